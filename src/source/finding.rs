@@ -1,0 +1,114 @@
+//! What there is to say about a file: plain data, rendered elsewhere.
+
+use super::Span;
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Worth knowing; never changes an exit code.
+    Note,
+    /// Accepted, but likely not what was meant.
+    Warning,
+    /// The file is refused.
+    Error,
+}
+
+/// A place in the text and what to say about it there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// The place.
+    pub span: Span,
+    /// Short text beside the underline; may be empty.
+    pub text: String,
+}
+
+/// One thing found in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Stable code, such as `config/unknown-field`.
+    pub code: &'static str,
+    /// How bad it is.
+    pub level: Level,
+    /// The reason, in plain words, without trailing full stop. Never holds a secret.
+    pub message: String,
+    /// Where: the first label is the place the finding is about, the others support it.
+    pub labels: Vec<Label>,
+    /// What to write instead, where that is known.
+    pub help: Option<String>,
+    /// Path of the value counted as the format does: `services[1].routes[2].paths[1]`, from 1.
+    pub path: Option<String>,
+}
+
+impl Finding {
+    /// A finding of that level without a place yet.
+    pub fn new(level: Level, code: &'static str, message: impl Into<String>) -> Self {
+        Finding { code, level, message: message.into(), labels: Vec::new(), help: None, path: None }
+    }
+
+    /// An error.
+    pub fn error(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Level::Error, code, message)
+    }
+
+    /// A warning.
+    pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Level::Warning, code, message)
+    }
+
+    /// Points at a place; the first call gives the finding its position.
+    #[must_use]
+    pub fn at(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.labels.push(Label { span, text: text.into() });
+        self
+    }
+
+    /// Says what to write instead.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Names the value by its path.
+    #[must_use]
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+
+    /// The place the finding is about.
+    pub fn span(&self) -> Option<Span> {
+        self.labels.first().map(|l| l.span)
+    }
+}
+
+/// All findings of one run, in the order of the file once [`Findings::sort`] ran.
+#[derive(Clone, Debug, Default)]
+pub struct Findings(pub Vec<Finding>);
+
+impl Findings {
+    /// Adds one.
+    pub fn push(&mut self, finding: Finding) {
+        self.0.push(finding);
+    }
+
+    /// Whether the file has to be refused.
+    pub fn has_errors(&self) -> bool {
+        self.0.iter().any(|f| f.level == Level::Error)
+    }
+
+    /// How many there are of a level.
+    pub fn count(&self, level: Level) -> usize {
+        self.0.iter().filter(|f| f.level == level).count()
+    }
+
+    /// Orders by file, place, then code; findings without a place come first.
+    pub fn sort(&mut self) {
+        self.0.sort_by(|a, b| (a.span(), a.code).cmp(&(b.span(), b.code)));
+    }
+
+    /// One after another.
+    pub fn iter(&self) -> std::slice::Iter<'_, Finding> {
+        self.0.iter()
+    }
+}

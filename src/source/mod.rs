@@ -1,0 +1,13 @@
+//! Text with places in it: files, spans, the node tree of a YAML or JSON document, and findings.
+//!
+//! Nothing here knows what a gateway is. A document is read once into an arena of nodes
+//! ([`Document`]), each with the byte span it was written at, so that any later stage can point at
+//! the line a value came from without carrying text around.
+
+mod finding;
+mod node;
+mod text;
+
+pub use finding::{Finding, Findings, Label, Level};
+pub use node::{Document, Entry, NodeId, Step, Value};
+pub use text::{FileId, Position, Source, SourceMap, Span};

@@ -1,0 +1,170 @@
+//! The node tree of a document: an arena in which every value, and every key, knows its span.
+
+use std::sync::Arc;
+
+use super::Span;
+
+/// Number of a node in a [`Document`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub u32);
+
+/// A key and its value, both nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The key; mostly a string, but the format allows numbers, booleans and null.
+    pub key: NodeId,
+    /// The value.
+    pub value: NodeId,
+}
+
+/// What a node holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// `null`, `~`, or nothing.
+    Null,
+    /// A boolean.
+    Bool(bool),
+    /// A whole number that fits.
+    Int(i64),
+    /// Any other number, infinities and not-a-number included.
+    Float(f64),
+    /// Text.
+    Str(Arc<str>),
+    /// A list.
+    Seq(Vec<NodeId>),
+    /// A map in the order written; keys are unique (the last of duplicates won).
+    Map(Vec<Entry>),
+}
+
+/// One step of a path into a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// Into a map.
+    Key(&'a str),
+    /// Into a list, from 0.
+    Index(usize),
+}
+
+#[derive(Clone, Debug)]
+struct Node {
+    value: Value,
+    span: Span,
+}
+
+/// A document: nodes, and which one is the root. New nodes may be added and values replaced, so
+/// that later stages (format versions, templates, defaults) rewrite the tree and keep the spans.
+#[derive(Clone, Debug)]
+pub struct Document {
+    nodes: Vec<Node>,
+    root: NodeId,
+}
+
+impl Document {
+    /// A document that holds null.
+    pub fn new(span: Span) -> Self {
+        Document { nodes: vec![Node { value: Value::Null, span }], root: NodeId(0) }
+    }
+
+    /// The root node.
+    pub fn root(&self) -> NodeId {
+        self.root
+    }
+
+    /// Makes a node the root.
+    pub fn set_root(&mut self, id: NodeId) {
+        self.root = id;
+    }
+
+    /// What a node holds.
+    pub fn value(&self, id: NodeId) -> &Value {
+        &self.nodes[id.0 as usize].value
+    }
+
+    /// Replaces what a node holds.
+    pub fn set(&mut self, id: NodeId, value: Value) {
+        self.nodes[id.0 as usize].value = value;
+    }
+
+    /// Where a node was written.
+    pub fn span(&self, id: NodeId) -> Span {
+        self.nodes[id.0 as usize].span
+    }
+
+    /// Adds a node that is not yet part of the tree.
+    pub fn add(&mut self, value: Value, span: Span) -> NodeId {
+        self.nodes.push(Node { value, span });
+        NodeId(self.nodes.len() as u32 - 1)
+    }
+
+    /// The text of a string node.
+    pub fn str(&self, id: NodeId) -> Option<&str> {
+        match self.value(id) {
+            Value::Str(s) => Some(s),
+            _ => None,
+        }
+    }
+
+    /// The items of a list; empty for anything else.
+    pub fn items(&self, id: NodeId) -> &[NodeId] {
+        match self.value(id) {
+            Value::Seq(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// The entries of a map; empty for anything else.
+    pub fn entries(&self, id: NodeId) -> &[Entry] {
+        match self.value(id) {
+            Value::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// The entry of a map with that string key.
+    pub fn entry(&self, id: NodeId, key: &str) -> Option<Entry> {
+        self.entries(id).iter().copied().find(|e| self.str(e.key) == Some(key))
+    }
+
+    /// The value of a map under that string key.
+    pub fn get(&self, id: NodeId, key: &str) -> Option<NodeId> {
+        self.entry(id, key).map(|e| e.value)
+    }
+
+    /// Follows a path from a node.
+    pub fn at(&self, mut id: NodeId, path: &[Step<'_>]) -> Option<NodeId> {
+        for step in path {
+            id = match step {
+                Step::Key(key) => self.get(id, key)?,
+                Step::Index(i) => *self.items(id).get(*i)?,
+            };
+        }
+        Some(id)
+    }
+
+    /// The subtree as JSON. Keys that are not strings are written out; infinities become null.
+    pub fn to_json(&self, id: NodeId) -> serde_json::Value {
+        use serde_json::Value as Json;
+        match self.value(id) {
+            Value::Null => Json::Null,
+            Value::Bool(b) => Json::Bool(*b),
+            Value::Int(i) => Json::from(*i),
+            Value::Float(f) => serde_json::Number::from_f64(*f).map_or(Json::Null, Json::Number),
+            Value::Str(s) => Json::String(s.to_string()),
+            Value::Seq(items) => Json::Array(items.iter().map(|&i| self.to_json(i)).collect()),
+            Value::Map(entries) => {
+                Json::Object(entries.iter().map(|e| (self.key_text(e.key), self.to_json(e.value))).collect())
+            }
+        }
+    }
+
+    /// A key as text.
+    pub fn key_text(&self, id: NodeId) -> String {
+        match self.value(id) {
+            Value::Str(s) => s.to_string(),
+            Value::Int(i) => i.to_string(),
+            Value::Float(f) => f.to_string(),
+            Value::Bool(b) => b.to_string(),
+            _ => "null".to_owned(),
+        }
+    }
+}
