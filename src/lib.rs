@@ -5,4 +5,6 @@
 //! (`runtime::Snapshot`: router, plugin chains, upstreams; immutable). `docs/architecture.md` has
 //! the layers; a module imports only modules of the layers below its own.
 
+pub mod model;
+pub mod router;
 pub mod source;

@@ -1,0 +1,29 @@
+//! Ids that follow from names, so that an entity keeps its id from load to load.
+
+use uuid::Uuid;
+
+const ROOT: Uuid = Uuid::from_u128(0xfd02801f_0957_4a15_a55a_c8d9606f30b5);
+
+/// The namespace of a kind: a version 5 UUID of the kind's name.
+pub fn namespace(kind: &str) -> Uuid {
+    Uuid::new_v5(&ROOT, kind.as_bytes())
+}
+
+/// The id of an entity of that kind under that key (see `declarative.id` of each entity).
+pub fn derived_id(kind: &str, key: &str) -> Uuid {
+    Uuid::new_v5(&namespace(kind), key.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_equal_those_of_kong() {
+        assert_eq!(derived_id("services", "a").to_string(), "72734e2a-702d-5711-b9ef-697178108ad8");
+        assert_eq!(
+            derived_id("plugins", "plugins:*:key-auth:::").to_string(),
+            "6b4f38d1-e026-540b-a5ea-8634739dd2a7"
+        );
+    }
+}

@@ -1,0 +1,77 @@
+//! Plugin rows: which plugin runs where, with which settings.
+
+use std::{any::Any, fmt, sync::Arc};
+
+use uuid::Uuid;
+
+use super::{Consumer, Protocol, Ref, Route, Service, Set, Timestamp, table::row};
+use crate::source::NodeId;
+
+/// A plugin's settings, already read into the plugin's own type, which only the plugin knows.
+pub trait PluginConfig: Any + Send + Sync + fmt::Debug {
+    /// The settings as JSON, defaults filled in.
+    fn json(&self) -> serde_json::Value;
+    /// For the plugin to get its own type back.
+    fn as_any(&self) -> &dyn Any;
+}
+
+impl<T: serde::Serialize + Any + Send + Sync + fmt::Debug> PluginConfig for T {
+    fn json(&self) -> serde_json::Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// One use of a plugin: on a service, a route, a consumer, a combination of them, or everywhere.
+#[derive(Clone, Debug)]
+pub struct Plugin {
+    /// Id; derived from name and scope if absent.
+    pub id: Uuid,
+    /// Which plugin.
+    pub name: String,
+    /// Unique name of this use.
+    pub instance_name: Option<String>,
+    /// Only for this service.
+    pub service: Option<Ref<Service>>,
+    /// Only for this route.
+    pub route: Option<Ref<Route>>,
+    /// Only for this consumer.
+    pub consumer: Option<Ref<Consumer>>,
+    /// Its settings.
+    pub config: Arc<dyn PluginConfig>,
+    /// Protocols it applies to.
+    pub protocols: Set<Protocol>,
+    /// A disabled use counts as absent.
+    pub enabled: bool,
+    /// Free labels.
+    pub tags: Option<Set<String>>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last loaded.
+    pub updated_at: Timestamp,
+    /// Where it was written.
+    pub origin: Option<NodeId>,
+}
+row!(Plugin, "plugins", ?instance_name);
+
+impl serde::Serialize for Plugin {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap;
+        let mut map = serializer.serialize_map(Some(12))?;
+        map.serialize_entry("id", &self.id)?;
+        map.serialize_entry("name", &self.name)?;
+        map.serialize_entry("instance_name", &self.instance_name)?;
+        map.serialize_entry("service", &self.service)?;
+        map.serialize_entry("route", &self.route)?;
+        map.serialize_entry("consumer", &self.consumer)?;
+        map.serialize_entry("config", &self.config.json())?;
+        map.serialize_entry("protocols", &self.protocols)?;
+        map.serialize_entry("enabled", &self.enabled)?;
+        map.serialize_entry("tags", &self.tags)?;
+        map.serialize_entry("created_at", &self.created_at)?;
+        map.serialize_entry("updated_at", &self.updated_at)?;
+        map.end()
+    }
+}

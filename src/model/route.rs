@@ -1,0 +1,112 @@
+//! Routes: which requests go to a service.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Protocol, Ref, Service, Set, Timestamp, table::row};
+use crate::source::NodeId;
+
+/// An address or network, and a port; at least one of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cidr {
+    /// Address or CIDR.
+    pub ip: Option<String>,
+    /// Port.
+    pub port: Option<u16>,
+}
+
+/// How the service's path and the request's path are joined; only the `traditional` router looks at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PathHandling {
+    /// Joined with exactly one slash.
+    V0,
+    /// The service's path is a plain prefix.
+    V1,
+}
+
+/// Conditions on a request, and the service that gets those which meet them.
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// Id; derived from the name if absent.
+    pub id: Uuid,
+    /// Unique name.
+    pub name: Option<String>,
+    /// Protocols accepted.
+    #[serde(default = "default_protocols")]
+    pub protocols: Set<Protocol>,
+    /// Answer to plain HTTP on an https-only route.
+    #[serde(default = "default_redirect")]
+    pub https_redirect_status_code: u16,
+    /// Whether the matched part of the path is removed.
+    #[serde(default = "yes")]
+    pub strip_path: bool,
+    /// Whether the client's Host header is passed on.
+    #[serde(default)]
+    pub preserve_host: bool,
+    /// Whether the request's body is read whole before it is sent on.
+    #[serde(default = "yes")]
+    pub request_buffering: bool,
+    /// Whether the response's body may be held back.
+    #[serde(default = "yes")]
+    pub response_buffering: bool,
+    /// Free labels.
+    pub tags: Option<Set<String>>,
+    /// The service; a route without one answers 503 unless a plugin answers.
+    pub service: Option<Ref<Service>>,
+    /// Server names (TLS).
+    pub snis: Option<Set<String>>,
+    /// Clients' addresses (streams).
+    pub sources: Option<Set<Cidr>>,
+    /// Listener's addresses (streams).
+    pub destinations: Option<Set<Cidr>>,
+    /// HTTP methods, upper case.
+    pub methods: Option<Set<String>>,
+    /// Hosts, with a wildcard at either end and an optional port.
+    pub hosts: Option<Vec<String>>,
+    /// Path prefixes, or regular expressions after a `~`.
+    pub paths: Option<Vec<String>>,
+    /// Headers that must be present, each with one of its values.
+    pub headers: Option<IndexMap<String, Vec<String>>>,
+    /// Which regular expression is tried first: the higher.
+    #[serde(default = "default_regex_priority")]
+    pub regex_priority: Option<i64>,
+    /// How paths are joined.
+    #[serde(default = "default_path_handling")]
+    pub path_handling: Option<PathHandling>,
+    /// Condition in the router's own language (flavor `expressions`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expression: Option<String>,
+    /// Priority of the expression (flavor `expressions`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<u64>,
+    /// When it was made.
+    #[serde(default)]
+    pub created_at: Timestamp,
+    /// When it was last loaded.
+    #[serde(default)]
+    pub updated_at: Timestamp,
+    /// Where it was written.
+    #[serde(skip)]
+    pub origin: Option<NodeId>,
+}
+row!(Route, "routes", ?name);
+
+fn default_protocols() -> Set<Protocol> {
+    Set(vec![Protocol::Http, Protocol::Https])
+}
+fn default_redirect() -> u16 {
+    426
+}
+fn default_regex_priority() -> Option<i64> {
+    Some(0)
+}
+fn default_path_handling() -> Option<PathHandling> {
+    Some(PathHandling::V0)
+}
+fn yes() -> bool {
+    true
+}

@@ -1,0 +1,71 @@
+//! All tables of one configuration, and the look-ups that requests make in them.
+
+use ahash::AHashMap;
+
+use super::{
+    Acl, BasicAuth, CaCertificate, Certificate, Consumer, HmacAuth, Ix, JwtSecret, Key, KeyAuth, KeySet,
+    OAuth2Credential, Plugin, Ref, Route, Service, Sni, Table, Target, Upstream, Vault,
+};
+
+/// One configuration: every entity in its table.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs)]
+pub struct State {
+    pub services: Table<Service>,
+    pub routes: Table<Route>,
+    pub consumers: Table<Consumer>,
+    pub plugins: Table<Plugin>,
+    pub upstreams: Table<Upstream>,
+    pub targets: Table<Target>,
+    pub certificates: Table<Certificate>,
+    pub ca_certificates: Table<CaCertificate>,
+    pub snis: Table<Sni>,
+    pub vaults: Table<Vault>,
+    pub keys: Table<Key>,
+    pub key_sets: Table<KeySet>,
+    pub acls: Table<Acl>,
+    pub basicauth_credentials: Table<BasicAuth>,
+    pub hmacauth_credentials: Table<HmacAuth>,
+    pub jwt_secrets: Table<JwtSecret>,
+    pub keyauth_credentials: Table<KeyAuth>,
+    pub oauth2_credentials: Table<OAuth2Credential>,
+    custom_ids: AHashMap<Box<str>, Ix<Consumer>>,
+    groups: AHashMap<Ix<Consumer>, Vec<Box<str>>>,
+}
+
+impl State {
+    /// Builds the look-ups that span tables; call once all rows are in.
+    #[must_use]
+    pub fn indexed(mut self) -> Self {
+        self.custom_ids = self
+            .consumers
+            .iter()
+            .filter_map(|(ix, c)| Some((c.custom_id.as_deref()?.into(), ix)))
+            .collect();
+        self.groups.clear();
+        for acl in self.acls.rows() {
+            if let Some(consumer) = self.consumers.find(acl.consumer) {
+                self.groups.entry(consumer).or_default().push(acl.group.as_str().into());
+            }
+        }
+        self
+    }
+
+    /// A consumer by its `custom_id`.
+    pub fn consumer_by_custom_id(&self, custom_id: &str) -> Option<Ix<Consumer>> {
+        self.custom_ids.get(custom_id).copied()
+    }
+
+    /// A consumer by username or id, as settings such as `anonymous` name one.
+    pub fn consumer(&self, name_or_id: &str) -> Option<Ix<Consumer>> {
+        uuid::Uuid::parse_str(name_or_id)
+            .ok()
+            .and_then(|id| self.consumers.find(Ref::new(id)))
+            .or_else(|| self.consumers.by_name(name_or_id))
+    }
+
+    /// The groups a consumer belongs to, in the order of the file.
+    pub fn groups(&self, consumer: Ix<Consumer>) -> &[Box<str>] {
+        self.groups.get(&consumer).map_or(&[], Vec::as_slice)
+    }
+}

@@ -1,0 +1,227 @@
+//! Tables of rows, found by number, by id and by name.
+
+use std::{fmt, hash::Hash, marker::PhantomData};
+
+use ahash::AHashMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
+use uuid::Uuid;
+
+use crate::source::NodeId;
+
+/// The kinds of entity, by the key they have in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Kind(pub &'static str);
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// A row of a table.
+pub trait Row {
+    /// The kind, named as in a file: `services`.
+    const KIND: Kind;
+    /// Its id.
+    fn id(&self) -> Uuid;
+    /// The unique text it can be referred to by, if it has one: a name, a username, a key.
+    fn name(&self) -> Option<&str>;
+    /// Where it was written; none for rows that the gateway adds itself.
+    fn origin(&self) -> Option<NodeId>;
+}
+
+/// Number of a row in its table: four bytes, free to copy.
+pub struct Ix<T>(u32, PhantomData<fn() -> T>);
+
+impl<T> Ix<T> {
+    /// The number itself.
+    pub fn get(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The row of that number. Whether there is one is the table's business.
+    pub fn new(index: usize) -> Self {
+        Ix(index as u32, PhantomData)
+    }
+}
+
+impl<T> Clone for Ix<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Ix<T> {}
+impl<T> PartialEq for Ix<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+impl<T> Eq for Ix<T> {}
+impl<T> PartialOrd for Ix<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl<T> Ord for Ix<T> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+impl<T> Hash for Ix<T> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+impl<T> fmt::Debug for Ix<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+/// A reference to a row of another table, by id: `{"id": "…"}` in JSON.
+pub struct Ref<T> {
+    /// The row's id.
+    pub id: Uuid,
+    kind: PhantomData<fn() -> T>,
+}
+
+impl<T> Ref<T> {
+    /// A reference to that id.
+    pub const fn new(id: Uuid) -> Self {
+        Ref { id, kind: PhantomData }
+    }
+}
+
+impl<T> Clone for Ref<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Ref<T> {}
+impl<T> PartialEq for Ref<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+impl<T> Eq for Ref<T> {}
+impl<T> fmt::Debug for Ref<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.id.fmt(f)
+    }
+}
+impl<T> Serialize for Ref<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry("id", &self.id)?;
+        map.end()
+    }
+}
+impl<'de, T> Deserialize<'de> for Ref<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Object {
+            id: Uuid,
+        }
+        Object::deserialize(deserializer).map(|o| Ref::new(o.id))
+    }
+}
+
+/// The rows of one kind, in the order of the file.
+#[derive(Clone, Debug)]
+pub struct Table<T> {
+    rows: Vec<T>,
+    by_id: AHashMap<Uuid, u32>,
+    by_name: AHashMap<Box<str>, u32>,
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Table { rows: Vec::new(), by_id: AHashMap::new(), by_name: AHashMap::new() }
+    }
+}
+
+impl<T: Row> Table<T> {
+    /// Adds a row. Of rows with one id or one name the first stays the one that is found.
+    pub fn push(&mut self, row: T) -> Ix<T> {
+        let ix = self.rows.len() as u32;
+        self.by_id.entry(row.id()).or_insert(ix);
+        if let Some(name) = row.name() {
+            self.by_name.entry(name.into()).or_insert(ix);
+        }
+        self.rows.push(row);
+        Ix(ix, PhantomData)
+    }
+
+    /// The row of that number.
+    pub fn get(&self, ix: Ix<T>) -> &T {
+        &self.rows[ix.get()]
+    }
+
+    /// Finds a row by id.
+    pub fn by_id(&self, id: Uuid) -> Option<Ix<T>> {
+        self.by_id.get(&id).map(|&i| Ix(i, PhantomData))
+    }
+
+    /// Finds a row by reference.
+    pub fn find(&self, reference: Ref<T>) -> Option<Ix<T>> {
+        self.by_id(reference.id)
+    }
+
+    /// Finds a row by its unique name.
+    pub fn by_name(&self, name: &str) -> Option<Ix<T>> {
+        self.by_name.get(name).map(|&i| Ix(i, PhantomData))
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// All rows with their numbers.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (Ix<T>, &T)> {
+        self.rows.iter().enumerate().map(|(i, row)| (Ix(i as u32, PhantomData), row))
+    }
+
+    /// All rows.
+    pub fn rows(&self) -> &[T] {
+        &self.rows
+    }
+}
+
+impl<T> std::ops::Index<Ix<T>> for Table<T> {
+    type Output = T;
+    fn index(&self, ix: Ix<T>) -> &T {
+        &self.rows[ix.get()]
+    }
+}
+
+/// Says for a row type where its id, name and origin are: `row!(Service, "services", name)`, with
+/// `- ` in place of the field for a kind without unique text.
+macro_rules! row {
+    (@name $self:ident, -) => { None };
+    (@name $self:ident, ? $field:ident) => { $self.$field.as_deref() };
+    (@name $self:ident, $field:ident) => { Some(&$self.$field) };
+    ($type:ty, $kind:literal, $($name:tt)+) => {
+        impl crate::model::Row for $type {
+            const KIND: crate::model::Kind = crate::model::Kind($kind);
+            fn id(&self) -> uuid::Uuid { self.id }
+            fn name(&self) -> Option<&str> { crate::model::table::row!(@name self, $($name)+) }
+            fn origin(&self) -> Option<crate::source::NodeId> { self.origin }
+        }
+    };
+}
+pub(crate) use row;
+
+impl<T> schemars::JsonSchema for Ref<T> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Ref".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "description": "Name or id of the entity, or {id: …}." })
+    }
+}
