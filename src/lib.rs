@@ -1,10 +1,14 @@
 //! gatewayctl: the command line and the engine for Kong-style declarative gateways.
 //!
 //! A `kong.yml` goes through three forms, always in this direction: **text** ([`source`]: nodes with
-//! byte spans), **data** (`model::State`: flat tables, ids, defaults, references) and **machine**
+//! byte spans), **data** ([`model::State`]: flat tables, ids, defaults, references) and **machine**
 //! (`runtime::Snapshot`: router, plugin chains, upstreams; immutable). `docs/architecture.md` has
 //! the layers; a module imports only modules of the layers below its own.
 
 pub mod model;
+pub mod net;
+pub mod plugin;
+pub mod plugins;
 pub mod router;
 pub mod source;
+pub mod store;

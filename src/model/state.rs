@@ -37,11 +37,8 @@ impl State {
     /// Builds the look-ups that span tables; call once all rows are in.
     #[must_use]
     pub fn indexed(mut self) -> Self {
-        self.custom_ids = self
-            .consumers
-            .iter()
-            .filter_map(|(ix, c)| Some((c.custom_id.as_deref()?.into(), ix)))
-            .collect();
+        self.custom_ids =
+            self.consumers.iter().filter_map(|(ix, c)| Some((c.custom_id.as_deref()?.into(), ix))).collect();
         self.groups.clear();
         for acl in self.acls.rows() {
             if let Some(consumer) = self.consumers.find(acl.consumer) {

@@ -4,10 +4,12 @@
 //! ([`Document`]), each with the byte span it was written at, so that any later stage can point at
 //! the line a value came from without carrying text around.
 
+mod de;
 mod finding;
 mod node;
 mod text;
 
+pub use de::{DeError, from_node};
 pub use finding::{Finding, Findings, Label, Level};
 pub use node::{Document, Entry, NodeId, Step, Value};
 pub use text::{FileId, Position, Source, SourceMap, Span};

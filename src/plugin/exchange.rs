@@ -1,0 +1,289 @@
+//! The whole memory of one request.
+
+use std::{
+    any::{Any, TypeId},
+    borrow::Cow,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Instant,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
+use smallvec::SmallVec;
+use uuid::Uuid;
+
+use crate::{
+    model::{Consumer, Ix, Route, Service},
+    net::{Body, BodyError},
+    router::Capture,
+};
+
+/// Who asks, as the connection tells.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// The other end of the connection.
+    pub peer: SocketAddr,
+    /// The client's address: the peer's, or what a trusted peer says.
+    pub ip: IpAddr,
+    /// Our end of the connection.
+    pub local: SocketAddr,
+    /// Whether the connection is encrypted.
+    pub tls: bool,
+    /// Server name asked for in the TLS handshake.
+    pub sni: Option<Arc<str>>,
+    /// Whether the peer is in `trusted_ips`.
+    pub trusted: bool,
+}
+
+/// The request: what the client sent, changed by plugins, and sent on.
+#[derive(Debug)]
+pub struct Request {
+    /// Method.
+    pub method: Method,
+    /// Target as the client sent it; never changed.
+    pub uri: Uri,
+    /// Version the client speaks.
+    pub version: Version,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Body.
+    pub body: Body,
+    query: Option<Option<String>>,
+}
+
+impl Request {
+    /// Takes a request apart.
+    pub fn new(parts: http::request::Parts, body: Body) -> Self {
+        Request {
+            method: parts.method,
+            uri: parts.uri,
+            version: parts.version,
+            headers: parts.headers,
+            body,
+            query: None,
+        }
+    }
+
+    /// Path as the client sent it, without query.
+    pub fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    /// Query as it will be sent on, without `?`; none if there is no `?`.
+    pub fn query(&self) -> Option<&str> {
+        match &self.query {
+            Some(changed) => changed.as_deref(),
+            None => self.uri.query(),
+        }
+    }
+
+    /// Replaces the query; none removes it.
+    pub fn set_query(&mut self, query: Option<String>) {
+        self.query = Some(query);
+    }
+
+    /// The query's arguments in order, decoded; an argument without `=` has no value.
+    pub fn query_args(&self) -> impl Iterator<Item = (Cow<'_, str>, Option<Cow<'_, str>>)> {
+        self.query().unwrap_or("").split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+            match pair.split_once('=') {
+                Some((name, value)) => (decode(name), Some(decode(value))),
+                None => (decode(pair), None),
+            }
+        })
+    }
+
+    /// The first value of a query argument, decoded.
+    pub fn query_arg(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.query_args().find(|(n, _)| n == name).map(|(_, v)| v.unwrap_or_default())
+    }
+
+    /// A header's first value as text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|v| v.to_str().ok())
+    }
+
+    /// Reads the body whole, up to `limit` bytes, and keeps it for whoever comes next.
+    ///
+    /// # Errors
+    /// When the connection fails or the body is longer; the body is gone then.
+    pub async fn read_body(&mut self, limit: usize) -> Result<Bytes, BodyError> {
+        let bytes = std::mem::take(&mut self.body).read(limit).await?;
+        self.body = Body::whole(bytes.clone());
+        Ok(bytes)
+    }
+}
+
+fn decode(text: &str) -> Cow<'_, str> {
+    if !text.contains(['%', '+']) {
+        return Cow::Borrowed(text);
+    }
+    let spaced = text.replace('+', " ");
+    Cow::Owned(percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned())
+}
+
+/// The route that won, and its service.
+#[derive(Clone, Debug)]
+pub struct Matched {
+    /// The route.
+    pub route: Ix<Route>,
+    /// Its service, if it has one.
+    pub service: Option<Ix<Service>>,
+    /// Bytes of the normalised path that the route's path took.
+    pub matched: usize,
+    /// Captures of a regular expression path.
+    pub captures: SmallVec<[Capture; 0]>,
+}
+
+/// What a plugin changed about where the request goes; what is none follows from route and service.
+#[derive(Clone, Debug, Default)]
+pub struct UpstreamRequest {
+    /// Path in place of the computed one, as sent on the wire, without query.
+    pub path: Option<String>,
+    /// Host header in place of the computed one.
+    pub host: Option<HeaderValue>,
+    /// Host and port in place of the service's.
+    pub address: Option<(String, u16)>,
+    /// Whether TLS is spoken to the upstream, in place of the service's protocol.
+    pub tls: Option<bool>,
+}
+
+/// How the consumer was recognised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// The credential's id.
+    pub id: Uuid,
+    /// What `X-Credential-Identifier` says: the username, the key's name.
+    pub identifier: Option<String>,
+}
+
+/// Where an answer comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResponseSource {
+    /// The upstream.
+    Upstream,
+    /// A plugin decided it.
+    Plugin,
+    /// The gateway: no route, no upstream, a failure.
+    Gateway,
+}
+
+/// The answer's head.
+#[derive(Debug)]
+pub struct Response {
+    /// Status.
+    pub status: StatusCode,
+    /// Headers. Set before the upstream answers, they stand before the upstream's own.
+    pub headers: HeaderMap,
+    /// Where it comes from.
+    pub source: ResponseSource,
+}
+
+/// One request's whole memory. Borrows nothing, so that it can move into the answer's tail.
+#[derive(Debug)]
+pub struct Exchange {
+    /// Who asks.
+    pub client: Client,
+    /// What they ask.
+    pub request: Request,
+    /// 32 hex digits that name this request.
+    pub id: RequestId,
+    /// Route and service, once known.
+    pub matched: Option<Matched>,
+    /// Changes to where the request goes.
+    pub upstream: UpstreamRequest,
+    /// Who is behind the request, once known.
+    pub consumer: Option<Ix<Consumer>>,
+    /// How they were recognised; none for an anonymous consumer.
+    pub credential: Option<Credential>,
+    /// Groups that an authentication plugin gave, in place of the consumer's own.
+    pub groups: Option<Vec<String>>,
+    /// The answer.
+    pub response: Response,
+    /// When the request's head was there.
+    pub started: Instant,
+    stash: Stash,
+}
+
+impl Exchange {
+    /// The memory of a request that has just come in.
+    pub fn new(client: Client, request: Request, id: RequestId) -> Self {
+        Exchange {
+            client,
+            request,
+            id,
+            matched: None,
+            upstream: UpstreamRequest::default(),
+            consumer: None,
+            credential: None,
+            groups: None,
+            response: Response {
+                status: StatusCode::OK,
+                headers: HeaderMap::new(),
+                source: ResponseSource::Gateway,
+            },
+            started: Instant::now(),
+            stash: Stash::default(),
+        }
+    }
+
+    /// The route that won.
+    pub fn route(&self) -> Option<Ix<Route>> {
+        self.matched.as_ref().map(|m| m.route)
+    }
+
+    /// The service behind it.
+    pub fn service(&self) -> Option<Ix<Service>> {
+        self.matched.as_ref().and_then(|m| m.service)
+    }
+
+    /// `https` or `http`: what the client spoke, or what a trusted peer says it spoke.
+    pub fn scheme(&self) -> &'static str {
+        if self.client.trusted
+            && let Some(proto) = self.request.header("x-forwarded-proto")
+        {
+            return if proto.eq_ignore_ascii_case("https") { "https" } else { "http" };
+        }
+        if self.client.tls { "https" } else { "http" }
+    }
+
+    /// What a plugin keeps from one phase to the next, made on first use.
+    pub fn stash<T: Default + Send + 'static>(&mut self) -> &mut T {
+        self.stash.get()
+    }
+
+    /// What a plugin kept, if it did.
+    pub fn stashed<T: Send + 'static>(&self) -> Option<&T> {
+        self.stash.peek()
+    }
+}
+
+/// A request's name: random, printed as 32 hex digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestId(pub u128);
+
+impl std::fmt::Display for RequestId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// Values by type; allocates nothing until used.
+#[derive(Debug, Default)]
+pub struct Stash(Vec<(TypeId, Box<dyn Any + Send>)>);
+
+impl Stash {
+    fn get<T: Default + Send + 'static>(&mut self) -> &mut T {
+        let id = TypeId::of::<T>();
+        let at = self.0.iter().position(|(i, _)| *i == id).unwrap_or_else(|| {
+            self.0.push((id, Box::<T>::default()));
+            self.0.len() - 1
+        });
+        self.0[at].1.downcast_mut().expect("an entry holds the type it is filed under")
+    }
+
+    fn peek<T: Send + 'static>(&self) -> Option<&T> {
+        let id = TypeId::of::<T>();
+        self.0.iter().find(|(i, _)| *i == id).and_then(|(_, value)| value.downcast_ref())
+    }
+}
