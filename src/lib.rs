@@ -5,6 +5,7 @@
 //! (`runtime::Snapshot`: router, plugin chains, upstreams; immutable). `docs/architecture.md` has
 //! the layers; a module imports only modules of the layers below its own.
 
+pub mod config;
 pub mod model;
 pub mod net;
 pub mod plugin;

@@ -1,0 +1,1 @@
+//! Files, folders and standard input, as text in a source map.

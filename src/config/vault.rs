@@ -1,0 +1,1 @@
+//! `{vault://…}` references and the environment vault.

@@ -1,0 +1,1 @@
+//! Older format versions, brought up to 3.0.
