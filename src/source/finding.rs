@@ -22,6 +22,18 @@ pub struct Label {
     pub text: String,
 }
 
+/// One step into the error tree that Kong's admin API answers with. It has the shape of the document, except
+/// that what concerns a whole entity stands beside its fields, in a list of its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Seg {
+    /// Into a map.
+    Key(String),
+    /// Into a list, counted from 1.
+    Index(usize),
+    /// The list of complaints about the entity as a whole (`@entity`).
+    Entity,
+}
+
 /// One thing found in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
@@ -37,12 +49,22 @@ pub struct Finding {
     pub help: Option<String>,
     /// Path of the value counted as the format does: `services[1].routes[2].paths[1]`, from 1.
     pub path: Option<String>,
+    /// Place and text in the error tree of the admin API, for a finding that Kong would report too.
+    pub tree: Option<(Vec<Seg>, String)>,
 }
 
 impl Finding {
     /// A finding of that level without a place yet.
     pub fn new(level: Level, code: &'static str, message: impl Into<String>) -> Self {
-        Finding { code, level, message: message.into(), labels: Vec::new(), help: None, path: None }
+        Finding {
+            code,
+            level,
+            message: message.into(),
+            labels: Vec::new(),
+            help: None,
+            path: None,
+            tree: None,
+        }
     }
 
     /// An error.
@@ -73,6 +95,13 @@ impl Finding {
     #[must_use]
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = Some(path.into());
+        self
+    }
+
+    /// Says where the admin API's error tree holds this finding, and the text it holds there.
+    #[must_use]
+    pub fn tree(mut self, path: Vec<Seg>, text: impl Into<String>) -> Self {
+        self.tree = Some((path, text.into()));
         self
     }
 

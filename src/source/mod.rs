@@ -10,6 +10,6 @@ mod node;
 mod text;
 
 pub use de::{DeError, from_node};
-pub use finding::{Finding, Findings, Label, Level};
+pub use finding::{Finding, Findings, Label, Level, Seg};
 pub use node::{Document, Entry, NodeId, Step, Value};
 pub use text::{FileId, Position, Source, SourceMap, Span};
