@@ -6,10 +6,17 @@
 
 mod de;
 mod finding;
+mod libyaml;
+mod limits;
 mod node;
+mod scalar;
+mod syntax;
 mod text;
+mod yaml;
 
 pub use de::{DeError, from_node};
 pub use finding::{Finding, Findings, Label, Level, Seg};
+pub use limits::Limits;
 pub use node::{Document, Entry, NodeId, Step, Value};
 pub use text::{FileId, Position, Source, SourceMap, Span};
+pub use yaml::parse_yaml;

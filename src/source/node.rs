@@ -1,6 +1,6 @@
 //! The node tree of a document: an arena in which every value, and every key, knows its span.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use super::Span;
 
@@ -57,12 +57,18 @@ struct Node {
 pub struct Document {
     nodes: Vec<Node>,
     root: NodeId,
+    /// Every text read so far, once: a file says `name` some hundred thousand times.
+    texts: HashSet<Arc<str>, ahash::RandomState>,
 }
 
 impl Document {
     /// A document that holds null.
     pub fn new(span: Span) -> Self {
-        Document { nodes: vec![Node { value: Value::Null, span }], root: NodeId(0) }
+        Document {
+            nodes: vec![Node { value: Value::Null, span }],
+            root: NodeId(0),
+            texts: HashSet::default(),
+        }
     }
 
     /// The root node.
@@ -94,6 +100,26 @@ impl Document {
     pub fn add(&mut self, value: Value, span: Span) -> NodeId {
         self.nodes.push(Node { value, span });
         NodeId(self.nodes.len() as u32 - 1)
+    }
+
+    /// The one shared copy of a text.
+    pub fn intern(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.texts.get(text) {
+            return Arc::clone(known);
+        }
+        let shared: Arc<str> = text.into();
+        self.texts.insert(Arc::clone(&shared));
+        shared
+    }
+
+    /// How many nodes there are, to go back to with [`Document::truncate`].
+    pub(super) fn mark(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Forgets the nodes added since; none of them may be part of the tree.
+    pub(super) fn truncate(&mut self, mark: usize) {
+        self.nodes.truncate(mark);
     }
 
     /// The text of a string node.

@@ -1,0 +1,518 @@
+//! YAML text → nodes, read as Kong reads it.
+//!
+//! Events come from `libyaml.rs`, types from `scalar.rs`, words for broken text from `syntax.rs`. This file
+//! builds the tree: anchors and aliases, merge keys, duplicate keys, spans, limits. Nesting is kept on a
+//! stack of its own, so that depth is bounded by [`Limits`] and not by the thread's stack.
+
+use std::collections::HashMap;
+
+use super::libyaml::{Event, Events, Kind, Style};
+use super::scalar;
+use super::syntax;
+use super::{Document, Entry, FileId, Finding, Findings, Limits, NodeId, SourceMap, Span, Value};
+
+/// Reads the first document of a YAML file into `doc` and returns its root; null for an empty file.
+///
+/// `None` means the text is not YAML, or breaks a limit: an error was added to `findings`.
+pub fn parse_yaml(
+    sources: &SourceMap,
+    file: FileId,
+    doc: &mut Document,
+    limits: &Limits,
+    findings: &mut Findings,
+) -> Option<NodeId> {
+    let text = sources.get(file).text();
+    let bom = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+    let places = Places::new(file, text, bom);
+    let mut events = Events::new(&text[bom..]);
+    let mut builder = Builder::new(&places, doc, limits, findings);
+    let outcome = builder.run(&mut events);
+    drop(events);
+    let error = match outcome {
+        Ok(root) => return Some(root),
+        Err(Failure::Syntax(problem)) => syntax::explain(text, bom, &places, &problem),
+        Err(Failure::Refused(finding)) => *finding,
+    };
+    findings.push(error);
+    None
+}
+
+/// From libyaml's character counts to bytes. Most files are ASCII, where they are the same.
+pub(super) struct Places<'t> {
+    file: FileId,
+    text: &'t str,
+    base: usize,
+    /// Byte offset of every 32nd character; empty for ASCII.
+    marks: Vec<u32>,
+}
+
+impl<'t> Places<'t> {
+    const EVERY: usize = 32;
+
+    pub(super) fn new(file: FileId, text: &'t str, base: usize) -> Self {
+        let body = &text[base..];
+        let marks = if body.is_ascii() {
+            Vec::new()
+        } else {
+            body.char_indices().step_by(Self::EVERY).map(|(i, _)| (base + i) as u32).collect()
+        };
+        Places { file, text, base, marks }
+    }
+
+    /// Byte offset of a character.
+    pub(super) fn byte(&self, index: usize) -> usize {
+        if self.marks.is_empty() {
+            return (self.base + index).min(self.text.len());
+        }
+        let Some(&mark) = self.marks.get(index / Self::EVERY) else { return self.text.len() };
+        let mut at = mark as usize;
+        for _ in 0..index % Self::EVERY {
+            at += match self.text.as_bytes().get(at) {
+                None => return self.text.len(),
+                Some(0..=0x7f) => 1,
+                Some(0x80..=0xdf) => 2,
+                Some(0xe0..=0xef) => 3,
+                Some(0xf0..=0xff) => 4,
+            };
+        }
+        at
+    }
+
+    pub(super) fn span(&self, start: usize, end: usize) -> Span {
+        Span { file: self.file, start: start as u32, end: end.max(start) as u32 }
+    }
+
+    fn of(&self, event: &Event<'_>) -> Span {
+        let start = self.byte(event.start);
+        let length = event.end - event.start;
+        let end = if length < 64 && self.marks.is_empty() { start + length } else { self.byte(event.end) };
+        self.span(start, end)
+    }
+}
+
+enum Failure {
+    Syntax(super::libyaml::Problem),
+    Refused(Box<Finding>),
+}
+
+fn refuse(code: &'static str, message: impl Into<String>, span: Span, label: &str) -> Failure {
+    Failure::Refused(Box::new(Finding::error(code, message).at(span, label)))
+}
+
+/// A finished node and what it weighs once every alias in it is written out.
+#[derive(Clone, Copy)]
+struct Built {
+    id: NodeId,
+    /// Nodes in it.
+    size: u64,
+    /// Levels of nesting in it; a scalar has none.
+    height: usize,
+    /// End of the text it was written at.
+    end: u32,
+}
+
+/// A node an anchor names.
+enum Anchor {
+    /// Still being read, at that depth: an alias now would make a ring.
+    Open(usize),
+    Done(Built),
+}
+
+/// A list or map being read.
+struct Frame {
+    shape: Shape,
+    start: Span,
+    flow: bool,
+    anchor: Option<Box<str>>,
+    size: u64,
+    height: usize,
+    /// End of the last child.
+    end: u32,
+}
+
+enum Shape {
+    /// Items from here on in the builder's item stack.
+    Seq { first: usize },
+    /// Entries from here on in the builder's entry stack.
+    Map { first: usize, key: Key, inherited: Vec<Entry>, index: Option<Box<Index>> },
+}
+
+/// What a map waits for.
+enum Key {
+    Wanted,
+    /// A value for this key.
+    Has(NodeId),
+    /// What to merge in.
+    Merge,
+}
+
+/// Where each key of a large map is.
+type Index = HashMap<Identity, usize, ahash::RandomState>;
+
+/// A map longer than this gets an index.
+const SMALL: usize = 16;
+
+/// What makes two keys the same key, as for a Lua table: numbers by value, text by content, lists and maps
+/// by being the same one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Identity {
+    Null,
+    Bool(bool),
+    Number(u64),
+    /// Address of the text, which is the same for equal texts of a document.
+    Text(usize),
+    Node(NodeId),
+}
+
+impl Identity {
+    pub(super) fn of(doc: &Document, id: NodeId) -> Self {
+        match doc.value(id) {
+            Value::Null => Identity::Null,
+            Value::Bool(b) => Identity::Bool(*b),
+            Value::Int(i) => Identity::Number((*i as f64).to_bits()),
+            // Plus and minus zero are one key.
+            Value::Float(f) => Identity::Number((*f + 0.0).to_bits()),
+            Value::Str(s) => Identity::Text(s.as_ptr() as usize),
+            Value::Seq(_) | Value::Map(_) => Identity::Node(id),
+        }
+    }
+}
+
+struct Builder<'a> {
+    places: &'a Places<'a>,
+    doc: &'a mut Document,
+    limits: &'a Limits,
+    findings: &'a mut Findings,
+    frames: Vec<Frame>,
+    items: Vec<NodeId>,
+    entries: Vec<Entry>,
+    anchors: HashMap<Box<str>, Anchor>,
+    root: Option<NodeId>,
+    /// Nodes written, and nodes that aliases stand for.
+    written: u64,
+    aliased: u64,
+}
+
+impl<'a> Builder<'a> {
+    fn new(
+        places: &'a Places<'a>,
+        doc: &'a mut Document,
+        limits: &'a Limits,
+        findings: &'a mut Findings,
+    ) -> Self {
+        Builder {
+            places,
+            doc,
+            limits,
+            findings,
+            frames: Vec::new(),
+            items: Vec::new(),
+            entries: Vec::new(),
+            anchors: HashMap::new(),
+            root: None,
+            written: 0,
+            aliased: 0,
+        }
+    }
+
+    /// Reads the whole stream, as Kong does: an error in a later document is an error, though only the
+    /// first one counts.
+    fn run(&mut self, events: &mut Events<'_>) -> Result<NodeId, Failure> {
+        let mut first = None;
+        let mut after_first = None;
+        loop {
+            let event = events.step().map_err(Failure::Syntax)?;
+            let span = self.places.of(&event);
+            match event.kind {
+                Kind::StreamEnd => break,
+                Kind::DocumentStart => {
+                    self.anchors.clear();
+                    if first.is_some() && after_first.is_none() {
+                        after_first = Some(self.doc.mark());
+                        self.findings.push(
+                            Finding::warning(
+                                "source/more-documents",
+                                "only the first document of a file is read",
+                            )
+                            .at(span, "from here on everything is ignored")
+                            .help("put every entity into one document, or split the file"),
+                        );
+                    }
+                }
+                Kind::DocumentEnd => {
+                    let root = self.root.take();
+                    first = first.or(root);
+                }
+                kind => self.node(kind, span, after_first.is_some())?,
+            }
+        }
+        if let Some(mark) = after_first {
+            self.doc.truncate(mark);
+        }
+        Ok(first.unwrap_or_else(|| {
+            self.doc.add(Value::Null, self.places.span(self.places.base, self.places.base))
+        }))
+    }
+
+    fn node(&mut self, kind: Kind<'_>, mut span: Span, ignored: bool) -> Result<(), Failure> {
+        match kind {
+            Kind::Scalar { anchor, tag, value, style } => {
+                if style == Style::Block {
+                    span.end = self.trimmed(span);
+                }
+                let value = self.typed(tag, value, style, span)?;
+                let merge = tag == Some("tag:yaml.org,2002:merge");
+                let id = self.doc.add(value, span);
+                self.written += 1;
+                let built = Built { id, size: 1, height: 0, end: span.end };
+                if let Some(anchor) = anchor {
+                    self.anchors.insert(anchor.into(), Anchor::Done(built));
+                }
+                self.place(built, merge, ignored)
+            }
+            Kind::Alias { anchor } => self.alias(anchor, span, ignored),
+            Kind::SequenceStart { anchor, flow } => {
+                let shape = Shape::Seq { first: self.items.len() };
+                self.open(shape, span, flow, anchor)
+            }
+            Kind::MappingStart { anchor, flow } => {
+                let first = self.entries.len();
+                let shape = Shape::Map { first, key: Key::Wanted, inherited: Vec::new(), index: None };
+                self.open(shape, span, flow, anchor)
+            }
+            Kind::SequenceEnd | Kind::MappingEnd => self.close(span, ignored),
+            Kind::DocumentStart | Kind::DocumentEnd | Kind::StreamEnd => Ok(()),
+        }
+    }
+
+    /// The value a scalar has.
+    fn typed(&mut self, tag: Option<&str>, text: &str, style: Style, span: Span) -> Result<Value, Failure> {
+        let value = match tag.and_then(|tag| scalar::tagged(tag, text)) {
+            Some(Ok(Value::Str(_))) => None,
+            Some(value) => Some(value.map_err(|_| {
+                let tag = tag.unwrap_or_default().rsplit(':').next().unwrap_or_default();
+                refuse(
+                    "source/yaml-syntax",
+                    format!("`{}` is not a value for `!!{tag}`", short(text)),
+                    span,
+                    "",
+                )
+            })?),
+            None if style == Style::Plain => scalar::implicit(text).map_err(|_| {
+                let message = format!("`{}` is a number that ends in `_`", short(text));
+                Failure::Refused(Box::new(
+                    Finding::error("source/yaml-syntax", message)
+                        .at(span, "")
+                        .help("put it in quotes if text is meant"),
+                ))
+            })?,
+            None => None,
+        };
+        Ok(value.unwrap_or_else(|| Value::Str(self.doc.intern(text))))
+    }
+
+    fn alias(&mut self, anchor: &str, span: Span, ignored: bool) -> Result<(), Failure> {
+        let built = match self.anchors.get(anchor) {
+            None => {
+                let message = format!("there is no anchor `&{}` before this alias", short(anchor));
+                return Err(refuse("source/yaml-syntax", message, span, "refers to nothing"));
+            }
+            Some(Anchor::Open(_)) => {
+                let message = format!("`*{}` stands inside the value it refers to", short(anchor));
+                return Err(refuse("source/yaml-syntax", message, span, "would contain itself"));
+            }
+            Some(Anchor::Done(built)) => *built,
+        };
+        self.aliased = self.aliased.saturating_add(built.size);
+        if self.aliased > self.limits.alias_nodes.max(self.written.saturating_mul(10)) {
+            let message = "the aliases of this file stand for too many values";
+            return Err(refuse("source/too-large", message, span, "too much with this one"));
+        }
+        if self.frames.len() + built.height > self.limits.depth() {
+            return Err(self.too_deep(span));
+        }
+        let list = matches!(self.doc.value(built.id), Value::Seq(_) | Value::Map(_));
+        // A list or map is shared, as in Lua; a scalar gets a node of its own, which knows its place.
+        let id = if list {
+            built.id
+        } else {
+            let value = self.doc.value(built.id).clone();
+            self.written += 1;
+            self.doc.add(value, span)
+        };
+        self.place(Built { id, end: span.end, ..built }, false, ignored)
+    }
+
+    fn open(&mut self, shape: Shape, start: Span, flow: bool, anchor: Option<&str>) -> Result<(), Failure> {
+        if self.frames.len() >= self.limits.depth() {
+            return Err(self.too_deep(start));
+        }
+        let anchor = anchor.map(Box::from);
+        if let Some(name) = &anchor {
+            self.anchors.insert(Box::clone(name), Anchor::Open(self.frames.len()));
+        }
+        self.frames.push(Frame { shape, start, flow, anchor, size: 1, height: 1, end: start.start });
+        Ok(())
+    }
+
+    fn close(&mut self, span: Span, ignored: bool) -> Result<(), Failure> {
+        let Some(frame) = self.frames.pop() else { return Ok(()) };
+        let value = match frame.shape {
+            Shape::Seq { first } => Value::Seq(self.items.drain(first..).collect()),
+            Shape::Map { first, inherited, .. } => {
+                let mut entries: Vec<Entry> = self.entries.drain(first..).collect();
+                if !inherited.is_empty() {
+                    inherit(self.doc, &mut entries, inherited);
+                }
+                Value::Map(entries)
+            }
+        };
+        // libyaml ends a block collection at the next token; its own text ends with its last child.
+        let end = if frame.flow { span.end } else { frame.end };
+        let id = self.doc.add(value, Span { end: end.max(frame.start.start), ..frame.start });
+        self.written += 1;
+        let built = Built { id, size: frame.size, height: frame.height, end };
+        // An anchor of the same name further in has taken the name over.
+        let depth = self.frames.len();
+        if let Some(anchor) = frame.anchor.and_then(|name| self.anchors.get_mut(&name))
+            && matches!(anchor, Anchor::Open(opened) if *opened == depth)
+        {
+            *anchor = Anchor::Done(built);
+        }
+        self.place(built, false, ignored)
+    }
+
+    /// Puts a finished node where it belongs.
+    fn place(&mut self, built: Built, merge_tag: bool, ignored: bool) -> Result<(), Failure> {
+        let Some(frame) = self.frames.last_mut() else {
+            self.root = Some(built.id);
+            return Ok(());
+        };
+        frame.size = frame.size.saturating_add(built.size);
+        frame.height = frame.height.max(built.height + 1);
+        frame.end = built.end;
+        let Shape::Map { first, key, inherited, index } = &mut frame.shape else {
+            self.items.push(built.id);
+            return Ok(());
+        };
+        match std::mem::replace(key, Key::Wanted) {
+            Key::Wanted => {
+                let merge = merge_tag || self.doc.str(built.id) == Some("<<");
+                *key = if merge { Key::Merge } else { Key::Has(built.id) };
+                if matches!(self.doc.value(built.id), Value::Float(f) if f.is_nan()) {
+                    let span = self.doc.span(built.id);
+                    return Err(refuse("source/yaml-syntax", "not-a-number cannot be a key", span, ""));
+                }
+            }
+            Key::Merge => merge_in(self.doc, inherited, built.id)?,
+            Key::Has(key) => {
+                let entry = Entry { key, value: built.id };
+                let entries = &mut self.entries;
+                let Some(earlier) = find(self.doc, &entries[*first..], index, key) else {
+                    entries.push(entry);
+                    return Ok(());
+                };
+                let old = std::mem::replace(&mut entries[*first + earlier], entry);
+                if !ignored {
+                    self.findings.push(duplicate_key(self.doc, old.key, key));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn too_deep(&self, span: Span) -> Failure {
+        let message = format!("nested more than {} levels deep", self.limits.depth());
+        refuse("source/too-deep", message, span, "one level too many")
+    }
+
+    /// Where a block scalar's text really ends: libyaml counts the blank lines after it.
+    fn trimmed(&self, span: Span) -> u32 {
+        let text = &self.places.text[span.start as usize..span.end as usize];
+        span.start + text.trim_end().len() as u32
+    }
+}
+
+/// The warning about a key given twice.
+pub(super) fn duplicate_key(doc: &Document, old: NodeId, new: NodeId) -> Finding {
+    let message = format!("`{}` is given twice, and the last one counts", short(&doc.key_text(new)));
+    Finding::warning("source/duplicate-key", message)
+        .at(doc.span(new), "this one counts")
+        .at(doc.span(old), "this one is ignored")
+        .help("remove one of the two")
+}
+
+/// Position among `entries` of a key equal to `key`. A long map gets, and keeps, an index; a key that is not
+/// found is expected to be pushed next.
+fn find(doc: &Document, entries: &[Entry], index: &mut Option<Box<Index>>, key: NodeId) -> Option<usize> {
+    let wanted = Identity::of(doc, key);
+    if entries.len() < SMALL {
+        return entries.iter().position(|e| Identity::of(doc, e.key) == wanted);
+    }
+    let index = index.get_or_insert_with(|| {
+        Box::new(entries.iter().enumerate().map(|(i, e)| (Identity::of(doc, e.key), i)).collect())
+    });
+    match index.entry(wanted) {
+        std::collections::hash_map::Entry::Occupied(at) => Some(*at.get()),
+        std::collections::hash_map::Entry::Vacant(at) => {
+            at.insert(entries.len());
+            None
+        }
+    }
+}
+
+/// Adds what a map inherits and does not set itself; of two inherited the earlier counts.
+fn inherit(doc: &Document, entries: &mut Vec<Entry>, inherited: Vec<Entry>) {
+    let mut index = None;
+    for entry in inherited {
+        if find(doc, entries, &mut index, entry.key).is_none() {
+            entries.push(entry);
+        }
+    }
+}
+
+/// Takes over the entries of the map, or of each map of the list, after a merge key.
+fn merge_in(doc: &mut Document, inherited: &mut Vec<Entry>, from: NodeId) -> Result<(), Failure> {
+    let items = match doc.value(from) {
+        Value::Map(entries) => {
+            inherited.extend_from_slice(entries);
+            return Ok(());
+        }
+        Value::Seq(items) => items.clone(),
+        _ => {
+            let span = doc.span(from);
+            return Err(refuse(
+                "source/yaml-syntax",
+                NOT_MERGEABLE,
+                span,
+                "neither a map nor a list of maps",
+            ));
+        }
+    };
+    for item in items {
+        match doc.value(item) {
+            Value::Map(entries) => inherited.extend_from_slice(entries),
+            // In Lua a list is a map from 1, 2, 3 …, and the null value a table without content.
+            Value::Null => {}
+            Value::Seq(values) => {
+                for (i, value) in values.clone().into_iter().enumerate() {
+                    let key = doc.add(Value::Int(i as i64 + 1), doc.span(value));
+                    inherited.push(Entry { key, value });
+                }
+            }
+            _ => return Err(refuse("source/yaml-syntax", NOT_MERGEABLE, doc.span(item), "not a map")),
+        }
+    }
+    Ok(())
+}
+
+const NOT_MERGEABLE: &str = "`<<` merges a map or a list of maps";
+
+/// A text cut to what a message can hold.
+pub(super) fn short(text: &str) -> String {
+    const LONGEST: usize = 40;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
