@@ -32,7 +32,7 @@ pub(super) enum Style {
     Block,
 }
 
-/// One event and its place, counted in characters from the start of the text.
+/// One event and its place, in bytes from the start of the text.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Event<'e> {
     pub kind: Kind<'e>,
@@ -40,19 +40,12 @@ pub(super) struct Event<'e> {
     pub end: usize,
 }
 
-/// Where the parser gave up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    Char(usize),
-    Byte(usize),
-}
-
 /// Why the parser gave up, in libyaml's words.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Problem {
     pub message: String,
-    pub at: Place,
-    /// What it was doing, and the character at which that began.
+    pub at: usize,
+    /// What it was doing, and the byte at which that began.
     pub context: Option<(String, usize)>,
 }
 
@@ -160,11 +153,7 @@ impl<'t> Events<'t> {
             let reader = parser.error == sys::YAML_READER_ERROR;
             Problem {
                 message: text(parser.problem as *const _).unwrap_or_else(|| "not YAML".to_owned()),
-                at: if reader {
-                    Place::Byte(parser.problem_offset as usize)
-                } else {
-                    Place::Char(parser.problem_mark.index as usize)
-                },
+                at: if reader { parser.problem_offset } else { parser.problem_mark.index } as usize,
                 context: text(parser.context as *const _).map(|c| (c, parser.context_mark.index as usize)),
             }
         }
@@ -216,9 +205,9 @@ mod tests {
     }
 
     #[test]
-    fn events_carry_text_and_places_in_characters() {
+    fn events_carry_text_and_places_in_bytes() {
         let seen = all("é0: &x [1, 'b']\nc: *x\n").unwrap();
-        assert!(seen.iter().any(|e| e.starts_with("0-2 Scalar") && e.contains("\"é0\"")), "{seen:#?}");
+        assert!(seen.iter().any(|e| e.starts_with("0-3 Scalar") && e.contains("\"é0\"")), "{seen:#?}");
         assert!(seen.iter().any(|e| e.starts_with("12-15 Scalar") && e.contains("Quoted")), "{seen:#?}");
         assert!(seen.iter().any(|e| e.contains("Alias { anchor: \"x\" }")), "{seen:#?}");
     }
@@ -226,9 +215,9 @@ mod tests {
     #[test]
     fn a_broken_text_ends_in_one_problem_with_its_place() {
         let problem = all("a: [1\nb: 2\n").unwrap_err();
-        assert_eq!(problem.at, Place::Char(7));
+        assert_eq!(problem.at, 7);
         assert!(problem.context.is_some());
-        assert_eq!(all("a: \u{1}").unwrap_err().at, Place::Byte(3));
+        assert_eq!(all("a: \u{1}").unwrap_err().at, 3);
     }
 
     #[test]

@@ -4,17 +4,13 @@
 //! once more, and where it stumbles over the same place its message is taken instead.
 
 use super::Finding;
-use super::libyaml::{Place, Problem};
-use super::yaml::Places;
+use super::libyaml::Problem;
+use super::yaml::Place;
 
-/// The error for a text libyaml refuses. `base` bytes at the start (a byte order mark) were not given to it.
-pub(super) fn explain(text: &str, base: usize, places: &Places<'_>, problem: &Problem) -> Finding {
-    let at = match problem.at {
-        Place::Char(index) => places.byte(index),
-        Place::Byte(offset) => base + offset,
-    };
-    let message = second_opinion(&text[base..]).unwrap_or_else(|| problem.message.clone());
-    Finding::error("source/yaml-syntax", message).at(places.span(at, at), "")
+/// The error for a text libyaml refuses.
+pub(super) fn explain(place: Place<'_>, problem: &Problem) -> Finding {
+    let message = second_opinion(&place.text[place.base..]).unwrap_or_else(|| problem.message.clone());
+    Finding::error("source/yaml-syntax", message).at(place.span(problem.at, problem.at), "")
 }
 
 fn second_opinion(text: &str) -> Option<String> {

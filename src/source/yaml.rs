@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::libyaml::{Event, Events, Kind, Style};
+use super::libyaml::{Events, Kind, Style};
 use super::scalar;
 use super::syntax;
 use super::{Document, Entry, FileId, Finding, Findings, Limits, NodeId, SourceMap, Span, Value};
@@ -23,70 +23,33 @@ pub fn parse_yaml(
 ) -> Option<NodeId> {
     let text = sources.get(file).text();
     let bom = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-    let places = Places::new(file, text, bom);
+    let place = Place { file, text, base: bom };
     let mut events = Events::new(&text[bom..]);
-    let mut builder = Builder::new(&places, doc, limits, findings);
+    let mut builder = Builder::new(place, doc, limits, findings);
     let outcome = builder.run(&mut events);
     drop(events);
     let error = match outcome {
         Ok(root) => return Some(root),
-        Err(Failure::Syntax(problem)) => syntax::explain(text, bom, &places, &problem),
+        Err(Failure::Syntax(problem)) => syntax::explain(place, &problem),
         Err(Failure::Refused(finding)) => *finding,
     };
     findings.push(error);
     None
 }
 
-/// From libyaml's character counts to bytes. Most files are ASCII, where they are the same.
-pub(super) struct Places<'t> {
-    file: FileId,
-    text: &'t str,
-    base: usize,
-    /// Byte offset of every 32nd character; empty for ASCII.
-    marks: Vec<u32>,
+/// The file being read, and how many bytes at its start (a byte order mark) the parser is not shown.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'t> {
+    pub file: FileId,
+    pub text: &'t str,
+    pub base: usize,
 }
 
-impl<'t> Places<'t> {
-    const EVERY: usize = 32;
-
-    pub(super) fn new(file: FileId, text: &'t str, base: usize) -> Self {
-        let body = &text[base..];
-        let marks = if body.is_ascii() {
-            Vec::new()
-        } else {
-            body.char_indices().step_by(Self::EVERY).map(|(i, _)| (base + i) as u32).collect()
-        };
-        Places { file, text, base, marks }
-    }
-
-    /// Byte offset of a character.
-    pub(super) fn byte(&self, index: usize) -> usize {
-        if self.marks.is_empty() {
-            return (self.base + index).min(self.text.len());
-        }
-        let Some(&mark) = self.marks.get(index / Self::EVERY) else { return self.text.len() };
-        let mut at = mark as usize;
-        for _ in 0..index % Self::EVERY {
-            at += match self.text.as_bytes().get(at) {
-                None => return self.text.len(),
-                Some(0..=0x7f) => 1,
-                Some(0x80..=0xdf) => 2,
-                Some(0xe0..=0xef) => 3,
-                Some(0xf0..=0xff) => 4,
-            };
-        }
-        at
-    }
-
+impl Place<'_> {
+    /// The span between two of the parser's offsets.
     pub(super) fn span(&self, start: usize, end: usize) -> Span {
-        Span { file: self.file, start: start as u32, end: end.max(start) as u32 }
-    }
-
-    fn of(&self, event: &Event<'_>) -> Span {
-        let start = self.byte(event.start);
-        let length = event.end - event.start;
-        let end = if length < 64 && self.marks.is_empty() { start + length } else { self.byte(event.end) };
-        self.span(start, end)
+        let byte = |offset: usize| (self.base + offset).min(self.text.len()) as u32;
+        Span { file: self.file, start: byte(start), end: byte(end.max(start)) }
     }
 }
 
@@ -179,7 +142,7 @@ impl Identity {
 }
 
 struct Builder<'a> {
-    places: &'a Places<'a>,
+    text: Place<'a>,
     doc: &'a mut Document,
     limits: &'a Limits,
     findings: &'a mut Findings,
@@ -194,14 +157,9 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(
-        places: &'a Places<'a>,
-        doc: &'a mut Document,
-        limits: &'a Limits,
-        findings: &'a mut Findings,
-    ) -> Self {
+    fn new(text: Place<'a>, doc: &'a mut Document, limits: &'a Limits, findings: &'a mut Findings) -> Self {
         Builder {
-            places,
+            text,
             doc,
             limits,
             findings,
@@ -222,7 +180,7 @@ impl<'a> Builder<'a> {
         let mut after_first = None;
         loop {
             let event = events.step().map_err(Failure::Syntax)?;
-            let span = self.places.of(&event);
+            let span = self.text.span(event.start, event.end);
             match event.kind {
                 Kind::StreamEnd => break,
                 Kind::DocumentStart => {
@@ -249,9 +207,7 @@ impl<'a> Builder<'a> {
         if let Some(mark) = after_first {
             self.doc.truncate(mark);
         }
-        Ok(first.unwrap_or_else(|| {
-            self.doc.add(Value::Null, self.places.span(self.places.base, self.places.base))
-        }))
+        Ok(first.unwrap_or_else(|| self.doc.add(Value::Null, self.text.span(0, 0))))
     }
 
     fn node(&mut self, kind: Kind<'_>, mut span: Span, ignored: bool) -> Result<(), Failure> {
@@ -428,7 +384,7 @@ impl<'a> Builder<'a> {
 
     /// Where a block scalar's text really ends: libyaml counts the blank lines after it.
     fn trimmed(&self, span: Span) -> u32 {
-        let text = &self.places.text[span.start as usize..span.end as usize];
+        let text = &self.text.text[span.start as usize..span.end as usize];
         span.start + text.trim_end().len() as u32
     }
 }
