@@ -6,6 +6,7 @@
 //! the layers; a module imports only modules of the layers below its own.
 
 pub mod config;
+pub mod diff;
 pub mod model;
 pub mod net;
 pub mod plugin;

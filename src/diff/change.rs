@@ -1,0 +1,130 @@
+//! One difference, as data.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use super::{identity::Item, secret};
+use crate::{model::Kind, source::NodeId};
+
+/// What happens to an entity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Action {
+    Create,
+    Update,
+    Delete,
+}
+
+/// One step of a path into an entity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Segment {
+    /// Into a record or map.
+    Key(String),
+    /// Into a list, from 0.
+    Index(usize),
+}
+
+/// A field that differs; null where one side lacks it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldChange {
+    /// Where in the entity.
+    pub path: Vec<Segment>,
+    /// Before.
+    pub old: Value,
+    /// After.
+    pub new: Value,
+}
+
+impl FieldChange {
+    /// The path as people write it: `config.redis.host`, `headers[0].name`.
+    pub fn name(&self) -> String {
+        let mut text = String::new();
+        for segment in &self.path {
+            match segment {
+                Segment::Key(key) if text.is_empty() => text.push_str(key),
+                Segment::Key(key) => {
+                    text.push('.');
+                    text.push_str(key);
+                }
+                Segment::Index(i) => text.push_str(&format!("[{i}]")),
+            }
+        }
+        text
+    }
+}
+
+impl Serialize for FieldChange {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let mut s = serializer.serialize_struct("FieldChange", 3)?;
+        s.serialize_field("field", &self.name())?;
+        s.serialize_field("old", &self.old)?;
+        s.serialize_field("new", &self.new)?;
+        s.end()
+    }
+}
+
+/// An entity that was added, removed or changed. Secrets in it are masked already.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// What happens.
+    pub action: Action,
+    /// The kind of entity.
+    pub kind: Kind,
+    /// The entity in words: its name and what it belongs to.
+    pub name: String,
+    /// The changed fields of an update.
+    pub fields: Vec<FieldChange>,
+    /// The whole entity before.
+    pub old: Option<Value>,
+    /// The whole entity after.
+    pub new: Option<Value>,
+    /// Where the entity is written before and after.
+    pub origins: [Option<NodeId>; 2],
+}
+
+impl Change {
+    pub(super) fn whole(action: Action, kind: Kind, item: Item) -> Self {
+        let Item { name, mut value, origin, secrets, .. } = item;
+        secret::mask(&mut value, &secrets);
+        let (old, new, origins) = match action {
+            Action::Delete => (Some(value), None, [origin, None]),
+            _ => (None, Some(value), [None, origin]),
+        };
+        Change { action, kind, name, fields: Vec::new(), old, new, origins }
+    }
+
+    pub(super) fn update(kind: Kind, mut old: Item, mut new: Item, mut fields: Vec<FieldChange>) -> Self {
+        for field in &mut fields {
+            if secret::covers(&new.secrets, &field.path) || secret::covers(&old.secrets, &field.path) {
+                field.old = secret::masked(&field.old);
+                field.new = secret::masked(&field.new);
+            }
+        }
+        secret::mask(&mut old.value, &old.secrets);
+        secret::mask(&mut new.value, &new.secrets);
+        Change {
+            action: Action::Update,
+            kind,
+            name: new.name,
+            fields,
+            origins: [old.origin, new.origin],
+            old: Some(old.value),
+            new: Some(new.value),
+        }
+    }
+
+    /// The kind in the singular: `service`, `ca_certificate`.
+    pub fn singular(&self) -> &'static str {
+        self.kind.0.strip_suffix('s').unwrap_or(self.kind.0)
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.singular(), self.name)
+    }
+}

@@ -1,0 +1,145 @@
+//! Which entity of one side is which of the other: by name and owner where there is one, else by what
+//! makes it unique, else by id.
+
+use ahash::AHashMap;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::secret;
+use crate::{
+    model::{Row, State},
+    source::NodeId,
+};
+
+/// One entity, ready to be compared: references are names, times and derived ids are gone.
+#[derive(Debug)]
+pub(super) struct Item {
+    /// Equal on both sides for the same entity.
+    pub identity: String,
+    /// The entity in words.
+    pub name: String,
+    pub value: Value,
+    pub origin: Option<NodeId>,
+    /// Paths of secrets in `value`.
+    pub secrets: Vec<String>,
+}
+
+/// What ids of one side are called.
+pub(super) struct Names(AHashMap<Uuid, String>);
+
+impl Names {
+    pub fn of(state: &State) -> Self {
+        let mut names = AHashMap::new();
+        macro_rules! named {
+            ($($table:ident),*) => {$(
+                for row in state.$table.rows() {
+                    if let Some(name) = row.name() {
+                        names.insert(row.id(), name.to_owned());
+                    }
+                }
+            )*};
+        }
+        named!(services, routes, consumers, upstreams, key_sets);
+        for consumer in state.consumers.rows() {
+            if let (None, Some(custom)) = (&consumer.username, &consumer.custom_id) {
+                names.insert(consumer.id, custom.clone());
+            }
+        }
+        Names(names)
+    }
+
+    fn call(&self, id: &str) -> String {
+        let known = id.parse::<Uuid>().ok().and_then(|id| self.0.get(&id));
+        known.cloned().unwrap_or_else(|| id.to_owned())
+    }
+}
+
+/// Fields whose order means nothing.
+const SETS: &[&str] = &["tags", "methods", "protocols", "snis", "sources", "destinations", "redirect_uris"];
+
+/// Fields that refer to another entity.
+const REFERENCES: &[&str] =
+    &["service", "route", "consumer", "upstream", "certificate", "client_certificate", "set"];
+
+impl Item {
+    pub fn of<T: Row + serde::Serialize>(row: &T, names: &Names) -> Self {
+        let mut value = serde_json::to_value(row).unwrap_or_default();
+        let mut owners = Vec::new();
+        if let Some(map) = value.as_object_mut() {
+            map.shift_remove("created_at");
+            map.shift_remove("updated_at");
+            for field in REFERENCES {
+                let Some(id) = map.get(*field).and_then(|v| v.get("id")).and_then(Value::as_str) else {
+                    continue;
+                };
+                let name = names.call(id);
+                owners.push(format!("{field} {name}"));
+                map.insert((*field).to_owned(), Value::String(name));
+            }
+            for field in SETS {
+                if let Some(Value::Array(items)) = map.get_mut(*field) {
+                    items.sort_by_key(ToString::to_string);
+                }
+            }
+        }
+        let key = own_key(T::KIND.0, &value);
+        let (identity, name) = match (&key, T::KIND.0) {
+            (Some(key), kind) => {
+                // A secret must not be told by the name of the entity that holds it.
+                let shown = if secret::names_itself(kind) { String::new() } else { format!("{key:?}") };
+                let owned = matches!(kind, "plugins" | "targets" | "acls") || shown.is_empty();
+                let of = if owned && !owners.is_empty() {
+                    format!("of {}", owners.join(", "))
+                } else {
+                    String::new()
+                };
+                let name = [shown, of].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(" ");
+                let identity = if owned { format!("{key} {}", owners.join(" ")) } else { key.clone() };
+                (identity, name)
+            }
+            (None, _) => (row.id().to_string(), row.id().to_string()),
+        };
+        // An id that follows from names says nothing new; one that is random differs at every load.
+        if key.is_some()
+            && let Some(map) = value.as_object_mut()
+        {
+            map.shift_remove("id");
+        }
+        let secrets = secret::paths(T::KIND.0, &value);
+        Item { identity, name, value, origin: row.origin(), secrets }
+    }
+}
+
+/// The text that makes an entity unique among its kind and owners.
+fn own_key(kind: &str, value: &Value) -> Option<String> {
+    let field = match kind {
+        "plugins" => {
+            let name = value["name"].as_str()?;
+            return Some(match value["instance_name"].as_str() {
+                Some(instance) => format!("{name} {instance}"),
+                None => name.to_owned(),
+            });
+        }
+        "consumers" => {
+            return value["username"].as_str().or_else(|| value["custom_id"].as_str()).map(str::to_owned);
+        }
+        "routes" if value["name"].is_null() => {
+            // Nameless routes are told apart by what they match.
+            let what = ["service", "hosts", "paths", "methods", "headers", "snis", "expression"];
+            return Some(what.iter().map(|f| value[*f].to_string()).collect::<Vec<_>>().join(" "));
+        }
+        "services" if value["name"].is_null() => {
+            let what = ["protocol", "host", "port", "path"];
+            return Some(what.iter().map(|f| value[*f].to_string()).collect::<Vec<_>>().join(" "));
+        }
+        "targets" => "target",
+        "acls" => "group",
+        "basicauth_credentials" | "hmacauth_credentials" => "username",
+        "jwt_secrets" | "keyauth_credentials" => "key",
+        "oauth2_credentials" => "client_id",
+        "vaults" => "prefix",
+        "certificates" | "ca_certificates" => "cert",
+        _ => "name",
+    };
+    value[field].as_str().map(str::to_owned)
+}

@@ -1,0 +1,117 @@
+//! What differs between two configurations: entities matched by identity, changed fields named one by
+//! one, secrets masked on both sides. Pure data in a stable order; rendering is the command line's.
+
+mod change;
+mod identity;
+mod secret;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+pub use change::{Action, Change, FieldChange, Segment};
+pub use secret::MASK;
+
+use crate::model::{Row, State, Table};
+use identity::{Item, Names};
+
+/// The changes that turn `old` into `new`: by kind in load order, then by identity. Times of making and
+/// loading are left out, sets are compared as sets, and defaults are filled in on both sides, so a
+/// configuration never differs from itself written another way.
+pub fn diff(old: &State, new: &State) -> Vec<Change> {
+    let sides = [Names::of(old), Names::of(new)];
+    let mut changes = Vec::new();
+    macro_rules! kinds {
+        ($($table:ident),* $(,)?) => {$(
+            compare(&mut changes, &old.$table, &new.$table, &sides);
+        )*};
+    }
+    kinds!(
+        ca_certificates,
+        certificates,
+        consumers,
+        key_sets,
+        keys,
+        services,
+        routes,
+        plugins,
+        snis,
+        upstreams,
+        targets,
+        vaults,
+        acls,
+        basicauth_credentials,
+        hmacauth_credentials,
+        jwt_secrets,
+        keyauth_credentials,
+        oauth2_credentials,
+    );
+    changes
+}
+
+fn compare<T: Row + serde::Serialize>(
+    changes: &mut Vec<Change>,
+    old: &Table<T>,
+    new: &Table<T>,
+    [old_names, new_names]: &[Names; 2],
+) {
+    let mut pairs: BTreeMap<String, [Option<Item>; 2]> = BTreeMap::new();
+    for (side, table, names) in [(0, old, old_names), (1, new, new_names)] {
+        for row in table.rows() {
+            let item = Item::of(row, names);
+            // Two nameless entities may look alike; the n-th of one side meets the n-th of the other.
+            let key = (0..)
+                .map(|n| if n == 0 { item.identity.clone() } else { format!("{}#{n}", item.identity) })
+                .find(|key| pairs.get(key).is_none_or(|pair| pair[side].is_none()));
+            if let Some(key) = key {
+                pairs.entry(key).or_default()[side] = Some(item);
+            }
+        }
+    }
+    let kind = T::KIND;
+    for (_, pair) in pairs {
+        match pair {
+            [None, Some(new)] => changes.push(Change::whole(Action::Create, kind, new)),
+            [Some(old), None] => changes.push(Change::whole(Action::Delete, kind, old)),
+            [Some(old), Some(new)] => {
+                let mut fields = Vec::new();
+                leaves(&old.value, &new.value, &mut Vec::new(), &mut fields);
+                if !fields.is_empty() {
+                    changes.push(Change::update(kind, old, new, fields));
+                }
+            }
+            [None, None] => {}
+        }
+    }
+}
+
+/// Walks two values side by side and notes the leaves that differ.
+fn leaves(old: &Value, new: &Value, path: &mut Vec<Segment>, found: &mut Vec<FieldChange>) {
+    match (old, new) {
+        (Value::Object(a), Value::Object(b)) => {
+            let keys = a.keys().chain(b.keys().filter(|k| !a.contains_key(*k)));
+            for key in keys {
+                path.push(Segment::Key(key.clone()));
+                leaves(a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null), path, found);
+                path.pop();
+            }
+        }
+        (Value::Array(a), Value::Array(b)) if a != b => {
+            // A list that grew or shrank is told as one change; element by element would blame the rest.
+            if a.len() == b.len() && a.iter().chain(b).all(Value::is_object) {
+                for (i, (a, b)) in a.iter().zip(b).enumerate() {
+                    path.push(Segment::Index(i));
+                    leaves(a, b, path, found);
+                    path.pop();
+                }
+            } else {
+                found.push(FieldChange { path: path.clone(), old: old.clone(), new: new.clone() });
+            }
+        }
+        _ if old == new => {}
+        _ => found.push(FieldChange { path: path.clone(), old: old.clone(), new: new.clone() }),
+    }
+}
+
+#[cfg(test)]
+mod tests;
