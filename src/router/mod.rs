@@ -10,6 +10,10 @@ use smallvec::SmallVec;
 
 use crate::model::{Ix, Route, State};
 
+mod path;
+
+pub use path::{acceptable, escape_for_upstream, normalize, upstream_path};
+
 /// Which rules order the routes (setting `router_flavor`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Flavor {
@@ -39,12 +43,8 @@ pub struct RequestLine<'a> {
     pub method: &'a str,
     /// Whether the client speaks TLS (or a trusted proxy says so).
     pub https: bool,
-    /// Host without port, as sent.
-    pub host: &'a str,
-    /// Port of the Host header, or of the listener.
-    pub port: u16,
-    /// Path as sent, without query.
-    pub path: &'a str,
+    /// Host header (or `:authority`) as sent, with its port.
+    pub host: Option<&'a str>,
     /// Query without `?`; empty if there is none.
     pub query: &'a str,
     /// Headers as sent.
@@ -53,7 +53,7 @@ pub struct RequestLine<'a> {
     pub sni: Option<&'a str>,
     /// The client's address.
     pub source: (IpAddr, u16),
-    /// The listener's address.
+    /// The listener's address, its port after `port_maps`. A port in the Host header goes before it.
     pub destination: (IpAddr, u16),
 }
 
@@ -91,15 +91,13 @@ impl Router {
         (Router::default(), Vec::new())
     }
 
-    /// The route a request belongs to. `path` must be the normalised form of `line.path`
-    /// (see [`normalize`]).
-    pub fn find(&self, _line: &RequestLine<'_>, _path: &str) -> Option<RouteMatch> {
+    /// The route a request belongs to. `path` is the normalised path (see [`normalize`]).
+    pub fn find(&self, _line: &RequestLine<'_>, _path: &[u8]) -> Option<RouteMatch> {
         None
     }
 }
 
-/// The form of a path that conditions are compared with: escapes of unreserved characters decoded, dot
-/// segments resolved, duplicate slashes merged. Borrows when nothing changes.
-pub fn normalize(path: &str) -> std::borrow::Cow<'_, str> {
-    path.into()
+/// Why Kong would refuse the route's conditions, in its words; see the entity check of routes.
+pub fn validate_route(_route: &Route, _flavor: Flavor) -> Result<(), String> {
+    Ok(())
 }
