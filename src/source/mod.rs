@@ -6,9 +6,12 @@
 
 mod de;
 mod finding;
+mod json;
+mod keys;
 mod libyaml;
 mod limits;
 mod node;
+mod read;
 mod scalar;
 mod syntax;
 mod text;
@@ -16,7 +19,9 @@ mod yaml;
 
 pub use de::{DeError, from_node};
 pub use finding::{Finding, Findings, Label, Level, Seg};
+pub use json::parse_json;
 pub use limits::Limits;
 pub use node::{Document, Entry, NodeId, Step, Value};
+pub use read::{Format, parse};
 pub use text::{FileId, Position, Source, SourceMap, Span};
 pub use yaml::parse_yaml;

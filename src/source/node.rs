@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use super::Span;
+use super::{Span, limits::DEEPEST};
 
 /// Number of a node in a [`Document`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -167,20 +167,59 @@ impl Document {
         Some(id)
     }
 
-    /// The subtree as JSON. Keys that are not strings are written out; infinities become null.
+    /// The subtree as JSON. Keys that are not strings are written out; infinities, and whatever is nested deeper
+    /// than any reader accepts, become null.
     pub fn to_json(&self, id: NodeId) -> serde_json::Value {
+        self.json(id, 0)
+    }
+
+    fn json(&self, id: NodeId, depth: usize) -> serde_json::Value {
         use serde_json::Value as Json;
         match self.value(id) {
-            Value::Null => Json::Null,
             Value::Bool(b) => Json::Bool(*b),
             Value::Int(i) => Json::from(*i),
             Value::Float(f) => serde_json::Number::from_f64(*f).map_or(Json::Null, Json::Number),
             Value::Str(s) => Json::String(s.to_string()),
-            Value::Seq(items) => Json::Array(items.iter().map(|&i| self.to_json(i)).collect()),
-            Value::Map(entries) => {
-                Json::Object(entries.iter().map(|e| (self.key_text(e.key), self.to_json(e.value))).collect())
+            Value::Seq(items) if depth < DEEPEST => {
+                Json::Array(items.iter().map(|&item| self.json(item, depth + 1)).collect())
+            }
+            Value::Map(entries) if depth < DEEPEST => Json::Object(
+                entries.iter().map(|e| (self.key_text(e.key), self.json(e.value, depth + 1))).collect(),
+            ),
+            Value::Null | Value::Seq(_) | Value::Map(_) => Json::Null,
+        }
+    }
+
+    /// The steps from `root` down to `node`, as JSON pointer writes them: keys as text, items from 0. `None` if the
+    /// node is not under the root. A node that aliases share has several paths; this is the first.
+    pub fn path_of(&self, root: NodeId, node: NodeId) -> Option<Vec<String>> {
+        // Each level on the way: the node, and which of its children comes next.
+        let mut way: Vec<(NodeId, usize)> = vec![(root, 0)];
+        loop {
+            let &(here, next) = way.last()?;
+            if here == node {
+                break;
+            }
+            let child = match self.value(here) {
+                Value::Seq(items) => items.get(next).copied(),
+                Value::Map(entries) => entries.get(next).map(|e| e.value),
+                _ => None,
+            };
+            if let Some(last) = way.last_mut() {
+                last.1 += 1;
+            }
+            match child {
+                Some(child) if way.len() <= DEEPEST => way.push((child, 0)),
+                Some(_) => {}
+                None => drop(way.pop()),
             }
         }
+        way.pop();
+        let step = |&(here, next): &(NodeId, usize)| match self.value(here) {
+            Value::Map(entries) => self.key_text(entries[next - 1].key),
+            _ => (next - 1).to_string(),
+        };
+        Some(way.iter().map(step).collect())
     }
 
     /// A key as text.

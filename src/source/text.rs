@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::{Finding, Findings};
+
 /// Number of a file in a [`SourceMap`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(pub u16);
@@ -94,6 +96,46 @@ impl SourceMap {
         FileId((self.files.len() - 1) as u16)
     }
 
+    /// Adds a file as it came from the disk or the network: UTF-8, or UTF-16 with a byte order mark.
+    ///
+    /// `None` after an error was added to `findings`. The file is in the map even then, with U+FFFD for what
+    /// could not be read, so that the place can be shown.
+    pub fn add_bytes(
+        &mut self,
+        name: impl Into<String>,
+        bytes: Vec<u8>,
+        findings: &mut Findings,
+    ) -> Option<FileId> {
+        let name = name.into();
+        if u32::try_from(bytes.len()).is_err() || self.files.len() > usize::from(u16::MAX) {
+            let message = format!("{name}: more than 4 GiB, or more than 65,536 files");
+            findings.push(Finding::error("source/too-large", message));
+            return None;
+        }
+        let decoded = match bytes.get(..2) {
+            Some(b"\xff\xfe") => utf16(&bytes[2..], u16::from_le_bytes),
+            Some(b"\xfe\xff") => utf16(&bytes[2..], u16::from_be_bytes),
+            _ => String::from_utf8(bytes).map_err(|e| {
+                let at = e.utf8_error().valid_up_to();
+                let byte = e.as_bytes()[at];
+                let message =
+                    format!("the file is not UTF-8: the byte 0x{byte:02X} stands for no character here");
+                (String::from_utf8_lossy(e.as_bytes()).into_owned(), at, message)
+            }),
+        };
+        match decoded {
+            Ok(text) => Some(self.add(name, text)),
+            Err((lossy, at, message)) => {
+                let file = self.add(name, lossy);
+                let end = at + char::REPLACEMENT_CHARACTER.len_utf8();
+                let span = Span { file, start: at as u32, end: end as u32 };
+                let finding = Finding::error("source/encoding", message).at(span, "");
+                findings.push(finding.help("save the file as UTF-8"));
+                None
+            }
+        }
+    }
+
     /// The file of that number.
     pub fn get(&self, file: FileId) -> &Source {
         &self.files[file.0 as usize]
@@ -118,5 +160,68 @@ impl SourceMap {
     /// The text of a span.
     pub fn snippet(&self, span: Span) -> &str {
         self.get(span.file).text().get(span.start as usize..span.end as usize).unwrap_or("")
+    }
+}
+
+/// UTF-16 without its mark as text; or the text with U+FFFD, the first such place in it, and what is wrong.
+fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, (String, usize, String)> {
+    let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
+    let mut text = String::with_capacity(bytes.len() / 2);
+    let mut wrong = None;
+    for decoded in char::decode_utf16(units) {
+        text.push(decoded.unwrap_or_else(|_| {
+            wrong = wrong.or(Some(text.len()));
+            char::REPLACEMENT_CHARACTER
+        }));
+    }
+    if bytes.len() % 2 == 1 {
+        wrong = wrong.or(Some(text.len()));
+        text.push(char::REPLACEMENT_CHARACTER);
+    }
+    match wrong {
+        None => Ok(text),
+        Some(at) => Err((text, at, "the file is not UTF-16: half a character stands here".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(bytes: &[u8]) -> Result<String, (String, &'static str)> {
+        let mut sources = SourceMap::default();
+        let mut findings = Findings::default();
+        match sources.add_bytes("f", bytes.to_vec(), &mut findings) {
+            Some(file) => Ok(sources.get(file).text().to_owned()),
+            None => Err((sources.locate(findings.0[0].span().unwrap()), findings.0[0].code)),
+        }
+    }
+
+    #[test]
+    fn bytes_are_utf8_or_marked_utf16() {
+        assert_eq!(load("é: 1".as_bytes()), Ok("é: 1".to_owned()));
+        assert_eq!(load(b"\xff\xfea\0:\0\x3d\xd8\x00\xde"), Ok("a:😀".to_owned()));
+        assert_eq!(load(b"\xfe\xff\0a\0:"), Ok("a:".to_owned()));
+    }
+
+    #[test]
+    fn what_is_neither_is_an_error_with_its_place() {
+        assert_eq!(load(b"a: 1\nb: \xff\n"), Err(("f:2:4".to_owned(), "source/encoding")));
+        assert_eq!(load(b"\xff\xfea\0\x3d\xd8"), Err(("f:1:2".to_owned(), "source/encoding")));
+        assert_eq!(load(b"\xff\xfea\0b"), Err(("f:1:2".to_owned(), "source/encoding")));
+    }
+
+    #[test]
+    fn a_column_counts_characters() {
+        let mut sources = SourceMap::default();
+        let file = sources.add("f", "a\r\nüb: x\n");
+        let at = |start| sources.position(Span { file, start, end: start });
+        assert_eq!(at(3), Position { line: 2, column: 1 });
+        assert_eq!(at(5), Position { line: 2, column: 2 });
+        // In the middle of a character, and past the end.
+        assert_eq!(at(4), Position { line: 2, column: 1 });
+        assert_eq!(at(99), Position { line: 3, column: 1 });
+        assert_eq!(sources.get(file).line(1), "a");
+        assert_eq!(sources.get(file).line(9), "");
     }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use super::keys::{Index, duplicate_key, find, short};
 use super::libyaml::{Events, Kind, Style};
 use super::scalar;
 use super::syntax;
@@ -107,38 +108,6 @@ enum Key {
     Has(NodeId),
     /// What to merge in.
     Merge,
-}
-
-/// Where each key of a large map is.
-type Index = HashMap<Identity, usize, ahash::RandomState>;
-
-/// A map longer than this gets an index.
-const SMALL: usize = 16;
-
-/// What makes two keys the same key, as for a Lua table: numbers by value, text by content, lists and maps
-/// by being the same one.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Identity {
-    Null,
-    Bool(bool),
-    Number(u64),
-    /// Address of the text, which is the same for equal texts of a document.
-    Text(usize),
-    Node(NodeId),
-}
-
-impl Identity {
-    pub(super) fn of(doc: &Document, id: NodeId) -> Self {
-        match doc.value(id) {
-            Value::Null => Identity::Null,
-            Value::Bool(b) => Identity::Bool(*b),
-            Value::Int(i) => Identity::Number((*i as f64).to_bits()),
-            // Plus and minus zero are one key.
-            Value::Float(f) => Identity::Number((*f + 0.0).to_bits()),
-            Value::Str(s) => Identity::Text(s.as_ptr() as usize),
-            Value::Seq(_) | Value::Map(_) => Identity::Node(id),
-        }
-    }
 }
 
 struct Builder<'a> {
@@ -389,34 +358,6 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// The warning about a key given twice.
-pub(super) fn duplicate_key(doc: &Document, old: NodeId, new: NodeId) -> Finding {
-    let message = format!("`{}` is given twice, and the last one counts", short(&doc.key_text(new)));
-    Finding::warning("source/duplicate-key", message)
-        .at(doc.span(new), "this one counts")
-        .at(doc.span(old), "this one is ignored")
-        .help("remove one of the two")
-}
-
-/// Position among `entries` of a key equal to `key`. A long map gets, and keeps, an index; a key that is not
-/// found is expected to be pushed next.
-fn find(doc: &Document, entries: &[Entry], index: &mut Option<Box<Index>>, key: NodeId) -> Option<usize> {
-    let wanted = Identity::of(doc, key);
-    if entries.len() < SMALL {
-        return entries.iter().position(|e| Identity::of(doc, e.key) == wanted);
-    }
-    let index = index.get_or_insert_with(|| {
-        Box::new(entries.iter().enumerate().map(|(i, e)| (Identity::of(doc, e.key), i)).collect())
-    });
-    match index.entry(wanted) {
-        std::collections::hash_map::Entry::Occupied(at) => Some(*at.get()),
-        std::collections::hash_map::Entry::Vacant(at) => {
-            at.insert(entries.len());
-            None
-        }
-    }
-}
-
 /// Adds what a map inherits and does not set itself; of two inherited the earlier counts.
 fn inherit(doc: &Document, entries: &mut Vec<Entry>, inherited: Vec<Entry>) {
     let mut index = None;
@@ -463,12 +404,3 @@ fn merge_in(doc: &mut Document, inherited: &mut Vec<Entry>, from: NodeId) -> Res
 }
 
 const NOT_MERGEABLE: &str = "`<<` merges a map or a list of maps";
-
-/// A text cut to what a message can hold.
-pub(super) fn short(text: &str) -> String {
-    const LONGEST: usize = 40;
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
-}

@@ -1,0 +1,350 @@
+//! JSON text → nodes with spans.
+//!
+//! RFC 8259, and what lua-cjson takes beyond it, since that is Kong's reader: raw control characters in
+//! strings, and numbers such as `+1`, `01`, `0x1F`, `-.5`, `inf` and `nan`.
+
+use super::keys::{Index, duplicate_key, find};
+use super::scalar::whole;
+use super::{Document, Entry, FileId, Finding, Findings, Limits, NodeId, SourceMap, Span, Value};
+
+/// Reads a JSON file into `doc` and returns its root; `None` after an error was added to `findings`.
+pub fn parse_json(
+    sources: &SourceMap,
+    file: FileId,
+    doc: &mut Document,
+    limits: &Limits,
+    findings: &mut Findings,
+) -> Option<NodeId> {
+    let text = sources.get(file).text();
+    let at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+    let mut reader = Reader {
+        file,
+        text,
+        at,
+        doc,
+        depth: limits.depth(),
+        findings,
+        open: Vec::new(),
+        buffer: String::new(),
+    };
+    match reader.document() {
+        Ok(root) => Some(root),
+        Err(finding) => {
+            findings.push(*finding);
+            None
+        }
+    }
+}
+
+struct Reader<'a> {
+    file: FileId,
+    text: &'a str,
+    /// Byte to be read next.
+    at: usize,
+    doc: &'a mut Document,
+    depth: usize,
+    findings: &'a mut Findings,
+    /// Places of the brackets still open.
+    open: Vec<usize>,
+    /// A string with escapes, decoded.
+    buffer: String,
+}
+
+type Outcome<T> = Result<T, Box<Finding>>;
+
+impl Reader<'_> {
+    fn document(&mut self) -> Outcome<NodeId> {
+        let root = self.value()?;
+        match self.peek() {
+            None => Ok(root),
+            Some(_) => Err(Box::new(self.wrong("something follows the end of the document"))),
+        }
+    }
+
+    fn value(&mut self) -> Outcome<NodeId> {
+        match self.peek() {
+            Some(b'{') => self.object(),
+            Some(b'[') => self.array(),
+            Some(b'"') => {
+                let start = self.at;
+                let value = self.string()?;
+                Ok(self.node(value, start))
+            }
+            _ => self.word(),
+        }
+    }
+
+    fn object(&mut self) -> Outcome<NodeId> {
+        let start = self.enter()?;
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut index: Option<Box<Index>> = None;
+        while self.peek() != Some(b'}') {
+            if self.peek() != Some(b'"') {
+                return Err(self.no_key(!entries.is_empty()));
+            }
+            let at = self.at;
+            let key = self.string()?;
+            let key = self.node(key, at);
+            if self.peek() != Some(b':') {
+                return Err(Box::new(self.wrong("a `:` is missing between this key and its value")));
+            }
+            self.at += 1;
+            let entry = Entry { key, value: self.value()? };
+            match find(self.doc, &entries, &mut index, key) {
+                None => entries.push(entry),
+                Some(earlier) => {
+                    let old = std::mem::replace(&mut entries[earlier], entry);
+                    self.findings.push(duplicate_key(self.doc, old.key, key));
+                }
+            }
+            self.comma(b'}')?;
+        }
+        self.leave();
+        Ok(self.node(Value::Map(entries), start))
+    }
+
+    fn array(&mut self) -> Outcome<NodeId> {
+        let start = self.enter()?;
+        let mut items = Vec::new();
+        while self.peek() != Some(b']') {
+            items.push(self.value()?);
+            self.comma(b']')?;
+        }
+        self.leave();
+        Ok(self.node(Value::Seq(items), start))
+    }
+
+    /// Past an opening bracket.
+    fn enter(&mut self) -> Outcome<usize> {
+        if self.open.len() >= self.depth {
+            let message = format!("nested more than {} levels deep", self.depth);
+            let span = self.span(self.at, self.at + 1);
+            return Err(Box::new(Finding::error("source/too-deep", message).at(span, "one level too many")));
+        }
+        self.open.push(self.at);
+        self.at += 1;
+        Ok(self.at - 1)
+    }
+
+    /// Past a closing bracket.
+    fn leave(&mut self) {
+        self.open.pop();
+        self.at += 1;
+    }
+
+    /// Past the comma after an item, unless the list or map ends here.
+    fn comma(&mut self, close: u8) -> Outcome<()> {
+        match self.peek() {
+            Some(b',') => {
+                let comma = self.at;
+                self.at += 1;
+                if self.peek() != Some(close) {
+                    return Ok(());
+                }
+                let finding = self.error("a comma stands before the closing bracket", comma, comma + 1);
+                Err(Box::new(finding.help("remove the comma")))
+            }
+            Some(byte) if byte == close => Ok(()),
+            _ => Err(Box::new(self.wrong(format!("expected `,` or `{}`", close as char)))),
+        }
+    }
+
+    fn no_key(&mut self, after_others: bool) -> Box<Finding> {
+        Box::new(match self.peek() {
+            Some(b'\'') => self.wrong("a key needs double quotes").help("write `\"` instead of `'`"),
+            Some(b'a'..=b'z' | b'A'..=b'Z' | b'_') => self.wrong("a key needs double quotes"),
+            _ if after_others => self.wrong("expected a key after the comma"),
+            _ => self.wrong("expected a key or `}`"),
+        })
+    }
+
+    /// `true`, `false`, `null`, or a number.
+    fn word(&mut self) -> Outcome<NodeId> {
+        let start = self.at;
+        for (word, value) in
+            [("true", Value::Bool(true)), ("false", Value::Bool(false)), ("null", Value::Null)]
+        {
+            if self.rest().starts_with(word) {
+                self.at += word.len();
+                return Ok(self.node(value, start));
+            }
+        }
+        if let Some((value, length)) = number(self.rest()) {
+            self.at += length;
+            return Ok(self.node(value, start));
+        }
+        let mut finding = self.wrong("expected a value");
+        match self.rest().bytes().next() {
+            Some(b'\'') => finding = finding.help("strings need double quotes"),
+            Some(b'/' | b'#') => finding = finding.help("JSON has no comments"),
+            _ => {}
+        }
+        Err(Box::new(finding))
+    }
+
+    /// The string at the cursor, which stands on its opening quote.
+    fn string(&mut self) -> Outcome<Value> {
+        let start = self.at;
+        self.at += 1;
+        self.buffer.clear();
+        loop {
+            let from = self.at;
+            let Some(length) = memchr::memchr2(b'"', b'\\', &self.text.as_bytes()[from..]) else {
+                let finding = self.error("this string is never closed", start, start + 1);
+                return Err(Box::new(finding.help("add the missing `\"`")));
+            };
+            self.at += length + 1;
+            let plain = &self.text[from..from + length];
+            if self.text.as_bytes()[from + length] == b'"' {
+                if self.buffer.is_empty() {
+                    return Ok(Value::Str(self.doc.intern(plain)));
+                }
+                self.buffer.push_str(plain);
+                return Ok(Value::Str(self.doc.intern(&self.buffer)));
+            }
+            self.buffer.push_str(plain);
+            let c = self.escape(from + length)?;
+            self.buffer.push(c);
+        }
+    }
+
+    /// The character an escape stands for; the cursor is past its backslash.
+    fn escape(&mut self, start: usize) -> Outcome<char> {
+        let byte = self.text.as_bytes().get(self.at).copied();
+        self.at += 1;
+        let c = match byte {
+            Some(b'n') => '\n',
+            Some(b't') => '\t',
+            Some(b'r') => '\r',
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(c @ (b'"' | b'\\' | b'/')) => c as char,
+            Some(b'u') => {
+                let code = match self.four_digits() {
+                    Some(high @ 0xd800..=0xdbff) if self.rest().starts_with("\\u") => {
+                        self.at += 2;
+                        let low = self.four_digits().filter(|low| (0xdc00..=0xdfff).contains(low));
+                        low.map(|low| 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00))
+                    }
+                    code => code,
+                };
+                match code.and_then(char::from_u32) {
+                    Some(c) => c,
+                    None => {
+                        return Err(Box::new(self.error(
+                            "`\\u` stands for no character here",
+                            start,
+                            start + 2,
+                        )));
+                    }
+                }
+            }
+            _ => {
+                let finding = self.error("there is no such escape", start, start + 2);
+                return Err(Box::new(finding.help("write `\\\\` for a backslash")));
+            }
+        };
+        Ok(c)
+    }
+
+    fn four_digits(&mut self) -> Option<u32> {
+        let digits = self.text.get(self.at..self.at + 4)?;
+        let code = digits.bytes().all(|b| b.is_ascii_hexdigit()).then_some(digits)?;
+        self.at += 4;
+        u32::from_str_radix(code, 16).ok()
+    }
+
+    /// The next byte that is not white space.
+    fn peek(&mut self) -> Option<u8> {
+        let bytes = self.text.as_bytes();
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = bytes.get(self.at) {
+            self.at += 1;
+        }
+        bytes.get(self.at).copied()
+    }
+
+    fn rest(&self) -> &str {
+        self.text.get(self.at..).unwrap_or("")
+    }
+
+    fn node(&mut self, value: Value, start: usize) -> NodeId {
+        let span = self.span(start, self.at);
+        self.doc.add(value, span)
+    }
+
+    fn span(&self, start: usize, end: usize) -> Span {
+        let clip = |at: usize| at.min(self.text.len()) as u32;
+        Span { file: self.file, start: clip(start), end: clip(end) }
+    }
+
+    fn error(&self, message: impl Into<String>, start: usize, end: usize) -> Finding {
+        let mut end = end.min(self.text.len());
+        while !self.text.is_char_boundary(end) {
+            end += 1;
+        }
+        Finding::error("source/json-syntax", message).at(self.span(start, end), "")
+    }
+
+    /// An error at the cursor; at the end of the text, about the bracket that is still open.
+    fn wrong(&self, message: impl Into<String>) -> Finding {
+        match (self.rest().chars().next(), self.open.last()) {
+            (None, Some(&open)) => {
+                let message = format!("this `{}` is never closed", &self.text[open..=open]);
+                self.error(message, open, open + 1).at(self.span(self.at, self.at), "the text ends here")
+            }
+            (None, None) => self.error("the text ends where a value is expected", self.at, self.at),
+            (Some(c), _) => self.error(message, self.at, self.at + c.len_utf8()),
+        }
+    }
+}
+
+/// The number at the start of a text, and its length: as much as C's `strtod` takes.
+fn number(text: &str) -> Option<(Value, usize)> {
+    let bytes = text.as_bytes();
+    let sign = usize::from(matches!(bytes.first(), Some(b'+' | b'-')));
+    let count =
+        |from: usize, digit: fn(&u8) -> bool| bytes.iter().skip(from).take_while(|b| digit(b)).count();
+    let minus = bytes.first() == Some(&b'-');
+    let signed = |x: f64| if minus { -x } else { x };
+    for (word, x) in [("infinity", f64::INFINITY), ("inf", f64::INFINITY), ("nan", f64::NAN)] {
+        if bytes.get(sign..sign + word.len()).is_some_and(|b| b.eq_ignore_ascii_case(word.as_bytes())) {
+            return Some((Value::Float(signed(x)), sign + word.len()));
+        }
+    }
+    if matches!(bytes.get(sign..sign + 2), Some(b"0x" | b"0X")) {
+        let digits = count(sign + 2, u8::is_ascii_hexdigit);
+        if digits > 0 {
+            let end = sign + 2 + digits;
+            let x = text[sign + 2..end]
+                .chars()
+                .fold(0.0, |x, c| x * 16.0 + f64::from(c.to_digit(16).unwrap_or(0)));
+            return Some((whole(signed(x)), end));
+        }
+    }
+    let int = count(sign, u8::is_ascii_digit);
+    let mut end = sign + int;
+    let mut fraction = 0;
+    let mut exact = true;
+    if bytes.get(end) == Some(&b'.') {
+        fraction = count(end + 1, u8::is_ascii_digit);
+        // A number may begin with a dot only after a sign.
+        if int + fraction == 0 || (int == 0 && sign == 0) {
+            return None;
+        }
+        end += 1 + fraction;
+        exact = false;
+    }
+    if int + fraction == 0 {
+        return None;
+    }
+    if matches!(bytes.get(end), Some(b'e' | b'E')) {
+        let sign = usize::from(matches!(bytes.get(end + 1), Some(b'+' | b'-')));
+        let digits = count(end + 1 + sign, u8::is_ascii_digit);
+        if digits > 0 {
+            end += 1 + sign + digits;
+            exact = false;
+        }
+    }
+    let x: f64 = text[..end].parse().ok()?;
+    Some((if exact { whole(x) } else { Value::Float(x) }, end))
+}
