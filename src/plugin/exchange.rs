@@ -34,6 +34,10 @@ pub struct Client {
     pub sni: Option<Arc<str>>,
     /// Whether the peer is in `trusted_ips`.
     pub trusted: bool,
+    /// Number of the connection since the process started.
+    pub connection: u64,
+    /// Number of this request on its connection, from 1.
+    pub request: u64,
 }
 
 /// The request: what the client sent, changed by plugins, and sent on.

@@ -124,6 +124,8 @@ pub fn request(method: &str, target: &str, headers: &[(&str, &str)], body: &str)
         tls: false,
         sni: None,
         trusted: false,
+        connection: 7,
+        request: 1,
     };
     Exchange::new(client, Request::new(parts, Body::whole(body.to_owned())), RequestId(0xabc))
 }

@@ -1,0 +1,163 @@
+//! Fixed windows of the calendar (UTC): the second, minute, hour, day, month and year that a moment is in.
+
+use std::time::Duration;
+
+/// A length of window, shortest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)]
+pub enum Period {
+    Second,
+    Minute,
+    Hour,
+    Day,
+    Month,
+    Year,
+}
+
+impl Period {
+    /// All of them, shortest first.
+    pub const ALL: [Period; 6] =
+        [Period::Second, Period::Minute, Period::Hour, Period::Day, Period::Month, Period::Year];
+
+    /// Its place in [`Period::ALL`].
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// As settings and header names spell it: `second`.
+    pub const fn name(self) -> &'static str {
+        ["second", "minute", "hour", "day", "month", "year"][self as usize]
+    }
+}
+
+/// The six windows a moment is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Windows {
+    /// Seconds since 1970.
+    now: u64,
+    /// First second of each window.
+    start: [u64; 6],
+    /// First day of the next month, and of the next year, in seconds since 1970.
+    next: [u64; 2],
+}
+
+impl Windows {
+    /// The windows of that time since 1970 (UTC).
+    pub fn at(time: Duration) -> Self {
+        const DAY: u64 = 86_400;
+        let now = time.as_secs();
+        let (year, month) = month_of(now / DAY);
+        let (next_year, next_month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+        Windows {
+            now,
+            start: [
+                now,
+                now - now % 60,
+                now - now % 3600,
+                now - now % DAY,
+                first_day(year, month) * DAY,
+                first_day(year, 1) * DAY,
+            ],
+            next: [first_day(next_year, next_month) * DAY, first_day(year + 1, 1) * DAY],
+        }
+    }
+
+    /// The moment, in seconds since 1970.
+    pub fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// First second of a window, since 1970.
+    pub fn start(&self, period: Period) -> u64 {
+        self.start[period.index()]
+    }
+
+    /// Seconds until the next window, at least 1: in the last second of a window 1 is left.
+    pub fn left(&self, period: Period) -> u64 {
+        let end = match period {
+            Period::Second => self.now + 1,
+            Period::Minute => self.start(period) + 60,
+            Period::Hour => self.start(period) + 3600,
+            Period::Day => self.start(period) + 86_400,
+            Period::Month => self.next[0],
+            Period::Year => self.next[1],
+        };
+        end - self.now
+    }
+}
+
+/// Days from 1970-01-01 to the first of a month, in the Gregorian calendar. Years are counted from March,
+/// so that the leap day comes last and months follow a pattern of 153 days in 5.
+fn first_day(year: u64, month: u64) -> u64 {
+    let (year, month) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
+    let era = year / 400;
+    let of_era = year % 400;
+    let of_year = (153 * month + 2) / 5;
+    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+}
+
+/// Year and month (1 to 12) of a day counted from 1970-01-01.
+fn month_of(day: u64) -> (u64, u64) {
+    let day = day + 719_468;
+    let era = day / 146_097;
+    let of_era = day % 146_097;
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * of_year + 2) / 153;
+    let year = era * 400 + year_of_era;
+    if month < 10 { (year, month + 3) } else { (year + 1, month - 9) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: u64 = 86_400;
+
+    fn at(seconds: u64) -> Windows {
+        Windows::at(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_moment_is_in_six_windows() {
+        // 2023-11-14T22:13:20Z
+        let windows = at(1_700_000_000);
+        let starts: Vec<u64> = Period::ALL.iter().map(|&p| windows.start(p)).collect();
+        assert_eq!(
+            starts,
+            [1_700_000_000, 1_699_999_980, 1_699_999_200, 1_699_920_000, 1_698_796_800, 1_672_531_200]
+        );
+        let left: Vec<u64> = Period::ALL.iter().map(|&p| windows.left(p)).collect();
+        assert_eq!(left, [1, 40, 2800, 6400, 1_388_800, 4_067_200]);
+    }
+
+    #[test]
+    fn every_day_of_500_years_falls_into_its_month() {
+        let lengths = |year: u64| {
+            let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+            [31, if leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+        };
+        let (mut day, mut year_start) = (0, 0);
+        for year in 1970..2470 {
+            for (month, length) in lengths(year).into_iter().enumerate() {
+                for of_month in 0..length {
+                    let windows = at((day + of_month) * DAY + 5);
+                    assert_eq!(windows.start(Period::Month), day * DAY, "{year}-{}", month + 1);
+                    assert_eq!(windows.start(Period::Year), year_start * DAY, "{year}-{}", month + 1);
+                    assert_eq!(windows.left(Period::Month), (length - of_month) * DAY - 5);
+                }
+                day += length;
+            }
+            year_start = day;
+        }
+    }
+
+    #[test]
+    fn the_last_second_of_a_window_has_one_left() {
+        // 2024-02-29T23:59:59Z
+        let windows = at(1_709_251_199);
+        for period in [Period::Second, Period::Minute, Period::Hour, Period::Day, Period::Month] {
+            assert_eq!(windows.left(period), 1, "{}", period.name());
+        }
+    }
+}
