@@ -49,8 +49,9 @@ pub struct Finding {
     pub help: Option<String>,
     /// Path of the value counted as the format does: `services[1].routes[2].paths[1]`, from 1.
     pub path: Option<String>,
-    /// Place and text in the error tree of the admin API, for a finding that Kong would report too.
-    pub tree: Option<(Vec<Seg>, String)>,
+    /// Places and texts in the error tree of the admin API, for a finding that Kong would report too. Mostly
+    /// one; a failed condition between fields has a second one on the entity.
+    pub tree: Vec<(Vec<Seg>, String)>,
 }
 
 impl Finding {
@@ -63,7 +64,7 @@ impl Finding {
             labels: Vec::new(),
             help: None,
             path: None,
-            tree: None,
+            tree: Vec::new(),
         }
     }
 
@@ -98,10 +99,11 @@ impl Finding {
         self
     }
 
-    /// Says where the admin API's error tree holds this finding, and the text it holds there.
+    /// Says where the admin API's error tree holds this finding, and the text it holds there. May be called
+    /// more than once.
     #[must_use]
     pub fn tree(mut self, path: Vec<Seg>, text: impl Into<String>) -> Self {
-        self.tree = Some((path, text.into()));
+        self.tree.push((path, text.into()));
         self
     }
 
