@@ -7,11 +7,15 @@
 mod certificate;
 mod consumer;
 mod credential;
-mod field;
+pub mod field;
+mod filter_chain;
 mod id;
 mod key;
+mod kind;
 mod plugin;
 mod route;
+pub mod rule;
+mod runtime_data;
 mod service;
 mod state;
 mod table;
@@ -22,12 +26,21 @@ pub use certificate::{CaCertificate, Certificate, Sni};
 pub use consumer::Consumer;
 pub use credential::{Acl, BasicAuth, HmacAuth, JwtSecret, KeyAuth, OAuth2Credential};
 pub use field::{Protocol, Set, Timestamp};
+pub use filter_chain::{Filter, FilterChain};
 pub use id::{derived_id, namespace};
-pub use key::{Key, KeySet};
-pub use plugin::{Plugin, PluginConfig};
+pub use key::{Key, KeyPair, KeySet};
+pub use kind::{Child, DEFAULT_WORKSPACE, Foreign, IdRule, KINDS, KindInfo, inline_schema};
+pub use plugin::{Plugin, PluginConfig, PluginRow};
 pub use route::{Cidr, PathHandling, Route};
+pub use runtime_data::{
+    AcmeStorage, CertificateDetails, ClusteringDataPlane, Nothing, OAuth2AuthorizationCode, OAuth2Token,
+    Parameter, RateLimitingMetric, Session, Workspace,
+};
 pub use service::{Service, ServiceProtocol};
 pub use state::State;
 pub use table::{Ix, Kind, Ref, Row, Table};
-pub use upstream::{Algorithm, HashOn, HealthChecks, Target, Upstream};
-pub use vault::Vault;
+pub use upstream::{
+    ActiveChecks, ActiveHealthy, ActiveUnhealthy, Algorithm, HashOn, HealthChecks, PassiveChecks,
+    PassiveHealthy, PassiveUnhealthy, ProbeType, Target, Upstream,
+};
+pub use vault::{Vault, VaultConfig};

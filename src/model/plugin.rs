@@ -2,9 +2,10 @@
 
 use std::{any::Any, fmt, sync::Arc};
 
+use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{Consumer, Protocol, Ref, Route, Service, Set, Timestamp, table::row};
+use super::{Consumer, Protocol, Ref, Route, Service, Set, Timestamp, field, table::row};
 use crate::source::NodeId;
 
 /// A plugin's settings, already read into the plugin's own type, which only the plugin knows.
@@ -54,7 +55,52 @@ pub struct Plugin {
     /// Where it was written.
     pub origin: Option<NodeId>,
 }
-row!(Plugin, "plugins", ?instance_name);
+row!(
+    Plugin, "plugins", (?instance_name), links service route consumer, made created_at, loaded updated_at
+);
+
+/// A plugin as a file writes it: what all plugins have in common. The settings stay nodes until the plugin
+/// reads them.
+#[derive(Clone, Debug, Deserialize, schemars::JsonSchema)]
+pub struct PluginRow {
+    /// Id; derived from name and scope if absent.
+    #[serde(default)]
+    #[schemars(with = "field::Id")]
+    pub id: Uuid,
+    /// Which plugin.
+    #[schemars(with = "field::Text")]
+    pub name: String,
+    /// Unique name of this use.
+    #[schemars(with = "Option<field::Name>")]
+    pub instance_name: Option<String>,
+    /// When it was made.
+    #[serde(default, deserialize_with = "field::or_default")]
+    #[schemars(with = "Option<field::Created>")]
+    pub created_at: Timestamp,
+    /// When it was last loaded.
+    #[serde(default, deserialize_with = "field::ignored")]
+    #[schemars(with = "field::Updated")]
+    pub updated_at: Timestamp,
+    /// Only for this route.
+    pub route: Option<Ref<Route>>,
+    /// Only for this service.
+    pub service: Option<Ref<Service>>,
+    /// Only for this consumer.
+    pub consumer: Option<Ref<Consumer>>,
+    /// Protocols it applies to; what the plugin works on if absent.
+    #[serde(default)]
+    pub protocols: Option<Set<Protocol>>,
+    /// A disabled use counts as absent.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// Free labels.
+    #[schemars(with = "Option<Set<field::Tag>>")]
+    pub tags: Option<Set<String>>,
+}
+
+fn yes() -> bool {
+    true
+}
 
 impl serde::Serialize for Plugin {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -4,14 +4,15 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Protocol, Ref, Service, Set, Timestamp, table::row};
+use super::{Protocol, Ref, Service, Set, Timestamp, field, table::row};
 use crate::source::NodeId;
 
 /// An address or network, and a port; at least one of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(extend("x-entity-checks" = [{"at_least_one_of": ["ip", "port"]}]))]
 pub struct Cidr {
     /// Address or CIDR.
+    #[schemars(with = "Option<field::IpOrCidr>")]
     pub ip: Option<String>,
     /// Port.
     pub port: Option<u16>,
@@ -29,17 +30,27 @@ pub enum PathHandling {
 
 /// Conditions on a request, and the service that gets those which meet them.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(extend("x-entity-checks" = [
+    {"if": "protocols", "each_not_in": ["grpcs", "https", "tls", "tls_passthrough"], "then": "snis", "length": 0,
+     "err": "'snis' can only be set when 'protocols' is 'grpcs', 'https', 'tls' or 'tls_passthrough'"},
+]))]
 pub struct Route {
     /// Id; derived from the name if absent.
+    #[serde(default)]
+    #[schemars(with = "field::Id")]
     pub id: Uuid,
     /// Unique name.
+    #[schemars(with = "Option<field::Name>")]
     pub name: Option<String>,
     /// Protocols accepted.
     #[serde(default = "default_protocols")]
+    #[schemars(extend("minItems" = 1, "x-exclusive-sets" = [
+        ["http", "https"], ["tcp", "tls", "udp"], ["tls_passthrough"], ["grpc", "grpcs"],
+    ]))]
     pub protocols: Set<Protocol>,
     /// Answer to plain HTTP on an https-only route.
     #[serde(default = "default_redirect")]
+    #[schemars(extend("enum" = [426, 301, 302, 307, 308]))]
     pub https_redirect_status_code: u16,
     /// Whether the matched part of the path is removed.
     #[serde(default = "yes")]
@@ -54,22 +65,28 @@ pub struct Route {
     #[serde(default = "yes")]
     pub response_buffering: bool,
     /// Free labels.
+    #[schemars(with = "Option<Set<field::Tag>>")]
     pub tags: Option<Set<String>>,
     /// The service; a route without one answers 503 unless a plugin answers.
     pub service: Option<Ref<Service>>,
     /// Server names (TLS).
+    #[schemars(with = "Option<Set<field::WildcardServerName>>")]
     pub snis: Option<Set<String>>,
     /// Clients' addresses (streams).
     pub sources: Option<Set<Cidr>>,
     /// Listener's addresses (streams).
     pub destinations: Option<Set<Cidr>>,
     /// HTTP methods, upper case.
+    #[schemars(with = "Option<Set<field::Method>>")]
     pub methods: Option<Set<String>>,
     /// Hosts, with a wildcard at either end and an optional port.
+    #[schemars(with = "Option<Vec<field::RouteHost>>")]
     pub hosts: Option<Vec<String>>,
     /// Path prefixes, or regular expressions after a `~`.
+    #[schemars(with = "Option<Vec<field::RoutePath>>")]
     pub paths: Option<Vec<String>>,
     /// Headers that must be present, each with one of its values.
+    #[schemars(extend("x-key" = {"type": "string", "x-rule": "route_header_name"}))]
     pub headers: Option<IndexMap<String, Vec<String>>>,
     /// Which regular expression is tried first: the higher.
     #[serde(default = "default_regex_priority")]
@@ -79,21 +96,25 @@ pub struct Route {
     pub path_handling: Option<PathHandling>,
     /// Condition in the router's own language (flavor `expressions`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<field::Text>")]
     pub expression: Option<String>,
     /// Priority of the expression (flavor `expressions`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 70368744177663_u64))]
     pub priority: Option<u64>,
     /// When it was made.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "field::or_default")]
+    #[schemars(with = "Option<field::Created>")]
     pub created_at: Timestamp,
     /// When it was last loaded.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "field::ignored")]
+    #[schemars(with = "field::Updated")]
     pub updated_at: Timestamp,
     /// Where it was written.
     #[serde(skip)]
     pub origin: Option<NodeId>,
 }
-row!(Route, "routes", ?name);
+row!(Route, "routes", (?name), links service, made created_at, loaded updated_at);
 
 fn default_protocols() -> Set<Protocol> {
     Set(vec![Protocol::Http, Protocol::Https])

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Certificate, Ref, Set, Timestamp, table::row};
+use super::{Certificate, Ref, Set, Timestamp, field, table::row};
 use crate::source::NodeId;
 
 /// How the gateway talks to a service.
@@ -23,58 +23,81 @@ pub enum ServiceProtocol {
 
 /// An upstream application: an address, how to speak to it, and for how long to wait.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(
+    extend("x-shorthands" = [{ "name": "url", "type": "string", "rule": "service_url" }]),
+    extend("x-entity-checks" = [
+        {"if": "protocol", "in": ["tcp", "tls", "udp", "grpc", "grpcs"], "then": "path", "null": true},
+        {"if": "protocol", "not_in": ["https", "tls"], "then": "client_certificate", "null": true},
+        {"if": "protocol", "not_in": ["https", "tls"], "then": "tls_verify", "null": true},
+        {"if": "protocol", "not_in": ["https", "tls"], "then": "tls_verify_depth", "null": true},
+        {"if": "protocol", "not_in": ["https", "tls"], "then": "ca_certificates", "null": true},
+    ])
+)]
 pub struct Service {
     /// Id; derived from the name if absent.
+    #[serde(default)]
+    #[schemars(with = "field::Id")]
     pub id: Uuid,
     /// Unique name.
+    #[schemars(with = "Option<field::Name>")]
     pub name: Option<String>,
     /// Further tries after a failed one.
     #[serde(default = "default_retries")]
+    #[schemars(range(min = 0, max = 32767))]
     pub retries: Option<u32>,
     /// Protocol spoken to the upstream.
     #[serde(default = "default_protocol")]
     pub protocol: ServiceProtocol,
     /// Host name, address, or the name of an upstream.
+    #[schemars(with = "field::Host")]
     pub host: String,
     /// Port; ignored when the host names an upstream.
     #[serde(default = "default_port")]
     pub port: u16,
     /// Path put in front of the request's path.
+    #[schemars(with = "Option<field::Path>")]
     pub path: Option<String>,
     /// Milliseconds to connect.
     #[serde(default = "default_timeout")]
+    #[schemars(range(min = 1, max = 2147483646))]
     pub connect_timeout: Option<u32>,
     /// Milliseconds between two writes to the upstream.
     #[serde(default = "default_timeout")]
+    #[schemars(range(min = 1, max = 2147483646))]
     pub write_timeout: Option<u32>,
     /// Milliseconds between two reads from the upstream.
     #[serde(default = "default_timeout")]
+    #[schemars(range(min = 1, max = 2147483646))]
     pub read_timeout: Option<u32>,
+    /// Free labels.
+    #[schemars(with = "Option<Set<field::Tag>>")]
+    pub tags: Option<Set<String>>,
     /// Certificate shown to the upstream.
     pub client_certificate: Option<Ref<Certificate>>,
     /// Whether the upstream's certificate is verified; null leaves it to the node's settings.
     pub tls_verify: Option<bool>,
     /// Longest certificate chain accepted.
+    #[schemars(range(min = 0, max = 64))]
     pub tls_verify_depth: Option<u32>,
     /// Ids of the CA certificates to trust.
+    #[schemars(with = "Option<Vec<field::OtherId>>")]
     pub ca_certificates: Option<Vec<Uuid>>,
     /// A disabled service takes its routes out of the router.
     #[serde(default = "yes")]
     pub enabled: bool,
-    /// Free labels.
-    pub tags: Option<Set<String>>,
     /// When it was made.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "field::or_default")]
+    #[schemars(with = "Option<field::Created>")]
     pub created_at: Timestamp,
     /// When it was last loaded.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "field::ignored")]
+    #[schemars(with = "field::Updated")]
     pub updated_at: Timestamp,
     /// Where it was written.
     #[serde(skip)]
     pub origin: Option<NodeId>,
 }
-row!(Service, "services", ?name);
+row!(Service, "services", (?name), links client_certificate, made created_at, loaded updated_at);
 
 fn default_retries() -> Option<u32> {
     Some(5)

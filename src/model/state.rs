@@ -3,8 +3,10 @@
 use ahash::AHashMap;
 
 use super::{
-    Acl, BasicAuth, CaCertificate, Certificate, Consumer, HmacAuth, Ix, JwtSecret, Key, KeyAuth, KeySet,
-    OAuth2Credential, Plugin, Ref, Route, Service, Sni, Table, Target, Upstream, Vault,
+    Acl, AcmeStorage, BasicAuth, CaCertificate, Certificate, ClusteringDataPlane, Consumer, FilterChain,
+    HmacAuth, Ix, JwtSecret, Key, KeyAuth, KeySet, OAuth2AuthorizationCode, OAuth2Credential, OAuth2Token,
+    Parameter, Plugin, RateLimitingMetric, Ref, Route, Service, Session, Sni, Table, Target, Upstream, Vault,
+    Workspace,
 };
 
 /// One configuration: every entity in its table.
@@ -29,6 +31,15 @@ pub struct State {
     pub jwt_secrets: Table<JwtSecret>,
     pub keyauth_credentials: Table<KeyAuth>,
     pub oauth2_credentials: Table<OAuth2Credential>,
+    pub oauth2_tokens: Table<OAuth2Token>,
+    pub oauth2_authorization_codes: Table<OAuth2AuthorizationCode>,
+    pub filter_chains: Table<FilterChain>,
+    pub workspaces: Table<Workspace>,
+    pub parameters: Table<Parameter>,
+    pub sessions: Table<Session>,
+    pub acme_storage: Table<AcmeStorage>,
+    pub ratelimiting_metrics: Table<RateLimitingMetric>,
+    pub clustering_data_planes: Table<ClusteringDataPlane>,
     custom_ids: AHashMap<Box<str>, Ix<Consumer>>,
     groups: AHashMap<Ix<Consumer>, Vec<Box<str>>>,
 }

@@ -28,6 +28,68 @@ pub trait Row {
     fn name(&self) -> Option<&str>;
     /// Where it was written; none for rows that the gateway adds itself.
     fn origin(&self) -> Option<NodeId>;
+    /// Settles what a file leaves open: id, origin, the time of loading, texts that are made up when absent.
+    fn settle(&mut self, id: Uuid, origin: Option<NodeId>, now: f64);
+    /// Points a field at the entity it names; other fields than references are left alone.
+    fn link(&mut self, field: &str, id: Uuid);
+}
+
+/// A field that a file may name an entity in.
+pub(crate) trait Link {
+    fn point(&mut self, id: Uuid);
+}
+impl<T> Link for Ref<T> {
+    fn point(&mut self, id: Uuid) {
+        self.id = id;
+    }
+}
+impl<T> Link for Option<Ref<T>> {
+    fn point(&mut self, id: Uuid) {
+        *self = Some(Ref::new(id));
+    }
+}
+
+/// A time of making or loading: seconds, with or without fractions.
+pub(crate) trait Moment {
+    fn fill(&mut self, now: f64);
+    fn stamp(&mut self, now: f64);
+}
+impl Moment for i64 {
+    fn fill(&mut self, now: f64) {
+        if *self == 0 {
+            self.stamp(now);
+        }
+    }
+    fn stamp(&mut self, now: f64) {
+        *self = now as i64;
+    }
+}
+impl Moment for f64 {
+    fn fill(&mut self, now: f64) {
+        if *self == 0.0 {
+            self.stamp(now);
+        }
+    }
+    fn stamp(&mut self, now: f64) {
+        *self = now;
+    }
+}
+
+/// A text that is made up when absent: 32 random letters and digits.
+pub(crate) trait MadeUp {
+    fn make_up(&mut self);
+}
+impl MadeUp for String {
+    fn make_up(&mut self) {
+        if self.is_empty() {
+            *self = Uuid::new_v4().simple().to_string();
+        }
+    }
+}
+impl MadeUp for Option<String> {
+    fn make_up(&mut self) {
+        self.get_or_insert_default().make_up();
+    }
 }
 
 /// Number of a row in its table: four bytes, free to copy.
@@ -92,6 +154,11 @@ impl<T> Ref<T> {
     }
 }
 
+impl<T> Default for Ref<T> {
+    fn default() -> Self {
+        Ref::new(Uuid::nil())
+    }
+}
 impl<T> Clone for Ref<T> {
     fn clone(&self) -> Self {
         *self
@@ -118,11 +185,17 @@ impl<T> Serialize for Ref<T> {
 }
 impl<'de, T> Deserialize<'de> for Ref<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        /// A file may name an entity too; `config` settles those with [`Row::link`].
         #[derive(Deserialize)]
-        struct Object {
-            id: Uuid,
+        #[serde(untagged)]
+        enum Written {
+            Object { id: Uuid },
+            Text(String),
         }
-        Object::deserialize(deserializer).map(|o| Ref::new(o.id))
+        Ok(match Written::deserialize(deserializer)? {
+            Written::Object { id } => Ref::new(id),
+            Written::Text(text) => Ref::new(Uuid::parse_str(&text).unwrap_or_default()),
+        })
     }
 }
 
@@ -200,28 +273,56 @@ impl<T> std::ops::Index<Ix<T>> for Table<T> {
     }
 }
 
-/// Says for a row type where its id, name and origin are: `row!(Service, "services", name)`, with
-/// `- ` in place of the field for a kind without unique text.
+/// Says for a row type where things are: `row!(Service, "services", (?name), links client_certificate,
+/// made created_at, loaded updated_at)`. In parentheses the unique text it can be named by (`?` if optional,
+/// `-` if there is none); then its references, the times of making and loading, and the texts that are made up
+/// when absent (`random`).
 macro_rules! row {
     (@name $self:ident, -) => { None };
     (@name $self:ident, ? $field:ident) => { $self.$field.as_deref() };
     (@name $self:ident, $field:ident) => { Some(&$self.$field) };
-    ($type:ty, $kind:literal, $($name:tt)+) => {
+    (
+        $type:ty, $kind:literal, ($($name:tt)+)
+        $(, links $($link:ident)+)? $(, made $made:ident)? $(, loaded $loaded:ident)? $(, random $($text:ident)+)?
+    ) => {
         impl crate::model::Row for $type {
             const KIND: crate::model::Kind = crate::model::Kind($kind);
             fn id(&self) -> uuid::Uuid { self.id }
             fn name(&self) -> Option<&str> { crate::model::table::row!(@name self, $($name)+) }
             fn origin(&self) -> Option<crate::source::NodeId> { self.origin }
+            #[allow(unused_variables)]
+            fn settle(&mut self, id: uuid::Uuid, origin: Option<crate::source::NodeId>, now: f64) {
+                self.id = id;
+                self.origin = origin;
+                $( crate::model::table::Moment::fill(&mut self.$made, now); )?
+                $( crate::model::table::Moment::stamp(&mut self.$loaded, now); )?
+                $($( crate::model::table::MadeUp::make_up(&mut self.$text); )+)?
+            }
+            #[allow(unused_variables)]
+            fn link(&mut self, field: &str, id: uuid::Uuid) {
+                $($( if field == stringify!($link) {
+                    crate::model::table::Link::point(&mut self.$link, id);
+                } )+)?
+            }
         }
     };
 }
 pub(crate) use row;
 
-impl<T> schemars::JsonSchema for Ref<T> {
+impl<T: Row> schemars::JsonSchema for Ref<T> {
+    fn inline_schema() -> bool {
+        true
+    }
     fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Ref".into()
+        format!("Ref_to_{}", T::KIND).into()
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "description": "Name or id of the entity, or {id: …}." })
+        schemars::json_schema!({
+            "anyOf": [
+                { "type": "string", "minLength": 1 },
+                { "type": "object", "properties": { "id": { "type": "string", "format": "uuid" } }, "required": ["id"] },
+            ],
+            "x-foreign": T::KIND.0,
+        })
     }
 }
