@@ -2,11 +2,16 @@
 
 use std::{
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use bytes::{Bytes, BytesMut};
+use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 /// Why a body ended before its end.
@@ -21,6 +26,9 @@ pub enum BodyError {
         /// Bytes allowed.
         limit: usize,
     },
+    /// Nothing arrived for too long.
+    #[error("the body stopped arriving")]
+    Stalled,
     /// It has been handed on already.
     #[error("the body has been sent on already")]
     Gone,
@@ -36,6 +44,8 @@ pub enum Body {
     Whole(Bytes),
     /// What a connection delivers.
     Stream(Incoming),
+    /// A request's body on its way to the upstream.
+    Upload(Box<Upload>),
 }
 
 impl Body {
@@ -50,12 +60,11 @@ impl Body {
     /// # Errors
     /// When the connection fails, or the body is longer.
     pub async fn read(self, limit: usize) -> Result<Bytes, BodyError> {
-        use http_body_util::BodyExt;
         match self {
             Body::Empty => Ok(Bytes::new()),
             Body::Whole(bytes) => Ok(bytes),
-            Body::Stream(mut stream) => {
-                let mut held = bytes::BytesMut::new();
+            mut stream => {
+                let mut held = BytesMut::new();
                 while let Some(frame) = stream.frame().await {
                     let Ok(data) = frame?.into_data() else { continue };
                     if held.len() + data.len() > limit {
@@ -66,6 +75,82 @@ impl Body {
                 Ok(held.freeze())
             }
         }
+    }
+
+    /// Whether all of it is at hand, so that it can be sent more than once.
+    pub fn at_hand(&self) -> bool {
+        matches!(self, Body::Empty | Body::Whole(_))
+    }
+}
+
+/// Tells the side that waits for an answer how the request's body is getting on.
+#[derive(Debug, Default)]
+pub struct Progress {
+    steps: AtomicU32,
+    ended: AtomicBool,
+    failed: AtomicBool,
+}
+
+impl Progress {
+    /// A number that grows while the body moves.
+    pub fn steps(&self) -> u32 {
+        self.steps.load(Ordering::Relaxed)
+    }
+
+    /// Whether all of it has been handed to the upstream's connection.
+    pub fn ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    /// Whether it broke off on the client's side.
+    pub fn failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+}
+
+/// A request's body that streams: what was read ahead of it, then the rest. Trailers end it: they are not
+/// sent on.
+#[derive(Debug)]
+pub struct Upload {
+    held: Bytes,
+    rest: Incoming,
+    limit: u64,
+    progress: Arc<Progress>,
+}
+
+impl Upload {
+    /// A body that gives `held`, then `rest`; longer than `limit` bytes in all, it fails.
+    pub fn new(held: Bytes, rest: Incoming, limit: u64) -> (Self, Arc<Progress>) {
+        let progress = Arc::new(Progress::default());
+        (Upload { held, rest, limit, progress: Arc::clone(&progress) }, progress)
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.progress.steps.fetch_add(1, Ordering::Relaxed);
+        let data = if self.held.is_empty() {
+            match std::task::ready!(Pin::new(&mut self.rest).poll_frame(cx)) {
+                Some(Ok(frame)) => frame.into_data().ok(),
+                Some(Err(error)) => {
+                    self.progress.failed.store(true, Ordering::Relaxed);
+                    return Poll::Ready(Some(Err(error.into())));
+                }
+                None => None,
+            }
+        } else {
+            Some(std::mem::take(&mut self.held))
+        };
+        let Some(data) = data else {
+            self.progress.ended.store(true, Ordering::Relaxed);
+            return Poll::Ready(None);
+        };
+        match self.limit.checked_sub(data.len() as u64) {
+            Some(left) => self.limit = left,
+            None => {
+                self.progress.failed.store(true, Ordering::Relaxed);
+                return Poll::Ready(Some(Err(BodyError::TooLong { limit: 0 })));
+            }
+        }
+        Poll::Ready(Some(Ok(Frame::data(data))))
     }
 }
 
@@ -85,6 +170,7 @@ impl http_body::Body for Body {
                 _ => Poll::Ready(None),
             },
             Body::Stream(stream) => Pin::new(stream).poll_frame(cx).map_err(BodyError::from),
+            Body::Upload(upload) => upload.poll(cx),
         }
     }
 
@@ -93,6 +179,7 @@ impl http_body::Body for Body {
             Body::Empty => true,
             Body::Whole(_) => false,
             Body::Stream(stream) => stream.is_end_stream(),
+            Body::Upload(upload) => upload.held.is_empty() && upload.rest.is_end_stream(),
         }
     }
 
@@ -101,6 +188,10 @@ impl http_body::Body for Body {
             Body::Empty => SizeHint::with_exact(0),
             Body::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Body::Stream(stream) => stream.size_hint(),
+            Body::Upload(upload) => match upload.rest.size_hint().exact() {
+                Some(rest) => SizeHint::with_exact(rest + upload.held.len() as u64),
+                None => SizeHint::default(),
+            },
         }
     }
 }

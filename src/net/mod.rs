@@ -1,5 +1,10 @@
 //! What crosses a socket: message bodies, dialing, pools, TLS.
 
 mod body;
+mod dial;
+mod pool;
+pub mod tls;
 
-pub use body::{Body, BodyError};
+pub use body::{Body, BodyError, Progress, Upload};
+pub use dial::{DialError, dial};
+pub use pool::{Connection, Keepalive, Pool, PoolKey};

@@ -1,0 +1,91 @@
+//! Opening a connection to an upstream: TCP, TLS where asked for, and HTTP/1.1 on top.
+
+use std::{io, net::SocketAddr, pin::pin, time::Duration};
+
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    task::spawn_local,
+    time::timeout,
+};
+
+use super::{
+    Body, Connection, PoolKey,
+    tls::{ClientTls, TlsTarget},
+};
+
+/// Why no connection came about.
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    /// It took too long.
+    #[error("connecting took too long")]
+    Timeout,
+    /// The address refused, or cannot be reached.
+    #[error("cannot connect")]
+    Connect(#[source] io::Error),
+    /// TLS did not come about: a certificate that is not trusted, no common version.
+    #[error("TLS handshake failed")]
+    Tls(#[source] io::Error),
+    /// HTTP did not start.
+    #[error("the connection ended before the first request")]
+    Http(#[source] hyper::Error),
+}
+
+/// Opens a connection; its task runs on the current thread. The time limit covers TCP and TLS each, as a
+/// connect timeout does in nginx.
+///
+/// # Errors
+/// See [`DialError`].
+pub async fn dial(
+    address: SocketAddr,
+    tls: Option<&TlsTarget>,
+    limit: Duration,
+    key: PoolKey,
+) -> Result<Connection, DialError> {
+    let stream = match timeout(limit, TcpStream::connect(address)).await {
+        Err(_) => return Err(DialError::Timeout),
+        Ok(stream) => stream.map_err(DialError::Connect)?,
+    };
+    // Only a hint: a socket that cannot have it still works.
+    let _ = stream.set_nodelay(true);
+    let sender = match tls {
+        None => start(stream).await,
+        Some(TlsTarget { profile, name, .. }) => {
+            let stream = match timeout(limit, profile.connect(name.clone(), stream)).await {
+                Err(_) => return Err(DialError::Timeout),
+                Ok(stream) => stream.map_err(DialError::Tls)?,
+            };
+            start(stream).await
+        }
+    }
+    .map_err(DialError::Http)?;
+    Ok(Connection::new(sender, key))
+}
+
+impl ClientTls {
+    async fn connect(
+        &self,
+        name: rustls::pki_types::ServerName<'static>,
+        stream: TcpStream,
+    ) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
+        tokio_rustls::TlsConnector::from(self.config.clone()).connect(name, stream).await
+    }
+}
+
+async fn start<S>(stream: S) -> hyper::Result<http1::SendRequest<Body>>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let (sender, connection) =
+        http1::Builder::new().max_headers(MAX_HEADERS).handshake(TokioIo::new(stream)).await?;
+    spawn_local(async move {
+        // How it ends is seen by whoever waits for an answer.
+        let _ = pin!(connection.with_upgrades()).await;
+    });
+    Ok(sender)
+}
+
+/// Fields accepted in an upstream's answer.
+const MAX_HEADERS: usize = 1000;

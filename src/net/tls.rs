@@ -1,0 +1,157 @@
+//! TLS towards upstreams and towards clients: certificates read, settings made.
+
+use std::sync::Arc;
+
+use rustls::{
+    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::{CryptoProvider, aws_lc_rs},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
+    sign::CertifiedKey,
+};
+
+/// Why TLS settings cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A PEM text has no certificate or is not PEM.
+    #[error("not a certificate in PEM")]
+    Certificate,
+    /// A PEM text has no private key or is not PEM.
+    #[error("not a private key in PEM")]
+    Key,
+    /// rustls refuses them.
+    #[error(transparent)]
+    Rustls(#[from] rustls::Error),
+}
+
+/// The one provider of cryptography.
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
+
+/// The certificates of a PEM text, in order.
+///
+/// # Errors
+/// When there is none, or one is malformed.
+pub fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes())
+        .collect::<Result<_, _>>()
+        .map_err(|_| TlsError::Certificate)?;
+    if chain.is_empty() { Err(TlsError::Certificate) } else { Ok(chain) }
+}
+
+/// A certificate chain with its key, ready to sign.
+///
+/// # Errors
+/// When either is malformed or they do not belong together.
+pub fn certified_key(cert: &str, key: &str) -> Result<CertifiedKey, TlsError> {
+    let chain = certificates(cert)?;
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| TlsError::Key)?;
+    Ok(CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider())?)
+}
+
+/// How TLS is spoken to an upstream.
+#[derive(Debug)]
+pub struct ClientTls {
+    /// rustls' settings.
+    pub config: Arc<ClientConfig>,
+    /// Equal for equal settings, across reloads.
+    pub identity: String,
+}
+
+/// TLS to one server name.
+#[derive(Clone, Debug)]
+pub struct TlsTarget {
+    /// How.
+    pub profile: Arc<ClientTls>,
+    /// Name asked for, and checked if certificates are.
+    pub name: ServerName<'static>,
+    /// What connections are pooled by: settings and name.
+    pub pool: Arc<str>,
+}
+
+impl ClientTls {
+    /// Settings with these trusted authorities (none: certificates are not verified) and, if given, a
+    /// certificate to show.
+    ///
+    /// # Errors
+    /// When a PEM text is malformed.
+    pub fn new(trusted: Option<&[&str]>, client: Option<(&str, &str)>) -> Result<Self, TlsError> {
+        let builder = ClientConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?;
+        let builder = match trusted {
+            Some(texts) => {
+                let mut roots = RootCertStore::empty();
+                for text in texts {
+                    for certificate in certificates(text)? {
+                        roots.add(certificate)?;
+                    }
+                }
+                builder.with_root_certificates(roots)
+            }
+            None => builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified)),
+        };
+        let config = match client {
+            Some((cert, key)) => {
+                let chain = certificates(cert)?;
+                let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| TlsError::Key)?;
+                builder.with_client_auth_cert(chain, key)?
+            }
+            None => builder.with_no_client_auth(),
+        };
+        // Two seeds make 128 bits: settings that differ do not meet in one pool by chance.
+        let half = |seed| ahash::RandomState::with_seeds(seed, 1, 2, 3).hash_one((trusted, client));
+        let identity = format!("{:016x}{:016x}", half(11), half(12));
+        Ok(ClientTls { config: Arc::new(config), identity })
+    }
+}
+
+impl TlsTarget {
+    /// TLS to that name.
+    pub fn new(profile: Arc<ClientTls>, host: &str) -> Option<Self> {
+        let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).ok()?;
+        let pool = format!("{}|{host}", profile.identity).into();
+        Some(TlsTarget { profile, name, pool })
+    }
+}
+
+/// Trusts whoever answers: Kong's default towards upstreams (`tls_verify` off).
+#[derive(Debug)]
+struct Unverified;
+
+impl ServerCertVerifier for Unverified {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, cert, dss, &algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, cert, dss, &algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        aws_lc_rs::default_provider().signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,32 @@
+//! Sockets and the request path.
+//!
+//! [`Workers::start`] opens the listeners and starts a thread to a core; a request runs from `handle` on one
+//! page: route, plugins, `forward`, `respond`. What a failure looks like to a client is in `fault`.
+
+mod listen;
+
+use std::net::SocketAddr;
+
+pub use listen::Workers;
+
+/// An address to accept requests at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// Address; port 0 takes a free one, which [`Workers::addresses`] tells.
+    pub address: SocketAddr,
+    /// Whether TLS is spoken.
+    pub tls: bool,
+    /// Whether HTTP/2 is spoken: by ALPN with TLS, by its preface without.
+    pub http2: bool,
+    /// Whether a connection begins with a PROXY protocol header.
+    pub proxy_protocol: bool,
+    /// Length of the queue of connections not accepted yet.
+    pub backlog: u32,
+}
+
+impl Listener {
+    /// A clear-text HTTP/1.1 listener.
+    pub fn plain(address: SocketAddr) -> Self {
+        Listener { address, tls: false, http2: false, proxy_protocol: false, backlog: 16_384 }
+    }
+}

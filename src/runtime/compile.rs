@@ -1,0 +1,109 @@
+//! State → Snapshot, without I/O.
+
+use std::sync::Arc;
+
+use ahash::AHashMap;
+use uuid::Uuid;
+
+use super::{Options, RouteEntry, ServiceEntry, Snapshot, certs::Certificates, chain::Chain, scope::Scopes};
+use crate::{
+    model::{Ix, Kind, Plugin, Row, Service, State},
+    plugin::{Build, Instance},
+    plugins,
+    router::{Flavor, Router},
+    source::NodeId,
+    store::Stores,
+};
+
+/// Something of the configuration that cannot be made to work. The snapshot leaves it out: it is not to be
+/// served.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// Kind of the row.
+    pub kind: Kind,
+    /// Its id.
+    pub id: Uuid,
+    /// Where it was written.
+    pub origin: Option<NodeId>,
+    /// JSON pointer into the row: `/config/header_name`; empty for the row as a whole.
+    pub pointer: String,
+    /// The reason.
+    pub message: String,
+}
+
+/// Makes the machine of a configuration. `previous` is the running one, whose parts may be used again.
+pub fn compile(
+    state: Arc<State>,
+    options: &Options,
+    stores: &Stores,
+    _previous: Option<&Snapshot>,
+) -> (Snapshot, Vec<Problem>) {
+    let mut problems = Vec::new();
+    let (router, failed) = Router::build(&state, options.flavor, options.calculation);
+    problems.extend(failed.into_iter().map(|error| {
+        let route = &state.routes[error.route];
+        Problem::new(route, "", error.reason)
+    }));
+    let plugins: Box<[_]> =
+        state.plugins.rows().iter().map(|row| instance(row, &state, stores, &mut problems)).collect();
+    let services = state
+        .services
+        .rows()
+        .iter()
+        .map(|service| Arc::new(ServiceEntry::new(service, &state, options, &mut problems)))
+        .collect();
+    let scopes = Scopes::new(&state, |ix: Ix<Plugin>| plugins[ix.get()].as_ref().map(|p| p.phases()));
+    let routes = routes(&state, &scopes, options.flavor == Flavor::Traditional);
+    let global = Arc::new(scopes.global());
+    let certificates = Certificates::new(&state, options, &mut problems);
+    (Snapshot { state, router, global, certificates, routes, services, plugins }, problems)
+}
+
+fn instance(
+    row: &Plugin,
+    state: &State,
+    stores: &Stores,
+    problems: &mut Vec<Problem>,
+) -> Option<Arc<dyn Instance>> {
+    if !row.enabled {
+        return None;
+    }
+    // A name that no plugin has was found when the configuration was checked.
+    let entry = plugins::find(&row.name)?;
+    (entry.build)(&*row.config, &mut Build { row, state, stores })
+        .map_err(|error| {
+            problems.push(Problem::new(row, &format!("/config{}", error.pointer), error.message));
+        })
+        .ok()
+}
+
+/// The routes in the table's order. Routes without plugins of their own share their service's chain.
+fn routes(state: &State, scopes: &Scopes, traditional: bool) -> Box<[RouteEntry]> {
+    let mut shared: AHashMap<Option<Ix<Service>>, Arc<Chain>> = AHashMap::new();
+    state
+        .routes
+        .iter()
+        .map(|(ix, route)| {
+            let service = route.service.and_then(|r| state.services.find(r));
+            let chain = if scopes.has_own(ix) {
+                Arc::new(scopes.of(Some(ix), service))
+            } else {
+                let chain = shared.entry(service).or_insert_with(|| Arc::new(scopes.of(None, service)));
+                Arc::clone(chain)
+            };
+            RouteEntry::new(route, service, chain, traditional)
+        })
+        .collect()
+}
+
+impl Problem {
+    pub(super) fn new<R: Row>(row: &R, pointer: &str, message: impl Into<String>) -> Self {
+        Problem {
+            kind: R::KIND,
+            id: row.id(),
+            origin: row.origin(),
+            pointer: pointer.to_owned(),
+            message: message.into(),
+        }
+    }
+}

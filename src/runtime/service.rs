@@ -1,0 +1,106 @@
+//! A service as the request path needs it.
+
+use std::{sync::Arc, time::Duration};
+
+use http::HeaderValue;
+
+use super::{Options, compile::Problem};
+use crate::{
+    model::{Certificate, Ref, Service, ServiceProtocol, State},
+    net::tls::{ClientTls, TlsError, TlsTarget},
+    upstream::Destination,
+};
+
+/// What of a service is worked out before any request.
+#[derive(Debug)]
+pub struct ServiceEntry {
+    /// Where requests go.
+    pub destination: Destination,
+    /// Host header: the service's host with its port; a balanced destination's target comes before it.
+    pub host: HeaderValue,
+    /// Port that need not be named in a Host header.
+    pub default_port: u16,
+    /// TLS settings, if TLS is spoken.
+    pub tls: Option<Arc<ClientTls>>,
+    /// TLS to the service's own host, so that no request has to make it.
+    pub tls_target: Option<TlsTarget>,
+    /// Path in front of the request's.
+    pub path: Box<str>,
+    /// Further tries after the first.
+    pub retries: u32,
+    /// Time to connect.
+    pub connect_timeout: Duration,
+    /// Time between two writes.
+    pub write_timeout: Duration,
+    /// Time between two reads.
+    pub read_timeout: Duration,
+    /// Whether gRPC is spoken.
+    pub grpc: bool,
+}
+
+impl ServiceEntry {
+    pub(super) fn new(
+        service: &Service,
+        state: &State,
+        options: &Options,
+        problems: &mut Vec<Problem>,
+    ) -> Self {
+        let tls = matches!(service.protocol, ServiceProtocol::Https | ServiceProtocol::Grpcs);
+        let default_port = if tls { 443 } else { 80 };
+        let destination = Destination::new(&service.host, service.port, state);
+        let port = match destination {
+            Destination::Balanced(_) => default_port,
+            _ => service.port,
+        };
+        let tls = tls.then(|| client_tls(service, state, options)).and_then(|made| {
+            made.map(Arc::new)
+                .map_err(|error| problems.push(Problem::new(service, "/tls_verify", error.to_string())))
+                .ok()
+        });
+        let millis = |value: Option<u32>| Duration::from_millis(u64::from(value.unwrap_or(60_000)));
+        ServiceEntry {
+            host: host_value(&service.host, port, default_port),
+            default_port,
+            tls_target: tls.clone().and_then(|tls| TlsTarget::new(tls, &service.host)),
+            tls,
+            path: service.path.as_deref().unwrap_or("/").into(),
+            retries: service.retries.unwrap_or(5),
+            connect_timeout: millis(service.connect_timeout),
+            write_timeout: millis(service.write_timeout),
+            read_timeout: millis(service.read_timeout),
+            grpc: matches!(service.protocol, ServiceProtocol::Grpc | ServiceProtocol::Grpcs),
+            destination,
+        }
+    }
+
+    /// The Host header for a host and port other than the service's own.
+    pub fn host_for(&self, host: &str, port: u16) -> HeaderValue {
+        host_value(host, port, self.default_port)
+    }
+}
+
+fn host_value(host: &str, port: u16, default: u16) -> HeaderValue {
+    let bracketed = host.contains(':') && !host.starts_with('[');
+    let host = if bracketed { format!("[{host}]") } else { host.to_owned() };
+    let text = if port == default { host } else { format!("{host}:{port}") };
+    // A host that is no header value was refused when the configuration was checked.
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("localhost"))
+}
+
+fn client_tls(service: &Service, state: &State, options: &Options) -> Result<ClientTls, TlsError> {
+    let own: Vec<&str> = service
+        .ca_certificates
+        .iter()
+        .flatten()
+        .filter_map(|id| state.ca_certificates.by_id(*id))
+        .map(|ix| state.ca_certificates[ix].cert.as_str())
+        .collect();
+    let verify = service.tls_verify.unwrap_or(options.verify_upstreams);
+    let node: Vec<&str> = options.trusted_authorities.as_deref().into_iter().collect();
+    let trusted = verify.then_some(if own.is_empty() { &node[..] } else { &own[..] });
+    let upstream = state.upstreams.by_name(&service.host).map(|ix| &state.upstreams[ix]);
+    let certificate: Option<Ref<Certificate>> =
+        service.client_certificate.or_else(|| upstream.and_then(|u| u.client_certificate));
+    let certificate = certificate.and_then(|r| state.certificates.find(r)).map(|ix| &state.certificates[ix]);
+    ClientTls::new(trusted, certificate.map(|c| (c.cert.as_str(), c.key.as_str())))
+}

@@ -1,0 +1,92 @@
+//! The current snapshot, and how another takes its place.
+
+use std::{
+    cell::RefCell,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+
+use super::{Options, Snapshot};
+use crate::store::Stores;
+
+/// The running gateway: settings that never change, and the snapshot that does.
+#[derive(Debug)]
+pub struct Gateway {
+    /// Settings.
+    pub options: Arc<Options>,
+    /// What outlives a snapshot.
+    pub stores: Stores,
+    current: ArcSwap<Snapshot>,
+    generation: AtomicU64,
+    /// Snapshots that requests may still be using.
+    retired: Mutex<Vec<Arc<Snapshot>>>,
+}
+
+impl Gateway {
+    /// A gateway that begins with that snapshot, as generation 1.
+    pub fn new(options: Options, stores: Stores, snapshot: Snapshot) -> Arc<Self> {
+        Arc::new(Gateway {
+            options: Arc::new(options),
+            stores,
+            current: ArcSwap::from_pointee(snapshot),
+            generation: AtomicU64::new(1),
+            retired: Mutex::default(),
+        })
+    }
+
+    /// The current snapshot, for what is not a request.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.current.load_full()
+    }
+
+    /// How many snapshots there have been.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Puts another snapshot in place and returns its generation. Requests in flight end on the one they
+    /// began with; [`Gateway::reap`] frees it when the last has.
+    pub fn swap(&self, snapshot: Snapshot) -> u64 {
+        let old = self.current.swap(Arc::new(snapshot));
+        self.retired.lock().push(old);
+        self.generation.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// Frees former snapshots that no request uses any more, on the calling thread, which should not be one
+    /// that serves requests. To be called now and then.
+    pub fn reap(&self) {
+        let (unused, used) = self.retired.lock().drain(..).partition(|old| Arc::strong_count(old) == 1);
+        *self.retired.lock() = used;
+        drop::<Vec<_>>(unused);
+    }
+}
+
+/// A worker's own handle on the current snapshot: cloning it touches no memory of other workers while the
+/// generation stays.
+#[derive(Debug)]
+pub struct Current {
+    held: RefCell<(u64, Rc<Arc<Snapshot>>)>,
+}
+
+impl Current {
+    /// A handle on what is current now.
+    pub fn new(gateway: &Gateway) -> Self {
+        Current { held: RefCell::new((gateway.generation(), Rc::new(gateway.snapshot()))) }
+    }
+
+    /// The current snapshot.
+    pub fn get(&self, gateway: &Gateway) -> Rc<Arc<Snapshot>> {
+        let generation = gateway.generation();
+        let mut held = self.held.borrow_mut();
+        if held.0 != generation {
+            *held = (generation, Rc::new(gateway.snapshot()));
+        }
+        Rc::clone(&held.1)
+    }
+}

@@ -1,0 +1,102 @@
+//! Where a request goes: a service's host becomes an address.
+//!
+//! A [`Destination`] is made when a configuration is compiled, and asked once a try. It knows addresses,
+//! names and weights; it opens no connection.
+
+mod balance;
+mod dns;
+mod target;
+
+use std::net::{IpAddr, SocketAddr};
+
+pub use balance::{Balancer, Peer};
+pub use dns::Resolver;
+pub use target::host_and_port;
+
+use crate::model::{State, Upstream};
+
+/// Why there is no address to go to.
+#[derive(Debug, thiserror::Error)]
+pub enum PickError {
+    /// The name does not resolve.
+    #[error("cannot resolve {name}: {reason}")]
+    Name {
+        /// The name.
+        name: String,
+        /// What the resolver says.
+        reason: String,
+    },
+    /// No target of the upstream can be used.
+    #[error("upstream {0} has no target to go to")]
+    NoPeer(String),
+}
+
+/// Where a service's requests go.
+#[derive(Debug)]
+pub enum Destination {
+    /// A literal address.
+    Address(SocketAddr),
+    /// A name to resolve.
+    Name {
+        /// Host name.
+        host: Box<str>,
+        /// Port; an SRV record's replaces it.
+        port: u16,
+    },
+    /// The targets of an upstream.
+    Balanced(Box<Balancer>),
+}
+
+/// What a destination came to, for one try.
+#[derive(Debug)]
+pub struct Pick<'a> {
+    /// The address.
+    pub address: SocketAddr,
+    /// The target it belongs to, of a balanced destination.
+    pub peer: Option<&'a Peer>,
+}
+
+impl Destination {
+    /// The destination of a host and port as a service has them: the name of an upstream comes first.
+    pub fn new(host: &str, port: u16, state: &State) -> Self {
+        match state.upstreams.by_name(host) {
+            Some(ix) => Destination::Balanced(Box::new(Self::balancer(&state.upstreams[ix], state))),
+            None => Self::direct(host, port),
+        }
+    }
+
+    fn balancer(upstream: &Upstream, state: &State) -> Balancer {
+        let targets = state.targets.rows().iter().filter(|t| t.upstream.id == upstream.id);
+        Balancer::new(upstream, targets)
+    }
+
+    /// The destination of a host that is no upstream.
+    pub fn direct(host: &str, port: u16) -> Self {
+        match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+            Ok(ip) => Destination::Address(SocketAddr::new(ip, port)),
+            Err(_) => Destination::Name { host: host.to_ascii_lowercase().into(), port },
+        }
+    }
+
+    /// The address for the next try.
+    ///
+    /// # Errors
+    /// When a name does not resolve or no target is left.
+    pub async fn pick(&self, resolver: &Resolver) -> Result<Pick<'_>, PickError> {
+        match self {
+            Destination::Address(address) => Ok(Pick { address: *address, peer: None }),
+            Destination::Name { host, port } => {
+                Ok(Pick { address: resolver.resolve(host, *port).await?, peer: None })
+            }
+            Destination::Balanced(balancer) => {
+                let peer = balancer.next()?;
+                let address = match &peer.destination {
+                    Destination::Address(address) => *address,
+                    Destination::Name { host, port } => resolver.resolve(host, *port).await?,
+                    Destination::Balanced(_) => return Err(PickError::NoPeer(peer.name.to_string())),
+                };
+                Ok(Pick { address, peer: Some(peer) })
+            }
+        }
+    }
+}
