@@ -15,6 +15,7 @@ mod read;
 mod scalar;
 mod syntax;
 mod text;
+mod write;
 mod yaml;
 
 pub use de::{DeError, from_node};
@@ -24,4 +25,5 @@ pub use limits::Limits;
 pub use node::{Document, Entry, NodeId, Step, Value};
 pub use read::{Format, parse};
 pub use text::{FileId, Position, Source, SourceMap, Span};
+pub use write::{to_json, to_yaml};
 pub use yaml::parse_yaml;

@@ -1,23 +1,301 @@
 //! Why a text is not YAML, in words that help.
 //!
-//! libyaml decides whether and where a text is broken. Its words are terse, so granit-parser reads the text
-//! once more, and where it stumbles over the same place its message is taken instead.
+//! libyaml decides whether and where a text is broken, but its words are terse ("did not find expected key").
+//! What people really get wrong is a short list, and each has its own message and help here. For the rest
+//! granit-parser reads the text once more, and if it stumbles over the same line its words are taken.
 
-use super::Finding;
 use super::libyaml::Problem;
 use super::yaml::Place;
+use super::{Finding, Span};
 
 /// The error for a text libyaml refuses.
 pub(super) fn explain(place: Place<'_>, problem: &Problem) -> Finding {
-    let message = second_opinion(&place.text[place.base..]).unwrap_or_else(|| problem.message.clone());
-    Finding::error("source/yaml-syntax", message).at(place.span(problem.at, problem.at), "")
+    let broken = Broken { place, body: &place.text[place.base..], problem };
+    broken
+        .tab()
+        .or_else(|| broken.unclosed())
+        .or_else(|| broken.character())
+        .or_else(|| broken.colon())
+        .or_else(|| broken.after_quotes())
+        .or_else(|| broken.indentation())
+        .or_else(|| broken.escape())
+        .unwrap_or_else(|| broken.other())
 }
 
-fn second_opinion(text: &str) -> Option<String> {
+struct Broken<'a> {
+    place: Place<'a>,
+    body: &'a str,
+    problem: &'a Problem,
+}
+
+impl<'a> Broken<'a> {
+    fn says(&self, words: &str) -> bool {
+        self.problem.message.contains(words)
+    }
+
+    fn doing(&self, words: &str) -> Option<usize> {
+        self.problem.context.as_ref().filter(|(context, _)| context.contains(words)).map(|(_, at)| *at)
+    }
+
+    fn error(&self, message: impl Into<String>, at: usize) -> Finding {
+        Finding::error("source/yaml-syntax", message).at(self.span(at), "")
+    }
+
+    /// The character at an offset; nothing at a line's or the text's end.
+    fn span(&self, at: usize) -> Span {
+        let width =
+            self.from(at).chars().next().filter(|&c| c != '\n' && c != '\r').map_or(0, char::len_utf8);
+        self.place.span(at, at + width)
+    }
+
+    /// The text from an offset on.
+    fn from(&self, at: usize) -> &'a str {
+        self.body.get(at..).unwrap_or("")
+    }
+
+    /// Offset at which the line of an offset starts.
+    fn line_start(&self, at: usize) -> usize {
+        let before = self.body.as_bytes().get(..at).unwrap_or(self.body.as_bytes());
+        memchr::memrchr(b'\n', before).map_or(0, |i| i + 1)
+    }
+
+    /// The line of an offset, without its end.
+    fn line(&self, at: usize) -> &'a str {
+        self.from(self.line_start(at)).lines().next().unwrap_or("")
+    }
+
+    /// The last line above that has more than a comment on it, and where it starts.
+    fn line_above(&self, at: usize) -> Option<(usize, &'a str)> {
+        let mut start = self.line_start(at);
+        while start > 0 {
+            start = self.line_start(start - 1);
+            let line = self.line(start);
+            let content = line.trim();
+            if !content.is_empty() && !content.starts_with('#') {
+                return Some((start, line));
+            }
+        }
+        None
+    }
+
+    /// A tab where spaces are wanted.
+    fn tab(&self) -> Option<Finding> {
+        let start = self.line_start(self.problem.at);
+        let line = self.line(self.problem.at);
+        let blank = line.len() - line.trim_start_matches([' ', '\t']).len();
+        let tab = line[..blank].find('\t')? + start;
+        if self.doing("quoted scalar").is_some() || self.doing("flow").is_some() {
+            return None;
+        }
+        Some(
+            self.error("a tab is used for indentation", tab)
+                .help("indent with spaces only; YAML forbids tabs here"),
+        )
+    }
+
+    /// A quote or bracket that nobody closes.
+    fn unclosed(&self) -> Option<Finding> {
+        if self.says("unexpected end of stream") || self.says("unexpected document indicator") {
+            let at = self.doing("quoted scalar")?;
+            let quote = self.from(at).chars().next()?;
+            let message = format!("this `{quote}` is never closed");
+            return Some(self.error(message, at).help(format!("add the missing `{quote}`")));
+        }
+        let (open, close) = match &self.problem.message {
+            m if m.contains("',' or ']'") => ('[', ']'),
+            m if m.contains("',' or '}'") => ('{', '}'),
+            _ => return self.unclosed_before_value(),
+        };
+        let at = self.doing("flow")?;
+        // Still on the line of the bracket, with more of it to come: rather a comma that is missing.
+        let here = self.problem.at;
+        let same_line = self.line_start(at) == self.line_start(here);
+        if same_line && !self.from(here).lines().next().unwrap_or("").trim().is_empty() {
+            let message = format!("expected `,` or `{close}` here");
+            let finding = self.error(message, here).at(self.span(at), format!("inside this `{open}`"));
+            return Some(finding.help("put text with special characters in quotes"));
+        }
+        Some(self.never_closed(open, close, at))
+    }
+
+    /// `[1,` at the end of the text.
+    fn unclosed_before_value(&self) -> Option<Finding> {
+        let text = self.body.trim_end();
+        if !self.says("did not find expected node content") || self.problem.at < text.len() {
+            return None;
+        }
+        let mut at = None;
+        let mut open = Vec::new();
+        // Quotes and comments may fool this count; then the plain message has to do.
+        for (i, c) in text.char_indices() {
+            match c {
+                '[' | '{' => open.push((i, c)),
+                ']' | '}' => drop(open.pop()),
+                '\'' | '"' | '#' => return None,
+                _ => {}
+            }
+            at = open.last().copied();
+        }
+        let (at, open) = at?;
+        Some(self.never_closed(open, if open == '[' { ']' } else { '}' }, at))
+    }
+
+    fn never_closed(&self, open: char, close: char, at: usize) -> Finding {
+        self.error(format!("this `{open}` is never closed"), at)
+            .at(self.span(self.problem.at), "reading stopped here")
+            .help(format!("add the missing `{close}`"))
+    }
+
+    /// A character with a meaning of its own at the start of a value, or one that no text may hold.
+    fn character(&self) -> Option<Finding> {
+        let at = self.problem.at;
+        let c = self.from(at).chars().next();
+        if self.says("control characters") {
+            let message = format!("the control character U+{:04X} is not allowed", c.map_or(0, u32::from));
+            return Some(self.error(message, at).help("write it as an escape inside double quotes"));
+        }
+        if self.says("cannot start any token") {
+            let message = format!("a value cannot start with `{}`", c?.escape_default());
+            return Some(self.error(message, at).help("put the value in quotes"));
+        }
+        if self.says("alphabetic or numeric character") {
+            let at = self.doing("scanning an")?;
+            let (sign, kind) = match self.from(at).chars().next()? {
+                '*' => ('*', "an alias"),
+                _ => ('&', "an anchor"),
+            };
+            let message = format!("`{sign}` starts {kind}, but no name follows");
+            return Some(
+                self.error(message, at)
+                    .help(format!("put the value in quotes if the `{sign}` is part of it")),
+            );
+        }
+        if self.says("did not find expected key") && matches!(c, Some(']' | '}')) {
+            let message = format!("this `{}` closes nothing", c.unwrap_or_default());
+            return Some(
+                self.error(message, at).help("remove it, or put the value in quotes if it is part of it"),
+            );
+        }
+        if self.says("expected node content") && matches!(c, Some(']' | '}' | ',')) {
+            let message = format!("`{}` stands where a value is expected", c.unwrap_or_default());
+            return Some(self.error(message, at).help("put the value in quotes if this is part of it"));
+        }
+        None
+    }
+
+    /// A colon that makes a second key of what was meant as text, or a value of what was meant as a key.
+    fn colon(&self) -> Option<Finding> {
+        let at = self.problem.at;
+        if self.says("block sequence entries are not allowed") {
+            let finding = self.error("a list cannot start on the line of its key", at);
+            return Some(finding.help("start the list on the next line"));
+        }
+        if self.says("could not find expected ':'") {
+            let at = self.doing("simple key").unwrap_or(at);
+            let finding = self.error("this line is neither `key: value` nor a list item", at);
+            return Some(finding.help("add a `:` with a space after it, or check the indentation"));
+        }
+        if !self.says("mapping values are not allowed") {
+            return None;
+        }
+        let start = self.line_start(at);
+        let line = self.line(at);
+        if line.get(..at - start).is_some_and(|before| before.contains(": ")) {
+            let finding = self.error("a second `: ` on this line", at);
+            return Some(finding.help("put the value in quotes if the colon is part of it"));
+        }
+        let (above, text) = self.line_above(at)?;
+        let key = self.place.span(start + indent(line), at);
+        if indent(line) > indent(text) && text.contains(": ") {
+            let finding = Finding::error("source/yaml-syntax", "this key is indented too deep").at(key, "");
+            return Some(
+                finding
+                    .at(
+                        self.place.span(above + indent(text), above + text.trim_end().len()),
+                        "has a value already",
+                    )
+                    .help("line it up with the keys it belongs to"),
+            );
+        }
+        let whole = self.place.span(above + indent(text), above + text.trim_end().len());
+        let finding =
+            Finding::error("source/yaml-syntax", "this line is neither `key: value` nor a list item");
+        Some(finding.at(whole, "").at(key, "a key follows").help("add a `:` with a space after it"))
+    }
+
+    /// Text after a closing quote.
+    fn after_quotes(&self) -> Option<Finding> {
+        let at = self.problem.at;
+        let quote = self.line(at).get(..at - self.line_start(at))?.trim_end().chars().next_back()?;
+        if !self.says("did not find expected key") || !matches!(quote, '\'' | '"') {
+            return None;
+        }
+        let finding = self.error("text follows the closing quote", at);
+        Some(finding.help(match quote {
+            '\'' => "write `''` for a quote inside single quotes",
+            _ => "write `\\\"` for a quote inside double quotes",
+        }))
+    }
+
+    /// A line that belongs to no level above it.
+    fn indentation(&self) -> Option<Finding> {
+        let at = self.problem.at;
+        let key = self.says("did not find expected key");
+        if !key && !self.says("did not find expected '-' indicator") {
+            return None;
+        }
+        let open = self.doing("block")?;
+        let (message, help) = match (key, self.from(at).starts_with("- ")) {
+            _ if !self.body.get(self.line_start(at)..at)?.trim().is_empty() => return None,
+            (true, true) => (
+                "a list item stands where a key is expected",
+                "indent it under the key whose list it belongs to",
+            ),
+            (true, false) => ("this line fits no level above it", "line it up with the keys it belongs to"),
+            (false, _) => (
+                "a list item is expected here",
+                "start the line with `- `, or line it up with the keys above the list",
+            ),
+        };
+        let what = if key { "the keys of this map" } else { "the items of this list" };
+        Some(self.error(message, at).at(self.span(open), what).help(help))
+    }
+
+    /// An escape that double quotes do not have.
+    fn escape(&self) -> Option<Finding> {
+        if !self.says("unknown escape character") {
+            return None;
+        }
+        let finding = self.error("there is no such escape", self.problem.at);
+        Some(finding.help("use single quotes, where a backslash is just a backslash, or write `\\\\`"))
+    }
+
+    fn other(&self) -> Finding {
+        let at = self.problem.at;
+        let better =
+            second_opinion(self.body).filter(|(there, _)| self.line_start(*there) == self.line_start(at));
+        let message = better.map_or_else(
+            || match &self.problem.context {
+                Some((context, _)) => format!("{} {context}", self.problem.message),
+                None => self.problem.message.clone(),
+            },
+            |(_, message)| message,
+        );
+        self.error(message, at)
+    }
+}
+
+fn indent(line: &str) -> usize {
+    line.len() - line.trim_start_matches([' ', '-']).len()
+}
+
+/// Where granit-parser gives up, in bytes, and what it says.
+fn second_opinion(text: &str) -> Option<(usize, String)> {
     let mut parser = granit_parser::Parser::new_from_str(text);
     loop {
         if let Err(error) = parser.next_event()? {
-            return Some(error.info());
+            let message = error.info();
+            return error.marker().byte_offset().filter(|_| !message.is_empty()).map(|at| (at, message));
         }
     }
 }
