@@ -8,3 +8,71 @@ pub mod settings;
 pub mod substitute;
 pub mod vault;
 pub mod version;
+
+use std::path::PathBuf;
+
+use crate::{
+    model::State,
+    router::Flavor,
+    source::{Document, Findings, NodeId, SourceMap, Span},
+};
+
+/// Where a configuration comes from.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// Files and folders; `-` is standard input. Several make one configuration.
+    Paths(Vec<PathBuf>),
+    /// Text at hand, tried as JSON first, then as YAML, unless the name's ending says which.
+    Text {
+        /// Name to show: `POST /config`.
+        name: String,
+        /// The text.
+        text: Vec<u8>,
+    },
+}
+
+/// How a configuration is read.
+#[derive(Clone, Copy)]
+pub struct Options<'a> {
+    /// Refuse what Kong itself refuses though decK takes it.
+    pub kong_strict: bool,
+    /// Which fields routes may have.
+    pub flavor: Flavor,
+    /// The environment, for `${{ env }}` and `{vault://env/…}`.
+    pub env: &'a (dyn Fn(&str) -> Option<String> + Sync),
+}
+
+/// What came of reading a configuration.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The files read.
+    pub sources: SourceMap,
+    /// Their nodes, as one document.
+    pub document: Document,
+    /// The document's root; none if nothing could be read.
+    pub root: Option<NodeId>,
+    /// The data; none when a finding is an error.
+    pub state: Option<State>,
+    /// All findings, in the order of the file.
+    pub findings: Findings,
+    /// Places of secrets in the files, which no output may show.
+    pub secrets: Vec<Span>,
+}
+
+/// Text → data: reads, substitutes, shapes, flattens, resolves.
+///
+/// # Errors
+/// When a file cannot be read at all; what is wrong inside one is a finding.
+pub fn load(_input: &Input, _options: &Options<'_>) -> Result<Loaded, LoadError> {
+    Err(LoadError { path: "-".to_owned(), reason: "not built yet".to_owned() })
+}
+
+/// A file that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {reason}")]
+pub struct LoadError {
+    /// The file, as the user gave it.
+    pub path: String,
+    /// Why.
+    pub reason: String,
+}
