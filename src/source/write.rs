@@ -67,14 +67,14 @@ impl<'v> Writer<'v> {
     fn item(&mut self, item: &'v Json, indent: usize) {
         self.start(indent);
         self.out.push('-');
+        self.after_dash = true;
         match item {
             Json::Array(items) if !items.is_empty() => {
                 self.levels.push(Level::List(items.iter(), indent + 2))
             }
-            // The first key stands beside the dash.
             Json::Object(map) if !map.is_empty() => self.levels.push(Level::Map(map.iter(), indent + 2)),
             item => {
-                self.out.push(' ');
+                self.start(indent);
                 self.scalar(item, indent + 2);
             }
         }
