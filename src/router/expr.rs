@@ -1,0 +1,296 @@
+//! Conditions: what a route asks of a request, as one expression over the request's fields.
+//!
+//! Every flavor turns its routes into these; `view` reads the fields off a request and `index` finds the
+//! few expressions that can hold. The semantics are those of Kong's engine: a predicate on a field
+//! without value is false, with several values all must satisfy it (with `any`, one of them), and the
+//! last predicate that held on the path says which part of it was matched.
+
+use std::{borrow::Cow, net::IpAddr, sync::Arc};
+
+use http::HeaderName;
+use ipnet::IpNet;
+
+use super::{Capture, pattern::Pattern, view::View};
+
+/// A boolean expression over a request.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Expr {
+    All(Box<[Expr]>),
+    Any(Box<[Expr]>),
+    Not(Box<Expr>),
+    Is(Test),
+}
+
+/// One predicate.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Test {
+    pub attribute: Attribute,
+    pub op: Op,
+}
+
+/// What a predicate looks at.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Attribute {
+    pub field: Field,
+    pub case: Case,
+    /// Whether one of several values is enough.
+    pub any: bool,
+}
+
+/// How letters are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Case {
+    /// As they came.
+    Kept,
+    /// After the request's value is put in lower case, all of Unicode.
+    Lower,
+    /// After the request's value is put in lower case, ASCII only.
+    LowerAscii,
+}
+
+/// A field of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Field {
+    Method,
+    Protocol,
+    Sni,
+    /// Host header, without its port if that is a number.
+    Host,
+    /// Host header with its port.
+    HostAsSent,
+    /// Port of the Host header, or the protocol's default.
+    HostPort,
+    Path,
+    /// Segments from the first number to the second, from 0.
+    Segments(u32, u32),
+    SegmentCount,
+    Header(Box<HeaderField>),
+    Query(Box<str>),
+    SourceIp,
+    SourcePort,
+    DestinationIp,
+    /// Port of the Host header, or of the listener.
+    DestinationPort,
+}
+
+/// A header as routes name it: `_` stands for `-`, but a header that really has the underscores goes first.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct HeaderField {
+    pub underscored: Option<HeaderName>,
+    pub dashed: HeaderName,
+}
+
+/// Comparison with a constant.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Op {
+    Text(TextOp, Box<str>),
+    Regex(Arc<Pattern>),
+    Number(NumberOp, i64),
+    Address { equal: bool, address: IpAddr },
+    Network { inside: bool, network: IpNet },
+}
+
+/// Comparison of texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TextOp {
+    Equal,
+    NotEqual,
+    Prefix,
+    Suffix,
+    Contains,
+}
+
+/// Comparison of numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NumberOp {
+    Equal,
+    NotEqual,
+    Greater,
+    GreaterOrEqual,
+    Less,
+    LessOrEqual,
+}
+
+impl From<Field> for Attribute {
+    fn from(field: Field) -> Self {
+        Attribute { field, case: Case::Kept, any: false }
+    }
+}
+
+impl HeaderField {
+    /// None if that cannot be a header's name.
+    pub fn new(name: &str) -> Option<HeaderField> {
+        let dashed = HeaderName::from_bytes(name.replace('_', "-").as_bytes()).ok()?;
+        let plain = name.contains('_') && !name.bytes().any(|b| b.is_ascii_uppercase());
+        let underscored = if plain { HeaderName::from_bytes(name.as_bytes()).ok() } else { None };
+        Some(HeaderField { underscored, dashed })
+    }
+}
+
+impl Case {
+    /// The value as it is compared.
+    pub fn apply(self, value: &[u8]) -> Cow<'_, [u8]> {
+        let changes = |b: &u8| b.is_ascii_uppercase() || !b.is_ascii();
+        match self {
+            Case::Kept => value.into(),
+            _ if !value.iter().any(changes) => value.into(),
+            Case::Lower => match std::str::from_utf8(value) {
+                Ok(text) => text.to_lowercase().into_bytes().into(),
+                Err(_) => value.to_ascii_lowercase().into(),
+            },
+            Case::LowerAscii => value.to_ascii_lowercase().into(),
+        }
+    }
+}
+
+/// What the predicates of a winning route saw.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    /// Bytes of the path that were matched.
+    pub matched: usize,
+    /// Captures by name; of equal names the last counts.
+    pub captures: Vec<Capture>,
+}
+
+impl Record {
+    fn capture(&mut self, name: &str, text: &[u8]) {
+        let text = String::from_utf8_lossy(text).into();
+        match self.captures.iter_mut().find(|(n, _)| &**n == name) {
+            Some(found) => found.1 = text,
+            None => self.captures.push((name.into(), text)),
+        }
+    }
+}
+
+impl Expr {
+    /// Whether the expression holds. With a record, predicates that hold leave their traces there.
+    pub fn holds(&self, view: &View<'_>, record: &mut Option<&mut Record>) -> bool {
+        match self {
+            Expr::All(parts) => parts.iter().all(|part| part.holds(view, record)),
+            Expr::Any(parts) => parts.iter().any(|part| part.holds(view, record)),
+            Expr::Not(part) => !part.holds(view, record),
+            Expr::Is(test) => test.holds(view, record),
+        }
+    }
+
+    /// Calls `f` with every predicate.
+    pub fn each<'e>(&'e self, f: &mut impl FnMut(&'e Test)) {
+        match self {
+            Expr::All(parts) | Expr::Any(parts) => parts.iter().for_each(|part| part.each(f)),
+            Expr::Not(part) => part.each(f),
+            Expr::Is(test) => f(test),
+        }
+    }
+
+    /// What the matched part of the path is whenever the expression holds, if that can be said
+    /// beforehand and there is nothing to capture.
+    pub fn fixed_match(&self) -> Option<usize> {
+        let mut lengths = Vec::new();
+        let mut open = false;
+        self.each(&mut |test| match (&test.op, test.attribute.field == Field::Path) {
+            (Op::Regex(pattern), path) => open |= path || pattern.groups() > 0,
+            (Op::Text(TextOp::Equal | TextOp::Prefix | TextOp::Suffix, text), true) => {
+                lengths.push(text.len())
+            }
+            _ => {}
+        });
+        if open {
+            return None;
+        }
+        let Some(&length) = lengths.first() else { return Some(0) };
+        let on_path = |expr: &Expr| {
+            matches!(expr, Expr::Is(Test { attribute, op: Op::Text(op, _) })
+                if attribute.field == Field::Path && !matches!(op, TextOp::NotEqual | TextOp::Contains))
+        };
+        let sure = self.conjuncts().iter().any(|part| match part {
+            Expr::Any(parts) => parts.iter().all(on_path),
+            part => on_path(part),
+        });
+        (sure && lengths.iter().all(|&l| l == length)).then_some(length)
+    }
+
+    /// The expressions that must all hold.
+    pub fn conjuncts(&self) -> &[Expr] {
+        match self {
+            Expr::All(parts) => parts,
+            _ => std::slice::from_ref(self),
+        }
+    }
+}
+
+impl Test {
+    fn holds(&self, view: &View<'_>, record: &mut Option<&mut Record>) -> bool {
+        let field = &self.attribute.field;
+        match &self.op {
+            Op::Number(op, number) => view.number(field).is_some_and(|value| op.holds(value, *number)),
+            Op::Address { equal, address } => {
+                view.address(field).is_some_and(|value| (value == *address) == *equal)
+            }
+            Op::Network { inside, network } => {
+                view.address(field).is_some_and(|value| network.contains(&value) == *inside)
+            }
+            Op::Text(..) | Op::Regex(_) => {
+                let mut held = false;
+                let mut all = true;
+                view.each(field, |value| {
+                    let value = self.attribute.case.apply(value);
+                    let holds = match &self.op {
+                        Op::Text(op, text) => op.holds(&value, text.as_bytes()),
+                        Op::Regex(pattern) => pattern.is_match(&value),
+                        _ => false,
+                    };
+                    if holds && let Some(record) = record {
+                        self.trace(&value, record);
+                    }
+                    held |= holds;
+                    all &= holds;
+                    // Nothing more to learn: one held where one is enough, or one failed where all must hold.
+                    holds != self.attribute.any
+                });
+                held && (self.attribute.any || all)
+            }
+        }
+    }
+
+    /// Notes what a predicate that holds has matched.
+    fn trace(&self, value: &[u8], record: &mut Record) {
+        let path = self.attribute.field == Field::Path;
+        match &self.op {
+            Op::Text(TextOp::Equal | TextOp::Prefix | TextOp::Suffix, text) if path => {
+                record.matched = text.len()
+            }
+            Op::Regex(pattern) if path || pattern.groups() > 0 => {
+                let matched = pattern.captures(value, |name, text| record.capture(name, text));
+                if path {
+                    record.matched = matched;
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl TextOp {
+    fn holds(self, value: &[u8], text: &[u8]) -> bool {
+        match self {
+            TextOp::Equal => value == text,
+            TextOp::NotEqual => value != text,
+            TextOp::Prefix => value.starts_with(text),
+            TextOp::Suffix => value.ends_with(text),
+            TextOp::Contains => memchr::memmem::find(value, text).is_some(),
+        }
+    }
+}
+
+impl NumberOp {
+    fn holds(self, value: i64, number: i64) -> bool {
+        match self {
+            NumberOp::Equal => value == number,
+            NumberOp::NotEqual => value != number,
+            NumberOp::Greater => value > number,
+            NumberOp::GreaterOrEqual => value >= number,
+            NumberOp::Less => value < number,
+            NumberOp::LessOrEqual => value <= number,
+        }
+    }
+}

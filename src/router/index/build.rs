@@ -1,0 +1,260 @@
+//! Building the index: what of each expression can be looked up, and which attribute to ask for first.
+
+use ahash::AHashMap;
+
+use super::{Asked, Entry, Index, Node, Radix, Ref};
+use crate::router::expr::{Attribute, Expr, Field, NumberOp, Op, Test, TextOp};
+
+/// A list this short is tried one by one.
+const SHORT: usize = 4;
+/// Attributes that can be asked for; conditions on further ones are evaluated.
+const MAX_ASKED: usize = 63;
+/// In a set of attributes: something that the index does not look up.
+const UNSEEN: u64 = 1 << 63;
+
+/// Collects what expressions ask.
+#[derive(Default)]
+pub(in crate::router) struct Builder {
+    asked: Vec<Asked>,
+    numbers: AHashMap<Asked, u32>,
+    nodes: Vec<Node>,
+    lists: Vec<Entry>,
+}
+
+/// What can be looked up of one expression.
+struct Plan<'e> {
+    terms: Vec<Term<'e>>,
+    /// Whether there is more than the terms say.
+    unseen: bool,
+}
+
+/// Values of one attribute, one of which a request must have.
+struct Term<'e> {
+    asked: u32,
+    keys: Vec<Key<'e>>,
+    /// Whether it also holds wherever the attribute does not count.
+    elsewhere: bool,
+}
+
+#[derive(Clone)]
+struct Key<'e> {
+    kind: Kind,
+    text: std::borrow::Cow<'e, [u8]>,
+    /// Whether a request with that value meets the condition for sure.
+    certain: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    Exact,
+    Prefix,
+    Suffix,
+}
+
+/// An expression on its way through the tree.
+#[derive(Clone, Copy)]
+struct Item {
+    rank: u32,
+    /// What is still to be proved, as a set of attributes.
+    open: u64,
+    /// Attributes that have not been asked for yet.
+    unasked: u64,
+}
+
+impl Builder {
+    /// Builds the index over expressions in order of rank.
+    pub fn build<'e>(mut self, expressions: impl Iterator<Item = &'e Expr>) -> Index {
+        let plans: Vec<Plan<'e>> = expressions.map(|expr| self.plan(expr)).collect();
+        let items = plans.iter().zip(0..).map(|(plan, rank)| {
+            let asked = plan.terms.iter().fold(0, |set, term| set | 1 << term.asked);
+            Item { rank, open: asked | if plan.unseen { UNSEEN } else { 0 }, unasked: asked }
+        });
+        let root = self.tree(&plans, items.collect());
+        Index { asked: self.asked.into(), nodes: self.nodes.into(), lists: self.lists.into(), root }
+    }
+
+    fn plan<'e>(&mut self, expr: &'e Expr) -> Plan<'e> {
+        let mut plan = Plan { terms: Vec::new(), unseen: false };
+        for part in expr.conjuncts() {
+            match self.term(part) {
+                Some(term) if plan.terms.iter().all(|other| other.asked != term.asked) => {
+                    plan.terms.push(term)
+                }
+                _ => plan.unseen = true,
+            }
+        }
+        plan
+    }
+
+    /// What can be looked up of a condition.
+    fn term<'e>(&mut self, condition: &'e Expr) -> Option<Term<'e>> {
+        let parts = match condition {
+            Expr::Any(parts) => parts,
+            other => std::slice::from_ref(other),
+        };
+        let only_in = parts.iter().find_map(|part| match part {
+            Expr::Is(Test {
+                attribute: Attribute { field: Field::Protocol, .. },
+                op: Op::Text(TextOp::NotEqual, text),
+            }) if parts.len() > 1 => Some(text),
+            _ => None,
+        });
+        let mut keys = Vec::new();
+        let mut attribute = None;
+        for part in parts {
+            let (test, whole) = match part {
+                Expr::Is(test) if only_in.is_some() && test.attribute.field == Field::Protocol => {
+                    match &test.op {
+                        Op::Text(TextOp::NotEqual, text) if Some(text) == only_in => continue,
+                        _ => return None,
+                    }
+                }
+                Expr::Is(test) => (test, true),
+                // Of conditions that must hold together one is enough to look up.
+                Expr::All(both) => match both.first()? {
+                    Expr::Is(test) => (test, false),
+                    _ => return None,
+                },
+                _ => return None,
+            };
+            let mut key = key(test)?;
+            key.certain &= whole;
+            if *attribute.get_or_insert(&test.attribute) != &test.attribute {
+                return None;
+            }
+            keys.push(key);
+        }
+        let asked = Asked { attribute: attribute?.clone(), only_in: only_in.cloned() };
+        Some(Term { asked: self.number(asked)?, keys, elsewhere: only_in.is_some() })
+    }
+
+    fn number(&mut self, asked: Asked) -> Option<u32> {
+        if let Some(&number) = self.numbers.get(&asked) {
+            return Some(number);
+        }
+        let number = self.asked.len();
+        (number < MAX_ASKED).then(|| {
+            self.asked.push(asked.clone());
+            self.numbers.insert(asked, number as u32);
+            number as u32
+        })
+    }
+
+    /// The tree over expressions in order of rank.
+    fn tree(&mut self, plans: &[Plan<'_>], mut items: Vec<Item>) -> Ref {
+        // What comes after an expression that holds for sure is never reached.
+        if let Some(sure) = items.iter().position(|item| item.open == 0) {
+            items.truncate(sure + 1);
+        }
+        let Some(first) = items.first().map(|item| item.rank) else { return Ref::Nothing };
+        let Some(asked) = (items.len() > SHORT).then(|| best(plans, &items)).flatten() else {
+            return self.list(&items);
+        };
+        let bit = 1_u64 << asked;
+        let mut buckets: AHashMap<(Kind, &[u8]), Vec<Item>> = AHashMap::new();
+        let mut rest = Vec::new();
+        let mut elsewhere = Vec::new();
+        for item in items {
+            if item.unasked & bit == 0 {
+                rest.push(item);
+                continue;
+            }
+            let next = |certain| Item {
+                open: if certain { item.open & !bit } else { item.open },
+                unasked: item.unasked & !bit,
+                ..item
+            };
+            let Some(term) = plans[item.rank as usize].terms.iter().find(|term| term.asked == asked) else {
+                continue;
+            };
+            for key in &term.keys {
+                let bucket = buckets.entry((key.kind, &key.text)).or_default();
+                match bucket.last_mut() {
+                    // Two keys of one expression in one place: what one of them proves is proved.
+                    Some(last) if last.rank == item.rank => last.open &= next(key.certain).open,
+                    _ => bucket.push(next(key.certain)),
+                }
+            }
+            if term.elsewhere {
+                elsewhere.push(next(true));
+            }
+        }
+        let mut exact = AHashMap::new();
+        let mut prefixes = Vec::new();
+        let mut suffixes = Vec::new();
+        for ((kind, text), items) in buckets {
+            let next = self.tree(plans, items);
+            match kind {
+                Kind::Exact => drop(exact.insert(text.into(), next)),
+                Kind::Prefix => prefixes.push((text, next)),
+                Kind::Suffix => suffixes.push((text, next)),
+            }
+        }
+        exact.shrink_to_fit();
+        let node = Node {
+            first,
+            asked,
+            exact,
+            prefixes: (!prefixes.is_empty()).then(|| Radix::new::<false>(prefixes)),
+            suffixes: (!suffixes.is_empty()).then(|| Radix::new::<true>(suffixes)),
+            elsewhere: self.tree(plans, elsewhere),
+            rest: self.tree(plans, rest),
+        };
+        self.nodes.push(node);
+        Ref::Node(self.nodes.len() as u32 - 1)
+    }
+
+    fn list(&mut self, items: &[Item]) -> Ref {
+        let entry = |item: &Item| Entry::new(item.rank, item.open == 0);
+        if let [item] = items {
+            return Ref::One(entry(item));
+        }
+        let start = self.lists.len() as u32;
+        self.lists.extend(items.iter().map(entry));
+        Ref::List { start, length: items.len() as u32 }
+    }
+}
+
+/// The attribute that leaves the shortest list in its worst case; none if no attribute shortens the list.
+fn best(plans: &[Plan<'_>], items: &[Item]) -> Option<u32> {
+    let mut candidates = items.iter().fold(0, |set, item| set | item.unasked);
+    let mut best = None;
+    let mut sizes: AHashMap<(Kind, &[u8]), usize> = AHashMap::new();
+    while candidates != 0 {
+        let asked = candidates.trailing_zeros();
+        candidates &= candidates - 1;
+        sizes.clear();
+        let mut asking = 0;
+        for item in items.iter().filter(|item| item.unasked & 1 << asked != 0) {
+            asking += 1;
+            let terms = &plans[item.rank as usize].terms;
+            for key in terms.iter().filter(|term| term.asked == asked).flat_map(|term| &term.keys) {
+                *sizes.entry((key.kind, &key.text)).or_default() += 1;
+            }
+        }
+        let gain = asking - sizes.values().copied().max().unwrap_or(0).min(asking);
+        if gain > 0 && best.is_none_or(|(most, _)| gain > most) {
+            best = Some((gain, asked));
+        }
+    }
+    best.map(|(_, asked)| asked)
+}
+
+/// The value that a predicate wants, if it wants one in particular.
+fn key(test: &Test) -> Option<Key<'_>> {
+    let several = matches!(test.attribute.field, Field::Header(_) | Field::Query(_));
+    let certain = !several || test.attribute.any;
+    let key = |kind, text: std::borrow::Cow<'static, [u8]>| Key { kind, text, certain };
+    Some(match &test.op {
+        Op::Text(TextOp::Equal, text) => Key { kind: Kind::Exact, text: text.as_bytes().into(), certain },
+        Op::Text(TextOp::Prefix, text) => Key { kind: Kind::Prefix, text: text.as_bytes().into(), certain },
+        Op::Text(TextOp::Suffix, text) => Key { kind: Kind::Suffix, text: text.as_bytes().into(), certain },
+        Op::Regex(pattern) => Key { kind: Kind::Prefix, text: pattern.prefix()?.into(), certain: false },
+        Op::Number(NumberOp::Equal, number) => key(Kind::Exact, number.to_be_bytes().to_vec().into()),
+        Op::Address { equal: true, address } => match address {
+            std::net::IpAddr::V4(address) => key(Kind::Exact, address.octets().to_vec().into()),
+            std::net::IpAddr::V6(address) => key(Kind::Exact, address.octets().to_vec().into()),
+        },
+        _ => return None,
+    })
+}

@@ -1,0 +1,190 @@
+//! The index: from a request to the few expressions that can hold.
+//!
+//! A tree of nodes. Each node asks for one attribute of the request (host, path, method, one header …)
+//! and leads on to the expressions that want the value it finds, as a whole, by prefix or by suffix, and
+//! to those that do not care. Expressions are known by their rank, 0 being tried first. An entry is
+//! `certain` when the way to it has proved everything its expression asks; only others are evaluated.
+//! The answer is always that of trying all expressions in order of rank.
+
+mod build;
+mod radix;
+
+use ahash::AHashMap;
+
+use self::radix::Radix;
+use super::{
+    Matcher,
+    expr::{Attribute, Field},
+    view::View,
+};
+
+pub(super) use build::Builder;
+
+/// The index over a list of expressions.
+#[derive(Debug)]
+pub(super) struct Index {
+    asked: Box<[Asked]>,
+    nodes: Box<[Node]>,
+    lists: Box<[Entry]>,
+    root: Ref,
+}
+
+/// What a node asks a request.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Asked {
+    attribute: Attribute,
+    /// The protocol without which the attribute does not count, and all expressions that ask for it hold.
+    only_in: Option<Box<str>>,
+}
+
+#[derive(Debug)]
+struct Node {
+    /// Lowest rank below.
+    first: u32,
+    asked: u32,
+    exact: AHashMap<Box<[u8]>, Ref>,
+    prefixes: Option<Radix<Ref>>,
+    suffixes: Option<Radix<Ref>>,
+    /// For requests of another protocol than [`Asked::only_in`].
+    elsewhere: Ref,
+    /// For expressions that do not ask.
+    rest: Ref,
+}
+
+/// A rank, and whether its expression is known to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Entry(u32);
+
+impl Entry {
+    fn new(rank: u32, certain: bool) -> Self {
+        Entry(rank << 1 | u32::from(certain))
+    }
+    fn rank(self) -> u32 {
+        self.0 >> 1
+    }
+    fn certain(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Ref {
+    Nothing,
+    One(Entry),
+    /// Entries by rank.
+    List {
+        start: u32,
+        length: u32,
+    },
+    Node(u32),
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Index { asked: Box::default(), nodes: Box::default(), lists: Box::default(), root: Ref::Nothing }
+    }
+}
+
+/// One look-up.
+struct Search<'s> {
+    index: &'s Index,
+    view: &'s View<'s>,
+    matchers: &'s [Matcher],
+    best: u32,
+}
+
+impl Index {
+    /// The lowest rank whose expression holds. Ranks are the matchers' numbers.
+    pub fn find(&self, view: &View<'_>, matchers: &[Matcher]) -> Option<u32> {
+        let mut search = Search { index: self, view, matchers, best: u32::MAX };
+        search.visit(self.root);
+        (search.best != u32::MAX).then_some(search.best)
+    }
+
+    /// Bytes on the heap.
+    pub fn memory(&self) -> usize {
+        let node = |node: &Node| {
+            let keys: usize = node.exact.keys().map(|key| key.len()).sum();
+            let radix = |tree: &Option<Radix<Ref>>| tree.as_ref().map_or(0, Radix::memory);
+            keys + node.exact.capacity() * (size_of::<(Box<[u8]>, Ref)>() + 1)
+                + radix(&node.prefixes)
+                + radix(&node.suffixes)
+        };
+        size_of_val(&*self.nodes) + size_of_val(&*self.lists) + self.nodes.iter().map(node).sum::<usize>()
+    }
+}
+
+impl Search<'_> {
+    fn visit(&mut self, at: Ref) {
+        match at {
+            Ref::Nothing => {}
+            Ref::One(entry) => self.consider(entry),
+            Ref::List { start, length } => {
+                for &entry in &self.index.lists[start as usize..][..length as usize] {
+                    if entry.rank() >= self.best {
+                        break;
+                    }
+                    self.consider(entry);
+                }
+            }
+            Ref::Node(number) => self.descend(&self.index.nodes[number as usize]),
+        }
+    }
+
+    fn consider(&mut self, entry: Entry) {
+        let rank = entry.rank();
+        if rank < self.best
+            && (entry.certain() || self.matchers[rank as usize].when.holds(self.view, &mut None))
+        {
+            self.best = rank;
+        }
+    }
+
+    fn descend(&mut self, node: &Node) {
+        if node.first >= self.best {
+            return;
+        }
+        let asked = &self.index.asked[node.asked as usize];
+        if asked.only_in.as_deref().is_some_and(|protocol| protocol != self.view.protocol()) {
+            self.visit(node.elsewhere);
+        } else {
+            self.by_value(node, &asked.attribute);
+        }
+        self.visit(node.rest);
+    }
+
+    fn by_value(&mut self, node: &Node, attribute: &Attribute) {
+        match attribute.field {
+            Field::SourcePort | Field::DestinationPort | Field::HostPort | Field::SegmentCount => {
+                if let Some(number) = self.view.number(&attribute.field) {
+                    self.keys(node, &number.to_be_bytes());
+                }
+            }
+            Field::SourceIp | Field::DestinationIp => match self.view.address(&attribute.field) {
+                Some(std::net::IpAddr::V4(address)) => self.keys(node, &address.octets()),
+                Some(std::net::IpAddr::V6(address)) => self.keys(node, &address.octets()),
+                None => {}
+            },
+            _ => {
+                let view = self.view;
+                view.each(&attribute.field, |value| {
+                    self.keys(node, &attribute.case.apply(value));
+                    // Where all values must hold, the first must: that is enough to find the expression.
+                    attribute.any
+                });
+            }
+        }
+    }
+
+    fn keys(&mut self, node: &Node, value: &[u8]) {
+        if let Some(&next) = node.exact.get(value) {
+            self.visit(next);
+        }
+        if let Some(tree) = &node.prefixes {
+            tree.walk::<false>(value, |next| self.visit(next));
+        }
+        if let Some(tree) = &node.suffixes {
+            tree.walk::<true>(value, |next| self.visit(next));
+        }
+    }
+}
