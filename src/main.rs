@@ -1,2 +1,8 @@
-//! skeleton
-fn main() {}
+//! The `gatewayctl` program: everything is in the library.
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    gatewayctl::cli::main()
+}

@@ -1,0 +1,51 @@
+# make run     build, serve examples/kong.yml with built-in mock upstreams, and print requests to try
+# make test    everything CI checks
+# make bench   speed, as ratios within one run
+# make docs    write schemas/, man/, completions/ and docs/reference/ anew from the code
+# make install put the program, its pages and completions under PREFIX (/usr/local)
+
+CARGO  ?= cargo
+PREFIX ?= /usr/local
+BINARY := target/release/gatewayctl
+SOURCES = $$(git ls-files '*.rs')
+
+.PHONY: run build test format lint unit docs bench deny install setup
+
+run: build
+	@scripts/try.sh $(BINARY)
+
+build: setup
+	$(CARGO) build --release --locked
+
+test: setup format lint unit
+
+# Plugins are declared by a macro, which `cargo fmt` does not follow: every file is named.
+format:
+	rustfmt --check --edition 2024 $(SOURCES)
+
+lint:
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+unit:
+	$(CARGO) test --locked
+
+docs:
+	UPDATE=1 $(CARGO) test --locked --test generated
+	$(CARGO) doc --no-deps --locked
+
+bench:
+	$(CARGO) bench --locked
+
+deny:
+	command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
+	$(CARGO) deny check
+
+install: build
+	install -Dm755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/gatewayctl
+	for page in man/*.1; do install -Dm644 $$page $(DESTDIR)$(PREFIX)/share/man/man1/$$(basename $$page); done
+	install -Dm644 completions/gatewayctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/gatewayctl
+	install -Dm644 completions/_gatewayctl $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_gatewayctl
+	install -Dm644 completions/gatewayctl.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/gatewayctl.fish
+
+setup:
+	@scripts/setup.sh

@@ -1,0 +1,32 @@
+//! `gatewayctl completions SHELL`.
+
+use clap_complete::Shell;
+
+use crate::cli::{
+    Status,
+    console::{Console, Failure},
+};
+
+/// Print a completion script for a shell
+///
+/// bash: gatewayctl completions bash > ~/.local/share/bash-completion/completions/gatewayctl
+/// zsh:  gatewayctl completions zsh > "${fpath[1]}/_gatewayctl"
+/// fish: gatewayctl completions fish > ~/.config/fish/completions/gatewayctl.fish
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// The shell
+    shell: Shell,
+}
+
+pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
+    console.out(&script(args.shell))?;
+    Ok(Status::Clean)
+}
+
+/// The script for a shell.
+pub fn script(shell: Shell) -> String {
+    let mut out = Vec::new();
+    clap_complete::generate(shell, &mut crate::cli::command(), "gatewayctl", &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}

@@ -1,0 +1,69 @@
+//! What all commands that read a configuration take.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use crate::{
+    cli::console::Failure,
+    config::{self, Input, Loaded, Options},
+    router,
+};
+
+/// The files, and how they are read.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// Files or folders; several make one configuration, - is standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub dialect: Dialect,
+}
+
+/// How a configuration is read.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct Dialect {
+    /// Refuse what Kong refuses although decK takes it (`_info`, `${{ env "X" }}`, references by {name: x})
+    #[arg(long)]
+    pub kong_strict: bool,
+    /// Which router the file is for; `expressions` lets routes have an expression and a priority
+    #[arg(long, value_name = "FLAVOR", env = "KONG_ROUTER_FLAVOR", default_value = "traditional_compatible")]
+    pub router_flavor: Flavor,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum Flavor {
+    #[default]
+    TraditionalCompatible,
+    Traditional,
+    Expressions,
+}
+
+impl From<Flavor> for router::Flavor {
+    fn from(flavor: Flavor) -> Self {
+        match flavor {
+            Flavor::TraditionalCompatible => router::Flavor::TraditionalCompatible,
+            Flavor::Traditional => router::Flavor::Traditional,
+            Flavor::Expressions => router::Flavor::Expressions,
+        }
+    }
+}
+
+/// Reads the files.
+pub fn load(args: &Args) -> Result<Loaded, Failure> {
+    load_files(args.files.clone(), args.dialect)
+}
+
+/// Reads those files.
+pub fn load_files(files: Vec<PathBuf>, dialect: Dialect) -> Result<Loaded, Failure> {
+    let options =
+        Options { kong_strict: dialect.kong_strict, flavor: dialect.router_flavor.into(), env: &environment };
+    config::load(&Input::Paths(files), &options).map_err(|e| Failure::Other(e.to_string()))
+}
+
+/// A variable of this process's environment.
+#[allow(clippy::disallowed_methods, reason = "the command line is where the environment is read")]
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

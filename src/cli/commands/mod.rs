@@ -1,0 +1,11 @@
+//! One file a command: its arguments, and what running it does.
+
+pub mod completions;
+pub mod diff;
+pub mod explain;
+pub mod lint;
+pub mod man;
+pub mod plugins;
+pub mod schema;
+pub mod serve;
+pub mod validate;

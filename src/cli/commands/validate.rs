@@ -1,0 +1,94 @@
+//! `gatewayctl validate FILES`.
+
+use clap::ArgAction;
+
+use super::input;
+use crate::{
+    cli::{
+        Status,
+        console::{Console, Failure},
+        render::{self, Format, Report},
+    },
+    config::Loaded,
+    source::Level,
+};
+
+/// Check declarative files, offline
+///
+/// Reads the files exactly as `serve` would: a file that validates, serves. All findings are reported in
+/// one run. Several files and folders make one configuration.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    gatewayctl validate kong.yml\n  \
+    gatewayctl validate --strict --format json services/ consumers.yml\n  \
+    deck file merge a.yml b.yml | gatewayctl validate -\n\n\
+    Exit status: 0 clean, 1 an error was found (with --strict: or a warning), 2 could not run.")]
+pub struct Args {
+    #[command(flatten)]
+    input: input::Args,
+    /// Let warnings fail the run too
+    #[arg(long)]
+    strict: bool,
+    /// How findings are printed, on standard output
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    format: Format,
+    /// Say nothing when all is well
+    #[arg(short, long, action = ArgAction::SetTrue)]
+    quiet: bool,
+}
+
+pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
+    let loaded = input::load(&args.input)?;
+    report(&loaded, args.format, console)?;
+    let status = status(&loaded, args.strict);
+    if args.format == Format::Human && !args.quiet {
+        console.err(&format!("{}\n", summary(&loaded, status)));
+    }
+    Ok(status)
+}
+
+/// Prints the findings.
+pub fn report(loaded: &Loaded, format: Format, console: &Console) -> Result<(), Failure> {
+    let report =
+        Report { findings: &loaded.findings, sources: &loaded.sources, secrets: &loaded.secrets };
+    console.out(&render::render(report, format, console.color()))
+}
+
+fn status(loaded: &Loaded, strict: bool) -> Status {
+    let failed = loaded.findings.has_errors() || strict && loaded.findings.count(Level::Warning) > 0;
+    if failed { Status::Findings } else { Status::Clean }
+}
+
+/// One line: what was read, and what was found.
+fn summary(loaded: &Loaded, status: Status) -> String {
+    let names: Vec<&str> = loaded.sources.iter().map(|(_, file)| file.name()).collect();
+    let files = match names.as_slice() {
+        [] => "nothing".to_owned(),
+        [name] => (*name).to_owned(),
+        more => format!("{} files", more.len()),
+    };
+    let verdict = if status == Status::Clean { "valid" } else { "not valid" };
+    let found = [(Level::Error, "error"), (Level::Warning, "warning"), (Level::Note, "note")]
+        .into_iter()
+        .filter_map(|(level, word)| match loaded.findings.count(level) {
+            0 => None,
+            1 => Some(format!("1 {word}")),
+            n => Some(format!("{n} {word}s")),
+        })
+        .collect::<Vec<_>>()
+        .join(", ");
+    let contents = loaded.state.as_ref().map_or_else(String::new, |state| {
+        let counts = [
+            (state.services.len(), "services"),
+            (state.routes.len(), "routes"),
+            (state.consumers.len(), "consumers"),
+            (state.plugins.len(), "plugins"),
+            (state.upstreams.len(), "upstreams"),
+        ];
+        let parts: Vec<String> =
+            counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) }
+    });
+    let found = if found.is_empty() { String::new() } else { format!(" ({found})") };
+    format!("{files} is {verdict}{found}{contents}")
+}

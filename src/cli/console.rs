@@ -1,0 +1,77 @@
+//! Standard output and error: the only place that prints.
+
+use std::io::{self, IsTerminal, Write};
+
+use super::Status;
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A file could not be read or written.
+    #[error("{path}: {error}")]
+    File {
+        /// The file, as the user gave it.
+        path: String,
+        /// The system's reason.
+        error: io::Error,
+    },
+    /// The output could not be written.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] io::Error),
+    /// Anything else, in words.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// Where a command's output goes.
+#[derive(Debug)]
+pub struct Console {
+    /// Colour forced on or off; none decides by what the output is.
+    color: Option<bool>,
+}
+
+impl Console {
+    /// A console that colours always, never, or as the terminal and `NO_COLOR` say.
+    pub fn new(color: Option<bool>) -> Self {
+        Console { color }
+    }
+
+    /// Whether standard output takes colour.
+    pub fn color(&self) -> bool {
+        self.color.unwrap_or_else(|| io::stdout().is_terminal() && no_color_unset())
+    }
+
+    /// Whether standard error takes colour.
+    pub fn error_color(&self) -> bool {
+        self.color.unwrap_or_else(|| io::stderr().is_terminal() && no_color_unset())
+    }
+
+    /// Writes to standard output. A reader that has gone away (`| head`) is no failure.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
+    pub fn out(&self, text: &str) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            other => Ok(other?),
+        }
+    }
+
+    /// Writes to standard error; what cannot be written there is lost.
+    pub fn err(&self, text: &str) {
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    /// Tells why a command could not run.
+    pub fn failed(&self, failure: &Failure) -> Status {
+        let label = if self.error_color() { "\u{1b}[1;31merror\u{1b}[0m" } else { "error" };
+        self.err(&format!("{label}: {failure}\n"));
+        Status::Failed
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "the console owns the terminal's conventions")]
+fn no_color_unset() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+}

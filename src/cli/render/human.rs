@@ -1,0 +1,95 @@
+//! Findings for people, drawn by miette: the only place that knows it.
+
+use std::fmt;
+
+use ahash::AHashMap;
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, Severity, SourceCode};
+
+use super::{Report, excerpt::Excerpt};
+use crate::source::{FileId, Finding, Level, SourceMap};
+
+pub fn render(report: Report<'_>, color: bool) -> String {
+    let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_context_lines(1);
+    let mut excerpts: AHashMap<FileId, Excerpt<'_>> = AHashMap::new();
+    for finding in report.findings.iter() {
+        if let Some(span) = finding.span() {
+            excerpts
+                .entry(span.file)
+                .or_insert_with(|| Excerpt::new(report.sources, span.file, report.secrets));
+        }
+    }
+    let mut out = String::new();
+    for finding in report.findings.iter() {
+        let excerpt = finding.span().and_then(|span| excerpts.get(&span.file));
+        let shown = Shown { finding, excerpt, sources: report.sources };
+        if handler.render_report(&mut out, &shown).is_err() {
+            out.push_str(&finding.message);
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// A finding as miette wants it.
+struct Shown<'a> {
+    finding: &'a Finding,
+    excerpt: Option<&'a Excerpt<'a>>,
+    sources: &'a SourceMap,
+}
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.finding.fmt(f)
+    }
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.finding.message)
+    }
+}
+
+impl std::error::Error for Shown<'_> {}
+
+impl Diagnostic for Shown<'_> {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new(self.finding.code))
+    }
+
+    fn severity(&self) -> Option<Severity> {
+        Some(match self.finding.level {
+            Level::Error => Severity::Error,
+            Level::Warning => Severity::Warning,
+            Level::Note => Severity::Advice,
+        })
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        // miette draws one file; places in others are named.
+        let home = self.finding.span().map(|s| s.file);
+        let elsewhere = self.finding.labels.iter().filter(|l| Some(l.span.file) != home);
+        let mut lines: Vec<String> = self.finding.help.clone().into_iter().collect();
+        lines.extend(elsewhere.map(|l| format!("{} at {}", l.text, self.sources.locate(l.span))));
+        if lines.is_empty() { None } else { Some(Box::new(lines.join("\n"))) }
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.excerpt.map(|e| e as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let home = self.finding.span()?.file;
+        Some(Box::new(self.finding.labels.iter().enumerate().filter(move |(_, l)| l.span.file == home).map(
+            |(i, label)| {
+                let text = (!label.text.is_empty()).then(|| label.text.clone());
+                let range = (label.span.start as usize, (label.span.end - label.span.start) as usize);
+                if i == 0 {
+                    LabeledSpan::new_primary_with_span(text, range)
+                } else {
+                    LabeledSpan::new_with_span(text, range)
+                }
+            },
+        )))
+    }
+}

@@ -1,0 +1,38 @@
+//! Findings for people and for programs. One file a format; all show the same findings.
+
+mod excerpt;
+mod human;
+mod json;
+
+use clap::ValueEnum;
+
+use crate::source::{Findings, SourceMap, Span};
+
+/// The forms findings can be printed in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people: excerpts of the file with the place underlined.
+    #[default]
+    Human,
+    /// One JSON document.
+    Json,
+}
+
+/// What is printed, and from where.
+#[derive(Clone, Copy)]
+pub struct Report<'a> {
+    /// The findings, in order.
+    pub findings: &'a Findings,
+    /// The files they are about.
+    pub sources: &'a SourceMap,
+    /// Places of secrets, which no excerpt shows.
+    pub secrets: &'a [Span],
+}
+
+/// Renders findings in that form.
+pub fn render(report: Report<'_>, format: Format, color: bool) -> String {
+    match format {
+        Format::Human => human::render(report, color),
+        Format::Json => json::render(report),
+    }
+}

@@ -1,0 +1,189 @@
+//! When to load again: the files changed, or somebody asked.
+//!
+//! Folders are watched, not files: editors write a new file and rename it into place, and Kubernetes
+//! flips a symbolic link two folders up. Events are gathered for a moment, then the content decides:
+//! only text that differs counts as a change.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::sync::mpsc;
+
+/// How long the folders must be quiet before the files are read: an editor's write, rename and touch
+/// come together.
+const QUIET: Duration = Duration::from_millis(25);
+/// A folder that never falls quiet is read all the same after this.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// How often files are looked at where the system cannot tell of changes (some network file systems).
+const POLL: Duration = Duration::from_secs(2);
+
+/// Watches the folders that hold some files.
+pub struct Watcher {
+    events: mpsc::Receiver<()>,
+    // Dropping it ends the watch.
+    _backend: Option<RecommendedWatcher>,
+    files: Vec<PathBuf>,
+    seen: u64,
+}
+
+impl Watcher {
+    /// Starts to watch. Folders among the paths are watched with all that lies in them.
+    pub fn new(files: &[PathBuf]) -> Self {
+        // One slot: what matters is that something happened since the last look.
+        let (sender, events) = mpsc::channel(1);
+        let backend = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            if event.is_ok_and(|e| !e.kind.is_access()) {
+                let _ = sender.try_send(());
+            }
+        });
+        let backend = backend.ok().and_then(|mut watcher| {
+            for folder in folders(files) {
+                watcher.watch(&folder, RecursiveMode::NonRecursive).ok()?;
+            }
+            Some(watcher)
+        });
+        if backend.is_none() {
+            tracing::warn!("changes of files are not reported by this system; looking every {} s", POLL.as_secs());
+        }
+        Watcher { events, _backend: backend, files: files.to_vec(), seen: fingerprint(files) }
+    }
+
+    /// Waits until the content of the files is another one.
+    pub async fn changed(&mut self) {
+        loop {
+            if self._backend.is_some() {
+                if self.events.recv().await.is_none() {
+                    return std::future::pending().await;
+                }
+                let until = tokio::time::Instant::now() + PATIENCE;
+                while tokio::time::Instant::now() < until
+                    && tokio::time::timeout(QUIET, self.events.recv()).await.is_ok()
+                {}
+            } else {
+                tokio::time::sleep(POLL).await;
+            }
+            let files = self.files.clone();
+            let now = tokio::task::spawn_blocking(move || fingerprint(&files)).await.unwrap_or(self.seen);
+            if now != self.seen {
+                self.seen = now;
+                return;
+            }
+        }
+    }
+}
+
+/// The folders to watch: those that hold a file, by the name given and by where links lead.
+fn folders(files: &[PathBuf]) -> BTreeSet<PathBuf> {
+    let mut folders = BTreeSet::new();
+    for file in files {
+        if file.is_dir() {
+            folders.insert(file.clone());
+            continue;
+        }
+        let mut at = file.clone();
+        // Each link on the way may be flipped; eight are more than any mount uses.
+        for _ in 0..8 {
+            folders.insert(parent(&at));
+            match std::fs::read_link(&at) {
+                Ok(target) => at = parent(&at).join(target),
+                Err(_) => break,
+            }
+        }
+        if let Ok(real) = file.canonicalize() {
+            folders.insert(parent(&real));
+        }
+    }
+    folders.retain(|f| f.is_dir());
+    folders
+}
+
+fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(p) if !p.as_os_str().is_empty() => p.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// A number that differs when the content of any file does.
+fn fingerprint(files: &[PathBuf]) -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    // Fixed keys: the number is compared with later ones of the same process only.
+    let mut hasher = ahash::RandomState::with_seeds(1, 2, 3, 4).build_hasher();
+    let mut add = |path: &Path| {
+        hasher.write(path.as_os_str().as_encoded_bytes());
+        match std::fs::read(path) {
+            Ok(content) => hasher.write(&content),
+            Err(_) => hasher.write_u8(0),
+        }
+    };
+    for file in files {
+        if !file.is_dir() {
+            add(file);
+            continue;
+        }
+        let mut inside: Vec<_> =
+            std::fs::read_dir(file).into_iter().flatten().flatten().map(|e| e.path()).collect();
+        inside.sort();
+        inside.iter().filter(|p| p.is_file()).for_each(|p| add(p));
+    }
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    async fn soon(watcher: &mut Watcher) -> bool {
+        tokio::time::timeout(Duration::from_secs(10), watcher.changed()).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_write_and_a_rename_into_place_are_seen() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("kong.yml");
+        fs::write(&file, "one").expect("written");
+        let mut watcher = Watcher::new(std::slice::from_ref(&file));
+        fs::write(&file, "two").expect("written");
+        assert!(soon(&mut watcher).await, "a write");
+        let other = folder.path().join("kong.part");
+        fs::write(&other, "three").expect("written");
+        fs::rename(&other, &file).expect("renamed");
+        assert!(soon(&mut watcher).await, "a rename");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_flipped_link_is_seen_as_kubernetes_flips_it() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        for (version, text) in [("..v1", "one"), ("..v2", "two")] {
+            fs::create_dir(at(version)).expect("a folder");
+            fs::write(at(version).join("kong.yml"), text).expect("written");
+        }
+        symlink("..v1", at("..data")).expect("a link");
+        symlink("..data/kong.yml", at("kong.yml")).expect("a link");
+        let mut watcher = Watcher::new(&[at("kong.yml")]);
+        symlink("..v2", at("..data_tmp")).expect("a link");
+        fs::rename(at("..data_tmp"), at("..data")).expect("flipped");
+        assert!(soon(&mut watcher).await);
+    }
+
+    #[tokio::test]
+    async fn the_same_content_again_is_no_change() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("kong.yml");
+        fs::write(&file, "one").expect("written");
+        let mut watcher = Watcher::new(std::slice::from_ref(&file));
+        fs::write(&file, "one").expect("written");
+        fs::write(&file, "two").expect("written");
+        assert!(soon(&mut watcher).await);
+        assert_eq!(watcher.seen, fingerprint(&[file]), "only the last content counts");
+    }
+}
