@@ -5,8 +5,10 @@
 //! (`runtime::Snapshot`: router, plugin chains, upstreams; immutable). `docs/architecture.md` has
 //! the layers; a module imports only modules of the layers below its own.
 
+pub mod cli;
 pub mod config;
 pub mod diff;
+pub mod lint;
 pub mod model;
 pub mod net;
 pub mod plugin;
@@ -14,6 +16,7 @@ pub mod plugins;
 pub mod proxy;
 pub mod router;
 pub mod runtime;
+pub mod server;
 pub mod source;
 pub mod store;
 pub mod upstream;

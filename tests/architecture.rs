@@ -37,11 +37,8 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
 
 /// Every `crate::name` that code (not comments) mentions, `use crate::{a, b::c}` included.
 fn imports(text: &str) -> Vec<String> {
-    let code: String = text
-        .lines()
-        .map(|line| line.split("//").next().unwrap_or_default())
-        .collect::<Vec<_>>()
-        .join("\n");
+    let code: String =
+        text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
     let mut found = Vec::new();
     for rest in code.split("crate::").skip(1) {
         let Some(group) = rest.strip_prefix('{') else {

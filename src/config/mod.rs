@@ -9,7 +9,7 @@ pub mod substitute;
 pub mod vault;
 pub mod version;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use crate::{
     model::State,
@@ -52,7 +52,7 @@ pub struct Loaded {
     /// The document's root; none if nothing could be read.
     pub root: Option<NodeId>,
     /// The data; none when a finding is an error.
-    pub state: Option<State>,
+    pub state: Option<Arc<State>>,
     /// All findings, in the order of the file.
     pub findings: Findings,
     /// Places of secrets in the files, which no output may show.

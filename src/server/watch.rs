@@ -47,7 +47,10 @@ impl Watcher {
             Some(watcher)
         });
         if backend.is_none() {
-            tracing::warn!("changes of files are not reported by this system; looking every {} s", POLL.as_secs());
+            tracing::warn!(
+                "changes of files are not reported by this system; looking every {} s",
+                POLL.as_secs()
+            );
         }
         Watcher { events, _backend: backend, files: files.to_vec(), seen: fingerprint(files) }
     }

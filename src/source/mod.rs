@@ -14,6 +14,7 @@ mod node;
 mod read;
 mod scalar;
 mod syntax;
+mod tell;
 mod text;
 mod write;
 mod yaml;

@@ -84,7 +84,9 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
 }
 
 fn messages(loaded: &Loaded) -> Vec<String> {
-    let place = |f: &crate::source::Finding| f.span().map_or_else(String::new, |s| format!("{}: ", loaded.sources.locate(s)));
+    let place = |f: &crate::source::Finding| {
+        f.span().map_or_else(String::new, |s| format!("{}: ", loaded.sources.locate(s)))
+    };
     loaded
         .findings
         .iter()
@@ -97,7 +99,8 @@ fn human(changes: &[Change], color: bool) -> String {
     if changes.is_empty() {
         return "No changes.\n".to_owned();
     }
-    let paint = |code: &str, text: String| if color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text };
+    let paint =
+        |code: &str, text: String| if color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text };
     let mut out = String::new();
     for change in changes {
         let (sign, code) = match change.action {

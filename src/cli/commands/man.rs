@@ -17,7 +17,10 @@ pub struct Args {
 pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     let name = args.command.map_or_else(|| "gatewayctl".to_owned(), |c| format!("gatewayctl-{c}"));
     let Some((_, text)) = pages().into_iter().find(|(page, _)| *page == name) else {
-        return Err(Failure::Other(format!("there is no command {:?}; gatewayctl --help lists them", &name[11..])));
+        return Err(Failure::Other(format!(
+            "there is no command {:?}; gatewayctl --help lists them",
+            &name[11..]
+        )));
     };
     console.out(&text)?;
     Ok(Status::Clean)
@@ -36,8 +39,8 @@ pub fn pages() -> Vec<(String, String)> {
 
 fn page(command: clap::Command, name: String) -> (String, String) {
     let mut out = Vec::new();
-    let man = clap_mangen::Man::new(command.display_name(name.clone()).name(name.clone()));
+    let man = clap_mangen::Man::new(command).title(name.as_str()).manual("gatewayctl manual");
     // Writing to memory cannot fail.
-    let _ = man.date("").manual("gatewayctl manual").render(&mut out);
+    let _ = man.render(&mut out);
     (name, String::from_utf8_lossy(&out).into_owned())
 }

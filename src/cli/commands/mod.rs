@@ -3,6 +3,7 @@
 pub mod completions;
 pub mod diff;
 pub mod explain;
+pub mod input;
 pub mod lint;
 pub mod man;
 pub mod plugins;

@@ -28,9 +28,15 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
         Some(name) => match plugins::find(&name) {
             Some(entry) => page(entry),
             None if plugins::BUNDLED.contains(&name.as_str()) => {
-                return Err(Failure::Other(format!("plugin {name} of Kong is not built into gatewayctl yet")));
+                return Err(Failure::Other(format!(
+                    "plugin {name} of Kong is not built into gatewayctl yet"
+                )));
             }
-            None => return Err(Failure::Other(format!("there is no plugin {name}; gatewayctl plugins lists them"))),
+            None => {
+                return Err(Failure::Other(format!(
+                    "there is no plugin {name}; gatewayctl plugins lists them"
+                )));
+            }
         },
     };
     console.out(&text)?;
@@ -80,11 +86,15 @@ pub fn page(entry: &Entry) -> String {
     let schema = (entry.schema)();
     let schema = schema.as_value();
     let scopes = entry.scopes;
-    let on: Vec<&str> =
-        [("everywhere", scopes.global), ("services", scopes.service), ("routes", scopes.route), ("consumers", scopes.consumer)]
-            .into_iter()
-            .filter_map(|(name, may)| may.then_some(name))
-            .collect();
+    let on: Vec<&str> = [
+        ("everywhere", scopes.global),
+        ("services", scopes.service),
+        ("routes", scopes.route),
+        ("consumers", scopes.consumer),
+    ]
+    .into_iter()
+    .filter_map(|(name, may)| may.then_some(name))
+    .collect();
     let mut out = format!("# {}\n\n{}\n\n", entry.name, schema["description"].as_str().unwrap_or_default());
     out += &format!("Priority {}. May be attached to: {}.\n\n## Settings\n\n", entry.priority, on.join(", "));
     fields(schema, "", &mut out);

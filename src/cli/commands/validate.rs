@@ -49,8 +49,7 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
 
 /// Prints the findings.
 pub fn report(loaded: &Loaded, format: Format, console: &Console) -> Result<(), Failure> {
-    let report =
-        Report { findings: &loaded.findings, sources: &loaded.sources, secrets: &loaded.secrets };
+    let report = Report { findings: &loaded.findings, sources: &loaded.sources, secrets: &loaded.secrets };
     console.out(&render::render(report, format, console.color()))
 }
 

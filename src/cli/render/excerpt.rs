@@ -25,9 +25,8 @@ impl<'a> Excerpt<'a> {
     pub fn new(sources: &'a SourceMap, file: FileId, secrets: &[Span]) -> Self {
         let source = sources.get(file);
         let mut bytes = source.text().as_bytes().to_vec();
-        let guessed = SOUNDS_SECRET
-            .captures_iter(source.text())
-            .filter_map(|c| c.get(1).map(|m| (m.start(), m.end())));
+        let guessed =
+            SOUNDS_SECRET.captures_iter(source.text()).filter_map(|c| c.get(1).map(|m| (m.start(), m.end())));
         let known = secrets.iter().filter(|s| s.file == file).map(|s| (s.start as usize, s.end as usize));
         for (start, end) in known.chain(guessed).collect::<Vec<_>>() {
             for byte in bytes.get_mut(start..end).into_iter().flatten() {
@@ -54,7 +53,8 @@ impl SourceCode for Excerpt<'_> {
             return Err(MietteError::OutOfBounds);
         }
         let first = self.source.position(span.offset() as u32).line.saturating_sub(before).max(1);
-        let last = self.source.position(end.saturating_sub(usize::from(!span.is_empty())) as u32).line + after;
+        let last =
+            self.source.position(end.saturating_sub(usize::from(!span.is_empty())) as u32).line + after;
         let start = self.source.line_start(first);
         let stop = self.source.line_start(last + 1);
         let window = SourceSpan::new(start.into(), stop - start);

@@ -1,0 +1,43 @@
+//! `gatewayctl lint FILES`.
+
+use super::{input, validate};
+use crate::{
+    cli::{
+        Status,
+        console::{Console, Failure},
+        render::Format,
+    },
+    lint,
+    source::Level,
+};
+
+/// Give advice on declarative files
+///
+/// Looks at valid files for what is accepted but likely not meant: routes that never win, credentials over
+/// plain HTTP, rules that undo each other. `gatewayctl explain CODE` tells the long story of a finding.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    gatewayctl lint kong.yml\n  \
+    gatewayctl lint kong.yml --strict --format json\n\n\
+    Exit status: 0 clean, 1 an error was found (with --strict: or a warning), 2 could not run.")]
+pub struct Args {
+    #[command(flatten)]
+    input: input::Args,
+    /// Let warnings fail the run too
+    #[arg(long)]
+    strict: bool,
+    /// How findings are printed, on standard output
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    format: Format,
+}
+
+pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
+    let mut loaded = input::load(&args.input)?;
+    if let Some(state) = loaded.state.clone() {
+        lint::lint(&state, &loaded.document, &mut loaded.findings);
+        loaded.findings.sort();
+    }
+    validate::report(&loaded, args.format, console)?;
+    let failed = loaded.findings.has_errors() || args.strict && loaded.findings.count(Level::Warning) > 0;
+    Ok(if failed { Status::Findings } else { Status::Clean })
+}

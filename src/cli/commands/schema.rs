@@ -1,0 +1,39 @@
+//! `gatewayctl schema [--plugin NAME]`.
+
+use crate::{
+    cli::{
+        Status,
+        console::{Console, Failure},
+    },
+    plugins,
+};
+
+/// Print the JSON Schema of the file format, or of one plugin's settings
+///
+/// The schema is the one that files are checked against. Editors that speak the YAML language server use it
+/// for completion: begin a file with `# yaml-language-server: $schema=PATH`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    gatewayctl schema > kong.schema.json\n  \
+    gatewayctl schema --plugin rate-limiting")]
+pub struct Args {
+    /// Only the settings of this plugin
+    #[arg(long, value_name = "NAME")]
+    plugin: Option<String>,
+}
+
+pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
+    let schema = match args.plugin {
+        None => serde_json::json!({}),
+        Some(name) => match plugins::find(&name) {
+            Some(entry) => (entry.schema)().to_value(),
+            None => {
+                return Err(Failure::Other(format!(
+                    "there is no plugin {name}; gatewayctl plugins lists them"
+                )));
+            }
+        },
+    };
+    console.out(&format!("{schema:#}\n"))?;
+    Ok(Status::Clean)
+}

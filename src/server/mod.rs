@@ -1,0 +1,162 @@
+//! Running a gateway: the first load, the listeners, every later load, signals, and the drain at the end.
+//!
+//! Requests are the workers' business; all that is not a request happens here, on a runtime of its own.
+//! What there is to tell goes to an [`Observer`]: this layer knows nothing of terminals.
+
+pub mod admin;
+mod reload;
+mod signals;
+mod watch;
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+pub use admin::Status;
+pub use reload::{Hash, build};
+use tokio::sync::mpsc;
+
+use crate::{
+    config::{Input, LoadError, Loaded, Options as LoadOptions},
+    proxy::{Listener, Workers},
+    router::Flavor,
+    runtime::{Gateway, Options},
+    store::Stores,
+};
+
+/// Everything `serve` needs to know.
+pub struct Serve {
+    /// Where the configuration comes from.
+    pub input: Input,
+    /// How it is read.
+    pub read: Read,
+    /// Settings of the data plane.
+    pub options: Options,
+    /// Where requests are accepted.
+    pub listeners: Vec<Listener>,
+    /// Where the admin API is served; nowhere if empty.
+    pub admin: Vec<SocketAddr>,
+    /// Whether changes of the files are applied.
+    pub watch: bool,
+    /// How long requests in flight may take to end after a signal.
+    pub drain: Duration,
+}
+
+/// How a configuration is read, kept for later loads.
+#[derive(Clone)]
+pub struct Read {
+    /// Refuse decK's additions.
+    pub kong_strict: bool,
+    /// The router's flavor.
+    pub flavor: Flavor,
+    /// The environment.
+    pub env: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+}
+
+impl Read {
+    /// As `config` wants it.
+    pub fn options(&self) -> LoadOptions<'_> {
+        LoadOptions { kong_strict: self.kong_strict, flavor: self.flavor, env: &*self.env }
+    }
+}
+
+/// Is told what happens, on the control threads.
+pub trait Observer: Send + Sync {
+    /// Requests are accepted at these addresses.
+    fn ready(&self, ready: &Ready<'_>);
+    /// Another configuration serves now.
+    fn reloaded(&self, loaded: &Loaded, generation: u64, took: Duration);
+    /// A configuration was refused; the running one stays.
+    fn refused(&self, loaded: &Loaded);
+    /// A configuration could not be read; the running one stays.
+    fn unreadable(&self, error: &LoadError);
+    /// A signal came; requests in flight may end.
+    fn draining(&self, signal: &str, limit: Duration);
+    /// The end; that many connections had to be cut.
+    fn ended(&self, cut: usize);
+}
+
+/// What there is to tell once requests are accepted.
+pub struct Ready<'a> {
+    /// The configuration that serves.
+    pub loaded: &'a Loaded,
+    /// Where requests are accepted, in the order of the listeners.
+    pub proxy: &'a [SocketAddr],
+    /// Where the admin API is.
+    pub admin: &'a [SocketAddr],
+    /// From the start of the load until now.
+    pub took: Duration,
+}
+
+/// Why a gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The configuration could not be read.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The configuration is refused; the observer has seen why.
+    #[error("the configuration is not valid")]
+    Refused,
+    /// An address cannot be listened at.
+    #[error("cannot listen at {address}: {error}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// The system's reason.
+        error: io::Error,
+    },
+    /// The system refuses threads, signals or the like.
+    #[error("cannot start: {0}")]
+    Start(#[from] io::Error),
+}
+
+/// Serves until a signal ends it.
+///
+/// # Errors
+/// When it cannot start. Nothing that happens later ends it but a signal.
+pub fn run(serve: Serve, observer: Arc<dyn Observer>) -> Result<(), ServeError> {
+    let begun = std::time::Instant::now();
+    let stores = Stores::default();
+    let mut loaded = crate::config::load(&serve.input, &serve.read.options())?;
+    let Some(snapshot) = reload::build(&mut loaded, &serve.options, &stores, None) else {
+        observer.refused(&loaded);
+        return Err(ServeError::Refused);
+    };
+    let gateway = Gateway::new(serve.options, stores, snapshot);
+    let control = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("control")
+        .enable_all()
+        .build()?;
+    // Before anything is accepted: a signal from now on ends the gateway the gentle way.
+    let signals = control.block_on(async { signals::Signals::new() })?;
+    let workers = Workers::start(Arc::clone(&gateway), &serve.listeners).map_err(|error| {
+        let address = serve.listeners.iter().map(|l| l.address.to_string()).collect::<Vec<_>>().join(", ");
+        ServeError::Listen { address, error }
+    })?;
+    let (posts, posted) = mpsc::channel(1);
+    let status = Arc::new(Status::new(&loaded));
+    let admin = admin::Admin::new(Arc::clone(&gateway), Arc::clone(&status), serve.read.clone(), posts);
+    let admin = control.block_on(admin::listen(admin, &serve.admin))?;
+    observer.ready(&Ready {
+        loaded: &loaded,
+        proxy: workers.addresses(),
+        admin: &admin,
+        took: begun.elapsed(),
+    });
+    drop(loaded);
+
+    let reloader = reload::Reloader {
+        input: serve.input,
+        read: serve.read,
+        gateway,
+        status: Arc::clone(&status),
+        observer: Arc::clone(&observer),
+    };
+    let signal = control.block_on(reloader.run(serve.watch, posted, signals));
+    status.set_draining();
+    observer.draining(signal, serve.drain);
+    let cut = workers.drain(serve.drain);
+    observer.ended(cut);
+    // Admin connections and watchers have nothing to finish.
+    control.shutdown_background();
+    Ok(())
+}

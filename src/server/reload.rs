@@ -1,0 +1,187 @@
+//! Load, compile, swap; or keep the old and say why. One at a time, off the threads that serve requests.
+
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    Observer, Read, Status,
+    signals::{Signal, Signals},
+    watch::Watcher,
+};
+use crate::{
+    config::{self, Input, LoadError, Loaded},
+    runtime::{self, Gateway, Options, Snapshot},
+    source::{Finding, NodeId, Step},
+    store::Stores,
+};
+
+/// Makes the machine of what was loaded. What cannot be made to work becomes an error finding, and there is
+/// no snapshot then: `validate` and `serve` judge alike, because both call this.
+pub fn build(
+    loaded: &mut Loaded,
+    options: &Options,
+    stores: &Stores,
+    previous: Option<&Snapshot>,
+) -> Option<Snapshot> {
+    let state = Arc::clone(loaded.state.as_ref()?);
+    let (snapshot, problems) = runtime::compile(state, options, stores, previous);
+    for problem in &problems {
+        let mut finding =
+            Finding::error("config/unservable", format!("{}: {}", problem.kind, problem.message));
+        if let Some(origin) = problem.origin {
+            let node = deepest(loaded, origin, &problem.pointer);
+            finding = finding.at(loaded.document.span(node), "here");
+        }
+        loaded.findings.push(finding);
+    }
+    loaded.findings.sort();
+    problems.is_empty().then_some(snapshot)
+}
+
+/// Follows a JSON pointer from a node as far as it leads.
+fn deepest(loaded: &Loaded, mut node: NodeId, pointer: &str) -> NodeId {
+    for part in pointer.split('/').filter(|p| !p.is_empty()) {
+        let step = part.parse().map_or(Step::Key(part), Step::Index);
+        let Some(next) = loaded.document.at(node, &[step]) else { break };
+        node = next;
+    }
+    node
+}
+
+/// Thirty-two hex digits that differ when the text of a configuration does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hash([u8; 16]);
+
+impl Hash {
+    /// Of all files that were read.
+    pub fn of(loaded: &Loaded) -> Self {
+        let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+        for (_, file) in loaded.sources.iter() {
+            context.update(file.text().as_bytes());
+            context.update(&[0]);
+        }
+        let mut short = [0; 16];
+        short.copy_from_slice(&context.finish().as_ref()[..16]);
+        Hash(short)
+    }
+}
+
+impl fmt::Display for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A configuration that somebody sent, and where the outcome is told.
+pub struct Post {
+    /// The text.
+    pub input: Input,
+    /// Do nothing if this text runs already.
+    pub check_hash: bool,
+    /// Where the outcome goes.
+    pub answer: oneshot::Sender<Outcome>,
+}
+
+/// What came of a configuration.
+pub enum Outcome {
+    /// It serves now, as part of this snapshot.
+    Applied(Arc<Snapshot>),
+    /// The same text serves already.
+    Unchanged,
+    /// It is refused.
+    Refused(Box<Loaded>),
+    /// It cannot be read.
+    Unreadable(LoadError),
+}
+
+/// Applies configurations one after another.
+pub struct Reloader {
+    pub input: Input,
+    pub read: Read,
+    pub gateway: Arc<Gateway>,
+    pub status: Arc<Status>,
+    pub observer: Arc<dyn Observer>,
+}
+
+impl Reloader {
+    /// Applies changes until a signal ends it, and returns the signal's name.
+    pub async fn run(
+        self,
+        watch: bool,
+        mut posts: mpsc::Receiver<Post>,
+        mut signals: Signals,
+    ) -> &'static str {
+        let files: Vec<PathBuf> = match &self.input {
+            Input::Paths(paths) => paths.iter().filter(|p| p.as_os_str() != "-").cloned().collect(),
+            Input::Text { .. } => Vec::new(),
+        };
+        let mut watcher = (watch && !files.is_empty()).then(|| Watcher::new(&files));
+        let this = Arc::new(self);
+        let mut reap = tokio::time::interval(Duration::from_millis(500));
+        loop {
+            let changed = async {
+                match &mut watcher {
+                    Some(watcher) => watcher.changed().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = changed => this.apply_files().await,
+                signal = signals.next() => match signal {
+                    Signal::Reload => this.apply_files().await,
+                    Signal::End(name) => return name,
+                },
+                Some(post) = posts.recv() => {
+                    let outcome = this.apply(post.input, post.check_hash).await;
+                    let _ = post.answer.send(outcome);
+                }
+                _ = reap.tick() => this.gateway.reap(),
+            }
+        }
+    }
+
+    async fn apply_files(self: &Arc<Self>) {
+        self.apply(self.input.clone(), false).await;
+    }
+
+    async fn apply(self: &Arc<Self>, input: Input, check_hash: bool) -> Outcome {
+        let this = Arc::clone(self);
+        let work = tokio::task::spawn_blocking(move || this.load_and_swap(&input, check_hash));
+        work.await.unwrap_or_else(|panic| {
+            Outcome::Unreadable(LoadError { path: "configuration".to_owned(), reason: panic.to_string() })
+        })
+    }
+
+    fn load_and_swap(&self, input: &Input, check_hash: bool) -> Outcome {
+        let begun = Instant::now();
+        let mut loaded = match config::load(input, &self.read.options()) {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                self.status.unreadable(&error);
+                self.observer.unreadable(&error);
+                return Outcome::Unreadable(error);
+            }
+        };
+        if check_hash && self.status.hash() == Hash::of(&loaded) {
+            return Outcome::Unchanged;
+        }
+        let previous = self.gateway.snapshot();
+        let built = build(&mut loaded, &self.gateway.options, &self.gateway.stores, Some(&previous));
+        drop(previous);
+        let Some(snapshot) = built else {
+            self.status.refused(&loaded);
+            self.observer.refused(&loaded);
+            return Outcome::Refused(Box::new(loaded));
+        };
+        let generation = self.gateway.swap(snapshot);
+        self.status.applied(&loaded, generation);
+        self.observer.reloaded(&loaded, generation, begun.elapsed());
+        Outcome::Applied(self.gateway.snapshot())
+    }
+}

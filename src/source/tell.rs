@@ -1,0 +1,56 @@
+//! Findings as JSON, for programs: `place` and `related` count lines and columns from 1, columns in
+//! characters, ends excluded.
+
+use serde_json::{Value, json};
+
+use super::{Finding, Level, SourceMap, Span};
+
+impl Level {
+    /// The level as programs spell it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Level::Error => "error",
+            Level::Warning => "warning",
+            Level::Note => "note",
+        }
+    }
+}
+
+impl Finding {
+    /// The finding as JSON: `code`, `level`, `message`, `help`, `path`, `place`, `related`.
+    pub fn to_json(&self, sources: &SourceMap) -> Value {
+        let mut told = json!({
+            "code": self.code,
+            "level": self.level.word(),
+            "message": self.message,
+            "help": self.help,
+            "path": self.path,
+        });
+        if let Some(span) = self.span() {
+            told["place"] = place(sources, span);
+        }
+        let related: Vec<Value> = self
+            .labels
+            .iter()
+            .skip(1)
+            .map(|label| {
+                let mut at = place(sources, label.span);
+                at["message"] = Value::from(label.text.clone());
+                at
+            })
+            .collect();
+        if !related.is_empty() {
+            told["related"] = Value::from(related);
+        }
+        told
+    }
+}
+
+fn place(sources: &SourceMap, span: Span) -> Value {
+    let file = sources.get(span.file);
+    let (start, end) = (file.position(span.start), file.position(span.end));
+    json!({
+        "file": file.name(), "line": start.line, "column": start.column,
+        "end_line": end.line, "end_column": end.column,
+    })
+}
