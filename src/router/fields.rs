@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::{
+    Calculation,
     expr::{Attribute, Case, Expr, Field, HeaderField, NumberOp, Op, Test, TextOp},
     pattern::{Patterns, Syntax},
     view::split_port,
@@ -18,14 +19,27 @@ pub(super) fn is_stream(route: &Route) -> bool {
     matches!(route.protocols.first(), Some(Tcp | Udp | Tls | TlsPassthrough))
 }
 
-/// The expression of a route's fields, with these of its paths. Fails as Kong's parser would.
-pub(super) fn expression(route: &Route, paths: &[String], patterns: &mut Patterns) -> Result<Expr, String> {
+/// The expression of a route's fields, with these of its paths. Fails where Kong's parser would.
+pub(super) fn expression(
+    route: &Route,
+    paths: &[String],
+    calculation: Calculation,
+    patterns: &mut Patterns,
+) -> Result<Expr, String> {
     let mut parts = Vec::new();
     if let Some(snis) = set(&route.snis) {
+        let names = snis.iter().map(|sni| {
+            let (op, name) = wildcard_sni(sni);
+            text(Field::Sni, op, name)
+        });
+        // Strict routers keep a route that is for TLS alone from requests without it.
+        let tls_only = matches!(&*route.protocols, [Protocol::Https | Protocol::Grpcs | Protocol::Tls]);
         let secure = if is_stream(route) { "tls" } else { "https" };
-        let mut any = vec![text(Field::Protocol, TextOp::NotEqual, secure)];
-        any.extend(snis.iter().map(|sni| self::sni(sni)));
-        parts.push(Expr::Any(any.into()));
+        let elsewhere = text(Field::Protocol, TextOp::NotEqual, secure);
+        parts.push(match calculation {
+            Calculation::Strict if tls_only => any(names.collect()),
+            _ => Expr::Any(std::iter::once(elsewhere).chain(names).collect()),
+        });
     }
     if let Some(sources) = set(&route.sources) {
         parts.push(nets(sources, Field::SourceIp, Field::SourcePort)?);
@@ -56,7 +70,7 @@ pub(super) fn expression(route: &Route, paths: &[String], patterns: &mut Pattern
 }
 
 /// The values of a field that counts as set.
-fn set<T>(field: &Option<impl std::ops::Deref<Target = [T]>>) -> Option<&[T]> {
+pub(super) fn set<T>(field: &Option<impl std::ops::Deref<Target = [T]>>) -> Option<&[T]> {
     field.as_deref().filter(|values| !values.is_empty())
 }
 
@@ -72,27 +86,33 @@ pub(super) fn number(field: Field, number: impl Into<i64>) -> Expr {
     Expr::Is(Test { attribute: field.into(), op: Op::Number(NumberOp::Equal, number.into()) })
 }
 
-fn sni(sni: &str) -> Expr {
-    if let (true, Some(start)) = (!sni.starts_with('*'), sni.strip_suffix('*')) {
-        return text(Field::Sni, TextOp::Prefix, start);
+/// How a server name is compared, and with what. One dot at the end of a full name does not count.
+pub(super) fn wildcard_sni(sni: &str) -> (TextOp, &str) {
+    if let (false, Some(start)) = (sni.starts_with('*'), sni.strip_suffix('*')) {
+        return (TextOp::Prefix, start);
     }
-    // One dot at the end of a full name does not count.
     let name = if sni.len() > 1 { sni.strip_suffix('.').unwrap_or(sni) } else { sni };
     match name.strip_prefix('*') {
-        Some(end) => text(Field::Sni, TextOp::Suffix, end),
-        None => text(Field::Sni, TextOp::Equal, name),
+        Some(end) => (TextOp::Suffix, end),
+        None => (TextOp::Equal, name),
+    }
+}
+
+/// How a host without port is compared, and with what.
+pub(super) fn wildcard_host(name: &str) -> (TextOp, &str) {
+    if let Some(end) = name.strip_prefix('*') {
+        (TextOp::Suffix, end)
+    } else if let Some(start) = name.strip_suffix('*') {
+        (TextOp::Prefix, start)
+    } else {
+        (TextOp::Equal, name)
     }
 }
 
 fn host(host: &str) -> Expr {
     let (name, port) = split_port(host);
-    let test = if let Some(end) = name.strip_prefix('*') {
-        text(Field::Host, TextOp::Suffix, end)
-    } else if let Some(start) = name.strip_suffix('*') {
-        text(Field::Host, TextOp::Prefix, start)
-    } else {
-        text(Field::Host, TextOp::Equal, name)
-    };
+    let (op, name) = wildcard_host(name);
+    let test = text(Field::Host, op, name);
     match port {
         Some(port) => Expr::All([test, number(Field::DestinationPort, port)].into()),
         None => test,
@@ -133,7 +153,7 @@ fn header(name: &str, values: &[String], patterns: &mut Patterns) -> Result<Expr
     Ok(any(values.iter().map(test).collect::<Result<_, String>>()?))
 }
 
-fn nets(list: &[Cidr], ip: Field, port: Field) -> Result<Expr, String> {
+pub(super) fn nets(list: &[Cidr], ip: Field, port: Field) -> Result<Expr, String> {
     let one = |net: &Cidr| {
         let mut parts = Vec::new();
         if let Some(text) = &net.ip {

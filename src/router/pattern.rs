@@ -79,10 +79,14 @@ impl Pattern {
                 )));
             }
         }
+        if syntax == Syntax::Perl {
+            // Kong keeps the captures of paths alone.
+            pattern.groups = 0;
+        }
         Ok(pattern)
     }
 
-    /// Number of groups.
+    /// Number of groups whose captures count.
     pub fn groups(&self) -> usize {
         self.groups
     }

@@ -6,17 +6,27 @@ use std::{borrow::Cow, net::IpAddr};
 use http::{HeaderValue, header::ValueIter};
 
 use super::{
-    RequestLine,
+    Connection, RequestLine,
     expr::{Field, HeaderField},
 };
 
 /// Most query arguments that are looked at (`lua_max_uri_args`).
 const MAX_ARGUMENTS: usize = 100;
 
-/// A request, read field by field.
+/// A request or connection, read field by field.
 pub(super) struct View<'a> {
+    protocol: &'static str,
+    /// What only HTTP has.
+    http: Option<Head<'a>>,
+    sni: Option<&'a str>,
+    source: (IpAddr, u16),
+    destination: (IpAddr, u16),
+}
+
+struct Head<'a> {
     line: &'a RequestLine<'a>,
     path: &'a [u8],
+    /// Host without port.
     host: Option<&'a str>,
     port: Option<i64>,
 }
@@ -34,29 +44,45 @@ pub fn split_port(host: &str) -> (&str, Option<u32>) {
 }
 
 impl<'a> View<'a> {
-    pub fn new(line: &'a RequestLine<'a>, path: &'a [u8]) -> Self {
-        let (host, port) = match line.host {
-            Some(host) => {
-                let (host, port) = split_port(host);
-                (Some(host), port)
-            }
+    /// A request, with its path in normal form.
+    pub fn of_request(line: &'a RequestLine<'a>, path: &'a [u8]) -> Self {
+        let (host, port) = match line.host.map(split_port) {
+            Some((host, port)) => (Some(host), port.map(i64::from)),
             None => (None, None),
         };
-        View { line, path, host, port: port.map(i64::from) }
+        View {
+            protocol: if line.https { "https" } else { "http" },
+            http: Some(Head { line, path, host, port }),
+            sni: line.sni,
+            source: line.source,
+            destination: line.destination,
+        }
     }
 
-    /// The request's protocol: `http` or `https`.
+    /// A connection. It counts as TLS when it named a server.
+    pub fn of_connection(connection: &Connection<'a>) -> Self {
+        let protocol = match (connection.udp, connection.sni) {
+            (true, _) => "udp",
+            (false, Some(_)) => "tls",
+            (false, None) => "tcp",
+        };
+        let Connection { sni, source, destination, .. } = *connection;
+        View { protocol, http: None, sni, source, destination }
+    }
+
+    /// The protocol, as the language names it.
     pub fn protocol(&self) -> &'static str {
-        if self.line.https { "https" } else { "http" }
+        self.protocol
     }
 
     /// The value of a field that is a number.
     pub fn number(&self, field: &Field) -> Option<i64> {
+        let named = || self.http.as_ref().and_then(|head| head.port);
         match field {
-            Field::SourcePort => Some(self.line.source.1.into()),
-            Field::DestinationPort => Some(self.port.unwrap_or(self.line.destination.1.into())),
-            Field::HostPort => Some(self.port.unwrap_or(if self.line.https { 443 } else { 80 })),
-            Field::SegmentCount => Some(self.segments().count() as i64),
+            Field::SourcePort => Some(self.source.1.into()),
+            Field::DestinationPort => Some(named().unwrap_or(self.destination.1.into())),
+            Field::HostPort => Some(named().unwrap_or(if self.protocol == "https" { 443 } else { 80 })),
+            Field::SegmentCount => Some(self.http.as_ref()?.segments().count() as i64),
             _ => None,
         }
     }
@@ -64,24 +90,24 @@ impl<'a> View<'a> {
     /// The value of a field that is an address.
     pub fn address(&self, field: &Field) -> Option<IpAddr> {
         match field {
-            Field::SourceIp => Some(self.line.source.0),
-            Field::DestinationIp => Some(self.line.destination.0),
+            Field::SourceIp => Some(self.source.0),
+            Field::DestinationIp => Some(self.destination.0),
             _ => None,
         }
     }
 
     /// Calls `f` with every value of a field that is text, until it returns false.
     pub fn each(&self, field: &Field, mut f: impl FnMut(&[u8]) -> bool) {
-        match field {
-            Field::Header(header) => {
-                for value in self.header(header).into_iter().flatten() {
+        match (field, &self.http) {
+            (Field::Header(header), Some(head)) => {
+                for value in head.header(header).into_iter().flatten() {
                     if !f(value.as_bytes()) {
                         return;
                     }
                 }
             }
-            Field::Query(name) => {
-                for (key, value) in arguments(self.line.query) {
+            (Field::Query(name), Some(head)) => {
+                for (key, value) in arguments(head.line.query) {
                     if *key == *name.as_bytes() && !f(&value) {
                         return;
                     }
@@ -98,17 +124,23 @@ impl<'a> View<'a> {
     /// The value of a text field that has at most one.
     fn single(&self, field: &Field) -> Option<&'a [u8]> {
         match field {
-            Field::Method => Some(self.line.method.as_bytes()),
-            Field::Protocol => Some(self.protocol().as_bytes()),
-            Field::Sni => self.line.sni.map(str::as_bytes),
-            Field::Host => self.host.map(str::as_bytes),
-            Field::HostAsSent => self.line.host.map(str::as_bytes),
-            Field::Path => Some(self.path),
-            Field::Segments(first, last) => self.range(*first as usize, *last as usize),
+            Field::Protocol => return Some(self.protocol.as_bytes()),
+            Field::Sni => return self.sni.map(str::as_bytes),
+            _ => {}
+        }
+        let head = self.http.as_ref()?;
+        match field {
+            Field::Method => Some(head.line.method.as_bytes()),
+            Field::Host => head.host.map(str::as_bytes),
+            Field::HostAsSent => head.line.host.map(str::as_bytes),
+            Field::Path => Some(head.path),
+            Field::Segments(first, last) => head.range(*first as usize, *last as usize),
             _ => None,
         }
     }
+}
 
+impl<'a> Head<'a> {
     fn header(&self, header: &HeaderField) -> Option<ValueIter<'a, HeaderValue>> {
         let found =
             |name| self.line.headers.contains_key(name).then(|| self.line.headers.get_all(name).iter());

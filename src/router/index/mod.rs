@@ -13,8 +13,8 @@ use ahash::AHashMap;
 
 use self::radix::Radix;
 use super::{
-    Matcher,
     expr::{Attribute, Field},
+    table::Matcher,
     view::View,
 };
 

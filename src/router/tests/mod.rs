@@ -1,5 +1,6 @@
 //! The router as its callers see it. `random` compares the index with a list.
 
+mod flavors;
 mod random;
 
 use serde_json::{Value, json};

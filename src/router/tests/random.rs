@@ -1,6 +1,8 @@
 //! Random tables and random requests: the index gives the answer of a list that is tried in order.
 //! `ROUTER_CASES` sets the number of requests (default 20,000).
 
+use http::HeaderName;
+
 use super::*;
 
 /// Small numbers from a seed (xorshift), so that a failure can be repeated.
@@ -144,9 +146,9 @@ fn request(dice: &mut Dice) -> Asking {
 /// The rank that a list gives.
 fn by_hand(router: &Router, asking: &Asking) -> Option<usize> {
     asking.with(|line, path| {
-        let view = View::new(line, path);
-        let readable = router.uses.readable(line, path);
-        router.matchers.iter().position(|matcher| readable && matcher.when.holds(&view, &mut None))
+        let view = View::of_request(line, path);
+        let readable = router.0.readable(line, path);
+        router.0.matchers.iter().position(|matcher| readable && matcher.when.holds(&view, &mut None))
     })
 }
 
@@ -165,8 +167,10 @@ fn the_index_answers_as_a_list_would() {
         for _ in 0..per_table {
             let asking = request(&mut dice);
             let found = asking.with(|line, path| {
-                let readable = router.uses.readable(line, path);
-                readable.then(|| router.index.find(&View::new(line, path), &router.matchers)).flatten()
+                let readable = router.0.readable(line, path);
+                readable
+                    .then(|| router.0.index.find(&View::of_request(line, path), &router.0.matchers))
+                    .flatten()
             });
             let listed = by_hand(&router, &asking);
             assert_eq!(found.map(|rank| rank as usize), listed, "table {table}: {asking:?}\n{routes:#?}");
