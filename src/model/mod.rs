@@ -7,6 +7,7 @@
 mod certificate;
 mod consumer;
 mod credential;
+mod derived;
 pub mod field;
 mod filter_chain;
 mod id;
@@ -25,6 +26,7 @@ mod vault;
 pub use certificate::{CaCertificate, Certificate, Sni};
 pub use consumer::Consumer;
 pub use credential::{Acl, BasicAuth, HmacAuth, JwtSecret, KeyAuth, OAuth2Credential};
+pub use derived::Derived;
 pub use field::{Protocol, Set, Timestamp};
 pub use filter_chain::{Filter, FilterChain};
 pub use id::{derived_id, namespace};

@@ -3,10 +3,10 @@
 use ahash::AHashMap;
 
 use super::{
-    Acl, AcmeStorage, BasicAuth, CaCertificate, Certificate, ClusteringDataPlane, Consumer, FilterChain,
-    HmacAuth, Ix, JwtSecret, Key, KeyAuth, KeySet, OAuth2AuthorizationCode, OAuth2Credential, OAuth2Token,
-    Parameter, Plugin, RateLimitingMetric, Ref, Route, Service, Session, Sni, Table, Target, Upstream, Vault,
-    Workspace,
+    Acl, AcmeStorage, BasicAuth, CaCertificate, Certificate, ClusteringDataPlane, Consumer, Derived,
+    FilterChain, HmacAuth, Ix, JwtSecret, Key, KeyAuth, KeySet, OAuth2AuthorizationCode, OAuth2Credential,
+    OAuth2Token, Parameter, Plugin, RateLimitingMetric, Ref, Route, Service, Session, Sni, Table, Target,
+    Upstream, Vault, Workspace,
 };
 
 /// One configuration: every entity in its table.
@@ -40,6 +40,8 @@ pub struct State {
     pub acme_storage: Table<AcmeStorage>,
     pub ratelimiting_metrics: Table<RateLimitingMetric>,
     pub clustering_data_planes: Table<ClusteringDataPlane>,
+    /// What plugins work out of this data once and share.
+    pub derived: Derived,
     custom_ids: AHashMap<Box<str>, Ix<Consumer>>,
     groups: AHashMap<Ix<Consumer>, Vec<Box<str>>>,
 }

@@ -102,6 +102,21 @@ impl Request {
         self.query_args().find(|(n, _)| n == name).map(|(_, v)| v.unwrap_or_default())
     }
 
+    /// Takes a query argument out, all its occurrences; the others stay as they were written.
+    pub fn remove_query_arg(&mut self, name: &str) {
+        if !self.query_args().any(|(n, _)| n == name) {
+            return;
+        }
+        let kept: Vec<&str> = self
+            .query()
+            .unwrap_or("")
+            .split('&')
+            .filter(|pair| decode(pair.split_once('=').map_or(pair, |(n, _)| n)) != name)
+            .collect();
+        let left = kept.join("&");
+        self.set_query((!left.is_empty()).then_some(left));
+    }
+
     /// A header's first value as text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|v| v.to_str().ok())

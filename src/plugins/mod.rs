@@ -13,7 +13,11 @@ macro_rules! plugins {
     };
 }
 
-plugins! {}
+plugins! {
+    acl,
+    jwt,
+    key_auth,
+}
 
 /// All plugins built into this program.
 pub fn entries() -> &'static [Entry] {

@@ -1,1 +1,6 @@
 //! What several plugins need.
+
+pub(in crate::plugins) mod body_args;
+pub(in crate::plugins) mod consumer;
+#[cfg(test)]
+pub(in crate::plugins) mod fixture;

@@ -1,0 +1,200 @@
+//! The members of a token's header and payload that are looked at; the rest is skipped without being kept.
+
+use std::{borrow::Cow, fmt, time::Duration};
+
+use serde::{
+    Deserialize,
+    de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+
+use super::TimeClaim;
+
+/// A member's value, as far as it matters.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Value<'a> {
+    /// Absent, or false.
+    #[default]
+    Nothing,
+    Text(Cow<'a, str>),
+    Number(f64),
+    /// Something else.
+    Other,
+}
+
+impl Value<'_> {
+    /// This value, or else another.
+    pub fn or(self, other: Self) -> Self {
+        if self == Value::Nothing { other } else { self }
+    }
+}
+
+/// What is looked at in one of the two objects.
+#[derive(Debug, Default)]
+pub struct Members<'a> {
+    /// The claim that names the credential.
+    pub key: Value<'a>,
+    pub alg: Value<'a>,
+    pub crit: Value<'a>,
+    pub exp: Value<'a>,
+    pub nbf: Value<'a>,
+}
+
+/// What is wrong with the claims of time.
+#[derive(Debug, Default)]
+pub struct Flaws(Vec<(&'static str, &'static str)>);
+
+impl Flaws {
+    /// As an object: claim, and what is wrong with it.
+    pub fn json(self) -> serde_json::Value {
+        let members = self.0.into_iter().map(|(claim, flaw)| (claim.to_owned(), flaw.into()));
+        serde_json::Value::Object(members.collect())
+    }
+}
+
+impl<'a> Members<'a> {
+    /// Reads a JSON object, in which the claim called `key` names the credential.
+    ///
+    /// # Errors
+    /// When it is no JSON object, or says twice what is looked at.
+    pub fn read(json: &'a [u8], key: &str) -> Result<Self, serde_json::Error> {
+        let mut deserializer = serde_json::Deserializer::from_slice(json);
+        let members = Seed { key }.deserialize(&mut deserializer)?;
+        deserializer.end().map(|()| members)
+    }
+
+    /// Checks the claims of time against now: those asked for, and that `exp` is not too far away.
+    ///
+    /// # Errors
+    /// What is wrong with which.
+    pub fn keep_to(&self, claims: &[TimeClaim], maximum_expiration: f64, now: Duration) -> Result<(), Flaws> {
+        let now = now.as_secs() as f64;
+        let mut flaws = Flaws::default();
+        for claim in claims {
+            let flaw = match (claim, self.time(*claim)) {
+                (_, None) => Some("must be a number"),
+                (TimeClaim::Exp, Some(exp)) => (exp <= now).then_some("token expired"),
+                (TimeClaim::Nbf, Some(nbf)) => (nbf > now).then_some("token not valid yet"),
+            };
+            flaws.0.extend(flaw.map(|flaw| (claim.name(), flaw)));
+        }
+        if flaws.0.is_empty()
+            && maximum_expiration > 0.0
+            && self.time(TimeClaim::Exp).is_none_or(|exp| exp - now > maximum_expiration)
+        {
+            flaws.0.push((TimeClaim::Exp.name(), "exceeds maximum allowed expiration"));
+        }
+        if flaws.0.is_empty() { Ok(()) } else { Err(flaws) }
+    }
+
+    fn time(&self, claim: TimeClaim) -> Option<f64> {
+        match (claim, &self.exp, &self.nbf) {
+            (TimeClaim::Exp, Value::Number(n), _) | (TimeClaim::Nbf, _, Value::Number(n)) => Some(*n),
+            _ => None,
+        }
+    }
+}
+
+impl TimeClaim {
+    fn name(self) -> &'static str {
+        match self {
+            TimeClaim::Exp => "exp",
+            TimeClaim::Nbf => "nbf",
+        }
+    }
+}
+
+struct Seed<'k> {
+    key: &'k str,
+}
+
+impl<'de> DeserializeSeed<'de> for Seed<'_> {
+    type Value = Members<'de>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Members<'de>, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Seed<'_> {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+        #[derive(Deserialize)]
+        struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+        let mut members = Members::default();
+        let (mut seen, mut key_seen) = (0_u8, false);
+        while let Some(Name(name)) = map.next_key()? {
+            let (bit, slot) = match &*name {
+                "alg" => (1, Some(&mut members.alg)),
+                "crit" => (2, Some(&mut members.crit)),
+                "exp" => (4, Some(&mut members.exp)),
+                "nbf" => (8, Some(&mut members.nbf)),
+                _ => (0, None),
+            };
+            let is_key = name == self.key;
+            if seen & bit != 0 || (is_key && key_seen) {
+                return Err(A::Error::custom("a member that stands twice"));
+            }
+            seen |= bit;
+            key_seen |= is_key;
+            if slot.is_none() && !is_key {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let value: Value<'de> = map.next_value()?;
+            if is_key {
+                members.key = value.clone();
+            }
+            if let Some(slot) = slot {
+                *slot = value;
+            }
+        }
+        Ok(members)
+    }
+}
+
+impl<'de> Deserialize<'de> for Value<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Value<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+            fn visit_bool<E>(self, truth: bool) -> Result<Value<'de>, E> {
+                Ok(if truth { Value::Other } else { Value::Nothing })
+            }
+            fn visit_i64<E>(self, n: i64) -> Result<Value<'de>, E> {
+                Ok(Value::Number(n as f64))
+            }
+            fn visit_u64<E>(self, n: u64) -> Result<Value<'de>, E> {
+                Ok(Value::Number(n as f64))
+            }
+            fn visit_f64<E>(self, n: f64) -> Result<Value<'de>, E> {
+                Ok(Value::Number(n))
+            }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Value<'de>, E> {
+                Ok(Value::Text(Cow::Borrowed(text)))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Value<'de>, E> {
+                Ok(Value::Text(Cow::Owned(text.to_owned())))
+            }
+            fn visit_unit<E>(self) -> Result<Value<'de>, E> {
+                Ok(Value::Other)
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value<'de>, A::Error> {
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Value::Other)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value<'de>, A::Error> {
+                while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Value::Other)
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
