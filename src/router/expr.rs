@@ -146,6 +146,8 @@ impl Case {
 /// What the predicates of a winning route saw.
 #[derive(Debug, Default)]
 pub(super) struct Record {
+    /// Whether captures are wanted.
+    pub capturing: bool,
     /// Bytes of the path that were matched.
     pub matched: usize,
     /// Captures by name; of equal names the last counts.
@@ -180,6 +182,14 @@ impl Expr {
             Expr::Not(part) => part.each(f),
             Expr::Is(test) => f(test),
         }
+    }
+
+    /// Whether any regular expression has groups. Without one there are no captures: Kong keeps none where
+    /// there is nothing but a whole match.
+    pub fn captures(&self) -> bool {
+        let mut captures = false;
+        self.each(&mut |test| captures |= matches!(&test.op, Op::Regex(pattern) if pattern.groups() > 0));
+        captures
     }
 
     /// What the matched part of the path is whenever the expression holds, if that can be said
@@ -259,12 +269,13 @@ impl Test {
             Op::Text(TextOp::Equal | TextOp::Prefix | TextOp::Suffix, text) if path => {
                 record.matched = text.len()
             }
-            Op::Regex(pattern) if path || pattern.groups() > 0 => {
+            Op::Regex(pattern) if record.capturing => {
                 let matched = pattern.captures(value, |name, text| record.capture(name, text));
                 if path {
                     record.matched = matched;
                 }
             }
+            Op::Regex(pattern) if path => record.matched = pattern.matched(value),
             _ => {}
         }
     }

@@ -41,7 +41,7 @@ const HTTP: [(&str, Type); 7] = [
 ];
 
 static STREAM_SCHEMA: LazyLock<Schema> = LazyLock::new(|| schema(false));
-static HTTP_SCHEMA: LazyLock<Schema> = LazyLock::new(|| schema(true));
+pub(super) static HTTP_SCHEMA: LazyLock<Schema> = LazyLock::new(|| schema(true));
 
 fn schema(http: bool) -> Schema {
     let mut schema = Schema::default();
@@ -208,7 +208,8 @@ fn number_op(op: &BinaryOperator) -> Result<NumberOp, String> {
     })
 }
 
-fn field(name: &str) -> Result<Field, String> {
+/// The field of that name.
+pub(super) fn field(name: &str) -> Result<Field, String> {
     Ok(match name {
         "net.protocol" => Field::Protocol,
         "tls.sni" => Field::Sni,

@@ -107,16 +107,23 @@ impl Pattern {
         }
     }
 
-    /// Calls `found` with every group that took part, by number and by name, and returns how many bytes
-    /// matched. With no groups nothing is called: the whole match is worth keeping only beside groups.
+    /// How many bytes of a matching text match.
+    pub fn matched(&self, text: &[u8]) -> usize {
+        match self.engine() {
+            Some(Engine::Linear(regex)) if self.syntax == Syntax::Rust => {
+                regex.find(self.input(text)).map_or(0, |m| m.len())
+            }
+            _ => self.captures(text, |_, _| {}),
+        }
+    }
+
+    /// Calls `found` with every group that took part, by number and by name, the whole match being number
+    /// 0, and returns how many bytes matched.
     pub fn captures(&self, text: &[u8], mut found: impl FnMut(&str, &[u8])) -> usize {
         let mut spans: Vec<Option<(usize, usize)>> = Vec::new();
         let mut names: Vec<Option<String>> = Vec::new();
         match self.engine() {
             Some(Engine::Linear(regex)) => {
-                if self.groups == 0 && self.syntax == Syntax::Rust {
-                    return regex.find(self.input(text)).map_or(0, |m| m.len());
-                }
                 let mut captures = regex.create_captures();
                 regex.captures(self.input(text), &mut captures);
                 spans.extend(captures.iter().map(|span| span.map(|s| (s.start, s.end))));
@@ -142,10 +149,10 @@ impl Pattern {
             Syntax::PerlPath => spans.pop().flatten().map_or(0, |(start, _)| start),
             _ => whole.1 - whole.0,
         };
-        if self.groups > 0 {
+        if self.syntax != Syntax::Perl {
             for (number, span) in spans.iter().enumerate() {
                 let Some((start, end)) = *span else { continue };
-                found(itoa(number).as_str(), &text[start..end]);
+                found(&number.to_string(), &text[start..end]);
                 if let Some(Some(name)) = names.get(number) {
                     found(name, &text[start..end]);
                 }
@@ -201,10 +208,6 @@ impl Pattern {
         // Kong's limit on backtracking is the same.
         fancy_regex::RegexBuilder::new(&format!("{anchor}{source}")).backtrack_limit(10_000).build()
     }
-}
-
-fn itoa(number: usize) -> String {
-    number.to_string()
 }
 
 fn too_big(error: &meta::BuildError) -> String {

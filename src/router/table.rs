@@ -30,6 +30,7 @@ pub(super) struct Matcher {
     pub route: Ix<Route>,
     /// What [`RouteMatch::matched`] is, if that follows from the expression.
     matched: Option<u32>,
+    captures: bool,
     pub when: Expr,
 }
 
@@ -38,6 +39,7 @@ pub(super) struct Matcher {
 #[derive(Debug, Default)]
 struct Uses {
     path: bool,
+    segments: AHashSet<Field>,
     headers: AHashSet<HeaderName>,
     queries: AHashSet<Box<str>>,
 }
@@ -96,7 +98,7 @@ impl Table {
         parts.sort_by(|a, b| b.0.cmp(&a.0));
         let matcher = |(_, route, when): (O, Ix<Route>, Expr)| {
             let matched = when.fixed_match().map(|matched| matched as u32);
-            Matcher { route, matched, when }
+            Matcher { route, matched, captures: when.captures(), when }
         };
         let matchers: Box<[Matcher]> = parts.into_iter().map(matcher).collect();
         let index = index::Builder::default().build(matchers.iter().map(|matcher| &matcher.when));
@@ -110,9 +112,11 @@ impl Table {
         let (matched, captures) = match matcher.matched {
             Some(matched) => (matched as usize, SmallVec::new()),
             None => {
-                let mut record = Record::default();
+                let mut record = Record { capturing: matcher.captures, ..Record::default() };
                 matcher.when.holds(view, &mut Some(&mut record));
-                (record.matched, record.captures.into())
+                // Kong keeps no captures where there is nothing but the whole match.
+                let captures = if record.captures.len() > 1 { record.captures } else { Vec::new() };
+                (record.matched, captures.into())
             }
         };
         Some(RouteMatch { route: matcher.route, matched, captures })
@@ -134,7 +138,8 @@ impl Uses {
         let mut uses = Uses::default();
         for matcher in matchers {
             matcher.when.each(&mut |test| match &test.attribute.field {
-                Field::Path | Field::Segments(..) | Field::SegmentCount => uses.path = true,
+                Field::Path => uses.path = true,
+                field @ Field::Segments(..) => drop(uses.segments.insert(field.clone())),
                 Field::Header(header) => {
                     uses.headers.insert(header.dashed.clone());
                     uses.headers.extend(header.underscored.clone());
@@ -153,7 +158,17 @@ impl Uses {
             utf8(value.as_bytes()) || !self.headers.contains(name)
         };
         let used = |name: &[u8]| std::str::from_utf8(name).is_ok_and(|name| self.queries.contains(name));
-        (!self.path || utf8(path))
+        let segment = |field: &Field| {
+            let mut fine = true;
+            View::of_request(line, path).each(field, |segment| {
+                fine = utf8(segment);
+                fine
+            });
+            fine
+        };
+        (!self.path && self.segments.is_empty()
+            || utf8(path)
+            || !self.path && self.segments.iter().all(segment))
             && (self.headers.is_empty() || line.headers.iter().all(header))
             && (self.queries.is_empty()
                 || view::arguments(line.query).all(|(name, value)| utf8(&value) || !used(&name)))

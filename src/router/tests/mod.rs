@@ -1,5 +1,6 @@
-//! The router as its callers see it. `random` compares the index with a list.
+//! The router as its callers see it. `random` compares the index with a list, `engine` with Kong's.
 
+mod engine;
 mod flavors;
 mod random;
 

@@ -1,12 +1,12 @@
 //! Random tables and random requests: the index gives the answer of a list that is tried in order.
-//! `ROUTER_CASES` sets the number of requests (default 20,000).
+//! 100,000 requests of all flavors together; `ROUTER_CASES` sets another number for each flavor.
 
 use http::HeaderName;
 
 use super::*;
 
 /// Small numbers from a seed (xorshift), so that a failure can be repeated.
-struct Dice(u64);
+pub(super) struct Dice(u64);
 
 impl Dice {
     fn roll(&mut self, sides: usize) -> usize {
@@ -70,7 +70,7 @@ const PATHS: &[&str] = &[
 const HEADERS: &[&str] = &["X-A", "x-b", "X_C", "x-d"];
 const VALUES: &[&str] = &["1", "Two", "~*^t", "~*(o)$", "~*\\D", "three"];
 
-fn route(dice: &mut Dice) -> Value {
+pub(super) fn route(dice: &mut Dice) -> Value {
     let mut route = json!({});
     if dice.chance(40) {
         route["hosts"] = dice.some(HOSTS).into();
@@ -99,7 +99,7 @@ fn route(dice: &mut Dice) -> Value {
     route
 }
 
-fn request(dice: &mut Dice) -> Asking {
+pub(super) fn request(dice: &mut Dice) -> Asking {
     let host = dice.pick(&[
         "a.test",
         "b.test",
@@ -135,12 +135,57 @@ fn request(dice: &mut Dice) -> Asking {
     if asking.https && dice.chance(80) {
         asking.sni = Some(dice.pick(&["a.test", "b.test", "x.test", "a.b", "c"]).into());
     }
+    if dice.chance(20) {
+        asking.query = dice.pick(&["q=1", "q=1&q=2", "q=%31&r", "q", "q=%FF", "r=%FF&q=1"]).into();
+    }
     for _ in 0..dice.roll(4) {
         let name: HeaderName = dice.pick(&["x-a", "x-b", "x-c", "x_c", "x-d"]).parse().unwrap();
         let value = dice.pick(&["1", "two", "TWO", "ono", "three", "12", "é"]);
         asking.headers.append(name, http::HeaderValue::from_bytes(value.as_bytes()).unwrap());
     }
     asking
+}
+
+/// A route in the router's language.
+fn expression(dice: &mut Dice, depth: usize) -> String {
+    if depth > 0 && dice.chance(70) {
+        let (left, right) = (expression(dice, depth - 1), expression(dice, depth - 1));
+        return match dice.roll(4) {
+            0 | 1 => format!("{left} && {right}"),
+            2 => format!("({left} || {right})"),
+            _ => format!("!({left}) && {right}"),
+        };
+    }
+    dice.pick(&[
+        r#"http.path ^= "/a""#,
+        r#"http.path == "/a/b""#,
+        r#"http.path =^ "c""#,
+        r#"http.path contains "b""#,
+        r#"http.path ~ "^/a/(?P<id>.)""#,
+        r#"http.path ~ "b|c""#,
+        r#"lower(http.path) ^= "/AB""#,
+        r#"http.path.segments.0 == "a""#,
+        r#"http.path.segments.0_1 ^= "a/b""#,
+        r#"http.path.segments.len == 2"#,
+        r#"http.host == "a.test""#,
+        r#"http.host =^ ".test""#,
+        r#"(http.host == "b.test" || http.host ^= "a.")"#,
+        r#"http.method == "GET""#,
+        r#"http.method != "GET""#,
+        r#"net.protocol == "https""#,
+        r#"(net.protocol != "https" || tls.sni =^ ".test" || tls.sni == "c")"#,
+        r#"net.dst.port == 81"#,
+        r#"net.dst.port > 80"#,
+        r#"net.src.ip in 127.0.0.0/8"#,
+        r#"http.headers.x_a == "1""#,
+        r#"any(http.headers.x_a) == "1""#,
+        r#"any(lower(http.headers.x_a)) == "two""#,
+        r#"lower(http.headers.x_a) ~ "^t(w)?""#,
+        r#"http.headers.x_c != "1""#,
+        r#"http.queries.q == "1""#,
+        r#"any(http.queries.q) ^= "1""#,
+    ])
+    .to_owned()
 }
 
 /// The rank that a list gives.
@@ -152,28 +197,66 @@ fn by_hand(router: &Router, asking: &Asking) -> Option<usize> {
     })
 }
 
-fn cases() -> usize {
-    std::env::var("ROUTER_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(20_000)
+/// Checks `requests` requests of random tables, and asks `also` about each: it is made once a table.
+pub(super) fn check<A: FnMut(&Router, &Asking)>(
+    flavor: Flavor,
+    seed: u64,
+    requests: usize,
+    mut route: impl FnMut(&mut Dice) -> Value,
+    also: impl Fn(&State) -> A,
+) {
+    let mut dice = Dice(seed);
+    let per_table = 100;
+    for table in 0..requests / per_table {
+        let size = [3, 12, 60, 200][table % 4];
+        let routes: Vec<Value> = (0..size).map(|_| route(&mut dice)).collect();
+        let state = state(&routes);
+        let (router, errors) = Router::build(&state, flavor, Calculation::Original);
+        assert!(errors.is_empty(), "{errors:?}");
+        let mut also = also(&state);
+        for _ in 0..per_table {
+            let asking = request(&mut dice);
+            let found = asking.with(|line, path| {
+                let rank = || router.0.index.find(&View::of_request(line, path), &router.0.matchers);
+                router.0.readable(line, path).then(rank).flatten()
+            });
+            let listed = by_hand(&router, &asking);
+            assert_eq!(found.map(|rank| rank as usize), listed, "table {table}: {asking:?}\n{routes:#?}");
+            also(&router, &asking);
+        }
+    }
+}
+
+/// Routes of flavor `expressions`: most have an expression.
+pub(super) fn mixed(dice: &mut Dice) -> Value {
+    if dice.chance(20) {
+        return route(dice);
+    }
+    let protocols =
+        if dice.chance(30) { json!([dice.pick(&["http", "https"])]) } else { json!(["http", "https"]) };
+    json!({"expression": expression(dice, 2), "priority": dice.roll(3), "protocols": protocols})
+}
+
+/// Number of requests: `ROUTER_CASES`, or that of a quick run.
+pub(super) fn cases(quick: usize) -> usize {
+    std::env::var("ROUTER_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(quick)
+}
+
+fn nothing(_: &State) -> impl FnMut(&Router, &Asking) + use<> {
+    |_, _| {}
 }
 
 #[test]
 fn the_index_answers_as_a_list_would() {
-    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
-    let per_table = 100;
-    for table in 0..cases() / per_table {
-        let size = [3, 12, 60, 200][table % 4];
-        let routes: Vec<Value> = (0..size).map(|_| route(&mut dice)).collect();
-        let router = compatible(&routes);
-        for _ in 0..per_table {
-            let asking = request(&mut dice);
-            let found = asking.with(|line, path| {
-                let readable = router.0.readable(line, path);
-                readable
-                    .then(|| router.0.index.find(&View::of_request(line, path), &router.0.matchers))
-                    .flatten()
-            });
-            let listed = by_hand(&router, &asking);
-            assert_eq!(found.map(|rank| rank as usize), listed, "table {table}: {asking:?}\n{routes:#?}");
-        }
-    }
+    check(Flavor::TraditionalCompatible, 0x9e37_79b9_7f4a_7c15, cases(40_000), route, nothing);
+}
+
+#[test]
+fn the_index_answers_as_a_list_would_before_kong_3() {
+    check(Flavor::Traditional, 0x1234_5678_9abc_def1, cases(30_000), route, nothing);
+}
+
+#[test]
+fn the_index_answers_as_a_list_would_with_expressions() {
+    check(Flavor::Expressions, 0xfeed_beef_cafe_f00d, cases(30_000), mixed, nothing);
 }
