@@ -3,11 +3,14 @@
 
 pub mod dialect;
 pub mod listen;
+mod nearest;
 pub mod read;
 pub mod settings;
 pub mod substitute;
 pub mod vault;
 pub mod version;
+
+pub use nearest::nearest;
 
 use std::{path::PathBuf, sync::Arc};
 

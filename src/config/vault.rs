@@ -1,1 +1,290 @@
-//! `{vault://…}` references and the environment vault.
+//! `{vault://…}` references, and the one kind of vault there is here: variables of the environment.
+//!
+//! A field that takes references holds one as its whole text. It is read when the configuration is
+//! loaded; what cannot be read counts as an empty string, with a warning ([`resolve_or_empty`]).
+//! The environment is handed in by the caller, who reads it once, at the start.
+
+use std::borrow::Cow;
+
+use ahash::AHashMap;
+
+/// Where a value is kept, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// A kind of vault (`env`), or the prefix of a `vaults` entity.
+    pub name: String,
+    /// What to look up there.
+    pub resource: String,
+    /// Which member of the JSON object found there, if it is one.
+    pub key: Option<String>,
+    /// Settings that take the place of the vault's own.
+    pub config: Vec<(String, String)>,
+    /// Which version; 2 is the one before the current.
+    pub version: Option<u32>,
+}
+
+/// Why a reference yields nothing. Never repeats what was found.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum VaultError {
+    #[error("`{0}` is not a reference such as `{{vault://env/name}}`: {1}")]
+    Malformed(String, &'static str),
+    #[error("there is no vault `{0}`")]
+    NoVault(String),
+    #[error("vaults of the kind `{0}` cannot be read here, only `env`")]
+    Kind(String),
+    #[error("the variable `{0}` is not set")]
+    NotSet(String),
+    #[error("the variable `{0}` does not hold a JSON object, so it has no `{1}`")]
+    NotAnObject(String, String),
+    #[error("the JSON object in the variable `{0}` has no text under `{1}`")]
+    NoMember(String, String),
+}
+
+/// The vaults that references may name.
+#[derive(Clone, Debug, Default)]
+pub struct Vaults {
+    /// `vault_env_prefix` of the node's settings.
+    env_prefix: Option<String>,
+    named: AHashMap<String, Named>,
+}
+
+#[derive(Clone, Debug)]
+struct Named {
+    kind: String,
+    prefix: Option<String>,
+}
+
+impl Vaults {
+    /// Those every node has: `env`, with the prefix that the setting `vault_env_prefix` gives.
+    pub fn new(env_prefix: Option<String>) -> Self {
+        Vaults { env_prefix, named: AHashMap::new() }
+    }
+
+    /// Adds a `vaults` entity: the prefix it is called by, its kind, and the `prefix` of its config.
+    pub fn add(
+        &mut self,
+        prefix: impl Into<String>,
+        kind: impl Into<String>,
+        config_prefix: Option<impl Into<String>>,
+    ) {
+        let named = Named { kind: kind.into(), prefix: config_prefix.map(Into::into) };
+        self.named.insert(prefix.into(), named);
+    }
+
+    /// Adds every row of the `vaults` table.
+    pub fn add_rows<'a>(&mut self, rows: impl IntoIterator<Item = &'a crate::model::Vault>) {
+        for row in rows {
+            let prefix = row.config.get("prefix").and_then(|p| p.as_str());
+            self.add(row.prefix.as_str(), row.name.as_str(), prefix);
+        }
+    }
+
+    fn prefix(&self, reference: &Reference) -> Result<Option<Cow<'_, str>>, VaultError> {
+        let own = match reference.name.as_str() {
+            "env" => self.env_prefix.as_deref(),
+            name => {
+                let vault = self.named.get(name).ok_or_else(|| VaultError::NoVault(name.to_owned()))?;
+                if vault.kind != "env" {
+                    return Err(VaultError::Kind(vault.kind.clone()));
+                }
+                vault.prefix.as_deref()
+            }
+        };
+        let given = reference.config.iter().rev().find(|(k, v)| k == "prefix" && is_prefix(v));
+        Ok(given.map(|(_, v)| Cow::Owned(v.clone())).or(own.map(Cow::Borrowed)))
+    }
+}
+
+/// Whether a text may begin the names of variables: letters, digits, `_` and `-`, no digit first.
+pub fn is_prefix(text: &str) -> bool {
+    let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+    text.bytes().all(word) && text.bytes().next().is_some_and(|b| !b.is_ascii_digit())
+}
+
+/// Whether a text is meant as a reference. Such a value skips the other checks of its field.
+pub fn is_reference(text: &str) -> bool {
+    text.starts_with("{vault://") && text.ends_with('}')
+}
+
+/// Takes a reference apart.
+///
+/// # Errors
+/// When it is none: no vault, no resource, a version that is not a number.
+pub fn parse(text: &str) -> Result<Reference, VaultError> {
+    let malformed = |why| VaultError::Malformed(text.to_owned(), why);
+    if !is_reference(text) {
+        return Err(malformed("it does not begin with `{vault://` or does not end with `}`"));
+    }
+    let url = &text["{vault://".len()..text.len() - 1];
+    let (url, version) = match url.split_once('#') {
+        Some((url, version)) => {
+            (url, Some(version.parse().map_err(|_| malformed("the version after `#` is not a number"))?))
+        }
+        None => (url, None),
+    };
+    let (path, query) = url.split_once('?').unwrap_or((url, ""));
+    let (name, path) = path.split_once('/').unwrap_or((path, ""));
+    if name.is_empty() {
+        return Err(malformed("it names no vault"));
+    }
+    let folder = path.ends_with('/');
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let (resource, key) = match parts.as_slice() {
+        [] => return Err(malformed("it names nothing in the vault")),
+        [resource] => ((*resource).to_owned(), None),
+        all if folder => (all.join("/"), None),
+        [first @ .., last] => (first.join("/"), Some(unescape(last))),
+    };
+    Ok(Reference {
+        name: name.to_owned(),
+        resource: unescape(&resource),
+        key,
+        config: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+        version,
+    })
+}
+
+/// The value a reference stands for. `env` yields a variable of the environment.
+///
+/// # Errors
+/// When it is malformed, names no vault, or there is nothing there.
+pub fn resolve(
+    text: &str,
+    vaults: &Vaults,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<String, VaultError> {
+    let reference = parse(text)?;
+    let prefix = vaults.prefix(&reference)?;
+    let mut variable = format!("{}{}", prefix.unwrap_or_default(), reference.resource);
+    variable = variable.replace('-', "_").to_ascii_uppercase();
+    if reference.version == Some(2) {
+        variable.push_str("_PREVIOUS");
+    }
+    let Some(value) = env(&variable) else { return Err(VaultError::NotSet(variable)) };
+    let Some(key) = reference.key else { return Ok(value) };
+    match serde_json::from_str(&value) {
+        Ok(serde_json::Value::Object(mut members)) => match members.remove(&key) {
+            Some(serde_json::Value::String(member)) => Ok(member),
+            _ => Err(VaultError::NoMember(variable, key)),
+        },
+        _ => Err(VaultError::NotAnObject(variable, key)),
+    }
+}
+
+/// What a field holds in the end: its text if that is no reference, else what it stands for, or an
+/// empty string and the reason for a warning.
+pub fn resolve_or_empty<'a>(
+    text: &'a str,
+    vaults: &Vaults,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> (Cow<'a, str>, Option<VaultError>) {
+    if !is_reference(text) {
+        return (Cow::Borrowed(text), None);
+    }
+    match resolve(text, vaults, env) {
+        Ok(value) => (Cow::Owned(value), None),
+        Err(error) => (Cow::Borrowed(""), Some(error)),
+    }
+}
+
+fn unescape(text: &str) -> String {
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(name: &str) -> Option<String> {
+        let value = match name {
+            "FOO" => "plain",
+            "FOO_PREVIOUS" => "older",
+            "X_FOO" => "with prefix",
+            "PG" => r#"{"username":"u","port":5432,"a/b":"slash"}"#,
+            "SSL_CERT/KEY" => "folder",
+            "MY_SECRET_NAME" => "dashes",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    }
+
+    fn get(text: &str) -> Result<String, VaultError> {
+        let mut vaults = Vaults::default();
+        vaults.add("my-env", "env", Some("x_"));
+        vaults.add("my-hcv", "hcv", None::<String>);
+        resolve(text, &vaults, &env)
+    }
+
+    #[test]
+    fn a_reference_is_told_by_its_two_ends() {
+        assert!(is_reference("{vault://env/a}") && is_reference("{vault://}"));
+        assert!(!is_reference("{vault:/env/a}") && !is_reference(" {vault://env/a}") && !is_reference("x"));
+    }
+
+    #[test]
+    fn all_parts_are_taken_apart() {
+        let reference = parse("{vault://env/ce%72t/key?prefix=SSL_&x=1#1}").expect("reads");
+        assert_eq!((reference.name.as_str(), reference.resource.as_str()), ("env", "cert"));
+        assert_eq!((reference.key.as_deref(), reference.version), (Some("key"), Some(1)));
+        assert_eq!(
+            reference.config,
+            [("prefix".to_owned(), "SSL_".to_owned()), ("x".to_owned(), "1".to_owned())]
+        );
+    }
+
+    #[test]
+    fn names_become_upper_case_with_underscores() {
+        assert_eq!(get("{vault://env/foo}").as_deref(), Ok("plain"));
+        assert_eq!(get("{vault://env/my-secret-name}").as_deref(), Ok("dashes"));
+    }
+
+    #[test]
+    fn the_prefix_comes_from_the_reference_or_the_vault_or_the_setting() {
+        assert_eq!(get("{vault://env/foo?prefix=x_}").as_deref(), Ok("with prefix"));
+        assert_eq!(get("{vault://my-env/foo}").as_deref(), Ok("with prefix"));
+        assert_eq!(
+            get("{vault://env/foo?prefix=1}").as_deref(),
+            Ok("plain"),
+            "a wrong prefix is passed over"
+        );
+        let vaults = Vaults::new(Some("X_".to_owned()));
+        assert_eq!(resolve("{vault://env/foo}", &vaults, &env).as_deref(), Ok("with prefix"));
+    }
+
+    #[test]
+    fn version_two_is_the_previous_value() {
+        assert_eq!(get("{vault://env/foo#2}").as_deref(), Ok("older"));
+        assert_eq!(get("{vault://env/foo#1}").as_deref(), Ok("plain"));
+    }
+
+    #[test]
+    fn the_last_segment_is_a_member_unless_a_slash_follows() {
+        assert_eq!(get("{vault://env/pg/username}").as_deref(), Ok("u"));
+        assert_eq!(get("{vault://env/pg/a%2Fb}").as_deref(), Ok("slash"));
+        assert_eq!(get("{vault://env/ssl-cert/key/}").as_deref(), Ok("folder"));
+        assert_eq!(get("{vault://env/pg/port}"), Err(VaultError::NoMember("PG".into(), "port".into())));
+        assert_eq!(get("{vault://env/foo/a}"), Err(VaultError::NotAnObject("FOO".into(), "a".into())));
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_why() {
+        assert_eq!(get("{vault://env/none}"), Err(VaultError::NotSet("NONE".into())));
+        assert_eq!(get("{vault://other/a}"), Err(VaultError::NoVault("other".into())));
+        assert_eq!(get("{vault://my-hcv/a}"), Err(VaultError::Kind("hcv".into())));
+        for text in
+            ["x", "{vault://}", "{vault://env}", "{vault://env/}", "{vault:///a}", "{vault://env/a#b}"]
+        {
+            assert!(matches!(get(text), Err(VaultError::Malformed(..))), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_failure_leaves_an_empty_string_and_plain_text_passes() {
+        let vaults = Vaults::default();
+        assert_eq!(resolve_or_empty("text", &vaults, &env), (Cow::Borrowed("text"), None));
+        let (value, error) = resolve_or_empty("{vault://env/none}", &vaults, &env);
+        assert_eq!(value, "");
+        assert_eq!(error, Some(VaultError::NotSet("NONE".into())));
+    }
+}

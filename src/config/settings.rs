@@ -1,1 +1,0 @@
-//! Node settings: listeners, trusted addresses, TLS and the like, by the names of `kong.conf`.
