@@ -75,8 +75,7 @@ impl Vaults {
     /// Adds every row of the `vaults` table.
     pub fn add_rows<'a>(&mut self, rows: impl IntoIterator<Item = &'a crate::model::Vault>) {
         for row in rows {
-            let prefix = row.config.get("prefix").and_then(|p| p.as_str());
-            self.add(row.prefix.as_str(), row.name.as_str(), prefix);
+            self.add(row.prefix.as_str(), row.name.as_str(), row.config.prefix.as_deref());
         }
     }
 
