@@ -4,7 +4,7 @@
 //! strings, and numbers such as `+1`, `01`, `0x1F`, `-.5`, `inf` and `nan`.
 
 use super::keys::{Index, duplicate_key, find};
-use super::scalar::whole;
+use super::scalar::{hex_float, whole};
 use super::{Document, Entry, FileId, Finding, Findings, Limits, NodeId, SourceMap, Span, Value};
 
 /// Reads a JSON file into `doc` and returns its root; `None` after an error was added to `findings`.
@@ -311,14 +311,25 @@ fn number(text: &str) -> Option<(Value, usize)> {
             return Some((Value::Float(signed(x)), sign + word.len()));
         }
     }
+    let exponent = |at: usize, letters: [u8; 2]| {
+        if !bytes.get(at).is_some_and(|b| letters.contains(b)) {
+            return 0;
+        }
+        let sign = usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-')));
+        match count(at + 1 + sign, u8::is_ascii_digit) {
+            0 => 0,
+            digits => 1 + sign + digits,
+        }
+    };
     if matches!(bytes.get(sign..sign + 2), Some(b"0x" | b"0X")) {
-        let digits = count(sign + 2, u8::is_ascii_hexdigit);
-        if digits > 0 {
-            let end = sign + 2 + digits;
-            let x = text[sign + 2..end]
-                .chars()
-                .fold(0.0, |x, c| x * 16.0 + f64::from(c.to_digit(16).unwrap_or(0)));
-            return Some((whole(signed(x)), end));
+        let start = sign + 2;
+        let mut end = start + count(start, u8::is_ascii_hexdigit);
+        if bytes.get(end) == Some(&b'.') {
+            end += 1 + count(end + 1, u8::is_ascii_hexdigit);
+        }
+        end += exponent(end, *b"pP");
+        if let Some(x) = hex_float(&text[start..end]) {
+            return Some((if x.fract() == 0.0 { whole(signed(x)) } else { Value::Float(signed(x)) }, end));
         }
     }
     let int = count(sign, u8::is_ascii_digit);
@@ -337,14 +348,9 @@ fn number(text: &str) -> Option<(Value, usize)> {
     if int + fraction == 0 {
         return None;
     }
-    if matches!(bytes.get(end), Some(b'e' | b'E')) {
-        let sign = usize::from(matches!(bytes.get(end + 1), Some(b'+' | b'-')));
-        let digits = count(end + 1 + sign, u8::is_ascii_digit);
-        if digits > 0 {
-            end += 1 + sign + digits;
-            exact = false;
-        }
-    }
+    let power = exponent(end, *b"eE");
+    exact &= power == 0;
+    end += power;
     let x: f64 = text[..end].parse().ok()?;
     Some((if exact { whole(x) } else { Value::Float(x) }, end))
 }

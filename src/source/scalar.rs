@@ -241,7 +241,7 @@ fn exponent_value(text: &str) -> Option<i32> {
 const LARGEST_EXPONENT: i32 = 1 << 20;
 
 /// `1.8p3` after `0x`.
-fn hex_float(text: &str) -> Option<f64> {
+pub(super) fn hex_float(text: &str) -> Option<f64> {
     let (mantissa, exponent) = match text.find(['p', 'P']) {
         Some(at) => (&text[..at], exponent_value(&text[at + 1..])?),
         None => (text, 0),
