@@ -119,7 +119,7 @@ impl<'t> Events<'t> {
                     Kind::Scalar {
                         anchor: c_text(scalar.anchor),
                         tag: c_text(scalar.tag),
-                        // Valid UTF-8 went in, and libyaml cuts and escapes by whole characters; checked anyway.
+                        // UTF-8 went in, and libyaml cuts by whole characters; checked anyway.
                         value: std::str::from_utf8(bytes).unwrap_or_default(),
                         style: match scalar.style {
                             sys::YAML_PLAIN_SCALAR_STYLE => Style::Plain,
@@ -149,12 +149,12 @@ impl<'t> Events<'t> {
         // SAFETY: the parser was initialised in `new`; its messages are null or static C strings.
         unsafe {
             let parser = self.parser.assume_init_ref();
-            let text = |p: *const _| c_text(p as *const u8).map(str::to_owned);
+            let text = |pointer: *const u8| c_text(pointer).map(str::to_owned);
             let reader = parser.error == sys::YAML_READER_ERROR;
             Problem {
-                message: text(parser.problem as *const _).unwrap_or_else(|| "not YAML".to_owned()),
+                message: text(parser.problem.cast()).unwrap_or_else(|| "not YAML".to_owned()),
                 at: if reader { parser.problem_offset } else { parser.problem_mark.index } as usize,
-                context: text(parser.context as *const _).map(|c| (c, parser.context_mark.index as usize)),
+                context: text(parser.context.cast()).map(|c| (c, parser.context_mark.index as usize)),
             }
         }
     }

@@ -1,7 +1,7 @@
 //! How much a file may ask of us before it is refused.
 
-/// The deepest nesting any reader or writer of this layer follows, whatever [`Limits`] say. It keeps every walk
-/// over a document within a thread's stack.
+/// The deepest nesting any reader or writer of this layer follows, whatever [`Limits`] say. It keeps every
+/// walk over a document within a thread's stack.
 pub(super) const DEEPEST: usize = 512;
 
 /// Bounds of one document. They are far above what a real file needs.

@@ -167,8 +167,8 @@ impl Document {
         Some(id)
     }
 
-    /// The subtree as JSON. Keys that are not strings are written out; infinities, and whatever is nested deeper
-    /// than any reader accepts, become null.
+    /// The subtree as JSON. Keys that are not strings are written out; infinities, and whatever is nested
+    /// deeper than any reader accepts, become null.
     pub fn to_json(&self, id: NodeId) -> serde_json::Value {
         self.json(id, 0)
     }
@@ -190,8 +190,8 @@ impl Document {
         }
     }
 
-    /// The steps from `root` down to `node`, as JSON pointer writes them: keys as text, items from 0. `None` if the
-    /// node is not under the root. A node that aliases share has several paths; this is the first.
+    /// The steps from `root` down to `node`, as JSON pointer writes them: keys as text, items from 0. `None`
+    /// if the node is not under the root. A node that aliases share has several paths; this is the first.
     pub fn path_of(&self, root: NodeId, node: NodeId) -> Option<Vec<String>> {
         // Each level on the way: the node, and which of its children comes next.
         let mut way: Vec<(NodeId, usize)> = vec![(root, 0)];

@@ -1,8 +1,9 @@
 //! JSON values → YAML and JSON text, in the order they come in.
 //!
 //! What is written reads back as the same value, by our own typing (`scalar.rs`), which is Kong's. Text that
-//! other YAML readers take for something else (`y`, `0o17`, a date) is put in quotes as well. The one value YAML
-//! cannot hold for us is a map with the key `<<`: Kong merges even a quoted one.
+//! other YAML readers take for something else (`y`, `0o17`, a date) is put in quotes as well. The one value
+//! YAML cannot hold for us is a map with the key `<<`: Kong merges even a quoted one. Whole numbers beyond 2^53
+//! read back as doubles, as all numbers are for Kong.
 
 use serde_json::Value as Json;
 
