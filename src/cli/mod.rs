@@ -3,6 +3,7 @@
 
 mod commands;
 mod console;
+mod generate;
 mod render;
 
 use std::process::ExitCode;
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 use console::Console;
+pub use generate::artefacts;
 
 /// How a run ended, as the exit status says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

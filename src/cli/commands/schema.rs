@@ -1,10 +1,13 @@
 //! `gatewayctl schema [--plugin NAME]`.
 
+use serde_json::Value;
+
 use crate::{
     cli::{
         Status,
         console::{Console, Failure},
     },
+    plugin::Entry,
     plugins,
 };
 
@@ -24,16 +27,22 @@ pub struct Args {
 
 pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     let schema = match args.plugin {
-        None => serde_json::json!({}),
+        None => file(),
         Some(name) => match plugins::find(&name) {
-            Some(entry) => (entry.schema)().to_value(),
-            None => {
-                return Err(Failure::Other(format!(
-                    "there is no plugin {name}; gatewayctl plugins lists them"
-                )));
-            }
+            Some(entry) => plugin(entry),
+            None => return Err(Failure::Other(format!("there is no plugin {name}; gatewayctl plugins lists them"))),
         },
     };
     console.out(&format!("{schema:#}\n"))?;
     Ok(Status::Clean)
+}
+
+/// Schema of the file format.
+pub fn file() -> Value {
+    serde_json::json!({})
+}
+
+/// Schema of a plugin's settings.
+pub fn plugin(entry: &Entry) -> Value {
+    (entry.schema)().to_value()
 }

@@ -1,0 +1,48 @@
+//! Everything in the repository that is written from the code: schemas, manual pages, completion scripts,
+//! reference pages, and the tables of the README. `tests/generated.rs` compares them with what is committed.
+
+use clap_complete::Shell;
+
+use super::commands::{completions, man, plugins as plugins_command, schema};
+use crate::plugins;
+
+/// The files by path from the root of the repository. A path that ends in `#name` is the part of the file
+/// between the markers `<!-- name: … -->` and `<!-- end -->`.
+pub fn artefacts() -> Vec<(String, String)> {
+    let mut files = vec![("schemas/kong.schema.json".to_owned(), pretty(&schema::file()))];
+    for entry in plugins::entries() {
+        let name = entry.name;
+        files.push((format!("schemas/plugins/{name}.json"), pretty(&schema::plugin(entry))));
+        files.push((format!("docs/reference/plugins/{name}.md"), plugins_command::page(entry)));
+    }
+    for (name, page) in man::pages() {
+        files.push((format!("man/{name}.1"), page));
+    }
+    for (shell, name) in [
+        (Shell::Bash, "gatewayctl.bash"),
+        (Shell::Zsh, "_gatewayctl"),
+        (Shell::Fish, "gatewayctl.fish"),
+        (Shell::PowerShell, "_gatewayctl.ps1"),
+        (Shell::Elvish, "gatewayctl.elv"),
+    ] {
+        files.push((format!("completions/{name}"), completions::script(shell)));
+    }
+    files.push(("README.md#commands".to_owned(), commands()));
+    files.push(("README.md#plugins".to_owned(), plugins_command::markdown_table()));
+    files
+}
+
+/// JSON with a line a value and a line end, as editors and git like it.
+fn pretty(value: &serde_json::Value) -> String {
+    format!("{value:#}\n")
+}
+
+/// The commands as a Markdown table.
+fn commands() -> String {
+    let mut out = "| Command | What it does |\n|---|---|\n".to_owned();
+    for command in super::command().get_subcommands() {
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        out += &format!("| `{}` | {about} |\n", command.get_name());
+    }
+    out
+}

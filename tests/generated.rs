@@ -1,0 +1,77 @@
+//! What is written from the code is current: schemas, manual pages, completions, reference pages, the
+//! README's tables. `UPDATE=1 cargo test --test generated` (or `make docs`) writes them.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The part of a text between two markers, and where it stands.
+fn part<'a>(text: &'a str, name: &str) -> Option<(usize, usize, &'a str)> {
+    let start = text.find(&format!("<!-- {name}:"))?;
+    let start = start + text[start..].find("-->\n")? + 4;
+    let end = start + text[start..].find("<!-- end -->")?;
+    Some((start, end, &text[start..end]))
+}
+
+#[test]
+fn generated_files_are_current() {
+    let update = std::env::var_os("UPDATE").is_some();
+    let mut stale = Vec::new();
+    for (name, wanted) in gatewayctl::cli::artefacts() {
+        let (path, section) = match name.split_once('#') {
+            Some((path, section)) => (root().join(path), Some(section)),
+            None => (root().join(&name), None),
+        };
+        let there = fs::read_to_string(&path).unwrap_or_default();
+        let wanted = match section {
+            None => wanted,
+            Some(section) => {
+                let (start, end, _) = part(&there, section).unwrap_or_else(|| panic!("{name}: no markers"));
+                format!("{}{wanted}{}", &there[..start], &there[end..])
+            }
+        };
+        if there == wanted {
+            continue;
+        }
+        if update {
+            fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            fs::write(&path, wanted).expect("written");
+        } else {
+            stale.push(name);
+        }
+    }
+    assert!(stale.is_empty(), "stale, run `make docs`:\n{}", stale.join("\n"));
+}
+
+#[test]
+fn nothing_generated_is_left_over() {
+    let wanted: BTreeSet<PathBuf> =
+        gatewayctl::cli::artefacts().into_iter().map(|(name, _)| root().join(name)).collect();
+    let mut left = Vec::new();
+    for folder in ["schemas", "schemas/plugins", "man", "completions", "docs/reference/plugins"] {
+        for entry in fs::read_dir(root().join(folder)).into_iter().flatten().flatten() {
+            if entry.path().is_file() && !wanted.contains(&entry.path()) {
+                left.push(entry.path().display().to_string());
+            }
+        }
+    }
+    assert!(left.is_empty(), "no longer generated, delete:\n{}", left.join("\n"));
+}
+
+#[test]
+fn every_plugin_has_an_example_and_every_example_a_plugin() {
+    let examples: BTreeSet<String> = fs::read_dir(root().join("examples/plugins"))
+        .expect("examples/plugins")
+        .flatten()
+        .filter_map(|e| Path::new(&e.file_name()).file_stem().map(|s| s.to_string_lossy().into_owned()))
+        .collect();
+    let plugins: BTreeSet<String> =
+        gatewayctl::plugins::entries().iter().map(|e| e.name.to_owned()).collect();
+    assert_eq!(examples, plugins);
+}
