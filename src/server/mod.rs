@@ -4,6 +4,7 @@
 //! What there is to tell goes to an [`Observer`]: this layer knows nothing of terminals.
 
 pub mod admin;
+pub mod node;
 mod reload;
 mod signals;
 mod watch;

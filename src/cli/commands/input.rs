@@ -67,3 +67,11 @@ pub fn load_files(files: Vec<PathBuf>, dialect: Dialect) -> Result<Loaded, Failu
 pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
+
+/// All variables of this process's environment that are text.
+#[allow(clippy::disallowed_methods, reason = "the command line is where the environment is read")]
+pub fn whole_environment() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}

@@ -30,7 +30,11 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
         None => file(),
         Some(name) => match plugins::find(&name) {
             Some(entry) => plugin(entry),
-            None => return Err(Failure::Other(format!("there is no plugin {name}; gatewayctl plugins lists them"))),
+            None => {
+                return Err(Failure::Other(format!(
+                    "there is no plugin {name}; gatewayctl plugins lists them"
+                )));
+            }
         },
     };
     console.out(&format!("{schema:#}\n"))?;

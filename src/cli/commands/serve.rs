@@ -1,6 +1,11 @@
 //! `gatewayctl serve FILES`.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use clap::ValueEnum;
 
@@ -11,10 +16,12 @@ use crate::{
         console::{Console, Failure},
         render::{self, Report},
     },
-    config::{Input, LoadError, Loaded},
-    proxy::Listener,
-    runtime::{Mock, Options},
-    server::{self, Observer, Read, Ready, Serve, ServeError},
+    config::{
+        Input, LoadError, Loaded,
+        settings::{self, DEFAULT_FILES, Settings, Sources},
+    },
+    runtime::Mock,
+    server::{self, Observer, Read, Ready, Serve, ServeError, node},
     source::Level,
 };
 
@@ -24,31 +31,53 @@ use crate::{
 /// SIGHUP or POST /config on the admin address applies a new configuration without dropping a request; a bad
 /// one is reported and the running one stays. SIGTERM, SIGINT and SIGQUIT let requests in flight end.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  \
+#[command(
+    after_help = "Every setting of Kong can be given as --set NAME=VALUE, as a variable KONG_NAME, or in a \
+    kong.conf; docs/settings.md lists them. Flags win over variables, variables over the file.\n\n\
+    Examples:\n  \
     gatewayctl serve kong.yml\n  \
     gatewayctl serve kong.yml --mock-upstreams --proxy-listen 127.0.0.1:8000\n  \
-    KONG_PROXY_LISTEN='0.0.0.0:80, 0.0.0.0:443 http2 ssl' gatewayctl serve /etc/kong\n\n\
-    Exit status: 0 ended by a signal, 1 the configuration is not valid, 2 could not start.")]
+    KONG_PROXY_LISTEN='0.0.0.0:80, 0.0.0.0:443 http2 ssl' gatewayctl serve /etc/kong --set headers=off\n\n\
+    Exit status: 0 ended by a signal, 1 the configuration is not valid, 2 could not start."
+)]
 pub struct Args {
-    #[command(flatten)]
-    input: input::Args,
+    /// Files or folders; several make one configuration, - is standard input [default: setting declarative_config]
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Refuse what Kong refuses although decK takes it (`_info`, `${{ env "X" }}`, references by {name: x})
+    #[arg(long)]
+    kong_strict: bool,
     /// Apply changes of the files as they happen; this is the default
     #[arg(long, overrides_with = "no_watch")]
     watch: bool,
     /// Load only at the start, on SIGHUP and on POST /config
     #[arg(long)]
     no_watch: bool,
+    /// A kong.conf to read settings from
+    #[arg(short = 'c', long = "conf", value_name = "FILE")]
+    conf: Option<PathBuf>,
     /// Where requests are accepted, comma-separated: ADDR:PORT [ssl] [http2] [reuseport] ..., or off
-    #[arg(
-        long,
-        value_name = "LISTEN",
-        env = "KONG_PROXY_LISTEN",
-        default_value = "0.0.0.0:8000, 0.0.0.0:8443 http2 ssl"
-    )]
-    proxy_listen: String,
-    /// Where the admin API is served, or off
-    #[arg(long, value_name = "LISTEN", env = "KONG_ADMIN_LISTEN", default_value = "127.0.0.1:8001")]
-    admin_listen: String,
+    /// [default: 0.0.0.0:8000, 0.0.0.0:8443 http2 ssl]
+    #[arg(long, value_name = "LISTEN")]
+    proxy_listen: Option<String>,
+    /// Where the admin API is served, or off [default: 127.0.0.1:8001]
+    #[arg(long, value_name = "LISTEN")]
+    admin_listen: Option<String>,
+    /// Where TCP, TLS and UDP routes are served [default: off]
+    #[arg(long, value_name = "LISTEN")]
+    stream_listen: Option<String>,
+    /// traditional_compatible, traditional or expressions [default: traditional_compatible]
+    #[arg(long, value_name = "FLAVOR")]
+    router_flavor: Option<String>,
+    /// How the order of routes is computed: original (as Kong 3.9 does) or strict (as it is documented)
+    #[arg(long, value_name = "HOW")]
+    route_match_calculation: Option<String>,
+    /// Worker threads [default: auto, one to a core]
+    #[arg(long, value_name = "N")]
+    workers: Option<String>,
+    /// Any other setting
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    settings: Vec<String>,
     /// Answer for upstreams with a built-in echo: for those that do not resolve, or for all
     #[arg(long, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_missing_value = "unresolved")]
     mock_upstreams: Option<MockUpstreams>,
@@ -71,18 +100,19 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
         Some(MockUpstreams::Unresolved) => Mock::Unresolved,
         Some(MockUpstreams::All) => Mock::All,
     };
-    let dialect = args.input.dialect;
-    let options = Options { flavor: dialect.router_flavor.into(), mock, ..Options::default() };
+    let settings = settings(&args, console)?;
+    let could_not = |error: ServeError| Failure::Other(error.to_string());
+    let admin = node::listeners(&settings.admin_listen).map_err(could_not)?;
     let serve = Serve {
-        input: Input::Paths(args.input.files),
+        input: input_of(args.files, &settings),
         read: Read {
-            kong_strict: dialect.kong_strict,
-            flavor: dialect.router_flavor.into(),
+            kong_strict: args.kong_strict,
+            flavor: node::flavor(&settings),
             env: Arc::new(input::environment),
         },
-        options,
-        listeners: listeners(&args.proxy_listen)?,
-        admin: listeners(&args.admin_listen)?.into_iter().map(|l| l.address).collect(),
+        options: node::options(&settings, mock),
+        listeners: node::listeners(&settings.proxy_listen).map_err(could_not)?,
+        admin: admin.into_iter().map(|l| l.address).collect(),
         watch: !args.no_watch,
         drain: Duration::from_secs(args.drain),
     };
@@ -90,30 +120,69 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     match server::run(serve, printer) {
         Ok(()) => Ok(Status::Clean),
         Err(ServeError::Refused) => Ok(Status::Findings),
-        Err(error) => Err(Failure::Other(error.to_string())),
+        Err(error) => Err(could_not(error)),
     }
 }
 
-fn listeners(text: &str) -> Result<Vec<Listener>, Failure> {
-    let mut found = Vec::new();
-    for part in text.split(',').map(str::trim).filter(|p| !p.is_empty() && *p != "off") {
-        let mut words = part.split_whitespace();
-        let address: SocketAddr = words
-            .next()
-            .and_then(|a| a.parse().ok())
-            .ok_or_else(|| Failure::Other(format!("{part:?} is not ADDR:PORT [ssl] [http2] ...")))?;
-        let mut listener = Listener::plain(address);
-        for word in words {
-            match word {
-                "ssl" => listener.tls = true,
-                "http2" => listener.http2 = true,
-                "proxy_protocol" => listener.proxy_protocol = true,
-                _ => {}
-            }
+/// The node's settings, from the file, the environment and the flags.
+fn settings(args: &Args, console: &Console) -> Result<Settings, Failure> {
+    let file = match &args.conf {
+        Some(path) => Some((path.clone(), read(path)?)),
+        None => {
+            DEFAULT_FILES.iter().find_map(|path| Some((path.into(), std::fs::read_to_string(path).ok()?)))
         }
-        found.push(listener);
+    };
+    let name = file.as_ref().map(|(path, _)| path.display().to_string());
+    let mut flags = Vec::new();
+    for (name, value) in [
+        ("proxy_listen", &args.proxy_listen),
+        ("admin_listen", &args.admin_listen),
+        ("stream_listen", &args.stream_listen),
+        ("router_flavor", &args.router_flavor),
+        ("route_match_calculation", &args.route_match_calculation),
+        ("nginx_worker_processes", &args.workers),
+    ] {
+        flags.extend(value.iter().map(|value| (name.to_owned(), value.clone())));
     }
-    Ok(found)
+    for setting in &args.settings {
+        let Some((name, value)) = setting.split_once('=') else {
+            return Err(Failure::Other(format!("--set {setting}: write it as NAME=VALUE")));
+        };
+        flags.push((name.trim().to_owned(), value.trim().to_owned()));
+    }
+    let (settings, issues) = settings::load(&Sources {
+        file: name.as_deref().zip(file.as_ref()).map(|(name, (_, text))| (name, text.as_str())),
+        environment: input::whole_environment(),
+        flags,
+    });
+    let mut failed = false;
+    for issue in &issues {
+        failed |= issue.level == Level::Error;
+        if issue.level != Level::Note {
+            console.err(&format!("{}: {issue}\n", issue.level.word()));
+        }
+    }
+    if failed { Err(Failure::Other("the settings are not valid".to_owned())) } else { Ok(settings) }
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| Failure::File { path: path.display().to_string(), error })
+}
+
+/// The files named, else what the settings name, else an empty configuration, as in Kong.
+fn input_of(files: Vec<PathBuf>, settings: &Settings) -> Input {
+    if !files.is_empty() {
+        return Input::Paths(files);
+    }
+    match (&settings.declarative_config, &settings.declarative_config_string) {
+        (Some(path), _) => Input::Paths(vec![path.into()]),
+        (None, Some(text)) => {
+            Input::Text { name: "declarative_config_string".to_owned(), text: text.0.clone().into_bytes() }
+        }
+        (None, None) => {
+            Input::Text { name: "nothing".to_owned(), text: b"_format_version: \"3.0\"\n".to_vec() }
+        }
+    }
 }
 
 /// Tells on standard error what the gateway does.

@@ -1,0 +1,118 @@
+//! From the node's settings to what the machine and the proxy are told.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+
+use http::HeaderName;
+
+use super::ServeError;
+use crate::{
+    config::{
+        listen::{self, Host, Listeners},
+        settings::{ErrorType, RouteMatch, RouterFlavor, Settings, TrustedPeer, Workers},
+    },
+    net::Keepalive,
+    proxy::Listener,
+    router::{Calculation, Flavor},
+    runtime::{AddedHeaders, BodyForm, Mock, Options, RealIp},
+};
+
+/// The flavor that the settings name.
+pub fn flavor(settings: &Settings) -> Flavor {
+    match settings.router_flavor {
+        RouterFlavor::TraditionalCompatible => Flavor::TraditionalCompatible,
+        RouterFlavor::Traditional => Flavor::Traditional,
+        RouterFlavor::Expressions => Flavor::Expressions,
+    }
+}
+
+/// The data plane's options.
+pub fn options(settings: &Settings, mock: Mock) -> Options {
+    let headers = settings.headers;
+    Options {
+        flavor: flavor(settings),
+        calculation: match settings.route_match_calculation {
+            RouteMatch::Original => Calculation::Original,
+            RouteMatch::Strict => Calculation::Strict,
+        },
+        workers: match settings.nginx_worker_processes {
+            Workers::Auto => 0,
+            Workers::Count(n) => usize::from(n),
+        },
+        trusted: settings
+            .trusted_ips
+            .iter()
+            .filter_map(|peer| match peer {
+                TrustedPeer::Net(net) => Some(*net),
+                TrustedPeer::Unix => None,
+            })
+            .collect(),
+        real_ip: if settings.real_ip_header.eq_ignore_ascii_case("proxy_protocol") {
+            RealIp::ProxyProtocol
+        } else {
+            let name = HeaderName::try_from(settings.real_ip_header.as_str());
+            RealIp::Header(name.unwrap_or(HeaderName::from_static("x-real-ip")))
+        },
+        real_ip_recursive: settings.real_ip_recursive,
+        headers: AddedHeaders {
+            server: headers.server,
+            via: headers.via,
+            proxy_latency: headers.proxy_latency,
+            response_latency: headers.response_latency,
+            upstream_latency: headers.upstream_latency,
+            upstream_status: headers.upstream_status,
+            request_id: headers.request_id,
+        },
+        request_id_upstream: settings.headers_upstream.request_id,
+        keepalive: Keepalive {
+            idle: settings.upstream_keepalive_pool_size as usize,
+            timeout: settings.upstream_keepalive_idle_timeout,
+            requests: match settings.upstream_keepalive_max_requests {
+                0 => u32::MAX,
+                n => n,
+            },
+        },
+        max_body: settings.client_max_body_size.0,
+        port_maps: settings.port_maps.iter().map(|map| (map.listen, map.host)).collect(),
+        error_form: match settings.error_default_type {
+            ErrorType::Plain => BodyForm::Plain,
+            ErrorType::Json => BodyForm::Json,
+            ErrorType::Html => BodyForm::Html,
+            ErrorType::Xml => BodyForm::Xml,
+        },
+        debug_header: settings.allow_debug_header,
+        client_timeout: settings.client_header_timeout,
+        idle_timeout: settings.keepalive_timeout,
+        mock,
+        ..Options::default()
+    }
+}
+
+/// The addresses of a list, names looked up.
+///
+/// # Errors
+/// When a name has no address.
+pub fn listeners(list: &Listeners) -> Result<Vec<Listener>, ServeError> {
+    let mut found = Vec::new();
+    for listener in &list.0 {
+        let plain = Listener::plain(address(listener)?);
+        found.push(Listener {
+            tls: listener.ssl,
+            http2: listener.http2,
+            proxy_protocol: listener.proxy_protocol,
+            backlog: listener.backlog.unwrap_or(plain.backlog),
+            ..plain
+        });
+    }
+    Ok(found)
+}
+
+/// The socket address of a listener.
+fn address(listener: &listen::Listener) -> Result<SocketAddr, ServeError> {
+    let name = match &listener.host {
+        Host::Ip(ip) => return Ok(SocketAddr::new(*ip, listener.port)),
+        Host::Name(name) => name,
+    };
+    let failed = |error| ServeError::Listen { address: listener.address(), error };
+    let mut addresses = (name.as_str(), listener.port).to_socket_addrs().map_err(failed)?;
+    addresses.next().ok_or_else(|| failed(std::io::Error::other("the name has no address")))
+}
