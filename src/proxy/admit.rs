@@ -1,0 +1,146 @@
+//! What a request must fulfil before it is looked at: host, target, method, and who the client is.
+
+use std::{borrow::Cow, net::IpAddr};
+
+use http::{HeaderValue, Method, Version, header, uri::Authority};
+
+use super::{
+    fault::Fault,
+    worker::{Link, is_trusted},
+};
+use crate::{
+    plugin::{Exchange, Request},
+    runtime::{Options, RealIp},
+};
+
+/// Checks a request's head and settles its Host header, target and the client's address.
+///
+/// # Errors
+/// When the request must not be served.
+pub fn admit(exchange: &mut Exchange, link: &Link) -> Result<(), Fault> {
+    let request = &mut exchange.request;
+    match request.version {
+        Version::HTTP_10 | Version::HTTP_11 | Version::HTTP_2 => {}
+        _ => return Err(Fault::Version),
+    }
+    method(request)?;
+    host(request)?;
+    if link.client.trusted {
+        exchange.client.ip = client_address(request, &link.worker.options, link.client.ip);
+    }
+    Ok(())
+}
+
+/// Methods are in upper case, with `-` and `_`; CONNECT asks for a tunnel, which a gateway is not.
+fn method(request: &Request) -> Result<(), Fault> {
+    if matches!(request.method, Method::GET | Method::POST | Method::PUT | Method::DELETE | Method::HEAD) {
+        return Ok(());
+    }
+    if matches!(request.method, Method::CONNECT | Method::TRACE) {
+        return Err(Fault::MethodNotAllowed);
+    }
+    let fits = |b: u8| b.is_ascii_uppercase() || b == b'_' || b == b'-';
+    if request.method.as_str().bytes().all(fits) {
+        Ok(())
+    } else {
+        Err(Fault::BadRequest("method"))
+    }
+}
+
+/// One Host header that is a host; an authority in the target comes before it.
+fn host(request: &mut Request) -> Result<(), Fault> {
+    let mut hosts = request.headers.get_all(header::HOST).iter();
+    let (first, more) = (hosts.next(), hosts.next().is_some());
+    if more {
+        return Err(Fault::BadRequest("more than one Host header"));
+    }
+    match first {
+        Some(host) if !is_host(host.as_bytes()) => return Err(Fault::BadRequest("Host header")),
+        None if request.version == Version::HTTP_11 => return Err(Fault::BadRequest("no Host header")),
+        _ => {}
+    }
+    let Some(authority) = request.uri.authority() else {
+        return match request.uri.path().as_bytes().first() {
+            Some(b'/') => Ok(()),
+            _ => Err(Fault::BadRequest("target")),
+        };
+    };
+    if authority.as_str().contains('@') || !is_host(authority.as_str().as_bytes()) {
+        return Err(Fault::BadRequest("authority"));
+    }
+    if request.version == Version::HTTP_2 && first.is_some_and(|host| !same_host(host, authority)) {
+        return Err(Fault::BadRequest("host differs from :authority"));
+    }
+    let value = HeaderValue::from_str(authority.as_str()).map_err(|_| Fault::BadRequest("authority"))?;
+    request.headers.insert(header::HOST, value);
+    Ok(())
+}
+
+fn same_host(host: &HeaderValue, authority: &Authority) -> bool {
+    host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes())
+}
+
+/// What nginx takes for a host: no control characters, blanks, slashes, commas, no two dots in a row; a port
+/// of digits; an address in brackets.
+fn is_host(host: &[u8]) -> bool {
+    if host.is_empty() {
+        return false;
+    }
+    let (name, port) = match host {
+        [b'[', rest @ ..] => match rest.iter().position(|&b| b == b']') {
+            Some(end) => (&rest[..end], &rest[end + 1..]),
+            None => return false,
+        },
+        _ => match memchr::memchr(b':', host) {
+            Some(at) => (&host[..at], &host[at..]),
+            None => (host, &b""[..]),
+        },
+    };
+    let port_fits = match port {
+        [] => true,
+        [b':', digits @ ..] => digits.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    let bad = |b: u8| b <= b' ' || b == 0x7f || matches!(b, b'/' | b'\\' | b',' | b'@' | b'#' | b'?');
+    port_fits && !name.is_empty() && !name.iter().any(|&b| bad(b)) && !name.windows(2).any(|w| w == b"..")
+}
+
+/// The host without its port, and the port.
+pub fn split_host(host: &str) -> (&str, Option<u16>) {
+    let at = match host.rfind(':') {
+        Some(at) if !host[at..].contains(']') => at,
+        _ => return (host, None),
+    };
+    (&host[..at], host[at + 1..].parse().ok())
+}
+
+/// The host in lower case, as forwarding headers and routing by name want it.
+pub fn lower(host: &str) -> Cow<'_, str> {
+    if host.bytes().any(|b| b.is_ascii_uppercase()) {
+        Cow::Owned(host.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(host)
+    }
+}
+
+/// The client's address as a trusted peer tells it.
+fn client_address(request: &Request, options: &Options, peer: IpAddr) -> IpAddr {
+    let RealIp::Header(name) = &options.real_ip else { return peer };
+    let mut told = peer;
+    // Of several values, or several entries in one, the last is the nearest.
+    let values = request.headers.get_all(name).iter().filter_map(|v| v.to_str().ok());
+    let entries: Vec<&str> = values.flat_map(|value| value.split(',')).collect();
+    for entry in entries.into_iter().rev() {
+        let Some(ip) = address(entry.trim()) else { break };
+        told = ip;
+        if !options.real_ip_recursive || !is_trusted(options, ip) {
+            break;
+        }
+    }
+    told
+}
+
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = |text: &str| text.parse::<IpAddr>().ok().map(|ip| ip.to_canonical());
+    bare(text).or_else(|| text.parse::<std::net::SocketAddr>().ok().map(|a| a.ip().to_canonical()))
+}

@@ -1,0 +1,122 @@
+//! What one worker thread has for itself, and what one connection knows.
+
+use std::{
+    cell::Cell,
+    net::{IpAddr, SocketAddr},
+    rc::Rc,
+    sync::Arc,
+};
+
+use http::HeaderValue;
+use tokio::sync::Notify;
+
+use crate::{
+    net::Pool,
+    plugin::{Client, RequestId},
+    runtime::{Current, Gateway, Options, Snapshot},
+    upstream::Resolver,
+};
+
+/// One worker thread's own: nothing here is shared with another.
+#[derive(Debug)]
+pub struct Worker {
+    /// The gateway all workers serve.
+    pub gateway: Arc<Gateway>,
+    /// Its settings.
+    pub options: Arc<Options>,
+    /// Idle upstream connections.
+    pub pool: Pool,
+    /// Names to addresses.
+    pub resolver: Resolver,
+    /// Whether connections are to end.
+    pub draining: Cell<bool>,
+    /// Wakes idle connections when draining begins, and the worker when the last has ended.
+    pub drain: Notify,
+    /// Connections open.
+    pub links: Cell<usize>,
+    current: Current,
+    ids: Cell<[u64; 2]>,
+}
+
+impl Worker {
+    /// A worker of that gateway.
+    pub fn new(gateway: Arc<Gateway>) -> Rc<Self> {
+        let seed = uuid::Uuid::new_v4().as_u64_pair();
+        Rc::new(Worker {
+            options: Arc::clone(&gateway.options),
+            pool: Pool::new(gateway.options.keepalive),
+            resolver: Resolver::default(),
+            draining: Cell::new(false),
+            drain: Notify::new(),
+            links: Cell::new(0),
+            current: Current::new(&gateway),
+            ids: Cell::new([seed.0 | 1, seed.1]),
+            gateway,
+        })
+    }
+
+    /// The current snapshot.
+    pub fn snapshot(&self) -> Rc<Arc<Snapshot>> {
+        self.current.get(&self.gateway)
+    }
+
+    /// A name for a request: unlike any other, but no secret (xoroshiro128+, twice).
+    pub fn request_id(&self) -> RequestId {
+        let mut next = || {
+            let [a, mut b] = self.ids.get();
+            let out = a.wrapping_add(b);
+            b ^= a;
+            self.ids.set([a.rotate_left(24) ^ b ^ (b << 16), b.rotate_left(37)]);
+            out
+        };
+        RequestId(u128::from(next()) << 64 | u128::from(next()))
+    }
+}
+
+/// One client's connection.
+#[derive(Debug)]
+pub struct Link {
+    /// The worker it belongs to.
+    pub worker: Rc<Worker>,
+    /// Who asks, as far as the connection tells.
+    pub client: Client,
+    /// The peer's address as a header value.
+    pub peer_text: HeaderValue,
+    /// The listener's port, as the outside world sees it.
+    pub port: u16,
+    /// That port as a header value.
+    pub port_text: HeaderValue,
+}
+
+impl Link {
+    /// A connection just accepted.
+    pub fn new(
+        worker: Rc<Worker>,
+        peer: SocketAddr,
+        local: SocketAddr,
+        tls: bool,
+        sni: Option<Arc<str>>,
+    ) -> Self {
+        let ip = peer.ip().to_canonical();
+        let options = &worker.options;
+        let port = options.port_maps.get(&local.port()).copied().unwrap_or(local.port());
+        let trusted = is_trusted(options, ip);
+        Link {
+            client: Client { peer: SocketAddr::new(ip, peer.port()), ip, local, tls, sni, trusted },
+            peer_text: text(ip),
+            port,
+            port_text: HeaderValue::from(port),
+            worker,
+        }
+    }
+}
+
+/// An address as a header value.
+pub fn text(ip: IpAddr) -> HeaderValue {
+    HeaderValue::try_from(ip.to_string()).expect("an address is printable ASCII")
+}
+
+/// Whether an address is in `trusted_ips`.
+pub fn is_trusted(options: &Options, ip: IpAddr) -> bool {
+    options.trusted.iter().any(|net| net.contains(&ip))
+}
