@@ -221,6 +221,10 @@ pub struct Exchange {
     pub response: Response,
     /// When the request's head was there.
     pub started: Instant,
+    /// When the request was handed to the upstream's connection, at the last try.
+    pub sent: Option<Instant>,
+    /// When the upstream's head was there, or the last try had failed.
+    pub answered: Option<Instant>,
     stash: Stash,
 }
 
@@ -242,6 +246,8 @@ impl Exchange {
                 source: ResponseSource::Gateway,
             },
             started: Instant::now(),
+            sent: None,
+            answered: None,
             stash: Stash::default(),
         }
     }

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     plugin::{Exchange, Request},
+    router,
     runtime::{Options, RealIp},
 };
 
@@ -25,6 +26,9 @@ pub fn admit(exchange: &mut Exchange, link: &Link) -> Result<(), Fault> {
     }
     method(request)?;
     host(request)?;
+    if !router::acceptable(request.uri.path()) {
+        return Err(Fault::BadRequest("path"));
+    }
     if link.client.trusted {
         exchange.client.ip = client_address(request, &link.worker.options, link.client.ip);
     }
@@ -40,11 +44,7 @@ fn method(request: &Request) -> Result<(), Fault> {
         return Err(Fault::MethodNotAllowed);
     }
     let fits = |b: u8| b.is_ascii_uppercase() || b == b'_' || b == b'-';
-    if request.method.as_str().bytes().all(fits) {
-        Ok(())
-    } else {
-        Err(Fault::BadRequest("method"))
-    }
+    if request.method.as_str().bytes().all(fits) { Ok(()) } else { Err(Fault::BadRequest("method")) }
 }
 
 /// One Host header that is a host; an authority in the target comes before it.

@@ -55,7 +55,10 @@ pub fn write(form: BodyForm, message: &str, id: RequestId) -> (HeaderValue, Byte
     let (kind, text) = match form {
         BodyForm::Json => {
             let message = serde_json::Value::from(message);
-            ("application/json; charset=utf-8", format!("{{\n  \"message\":{message},\n  \"request_id\":\"{id}\"\n}}"))
+            (
+                "application/json; charset=utf-8",
+                format!("{{\n  \"message\":{message},\n  \"request_id\":\"{id}\"\n}}"),
+            )
         }
         BodyForm::Plain => ("text/plain; charset=utf-8", format!("{message}\nrequest_id: {id}\n")),
         BodyForm::Html => (

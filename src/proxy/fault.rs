@@ -177,7 +177,11 @@ impl Fault {
     pub fn log(&self, exchange: &Exchange, state: &State) {
         let named = || exchange.route().and_then(|route| state.routes[route].name.as_deref()).unwrap_or("-");
         match self {
-            Fault::Pick(_) | Fault::UpstreamTimeout | Fault::Upstream(_) | Fault::Plugin(_) | Fault::Panic => {
+            Fault::Pick(_)
+            | Fault::UpstreamTimeout
+            | Fault::Upstream(_)
+            | Fault::Plugin(_)
+            | Fault::Panic => {
                 tracing::error!(request_id = %exchange.id, route = named(), "{self}");
             }
             _ => tracing::debug!(request_id = %exchange.id, "{self}"),
@@ -191,8 +195,7 @@ fn https_location(exchange: &Exchange) -> HeaderValue {
     let host = forwarded.or_else(|| headers.get(header::HOST)).and_then(|h| h.to_str().ok()).unwrap_or("");
     let (host, _) = super::admit::split_host(host);
     let target = exchange.request.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    HeaderValue::try_from(format!("https://{host}{target}"))
-        .unwrap_or_else(|_| HeaderValue::from_static("/"))
+    HeaderValue::try_from(format!("https://{host}{target}")).unwrap_or_else(|_| HeaderValue::from_static("/"))
 }
 
 /// Turns a reply's body into bytes and names their type in the headers, unless the reply has.

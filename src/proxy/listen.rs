@@ -1,14 +1,40 @@
 //! Worker threads and what they accept.
+//!
+//! Each worker is a thread with its own runtime and its own listening sockets; the kernel spreads
+//! connections over them (SO_REUSEPORT).
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    pin::pin,
+    rc::Rc,
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
 
-use super::Listener;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::{LocalSet, spawn_local},
+    time::{interval, sleep, timeout},
+};
+
+use super::{
+    Listener,
+    serve::{serve_http1, serve_http2, speaks_http2},
+    tls::{Acceptor, accept_tls},
+    worker::{Link, Worker},
+};
 use crate::runtime::Gateway;
 
 /// The running worker threads.
 #[derive(Debug)]
 pub struct Workers {
     addresses: Vec<SocketAddr>,
+    drain: watch::Sender<Option<Duration>>,
+    threads: Vec<JoinHandle<usize>>,
 }
 
 impl Workers {
@@ -16,8 +42,37 @@ impl Workers {
     ///
     /// # Errors
     /// When an address cannot be bound or a thread cannot be started.
-    pub fn start(_gateway: Arc<Gateway>, listeners: &[Listener]) -> io::Result<Workers> {
-        Ok(Workers { addresses: listeners.iter().map(|l| l.address).collect() })
+    pub fn start(gateway: Arc<Gateway>, listeners: &[Listener]) -> io::Result<Workers> {
+        let count = match gateway.options.workers {
+            0 => thread::available_parallelism().map_or(1, usize::from),
+            count => count,
+        };
+        let mut addresses = Vec::with_capacity(listeners.len());
+        let mut sockets: Vec<Vec<std::net::TcpListener>> = (0..count).map(|_| Vec::new()).collect();
+        for listener in listeners {
+            let mut address = listener.address;
+            for own in &mut sockets {
+                let socket = bind(address, listener.backlog)?;
+                // Where the system chose the port, the other workers take the same.
+                address = socket.local_addr()?;
+                own.push(socket);
+            }
+            addresses.push(address);
+        }
+        let (drain, _) = watch::channel(None);
+        let threads = sockets
+            .into_iter()
+            .enumerate()
+            .map(|(number, sockets)| {
+                let gateway = Arc::clone(&gateway);
+                let listeners = listeners.to_vec();
+                let drain = drain.subscribe();
+                thread::Builder::new()
+                    .name(format!("worker-{number}"))
+                    .spawn(move || run(gateway, listeners, sockets, drain))
+            })
+            .collect::<io::Result<_>>()?;
+        Ok(Workers { addresses, drain, threads })
     }
 
     /// The addresses bound, in the order of the listeners, with the ports that 0 became.
@@ -27,7 +82,122 @@ impl Workers {
 
     /// Stops accepting, lets requests in flight end, for `limit` at most, and joins the threads. Blocks.
     /// Returns how many connections had to be cut.
-    pub fn drain(self, _limit: Duration) -> usize {
-        0
+    pub fn drain(self, limit: Duration) -> usize {
+        self.drain.send_replace(Some(limit));
+        self.threads.into_iter().map(|thread| thread.join().unwrap_or(0)).sum()
+    }
+}
+
+fn bind(address: SocketAddr, backlog: u32) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    Ok(socket.into())
+}
+
+/// A worker's life: accepts until it is told to drain, then waits for its connections.
+fn run(
+    gateway: Arc<Gateway>,
+    listeners: Vec<Listener>,
+    sockets: Vec<std::net::TcpListener>,
+    mut drain: watch::Receiver<Option<Duration>>,
+) -> usize {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!("a worker cannot start: {error}");
+            return 0;
+        }
+    };
+    let worker = Worker::new(gateway);
+    let local = LocalSet::new();
+    let left = local.block_on(&runtime, async {
+        let mut accepting = Vec::new();
+        for (listener, socket) in listeners.into_iter().zip(sockets) {
+            let Ok(socket) = TcpListener::from_std(socket) else { continue };
+            let acceptor = listener.tls.then(|| Acceptor::new(&worker.gateway, listener.http2));
+            accepting.push(spawn_local(accept(Rc::clone(&worker), listener, socket, acceptor)));
+        }
+        let upkeep = spawn_local(upkeep(Rc::clone(&worker)));
+        let limit = drain.wait_for(Option::is_some).await.ok().and_then(|limit| *limit);
+        accepting.iter().for_each(tokio::task::JoinHandle::abort);
+        worker.draining.set(true);
+        worker.drain.notify_waiters();
+        let ended = async {
+            while worker.links.get() > 0 {
+                worker.ended.notified().await;
+            }
+        };
+        let _ = timeout(limit.unwrap_or_default(), ended).await;
+        upkeep.abort();
+        worker.links.get()
+    });
+    drop(local);
+    left
+}
+
+/// Closes idle upstream connections and lets go of former snapshots.
+async fn upkeep(worker: Rc<Worker>) {
+    let mut ticks = interval(Duration::from_secs(1));
+    loop {
+        ticks.tick().await;
+        worker.pool.sweep();
+        drop(worker.snapshot());
+    }
+}
+
+async fn accept(worker: Rc<Worker>, listener: Listener, socket: TcpListener, acceptor: Option<Acceptor>) {
+    let acceptor = acceptor.map(Rc::new);
+    loop {
+        match socket.accept().await {
+            Ok((stream, peer)) => {
+                let guard = worker.open();
+                let (listener, acceptor) = (listener.clone(), acceptor.clone());
+                spawn_local(async move {
+                    let worker = Rc::clone(&guard.0);
+                    connection(worker, listener, acceptor, stream, peer).await;
+                    drop(guard);
+                });
+            }
+            // Out of file descriptors: some will be free soon.
+            Err(error) => {
+                tracing::warn!("cannot accept: {error}");
+                sleep(Duration::from_millis(10)).await;
+            }
+        }
+    }
+}
+
+async fn connection(
+    worker: Rc<Worker>,
+    listener: Listener,
+    acceptor: Option<Rc<Acceptor>>,
+    stream: TcpStream,
+    peer: SocketAddr,
+) {
+    let _ = stream.set_nodelay(true);
+    let Ok(local) = stream.local_addr() else { return };
+    match acceptor {
+        None => {
+            let http2 = listener.http2 && speaks_http2(&stream).await;
+            let link = Rc::new(Link::new(worker, peer, local, false, None));
+            if http2 { serve_http2(link, stream).await } else { serve_http1(link, stream).await }
+        }
+        Some(acceptor) => {
+            let patience = worker.options.client_timeout;
+            let mut handshake = pin!(accept_tls(&acceptor, stream));
+            let Ok(Ok(stream)) = timeout(patience, handshake.as_mut()).await else { return };
+            let (_, session) = stream.get_ref();
+            let http2 = session.alpn_protocol() == Some(b"h2");
+            let sni = session.server_name().map(Arc::from);
+            let link = Rc::new(Link::new(worker, peer, local, true, sni));
+            if http2 { serve_http2(link, stream).await } else { serve_http1(link, stream).await }
+        }
     }
 }

@@ -3,7 +3,21 @@
 //! [`Workers::start`] opens the listeners and starts a thread to a core; a request runs from `handle` on one
 //! page: route, plugins, `forward`, `respond`. What a failure looks like to a client is in `fault`.
 
+mod admit;
+mod body_form;
+mod fault;
+mod forward;
+mod handle;
+mod headers;
 mod listen;
+mod mock;
+mod request_body;
+mod respond;
+mod run;
+mod serve;
+mod tls;
+mod upgrade;
+mod worker;
 
 use std::net::SocketAddr;
 

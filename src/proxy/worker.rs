@@ -4,7 +4,10 @@ use std::{
     cell::Cell,
     net::{IpAddr, SocketAddr},
     rc::Rc,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use http::HeaderValue;
@@ -30,8 +33,10 @@ pub struct Worker {
     pub resolver: Resolver,
     /// Whether connections are to end.
     pub draining: Cell<bool>,
-    /// Wakes idle connections when draining begins, and the worker when the last has ended.
+    /// Wakes idle connections when draining begins.
     pub drain: Notify,
+    /// Wakes the worker whenever a connection has ended.
+    pub ended: Notify,
     /// Connections open.
     pub links: Cell<usize>,
     current: Current,
@@ -48,11 +53,18 @@ impl Worker {
             resolver: Resolver::default(),
             draining: Cell::new(false),
             drain: Notify::new(),
+            ended: Notify::new(),
             links: Cell::new(0),
             current: Current::new(&gateway),
             ids: Cell::new([seed.0 | 1, seed.1]),
             gateway,
         })
+    }
+
+    /// Counts a connection as open for as long as the guard lives.
+    pub fn open(self: &Rc<Self>) -> Open {
+        self.links.set(self.links.get() + 1);
+        Open(Rc::clone(self))
     }
 
     /// The current snapshot.
@@ -62,7 +74,7 @@ impl Worker {
 
     /// A name for a request: unlike any other, but no secret (xoroshiro128+, twice).
     pub fn request_id(&self) -> RequestId {
-        let mut next = || {
+        let next = || {
             let [a, mut b] = self.ids.get();
             let out = a.wrapping_add(b);
             b ^= a;
@@ -70,6 +82,17 @@ impl Worker {
             out
         };
         RequestId(u128::from(next()) << 64 | u128::from(next()))
+    }
+}
+
+/// A connection that is open.
+#[derive(Debug)]
+pub struct Open(pub Rc<Worker>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.links.set(self.0.links.get() - 1);
+        self.0.ended.notify_one();
     }
 }
 
@@ -86,7 +109,11 @@ pub struct Link {
     pub port: u16,
     /// That port as a header value.
     pub port_text: HeaderValue,
+    requests: Cell<u64>,
 }
+
+/// Connections since the process started.
+static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
 
 impl Link {
     /// A connection just accepted.
@@ -102,12 +129,30 @@ impl Link {
         let port = options.port_maps.get(&local.port()).copied().unwrap_or(local.port());
         let trusted = is_trusted(options, ip);
         Link {
-            client: Client { peer: SocketAddr::new(ip, peer.port()), ip, local, tls, sni, trusted },
+            client: Client {
+                peer: SocketAddr::new(ip, peer.port()),
+                ip,
+                local,
+                tls,
+                sni,
+                trusted,
+                connection: CONNECTIONS.fetch_add(1, Ordering::Relaxed) + 1,
+                request: 0,
+            },
+            requests: Cell::new(0),
             peer_text: text(ip),
             port,
             port_text: HeaderValue::from(port),
             worker,
         }
+    }
+}
+
+impl Link {
+    /// Who asks, for the connection's next request.
+    pub fn next_client(&self) -> Client {
+        self.requests.set(self.requests.get() + 1);
+        Client { request: self.requests.get(), ..self.client.clone() }
     }
 }
 

@@ -19,7 +19,7 @@ pub use certs::Certificates;
 pub use chain::{Chain, Picks, Slot};
 pub use compile::{Problem, compile};
 pub use options::{AddedHeaders, BodyForm, Mock, Options, RealIp};
-pub use route::RouteEntry;
+pub use route::{Encrypted, RouteEntry};
 pub use service::ServiceEntry;
 pub use swap::{Current, Gateway};
 

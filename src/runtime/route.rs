@@ -24,8 +24,10 @@ pub struct RouteEntry {
     pub path_handling: PathHandling,
     /// What clear text is answered on a route for encrypted requests only.
     pub encrypted_only: Option<Encrypted>,
-    /// Whether only gRPC requests may pass.
+    /// Whether gRPC requests may pass.
     pub grpc: bool,
+    /// Whether no other may.
+    pub grpc_only: bool,
 }
 
 /// Answer to clear text on a route for encrypted requests only.
@@ -63,6 +65,7 @@ impl RouteEntry {
             } else {
                 None
             },
+            grpc_only: route.protocols.iter().all(|p| matches!(p, Protocol::Grpc | Protocol::Grpcs)),
             grpc: has(Protocol::Grpc) || has(Protocol::Grpcs),
         }
     }

@@ -61,8 +61,10 @@ impl Gateway {
     /// Frees former snapshots that no request uses any more, on the calling thread, which should not be one
     /// that serves requests. To be called now and then.
     pub fn reap(&self) {
-        let (unused, used) = self.retired.lock().drain(..).partition(|old| Arc::strong_count(old) == 1);
-        *self.retired.lock() = used;
+        let mut retired = self.retired.lock();
+        let (unused, used) = retired.drain(..).partition(|old| Arc::strong_count(old) == 1);
+        *retired = used;
+        drop(retired);
         drop::<Vec<_>>(unused);
     }
 }

@@ -1,0 +1,308 @@
+//! Asking the upstream: an address, a connection, the request, and another try where Kong would make one.
+
+use std::{future::Future, pin::pin, sync::Arc, task::Poll, time::Duration};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::{HeaderValue, Request, Response, Uri, header, uri::PathAndQuery};
+use hyper::body::{Body as _, Incoming};
+use tokio::time::Instant;
+
+use super::{
+    fault::Fault,
+    headers::{self, Outgoing},
+    mock,
+    request_body::prepare,
+    run::{Early, Flow},
+    worker::Link,
+};
+use crate::{
+    net::{Body, Connection, DialError, PoolKey, Progress, dial, tls::TlsTarget},
+    plugin::Exchange,
+    router,
+    runtime::{Mock, RouteEntry, ServiceEntry, Snapshot},
+    upstream::{Destination, Pick},
+};
+
+/// An upstream's answer, and the connection it comes from.
+#[derive(Debug)]
+pub struct Answer {
+    /// Head and body.
+    pub response: Response<Incoming>,
+    /// Goes back to the pool when the body has ended.
+    pub connection: Connection,
+    /// Time between two reads.
+    pub read_timeout: Duration,
+}
+
+/// Sends the request to the route's service. `path` is the normalised path that was routed on.
+///
+/// # Errors
+/// When no upstream answers.
+pub async fn forward(
+    link: &Link,
+    snap: &Snapshot,
+    route: &RouteEntry,
+    flow: &mut Flow,
+    path: &[u8],
+    id: &HeaderValue,
+) -> Result<Answer, Early> {
+    let service = match route.service {
+        Some(service) => snap.service(service),
+        None => return Err(Fault::NoService.into()),
+    };
+    let exchange = &mut flow.exchange;
+    let options = &link.worker.options;
+    let target = target(exchange, route, service, path);
+    if options.mock == Mock::All {
+        return Err(mock::answer(exchange, &snap.state, &target).await);
+    }
+    let matched = exchange.matched.as_ref().map_or(0, |m| m.matched);
+    let prefix = path.get(..matched).filter(|p| route.strip_path && !p.is_empty() && *p != b"/");
+    let mut out = Outgoing {
+        host: service.host.clone(),
+        prefix: prefix.and_then(|p| HeaderValue::from_str(&router::escape_for_upstream(p)).ok()),
+        websocket: headers::wants_websocket(exchange),
+        id: options.request_id_upstream.then(|| id.clone()),
+    };
+    let over = exchange.upstream.address.take().map(|(host, port)| Destination::direct(&host, port));
+    let destination = over.as_ref().unwrap_or(&service.destination);
+    if options.mock == Mock::Unresolved
+        && let Err(error) = destination.pick(&link.worker.resolver).await
+    {
+        tracing::debug!("{error}: the echo answers");
+        return Err(mock::answer(exchange, &snap.state, &target).await);
+    }
+    let body = std::mem::take(&mut exchange.request.body);
+    let (body, progress) = prepare(body, route.request_buffering, options).await?;
+    let mut tries = Tries { left: service.retries, exchange, link, service };
+    let mut body = Some(body);
+    loop {
+        let pick = destination.pick(&link.worker.resolver).await.map_err(Fault::Pick)?;
+        out.host = host(tries.exchange, route, service, destination, &pick);
+        let connection = match tries.connection(&pick, &out.host).await {
+            Ok(connection) => connection,
+            Err(fault) => match tries.again() {
+                true => continue,
+                false => return Err(fault.into()),
+            },
+        };
+        // A body that has been streamed in part is not there for another try.
+        let Some(sent) = body.take() else { return Err(Fault::Upstream("no body left".into()).into()) };
+        if sent.at_hand() {
+            body = Some(copy(&sent));
+        }
+        let request = tries.request(&target, &out, sent);
+        match tries.send(connection, request, progress.as_deref()).await {
+            Ok(answer) => return Ok(answer),
+            Err(Failed::Unsent(request)) => body = Some(request.into_body()),
+            Err(Failed::Sent(fault)) => {
+                if progress.as_ref().is_some_and(|progress| progress.failed()) {
+                    return Err(Fault::BodyBroken.into());
+                }
+                let idempotent = !matches!(tries.exchange.request.method.as_str(), "POST" | "LOCK" | "PATCH");
+                if body.is_none() || !idempotent || !tries.again() {
+                    return Err(fault.into());
+                }
+            }
+        }
+    }
+}
+
+fn copy(body: &Body) -> Body {
+    match body {
+        Body::Whole(bytes) => Body::Whole(bytes.clone()),
+        _ => Body::Empty,
+    }
+}
+
+/// Why a try came to nothing.
+enum Failed {
+    /// The connection had been closed while it was idle; the upstream has seen nothing of the request.
+    Unsent(Box<Request<Body>>),
+    /// The upstream may have seen it.
+    Sent(Fault),
+}
+
+struct Tries<'a> {
+    left: u32,
+    exchange: &'a mut Exchange,
+    link: &'a Link,
+    service: &'a ServiceEntry,
+}
+
+impl Tries<'_> {
+    /// Whether there is one more.
+    fn again(&mut self) -> bool {
+        let more = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        more
+    }
+
+    /// An idle connection, or a new one.
+    async fn connection(&self, pick: &Pick<'_>, host: &HeaderValue) -> Result<Connection, Fault> {
+        let own;
+        let spoken = self.exchange.upstream.tls.unwrap_or(self.service.tls.is_some());
+        let tls: Option<&TlsTarget> = match (&self.service.tls, &self.service.tls_target) {
+            _ if !spoken => None,
+            (Some(_), Some(target)) if pick.peer.is_none() && *host == self.service.host => Some(target),
+            (Some(profile), _) => {
+                let name = host.to_str().unwrap_or("");
+                own = TlsTarget::new(Arc::clone(profile), super::admit::split_host(name).0);
+                own.as_ref()
+            }
+            (None, _) => None,
+        };
+        let key = PoolKey { address: pick.address, tls: tls.map(|tls| Arc::clone(&tls.pool)) };
+        let pool = &self.link.worker.pool;
+        while let Some(mut connection) = pool.take(&key) {
+            // Its last answer has been read to the end, so this does not wait for the upstream.
+            if connection.sender.ready().await.is_ok() {
+                return Ok(connection);
+            }
+        }
+        dial(pick.address, tls, self.service.connect_timeout, key).await.map_err(|error| match error {
+            DialError::Timeout => Fault::UpstreamTimeout,
+            other => Fault::Upstream(chained(&other)),
+        })
+    }
+
+    fn request(&self, target: &PathAndQuery, out: &Outgoing, body: Body) -> Request<Body> {
+        let mut headers = headers::for_upstream(self.exchange, self.link, out);
+        match body.size_hint().exact() {
+            Some(0) => {
+                if headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0") {
+                    headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+                }
+            }
+            Some(length) => {
+                let said = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok());
+                if said.and_then(|said| said.parse().ok()) != Some(length) {
+                    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+                }
+            }
+            None => {
+                headers.remove(header::CONTENT_LENGTH);
+                headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            }
+        }
+        let mut request = Request::new(body);
+        *request.method_mut() = self.exchange.request.method.clone();
+        *request.uri_mut() = Uri::from(target.clone());
+        *request.headers_mut() = headers;
+        request
+    }
+
+    /// Sends a request and waits for the answer's head, as long as write and read timeouts allow.
+    async fn send(
+        &mut self,
+        mut connection: Connection,
+        request: Request<Body>,
+        progress: Option<&Progress>,
+    ) -> Result<Answer, Failed> {
+        let (read, write) = (self.service.read_timeout, self.service.write_timeout);
+        let patience = |progress: Option<&Progress>| match progress {
+            Some(progress) if !progress.ended() => write,
+            _ => read,
+        };
+        let start = Instant::now();
+        self.exchange.sent = Some(start.into_std());
+        let mut answer = pin!(connection.sender.try_send_request(request));
+        let mut seen = progress.map_or(0, Progress::steps);
+        connection.deadline(start + patience(progress));
+        let answered = std::future::poll_fn(|cx| {
+            if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
+                return Poll::Ready(Some(answer));
+            }
+            loop {
+                let Some(timer) = connection.timer() else { return Poll::Pending };
+                if timer.poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                let steps = progress.map_or(0, Progress::steps);
+                if steps == seen {
+                    return Poll::Ready(None);
+                }
+                seen = steps;
+                connection.deadline(Instant::now() + patience(progress));
+            }
+        })
+        .await;
+        self.exchange.answered = Some(std::time::Instant::now());
+        match answered {
+            None => Err(Failed::Sent(Fault::UpstreamTimeout)),
+            Some(Ok(response)) => Ok(Answer { response, connection, read_timeout: read }),
+            Some(Err(mut error)) => match error.take_message() {
+                Some(request) if connection.used => Err(Failed::Unsent(Box::new(request))),
+                _ => Err(Failed::Sent(Fault::Upstream(chained(error.error())))),
+            },
+        }
+    }
+}
+
+/// An error with its causes, for the log.
+fn chained(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// The Host header for a try.
+fn host(
+    exchange: &Exchange,
+    route: &RouteEntry,
+    service: &ServiceEntry,
+    destination: &Destination,
+    pick: &Pick<'_>,
+) -> HeaderValue {
+    if let Some(host) = &exchange.upstream.host {
+        return host.clone();
+    }
+    if route.preserve_host
+        && let Some(host) = exchange.request.headers.get(header::HOST)
+    {
+        return host.clone();
+    }
+    match (destination, pick.peer) {
+        (Destination::Balanced(balancer), _) if let Some(host) = &balancer.host_header => host.clone(),
+        (_, Some(peer)) => service.host_for(&peer.name, peer.port),
+        _ => service.host.clone(),
+    }
+}
+
+/// Path and query of the upstream's request.
+fn target(exchange: &Exchange, route: &RouteEntry, service: &ServiceEntry, path: &[u8]) -> PathAndQuery {
+    let request = &exchange.request;
+    let (joined, escaped);
+    let wanted: &str = match &exchange.upstream.path {
+        Some(path) => path,
+        None => {
+            let matched = exchange.matched.as_ref().map_or(0, |m| m.matched);
+            joined =
+                router::upstream_path(&service.path, path, matched, route.strip_path, route.path_handling);
+            escaped = router::escape_for_upstream(&joined);
+            &escaped
+        }
+    };
+    let same =
+        request.uri.path_and_query().filter(|own| own.path() == wanted && own.query() == request.query());
+    if let Some(own) = same {
+        return own.clone();
+    }
+    let query = request.query();
+    let mut text = BytesMut::with_capacity(wanted.len() + query.map_or(0, |q| q.len() + 1) + 1);
+    if !wanted.starts_with('/') {
+        text.put_u8(b'/');
+    }
+    text.put_slice(wanted.as_bytes());
+    if let Some(query) = query {
+        text.put_u8(b'?');
+        text.put_slice(query.as_bytes());
+    }
+    // Escaping leaves nothing in a path that a target may not hold; a plugin's query might.
+    PathAndQuery::from_maybe_shared(Bytes::from(text)).unwrap_or_else(|_| PathAndQuery::from_static("/"))
+}

@@ -1,0 +1,133 @@
+//! The request path: one direction, one page.
+
+use std::{
+    any::Any,
+    convert::Infallible,
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    rc::Rc,
+    task::Poll,
+};
+
+use http::{HeaderValue, Request, Response, header};
+use hyper::{
+    body::{Body as _, Incoming},
+    upgrade::OnUpgrade,
+};
+use smallvec::SmallVec;
+
+use super::{
+    admit, body_form,
+    fault::Fault,
+    forward::{self, Answer},
+    headers,
+    respond::{self, Tail},
+    run::{Early, Flow},
+    worker::Link,
+};
+use crate::{
+    net::Body,
+    plugin::{self, Exchange, Matched},
+    router::{self, RequestLine},
+    runtime::{Encrypted, RouteEntry, Snapshot},
+};
+
+/// Answers one request. Never fails: a failure is an answer too.
+///
+/// # Errors
+/// None.
+pub async fn handle(link: Rc<Link>, request: Request<Incoming>) -> Result<Response<Tail>, Infallible> {
+    let snap = link.worker.snapshot();
+    let (mut flow, upgrade) = begin(&link, request);
+    let id = headers::id_value(flow.exchange.id);
+    let end = match guarded(answer(&link, &snap, &mut flow, &id)).await {
+        Ok(end) => end,
+        Err(_) => Err(Fault::Panic.into()),
+    };
+    let respond = || respond::respond(&link, snap, flow, end, &id, upgrade);
+    Ok(catch_unwind(AssertUnwindSafe(respond)).unwrap_or_else(|_| respond::last_resort()))
+}
+
+/// Takes the request in.
+fn begin(link: &Link, request: Request<Incoming>) -> (Flow, Option<OnUpgrade>) {
+    let (mut parts, body) = request.into_parts();
+    let upgrade = if parts.extensions.is_empty() { None } else { parts.extensions.remove::<OnUpgrade>() };
+    let body = if body.is_end_stream() { Body::Empty } else { Body::Stream(body) };
+    let request = plugin::Request::new(parts, body);
+    let client = link.next_client();
+    let exchange = Exchange::new(client, request, link.worker.request_id());
+    (Flow { exchange, picks: SmallVec::new() }, upgrade)
+}
+
+/// From the request to an upstream's answer, or to what ends it earlier.
+async fn answer(link: &Link, snap: &Snapshot, flow: &mut Flow, id: &HeaderValue) -> Result<Answer, Early> {
+    admit::admit(&mut flow.exchange, link)?;
+    flow.rewrite(snap).await?;
+    let (uri, path);
+    uri = flow.exchange.request.uri.clone();
+    path = router::normalize(uri.path());
+    let route = find(link, snap, &mut flow.exchange, &path)?;
+    protocol(&flow.exchange, route)?;
+    flow.access(snap).await?;
+    forward::forward(link, snap, route, flow, &path, id).await
+}
+
+/// Finds the route.
+fn find<'s>(
+    link: &Link,
+    snap: &'s Snapshot,
+    exchange: &mut Exchange,
+    path: &[u8],
+) -> Result<&'s RouteEntry, Early> {
+    let request = &exchange.request;
+    let host = request.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let client = &exchange.client;
+    let line = RequestLine {
+        method: request.method.as_str(),
+        https: client.tls,
+        host,
+        query: request.query().unwrap_or(""),
+        headers: &request.headers,
+        sni: client.sni.as_deref(),
+        source: (client.ip, client.peer.port()),
+        destination: (client.local.ip(), link.port),
+    };
+    let found = snap.router.find(&line, path).ok_or(Fault::NoRoute)?;
+    let route = snap.route(found.route);
+    exchange.matched = Some(Matched {
+        route: found.route,
+        service: route.service,
+        matched: found.matched,
+        captures: found.captures,
+    });
+    Ok(route)
+}
+
+/// Whether the request speaks what its route wants.
+fn protocol(exchange: &Exchange, route: &RouteEntry) -> Result<(), Fault> {
+    if route.grpc {
+        let grpc = body_form::is_grpc(&exchange.request.headers);
+        if !grpc && route.grpc_only {
+            return Err(Fault::NeedsGrpc);
+        }
+        if grpc && exchange.request.version != http::Version::HTTP_2 {
+            return Err(Fault::NeedsHttp2);
+        }
+    }
+    match route.encrypted_only {
+        Some(Encrypted::Https(status)) if exchange.scheme() == "http" => Err(Fault::NeedsHttps(status)),
+        Some(Encrypted::Grpcs) if exchange.scheme() == "http" => Err(Fault::NeedsGrpcs),
+        _ => Ok(()),
+    }
+}
+
+/// Runs a future; a panic in it ends it and nothing else.
+async fn guarded<T>(future: impl Future<Output = T>) -> Result<T, Box<dyn Any + Send>> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(poll) => poll.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic)),
+    })
+    .await
+}

@@ -1,0 +1,346 @@
+//! The answer: its head, and its body as it leaves.
+
+use std::{
+    pin::Pin,
+    rc::Rc,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use http_body::{Body, Frame, SizeHint};
+use hyper::{body::Incoming, ext::ReasonPhrase, upgrade::OnUpgrade};
+use tokio::time::Instant;
+
+use super::{
+    fault,
+    forward::Answer,
+    headers::{self, Answered},
+    run::{Early, Flow},
+    upgrade,
+    worker::Link,
+};
+use crate::{
+    net::{BodyError, Connection},
+    plugin::{Chunk, ReplyBody, ResponseSource},
+    runtime::Snapshot,
+};
+
+/// How the request path ended.
+pub type End = Result<Answer, Early>;
+
+/// Makes the answer's head, runs the header filters, and hands all that is left to do to its body.
+pub fn respond(
+    link: &Rc<Link>,
+    snap: Rc<Arc<Snapshot>>,
+    mut flow: Flow,
+    end: End,
+    id: &HeaderValue,
+    client: Option<OnUpgrade>,
+) -> Response<Tail> {
+    let options = Arc::clone(&link.worker.options);
+    let proxied = flow.exchange.sent.is_some();
+    let (mut source, reason, upgraded) = match end {
+        Ok(answer) => take(link, &mut flow, answer),
+        Err(early) => (made_here(link, &snap, &mut flow, early), None, None),
+    };
+    flow.header_filter(&snap);
+    let upstream = flow.exchange.response.source == ResponseSource::Upstream;
+    headers::for_client(&mut flow.exchange, &options.headers, Answered { proxied, upstream }, id);
+    if options.debug_header && flow.exchange.request.headers.contains_key("kong-debug") {
+        debug_headers(&snap, &mut flow);
+    }
+
+    let phases = flow.chain(&snap).phases;
+    let later = phases.body_filter || phases.log;
+    let response = &mut flow.exchange.response;
+    let mut head = Response::new(());
+    *head.status_mut() = response.status;
+    *head.headers_mut() =
+        if later { response.headers.clone() } else { std::mem::take(&mut response.headers) };
+    if let Some(reason) = reason {
+        head.extensions_mut().insert(reason);
+    }
+    if let Some(upstream) = upgraded {
+        source = Source::Empty;
+        match client {
+            Some(client) => upgrade::join(client, upstream),
+            None => *head.status_mut() = StatusCode::BAD_GATEWAY,
+        }
+    }
+    let ending = later.then(|| Box::new(Ending { flow, snap, filters: phases.body_filter, done: false }));
+    head.map(|()| Tail { source, ending })
+}
+
+/// The head of an upstream's answer becomes the exchange's.
+fn take(
+    link: &Rc<Link>,
+    flow: &mut Flow,
+    answer: Answer,
+) -> (Source, Option<ReasonPhrase>, Option<hyper::upgrade::OnUpgrade>) {
+    let Answer { mut response, connection, read_timeout } = answer;
+    let request = &flow.exchange.request;
+    let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    let upgraded = switches.then(|| hyper::upgrade::on(&mut response));
+    let trailers = headers::wants_trailers(&request.headers);
+    let (mut parts, body) = response.into_parts();
+    headers::from_upstream(&mut parts.headers, switches, trailers);
+    if switches {
+        parts.headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    }
+    let held = &mut flow.exchange.response;
+    held.status = parts.status;
+    held.source = ResponseSource::Upstream;
+    if held.headers.is_empty() {
+        held.headers = parts.headers;
+    } else {
+        // What plugins have set already stands before the upstream's own.
+        for (name, value) in &parts.headers {
+            held.headers.append(name, value.clone());
+        }
+    }
+    let reason = parts.extensions.remove::<ReasonPhrase>();
+    let source = if body.is_end_stream() && !switches {
+        link.worker.pool.give(connection);
+        Source::Empty
+    } else {
+        Source::Upstream(Delivery {
+            body,
+            connection: Some(connection),
+            link: Rc::clone(link),
+            read_timeout,
+            armed: false,
+            trailers,
+        })
+    };
+    (source, reason, upgraded)
+}
+
+/// A reply or a failure becomes the exchange's answer.
+fn made_here(link: &Rc<Link>, snap: &Snapshot, flow: &mut Flow, early: Early) -> Source {
+    let exchange = &mut flow.exchange;
+    let (reply, source) = match early {
+        Early::Reply(reply) => (*reply, ResponseSource::Plugin),
+        Early::Fault(fault) => {
+            fault.log(exchange, &snap.state);
+            (fault.reply(exchange, &link.worker.options), ResponseSource::Gateway)
+        }
+    };
+    exchange.response.status = reply.status;
+    exchange.response.source = source;
+    let mut last = None;
+    for (name, value) in reply.headers {
+        last = name.or(last);
+        if let Some(name) = &last {
+            exchange.response.headers.append(name, value);
+        }
+    }
+    let mut made = std::mem::take(&mut exchange.response.headers);
+    let empty = matches!(reply.body, ReplyBody::Empty);
+    let bytes = fault::render(reply.body, reply.status, exchange, &mut made);
+    let bodiless = reply.status == StatusCode::NO_CONTENT
+        || reply.status == StatusCode::NOT_MODIFIED
+        || reply.status.is_informational();
+    if !bodiless && !(empty && exchange.request.method == Method::HEAD) {
+        made.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    }
+    exchange.response.headers = made;
+    if bytes.is_empty() || bodiless { Source::Empty } else { Source::Whole(bytes) }
+}
+
+fn debug_headers(snap: &Snapshot, flow: &mut Flow) {
+    let exchange = &mut flow.exchange;
+    let route = exchange.route().map(|ix| &snap.state.routes[ix]);
+    let service = exchange.service().map(|ix| &snap.state.services[ix]);
+    let mut add = |name: &'static str, value: Option<String>| {
+        if let Some(value) = value.and_then(|v| HeaderValue::try_from(v).ok()) {
+            exchange.response.headers.insert(name, value);
+        }
+    };
+    add("kong-route-id", route.map(|r| r.id.to_string()));
+    add("kong-route-name", route.and_then(|r| r.name.clone()));
+    add("kong-service-id", service.map(|s| s.id.to_string()));
+    add("kong-service-name", service.and_then(|s| s.name.clone()));
+}
+
+/// An answer that is left when even its making panicked.
+pub fn last_resort() -> Response<Tail> {
+    let mut response = Response::new(Tail {
+        source: Source::Whole(Bytes::from_static(b"{\"message\":\"An unexpected error occurred\"}")),
+        ending: None,
+    });
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    let kind = HeaderValue::from_static("application/json; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+/// An answer's body on its way to the client, and what is to be done when it has left.
+#[derive(Debug)]
+pub struct Tail {
+    source: Source,
+    ending: Option<Box<Ending>>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Empty,
+    Whole(Bytes),
+    Upstream(Delivery),
+}
+
+/// A body that an upstream delivers.
+#[derive(Debug)]
+struct Delivery {
+    body: Incoming,
+    connection: Option<Connection>,
+    link: Rc<Link>,
+    read_timeout: Duration,
+    /// Whether the connection's timer runs for this read.
+    armed: bool,
+    trailers: bool,
+}
+
+impl Delivery {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                self.armed = false;
+                if self.body.is_end_stream() {
+                    self.ended();
+                }
+                if frame.is_trailers() && !self.trailers {
+                    self.ended();
+                    return Poll::Ready(None);
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => {
+                self.connection = None;
+                Poll::Ready(Some(Err(error.into())))
+            }
+            Poll::Ready(None) => {
+                self.ended();
+                Poll::Ready(None)
+            }
+            Poll::Pending => {
+                let Some(connection) = &mut self.connection else { return Poll::Pending };
+                if !self.armed {
+                    connection.deadline(Instant::now() + self.read_timeout);
+                    self.armed = true;
+                }
+                ready!(connection.timer().map_or(Poll::Pending, |timer| timer.poll(cx)));
+                self.connection = None;
+                Poll::Ready(Some(Err(BodyError::Stalled)))
+            }
+        }
+    }
+
+    fn ended(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            self.link.worker.pool.give(connection);
+        }
+    }
+}
+
+/// What is left to do for plugins until the body has left.
+#[derive(Debug)]
+struct Ending {
+    flow: Flow,
+    snap: Rc<Arc<Snapshot>>,
+    filters: bool,
+    done: bool,
+}
+
+impl Ending {
+    fn filter(&mut self, data: Bytes, last: bool) -> Bytes {
+        self.done |= last;
+        let mut chunk = Chunk { data, last };
+        self.flow.body_filter(&self.snap, &mut chunk);
+        chunk.data
+    }
+}
+
+impl Drop for Ending {
+    /// The body has left, or the client has.
+    fn drop(&mut self) {
+        self.flow.log(&self.snap);
+    }
+}
+
+impl Tail {
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut self.source {
+            Source::Empty => Poll::Ready(None),
+            Source::Whole(bytes) => {
+                let bytes = std::mem::take(bytes);
+                self.source = Source::Empty;
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Source::Upstream(delivery) => delivery.poll(cx),
+        }
+    }
+
+    fn source_ended(&self) -> bool {
+        match &self.source {
+            Source::Empty => true,
+            Source::Whole(_) => false,
+            Source::Upstream(delivery) => delivery.body.is_end_stream(),
+        }
+    }
+}
+
+impl Body for Tail {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        loop {
+            let frame = ready!(this.poll_source(cx)?);
+            let Some(ending) = this.ending.as_mut().filter(|ending| ending.filters) else {
+                return Poll::Ready(frame.map(Ok));
+            };
+            let data = match frame.map(Frame::into_data) {
+                Some(Ok(data)) => data,
+                // Trailers come after the body: the filters have not seen its end yet.
+                Some(Err(trailers)) => return Poll::Ready(Some(Ok(trailers))),
+                None if ending.done => return Poll::Ready(None),
+                None => Bytes::new(),
+            };
+            let empty = data.is_empty();
+            let last = match &this.source {
+                Source::Upstream(delivery) => empty || delivery.body.is_end_stream(),
+                Source::Empty | Source::Whole(_) => true,
+            };
+            let data = ending.filter(data, last);
+            if !data.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(data))));
+            }
+            if last {
+                return Poll::Ready(None);
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let filtering = self.ending.as_ref().is_some_and(|ending| ending.filters && !ending.done);
+        !filtering && self.source_ended()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        if self.ending.as_ref().is_some_and(|ending| ending.filters) {
+            return SizeHint::default();
+        }
+        match &self.source {
+            Source::Empty => SizeHint::with_exact(0),
+            Source::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Source::Upstream(delivery) => delivery.body.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! HTTP on a connection, until it ends or the worker drains.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    rc::Rc,
+    time::Duration,
+};
+
+use hyper::{
+    rt::Executor,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    task::spawn_local,
+    time::sleep,
+};
+
+use super::{
+    handle::handle,
+    worker::{Link, Worker},
+};
+
+/// Most fields in a request's head.
+const MAX_HEADERS: usize = 1000;
+/// Bytes read ahead of a slow consumer.
+const BUFFER: usize = 64 * 1024;
+
+/// Serves HTTP/1 on a connection.
+pub async fn serve_http1<S>(link: Rc<Link>, stream: S)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let worker = Rc::clone(&link.worker);
+    let service = service_fn(move |request| handle(Rc::clone(&link), request));
+    let connection = http1::Builder::new()
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(BUFFER)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    until_drained(&worker, connection, http1::UpgradeableConnection::graceful_shutdown).await;
+}
+
+/// Serves HTTP/2 on a connection.
+pub async fn serve_http2<S>(link: Rc<Link>, stream: S)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let worker = Rc::clone(&link.worker);
+    let service = service_fn(move |request| handle(Rc::clone(&link), request));
+    let connection = http2::Builder::new(OnThisThread)
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(128)
+        .max_header_list_size(32 * 1024)
+        .keep_alive_interval(worker.options.idle_timeout)
+        .serve_connection(TokioIo::new(stream), service);
+    until_drained(&worker, connection, http2::Connection::graceful_shutdown).await;
+}
+
+/// Drives a connection; when the worker drains, asks it to end after what is in flight.
+async fn until_drained<C: Future>(worker: &Worker, connection: C, end: impl Fn(Pin<&mut C>)) {
+    let mut connection = pin!(connection);
+    let mut drain = pin!(worker.drain.notified());
+    let (mut waiting, mut told) = (false, false);
+    poll_fn(|cx| {
+        // Asked once: this task's waker does not change.
+        if !waiting {
+            waiting = true;
+            let _ = drain.as_mut().poll(cx);
+        }
+        if worker.draining.get() && !told {
+            told = true;
+            end(connection.as_mut());
+        }
+        connection.as_mut().poll(cx).map(drop)
+    })
+    .await;
+}
+
+/// Whether a clear-text connection begins with HTTP/2's preface. Looks, and takes nothing.
+pub async fn speaks_http2(stream: &TcpStream) -> bool {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let mut seen = [0; PREFACE.len()];
+    // What is there may be looked at again and again: a preface in pieces is waited for a while.
+    for _ in 0..100 {
+        match stream.peek(&mut seen).await {
+            Ok(n) if n > 0 && PREFACE.starts_with(&seen[..n]) => {
+                if n == PREFACE.len() {
+                    return true;
+                }
+                sleep(Duration::from_millis(5)).await;
+            }
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// Runs HTTP/2's streams on the worker's own thread.
+#[derive(Clone, Copy, Debug)]
+struct OnThisThread;
+
+impl<F: Future + 'static> Executor<F> for OnThisThread {
+    fn execute(&self, future: F) {
+        spawn_local(async move { drop(future.await) });
+    }
+}
