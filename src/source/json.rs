@@ -16,6 +16,7 @@ pub fn parse_json(
     findings: &mut Findings,
 ) -> Option<NodeId> {
     let text = sources.get(file).text();
+    doc.reserve_for(text.len());
     let at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     let mut reader = Reader {
         file,

@@ -112,6 +112,12 @@ impl Document {
         shared
     }
 
+    /// Makes room for what a text of that many bytes usually holds, so that a large document is not copied
+    /// each time it outgrows its place. Memory that is not written to costs nothing.
+    pub(super) fn reserve_for(&mut self, bytes: usize) {
+        self.nodes.reserve(bytes / 8);
+    }
+
     /// How many nodes there are, to go back to with [`Document::truncate`].
     pub(super) fn mark(&self) -> usize {
         self.nodes.len()

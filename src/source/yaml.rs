@@ -25,6 +25,7 @@ pub fn parse_yaml(
     let text = sources.get(file).text();
     let bom = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     let place = Place { file, text, base: bom };
+    doc.reserve_for(text.len());
     let mut events = Events::new(&text[bom..]);
     let mut builder = Builder::new(place, doc, limits, findings);
     let outcome = builder.run(&mut events);
