@@ -113,6 +113,13 @@ impl Finding {
     }
 }
 
+/// Completes the error of a text that cannot be read with the place such an error has in the admin API's tree,
+/// and the words Kong's loader puts before its reader's reason.
+pub(super) fn unparsable(finding: Finding, reason: &str) -> Finding {
+    let text = format!("failed parsing declarative configuration: {reason}");
+    finding.tree(vec![Seg::Key("error".to_owned())], text)
+}
+
 /// All findings of one run, in the order of the file once [`Findings::sort`] ran.
 #[derive(Clone, Debug, Default)]
 pub struct Findings(pub Vec<Finding>);

@@ -3,6 +3,7 @@
 //! RFC 8259, and what lua-cjson takes beyond it, since that is Kong's reader: raw control characters in
 //! strings, and numbers such as `+1`, `01`, `0x1F`, `-.5`, `inf` and `nan`.
 
+use super::finding::unparsable;
 use super::keys::{Index, duplicate_key, find};
 use super::scalar::{hex_float, whole};
 use super::{Document, Entry, FileId, Finding, Findings, Limits, NodeId, SourceMap, Span, Value};
@@ -31,7 +32,8 @@ pub fn parse_json(
     match reader.document() {
         Ok(root) => Some(root),
         Err(finding) => {
-            findings.push(*finding);
+            let reason = finding.message.clone();
+            findings.push(unparsable(*finding, &reason));
             None
         }
     }

@@ -51,8 +51,9 @@ pub(super) struct Problem {
 
 /// The events of one text.
 pub(super) struct Events<'t> {
-    /// Boxed, since libyaml keeps a pointer to the parser inside the parser. Initialised by [`Events::new`].
-    parser: Box<MaybeUninit<sys::yaml_parser_t>>,
+    /// From a box, initialised, and ours alone. A bare pointer, since libyaml keeps a copy of it inside the parser
+    /// and uses both.
+    parser: *mut sys::yaml_parser_t,
     /// The last event; `Some` means initialised by libyaml and not yet freed.
     event: Option<sys::yaml_event_t>,
     /// The parser reads from the text by pointer.
@@ -62,16 +63,15 @@ pub(super) struct Events<'t> {
 impl<'t> Events<'t> {
     /// A parser at the start of `text`, which must not start with a byte order mark.
     pub(super) fn new(text: &'t str) -> Self {
-        let mut parser = Box::new(MaybeUninit::uninit());
-        let raw = parser.as_mut_ptr();
-        // SAFETY: `raw` points to writable memory of the right size and alignment; `initialize` fills all of
-        // it (it zeroes first; allocation failure aborts, so it cannot fail). The box is neither moved out
-        // of nor dropped before `delete`, so the pointer libyaml keeps stays good. The text outlives `self`
-        // (`'t`), is not written to, and its pointer is never null.
+        let parser = Box::into_raw(Box::new(MaybeUninit::<sys::yaml_parser_t>::uninit())).cast();
+        // SAFETY: `parser` points to writable memory of the right size and alignment; `initialize` fills all
+        // of it (it zeroes first; allocation failure aborts, so it cannot fail). The memory stays where it
+        // is until `drop`, so the pointer libyaml keeps stays good. The text outlives `self` (`'t`), is not
+        // written to, and its pointer is never null.
         unsafe {
-            let _ = sys::yaml_parser_initialize(raw);
-            sys::yaml_parser_set_encoding(raw, sys::YAML_UTF8_ENCODING);
-            sys::yaml_parser_set_input_string(raw, text.as_ptr(), text.len() as u64);
+            let _ = sys::yaml_parser_initialize(parser);
+            sys::yaml_parser_set_encoding(parser, sys::YAML_UTF8_ENCODING);
+            sys::yaml_parser_set_input_string(parser, text.as_ptr(), text.len() as u64);
         }
         Events { parser, event: None, text: PhantomData }
     }
@@ -88,7 +88,7 @@ impl<'t> Events<'t> {
             // memory of the right kind, which `parse` zeroes before anything else, so that it is
             // initialised whatever the outcome. On failure it holds nothing to free.
             let event = unsafe {
-                if sys::yaml_parser_parse(self.parser.as_mut_ptr(), event.as_mut_ptr()).fail {
+                if sys::yaml_parser_parse(self.parser, event.as_mut_ptr()).fail {
                     return Err(self.problem());
                 }
                 event.assume_init()
@@ -148,7 +148,7 @@ impl<'t> Events<'t> {
     fn problem(&self) -> Problem {
         // SAFETY: the parser was initialised in `new`; its messages are null or static C strings.
         unsafe {
-            let parser = self.parser.assume_init_ref();
+            let parser = &*self.parser;
             let text = |pointer: *const u8| c_text(pointer).map(str::to_owned);
             let reader = parser.error == sys::YAML_READER_ERROR;
             Problem {
@@ -171,8 +171,12 @@ impl<'t> Events<'t> {
 impl Drop for Events<'_> {
     fn drop(&mut self) {
         self.free();
-        // SAFETY: initialised in `new`, deleted here only.
-        unsafe { sys::yaml_parser_delete(self.parser.as_mut_ptr()) };
+        // SAFETY: initialised in `new`, deleted here only; the memory came from a box of this very type, whose
+        // content needs no drop of its own.
+        unsafe {
+            sys::yaml_parser_delete(self.parser);
+            drop(Box::from_raw(self.parser.cast::<MaybeUninit<sys::yaml_parser_t>>()));
+        }
     }
 }
 

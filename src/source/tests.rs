@@ -218,6 +218,20 @@ fn broken_yaml_is_explained_where_it_has_to_be_mended() {
 }
 
 #[test]
+fn a_broken_text_has_its_place_in_the_error_tree_of_the_admin_api() {
+    for (text, reason) in [
+        ("services: [", "1:11: did not find expected node content"),
+        ("a: 1\nb: \"x\" y\n", "2:4: did not find expected key"),
+        ("a:\n  b: *c\n", "2:6: there is no anchor `&c` before this alias"),
+        ("a: \u{1}\n", "0:0: control characters are not allowed"),
+    ] {
+        let text = &Read::yaml(text).findings.0[0].tree;
+        let whole = format!("failed parsing declarative configuration: {reason}");
+        assert_eq!(text[..], [(vec![Seg::Key("error".to_owned())], whole)]);
+    }
+}
+
+#[test]
 fn json_is_what_the_gateway_takes_for_it() {
     let numbers = Read::json("[+1, 01, 0x1F, -.5, 1., 1e3, 9007199254740993, 1.0, -0x1.8p1]").value();
     assert_eq!(numbers, json!([1, 1, 31, -0.5, 1.0, 1000.0, 9_007_199_254_740_992_i64, 1.0, -3]));

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::finding::unparsable;
 use super::{Finding, Findings};
 
 /// Number of a file in a [`SourceMap`].
@@ -130,7 +131,8 @@ impl SourceMap {
                 let end = at + char::REPLACEMENT_CHARACTER.len_utf8();
                 let span = Span { file, start: at as u32, end: end as u32 };
                 let finding = Finding::error("source/encoding", message).at(span, "");
-                findings.push(finding.help("save the file as UTF-8"));
+                let reason = finding.message.clone();
+                findings.push(unparsable(finding.help("save the file as UTF-8"), &reason));
                 None
             }
         }

@@ -6,11 +6,12 @@
 
 use std::collections::HashMap;
 
+use super::finding::unparsable;
 use super::keys::{Index, duplicate_key, find, short};
 use super::libyaml::{Events, Kind, Style};
 use super::scalar;
 use super::syntax;
-use super::{Document, Entry, FileId, Finding, Findings, Limits, NodeId, SourceMap, Span, Value};
+use super::{Document, Entry, FileId, Finding, Findings, Limits, NodeId, Position, SourceMap, Span, Value};
 
 /// Reads the first document of a YAML file into `doc` and returns its root; null for an empty file.
 ///
@@ -29,13 +30,15 @@ pub fn parse_yaml(
     let mut events = Events::new(&text[bom..]);
     let mut builder = Builder::new(place, doc, limits, findings);
     let outcome = builder.run(&mut events);
-    drop(events);
-    let error = match outcome {
+    let at = builder.at;
+    let (error, reason) = match outcome {
         Ok(root) => return Some(root),
-        Err(Failure::Syntax(problem)) => syntax::explain(place, &problem),
-        Err(Failure::Refused(finding)) => *finding,
+        Err(Failure::Syntax(problem)) => (syntax::explain(place, &problem), problem.message),
+        Err(Failure::Refused(finding)) => (*finding.clone(), finding.message),
     };
-    findings.push(error);
+    // lyaml counts from the last thing it saw whole, and knows no place before the first.
+    let Position { line, column } = at.map_or(Position { line: 0, column: 0 }, |span| sources.position(span));
+    findings.push(unparsable(error, &format!("{line}:{column}: {reason}")));
     None
 }
 
@@ -121,6 +124,8 @@ struct Builder<'a> {
     entries: Vec<Entry>,
     anchors: HashMap<Box<str>, Anchor>,
     root: Option<NodeId>,
+    /// The event at hand.
+    at: Option<Span>,
     /// Nodes written, and nodes that aliases stand for.
     written: u64,
     aliased: u64,
@@ -138,6 +143,7 @@ impl<'a> Builder<'a> {
             entries: Vec::new(),
             anchors: HashMap::new(),
             root: None,
+            at: None,
             written: 0,
             aliased: 0,
         }
@@ -151,6 +157,7 @@ impl<'a> Builder<'a> {
         loop {
             let event = events.step().map_err(Failure::Syntax)?;
             let span = self.text.span(event.start, event.end);
+            self.at = Some(span);
             match event.kind {
                 Kind::StreamEnd => break,
                 Kind::DocumentStart => {
