@@ -1,15 +1,23 @@
 //! Text → data: reading files, dialects and format versions, shape, flattening, resolving; and the
 //! node's own settings. Leaves running anything to `runtime` and what plugins mean to `plugins`.
 
+pub mod answer;
 pub mod dialect;
+pub mod entities;
 pub mod listen;
+mod load;
 mod nearest;
 pub mod read;
+pub mod resolve;
+mod rows;
+mod rules;
 pub mod settings;
+pub mod shape;
 pub mod substitute;
 pub mod vault;
 pub mod version;
 
+pub use load::load;
 pub use nearest::nearest;
 
 use std::{path::PathBuf, sync::Arc};
@@ -60,15 +68,14 @@ pub struct Loaded {
     pub findings: Findings,
     /// Places of secrets in the files, which no output may show.
     pub secrets: Vec<Span>,
+    /// Entities in the document, parents before children.
+    pub found: Vec<shape::Found>,
+    /// Id of each of them; empty if the document is too broken to tell.
+    pub ids: Vec<uuid::Uuid>,
+    /// Rows as the admin API shows them right after loading, where they differ: secrets are not yet hashed then.
+    pub(crate) shown: Option<Arc<State>>,
 }
 
-/// Text → data: reads, substitutes, shapes, flattens, resolves.
-///
-/// # Errors
-/// When a file cannot be read at all; what is wrong inside one is a finding.
-pub fn load(_input: &Input, _options: &Options<'_>) -> Result<Loaded, LoadError> {
-    Err(LoadError { path: "-".to_owned(), reason: "not built yet".to_owned() })
-}
 
 /// A file that cannot be read.
 #[derive(Debug, thiserror::Error)]

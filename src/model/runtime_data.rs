@@ -42,6 +42,7 @@ row!(Workspace, "workspaces", (name), made created_at, loaded updated_at);
 
 /// A record without fields.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Nothing {}
 
 /// A text under a name.

@@ -19,7 +19,7 @@ impl fmt::Display for Kind {
 }
 
 /// A row of a table.
-pub trait Row {
+pub trait Row: std::any::Any {
     /// The kind, named as in a file: `services`.
     const KIND: Kind;
     /// Its id.
@@ -223,6 +223,11 @@ impl<T: Row> Table<T> {
         }
         self.rows.push(row);
         Ix(ix, PhantomData)
+    }
+
+    /// Changes every row; ids and names must stay.
+    pub fn change(&mut self, change: impl FnMut(&mut T)) {
+        self.rows.iter_mut().for_each(change);
     }
 
     /// The row of that number.

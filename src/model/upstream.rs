@@ -171,7 +171,7 @@ pub struct Target {
 row!(Target, "targets", (-), links upstream, made created_at, loaded updated_at);
 
 /// Health checks of an upstream.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct HealthChecks {
     /// Probes that the gateway sends.
@@ -180,7 +180,6 @@ pub struct HealthChecks {
     pub passive: PassiveChecks,
     /// Percentage of weight that must be healthy for the upstream to count as such.
     #[schemars(range(min = 0, max = 100))]
-    #[serde(default = "zero")]
     pub threshold: Option<f64>,
 }
 
@@ -303,6 +302,12 @@ pub struct PassiveUnhealthy {
     /// Bad statuses until the target is unhealthy; 0 never changes it.
     #[schemars(range(min = 0, max = 255))]
     pub http_failures: Option<u32>,
+}
+
+impl Default for HealthChecks {
+    fn default() -> Self {
+        HealthChecks { active: ActiveChecks::default(), passive: PassiveChecks::default(), threshold: zero() }
+    }
 }
 
 impl Default for ActiveChecks {

@@ -1,0 +1,125 @@
+//! The pipeline from text to a configuration, on one page.
+
+use std::{path::Path, sync::Arc};
+
+use super::{
+    Input, LoadError, Loaded, Options,
+    entities::shapes,
+    resolve::resolve,
+    rows::{Parts, rows, transform},
+    shape::Walker,
+};
+use crate::{
+    model::State,
+    source::{Document, Finding, Findings, Format, Limits, NodeId, Seg, SourceMap, Span, Value, parse},
+};
+
+/// Text → data: reads, substitutes, shapes, flattens, resolves.
+///
+/// # Errors
+/// When a file cannot be read at all; what is wrong inside one is a finding.
+pub fn load(input: &Input, options: &Options<'_>) -> Result<Loaded, LoadError> {
+    let mut sources = SourceMap::default();
+    let mut findings = Findings::default();
+    let texts = match input {
+        Input::Text { name, text } => vec![(name.clone(), text.clone())],
+        Input::Paths(paths) => read(paths)?,
+    };
+    let mut doc = Document::new(Span::start_of(crate::source::FileId(0)));
+    let mut roots = Vec::new();
+    for (name, text) in texts {
+        let format = Format::of_name(&name).unwrap_or_default();
+        let file = sources.add(name, String::from_utf8_lossy(&text).into_owned());
+        roots.extend(parse(&sources, file, format, &mut doc, &Limits::default(), &mut findings));
+    }
+    let mut loaded = Loaded {
+        sources,
+        document: doc,
+        root: roots.first().copied(),
+        state: None,
+        findings,
+        secrets: Vec::new(),
+        found: Vec::new(),
+        ids: Vec::new(),
+        shown: None,
+    };
+    if let Some(root) = loaded.root.filter(|_| !loaded.findings.has_errors()) {
+        loaded.document.set_root(root);
+        check(&mut loaded, root, options);
+    }
+    loaded.findings.sort();
+    Ok(loaded)
+}
+
+fn read(paths: &[std::path::PathBuf]) -> Result<Vec<(String, Vec<u8>)>, LoadError> {
+    paths
+        .iter()
+        .map(|path| {
+            let name = path.display().to_string();
+            let text = match path.as_path() == Path::new("-") {
+                true => {
+                    let mut text = Vec::new();
+                    std::io::Read::read_to_end(&mut std::io::stdin(), &mut text).map(|_| text)
+                }
+                false => std::fs::read(path),
+            };
+            match text {
+                Ok(text) => Ok((name, text)),
+                Err(error) => Err(LoadError { path: name, reason: error.to_string() }),
+            }
+        })
+        .collect()
+}
+
+/// From a document to rows: shapes, ids and references, types.
+fn check(loaded: &mut Loaded, root: NodeId, options: &Options<'_>) {
+    let Loaded { document: doc, findings, .. } = loaded;
+    if !matches!(doc.value(root), Value::Map(_)) {
+        let text = "failed parsing declarative configuration: expected an object";
+        let found = super::shape::explain::describe(doc.value(root));
+        let finding = Finding::error("config/not-a-map", format!("the document must be a map, found {found}"))
+            .at(doc.span(root), "")
+            .tree(vec![Seg::Key("error".to_owned())], text);
+        findings.push(finding);
+        return;
+    }
+    let shapes = shapes(options.flavor);
+    let mut walker = Walker::new(doc, findings, shapes);
+    walker.record(&shapes.file, Some(root));
+    let found = walker.found;
+
+    let mut later = Findings::default();
+    let resolved = resolve(doc, &found, &mut later);
+    let parts = Parts { doc, found: &found, resolved: &resolved, now: now(), flavor: options.flavor };
+    let mut state = rows(parts, findings);
+    if findings.has_errors() {
+        // The gateway looks for duplicates and references only in a valid document; its answer must not
+        // hold these.
+        later.0.iter_mut().for_each(|finding| finding.tree.clear());
+    }
+    findings.0.append(&mut later.0);
+    loaded.found = found;
+    loaded.ids = resolved.ids;
+    if loaded.findings.has_errors() {
+        return;
+    }
+    let doc = &loaded.document;
+    let transforms = doc.get(root, "_transform").is_none_or(|n| *doc.value(n) != Value::Bool(false));
+    if transforms && needs_transform(&state) {
+        loaded.shown = Some(Arc::new(state.clone()));
+        transform(&mut state);
+    }
+    loaded.state = Some(Arc::new(state));
+}
+
+fn needs_transform(state: &State) -> bool {
+    !(state.basicauth_credentials.is_empty()
+        && state.ca_certificates.is_empty()
+        && state.oauth2_credentials.is_empty())
+}
+
+/// Seconds since 1970, to the millisecond.
+fn now() -> f64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0.0, |d| (d.as_secs_f64() * 1000.0).round() / 1000.0)
+}

@@ -1,0 +1,328 @@
+//! From checked nodes to typed rows: every entity read into its type, plugins' settings read and checked.
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::{
+    entities::default_protocols,
+    resolve::{Resolved, path_of, path_text},
+    shape::Found,
+};
+use crate::{
+    model::{
+        DEFAULT_WORKSPACE, KINDS, Nothing, Plugin, PluginConfig, PluginRow, Row, Set, State, Table,
+        Workspace, rule::pem,
+    },
+    plugin::{Checks, Entry, Place},
+    plugins,
+    router::{Flavor, validate_route},
+    source::{Document, Finding, Findings, Level, NodeId, Seg, Span, Value, from_node},
+};
+
+/// What rows are made of.
+pub struct Parts<'d> {
+    /// The document.
+    pub doc: &'d mut Document,
+    /// Entities in it.
+    pub found: &'d [Found],
+    /// Their ids and references.
+    pub resolved: &'d Resolved,
+    /// Time of loading, in seconds since 1970.
+    pub now: f64,
+    /// Which router will run.
+    pub flavor: Flavor,
+}
+
+/// Reads all entities that passed their checks. What does not is reported, and the rest is read all the same.
+pub fn rows(mut parts: Parts<'_>, findings: &mut Findings) -> State {
+    let mut state = State::default();
+    macro_rules! tables {
+        ($($kind:literal => $table:ident,)*) => {
+            for i in 0..parts.found.len() {
+                if !parts.found[i].clean {
+                    continue;
+                }
+                match KINDS[parts.found[i].kind].key {
+                    "plugins" => parts.plugin(i, &mut state.plugins, findings),
+                    $($kind => parts.row(i, &mut state.$table, findings),)*
+                    _ => {}
+                }
+            }
+        };
+    }
+    tables! {
+        "workspaces" => workspaces,
+        "ca_certificates" => ca_certificates,
+        "certificates" => certificates,
+        "clustering_data_planes" => clustering_data_planes,
+        "consumers" => consumers,
+        "key_sets" => key_sets,
+        "keys" => keys,
+        "parameters" => parameters,
+        "services" => services,
+        "routes" => routes,
+        "filter_chains" => filter_chains,
+        "snis" => snis,
+        "upstreams" => upstreams,
+        "targets" => targets,
+        "vaults" => vaults,
+        "acls" => acls,
+        "acme_storage" => acme_storage,
+        "basicauth_credentials" => basicauth_credentials,
+        "hmacauth_credentials" => hmacauth_credentials,
+        "jwt_secrets" => jwt_secrets,
+        "keyauth_credentials" => keyauth_credentials,
+        "oauth2_credentials" => oauth2_credentials,
+        "oauth2_authorization_codes" => oauth2_authorization_codes,
+        "oauth2_tokens" => oauth2_tokens,
+        "ratelimiting_metrics" => ratelimiting_metrics,
+        "sessions" => sessions,
+    }
+    parts.check_routes(&state, findings);
+    if state.workspaces.by_name("default").is_none() {
+        state.workspaces.push(Workspace {
+            id: DEFAULT_WORKSPACE,
+            name: "default".to_owned(),
+            comment: None,
+            created_at: parts.now as i64,
+            updated_at: parts.now as i64,
+            meta: Nothing {},
+            config: Nothing {},
+            origin: None,
+        });
+    }
+    state.indexed()
+}
+
+impl Parts<'_> {
+    fn row<T: Row + DeserializeOwned>(&mut self, i: usize, table: &mut Table<T>, findings: &mut Findings) {
+        match from_node::<T>(self.doc, self.found[i].data) {
+            Ok(mut row) => {
+                row.settle(self.resolved.ids[i], Some(self.found[i].node), self.now);
+                for &(field, id) in &self.resolved.links[i] {
+                    row.link(field, id);
+                }
+                self.adjust(&mut row);
+                table.push(row);
+            }
+            Err(error) => self.unreadable(i, error.node, &error.message, findings),
+        }
+    }
+
+    /// What one field's default owes to another field.
+    fn adjust<T: Row>(&self, row: &mut T) {
+        let any: &mut dyn std::any::Any = row;
+        if let Some(route) = any.downcast_mut::<crate::model::Route>() {
+            use crate::model::Protocol::{Grpc, Grpcs};
+            let grpc = route.protocols.first().is_some_and(|p| matches!(p, Grpc | Grpcs));
+            if grpc {
+                route.strip_path = false;
+            }
+        }
+    }
+
+    fn plugin(&mut self, i: usize, table: &mut Table<Plugin>, findings: &mut Findings) {
+        let data = self.found[i].data;
+        let Some(entry) = self.doc.get(data, "name").and_then(|n| self.doc.str(n)).and_then(plugins::find)
+        else {
+            return;
+        };
+        let settings = self.settings(data);
+        let config = match (entry.read)(self.doc, settings) {
+            Ok(config) => config,
+            Err(error) => return self.unreadable(i, error.node, &error.message, findings),
+        };
+        if self.check(i, entry, config.as_ref(), settings, findings) {
+            return;
+        }
+        match from_node::<PluginRow>(self.doc, data) {
+            Ok(row) => {
+                let mut plugin = plugin_of(row, entry, config);
+                plugin.settle(self.resolved.ids[i], Some(self.found[i].node), self.now);
+                for &(field, id) in &self.resolved.links[i] {
+                    plugin.link(field, id);
+                }
+                table.push(plugin);
+            }
+            Err(error) => self.unreadable(i, error.node, &error.message, findings),
+        }
+    }
+
+    /// The node of a plugin's settings; an empty one if there are none.
+    fn settings(&mut self, data: NodeId) -> NodeId {
+        match self.doc.get(data, "config") {
+            Some(node) => node,
+            None => {
+                let span = self.doc.span(data);
+                self.doc.add(Value::Map(Vec::new()), span)
+            }
+        }
+    }
+
+    /// Lets a plugin check its settings across fields; says whether they are refused.
+    fn check(
+        &self,
+        i: usize,
+        entry: &Entry,
+        config: &dyn PluginConfig,
+        settings: NodeId,
+        findings: &mut Findings,
+    ) -> bool {
+        let mut checks = Checks::default();
+        (entry.check)(config, &mut checks);
+        let mut refused = false;
+        for (level, code, place, message) in checks.found {
+            refused |= level == Level::Error;
+            let mut tree = path_of(self.found, i);
+            let owner = path_text(&tree);
+            let (span, path) = match &place {
+                Place::Entity => {
+                    tree.push(Seg::Entity);
+                    (self.span_of_entity(i), owner)
+                }
+                Place::At(pointer) => {
+                    tree.push(Seg::Key("config".to_owned()));
+                    let (node, segments) = self.follow(settings, pointer);
+                    tree.extend(segments);
+                    let span = if node == settings { self.span_of_settings(i) } else { self.doc.span(node) };
+                    let path = path_text(&tree);
+                    (span, path)
+                }
+            };
+            let mut finding =
+                Finding::new(level, code, format!("{}: {message}", entry.name)).at(span, "").path(path);
+            if level == Level::Error {
+                finding = finding.tree(tree, message);
+            }
+            findings.push(finding);
+        }
+        refused
+    }
+
+    /// Follows a JSON pointer as far as there are nodes; the segments go all the way.
+    fn follow(&self, settings: NodeId, pointer: &str) -> (NodeId, Vec<Seg>) {
+        let (mut node, mut lost) = (settings, false);
+        let mut segments = Vec::new();
+        for part in pointer.split('/').skip(1) {
+            let part = part.replace("~1", "/").replace("~0", "~");
+            let item = part.parse::<usize>().ok();
+            let next = match (self.doc.value(node), item) {
+                (Value::Seq(items), Some(n)) => items.get(n).copied(),
+                _ => self.doc.get(node, &part),
+            };
+            segments.push(match (self.doc.value(node), item) {
+                (Value::Seq(_), Some(n)) if !lost => Seg::Index(n + 1),
+                _ => Seg::Key(part),
+            });
+            match next {
+                Some(next) if !lost => node = next,
+                _ => lost = true,
+            }
+        }
+        (node, segments)
+    }
+
+    fn span_of_settings(&self, i: usize) -> Span {
+        match self.doc.entry(self.found[i].node, "config") {
+            Some(entry) => self.doc.span(entry.key),
+            None => self.span_of_entity(i),
+        }
+    }
+
+    fn span_of_entity(&self, i: usize) -> Span {
+        let node = self.found[i].node;
+        let first = self.doc.get(node, "name").or_else(|| self.doc.entries(node).first().map(|e| e.key));
+        self.doc.span(first.unwrap_or(node))
+    }
+
+    /// A value that fits the schema but not the type: a gap in the schema, reported rather than trusted.
+    fn unreadable(&self, i: usize, node: NodeId, reason: &str, findings: &mut Findings) {
+        let path = path_of(self.found, i);
+        let finding = Finding::error("config/unreadable", format!("this value cannot be used: {reason}"))
+            .at(self.doc.span(node), "")
+            .path(path_text(&path))
+            .tree(path, reason);
+        findings.push(finding);
+    }
+
+    /// Asks the router about every route.
+    fn check_routes(&self, state: &State, findings: &mut Findings) {
+        let by_node: ahash::AHashMap<NodeId, usize> = match state.routes.is_empty() {
+            true => ahash::AHashMap::new(),
+            false => self.found.iter().enumerate().map(|(i, f)| (f.node, i)).collect(),
+        };
+        for route in state.routes.rows() {
+            let Err(text) = validate_route(route, self.flavor) else { continue };
+            let Some(&i) = route.origin.and_then(|node| by_node.get(&node)) else { continue };
+            let mut tree = path_of(self.found, i);
+            let path = path_text(&tree);
+            tree.push(Seg::Entity);
+            let finding = Finding::error("config/bad-expression", text.clone())
+                .at(self.span_of_entity(i), "")
+                .path(path)
+                .tree(tree, text);
+            findings.push(finding);
+        }
+    }
+}
+
+fn plugin_of(row: PluginRow, entry: &Entry, config: Arc<dyn PluginConfig>) -> Plugin {
+    Plugin {
+        id: Uuid::nil(),
+        name: row.name,
+        instance_name: row.instance_name,
+        service: row.service,
+        route: row.route,
+        consumer: row.consumer,
+        config,
+        protocols: row.protocols.unwrap_or_else(|| Set(default_protocols(entry))),
+        enabled: row.enabled,
+        tags: row.tags,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+        origin: None,
+    }
+}
+
+/// What is done to rows while they are stored, unless a file says `_transform: false`: passwords are hashed,
+/// digests computed.
+pub fn transform(state: &mut State) {
+    state.basicauth_credentials.change(|row| {
+        let text = format!("{}{}", row.password, row.consumer.id);
+        row.password =
+            hex(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes())
+                .as_ref());
+    });
+    state.ca_certificates.change(|row| row.cert_digest = pem::digest(&row.cert));
+    state.oauth2_credentials.change(|row| {
+        if row.hash_secret {
+            row.client_secret = pbkdf2(&row.client_secret);
+        }
+    });
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+/// `$pbkdf2-sha512$i=10000,l=32$<salt>$<hash>`, with a random salt of 16 bytes.
+fn pbkdf2(secret: &str) -> String {
+    use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
+    const ROUNDS: std::num::NonZeroU32 = std::num::NonZeroU32::MIN.saturating_add(9_999);
+    let salt = *Uuid::new_v4().as_bytes();
+    let mut hash = [0; 32];
+    aws_lc_rs::pbkdf2::derive(
+        aws_lc_rs::pbkdf2::PBKDF2_HMAC_SHA512,
+        ROUNDS,
+        &salt,
+        secret.as_bytes(),
+        &mut hash,
+    );
+    format!("$pbkdf2-sha512$i=10000,l=32${}${}", STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(hash))
+}

@@ -1,0 +1,358 @@
+//! Running the rules across a record's fields.
+
+use serde_json::Value as Json;
+
+use super::{
+    Operand, Record, Shape, ShapeKind, Walker,
+    check::{Check, Group, Match},
+    explain::{Complaint, describe, is_vault_reference, quote},
+};
+use crate::source::{Finding, NodeId, Seg, Value};
+
+impl Walker<'_> {
+    /// Runs rules; `before` is the number of findings when the record was entered.
+    pub fn across(
+        &mut self,
+        checks: &'static [Check],
+        record: &'static Record,
+        node: Option<NodeId>,
+        before: usize,
+    ) {
+        for check in checks {
+            match check {
+                Check::Group(group, fields) => {
+                    if !self.skips(record, node, fields, before) {
+                        self.group(*group, fields, record, node);
+                    }
+                }
+                Check::Condition { if_field, if_match, then_field, then_match, err } => {
+                    let fields = [if_field.clone(), then_field.clone()];
+                    let condition = self.operand(record, node, if_field);
+                    if !self.matches(condition, if_match) || self.skips(record, node, &fields, before) {
+                        continue;
+                    }
+                    let then = self.operand(record, node, then_field);
+                    if let Some(complaint) = then_match.iter().find_map(|m| self.refuses(then, m)) {
+                        self.condition_failed(
+                            if_field,
+                            condition,
+                            then_field,
+                            then,
+                            &complaint,
+                            err.as_deref(),
+                        );
+                    }
+                }
+                Check::NeedsOne { if_field, branches } => {
+                    let condition = self.operand(record, node, if_field);
+                    let Some(branch) = branches.iter().find(|b| self.matches(condition, &b.when)) else {
+                        continue;
+                    };
+                    if self.skips(record, node, &branch.fields, before)
+                        || self.skips(record, node, std::slice::from_ref(if_field), before)
+                        || branch.fields.iter().any(|f| !self.is_empty(self.operand(record, node, f)))
+                    {
+                        continue;
+                    }
+                    let names = quote(&branch.fields);
+                    let text = match &branch.err {
+                        Some(err) => err.replacen("%s", &names, 1),
+                        None => format!("at least one of these fields must be non-empty: {names}"),
+                    };
+                    self.entity_error("config/needs-one-of", text.clone(), text);
+                }
+                Check::Custom { name, fields, always } => {
+                    let missing = fields.iter().all(|f| self.is_empty(self.operand(record, node, f)));
+                    if !always && (missing || self.skips(record, node, fields, before)) {
+                        continue;
+                    }
+                    if let Some(text) = self.custom_check(name, record, node, fields) {
+                        self.entity_error("config/invalid-entity", text.clone(), text);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a rule cannot be judged: a field is already wrong, or its value is kept in a vault.
+    fn skips(&self, record: &Record, node: Option<NodeId>, fields: &[Box<str>], before: usize) -> bool {
+        let depth = self.segments().len();
+        fields.iter().any(|field| {
+            let wrong = self.findings.0[before..].iter().flat_map(|f| &f.tree).any(|(path, _)| {
+                let mut rest = path.get(depth..).unwrap_or_default().iter();
+                field.split('.').all(|part| matches!(rest.next(), Some(Seg::Key(key)) if key == part))
+            });
+            wrong || self.is_reference(record, node, field)
+        })
+    }
+
+    fn is_reference(&self, record: &Record, node: Option<NodeId>, field: &str) -> bool {
+        let Operand::Node(value) = self.operand(record, node, field) else { return false };
+        let referenceable = shape_at(record, field).is_some_and(|s| s.referenceable);
+        referenceable && self.doc.str(value).is_some_and(is_vault_reference)
+    }
+
+    /// The value of a dotted field of a record.
+    pub fn operand<'r>(&self, record: &'r Record, node: Option<NodeId>, path: &str) -> Operand<'r> {
+        let (mut record, mut node) = (record, node);
+        let mut parts = path.split('.').peekable();
+        while let Some(part) = parts.next() {
+            let Some(shape) = record.field(part) else { return Operand::Missing };
+            let value = node.and_then(|n| self.doc.get(n, part));
+            if parts.peek().is_none() {
+                return match value {
+                    Some(n) if *self.doc.value(n) == Value::Null => Operand::Null,
+                    Some(n) => Operand::Node(n),
+                    None if self.is_given_by_parent(shape, part) => Operand::Node(self.near),
+                    None => shape.default.as_ref().map_or(Operand::Null, Operand::Default),
+                };
+            }
+            let ShapeKind::Record(inner) = &shape.kind else { return Operand::Missing };
+            match value {
+                Some(n) if *self.doc.value(n) != Value::Null => node = Some(n),
+                None if shape.required => node = None,
+                _ => return Operand::Missing,
+            }
+            record = inner;
+        }
+        Operand::Missing
+    }
+
+    fn is_given_by_parent(&self, shape: &Shape, field: &str) -> bool {
+        matches!(shape.kind, ShapeKind::Foreign(_))
+            && self
+                .found
+                .iter()
+                .rev()
+                .find(|f| f.node == self.near)
+                .is_some_and(|f| f.parent.is_some_and(|(_, parent)| parent == field))
+    }
+
+    /// Whether a value counts as unset: null, absent, or without content. False and 0 are content.
+    pub fn is_empty(&self, operand: Operand<'_>) -> bool {
+        match operand {
+            Operand::Missing | Operand::Null => true,
+            Operand::Node(n) => match self.doc.value(n) {
+                Value::Null => true,
+                Value::Str(s) => s.is_empty(),
+                Value::Seq(items) => items.is_empty(),
+                Value::Map(entries) => entries.is_empty(),
+                _ => false,
+            },
+            Operand::Default(json) => match json {
+                Json::Null => true,
+                Json::String(s) => s.is_empty(),
+                Json::Array(items) => items.is_empty(),
+                Json::Object(map) => map.is_empty(),
+                _ => false,
+            },
+        }
+    }
+
+    fn group(&mut self, group: Group, fields: &[Box<str>], record: &'static Record, node: Option<NodeId>) {
+        let set: Vec<_> = fields.iter().filter(|f| !self.is_empty(self.operand(record, node, f))).collect();
+        let names = quote(fields);
+        let (fine, text, message) = match group {
+            Group::AtLeastOneOf => (
+                !set.is_empty(),
+                format!("at least one of these fields must be non-empty: {names}"),
+                format!("one of {names} is needed"),
+            ),
+            Group::OnlyOneOf => (
+                set.len() == 1,
+                format!("exactly one of these fields must be non-empty: {names}"),
+                format!("exactly one of {names} must be set"),
+            ),
+            Group::AtMostOneOf => (
+                set.len() <= 1,
+                format!("only one or none of these fields must be set: {names}"),
+                format!("only one of {names} may be set"),
+            ),
+            Group::AllOrNoneOf => (
+                set.is_empty() || set.len() == fields.len(),
+                format!("all or none of these fields must be set: {names}"),
+                format!("{names} belong together: set all of them or none"),
+            ),
+            Group::Distinct => {
+                let values: Vec<Json> =
+                    set.iter().filter_map(|f| self.json(self.operand(record, node, f))).collect();
+                let repeated = values.iter().enumerate().any(|(i, v)| values[..i].contains(v));
+                (
+                    !repeated,
+                    format!("values of these fields must be distinct: {names}"),
+                    format!("{names} must have different values"),
+                )
+            }
+        };
+        if !fine {
+            self.entity_error("config/needs-one-of", message, text);
+        }
+    }
+
+    fn json(&self, operand: Operand<'_>) -> Option<Json> {
+        match operand {
+            Operand::Missing => None,
+            Operand::Null => Some(Json::Null),
+            Operand::Node(n) => Some(self.doc.to_json(n)),
+            Operand::Default(json) => Some(json.clone()),
+        }
+    }
+
+    /// Whether a condition is met. Null meets every condition but that of a value it is not.
+    fn matches(&self, operand: Operand<'_>, condition: &Match) -> bool {
+        match operand {
+            Operand::Missing => false,
+            Operand::Null => {
+                !matches!(condition, Match::Eq(v) if !v.is_null()) && !matches!(condition, Match::Contains(_))
+            }
+            _ => self.refuses(operand, condition).is_none(),
+        }
+    }
+
+    /// What is wrong with a value, if it does not match.
+    fn refuses(&self, operand: Operand<'_>, wanted: &Match) -> Option<Complaint> {
+        if matches!(operand, Operand::Missing | Operand::Null) {
+            return match wanted {
+                Match::Required => Some(Complaint::Missing),
+                Match::Eq(v) if !v.is_null() => Some(Complaint::MustBe(v.clone())),
+                _ => None,
+            };
+        }
+        let is = |v: &Json| match operand {
+            Operand::Node(n) => self.equals(n, v),
+            Operand::Default(d) => d == v,
+            _ => false,
+        };
+        let each = |allowed: &dyn Fn(&str) -> bool| match operand {
+            Operand::Node(n) => self.doc.items(n).iter().all(|&i| self.doc.str(i).is_none_or(allowed)),
+            Operand::Default(Json::Array(items)) => items.iter().all(|i| i.as_str().is_none_or(allowed)),
+            _ => true,
+        };
+        let listed = |values: &[Json], s: &str| values.iter().any(|v| v.as_str() == Some(s));
+        let texts = |values: &[Json]| {
+            values.iter().map(|v| v.as_str().map_or(v.to_string(), str::to_owned)).collect()
+        };
+        let fine = match wanted {
+            Match::Required => true,
+            Match::Rule(rule) => {
+                let text = match operand {
+                    Operand::Node(n) => self.doc.str(n),
+                    Operand::Default(d) => d.as_str(),
+                    _ => None,
+                };
+                return text.and_then(|t| rule(t).err()).map(Complaint::Said);
+            }
+            Match::In(values) => {
+                if values.iter().any(is) {
+                    return None;
+                }
+                let got =
+                    self.json(operand).map_or(String::new(), |v| v.as_str().unwrap_or_default().to_owned());
+                return Some(Complaint::OneOf(texts(values), got));
+            }
+            Match::NotIn(values) => {
+                return values.iter().any(is).then(|| Complaint::NotOneOf(texts(values)));
+            }
+            Match::EachIn(values) => each(&|s| listed(values, s)),
+            Match::EachNotIn(values) => each(&|s| !listed(values, s)),
+            Match::Eq(v) => return (!is(v)).then(|| Complaint::MustBe(v.clone())),
+            Match::Ne(v) => return is(v).then(|| Complaint::MustNotBe(v.clone())),
+            Match::Above(limit) => {
+                let n = self.json(operand).and_then(|v| v.as_f64()).unwrap_or(f64::NAN);
+                n > *limit
+            }
+            Match::Contains(v) => {
+                let found = match operand {
+                    Operand::Node(n) => self.doc.items(n).iter().any(|&i| self.equals(i, v)),
+                    Operand::Default(Json::Array(items)) => items.contains(v),
+                    _ => false,
+                };
+                let name = v.as_str().map_or(v.to_string(), str::to_owned);
+                return (!found).then_some(Complaint::Contains(name));
+            }
+            Match::Length(length) => {
+                let got = match operand {
+                    Operand::Node(n) => match self.doc.value(n) {
+                        Value::Str(s) => s.len(),
+                        _ => self.doc.items(n).len(),
+                    },
+                    Operand::Default(Json::Array(items)) => items.len(),
+                    _ => *length,
+                };
+                return (got != *length).then_some(Complaint::Length(*length));
+            }
+        };
+        (!fine).then(|| Complaint::Said("failed validating".to_owned()))
+    }
+
+    fn condition_failed(
+        &mut self,
+        if_field: &str,
+        condition: Operand<'_>,
+        then_field: &str,
+        then: Operand<'_>,
+        complaint: &Complaint,
+        err: Option<&str>,
+    ) {
+        let entity = err.map_or_else(
+            || format!("failed conditional validation given value of field '{if_field}'"),
+            str::to_owned,
+        );
+        let because = match self.json(condition) {
+            Some(Json::String(s)) => format!("because `{if_field}` is {s}"),
+            Some(Json::Array(items)) => {
+                let texts: Vec<_> = items.iter().filter_map(Json::as_str).collect();
+                format!("because `{if_field}` is {}", texts.join(", "))
+            }
+            Some(other) => format!("because `{if_field}` is {other}"),
+            None => format!("because of `{if_field}`"),
+        };
+        let found = match then {
+            Operand::Node(n) => describe(self.doc.value(n)),
+            _ => "nothing",
+        };
+        let message = format!("{}, {because}", complaint.message(&format!("`{then_field}`"), found));
+        let mut field = self.segments();
+        field.extend(then_field.split('.').map(|part| Seg::Key(part.to_owned())));
+        let mut whole = self.segments();
+        whole.push(Seg::Entity);
+        let span = match then {
+            Operand::Node(n) => self.span_of(n),
+            _ => match condition {
+                Operand::Node(n) => self.span_of(n),
+                _ => self.span_of(self.near),
+            },
+        };
+        let path = match self.path_text() {
+            p if p.is_empty() => then_field.to_owned(),
+            p => format!("{p}.{then_field}"),
+        };
+        let finding = Finding::error("config/conflict", message)
+            .at(span, "")
+            .path(path)
+            .tree(field, complaint.text())
+            .tree(whole, entity);
+        self.report(finding);
+    }
+
+    /// Reports an error of the record as a whole.
+    pub(super) fn entity_error(&mut self, code: &'static str, message: String, text: String) {
+        let mut segments = self.segments();
+        segments.push(Seg::Entity);
+        let span = self.span_of(self.near);
+        self.push(span, segments, code, message, text, None);
+    }
+}
+
+fn shape_at<'r>(record: &'r Record, path: &str) -> Option<&'r Shape> {
+    let (first, rest) = match path.split_once('.') {
+        Some((first, rest)) => (first, Some(rest)),
+        None => (path, None),
+    };
+    let shape = record.field(first)?;
+    match (rest, &shape.kind) {
+        (None, _) => Some(shape),
+        (Some(rest), ShapeKind::Record(inner)) => shape_at(inner, rest),
+        _ => None,
+    }
+}
