@@ -7,8 +7,8 @@ use ahash::AHashMap;
 use serde_json::{Value as Json, json};
 
 use super::{
-    rules,
-    shape::{self, Chooser, Record, Refusal, Shape, ShapeKind, Text, Walker, explain::nearest},
+    nearest, rules,
+    shape::{self, Chooser, Record, Refusal, Shape, ShapeKind, Text, Walker},
 };
 use crate::{
     model::{KINDS, KindInfo},

@@ -77,9 +77,10 @@ fn check(loaded: &mut Loaded, root: NodeId, options: &Options<'_>) {
     if !matches!(doc.value(root), Value::Map(_)) {
         let text = "failed parsing declarative configuration: expected an object";
         let found = super::shape::explain::describe(doc.value(root));
-        let finding = Finding::error("config/not-a-map", format!("the document must be a map, found {found}"))
-            .at(doc.span(root), "")
-            .tree(vec![Seg::Key("error".to_owned())], text);
+        let finding =
+            Finding::error("config/not-a-map", format!("the document must be a map, found {found}"))
+                .at(doc.span(root), "")
+                .tree(vec![Seg::Key("error".to_owned())], text);
         findings.push(finding);
         return;
     }

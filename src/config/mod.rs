@@ -76,7 +76,6 @@ pub struct Loaded {
     pub(crate) shown: Option<Arc<State>>,
 }
 
-
 /// A file that cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}: {reason}")]

@@ -3,7 +3,7 @@
 use ahash::AHashMap;
 use uuid::Uuid;
 
-use super::shape::{Found, explain::nearest};
+use super::{nearest, shape::Found};
 use crate::{
     model::{Foreign, IdRule, KINDS, KindInfo, derived_id, namespace},
     source::{Document, Finding, Findings, NodeId, Seg, Value},

@@ -1,6 +1,7 @@
 //! What is wrong with a value: in the format's exact words, and in plain ones.
 
 use super::{List, Number, PathStep, Record, Shape, Text, Walker};
+use crate::config::nearest;
 use crate::source::{Document, Entry, Finding, NodeId, Seg, Value};
 
 /// What is wrong with a value.
@@ -302,19 +303,4 @@ pub(crate) fn describe(value: &Value) -> &'static str {
         Value::Seq(_) => "a list",
         Value::Map(_) => "a map",
     }
-}
-
-/// The known word that is nearest to a wrong one, if any is near enough.
-pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let lower = word.to_lowercase();
-    let limit = match word.len() {
-        0..=2 => 1,
-        3..=5 => 2,
-        _ => 3,
-    };
-    known
-        .map(|k| (strsim::damerau_levenshtein(&lower, &k.to_lowercase()), k))
-        .filter(|(distance, _)| *distance <= limit)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, k)| k)
 }
