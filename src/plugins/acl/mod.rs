@@ -34,9 +34,9 @@ use crate::plugin::{self, Build, BuildError, Call, Hook, Outcome, Phases, Reply,
 /// consume this service` for everyone else who may not pass.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(extend("x-checks" = [
-    {"check": "only_one_of", "fields": ["config.allow", "config.deny"]},
-    {"check": "at_least_one_of", "fields": ["config.allow", "config.deny"]},
+#[schemars(extend("x-plugin-checks" = [
+    {"only_one_of": ["config.allow", "config.deny"]},
+    {"at_least_one_of": ["config.allow", "config.deny"]},
 ]))]
 pub struct Config {
     /// Groups whose members may pass; all others are refused.

@@ -67,11 +67,9 @@ pub enum TimeClaim {
 /// RFC 7515 section 4.1.11), and tokens that name twice what is looked at here, are refused.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(extend("x-checks" = [{
-    "check": "conditional",
-    "if_field": "config.maximum_expiration", "if_match": {"gt": 0},
-    "then_field": "config.claims_to_verify", "then_match": {"contains": "exp"},
-}]))]
+#[schemars(extend("x-plugin-checks" = [
+    {"if": "config.maximum_expiration", "above": 0, "then": "config.claims_to_verify", "contains": "exp"},
+]))]
 pub struct Config {
     /// Query arguments that may hold the token.
     pub uri_param_names: Option<Set<String>>,

@@ -12,7 +12,7 @@ use super::shared::{
     consumer::{Gate, Recognised},
 };
 use crate::{
-    model::{KeyAuth, State},
+    model::{KeyAuth, State, field},
     plugin::{
         self, Build, BuildError, Call, Credential, Hook, Outcome, Phases, Reply, Request, Scopes, Step,
     },
@@ -54,7 +54,7 @@ use crate::{
 pub struct Config {
     /// Names that the key may go by, in the order in which they are tried. In a header `_` also stands for
     /// `-`, and case does not matter.
-    #[schemars(extend("items" = {"type": "string", "x-rule": "header_name"}))]
+    #[schemars(with = "Vec<field::HeaderName>")]
     pub key_names: Vec<String>,
     /// Takes the key out of the request before it is sent on.
     pub hide_credentials: bool,
