@@ -99,7 +99,7 @@ impl BodyArgs {
         let bytes = match request.read_body(LIMIT).await {
             Ok(bytes) => bytes,
             Err(BodyError::TooLong { .. }) => {
-                return Err(Reply::error(StatusCode::PAYLOAD_TOO_LARGE, "Request body is too large").into());
+                return Err(Reply::error(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large").into());
             }
             Err(error) => return Err(Stop::Fault(error.to_string())),
         };
