@@ -15,8 +15,12 @@ macro_rules! plugins {
 
 plugins! {
     acl,
+    correlation_id,
+    cors,
     jwt,
     key_auth,
+    rate_limiting,
+    request_termination,
 }
 
 /// All plugins built into this program.

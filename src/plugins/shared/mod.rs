@@ -4,3 +4,6 @@ pub(in crate::plugins) mod body_args;
 pub(in crate::plugins) mod consumer;
 #[cfg(test)]
 pub(in crate::plugins) mod fixture;
+pub(in crate::plugins) mod header;
+pub(in crate::plugins) mod number;
+pub(in crate::plugins) mod redis;
