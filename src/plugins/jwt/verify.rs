@@ -92,6 +92,7 @@ enum Check {
 pub struct Unusable;
 
 /// A key made ready.
+#[allow(clippy::large_enum_variant)] // only ever held in a box of its own
 pub enum Verifier {
     Mac(hmac::Key),
     Public(ParsedPublicKey),
