@@ -12,6 +12,7 @@ use crate::{
 
 /// The files, and how they are read.
 #[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
 pub struct Args {
     /// Files or folders; several make one configuration, - is standard input
     #[arg(value_name = "FILE", required = true)]
