@@ -21,6 +21,8 @@ plugins! {
     key_auth,
     rate_limiting,
     request_termination,
+    request_transformer,
+    response_transformer,
 }
 
 /// All plugins built into this program.

@@ -4,6 +4,7 @@
 //! `config::shape` understands beside the standard ones are listed there.
 
 mod host;
+mod pair;
 mod path;
 pub mod pem;
 mod text;
@@ -25,6 +26,9 @@ pub const RULES: &[(&str, Rule)] = &[
     ("version", text::version),
     ("regex", text::regex),
     ("cors_origin", text::cors_origin),
+    ("header_pair", pair::header_pair),
+    ("header_rename", pair::header_rename),
+    ("pair_with_value", pair::pair_with_value),
     ("host", host::host),
     ("host_with_port", host::host_with_port),
     ("route_host", host::route_host),

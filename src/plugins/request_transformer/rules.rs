@@ -1,0 +1,181 @@
+//! The settings' lists, compiled: names and templates for fields, header names and values for headers.
+
+use http::{HeaderName, HeaderValue};
+
+use super::config::{Config, unsupported};
+use crate::{
+    plugin::BuildError,
+    plugins::shared::{
+        template::Template,
+        transform::{header_name, header_value, split},
+    },
+};
+
+/// Rules for named fields: a query's arguments, a body's fields.
+#[derive(Debug, Default)]
+pub struct FieldRules {
+    /// Names to take out.
+    pub remove: Box<[Box<str>]>,
+    /// Old names and new ones.
+    pub rename: Box<[(Box<str>, Template)]>,
+    /// Values for what is there.
+    pub replace: Box<[(Box<str>, Template)]>,
+    /// Values for what is not.
+    pub add: Box<[(Box<str>, Template)]>,
+    /// One value more.
+    pub append: Box<[(Box<str>, Template)]>,
+}
+
+impl FieldRules {
+    /// The rules for a query.
+    pub fn of_query(config: &Config) -> Result<Self, BuildError> {
+        Ok(FieldRules {
+            remove: names(&config.remove.querystring),
+            rename: pairs("/rename/querystring", &config.rename.querystring)?,
+            replace: pairs("/replace/querystring", &config.replace.querystring)?,
+            add: pairs("/add/querystring", &config.add.querystring)?,
+            append: pairs("/append/querystring", &config.append.querystring)?,
+        })
+    }
+
+    /// The rules for a body.
+    pub fn of_body(config: &Config) -> Result<Self, BuildError> {
+        Ok(FieldRules {
+            remove: names(&config.remove.body),
+            rename: pairs("/rename/body", &config.rename.body)?,
+            replace: pairs("/replace/body", &config.replace.body)?,
+            add: pairs("/add/body", &config.add.body)?,
+            append: pairs("/append/body", &config.append.body)?,
+        })
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.remove.is_empty() && self.templates().next().is_none()
+    }
+
+    /// All templates in them.
+    pub fn templates(&self) -> impl Iterator<Item = &Template> {
+        [&self.rename, &self.replace, &self.add, &self.append]
+            .into_iter()
+            .flatten()
+            .map(|(_, template)| template)
+    }
+}
+
+fn names(rules: &[String]) -> Box<[Box<str>]> {
+    rules.iter().filter_map(|rule| split(rule)).map(|(name, _)| name.into()).collect()
+}
+
+fn pairs(pointer: &str, rules: &[String]) -> Result<Box<[(Box<str>, Template)]>, BuildError> {
+    let compiled = rules.iter().enumerate().filter_map(|(at, rule)| {
+        let (name, value) = split(rule)?;
+        let template = Template::compile(value)
+            .map_err(|error| BuildError::at(format!("{pointer}/{at}"), unsupported(value, &error)));
+        Some(template.map(|template| (name.into(), template)))
+    });
+    compiled.collect()
+}
+
+/// A header's value: one that is always the same, or a template.
+#[derive(Debug)]
+pub enum HeaderText {
+    /// Always the same.
+    Constant(HeaderValue),
+    /// Another one for every request.
+    Template(Template),
+}
+
+/// A header and its value.
+pub type HeaderPair = (HeaderName, HeaderText);
+
+/// Rules for headers. Those that can never change anything are left out.
+#[derive(Debug, Default)]
+pub struct HeaderRules {
+    /// Names to take out.
+    pub remove: Box<[HeaderName]>,
+    /// Old names and new ones.
+    pub rename: Box<[(HeaderName, HeaderName)]>,
+    /// Values for what is there.
+    pub replace: Box<[HeaderPair]>,
+    /// Values for what is not.
+    pub add: Box<[HeaderPair]>,
+    /// One value more.
+    pub append: Box<[HeaderPair]>,
+}
+
+impl HeaderRules {
+    /// Compiles them.
+    pub fn of(config: &Config) -> Result<Self, BuildError> {
+        let no_host = |(name, _): &HeaderPair| name != http::header::HOST;
+        let mut rules = HeaderRules {
+            remove: header_names(&config.remove.headers)?,
+            rename: header_renames(&config.rename.headers)?,
+            replace: header_pairs("/replace/headers", &config.replace.headers)?,
+            add: header_pairs("/add/headers", &config.add.headers)?,
+            append: header_pairs("/append/headers", &config.append.headers)?,
+        };
+        for list in [&mut rules.add, &mut rules.append] {
+            *list = std::mem::take(list).into_iter().filter(no_host).collect();
+        }
+        Ok(rules)
+    }
+
+    /// All templates in them, in the order in which they are rendered.
+    pub fn templates(&self) -> impl Iterator<Item = &Template> {
+        [&self.replace, &self.add, &self.append].into_iter().flatten().filter_map(|(_, text)| match text {
+            HeaderText::Template(template) => Some(template),
+            HeaderText::Constant(_) => None,
+        })
+    }
+
+    /// Whether some rule is about that header.
+    pub fn touch(&self, header: &HeaderName) -> bool {
+        self.remove.contains(header)
+            || self.rename.iter().any(|(old, new)| old == header || new == header)
+            || [&self.replace, &self.add, &self.append].into_iter().flatten().any(|(name, _)| name == header)
+    }
+}
+
+fn header_names(rules: &[String]) -> Result<Box<[HeaderName]>, BuildError> {
+    let mut names = Vec::new();
+    for (at, rule) in rules.iter().enumerate() {
+        let name = split(rule).map_or("nil", |(name, _)| name);
+        let name =
+            header_name(name).map_err(|error| BuildError::at(format!("/remove/headers/{at}"), error))?;
+        if name != http::header::HOST {
+            names.push(name);
+        }
+    }
+    Ok(names.into())
+}
+
+fn header_renames(rules: &[String]) -> Result<Box<[(HeaderName, HeaderName)]>, BuildError> {
+    let mut pairs = Vec::new();
+    for (at, rule) in rules.iter().enumerate() {
+        let (old, new) = split(rule).unwrap_or(("nil", "nil"));
+        let wrong = |error| BuildError::at(format!("/rename/headers/{at}"), error);
+        let (old, new) = (header_name(old).map_err(wrong)?, header_name(new).map_err(wrong)?);
+        if old != http::header::HOST && old != new {
+            pairs.push((old, new));
+        }
+    }
+    Ok(pairs.into())
+}
+
+fn header_pairs(pointer: &str, rules: &[String]) -> Result<Box<[HeaderPair]>, BuildError> {
+    let mut pairs = Vec::new();
+    for (at, rule) in rules.iter().enumerate() {
+        let (name, value) = split(rule).unwrap_or(("nil", ""));
+        let wrong = |error| BuildError::at(format!("{pointer}/{at}"), error);
+        let name = header_name(name).map_err(wrong)?;
+        let template = Template::compile_late(value).map_err(|error| wrong(unsupported(value, &error)))?;
+        // A rule without a value is allowed, and does nothing.
+        match template.constant() {
+            Some(text) if text.is_empty() => {}
+            Some(text) => pairs.push((name, HeaderText::Constant(header_value(text)))),
+            None => pairs.push((name, HeaderText::Template(template))),
+        }
+    }
+    Ok(pairs.into())
+}

@@ -1,0 +1,315 @@
+//! Lua's patterns: character classes, `* + - ?`, captures, `%b()`, `%f[set]`, back-references.
+//!
+//! A match backtracks, so both its steps and its depth are bounded.
+
+use super::Env;
+
+/// A match.
+#[derive(Debug)]
+pub struct Found {
+    /// Where it begins.
+    pub start: usize,
+    /// Where it ends.
+    pub end: usize,
+    captures: Vec<Capture>,
+}
+
+/// A part of a match.
+#[derive(Debug)]
+pub enum Captured<'t> {
+    /// What `(…)` took.
+    Text(&'t [u8]),
+    /// Where `()` stood, counted from 1.
+    Position(usize),
+}
+
+impl Found {
+    /// A capture, counted from 1; without captures, the first is the match as a whole.
+    pub fn capture<'t>(&self, text: &'t [u8], at: usize) -> Option<Captured<'t>> {
+        if self.captures.is_empty() && at == 1 {
+            return Some(Captured::Text(&text[self.start..self.end]));
+        }
+        let capture = self.captures.get(at - 1)?;
+        Some(match capture.length {
+            Length::Known(length) => Captured::Text(&text[capture.start..capture.start + length]),
+            Length::Open | Length::Position => Captured::Position(capture.start + 1),
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Capture {
+    start: usize,
+    length: Length,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Length {
+    Open,
+    Known(usize),
+    Position,
+}
+
+/// Captures that a pattern may have: Lua's limit.
+const MAX_CAPTURES: usize = 32;
+
+/// How deep a match may nest.
+const MAX_DEPTH: usize = 200;
+
+/// The first match at or after a place.
+pub fn find(text: &[u8], pattern: &[u8], start: usize, env: &Env<'_>) -> Result<Option<Found>, String> {
+    for at in start..=text.len() {
+        let found = match_at(text, pattern, at, env)?;
+        if found.is_some() || pattern.first() == Some(&b'^') {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
+/// A match that begins at a place; a leading `^` is dropped.
+pub fn match_at(text: &[u8], pattern: &[u8], at: usize, env: &Env<'_>) -> Result<Option<Found>, String> {
+    let pattern = pattern.strip_prefix(b"^").unwrap_or(pattern);
+    let mut matcher = Matcher { text, pattern, env, captures: Vec::new(), depth: 0 };
+    let end = matcher.run(at, 0)?;
+    if end.is_some() && matcher.captures.iter().any(|capture| capture.length == Length::Open) {
+        return Err("unfinished capture".to_owned());
+    }
+    Ok(end.map(|end| Found { start: at, end, captures: matcher.captures }))
+}
+
+struct Matcher<'t, 'e, 'r> {
+    text: &'t [u8],
+    pattern: &'t [u8],
+    env: &'e Env<'r>,
+    captures: Vec<Capture>,
+    depth: usize,
+}
+
+type Matched = Result<Option<usize>, String>;
+
+impl Matcher<'_, '_, '_> {
+    /// Where the rest of the pattern, from `p` on, ends if it matches the text at `s`.
+    fn run(&mut self, s: usize, p: usize) -> Matched {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err("pattern too complex".to_owned());
+        }
+        let end = self.rest(s, p);
+        self.depth -= 1;
+        end
+    }
+
+    fn rest(&mut self, mut s: usize, mut p: usize) -> Matched {
+        loop {
+            self.env.spend(1)?;
+            let Some(first) = self.pattern.get(p) else { return Ok(Some(s)) };
+            match (first, self.pattern.get(p + 1)) {
+                (b'(', Some(b')')) => return self.open(s, p + 2, Length::Position),
+                (b'(', _) => return self.open(s, p + 1, Length::Open),
+                (b')', _) => return self.close(s, p + 1),
+                (b'$', None) => return Ok((s == self.text.len()).then_some(s)),
+                (b'%', Some(b'b')) => {
+                    let Some(end) = self.balance(s, p + 2)? else { return Ok(None) };
+                    (s, p) = (end, p + 4);
+                    continue;
+                }
+                (b'%', Some(b'f')) => {
+                    p += 2;
+                    if self.pattern.get(p) != Some(&b'[') {
+                        return Err("missing '[' after '%f' in pattern".to_owned());
+                    }
+                    let end = self.item_end(p)?;
+                    let before = if s == 0 { 0 } else { self.text[s - 1] };
+                    let here = self.text.get(s).copied().unwrap_or(0);
+                    if self.fits(before, p, end) || !self.fits(here, p, end) {
+                        return Ok(None);
+                    }
+                    p = end;
+                    continue;
+                }
+                (b'%', Some(digit @ b'0'..=b'9')) => {
+                    let again = self.again(*digit)?;
+                    self.env.spend(again.len())?;
+                    let fits = self.text[s..].starts_with(&self.text[again.clone()]);
+                    if !fits {
+                        return Ok(None);
+                    }
+                    (s, p) = (s + again.len(), p + 2);
+                    continue;
+                }
+                _ => {}
+            }
+            let end = self.item_end(p)?;
+            // A set is read to its end more than once.
+            self.env.spend(end - p)?;
+            let here = self.text.get(s).is_some_and(|byte| self.fits(*byte, p, end));
+            match self.pattern.get(end) {
+                Some(b'?') => {
+                    if here && let Some(found) = self.run(s + 1, end + 1)? {
+                        return Ok(Some(found));
+                    }
+                    p = end + 1;
+                }
+                Some(b'+') => return if here { self.most(s + 1, p, end) } else { Ok(None) },
+                Some(b'*') => return self.most(s, p, end),
+                Some(b'-') => return self.least(s, p, end),
+                _ if here => (s, p) = (s + 1, end),
+                _ => return Ok(None),
+            }
+        }
+    }
+
+    /// As many of an item as possible, and the rest.
+    fn most(&mut self, s: usize, p: usize, end: usize) -> Matched {
+        let mut taken = 0;
+        while self.text.get(s + taken).is_some_and(|byte| self.fits(*byte, p, end)) {
+            taken += 1;
+            self.env.spend(end - p)?;
+        }
+        loop {
+            if let Some(found) = self.run(s + taken, end + 1)? {
+                return Ok(Some(found));
+            }
+            if taken == 0 {
+                return Ok(None);
+            }
+            taken -= 1;
+        }
+    }
+
+    /// As few of an item as possible, and the rest.
+    fn least(&mut self, mut s: usize, p: usize, end: usize) -> Matched {
+        loop {
+            if let Some(found) = self.run(s, end + 1)? {
+                return Ok(Some(found));
+            }
+            match self.text.get(s) {
+                Some(byte) if self.fits(*byte, p, end) => s += 1,
+                _ => return Ok(None),
+            }
+        }
+    }
+
+    fn open(&mut self, s: usize, p: usize, length: Length) -> Matched {
+        if self.captures.len() == MAX_CAPTURES {
+            return Err("too many captures".to_owned());
+        }
+        self.captures.push(Capture { start: s, length });
+        let found = self.run(s, p)?;
+        if found.is_none() {
+            self.captures.pop();
+        }
+        Ok(found)
+    }
+
+    fn close(&mut self, s: usize, p: usize) -> Matched {
+        let open = self.captures.iter().rposition(|capture| capture.length == Length::Open);
+        let at = open.ok_or("invalid pattern capture")?;
+        self.captures[at].length = Length::Known(s - self.captures[at].start);
+        let found = self.run(s, p)?;
+        if found.is_none() {
+            self.captures[at].length = Length::Open;
+        }
+        Ok(found)
+    }
+
+    /// `%bxy`: from `x` to the `y` that balances it.
+    fn balance(&self, s: usize, p: usize) -> Matched {
+        let (Some(open), Some(close)) = (self.pattern.get(p), self.pattern.get(p + 1)) else {
+            return Err("unbalanced pattern".to_owned());
+        };
+        if self.text.get(s) != Some(open) {
+            return Ok(None);
+        }
+        let mut depth = 1_usize;
+        for (at, byte) in self.text.iter().enumerate().skip(s + 1) {
+            self.env.spend(1)?;
+            if byte == close {
+                depth -= 1;
+                if depth == 0 {
+                    return Ok(Some(at + 1));
+                }
+            } else if byte == open {
+                depth += 1;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where what capture `%1` to `%9` took lies.
+    fn again(&self, digit: u8) -> Result<std::ops::Range<usize>, String> {
+        let capture = usize::from(digit).checked_sub(usize::from(b'1')).and_then(|at| self.captures.get(at));
+        match capture {
+            Some(Capture { start, length: Length::Known(length) }) => Ok(*start..start + length),
+            _ => Err("invalid capture index".to_owned()),
+        }
+    }
+
+    /// Where the item at `p` ends: one character, `%x`, or a set in brackets.
+    fn item_end(&self, p: usize) -> Result<usize, String> {
+        match self.pattern[p] {
+            b'%' if p + 1 == self.pattern.len() => Err("malformed pattern (ends with '%')".to_owned()),
+            b'%' => Ok(p + 2),
+            b'[' => {
+                let mut at = p + 1 + usize::from(self.pattern.get(p + 1) == Some(&b'^'));
+                // A bracket that stands first belongs to the set.
+                let first = at;
+                loop {
+                    match self.pattern.get(at) {
+                        None => return Err("malformed pattern (missing ']')".to_owned()),
+                        Some(b']') if at > first => return Ok(at + 1),
+                        Some(b'%') => at += 2,
+                        Some(_) => at += 1,
+                    }
+                }
+            }
+            _ => Ok(p + 1),
+        }
+    }
+
+    /// Whether a byte fits the item between `p` and `end`.
+    fn fits(&self, byte: u8, p: usize, end: usize) -> bool {
+        match self.pattern[p] {
+            b'.' => true,
+            b'%' => class(byte, self.pattern[p + 1]),
+            b'[' => in_set(byte, &self.pattern[p + 1..end - 1]),
+            plain => plain == byte,
+        }
+    }
+}
+
+fn in_set(byte: u8, set: &[u8]) -> bool {
+    let (negated, mut set) = match set.strip_prefix(b"^") {
+        Some(rest) => (true, rest),
+        None => (false, set),
+    };
+    let mut found = false;
+    while let Some((first, rest)) = set.split_first() {
+        (found, set) = match (first, rest) {
+            (b'%', [named, rest @ ..]) => (found || class(byte, *named), rest),
+            (from, [b'-', to, rest @ ..]) => (found || (*from..=*to).contains(&byte), rest),
+            (plain, rest) => (found || *plain == byte, rest),
+        };
+    }
+    found != negated
+}
+
+/// `%a`, `%d` and so on; a capital letter negates.
+fn class(byte: u8, name: u8) -> bool {
+    let fits = match name.to_ascii_lowercase() {
+        b'a' => byte.is_ascii_alphabetic(),
+        b'c' => byte.is_ascii_control(),
+        b'd' => byte.is_ascii_digit(),
+        b'g' => byte.is_ascii_graphic(),
+        b'l' => byte.is_ascii_lowercase(),
+        b'p' => byte.is_ascii_punctuation(),
+        b's' => byte.is_ascii_whitespace() || byte == 11,
+        b'u' => byte.is_ascii_uppercase(),
+        b'w' => byte.is_ascii_alphanumeric(),
+        b'x' => byte.is_ascii_hexdigit(),
+        b'z' => byte == 0,
+        _ => return name == byte,
+    };
+    fits != name.is_ascii_uppercase()
+}
