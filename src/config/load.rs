@@ -87,7 +87,7 @@ fn check(loaded: &mut Loaded, root: NodeId, options: &Options<'_>) {
     let shapes = shapes(options.flavor);
     let mut walker = Walker::new(doc, findings, shapes);
     walker.record(&shapes.file, Some(root));
-    let found = walker.found;
+    let (found, secrets) = (walker.found, walker.secrets);
 
     let mut later = Findings::default();
     let resolved = resolve(doc, &found, &mut later);
@@ -100,6 +100,7 @@ fn check(loaded: &mut Loaded, root: NodeId, options: &Options<'_>) {
     }
     findings.0.append(&mut later.0);
     loaded.found = found;
+    loaded.secrets = secrets;
     loaded.ids = resolved.ids;
     if loaded.findings.has_errors() {
         return;

@@ -76,7 +76,7 @@ pub struct HmacAuth {
     pub username: String,
     /// Key of the HMAC; random if absent.
     #[serde(default, deserialize_with = "field::or_default")]
-    #[schemars(with = "Option<field::RandomText>")]
+    #[schemars(with = "Option<field::RandomSecret>")]
     pub secret: String,
     /// Free labels.
     #[schemars(with = "Option<Set<field::Tag>>")]
@@ -110,7 +110,7 @@ pub struct JwtSecret {
     #[schemars(with = "Option<field::RandomText>")]
     pub key: String,
     /// Shared secret of the HS algorithms; random if absent.
-    #[schemars(with = "Option<field::RandomText>")]
+    #[schemars(with = "Option<field::RandomSecret>")]
     pub secret: Option<String>,
     /// PEM public key of the other algorithms.
     #[schemars(with = "Option<field::Text>")]
@@ -151,7 +151,7 @@ pub struct KeyAuth {
     pub consumer: Ref<Consumer>,
     /// The key; random if absent.
     #[serde(default, deserialize_with = "field::or_default")]
-    #[schemars(with = "Option<field::RandomText>")]
+    #[schemars(with = "Option<field::RandomSecret>")]
     pub key: String,
     /// Seconds it lives, counted from its making.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "field::lenient_seconds")]

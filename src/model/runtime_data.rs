@@ -120,7 +120,7 @@ pub struct OAuth2Token {
     pub expires_in: i64,
     /// Unique token; random if absent.
     #[serde(default, deserialize_with = "field::or_default")]
-    #[schemars(with = "Option<field::RandomText>")]
+    #[schemars(with = "Option<field::RandomSecret>")]
     pub access_token: String,
     /// Unique token to get the next one with.
     #[schemars(with = "Option<field::Text>")]
@@ -161,7 +161,7 @@ pub struct OAuth2AuthorizationCode {
     pub credential: Ref<OAuth2Credential>,
     /// Unique code; random if absent.
     #[serde(default, deserialize_with = "field::or_default")]
-    #[schemars(with = "Option<field::RandomText>")]
+    #[schemars(with = "Option<field::RandomSecret>")]
     pub code: String,
     /// Who allowed it.
     #[schemars(with = "Option<field::Text>")]

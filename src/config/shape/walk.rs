@@ -93,6 +93,8 @@ pub struct Walker<'d> {
     pub findings: &'d mut Findings,
     /// Entities, parents before their children.
     pub found: Vec<Found>,
+    /// Places of values that must not be shown.
+    pub secrets: Vec<Span>,
     pub(super) path: Vec<PathStep>,
     /// Node to point at when a value is absent.
     pub(super) near: NodeId,
@@ -104,7 +106,7 @@ impl<'d> Walker<'d> {
     /// A walk that has not begun.
     pub fn new(doc: &'d mut Document, findings: &'d mut Findings, chooser: &'d dyn Chooser) -> Self {
         let near = doc.root();
-        Walker { doc, findings, found: Vec::new(), path: Vec::new(), near, chooser, errors: 0 }
+        Walker { doc, findings, found: Vec::new(), secrets: Vec::new(), path: Vec::new(), near, chooser, errors: 0 }
     }
 
     /// Checks a value and returns the node that holds it with shorthands expanded.
@@ -124,6 +126,9 @@ impl<'d> Walker<'d> {
         {
             self.complain(shape, node, Complaint::MustBe(want.clone()));
             return node;
+        }
+        if shape.secret {
+            self.secrets.push(self.doc.span(node));
         }
         let before = self.errors;
         let result = match &shape.kind {

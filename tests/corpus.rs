@@ -1,0 +1,68 @@
+//! Real files and the verdict each should get. The files are not part of this repository: `CORPUS=<folder>` names
+//! one with a `manifest.tsv` (file, origin, format version, group, expected verdict, …).
+
+use std::path::Path;
+
+use gatewayctl::config::{Input, Options, load};
+use gatewayctl::router::Flavor;
+use gatewayctl::source::Level;
+
+#[test]
+fn real_files_get_their_verdict() {
+    let Ok(folder) = std::env::var("CORPUS") else { return };
+    let manifest = std::fs::read_to_string(Path::new(&folder).join("manifest.tsv")).expect("a manifest");
+    let (mut right, mut wrong, mut waiting, mut other) = (0, Vec::new(), 0, 0);
+    for line in manifest.lines().skip(1) {
+        let columns: Vec<&str> = line.split('\t').collect();
+        let [file, _, _, _, expected, ..] = columns[..] else { continue };
+        let flavor =
+            if columns[5].contains("expressions router") { Flavor::Expressions } else { Flavor::default() };
+        let options = Options { kong_strict: false, flavor, env: &|_| None };
+        let path = Path::new(&folder).join(file);
+        let Ok(text) = std::fs::read(&path) else { continue };
+        let input = Input::Text { name: file.to_owned(), text };
+        let loaded = match load(&input, &options) {
+            Ok(loaded) => loaded,
+            Err(e) => {
+                wrong.push(format!("{file}: {expected}: {e}"));
+                continue;
+            }
+        };
+        let errors: Vec<_> = loaded.findings.iter().filter(|f| f.level == Level::Error).collect();
+        let not_yet = errors.iter().any(|f| f.code == "plugin/not-yet");
+        let real: Vec<_> = errors.iter().filter(|f| f.code != "plugin/not-yet").collect();
+        let shown = || {
+            real.iter()
+                .take(3)
+                .map(|f| {
+                    let at = f.span().map_or(String::new(), |s| loaded.sources.locate(s));
+                    format!("{at} {} {} ({})", f.code, f.message, f.path.as_deref().unwrap_or(""))
+                })
+                .collect::<Vec<_>>()
+                .join("\n      ")
+        };
+        match expected.split(':').next() {
+            Some("valid") if real.is_empty() => {
+                right += 1;
+                waiting += usize::from(not_yet);
+            }
+            Some("valid") => wrong.push(format!("{file}: valid, but\n      {}", shown())),
+            Some("invalid") if real.is_empty() && not_yet => waiting += 1,
+            Some("invalid") if real.is_empty() => wrong.push(format!("{file}: {expected}, but accepted")),
+            Some("invalid") => {
+                right += 1;
+                if std::env::var("SHOW").is_ok() {
+                    println!("{file}: {expected}\n      {}", shown());
+                }
+            }
+            _ => {
+                other += 1;
+                if std::env::var("SHOW").is_ok() {
+                    println!("{file}: {expected}\n      {}", shown());
+                }
+            }
+        }
+    }
+    println!("{right} right ({waiting} wait for plugins), {} wrong, {other} without a verdict", wrong.len());
+    println!("{}", wrong.join("\n"));
+}
