@@ -2,6 +2,7 @@
 //! node's own settings. Leaves running anything to `runtime` and what plugins mean to `plugins`.
 
 pub mod answer;
+pub mod codes;
 pub mod dialect;
 pub mod entities;
 pub mod listen;
@@ -11,6 +12,7 @@ pub mod read;
 pub mod resolve;
 mod rows;
 mod rules;
+pub mod schema;
 pub mod settings;
 pub mod shape;
 pub mod substitute;

@@ -239,6 +239,7 @@ impl<'d> Resolver<'d> {
         for &Foreign { field, kind: target } in kind.foreign {
             if let Some((parent, _)) = self.found[i].parent.filter(|(_, f)| *f == field) {
                 self.links[i].push((field, self.ids[parent]));
+                self.same_parent(i, field, parent, findings);
                 continue;
             }
             let Some(value) = self.field(i, field) else { continue };
@@ -258,6 +259,29 @@ impl<'d> Resolver<'d> {
                 }
             }
         }
+    }
+
+    /// An entity inside another may name its parent once more, but no other.
+    fn same_parent(&self, i: usize, field: &str, parent: usize, findings: &mut Findings) {
+        let Some(value) = self.field(i, field) else { return };
+        let id = self.ids[parent].to_string();
+        let written = match self.doc.value(value) {
+            Value::Map(_) => self.doc.get(value, "id").and_then(|n| self.doc.str(n)),
+            _ => self.doc.str(value),
+        };
+        if written.is_none_or(|w| w == id || self.name(parent) == Some(w)) {
+            return;
+        }
+        let mut tree = path_of(self.found, i);
+        let path = path_text(&tree);
+        tree.push(Seg::Key(field.to_owned()));
+        let message = format!("`{field}` names another {field} than the one this stands in");
+        let finding = Finding::error("config/conflict", message)
+            .at(self.doc.span(value), "")
+            .path(format!("{path}.{field}"))
+            .tree(tree, "value must be null")
+            .help(format!("remove `{field}`"));
+        findings.push(finding);
     }
 
     #[allow(clippy::too_many_arguments)]

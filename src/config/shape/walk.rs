@@ -106,7 +106,16 @@ impl<'d> Walker<'d> {
     /// A walk that has not begun.
     pub fn new(doc: &'d mut Document, findings: &'d mut Findings, chooser: &'d dyn Chooser) -> Self {
         let near = doc.root();
-        Walker { doc, findings, found: Vec::new(), secrets: Vec::new(), path: Vec::new(), near, chooser, errors: 0 }
+        Walker {
+            doc,
+            findings,
+            found: Vec::new(),
+            secrets: Vec::new(),
+            path: Vec::new(),
+            near,
+            chooser,
+            errors: 0,
+        }
     }
 
     /// Checks a value and returns the node that holds it with shorthands expanded.

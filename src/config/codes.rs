@@ -1,0 +1,191 @@
+//! The codes of findings about files: what each means, a file that earns it and one that does not.
+//!
+//! Codes are stable. `gatewayctl explain CODE` prints these; a test loads every example.
+
+/// One code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code {
+    /// The code: `config/unknown-field`.
+    pub code: &'static str,
+    /// One line.
+    pub summary: &'static str,
+    /// Why it is said and what to do, in a few sentences.
+    pub text: &'static str,
+    /// A file that earns it; empty where none can be shown.
+    pub bad: &'static str,
+    /// The same file, put right.
+    pub good: &'static str,
+}
+
+/// The code of that name.
+pub fn find(code: &str) -> Option<&'static Code> {
+    CODES.iter().find(|c| c.code == code)
+}
+
+macro_rules! codes {
+    ($($code:literal: $summary:literal, $text:literal, $bad:literal => $good:literal;)*) => {
+        /// All codes about files, by name.
+        pub const CODES: &[Code] = &[$(
+            Code { code: $code, summary: $summary, text: $text, bad: $bad, good: $good },
+        )*];
+    };
+}
+
+codes! {
+    "config/bad-expression": "a route's conditions cannot be used by the router",
+    "The router puts the conditions of a route into its own language and compiles them. That failed; the message \
+     has the reason.",
+    "" => "";
+
+    "config/bad-length": "a text or list is too short or too long",
+    "Most texts must not be empty, and some lists and texts have a least or greatest length.",
+    "_format_version: \"3.0\"\nservices:\n- {name: \"\", host: example.com}\n" =>
+    "_format_version: \"3.0\"\nservices:\n- {name: a, host: example.com}\n";
+
+    "config/bad-reference": "an entity that is referred to does not exist",
+    "A service, route, consumer or other entity is named by its unique name or its id, and there is none such in \
+     the file. Consumers are named by username, not by custom_id.",
+    "_format_version: \"3.0\"\nservices:\n- {name: users, host: example.com}\nroutes:\n\
+     - {name: r, paths: [/], service: user}\n" =>
+    "_format_version: \"3.0\"\nservices:\n- {name: users, host: example.com}\nroutes:\n\
+     - {name: r, paths: [/], service: users}\n";
+
+    "config/conflict": "two fields do not go together",
+    "Some fields are only allowed, or are needed, when another one has a certain value. The message names both.",
+    "_format_version: \"3.0\"\nservices:\n- {name: a, host: example.com, protocol: http, tls_verify: true}\n" =>
+    "_format_version: \"3.0\"\nservices:\n- {name: a, host: example.com, protocol: https, tls_verify: true}\n";
+
+    "config/deprecated-field": "a field is still understood but has a new name",
+    "The old field is read as the new one. It will go away with the next major version of the format.",
+    "" => "";
+
+    "config/duplicate": "two entities claim one name or one id",
+    "Names, keys and ids are unique among the entities of a kind. A plugin may stand once for each combination of \
+     service, route and consumer, a target once in an upstream, a group once for a consumer. Both places are shown.",
+    "_format_version: \"3.0\"\nservices:\n- {name: a, host: one.example.com}\n- {name: a, host: two.example.com}\n" =>
+    "_format_version: \"3.0\"\nservices:\n- {name: a, host: one.example.com}\n- {name: b, host: two.example.com}\n";
+
+    "config/invalid-entity": "an entity as a whole does not make sense",
+    "All fields are fine by themselves, but not together: a key that does not belong to its certificate, an authority \
+     that has expired, a JWK of another key id.",
+    "_format_version: \"3.0\"\nkeys:\n- {kid: a, jwk: '{\"kty\": \"oct\", \"k\": \"QQ\", \"kid\": \"b\"}'}\n" =>
+    "_format_version: \"3.0\"\nkeys:\n- {kid: a, jwk: '{\"kty\": \"oct\", \"k\": \"QQ\", \"kid\": \"a\"}'}\n";
+
+    "config/invalid-value": "a value does not follow the rules of its field",
+    "Hosts, paths, names, tags, certificates, regular expressions and the like have rules of their own. The message \
+     says which was broken.",
+    "_format_version: \"3.0\"\nservices:\n- {name: a, host: \"example.com:8080\"}\n" =>
+    "_format_version: \"3.0\"\nservices:\n- {name: a, host: example.com, port: 8080}\n";
+
+    "config/missing-field": "a field that is needed is missing or null",
+    "The field has no default, so it must be written.",
+    "_format_version: \"3.0\"\nservices:\n- {name: a}\n" =>
+    "_format_version: \"3.0\"\nservices:\n- {name: a, host: example.com}\n";
+
+    "config/needs-one-of": "of several fields one is needed, or only one is allowed",
+    "A route must have a condition, a consumer a name, and so on. The message lists the fields.",
+    "_format_version: \"3.0\"\nroutes:\n- {name: r}\n" =>
+    "_format_version: \"3.0\"\nroutes:\n- {name: r, paths: [/]}\n";
+
+    "config/not-a-map": "the document is not a map",
+    "A configuration is a map of entity kinds. An empty file, a list or a single text is none.",
+    "just text\n" => "_format_version: \"3.0\"\n";
+
+    "config/not-allowed": "the value is not one of those possible",
+    "The field takes one of a few words or numbers. The message lists them.",
+    "_format_version: \"3.0\"\nservices:\n- {name: a, host: example.com, protocol: htps}\n" =>
+    "_format_version: \"3.0\"\nservices:\n- {name: a, host: example.com, protocol: https}\n";
+
+    "config/out-of-range": "a number is too small or too large",
+    "The message has the limits, which are included unless it says otherwise.",
+    "_format_version: \"3.0\"\nservices:\n- {name: a, host: example.com, port: 70000}\n" =>
+    "_format_version: \"3.0\"\nservices:\n- {name: a, host: example.com, port: 7000}\n";
+
+    "config/unknown-field": "there is no such field",
+    "Fields that the format does not know are refused at every depth, so that a slip of the finger is not silently \
+     without effect.",
+    "_format_version: \"3.0\"\nservices:\n- {name: a, hots: example.com, host: example.com}\n" =>
+    "_format_version: \"3.0\"\nservices:\n- {name: a, host: example.com}\n";
+
+    "config/unreadable": "a value that follows the schema cannot be used",
+    "The value passed all checks of the published schema and still does not fit. Please report it: the schema has \
+     a gap.",
+    "" => "";
+
+    "config/wrong-type": "a value has the wrong type",
+    "Numbers are not taken for texts nor texts for numbers, and a list stays a list with one item. YAML 1.1 reads yes, \
+     no, on and off as booleans and 3.0 as a number: put them in quotes where a text is meant.",
+    "_format_version: 3.0\n" => "_format_version: \"3.0\"\n";
+
+    "plugin/invalid": "a plugin's settings do not make sense together",
+    "Each setting is fine by itself; the plugin itself refuses the combination.",
+    "" => "";
+
+    "plugin/not-yet": "the plugin is part of Kong but not built into this gateway yet",
+    "The file is fine, but serving it would leave out what the plugin does. A gateway that silently skips \
+     authentication or limits is worse than one that does not start.",
+    "" => "";
+
+    "plugin/unknown": "there is no plugin of that name",
+    "Only plugins that are built into the gateway can be used. Check the spelling.",
+    "_format_version: \"3.0\"\nplugins:\n- name: rate-limitting\n" => "_format_version: \"3.0\"\n";
+
+    "source/duplicate-key": "a map has a key twice",
+    "Of equal keys the last one counts, as Kong has it; the earlier value is lost.",
+    "_format_version: \"3.0\"\nservices: []\nservices: []\n" => "_format_version: \"3.0\"\nservices: []\n";
+
+    "source/encoding": "the text is not UTF-8",
+    "Files are read as UTF-8.",
+    "" => "";
+
+    "source/json-syntax": "the text is not JSON",
+    "The file's name ends in json, or its text begins like JSON, and it cannot be read.",
+    "{\"_format_version\": [}" => "{\"_format_version\": \"3.0\"}";
+
+    "source/more-documents": "only the first document of the file counts",
+    "A YAML file may hold several documents separated by ---. The others are not looked at.",
+    "_format_version: \"3.0\"\n---\na: 1\n" => "_format_version: \"3.0\"\n";
+
+    "source/too-deep": "values are nested too deep",
+    "Nesting has a limit, so that no file can exhaust the machine.",
+    "" => "";
+
+    "source/too-large": "the file is too large",
+    "Size, the number of values and what aliases unfold to have limits, so that no file can exhaust the machine.",
+    "" => "";
+
+    "source/yaml-syntax": "the text is not YAML",
+    "The message says what the reader stumbled over; the cause is often a line above, such as a quote left open or \
+     a tab for indentation.",
+    "_format_version: \"3.0\nservices: []\n" => "_format_version: \"3.0\"\nservices: []\n";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::{Input, Options, load},
+        router::Flavor,
+    };
+
+    fn codes_of(text: &str) -> Vec<&'static str> {
+        let options = Options { kong_strict: true, flavor: Flavor::default(), env: &|_| None };
+        let input = Input::Text { name: "example".to_owned(), text: text.into() };
+        load(&input, &options).expect("text at hand").findings.iter().map(|f| f.code).collect()
+    }
+
+    #[test]
+    fn every_bad_example_earns_its_code_and_every_good_one_is_clean() {
+        for code in CODES.iter().filter(|c| !c.bad.is_empty()) {
+            let got = codes_of(code.bad);
+            assert!(got.contains(&code.code), "{}: the bad example gives {got:?}", code.code);
+            let got = codes_of(code.good);
+            assert!(got.is_empty(), "{}: the good example gives {got:?}", code.code);
+        }
+    }
+
+    #[test]
+    fn codes_are_in_order_and_unique() {
+        assert!(CODES.windows(2).all(|pair| pair[0].code < pair[1].code));
+    }
+}

@@ -1,0 +1,311 @@
+//! The JSON Schema of a whole file, for editors and for whoever generates files: the entities' own schemas put
+//! together with what may stand inside them, and every plugin's settings chosen by its name.
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::{
+    model::{KINDS, KindInfo},
+    plugin::Entry,
+    plugins,
+};
+
+/// Schema of a file, JSON Schema 2020-12. Beside the plain format it knows the keys that decK adds.
+pub fn file_schema() -> Json {
+    let mut defs = Map::new();
+    for kind in KINDS {
+        defs.insert(kind.key.to_owned(), entity(kind));
+    }
+    for entry in plugins::entries() {
+        defs.insert(settings_name(entry), published((entry.schema)().to_value()));
+    }
+    let mut properties = Map::new();
+    properties.insert(
+        "_format_version".to_owned(),
+        json!({
+            "description": "Version of the format. Before 3.0, paths that look like regular expressions are taken for them.",
+            "type": "string",
+            "enum": ["1.1", "2.1", "3.0"],
+        }),
+    );
+    properties.insert(
+        "_transform".to_owned(),
+        json!({
+            "description": "Whether passwords are hashed and digests computed while loading.",
+            "type": "boolean",
+            "default": true,
+        }),
+    );
+    comments(&mut properties);
+    for kind in KINDS {
+        properties.insert(kind.key.to_owned(), list_of(kind.key));
+    }
+    deck(&mut properties);
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Declarative gateway configuration",
+        "description": "Services, routes, consumers and plugins of a gateway in one file.",
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": false,
+        "$defs": defs,
+    })
+}
+
+/// Schema of a plugin's settings; none if there is no such plugin.
+pub fn plugin_schema(name: &str) -> Option<Json> {
+    let entry = plugins::find(name)?;
+    let mut schema = published((entry.schema)().to_value());
+    schema["title"] = json!(format!("Settings of the plugin {name}"));
+    Some(schema)
+}
+
+fn settings_name(entry: &Entry) -> String {
+    format!("plugin-{}", entry.name)
+}
+
+/// A list of entities, which may be null.
+fn list_of(kind: &str) -> Json {
+    json!({ "type": ["array", "null"], "items": { "$ref": format!("#/$defs/{kind}") } })
+}
+
+fn comments(properties: &mut Map<String, Json>) {
+    let comment = json!({ "description": "A remark; not looked at.", "type": ["string", "null"] });
+    properties.insert("_comment".to_owned(), comment);
+    let ignore = json!({ "description": "Anything; not looked at. A place for YAML anchors.", "type": ["array", "null"] });
+    properties.insert("_ignore".to_owned(), ignore);
+}
+
+/// An entity's own schema with what may stand inside it and beside its fields.
+fn entity(kind: &KindInfo) -> Json {
+    let mut schema = published((kind.schema)().to_value());
+    let shorthands = schema.get("x-shorthands").cloned();
+    if let Some(properties) = schema.get_mut("properties").and_then(Json::as_object_mut) {
+        add_shorthands(properties, shorthands.as_ref());
+        comments(properties);
+        for child in kind.children {
+            properties.insert(child.kind.to_owned(), list_of(child.kind));
+        }
+        if kind.key == "plugins" {
+            plugin_rows(properties);
+        }
+        if kind.key == "consumers" {
+            let groups = json!({ "description": "Groups by name (decK).", "type": "array" });
+            properties.insert("groups".to_owned(), groups);
+        }
+    }
+    let required = schema.get_mut("required").and_then(Json::as_array_mut);
+    if let Some(required) = required {
+        // A nested entity gets its parent, a shorthand stands for other fields.
+        let url = kind.key == "services";
+        required.retain(|field| !(url && field == "host") && !kind.foreign.iter().any(|f| field == f.field));
+    }
+    if kind.key == "plugins" {
+        schema["allOf"] = plugins_by_name();
+    }
+    if kind.key == "services" {
+        schema["anyOf"] = json!([{ "required": ["host"] }, { "required": ["url"] }]);
+    }
+    schema["additionalProperties"] = json!(false);
+    schema
+}
+
+/// The parts of a plugin row that depend on the plugin, or that only decK knows.
+fn plugin_rows(properties: &mut Map<String, Json>) {
+    let names: Vec<Json> = plugins::entries()
+        .iter()
+        .map(|entry| {
+            let about = (entry.schema)().to_value();
+            let about = about.get("description").and_then(Json::as_str).unwrap_or_default();
+            let line = about.lines().next().unwrap_or_default();
+            json!({ "const": entry.name, "description": line })
+        })
+        .collect();
+    properties.insert(
+        "name".to_owned(),
+        json!({ "description": "Which plugin.", "type": "string", "anyOf": names }),
+    );
+    let config = json!({ "description": "Its settings, which depend on the plugin.", "type": "object" });
+    properties.insert("config".to_owned(), config);
+    let shared = json!({ "description": "Name of settings in _plugin_configs (decK).", "type": "string" });
+    properties.insert("_config".to_owned(), shared);
+}
+
+/// `config` by `name`.
+fn plugins_by_name() -> Json {
+    plugins::entries()
+        .iter()
+        .map(|entry| {
+            json!({
+                "if": { "properties": { "name": { "const": entry.name } }, "required": ["name"] },
+                "then": {
+                    "properties": {
+                        "config": { "$ref": format!("#/$defs/{}", settings_name(entry)) },
+                        "protocols": { "items": { "enum": entry.protocols } },
+                    },
+                },
+            })
+        })
+        .collect()
+}
+
+/// What decK adds at top level.
+fn deck(properties: &mut Map<String, Json>) {
+    let groups = json!({
+        "description": "Groups of consumers (decK). The gateway itself has none.",
+        "type": "array",
+        "items": { "type": "object" },
+    });
+    let info = json!({
+        "description": "How decK treats the file: tags to select by, defaults of fields.",
+        "type": "object",
+        "properties": {
+            "select_tags": { "description": "Tags that every entity gets.", "type": "array", "items": { "type": "string" } },
+            "defaults": { "description": "Default values by kind: service, route, upstream, target.", "type": "object" },
+            "default_lookup_tags": { "type": "object" },
+            "consumer_group_policy_overrides": { "type": "boolean" },
+            "skip_hash_for_basic_auth": { "type": "boolean" },
+            "include_plugin_definitions": { "type": "boolean" },
+        },
+        "additionalProperties": false,
+    });
+    let configs = json!({
+        "description": "Settings by name that plugins take up with _config (decK).",
+        "type": "object",
+        "additionalProperties": { "type": "object" },
+    });
+    let workspace =
+        json!({ "description": "Name of the workspace (decK); there is only default.", "type": "string" });
+    let konnect = json!({ "description": "Control plane of Konnect (decK).", "type": "object" });
+    properties.extend([
+        ("consumer_groups".to_owned(), groups),
+        ("_info".to_owned(), info),
+        ("_plugin_configs".to_owned(), configs),
+        ("_workspace".to_owned(), workspace),
+        ("_konnect".to_owned(), konnect),
+    ]);
+}
+
+/// A schema as it is published: other ways to write fields stand beside them, made-up values have no default,
+/// texts say that they must not be empty.
+fn published(mut schema: Json) -> Json {
+    tidy(&mut schema);
+    schema
+}
+
+fn tidy(schema: &mut Json) {
+    match schema {
+        Json::Object(map) => {
+            map.shift_remove("$schema");
+            let made_up = map.get("x-auto") == Some(&Json::Bool(true)) || map.contains_key("x-foreign");
+            if made_up {
+                map.shift_remove("default");
+            }
+            if map.get("type").is_some_and(|t| names(t, "string"))
+                && !["minLength", "enum", "format", "pattern", "x-must-be"]
+                    .iter()
+                    .any(|k| map.contains_key(*k))
+            {
+                map.insert("minLength".to_owned(), json!(1));
+            }
+            if map.get("minLength") == Some(&json!(0)) {
+                map.shift_remove("minLength");
+            }
+            if matches!(map.get("format").and_then(Json::as_str), Some(f) if f.starts_with("uint") || f.starts_with("int") || f == "double" || f == "float")
+            {
+                map.shift_remove("format");
+            }
+            let shorthands = map.get("x-shorthands").cloned();
+            if let Some(Json::Object(properties)) = map.get_mut("properties") {
+                for (_, field) in properties.iter_mut() {
+                    tidy(field);
+                }
+                add_shorthands(properties, shorthands.as_ref());
+            }
+            for key in ["items", "additionalProperties"] {
+                if let Some(inner) = map.get_mut(key) {
+                    tidy(inner);
+                }
+            }
+            for key in ["anyOf", "oneOf", "allOf"] {
+                if let Some(Json::Array(options)) = map.get_mut(key) {
+                    options.iter_mut().for_each(tidy);
+                }
+            }
+        }
+        Json::Array(items) => items.iter_mut().for_each(tidy),
+        _ => {}
+    }
+}
+
+fn names(types: &Json, name: &str) -> bool {
+    match types {
+        Json::String(one) => one == name,
+        Json::Array(many) => many.iter().any(|t| t == name),
+        _ => false,
+    }
+}
+
+fn add_shorthands(properties: &mut Map<String, Json>, shorthands: Option<&Json>) {
+    for shorthand in shorthands.and_then(Json::as_array).into_iter().flatten() {
+        let Some(name) = shorthand.get("name").and_then(Json::as_str) else { continue };
+        if properties.contains_key(name) {
+            continue;
+        }
+        let mut schema = shorthand.clone();
+        if let Some(map) = schema.as_object_mut() {
+            map.shift_remove("name");
+            let to = map.shift_remove("to");
+            map.shift_remove("rule");
+            let to = match to {
+                Some(Json::Array(paths)) => {
+                    paths.iter().filter_map(Json::as_str).collect::<Vec<_>>().join(", ")
+                }
+                Some(Json::String(path)) => path,
+                _ => String::new(),
+            };
+            let about = match name {
+                "url" => "Protocol, host, port and path in one; it wins over them.".to_owned(),
+                _ => format!("Old name of {to}."),
+            };
+            map.insert("description".to_owned(), json!(about));
+        }
+        properties.insert(name.to_owned(), schema);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complaints(file: &Json) -> Vec<String> {
+        let schema = file_schema();
+        let validator = jsonschema::validator_for(&schema).expect("a schema by the rules of 2020-12");
+        validator.iter_errors(file).map(|e| format!("{}: {e}", e.instance_path())).collect()
+    }
+
+    #[test]
+    fn a_good_file_fits_the_published_schema() {
+        let file = json!({
+            "_format_version": "3.0",
+            "services": [{
+                "name": "a", "url": "http://example.com", "retries": null,
+                "routes": [{ "name": "r", "paths": ["/x"], "protocols": ["http"] }],
+            }],
+            "consumers": [{ "username": "c", "keyauth_credentials": [{ "key": "k" }] }],
+        });
+        assert_eq!(complaints(&file), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_bad_file_does_not() {
+        for file in [
+            json!({ "services": [{ "name": "a" }] }),
+            json!({ "services": [{ "name": "a", "host": "h", "port": 70000 }] }),
+            json!({ "services": [{ "name": "a", "host": "h", "bogus": 1 }] }),
+            json!({ "plugins": [{ "name": "nope" }] }),
+            json!({ "servces": [] }),
+        ] {
+            assert!(!complaints(&file).is_empty(), "{file} should not fit");
+        }
+    }
+}
