@@ -16,6 +16,7 @@ pub mod schema;
 pub mod settings;
 pub mod shape;
 pub mod substitute;
+mod tree;
 pub mod vault;
 pub mod version;
 

@@ -102,6 +102,18 @@ impl Document {
         NodeId(self.nodes.len() as u32 - 1)
     }
 
+    /// The id that the next node added will have.
+    pub fn next_id(&self) -> NodeId {
+        NodeId(self.nodes.len() as u32)
+    }
+
+    /// Gives the nodes added since that id another place each, computed from the one they have.
+    pub fn relocate(&mut self, first: NodeId, place: impl Fn(Span) -> Span) {
+        for node in &mut self.nodes[first.0 as usize..] {
+            node.span = place(node.span);
+        }
+    }
+
     /// The one shared copy of a text.
     pub fn intern(&mut self, text: &str) -> Arc<str> {
         if let Some(known) = self.texts.get(text) {

@@ -1,1 +1,0 @@
-//! `${{ env "DECK_X" }}` templates, filled in before the text is read as YAML.
