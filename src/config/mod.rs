@@ -7,6 +7,7 @@ pub mod dialect;
 pub mod entities;
 pub mod listen;
 mod load;
+mod merge;
 mod nearest;
 pub mod read;
 pub mod resolve;

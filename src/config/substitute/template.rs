@@ -96,6 +96,10 @@ fn scan(text: &str, tokens: &mut Vec<Token>) -> Result<usize, (usize, Range<usiz
     let bytes = text.as_bytes();
     let line_end = text.find('\n').unwrap_or(text.len());
     let resume = text.find(CLOSE).map_or(line_end, |i| i + CLOSE.len());
+    let another = text[OPEN.len()..].find(OPEN).map_or(text.len(), |i| OPEN.len() + i);
+    if !text[..another].contains(CLOSE) {
+        return Err((line_end, 0..line_end, "the template is not closed by `}}`".to_owned()));
+    }
     let mut at = OPEN.len();
     if text[at..].starts_with("- ") || text[at..].starts_with("-\n") {
         at += 1;
