@@ -1,17 +1,19 @@
 //! The pipeline from text to a configuration, on one page.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use super::{
     Input, LoadError, Loaded, Options,
     entities::shapes,
+    read::{self, ReadError, ReadOptions},
     resolve::resolve,
     rows::{Parts, rows, transform},
     shape::Walker,
+    substitute::Env,
 };
 use crate::{
     model::State,
-    source::{Document, Finding, Findings, Format, Limits, NodeId, Seg, SourceMap, Span, Value, parse},
+    source::{Finding, Findings, Limits, NodeId, Seg, Value},
 };
 
 /// Text → data: reads, substitutes, shapes, flattens, resolves.
@@ -19,56 +21,36 @@ use crate::{
 /// # Errors
 /// When a file cannot be read at all; what is wrong inside one is a finding.
 pub fn load(input: &Input, options: &Options<'_>) -> Result<Loaded, LoadError> {
-    let mut sources = SourceMap::default();
-    let mut findings = Findings::default();
-    let texts = match input {
-        Input::Text { name, text } => vec![(name.clone(), text.clone())],
-        Input::Paths(paths) => read(paths)?,
+    let read = ReadOptions {
+        kong_strict: options.kong_strict,
+        env: Env::Values(&|name| (options.env)(name)),
+        limits: Limits::default(),
     };
-    let mut doc = Document::new(Span::start_of(crate::source::FileId(0)));
-    let mut roots = Vec::new();
-    for (name, text) in texts {
-        let format = Format::of_name(&name).unwrap_or_default();
-        let file = sources.add(name, String::from_utf8_lossy(&text).into_owned());
-        roots.extend(parse(&sources, file, format, &mut doc, &Limits::default(), &mut findings));
-    }
+    let mut opened = read::open(input, &read)?;
+    let filled = opened.take_filled();
     let mut loaded = Loaded {
-        sources,
-        document: doc,
-        root: roots.first().copied(),
+        sources: opened.sources,
+        document: opened.document,
+        root: opened.root,
         state: None,
-        findings,
+        findings: opened.findings,
         secrets: Vec::new(),
         found: Vec::new(),
         ids: Vec::new(),
         shown: None,
     };
-    if let Some(root) = loaded.root.filter(|_| !loaded.findings.has_errors()) {
-        loaded.document.set_root(root);
+    if let Some(root) = loaded.root {
         check(&mut loaded, root, options);
     }
+    read::hide(&filled, &mut loaded.findings);
     loaded.findings.sort();
     Ok(loaded)
 }
 
-fn read(paths: &[std::path::PathBuf]) -> Result<Vec<(String, Vec<u8>)>, LoadError> {
-    paths
-        .iter()
-        .map(|path| {
-            let name = path.display().to_string();
-            let text = match path.as_path() == Path::new("-") {
-                true => {
-                    let mut text = Vec::new();
-                    std::io::Read::read_to_end(&mut std::io::stdin(), &mut text).map(|_| text)
-                }
-                false => std::fs::read(path),
-            };
-            match text {
-                Ok(text) => Ok((name, text)),
-                Err(error) => Err(LoadError { path: name, reason: error.to_string() }),
-            }
-        })
-        .collect()
+impl From<ReadError> for LoadError {
+    fn from(error: ReadError) -> Self {
+        LoadError { path: error.path().to_owned(), reason: error.reason() }
+    }
 }
 
 /// From a document to rows: shapes, ids and references, types.
