@@ -184,8 +184,10 @@ struct Part<'a> {
 
 /// The parts of a multipart form (RFC 7578).
 fn parts<'a>(body: &'a [u8], delimiter: &[u8]) -> Vec<Part<'a>> {
-    let starts: Vec<usize> =
-        memmem::find_iter(body, delimiter).filter(|&at| at == 0 || body[at - 1] == b'\n').collect();
+    let starts: Vec<usize> = memmem::find_iter(body, delimiter)
+        .filter(|&at| at == 0 || body[at - 1] == b'\n')
+        .filter(|&at| matches!(body.get(at + delimiter.len()), Some(b'\r' | b'\n' | b'-' | b' ' | b'\t')))
+        .collect();
     starts
         .windows(2)
         .filter_map(|pair| {
@@ -216,4 +218,40 @@ fn part_name(head: &[u8]) -> Option<&str> {
         let (name, value) = parameter.split_once('=')?;
         name.trim().eq_ignore_ascii_case("name").then(|| value.trim().trim_matches('"'))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names_and_values(body: &str) -> Vec<(Option<&str>, &str)> {
+        parts(body.as_bytes(), b"--b")
+            .into_iter()
+            .map(|part| (part.name, std::str::from_utf8(part.value).expect("text")))
+            .collect()
+    }
+
+    #[test]
+    fn a_multipart_form_comes_apart_at_whole_delimiters_only() {
+        let body = "preamble\r\n--b\r\ncontent-disposition: form-data; filename=x; Name=\"one\"\r\nX: y\r\n\r\n\
+                    1\r\n--bc\r\n --b\r\n\r\n--b \r\n\r\nno head\r\n--b\r\nContent-Disposition: form-data; name=two\r\n\
+                    \r\n\r\n--b--\r\nepilogue\r\n";
+        assert_eq!(
+            names_and_values(body),
+            [(Some("one"), "1\r\n--bc\r\n --b\r\n"), (None, "no head"), (Some("two"), "")]
+        );
+    }
+
+    #[test]
+    fn lines_of_a_multipart_form_may_end_in_a_bare_newline() {
+        let body = "--b\nContent-Disposition: form-data; name=\"one\"\n\n1\n--b--";
+        assert_eq!(names_and_values(body), [(Some("one"), "1")]);
+    }
+
+    #[test]
+    fn what_is_no_multipart_form_has_no_parts() {
+        for body in ["", "--b", "--b--", "--b\r\n", "--b\r\n--b", "--b\r\nx--b--\r\n", "--b\n\u{e9}--b--"] {
+            assert_eq!(names_and_values(body), [], "{body:?}");
+        }
+    }
 }
