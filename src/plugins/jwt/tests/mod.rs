@@ -283,3 +283,38 @@ fn the_anonymous_consumer_stands_in_for_any_refusal() {
     let missing = Bench::new::<Plugin>(json!({"anonymous": "nobody"}), fixture().done()).expect("builds");
     assert!(matches!(missing.access(&mut bearing("x")), Err(Stop::Fault(_))));
 }
+
+/// `cargo test --release --lib jwt -- --ignored --nocapture`
+#[test]
+#[ignore = "prints how long a request takes"]
+fn print_the_cost_of_a_request() {
+    let bench = bench(json!({"claims_to_verify": ["exp"]}));
+    let mut exchange =
+        bearing(&hs256(&json!({"iss": "iss1", "exp": NOW + 60, "role": "x", "deep": {"a": [1, 2]}})));
+    let plugin = {
+        let stores = bench.stores.clone();
+        let row = crate::model::Plugin {
+            id: Uuid::nil(),
+            name: "jwt".to_owned(),
+            instance_name: None,
+            service: None,
+            route: None,
+            consumer: None,
+            config: Arc::new(Config::default()),
+            protocols: Set::default(),
+            enabled: true,
+            tags: None,
+            created_at: 0,
+            updated_at: 0,
+            origin: None,
+        };
+        let mut with = Build { row: &row, state: &bench.state, stores: &stores };
+        <Plugin as plugin::Plugin>::build(Config::default(), &mut with).expect("builds")
+    };
+    let begin = std::time::Instant::now();
+    let rounds = 100_000_u32;
+    for _ in 0..rounds {
+        plugin.access(Call { exchange: &mut exchange, state: &bench.state }).expect("passes");
+    }
+    eprintln!("{:?} a request with HS256", begin.elapsed() / rounds);
+}
