@@ -1,0 +1,62 @@
+//! Routes with the same conditions: only one of them can ever win.
+
+use std::collections::HashMap;
+
+use super::{Lint, Report, Subject, called};
+use crate::{model::Row, source::Level};
+
+pub static LINT: Lint = Lint {
+    code: "lint/duplicate-route",
+    level: Level::Warning,
+    summary: "two routes match exactly the same requests",
+    story: "Of routes with the same conditions and priority the one with the higher id wins every time; the \
+            other is never used. Remove one, or tell them apart by host, path, method or header.",
+    bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: one, paths: [/x]}\n  - {name: two, paths: [/x]}\n",
+    good: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: one, paths: [/x]}\n  - {name: two, paths: [/y]}\n",
+    run,
+};
+
+fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
+    let mut seen: HashMap<String, &crate::model::Route> = HashMap::new();
+    for route in subject.state.routes.rows() {
+        let sorted = |list: Option<&[String]>| {
+            let mut list: Vec<_> = list.unwrap_or_default().to_vec();
+            list.sort();
+            list
+        };
+        let conditions = format!(
+            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+            sorted(route.hosts.as_deref()),
+            sorted(route.paths.as_deref()),
+            sorted(route.methods.as_ref().map(|m| &**m)),
+            sorted(route.snis.as_ref().map(|s| &**s)),
+            route.headers,
+            route.sources,
+            route.destinations,
+            route.regex_priority,
+            (
+                &route.expression,
+                &route.priority,
+                route.protocols.iter().any(|p| format!("{p:?}").starts_with("Tcp"))
+            ),
+        );
+        let Some(first) = seen.get(&conditions) else {
+            seen.insert(conditions, route);
+            continue;
+        };
+        // Ties are won by the higher id.
+        let winner = if first.id() > route.id() { first } else { route };
+        let other = subject.span(*first, &[]).map(|span| (span, "the same conditions here".to_owned()));
+        report.with(
+            subject.span(route, &[]),
+            format!(
+                "routes {} and {} match the same requests; {} always wins",
+                called(*first),
+                called(route),
+                called(winner)
+            ),
+            "remove one, or add a condition that tells them apart",
+            other,
+        );
+    }
+}
