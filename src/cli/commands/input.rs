@@ -12,8 +12,7 @@ use crate::{
 
 /// The files, and how they are read.
 #[derive(Clone, Debug, clap::Args)]
-#[group(skip)]
-pub struct Args {
+pub struct Files {
     /// Files or folders; several make one configuration, - is standard input
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
@@ -52,7 +51,7 @@ impl From<Flavor> for router::Flavor {
 }
 
 /// Reads the files.
-pub fn load(args: &Args) -> Result<Loaded, Failure> {
+pub fn load(args: &Files) -> Result<Loaded, Failure> {
     load_files(args.files.clone(), args.dialect)
 }
 

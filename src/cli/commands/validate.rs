@@ -25,7 +25,7 @@ use crate::{
     Exit status: 0 clean, 1 an error was found (with --strict: or a warning), 2 could not run.")]
 pub struct Args {
     #[command(flatten)]
-    input: input::Args,
+    input: input::Files,
     /// Let warnings fail the run too
     #[arg(long)]
     strict: bool,

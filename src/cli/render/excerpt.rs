@@ -52,20 +52,41 @@ impl SourceCode for Excerpt<'_> {
         if end > self.text.len() {
             return Err(MietteError::OutOfBounds);
         }
-        let first = self.source.position(span.offset() as u32).line.saturating_sub(before).max(1);
+        let begin = self.source.position(span.offset() as u32);
+        if (before, after) == (0, 0) {
+            // What the head of a finding names: where exactly it begins.
+            return Ok(self.window(span.offset(), end, begin.line, begin.column - 1, 1));
+        }
+        let first = begin.line.saturating_sub(before).max(1);
         let last =
             self.source.position(end.saturating_sub(usize::from(!span.is_empty())) as u32).line + after;
-        let start = self.source.line_start(first);
-        let stop = self.source.line_start(last + 1);
-        let window = SourceSpan::new(start.into(), stop - start);
-        let lines = last + 1 - first;
-        Ok(Box::new(MietteSpanContents::new_named(
-            self.source.name().to_owned(),
-            &self.text.as_bytes()[start..stop],
-            window,
-            first - 1,
+        Ok(self.window(
+            self.source.line_start(first),
+            self.source.line_start(last + 1),
+            first,
             0,
+            last + 1 - first,
+        ))
+    }
+}
+
+impl Excerpt<'_> {
+    /// The text between two bytes; line from 1, column from 0.
+    fn window<'a>(
+        &'a self,
+        start: usize,
+        end: usize,
+        line: usize,
+        column: usize,
+        lines: usize,
+    ) -> Box<dyn SpanContents<'a> + 'a> {
+        Box::new(MietteSpanContents::new_named(
+            self.source.name().to_owned(),
+            &self.text.as_bytes()[start..end],
+            SourceSpan::new(start.into(), end - start),
+            line - 1,
+            column,
             lines,
-        )))
+        ))
     }
 }
