@@ -59,7 +59,7 @@ fn schema_of(route: &Route) -> &'static Schema {
 /// protocols it is for.
 pub(super) fn expression(
     route: &Route,
-    paths: &[String],
+    paths: &[&str],
     calculation: Calculation,
     patterns: &mut Patterns,
 ) -> Result<Expr, String> {
@@ -272,7 +272,7 @@ pub(super) fn refusal(route: &Route) -> Option<String> {
         Some(source) => amend(source),
         // A parser is needed only for what can fail.
         None if surely_compiles(route) => return None,
-        None => text::source(route, route.paths.as_deref().unwrap_or_default()),
+        None => text::source(route, &every_path(route)),
     };
     let expression = match checked(&source, schema_of(route)) {
         Ok(expression) => expression,
@@ -287,16 +287,14 @@ pub(super) fn refusal(route: &Route) -> Option<String> {
         .then(|| "illformed http.path.segments.* field".to_owned())
 }
 
+fn every_path(route: &Route) -> Vec<&str> {
+    route.paths.iter().flatten().map(String::as_str).collect()
+}
+
 /// Whether a field-based route can be turned into an expression without a look at the text of it.
 fn surely_compiles(route: &Route) -> bool {
     let plain = |text: &String| !text.contains('"');
-    fields::expression(
-        route,
-        route.paths.as_deref().unwrap_or_default(),
-        Calculation::Original,
-        &mut Patterns::default(),
-    )
-    .is_ok()
+    fields::expression(route, &every_path(route), Calculation::Original, &mut Patterns::default()).is_ok()
         && route.hosts.iter().flatten().all(plain)
         && route.paths.iter().flatten().all(plain)
         && route.headers.iter().flatten().flat_map(|(_, values)| values).all(plain)

@@ -22,7 +22,7 @@ pub(super) fn is_stream(route: &Route) -> bool {
 /// The expression of a route's fields, with these of its paths. Fails where Kong's parser would.
 pub(super) fn expression(
     route: &Route,
-    paths: &[String],
+    paths: &[&str],
     calculation: Calculation,
     patterns: &mut Patterns,
 ) -> Result<Expr, String> {

@@ -32,6 +32,8 @@ pub(super) struct Pattern {
     syntax: Syntax,
     /// What every text that matches starts with, if the expression is anchored.
     prefix: Option<Box<[u8]>>,
+    /// The longest literal that stands somewhere in every text that matches.
+    inner: Option<Box<[u8]>>,
     groups: usize,
     engine: OnceLock<Engine>,
 }
@@ -60,8 +62,14 @@ impl Patterns {
 
 impl Pattern {
     fn new(syntax: Syntax, source: &str) -> Result<Pattern, String> {
-        let mut pattern =
-            Pattern { source: source.into(), syntax, prefix: None, groups: 0, engine: OnceLock::new() };
+        let mut pattern = Pattern {
+            source: source.into(),
+            syntax,
+            prefix: None,
+            inner: None,
+            groups: 0,
+            engine: OnceLock::new(),
+        };
         match pattern.options().parse(source) {
             Ok(hir) => {
                 if size(&hir) > SURELY_SMALL {
@@ -69,6 +77,7 @@ impl Pattern {
                 }
                 pattern.groups = hir.properties().explicit_captures_len();
                 pattern.prefix = literal_prefix(&hir, syntax == Syntax::PerlPath).map(Into::into);
+                pattern.inner = longest_literal(&hir).map(Into::into);
             }
             Err(e) if syntax == Syntax::Rust => return Err(e.to_string()),
             Err(_) => {
@@ -94,6 +103,11 @@ impl Pattern {
     /// What every matching text starts with.
     pub fn prefix(&self) -> Option<&[u8]> {
         self.prefix.as_deref()
+    }
+
+    /// What stands somewhere in every matching text.
+    pub fn inner(&self) -> Option<&[u8]> {
+        self.inner.as_deref()
     }
 
     /// Whether the text matches.
@@ -249,6 +263,26 @@ fn literal_prefix(hir: &Hir, mut anchored: bool) -> Option<Vec<u8>> {
         }
     }
     anchored.then_some(out)
+}
+
+/// The longest literal that every match contains.
+fn longest_literal(hir: &Hir) -> Option<Vec<u8>> {
+    let mut best = Vec::new();
+    let mut run = Vec::new();
+    let mut parts: Vec<&Hir> = vec![hir];
+    while let Some(part) = parts.pop() {
+        match part.kind() {
+            HirKind::Concat(more) => parts.extend(more.iter().rev()),
+            HirKind::Capture(capture) => parts.push(&capture.sub),
+            HirKind::Literal(literal) => run.extend_from_slice(&literal.0),
+            HirKind::Look(_) | HirKind::Empty => {}
+            _ => run.clear(),
+        }
+        if run.len() > best.len() {
+            best.clone_from(&run);
+        }
+    }
+    (!best.is_empty()).then_some(best)
 }
 
 impl std::fmt::Debug for Pattern {

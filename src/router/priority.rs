@@ -17,28 +17,26 @@ const STREAM_NAME: u64 = 1 << 61;
 const MAX_HEADERS: usize = 255;
 
 /// A part of a route: the paths it keeps, and the id by which ties are broken.
-pub(super) struct Part {
+pub(super) struct Part<'r> {
     pub id: Uuid,
-    pub paths: Vec<String>,
+    pub paths: Vec<&'r str>,
 }
 
 /// Splits a route's paths: all regular expressions are one part, plain paths one for each length.
-pub(super) fn split(route: &Route) -> Vec<Part> {
+pub(super) fn split(route: &Route) -> Vec<Part<'_>> {
     let paths = route.paths.as_deref().unwrap_or_default();
-    let whole = |paths: &[String]| vec![Part { id: route.id, paths: paths.to_vec() }];
-    if paths.len() < 2 || route.expression.is_some() || is_stream(route) {
-        return whole(paths);
-    }
-    let mut groups: Vec<(usize, Vec<String>)> = Vec::new();
-    for path in paths {
-        let key = if path.starts_with('~') { 0 } else { path.len() };
-        match groups.iter_mut().find(|(k, _)| *k == key) {
-            Some((_, group)) => group.push(path.clone()),
-            None => groups.push((key, vec![path.clone()])),
+    let mut groups: Vec<(usize, Vec<&str>)> = Vec::new();
+    if route.expression.is_none() && !is_stream(route) {
+        for path in paths {
+            let key = if path.starts_with('~') { 0 } else { path.len() };
+            match groups.iter_mut().find(|(k, _)| *k == key) {
+                Some((_, group)) => group.push(path),
+                None => groups.push((key, vec![path])),
+            }
         }
     }
-    if groups.len() == 1 {
-        return whole(paths);
+    if groups.len() < 2 {
+        return vec![Part { id: route.id, paths: groups.pop().map(|(_, paths)| paths).unwrap_or_default() }];
     }
     let id = |number: usize| Uuid::new_v5(&SPLIT, format!("{}#{number}", route.id).as_bytes());
     groups.into_iter().enumerate().map(|(i, (_, paths))| Part { id: id(i + 1), paths }).collect()
@@ -49,7 +47,7 @@ fn given<T>(field: &Option<Set<T>>) -> bool {
 }
 
 /// The priority of a part of a route: the higher is tried first.
-pub(super) fn priority(route: &Route, paths: &[String], calculation: Calculation) -> u64 {
+pub(super) fn priority(route: &Route, paths: &[&str], calculation: Calculation) -> u64 {
     if route.expression.is_some() {
         return EXPRESSION | route.priority.unwrap_or(0);
     }
@@ -71,7 +69,7 @@ pub(super) fn priority(route: &Route, paths: &[String], calculation: Calculation
     let headers = headers.min(MAX_HEADERS);
     let regex = paths.first().is_some_and(|path| path.starts_with('~'));
     let regex_priority = if regex { route.regex_priority.unwrap_or(0) } else { 0 };
-    let length = if regex { 0 } else { paths.first().map_or(0, String::len) as u64 & 0x7ffff };
+    let length = if regex { 0 } else { paths.first().map_or(0, |path| path.len()) as u64 & 0x7ffff };
 
     let mut priority = length;
     // An empty list counts as plain hosts.
@@ -166,7 +164,7 @@ mod tests {
             "paths": ["~/r1", "/long", "/one", "/two", "~/r2"]
         }))
         .unwrap();
-        let parts: Vec<Vec<String>> = split(&route).into_iter().map(|part| part.paths).collect();
+        let parts: Vec<Vec<&str>> = split(&route).into_iter().map(|part| part.paths).collect();
         assert_eq!(parts, [vec!["~/r1", "~/r2"], vec!["/long"], vec!["/one", "/two"]]);
         assert_eq!(split(&route)[1].id, Uuid::new_v5(&SPLIT, b"00000000-0000-0000-0000-000000000001#2"));
     }

@@ -7,7 +7,7 @@ use super::{fields, view::split_port};
 use crate::model::{Cidr, Route};
 
 /// The expression of a route's fields with these of its paths; empty if no field is set.
-pub(super) fn source(route: &Route, paths: &[String]) -> String {
+pub(super) fn source(route: &Route, paths: &[&str]) -> String {
     let stream = fields::is_stream(route);
     let mut parts: Vec<String> = Vec::new();
     if let Some(snis) = route.snis.as_deref().filter(|list| !list.is_empty()) {

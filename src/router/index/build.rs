@@ -2,11 +2,15 @@
 
 use ahash::AHashMap;
 
-use super::{Asked, Entry, Index, Node, Radix, Ref};
+use smallvec::SmallVec;
+
+use super::{Asked, Entry, Index, Node, Radix, Ref, inner::Inner};
 use crate::router::expr::{Attribute, Expr, Field, NumberOp, Op, Test, TextOp};
 
 /// A list this short is tried one by one.
 const SHORT: usize = 4;
+/// How many expressions could be tried in the time it takes to look for literals anywhere in a value.
+const INNER_COST: usize = 16;
 /// Attributes that can be asked for; conditions on further ones are evaluated.
 const MAX_ASKED: usize = 63;
 /// In a set of attributes: something that the index does not look up.
@@ -16,14 +20,13 @@ const UNSEEN: u64 = 1 << 63;
 #[derive(Default)]
 pub(in crate::router) struct Builder {
     asked: Vec<Asked>,
-    numbers: AHashMap<Asked, u32>,
     nodes: Vec<Node>,
     lists: Vec<Entry>,
 }
 
 /// What can be looked up of one expression.
 struct Plan<'e> {
-    terms: Vec<Term<'e>>,
+    terms: SmallVec<[Term<'e>; 2]>,
     /// Whether there is more than the terms say.
     unseen: bool,
 }
@@ -31,7 +34,7 @@ struct Plan<'e> {
 /// Values of one attribute, one of which a request must have.
 struct Term<'e> {
     asked: u32,
-    keys: Vec<Key<'e>>,
+    keys: SmallVec<[Key<'e>; 1]>,
     /// Whether it also holds wherever the attribute does not count.
     elsewhere: bool,
 }
@@ -49,7 +52,12 @@ enum Kind {
     Exact,
     Prefix,
     Suffix,
+    /// Anywhere.
+    Inner,
 }
+
+/// Expressions in one place of the tree, by rank.
+type Items = SmallVec<[Item; 1]>;
 
 /// An expression on its way through the tree.
 #[derive(Clone, Copy)]
@@ -65,25 +73,69 @@ impl Builder {
     /// Builds the index over expressions in order of rank.
     pub fn build<'e>(mut self, expressions: impl Iterator<Item = &'e Expr>) -> Index {
         let plans: Vec<Plan<'e>> = expressions.map(|expr| self.plan(expr)).collect();
+        let inner =
+            (0..).zip(&self.asked).filter(|(_, asked)| asked.inner).fold(0, |set, (i, _)| set | 1 << i);
         let items = plans.iter().zip(0..).map(|(plan, rank)| {
-            let asked = plan.terms.iter().fold(0, |set, term| set | 1 << term.asked);
-            Item { rank, open: asked | if plan.unseen { UNSEEN } else { 0 }, unasked: asked }
+            let asked = plan.terms.iter().fold(0_u64, |set, term| set | 1 << term.asked);
+            // What stands somewhere in a value proves nothing.
+            Item { rank, open: asked & !inner | if plan.unseen { UNSEEN } else { 0 }, unasked: asked }
         });
         let root = self.tree(&plans, items.collect());
         Index { asked: self.asked.into(), nodes: self.nodes.into(), lists: self.lists.into(), root }
     }
 
     fn plan<'e>(&mut self, expr: &'e Expr) -> Plan<'e> {
-        let mut plan = Plan { terms: Vec::new(), unseen: false };
+        let mut plan = Plan { terms: SmallVec::new(), unseen: false };
         for part in expr.conjuncts() {
+            let inner = self.inner_term(part);
             match self.term(part) {
                 Some(term) if plan.terms.iter().all(|other| other.asked != term.asked) => {
                     plan.terms.push(term)
                 }
                 _ => plan.unseen = true,
             }
+            if let Some(inner) = inner
+                && plan.terms.iter().all(|other| other.asked != inner.asked)
+            {
+                plan.terms.push(inner);
+            }
         }
         plan
+    }
+
+    /// What must stand somewhere in the value for a condition to hold, where that is all there is: the
+    /// literal parts of regular expressions.
+    fn inner_term<'e>(&mut self, condition: &'e Expr) -> Option<Term<'e>> {
+        let parts = match condition {
+            Expr::Any(parts) => parts,
+            other => std::slice::from_ref(other),
+        };
+        let Expr::Is(Test { attribute, .. }) = parts.first()? else { return None };
+        let mut keys = SmallVec::new();
+        let mut regex = false;
+        for part in parts {
+            let Expr::Is(test) = part else { return None };
+            let text = match &test.op {
+                Op::Regex(pattern) => {
+                    regex = true;
+                    pattern.inner()?
+                }
+                Op::Text(TextOp::NotEqual, _) => return None,
+                Op::Text(op, text) => {
+                    regex |= *op == TextOp::Contains;
+                    text.as_bytes()
+                }
+                _ => return None,
+            };
+            if test.attribute != *attribute || text.is_empty() {
+                return None;
+            }
+            keys.push(Key { kind: Kind::Inner, text: text.into(), certain: false });
+        }
+        if !regex {
+            return None;
+        }
+        Some(Term { asked: self.number(attribute, None, true)?, keys, elsewhere: false })
     }
 
     /// What can be looked up of a condition.
@@ -99,7 +151,7 @@ impl Builder {
             }) if parts.len() > 1 => Some(text),
             _ => None,
         });
-        let mut keys = Vec::new();
+        let mut keys = SmallVec::new();
         let mut attribute = None;
         for part in parts {
             let (test, whole) = match part {
@@ -124,36 +176,38 @@ impl Builder {
             }
             keys.push(key);
         }
-        let asked = Asked { attribute: attribute?.clone(), only_in: only_in.cloned() };
-        Some(Term { asked: self.number(asked)?, keys, elsewhere: only_in.is_some() })
+        let asked = self.number(attribute?, only_in.map(|text| &**text), false)?;
+        Some(Term { asked, keys, elsewhere: only_in.is_some() })
     }
 
-    fn number(&mut self, asked: Asked) -> Option<u32> {
-        if let Some(&number) = self.numbers.get(&asked) {
-            return Some(number);
+    /// The number of what is asked; few things are, so they are looked through.
+    fn number(&mut self, attribute: &Attribute, only_in: Option<&str>, inner: bool) -> Option<u32> {
+        let same =
+            |a: &Asked| a.inner == inner && a.attribute == *attribute && a.only_in.as_deref() == only_in;
+        let number = self.asked.iter().position(same).unwrap_or(self.asked.len());
+        if number == self.asked.len() {
+            if number == MAX_ASKED {
+                return None;
+            }
+            self.asked.push(Asked { attribute: attribute.clone(), only_in: only_in.map(Into::into), inner });
         }
-        let number = self.asked.len();
-        (number < MAX_ASKED).then(|| {
-            self.asked.push(asked.clone());
-            self.numbers.insert(asked, number as u32);
-            number as u32
-        })
+        Some(number as u32)
     }
 
     /// The tree over expressions in order of rank.
-    fn tree(&mut self, plans: &[Plan<'_>], mut items: Vec<Item>) -> Ref {
+    fn tree(&mut self, plans: &[Plan<'_>], mut items: Items) -> Ref {
         // What comes after an expression that holds for sure is never reached.
         if let Some(sure) = items.iter().position(|item| item.open == 0) {
             items.truncate(sure + 1);
         }
         let Some(first) = items.first().map(|item| item.rank) else { return Ref::Nothing };
-        let Some(asked) = (items.len() > SHORT).then(|| best(plans, &items)).flatten() else {
+        let Some(asked) = (items.len() > SHORT).then(|| self.best(plans, &items)).flatten() else {
             return self.list(&items);
         };
         let bit = 1_u64 << asked;
-        let mut buckets: AHashMap<(Kind, &[u8]), Vec<Item>> = AHashMap::new();
-        let mut rest = Vec::new();
-        let mut elsewhere = Vec::new();
+        let mut buckets: AHashMap<(Kind, &[u8]), Items> = AHashMap::new();
+        let mut rest = Items::new();
+        let mut elsewhere = Items::new();
         for item in items {
             if item.unasked & bit == 0 {
                 rest.push(item);
@@ -182,12 +236,14 @@ impl Builder {
         let mut exact = AHashMap::new();
         let mut prefixes = Vec::new();
         let mut suffixes = Vec::new();
+        let mut inner = Vec::new();
         for ((kind, text), items) in buckets {
             let next = self.tree(plans, items);
             match kind {
                 Kind::Exact => drop(exact.insert(text.into(), next)),
                 Kind::Prefix => prefixes.push((text, next)),
                 Kind::Suffix => suffixes.push((text, next)),
+                Kind::Inner => inner.push((text, next)),
             }
         }
         exact.shrink_to_fit();
@@ -197,11 +253,41 @@ impl Builder {
             exact,
             prefixes: (!prefixes.is_empty()).then(|| Radix::new::<false>(prefixes)),
             suffixes: (!suffixes.is_empty()).then(|| Radix::new::<true>(suffixes)),
+            inner: Inner::new(inner),
             elsewhere: self.tree(plans, elsewhere),
             rest: self.tree(plans, rest),
         };
         self.nodes.push(node);
         Ref::Node(self.nodes.len() as u32 - 1)
+    }
+
+    /// The attribute that leaves the shortest list in its worst case; none if no attribute shortens the list.
+    fn best(&self, plans: &[Plan<'_>], items: &[Item]) -> Option<u32> {
+        let mut candidates = items.iter().fold(0, |set, item| set | item.unasked);
+        let mut best = None;
+        let mut sizes: AHashMap<(Kind, &[u8]), usize> = AHashMap::new();
+        while candidates != 0 {
+            let asked = candidates.trailing_zeros();
+            candidates &= candidates - 1;
+            sizes.clear();
+            let mut asking = 0;
+            for item in items.iter().filter(|item| item.unasked & 1 << asked != 0) {
+                asking += 1;
+                let terms = &plans[item.rank as usize].terms;
+                for key in terms.iter().filter(|term| term.asked == asked).flat_map(|term| &term.keys) {
+                    *sizes.entry((key.kind, &key.text)).or_default() += 1;
+                }
+            }
+            let mut gain = asking - sizes.values().copied().max().unwrap_or(0).min(asking);
+            if self.asked[asked as usize].inner {
+                // Looking everywhere costs as much as trying some expressions.
+                gain = gain.saturating_sub(INNER_COST);
+            }
+            if gain > 0 && best.is_none_or(|(most, _)| gain > most) {
+                best = Some((gain, asked));
+            }
+        }
+        best.map(|(_, asked)| asked)
     }
 
     fn list(&mut self, items: &[Item]) -> Ref {
@@ -213,31 +299,6 @@ impl Builder {
         self.lists.extend(items.iter().map(entry));
         Ref::List { start, length: items.len() as u32 }
     }
-}
-
-/// The attribute that leaves the shortest list in its worst case; none if no attribute shortens the list.
-fn best(plans: &[Plan<'_>], items: &[Item]) -> Option<u32> {
-    let mut candidates = items.iter().fold(0, |set, item| set | item.unasked);
-    let mut best = None;
-    let mut sizes: AHashMap<(Kind, &[u8]), usize> = AHashMap::new();
-    while candidates != 0 {
-        let asked = candidates.trailing_zeros();
-        candidates &= candidates - 1;
-        sizes.clear();
-        let mut asking = 0;
-        for item in items.iter().filter(|item| item.unasked & 1 << asked != 0) {
-            asking += 1;
-            let terms = &plans[item.rank as usize].terms;
-            for key in terms.iter().filter(|term| term.asked == asked).flat_map(|term| &term.keys) {
-                *sizes.entry((key.kind, &key.text)).or_default() += 1;
-            }
-        }
-        let gain = asking - sizes.values().copied().max().unwrap_or(0).min(asking);
-        if gain > 0 && best.is_none_or(|(most, _)| gain > most) {
-            best = Some((gain, asked));
-        }
-    }
-    best.map(|(_, asked)| asked)
 }
 
 /// The value that a predicate wants, if it wants one in particular.

@@ -7,11 +7,12 @@
 //! The answer is always that of trying all expressions in order of rank.
 
 mod build;
+mod inner;
 mod radix;
 
 use ahash::AHashMap;
 
-use self::radix::Radix;
+use self::{inner::Inner, radix::Radix};
 use super::{
     expr::{Attribute, Field},
     table::Matcher,
@@ -35,6 +36,8 @@ struct Asked {
     attribute: Attribute,
     /// The protocol without which the attribute does not count, and all expressions that ask for it hold.
     only_in: Option<Box<str>>,
+    /// Whether only parts of the value are wanted.
+    inner: bool,
 }
 
 #[derive(Debug)]
@@ -45,6 +48,7 @@ struct Node {
     exact: AHashMap<Box<[u8]>, Ref>,
     prefixes: Option<Radix<Ref>>,
     suffixes: Option<Radix<Ref>>,
+    inner: Option<Box<Inner>>,
     /// For requests of another protocol than [`Asked::only_in`].
     elsewhere: Ref,
     /// For expressions that do not ask.
@@ -109,6 +113,7 @@ impl Index {
             keys + node.exact.capacity() * (size_of::<(Box<[u8]>, Ref)>() + 1)
                 + radix(&node.prefixes)
                 + radix(&node.suffixes)
+                + node.inner.as_ref().map_or(0, |inner| inner.memory())
         };
         size_of_val(&*self.nodes) + size_of_val(&*self.lists) + self.nodes.iter().map(node).sum::<usize>()
     }
@@ -185,6 +190,9 @@ impl Search<'_> {
         }
         if let Some(tree) = &node.suffixes {
             tree.walk::<true>(value, |next| self.visit(next));
+        }
+        if let Some(inner) = &node.inner {
+            inner.walk(value, |next| self.visit(next));
         }
     }
 }

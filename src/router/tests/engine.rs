@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use atc_router::{ast::Value as Literal, context::Context, router::Router as Engine, schema::Schema};
+use atc_router::{ast::Value as Literal, context::Context, router::Router as Engine};
 
 use super::{
     random::{cases, check, mixed, route},

@@ -77,6 +77,9 @@ pub(super) fn route(dice: &mut Dice) -> Value {
     }
     if dice.chance(60) {
         route["paths"] = dice.some(PATHS).into();
+    } else if dice.chance(50) {
+        // Many that begin alike.
+        route["paths"] = json!([format!("~/(a|b)/s{}/\\d", dice.roll(40))]);
     }
     if dice.chance(25) {
         route["methods"] = dice.some(&["GET", "PUT", "POST"]).into();
@@ -127,6 +130,9 @@ pub(super) fn request(dice: &mut Dice) -> Asking {
         "/b/x",
     ]);
     let mut asking = Asking::new(host, path);
+    if dice.chance(25) {
+        asking.path = format!("/a/s{}/1", dice.roll(50));
+    }
     asking.method = dice.pick(&["GET", "PUT", "POST", "get"]).into();
     asking.https = dice.chance(30);
     if dice.chance(5) {
@@ -155,6 +161,9 @@ fn expression(dice: &mut Dice, depth: usize) -> String {
             2 => format!("({left} || {right})"),
             _ => format!("!({left}) && {right}"),
         };
+    }
+    if dice.chance(15) {
+        return format!("http.path contains \"s{}\"", dice.roll(40));
     }
     dice.pick(&[
         r#"http.path ^= "/a""#,
