@@ -91,6 +91,7 @@ pub async fn forward(
         if sent.at_hand() {
             body = Some(copy(&sent));
         }
+        let reused = connection.used;
         let request = tries.request(&target, &out, sent);
         match tries.send(connection, request, progress.as_deref()).await {
             Ok(answer) => return Ok(answer),
@@ -100,7 +101,11 @@ pub async fn forward(
                     return Err(Fault::BodyBroken.into());
                 }
                 let idempotent = !matches!(tries.exchange.request.method.as_str(), "POST" | "LOCK" | "PATCH");
-                if body.is_none() || !idempotent || !tries.again() {
+                if body.is_none() || !idempotent {
+                    return Err(fault.into());
+                }
+                // An idle connection that was closed just now says nothing about the upstream.
+                if !(reused && matches!(fault, Fault::Upstream(_)) || tries.again()) {
                     return Err(fault.into());
                 }
             }

@@ -39,25 +39,29 @@ use crate::{
 /// None.
 pub async fn handle(link: Rc<Link>, request: Request<Incoming>) -> Result<Response<Tail>, Infallible> {
     let snap = link.worker.snapshot();
-    let (mut flow, upgrade) = begin(&link, request);
+    let (mut flow, upgrade, refusal) = begin(&link, request);
     let id = headers::id_value(flow.exchange.id);
-    let end = match guarded(answer(&link, &snap, &mut flow, &id)).await {
-        Ok(end) => end,
-        Err(_) => Err(Fault::Panic.into()),
+    let end = match refusal {
+        Some(refusal) => Err(refusal.into()),
+        None => match guarded(answer(&link, &snap, &mut flow, &id)).await {
+            Ok(end) => end,
+            Err(_) => Err(Fault::Panic.into()),
+        },
     };
     let respond = || respond::respond(&link, snap, flow, end, &id, upgrade);
     Ok(catch_unwind(AssertUnwindSafe(respond)).unwrap_or_else(|_| respond::last_resort()))
 }
 
 /// Takes the request in.
-fn begin(link: &Link, request: Request<Incoming>) -> (Flow, Option<OnUpgrade>) {
+fn begin(link: &Link, request: Request<Incoming>) -> (Flow, Option<OnUpgrade>, Option<Fault>) {
     let (mut parts, body) = request.into_parts();
     let upgrade = if parts.extensions.is_empty() { None } else { parts.extensions.remove::<OnUpgrade>() };
     let body = if body.is_end_stream() { Body::Empty } else { Body::Stream(body) };
     let request = plugin::Request::new(parts, body);
-    let client = link.next_client();
+    let (number, refusal) = link.gate.begin();
+    let client = plugin::Client { request: number, ..link.client.clone() };
     let exchange = Exchange::new(client, request, link.worker.request_id());
-    (Flow { exchange, picks: SmallVec::new() }, upgrade)
+    (Flow { exchange, picks: SmallVec::new() }, upgrade, refusal)
 }
 
 /// From the request to an upstream's answer, or to what ends it earlier.

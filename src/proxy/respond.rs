@@ -66,12 +66,15 @@ pub fn respond(
     if let Some(upstream) = upgraded {
         source = Source::Empty;
         match client {
-            Some(client) => upgrade::join(client, upstream),
+            Some(client) => {
+                link.gate.open();
+                upgrade::join(client, upstream);
+            }
             None => *head.status_mut() = StatusCode::BAD_GATEWAY,
         }
     }
     let ending = later.then(|| Box::new(Ending { flow, snap, filters: phases.body_filter, done: false }));
-    head.map(|()| Tail { source, ending })
+    head.map(|()| Tail { source, ending, _busy: Some(Busy(Rc::clone(link))) })
 }
 
 /// The head of an upstream's answer becomes the exchange's.
@@ -170,6 +173,7 @@ pub fn last_resort() -> Response<Tail> {
     let mut response = Response::new(Tail {
         source: Source::Whole(Bytes::from_static(b"{\"message\":\"An unexpected error occurred\"}")),
         ending: None,
+        _busy: None,
     });
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     let kind = HeaderValue::from_static("application/json; charset=utf-8");
@@ -182,6 +186,18 @@ pub fn last_resort() -> Response<Tail> {
 pub struct Tail {
     source: Source,
     ending: Option<Box<Ending>>,
+    /// Ends the request when the body has left.
+    _busy: Option<Busy>,
+}
+
+/// While it lives, the connection is not idle.
+#[derive(Debug)]
+struct Busy(Rc<Link>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.gate.end();
+    }
 }
 
 #[derive(Debug)]

@@ -4,6 +4,7 @@ use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
     rc::Rc,
+    sync::Arc,
     time::Duration,
 };
 
@@ -21,6 +22,7 @@ use tokio::{
 };
 
 use super::{
+    gate::{Checked, Patience},
     handle::handle,
     worker::{Link, Worker},
 };
@@ -36,6 +38,8 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let worker = Rc::clone(&link.worker);
+    let patience = Patience { idle: worker.options.idle_timeout, stalled: worker.options.client_timeout };
+    let stream = Checked::new(stream, Arc::clone(&link.gate), patience);
     let service = service_fn(move |request| handle(Rc::clone(&link), request));
     let connection = http1::Builder::new()
         .max_headers(MAX_HEADERS)

@@ -13,6 +13,7 @@ use std::{
 use http::HeaderValue;
 use tokio::sync::Notify;
 
+use super::gate::Gate;
 use crate::{
     net::Pool,
     plugin::{Client, RequestId},
@@ -109,7 +110,8 @@ pub struct Link {
     pub port: u16,
     /// That port as a header value.
     pub port_text: HeaderValue,
-    requests: Cell<u64>,
+    /// What the connection's reader and its requests tell each other.
+    pub gate: Arc<Gate>,
 }
 
 /// Connections since the process started.
@@ -139,20 +141,12 @@ impl Link {
                 connection: CONNECTIONS.fetch_add(1, Ordering::Relaxed) + 1,
                 request: 0,
             },
-            requests: Cell::new(0),
+            gate: Arc::default(),
             peer_text: text(ip),
             port,
             port_text: HeaderValue::from(port),
             worker,
         }
-    }
-}
-
-impl Link {
-    /// Who asks, for the connection's next request.
-    pub fn next_client(&self) -> Client {
-        self.requests.set(self.requests.get() + 1);
-        Client { request: self.requests.get(), ..self.client.clone() }
     }
 }
 

@@ -1,0 +1,10 @@
+//! The proxy over real sockets: ports the system chooses, deadlines in place of sleeps.
+#![allow(clippy::unwrap_used)]
+
+mod failures;
+mod forwarding;
+mod lifecycle;
+mod requests;
+mod rig;
+mod tls;
+mod upgrade;
