@@ -202,7 +202,7 @@ fn plugin_record(entry: &crate::plugin::Entry) -> Record {
     let plugin_checks = settings.get("x-plugin-checks").cloned();
     if let Some(fields) = schema.get_mut("properties").and_then(Json::as_object_mut) {
         let item = json!({ "type": "string", "enum": protocols });
-        let default = default_protocols(entry);
+        let default = entry.default_protocols;
         fields.insert(
             "protocols".to_owned(),
             json!({ "type": "array", "x-set": true, "items": item, "default": default }),
@@ -220,12 +220,6 @@ fn plugin_record(entry: &crate::plugin::Entry) -> Record {
     record.set("config", shape::compile(&settings));
     record.checks = shape::check::compile(plugin_checks.as_ref());
     record
-}
-
-/// The protocols of a row that names none: those of HTTP that the plugin works on.
-pub fn default_protocols(entry: &crate::plugin::Entry) -> Vec<crate::model::Protocol> {
-    let http = crate::plugin::HTTP_FAMILY;
-    entry.protocols.iter().copied().filter(|p| http.contains(p)).collect()
 }
 
 impl Chooser for Shapes {

@@ -6,7 +6,6 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::{
-    entities::default_protocols,
     resolve::{Resolved, path_of, path_text},
     shape::Found,
 };
@@ -277,7 +276,7 @@ fn plugin_of(row: PluginRow, entry: &Entry, config: Arc<dyn PluginConfig>) -> Pl
         route: row.route,
         consumer: row.consumer,
         config,
-        protocols: row.protocols.unwrap_or_else(|| Set(default_protocols(entry))),
+        protocols: row.protocols.unwrap_or_else(|| Set(entry.default_protocols.to_vec())),
         enabled: row.enabled,
         tags: row.tags,
         created_at: row.created_at,

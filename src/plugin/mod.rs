@@ -56,8 +56,10 @@ pub trait Plugin: Sized + Send + Sync + 'static {
     const PHASES: Phases<Self>;
     /// What it may be attached to.
     const SCOPES: Scopes = Scopes::ALL;
-    /// Protocols it works on; also the default of the field `protocols`.
+    /// Protocols it works on.
     const PROTOCOLS: &'static [Protocol] = HTTP_FAMILY;
+    /// Default of the field `protocols`.
+    const DEFAULT_PROTOCOLS: &'static [Protocol] = HTTP_FAMILY;
     /// Its settings. The doc comment is the plugin's manual page, those of the fields describe them.
     type Config: DeserializeOwned + Serialize + JsonSchema + Clone + std::fmt::Debug + Send + Sync + 'static;
 

@@ -41,6 +41,8 @@ pub struct Entry {
     pub scopes: Scopes,
     /// Protocols it works on.
     pub protocols: &'static [Protocol],
+    /// Protocols of a row that names none.
+    pub default_protocols: &'static [Protocol],
     /// Schema of its settings.
     pub schema: fn() -> schemars::Schema,
     /// Reads its settings.
@@ -59,6 +61,7 @@ impl Entry {
             priority: P::PRIORITY,
             scopes: P::SCOPES,
             protocols: P::PROTOCOLS,
+            default_protocols: P::DEFAULT_PROTOCOLS,
             schema: schema::<P>,
             read: read::<P>,
             check: check::<P>,

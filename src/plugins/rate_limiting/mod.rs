@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::RETRY_AFTER};
 
 use self::config::{Config, LimitBy, Policy};
-use super::shared::{header::HeaderKey, number};
+use super::shared::{header::HeaderKey, number, status::error_status};
 use crate::{
     model::State,
     plugin::{
@@ -198,13 +198,9 @@ impl Window {
 
 impl Refusal {
     fn of(config: &Config) -> Refusal {
-        let code = config.error_code.clone().unwrap_or_else(|| 429.into());
-        let status = code
-            .as_f64()
-            .filter(|code| code.fract() == 0.0 && (400.0..600.0).contains(code))
-            .and_then(|code| StatusCode::from_u16(code as u16).ok());
+        let status = config.error_code.as_ref().map_or(Ok(StatusCode::TOO_MANY_REQUESTS), error_status);
         Refusal {
-            status: status.ok_or_else(|| format!("rate-limiting: error_code {code} is no error status")),
+            status: status.map_err(|reason| format!("rate-limiting: error_code {reason}")),
             body: ReplyBody::Message(config.error_message.clone()),
         }
     }

@@ -7,5 +7,6 @@ pub(in crate::plugins) mod fixture;
 pub(in crate::plugins) mod header;
 pub(in crate::plugins) mod number;
 pub(in crate::plugins) mod redis;
+pub(in crate::plugins) mod status;
 pub(in crate::plugins) mod template;
 pub(in crate::plugins) mod transform;
