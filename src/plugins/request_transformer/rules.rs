@@ -11,19 +11,22 @@ use crate::{
     },
 };
 
+/// A field's name, and its new name or value.
+pub type FieldPair = (Box<str>, Template);
+
 /// Rules for named fields: a query's arguments, a body's fields.
 #[derive(Debug, Default)]
 pub struct FieldRules {
     /// Names to take out.
     pub remove: Box<[Box<str>]>,
     /// Old names and new ones.
-    pub rename: Box<[(Box<str>, Template)]>,
+    pub rename: Box<[FieldPair]>,
     /// Values for what is there.
-    pub replace: Box<[(Box<str>, Template)]>,
+    pub replace: Box<[FieldPair]>,
     /// Values for what is not.
-    pub add: Box<[(Box<str>, Template)]>,
+    pub add: Box<[FieldPair]>,
     /// One value more.
-    pub append: Box<[(Box<str>, Template)]>,
+    pub append: Box<[FieldPair]>,
 }
 
 impl FieldRules {
@@ -67,7 +70,7 @@ fn names(rules: &[String]) -> Box<[Box<str>]> {
     rules.iter().filter_map(|rule| split(rule)).map(|(name, _)| name.into()).collect()
 }
 
-fn pairs(pointer: &str, rules: &[String]) -> Result<Box<[(Box<str>, Template)]>, BuildError> {
+fn pairs(pointer: &str, rules: &[String]) -> Result<Box<[FieldPair]>, BuildError> {
     let compiled = rules.iter().enumerate().filter_map(|(at, rule)| {
         let (name, value) = split(rule)?;
         let template = Template::compile(value)

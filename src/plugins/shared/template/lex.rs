@@ -93,7 +93,7 @@ fn numeral(rest: &str) -> Result<(Kind, usize), TemplateError> {
         length += 1;
         before = byte;
     }
-    match super::number(rest[..length].as_bytes()) {
+    match super::number(&rest.as_bytes()[..length]) {
         Some(value) => Ok((Kind::Number(value), length)),
         None => Err(syntax(format!("malformed number near '{}'", &rest[..length]))),
     }
