@@ -115,6 +115,8 @@ pub struct Options {
     pub error_form: BodyForm,
     /// Whether a `Kong-Debug` header makes answers name route and service.
     pub debug_header: bool,
+    /// Whether expressions of Lua in plugins' settings are evaluated (setting `untrusted_lua`).
+    pub untrusted_lua: bool,
     /// Certificate and key in PEM shown where none is asked for or known; none: a self-signed one.
     pub certificate: Option<(String, String)>,
     /// Authorities in PEM that upstreams are verified with, unless the service names its own.
@@ -149,6 +151,7 @@ impl Default for Options {
             port_maps: AHashMap::new(),
             error_form: BodyForm::default(),
             debug_header: false,
+            untrusted_lua: true,
             certificate: None,
             trusted_authorities: None,
             verify_upstreams: false,

@@ -115,7 +115,8 @@ pub enum ServeError {
 /// When it cannot start. Nothing that happens later ends it but a signal.
 pub fn run(serve: Serve, observer: Arc<dyn Observer>) -> Result<(), ServeError> {
     let begun = std::time::Instant::now();
-    let stores = Stores::default();
+    let mut stores = Stores::default();
+    stores.node.untrusted_lua = serve.options.untrusted_lua;
     let mut loaded = crate::config::load(&serve.input, &serve.read.options())?;
     let Some(snapshot) = reload::build(&mut loaded, &serve.options, &stores, None) else {
         observer.refused(&loaded);

@@ -8,7 +8,7 @@ use super::ServeError;
 use crate::{
     config::{
         listen::{self, Host, Listeners},
-        settings::{ErrorType, RouteMatch, RouterFlavor, Settings, TrustedPeer, Workers},
+        settings::{ErrorType, RouteMatch, RouterFlavor, Settings, TrustedPeer, UntrustedLua, Workers},
     },
     net::Keepalive,
     proxy::Listener,
@@ -80,6 +80,7 @@ pub fn options(settings: &Settings, mock: Mock) -> Options {
             ErrorType::Xml => BodyForm::Xml,
         },
         debug_header: settings.allow_debug_header,
+        untrusted_lua: settings.untrusted_lua != UntrustedLua::Off,
         client_timeout: settings.client_header_timeout,
         idle_timeout: settings.keepalive_timeout,
         mock,

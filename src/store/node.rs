@@ -11,11 +11,13 @@ pub struct Node {
     pub id: Uuid,
     /// The machine's host name.
     pub hostname: Arc<str>,
+    /// Whether expressions of Lua in the configuration are evaluated (setting `untrusted_lua`).
+    pub untrusted_lua: bool,
 }
 
 impl Default for Node {
     fn default() -> Self {
-        Node { id: Uuid::new_v4(), hostname: hostname().into() }
+        Node { id: Uuid::new_v4(), hostname: hostname().into(), untrusted_lua: true }
     }
 }
 

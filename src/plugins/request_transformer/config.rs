@@ -51,7 +51,7 @@ use crate::{
 /// is a table, and shows with commas if not indexed. Functions: `type`, `tostring`, `tonumber`, those of
 /// `string` except `gmatch` and `dump`, and `abs ceil floor max min` of `math`. Assignments, functions and
 /// tables of one's own are refused. A template that fails (such as `$(nothing.here)`) answers 500, and the log
-/// says why. To have `$(` as text: `$('$(')` does not balance, `$('$(x)')` does, and shows `$(x)`.
+/// says why. With the setting `untrusted_lua = off`, every template answers 500. To have `$(` as text: `$('$(')` does not balance, `$('$(x)')` does, and shows `$(x)`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {

@@ -21,16 +21,19 @@ use self::{
     args::Args,
     body::Kind,
     config::Config,
-    rules::{FieldRules, HeaderRules},
+    rules::{FieldRules, HeaderRules, allowed},
 };
 use crate::{
     net::{Body, BodyError},
     plugin::{self, Build, BuildError, Call, Checks, Exchange, Hook, Outcome, Phases, Reply, Step, Stop},
-    plugins::shared::template::{Env, RenderError, Template},
+    plugins::shared::{
+        body_args,
+        template::{Env, RenderError, Template},
+    },
 };
 
 /// Bytes of a body that are read for rules or for a form that becomes a query.
-const MAX_BODY: usize = 8 << 20;
+const MAX_BODY: usize = body_args::LIMIT;
 
 /// Methods that a request can be given; another one fails.
 const METHODS: &[&str] = &[
@@ -81,10 +84,11 @@ impl plugin::Plugin for Plugin {
         config.check(checks);
     }
 
-    fn build(config: Config, _: &mut Build<'_>) -> Result<Self, BuildError> {
-        let headers = HeaderRules::of(&config)?;
-        let body = FieldRules::of_body(&config)?;
-        let query = FieldRules::of_query(&config)?;
+    fn build(config: Config, with: &mut Build<'_>) -> Result<Self, BuildError> {
+        let lua = with.stores.node.untrusted_lua;
+        let headers = HeaderRules::of(&config, lua)?;
+        let body = FieldRules::of_body(&config, lua)?;
+        let query = FieldRules::of_query(&config, lua)?;
         let uri = config.replace.uri.as_deref().map(Template::compile_late).transpose().map_err(|error| {
             let value = config.replace.uri.as_deref().unwrap_or_default();
             BuildError::at("/replace/uri", config::unsupported(value, &error))
@@ -96,7 +100,8 @@ impl plugin::Plugin for Plugin {
             Ok(method) if METHODS.contains(&name.as_str()) => Ok(method),
             _ => Err(name),
         });
-        let uri = uri.filter(|uri| uri.constant().is_none_or(|text| !text.is_empty()));
+        let uri =
+            uri.map(|uri| allowed(uri, lua)).filter(|uri| uri.constant().is_none_or(|text| !text.is_empty()));
         let uri = uri.map(|uri| match uri.constant() {
             Some(path) if path.starts_with(b"/") => Uri::Constant(escape(path)),
             _ => Uri::Template(uri),

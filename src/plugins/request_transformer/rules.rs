@@ -31,24 +31,24 @@ pub struct FieldRules {
 
 impl FieldRules {
     /// The rules for a query.
-    pub fn of_query(config: &Config) -> Result<Self, BuildError> {
+    pub fn of_query(config: &Config, lua: bool) -> Result<Self, BuildError> {
         Ok(FieldRules {
             remove: names(&config.remove.querystring),
-            rename: pairs("/rename/querystring", &config.rename.querystring)?,
-            replace: pairs("/replace/querystring", &config.replace.querystring)?,
-            add: pairs("/add/querystring", &config.add.querystring)?,
-            append: pairs("/append/querystring", &config.append.querystring)?,
+            rename: pairs("/rename/querystring", &config.rename.querystring, lua)?,
+            replace: pairs("/replace/querystring", &config.replace.querystring, lua)?,
+            add: pairs("/add/querystring", &config.add.querystring, lua)?,
+            append: pairs("/append/querystring", &config.append.querystring, lua)?,
         })
     }
 
     /// The rules for a body.
-    pub fn of_body(config: &Config) -> Result<Self, BuildError> {
+    pub fn of_body(config: &Config, lua: bool) -> Result<Self, BuildError> {
         Ok(FieldRules {
             remove: names(&config.remove.body),
-            rename: pairs("/rename/body", &config.rename.body)?,
-            replace: pairs("/replace/body", &config.replace.body)?,
-            add: pairs("/add/body", &config.add.body)?,
-            append: pairs("/append/body", &config.append.body)?,
+            rename: pairs("/rename/body", &config.rename.body, lua)?,
+            replace: pairs("/replace/body", &config.replace.body, lua)?,
+            add: pairs("/add/body", &config.add.body, lua)?,
+            append: pairs("/append/body", &config.append.body, lua)?,
         })
     }
 
@@ -70,14 +70,19 @@ fn names(rules: &[String]) -> Box<[Box<str>]> {
     rules.iter().filter_map(|rule| split(rule)).map(|(name, _)| name.into()).collect()
 }
 
-fn pairs(pointer: &str, rules: &[String]) -> Result<Box<[FieldPair]>, BuildError> {
+fn pairs(pointer: &str, rules: &[String], lua: bool) -> Result<Box<[FieldPair]>, BuildError> {
     let compiled = rules.iter().enumerate().filter_map(|(at, rule)| {
         let (name, value) = split(rule)?;
         let template = Template::compile(value)
             .map_err(|error| BuildError::at(format!("{pointer}/{at}"), unsupported(value, &error)));
-        Some(template.map(|template| (name.into(), template)))
+        Some(template.map(|template| (name.into(), allowed(template, lua))))
     });
     compiled.collect()
+}
+
+/// A template as it may be used on this node.
+pub fn allowed(template: Template, lua: bool) -> Template {
+    if lua { template } else { template.without_lua() }
 }
 
 /// A header's value: one that is always the same, or a template.
@@ -109,14 +114,14 @@ pub struct HeaderRules {
 
 impl HeaderRules {
     /// Compiles them.
-    pub fn of(config: &Config) -> Result<Self, BuildError> {
+    pub fn of(config: &Config, lua: bool) -> Result<Self, BuildError> {
         let no_host = |(name, _): &HeaderPair| name != http::header::HOST;
         let mut rules = HeaderRules {
             remove: header_names(&config.remove.headers)?,
             rename: header_renames(&config.rename.headers)?,
-            replace: header_pairs("/replace/headers", &config.replace.headers)?,
-            add: header_pairs("/add/headers", &config.add.headers)?,
-            append: header_pairs("/append/headers", &config.append.headers)?,
+            replace: header_pairs("/replace/headers", &config.replace.headers, lua)?,
+            add: header_pairs("/add/headers", &config.add.headers, lua)?,
+            append: header_pairs("/append/headers", &config.append.headers, lua)?,
         };
         for list in [&mut rules.add, &mut rules.append] {
             *list = std::mem::take(list).into_iter().filter(no_host).collect();
@@ -166,13 +171,14 @@ fn header_renames(rules: &[String]) -> Result<Box<[(HeaderName, HeaderName)]>, B
     Ok(pairs.into())
 }
 
-fn header_pairs(pointer: &str, rules: &[String]) -> Result<Box<[HeaderPair]>, BuildError> {
+fn header_pairs(pointer: &str, rules: &[String], lua: bool) -> Result<Box<[HeaderPair]>, BuildError> {
     let mut pairs = Vec::new();
     for (at, rule) in rules.iter().enumerate() {
         let (name, value) = split(rule).unwrap_or(("nil", ""));
         let wrong = |error| BuildError::at(format!("{pointer}/{at}"), error);
         let name = header_name(name).map_err(wrong)?;
         let template = Template::compile_late(value).map_err(|error| wrong(unsupported(value, &error)))?;
+        let template = allowed(template, lua);
         // A rule without a value is allowed, and does nothing.
         match template.constant() {
             Some(text) if text.is_empty() => {}

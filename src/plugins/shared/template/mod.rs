@@ -62,6 +62,8 @@ enum Form {
     Constant(Bytes),
     Parts(Box<[Part]>),
     Fails(TemplateError),
+    /// It holds an expression, and none may be evaluated on this node.
+    Disabled,
 }
 
 #[derive(Clone, Debug)]
@@ -112,6 +114,15 @@ impl Template {
                 Ok(Template { source: text.into(), form: Form::Fails(error) })
             }
             other => other,
+        }
+    }
+
+    /// The same template where no Lua may run: it fails for every request if there is an expression in it.
+    #[must_use]
+    pub fn without_lua(self) -> Self {
+        match self.form {
+            Form::Constant(_) => self,
+            _ => Template { form: Form::Disabled, ..self },
         }
     }
 
@@ -170,6 +181,11 @@ impl Template {
         match &self.form {
             Form::Constant(text) => Ok(Cow::Borrowed(text)),
             Form::Fails(TemplateError::Syntax(why) | TemplateError::Unsupported(why)) => Err(why.clone()),
+            Form::Disabled => {
+                Err("loading of untrusted Lua code disabled because 'untrusted_lua' config option is set \
+                                   to 'off'"
+                    .to_owned())
+            }
             Form::Parts(parts) => {
                 let mut out = Vec::new();
                 for part in parts {

@@ -191,6 +191,16 @@ fn what_is_lua_but_not_understood_is_refused_even_late() {
 }
 
 #[test]
+fn where_no_lua_may_run_expressions_fail_and_text_stays() {
+    let exchange = exchange();
+    let env = Env::of(&exchange);
+    let plain = Template::compile("plain $5").unwrap().without_lua();
+    assert_eq!(&*plain.render(&env).unwrap(), b"plain $5");
+    let reason = Template::compile("$(headers.host)").unwrap().without_lua().render(&env).unwrap_err().reason;
+    assert!(reason.contains("'untrusted_lua' config option is set to 'off'"), "{reason}");
+}
+
+#[test]
 fn failures_are_told_as_lua_tells_them() {
     fails(&[
         ("$(nothing.here)", "attempt to index global 'nothing' (a nil value)"),
