@@ -43,10 +43,10 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
 
 /// Schema of the file format.
 pub fn file() -> Value {
-    serde_json::json!({})
+    crate::config::schema::file_schema()
 }
 
 /// Schema of a plugin's settings.
 pub fn plugin(entry: &Entry) -> Value {
-    (entry.schema)().to_value()
+    crate::config::schema::plugin_schema(entry.name).unwrap_or_default()
 }
