@@ -287,6 +287,7 @@ fn the_anonymous_consumer_stands_in_for_any_refusal() {
 /// `cargo test --release --lib jwt -- --ignored --nocapture`
 #[test]
 #[ignore = "prints how long a request takes"]
+#[allow(clippy::disallowed_macros)] // printing is all it does
 fn print_the_cost_of_a_request() {
     let bench = bench(json!({"claims_to_verify": ["exp"]}));
     let mut exchange =
