@@ -117,6 +117,14 @@ codes! {
      no, on and off as booleans and 3.0 as a number: put them in quotes where a text is meant.",
     "_format_version: 3.0\n" => "_format_version: \"3.0\"\n";
 
+    "plugin/always-fails": "a plugin's setting makes every request fail",
+    "Kong accepts such a setting and finds out when a request comes: it answers 500 each time. So does this gateway. \
+     The message says what is wrong.",
+    "_format_version: \"3.0\"\nplugins:\n- name: request-transformer\n  \
+     config: {add: {headers: [\"X-User:$(headers user)\"]}}\n" =>
+    "_format_version: \"3.0\"\nplugins:\n- name: request-transformer\n  \
+     config: {add: {headers: [\"X-User:$(headers.user)\"]}}\n";
+
     "plugin/invalid": "a plugin's settings do not make sense together",
     "Each setting is fine by itself; the plugin itself refuses the combination.",
     "" => "";
@@ -129,6 +137,14 @@ codes! {
     "plugin/unknown": "there is no plugin of that name",
     "Only plugins that are built into the gateway can be used. Check the spelling.",
     "_format_version: \"3.0\"\nplugins:\n- name: rate-limitting\n" => "_format_version: \"3.0\"\n";
+
+    "plugin/unknown-name": "a template uses a name that means nothing",
+    "Templates know headers, query_params, uri_captures, shared, and a few functions. Any other name is nil: looking \
+     into it or calling it makes the request fail with 500.",
+    "_format_version: \"3.0\"\nplugins:\n- name: request-transformer\n  \
+     config: {add: {headers: [\"X-User:$(header.user)\"]}}\n" =>
+    "_format_version: \"3.0\"\nplugins:\n- name: request-transformer\n  \
+     config: {add: {headers: [\"X-User:$(headers.user)\"]}}\n";
 
     "source/duplicate-key": "a map has a key twice",
     "Of equal keys the last one counts, as Kong has it; the earlier value is lost.",

@@ -35,21 +35,27 @@ pub fn header(number: u64) -> HeaderValue {
 /// A number as text: up to 14 digits that matter, without trailing zeros; an exponent where it is shorter
 /// (`%.14g` in C).
 pub fn text(number: f64) -> String {
+    general(number, 14)
+}
+
+/// A number as text with up to so many digits that matter: C's `%.{digits}g`.
+pub fn general(number: f64, digits: usize) -> String {
+    let places = digits.max(1) as i32 - 1;
     if number == 0.0 {
         return "0".to_owned();
     }
     if !number.is_finite() {
         return if number.is_nan() { "nan" } else { ["-inf", "inf"][usize::from(number > 0.0)] }.to_owned();
     }
-    let scientific = format!("{number:.13e}");
+    let scientific = format!("{number:.*e}", places as usize);
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     let trimmed = |text: &str| match text.contains('.') {
         true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
         false => text.to_owned(),
     };
-    if (-4..14).contains(&exponent) {
-        trimmed(&format!("{number:.*}", (13 - exponent) as usize))
+    if (-4..=places).contains(&exponent) {
+        trimmed(&format!("{number:.*}", (places - exponent) as usize))
     } else {
         let sign = if exponent < 0 { '-' } else { '+' };
         format!("{}e{sign}{:02}", trimmed(digits), exponent.abs())

@@ -1,4 +1,6 @@
-//! Numbers as Lua reads and writes them.
+//! Numbers as Lua reads them; it writes them as the format does.
+
+pub use crate::plugins::shared::number::{general, text as number_text};
 
 /// The number that a text stands for, by the rules of Lua's `tonumber`: blanks around it, a sign, decimal
 /// or hexadecimal. Neither infinity nor "not a number" can be written.
@@ -22,33 +24,4 @@ pub fn number(text: &[u8]) -> Option<f64> {
         digits.parse::<f64>().ok()?
     };
     Some(if negative { -value } else { value })
-}
-
-/// A number as Lua prints it: `%.14g`.
-pub fn number_text(value: f64) -> String {
-    general(value, 14)
-}
-
-/// A number in the form of C's `%.{precision}g`.
-pub fn general(value: f64, precision: usize) -> String {
-    if value.is_nan() {
-        return "nan".to_owned();
-    }
-    if value.is_infinite() {
-        return if value > 0.0 { "inf" } else { "-inf" }.to_owned();
-    }
-    let precision = precision.max(1);
-    let scientific = format!("{value:.*e}", precision - 1);
-    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if exponent < -4 || exponent >= precision as i32 {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        return format!("{}e{sign}{:02}", trimmed(digits), exponent.abs());
-    }
-    let decimals = (precision as i32 - 1 - exponent).max(0) as usize;
-    trimmed(&format!("{value:.decimals$}")).to_owned()
-}
-
-fn trimmed(digits: &str) -> &str {
-    if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits }
 }
