@@ -27,6 +27,7 @@ pub fn artefacts() -> Vec<(String, String)> {
     ] {
         files.push((format!("completions/{name}"), completions::script(shell)));
     }
+    files.push(("docs/settings.md".to_owned(), crate::config::settings::reference()));
     files.push(("README.md#commands".to_owned(), commands()));
     files.push(("README.md#plugins".to_owned(), plugins_command::markdown_table()));
     files

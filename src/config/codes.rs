@@ -77,6 +77,10 @@ codes! {
     "_format_version: \"3.0\"\nservices:\n- {name: a, host: \"example.com:8080\"}\n" =>
     "_format_version: \"3.0\"\nservices:\n- {name: a, host: example.com, port: 8080}\n";
 
+    "config/merge-conflict": "two files say different things where only one can be said",
+    "Several files make one configuration: lists are appended, maps are joined, and all else must agree.",
+    "" => "";
+
     "config/missing-field": "a field that is needed is missing or null",
     "The field has no default, so it must be written.",
     "_format_version: \"3.0\"\nservices:\n- {name: a}\n" =>
@@ -87,6 +91,10 @@ codes! {
     "_format_version: \"3.0\"\nroutes:\n- {name: r}\n" =>
     "_format_version: \"3.0\"\nroutes:\n- {name: r, paths: [/]}\n";
 
+    "config/no-format-version": "the file does not say its version",
+    "It is read as 3.0, as decK does; Kong itself refuses it, and so does --kong-strict.",
+    "" => "";
+
     "config/not-a-map": "the document is not a map",
     "A configuration is a map of entity kinds. An empty file, a list or a single text is none.",
     "just text\n" => "_format_version: \"3.0\"\n";
@@ -95,6 +103,12 @@ codes! {
     "The field takes one of a few words or numbers. The message lists them.",
     "_format_version: \"3.0\"\nservices:\n- {name: a, host: example.com, protocol: htps}\n" =>
     "_format_version: \"3.0\"\nservices:\n- {name: a, host: example.com, protocol: https}\n";
+
+    "config/old-format": "the file has a version before 3.0",
+    "Versions 1.1 and 2.1 guessed which paths of routes are regular expressions; since 3.0 a `~` in front says so. \
+     The paths are read as 3.0 would have them. Write 3.0 and put `~` in front of regular expressions.",
+    "_format_version: \"1.1\"\nroutes:\n- {name: r, paths: ['/a/\\d+']}\n" =>
+    "_format_version: \"3.0\"\nroutes:\n- {name: r, paths: ['~/a/\\d+']}\n";
 
     "config/out-of-range": "a number is too small or too large",
     "The message has the limits, which are included unless it says otherwise.",
@@ -107,15 +121,65 @@ codes! {
     "_format_version: \"3.0\"\nservices:\n- {name: a, hots: example.com, host: example.com}\n" =>
     "_format_version: \"3.0\"\nservices:\n- {name: a, host: example.com}\n";
 
+    "config/unknown-file-type": "Kong would not read such a file",
+    "Kong takes one file whose name ends in yaml, yml or json. This is said only with --kong-strict.",
+    "" => "";
+
     "config/unreadable": "a value that follows the schema cannot be used",
     "The value passed all checks of the published schema and still does not fit. Please report it: the schema has \
      a gap.",
     "" => "";
 
+    "config/vault": "a reference into a vault cannot be followed",
+    "A field holds {vault://...}, and there is no such vault, no such variable, or not the member asked for; then the \
+     field counts as an empty string. Or what is there does not fit the field.",
+    "_format_version: \"3.0\"\nplugins:\n- name: rate-limiting\n  config: {minute: 5, redis: {host: h, \
+     password: '{vault://env/not-set}'}}\n" =>
+    "_format_version: \"3.0\"\nplugins:\n- name: rate-limiting\n  config: {minute: 5, redis: {host: h, \
+     password: abc}}\n";
+
     "config/wrong-type": "a value has the wrong type",
     "Numbers are not taken for texts nor texts for numbers, and a list stays a list with one item. YAML 1.1 reads yes, \
      no, on and off as booleans and 3.0 as a number: put them in quotes where a text is meant.",
     "_format_version: 3.0\n" => "_format_version: \"3.0\"\n";
+
+    "deck/consumer-group": "consumer groups exist only in Kong Enterprise",
+    "Groups and their members are read and have no effect; plugins scoped to a group are left out. Scope them to \
+     each consumer, or tell consumers apart by the groups of `acls`.",
+    "" => "";
+
+    "deck/destination": "the file says where decK would write",
+    "`_workspace` and `_konnect` name a part of a gateway or of Konnect. Here the file is the whole configuration.",
+    "" => "";
+
+    "deck/enterprise": "something exists only in Kong Enterprise or Konnect",
+    "It is left out, and the rest of the file is used.",
+    "" => "";
+
+    "deck/env": "a template names a variable that cannot be used",
+    "The variable in ${{ env \"DECK_X\" }} is not set, or its name does not begin with DECK_.",
+    "" => "";
+
+    "deck/info": "a key of `_info` is wrong or cannot be followed",
+    "`_info` takes select_tags, default_lookup_tags, defaults for service, route, upstream and target, and a few \
+     switches. Nothing is looked up in other files or gateways.",
+    "" => "";
+
+    "deck/partial": "a plugin uses a partial that is not in the file",
+    "`partials` of a plugin names entries of the top-level `partials` by name or id.",
+    "" => "";
+
+    "deck/plugin-config": "a plugin uses shared settings that are not in the file",
+    "`_config` of a plugin names an entry of the top-level `_plugin_configs`.",
+    "" => "";
+
+    "deck/template": "a template cannot be read or computed",
+    "Between ${{ and }} may stand env, toBool, toInt, toFloat and indent, texts in quotes, numbers and pipes.",
+    "" => "";
+
+    "deck/unknown-consumer-group": "a consumer group that the file does not declare is named",
+    "A plugin or a consumer names a group that `consumer_groups` does not have.",
+    "" => "";
 
     "plugin/always-fails": "a plugin's setting makes every request fail",
     "Kong accepts such a setting and finds out when a request comes: it answers 500 each time. So does this gateway. \

@@ -10,10 +10,11 @@ use super::{
     rows::{Parts, rows, transform},
     shape::Walker,
     substitute::Env,
+    vault,
 };
 use crate::{
     model::State,
-    source::{Finding, Findings, Limits, NodeId, Seg, Value},
+    source::{Document, Finding, Findings, Limits, NodeId, Seg, Value},
 };
 
 /// Text → data: reads, substitutes, shapes, flattens, resolves.
@@ -69,12 +70,25 @@ fn check(loaded: &mut Loaded, root: NodeId, options: &Options<'_>) {
     let shapes = shapes(options.flavor);
     let mut walker = Walker::new(doc, findings, shapes);
     walker.record(&shapes.file, Some(root));
-    let (found, secrets) = (walker.found, walker.secrets);
+    let (found, secrets, references) = (walker.found, walker.secrets, walker.references);
 
     let mut later = Findings::default();
     let resolved = resolve(doc, &found, &mut later);
-    let parts = Parts { doc, found: &found, resolved: &resolved, now: now(), flavor: options.flavor };
-    let mut state = rows(parts, findings);
+    let now = now();
+    let read_rows = |doc: &mut Document, findings: &mut Findings| {
+        rows(Parts { doc, found: &found, resolved: &resolved, now, flavor: options.flavor }, findings)
+    };
+    let mut state = read_rows(doc, findings);
+    if !references.is_empty() && !findings.has_errors() {
+        // What is served holds the values; the document, and what is shown of it, the references.
+        let vaults = vault::Vaults::of(&state, options.env);
+        let (written, unread) = vault::fill_in(doc, &references, &vaults, options.env, findings);
+        let mut unusable = Findings::default();
+        let served = read_rows(doc, &mut unusable);
+        vault::put_back(doc, written);
+        vault::report(doc, &references, &unread, &unusable, findings);
+        loaded.shown = Some(Arc::new(std::mem::replace(&mut state, served)));
+    }
     if findings.has_errors() {
         // The gateway looks for duplicates and references only in a valid document; its answer must not
         // hold these.
@@ -90,7 +104,7 @@ fn check(loaded: &mut Loaded, root: NodeId, options: &Options<'_>) {
     let doc = &loaded.document;
     let transforms = doc.get(root, "_transform").is_none_or(|n| *doc.value(n) != Value::Bool(false));
     if transforms && needs_transform(&state) {
-        loaded.shown = Some(Arc::new(state.clone()));
+        loaded.shown.get_or_insert_with(|| Arc::new(state.clone()));
         transform(&mut state);
     }
     loaded.state = Some(Arc::new(state));

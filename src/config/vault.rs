@@ -8,6 +8,14 @@ use std::borrow::Cow;
 
 use ahash::AHashMap;
 
+use crate::{
+    model::State,
+    source::{Document, Finding, Findings, NodeId, Value},
+};
+
+/// A reference yields nothing; the field counts as an empty string.
+pub const UNREADABLE: &str = "config/vault";
+
 /// Where a value is kept, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
@@ -72,11 +80,14 @@ impl Vaults {
         self.named.insert(prefix.into(), named);
     }
 
-    /// Adds every row of the `vaults` table.
-    pub fn add_rows<'a>(&mut self, rows: impl IntoIterator<Item = &'a crate::model::Vault>) {
-        for row in rows {
-            self.add(row.prefix.as_str(), row.name.as_str(), row.config.prefix.as_deref());
+    /// Those of a configuration: `env`, with the prefix of the node's setting `vault_env_prefix` where that
+    /// is a variable, and every row of the `vaults` table.
+    pub fn of(state: &State, env: &dyn Fn(&str) -> Option<String>) -> Self {
+        let mut vaults = Vaults::new(env("KONG_VAULT_ENV_PREFIX").filter(|prefix| is_prefix(prefix)));
+        for row in state.vaults.rows() {
+            vaults.add(row.prefix.as_str(), row.name.as_str(), row.config.prefix.as_deref());
         }
+        vaults
     }
 
     fn prefix(&self, reference: &Reference) -> Result<Option<Cow<'_, str>>, VaultError> {
@@ -187,6 +198,61 @@ pub fn resolve_or_empty<'a>(
     }
 }
 
+/// Puts what references stand for in their place, an empty string where there is nothing, with a warning.
+/// Returns what stood there, for [`put_back`], and which of them yielded nothing.
+pub fn fill_in(
+    doc: &mut Document,
+    references: &[NodeId],
+    vaults: &Vaults,
+    env: &dyn Fn(&str) -> Option<String>,
+    findings: &mut Findings,
+) -> (Vec<(NodeId, Value)>, Vec<NodeId>) {
+    let (mut written, mut unread) = (Vec::new(), Vec::new());
+    for &node in references {
+        let Some(text) = doc.str(node).filter(|text| is_reference(text)).map(str::to_owned) else { continue };
+        let (value, error) = resolve_or_empty(&text, vaults, env);
+        if let Some(error) = error {
+            unread.push(node);
+            let finding = Finding::warning(UNREADABLE, format!("{error}; the field counts as empty"));
+            findings.push(finding.at(doc.span(node), "cannot be read"));
+        }
+        written.push((node, doc.value(node).clone()));
+        doc.set(node, Value::Str(value.into_owned().into()));
+    }
+    (written, unread)
+}
+
+/// Puts references back where [`fill_in`] found them.
+pub fn put_back(doc: &mut Document, written: Vec<(NodeId, Value)>) {
+    written.into_iter().for_each(|(node, value)| doc.set(node, value));
+}
+
+/// Reports what the values of references are not fit for, without repeating the values: the reasons in
+/// `unusable` hold them. What yielded nothing has been reported already.
+pub fn report(
+    doc: &Document,
+    references: &[NodeId],
+    unread: &[NodeId],
+    unusable: &Findings,
+    findings: &mut Findings,
+) {
+    for reason in unusable.iter().filter(|f| f.level == crate::source::Level::Error) {
+        let Some(place) = reason.span() else { continue };
+        let inside = |node: &&NodeId| {
+            let span = doc.span(**node);
+            span.file == place.file && span.start >= place.start && span.end <= place.end
+        };
+        if unread.iter().any(|node| inside(&node)) {
+            continue;
+        }
+        let place = references.iter().find(inside).map_or(place, |&node| doc.span(node));
+        let message = "what the reference stands for cannot be used here";
+        let mut finding = Finding::error(UNREADABLE, message).at(place, "");
+        finding.path = reason.path.clone();
+        findings.push(finding);
+    }
+}
+
 fn unescape(text: &str) -> String {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
@@ -285,5 +351,40 @@ mod tests {
         let (value, error) = resolve_or_empty("{vault://env/none}", &vaults, &env);
         assert_eq!(value, "");
         assert_eq!(error, Some(VaultError::NotSet("NONE".into())));
+    }
+
+    fn load(yaml: &str) -> crate::config::Loaded {
+        let input = crate::config::Input::Text { name: "kong.yml".to_owned(), text: yaml.into() };
+        let env = |name: &str| match name {
+            "X_CERT" => Some("hunter2".to_owned()),
+            "SECRET" => Some("s3cret".to_owned()),
+            _ => None,
+        };
+        let options = crate::config::Options { kong_strict: true, flavor: Default::default(), env: &env };
+        crate::config::load(&input, &options).expect("text at hand")
+    }
+
+    #[test]
+    fn what_is_served_holds_the_value_and_the_document_keeps_the_reference() {
+        let loaded = load(
+            "_format_version: '3.0'\nplugins:\n- name: rate-limiting\n  config: {minute: 1, redis: {host: h, password: '{vault://env/secret}'}}\n",
+        );
+        assert!(loaded.findings.0.is_empty(), "{:?}", loaded.findings);
+        let json = loaded.document.to_json(loaded.root.expect("a root")).to_string();
+        assert!(json.contains("{vault://env/secret}") && !json.contains("s3cret"));
+        let password = |state: &State| state.plugins.rows()[0].config.json()["redis"]["password"].clone();
+        assert_eq!(password(&loaded.shown.expect("differs from what is served")), "{vault://env/secret}");
+        assert_eq!(password(&loaded.state.expect("served")), "s3cret");
+    }
+
+    #[test]
+    fn a_reference_that_yields_nothing_is_a_warning_and_an_empty_string() {
+        let loaded = load(
+            "_format_version: '3.0'\nvaults: [{name: env, prefix: my-env, config: {prefix: X_}}]\nplugins:\n- name: rate-limiting\n  config: {minute: 1, redis: {host: h, username: '{vault://my-env/cert}', password: '{vault://env/cert}'}}\n",
+        );
+        let found: Vec<_> = loaded.findings.iter().map(|f| (f.code, f.level)).collect();
+        assert_eq!(found, [(UNREADABLE, crate::source::Level::Warning)], "{:?}", loaded.findings);
+        let redis = loaded.state.expect("served").plugins.rows()[0].config.json()["redis"].clone();
+        assert_eq!((&redis["username"], &redis["password"]), (&"hunter2".into(), &"".into()));
     }
 }

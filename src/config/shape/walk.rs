@@ -95,6 +95,8 @@ pub struct Walker<'d> {
     pub found: Vec<Found>,
     /// Places of values that must not be shown.
     pub secrets: Vec<Span>,
+    /// Texts that refer into a vault, where that is possible.
+    pub references: Vec<NodeId>,
     pub(super) path: Vec<PathStep>,
     /// Node to point at when a value is absent.
     pub(super) near: NodeId,
@@ -111,6 +113,7 @@ impl<'d> Walker<'d> {
             findings,
             found: Vec::new(),
             secrets: Vec::new(),
+            references: Vec::new(),
             path: Vec::new(),
             near,
             chooser,
@@ -150,7 +153,10 @@ impl<'d> Walker<'d> {
             }
             ShapeKind::Text(text) => {
                 let complaint = match self.doc.value(node) {
-                    Value::Str(s) if shape.referenceable && is_vault_reference(s) => None,
+                    Value::Str(s) if shape.referenceable && is_vault_reference(s) => {
+                        self.references.push(node);
+                        None
+                    }
                     Value::Str(s) => text.complaint(s),
                     _ => Some(Complaint::Type("string")),
                 };
