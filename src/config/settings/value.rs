@@ -321,9 +321,9 @@ impl Setting for Size {
     fn show(&self) -> String {
         match self.0 {
             0 => "0".to_owned(),
-            n if n % (1 << 30) == 0 => format!("{}g", n >> 30),
-            n if n % (1 << 20) == 0 => format!("{}m", n >> 20),
-            n if n % (1 << 10) == 0 => format!("{}k", n >> 10),
+            n if n.is_multiple_of(1 << 30) => format!("{}g", n >> 30),
+            n if n.is_multiple_of(1 << 20) => format!("{}m", n >> 20),
+            n if n.is_multiple_of(1 << 10) => format!("{}k", n >> 10),
             n => n.to_string(),
         }
     }
@@ -336,7 +336,7 @@ impl Setting for Duration {
     }
     fn show(&self) -> String {
         let millis = self.as_millis();
-        if millis % 1000 == 0 { self.as_secs().to_string() } else { format!("{millis}ms") }
+        if millis.is_multiple_of(1000) { self.as_secs().to_string() } else { format!("{millis}ms") }
     }
 }
 
