@@ -3,16 +3,20 @@
 
 use clap_complete::Shell;
 
-use super::commands::{completions, man, plugins as plugins_command, schema};
-use crate::plugins;
+use super::commands::{completions, explain, man, plugins as plugins_command};
+use crate::{
+    config::{schema, settings},
+    plugins,
+};
 
 /// The files by path from the root of the repository. A path that ends in `#name` is the part of the file
 /// between the markers `<!-- name: … -->` and `<!-- end -->`.
 pub fn artefacts() -> Vec<(String, String)> {
-    let mut files = vec![("schemas/kong.schema.json".to_owned(), pretty(&schema::file()))];
+    let mut files = vec![("schemas/kong.schema.json".to_owned(), pretty(&schema::file_schema()))];
     for entry in plugins::entries() {
         let name = entry.name;
-        files.push((format!("schemas/plugins/{name}.json"), pretty(&schema::plugin(entry))));
+        let schema = schema::plugin_schema(name).unwrap_or_default();
+        files.push((format!("schemas/plugins/{name}.json"), pretty(&schema)));
         files.push((format!("docs/reference/plugins/{name}.md"), plugins_command::page(entry)));
     }
     for (name, page) in man::pages() {
@@ -27,7 +31,8 @@ pub fn artefacts() -> Vec<(String, String)> {
     ] {
         files.push((format!("completions/{name}"), completions::script(shell)));
     }
-    files.push(("docs/settings.md".to_owned(), crate::config::settings::reference()));
+    files.push(("docs/settings.md".to_owned(), settings::reference()));
+    files.push(("docs/reference/codes.md".to_owned(), explain::reference()));
     files.push(("README.md#commands".to_owned(), commands()));
     files.push(("README.md#plugins".to_owned(), plugins_command::markdown_table()));
     files

@@ -7,7 +7,8 @@ use clap::ValueEnum;
 use crate::{
     cli::console::Failure,
     config::{self, Input, Loaded, Options},
-    router,
+    router, runtime, server,
+    store::Stores,
 };
 
 /// The files, and how they are read.
@@ -59,7 +60,14 @@ pub fn load(args: &Files) -> Result<Loaded, Failure> {
 pub fn load_files(files: Vec<PathBuf>, dialect: Dialect) -> Result<Loaded, Failure> {
     let options =
         Options { kong_strict: dialect.kong_strict, flavor: dialect.router_flavor.into(), env: &environment };
-    config::load(&Input::Paths(files), &options).map_err(|e| Failure::Other(e.to_string()))
+    let mut loaded =
+        config::load(&Input::Paths(files), &options).map_err(|e| Failure::Other(e.to_string()))?;
+    // The machine is made as `serve` makes it, and thrown away: what validates, serves.
+    let node = runtime::Options { flavor: options.flavor, ..runtime::Options::default() };
+    if server::build(&mut loaded, &node, &Stores::default(), None).is_none() {
+        loaded.state = None;
+    }
+    Ok(loaded)
 }
 
 /// A variable of this process's environment.

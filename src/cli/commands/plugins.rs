@@ -7,6 +7,7 @@ use crate::{
         Status,
         console::{Console, Failure},
     },
+    config,
     plugin::Entry,
     plugins,
 };
@@ -25,22 +26,21 @@ pub struct Args {
 pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     let text = match args.name {
         None => table(),
-        Some(name) => match plugins::find(&name) {
-            Some(entry) => page(entry),
-            None if plugins::BUNDLED.contains(&name.as_str()) => {
-                return Err(Failure::Other(format!(
-                    "plugin {name} of Kong is not built into gatewayctl yet"
-                )));
-            }
-            None => {
-                return Err(Failure::Other(format!(
-                    "there is no plugin {name}; gatewayctl plugins lists them"
-                )));
-            }
-        },
+        Some(name) => page(plugins::find(&name).ok_or_else(|| unknown(&name))?),
     };
     console.out(&text)?;
     Ok(Status::Clean)
+}
+
+/// There is no plugin of that name: not here, or not at all.
+pub fn unknown(name: &str) -> Failure {
+    if plugins::BUNDLED.contains(&name) {
+        return Failure::Other(format!("plugin {name} of Kong is not built into gatewayctl yet"));
+    }
+    let known = plugins::entries().iter().map(|e| e.name);
+    let meant =
+        config::nearest(name, known).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+    Failure::Other(format!("there is no plugin {name}{meant} (gatewayctl plugins lists them)"))
 }
 
 /// Plugins in the order they run.

@@ -1,14 +1,11 @@
 //! `gatewayctl schema [--plugin NAME]`.
 
-use serde_json::Value;
-
 use crate::{
     cli::{
         Status,
         console::{Console, Failure},
     },
-    plugin::Entry,
-    plugins,
+    config::schema,
 };
 
 /// Print the JSON Schema of the file format, or of one plugin's settings
@@ -27,26 +24,9 @@ pub struct Args {
 
 pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     let schema = match args.plugin {
-        None => file(),
-        Some(name) => match plugins::find(&name) {
-            Some(entry) => plugin(entry),
-            None => {
-                return Err(Failure::Other(format!(
-                    "there is no plugin {name}; gatewayctl plugins lists them"
-                )));
-            }
-        },
+        None => schema::file_schema(),
+        Some(name) => schema::plugin_schema(&name).ok_or_else(|| super::plugins::unknown(&name))?,
     };
     console.out(&format!("{schema:#}\n"))?;
     Ok(Status::Clean)
-}
-
-/// Schema of the file format.
-pub fn file() -> Value {
-    crate::config::schema::file_schema()
-}
-
-/// Schema of a plugin's settings.
-pub fn plugin(entry: &Entry) -> Value {
-    crate::config::schema::plugin_schema(entry.name).unwrap_or_default()
 }
