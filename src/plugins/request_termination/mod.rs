@@ -33,7 +33,8 @@ const BODY_LIMIT: usize = 1024 * 1024;
 /// ```
 ///
 /// **The answer** is `body` with `content_type`, or JSON with `message`. Without either, the statuses 401,
-/// 404, 405, 500, 502 and 503 have a message of their own; other answers are empty.
+/// 404, 405, 500, 502 and 503 have a message of their own, some others the gateway's usual one or a plain
+/// HTML page; what is left (2xx, 418 and so on) is empty.
 ///
 /// With `echo` it is a copy of the request as JSON: `message`, `kong` (node and process), `request`,
 /// `matched_route` and `matched_service`. Bodies beyond 1 MiB are left out. Since it shows what the client
@@ -109,9 +110,12 @@ impl plugin::Plugin for Plugin {
                 }
                 Answer::Ready { headers, body: ReplyBody::Bytes(body.into()) }
             }
-            (false, None) => Answer::Ready {
-                headers: HeaderMap::new(),
-                body: message.map_or(ReplyBody::Empty, |text| ReplyBody::Json(json!({ "message": text }))),
+            (false, None) => match message {
+                Some(text) => {
+                    let body = ReplyBody::Json(json!({ "message": text }));
+                    Answer::Ready { headers: HeaderMap::new(), body }
+                }
+                None => bare(status),
             },
         };
         let trigger = match config.trigger {
@@ -136,6 +140,23 @@ fn default_message(status: u16) -> Option<&'static str> {
         503 => "Service unavailable",
         _ => return None,
     })
+}
+
+/// The answer when nothing is set: the gateway's usual message or a plain page, where a status has one, as
+/// nginx sends them under Kong.
+fn bare(status: StatusCode) -> Answer {
+    let mut headers = HeaderMap::new();
+    let body = match status.as_u16() {
+        400 | 408 | 411..=414 | 417 | 504 => ReplyBody::Message(None),
+        301..=303 | 307 | 308 | 402..=410 | 415 | 416 | 421 | 429 | 501 | 505 | 507 => {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
+            let page =
+                format!("<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>\n");
+            ReplyBody::Bytes(page.into())
+        }
+        _ => ReplyBody::Empty,
+    };
+    Answer::Ready { headers, body }
 }
 
 impl Plugin {

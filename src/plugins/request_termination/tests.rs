@@ -37,7 +37,16 @@ fn some_statuses_have_a_message_of_their_own() {
             "{status}"
         );
     }
-    for status in [202, 204, 403, 418] {
+    for status in [400, 408, 413, 504] {
+        assert!(
+            matches!(answer(json!({ "status_code": status })).body, ReplyBody::Message(None)),
+            "{status}"
+        );
+    }
+    let page = answer(json!({"status_code": 403}));
+    assert_eq!(page.headers[CONTENT_TYPE], "text/html");
+    assert!(matches!(page.body, ReplyBody::Bytes(page) if page.windows(13).any(|w| w == b"403 Forbidden")));
+    for status in [202, 204, 418] {
         assert!(matches!(answer(json!({ "status_code": status })).body, ReplyBody::Empty), "{status}");
     }
     assert_eq!(answer(json!({})).status, StatusCode::SERVICE_UNAVAILABLE);
