@@ -83,9 +83,8 @@ impl ClientTls {
             Some(texts) => {
                 let mut roots = RootCertStore::empty();
                 for text in texts {
-                    for certificate in certificates(text)? {
-                        roots.add(certificate)?;
-                    }
+                    // Of a system's bundle some may be older than any rule.
+                    roots.add_parsable_certificates(certificates(text)?);
                 }
                 builder.with_root_certificates(roots)
             }

@@ -125,6 +125,9 @@ impl Scan {
         if method.is_empty() || !method.iter().all(fits) || target.is_empty() {
             return Err(Refusal::Malformed);
         }
+        if target[0] != b'/' && !is_absolute(target) {
+            return Err(Refusal::Malformed);
+        }
         let mut odd = false;
         for &byte in target {
             if byte <= b' ' || byte == 0x7f {
@@ -189,6 +192,13 @@ impl Scan {
         };
         Scanned::Complete { length: self.at, framing, mend: self.mend }
     }
+}
+
+/// Whether a target names a scheme and an authority. Other forms than that and a path are not served.
+fn is_absolute(target: &[u8]) -> bool {
+    let scheme = target.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
+    let scheme = scheme.count();
+    target[0].is_ascii_alphabetic() && target[scheme..].starts_with(b"://")
 }
 
 fn trimmed(value: &[u8]) -> &[u8] {
@@ -401,6 +411,8 @@ mod tests {
             "GET / http/1.1",
             "GET /a b HTTP/1.1",
             "GET\t/\tHTTP/1.1",
+            "GET foo HTTP/1.1",
+            "OPTIONS * HTTP/1.1",
         ] {
             assert_eq!(refused(&format!("{line}\r\n\r\n")), Some(Refusal::Malformed), "{line}");
         }

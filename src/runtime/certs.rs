@@ -19,6 +19,9 @@ pub struct Certificates {
     leading: AHashMap<Box<str>, Arc<CertifiedKey>>,
     /// `a.*`, filed as `a.`.
     trailing: AHashMap<Box<str>, Arc<CertifiedKey>>,
+    /// For names that are not known: `*`.
+    any: Option<Arc<CertifiedKey>>,
+    /// Where no name is asked for, or none fits.
     default: Option<Arc<CertifiedKey>>,
 }
 
@@ -39,7 +42,7 @@ impl Certificates {
             let name = sni.name.trim_end_matches('.').to_ascii_lowercase();
             let key = Arc::clone(key);
             if name == "*" {
-                names.default = Some(key);
+                names.any = Some(key);
             } else if let Some(rest) = name.strip_prefix('*') {
                 names.leading.insert(rest.into(), key);
             } else if let Some(rest) = name.strip_suffix('*') {
@@ -51,18 +54,17 @@ impl Certificates {
         names
     }
 
-    /// The certificate for a server name: the name itself, `*.rest`, `first.*`, the default.
+    /// The certificate for a server name: the name itself, `*.rest`, `first.*`, `*`, the default. rustls
+    /// hands names over in lower case.
     pub fn find(&self, name: Option<&str>) -> Option<Arc<CertifiedKey>> {
         name.and_then(|name| self.named(name)).or(self.default.as_ref()).cloned()
     }
 
     fn named(&self, name: &str) -> Option<&Arc<CertifiedKey>> {
-        let name = name.to_ascii_lowercase();
-        if let Some(key) = self.exact.get(&*name) {
-            return Some(key);
-        }
-        let leading = name.find('.').and_then(|dot| self.leading.get(&name[dot..]));
-        leading.or_else(|| name.rfind('.').and_then(|dot| self.trailing.get(&name[..=dot])))
+        let exact = || self.exact.get(name);
+        let leading = || name.find('.').and_then(|dot| self.leading.get(&name[dot..]));
+        let trailing = || name.rfind('.').and_then(|dot| self.trailing.get(&name[..=dot]));
+        exact().or_else(leading).or_else(trailing).or(self.any.as_ref())
     }
 }
 

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use ahash::AHashMap;
 use uuid::Uuid;
 
-use super::{Options, RouteEntry, ServiceEntry, Snapshot, certs::Certificates, chain::Chain, scope::Scopes};
+use super::{
+    Options, RouteEntry, ServiceEntry, Snapshot, certs::Certificates, chain::Chain, scope::Scopes,
+    service::Profiles,
+};
 use crate::{
     model::{Ix, Kind, Plugin, Row, Service, State},
     plugin::{Build, Instance},
@@ -46,11 +49,12 @@ pub fn compile(
     }));
     let plugins: Box<[_]> =
         state.plugins.rows().iter().map(|row| instance(row, &state, stores, &mut problems)).collect();
+    let mut profiles = Profiles::default();
     let services = state
         .services
         .rows()
         .iter()
-        .map(|service| Arc::new(ServiceEntry::new(service, &state, options, &mut problems)))
+        .map(|service| Arc::new(ServiceEntry::new(service, &state, options, &mut profiles, &mut problems)))
         .collect();
     let scopes = Scopes::new(&state, |ix: Ix<Plugin>| plugins[ix.get()].as_ref().map(|p| p.phases()));
     let routes = routes(&state, &scopes, options.flavor == Flavor::Traditional);

@@ -119,6 +119,8 @@ pub struct Options {
     pub untrusted_lua: bool,
     /// Certificate and key in PEM shown where none is asked for or known; none: a self-signed one.
     pub certificate: Option<(String, String)>,
+    /// Certificate and key in PEM shown to upstreams, unless the service or upstream has its own.
+    pub client_certificate: Option<(String, String)>,
     /// Authorities in PEM that upstreams are verified with, unless the service names its own.
     pub trusted_authorities: Option<String>,
     /// Whether upstreams are verified where the service does not say.
@@ -153,6 +155,7 @@ impl Default for Options {
             debug_header: false,
             untrusted_lua: true,
             certificate: None,
+            client_certificate: None,
             trusted_authorities: None,
             verify_upstreams: false,
             mock: Mock::default(),

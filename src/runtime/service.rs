@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use ahash::AHashMap;
 use http::HeaderValue;
+use uuid::Uuid;
 
 use super::{Options, compile::Problem};
 use crate::{
@@ -43,6 +45,7 @@ impl ServiceEntry {
         service: &Service,
         state: &State,
         options: &Options,
+        profiles: &mut Profiles,
         problems: &mut Vec<Problem>,
     ) -> Self {
         let tls = matches!(service.protocol, ServiceProtocol::Https | ServiceProtocol::Grpcs);
@@ -52,10 +55,8 @@ impl ServiceEntry {
             Destination::Balanced(_) => default_port,
             _ => service.port,
         };
-        let tls = tls.then(|| client_tls(service, state, options)).and_then(|made| {
-            made.map(Arc::new)
-                .map_err(|error| problems.push(Problem::new(service, "/tls_verify", error.to_string())))
-                .ok()
+        let tls = tls.then(|| profiles.get(service, state, options)).and_then(|made| {
+            made.map_err(|error| problems.push(Problem::new(service, "/tls_verify", error.to_string()))).ok()
         });
         let millis = |value: Option<u32>| Duration::from_millis(u64::from(value.unwrap_or(60_000)));
         ServiceEntry {
@@ -87,20 +88,40 @@ fn host_value(host: &str, port: u16, default: u16) -> HeaderValue {
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("localhost"))
 }
 
-fn client_tls(service: &Service, state: &State, options: &Options) -> Result<ClientTls, TlsError> {
-    let own: Vec<&str> = service
-        .ca_certificates
-        .iter()
-        .flatten()
-        .filter_map(|id| state.ca_certificates.by_id(*id))
-        .map(|ix| state.ca_certificates[ix].cert.as_str())
-        .collect();
-    let verify = service.tls_verify.unwrap_or(options.verify_upstreams);
-    let node: Vec<&str> = options.trusted_authorities.as_deref().into_iter().collect();
-    let trusted = verify.then_some(if own.is_empty() { &node[..] } else { &own[..] });
-    let upstream = state.upstreams.by_name(&service.host).map(|ix| &state.upstreams[ix]);
-    let certificate: Option<Ref<Certificate>> =
-        service.client_certificate.or_else(|| upstream.and_then(|u| u.client_certificate));
-    let certificate = certificate.and_then(|r| state.certificates.find(r)).map(|ix| &state.certificates[ix]);
-    ClientTls::new(trusted, certificate.map(|c| (c.cert.as_str(), c.key.as_str())))
+/// TLS settings already made: services that speak alike share them.
+#[derive(Debug, Default)]
+pub struct Profiles(AHashMap<(Option<Vec<Uuid>>, Option<Uuid>), Arc<ClientTls>>);
+
+impl Profiles {
+    fn get(
+        &mut self,
+        service: &Service,
+        state: &State,
+        options: &Options,
+    ) -> Result<Arc<ClientTls>, TlsError> {
+        let upstream = state.upstreams.by_name(&service.host).map(|ix| &state.upstreams[ix]);
+        let certificate: Option<Ref<Certificate>> =
+            service.client_certificate.or_else(|| upstream.and_then(|u| u.client_certificate));
+        let verify = service.tls_verify.unwrap_or(options.verify_upstreams);
+        let authorities = verify.then(|| service.ca_certificates.clone().unwrap_or_default());
+        let key = (authorities, certificate.map(|r| r.id));
+        if let Some(made) = self.0.get(&key) {
+            return Ok(Arc::clone(made));
+        }
+        let own: Option<Vec<&str>> = key.0.as_ref().map(|ids| {
+            let rows = ids.iter().filter_map(|id| state.ca_certificates.by_id(*id));
+            rows.map(|ix| state.ca_certificates[ix].cert.as_str()).collect()
+        });
+        let trusted = own.map(|own| match own.is_empty() {
+            true => options.trusted_authorities.as_deref().into_iter().collect(),
+            false => own,
+        });
+        let row = certificate.and_then(|r| state.certificates.find(r)).map(|ix| &state.certificates[ix]);
+        let shown = row
+            .map(|c| (c.cert.as_str(), c.key.as_str()))
+            .or_else(|| options.client_certificate.as_ref().map(|(cert, key)| (cert.as_str(), key.as_str())));
+        let made = Arc::new(ClientTls::new(trusted.as_deref(), shown)?);
+        self.0.insert(key, Arc::clone(&made));
+        Ok(made)
+    }
 }

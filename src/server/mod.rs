@@ -96,6 +96,9 @@ pub enum ServeError {
     /// The configuration is refused; the observer has seen why.
     #[error("the configuration is not valid")]
     Refused,
+    /// A setting names a certificate or key that cannot be read.
+    #[error("{0}")]
+    Setting(String),
     /// An address cannot be listened at.
     #[error("cannot listen at {address}: {error}")]
     Listen {

@@ -8,7 +8,8 @@ use super::ServeError;
 use crate::{
     config::{
         listen::{self, Host, Listeners},
-        settings::{ErrorType, RouteMatch, RouterFlavor, Settings, TrustedPeer, UntrustedLua, Workers},
+        read,
+        settings::{ErrorType, Pem, RouteMatch, RouterFlavor, Secret, Settings, TrustedPeer, UntrustedLua, Workers},
     },
     net::Keepalive,
     proxy::Listener,
@@ -25,10 +26,20 @@ pub fn flavor(settings: &Settings) -> Flavor {
     }
 }
 
-/// The data plane's options.
-pub fn options(settings: &Settings, mock: Mock) -> Options {
+/// The data plane's options. Reads the certificates that the settings name.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn options(settings: &Settings, mock: Mock) -> Result<Options, ServeError> {
     let headers = settings.headers;
-    Options {
+    let client_certificate = pair(
+        settings.client_ssl_cert.as_ref().filter(|_| settings.client_ssl),
+        settings.client_ssl_cert_key.as_ref(),
+    )?;
+    Ok(Options {
+        certificate: pair(settings.ssl_cert.first(), settings.ssl_cert_key.first())?,
+        client_certificate,
+        trusted_authorities: authorities(&settings.lua_ssl_trusted_certificate)?,
         flavor: flavor(settings),
         calculation: match settings.route_match_calculation {
             RouteMatch::Original => Calculation::Original,
@@ -85,7 +96,36 @@ pub fn options(settings: &Settings, mock: Mock) -> Options {
         idle_timeout: settings.keepalive_timeout,
         mock,
         ..Options::default()
+    })
+}
+
+/// A certificate and its key, both in PEM.
+fn pair(cert: Option<&Pem>, key: Option<&Secret>) -> Result<Option<(String, String)>, ServeError> {
+    match cert.zip(key) {
+        Some((cert, key)) => Ok(Some((pem(&cert.0)?, pem(&key.0)?))),
+        None => Ok(None),
     }
+}
+
+/// Authorities in PEM, one after the other. `system` are those of the system, if it has any.
+fn authorities(list: &[Pem]) -> Result<Option<String>, ServeError> {
+    const SYSTEM: [&str; 3] =
+        ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+    let mut all = String::new();
+    for Pem(source) in list {
+        if source == "system" {
+            all.extend(SYSTEM.iter().find_map(|path| std::fs::read_to_string(path).ok()));
+        } else {
+            all.push_str(&pem(source)?);
+        }
+        all.push('\n');
+    }
+    Ok((!all.trim().is_empty()).then_some(all))
+}
+
+fn pem(source: &str) -> Result<String, ServeError> {
+    let bytes = read::pem(source).map_err(|error| ServeError::Setting(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|_| ServeError::Setting("a certificate or key is not PEM".to_owned()))
 }
 
 /// The addresses of a list, names looked up.

@@ -13,7 +13,7 @@ pub use balance::{Balancer, Peer};
 pub use dns::Resolver;
 pub use target::host_and_port;
 
-use crate::model::{State, Upstream};
+use crate::model::State;
 
 /// Why there is no address to go to.
 #[derive(Debug, thiserror::Error)]
@@ -59,15 +59,13 @@ pub struct Pick<'a> {
 impl Destination {
     /// The destination of a host and port as a service has them: the name of an upstream comes first.
     pub fn new(host: &str, port: u16, state: &State) -> Self {
-        match state.upstreams.by_name(host) {
-            Some(ix) => Destination::Balanced(Box::new(Self::balancer(&state.upstreams[ix], state))),
+        match state.upstreams.by_name(host).map(|ix| &state.upstreams[ix]) {
+            Some(upstream) => {
+                let targets = state.targets.rows().iter().filter(|t| t.upstream.id == upstream.id);
+                Destination::Balanced(Box::new(Balancer::new(upstream, targets)))
+            }
             None => Self::direct(host, port),
         }
-    }
-
-    fn balancer(upstream: &Upstream, state: &State) -> Balancer {
-        let targets = state.targets.rows().iter().filter(|t| t.upstream.id == upstream.id);
-        Balancer::new(upstream, targets)
     }
 
     /// The destination of a host that is no upstream.
@@ -89,13 +87,21 @@ impl Destination {
                 Ok(Pick { address: resolver.resolve(host, *port).await?, peer: None })
             }
             Destination::Balanced(balancer) => {
-                let peer = balancer.next()?;
-                let address = match &peer.destination {
-                    Destination::Address(address) => *address,
-                    Destination::Name { host, port } => resolver.resolve(host, *port).await?,
-                    Destination::Balanced(_) => return Err(PickError::NoPeer(peer.name.to_string())),
-                };
-                Ok(Pick { address, peer: Some(peer) })
+                // A target whose name does not resolve is passed over.
+                let mut failed = None;
+                for _ in 0..balancer.len() {
+                    let peer = balancer.next()?;
+                    let address = match &peer.destination {
+                        Destination::Address(address) => Ok(*address),
+                        Destination::Name { host, port } => resolver.resolve(host, *port).await,
+                        Destination::Balanced(_) => Err(PickError::NoPeer(peer.name.to_string())),
+                    };
+                    match address {
+                        Ok(address) => return Ok(Pick { address, peer: Some(peer) }),
+                        Err(error) => failed = Some(error),
+                    }
+                }
+                Err(failed.unwrap_or_else(|| PickError::NoPeer(balancer.name.to_string())))
             }
         }
     }

@@ -110,7 +110,7 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
             flavor: node::flavor(&settings),
             env: Arc::new(input::environment),
         },
-        options: node::options(&settings, mock),
+        options: node::options(&settings, mock).map_err(could_not)?,
         listeners: node::listeners(&settings.proxy_listen).map_err(could_not)?,
         admin: admin.into_iter().map(|l| l.address).collect(),
         watch: !args.no_watch,

@@ -50,6 +50,16 @@ impl Balancer {
         }
     }
 
+    /// Number of targets that take part.
+    pub fn len(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// Whether none does.
+    pub fn is_empty(&self) -> bool {
+        self.peers.is_empty()
+    }
+
     /// The target whose turn it is.
     ///
     /// # Errors
