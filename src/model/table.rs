@@ -32,20 +32,29 @@ pub trait Row: std::any::Any {
     fn settle(&mut self, id: Uuid, origin: Option<NodeId>, now: f64);
     /// Points a field at the entity it names; other fields than references are left alone.
     fn link(&mut self, field: &str, id: Uuid);
+    /// The entity that a field points at; none for other fields than references, and for absent ones.
+    fn linked(&self, field: &str) -> Option<Uuid>;
 }
 
 /// A field that a file may name an entity in.
 pub(crate) trait Link {
     fn point(&mut self, id: Uuid);
+    fn target(&self) -> Option<Uuid>;
 }
 impl<T> Link for Ref<T> {
     fn point(&mut self, id: Uuid) {
         self.id = id;
     }
+    fn target(&self) -> Option<Uuid> {
+        Some(self.id)
+    }
 }
 impl<T> Link for Option<Ref<T>> {
     fn point(&mut self, id: Uuid) {
         *self = Some(Ref::new(id));
+    }
+    fn target(&self) -> Option<Uuid> {
+        self.map(|reference| reference.id)
     }
 }
 
@@ -308,6 +317,13 @@ macro_rules! row {
                 $($( if field == stringify!($link) {
                     crate::model::table::Link::point(&mut self.$link, id);
                 } )+)?
+            }
+            #[allow(unused_variables)]
+            fn linked(&self, field: &str) -> Option<uuid::Uuid> {
+                $($( if field == stringify!($link) {
+                    return crate::model::table::Link::target(&self.$link);
+                } )+)?
+                None
             }
         }
     };

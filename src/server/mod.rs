@@ -12,7 +12,7 @@ mod watch;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 pub use admin::Status;
-pub use reload::{Hash, build};
+pub use reload::{Hash, build, nothing};
 use tokio::sync::mpsc;
 
 use crate::{
@@ -33,8 +33,10 @@ pub struct Serve {
     pub options: Options,
     /// Where requests are accepted.
     pub listeners: Vec<Listener>,
-    /// Where the admin API is served; nowhere if empty.
-    pub admin: Vec<SocketAddr>,
+    /// How the admin and status APIs are served.
+    pub admin: admin::Options,
+    /// The node's id; a new one if none.
+    pub node_id: Option<uuid::Uuid>,
     /// Whether changes of the files are applied.
     pub watch: bool,
     /// How long requests in flight may take to end after a signal.
@@ -120,6 +122,9 @@ pub fn run(serve: Serve, observer: Arc<dyn Observer>) -> Result<(), ServeError> 
     let begun = std::time::Instant::now();
     let mut stores = Stores::default();
     stores.node.untrusted_lua = serve.options.untrusted_lua;
+    if let Some(id) = serve.node_id {
+        stores.node.id = id;
+    }
     let mut loaded = crate::config::load(&serve.input, &serve.read.options())?;
     let Some(snapshot) = reload::build(&mut loaded, &serve.options, &stores, None) else {
         observer.refused(&loaded);
@@ -139,8 +144,13 @@ pub fn run(serve: Serve, observer: Arc<dyn Observer>) -> Result<(), ServeError> 
     })?;
     let (posts, posted) = mpsc::channel(1);
     let status = Arc::new(Status::new(&loaded));
-    let admin = admin::Admin::new(Arc::clone(&gateway), Arc::clone(&status), serve.read.clone(), posts);
-    let admin = control.block_on(admin::listen(admin, &serve.admin))?;
+    let admin = control.block_on(admin::serve(
+        serve.admin,
+        Arc::clone(&gateway),
+        Arc::clone(&status),
+        serve.read.clone(),
+        posts,
+    ))?;
     observer.ready(&Ready {
         loaded: &loaded,
         proxy: workers.addresses(),

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 
 use http::HeaderName;
 
-use super::ServeError;
+use super::{ServeError, admin};
 use crate::{
     config::{
         listen::{self, Host, Listeners},
@@ -126,6 +126,25 @@ fn authorities(list: &[Pem]) -> Result<Option<String>, ServeError> {
 fn pem(source: &str) -> Result<String, ServeError> {
     let bytes = read::pem(source).map_err(|error| ServeError::Setting(error.to_string()))?;
     String::from_utf8(bytes).map_err(|_| ServeError::Setting("a certificate or key is not PEM".to_owned()))
+}
+
+/// How the admin and status APIs are served.
+///
+/// # Errors
+/// When a name has no address.
+pub fn admin(settings: &Settings) -> Result<admin::Options, ServeError> {
+    let mut told = serde_json::to_value(settings).unwrap_or_default();
+    // Clients look at these to learn that the API cannot write.
+    told["database"] = "off".into();
+    told["role"] = "traditional".into();
+    Ok(admin::Options {
+        listeners: listeners(&settings.admin_listen)?,
+        certificate: None,
+        status_listeners: listeners(&settings.status_listen)?,
+        status_certificate: None,
+        max_body: settings.admin_client_max_body_size.0,
+        settings: told,
+    })
 }
 
 /// The addresses of a list, names looked up.

@@ -54,13 +54,27 @@ fn deepest(loaded: &Loaded, mut node: NodeId, pointer: &str) -> NodeId {
     node
 }
 
+/// Name of the configuration of a gateway that was given none.
+const NOTHING: &str = "no configuration";
+
+/// The configuration of a gateway that is given none: it serves, knows no route, and is not ready.
+pub fn nothing() -> Input {
+    Input::Text { name: NOTHING.to_owned(), text: b"_format_version: \"3.0\"\n".to_vec() }
+}
+
 /// Thirty-two hex digits that differ when the text of a configuration does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hash([u8; 16]);
 
 impl Hash {
+    /// Of a gateway that was given no configuration at all.
+    pub const NOTHING: Self = Hash([0; 16]);
+
     /// Of all files that were read.
     pub fn of(loaded: &Loaded) -> Self {
+        if loaded.sources.iter().all(|(_, file)| file.name() == NOTHING) {
+            return Self::NOTHING;
+        }
         let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
         for (_, file) in loaded.sources.iter() {
             context.update(file.text().as_bytes());
@@ -90,8 +104,8 @@ pub struct Post {
 
 /// What came of a configuration.
 pub enum Outcome {
-    /// It serves now, as part of this snapshot.
-    Applied(Arc<Snapshot>),
+    /// It serves now.
+    Applied(Box<Loaded>),
     /// The same text serves already.
     Unchanged,
     /// It is refused.
@@ -169,6 +183,7 @@ impl Reloader {
             }
         };
         if check_hash && self.status.hash() == Hash::of(&loaded) {
+            self.status.unchanged();
             return Outcome::Unchanged;
         }
         let previous = self.gateway.snapshot();
@@ -180,8 +195,8 @@ impl Reloader {
             return Outcome::Refused(Box::new(loaded));
         };
         let generation = self.gateway.swap(snapshot);
-        self.status.applied(&loaded, generation);
+        self.status.applied(&loaded);
         self.observer.reloaded(&loaded, generation, begun.elapsed());
-        Outcome::Applied(self.gateway.snapshot())
+        Outcome::Applied(Box::new(loaded))
     }
 }

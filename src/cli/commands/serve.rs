@@ -102,7 +102,6 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     };
     let settings = settings(&args, console)?;
     let could_not = |error: ServeError| Failure::Other(error.to_string());
-    let admin = node::listeners(&settings.admin_listen).map_err(could_not)?;
     let serve = Serve {
         input: input_of(args.files, &settings),
         read: Read {
@@ -112,7 +111,8 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
         },
         options: node::options(&settings, mock).map_err(could_not)?,
         listeners: node::listeners(&settings.proxy_listen).map_err(could_not)?,
-        admin: admin.into_iter().map(|l| l.address).collect(),
+        admin: node::admin(&settings).map_err(could_not)?,
+        node_id: settings.node_id,
         watch: !args.no_watch,
         drain: Duration::from_secs(args.drain),
     };
@@ -179,9 +179,7 @@ fn input_of(files: Vec<PathBuf>, settings: &Settings) -> Input {
         (None, Some(text)) => {
             Input::Text { name: "declarative_config_string".to_owned(), text: text.0.clone().into_bytes() }
         }
-        (None, None) => {
-            Input::Text { name: "nothing".to_owned(), text: b"_format_version: \"3.0\"\n".to_vec() }
-        }
+        (None, None) => server::nothing(),
     }
 }
 

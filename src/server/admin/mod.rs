@@ -1,147 +1,270 @@
-//! The admin API: what runs, since when, and another configuration in its place.
+//! The admin API: what runs, since when, and another configuration in its place; Kong's, without a database.
+//!
+//! `endpoints` lists every path, `Admin::run` says who answers it. Whoever reaches this API sees secrets, as
+//! with Kong: bind it where only operators do. Nothing here logs a body or a query.
 
+mod answer;
+mod body;
+mod collections;
+mod config;
+mod endpoints;
+mod entities;
+mod health;
+mod listen;
+mod node;
+mod page;
+mod schemas;
 mod status;
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Instant};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration, time::Instant};
 
-use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full, Limited};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body::Body as _;
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use serde_json::{Value, json};
-use tokio::{
-    net::TcpListener,
-    sync::{mpsc, oneshot},
-};
+use serde_json::Value;
+use tokio::sync::mpsc;
 
 pub use status::Status;
 
-use super::{
-    Read,
-    reload::{Outcome, Post},
+use self::{
+    answer::Answer,
+    body::{Body, Fields},
+    endpoints::{Endpoint, Endpoints, Found, To},
 };
-use crate::{config::Input, runtime::Gateway};
+use super::{Read, reload::Post};
+use crate::{proxy::Listener, runtime::Gateway};
 
-/// Longest body taken, in bytes.
-const BODY_LIMIT: usize = 256 << 20;
+/// How the APIs are served.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Where the admin API is served; nowhere if empty.
+    pub listeners: Vec<Listener>,
+    /// The certificate shown there, chain and key in PEM; the proxy's default one if absent.
+    pub certificate: Option<(String, String)>,
+    /// Where health and metrics alone are served.
+    pub status_listeners: Vec<Listener>,
+    /// The certificate shown there.
+    pub status_certificate: Option<(String, String)>,
+    /// Longest body taken, in bytes; 0 is no limit.
+    pub max_body: u64,
+    /// The node's settings as `/` tells them, secrets hidden.
+    pub settings: Value,
+}
 
-/// What admin requests are answered from.
+/// What requests are answered from.
 pub struct Admin {
     gateway: Arc<Gateway>,
     status: Arc<Status>,
     read: Read,
     posts: mpsc::Sender<Post>,
+    settings: Value,
+    max_body: u64,
 }
 
-/// An answer: status and JSON.
-struct Answer(StatusCode, Option<Value>);
+/// How long a client may pause while it sends a body.
+const BODY: Duration = Duration::from_secs(60);
 
-impl Admin {
-    /// The admin API of a gateway.
-    pub fn new(
-        gateway: Arc<Gateway>,
-        status: Arc<Status>,
-        read: Read,
-        posts: mpsc::Sender<Post>,
-    ) -> Arc<Self> {
-        Arc::new(Admin { gateway, status, read, posts })
-    }
-
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let begun = Instant::now();
-        let Answer(status, body) = self.route(request).await;
-        let mut response = Response::new(match body {
-            Some(json) => Full::from(json.to_string()),
-            None => Full::default(),
-        });
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.insert(header::SERVER, HeaderValue::from_static("kong/3.9.3"));
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-        headers.insert("x-kong-admin-latency", HeaderValue::from(begun.elapsed().as_millis() as u64));
-        if status != StatusCode::NOT_MODIFIED && status != StatusCode::NO_CONTENT {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
-        }
-        response
-    }
-
-    async fn route(&self, request: Request<Incoming>) -> Answer {
-        let path = request.uri().path().trim_end_matches('/').to_owned();
-        match (request.method(), path.as_str()) {
-            (&Method::GET, "/status") => Answer(StatusCode::OK, Some(self.status.told(&self.gateway))),
-            (&Method::POST, "/config") => self.post_config(request).await,
-            _ => Answer(StatusCode::NOT_FOUND, Some(json!({ "message": "Not found" }))),
-        }
-    }
-
-    async fn post_config(&self, request: Request<Incoming>) -> Answer {
-        let check_hash = request.uri().query().is_some_and(|q| q.contains("check_hash=1"));
-        let Ok(body) = Limited::new(request.into_body(), BODY_LIMIT).collect().await else {
-            return Answer(StatusCode::PAYLOAD_TOO_LARGE, Some(json!({ "message": "Payload too large" })));
-        };
-        let input = Input::Text { name: "POST /config".to_owned(), text: body.to_bytes().to_vec() };
-        let (answer, outcome) = oneshot::channel();
-        if self.posts.send(Post { input, check_hash, answer }).await.is_err() {
-            return Answer(
-                StatusCode::SERVICE_UNAVAILABLE,
-                Some(json!({ "message": "Kong currently exiting" })),
-            );
-        }
-        let _ = &self.read;
-        match outcome.await {
-            Ok(Outcome::Applied(_)) => Answer(StatusCode::CREATED, Some(json!({}))),
-            Ok(Outcome::Unchanged) => Answer(StatusCode::NOT_MODIFIED, None),
-            Ok(Outcome::Refused(loaded)) => {
-                let findings: Vec<Value> =
-                    loaded.findings.iter().map(|f| f.to_json(&loaded.sources)).collect();
-                Answer(StatusCode::BAD_REQUEST, Some(json!({ "code": 14, "findings": findings })))
-            }
-            Ok(Outcome::Unreadable(error)) => {
-                Answer(StatusCode::BAD_REQUEST, Some(json!({ "code": 14, "message": error.to_string() })))
-            }
-            Err(_) => Answer(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                Some(json!({ "message": "An unexpected error occurred" })),
-            ),
-        }
-    }
-}
-
-/// Listens at those addresses and answers until the runtime ends; returns the real addresses.
+/// Serves both APIs until the runtime ends; returns the real addresses of the admin API.
 ///
 /// # Errors
 /// When an address cannot be listened at.
-pub async fn listen(admin: Arc<Admin>, addresses: &[SocketAddr]) -> io::Result<Vec<SocketAddr>> {
-    let mut bound = Vec::new();
-    for address in addresses {
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(|e| io::Error::new(e.kind(), format!("admin API at {address}: {e}")))?;
-        bound.push(listener.local_addr()?);
-        tokio::spawn(accept(Arc::clone(&admin), listener));
-    }
+pub async fn serve(
+    options: Options,
+    gateway: Arc<Gateway>,
+    status: Arc<Status>,
+    read: Read,
+    posts: mpsc::Sender<Post>,
+) -> io::Result<Vec<SocketAddr>> {
+    let Options { listeners, certificate, status_listeners, status_certificate, max_body, settings } =
+        options;
+    let admin = Arc::new(Admin { gateway, status, read, posts, settings, max_body });
+    let bound = listen::listen(&admin, &endpoints::ADMIN, &listeners, certificate.as_ref()).await?;
+    listen::listen(&admin, &endpoints::STATUS_ONLY, &status_listeners, status_certificate.as_ref()).await?;
     Ok(bound)
 }
 
-async fn accept(admin: Arc<Admin>, listener: TcpListener) {
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            // Out of descriptors, mostly: others are given back in a moment.
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-            continue;
-        };
-        let admin = Arc::clone(&admin);
-        tokio::spawn(async move {
-            let service = hyper::service::service_fn(move |request| {
-                let admin = Arc::clone(&admin);
-                async move { Ok::<_, Infallible>(admin.answer(request).await) }
-            });
-            // A client that breaks off is its own business.
-            let _ = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
-        });
+impl Admin {
+    /// Worker threads.
+    fn workers(&self) -> usize {
+        match self.gateway.options.workers {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            count => count,
+        }
     }
+
+    /// From a request to its answer.
+    async fn answer(
+        self: Arc<Self>,
+        endpoints: &'static Endpoints,
+        request: Request<Incoming>,
+    ) -> Response<Full<Bytes>> {
+        let begun = Instant::now();
+        let origin = request.headers().get(header::ORIGIN).cloned();
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let answer = match endpoints.find(request.uri().path()) {
+            Some(found) => self.endpoint(found, endpoints, request).await,
+            None => Answer::not_found(),
+        };
+        let mut response = answer.into_response();
+        tracing::debug!(%method, path, status = response.status().as_u16(), "admin request");
+        let headers = response.headers_mut();
+        headers.insert(header::SERVER, HeaderValue::from_static("kong/3.9.3"));
+        let any = HeaderValue::from_static("*");
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.unwrap_or(any));
+        headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        headers.insert("x-kong-admin-latency", HeaderValue::from(begun.elapsed().as_millis() as u64));
+        response
+    }
+
+    async fn endpoint(
+        self: Arc<Self>,
+        found: Found<'static>,
+        endpoints: &'static Endpoints,
+        request: Request<Incoming>,
+    ) -> Answer {
+        let Found { endpoint, parts } = found;
+        let (head, body) = request.into_parts();
+        let writes = matches!(head.method, Method::POST | Method::PUT | Method::PATCH);
+        let mut told = match Body::expected(&head.headers, endpoint.to == To::Config) {
+            Err(refusal) if writes => return refusal,
+            Err(_) => Body::default(),
+            Ok(told) => told,
+        };
+        if !endpoint.knows(&head.method) {
+            return Answer::not_allowed();
+        }
+        if head.method == Method::OPTIONS {
+            return preflight(endpoint, &head.headers);
+        }
+        let query = Fields::of_query(head.uri.query().unwrap_or_default());
+        if writes {
+            told.raw = match self.collect(body).await {
+                Ok(raw) => raw,
+                Err(refusal) => return refusal,
+            };
+            if endpoint.to == To::Config {
+                return config::post(told, &query, &self.posts).await;
+            }
+        }
+        // Lists and schemas may be long: not on the thread that takes connections.
+        let work = move || {
+            let asked = Asked { method: head.method, parts, query, body: told };
+            self.run(endpoint, endpoints, &asked).unwrap_or_else(|refusal| refusal)
+        };
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| {
+            Answer::message(StatusCode::INTERNAL_SERVER_ERROR, "An unexpected error occurred")
+        })
+    }
+
+    /// Reads a body to its end.
+    async fn collect(&self, mut body: Incoming) -> Result<Bytes, Answer> {
+        let too_large = || Answer::message(StatusCode::PAYLOAD_TOO_LARGE, "Request body too large");
+        let limit = if self.max_body == 0 { u64::MAX } else { self.max_body };
+        if body.size_hint().lower() > limit {
+            return Err(too_large());
+        }
+        let mut raw = BytesMut::new();
+        loop {
+            let frame = match tokio::time::timeout(BODY, body.frame()).await {
+                Ok(None) => return Ok(raw.freeze()),
+                Ok(Some(Ok(frame))) => frame,
+                Ok(Some(Err(_))) => return Err(Answer::bad_request("the body broke off")),
+                Err(_) => return Err(Answer::message(StatusCode::REQUEST_TIMEOUT, "Request Timeout")),
+            };
+            if let Some(data) = frame.data_ref() {
+                if raw.len() as u64 + data.len() as u64 > limit {
+                    return Err(too_large());
+                }
+                raw.extend_from_slice(data);
+            }
+        }
+    }
+
+    /// Who answers which endpoint.
+    fn run(&self, endpoint: &Endpoint, endpoints: &Endpoints, asked: &Asked) -> Result<Answer, Answer> {
+        let Asked { method, parts, query, body } = asked;
+        let snapshot = self.gateway.snapshot();
+        let state = &*snapshot.state;
+        let part = |n: usize| parts.get(n).map_or("", String::as_str);
+        if body.is_json() {
+            body.object()?;
+        }
+        match endpoint.to {
+            To::Node => Ok(node::root(self, state)),
+            To::Status => Ok(self.status.answer(&self.gateway, query)),
+            To::Ready if *method == Method::POST => {
+                let told = body.object()?;
+                let wanted = told["status"].as_str().or(query.get("status"));
+                Ok(self.status.retire(wanted))
+            }
+            To::Ready => Ok(self.status.ready()),
+            To::Config => Ok(config::get(state)),
+            To::Endpoints => Ok(Answer::ok(&serde_json::json!({ "data": endpoints.paths() }))),
+            To::Timers => Ok(node::timers(self)),
+            To::Metrics => Ok(node::metrics(self)),
+            To::Dns => {
+                Ok(Answer::message(StatusCode::NOT_IMPLEMENTED, "not implemented with the legacy DNS client"))
+            }
+            To::LogLevel => Ok(node::log_level()),
+            To::SetLogLevel => Ok(Answer::message(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "cannot change log level when not using a database",
+            )),
+            // What Kong caches of its database is at hand here.
+            To::Cache if *method == Method::DELETE => Ok(Answer::empty(StatusCode::NO_CONTENT)),
+            To::Cache => Ok(Answer::not_found()),
+            To::ControlPlaneOnly => Ok(Answer::bad_request(
+                "this endpoint is only available when Kong is configured to run as Control Plane for the cluster",
+            )),
+            To::WasmOnly => Ok(Answer::bad_request("this endpoint is only available when wasm is enabled")),
+            To::PluginsEnabled => Ok(node::plugins_enabled()),
+            To::PluginSettingsSchema => Ok(schemas::of_settings(part(0))),
+            To::Schema => Ok(schemas::of_entity(part(0))),
+            To::PluginSchema => Ok(schemas::of_plugin(part(0))),
+            To::VaultSchema => Ok(schemas::of_vault(part(0))),
+            To::FilterSchema => {
+                let missing = format!("Filter '{}' not found", part(0));
+                Ok(Answer::message(StatusCode::NOT_FOUND, missing))
+            }
+            To::Validate => Ok(schemas::validate(&self.read, part(0), body.object()?)),
+            To::ValidatePlugin => Ok(schemas::validate(&self.read, "plugins", body.object()?)),
+            To::ValidateVault => Ok(schemas::validate(&self.read, "vaults", body.object()?)),
+            To::Tags => entities::tags(state, None, query),
+            To::Tag => entities::tags(state, Some(part(0)), query),
+            To::Health => health::of_upstream(state, self.gateway.stores.node.id, part(0), query),
+            To::TargetsAll => entities::all_targets(state, part(0), query),
+            To::Target => entities::target(state, method, part(0), part(1)),
+            To::TargetHealth => health::set(state, part(0), part(1)),
+            To::List(of) => entities::list(state, method, of, query),
+            To::One(of) => entities::one(state, method, of, part(0)),
+            To::Referred(of, field, other) => entities::referred(state, method, (of, field, other), part(0)),
+            To::Children(parent, of, field) => {
+                entities::children(state, method, (parent, of, field), part(0), query)
+            }
+            To::Child(parent, of, field) => {
+                entities::child(state, method, (parent, of, field), part(0), part(1))
+            }
+        }
+    }
+}
+
+/// A request as endpoints see it.
+struct Asked {
+    method: Method,
+    /// What the path leaves open, in order.
+    parts: Vec<String>,
+    query: Fields,
+    body: Body,
+}
+
+/// `OPTIONS`: what browsers ask before they send a request.
+fn preflight(endpoint: &Endpoint, headers: &HeaderMap) -> Answer {
+    let allow = endpoint.allow();
+    let asked = headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+    Answer::empty(StatusCode::NO_CONTENT)
+        .with(header::ALLOW, allow.clone())
+        .with(header::ACCESS_CONTROL_ALLOW_METHODS, allow)
+        .with(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.unwrap_or(HeaderValue::from_static("Content-Type")))
 }

@@ -5,9 +5,11 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use http::StatusCode;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
+use super::{answer::Answer, body::Fields};
 use crate::{
     config::{LoadError, Loaded},
     runtime::Gateway,
@@ -18,6 +20,8 @@ use crate::{
 pub struct Status {
     inner: Mutex<Inner>,
     draining: AtomicBool,
+    /// Set by `POST /status/ready`: a load balancer is to look elsewhere, though requests are still served.
+    retired: AtomicBool,
 }
 
 struct Inner {
@@ -30,7 +34,7 @@ impl Status {
     /// The state of a gateway that begins with this configuration.
     pub fn new(loaded: &Loaded) -> Self {
         let inner = Inner { hash: Hash::of(loaded), applied: SystemTime::now(), last_error: None };
-        Status { inner: Mutex::new(inner), draining: AtomicBool::new(false) }
+        Status { inner: Mutex::new(inner), draining: AtomicBool::new(false), retired: AtomicBool::new(false) }
     }
 
     /// Hash of the running configuration.
@@ -38,13 +42,32 @@ impl Status {
         self.inner.lock().hash
     }
 
-    pub(in crate::server) fn applied(&self, loaded: &Loaded, _generation: u64) {
+    /// When the running configuration was applied, in seconds since 1970.
+    pub fn applied_at(&self) -> u64 {
+        seconds(self.inner.lock().applied)
+    }
+
+    /// Whether the last configuration offered was refused.
+    pub fn failed(&self) -> bool {
+        self.inner.lock().last_error.is_some()
+    }
+
+    pub(in crate::server) fn applied(&self, loaded: &Loaded) {
         *self.inner.lock() = Inner { hash: Hash::of(loaded), applied: SystemTime::now(), last_error: None };
+    }
+
+    /// The running configuration was offered again: whatever was refused since is no longer in its place.
+    pub(in crate::server) fn unchanged(&self) {
+        self.inner.lock().last_error = None;
     }
 
     pub(in crate::server) fn refused(&self, loaded: &Loaded) {
         let findings: Vec<Value> = loaded.findings.iter().map(|f| f.to_json(&loaded.sources)).collect();
-        self.set_error(json!({ "at": seconds(SystemTime::now()), "findings": findings }));
+        self.set_error(json!({
+            "at": seconds(SystemTime::now()),
+            "message": "the configuration is not valid",
+            "findings": findings,
+        }));
     }
 
     pub(in crate::server) fn unreadable(&self, error: &LoadError) {
@@ -65,10 +88,17 @@ impl Status {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// The answer of `GET /status`.
-    pub fn told(&self, gateway: &Gateway) -> Value {
+    /// `GET /status`: Kong's fields, and under `configuration` what else there is to know.
+    pub fn answer(&self, gateway: &Gateway, query: &Fields) -> Answer {
+        let unit = query.get("unit").unwrap_or("m");
+        let scale = query.get("scale").and_then(|s| s.parse().ok()).unwrap_or(2.0);
+        let memory = match resident().map_or(Ok(None), |bytes| size(bytes, unit, scale).map(Some)) {
+            Ok(memory) => memory,
+            Err(why) => return Answer::bad_request(why),
+        };
         let inner = self.inner.lock();
-        json!({
+        Answer::ok(&json!({
+            "memory": { "resident": memory, "workers_lua_vms": [], "lua_shared_dicts": {} },
             "configuration_hash": inner.hash.to_string(),
             "configuration": {
                 "generation": gateway.generation(),
@@ -77,10 +107,69 @@ impl Status {
                 "last_error": inner.last_error,
             },
             "draining": self.draining(),
-        })
+        }))
+    }
+
+    /// `GET /status/ready`: whether requests should be sent here.
+    pub fn ready(&self) -> Answer {
+        let unready = |why| Answer::message(StatusCode::SERVICE_UNAVAILABLE, why);
+        if self.draining() || self.retired.load(Ordering::Relaxed) {
+            return unready("draining");
+        }
+        if self.hash() == Hash::NOTHING {
+            return unready("no configuration available (empty configuration present)");
+        }
+        Answer::message(StatusCode::OK, "ready")
+    }
+
+    /// `POST /status/ready` with `status=draining`: not ready from now on.
+    pub fn retire(&self, wanted: Option<&str>) -> Answer {
+        if wanted != Some("draining") {
+            return Answer::empty(StatusCode::BAD_REQUEST);
+        }
+        self.retired.store(true, Ordering::Relaxed);
+        Answer::empty(StatusCode::NO_CONTENT)
     }
 }
 
 fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// Bytes of memory this process holds, where the system tells.
+fn resident() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+/// Bytes in a unit (`k`, `m`, `g`, `b` or none), with that many digits after the point.
+fn size(bytes: u64, unit: &str, scale: f64) -> Result<String, String> {
+    let (divisor, name) = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => return Ok(bytes.to_string()),
+        "k" => (10, "KiB"),
+        "m" => (20, "MiB"),
+        "g" => (30, "GiB"),
+        _ => return Err(format!("invalid unit '{unit}' (expected 'k/K', 'm/M', or 'g/G')")),
+    };
+    if !(0.0..=100.0).contains(&scale) {
+        return Err("scale must be equal or greater than 0".to_owned());
+    }
+    let digits = scale as usize;
+    Ok(format!("{:.digits$} {name}", bytes as f64 / f64::from(1_u32 << divisor)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_told_in_the_unit_asked_for() {
+        assert_eq!(size(5_497_558, "m", 2.0).as_deref(), Ok("5.24 MiB"));
+        assert_eq!(size(5_497_558, "G", 3.0).as_deref(), Ok("0.005 GiB"));
+        assert_eq!(size(5_497_558, "b", 2.0).as_deref(), Ok("5497558"));
+        assert!(size(1, "x", 2.0).is_err());
+        assert!(size(1, "m", -1.0).is_err());
+    }
 }

@@ -1,0 +1,235 @@
+//! What a request brings: the fields of its query, and its body as JSON, form or parts.
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use serde_json::{Map, Value};
+
+use super::answer::Answer;
+
+/// Names and texts, as a query or a form has them.
+#[derive(Clone, Debug, Default)]
+pub struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    /// Those of a query or of a form in its encoding.
+    pub fn of_query(query: &str) -> Self {
+        Fields(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+    }
+
+    /// The first of that name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// An object of them: numbers and truth values become what they look like, `a.b` an object in an object,
+    /// `a[]` and `a[1]` entries of a list.
+    pub fn to_json(&self) -> Value {
+        let mut root = Value::Object(Map::new());
+        for (name, text) in &self.0 {
+            let mut at = &mut root;
+            for step in name.split('.') {
+                let (key, listed) = match step.split_once('[') {
+                    Some((key, _)) => (key, true),
+                    None => (step, false),
+                };
+                if !at.is_object() {
+                    *at = Value::Object(Map::new());
+                }
+                at = &mut at[key];
+                if listed {
+                    if !at.is_array() {
+                        *at = Value::Array(Vec::new());
+                    }
+                    if let Value::Array(items) = at {
+                        items.push(Value::Null);
+                        let last = items.len() - 1;
+                        at = &mut items[last];
+                        continue;
+                    }
+                    break;
+                }
+            }
+            *at = infer(text);
+        }
+        root
+    }
+}
+
+fn infer(text: &str) -> Value {
+    match text {
+        "true" => Value::Bool(true),
+        "false" => Value::Bool(false),
+        "" => Value::Null,
+        _ => match text.parse::<i64>() {
+            Ok(number) => number.into(),
+            Err(_) => text.into(),
+        },
+    }
+}
+
+/// The form of a body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Form {
+    #[default]
+    None,
+    Json,
+    Urlencoded,
+    Parts,
+    Yaml,
+}
+
+/// A request's body.
+#[derive(Debug, Default)]
+pub struct Body {
+    form: Form,
+    /// What stands between the parts of a body in parts.
+    boundary: String,
+    /// The body as it came.
+    pub raw: Bytes,
+}
+
+impl Body {
+    /// What a request's head says about its body. `yaml` tells whether YAML is taken here.
+    ///
+    /// # Errors
+    /// With the answer for a type of content that is not taken.
+    pub fn expected(headers: &HeaderMap, yaml: bool) -> Result<Self, Answer> {
+        let mut body = Body::default();
+        let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+        let Some(kind) = types.next() else {
+            let length = headers.get(header::CONTENT_LENGTH).map(|n| n.as_bytes() == b"0");
+            let none = length.unwrap_or(!headers.contains_key(header::TRANSFER_ENCODING));
+            let refused = || Answer::empty(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+            return if none { Ok(body) } else { Err(refused()) };
+        };
+        if types.next().is_some() {
+            return Err(Answer::bad_request("Multiple Content-Type headers not allowed"));
+        }
+        let kind = kind.to_str().unwrap_or_default();
+        let begins = |with: &str| kind.get(..with.len()).is_some_and(|k| k.eq_ignore_ascii_case(with));
+        body.form = if begins("application/json") {
+            Form::Json
+        } else if begins("application/x-www-form-urlencoded") {
+            Form::Urlencoded
+        } else if begins("multipart/form-data") {
+            Form::Parts
+        } else if yaml && ["application/yaml", "application/x-yaml", "text/yaml"].into_iter().any(begins) {
+            Form::Yaml
+        } else {
+            return Err(Answer::empty(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        };
+        if let Some((_, rest)) = kind.split_once("boundary=") {
+            let rest = rest.split(';').next().unwrap_or(rest).trim();
+            body.boundary = rest.trim_matches(['"', '\'']).to_owned();
+        }
+        Ok(body)
+    }
+
+    /// Whether it calls itself JSON.
+    pub fn is_json(&self) -> bool {
+        self.form == Form::Json
+    }
+
+    /// The fields of a form; none of another body.
+    pub fn fields(&self) -> Fields {
+        match self.form {
+            Form::Urlencoded => Fields(form_urlencoded::parse(&self.raw).into_owned().collect()),
+            Form::Parts => Fields(parts(&self.raw, &self.boundary)),
+            Form::None | Form::Json | Form::Yaml => Fields::default(),
+        }
+    }
+
+    /// The body as one object.
+    ///
+    /// # Errors
+    /// With the answer for a body that calls itself JSON and is none.
+    pub fn object(&self) -> Result<Value, Answer> {
+        match self.form {
+            Form::Json => match serde_json::from_slice(&self.raw) {
+                Ok(value @ (Value::Object(_) | Value::Array(_))) => Ok(value),
+                _ => Err(malformed()),
+            },
+            _ => Ok(self.fields().to_json()),
+        }
+    }
+}
+
+/// The answer for a body that calls itself JSON and is none.
+pub fn malformed() -> Answer {
+    Answer::bad_request("Cannot parse JSON body")
+}
+
+/// The parts of a body by RFC 7578: name and text of each. What has no name is left out.
+fn parts(body: &[u8], boundary: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    if boundary.is_empty() {
+        return found;
+    }
+    let delimiter = format!("\r\n--{boundary}");
+    // The first delimiter may stand at the very beginning.
+    let first = memchr::memmem::find(body, &delimiter.as_bytes()[2..]);
+    let Some(mut rest) = first.map(|at| &body[at + delimiter.len() - 2..]) else { return found };
+    let finder = memchr::memmem::Finder::new(&delimiter);
+    while let Some(end) = finder.find(rest) {
+        if let Some((name, text)) = part(&rest[..end]) {
+            found.push((name, text));
+        }
+        rest = &rest[end + delimiter.len()..];
+    }
+    found
+}
+
+fn part(part: &[u8]) -> Option<(String, String)> {
+    let end = memchr::memmem::find(part, b"\r\n\r\n")?;
+    let head = String::from_utf8_lossy(&part[..end]);
+    let disposition = head
+        .lines()
+        .find(|line| line.get(..20).is_some_and(|name| name.eq_ignore_ascii_case("content-disposition:")))?;
+    let name = disposition.split(';').map(str::trim).find_map(|field| field.strip_prefix("name="))?;
+    let text = String::from_utf8_lossy(&part[end + 4..]).into_owned();
+    Some((name.trim_matches('"').to_owned(), text))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn parts_of_a_form_are_found_by_their_names() {
+        let body = "--x\r\nContent-Disposition: form-data; name=\"config\"; filename=\"kong.yml\"\r\n\
+                    Content-Type: text/yaml\r\n\r\na: 1\r\n--no\r\n\r\n--x\r\n\
+                    content-disposition: form-data; name=flatten_errors\r\n\r\n1\r\n--x--\r\n";
+        let expected = [("config", "a: 1\r\n--no\r\n"), ("flatten_errors", "1")];
+        assert_eq!(
+            parts(body.as_bytes(), "x"),
+            expected.map(|(name, text)| (name.to_owned(), text.to_owned()))
+        );
+        assert_eq!(parts(b"", "x"), []);
+        assert_eq!(parts(b"--x", "x"), []);
+        assert_eq!(parts(body.as_bytes(), ""), []);
+    }
+
+    #[test]
+    fn a_form_becomes_an_object() {
+        let fields = Fields::of_query("name=x&port=80&config.a.b=true&tags[]=p&tags[]=q&paths[1]=/");
+        let expected = json!({
+            "name": "x", "port": 80, "config": { "a": { "b": true } }, "tags": ["p", "q"], "paths": ["/"],
+        });
+        assert_eq!(fields.to_json(), expected);
+    }
+
+    #[test]
+    fn other_content_is_refused() {
+        let of = |kind: &'static str, yaml| {
+            let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, kind.parse().expect("a value"))]);
+            Body::expected(&headers, yaml).is_ok()
+        };
+        assert!(of("application/json; charset=utf-8", false));
+        assert!(of("text/yaml", true));
+        assert!(!of("text/yaml", false));
+        assert!(!of("text/plain", true));
+        assert!(Body::expected(&HeaderMap::new(), false).is_ok(), "no body at all");
+    }
+}
