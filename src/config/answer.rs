@@ -291,10 +291,12 @@ fn echo(loaded: &Loaded, i: usize, late: bool) -> Json {
     if let Some((field, id)) = parent_id {
         map.insert(field.to_owned(), json!({ "id": id }));
     }
-    if late && !matches!(kind.id, IdRule::Natural(_)) && !map.contains_key("id") {
-        if let Some(id) = loaded.ids.get(i) {
-            map.insert("id".to_owned(), json!(id.to_string()));
-        }
+    if late
+        && !matches!(kind.id, IdRule::Natural(_))
+        && !map.contains_key("id")
+        && let Some(id) = loaded.ids.get(i)
+    {
+        map.insert("id".to_owned(), json!(id.to_string()));
     }
     Json::Object(map)
 }

@@ -286,7 +286,7 @@ impl Shapes {
                 },
                 help: other.and_then(|name| {
                     let known = ["grpc", "grpcs", "http", "https", "tcp", "tls", "tls_passthrough", "udp"];
-                    nearest(name, known.into_iter()).map(|near| format!("did you mean `{near}`?"))
+                    nearest(name, known).map(|near| format!("did you mean `{near}`?"))
                 }),
             }),
         }

@@ -97,7 +97,7 @@ fn entity(kind: &KindInfo) -> Json {
     if let Some(required) = required {
         // A nested entity gets its parent, a shorthand stands for other fields.
         let url = kind.key == "services";
-        required.retain(|field| !(url && field == "host") && !kind.foreign.iter().any(|f| field == f.field));
+        required.retain(|field| (!url || field != "host") && kind.foreign.iter().all(|f| field != f.field));
     }
     if kind.key == "plugins" {
         schema["allOf"] = plugins_by_name();

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     net::{BodyError, Connection},
     plugin::{Chunk, ReplyBody, ResponseSource},
-    runtime::Snapshot,
+    runtime::{Held, Snapshot},
 };
 
 /// How the request path ended.
@@ -34,7 +34,7 @@ pub type End = Result<Answer, Early>;
 /// Makes the answer's head, runs the header filters, and hands all that is left to do to its body.
 pub fn respond(
     link: &Rc<Link>,
-    snap: Rc<Arc<Snapshot>>,
+    snap: Held,
     mut flow: Flow,
     end: End,
     id: &HeaderValue,
@@ -146,7 +146,7 @@ fn made_here(link: &Rc<Link>, snap: &Snapshot, flow: &mut Flow, early: Early) ->
     let bodiless = reply.status == StatusCode::NO_CONTENT
         || reply.status == StatusCode::NOT_MODIFIED
         || reply.status.is_informational();
-    if !bodiless && !(empty && exchange.request.method == Method::HEAD) {
+    if !bodiless && (!empty || exchange.request.method != Method::HEAD) {
         made.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
     }
     exchange.response.headers = made;
@@ -265,7 +265,7 @@ impl Delivery {
 #[derive(Debug)]
 struct Ending {
     flow: Flow,
-    snap: Rc<Arc<Snapshot>>,
+    snap: Held,
     filters: bool,
     done: bool,
 }

@@ -17,7 +17,7 @@ use super::gate::Gate;
 use crate::{
     net::Pool,
     plugin::{Client, RequestId},
-    runtime::{Current, Gateway, Options, Snapshot},
+    runtime::{Current, Gateway, Held, Options},
     upstream::Resolver,
 };
 
@@ -69,7 +69,7 @@ impl Worker {
     }
 
     /// The current snapshot.
-    pub fn snapshot(&self) -> Rc<Arc<Snapshot>> {
+    pub fn snapshot(&self) -> Held {
         self.current.get(&self.gateway)
     }
 

@@ -21,7 +21,7 @@ pub use compile::{Problem, compile};
 pub use options::{AddedHeaders, BodyForm, Mock, Options, RealIp};
 pub use route::{Encrypted, RouteEntry};
 pub use service::ServiceEntry;
-pub use swap::{Current, Gateway};
+pub use swap::{Current, Gateway, Held};
 
 use crate::{
     model::{Ix, Plugin, Route, Service, State},

@@ -69,11 +69,16 @@ impl Gateway {
     }
 }
 
+/// A snapshot as a request holds it. The outer count is the worker's own, so that requests of different
+/// workers never write to the same memory.
+#[allow(clippy::redundant_allocation)]
+pub type Held = Rc<Arc<Snapshot>>;
+
 /// A worker's own handle on the current snapshot: cloning it touches no memory of other workers while the
 /// generation stays.
 #[derive(Debug)]
 pub struct Current {
-    held: RefCell<(u64, Rc<Arc<Snapshot>>)>,
+    held: RefCell<(u64, Held)>,
 }
 
 impl Current {
@@ -83,7 +88,7 @@ impl Current {
     }
 
     /// The current snapshot.
-    pub fn get(&self, gateway: &Gateway) -> Rc<Arc<Snapshot>> {
+    pub fn get(&self, gateway: &Gateway) -> Held {
         let generation = gateway.generation();
         let mut held = self.held.borrow_mut();
         if held.0 != generation {

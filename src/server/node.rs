@@ -9,7 +9,9 @@ use crate::{
     config::{
         listen::{self, Host, Listeners},
         read,
-        settings::{ErrorType, Pem, RouteMatch, RouterFlavor, Secret, Settings, TrustedPeer, UntrustedLua, Workers},
+        settings::{
+            ErrorType, Pem, RouteMatch, RouterFlavor, Secret, Settings, TrustedPeer, UntrustedLua, Workers,
+        },
     },
     net::Keepalive,
     proxy::Listener,

@@ -17,7 +17,7 @@ use crate::router::{
 type Ids = HashMap<uuid::Uuid, Ix<Route>>;
 
 fn build(state: &State, flavor: Flavor) -> (Engine<'static>, Ids) {
-    let mut engine = Engine::new(&*HTTP_SCHEMA);
+    let mut engine = Engine::new(&HTTP_SCHEMA);
     let mut ids = Ids::new();
     for (ix, route) in state.routes.iter() {
         for part in priority::split(route) {
@@ -92,7 +92,7 @@ fn compare(flavor: Flavor, state: &State) -> impl FnMut(&Router, &Asking) + use<
 #[test]
 fn the_router_answers_as_kongs_engine_does() {
     let flavor = Flavor::TraditionalCompatible;
-    check(flavor, 0x0dd_ba11_0dd_ba11, cases(2_000), route, |state| compare(flavor, state));
+    check(flavor, 0x0dd_ba11, cases(2_000), route, |state| compare(flavor, state));
 }
 
 #[test]
