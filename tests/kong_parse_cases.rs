@@ -1,5 +1,11 @@
 //! The inputs whose results the real parser gave, against ours.
 
+#![allow(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    reason = "a test reads its own switches and reports"
+)]
+
 use gatewayctl::config::{Input, Options, answer as tree, load};
 use gatewayctl::router::Flavor;
 use serde_json::Value;
