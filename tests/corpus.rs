@@ -1,6 +1,12 @@
 //! Real files and the verdict each should get. The files are not part of this repository: `CORPUS=<folder>` names
 //! one with a `manifest.tsv` (file, origin, format version, group, expected verdict, …).
 
+#![allow(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    reason = "a test reads its own switches and reports"
+)]
+
 use std::path::Path;
 
 use gatewayctl::config::{Input, Options, load};
