@@ -5,6 +5,12 @@
 //! is the best of these, so that `worst` is the worst request and not the scheduler. `first` is the median
 //! of first look-ups, when nothing of the route is in a cache.
 
+#![allow(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    reason = "a bench reads its switches and prints"
+)]
+
 use std::{
     hint::black_box,
     time::{Duration, Instant},
