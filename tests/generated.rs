@@ -1,6 +1,8 @@
 //! What is written from the code is current: schemas, manual pages, completions, reference pages, the
 //! README's tables. `UPDATE=1 cargo test --test generated` (or `make docs`) writes them.
 
+#![allow(clippy::disallowed_methods, reason = "a test reads its own switch")]
+
 use std::{
     collections::BTreeSet,
     fs,
