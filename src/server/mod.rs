@@ -12,7 +12,7 @@ mod watch;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 pub use admin::Status;
-pub use reload::{Hash, build, nothing};
+pub use reload::{Hash, Outcome, build, nothing};
 use tokio::sync::mpsc;
 
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     proxy::{Listener, Workers},
     router::Flavor,
     runtime::{Gateway, Options},
-    store::Stores,
+    store::{Clock, Stores},
 };
 
 /// Everything `serve` needs to know.
@@ -41,6 +41,8 @@ pub struct Serve {
     pub watch: bool,
     /// How long requests in flight may take to end after a signal.
     pub drain: Duration,
+    /// What time it is.
+    pub clock: Clock,
 }
 
 /// How a configuration is read, kept for later loads.
@@ -114,64 +116,125 @@ pub enum ServeError {
     Start(#[from] io::Error),
 }
 
+/// A gateway that serves, on threads of its own.
+pub struct Running {
+    gateway: Arc<Gateway>,
+    workers: Workers,
+    admin: Vec<SocketAddr>,
+    control: tokio::runtime::Runtime,
+    posts: mpsc::Sender<reload::Post>,
+    status: Arc<Status>,
+    observer: Arc<dyn Observer>,
+    drain: Duration,
+    /// Ends with the name of the signal that ends the gateway.
+    reloading: tokio::task::JoinHandle<&'static str>,
+}
+
 /// Serves until a signal ends it.
 ///
 /// # Errors
 /// When it cannot start. Nothing that happens later ends it but a signal.
 pub fn run(serve: Serve, observer: Arc<dyn Observer>) -> Result<(), ServeError> {
-    let begun = std::time::Instant::now();
-    let mut stores = Stores::default();
-    stores.node.untrusted_lua = serve.options.untrusted_lua;
-    if let Some(id) = serve.node_id {
-        stores.node.id = id;
-    }
-    let mut loaded = crate::config::load(&serve.input, &serve.read.options())?;
-    let Some(snapshot) = reload::build(&mut loaded, &serve.options, &stores, None) else {
-        observer.refused(&loaded);
-        return Err(ServeError::Refused);
-    };
-    let gateway = Gateway::new(serve.options, stores, snapshot);
-    let control = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .thread_name("control")
-        .enable_all()
-        .build()?;
-    // Before anything is accepted: a signal from now on ends the gateway the gentle way.
-    let signals = control.block_on(async { signals::Signals::new() })?;
-    let workers = Workers::start(Arc::clone(&gateway), &serve.listeners).map_err(|error| {
-        let address = serve.listeners.iter().map(|l| l.address.to_string()).collect::<Vec<_>>().join(", ");
-        ServeError::Listen { address, error }
-    })?;
-    let (posts, posted) = mpsc::channel(1);
-    let status = Arc::new(Status::new(&loaded));
-    let admin = control.block_on(admin::serve(
-        serve.admin,
-        Arc::clone(&gateway),
-        Arc::clone(&status),
-        serve.read.clone(),
-        posts,
-    ))?;
-    observer.ready(&Ready {
-        loaded: &loaded,
-        proxy: workers.addresses(),
-        admin: &admin,
-        took: begun.elapsed(),
-    });
-    drop(loaded);
-
-    let reloader = reload::Reloader {
-        input: serve.input,
-        read: serve.read,
-        gateway,
-        status: Arc::clone(&status),
-        observer: Arc::clone(&observer),
-    };
-    let signal = control.block_on(reloader.run(serve.watch, posted, signals));
-    status.set_draining();
-    observer.draining(signal, serve.drain);
-    let cut = workers.drain(serve.drain);
-    observer.ended(cut);
-    // Admin connections and watchers have nothing to finish.
-    control.shutdown_background();
+    let mut running = Running::begin(serve, observer, true)?;
+    let ended = running.control.block_on(&mut running.reloading);
+    running.stop(ended.unwrap_or("the end of the control thread"));
     Ok(())
+}
+
+impl Running {
+    /// Starts a gateway that no signal ends: for tests, and for programs that serve beside other work.
+    ///
+    /// # Errors
+    /// When it cannot start.
+    pub fn start(serve: Serve, observer: Arc<dyn Observer>) -> Result<Self, ServeError> {
+        Self::begin(serve, observer, false)
+    }
+
+    fn begin(serve: Serve, observer: Arc<dyn Observer>, signals: bool) -> Result<Self, ServeError> {
+        let begun = std::time::Instant::now();
+        let mut stores = Stores { clock: serve.clock, ..Stores::default() };
+        stores.node.untrusted_lua = serve.options.untrusted_lua;
+        if let Some(id) = serve.node_id {
+            stores.node.id = id;
+        }
+        let mut loaded = crate::config::load(&serve.input, &serve.read.options())?;
+        let Some(snapshot) = reload::build(&mut loaded, &serve.options, &stores, None) else {
+            observer.refused(&loaded);
+            return Err(ServeError::Refused);
+        };
+        let gateway = Gateway::new(serve.options, stores, snapshot);
+        let control = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("control")
+            .enable_all()
+            .build()?;
+        // Before anything is accepted: a signal from now on ends the gateway the gentle way.
+        let signals = match signals {
+            true => Some(control.block_on(async { signals::Signals::new() })?),
+            false => None,
+        };
+        let workers = Workers::start(Arc::clone(&gateway), &serve.listeners).map_err(|error| {
+            let address =
+                serve.listeners.iter().map(|l| l.address.to_string()).collect::<Vec<_>>().join(", ");
+            ServeError::Listen { address, error }
+        })?;
+        let (posts, posted) = mpsc::channel(1);
+        let status = Arc::new(Status::new(&loaded));
+        let admin = control.block_on(admin::serve(
+            serve.admin,
+            Arc::clone(&gateway),
+            Arc::clone(&status),
+            serve.read.clone(),
+            posts.clone(),
+        ))?;
+        observer.ready(&Ready {
+            loaded: &loaded,
+            proxy: workers.addresses(),
+            admin: &admin,
+            took: begun.elapsed(),
+        });
+        drop(loaded);
+        let reloader = reload::Reloader {
+            input: serve.input,
+            read: serve.read,
+            gateway: Arc::clone(&gateway),
+            status: Arc::clone(&status),
+            observer: Arc::clone(&observer),
+        };
+        let reloading = control.spawn(reloader.run(serve.watch, posted, signals));
+        let drain = serve.drain;
+        Ok(Running { gateway, workers, admin, control, posts, status, observer, drain, reloading })
+    }
+
+    /// Where requests are accepted, in the order of the listeners.
+    pub fn proxy(&self) -> &[SocketAddr] {
+        self.workers.addresses()
+    }
+
+    /// Where the admin API is.
+    pub fn admin(&self) -> &[SocketAddr] {
+        &self.admin
+    }
+
+    /// What serves.
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    /// Applies another configuration, and waits until it serves or is refused. None if the gateway has ended.
+    pub async fn apply(&self, input: Input) -> Option<Outcome> {
+        let (answer, outcome) = tokio::sync::oneshot::channel();
+        self.posts.send(reload::Post { input, check_hash: false, answer }).await.ok()?;
+        outcome.await.ok()
+    }
+
+    /// Lets requests in flight end, for as long as `serve` allowed, and joins the threads. Blocks.
+    pub fn stop(self, why: &str) {
+        self.status.set_draining();
+        self.observer.draining(why, self.drain);
+        let cut = self.workers.drain(self.drain);
+        self.observer.ended(cut);
+        // Admin connections and watchers have nothing to finish.
+        self.control.shutdown_background();
+    }
 }

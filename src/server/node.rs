@@ -1,12 +1,16 @@
 //! From the node's settings to what the machine and the proxy are told.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::{
+    net::{SocketAddr, ToSocketAddrs},
+    time::Duration,
+};
 
 use http::HeaderName;
 
-use super::{ServeError, admin};
+use super::{Read, Serve, ServeError, admin};
 use crate::{
     config::{
+        Input,
         listen::{self, Host, Listeners},
         read,
         settings::{
@@ -17,7 +21,28 @@ use crate::{
     proxy::Listener,
     router::{Calculation, Flavor},
     runtime::{AddedHeaders, BodyForm, Mock, Options, RealIp},
+    store::Clock,
 };
+
+impl Serve {
+    /// What the settings say, for a configuration from there. Files are watched; 30 seconds to drain.
+    ///
+    /// # Errors
+    /// When a certificate cannot be read or a name has no address.
+    pub fn new(settings: &Settings, input: Input, read: Read, mock: Mock) -> Result<Self, ServeError> {
+        Ok(Serve {
+            input,
+            read: Read { flavor: flavor(settings), ..read },
+            options: options(settings, mock)?,
+            listeners: listeners(&settings.proxy_listen)?,
+            admin: admin(settings)?,
+            node_id: settings.node_id,
+            watch: true,
+            drain: Duration::from_secs(30),
+            clock: Clock::System,
+        })
+    }
+}
 
 /// The flavor that the settings name.
 pub fn flavor(settings: &Settings) -> Flavor {

@@ -124,12 +124,12 @@ pub struct Reloader {
 }
 
 impl Reloader {
-    /// Applies changes until a signal ends it, and returns the signal's name.
+    /// Applies changes until a signal, if any is listened for, ends it; returns the signal's name.
     pub async fn run(
         self,
         watch: bool,
         mut posts: mpsc::Receiver<Post>,
-        mut signals: Signals,
+        mut signals: Option<Signals>,
     ) -> &'static str {
         let files: Vec<PathBuf> = match &self.input {
             Input::Paths(paths) => paths.iter().filter(|p| p.as_os_str() != "-").cloned().collect(),
@@ -145,9 +145,15 @@ impl Reloader {
                     None => std::future::pending().await,
                 }
             };
+            let signal = async {
+                match &mut signals {
+                    Some(signals) => signals.next().await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 () = changed => this.apply_files().await,
-                signal = signals.next() => match signal {
+                signal = signal => match signal {
                     Signal::Reload => this.apply_files().await,
                     Signal::End(name) => return name,
                 },

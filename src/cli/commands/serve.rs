@@ -102,20 +102,13 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     };
     let settings = settings(&args, console)?;
     let could_not = |error: ServeError| Failure::Other(error.to_string());
-    let serve = Serve {
-        input: input_of(args.files, &settings),
-        read: Read {
-            kong_strict: args.kong_strict,
-            flavor: node::flavor(&settings),
-            env: Arc::new(input::environment),
-        },
-        options: node::options(&settings, mock).map_err(could_not)?,
-        listeners: node::listeners(&settings.proxy_listen).map_err(could_not)?,
-        admin: node::admin(&settings).map_err(could_not)?,
-        node_id: settings.node_id,
-        watch: !args.no_watch,
-        drain: Duration::from_secs(args.drain),
+    let read = Read {
+        kong_strict: args.kong_strict,
+        flavor: node::flavor(&settings),
+        env: Arc::new(input::environment),
     };
+    let serve = Serve::new(&settings, input_of(args.files, &settings), read, mock).map_err(could_not)?;
+    let serve = Serve { watch: !args.no_watch, drain: Duration::from_secs(args.drain), ..serve };
     let printer = Arc::new(Printer { color: console.error_color() });
     match server::run(serve, printer) {
         Ok(()) => Ok(Status::Clean),
