@@ -17,7 +17,7 @@ const ROWS: &[&[&str]] = &[
     &["plugins"],
     &["config"],
     &["edit", "lint", "diff", "runtime"],
-    &["proxy"],
+    &["proxy", "impact"],
     &["server"],
     &["cli"],
 ];

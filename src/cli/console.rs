@@ -1,6 +1,9 @@
 //! Standard output and error: the only place that prints.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    process::{Command, Stdio},
+};
 
 use super::Status;
 
@@ -58,6 +61,18 @@ impl Console {
         }
     }
 
+    /// Writes to standard output, through the user's pager (`PAGER`, or `less` that ends by itself where all
+    /// fits) if that is a terminal. Without a pager it is simply printed.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
+    pub fn page(&self, text: &str) -> Result<(), Failure> {
+        if io::stdout().is_terminal() && pager(text).is_some() {
+            return Ok(());
+        }
+        self.out(text)
+    }
+
     /// Writes to standard error; what cannot be written there is lost.
     pub fn err(&self, text: &str) {
         let _ = io::stderr().lock().write_all(text.as_bytes());
@@ -69,6 +84,26 @@ impl Console {
         self.err(&format!("{label}: {failure}\n"));
         Status::Failed
     }
+}
+
+/// Shows a text in the pager; none if there is none, or none is wanted.
+#[allow(clippy::disallowed_methods, reason = "the console owns the terminal's conventions")]
+fn pager(text: &str) -> Option<()> {
+    let command = std::env::var("PAGER").unwrap_or_else(|_| "less".to_owned());
+    let mut words = command.split_whitespace();
+    let program = words.next().filter(|program| *program != "cat")?;
+    let mut pager = Command::new(program);
+    pager.args(words).stdin(Stdio::piped());
+    if std::env::var_os("LESS").is_none() {
+        // End where all fits on the screen, keep colours, leave the screen as it is.
+        pager.env("LESS", "FRX");
+    }
+    let mut child = pager.spawn().ok()?;
+    if let Some(mut input) = child.stdin.take() {
+        // The reader may end before the text does.
+        let _ = input.write_all(text.as_bytes());
+    }
+    child.wait().ok().map(|_| ())
 }
 
 #[allow(clippy::disallowed_methods, reason = "the console owns the terminal's conventions")]

@@ -4,6 +4,7 @@
 mod commands;
 mod console;
 mod generate;
+mod remote;
 mod render;
 
 use std::process::ExitCode;

@@ -56,6 +56,16 @@ impl FieldChange {
     }
 }
 
+impl FieldChange {
+    /// Masks both values if the field is one of these, or inside one.
+    pub(super) fn mask(&mut self, secrets: &[String]) {
+        if secret::covers(secrets, &self.path) {
+            self.old = secret::masked(&self.old);
+            self.new = secret::masked(&self.new);
+        }
+    }
+}
+
 impl Serialize for FieldChange {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
@@ -99,10 +109,8 @@ impl Change {
 
     pub(super) fn update(kind: Kind, mut old: Item, mut new: Item, mut fields: Vec<FieldChange>) -> Self {
         for field in &mut fields {
-            if secret::covers(&new.secrets, &field.path) || secret::covers(&old.secrets, &field.path) {
-                field.old = secret::masked(&field.old);
-                field.new = secret::masked(&field.new);
-            }
+            field.mask(&new.secrets);
+            field.mask(&old.secrets);
         }
         secret::mask(&mut old.value, &old.secrets);
         secret::mask(&mut new.value, &new.secrets);

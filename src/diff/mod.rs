@@ -12,7 +12,7 @@ use serde_json::Value;
 pub use change::{Action, Change, FieldChange, Segment};
 pub use secret::MASK;
 
-use crate::model::{Row, State, Table};
+use crate::model::{Plugin, Row, State, Table};
 use identity::{Item, Names};
 
 /// The changes that turn `old` into `new`: by kind in load order, then by identity. Times of making and
@@ -47,6 +47,17 @@ pub fn diff(old: &State, new: &State) -> Vec<Change> {
         oauth2_credentials,
     );
     changes
+}
+
+/// The settings in which two rows of one plugin differ, secrets masked: `config` and below.
+pub fn plugin_settings(old: &Plugin, new: &Plugin) -> Vec<FieldChange> {
+    let side = |row: &Plugin| serde_json::json!({ "name": row.name, "config": row.config.json() });
+    let (old, new) = (side(old), side(new));
+    let mut fields = Vec::new();
+    leaves(&old, &new, &mut Vec::new(), &mut fields);
+    let secrets = secret::paths("plugins", &new);
+    fields.iter_mut().for_each(|field| field.mask(&secrets));
+    fields
 }
 
 fn compare<T: Row + serde::Serialize>(

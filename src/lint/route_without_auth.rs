@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{Lint, Report, Subject, called};
 use crate::{
     model::{Ix, Row, Service},
+    plugins,
     source::Level,
 };
 
@@ -20,12 +21,9 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-/// Plugins that find out who asks.
-const AUTH: &[&str] = &["basic-auth", "hmac-auth", "jwt", "key-auth", "ldap-auth", "oauth2", "session"];
-
 fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
     let state = subject.state;
-    let protects = |p: &&crate::model::Plugin| p.enabled && AUTH.contains(&p.name.as_str());
+    let protects = |p: &&crate::model::Plugin| p.enabled && plugins::authenticates(&p.name);
     let auth: Vec<_> = state.plugins.rows().iter().filter(protects).collect();
     // Everywhere, or on a service as a whole: its routes are all alike.
     if auth.iter().any(|p| p.service.is_none() && p.route.is_none()) {

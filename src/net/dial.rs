@@ -65,7 +65,11 @@ pub async fn dial(
 }
 
 impl ClientTls {
-    async fn connect(
+    /// Speaks TLS over a connection.
+    ///
+    /// # Errors
+    /// When the handshake fails.
+    pub async fn connect(
         &self,
         name: rustls::pki_types::ServerName<'static>,
         stream: TcpStream,

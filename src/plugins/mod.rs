@@ -38,6 +38,12 @@ pub fn find(name: &str) -> Option<&'static Entry> {
     ENTRIES.iter().find(|entry| entry.name == name)
 }
 
+/// Whether a plugin finds out who asks, and turns away whom it does not know.
+pub fn authenticates(name: &str) -> bool {
+    const NAMES: [&str; 7] = ["basic-auth", "hmac-auth", "jwt", "key-auth", "ldap-auth", "oauth2", "session"];
+    NAMES.contains(&name)
+}
+
 /// Names of the plugins that come with Kong 3.9, built here or not.
 pub const BUNDLED: &[&str] = &[
     "acl",

@@ -7,7 +7,9 @@ use clap::ValueEnum;
 use crate::{
     cli::console::Failure,
     config::{self, Input, Loaded, Options},
-    router, runtime, server,
+    router,
+    runtime::{self, Snapshot},
+    server,
     store::Stores,
 };
 
@@ -58,16 +60,21 @@ pub fn load(args: &Files) -> Result<Loaded, Failure> {
 
 /// Reads those files.
 pub fn load_files(files: Vec<PathBuf>, dialect: Dialect) -> Result<Loaded, Failure> {
+    machine(&Input::Paths(files), dialect).map(|(loaded, _)| loaded)
+}
+
+/// Reads an input and makes the machine of it; none if a finding is an error, and no state then either.
+pub fn machine(input: &Input, dialect: Dialect) -> Result<(Loaded, Option<Snapshot>), Failure> {
     let options =
         Options { kong_strict: dialect.kong_strict, flavor: dialect.router_flavor.into(), env: &environment };
-    let mut loaded =
-        config::load(&Input::Paths(files), &options).map_err(|e| Failure::Other(e.to_string()))?;
-    // The machine is made as `serve` makes it, and thrown away: what validates, serves.
+    let mut loaded = config::load(input, &options).map_err(|e| Failure::Other(e.to_string()))?;
+    // Made as `serve` makes it, even where it is thrown away: what validates, serves.
     let node = runtime::Options { flavor: options.flavor, ..runtime::Options::default() };
-    if server::build(&mut loaded, &node, &Stores::default(), None).is_none() {
+    let machine = server::build(&mut loaded, &node, &Stores::default(), None);
+    if machine.is_none() {
         loaded.state = None;
     }
-    Ok(loaded)
+    Ok((loaded, machine))
 }
 
 /// A variable of this process's environment.

@@ -1,0 +1,181 @@
+//! Changes and their impact for a terminal.
+
+use std::fmt::Write as _;
+
+use super::{Report, route, some};
+use crate::{
+    diff::Action,
+    impact::{Destination, Impact, Severity},
+};
+
+/// Most requests of a log that are listed.
+const LISTED: usize = 20;
+
+pub fn render(report: &Report<'_>, color: bool) -> String {
+    let mut page = Page { text: String::new(), color };
+    page.changes(report);
+    if let Some(impact) = report.impact {
+        page.impact(impact);
+    }
+    page.text
+}
+
+struct Page {
+    text: String,
+    color: bool,
+}
+
+/// Codes of colours.
+const RED: &str = "31";
+const GREEN: &str = "32";
+const YELLOW: &str = "33";
+const BOLD: &str = "1";
+
+impl Page {
+    fn paint(&self, code: &str, text: &str) -> String {
+        if self.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    fn line(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.text.push('\n');
+    }
+
+    fn heading(&mut self, text: &str) {
+        let text = self.paint(BOLD, text);
+        let _ = write!(self.text, "\n{text}\n");
+    }
+
+    fn changes(&mut self, report: &Report<'_>) {
+        if report.changes.is_empty() {
+            return self.line("No changes.");
+        }
+        for change in report.changes {
+            let (sign, code) = match change.action {
+                Action::Create => ('+', GREEN),
+                Action::Update => ('~', YELLOW),
+                Action::Delete => ('-', RED),
+            };
+            let head = self.paint(code, &format!("{sign} {change}"));
+            self.line(&head);
+            for field in &change.fields {
+                let (old, new) =
+                    (self.paint(RED, &field.old.to_string()), self.paint(GREEN, &field.new.to_string()));
+                self.line(&format!("    {}: {old} -> {new}", field.name()));
+            }
+            if report.whole {
+                let whole = change.new.as_ref().or(change.old.as_ref());
+                for line in whole.map(|v| format!("{v:#}")).unwrap_or_default().lines() {
+                    self.line(&format!("    {line}"));
+                }
+            }
+        }
+        self.line(&format!("\n{}", report.summary()));
+    }
+
+    fn impact(&mut self, impact: &Impact) {
+        if impact.is_none() {
+            self.heading("Traffic stays as it is.");
+        }
+        if !impact.risks.is_empty() {
+            self.heading("Risks");
+            for risk in &impact.risks {
+                let mark = match risk.severity {
+                    Severity::High => self.paint(RED, "high  "),
+                    Severity::Medium => self.paint(YELLOW, "medium"),
+                };
+                let whose = risk.consumer.as_ref().map_or_else(String::new, |c| format!(" for consumer {c}"));
+                self.line(&format!("  {mark}  {}{whose}", risk.what));
+                self.line(&format!("          {}", some(&risk.whom, 5)));
+            }
+        }
+        for (title, list) in
+            [("Routes that appear", &impact.appearing), ("Routes that vanish", &impact.vanishing)]
+        {
+            if !list.is_empty() {
+                self.heading(title);
+                self.line(&format!("  {}", some(list, LISTED)));
+            }
+        }
+        if !impact.requests.is_empty() {
+            self.heading("Requests that go elsewhere");
+            for moved in &impact.requests {
+                let (before, after) = (route(moved.before.as_deref()), route(moved.after.as_deref()));
+                self.line(&format!("  {} -> {}", self.paint(RED, before), self.paint(GREEN, after)));
+                for example in &moved.examples {
+                    self.line(&format!("      {example}"));
+                }
+            }
+        }
+        if !impact.chains.is_empty() {
+            self.heading("Plugins");
+            for change in &impact.chains {
+                let whose = change.consumer.as_ref().map_or_else(String::new, |c| format!(", consumer {c}"));
+                self.line(&format!("  {}{whose}", some(&change.routes, 5)));
+                for plugin in &change.removed {
+                    self.line(&format!("    {}", self.paint(RED, &format!("- {plugin}"))));
+                }
+                for plugin in &change.added {
+                    self.line(&format!("    {}", self.paint(GREEN, &format!("+ {plugin}"))));
+                }
+                for changed in &change.changed {
+                    for field in &changed.fields {
+                        self.line(&format!(
+                            "    {} {}: {} -> {}",
+                            self.paint(YELLOW, &format!("~ {}", changed.plugin)),
+                            field.name(),
+                            self.paint(RED, &field.old.to_string()),
+                            self.paint(GREEN, &field.new.to_string())
+                        ));
+                    }
+                }
+            }
+        }
+        if !impact.destinations.is_empty() {
+            self.heading("Destinations");
+            for change in &impact.destinations {
+                self.line(&format!("  {}", change.service));
+                self.line(&format!("    {}", self.paint(RED, &format!("- {}", destination(&change.before)))));
+                self.line(&format!(
+                    "    {}",
+                    self.paint(GREEN, &format!("+ {}", destination(&change.after)))
+                ));
+            }
+        }
+        self.replayed(impact);
+    }
+
+    fn replayed(&mut self, impact: &Impact) {
+        let Some(replayed) = &impact.replayed else { return };
+        let changed: usize = replayed.changed.iter().map(|fate| fate.count).sum();
+        self.heading(&format!("{changed} of {} recorded requests change", replayed.requests));
+        for fate in replayed.changed.iter().take(LISTED) {
+            let (before, after) = (route(fate.before.as_deref()), route(fate.after.as_deref()));
+            let moves = if before == after { before.to_owned() } else { format!("{before} -> {after}") };
+            self.line(&format!("  {:>7} x {}: {moves} ({})", fate.count, fate.request, fate.why.join(", ")));
+        }
+        if replayed.changed.len() > LISTED {
+            self.line(&format!(
+                "  and {} more kinds; --format json lists all",
+                replayed.changed.len() - LISTED
+            ));
+        }
+        if replayed.unreadable > 0 {
+            self.line(&format!("  {} lines of the log hold no request", replayed.unreadable));
+        }
+    }
+}
+
+/// An address and its targets in one line.
+pub fn destination(destination: &Destination) -> String {
+    let mut text = destination.url.clone();
+    if let Some(verified) = destination.verified {
+        text += if verified { ", certificate verified" } else { ", certificate not verified" };
+    }
+    if !destination.targets.is_empty() {
+        let shares: Vec<String> =
+            destination.targets.iter().map(|t| format!("{} {} %", t.target, t.percent)).collect();
+        text += &format!(" ({})", shares.join(", "));
+    }
+    text
+}

@@ -1,0 +1,234 @@
+//! `gatewayctl diff OLD NEW`.
+
+mod human;
+mod json;
+mod markdown;
+
+use std::{
+    fs::File,
+    io::BufReader,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use clap::ValueEnum;
+
+use super::{
+    input::{self, Dialect},
+    validate,
+};
+use crate::{
+    cli::{
+        Status,
+        console::{Console, Failure},
+        remote::{self, Access},
+        render,
+    },
+    config::{Input, Loaded},
+    diff::{self, Change},
+    impact::{self, Impact, Log},
+    runtime::Snapshot,
+    source::Level,
+};
+
+/// Show what changes between two configurations
+///
+/// Compares entities by identity, not text: order, comments, formatting and written-out defaults make no
+/// difference. Only changed fields are shown, and secrets are masked on both sides.
+///
+/// OLD and NEW are files or folders, `-` for standard input, or REVISION:PATH as `git show` takes it. With
+/// --against, NEW is compared with what a running gateway serves: a gatewayctl, or a Kong.
+///
+/// --impact asks both configurations, as machines, what they do with requests: which routes win others'
+/// requests, whose plugins change, where services lead, and what of it is a risk.
+#[derive(Debug, clap::Args)]
+#[command(
+    override_usage = "gatewayctl diff [OPTIONS] OLD NEW\n       gatewayctl diff [OPTIONS] NEW --against URL"
+)]
+#[command(after_help = "Examples:\n  \
+    gatewayctl diff old.yml new.yml\n  \
+    gatewayctl diff main:kong.yml kong.yml --impact --exit-code\n  \
+    gatewayctl diff kong.yml --against http://localhost:8001\n  \
+    gatewayctl diff a.yml b.yml --impact --log access.log\n  \
+    gatewayctl diff a.yml b.yml --format json | jq .summary\n\n\
+    Exit status: 0 compared, 2 could not run; 1 with --exit-code where they differ, and where one of the \
+    configurations is not valid.")]
+pub struct Args {
+    /// The configuration before
+    #[arg(value_name = "OLD")]
+    old: PathBuf,
+    /// The configuration after
+    #[arg(value_name = "NEW", required_unless_present = "against")]
+    new: Option<PathBuf>,
+    /// Compare with the configuration of a running gateway: the address of its admin API
+    #[arg(long, value_name = "URL", conflicts_with = "new")]
+    against: Option<String>,
+    #[command(flatten)]
+    access: Access,
+    #[command(flatten)]
+    dialect: Dialect,
+    /// How changes are printed
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    format: Form,
+    /// Show whole entities, not only the fields that change
+    #[arg(long)]
+    whole: bool,
+    /// Show what the change does to traffic too
+    #[arg(long)]
+    impact: bool,
+    /// Ask both sides for the requests of an access log (nginx's and Kong's formats, or JSON lines of the
+    /// log plugins), and list those whose fate changes; implies --impact
+    #[arg(long, value_name = "ACCESS_LOG")]
+    log: Option<PathBuf>,
+    /// Host of logged requests that do not name theirs
+    #[arg(long, value_name = "HOST", requires = "log")]
+    log_host: Option<String>,
+    /// Exit with 1 where they differ
+    #[arg(long)]
+    exit_code: bool,
+    /// Exit with 2 where they differ, as decK does
+    #[arg(long, conflicts_with = "exit_code")]
+    non_zero_exit_code: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// For people, with colours and a pager on a terminal.
+    Human,
+    /// One JSON document with decK's keys: changes, summary, warnings, errors.
+    Json,
+    /// For a comment on a pull request.
+    Markdown,
+}
+
+/// What there is to tell.
+struct Report<'a> {
+    changes: &'a [Change],
+    impact: Option<&'a Impact>,
+    /// Whole entities, not only changed fields.
+    whole: bool,
+}
+
+/// One of the two configurations.
+struct Side {
+    loaded: Loaded,
+    machine: Snapshot,
+}
+
+pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
+    let log = match &args.log {
+        Some(path) => Some(read_log(path, args.log_host.as_deref())?),
+        None => None,
+    };
+    let (old, new) = match (args.against, args.new) {
+        (Some(url), _) => {
+            let text = remote::configuration(&url, &args.access)?;
+            (Input::Text { name: url, text }, input_of(&args.old)?)
+        }
+        (None, Some(new)) => (input_of(&args.old)?, input_of(&new)?),
+        (None, None) => return Err(Failure::Other("there is nothing to compare with".to_owned())),
+    };
+    let mut sides = Vec::new();
+    for input in [old, new] {
+        let (loaded, machine) = input::machine(&input, args.dialect)?;
+        let Some(machine) = machine else {
+            if args.format == Form::Json {
+                console.out(&json::refused(&messages(&loaded)))?;
+            } else {
+                validate::report(&loaded, render::Format::Human, console)?;
+            }
+            return Ok(Status::Findings);
+        };
+        sides.push(Side { loaded, machine });
+    }
+    let (old, new) = (&sides[0], &sides[1]);
+    let changes = diff::diff(old.shown(), new.shown());
+    let impact =
+        (args.impact || log.is_some()).then(|| impact::impact(&old.machine, &new.machine, log.as_ref()));
+    let report = Report { changes: &changes, impact: impact.as_ref(), whole: args.whole };
+    match args.format {
+        Form::Human => console.page(&human::render(&report, console.color()))?,
+        Form::Json => console.out(&json::render(&report))?,
+        Form::Markdown => console.out(&markdown::render(&report))?,
+    }
+    Ok(match (changes.is_empty(), args.exit_code, args.non_zero_exit_code) {
+        (true, ..) | (_, false, false) => Status::Clean,
+        (_, true, _) => Status::Findings,
+        (.., true) => Status::Failed,
+    })
+}
+
+impl Side {
+    /// The rows to show: vault references as they are written, not what they stand for.
+    fn shown(&self) -> &crate::model::State {
+        self.loaded.shown.as_deref().unwrap_or(&self.machine.state)
+    }
+}
+
+/// A file, a folder, standard input, or what git has of a file.
+fn input_of(path: &Path) -> Result<Input, Failure> {
+    let name = path.to_string_lossy();
+    if path.exists() || !name.contains(':') {
+        return Ok(Input::Paths(vec![path.to_owned()]));
+    }
+    let git = Command::new("git").args(["show", "--end-of-options", &*name]).stdin(Stdio::null()).output();
+    match git {
+        Ok(shown) if shown.status.success() => {
+            Ok(Input::Text { name: name.into_owned(), text: shown.stdout })
+        }
+        Ok(shown) => {
+            let why = String::from_utf8_lossy(&shown.stderr);
+            Err(Failure::Other(format!("{name}: there is no such file, and git says: {}", why.trim())))
+        }
+        Err(error) => Err(Failure::Other(format!("{name}: there is no such file, and no git: {error}"))),
+    }
+}
+
+fn read_log(path: &Path, host: Option<&str>) -> Result<Log, Failure> {
+    let failed = |error| Failure::File { path: path.display().to_string(), error };
+    let read = if path == Path::new("-") {
+        Log::read(std::io::stdin().lock(), host)
+    } else {
+        Log::read(BufReader::new(File::open(path).map_err(failed)?), host)
+    };
+    read.map_err(|impact::LogError::Io(error)| failed(error))
+}
+
+fn messages(loaded: &Loaded) -> Vec<String> {
+    let place = |f: &crate::source::Finding| {
+        f.span().map_or_else(String::new, |s| format!("{}: ", loaded.sources.locate(s)))
+    };
+    let errors = loaded.findings.iter().filter(|f| f.level == Level::Error);
+    errors.map(|f| format!("{}{}", place(f), f.message)).collect()
+}
+
+impl Report<'_> {
+    fn count(&self, action: diff::Action) -> usize {
+        self.changes.iter().filter(|c| c.action == action).count()
+    }
+
+    /// One line: how many of what.
+    fn summary(&self) -> String {
+        use diff::Action::{Create, Delete, Update};
+        format!(
+            "{} created, {} updated, {} deleted",
+            self.count(Create),
+            self.count(Update),
+            self.count(Delete)
+        )
+    }
+}
+
+/// The first few of a list, and how many more there are.
+fn some(list: &[String], most: usize) -> String {
+    let mut text = list.iter().take(most).cloned().collect::<Vec<_>>().join(", ");
+    if list.len() > most {
+        text += &format!(" and {} more", list.len() - most);
+    }
+    text
+}
+
+/// A route, or that there is none.
+fn route(label: Option<&str>) -> &str {
+    label.unwrap_or("no route (404)")
+}
