@@ -20,4 +20,5 @@ pub mod runtime;
 pub mod server;
 pub mod source;
 pub mod store;
+pub mod trial;
 pub mod upstream;

@@ -19,6 +19,7 @@ const ROWS: &[&[&str]] = &[
     &["edit", "lint", "diff", "runtime"],
     &["proxy", "impact"],
     &["server"],
+    &["trial"],
     &["cli"],
 ];
 

@@ -49,6 +49,11 @@ impl Console {
         self.color.unwrap_or_else(|| io::stderr().is_terminal() && no_color_unset())
     }
 
+    /// Whether standard error is a terminal, on which a line can be drawn anew.
+    pub fn error_is_terminal(&self) -> bool {
+        io::stderr().is_terminal()
+    }
+
     /// Writes to standard output. A reader that has gone away (`| head`) is no failure.
     ///
     /// # Errors

@@ -9,4 +9,5 @@ pub mod man;
 pub mod plugins;
 pub mod schema;
 pub mod serve;
+pub mod test;
 pub mod validate;

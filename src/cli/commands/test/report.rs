@@ -1,0 +1,240 @@
+//! The results of a run: for people as they come, for programs as a whole; always in the order of the files.
+
+use std::{fmt::Write, time::Duration};
+
+use serde_json::{Value, json};
+
+use super::Format;
+use crate::trial::{Failure, Ran, Verdict, Written};
+
+/// Results, and what of them was not yet printed.
+pub struct Report<'a> {
+    cases: &'a [Written],
+    ran: Vec<Option<Ran>>,
+    /// The first that has not ended.
+    next: usize,
+    format: Format,
+    verbose: bool,
+    color: bool,
+}
+
+impl<'a> Report<'a> {
+    /// A report of those cases.
+    pub fn new(cases: &'a [Written], format: Format, verbose: bool, color: bool) -> Self {
+        Report { cases, ran: vec![None; cases.len()], next: 0, format, verbose, color }
+    }
+
+    /// Takes a result; returns what can be printed now.
+    pub fn add(&mut self, ran: Ran) -> String {
+        let index = ran.index;
+        self.ran[index] = Some(ran);
+        let mut out = String::new();
+        while let Some(ran) = self.ran.get(self.next).and_then(Option::as_ref) {
+            if self.format == Format::Human {
+                out += &self.human(ran);
+            }
+            self.next += 1;
+        }
+        out
+    }
+
+    /// What is printed at the end.
+    pub fn end(&self, took: Duration) -> String {
+        match self.format {
+            Format::Human => {
+                // With --fail-fast, some in the middle may not have run: those behind them are still to be told.
+                let rest: String =
+                    self.ran[self.next..].iter().flatten().map(|ran| self.human(ran)).collect();
+                format!("{rest}{}\n", self.summary(took))
+            }
+            Format::Json => format!("{:#}\n", self.json(took)),
+            Format::Junit => self.junit(took),
+        }
+    }
+
+    /// How many failed.
+    pub fn failed(&self) -> usize {
+        self.count(|v| matches!(v, Verdict::Failed(_)))
+    }
+
+    fn count(&self, which: impl Fn(&Verdict) -> bool) -> usize {
+        self.ran.iter().flatten().filter(|ran| which(&ran.verdict)).count()
+    }
+
+    fn skipped(&self) -> usize {
+        self.count(|v| matches!(v, Verdict::Skipped(_)))
+    }
+
+    fn ended(&self) -> usize {
+        self.ran.iter().flatten().count()
+    }
+
+    fn paint(&self, code: &str, text: &str) -> String {
+        if self.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    fn human(&self, ran: &Ran) -> String {
+        let case = &self.cases[ran.index];
+        let place = format!("{}:{}", case.file, case.line);
+        match &ran.verdict {
+            Verdict::Passed if !self.verbose => String::new(),
+            Verdict::Passed => {
+                let millis = self.paint("2", &format!("({} ms)", ran.took.as_millis()));
+                format!("{}  {place}  {} {millis}\n", self.paint("32", "ok  "), case.name)
+            }
+            Verdict::Skipped(why) => {
+                format!("{}  {place}  {}: {why}\n", self.paint("33", "skip"), case.name)
+            }
+            Verdict::Failed(failure) => {
+                format!(
+                    "{}  {place}  {}\n{}",
+                    self.paint("1;31", "FAIL"),
+                    self.paint("1", &case.name),
+                    self.failure(case, failure)
+                )
+            }
+        }
+    }
+
+    fn failure(&self, case: &Written, failure: &Failure) -> String {
+        let mut out = String::new();
+        let step = failure.step.map_or_else(String::new, |n| format!("step {n}, "));
+        let _ = writeln!(out, "      {step}{}:{}: {}", case.file, failure.line, failure.action);
+        for mismatch in &failure.mismatches {
+            let _ = writeln!(out, "        {}", mismatch.what);
+            for (sign, code, text) in [("-", "31", &mismatch.expected), ("+", "32", &mismatch.seen)] {
+                let word = if sign == "-" { "expected" } else { "seen    " };
+                let text = text.replace('\n', "\n                      ");
+                let _ = writeln!(out, "          {}", self.paint(code, &format!("{sign} {word}  {text}")));
+            }
+        }
+        if let Some(answer) = failure.answer.as_ref().filter(|_| self.verbose) {
+            let _ = writeln!(out, "        the answer");
+            for line in answer.lines() {
+                let _ = writeln!(out, "          {}", self.paint("2", &format!("| {line}")));
+            }
+        }
+        out
+    }
+
+    fn summary(&self, took: Duration) -> String {
+        let (ended, failed, skipped) = (self.ended(), self.failed(), self.skipped());
+        let noun = if ended == 1 { "case" } else { "cases" };
+        let mut out = format!("{ended} {noun}: {} passed", ended - failed - skipped);
+        if failed > 0 {
+            out += &format!(", {}", self.paint("1;31", &format!("{failed} failed")));
+        }
+        if skipped > 0 {
+            out += &format!(", {skipped} skipped");
+        }
+        if ended < self.cases.len() {
+            out += &format!(", {} not run", self.cases.len() - ended);
+        }
+        out + &format!(" in {:.1} s", took.as_secs_f64())
+    }
+
+    fn json(&self, took: Duration) -> Value {
+        let cases: Vec<Value> = self
+            .ran
+            .iter()
+            .flatten()
+            .map(|ran| {
+                let case = &self.cases[ran.index];
+                let (verdict, more) = match &ran.verdict {
+                    Verdict::Passed => ("passed", Value::Null),
+                    Verdict::Skipped(why) => ("skipped", json!({ "reason": why })),
+                    Verdict::Failed(failure) => ("failed", json!({ "failure": failure })),
+                };
+                let mut out = json!({
+                    "file": case.file, "line": case.line, "name": case.name, "verdict": verdict,
+                    "seconds": rounded(ran.took),
+                });
+                for (key, value) in more.as_object().into_iter().flatten() {
+                    out[key] = value.clone();
+                }
+                out
+            })
+            .collect();
+        let (ended, failed, skipped) = (self.ended(), self.failed(), self.skipped());
+        json!({
+            "summary": {
+                "cases": self.cases.len(), "passed": ended - failed - skipped, "failed": failed,
+                "skipped": skipped, "not_run": self.cases.len() - ended, "seconds": rounded(took),
+            },
+            "cases": cases,
+        })
+    }
+
+    fn junit(&self, took: Duration) -> String {
+        let mut out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
+        let _ = writeln!(
+            out,
+            "<testsuites name=\"gatewayctl test\" tests=\"{}\" failures=\"{}\" skipped=\"{}\" time=\"{:.3}\">",
+            self.ended(),
+            self.failed(),
+            self.skipped(),
+            took.as_secs_f64()
+        );
+        let ran: Vec<&Ran> = self.ran.iter().flatten().collect();
+        for suite in ran.chunk_by(|a, b| self.cases[a.index].file == self.cases[b.index].file) {
+            let failures = suite.iter().filter(|r| matches!(r.verdict, Verdict::Failed(_))).count();
+            let skipped = suite.iter().filter(|r| matches!(r.verdict, Verdict::Skipped(_))).count();
+            let time: f64 = suite.iter().map(|r| r.took.as_secs_f64()).sum();
+            let file = xml(&self.cases[suite[0].index].file);
+            let _ = writeln!(
+                out,
+                "  <testsuite name=\"{file}\" tests=\"{}\" failures=\"{failures}\" skipped=\"{skipped}\" time=\"{time:.3}\">",
+                suite.len()
+            );
+            suite.iter().for_each(|ran| self.junit_case(ran, &file, &mut out));
+            out += "  </testsuite>\n";
+        }
+        out + "</testsuites>\n"
+    }
+
+    fn junit_case(&self, ran: &Ran, file: &str, out: &mut String) {
+        let case = &self.cases[ran.index];
+        let _ = write!(
+            out,
+            "    <testcase classname=\"{file}\" name=\"{}\" file=\"{file}\" line=\"{}\" time=\"{:.3}\"",
+            xml(&case.name),
+            case.line,
+            ran.took.as_secs_f64()
+        );
+        *out += &match &ran.verdict {
+            Verdict::Passed => "/>\n".to_owned(),
+            Verdict::Skipped(why) => format!("><skipped message=\"{}\"/></testcase>\n", xml(why)),
+            Verdict::Failed(failure) => {
+                let first = failure.mismatches.first();
+                let message = first
+                    .map(|m| format!("{}: expected {}, seen {}", m.what, m.expected, m.seen))
+                    .unwrap_or_default();
+                let plain = Report { color: false, verbose: true, ran: Vec::new(), ..*self };
+                let text = plain.failure(case, failure);
+                format!("><failure message=\"{}\">{}</failure></testcase>\n", xml(&message), xml(&text))
+            }
+        };
+    }
+}
+
+fn rounded(took: Duration) -> f64 {
+    (took.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+/// A text within XML: characters that XML cannot hold are replaced.
+fn xml(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '<' => out += "&lt;",
+            '>' => out += "&gt;",
+            '&' => out += "&amp;",
+            '"' => out += "&quot;",
+            '\n' => out += "&#10;",
+            '\t' | '\r' => out.push(' '),
+            c if (c as u32) < 0x20 || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
