@@ -1,0 +1,158 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_gatewayctl_global_optspecs
+    string join \n color= h/help V/version
+end
+
+function __fish_gatewayctl_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_gatewayctl_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_gatewayctl_using_subcommand
+    set -l cmd (__fish_gatewayctl_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c gatewayctl -n "__fish_gatewayctl_needs_command" -l color -d 'When to colour the output; `auto` does on a terminal unless NO_COLOR is set' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c gatewayctl -n "__fish_gatewayctl_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gatewayctl -n "__fish_gatewayctl_needs_command" -s V -l version -d 'Print version'
+complete -c gatewayctl -n "__fish_gatewayctl_needs_command" -f -a "validate" -d 'Check declarative files, offline'
+complete -c gatewayctl -n "__fish_gatewayctl_needs_command" -f -a "lint" -d 'Give advice on declarative files'
+complete -c gatewayctl -n "__fish_gatewayctl_needs_command" -f -a "diff" -d 'Show what changes between two configurations'
+complete -c gatewayctl -n "__fish_gatewayctl_needs_command" -f -a "serve" -d 'Run a gateway on declarative files'
+complete -c gatewayctl -n "__fish_gatewayctl_needs_command" -f -a "test" -d 'Run unit tests of a gateway configuration'
+complete -c gatewayctl -n "__fish_gatewayctl_needs_command" -f -a "explain" -d 'Tell the long story of a finding\'s code'
+complete -c gatewayctl -n "__fish_gatewayctl_needs_command" -f -a "plugins" -d 'List the plugins, or explain one'
+complete -c gatewayctl -n "__fish_gatewayctl_needs_command" -f -a "schema" -d 'Print the JSON Schema of the file format, or of one plugin\'s settings'
+complete -c gatewayctl -n "__fish_gatewayctl_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c gatewayctl -n "__fish_gatewayctl_needs_command" -f -a "man" -d 'Print a manual page, in roff'
+complete -c gatewayctl -n "__fish_gatewayctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand validate" -l router-flavor -d 'Which router the file is for; `expressions` lets routes have an expression and a priority' -r -f -a "traditional_compatible\t''
+traditional\t''
+expressions\t''"
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand validate" -l format -d 'How findings are printed, on standard output' -r -f -a "human\t'For people: excerpts of the file with the place underlined'
+json\t'One JSON document'"
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand validate" -l color -d 'When to colour the output; `auto` does on a terminal unless NO_COLOR is set' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand validate" -l kong-strict -d 'Refuse what Kong refuses although decK takes it (`_info`, `${{ env "X" }}`, references by {name: x})'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand validate" -l strict -d 'Let warnings fail the run too'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand validate" -s q -l quiet -d 'Say nothing when all is well'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand validate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand validate" -s V -l version -d 'Print version'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l router-flavor -d 'Which router the file is for; `expressions` lets routes have an expression and a priority' -r -f -a "traditional_compatible\t''
+traditional\t''
+expressions\t''"
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l format -d 'How findings are printed, on standard output' -r -f -a "human\t'For people: excerpts of the file with the place underlined'
+json\t'One JSON document'"
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l color -d 'When to colour the output; `auto` does on a terminal unless NO_COLOR is set' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l kong-strict -d 'Refuse what Kong refuses although decK takes it (`_info`, `${{ env "X" }}`, references by {name: x})'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l strict -d 'Let warnings fail the run too'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -s V -l version -d 'Print version'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l against -d 'Compare with the configuration of a running gateway: the address of its admin API' -r
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l header -d 'Header sent to the admin API, such as `Kong-Admin-Token: …`; may be given several times' -r
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l ca-cert -d 'Authorities in PEM that the admin API\'s certificate is verified with, instead of the system\'s' -r -F
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l router-flavor -d 'Which router the file is for; `expressions` lets routes have an expression and a priority' -r -f -a "traditional_compatible\t''
+traditional\t''
+expressions\t''"
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l format -d 'How changes are printed' -r -f -a "human\t'For people, with colours and a pager on a terminal'
+json\t'One JSON document with decK\'s keys: changes, summary, warnings, errors'
+markdown\t'For a comment on a pull request'"
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l log -d 'Ask both sides for the requests of an access log (nginx\'s and Kong\'s formats, or JSON lines of the log plugins), and list those whose fate changes; implies --impact' -r -F
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l log-host -d 'Host of logged requests that do not name theirs' -r
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l color -d 'When to colour the output; `auto` does on a terminal unless NO_COLOR is set' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l tls-skip-verify -d 'Do not verify the admin API\'s certificate'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l kong-strict -d 'Refuse what Kong refuses although decK takes it (`_info`, `${{ env "X" }}`, references by {name: x})'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l whole -d 'Show whole entities, not only the fields that change'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l impact -d 'Show what the change does to traffic too'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l exit-code -d 'Exit with 1 where they differ'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l non-zero-exit-code -d 'Exit with 2 where they differ, as decK does'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -s V -l version -d 'Print version'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -s c -l conf -d 'A kong.conf to read settings from' -r -F
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l proxy-listen -d 'Where requests are accepted, comma-separated: ADDR:PORT [ssl] [http2] [reuseport] ..., or off [default: 0.0.0.0:8000, 0.0.0.0:8443 http2 ssl]' -r
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l admin-listen -d 'Where the admin API is served, or off [default: 127.0.0.1:8001]' -r
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l stream-listen -d 'Where TCP, TLS and UDP routes are served [default: off]' -r
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l router-flavor -d 'traditional_compatible, traditional or expressions [default: traditional_compatible]' -r
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l route-match-calculation -d 'How the order of routes is computed: original (as Kong 3.9 does) or strict (as it is documented)' -r
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l workers -d 'Worker threads [default: auto, one to a core]' -r
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l set -d 'Any other setting' -r
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l mock-upstreams -d 'Answer for upstreams with a built-in echo: for those that do not resolve, or for all' -r -f -a "unresolved\t'Services whose host does not resolve, and upstreams without targets'
+all\t'All services'"
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l drain -d 'How long requests in flight may take to end after a signal, in seconds' -r
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l color -d 'When to colour the output; `auto` does on a terminal unless NO_COLOR is set' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l kong-strict -d 'Refuse what Kong refuses although decK takes it (`_info`, `${{ env "X" }}`, references by {name: x})'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l watch -d 'Apply changes of the files as they happen; this is the default'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l no-watch -d 'Load only at the start, on SIGHUP and on POST /config'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -s V -l version -d 'Print version'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand test" -l filter -d 'Run only cases whose file or name contains this; may be given more than once' -r
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand test" -s j -l jobs -d 'Cases at a time [default: two to a core]' -r
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand test" -l format -d 'How results are printed, on standard output' -r -f -a "human\t'For people: what differs in cases that fail'
+json\t'One JSON document'
+junit\t'JUnit\'s XML, which CI systems read'"
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand test" -l color -d 'When to colour the output; `auto` does on a terminal unless NO_COLOR is set' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand test" -l fail-fast -d 'Begin no case after one has failed'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand test" -s v -l verbose -d 'Name the cases that pass too, and show the whole answer of those that fail'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand test" -l list -d 'List the cases instead of running them'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand test" -s V -l version -d 'Print version'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand explain" -l color -d 'When to colour the output; `auto` does on a terminal unless NO_COLOR is set' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand explain" -s V -l version -d 'Print version'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand plugins" -l color -d 'When to colour the output; `auto` does on a terminal unless NO_COLOR is set' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand plugins" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand plugins" -s V -l version -d 'Print version'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand schema" -l plugin -d 'Only the settings of this plugin' -r
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand schema" -l color -d 'When to colour the output; `auto` does on a terminal unless NO_COLOR is set' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand schema" -s V -l version -d 'Print version'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand completions" -l color -d 'When to colour the output; `auto` does on a terminal unless NO_COLOR is set' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand completions" -s V -l version -d 'Print version'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand man" -l color -d 'When to colour the output; `auto` does on a terminal unless NO_COLOR is set' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand man" -s V -l version -d 'Print version'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve test explain plugins schema completions man help" -f -a "validate" -d 'Check declarative files, offline'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve test explain plugins schema completions man help" -f -a "lint" -d 'Give advice on declarative files'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve test explain plugins schema completions man help" -f -a "diff" -d 'Show what changes between two configurations'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve test explain plugins schema completions man help" -f -a "serve" -d 'Run a gateway on declarative files'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve test explain plugins schema completions man help" -f -a "test" -d 'Run unit tests of a gateway configuration'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve test explain plugins schema completions man help" -f -a "explain" -d 'Tell the long story of a finding\'s code'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve test explain plugins schema completions man help" -f -a "plugins" -d 'List the plugins, or explain one'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve test explain plugins schema completions man help" -f -a "schema" -d 'Print the JSON Schema of the file format, or of one plugin\'s settings'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve test explain plugins schema completions man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve test explain plugins schema completions man help" -f -a "man" -d 'Print a manual page, in roff'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve test explain plugins schema completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
