@@ -9,7 +9,8 @@ use crate::{
     plugins,
 };
 
-/// Schema of a file, JSON Schema 2020-12. Beside the plain format it knows the keys that decK adds.
+/// Schema of a file, in JSON Schema draft-07, which all editors know. Beside the plain format it knows the keys
+/// that decK adds.
 pub fn file_schema() -> Json {
     let mut defs = Map::new();
     for kind in KINDS {
@@ -41,13 +42,13 @@ pub fn file_schema() -> Json {
     }
     deck(&mut properties);
     json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Declarative gateway configuration",
         "description": "Services, routes, consumers and plugins of a gateway in one file.",
         "type": "object",
         "properties": properties,
         "additionalProperties": false,
-        "$defs": defs,
+        "definitions": defs,
     })
 }
 
@@ -65,7 +66,7 @@ fn settings_name(entry: &Entry) -> String {
 
 /// A list of entities, which may be null.
 fn list_of(kind: &str) -> Json {
-    json!({ "type": ["array", "null"], "items": { "$ref": format!("#/$defs/{kind}") } })
+    json!({ "type": ["array", "null"], "items": { "$ref": format!("#/definitions/{kind}") } })
 }
 
 fn comments(properties: &mut Map<String, Json>) {
@@ -139,7 +140,7 @@ fn plugins_by_name() -> Json {
                 "if": { "properties": { "name": { "const": entry.name } }, "required": ["name"] },
                 "then": {
                     "properties": {
-                        "config": { "$ref": format!("#/$defs/{}", settings_name(entry)) },
+                        "config": { "$ref": format!("#/definitions/{}", settings_name(entry)) },
                         "protocols": { "items": { "enum": entry.protocols } },
                     },
                 },
@@ -279,7 +280,7 @@ mod tests {
 
     fn complaints(file: &Json) -> Vec<String> {
         let schema = file_schema();
-        let validator = jsonschema::validator_for(&schema).expect("a schema by the rules of 2020-12");
+        let validator = jsonschema::validator_for(&schema).expect("a schema by the rules of draft-07");
         validator.iter_errors(file).map(|e| format!("{}: {e}", e.instance_path())).collect()
     }
 

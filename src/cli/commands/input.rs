@@ -30,7 +30,13 @@ pub struct Dialect {
     #[arg(long)]
     pub kong_strict: bool,
     /// Which router the file is for; `expressions` lets routes have an expression and a priority
-    #[arg(long, value_name = "FLAVOR", env = "KONG_ROUTER_FLAVOR", default_value = "traditional_compatible")]
+    #[arg(
+        long,
+        value_name = "FLAVOR",
+        env = "KONG_ROUTER_FLAVOR",
+        hide_env_values = true,
+        default_value = "traditional_compatible"
+    )]
     pub router_flavor: Flavor,
 }
 
