@@ -11,7 +11,7 @@ mod text;
 
 pub use host::{Address, AddressKind, is_ip, is_ip_or_cidr, parse_address};
 pub use path::normalize;
-pub use text::compile_regex;
+pub use text::{check_regex, compile_regex};
 
 /// Says what is wrong with a text.
 pub type Rule = fn(&str) -> Result<(), String>;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::compile_regex;
+use super::check_regex;
 
 /// A path of RFC 3986 characters that starts with a slash.
 pub fn path(value: &str) -> Result<(), String> {
@@ -32,8 +32,7 @@ pub fn route_path(value: &str) -> Result<(), String> {
     }
     escapes(value)?;
     if let Some(regex) = regex {
-        return compile_regex(regex)
-            .map(drop)
+        return check_regex(regex)
             .map_err(|reason| format!("invalid regex: '{regex}' (PCRE returned: {reason})"));
     }
     match normalize(value) {
