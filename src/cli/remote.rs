@@ -142,7 +142,7 @@ impl Client {
             match &self.tls {
                 None => self.exchange(stream, path).await,
                 Some(TlsTarget { profile, name, .. }) => {
-                    let stream = profile.connect(name.clone(), stream).await;
+                    let stream = profile.connect(name.clone(), stream, false).await;
                     self.exchange(stream.map_err(|e| self.failed("", e))?, path).await
                 }
             }

@@ -1,8 +1,8 @@
-//! Opening a connection to an upstream: TCP, TLS where asked for, and HTTP/1.1 on top.
+//! Opening a connection to an upstream: TCP, TLS where asked for, and HTTP/1.1 or HTTP/2 on top.
 
-use std::{io, net::SocketAddr, pin::pin, time::Duration};
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use hyper::client::conn::http1;
+use hyper::client::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{
-    Body, Connection, PoolKey,
+    Connection, OnThisThread, PoolKey, Sender,
     tls::{ClientTls, TlsTarget},
 };
 
@@ -51,13 +51,13 @@ pub async fn dial(
     // Only a hint: a socket that cannot have it still works.
     let _ = stream.set_nodelay(true);
     let sender = match tls {
-        None => start(stream).await,
+        None => start(stream, key.http2).await,
         Some(TlsTarget { profile, name, .. }) => {
-            let stream = match timeout(limit, profile.connect(name.clone(), stream)).await {
+            let stream = match timeout(limit, profile.connect(name.clone(), stream, key.http2)).await {
                 Err(_) => return Err(DialError::Timeout),
                 Ok(stream) => stream.map_err(DialError::Tls)?,
             };
-            start(stream).await
+            start(stream, key.http2).await
         }
     }
     .map_err(DialError::Http)?;
@@ -73,22 +73,29 @@ impl ClientTls {
         &self,
         name: rustls::pki_types::ServerName<'static>,
         stream: TcpStream,
+        http2: bool,
     ) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
-        tokio_rustls::TlsConnector::from(self.config.clone()).connect(name, stream).await
+        let config = if http2 { &self.http2 } else { &self.config };
+        tokio_rustls::TlsConnector::from(Arc::clone(config)).connect(name, stream).await
     }
 }
 
-async fn start<S>(stream: S) -> hyper::Result<http1::SendRequest<Body>>
+async fn start<S>(stream: S, http2: bool) -> hyper::Result<Sender>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
+    if http2 {
+        let (sender, connection) = http2::handshake(OnThisThread, TokioIo::new(stream)).await?;
+        spawn_local(async move { drop(connection.await) });
+        return Ok(Sender::Http2(sender));
+    }
     let (sender, connection) =
         http1::Builder::new().max_headers(MAX_HEADERS).handshake(TokioIo::new(stream)).await?;
     spawn_local(async move {
         // How it ends is seen by whoever waits for an answer.
         let _ = pin!(connection.with_upgrades()).await;
     });
-    Ok(sender)
+    Ok(Sender::Http1(sender))
 }
 
 /// Fields accepted in an upstream's answer.

@@ -3,8 +3,10 @@
 mod body;
 mod dial;
 mod pool;
+mod sender;
 pub mod tls;
 
 pub use body::{Body, BodyError, Progress, Upload};
 pub use dial::{DialError, dial};
 pub use pool::{Connection, Keepalive, Pool, PoolKey};
+pub use sender::{OnThisThread, Sender};

@@ -9,10 +9,9 @@ use std::{
 };
 
 use ahash::AHashMap;
-use hyper::client::conn::http1::SendRequest;
 use tokio::time::Sleep;
 
-use super::Body;
+use super::Sender;
 
 /// How long and how many connections are kept (settings `upstream_keepalive_*`).
 #[derive(Clone, Copy, Debug)]
@@ -38,12 +37,14 @@ pub struct PoolKey {
     pub address: SocketAddr,
     /// Identity of the TLS settings and the server name; none for clear text.
     pub tls: Option<Arc<str>>,
+    /// Whether HTTP/2 is spoken.
+    pub http2: bool,
 }
 
 /// A connection that can take a request.
 pub struct Connection {
     /// hyper's end of it.
-    pub sender: SendRequest<Body>,
+    pub sender: Sender,
     /// Where it goes back to.
     pub key: PoolKey,
     /// Whether it has served a request before.
@@ -55,7 +56,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(sender: SendRequest<Body>, key: PoolKey) -> Self {
+    pub(super) fn new(sender: Sender, key: PoolKey) -> Self {
         Connection { sender, key, used: false, requests: 0, idle_since: Instant::now(), timer: None }
     }
 

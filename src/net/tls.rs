@@ -55,6 +55,8 @@ pub fn certified_key(cert: &str, key: &str) -> Result<CertifiedKey, TlsError> {
 pub struct ClientTls {
     /// rustls' settings.
     pub config: Arc<ClientConfig>,
+    /// The same, asking for HTTP/2.
+    pub http2: Arc<ClientConfig>,
     /// Equal for equal settings, across reloads.
     pub identity: String,
 }
@@ -101,7 +103,9 @@ impl ClientTls {
         // Two seeds make 128 bits: settings that differ do not meet in one pool by chance.
         let half = |seed| ahash::RandomState::with_seeds(seed, 1, 2, 3).hash_one((trusted, client));
         let identity = format!("{:016x}{:016x}", half(11), half(12));
-        Ok(ClientTls { config: Arc::new(config), identity })
+        let mut http2 = config.clone();
+        http2.alpn_protocols = vec![b"h2".to_vec()];
+        Ok(ClientTls { config: Arc::new(config), http2: Arc::new(http2), identity })
     }
 }
 

@@ -26,6 +26,9 @@ pub fn admit(exchange: &mut Exchange, link: &Link) -> Result<(), Fault> {
     }
     method(request)?;
     host(request)?;
+    if request.version == Version::HTTP_2 {
+        join_cookies(request);
+    }
     if !router::acceptable(request.uri.path()) {
         return Err(Fault::BadRequest("path"));
     }
@@ -45,6 +48,19 @@ fn method(request: &Request) -> Result<(), Fault> {
     }
     let fits = |b: u8| b.is_ascii_uppercase() || b == b'_' || b == b'-';
     if request.method.as_str().bytes().all(fits) { Ok(()) } else { Err(Fault::BadRequest("method")) }
+}
+
+/// HTTP/2 may send a cookie header in crumbs; elsewhere there is one (RFC 9113 section 8.2.3).
+fn join_cookies(request: &mut Request) {
+    let mut crumbs = request.headers.get_all(header::COOKIE).iter();
+    if crumbs.next().is_none() || crumbs.next().is_none() {
+        return;
+    }
+    let crumbs: Vec<&[u8]> =
+        request.headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if let Ok(whole) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
+        request.headers.insert(header::COOKIE, whole);
+    }
 }
 
 /// One Host header that is a host; an authority in the target comes before it.

@@ -151,6 +151,7 @@ impl Fault {
         }
         let mut reply = match voice {
             Voice::Gateway => Reply::error(status, message),
+            Voice::Server if body_form::is_grpc(&exchange.request.headers) => Reply::error(status, message),
             Voice::Server => {
                 let form = body_form::of_server(&exchange.request.headers, options.error_form);
                 let (kind, bytes) = body_form::write(form, message, exchange.id);
@@ -200,6 +201,14 @@ fn https_location(exchange: &Exchange) -> HeaderValue {
 
 /// Turns a reply's body into bytes and names their type in the headers, unless the reply has.
 pub fn render(reply: ReplyBody, status: StatusCode, exchange: &Exchange, headers: &mut HeaderMap) -> Bytes {
+    // A client of gRPC reads a message in a header, whatever form the plugin gave it.
+    if let ReplyBody::Json(value) = &reply
+        && body_form::is_grpc(&exchange.request.headers)
+    {
+        let message = value.get("message").and_then(|message| message.as_str()).unwrap_or_default();
+        body_form::grpc_headers(status, message, headers);
+        return Bytes::new();
+    }
     let (kind, bytes) = match reply {
         ReplyBody::Empty => return Bytes::new(),
         ReplyBody::Bytes(bytes) => return bytes,

@@ -73,7 +73,7 @@ pub async fn forward(
         return Err(mock::answer(exchange, &snap.state, &target).await);
     }
     let body = std::mem::take(&mut exchange.request.body);
-    let (body, progress) = prepare(body, route.request_buffering, options).await?;
+    let (body, progress) = prepare(body, route.request_buffering && !service.grpc, options).await?;
     let mut tries = Tries { left: service.retries, exchange, link, service };
     let mut body = Some(body);
     loop {
@@ -157,7 +157,11 @@ impl Tries<'_> {
             }
             (None, _) => None,
         };
-        let key = PoolKey { address: pick.address, tls: tls.map(|tls| Arc::clone(&tls.pool)) };
+        let key = PoolKey {
+            address: pick.address,
+            tls: tls.map(|tls| Arc::clone(&tls.pool)),
+            http2: self.service.grpc,
+        };
         let pool = &self.link.worker.pool;
         while let Some(mut connection) = pool.take(&key) {
             // Its last answer has been read to the end, so this does not wait for the upstream.
@@ -185,6 +189,8 @@ impl Tries<'_> {
                     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
                 }
             }
+            // A length said and streamed as said, which the framing of HTTP/2 leaves alone.
+            None if self.service.grpc => {}
             None => {
                 headers.remove(header::CONTENT_LENGTH);
                 headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
@@ -192,7 +198,15 @@ impl Tries<'_> {
         }
         let mut request = Request::new(body);
         *request.method_mut() = self.exchange.request.method.clone();
-        *request.uri_mut() = Uri::from(target.clone());
+        *request.uri_mut() = match self.service.grpc {
+            true => {
+                *request.version_mut() = http::Version::HTTP_2;
+                headers.remove(header::CONNECTION);
+                headers.remove(header::HOST);
+                absolute(target, &out.host, self.exchange.upstream.tls.unwrap_or(self.service.tls.is_some()))
+            }
+            false => Uri::from(target.clone()),
+        };
         *request.headers_mut() = headers;
         request
     }
@@ -242,6 +256,16 @@ impl Tries<'_> {
             },
         }
     }
+}
+
+/// HTTP/2's target: scheme and authority are told apart from the path.
+fn absolute(target: &PathAndQuery, host: &HeaderValue, tls: bool) -> Uri {
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = Some(if tls { http::uri::Scheme::HTTPS } else { http::uri::Scheme::HTTP });
+    parts.authority = host.to_str().ok().and_then(|host| host.parse().ok());
+    parts.path_and_query = Some(target.clone());
+    // A host that is no authority leaves the path alone, and the upstream to complain.
+    Uri::from_parts(parts).unwrap_or_else(|_| Uri::from(target.clone()))
 }
 
 /// An error with its causes, for the log.

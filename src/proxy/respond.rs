@@ -87,7 +87,8 @@ fn take(
     let request = &flow.exchange.request;
     let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let upgraded = switches.then(|| hyper::upgrade::on(&mut response));
-    let trailers = headers::wants_trailers(&request.headers);
+    // gRPC says in them how a call ended, whether asked for or not.
+    let trailers = response.version() == http::Version::HTTP_2 || headers::wants_trailers(&request.headers);
     let (mut parts, body) = response.into_parts();
     headers::from_upstream(&mut parts.headers, switches, trailers);
     if switches {

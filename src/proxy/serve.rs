@@ -9,7 +9,6 @@ use std::{
 };
 
 use hyper::{
-    rt::Executor,
     server::conn::{http1, http2},
     service::service_fn,
 };
@@ -17,7 +16,6 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    task::spawn_local,
     time::sleep,
 };
 
@@ -26,6 +24,7 @@ use super::{
     handle::handle,
     worker::{Link, Worker},
 };
+use crate::net::OnThisThread;
 
 /// Most fields in a request's head.
 const MAX_HEADERS: usize = 1000;
@@ -102,14 +101,4 @@ pub async fn speaks_http2(stream: &TcpStream) -> bool {
         }
     }
     false
-}
-
-/// Runs HTTP/2's streams on the worker's own thread.
-#[derive(Clone, Copy, Debug)]
-struct OnThisThread;
-
-impl<F: Future + 'static> Executor<F> for OnThisThread {
-    fn execute(&self, future: F) {
-        spawn_local(async move { drop(future.await) });
-    }
 }
