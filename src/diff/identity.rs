@@ -110,6 +110,15 @@ impl Item {
     }
 }
 
+impl Item {
+    /// The identity, and a number that is another for another value.
+    pub fn fingerprint(self) -> (String, u64) {
+        // Fixed seeds: both sides must agree. A chance of 2^-64 that a change goes unseen is taken.
+        let print = ahash::RandomState::with_seeds(1, 2, 3, 4).hash_one(&self.value);
+        (self.identity, print)
+    }
+}
+
 /// The text that makes an entity unique among its kind and owners.
 fn own_key(kind: &str, value: &Value) -> Option<String> {
     let field = match kind {

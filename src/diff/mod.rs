@@ -60,31 +60,47 @@ pub fn plugin_settings(old: &Plugin, new: &Plugin) -> Vec<FieldChange> {
     fields
 }
 
-fn compare<T: Row + serde::Serialize>(
+fn compare<T: Row + serde::Serialize + Sync>(
     changes: &mut Vec<Change>,
     old: &Table<T>,
     new: &Table<T>,
-    [old_names, new_names]: &[Names; 2],
+    names: &[Names; 2],
 ) {
-    let mut pairs: BTreeMap<String, [Option<Item>; 2]> = BTreeMap::new();
-    for (side, table, names) in [(0, old, old_names), (1, new, new_names)] {
-        for row in table.rows() {
-            let item = Item::of(row, names);
+    let tables = [old, new];
+    // First by fingerprints, one side a thread: of most rows of a large file no more is ever needed.
+    let prints = |side: usize| -> Vec<(String, u64)> {
+        let rows = tables[side].rows().iter();
+        rows.map(|row| Item::of(row, &names[side]).fingerprint()).collect()
+    };
+    let (ours, theirs) = std::thread::scope(|scope| {
+        let other = scope.spawn(|| prints(1));
+        (prints(0), other.join())
+    });
+    let theirs = theirs.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    let mut pairs: BTreeMap<String, [Option<(usize, u64)>; 2]> = BTreeMap::new();
+    for (side, prints) in [(0, ours), (1, theirs)] {
+        for (row, (identity, print)) in prints.into_iter().enumerate() {
             // Two nameless entities may look alike; the n-th of one side meets the n-th of the other.
-            let key = (0..)
-                .map(|n| if n == 0 { item.identity.clone() } else { format!("{}#{n}", item.identity) })
-                .find(|key| pairs.get(key).is_none_or(|pair| pair[side].is_none()));
-            if let Some(key) = key {
-                pairs.entry(key).or_default()[side] = Some(item);
+            let mut key = identity;
+            let plain = key.len();
+            let mut n = 0;
+            while pairs.get(&key).is_some_and(|pair| pair[side].is_some()) {
+                n += 1;
+                key.truncate(plain);
+                key.push_str(&format!("#{n}"));
             }
+            pairs.entry(key).or_default()[side] = Some((row, print));
         }
     }
     let kind = T::KIND;
-    for (_, pair) in pairs {
+    let item = |side: usize, row: usize| Item::of(&tables[side].rows()[row], &names[side]);
+    for pair in pairs.into_values() {
         match pair {
-            [None, Some(new)] => changes.push(Change::whole(Action::Create, kind, new)),
-            [Some(old), None] => changes.push(Change::whole(Action::Delete, kind, old)),
-            [Some(old), Some(new)] => {
+            [Some((_, old)), Some((_, new))] if old == new => {}
+            [None, Some((row, _))] => changes.push(Change::whole(Action::Create, kind, item(1, row))),
+            [Some((row, _)), None] => changes.push(Change::whole(Action::Delete, kind, item(0, row))),
+            [Some((old, _)), Some((new, _))] => {
+                let (old, new) = (item(0, old), item(1, new));
                 let mut fields = Vec::new();
                 leaves(&old.value, &new.value, &mut Vec::new(), &mut fields);
                 if !fields.is_empty() {

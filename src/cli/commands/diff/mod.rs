@@ -128,9 +128,14 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
         (None, Some(new)) => (input_of(&args.old)?, input_of(&new)?),
         (None, None) => return Err(Failure::Other("there is nothing to compare with".to_owned())),
     };
+    // Each on a core of its own: files may be large.
+    let (old, new) = std::thread::scope(|scope| {
+        let new = scope.spawn(|| input::machine(&new, args.dialect));
+        (input::machine(&old, args.dialect), new.join())
+    });
     let mut sides = Vec::new();
-    for input in [old, new] {
-        let (loaded, machine) = input::machine(&input, args.dialect)?;
+    for side in [old, new.unwrap_or_else(|panic| std::panic::resume_unwind(panic))] {
+        let (loaded, machine) = side?;
         let Some(machine) = machine else {
             if args.format == Form::Json {
                 console.out(&json::refused(&messages(&loaded)))?;
