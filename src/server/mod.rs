@@ -69,8 +69,8 @@ pub trait Observer: Send + Sync {
     fn ready(&self, ready: &Ready<'_>);
     /// Another configuration serves now.
     fn reloaded(&self, loaded: &Loaded, generation: u64, took: Duration);
-    /// A configuration was refused; the running one stays.
-    fn refused(&self, loaded: &Loaded);
+    /// A configuration was refused. `running`: an earlier one goes on.
+    fn refused(&self, loaded: &Loaded, running: bool);
     /// A configuration could not be read; the running one stays.
     fn unreadable(&self, error: &LoadError);
     /// A signal came; requests in flight may end.
@@ -159,7 +159,7 @@ impl Running {
         }
         let mut loaded = crate::config::load(&serve.input, &serve.read.options())?;
         let Some(snapshot) = reload::build(&mut loaded, &serve.options, &stores, None) else {
-            observer.refused(&loaded);
+            observer.refused(&loaded, false);
             return Err(ServeError::Refused);
         };
         let gateway = Gateway::new(serve.options, stores, snapshot);

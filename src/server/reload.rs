@@ -197,7 +197,7 @@ impl Reloader {
         drop(previous);
         let Some(snapshot) = built else {
             self.status.refused(&loaded);
-            self.observer.refused(&loaded);
+            self.observer.refused(&loaded, true);
             return Outcome::Refused(Box::new(loaded));
         };
         let generation = self.gateway.swap(snapshot);

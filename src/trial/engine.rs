@@ -124,7 +124,7 @@ impl Observer for Heard {
 
     fn reloaded(&self, _: &Loaded, _: u64, _: Duration) {}
 
-    fn refused(&self, loaded: &Loaded) {
+    fn refused(&self, loaded: &Loaded, _: bool) {
         *self.0.lock() = told(loaded);
     }
 

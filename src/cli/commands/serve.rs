@@ -216,11 +216,12 @@ impl Observer for Printer {
         self.line(&format!("reloaded in {} ms: generation {generation}", took.as_millis()));
     }
 
-    fn refused(&self, loaded: &Loaded) {
+    fn refused(&self, loaded: &Loaded, running: bool) {
         self.findings(loaded);
         let errors = loaded.findings.count(Level::Error);
         let noun = if errors == 1 { "error" } else { "errors" };
-        self.line(&format!("the configuration is refused: {errors} {noun}; what ran before goes on"));
+        let then = if running { "what ran before goes on" } else { "nothing is served" };
+        self.line(&format!("the configuration is refused: {errors} {noun}; {then}"));
     }
 
     fn unreadable(&self, error: &LoadError) {
