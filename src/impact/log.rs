@@ -5,7 +5,7 @@ use std::io::{self, BufRead};
 
 use serde_json::Value;
 
-use super::probe::Probe;
+use super::Probe;
 
 /// Recorded requests.
 #[derive(Clone, Debug, Default)]

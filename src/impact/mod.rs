@@ -7,18 +7,16 @@
 mod chains;
 mod destinations;
 mod log;
-mod probe;
 mod requests;
 mod risk;
-mod sample;
 mod side;
 
 use serde::Serialize;
 
+pub use crate::router::Probe;
 pub use chains::{ChainChange, Changed};
 pub use destinations::{Destination, DestinationChange, Share};
 pub use log::{Log, LogError};
-pub use probe::Probe;
 pub use requests::{Fate, Moved};
 pub use risk::{Risk, Severity};
 

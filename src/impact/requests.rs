@@ -6,10 +6,10 @@ use ahash::{AHashMap, AHashSet};
 use serde::Serialize;
 
 use super::{
+    Probe,
     chains::ChainChange,
     destinations::DestinationChange,
     log::Log,
-    probe::Probe,
     side::{Side, service_label},
 };
 

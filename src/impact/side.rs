@@ -2,7 +2,7 @@
 
 use ahash::AHashMap;
 
-use super::probe::Probe;
+use super::Probe;
 use crate::{
     model::{Ix, Route, Row, Service, State},
     runtime::Snapshot,

@@ -17,6 +17,7 @@ mod index;
 mod path;
 mod pattern;
 mod priority;
+mod probe;
 mod table;
 mod text;
 mod traditional;
@@ -24,6 +25,7 @@ mod view;
 
 pub use expressions::validate_route;
 pub use path::{acceptable, escape_for_upstream, normalize, upstream_path};
+pub use probe::Probe;
 pub use view::split_port;
 
 use table::Table;

@@ -34,6 +34,23 @@ pub enum Seg {
     Entity,
 }
 
+/// A change to a text that mends what a finding is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Edit {
+    /// Writes something else at that place.
+    Replace {
+        /// The place; an empty one inserts.
+        span: Span,
+        /// What is written.
+        text: String,
+    },
+    /// Takes out an item of a list or an entry of a map (key and value), and what parts it from its neighbours.
+    Remove {
+        /// The item or entry.
+        span: Span,
+    },
+}
+
 /// One thing found in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
@@ -52,6 +69,8 @@ pub struct Finding {
     /// Places and texts in the error tree of the admin API, for a finding that Kong would report too. Mostly
     /// one; a failed condition between fields has a second one on the entity.
     pub tree: Vec<(Vec<Seg>, String)>,
+    /// Changes that mend it without changing what the file means to people; all of them or none.
+    pub fix: Vec<Edit>,
 }
 
 impl Finding {
@@ -65,6 +84,7 @@ impl Finding {
             help: None,
             path: None,
             tree: Vec::new(),
+            fix: Vec::new(),
         }
     }
 
@@ -104,6 +124,13 @@ impl Finding {
     #[must_use]
     pub fn tree(mut self, path: Vec<Seg>, text: impl Into<String>) -> Self {
         self.tree.push((path, text.into()));
+        self
+    }
+
+    /// Says how the text can be mended safely.
+    #[must_use]
+    pub fn fix(mut self, edits: Vec<Edit>) -> Self {
+        self.fix = edits;
         self
     }
 

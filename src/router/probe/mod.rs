@@ -1,15 +1,14 @@
-//! A request to ask routers with.
+//! A request to ask routers with, and those that a route was written for.
 
 use std::{fmt, net::IpAddr};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 
-use super::sample;
-use crate::{
-    model::{Ix, Protocol, Route},
-    router::{RequestLine, Router, normalize},
-};
+mod sample;
+
+use super::{RequestLine, Router, normalize, split_port};
+use crate::model::{Ix, Protocol, Route};
 
 /// A request as far as routing looks at it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -47,7 +46,7 @@ impl Probe {
         }
         let (path, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
         let host = self.host.as_deref();
-        let sni = self.sni.as_deref().or(host.map(|h| crate::router::split_port(h).0));
+        let sni = self.sni.as_deref().or(host.map(|h| split_port(h).0));
         let line = RequestLine {
             method: &self.method,
             https: self.https,
