@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use super::{Lint, Report, Subject, called};
+use super::{Lint, Report, Subject, called, conditions};
 use crate::{model::Row, source::Level};
 
 pub static LINT: Lint = Lint {
     code: "lint/duplicate-route",
-    level: Level::Warning,
+    level: Some(Level::Warning),
     summary: "two routes match exactly the same requests",
     story: "Of routes with the same conditions and priority the one with the higher id wins every time; the \
             other is never used. Remove one, or tell them apart by host, path, method or header.",
@@ -19,27 +19,7 @@ pub static LINT: Lint = Lint {
 fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
     let mut seen: HashMap<String, &crate::model::Route> = HashMap::new();
     for route in subject.state.routes.rows() {
-        let sorted = |list: Option<&[String]>| {
-            let mut list: Vec<_> = list.unwrap_or_default().to_vec();
-            list.sort();
-            list
-        };
-        let conditions = format!(
-            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
-            sorted(route.hosts.as_deref()),
-            sorted(route.paths.as_deref()),
-            sorted(route.methods.as_deref()),
-            sorted(route.snis.as_deref()),
-            route.headers,
-            route.sources,
-            route.destinations,
-            route.regex_priority,
-            (
-                &route.expression,
-                &route.priority,
-                route.protocols.iter().any(|p| format!("{p:?}").starts_with("Tcp"))
-            ),
-        );
+        let conditions = conditions(route);
         let Some(first) = seen.get(&conditions) else {
             seen.insert(conditions, route);
             continue;

@@ -1,17 +1,23 @@
 //! Advice on a valid configuration: what is accepted but likely not meant. One file a lint, and the one
 //! table of them. A lint reads the data, points into the text, and knows nothing of other lints.
 
-use crate::{
-    model::{Row, State},
-    source::{Document, Finding, Findings, Level, NodeId, Span, Step},
-};
+mod allow;
+mod certificates;
+mod levels;
+mod subject;
+
+pub use levels::{LevelError, Levels};
+pub use subject::Subject;
+use subject::{CREDENTIALS, authenticated, called, conditions, is_authentication, is_reference, scope};
+
+use crate::source::{Edit, Finding, Findings, Level, Span};
 
 /// One lint.
 pub struct Lint {
     /// Stable code: `lint/duplicate-route`.
     pub code: &'static str,
-    /// How bad a finding of it is.
-    pub level: Level,
+    /// How bad a finding of it is; none if it has to be asked for.
+    pub level: Option<Level>,
     /// What it finds, in one line.
     pub summary: &'static str,
     /// Why that is a problem, and what to do.
@@ -23,32 +29,11 @@ pub struct Lint {
     run: fn(&Subject<'_>, &mut Report<'_>),
 }
 
-/// What lints look at.
-#[derive(Clone, Copy)]
-pub struct Subject<'a> {
-    /// The data.
-    pub state: &'a State,
-    document: &'a Document,
-}
-
-impl Subject<'_> {
-    /// Where a row was written, or a field of it: `["config", "origins"]`. A field that was not written
-    /// leads to the row.
-    fn span<T: Row>(&self, row: &T, field: &[&str]) -> Option<Span> {
-        let mut node: NodeId = row.origin()?;
-        for part in field {
-            let step = part.parse().map_or(Step::Key(part), Step::Index);
-            let Some(next) = self.document.at(node, &[step]) else { break };
-            node = next;
-        }
-        Some(self.document.span(node))
-    }
-}
-
 /// Takes what a lint has to say.
 struct Report<'a> {
-    lint: &'static Lint,
-    findings: &'a mut Findings,
+    code: &'static str,
+    level: Level,
+    findings: &'a mut Vec<Finding>,
 }
 
 impl Report<'_> {
@@ -59,7 +44,7 @@ impl Report<'_> {
 
     /// A finding at a place, with another place that explains it.
     fn with(&mut self, span: Option<Span>, message: String, help: &str, other: Option<(Span, String)>) {
-        let mut finding = Finding::new(self.lint.level, self.lint.code, message).help(help);
+        let mut finding = Finding::new(self.level, self.code, message).help(help);
         if let Some(span) = span {
             finding = finding.at(span, "");
         }
@@ -67,6 +52,13 @@ impl Report<'_> {
             finding = finding.at(span, text);
         }
         self.findings.push(finding);
+    }
+
+    /// Mends what the last finding was about.
+    fn fix(&mut self, edits: Vec<Edit>) {
+        if let Some(last) = self.findings.last_mut() {
+            last.fix = edits;
+        }
     }
 }
 
@@ -78,11 +70,55 @@ macro_rules! lints {
 }
 
 lints! {
+    acl_group_without_members,
+    acl_without_authentication,
+    anonymous_consumer_missing,
+    anonymous_unrestricted,
+    auth_bypass,
+    certificate_expired,
+    certificate_unused,
+    consumer_plugin_without_authentication,
+    consumer_without_credential,
+    contradicting_timeouts,
     cors_any_origin_with_credentials,
+    disabled_plugin,
+    disabled_service,
+    duplicate_item,
     duplicate_route,
+    health_check_without_effect,
+    health_check_without_recovery,
+    host_with_port,
+    https_redirect_unused,
+    https_upstream_by_address,
+    https_without_redirect,
+    ip_restriction_allows_all,
+    jwt_without_expiry,
+    key_in_query,
+    missing_name,
+    missing_tags,
+    overlapping_regexes,
+    path_with_trailing_slash,
     plain_http_upstream,
+    plugin_never_fires,
+    plugin_overridden,
+    port_ignored,
+    rate_limit_by_nobody,
+    rate_limit_looser_than_parent,
+    regex_defeats_index,
     regex_path_without_end,
+    regex_without_tilde,
+    reused_secret,
+    route_match_calculation,
     route_without_auth,
+    shadowed_route,
+    sni_not_in_certificate,
+    terminated,
+    tls_verify_off,
+    unused_credential,
+    unused_service,
+    unused_upstream,
+    upstream_without_targets,
+    upstream_without_weight,
     weak_secret,
 }
 
@@ -91,17 +127,14 @@ pub fn lints() -> &'static [&'static Lint] {
     LINTS
 }
 
-/// Runs all lints.
-pub fn lint(state: &State, document: &Document, findings: &mut Findings) {
-    let subject = Subject { state, document };
-    for &lint in LINTS {
-        (lint.run)(&subject, &mut Report { lint, findings });
+/// Runs the lints that are switched on; findings that a comment in the file allows are left out.
+pub fn lint(subject: &Subject<'_>, levels: &Levels, findings: &mut Findings) {
+    for lint in LINTS {
+        let Some(level) = levels.of(lint.code, lint.level) else { continue };
+        let mut found = Vec::new();
+        (lint.run)(subject, &mut Report { code: lint.code, level, findings: &mut found });
+        findings.0.extend(found.into_iter().filter(|f| !allow::allowed(f, subject.sources)));
     }
-}
-
-/// What people call a row: its name in quotes, or its id.
-fn called<T: Row>(row: &T) -> String {
-    row.name().map_or_else(|| row.id().to_string(), |name| format!("{name:?}"))
 }
 
 #[cfg(test)]
@@ -113,9 +146,14 @@ mod tests {
         let input = config::Input::Text { name: "kong.yml".to_owned(), text: text.as_bytes().to_vec() };
         let options = config::Options { kong_strict: true, flavor: Flavor::default(), env: &|_| None };
         let loaded = config::load(&input, &options).expect("the text is read");
-        let state = loaded.state.unwrap_or_else(|| panic!("not valid: {text}\n{:?}", loaded.findings));
+        let subject = Subject::of(&loaded, options.flavor);
+        let subject = subject.unwrap_or_else(|| panic!("not valid: {text}\n{:?}", loaded.findings));
         let mut findings = Findings::default();
-        lint(&state, &loaded.document, &mut findings);
+        let mut levels = Levels::default();
+        for lint in LINTS.iter().filter(|l| l.level.is_none()) {
+            levels.set(lint.code, "info").expect("a lint of the table");
+        }
+        lint(&subject, &levels, &mut findings);
         assert!(findings.iter().all(|f| f.span().is_some()), "a finding points at a place: {findings:?}");
         findings.iter().map(|f| f.code).collect()
     }

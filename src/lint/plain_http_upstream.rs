@@ -5,7 +5,7 @@ use crate::{model::ServiceProtocol, source::Level};
 
 pub static LINT: Lint = Lint {
     code: "lint/plain-http-upstream",
-    level: Level::Note,
+    level: Some(Level::Note),
     summary: "a service is reached over plain HTTP by a public-looking name",
     story: "Requests to this host are sent unencrypted, credentials and all. Inside one host or a trusted \
             network that may be meant; for a name with a domain it rarely is. Use https, or grpcs.",

@@ -5,7 +5,7 @@ use crate::source::Level;
 
 pub static LINT: Lint = Lint {
     code: "lint/regex-path-without-end",
-    level: Level::Note,
+    level: Some(Level::Note),
     summary: "a regular expression path does not say where it ends",
     story: "A path after `~` is anchored at its start only: `~/users/\\d+` also matches /users/1/secrets. End it \
             with `$` for exactly that path, or with `(/|$)` for whole segments.",

@@ -11,7 +11,7 @@ use crate::{
 
 pub static LINT: Lint = Lint {
     code: "lint/route-without-auth",
-    level: Level::Warning,
+    level: Some(Level::Warning),
     summary: "a route has no authentication though its siblings have",
     story: "Other routes of the same service are protected by an authentication plugin, this one is not, so \
             the service can be reached without credentials. Put the plugin on the service, or on this route \

@@ -5,7 +5,7 @@ use crate::source::Level;
 
 pub static LINT: Lint = Lint {
     code: "lint/weak-secret",
-    level: Level::Warning,
+    level: Some(Level::Warning),
     summary: "a key or secret is short enough to be guessed",
     story: "API keys of fewer than 16 characters, and secrets of HMAC-signed tokens shorter than the hash they \
             feed (RFC 7518, section 3.2: 32 bytes for HS256), can be found by trying. Use random ones, or leave \

@@ -7,8 +7,8 @@ use crate::{
         console::{Console, Failure},
         render::Format,
     },
-    lint,
-    source::Level,
+    lint::{self, Levels, Subject},
+    source::{Findings, Level},
 };
 
 /// Give advice on declarative files
@@ -33,8 +33,10 @@ pub struct Args {
 
 pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     let mut loaded = input::load(&args.input)?;
-    if let Some(state) = loaded.state.clone() {
-        lint::lint(&state, &loaded.document, &mut loaded.findings);
+    if let Some(subject) = Subject::of(&loaded, args.input.dialect.router_flavor.into()) {
+        let mut found = Findings::default();
+        lint::lint(&subject, &Levels::default(), &mut found);
+        loaded.findings.0.append(&mut found.0);
         loaded.findings.sort();
     }
     validate::report(&loaded, args.format, console)?;
