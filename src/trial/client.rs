@@ -59,12 +59,17 @@ pub async fn send(address: SocketAddr, spec: &Send) -> io::Result<Answer> {
     }
 }
 
-/// Whether an error means that the connection ended without a whole answer.
+/// Whether an error means that no whole answer came.
 pub fn is_closed(error: &io::Error) -> bool {
     use io::ErrorKind as E;
     matches!(
         error.kind(),
-        E::UnexpectedEof | E::ConnectionReset | E::ConnectionAborted | E::BrokenPipe | E::ConnectionRefused
+        E::UnexpectedEof
+            | E::TimedOut
+            | E::ConnectionReset
+            | E::ConnectionAborted
+            | E::BrokenPipe
+            | E::ConnectionRefused
     )
 }
 
