@@ -77,14 +77,14 @@ pub fn for_upstream(exchange: &Exchange, link: &Link, out: &Outgoing) -> HeaderM
     let client = &exchange.client;
     let sent = &exchange.request.headers;
 
+    // What was said before is followed by the peer; where nothing was, the client stands for itself.
     let peer = &link.peer_text;
+    let real = if client.ip == client.peer.ip() { peer.clone() } else { super::worker::text(client.ip) };
     let forwarded = match sent.get(FOR) {
-        None => peer.clone(),
+        None => real.clone(),
         Some(_) => joined(sent, &FOR, peer.as_bytes()),
     };
     headers.insert(FOR, forwarded);
-    let real =
-        if client.ip == link.client.ip { link.peer_text.clone() } else { super::worker::text(client.ip) };
     headers.insert(REAL_IP, real);
     let keep = |name: &HeaderName| client.trusted && sent.contains_key(name);
     if !keep(&PROTO) {

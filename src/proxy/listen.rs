@@ -22,10 +22,10 @@ use tokio::{
 };
 
 use super::{
-    Listener,
+    Listener, proxy_protocol,
     serve::{serve_http1, serve_http2, speaks_http2},
     tls::{Acceptor, accept_tls},
-    worker::{Link, Worker},
+    worker::{Link, Peer, Worker},
 };
 use crate::runtime::Gateway;
 
@@ -178,25 +178,33 @@ async fn connection(
     worker: Rc<Worker>,
     listener: Listener,
     acceptor: Option<Rc<Acceptor>>,
-    stream: TcpStream,
+    mut stream: TcpStream,
     peer: SocketAddr,
 ) {
     let _ = stream.set_nodelay(true);
     let Ok(local) = stream.local_addr() else { return };
+    let patience = worker.options.client_timeout;
+    let mut from = Peer { socket: peer, told: None };
+    if listener.proxy_protocol {
+        match timeout(patience, proxy_protocol::read(&mut stream)).await {
+            Ok(Ok(told)) => from.told = told,
+            _ => return,
+        }
+    }
     match acceptor {
         None => {
-            let http2 = listener.http2 && speaks_http2(&stream).await;
-            let link = Rc::new(Link::new(worker, peer, local, false, None));
+            let http2 =
+                listener.http2 && timeout(patience, speaks_http2(&stream)).await.is_ok_and(|spoken| spoken);
+            let link = Rc::new(Link::new(worker, from, local, false, None));
             if http2 { serve_http2(link, stream).await } else { serve_http1(link, stream).await }
         }
         Some(acceptor) => {
-            let patience = worker.options.client_timeout;
             let mut handshake = pin!(accept_tls(&acceptor, stream));
             let Ok(Ok(stream)) = timeout(patience, handshake.as_mut()).await else { return };
             let (_, session) = stream.get_ref();
             let http2 = session.alpn_protocol() == Some(b"h2");
             let sni = session.server_name().map(Arc::from);
-            let link = Rc::new(Link::new(worker, peer, local, true, sni));
+            let link = Rc::new(Link::new(worker, from, local, true, sni));
             if http2 { serve_http2(link, stream).await } else { serve_http1(link, stream).await }
         }
     }

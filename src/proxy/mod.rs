@@ -13,6 +13,7 @@ mod head;
 mod headers;
 mod listen;
 mod mock;
+mod proxy_protocol;
 mod request_body;
 mod respond;
 mod run;

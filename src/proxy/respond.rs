@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use hyper::{body::Incoming, ext::ReasonPhrase, upgrade::OnUpgrade};
 use tokio::time::Instant;
@@ -63,12 +63,12 @@ pub fn respond(
     if let Some(reason) = reason {
         head.extensions_mut().insert(reason);
     }
-    if let Some(upstream) = upgraded {
+    if let Some((upstream, idle)) = upgraded {
         source = Source::Empty;
         match client {
             Some(client) => {
                 link.gate.open();
-                upgrade::join(client, upstream);
+                upgrade::join(&link.worker, client, upstream, idle);
             }
             None => *head.status_mut() = StatusCode::BAD_GATEWAY,
         }
@@ -82,11 +82,11 @@ fn take(
     link: &Rc<Link>,
     flow: &mut Flow,
     answer: Answer,
-) -> (Source, Option<ReasonPhrase>, Option<hyper::upgrade::OnUpgrade>) {
+) -> (Source, Option<ReasonPhrase>, Option<(OnUpgrade, Duration)>) {
     let Answer { mut response, connection, read_timeout } = answer;
     let request = &flow.exchange.request;
     let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    let upgraded = switches.then(|| hyper::upgrade::on(&mut response));
+    let upgraded = switches.then(|| (hyper::upgrade::on(&mut response), read_timeout));
     // gRPC says in them how a call ended, whether asked for or not.
     let trailers = response.version() == http::Version::HTTP_2 || headers::wants_trailers(&request.headers);
     let (mut parts, body) = response.into_parts();
@@ -206,6 +206,8 @@ enum Source {
     Empty,
     Whole(Bytes),
     Upstream(Delivery),
+    /// Trailers held back until the filters' last bytes have left.
+    Trailers(HeaderMap),
 }
 
 /// A body that an upstream delivers.
@@ -297,13 +299,18 @@ impl Tail {
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
             Source::Upstream(delivery) => delivery.poll(cx),
+            Source::Trailers(trailers) => {
+                let trailers = std::mem::take(trailers);
+                self.source = Source::Empty;
+                Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+            }
         }
     }
 
     fn source_ended(&self) -> bool {
         match &self.source {
             Source::Empty => true,
-            Source::Whole(_) => false,
+            Source::Whole(_) | Source::Trailers(_) => false,
             Source::Upstream(delivery) => delivery.body.is_end_stream(),
         }
     }
@@ -325,15 +332,22 @@ impl Body for Tail {
             };
             let data = match frame.map(Frame::into_data) {
                 Some(Ok(data)) => data,
-                // Trailers come after the body: the filters have not seen its end yet.
-                Some(Err(trailers)) => return Poll::Ready(Some(Ok(trailers))),
+                // Trailers come after the body: the filters see its end first.
+                Some(Err(trailers)) => {
+                    let data = if ending.done { Bytes::new() } else { ending.filter(Bytes::new(), true) };
+                    if data.is_empty() {
+                        return Poll::Ready(Some(Ok(trailers)));
+                    }
+                    this.source = Source::Trailers(trailers.into_trailers().unwrap_or_default());
+                    return Poll::Ready(Some(Ok(Frame::data(data))));
+                }
                 None if ending.done => return Poll::Ready(None),
                 None => Bytes::new(),
             };
             let empty = data.is_empty();
             let last = match &this.source {
                 Source::Upstream(delivery) => empty || delivery.body.is_end_stream(),
-                Source::Empty | Source::Whole(_) => true,
+                _ => true,
             };
             let data = ending.filter(data, last);
             if !data.is_empty() {
@@ -358,6 +372,7 @@ impl Body for Tail {
             Source::Empty => SizeHint::with_exact(0),
             Source::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Source::Upstream(delivery) => delivery.body.size_hint(),
+            Source::Trailers(_) => SizeHint::default(),
         }
     }
 }

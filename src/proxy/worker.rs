@@ -17,7 +17,7 @@ use super::gate::Gate;
 use crate::{
     net::Pool,
     plugin::{Client, RequestId},
-    runtime::{Current, Gateway, Held, Options},
+    runtime::{Current, Gateway, Held, Options, RealIp},
     upstream::Resolver,
 };
 
@@ -114,26 +114,33 @@ pub struct Link {
     pub gate: Arc<Gate>,
 }
 
+/// Who a connection comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    /// The socket's other end.
+    pub socket: SocketAddr,
+    /// What the PROXY protocol says.
+    pub told: Option<SocketAddr>,
+}
+
 /// Connections since the process started.
 static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
 
 impl Link {
     /// A connection just accepted.
-    pub fn new(
-        worker: Rc<Worker>,
-        peer: SocketAddr,
-        local: SocketAddr,
-        tls: bool,
-        sni: Option<Arc<str>>,
-    ) -> Self {
-        let ip = peer.ip().to_canonical();
+    pub fn new(worker: Rc<Worker>, from: Peer, local: SocketAddr, tls: bool, sni: Option<Arc<str>>) -> Self {
+        let peer = SocketAddr::new(from.socket.ip().to_canonical(), from.socket.port());
+        let ip = peer.ip();
         let options = &worker.options;
         let port = options.port_maps.get(&local.port()).copied().unwrap_or(local.port());
         let trusted = is_trusted(options, ip);
         Link {
             client: Client {
-                peer: SocketAddr::new(ip, peer.port()),
-                ip,
+                peer,
+                ip: match (&options.real_ip, from.told) {
+                    (RealIp::ProxyProtocol, Some(told)) if trusted => told.ip().to_canonical(),
+                    _ => ip,
+                },
                 local,
                 tls,
                 sni,

@@ -3,7 +3,9 @@
 
 mod failures;
 mod forwarding;
+mod grpc;
 mod lifecycle;
+mod proxy_protocol;
 mod requests;
 mod rig;
 mod tls;

@@ -42,3 +42,33 @@ async fn a_refused_upgrade_is_an_ordinary_answer() {
     let answer = rig.send(head).await;
     assert_eq!(answer.matches("HTTP/1.1 403").count(), 2, "{answer}");
 }
+
+#[tokio::test]
+async fn a_drain_closes_a_websocket_between_frames_with_1001() {
+    let upstream = Upstream::script(|mut stream, _| async move {
+        read_head(&mut stream).await.unwrap();
+        let head =
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\x81\x05he";
+        stream.write_all(head).await.unwrap();
+        // The client's close, masked, tells that the drain has begun: the rest of the frame follows it.
+        let mut close = [0; 8];
+        stream.read_exact(&mut close).await.unwrap();
+        assert_eq!(close, [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9]);
+        stream.write_all(b"llo\x88\x02\x03\xe9").await.unwrap();
+    })
+    .await;
+    let mut rig = Rig::new(one_service(upstream.address));
+    let mut stream = rig.connect().await;
+    let head = "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    read_head(&mut stream).await.unwrap();
+    let mut first = [0; 4];
+    soon(stream.read_exact(&mut first)).await.unwrap();
+    let workers = rig.workers();
+    let drained = tokio::task::spawn_blocking(move || workers.drain(PATIENCE));
+    let mut rest = [0; 7];
+    soon(stream.read_exact(&mut rest)).await.unwrap();
+    assert_eq!(&rest, b"llo\x88\x02\x03\xe9");
+    stream.write_all(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9]).await.unwrap();
+    assert_eq!(soon(drained).await.unwrap(), 0);
+}
