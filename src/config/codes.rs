@@ -65,6 +65,11 @@ codes! {
     "_format_version: \"3.0\"\nservices:\n- {name: a, host: one.example.com}\n- {name: a, host: two.example.com}\n" =>
     "_format_version: \"3.0\"\nservices:\n- {name: a, host: one.example.com}\n- {name: b, host: two.example.com}\n";
 
+    "config/ignored-parent": "a route names another service than the one it stands in",
+    "A route inside a service belongs to that service, as in Kong. What it says itself has no effect.",
+    "_format_version: \"3.0\"\nservices:\n- {name: b, host: b.test}\n- {name: a, host: a.test, routes: [{name: r, paths: [/], service: b}]}\n" =>
+    "_format_version: \"3.0\"\nservices:\n- {name: b, host: b.test}\n- {name: a, host: a.test, routes: [{name: r, paths: [/]}]}\n";
+
     "config/invalid-entity": "an entity as a whole does not make sense",
     "All fields are fine by themselves, but not together: a key that does not belong to its certificate, an authority \
      that has expired, a JWK of another key id.",

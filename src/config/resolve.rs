@@ -276,11 +276,15 @@ impl<'d> Resolver<'d> {
         let path = path_text(&tree);
         tree.push(Seg::Key(field.to_owned()));
         let message = format!("`{field}` names another {field} than the one this stands in");
-        let finding = Finding::error("config/conflict", message)
+        // Kong gives a route to the service it stands in, whatever it says itself.
+        let finding = match self.kind(i).key {
+            "routes" => Finding::warning("config/ignored-parent", message),
+            _ => Finding::error("config/conflict", message).tree(tree, "value must be null"),
+        };
+        let finding = finding
             .at(self.doc.span(value), "")
             .path(format!("{path}.{field}"))
-            .tree(tree, "value must be null")
-            .help(format!("remove `{field}`"));
+            .help(format!("remove `{field}`: the place it stands in counts"));
         findings.push(finding);
     }
 

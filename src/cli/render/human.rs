@@ -5,12 +5,13 @@ use std::fmt;
 use ahash::AHashMap;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, Severity, SourceCode};
 
-use super::{Report, excerpt::Excerpt};
+use super::{Report, excerpt::Excerpt, kong};
 use crate::source::{FileId, Finding, Level, SourceMap};
 
 pub fn render(report: Report<'_>, color: bool) -> String {
     let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-    let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_context_lines(1);
+    let handler = GraphicalReportHandler::new_themed(theme).with_wrap_lines(false).with_context_lines(1);
+    let dim = |text: &str| if color { format!("\u{1b}[2m{text}\u{1b}[0m") } else { text.to_owned() };
     let mut excerpts: AHashMap<FileId, Excerpt<'_>> = AHashMap::new();
     for finding in report.findings.iter() {
         if let Some(span) = finding.span() {
@@ -25,6 +26,10 @@ pub fn render(report: Report<'_>, color: bool) -> String {
         let shown = Shown { finding, excerpt, sources: report.sources };
         if handler.render_report(&mut out, &shown).is_err() {
             out.push_str(&finding.message);
+        }
+        for line in kong::says(finding, report) {
+            out.push_str(&dim(&format!("  kong: {line}")));
+            out.push('\n');
         }
         out.push('\n');
     }

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::Report;
-use crate::source::Level;
+use super::{Report, kong};
+use crate::source::{Finding, Level};
 
 pub fn render(report: Report<'_>) -> String {
-    let findings: Vec<Value> = report.findings.iter().map(|f| f.to_json(report.sources)).collect();
+    let findings: Vec<Value> = report.findings.iter().map(|f| finding(f, report)).collect();
     let count = |level| report.findings.count(level);
     let document = json!({
         "version": 1,
@@ -16,4 +16,13 @@ pub fn render(report: Report<'_>) -> String {
         "findings": findings,
     });
     format!("{document:#}\n")
+}
+
+fn finding(finding: &Finding, report: Report<'_>) -> Value {
+    let mut told = finding.to_json(report.sources);
+    let says = kong::says(finding, report);
+    if !says.is_empty() {
+        told["kong"] = says.into();
+    }
+    told
 }

@@ -3,6 +3,7 @@
 mod excerpt;
 mod human;
 mod json;
+mod kong;
 
 use clap::ValueEnum;
 
