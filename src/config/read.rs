@@ -50,12 +50,21 @@ impl ReadError {
     /// The reason alone, without the path.
     pub fn reason(&self) -> String {
         match self {
-            ReadError::Io { source, .. } => source.to_string(),
+            ReadError::Io { source, .. } => why(source),
             other => {
                 let text = other.to_string();
                 text.strip_prefix(&format!("{}: ", self.path())).map_or(text.clone(), str::to_owned)
             }
         }
+    }
+}
+
+/// Why a file cannot be read, without the system's number for it.
+pub fn why(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file or folder".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "reading it is not permitted".to_owned(),
+        _ => error.to_string(),
     }
 }
 

@@ -9,11 +9,13 @@ use crate::cli::{
 
 /// Print a completion script for a shell
 ///
-/// bash: gatewayctl completions bash > ~/.local/share/bash-completion/completions/gatewayctl
-/// zsh:  gatewayctl completions zsh > "${fpath[1]}/_gatewayctl"
-/// fish: gatewayctl completions fish > ~/.config/fish/completions/gatewayctl.fish
+/// Commands, flags and their values are then completed with the Tab key. Begin a new shell afterwards.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "Examples:\n  \
+    gatewayctl completions bash > ~/.local/share/bash-completion/completions/gatewayctl\n  \
+    gatewayctl completions zsh > \"${fpath[1]}/_gatewayctl\"\n  \
+    gatewayctl completions fish > ~/.config/fish/completions/gatewayctl.fish\n\n\
+    Exit status: 0 printed, 2 there is no such shell.")]
 pub struct Args {
     /// The shell
     shell: Shell,

@@ -13,7 +13,8 @@ use crate::{
 ///
 /// What it means, why it matters, and a file that earns it beside one that does not.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  gatewayctl explain\n  gatewayctl explain config/unknown-field")]
+#[command(after_help = "Examples:\n  gatewayctl explain\n  gatewayctl explain config/unknown-field\n\n\
+    Exit status: 0 explained, 2 there is no such code.")]
 pub struct Args {
     /// The code; without one, all codes are listed
     code: Option<String>,

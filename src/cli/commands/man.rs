@@ -7,8 +7,11 @@ use crate::cli::{
 
 /// Print a manual page, in roff
 ///
-/// Read one at once with: gatewayctl man validate | man -l -
+/// `make install` puts all of them in place.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  gatewayctl man validate | man -l -\n  \
+    gatewayctl man serve > gatewayctl-serve.1\n\n\
+    Exit status: 0 printed, 2 there is no such command.")]
 pub struct Args {
     /// The command the page is about; none for the program as a whole
     command: Option<String>,

@@ -17,7 +17,8 @@ use crate::{
 /// In the order they run. With a name: what the plugin does, and each of its settings with type, default
 /// and meaning.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  gatewayctl plugins\n  gatewayctl plugins rate-limiting")]
+#[command(after_help = "Examples:\n  gatewayctl plugins\n  gatewayctl plugins rate-limiting\n\n\
+    Exit status: 0 printed, 2 there is no such plugin.")]
 pub struct Args {
     /// The plugin to explain
     name: Option<String>,

@@ -15,7 +15,8 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     gatewayctl schema > kong.schema.json\n  \
-    gatewayctl schema --plugin rate-limiting")]
+    gatewayctl schema --plugin rate-limiting\n\n\
+    Exit status: 0 printed, 2 there is no such plugin.")]
 pub struct Args {
     /// Only the settings of this plugin
     #[arg(long, value_name = "NAME")]

@@ -63,31 +63,36 @@ fn summary(loaded: &Loaded, status: Status) -> String {
     let names: Vec<&str> = loaded.sources.iter().map(|(_, file)| file.name()).collect();
     let files = match names.as_slice() {
         [] => "nothing".to_owned(),
+        ["-"] => "standard input".to_owned(),
         [name] => (*name).to_owned(),
         more => format!("{} files", more.len()),
     };
     let verdict = if status == Status::Clean { "valid" } else { "not valid" };
     let found = [(Level::Error, "error"), (Level::Warning, "warning"), (Level::Note, "note")]
         .into_iter()
-        .filter_map(|(level, word)| match loaded.findings.count(level) {
-            0 => None,
-            1 => Some(format!("1 {word}")),
-            n => Some(format!("{n} {word}s")),
-        })
+        .map(|(level, word)| (loaded.findings.count(level), word))
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, word)| number(n, word))
         .collect::<Vec<_>>()
         .join(", ");
     let contents = loaded.state.as_ref().map_or_else(String::new, |state| {
         let counts = [
-            (state.services.len(), "services"),
-            (state.routes.len(), "routes"),
-            (state.consumers.len(), "consumers"),
-            (state.plugins.len(), "plugins"),
-            (state.upstreams.len(), "upstreams"),
+            (state.services.len(), "service"),
+            (state.routes.len(), "route"),
+            (state.consumers.len(), "consumer"),
+            (state.plugins.len(), "plugin"),
+            (state.upstreams.len(), "upstream"),
         ];
         let parts: Vec<String> =
-            counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+            counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| number(*n, what)).collect();
         if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) }
     });
     let found = if found.is_empty() { String::new() } else { format!(" ({found})") };
-    format!("{files} is {verdict}{found}{contents}")
+    let verb = if names.len() > 1 { "are" } else { "is" };
+    format!("{files} {verb} {verdict}{found}{contents}")
+}
+
+/// A number of things: `1 route`, `2 routes`.
+fn number(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }

@@ -1,0 +1,90 @@
+//! A bad file for every code that a finding can have, and what is said about it. The files are the examples of
+//! `gatewayctl explain`, so that what is explained there is what happens; codes that no single file can earn have
+//! a folder in `bad/`.
+
+use std::path::{Path, PathBuf};
+
+use gatewayctl::{config::codes::CODES, lint::lints};
+
+use super::run;
+
+/// Codes that no file can earn, and why.
+const NEVER: &[(&str, &str)] = &[("config/unreadable", "would be a gap in the schema, and none is known")];
+
+/// Codes that are told only with certain arguments.
+const ARGUMENTS: &[(&str, &[&str])] = &[
+    ("config/bad-expression", &["validate", "--router-flavor", "expressions", "."]),
+    ("config/unknown-file-type", &["validate", "--kong-strict", "kong.conf"]),
+];
+
+/// A code's bad example and its good one.
+fn examples() -> Vec<(&'static str, &'static str, &'static str)> {
+    let codes = CODES.iter().map(|c| (c.code, c.bad, c.good));
+    codes.chain(lints().iter().map(|l| (l.code, l.bad, l.good))).collect()
+}
+
+/// The folder of a code in `bad/`: `config/duplicate` is in `bad/config-duplicate`.
+fn folder(code: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/bad").join(code.replace('/', "-"))
+}
+
+#[test]
+fn every_code_is_earned_and_told_well() {
+    let place = tempfile::tempdir().unwrap();
+    let (mut without, mut unfound) = (Vec::new(), Vec::new());
+    for (code, bad, _) in examples() {
+        let folder = folder(code);
+        let at = if folder.is_dir() {
+            folder
+        } else if !bad.is_empty() {
+            let at = place.path().join(code);
+            std::fs::create_dir_all(&at).unwrap();
+            // What begins like JSON is about JSON.
+            let name = if bad.starts_with('{') { "kong.json" } else { "kong.yml" };
+            std::fs::write(at.join(name), bad).unwrap();
+            at
+        } else {
+            if !NEVER.iter().any(|(never, _)| *never == code) {
+                without.push(code);
+            }
+            continue;
+        };
+        let arguments =
+            ARGUMENTS.iter().find(|(c, _)| *c == code).map_or(&["lint", "."][..], |(_, given)| given);
+        let ran = run(&at, arguments, b"");
+        if !ran.out.contains(code) || ran.status == 2 {
+            unfound.push(format!("{code}: {ran}"));
+            continue;
+        }
+        insta::with_settings!({ snapshot_path => "codes", prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(code.replace('/', "-"), ran.to_string());
+        });
+    }
+    assert!(
+        without.is_empty(),
+        "codes without a bad file (add tests/cli/bad/CODE/):\n{}",
+        without.join("\n")
+    );
+}
+
+#[test]
+fn every_good_example_is_free_of_what_it_puts_right() {
+    let place = tempfile::tempdir().unwrap();
+    for (code, _, good) in examples().into_iter().filter(|(.., good)| !good.is_empty()) {
+        std::fs::write(place.path().join("kong.yml"), good).unwrap();
+        let ran = run(place.path(), &["lint", "kong.yml"], b"");
+        assert_eq!(ran.status, 0, "{code}: the good example has errors:\n{ran}");
+        assert!(!ran.out.contains(code), "{code}: the good example earns it too:\n{ran}");
+    }
+}
+
+#[test]
+fn every_code_is_explained() {
+    let list = run(Path::new("."), &["explain"], b"");
+    for (code, ..) in examples() {
+        assert!(list.out.contains(code), "{code} is not listed");
+        let page = run(Path::new("."), &["explain", code], b"");
+        assert_eq!(page.status, 0, "{code}:\n{page}");
+        assert!(page.out.len() > code.len() + 40, "{code} is explained in too few words:\n{page}");
+    }
+}

@@ -1,0 +1,132 @@
+//! Runs that a case file cannot describe: standard input, ports, and rules that hold for all commands.
+
+use std::{net::TcpListener, path::Path};
+
+use super::run;
+
+const GOOD: &str = "_format_version: '3.0'\nservices:\n- {name: a, url: https://a.test}\n";
+
+fn here() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The commands, as the program itself lists them.
+fn commands() -> Vec<String> {
+    gatewayctl::cli::command().get_subcommands().map(|c| c.get_name().to_owned()).collect()
+}
+
+#[test]
+fn standard_input_is_a_file_too() {
+    let ran = run(here(), &["validate", "-"], GOOD.as_bytes());
+    assert_eq!(ran.status, 0, "{ran}");
+    let ran = run(here(), &["validate", "-"], br#"{"_format_version": "3.0", "services": [{"name": "a"}]}"#);
+    assert_eq!(ran.status, 1, "{ran}");
+    assert!(ran.out.contains("config/missing-field"), "{ran}");
+    let ran = run(here(), &["diff", "-", "examples/kong.yml", "--exit-code"], GOOD.as_bytes());
+    assert_eq!(ran.status, 1, "{ran}");
+}
+
+#[test]
+fn input_of_any_kind_is_answered_with_findings() {
+    for input in
+        [&b""[..], b"\0\xff", b": [", b"[]", b"3", b"a: &a [*a]", b"- - - -", b"{{{{", b"%YAML 9.9\n---"]
+    {
+        let ran = run(here(), &["validate", "-"], input);
+        assert_eq!(ran.status, 1, "{:?}\n{ran}", String::from_utf8_lossy(input));
+        assert!(ran.out.contains('/'), "no code for {:?}\n{ran}", String::from_utf8_lossy(input));
+    }
+}
+
+#[test]
+fn every_command_has_help_with_examples() {
+    for command in commands() {
+        let ran = run(here(), &[&command, "--help"], b"");
+        assert_eq!(ran.status, 0, "{command}\n{ran}");
+        assert!(ran.err.is_empty(), "{command}\n{ran}");
+        assert!(ran.out.contains("Examples:\n  gatewayctl "), "{command} has no examples\n{ran}");
+        assert!(ran.out.contains("Exit status:"), "{command} does not say its exit status\n{ran}");
+    }
+}
+
+#[test]
+fn every_command_refuses_an_unknown_flag() {
+    for command in commands() {
+        let ran = run(here(), &[&command, "--no-such-flag"], b"");
+        assert_eq!(ran.status, 2, "{command}\n{ran}");
+        assert!(ran.out.is_empty() && ran.err.starts_with("error: unexpected argument"), "{command}\n{ran}");
+    }
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    for command in commands() {
+        let ran = run(here(), &["man", &command], b"");
+        assert_eq!(ran.status, 0, "{command}\n{ran}");
+        assert!(ran.out.contains(".SH SYNOPSIS") && ran.out.contains("EXTRA"), "{command}\n{ran}");
+    }
+}
+
+#[test]
+fn every_shell_gets_completions_that_know_all_commands() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let ran = run(here(), &["completions", shell], b"");
+        assert_eq!(ran.status, 0, "{shell}\n{ran}");
+        for command in commands() {
+            assert!(ran.out.contains(&command), "{shell} does not know {command}");
+        }
+    }
+}
+
+#[test]
+fn every_plugin_has_a_page_and_a_schema() {
+    for entry in gatewayctl::plugins::entries() {
+        let page = run(here(), &["plugins", entry.name], b"");
+        assert_eq!(page.status, 0, "{page}");
+        assert!(page.out.contains("## Settings"), "{page}");
+        let schema = run(here(), &["schema", "--plugin", entry.name], b"");
+        let schema: serde_json::Value = serde_json::from_str(&schema.out).expect("JSON");
+        assert_eq!(schema["type"], "object", "{}", entry.name);
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_told() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let ran = run(
+        here(),
+        &[
+            "serve",
+            "examples/kong.yml",
+            "--mock-upstreams",
+            "--admin-listen",
+            "off",
+            "--proxy-listen",
+            &address,
+        ],
+        b"",
+    );
+    assert_eq!(ran.status, 2, "{ran}");
+    assert!(ran.err.contains(&address), "the address is not named\n{ran}");
+}
+
+#[test]
+fn every_example_is_valid_and_says_which_schema_it_follows() {
+    let mut files = vec![here().join("examples/kong.yml")];
+    files.extend(std::fs::read_dir(here().join("examples/plugins")).unwrap().map(|e| e.unwrap().path()));
+    for file in files {
+        let name = file.to_str().unwrap();
+        let ran = run(here(), &["validate", "--strict", name], b"");
+        assert_eq!(ran.status, 0, "{ran}");
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.starts_with("# yaml-language-server: $schema="), "{name} does not name its schema");
+    }
+}
+
+#[test]
+fn colour_is_only_for_those_who_ask_or_look() {
+    let plain = run(here(), &["validate", "-"], b"a: 1");
+    assert!(!plain.out.contains('\u{1b}'), "{plain}");
+    let painted = run(here(), &["--color", "always", "validate", "-"], b"a: 1");
+    assert!(painted.out.contains('\u{1b}'), "{painted}");
+}
