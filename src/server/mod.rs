@@ -121,6 +121,7 @@ pub struct Running {
     gateway: Arc<Gateway>,
     workers: Workers,
     admin: Vec<SocketAddr>,
+    status_api: Vec<SocketAddr>,
     control: tokio::runtime::Runtime,
     posts: mpsc::Sender<reload::Post>,
     status: Arc<Status>,
@@ -173,20 +174,22 @@ impl Running {
             true => Some(control.block_on(async { signals::Signals::new() })?),
             false => None,
         };
-        let workers = Workers::start(Arc::clone(&gateway), &serve.listeners).map_err(|error| {
-            let address =
-                serve.listeners.iter().map(|l| l.address.to_string()).collect::<Vec<_>>().join(", ");
-            ServeError::Listen { address, error }
-        })?;
         let (posts, posted) = mpsc::channel(1);
         let status = Arc::new(Status::new(&loaded));
-        let admin = control.block_on(admin::serve(
+        let api = control.block_on(admin::bind(
             serve.admin,
             Arc::clone(&gateway),
             Arc::clone(&status),
             serve.read.clone(),
             posts.clone(),
         ))?;
+        let (admin, status_api) = (api.addresses.clone(), api.status_addresses.clone());
+        let workers = Workers::start(Arc::clone(&gateway), &serve.listeners).map_err(|error| {
+            let address =
+                serve.listeners.iter().map(|l| l.address.to_string()).collect::<Vec<_>>().join(", ");
+            ServeError::Listen { address, error }
+        })?;
+        control.block_on(async { api.serve() });
         observer.ready(&Ready {
             loaded: &loaded,
             proxy: workers.addresses(),
@@ -203,7 +206,18 @@ impl Running {
         };
         let reloading = control.spawn(reloader.run(serve.watch, posted, signals));
         let drain = serve.drain;
-        Ok(Running { gateway, workers, admin, control, posts, status, observer, drain, reloading })
+        Ok(Running {
+            gateway,
+            workers,
+            admin,
+            status_api,
+            control,
+            posts,
+            status,
+            observer,
+            drain,
+            reloading,
+        })
     }
 
     /// Where requests are accepted, in the order of the listeners.
@@ -216,6 +230,11 @@ impl Running {
         &self.admin
     }
 
+    /// Where health and metrics alone are.
+    pub fn status_api(&self) -> &[SocketAddr] {
+        &self.status_api
+    }
+
     /// What serves.
     pub fn gateway(&self) -> &Arc<Gateway> {
         &self.gateway
@@ -224,7 +243,7 @@ impl Running {
     /// Applies another configuration, and waits until it serves or is refused. None if the gateway has ended.
     pub async fn apply(&self, input: Input) -> Option<Outcome> {
         let (answer, outcome) = tokio::sync::oneshot::channel();
-        self.posts.send(reload::Post { input, check_hash: false, answer }).await.ok()?;
+        self.posts.send(reload::Post { input, check_hash: false, kong_strict: false, answer }).await.ok()?;
         outcome.await.ok()
     }
 

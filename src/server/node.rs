@@ -158,7 +158,7 @@ fn pem(source: &str) -> Result<String, ServeError> {
 /// How the admin and status APIs are served.
 ///
 /// # Errors
-/// When a name has no address.
+/// When a name has no address, or a certificate cannot be read.
 pub fn admin(settings: &Settings) -> Result<admin::Options, ServeError> {
     let mut told = serde_json::to_value(settings).unwrap_or_default();
     // Clients look at these to learn that the API cannot write.
@@ -166,9 +166,9 @@ pub fn admin(settings: &Settings) -> Result<admin::Options, ServeError> {
     told["role"] = "traditional".into();
     Ok(admin::Options {
         listeners: listeners(&settings.admin_listen)?,
-        certificate: None,
+        certificate: pair(settings.admin_ssl_cert.first(), settings.admin_ssl_cert_key.first())?,
         status_listeners: listeners(&settings.status_listen)?,
-        status_certificate: None,
+        status_certificate: pair(settings.status_ssl_cert.first(), settings.status_ssl_cert_key.first())?,
         max_body: settings.admin_client_max_body_size.0,
         settings: told,
     })

@@ -98,6 +98,8 @@ pub struct Post {
     pub input: Input,
     /// Do nothing if this text runs already.
     pub check_hash: bool,
+    /// Refuse decK's additions, whatever files may hold.
+    pub kong_strict: bool,
     /// Where the outcome goes.
     pub answer: oneshot::Sender<Outcome>,
 }
@@ -158,7 +160,7 @@ impl Reloader {
                     Signal::End(name) => return name,
                 },
                 Some(post) = posts.recv() => {
-                    let outcome = this.apply(post.input, post.check_hash).await;
+                    let outcome = this.apply(post.input, post.check_hash, post.kong_strict).await;
                     let _ = post.answer.send(outcome);
                 }
                 _ = reap.tick() => this.gateway.reap(),
@@ -167,20 +169,22 @@ impl Reloader {
     }
 
     async fn apply_files(self: &Arc<Self>) {
-        self.apply(self.input.clone(), false).await;
+        self.apply(self.input.clone(), false, false).await;
     }
 
-    async fn apply(self: &Arc<Self>, input: Input, check_hash: bool) -> Outcome {
+    async fn apply(self: &Arc<Self>, input: Input, check_hash: bool, strict: bool) -> Outcome {
         let this = Arc::clone(self);
-        let work = tokio::task::spawn_blocking(move || this.load_and_swap(&input, check_hash));
+        let work = tokio::task::spawn_blocking(move || this.load_and_swap(&input, check_hash, strict));
         work.await.unwrap_or_else(|panic| {
             Outcome::Unreadable(LoadError { path: "configuration".to_owned(), reason: panic.to_string() })
         })
     }
 
-    fn load_and_swap(&self, input: &Input, check_hash: bool) -> Outcome {
+    fn load_and_swap(&self, input: &Input, check_hash: bool, strict: bool) -> Outcome {
         let begun = Instant::now();
-        let mut loaded = match config::load(input, &self.read.options()) {
+        let mut options = self.read.options();
+        options.kong_strict |= strict;
+        let mut loaded = match config::load(input, &options) {
             Ok(loaded) => loaded,
             Err(error) => {
                 self.status.unreadable(&error);

@@ -71,7 +71,7 @@ pub async fn post(body: Body, query: &Fields, posts: &mpsc::Sender<Post>) -> Ans
     let input = Input::Text { name: "POST /config".to_owned(), text };
     let (answer, outcome) = oneshot::channel();
     let exiting = || Answer::message(StatusCode::SERVICE_UNAVAILABLE, "Kong currently exiting");
-    match posts.try_send(Post { input, check_hash, answer }) {
+    match posts.try_send(Post { input, check_hash, kong_strict: true, answer }) {
         Ok(()) => {}
         Err(mpsc::error::TrySendError::Full(_)) => {
             let busy = "Currently loading previous configuration";

@@ -1,9 +1,9 @@
-//! The sockets of the admin and status APIs: HTTP/1.1, with or without TLS.
+//! The sockets of the admin and status APIs: HTTP/1.1 and, with TLS, HTTP/2.
 
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::{ServerConfig, server::ResolvesServerCert, sign::CertifiedKey};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -24,28 +24,51 @@ const MOST: usize = 1024;
 const HEAD: Duration = Duration::from_secs(60);
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// HTTP/2 by its name in the TLS handshake.
+const H2: &[u8] = b"h2";
 
-/// Listens at those addresses and answers until the runtime ends; returns the real addresses. `certificate` is
-/// shown where TLS is spoken: chain and key in PEM.
+/// A socket that is listened at, whose connections wait.
+pub struct Bound {
+    endpoints: &'static Endpoints,
+    socket: TcpListener,
+    tls: Option<TlsAcceptor>,
+}
+
+/// Listens at those addresses; `certificate` is shown where TLS is spoken: chain and key in PEM.
 ///
 /// # Errors
 /// When an address cannot be listened at, or there is no usable certificate.
-pub async fn listen(
-    admin: &Arc<Admin>,
+pub async fn bind(
+    admin: &Admin,
     endpoints: &'static Endpoints,
     listeners: &[Listener],
     certificate: Option<&(String, String)>,
-) -> io::Result<Vec<SocketAddr>> {
+) -> io::Result<Vec<Bound>> {
     let mut bound = Vec::new();
     for listener in listeners {
         let named =
             |e: io::Error| io::Error::new(e.kind(), format!("admin API at {}: {e}", listener.address));
-        let tls = listener.tls.then(|| acceptor(admin, certificate)).transpose().map_err(named)?;
+        let tls = listener.tls.then(|| acceptor(admin, certificate, listener.http2)).transpose();
+        let tls = tls.map_err(named)?;
         let socket = TcpListener::bind(listener.address).await.map_err(named)?;
-        bound.push(socket.local_addr()?);
-        tokio::spawn(accept(Arc::clone(admin), endpoints, socket, tls));
+        bound.push(Bound { endpoints, socket, tls });
     }
     Ok(bound)
+}
+
+impl Bound {
+    /// The real address.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Answers until the runtime ends.
+    pub fn serve(self, admin: &Arc<Admin>) {
+        tokio::spawn(accept(Arc::clone(admin), self));
+    }
 }
 
 /// The one certificate of the API.
@@ -59,7 +82,7 @@ impl ResolvesServerCert for One {
 }
 
 /// TLS with the API's own certificate, or with the one that the proxy shows where it knows no better.
-fn acceptor(admin: &Admin, certificate: Option<&(String, String)>) -> io::Result<TlsAcceptor> {
+fn acceptor(admin: &Admin, certificate: Option<&(String, String)>, http2: bool) -> io::Result<TlsAcceptor> {
     let own = match certificate {
         Some((cert, key)) => Some(certified_key(cert, key).map(Arc::new).map_err(io::Error::other)?),
         None => admin.gateway.snapshot().certificates.find(None),
@@ -70,16 +93,13 @@ fn acceptor(admin: &Admin, certificate: Option<&(String, String)>) -> io::Result
         .map_err(io::Error::other)?
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(One(own)));
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let offered: &[&[u8]] = if http2 { &[H2, b"http/1.1"] } else { &[b"http/1.1"] };
+    config.alpn_protocols = offered.iter().map(|name| name.to_vec()).collect();
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-async fn accept(
-    admin: Arc<Admin>,
-    endpoints: &'static Endpoints,
-    socket: TcpListener,
-    tls: Option<TlsAcceptor>,
-) {
+async fn accept(admin: Arc<Admin>, bound: Bound) {
+    let Bound { endpoints, socket, tls } = bound;
     let room = Arc::new(Semaphore::new(MOST));
     loop {
         let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
@@ -108,16 +128,17 @@ async fn connection(
 ) {
     let _ = stream.set_nodelay(true);
     match tls {
-        None => serve(admin, endpoints, stream).await,
+        None => serve(admin, endpoints, stream, false).await,
         Some(tls) => {
             if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
-                serve(admin, endpoints, stream).await;
+                let http2 = stream.get_ref().1.alpn_protocol() == Some(H2);
+                serve(admin, endpoints, stream, http2).await;
             }
         }
     }
 }
 
-async fn serve<S>(admin: Arc<Admin>, endpoints: &'static Endpoints, stream: S)
+async fn serve<S>(admin: Arc<Admin>, endpoints: &'static Endpoints, stream: S, http2: bool)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -125,10 +146,15 @@ where
         let admin = Arc::clone(&admin);
         async move { Ok::<_, Infallible>(admin.answer(endpoints, request).await) }
     });
+    let io = TokioIo::new(stream);
     // A client that breaks off is its own business.
-    let _ = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    if http2 {
+        let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+        builder.timer(TokioTimer::new()).keep_alive_interval(HEAD).max_concurrent_streams(16);
+        let _ = builder.serve_connection(io, service).await;
+    } else {
+        let mut builder = hyper::server::conn::http1::Builder::new();
+        builder.timer(TokioTimer::new()).header_read_timeout(HEAD);
+        let _ = builder.serve_connection(io, service).await;
+    }
 }

@@ -66,23 +66,44 @@ pub struct Admin {
 /// How long a client may pause while it sends a body.
 const BODY: Duration = Duration::from_secs(60);
 
-/// Serves both APIs until the runtime ends; returns the real addresses of the admin API.
+/// Both APIs, bound but not served yet: connections wait.
+pub struct Bound {
+    admin: Arc<Admin>,
+    sockets: Vec<listen::Bound>,
+    /// The real addresses of the admin API.
+    pub addresses: Vec<SocketAddr>,
+    /// Those of the status API.
+    pub status_addresses: Vec<SocketAddr>,
+}
+
+/// Listens where the options say. Before the proxy does: who can reach the one finds the other.
 ///
 /// # Errors
-/// When an address cannot be listened at.
-pub async fn serve(
+/// When an address cannot be listened at, or there is no usable certificate.
+pub async fn bind(
     options: Options,
     gateway: Arc<Gateway>,
     status: Arc<Status>,
     read: Read,
     posts: mpsc::Sender<Post>,
-) -> io::Result<Vec<SocketAddr>> {
+) -> io::Result<Bound> {
     let Options { listeners, certificate, status_listeners, status_certificate, max_body, settings } =
         options;
     let admin = Arc::new(Admin { gateway, status, read, posts, settings, max_body });
-    let bound = listen::listen(&admin, &endpoints::ADMIN, &listeners, certificate.as_ref()).await?;
-    listen::listen(&admin, &endpoints::STATUS_ONLY, &status_listeners, status_certificate.as_ref()).await?;
-    Ok(bound)
+    let mut sockets = listen::bind(&admin, &endpoints::ADMIN, &listeners, certificate.as_ref()).await?;
+    let addresses = sockets.iter().map(listen::Bound::address).collect::<io::Result<_>>()?;
+    let certificate = status_certificate.as_ref();
+    let more = listen::bind(&admin, &endpoints::STATUS_ONLY, &status_listeners, certificate).await?;
+    let status_addresses = more.iter().map(listen::Bound::address).collect::<io::Result<_>>()?;
+    sockets.extend(more);
+    Ok(Bound { admin, sockets, addresses, status_addresses })
+}
+
+impl Bound {
+    /// Answers until the runtime ends. To be called on it.
+    pub fn serve(self) {
+        self.sockets.into_iter().for_each(|socket| socket.serve(&self.admin));
+    }
 }
 
 impl Admin {
