@@ -62,8 +62,15 @@ pub enum Framing {
 pub enum Scanned {
     /// More bytes are needed.
     Partial,
-    /// It is complete and so many bytes long; `mend`: it must be rewritten before hyper may see it.
-    Complete { length: usize, framing: Framing, mend: bool },
+    /// It is complete; where it is to be mended, before hyper may see it (see [`mended`]).
+    Complete {
+        /// Bytes of the head, its empty line included.
+        length: usize,
+        /// Where the body ends.
+        framing: Framing,
+        /// Whether it must be rewritten.
+        mend: bool,
+    },
     /// It is not acceptable.
     Refused(Refusal),
 }

@@ -9,7 +9,7 @@ mod fault;
 mod forward;
 mod gate;
 mod handle;
-mod head;
+pub mod head;
 mod headers;
 mod listen;
 mod mock;

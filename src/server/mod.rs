@@ -11,7 +11,7 @@ mod watch;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-pub use admin::Status;
+pub use admin::{Status, document};
 pub use reload::{Hash, Outcome, build, nothing};
 use tokio::sync::mpsc;
 

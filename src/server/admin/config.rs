@@ -22,7 +22,7 @@ pub fn get(state: &State) -> Answer {
 }
 
 /// All entities flat, with references as ids, and with what was transformed on the way in marked as such.
-fn document(state: &State) -> Value {
+pub fn document(state: &State) -> Value {
     let mut document = json!({ "_format_version": "3.0", "_transform": false });
     let Value::Object(kinds) = answer::by_kind(state) else { return document };
     for (name, rows) in kinds {

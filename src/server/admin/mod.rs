@@ -26,6 +26,7 @@ use hyper::body::Incoming;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
+pub use config::document;
 pub use status::Status;
 
 use self::{

@@ -1,0 +1,10 @@
+//! Any bytes through `bodies::load`.
+#![no_main]
+#![allow(dead_code, reason = "each target uses one body")]
+
+#[path = "../../tests/properties/bodies.rs"]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    bodies::load(bytes);
+});

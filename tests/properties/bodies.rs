@@ -1,0 +1,111 @@
+//! What must hold for any input, one function each. `main.rs` runs them on inputs made by proptest, the targets in
+//! `fuzz/` on those that a fuzzer finds.
+
+use gatewayctl::{
+    config::{self, Input, Loaded, Options},
+    diff::diff,
+    proxy::head::{Chunks, Scan, Scanned, mended},
+    router::{self, Flavor},
+    server,
+    source::to_yaml,
+};
+
+/// Reads a text as the file of that name.
+fn read(name: &str, text: &[u8]) -> Loaded {
+    let env = |_: &str| Some("8080".to_owned());
+    let options = Options { kong_strict: false, flavor: Flavor::default(), env: &env };
+    let input = Input::Text { name: name.to_owned(), text: text.to_owned() };
+    config::load(&input, &options).expect("a text at hand can be read")
+}
+
+/// Loading never panics; it ends with a state or with an error, and every finding points into the file.
+pub fn load(text: &[u8]) {
+    for name in ["kong.yml", "kong.json", "POST /config"] {
+        let loaded = read(name, text);
+        assert_eq!(loaded.state.is_none(), loaded.findings.has_errors(), "{name}: state or error, not both");
+        for finding in loaded.findings.iter() {
+            let Some(span) = finding.span() else { continue };
+            let text = loaded.sources.get(span.file).text();
+            let (start, end) = (span.start as usize, span.end as usize);
+            assert!(start <= end && end <= text.len(), "{}: {start}..{end} of {}", finding.code, text.len());
+            assert!(
+                text.is_char_boundary(start) && text.is_char_boundary(end),
+                "{}: inside a character",
+                finding.code
+            );
+        }
+    }
+}
+
+/// What is loaded differs in nothing from itself, and what is dumped loads as the same again.
+pub fn dump(text: &[u8]) {
+    let Some(state) = read("kong.yml", text).state else { return };
+    assert!(diff(&state, &state).is_empty(), "differs from itself");
+    let dumped = to_yaml(&server::document(&state));
+    let again = read("kong.yml", dumped.as_bytes());
+    let errors: Vec<_> = again.findings.iter().map(|f| (f.code, &f.message, &f.path)).collect();
+    let Some(again) = again.state else { panic!("its dump is refused: {errors:?}\n{dumped}") };
+    let changes: Vec<String> = diff(&state, &again).iter().map(ToString::to_string).collect();
+    assert!(changes.is_empty(), "its dump differs: {changes:?}\n{dumped}");
+}
+
+/// Templates of the transformers never panic, whatever stands in them.
+pub fn template(text: &str) {
+    let value = format!("x-a:$({text})");
+    let file = serde_json::json!({
+        "_format_version": "3.0",
+        "plugins": [{ "name": "request-transformer", "config": { "add": { "headers": [value], "querystring": [text] } } }],
+    });
+    read("kong.json", file.to_string().as_bytes());
+}
+
+/// A request head is judged alike whether it comes at once or in pieces, and a mended head needs no mending.
+pub fn head(bytes: &[u8], piece: usize) {
+    let at_once = Scan::default().advance(bytes);
+    let mut scan = Scan::default();
+    let mut in_pieces = Scanned::Partial;
+    for end in (0..bytes.len()).step_by(piece.max(1)).chain([bytes.len()]) {
+        in_pieces = scan.advance(&bytes[..end]);
+        if in_pieces != Scanned::Partial {
+            break;
+        }
+    }
+    assert_eq!(at_once, in_pieces, "in pieces of {piece}");
+    if let Scanned::Complete { length, framing, .. } = at_once {
+        assert!(length <= bytes.len());
+        let mended = mended(&bytes[..length]);
+        let Scanned::Complete { mend, framing: after, .. } = Scan::default().advance(&mended) else {
+            panic!("a mended head is not acceptable: {:?}", String::from_utf8_lossy(&mended));
+        };
+        assert!(!mend, "needs mending twice: {:?}", String::from_utf8_lossy(&mended));
+        assert_eq!(after, framing, "mending changed where the body ends");
+    }
+}
+
+/// A chunked body ends at the same byte whether it comes at once or in pieces.
+pub fn chunks(bytes: &[u8], piece: usize) {
+    let at_once = Chunks::default().advance(bytes);
+    let mut reader = Chunks::default();
+    let (mut taken, mut ended) = (0, false);
+    for part in bytes.chunks(piece.max(1)) {
+        let (here, end) = reader.advance(part);
+        taken += here;
+        ended = end;
+        if ended {
+            break;
+        }
+    }
+    assert_eq!(at_once, (taken, ended), "in pieces of {piece}");
+}
+
+/// Targets and hosts never panic, and what goes upstream is a path that `http` takes.
+pub fn target(text: &str) {
+    let normal = router::normalize(text);
+    let escaped = router::escape_for_upstream(&normal);
+    assert!(escaped.is_ascii(), "{escaped:?} goes upstream");
+    if escaped.starts_with('/') {
+        assert!(escaped.parse::<http::uri::PathAndQuery>().is_ok(), "{escaped:?} is no path");
+    }
+    let (host, _) = router::split_port(text);
+    assert!(text.starts_with(host));
+}
