@@ -15,15 +15,16 @@ use std::{
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpStream, UdpSocket},
     sync::watch,
     task::{LocalSet, spawn_local},
     time::{interval, sleep, timeout},
 };
 
 use super::{
-    Listener, proxy_protocol,
+    Listener, Traffic, proxy_protocol,
     serve::{serve_http1, serve_http2, speaks_http2},
+    stream,
     tls::{Acceptor, accept_tls},
     worker::{Link, Peer, Worker},
 };
@@ -48,13 +49,13 @@ impl Workers {
             count => count,
         };
         let mut addresses = Vec::with_capacity(listeners.len());
-        let mut sockets: Vec<Vec<std::net::TcpListener>> = (0..count).map(|_| Vec::new()).collect();
+        let mut sockets: Vec<Vec<Socket>> = (0..count).map(|_| Vec::new()).collect();
         for listener in listeners {
             let mut address = listener.address;
             for own in &mut sockets {
-                let socket = bind(address, listener.backlog)?;
+                let socket = bind(address, listener)?;
                 // Where the system chose the port, the other workers take the same.
-                address = socket.local_addr()?;
+                address = socket.local_addr()?.as_socket().unwrap_or(address);
                 own.push(socket);
             }
             addresses.push(address);
@@ -88,8 +89,12 @@ impl Workers {
     }
 }
 
-fn bind(address: SocketAddr, backlog: u32) -> io::Result<std::net::TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+fn bind(address: SocketAddr, listener: &Listener) -> io::Result<Socket> {
+    let (kind, protocol) = match listener.traffic {
+        Traffic::Datagrams => (Type::DGRAM, Protocol::UDP),
+        Traffic::Http | Traffic::Streams => (Type::STREAM, Protocol::TCP),
+    };
+    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     if address.is_ipv6() {
@@ -97,15 +102,17 @@ fn bind(address: SocketAddr, backlog: u32) -> io::Result<std::net::TcpListener> 
     }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-    Ok(socket.into())
+    if kind == Type::STREAM {
+        socket.listen(i32::try_from(listener.backlog).unwrap_or(i32::MAX))?;
+    }
+    Ok(socket)
 }
 
 /// A worker's life: accepts until it is told to drain, then waits for its connections.
 fn run(
     gateway: Arc<Gateway>,
     listeners: Vec<Listener>,
-    sockets: Vec<std::net::TcpListener>,
+    sockets: Vec<Socket>,
     mut drain: watch::Receiver<Option<Duration>>,
 ) -> usize {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -120,8 +127,13 @@ fn run(
     let left = local.block_on(&runtime, async {
         let mut accepting = Vec::new();
         for (listener, socket) in listeners.into_iter().zip(sockets) {
-            let Ok(socket) = TcpListener::from_std(socket) else { continue };
-            let acceptor = listener.tls.then(|| Acceptor::new(&worker.gateway, listener.http2));
+            if listener.traffic == Traffic::Datagrams {
+                let Ok(socket) = UdpSocket::from_std(socket.into()) else { continue };
+                accepting.push(spawn_local(stream::datagrams(Rc::clone(&worker), socket)));
+                continue;
+            }
+            let Ok(socket) = TcpListener::from_std(socket.into()) else { continue };
+            let acceptor = listener.tls.then(|| Acceptor::new(&worker.gateway, &listener));
             accepting.push(spawn_local(accept(Rc::clone(&worker), listener, socket, acceptor)));
         }
         let upkeep = spawn_local(upkeep(Rc::clone(&worker)));
@@ -190,6 +202,9 @@ async fn connection(
             Ok(Ok(told)) => from.told = told,
             _ => return,
         }
+    }
+    if listener.traffic == Traffic::Streams {
+        return stream::connection(worker, acceptor, stream, from, local).await;
     }
     match acceptor {
         None => {

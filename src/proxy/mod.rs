@@ -18,6 +18,7 @@ mod request_body;
 mod respond;
 mod run;
 mod serve;
+mod stream;
 mod tls;
 mod upgrade;
 mod worker;
@@ -26,11 +27,24 @@ use std::net::SocketAddr;
 
 pub use listen::Workers;
 
+/// What is accepted at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Traffic {
+    /// Requests.
+    Http,
+    /// Connections for the routes of streams.
+    Streams,
+    /// Datagrams for the routes of streams.
+    Datagrams,
+}
+
 /// An address to accept requests at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
     /// Address; port 0 takes a free one, which [`Workers::addresses`] tells.
     pub address: SocketAddr,
+    /// What is accepted.
+    pub traffic: Traffic,
     /// Whether TLS is spoken.
     pub tls: bool,
     /// Whether HTTP/2 is spoken: by ALPN with TLS, by its preface without.
@@ -44,6 +58,13 @@ pub struct Listener {
 impl Listener {
     /// A clear-text HTTP/1.1 listener.
     pub fn plain(address: SocketAddr) -> Self {
-        Listener { address, tls: false, http2: false, proxy_protocol: false, backlog: 16_384 }
+        Listener {
+            address,
+            traffic: Traffic::Http,
+            tls: false,
+            http2: false,
+            proxy_protocol: false,
+            backlog: 16_384,
+        }
     }
 }

@@ -6,14 +6,17 @@ use ahash::AHashMap;
 use uuid::Uuid;
 
 use super::{
-    Options, RouteEntry, ServiceEntry, Snapshot, certs::Certificates, chain::Chain, scope::Scopes,
+    Options, RouteEntry, ServiceEntry, Snapshot,
+    certs::Certificates,
+    chain::Chain,
+    scope::{self, Scopes},
     service::Profiles,
 };
 use crate::{
     model::{Ix, Kind, Plugin, Row, Service, State},
     plugin::{Build, Instance},
     plugins,
-    router::{Flavor, Router},
+    router::{Flavor, Router, StreamRouter},
     source::NodeId,
     store::Stores,
 };
@@ -43,7 +46,8 @@ pub fn compile(
 ) -> (Snapshot, Vec<Problem>) {
     let mut problems = Vec::new();
     let (router, failed) = Router::build(&state, options.flavor, options.calculation);
-    problems.extend(failed.into_iter().map(|error| {
+    let (streams, more) = StreamRouter::build(&state, options.flavor, options.calculation);
+    problems.extend(failed.into_iter().chain(more).map(|error| {
         let route = &state.routes[error.route];
         Problem::new(route, "", error.reason)
     }));
@@ -56,11 +60,13 @@ pub fn compile(
         .iter()
         .map(|service| Arc::new(ServiceEntry::new(service, &state, options, &mut profiles, &mut problems)))
         .collect();
-    let scopes = Scopes::new(&state, |ix: Ix<Plugin>| plugins[ix.get()].as_ref().map(|p| p.phases()));
-    let routes = routes(&state, &scopes, options.flavor == Flavor::Traditional);
+    let phases = |ix: Ix<Plugin>| plugins[ix.get()].as_ref().map(|p| p.phases());
+    let scopes = Scopes::new(&state, &scope::HTTP, phases);
+    let of_streams = Scopes::new(&state, &scope::STREAMS, phases);
+    let routes = routes(&state, [&scopes, &of_streams], options.flavor == Flavor::Traditional);
     let global = Arc::new(scopes.global());
     let certificates = Certificates::new(&state, options, &mut problems);
-    (Snapshot { state, router, global, certificates, routes, services, plugins }, problems)
+    (Snapshot { state, router, streams, global, certificates, routes, services, plugins }, problems)
 }
 
 fn instance(
@@ -82,17 +88,20 @@ fn instance(
 }
 
 /// The routes in the table's order. Routes without plugins of their own share their service's chain.
-fn routes(state: &State, scopes: &Scopes, traditional: bool) -> Box<[RouteEntry]> {
-    let mut shared: AHashMap<Option<Ix<Service>>, Arc<Chain>> = AHashMap::new();
+fn routes(state: &State, scopes: [&Scopes; 2], traditional: bool) -> Box<[RouteEntry]> {
+    let mut shared: AHashMap<(bool, Option<Ix<Service>>), Arc<Chain>> = AHashMap::new();
     state
         .routes
         .iter()
         .map(|(ix, route)| {
             let service = route.service.and_then(|r| state.services.find(r));
+            let stream = route.protocols.iter().any(|p| scope::STREAMS.contains(p));
+            let scopes = scopes[usize::from(stream)];
             let chain = if scopes.has_own(ix) {
                 Arc::new(scopes.of(Some(ix), service))
             } else {
-                let chain = shared.entry(service).or_insert_with(|| Arc::new(scopes.of(None, service)));
+                let chain =
+                    shared.entry((stream, service)).or_insert_with(|| Arc::new(scopes.of(None, service)));
                 Arc::clone(chain)
             };
             RouteEntry::new(route, service, chain, traditional)

@@ -26,7 +26,7 @@ pub use swap::{Current, Gateway, Held};
 use crate::{
     model::{Ix, Plugin, Route, Service, State},
     plugin::Instance,
-    router::Router,
+    router::{Router, StreamRouter},
 };
 
 /// One configuration as a machine. Never changes.
@@ -35,6 +35,8 @@ pub struct Snapshot {
     pub state: Arc<State>,
     /// Which route a request belongs to.
     pub router: Router,
+    /// Which route a stream belongs to.
+    pub streams: StreamRouter,
     /// What runs before routing and where no route matches: the global plugins.
     pub global: Arc<Chain>,
     /// Server names to certificates.

@@ -24,6 +24,8 @@ pub struct RouteEntry {
     pub path_handling: PathHandling,
     /// What clear text is answered on a route for encrypted requests only.
     pub encrypted_only: Option<Encrypted>,
+    /// Whether TLS is passed on as it comes.
+    pub passthrough: bool,
     /// Whether gRPC requests may pass.
     pub grpc: bool,
     /// Whether no other may.
@@ -65,6 +67,7 @@ impl RouteEntry {
             } else {
                 None
             },
+            passthrough: has(Protocol::TlsPassthrough),
             grpc_only: route.protocols.iter().all(|p| matches!(p, Protocol::Grpc | Protocol::Grpcs)),
             grpc: has(Protocol::Grpc) || has(Protocol::Grpcs),
         }

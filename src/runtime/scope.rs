@@ -13,7 +13,10 @@ use crate::{
     plugins,
 };
 
-const HTTP: [Protocol; 4] = [Protocol::Http, Protocol::Https, Protocol::Grpc, Protocol::Grpcs];
+/// Protocols of requests.
+pub const HTTP: [Protocol; 4] = [Protocol::Http, Protocol::Https, Protocol::Grpc, Protocol::Grpcs];
+/// Protocols of streams. A row that names any of them runs for all of them.
+pub const STREAMS: [Protocol; 4] = [Protocol::Tcp, Protocol::Tls, Protocol::TlsPassthrough, Protocol::Udp];
 
 /// A row with what decides about it.
 #[derive(Clone, Copy)]
@@ -51,11 +54,11 @@ pub struct Scopes {
 }
 
 impl Scopes {
-    /// Files the rows; `phases` says in which phases a row's plugin takes part, none if it was not built.
-    pub fn new(state: &State, phases: impl Fn(Ix<Plugin>) -> Option<PhaseSet>) -> Self {
+    /// Files the rows that apply to a family of protocols; `phases` says in which phases a row's plugin takes part, none if it was not built.
+    pub fn new(state: &State, family: &[Protocol], phases: impl Fn(Ix<Plugin>) -> Option<PhaseSet>) -> Self {
         let mut scopes = Scopes::default();
         for (row, plugin) in state.plugins.iter() {
-            if !plugin.protocols.iter().any(|p| HTTP.contains(p)) {
+            if !plugin.protocols.iter().any(|p| family.contains(p)) {
                 continue;
             }
             let (Some(phases), Some(entry)) = (phases(row), plugins::find(&plugin.name)) else { continue };

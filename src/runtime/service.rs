@@ -48,7 +48,10 @@ impl ServiceEntry {
         profiles: &mut Profiles,
         problems: &mut Vec<Problem>,
     ) -> Self {
-        let tls = matches!(service.protocol, ServiceProtocol::Https | ServiceProtocol::Grpcs);
+        let tls = matches!(
+            service.protocol,
+            ServiceProtocol::Https | ServiceProtocol::Grpcs | ServiceProtocol::Tls
+        );
         let default_port = if tls { 443 } else { 80 };
         let destination = Destination::new(&service.host, service.port, state);
         let port = match destination {

@@ -18,7 +18,7 @@ use crate::{
         },
     },
     net::Keepalive,
-    proxy::Listener,
+    proxy::{Listener, Traffic},
     router::{Calculation, Flavor},
     runtime::{AddedHeaders, BodyForm, Mock, Options, RealIp},
     store::Clock,
@@ -34,7 +34,7 @@ impl Serve {
             input,
             read: Read { flavor: flavor(settings), ..read },
             options: options(settings, mock)?,
-            listeners: listeners(&settings.proxy_listen)?,
+            listeners: [listeners(&settings.proxy_listen)?, streams(&settings.stream_listen)?].concat(),
             admin: admin(settings)?,
             node_id: settings.node_id,
             watch: true,
@@ -189,6 +189,15 @@ pub fn listeners(list: &Listeners) -> Result<Vec<Listener>, ServeError> {
             backlog: listener.backlog.unwrap_or(plain.backlog),
             ..plain
         });
+    }
+    Ok(found)
+}
+
+/// The addresses of a list for streams.
+fn streams(list: &Listeners) -> Result<Vec<Listener>, ServeError> {
+    let mut found = listeners(list)?;
+    for (made, listener) in found.iter_mut().zip(&list.0) {
+        made.traffic = if listener.udp { Traffic::Datagrams } else { Traffic::Streams };
     }
     Ok(found)
 }

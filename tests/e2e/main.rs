@@ -8,5 +8,6 @@ mod lifecycle;
 mod proxy_protocol;
 mod requests;
 mod rig;
+mod stream;
 mod tls;
 mod upgrade;
