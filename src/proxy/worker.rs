@@ -51,7 +51,7 @@ impl Worker {
         Rc::new(Worker {
             options: Arc::clone(&gateway.options),
             pool: Pool::new(gateway.options.keepalive),
-            resolver: Resolver::default(),
+            resolver: Resolver::new(gateway.options.hosts.clone()),
             draining: Cell::new(false),
             drain: Notify::new(),
             ended: Notify::new(),

@@ -1,6 +1,6 @@
 //! What of the node's settings the machine and the proxy depend on, ready to use.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use ahash::AHashMap;
 use http::HeaderName;
@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use crate::{
     net::Keepalive,
     router::{Calculation, Flavor},
+    upstream::Hosts,
 };
 
 /// Which services the built-in echo answers for.
@@ -127,6 +128,8 @@ pub struct Options {
     pub verify_upstreams: bool,
     /// Which services the built-in echo answers for.
     pub mock: Mock,
+    /// Addresses that stand for hosts, in tests; no other host is asked then.
+    pub hosts: Option<Arc<Hosts>>,
     /// A request's body up to this many bytes is held, so that a try can be repeated.
     pub replay: usize,
     /// A chunked request body up to this many bytes is held to learn its length.
@@ -159,6 +162,7 @@ impl Default for Options {
             trusted_authorities: None,
             verify_upstreams: false,
             mock: Mock::default(),
+            hosts: None,
             replay: 256 * 1024,
             measure: 4 * 1024 * 1024,
             client_timeout: Duration::from_secs(60),

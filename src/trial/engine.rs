@@ -9,11 +9,13 @@ use crate::{
         Input, LoadError, Loaded,
         settings::{self, Sources},
     },
+    model::{Plugin, Upstream},
     router,
-    runtime::Mock,
+    runtime::{self, Mock},
     server::{Observer, Outcome, Read, Ready, Running, Serve, ServeError},
-    source::Level,
+    source::{Level, Seg},
     store::Clock,
+    upstream::Hosts,
 };
 
 /// A running engine.
@@ -35,7 +37,12 @@ impl Engine {
     ///
     /// # Errors
     /// When the configuration is refused or a port is missing.
-    pub fn start(input: Input, variables: Vec<(String, String)>, clock: Clock) -> Result<Engine, Refusal> {
+    pub fn start(
+        input: Input,
+        variables: Vec<(String, String)>,
+        hosts: Option<Hosts>,
+        clock: Clock,
+    ) -> Result<Engine, Refusal> {
         let own = [
             ("proxy_listen", "127.0.0.1:0, 127.0.0.1:0 http2 ssl"),
             ("admin_listen", "127.0.0.1:0"),
@@ -63,7 +70,8 @@ impl Engine {
         let heard = Arc::new(Heard::default());
         let serve =
             Serve::new(&settings, input, read, Mock::Off).map_err(|e| Refusal::Broken(e.to_string()))?;
-        let serve = Serve { watch: false, drain: Duration::ZERO, clock, ..serve };
+        let options = runtime::Options { hosts: hosts.map(Arc::new), ..serve.options };
+        let serve = Serve { options, watch: false, drain: Duration::ZERO, clock, ..serve };
         match Running::start(serve, Arc::clone(&heard) as Arc<dyn Observer>) {
             Ok(running) => Ok(Engine { running }),
             Err(ServeError::Refused | ServeError::Load(_)) => Err(Refusal::Refused(heard.0.lock().clone())),
@@ -84,6 +92,24 @@ impl Engine {
     /// Where its admin API is.
     pub fn admin(&self) -> SocketAddr {
         self.running.admin()[0]
+    }
+
+    /// Whether nothing but the clock makes a difference while no request is under way: no queue waits to be sent,
+    /// no target is probed, no other server counts.
+    pub fn only_has_a_clock(&self) -> bool {
+        let state = &self.running.gateway().snapshot().state;
+        let keeps_time = |plugin: &Plugin| {
+            let config = plugin.config.json();
+            config.get("queue").is_some() || config.get("policy").is_some_and(|policy| policy == "redis")
+        };
+        // In JSON, because any of the probes' settings may be absent.
+        let probes = |upstream: &Upstream| {
+            let active = &serde_json::to_value(&upstream.healthchecks).unwrap_or_default()["active"];
+            let often = |kind: &str| active[kind]["interval"].as_f64().unwrap_or(0.0);
+            often("healthy") > 0.0 || often("unhealthy") > 0.0
+        };
+        !state.upstreams.iter().any(|(_, upstream)| probes(upstream))
+            && !state.plugins.iter().any(|(_, plugin)| keeps_time(plugin))
     }
 
     /// Another configuration; an error says why it is refused.
@@ -111,6 +137,18 @@ fn told(loaded: &Loaded) -> String {
         lines.push(format!("{place}{} [{}]: {}", finding.level.word(), finding.code, finding.message));
         let labels = finding.labels.iter().map(|label| label.text.as_str()).filter(|text| !text.is_empty());
         lines.extend(labels.chain(finding.help.as_deref()).map(|text| format!("  {text}")));
+        // The words of the admin API's answer are Kong's.
+        for (path, text) in &finding.tree {
+            let path: Vec<String> = path
+                .iter()
+                .map(|seg| match seg {
+                    Seg::Key(key) => key.clone(),
+                    Seg::Index(index) => index.to_string(),
+                    Seg::Entity => "@entity".to_owned(),
+                })
+                .collect();
+            lines.push(format!("  {}: {text}", path.join(".")));
+        }
     }
     lines.join("\n")
 }

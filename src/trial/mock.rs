@@ -64,9 +64,17 @@ impl Server {
         self.behaviour.borrow().tls.is_some()
     }
 
+    /// The hosts of the configuration that lead here.
+    pub fn hosts(&self) -> Vec<String> {
+        self.behaviour.borrow().hosts.clone()
+    }
+
     /// Behaves like that from now on.
     pub fn set(&self, behaviour: Mock) {
-        *self.behaviour.borrow_mut() = behaviour;
+        let mut held = self.behaviour.borrow_mut();
+        // What was made of these at the start stays.
+        let (hosts, tls) = (std::mem::take(&mut held.hosts), held.tls.take());
+        *held = Mock { hosts, tls, ..behaviour };
     }
 
     /// The requests seen, in the order they came.

@@ -25,7 +25,7 @@ use super::{
     sink::{Place, Sink},
     steps::{self, Stage},
 };
-use crate::{config::Input, store::Clock};
+use crate::{config::Input, store::Clock, upstream::Hosts};
 
 /// How cases are run.
 #[derive(Clone, Copy, Debug)]
@@ -96,6 +96,11 @@ impl Drop for Folder {
     }
 }
 
+/// The mock of a case that names a file and no mocks: it has every host.
+fn everything() -> Mock {
+    Mock { hosts: vec!["*".to_owned()], ..Mock::default() }
+}
+
 fn trial(case: &Written) -> Result<(), Box<Failure>> {
     let before = |expected: &str, seen: String| {
         let mismatches = vec![Mismatch::new("the gateway", expected, seen)];
@@ -122,7 +127,7 @@ fn trial(case: &Written) -> Result<(), Box<Failure>> {
     names.extend(case.case.values.iter().map(|(name, text)| (name.clone(), text.clone().into())));
     let mocks: IndexMap<String, Option<Mock>> = match case.raw.get("upstreams").filter(|u| !u.is_null()) {
         Some(raw) => serde_json::from_value(fill(raw, &names)).map_err(|e| broken(&e))?,
-        None => IndexMap::from([("main".to_owned(), None)]),
+        None => IndexMap::from([("main".to_owned(), case.case.config_file.is_some().then(everything))]),
     };
     let (mocks, sinks) = steps::on_stage(&runtime, &local, async {
         let mocks = mock::start_all(mocks).await?;
@@ -160,8 +165,19 @@ fn trial(case: &Written) -> Result<(), Box<Failure>> {
     let env = fill(&json!(case.case.env), &names);
     let variables =
         env.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), plain(value))).collect();
+    let mut hosts = case.case.config_file.is_some().then(Hosts::default);
+    for server in mocks.values() {
+        for host in server.hosts() {
+            let hosts = hosts.get_or_insert_default();
+            if host == "*" {
+                hosts.other = Some(server.address);
+            } else {
+                hosts.known.insert(host.to_ascii_lowercase(), server.address);
+            }
+        }
+    }
     let clock = Clock::ahead();
-    let engine = match (Engine::start(input, variables, clock.clone()), &case.case.refused) {
+    let engine = match (Engine::start(input, variables, hosts, clock.clone()), &case.case.refused) {
         (Ok(engine), None) => engine,
         (Ok(engine), Some(_)) => {
             engine.stop();
@@ -184,15 +200,8 @@ fn trial(case: &Written) -> Result<(), Box<Failure>> {
     port("proxy_tls", engine.https());
     port("admin", engine.admin());
     let outcome = {
-        let stage = Stage {
-            case,
-            engine: &engine,
-            clock: &clock,
-            only_clock: false,
-            mocks: &mocks,
-            sinks: &sinks,
-            names: names.into(),
-        };
+        let stage =
+            Stage { case, engine: &engine, clock: &clock, mocks: &mocks, sinks: &sinks, names: names.into() };
         steps::on_stage(&runtime, &local, stage.run())
     };
     engine.stop();

@@ -36,8 +36,6 @@ pub struct Stage<'a> {
     pub engine: &'a Engine,
     /// Its clock.
     pub clock: &'a Clock,
-    /// Whether a wait is nothing but a clock: nothing in the configuration keeps a timer.
-    pub only_clock: bool,
     /// The upstreams.
     pub mocks: &'a IndexMap<String, Rc<Server>>,
     /// The sinks.
@@ -132,7 +130,8 @@ impl Stage<'_> {
     }
 
     async fn wait(&self, wait: Duration) {
-        if self.only_clock {
+        let idle = !self.case.case.steps.iter().any(|step| step.background);
+        if idle && self.engine.only_has_a_clock() {
             self.clock.advance(wait);
         } else {
             tokio::time::sleep(wait).await;

@@ -5,6 +5,7 @@
 use std::{
     cell::{Cell, RefCell},
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -28,9 +29,26 @@ struct Entry {
     turn: Cell<usize>,
 }
 
+/// Addresses that stand for hosts, whatever those resolve to: mocks of a test. No other host is asked.
+#[derive(Debug, Default)]
+pub struct Hosts {
+    /// By host in lower case, or by `host:port`.
+    pub known: AHashMap<String, SocketAddr>,
+    /// For all that are not known.
+    pub other: Option<SocketAddr>,
+}
+
+impl Hosts {
+    fn find(&self, host: &str, port: u16) -> Option<SocketAddr> {
+        let exact = self.known.get(&format!("{host}:{port}")).or_else(|| self.known.get(host));
+        exact.copied().or(self.other)
+    }
+}
+
 /// A resolver with its cache.
 #[derive(Debug, Default)]
 pub struct Resolver {
+    hosts: Option<Arc<Hosts>>,
     client: OnceCell<TokioResolver>,
     cache: RefCell<AHashMap<Box<str>, Entry>>,
 }
@@ -43,11 +61,26 @@ const LIFE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(
 const NAMES: usize = 10_000;
 
 impl Resolver {
+    /// A resolver that knows those hosts alone, if any are given.
+    pub fn new(hosts: Option<Arc<Hosts>>) -> Self {
+        Resolver { hosts, ..Resolver::default() }
+    }
+
+    /// Where a literal address leads: to itself, unless another stands for it.
+    pub fn address(&self, address: SocketAddr) -> SocketAddr {
+        let hosts = self.hosts.as_ref().filter(|_| !address.ip().is_loopback());
+        hosts.and_then(|hosts| hosts.find(&address.ip().to_string(), address.port())).unwrap_or(address)
+    }
+
     /// An address of a name, which must be in lower case; addresses take turns.
     ///
     /// # Errors
     /// When the name has none.
     pub async fn resolve(&self, name: &str, port: u16) -> Result<SocketAddr, PickError> {
+        if let Some(hosts) = &self.hosts {
+            let unknown = || PickError::Name { name: name.to_owned(), reason: "no mock has it".to_owned() };
+            return hosts.find(name, port).ok_or_else(unknown);
+        }
         if let Some(known) = self.cached(name) {
             return known.map(|(ip, own)| SocketAddr::new(ip, own.unwrap_or(port)));
         }
@@ -160,5 +193,21 @@ mod tests {
         let resolver = Resolver::default();
         let address = resolver.resolve("localhost", 81).await.expect("localhost resolves");
         assert_eq!(address.to_string(), "127.0.0.1:81");
+    }
+
+    #[tokio::test]
+    async fn given_hosts_are_the_only_ones() {
+        let at = |text: &str| text.parse::<SocketAddr>().expect("an address");
+        let known = AHashMap::from([
+            ("a.test".to_owned(), at("127.0.0.1:1")),
+            ("a.test:81".to_owned(), at("127.0.0.1:2")),
+            ("10.0.0.1".to_owned(), at("127.0.0.1:3")),
+        ]);
+        let resolver = Resolver::new(Some(Arc::new(Hosts { known, other: None })));
+        assert_eq!(resolver.resolve("a.test", 80).await.expect("known"), at("127.0.0.1:1"));
+        assert_eq!(resolver.resolve("a.test", 81).await.expect("known"), at("127.0.0.1:2"));
+        assert!(resolver.resolve("localhost", 80).await.is_err());
+        assert_eq!(resolver.address(at("10.0.0.1:9")), at("127.0.0.1:3"));
+        assert_eq!(resolver.address(at("127.0.0.1:9")), at("127.0.0.1:9"));
     }
 }

@@ -10,7 +10,7 @@ mod target;
 use std::net::{IpAddr, SocketAddr};
 
 pub use balance::{Balancer, Peer};
-pub use dns::Resolver;
+pub use dns::{Hosts, Resolver};
 pub use target::host_and_port;
 
 use crate::model::State;
@@ -82,7 +82,7 @@ impl Destination {
     /// When a name does not resolve or no target is left.
     pub async fn pick(&self, resolver: &Resolver) -> Result<Pick<'_>, PickError> {
         match self {
-            Destination::Address(address) => Ok(Pick { address: *address, peer: None }),
+            Destination::Address(address) => Ok(Pick { address: resolver.address(*address), peer: None }),
             Destination::Name { host, port } => {
                 Ok(Pick { address: resolver.resolve(host, *port).await?, peer: None })
             }
@@ -92,7 +92,7 @@ impl Destination {
                 for _ in 0..balancer.len() {
                     let peer = balancer.next()?;
                     let address = match &peer.destination {
-                        Destination::Address(address) => Ok(*address),
+                        Destination::Address(address) => Ok(resolver.address(*address)),
                         Destination::Name { host, port } => resolver.resolve(host, *port).await,
                         Destination::Balanced(_) => Err(PickError::NoPeer(peer.name.to_string())),
                     };
