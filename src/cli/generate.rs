@@ -13,6 +13,7 @@ use crate::{
 /// between the markers `<!-- name: … -->` and `<!-- end -->`.
 pub fn artefacts() -> Vec<(String, String)> {
     let mut files = vec![("schemas/kong.schema.json".to_owned(), pretty(&schema::file_schema()))];
+    files.push(("schemas/test.schema.json".to_owned(), pretty(&crate::trial::schema())));
     for entry in plugins::entries() {
         let name = entry.name;
         let schema = schema::plugin_schema(name).unwrap_or_default();

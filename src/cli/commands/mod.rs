@@ -9,5 +9,6 @@ pub mod man;
 pub mod plugins;
 pub mod schema;
 pub mod serve;
+pub mod simulate;
 pub mod test;
 pub mod validate;

@@ -1,0 +1,347 @@
+//! `gatewayctl simulate FILE METHOD URL`.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Value, json};
+
+use super::{
+    input::{self, Dialect},
+    validate,
+};
+use crate::{
+    cli::{
+        Status,
+        console::{Console, Failure},
+        render,
+    },
+    config::Loaded,
+    model::{Consumer, Ix, Plugin, Route, Row, State},
+    router::{self, Calculation, Flavor, RequestLine, Router},
+    runtime::{self, Snapshot},
+    source::NodeId,
+    store::Stores,
+};
+
+/// Show what becomes of a request, without sending it
+///
+/// Tells the route that wins and where the others lose, the plugins that run in order and where each was written,
+/// and the request as it would leave before plugins change it. The router and the chains are those that serve.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    gatewayctl simulate kong.yml GET https://api.test/users\n  \
+    gatewayctl simulate kong.yml POST http://api.test/x -H 'X-Version: 2' --consumer bob --format json\n\n\
+    Exit status: 0 a route wins, 1 none does or the configuration is not valid, 2 could not run.")]
+pub struct Args {
+    /// The configuration: a file, a folder, or - for standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The request's method
+    #[arg(value_name = "METHOD")]
+    method: String,
+    /// The request's URL: the scheme says whether the client speaks TLS, the host is the Host header
+    #[arg(value_name = "URL")]
+    url: String,
+    /// A header, `Name: value`; may be given more than once
+    #[arg(short = 'H', long = "header", value_name = "HEADER")]
+    headers: Vec<String>,
+    /// The client's address
+    #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
+    client_ip: std::net::IpAddr,
+    /// The server name asked for over TLS [default: the URL's host]
+    #[arg(long, value_name = "NAME")]
+    sni: Option<String>,
+    /// The consumer that authentication finds, by username, custom_id or id
+    #[arg(long, value_name = "NAME")]
+    consumer: Option<String>,
+    #[command(flatten)]
+    dialect: Dialect,
+    /// How the answer is printed
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Human,
+    /// One JSON document.
+    Json,
+}
+
+pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
+    let loaded = input::load_files(vec![args.file.clone()], args.dialect)?;
+    let Some(state) = loaded.state.clone() else {
+        validate::report(&loaded, render::Format::Human, console)?;
+        return Ok(Status::Findings);
+    };
+    let flavor = Flavor::from(args.dialect.router_flavor);
+    let node = runtime::Options { flavor, ..runtime::Options::default() };
+    let (snapshot, _) = runtime::compile(state, &node, &Stores::default(), None);
+    let consumer = match &args.consumer {
+        None => None,
+        Some(name) => Some(consumer(&snapshot.state, name)?),
+    };
+    let asked = Asked::new(&args)?;
+    let told = Simulation { loaded: &loaded, snapshot: &snapshot, flavor, asked: &asked, consumer }.tell();
+    match args.format {
+        Format::Json => console.out(&format!("{told:#}\n"))?,
+        Format::Human => console.out(&human(&told))?,
+    }
+    Ok(if told["route"].is_null() { Status::Findings } else { Status::Clean })
+}
+
+fn consumer(state: &State, name: &str) -> Result<Ix<Consumer>, Failure> {
+    let is = |c: &Consumer| {
+        c.username.as_deref() == Some(name)
+            || c.custom_id.as_deref() == Some(name)
+            || c.id.to_string() == name
+    };
+    let found = state.consumers.iter().find(|(_, c)| is(c)).map(|(ix, _)| ix);
+    found.ok_or_else(|| Failure::Other(format!("there is no consumer {name}")))
+}
+
+/// The request asked about.
+struct Asked {
+    method: String,
+    https: bool,
+    host: String,
+    path: String,
+    query: String,
+    headers: HeaderMap,
+    sni: Option<String>,
+    client: std::net::IpAddr,
+}
+
+impl Asked {
+    fn new(args: &Args) -> Result<Self, Failure> {
+        let bad = |what: &str| Failure::Other(format!("{what}: write URLs as https://host[:port]/path"));
+        let (scheme, rest) = args.url.split_once("://").ok_or_else(|| bad(&args.url))?;
+        let https = match scheme {
+            "https" => true,
+            "http" => false,
+            _ => return Err(bad(&args.url)),
+        };
+        let at = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (host, target) = rest.split_at(at);
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let mut headers = HeaderMap::new();
+        let mut host = host.to_owned();
+        for line in &args.headers {
+            let wrong = || Failure::Other(format!("-H {line}: write headers as 'Name: value'"));
+            let (name, value) = line.split_once(':').ok_or_else(wrong)?;
+            let name = HeaderName::try_from(name.trim()).map_err(|_| wrong())?;
+            let value = HeaderValue::try_from(value.trim()).map_err(|_| wrong())?;
+            if name == http::header::HOST {
+                host = value.to_str().map_err(|_| wrong())?.to_owned();
+            }
+            headers.append(name, value);
+        }
+        let name = args.sni.clone().unwrap_or_else(|| router::split_port(&host).0.to_owned());
+        Ok(Asked {
+            method: args.method.clone(),
+            https,
+            path: if path.is_empty() { "/".to_owned() } else { path.to_owned() },
+            query: query.to_owned(),
+            headers,
+            sni: https.then_some(name),
+            client: args.client_ip,
+            host,
+        })
+    }
+
+    fn line(&self) -> RequestLine<'_> {
+        RequestLine {
+            method: &self.method,
+            https: self.https,
+            host: Some(&self.host),
+            query: &self.query,
+            headers: &self.headers,
+            sni: self.sni.as_deref(),
+            source: (self.client, 40000),
+            destination: (std::net::Ipv4Addr::LOCALHOST.into(), if self.https { 443 } else { 80 }),
+        }
+    }
+}
+
+struct Simulation<'a> {
+    loaded: &'a Loaded,
+    snapshot: &'a Snapshot,
+    flavor: Flavor,
+    asked: &'a Asked,
+    consumer: Option<Ix<Consumer>>,
+}
+
+impl Simulation<'_> {
+    fn tell(&self) -> Value {
+        let state = &self.snapshot.state;
+        let path = router::normalize(&self.asked.path);
+        let found = self.snapshot.router.find(&self.asked.line(), &path);
+        let winner = found.as_ref().map(|f| f.route);
+        let others: Vec<Value> = state
+            .routes
+            .iter()
+            .filter(|(ix, _)| Some(*ix) != winner)
+            .map(|(_, route)| {
+                json!({ "route": name(route), "at": self.place(route.origin), "lost_at": self.lost_at(route) })
+            })
+            .collect();
+        let entry = winner.map(|ix| self.snapshot.route(ix));
+        let chain = entry.map_or(&self.snapshot.global, |entry| &entry.chain);
+        let plugins: Vec<Value> = chain
+            .slots
+            .iter()
+            .filter_map(|slot| slot.pick(self.consumer))
+            .map(|row| {
+                let plugin = &state.plugins[row];
+                json!({
+                    "name": plugin.name, "instance_name": plugin.instance_name, "scope": scope(plugin),
+                    "at": self.place(plugin.origin),
+                })
+            })
+            .collect();
+        let leaves = found.as_ref().zip(entry).and_then(|(found, entry)| {
+            let row = &state.services[entry.service?];
+            let service = self.snapshot.service(entry.service?);
+            let joined = router::upstream_path(
+                &service.path,
+                &path,
+                found.matched,
+                entry.strip_path,
+                entry.path_handling,
+            );
+            let path = router::escape_for_upstream(&joined).into_owned();
+            let query =
+                if self.asked.query.is_empty() { String::new() } else { format!("?{}", self.asked.query) };
+            let host = match entry.preserve_host {
+                true => self.asked.host.clone(),
+                false => service.host.to_str().unwrap_or_default().to_owned(),
+            };
+            let scheme = if service.tls.is_some() { "https" } else { "http" };
+            let upstream = state.upstreams.by_name(&row.host).map(|ix| &state.upstreams[ix]);
+            let targets: Vec<Value> = upstream.map_or_else(
+                || vec![json!({ "target": format!("{}:{}", row.host, row.port), "weight": 100 })],
+                |upstream| {
+                    let own = state.targets.rows().iter().filter(|t| t.upstream.id == upstream.id);
+                    own.map(|t| json!({ "target": t.target, "weight": t.weight })).collect()
+                },
+            );
+            Some(json!({
+                "service": Row::name(row), "at": self.place(row.origin), "method": self.asked.method,
+                "path": format!("{path}{query}"), "host": host, "protocol": scheme,
+                "url": format!("{scheme}://{}:{}{path}{query}", row.host, row.port),
+                "upstream": upstream.map(|u| &u.name), "targets": targets,
+                "retries": service.retries,
+            }))
+        });
+        json!({
+            "request": {
+                "method": self.asked.method, "host": self.asked.host, "path": self.asked.path,
+                "https": self.asked.https, "sni": self.asked.sni,
+            },
+            "route": winner.map(|ix| {
+                let route = &state.routes[ix];
+                json!({ "name": name(route), "at": self.place(route.origin), "strip_path": route.strip_path })
+            }),
+            "captures": found.as_ref().map(|f| f.captures.to_vec()).unwrap_or_default(),
+            "lost": others,
+            "plugins": plugins,
+            "upstream": leaves,
+        })
+    }
+
+    fn place(&self, origin: Option<NodeId>) -> Option<String> {
+        origin.map(|node| self.loaded.sources.locate(self.loaded.document.span(node)))
+    }
+
+    /// The first attribute at which a route fails: a router is asked that knows the route with that attribute alone.
+    fn lost_at(&self, route: &Route) -> &'static str {
+        let bare = Route {
+            methods: None,
+            hosts: None,
+            paths: None,
+            headers: None,
+            snis: None,
+            service: None,
+            ..route.clone()
+        };
+        if self.flavor == Flavor::Expressions && route.expression.is_some() {
+            return if self.wins(Route { service: None, ..route.clone() }) {
+                "priority"
+            } else {
+                "expression"
+            };
+        }
+        let all = Some(vec!["/".to_owned()]);
+        // A route needs a condition; this one holds for every path.
+        let with_path = Route { paths: serde_json::from_value(json!(all)).ok(), ..bare.clone() };
+        let parts = [
+            ("protocol", true, with_path.clone()),
+            (
+                "method",
+                route.methods.is_some(),
+                Route { methods: route.methods.clone(), ..with_path.clone() },
+            ),
+            ("host", route.hosts.is_some(), Route { hosts: route.hosts.clone(), ..with_path.clone() }),
+            ("path", route.paths.is_some(), Route { paths: route.paths.clone(), ..bare }),
+            (
+                "header",
+                route.headers.is_some(),
+                Route { headers: route.headers.clone(), ..with_path.clone() },
+            ),
+            ("sni", route.snis.is_some(), Route { snis: route.snis.clone(), ..with_path }),
+        ];
+        let failed = parts.into_iter().find(|(_, given, alone)| *given && !self.wins(alone.clone()));
+        failed.map_or("priority", |(attribute, ..)| attribute)
+    }
+
+    fn wins(&self, route: Route) -> bool {
+        let mut state = State::default();
+        state.routes.push(route);
+        let (router, _) = Router::build(&state.indexed(), self.flavor, Calculation::default());
+        router.find(&self.asked.line(), &router::normalize(&self.asked.path)).is_some()
+    }
+}
+
+fn name(route: &Route) -> String {
+    route.name.clone().unwrap_or_else(|| route.id.to_string())
+}
+
+/// What a plugin's row is bound to.
+fn scope(plugin: &Plugin) -> String {
+    let parts = [
+        (plugin.route.is_some(), "route"),
+        (plugin.service.is_some(), "service"),
+        (plugin.consumer.is_some(), "consumer"),
+    ];
+    let named: Vec<&str> = parts.iter().filter(|(given, _)| *given).map(|(_, name)| *name).collect();
+    if named.is_empty() { "global".to_owned() } else { named.join(" + ") }
+}
+
+fn human(told: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let place = |value: &Value| value["at"].as_str().map(|at| format!("  {at}")).unwrap_or_default();
+    let mut out = match &told["route"] {
+        Value::Null => "route     none matches: 404\n".to_owned(),
+        route => format!("route     {}{}\n", text(&route["name"]), place(route)),
+    };
+    for lost in told["lost"].as_array().into_iter().flatten() {
+        let (route, why) = (text(&lost["route"]), text(&lost["lost_at"]));
+        out += &format!("  not     {route}: {why}{}\n", place(lost));
+    }
+    for plugin in told["plugins"].as_array().into_iter().flatten() {
+        let (plugin_name, scope) = (text(&plugin["name"]), text(&plugin["scope"]));
+        out += &format!("plugin    {plugin_name} ({scope}){}\n", place(plugin));
+    }
+    let leaves = &told["upstream"];
+    if !leaves.is_null() {
+        out += &format!("service   {}{}\n", text(&leaves["service"]), place(leaves));
+        out += &format!("sends     {} {}\n", text(&leaves["method"]), text(&leaves["url"]));
+        out += &format!("  Host    {}\n", text(&leaves["host"]));
+        for target in leaves["targets"].as_array().into_iter().flatten() {
+            out += &format!("  target  {} (weight {})\n", text(&target["target"]), target["weight"]);
+        }
+    }
+    out
+}
