@@ -31,7 +31,7 @@ fn real_files_get_their_verdict() {
         let [file, _, _, _, expected, ..] = columns[..] else { continue };
         let flavor =
             if columns[5].contains("expressions router") { Flavor::Expressions } else { Flavor::default() };
-        let options = Options { kong_strict: false, flavor, env: &env };
+        let options = Options { flavor, env: &env, ..Options::default() };
         let path = Path::new(&folder).join(file);
         let Ok(text) = std::fs::read(&path) else { continue };
         // What was posted to the admin API had no name that says which notation it is in.

@@ -7,7 +7,6 @@
 )]
 
 use gatewayctl::config::{Input, Options, answer as tree, load};
-use gatewayctl::router::Flavor;
 use serde_json::Value;
 
 /// Takes out what changes from run to run and what is null, as the fixture does.
@@ -52,7 +51,7 @@ fn alike(ours: &Value, theirs: &Value, at: &str) -> Result<(), String> {
 
 fn run(case: &Value) -> Result<(), String> {
     let input = case["input"].as_str().expect("every case has an input");
-    let options = Options { kong_strict: true, flavor: Flavor::default(), env: &|_| None };
+    let options = Options { kong_strict: true, ..Options::default() };
     let input = Input::Text { name: "POST /config".to_owned(), text: input.into() };
     let loaded = load(&input, &options).map_err(|e| e.to_string())?;
     if std::env::var("SHOW").is_ok() {

@@ -198,6 +198,11 @@ codes! {
     "Each setting is fine by itself; the plugin itself refuses the combination.",
     "" => "";
 
+    "plugin/not-enabled": "the plugin is switched off on this node",
+    "The node's setting `plugins` (KONG_PLUGINS) names the plugins that may be used, `bundled` standing for all that \
+     come with the gateway. As in Kong, a file that uses another one is refused.",
+    "" => "";
+
     "plugin/not-yet": "the plugin is part of Kong but not built into this gateway yet",
     "The file is fine, but serving it would leave out what the plugin does. A gateway that silently skips \
      authentication or limits is worse than one that does not start.",
@@ -248,13 +253,10 @@ codes! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        config::{Input, Options, load},
-        router::Flavor,
-    };
+    use crate::config::{Input, Options, load};
 
     fn codes_of(text: &str) -> Vec<&'static str> {
-        let options = Options { kong_strict: true, flavor: Flavor::default(), env: &|_| None };
+        let options = Options { kong_strict: true, ..Options::default() };
         let input = Input::Text { name: "example".to_owned(), text: text.into() };
         load(&input, &options).expect("text at hand").findings.iter().map(|f| f.code).collect()
     }

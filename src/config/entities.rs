@@ -293,8 +293,49 @@ impl Shapes {
     }
 }
 
+/// Shapes without those of plugins that the node has switched off.
+pub struct Enabled<'a> {
+    /// All of them.
+    pub shapes: &'static Shapes,
+    /// Whether a plugin is switched on.
+    pub plugin: &'a (dyn Fn(&str) -> bool + Sync),
+}
+
+impl Chooser for Enabled<'_> {
+    fn choose(&self, kind: usize, doc: &Document, node: NodeId) -> Result<&'static Record, Refusal> {
+        let record = self.shapes.choose(kind, doc, node)?;
+        match doc.get(node, "name").and_then(|n| doc.str(n)) {
+            Some(name) if KINDS[kind].key == "plugins" && !name.is_empty() && !(self.plugin)(name) => {
+                Err(Refusal {
+                    field: "name",
+                    code: "plugin/not-enabled",
+                    text: not_enabled(name),
+                    message: format!("the plugin `{name}` is switched off on this node"),
+                    help: Some(format!("add `{name}` to the node's setting `plugins` (KONG_PLUGINS)")),
+                })
+            }
+            _ => Ok(record),
+        }
+    }
+
+    fn custom(
+        &self,
+        name: &str,
+        walker: &Walker<'_>,
+        record: &Record,
+        node: Option<NodeId>,
+        fields: &[Box<str>],
+    ) -> Option<String> {
+        self.shapes.custom(name, walker, record, node, fields)
+    }
+}
+
+fn not_enabled(name: &str) -> String {
+    format!("plugin '{name}' not enabled; add it to the 'plugins' configuration property")
+}
+
 fn unknown_plugin(name: &str) -> Refusal {
-    let text = format!("plugin '{name}' not enabled; add it to the 'plugins' configuration property");
+    let text = not_enabled(name);
     if plugins::BUNDLED.contains(&name) {
         return Refusal {
             field: "name",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Input, LoadError, Loaded, Options,
-    entities::shapes,
+    entities::{Enabled, shapes},
     read::{self, ReadError, ReadOptions},
     resolve::resolve,
     rows::{Parts, rows, transform},
@@ -68,7 +68,8 @@ fn check(loaded: &mut Loaded, root: NodeId, options: &Options<'_>) {
         return;
     }
     let shapes = shapes(options.flavor);
-    let mut walker = Walker::new(doc, findings, shapes);
+    let chooser = Enabled { shapes, plugin: options.plugin_enabled };
+    let mut walker = Walker::new(doc, findings, &chooser);
     walker.record(&shapes.file, Some(root));
     let (found, secrets, references) = (walker.found, walker.secrets, walker.references);
 

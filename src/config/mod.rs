@@ -17,6 +17,8 @@ pub mod schema;
 pub mod settings;
 pub mod shape;
 pub mod substitute;
+#[cfg(test)]
+mod tests;
 mod tree;
 pub mod vault;
 pub mod version;
@@ -55,6 +57,15 @@ pub struct Options<'a> {
     pub flavor: Flavor,
     /// The environment, for `${{ env }}` and `{vault://env/…}`.
     pub env: &'a (dyn Fn(&str) -> Option<String> + Sync),
+    /// Whether the node has the plugin of that name switched on (its setting `plugins`).
+    pub plugin_enabled: &'a (dyn Fn(&str) -> bool + Sync),
+}
+
+impl Default for Options<'_> {
+    /// decK's additions are taken, the environment is empty, every plugin is switched on.
+    fn default() -> Self {
+        Options { kong_strict: false, flavor: Flavor::default(), env: &|_| None, plugin_enabled: &|_| true }
+    }
 }
 
 /// What came of reading a configuration.

@@ -360,7 +360,8 @@ mod tests {
             "SECRET" => Some("s3cret".to_owned()),
             _ => None,
         };
-        let options = crate::config::Options { kong_strict: true, flavor: Default::default(), env: &env };
+        let options =
+            crate::config::Options { kong_strict: true, env: &env, ..crate::config::Options::default() };
         crate::config::load(&input, &options).expect("text at hand")
     }
 

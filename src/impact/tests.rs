@@ -3,7 +3,6 @@ use std::sync::Arc;
 use super::*;
 use crate::{
     config,
-    router::Flavor,
     runtime::{self, Options},
     store::Stores,
 };
@@ -11,7 +10,7 @@ use crate::{
 fn machine(text: &str) -> Snapshot {
     let text = format!("_format_version: '3.0'\n{text}");
     let input = config::Input::Text { name: "kong.yml".to_owned(), text: text.clone().into_bytes() };
-    let options = config::Options { kong_strict: true, flavor: Flavor::default(), env: &|_| None };
+    let options = config::Options { kong_strict: true, ..config::Options::default() };
     let loaded = config::load(&input, &options).expect("the text is read");
     let state = loaded.state.unwrap_or_else(|| panic!("not valid: {text}\n{:?}", loaded.findings));
     let (snapshot, problems) =

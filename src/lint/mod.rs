@@ -140,11 +140,11 @@ pub fn lint(subject: &Subject<'_>, levels: &Levels, findings: &mut Findings) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config, router::Flavor};
+    use crate::config;
 
     fn codes(text: &str) -> Vec<&'static str> {
         let input = config::Input::Text { name: "kong.yml".to_owned(), text: text.as_bytes().to_vec() };
-        let options = config::Options { kong_strict: true, flavor: Flavor::default(), env: &|_| None };
+        let options = config::Options { kong_strict: true, ..config::Options::default() };
         let loaded = config::load(&input, &options).expect("the text is read");
         let subject = Subject::of(&loaded, options.flavor);
         let subject = subject.unwrap_or_else(|| panic!("not valid: {text}\n{:?}", loaded.findings));

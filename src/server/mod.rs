@@ -54,12 +54,19 @@ pub struct Read {
     pub flavor: Flavor,
     /// The environment.
     pub env: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    /// Which plugins are switched on.
+    pub plugin_enabled: Arc<dyn Fn(&str) -> bool + Send + Sync>,
 }
 
 impl Read {
     /// As `config` wants it.
     pub fn options(&self) -> LoadOptions<'_> {
-        LoadOptions { kong_strict: self.kong_strict, flavor: self.flavor, env: &*self.env }
+        LoadOptions {
+            kong_strict: self.kong_strict,
+            flavor: self.flavor,
+            env: &*self.env,
+            plugin_enabled: &*self.plugin_enabled,
+        }
     }
 }
 

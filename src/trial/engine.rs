@@ -60,12 +60,14 @@ impl Engine {
         if !wrong.is_empty() {
             return Err(Refusal::Refused(wrong.join("\n")));
         }
+        let node = settings.clone();
         let read = Read {
             kong_strict: false,
             flavor: router::Flavor::default(),
             env: Arc::new(move |name| {
                 variables.iter().find(|(given, _)| given == name).map(|(_, value)| value.clone())
             }),
+            plugin_enabled: Arc::new(move |name| node.allows_plugin(name)),
         };
         let heard = Arc::new(Heard::default());
         let serve =

@@ -71,8 +71,12 @@ pub fn load_files(files: Vec<PathBuf>, dialect: Dialect) -> Result<Loaded, Failu
 
 /// Reads an input and makes the machine of it; none if a finding is an error, and no state then either.
 pub fn machine(input: &Input, dialect: Dialect) -> Result<(Loaded, Option<Snapshot>), Failure> {
-    let options =
-        Options { kong_strict: dialect.kong_strict, flavor: dialect.router_flavor.into(), env: &environment };
+    let options = Options {
+        kong_strict: dialect.kong_strict,
+        flavor: dialect.router_flavor.into(),
+        env: &environment,
+        ..Options::default()
+    };
     let mut loaded = config::load(input, &options).map_err(|e| Failure::Other(e.to_string()))?;
     // Made as `serve` makes it, even where it is thrown away: what validates, serves.
     let node = runtime::Options { flavor: options.flavor, ..runtime::Options::default() };

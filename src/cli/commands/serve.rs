@@ -106,6 +106,7 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
         kong_strict: args.kong_strict,
         flavor: node::flavor(&settings),
         env: Arc::new(input::environment),
+        plugin_enabled: enabled(&settings),
     };
     let serve = Serve::new(&settings, input_of(args.files, &settings), read, mock).map_err(could_not)?;
     let serve = Serve { watch: !args.no_watch, drain: Duration::from_secs(args.drain), ..serve };
@@ -115,6 +116,12 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
         Err(ServeError::Refused) => Ok(Status::Findings),
         Err(error) => Err(could_not(error)),
     }
+}
+
+/// Which plugins those settings switch on.
+fn enabled(settings: &Settings) -> Arc<dyn Fn(&str) -> bool + Send + Sync> {
+    let settings = settings.clone();
+    Arc::new(move |name| settings.allows_plugin(name))
 }
 
 /// The node's settings, from the file, the environment and the flags.

@@ -10,7 +10,7 @@ use super::{
     tree::{self, put, take},
     version::CURRENT,
 };
-use crate::source::{Document, Finding, Findings, Level, NodeId, Value};
+use crate::source::{Document, Entry, Finding, Findings, Level, NodeId, Value};
 
 mod enterprise;
 mod info;
@@ -94,9 +94,15 @@ pub fn apply(doc: &mut Document, findings: &mut Findings) -> Dialect {
     dialect
 }
 
-/// A file for decK need not say its version.
+/// A file for decK need not say its version. One that holds nothing either is hardly meant for a gateway, and is
+/// refused as Kong refuses it.
 fn version(doc: &mut Document, root: NodeId, findings: &mut Findings) {
-    if doc.get(root, "_format_version").is_some() {
+    let holds = |entry: &Entry| match doc.value(entry.value) {
+        Value::Seq(items) => !items.is_empty(),
+        Value::Map(entries) => !entries.is_empty(),
+        _ => false,
+    };
+    if doc.get(root, "_format_version").is_some() || !doc.entries(root).iter().any(holds) {
         return;
     }
     let place = doc.span(root);

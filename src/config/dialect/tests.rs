@@ -67,12 +67,19 @@ fn what_is_no_map_is_left_to_the_shape() {
 
 #[test]
 fn a_missing_version_is_filled_in_with_a_warning() {
-    let applied = apply_to("services: []\n");
+    let applied = apply_to("services: [{name: s, host: h}]\n");
     assert_eq!(applied.found(), [(NO_VERSION, 1)]);
     let version = applied.doc.get(applied.doc.root(), "_format_version").expect("filled in");
     assert_eq!(applied.doc.str(version), Some("3.0"));
     let null = apply_to("_format_version: null\n");
     assert!(null.findings.0.is_empty(), "the shape's business");
+    for nothing in ["services: []\n", "{}", "_comment: a note\n"] {
+        let applied = apply_to(nothing);
+        assert!(
+            applied.doc.get(applied.doc.root(), "_format_version").is_none(),
+            "{nothing}: refused as Kong does"
+        );
+    }
 }
 
 #[test]

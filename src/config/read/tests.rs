@@ -63,7 +63,7 @@ fn what_cannot_be_read_names_its_path_and_the_reason() {
     let missing = folder.path().join("missing.yml");
     let error = open_paths(std::slice::from_ref(&missing), false).expect_err("missing");
     assert_eq!(error.path(), missing.display().to_string());
-    assert!(error.reason().contains("No such file"), "{}", error.reason());
+    assert!(error.reason().contains("no such file"), "{}", error.reason());
     let error = open_paths(&[folder.path().to_owned()], false).expect_err("empty");
     assert!(error.to_string().contains("holds no file"), "{error}");
     assert!(matches!(open_paths(&[], false), Err(ReadError::Nothing)));

@@ -255,9 +255,11 @@ impl Walker<'_> {
     /// Reports a key that a record does not have.
     pub(super) fn complain_of_unknown(&mut self, record: &Record, entry: Entry) {
         let key = self.doc.key_text(entry.key);
-        let known =
-            record.fields.iter().map(|(name, _)| &**name).chain(record.shorthands.iter().map(|s| &*s.name));
-        let help = nearest(&key, known).map(|near| format!("did you mean `{near}`?"));
+        let near = nearest(&key, record.names());
+        if record.may_hide(near) {
+            self.secrets.push(self.doc.span(entry.value));
+        }
+        let help = near.map(|near| format!("did you mean `{near}`?"));
         let mut segments = self.segments();
         segments.push(Seg::Key(key.clone()));
         let owner = match self.path.iter().rev().find(|s| !matches!(s, PathStep::Item(_))) {

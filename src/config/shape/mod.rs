@@ -176,6 +176,19 @@ impl Record {
         self.index.get(name).map(|&i| &self.fields[i].1)
     }
 
+    /// All keys it takes.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|(name, _)| &**name).chain(self.shorthands.iter().map(|s| &*s.name))
+    }
+
+    /// Whether a key it does not take could be a misspelt secret: the nearest one it takes is one, or none is
+    /// near and it takes some.
+    pub fn may_hide(&self, near: Option<&str>) -> bool {
+        let fields = self.fields.iter().map(|(name, shape)| (&**name, shape));
+        let shorthands = self.shorthands.iter().map(|s| (&*s.name, &s.shape));
+        fields.chain(shorthands).any(|(name, shape)| shape.secret && near.is_none_or(|near| near == name))
+    }
+
     /// Adds a field, or replaces it.
     pub fn set(&mut self, name: &str, shape: Shape) {
         match self.index.get(name) {

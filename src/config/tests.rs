@@ -1,0 +1,68 @@
+//! Whole texts through the whole pipeline: what is refused, where, and what the findings give away.
+
+use super::*;
+use crate::source::{Finding, Level};
+
+fn loaded(text: &str, options: &Options<'_>) -> Loaded {
+    let input = Input::Text { name: "kong.yml".to_owned(), text: text.into() };
+    load(&input, options).expect("text at hand")
+}
+
+/// The text at every secret's place.
+fn secrets(text: &str) -> Vec<String> {
+    let loaded = loaded(text, &Options::default());
+    let shown = |span: &Span| text[span.start as usize..span.end as usize].to_owned();
+    loaded.secrets.iter().map(shown).collect()
+}
+
+fn errors(loaded: &Loaded) -> Vec<&Finding> {
+    loaded.findings.iter().filter(|f| f.level == Level::Error).collect()
+}
+
+const CREDENTIALS: &str = "_format_version: '3.0'\nconsumers:\n- username: ann\n";
+
+#[test]
+fn a_secret_stays_one_where_its_field_is_misspelt() {
+    for (kind, field) in [
+        ("keyauth_credentials", "kee"),
+        ("keyauth_credentials", "my-own"),
+        ("basicauth_credentials", "pasword"),
+    ] {
+        let text = format!("{CREDENTIALS}  {kind}:\n  - {field}: s3cret\n    username: u\n");
+        assert!(secrets(&text).contains(&"s3cret".to_owned()), "{kind}.{field}: {:?}", secrets(&text));
+    }
+    let text = format!("{CREDENTIALS}  basicauth_credentials:\n  - {{usernam: bob, password: p}}\n");
+    assert!(!secrets(&text).contains(&"bob".to_owned()), "the nearest field is no secret");
+}
+
+#[test]
+fn a_plugin_that_the_node_switches_off_is_refused_as_kong_refuses_it() {
+    let text = "_format_version: '3.0'\nplugins:\n- name: cors\n- name: key-auth\n";
+    let options = Options { plugin_enabled: &|name| name == "cors", ..Options::default() };
+    let loaded = loaded(text, &options);
+    let [error] = errors(&loaded)[..] else { panic!("{:?}", loaded.findings) };
+    assert_eq!((error.code, error.path.as_deref()), ("plugin/not-enabled", Some("plugins[2].name")));
+    assert_eq!(
+        error.tree[0].1,
+        "plugin 'key-auth' not enabled; add it to the 'plugins' configuration property"
+    );
+    assert!(loaded.state.is_none());
+}
+
+#[test]
+fn what_says_nothing_is_no_configuration() {
+    for text in ["services: []\n", "{}\n", "_comment: later\n"] {
+        let loaded = loaded(text, &Options::default());
+        let [error] = errors(&loaded)[..] else { panic!("{text}: {:?}", loaded.findings) };
+        assert_eq!(error.path.as_deref(), Some("_format_version"), "{text}");
+    }
+}
+
+#[test]
+fn deck_additions_are_taken_unless_only_kongs_own_are_wanted() {
+    let text = "_info: {select_tags: [a]}\nservices: [{name: s, host: h}]\n";
+    assert!(loaded(text, &Options::default()).state.is_some());
+    let strict = loaded(text, &Options { kong_strict: true, ..Options::default() });
+    let paths: Vec<_> = errors(&strict).iter().filter_map(|f| f.path.as_deref()).collect();
+    assert_eq!(paths, ["_format_version", "_info"]);
+}
