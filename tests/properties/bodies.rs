@@ -5,7 +5,7 @@ use gatewayctl::{
     config::{self, Input, Loaded, Options},
     diff::diff,
     proxy::head::{Chunks, Scan, Scanned, mended},
-    router::{self, Flavor},
+    router,
     server,
     source::to_yaml,
 };
@@ -13,7 +13,7 @@ use gatewayctl::{
 /// Reads a text as the file of that name.
 fn read(name: &str, text: &[u8]) -> Loaded {
     let env = |_: &str| Some("8080".to_owned());
-    let options = Options { kong_strict: false, flavor: Flavor::default(), env: &env };
+    let options = Options { env: &env, ..Options::default() };
     let input = Input::Text { name: name.to_owned(), text: text.to_owned() };
     config::load(&input, &options).expect("a text at hand can be read")
 }
