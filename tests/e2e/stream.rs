@@ -162,7 +162,7 @@ async fn tls_is_taken_in_or_passed_on_by_server_name() {
         json!({ "id": uuid(11), "name": "t", "protocol": "tcp" }),
         json!({
             "id": uuid(12), "name": "q", "service": { "id": uuid(11) },
-            "protocols": ["tls_passthrough"], "snis": ["*.test"],
+            "protocols": ["tls_passthrough"], "snis": ["b.test"],
         }),
     );
     for table in ["services", "routes"] {
