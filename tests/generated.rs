@@ -56,7 +56,14 @@ fn nothing_generated_is_left_over() {
     let wanted: BTreeSet<PathBuf> =
         gatewayctl::cli::artefacts().into_iter().map(|(name, _)| root().join(name)).collect();
     let mut left = Vec::new();
-    for folder in ["schemas", "schemas/plugins", "man", "completions", "docs/reference/plugins"] {
+    for folder in [
+        "schemas",
+        "schemas/plugins",
+        "man",
+        "completions",
+        "docs/reference/plugins",
+        "docs/reference/commands",
+    ] {
         for entry in fs::read_dir(root().join(folder)).into_iter().flatten().flatten() {
             if entry.path().is_file() && !wanted.contains(&entry.path()) {
                 left.push(entry.path().display().to_string());
@@ -76,4 +83,27 @@ fn every_plugin_has_an_example_and_every_example_a_plugin() {
     let plugins: BTreeSet<String> =
         gatewayctl::plugins::entries().iter().map(|e| e.name.to_owned()).collect();
     assert_eq!(examples, plugins);
+}
+
+/// Where the links of a Markdown text lead, those to other hosts and within the page left out.
+fn links(text: &str) -> Vec<&str> {
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split([')', '#', ' ']).next());
+    targets.filter(|target| !target.is_empty() && !target.contains(':') && !target.contains('\n')).collect()
+}
+
+#[test]
+fn links_between_pages_lead_somewhere() {
+    let mut pages: Vec<PathBuf> =
+        ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].iter().map(|name| root().join(name)).collect();
+    for entry in fs::read_dir(root().join("docs")).expect("docs").flatten() {
+        pages.extend(Some(entry.path()).filter(|path| path.extension().is_some_and(|e| e == "md")));
+    }
+    let mut dead = Vec::new();
+    for page in pages {
+        let text = fs::read_to_string(&page).expect("a page");
+        let folder = page.parent().expect("a folder");
+        let lost = links(&text).into_iter().filter(|target| !folder.join(target).exists());
+        dead.extend(lost.map(|target| format!("{}: {target}", page.display())));
+    }
+    assert!(dead.is_empty(), "links that lead nowhere:\n{}", dead.join("\n"));
 }

@@ -32,6 +32,7 @@ pub fn artefacts() -> Vec<(String, String)> {
     ] {
         files.push((format!("completions/{name}"), completions::script(shell)));
     }
+    files.extend(command_pages());
     files.push(("docs/settings.md".to_owned(), settings::reference()));
     files.push(("docs/reference/codes.md".to_owned(), explain::reference()));
     files.push(("README.md#commands".to_owned(), commands()));
@@ -49,7 +50,22 @@ fn commands() -> String {
     let mut out = "| Command | What it does |\n|---|---|\n".to_owned();
     for command in super::command().get_subcommands() {
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-        out += &format!("| `{}` | {about} |\n", command.get_name());
+        let name = command.get_name();
+        out += &format!("| [`{name}`](docs/reference/commands/{name}.md) | {about} |\n");
     }
     out
+}
+
+/// A page for each command: what `--help` prints, on a screen of 100 columns.
+fn command_pages() -> Vec<(String, String)> {
+    let mut root = super::command().term_width(100).disable_help_subcommand(true);
+    root.build();
+    let page = |command: &clap::Command| {
+        let name = command.get_name();
+        let help = command.clone().render_long_help().to_string();
+        let help: Vec<&str> = help.lines().map(str::trim_end).collect();
+        let text = format!("# gatewayctl {name}\n\n```text\n{}\n```\n", help.join("\n").trim_end());
+        (format!("docs/reference/commands/{name}.md"), text)
+    };
+    root.get_subcommands().map(page).collect()
 }

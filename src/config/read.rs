@@ -62,7 +62,7 @@ impl ReadError {
 /// Why a file cannot be read, without the system's number for it.
 pub fn why(error: &std::io::Error) -> String {
     match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file or folder".to_owned(),
+        std::io::ErrorKind::NotFound => "no such file or folder".to_owned(),
         std::io::ErrorKind::PermissionDenied => "reading it is not permitted".to_owned(),
         _ => error.to_string(),
     }

@@ -102,7 +102,7 @@ impl Suite {
                     continue;
                 }
             };
-            let line = |node| self.sources.position(document.span(node)).line as usize;
+            let line = |node| self.sources.position(document.span(node)).line;
             let steps = document.get(root, "steps").map(|s| document.items(s)).unwrap_or_default();
             self.cases.push(Written {
                 file: shown.to_owned(),
@@ -187,12 +187,12 @@ mod tests {
             ("config: {}\nsteps:\n- {wait: 1, send: {}}\n", 3, "one thing"),
             ("config: {}\nsteps:\n- {about: x}\n", 3, "says what it does"),
             ("config: {}\nsteps:\n- send: {paht: /}\n", 3, "unknown field"),
-            ("config: {}\nsteps:\n- send: [\n", 4, ""),
+            ("config: {}\nsteps:\n- send: [\n", 3, ""),
         ] {
             let suite = read(text);
             let finding = suite.findings.iter().next().unwrap_or_else(|| panic!("nothing found in {text:?}"));
             assert!(finding.message.contains(reason), "{text:?}: {}", finding.message);
-            let place = finding.span().map(|s| suite.sources.position(s).line as usize);
+            let place = finding.span().map(|s| suite.sources.position(s).line);
             assert_eq!(place, Some(line), "{text:?}: {}", finding.message);
         }
     }

@@ -1,5 +1,7 @@
 //! The steps of a case, one after another, against a running engine.
 
+#![allow(clippy::result_large_err, reason = "a step that fails ends its case")]
+
 use std::{
     cell::RefCell,
     future::Future,

@@ -275,9 +275,8 @@ mod tests {
 
     #[test]
     fn every_path_is_there_once() {
-        let mut paths = ADMIN.paths();
-        let all = paths.len();
-        paths.dedup();
-        assert_eq!(paths.len(), all);
+        let paths = ADMIN.paths();
+        let twice: Vec<_> = paths.windows(2).filter(|pair| pair[0] == pair[1]).collect();
+        assert!(twice.is_empty(), "{twice:?}");
     }
 }
