@@ -8,6 +8,7 @@
 pub mod cli;
 pub mod config;
 pub mod diff;
+pub mod edit;
 pub mod impact;
 pub mod lint;
 pub mod model;

@@ -6,6 +6,7 @@ mod console;
 mod generate;
 mod remote;
 mod render;
+mod stories;
 
 use std::process::ExitCode;
 

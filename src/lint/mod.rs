@@ -4,8 +4,10 @@
 mod allow;
 mod certificates;
 mod levels;
+mod mend;
 mod subject;
 
+pub use mend::mend;
 pub use levels::{LevelError, Levels};
 pub use subject::Subject;
 use subject::{CREDENTIALS, authenticated, called, conditions, is_authentication, is_reference, scope};

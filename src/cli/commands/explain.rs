@@ -4,9 +4,9 @@ use crate::{
     cli::{
         Status,
         console::{Console, Failure},
+        stories::{Story, stories},
     },
-    config::{self, codes::CODES},
-    lint,
+    config,
 };
 
 /// Tell the long story of a finding's code
@@ -18,36 +18,6 @@ use crate::{
 pub struct Args {
     /// The code; without one, all codes are listed
     code: Option<String>,
-}
-
-/// A code's story, wherever it is declared.
-struct Story {
-    code: &'static str,
-    summary: &'static str,
-    text: &'static str,
-    bad: &'static str,
-    good: &'static str,
-}
-
-/// All stories, by code.
-fn stories() -> Vec<Story> {
-    let codes = CODES.iter().map(|c| Story {
-        code: c.code,
-        summary: c.summary,
-        text: c.text,
-        bad: c.bad,
-        good: c.good,
-    });
-    let lints = lint::lints().iter().map(|l| Story {
-        code: l.code,
-        summary: l.summary,
-        text: l.story,
-        bad: l.bad,
-        good: l.good,
-    });
-    let mut all: Vec<Story> = codes.chain(lints).collect();
-    all.sort_by_key(|story| story.code);
-    all
 }
 
 pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {

@@ -1,9 +1,15 @@
 //! Findings for people and for programs. One file a format; all show the same findings.
 
 mod excerpt;
+mod github;
+mod gitlab;
 mod human;
 mod json;
+mod junit;
 mod kong;
+mod sarif;
+#[cfg(test)]
+mod tests;
 
 use clap::ValueEnum;
 
@@ -17,6 +23,14 @@ pub enum Format {
     Human,
     /// One JSON document.
     Json,
+    /// SARIF 2.1.0, for code scanning services.
+    Sarif,
+    /// Annotations of GitHub Actions.
+    Github,
+    /// GitLab's code quality report.
+    Gitlab,
+    /// A JUnit report.
+    Junit,
 }
 
 /// What is printed, and from where.
@@ -35,5 +49,9 @@ pub fn render(report: Report<'_>, format: Format, color: bool) -> String {
     match format {
         Format::Human => human::render(report, color),
         Format::Json => json::render(report),
+        Format::Sarif => sarif::render(report),
+        Format::Github => github::render(report),
+        Format::Gitlab => gitlab::render(report),
+        Format::Junit => junit::render(report),
     }
 }

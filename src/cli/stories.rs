@@ -1,0 +1,33 @@
+//! The long story of every code, wherever it is declared: what `explain` prints and machine formats quote.
+
+use crate::{config::codes::CODES, lint};
+
+/// A code's story, wherever it is declared.
+pub struct Story {
+    pub code: &'static str,
+    pub summary: &'static str,
+    pub text: &'static str,
+    pub bad: &'static str,
+    pub good: &'static str,
+}
+
+/// All stories, by code.
+pub fn stories() -> Vec<Story> {
+    let codes = CODES.iter().map(|c| Story {
+        code: c.code,
+        summary: c.summary,
+        text: c.text,
+        bad: c.bad,
+        good: c.good,
+    });
+    let lints = lint::lints().iter().map(|l| Story {
+        code: l.code,
+        summary: l.summary,
+        text: l.story,
+        bad: l.bad,
+        good: l.good,
+    });
+    let mut all: Vec<Story> = codes.chain(lints).collect();
+    all.sort_by_key(|story| story.code);
+    all
+}
