@@ -5,10 +5,12 @@ mod allow;
 mod certificates;
 mod levels;
 mod mend;
+mod settings;
 mod subject;
 
 pub use mend::mend;
 pub use levels::{LevelError, Levels};
+pub use settings::{Settings, SettingsError};
 pub use subject::Subject;
 use subject::{CREDENTIALS, authenticated, called, conditions, is_authentication, is_reference, scope};
 

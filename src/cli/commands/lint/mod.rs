@@ -1,0 +1,144 @@
+//! `gatewayctl lint FILES`.
+
+mod fix;
+
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use super::{input, validate};
+use crate::{
+    cli::{
+        Status,
+        console::{Console, Failure},
+        render::Format,
+    },
+    config::Loaded,
+    lint::{self, Levels, Settings, Subject},
+    source::{Findings, Level},
+};
+
+/// Give advice on declarative files
+///
+/// Looks at valid files for what is accepted but likely not meant: routes that never win, credentials over
+/// plain HTTP, rules that undo each other. `gatewayctl explain CODE` tells the long story of a finding; a
+/// comment `# gatewayctl: allow LINT` on its line, or on the line above, allows it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    gatewayctl lint kong.yml\n  \
+    gatewayctl lint kong.yml --rule plain-http-upstream=off --rule weak-secret=error\n  \
+    gatewayctl lint kong.yml --fix --dry-run\n  \
+    gatewayctl lint kong.yml --strict --format sarif > lint.sarif\n\n\
+    Settings file (.gatewayctl.yml, or --config):\n  \
+    lint:\n    rules: {plain-http-upstream: off, weak-secret: error}\n\n\
+    Exit status: 0 clean, 1 an error was found (with --strict: or a warning), 2 could not run.")]
+pub struct Args {
+    #[command(flatten)]
+    input: input::Files,
+    /// Set the level of a lint: off, info, warn or error
+    #[arg(long, value_name = "LINT=LEVEL")]
+    rule: Vec<String>,
+    /// Run no lints but these
+    #[arg(long, value_name = "LINT", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Do not run these lints
+    #[arg(long, value_name = "LINT", value_delimiter = ',')]
+    skip: Vec<String>,
+    /// Settings file; .gatewayctl.yml in this folder if there is one
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Let warnings fail the run too
+    #[arg(long)]
+    strict: bool,
+    /// The least level that fails the run
+    #[arg(short = 'F', long, value_name = "LEVEL", conflicts_with = "strict")]
+    fail_severity: Option<Severity>,
+    /// Show only what fails the run
+    #[arg(short = 'D', long)]
+    display_only_failures: bool,
+    /// How findings are printed, on standard output
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    format: Format,
+    /// Mend in the files what can be mended safely, then report what is left
+    #[arg(long)]
+    fix: bool,
+    /// Show what --fix would change, as a diff, and change nothing
+    #[arg(long, visible_alias = "diff")]
+    dry_run: bool,
+}
+
+/// Levels as decK and Spectral name them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Severity {
+    Error,
+    Warn,
+    Info,
+    Hint,
+}
+
+/// Name of the settings file that is read without being asked for.
+const SETTINGS: &str = ".gatewayctl.yml";
+
+pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
+    let settings = settings(&args)?;
+    let mut linted = look(&args, &settings)?;
+    if args.dry_run {
+        console.out(&fix::preview(&linted))?;
+    } else if args.fix {
+        fix::write(&mut linted, console, || look(&args, &settings))?;
+    }
+    let least = match args.fail_severity {
+        Some(Severity::Warn) => Level::Warning,
+        Some(Severity::Info | Severity::Hint) => Level::Note,
+        Some(Severity::Error) => Level::Error,
+        None if args.strict => Level::Warning,
+        None => Level::Error,
+    };
+    let failed = linted.findings.iter().any(|f| f.level >= least);
+    if args.display_only_failures {
+        linted.findings.0.retain(|f| f.level >= least);
+    }
+    if !args.dry_run {
+        validate::report(&linted, args.format, console)?;
+    }
+    Ok(if failed { Status::Findings } else { Status::Clean })
+}
+
+/// Reads the files and runs the lints.
+fn look(args: &Args, settings: &Settings) -> Result<Loaded, Failure> {
+    let mut loaded = input::load(&args.input)?;
+    lint::mend(&mut loaded);
+    if settings.builtin
+        && let Some(subject) = Subject::of(&loaded, args.input.dialect.router_flavor.into())
+    {
+        let mut found = Findings::default();
+        lint::lint(&subject, &settings.levels, &mut found);
+        loaded.findings.0.append(&mut found.0);
+    }
+    loaded.findings.sort();
+    Ok(loaded)
+}
+
+/// What the settings file and the flags say.
+fn settings(args: &Args) -> Result<Settings, Failure> {
+    let path = args.config.clone().unwrap_or_else(|| SETTINGS.into());
+    let mut settings = match std::fs::read_to_string(&path) {
+        Ok(text) => read(&path, &text)?,
+        Err(error) if args.config.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+            Settings::default()
+        }
+        Err(error) => return Err(Failure::File { path: path.display().to_string(), error }),
+    };
+    flags(args, &mut settings.levels).map_err(|e| Failure::Other(e.to_string()))?;
+    Ok(settings)
+}
+
+fn read(path: &Path, text: &str) -> Result<Settings, Failure> {
+    Settings::read(&path.display().to_string(), text).map_err(|e| Failure::Other(e.to_string()))
+}
+
+fn flags(args: &Args, levels: &mut Levels) -> Result<(), lint::LevelError> {
+    args.rule.iter().try_for_each(|rule| levels.assign(rule))?;
+    args.only.iter().try_for_each(|lint| levels.only(lint))?;
+    args.skip.iter().try_for_each(|lint| levels.skip(lint))
+}
