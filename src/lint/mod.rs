@@ -5,6 +5,7 @@ mod allow;
 mod certificates;
 mod levels;
 mod mend;
+pub mod ruleset;
 mod settings;
 mod subject;
 

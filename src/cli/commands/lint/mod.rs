@@ -1,6 +1,7 @@
 //! `gatewayctl lint FILES`.
 
 mod fix;
+mod rulesets;
 
 use std::path::{Path, PathBuf};
 
@@ -28,6 +29,7 @@ use crate::{
     gatewayctl lint kong.yml\n  \
     gatewayctl lint kong.yml --rule plain-http-upstream=off --rule weak-secret=error\n  \
     gatewayctl lint kong.yml --fix --dry-run\n  \
+    gatewayctl lint kong.yml --ruleset rules.yml --fail-severity warn\n  \
     gatewayctl lint kong.yml --strict --format sarif > lint.sarif\n\n\
     Settings file (.gatewayctl.yml, or --config):\n  \
     lint:\n    rules: {plain-http-upstream: off, weak-secret: error}\n\n\
@@ -47,6 +49,12 @@ pub struct Args {
     /// Settings file; .gatewayctl.yml in this folder if there is one
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Check the rules of a Spectral ruleset too
+    #[arg(long, value_name = "FILE")]
+    ruleset: Vec<PathBuf>,
+    /// Leave out built-in lints and the checks of `validate`; the file may be of any kind
+    #[arg(long, requires = "ruleset")]
+    no_builtin: bool,
     /// Let warnings fail the run too
     #[arg(long)]
     strict: bool,
@@ -109,12 +117,18 @@ fn look(args: &Args, settings: &Settings) -> Result<Loaded, Failure> {
     let mut loaded = input::load(&args.input)?;
     lint::mend(&mut loaded);
     if settings.builtin
+        && !args.no_builtin
         && let Some(subject) = Subject::of(&loaded, args.input.dialect.router_flavor.into())
     {
         let mut found = Findings::default();
         lint::lint(&subject, &settings.levels, &mut found);
         loaded.findings.0.append(&mut found.0);
     }
+    if args.no_builtin {
+        // What cannot be read cannot be checked either: those findings stay.
+        loaded.findings.0.retain(|f| loaded.root.is_none() && f.level == Level::Error);
+    }
+    rulesets::check(&args.ruleset, settings, &mut loaded)?;
     loaded.findings.sort();
     Ok(loaded)
 }

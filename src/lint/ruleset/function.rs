@@ -1,0 +1,277 @@
+//! The functions of rules: each looks at one value, absent or not, and says what is wrong with it.
+
+use fancy_regex::Regex;
+use serde_json::Value as Json;
+
+/// A function with its options.
+#[derive(Debug)]
+pub enum Function {
+    Truthy,
+    Falsy,
+    Defined,
+    Undefined,
+    Pattern { wanted: Option<Regex>, unwanted: Option<Regex> },
+    Length { min: Option<f64>, max: Option<f64> },
+    Enumeration(Vec<Json>),
+    TypedEnum,
+    Casing { name: String, shape: Regex },
+    Alphabetical(Option<String>),
+    Xor(Vec<String>),
+    Or(Vec<String>),
+    Schema(Box<jsonschema::Validator>),
+}
+
+/// Names of all functions.
+pub const NAMES: [&str; 13] = [
+    "truthy",
+    "falsy",
+    "defined",
+    "undefined",
+    "pattern",
+    "length",
+    "enumeration",
+    "typedEnum",
+    "casing",
+    "alphabetical",
+    "xor",
+    "or",
+    "schema",
+];
+
+impl Function {
+    /// The function of that name with those options.
+    ///
+    /// # Errors
+    /// Why there is none, or what is wrong with its options.
+    pub fn new(name: &str, options: &Json) -> Result<Function, String> {
+        let texts = |key: &str| -> Vec<String> {
+            let list = options[key].as_array().into_iter().flatten();
+            list.filter_map(|v| v.as_str().map(str::to_owned)).collect()
+        };
+        let regex = |key: &str| options[key].as_str().map(regex).transpose();
+        Ok(match name {
+            "truthy" => Function::Truthy,
+            "falsy" => Function::Falsy,
+            "defined" => Function::Defined,
+            "undefined" => Function::Undefined,
+            "pattern" => {
+                let (wanted, unwanted) = (regex("match")?, regex("notMatch")?);
+                if wanted.is_none() && unwanted.is_none() {
+                    return Err("pattern needs functionOptions `match` or `notMatch`".to_owned());
+                }
+                Function::Pattern { wanted, unwanted }
+            }
+            "length" => {
+                let (min, max) = (options["min"].as_f64(), options["max"].as_f64());
+                if min.is_none() && max.is_none() {
+                    return Err("length needs functionOptions `min` or `max`".to_owned());
+                }
+                Function::Length { min, max }
+            }
+            "enumeration" => match options["values"].as_array() {
+                Some(values) => Function::Enumeration(values.clone()),
+                None => return Err("enumeration needs functionOptions `values`".to_owned()),
+            },
+            "typedEnum" => Function::TypedEnum,
+            "casing" => casing(options)?,
+            "alphabetical" => Function::Alphabetical(options["keyedBy"].as_str().map(str::to_owned)),
+            "xor" | "or" => {
+                let names = texts("properties");
+                if names.len() < 2 {
+                    return Err(format!("{name} needs functionOptions `properties`, at least two"));
+                }
+                if name == "xor" { Function::Xor(names) } else { Function::Or(names) }
+            }
+            "schema" => match jsonschema::validator_for(&options["schema"]) {
+                Ok(validator) if options["schema"].is_object() => Function::Schema(Box::new(validator)),
+                Ok(_) => return Err("schema needs functionOptions `schema`, a JSON Schema".to_owned()),
+                Err(error) => return Err(format!("this is no JSON Schema: {error}")),
+            },
+            other => {
+                let near = crate::config::nearest(other, NAMES);
+                let meant = near.map_or_else(
+                    || format!("; there are {}", NAMES.join(", ")),
+                    |near| format!("; did you mean {near}?"),
+                );
+                return Err(format!("there is no function {other:?}{meant}"));
+            }
+        })
+    }
+
+    /// What is wrong with a value: where below it, and in words. `shown` is the value as a message may show it.
+    pub fn check(&self, value: Option<&Json>, shown: &str) -> Vec<(Vec<String>, String)> {
+        let here = |message: Option<String>| message.map(|m| (Vec::new(), m)).into_iter().collect();
+        match self {
+            Function::Truthy => here((!truthy(value)).then(|| "must be truthy".to_owned())),
+            Function::Falsy => here(truthy(value).then(|| "must be falsy".to_owned())),
+            Function::Defined => here(value.is_none().then(|| "must be defined".to_owned())),
+            Function::Undefined => here(value.is_some().then(|| "must be undefined".to_owned())),
+            Function::Pattern { wanted, unwanted } => here(value.and_then(Json::as_str).and_then(|text| {
+                // An expression that gives up has not matched.
+                let is = |regex: &Regex| regex.is_match(text).unwrap_or(false);
+                match (wanted, unwanted) {
+                    (Some(wanted), _) if !is(wanted) => {
+                        Some(format!("{shown} must match {:?}", wanted.as_str()))
+                    }
+                    (_, Some(unwanted)) if is(unwanted) => {
+                        Some(format!("{shown} must not match {:?}", unwanted.as_str()))
+                    }
+                    _ => None,
+                }
+            })),
+            Function::Length { min, max } => {
+                here(value.and_then(length).and_then(|length| match (min, max) {
+                    (Some(min), _) if length < *min => Some(format!("must not be shorter than {min}")),
+                    (_, Some(max)) if length > *max => Some(format!("must not be longer than {max}")),
+                    _ => None,
+                }))
+            }
+            Function::Enumeration(values) => {
+                here(value.filter(|v| !v.is_array() && !v.is_object() && !values.contains(v)).map(|_| {
+                    let allowed: Vec<String> = values.iter().map(plain).collect();
+                    format!("{shown} must be one of {}", allowed.join(", "))
+                }))
+            }
+            Function::TypedEnum => value.map_or_else(Vec::new, typed_enum),
+            Function::Casing { name, shape } => here(value.and_then(Json::as_str).and_then(|text| {
+                (!text.is_empty() && !shape.is_match(text).unwrap_or(false))
+                    .then(|| format!("{shown} must be {name} case"))
+            })),
+            Function::Alphabetical(key) => here(value.and_then(|v| disorder(v, key.as_deref()))),
+            Function::Xor(names) => here(
+                given(value, names)
+                    .filter(|n| *n != 1)
+                    .map(|_| format!("exactly one of {} must be defined", names.join(", "))),
+            ),
+            Function::Or(names) => here(
+                given(value, names)
+                    .filter(|n| *n == 0)
+                    .map(|_| format!("one of {} must be defined", names.join(", "))),
+            ),
+            Function::Schema(validator) => value.map_or_else(Vec::new, |value| {
+                let errors = validator.iter_errors(value).map(|error| {
+                    let path = error.instance_path().to_string();
+                    let path = path.split('/').skip(1).map(|s| s.replace("~1", "/").replace("~0", "~"));
+                    (path.collect(), error.masked_with(shown_as()).to_string())
+                });
+                errors.collect()
+            }),
+        }
+    }
+}
+
+/// What stands for a value in a schema's messages: it may be a secret.
+fn shown_as() -> &'static str {
+    "the value"
+}
+
+/// As JavaScript sees it.
+fn truthy(value: Option<&Json>) -> bool {
+    match value {
+        None | Some(Json::Null) => false,
+        Some(Json::Bool(b)) => *b,
+        Some(Json::Number(n)) => n.as_f64() != Some(0.0),
+        Some(Json::String(s)) => !s.is_empty(),
+        Some(_) => true,
+    }
+}
+
+fn length(value: &Json) -> Option<f64> {
+    match value {
+        Json::String(s) => Some(s.chars().count() as f64),
+        Json::Array(a) => Some(a.len() as f64),
+        Json::Object(o) => Some(o.len() as f64),
+        Json::Number(n) => n.as_f64(),
+        _ => None,
+    }
+}
+
+fn given(value: Option<&Json>, names: &[String]) -> Option<usize> {
+    let map = value?.as_object()?;
+    Some(names.iter().filter(|name| map.contains_key(*name)).count())
+}
+
+fn plain(value: &Json) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn disorder(value: &Json, key: Option<&str>) -> Option<String> {
+    let names: Vec<String> = match value {
+        Json::Object(map) => map.keys().cloned().collect(),
+        Json::Array(items) => items.iter().map(|v| plain(key.map_or(v, |key| &v[key]))).collect(),
+        _ => return None,
+    };
+    let pair = names.windows(2).find(|pair| pair[0] > pair[1])?;
+    Some(match key {
+        // Values of an array may be secrets; names of keys are not.
+        _ if value.is_object() => format!("{:?} must be placed after {:?}", pair[0], pair[1]),
+        Some(key) => format!("items must be in alphabetical order of {key}"),
+        None => "items must be in alphabetical order".to_owned(),
+    })
+}
+
+fn typed_enum(value: &Json) -> Vec<(Vec<String>, String)> {
+    let (Some(wanted), Some(values)) = (value["type"].as_str(), value["enum"].as_array()) else {
+        return Vec::new();
+    };
+    let is = |v: &Json| match wanted {
+        "string" => v.is_string(),
+        "integer" => v.is_i64() || v.is_u64(),
+        "number" => v.is_number(),
+        "boolean" => v.is_boolean(),
+        "array" => v.is_array(),
+        "object" => v.is_object(),
+        "null" => v.is_null(),
+        _ => true,
+    };
+    let wrong = values.iter().enumerate().filter(|(_, v)| !is(v));
+    wrong
+        .map(|(i, _)| (vec!["enum".to_owned(), i.to_string()], format!("must be of type {wanted}")))
+        .collect()
+}
+
+/// `abc` or `/abc/i`.
+fn regex(text: &str) -> Result<Regex, String> {
+    let written = text.strip_prefix('/').and_then(|rest| rest.rsplit_once('/'));
+    let source = match written.filter(|(_, flags)| flags.bytes().all(|b| b"gimsuy".contains(&b))) {
+        Some((body, flags)) => {
+            let flags: String = flags.chars().filter(|c| "ims".contains(*c)).collect();
+            if flags.is_empty() { body.to_owned() } else { format!("(?{flags}){body}") }
+        }
+        None => text.to_owned(),
+    };
+    Regex::new(&source).map_err(|error| format!("{text:?} is no regular expression: {error}"))
+}
+
+fn casing(options: &Json) -> Result<Function, String> {
+    let name = options["type"].as_str().ok_or("casing needs functionOptions `type`")?;
+    let digits = if options["disallowDigits"] == true { "" } else { "0-9" };
+    let word = match name {
+        "flat" => format!("[a-z][a-z{digits}]*"),
+        "camel" => format!("[a-z][a-z{digits}]*(?:[A-Z{digits}](?:[a-z{digits}]+|$))*"),
+        "pascal" => format!("[A-Z][a-z{digits}]*(?:[A-Z{digits}](?:[a-z{digits}]+|$))*"),
+        "kebab" => format!("[a-z][a-z{digits}]*(?:-[a-z{digits}]+)*"),
+        "cobol" => format!("[A-Z][A-Z{digits}]*(?:-[A-Z{digits}]+)*"),
+        "snake" => format!("[a-z][a-z{digits}]*(?:_[a-z{digits}]+)*"),
+        "macro" => format!("[A-Z][A-Z{digits}]*(?:_[A-Z{digits}]+)*"),
+        other => {
+            return Err(format!(
+                "there is no casing {other:?}; flat, camel, pascal, kebab, cobol, snake, macro"
+            ));
+        }
+    };
+    let shape = match options["separator"]["char"].as_str() {
+        None => format!("^{word}$"),
+        Some(separator) => {
+            let separator = regex::escape(separator);
+            let leading = if options["separator"]["allowLeading"] == true {
+                format!("(?:{separator})?")
+            } else {
+                String::new()
+            };
+            format!("^{leading}(?:{word})(?:{separator}(?:{word}))*$")
+        }
+    };
+    let shape = Regex::new(&shape).map_err(|e| e.to_string())?;
+    Ok(Function::Casing { name: name.to_owned(), shape })
+}
