@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-use crate::{plugin::RequestId, runtime::BodyForm};
+use crate::{
+    plugin::RequestId,
+    runtime::{BodyForm, Templates},
+};
 
 /// Whether a request is gRPC by its content type.
 pub fn is_grpc(headers: &HeaderMap) -> bool {
@@ -51,8 +54,27 @@ fn form(kind: &str) -> Option<BodyForm> {
 }
 
 /// The body of an error, and its content type.
-pub fn write(form: BodyForm, message: &str, id: RequestId) -> (HeaderValue, Bytes) {
-    let (kind, text) = match form {
+pub fn write(templates: &Templates, form: BodyForm, message: &str, id: RequestId) -> (HeaderValue, Bytes) {
+    let (kind, text) = written(form, message, id);
+    let text = match templates.of(form) {
+        Some(template) => filled(template, form, message, id),
+        None => text,
+    };
+    (HeaderValue::from_static(kind), Bytes::from(text))
+}
+
+/// A user's page with message and request id in their places.
+fn filled(template: &str, form: BodyForm, message: &str, id: RequestId) -> String {
+    let message = match form {
+        BodyForm::Html | BodyForm::Xml => escaped(message),
+        BodyForm::Json => serde_json::Value::from(message).to_string().trim_matches('"').to_owned(),
+        BodyForm::Plain => message.to_owned(),
+    };
+    template.replacen("%s", &message, 1).replacen("%s", &id.to_string(), 1)
+}
+
+fn written(form: BodyForm, message: &str, id: RequestId) -> (&'static str, String) {
+    match form {
         BodyForm::Json => {
             let message = serde_json::Value::from(message);
             (
@@ -77,8 +99,7 @@ pub fn write(form: BodyForm, message: &str, id: RequestId) -> (HeaderValue, Byte
                 escaped(message)
             ),
         ),
-    };
-    (HeaderValue::from_static(kind), Bytes::from(text))
+    }
 }
 
 fn escaped(text: &str) -> String {

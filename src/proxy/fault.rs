@@ -10,7 +10,7 @@ use super::body_form;
 use crate::{
     model::State,
     plugin::{Exchange, Reply, ReplyBody},
-    runtime::Options,
+    runtime::{Options, Templates},
     upstream::PickError,
 };
 
@@ -154,7 +154,7 @@ impl Fault {
             Voice::Server if body_form::is_grpc(&exchange.request.headers) => Reply::error(status, message),
             Voice::Server => {
                 let form = body_form::of_server(&exchange.request.headers, options.error_form);
-                let (kind, bytes) = body_form::write(form, message, exchange.id);
+                let (kind, bytes) = body_form::write(&options.templates, form, message, exchange.id);
                 Reply::bytes(status, kind, bytes)
             }
         };
@@ -200,7 +200,13 @@ fn https_location(exchange: &Exchange) -> HeaderValue {
 }
 
 /// Turns a reply's body into bytes and names their type in the headers, unless the reply has.
-pub fn render(reply: ReplyBody, status: StatusCode, exchange: &Exchange, headers: &mut HeaderMap) -> Bytes {
+pub fn render(
+    reply: ReplyBody,
+    status: StatusCode,
+    exchange: &Exchange,
+    templates: &Templates,
+    headers: &mut HeaderMap,
+) -> Bytes {
     // A client of gRPC reads a message in a header, whatever form the plugin gave it.
     if let ReplyBody::Json(value) = &reply
         && body_form::is_grpc(&exchange.request.headers)
@@ -229,7 +235,7 @@ pub fn render(reply: ReplyBody, status: StatusCode, exchange: &Exchange, headers
                 return Bytes::new();
             }
             let form = body_form::of_gateway(&exchange.request.headers);
-            body_form::write(form, message, exchange.id)
+            body_form::write(templates, form, message, exchange.id)
         }
     };
     headers.entry(header::CONTENT_TYPE).or_insert(kind);

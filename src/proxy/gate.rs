@@ -26,6 +26,7 @@ use super::{
     fault::Fault,
     head::{Chunks, Framing, Refusal, Scan, Scanned},
 };
+use crate::runtime::HeadLimits;
 
 /// What a connection's reader and its requests tell each other.
 #[derive(Debug, Default)]
@@ -70,8 +71,10 @@ impl Gate {
 pub struct Patience {
     /// For the next request.
     pub idle: Duration,
-    /// For the next bytes of a head, or until the client takes bytes.
+    /// For the next bytes of a head.
     pub stalled: Duration,
+    /// Until the client takes bytes.
+    pub taking: Duration,
 }
 
 /// A client's connection, checked.
@@ -80,6 +83,7 @@ pub struct Checked<S> {
     stream: S,
     gate: Arc<Gate>,
     patience: Patience,
+    limits: HeadLimits,
     state: State,
     /// Bytes read that hyper has not been given; of them, the first `cleared` may go.
     inbox: BytesMut,
@@ -105,11 +109,12 @@ const LINGER: usize = 1024 * 1024;
 
 impl<S> Checked<S> {
     /// Checks what comes from `stream`.
-    pub fn new(stream: S, gate: Arc<Gate>, patience: Patience) -> Self {
+    pub fn new(stream: S, gate: Arc<Gate>, patience: Patience, limits: HeadLimits) -> Self {
         Checked {
             stream,
             gate,
             patience,
+            limits,
             state: State::Head(Scan::default()),
             inbox: BytesMut::new(),
             cleared: 0,
@@ -125,7 +130,7 @@ impl<S> Checked<S> {
         while at < bytes.len() {
             let rest = &bytes[at..];
             match &mut self.state {
-                State::Head(_) => match Scan::default().advance(rest) {
+                State::Head(_) => match Scan::default().advance(rest, self.limits) {
                     Scanned::Complete { length, framing, mend: false } => {
                         at += length;
                         self.heads += 1;
@@ -142,7 +147,7 @@ impl<S> Checked<S> {
     /// Decides about the bytes in the inbox. Says whether there is something to give.
     fn decide(&mut self) -> bool {
         if let State::Head(scan) = &mut self.state {
-            match scan.advance(&self.inbox) {
+            match scan.advance(&self.inbox, self.limits) {
                 Scanned::Partial => return false,
                 Scanned::Refused(refusal) => self.refuse(refusal),
                 Scanned::Complete { length, framing, mend } => {
@@ -300,7 +305,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Checked<S> {
             self.writing.stop();
             return poll;
         }
-        ready!(self.writing.poll(cx, self.patience.stalled));
+        ready!(self.writing.poll(cx, self.patience.taking));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }

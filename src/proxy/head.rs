@@ -1,10 +1,7 @@
 //! Reading HTTP/1 heads and chunk frames as strictly as Kong's server does. Knows bytes only.
 
 use super::fault::Fault;
-
-/// Longest line, and longest head: nginx's `large_client_header_buffers 4 8k`.
-const LINE: usize = 8 * 1024;
-const HEAD: usize = 32 * 1024;
+use crate::runtime::HeadLimits;
 
 /// Why a head is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,16 +85,16 @@ pub struct Scan {
 
 impl Scan {
     /// Reads on. `bytes` begins where it began the last time.
-    pub fn advance(&mut self, bytes: &[u8]) -> Scanned {
+    pub fn advance(&mut self, bytes: &[u8], limits: HeadLimits) -> Scanned {
         loop {
             let rest = &bytes[self.at..];
             let Some(end) = memchr::memchr(b'\n', rest) else {
-                return match self.too_long(rest.len(), bytes.len()) {
+                return match self.too_long(rest.len(), bytes.len(), limits) {
                     Some(refusal) => Scanned::Refused(refusal),
                     None => Scanned::Partial,
                 };
             };
-            if let Some(refusal) = self.too_long(end, self.at + end) {
+            if let Some(refusal) = self.too_long(end, self.at + end, limits) {
                 return Scanned::Refused(refusal);
             }
             self.at += end + 1;
@@ -114,10 +111,10 @@ impl Scan {
         }
     }
 
-    fn too_long(&self, line: usize, head: usize) -> Option<Refusal> {
+    fn too_long(&self, line: usize, head: usize, limits: HeadLimits) -> Option<Refusal> {
         match self.started {
-            false if line > LINE => Some(Refusal::LineTooLong),
-            true if line > LINE || head > HEAD => Some(Refusal::HeadTooLong),
+            false if line > limits.line => Some(Refusal::LineTooLong),
+            true if line > limits.line || head > limits.total => Some(Refusal::HeadTooLong),
             _ => None,
         }
     }
@@ -355,7 +352,7 @@ mod tests {
     use super::*;
 
     fn scan(head: &str) -> Scanned {
-        Scan::default().advance(head.as_bytes())
+        Scan::default().advance(head.as_bytes(), HeadLimits::default())
     }
 
     fn refused(head: &str) -> Option<Refusal> {
@@ -380,9 +377,9 @@ mod tests {
         let head = b"GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n";
         let mut scan = Scan::default();
         for end in 0..head.len() {
-            assert_eq!(scan.advance(&head[..end]), Scanned::Partial, "{end}");
+            assert_eq!(scan.advance(&head[..end], HeadLimits::default()), Scanned::Partial, "{end}");
         }
-        assert!(matches!(scan.advance(head), Scanned::Complete { .. }));
+        assert!(matches!(scan.advance(head, HeadLimits::default()), Scanned::Complete { .. }));
     }
 
     #[test]

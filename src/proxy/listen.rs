@@ -60,13 +60,18 @@ impl Workers {
             }
             addresses.push(address);
         }
+        let spoken = |listener: &Listener| {
+            let acceptor = listener.tls.then(|| Acceptor::new(&gateway, listener)).transpose()?;
+            Ok((listener.clone(), acceptor))
+        };
+        let listeners: Vec<Spoken> = listeners.iter().map(spoken).collect::<io::Result<_>>()?;
         let (drain, _) = watch::channel(None);
         let threads = sockets
             .into_iter()
             .enumerate()
             .map(|(number, sockets)| {
                 let gateway = Arc::clone(&gateway);
-                let listeners = listeners.to_vec();
+                let listeners = listeners.clone();
                 let drain = drain.subscribe();
                 thread::Builder::new()
                     .name(format!("worker-{number}"))
@@ -88,6 +93,9 @@ impl Workers {
         self.threads.into_iter().map(|thread| thread.join().unwrap_or(0)).sum()
     }
 }
+
+/// A listener, and TLS as it speaks it.
+type Spoken = (Listener, Option<Acceptor>);
 
 fn bind(address: SocketAddr, listener: &Listener) -> io::Result<Socket> {
     let (kind, protocol) = match listener.traffic {
@@ -111,7 +119,7 @@ fn bind(address: SocketAddr, listener: &Listener) -> io::Result<Socket> {
 /// A worker's life: accepts until it is told to drain, then waits for its connections.
 fn run(
     gateway: Arc<Gateway>,
-    listeners: Vec<Listener>,
+    listeners: Vec<Spoken>,
     sockets: Vec<Socket>,
     mut drain: watch::Receiver<Option<Duration>>,
 ) -> usize {
@@ -126,14 +134,13 @@ fn run(
     let local = LocalSet::new();
     let left = local.block_on(&runtime, async {
         let mut accepting = Vec::new();
-        for (listener, socket) in listeners.into_iter().zip(sockets) {
+        for ((listener, acceptor), socket) in listeners.into_iter().zip(sockets) {
             if listener.traffic == Traffic::Datagrams {
                 let Ok(socket) = UdpSocket::from_std(socket.into()) else { continue };
                 accepting.push(spawn_local(stream::datagrams(Rc::clone(&worker), socket)));
                 continue;
             }
             let Ok(socket) = TcpListener::from_std(socket.into()) else { continue };
-            let acceptor = listener.tls.then(|| Acceptor::new(&worker.gateway, &listener));
             accepting.push(spawn_local(accept(Rc::clone(&worker), listener, socket, acceptor)));
         }
         let upkeep = spawn_local(upkeep(Rc::clone(&worker)));
@@ -165,7 +172,6 @@ async fn upkeep(worker: Rc<Worker>) {
 }
 
 async fn accept(worker: Rc<Worker>, listener: Listener, socket: TcpListener, acceptor: Option<Acceptor>) {
-    let acceptor = acceptor.map(Rc::new);
     loop {
         match socket.accept().await {
             Ok((stream, peer)) => {
@@ -189,7 +195,7 @@ async fn accept(worker: Rc<Worker>, listener: Listener, socket: TcpListener, acc
 async fn connection(
     worker: Rc<Worker>,
     listener: Listener,
-    acceptor: Option<Rc<Acceptor>>,
+    acceptor: Option<Acceptor>,
     mut stream: TcpStream,
     peer: SocketAddr,
 ) {

@@ -143,7 +143,7 @@ fn made_here(link: &Rc<Link>, snap: &Snapshot, flow: &mut Flow, early: Early) ->
     }
     let mut made = std::mem::take(&mut exchange.response.headers);
     let empty = matches!(reply.body, ReplyBody::Empty);
-    let bytes = fault::render(reply.body, reply.status, exchange, &mut made);
+    let bytes = fault::render(reply.body, reply.status, exchange, &link.worker.options.templates, &mut made);
     let bodiless = reply.status == StatusCode::NO_CONTENT
         || reply.status == StatusCode::NOT_MODIFIED
         || reply.status.is_informational();

@@ -37,12 +37,17 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let worker = Rc::clone(&link.worker);
-    let patience = Patience { idle: worker.options.idle_timeout, stalled: worker.options.client_timeout };
-    let stream = Checked::new(stream, Arc::clone(&link.gate), patience);
+    let options = &worker.options;
+    let patience = Patience {
+        idle: options.idle_timeout,
+        stalled: options.client_timeout,
+        taking: options.send_timeout,
+    };
+    let stream = Checked::new(stream, Arc::clone(&link.gate), patience, options.head);
     let service = service_fn(move |request| handle(Rc::clone(&link), request));
     let connection = http1::Builder::new()
         .max_headers(MAX_HEADERS)
-        .max_buf_size(BUFFER)
+        .max_buf_size(BUFFER.max(options.head.total * 2))
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     until_drained(&worker, connection, http1::UpgradeableConnection::graceful_shutdown).await;
@@ -58,7 +63,7 @@ where
     let connection = http2::Builder::new(OnThisThread)
         .timer(TokioTimer::new())
         .max_concurrent_streams(128)
-        .max_header_list_size(32 * 1024)
+        .max_header_list_size(u32::try_from(worker.options.head.total).unwrap_or(u32::MAX))
         .keep_alive_interval(worker.options.idle_timeout)
         .serve_connection(TokioIo::new(stream), service);
     until_drained(&worker, connection, http2::Connection::graceful_shutdown).await;

@@ -4,7 +4,6 @@ use std::{io, sync::Arc};
 
 use rustls::{
     ServerConfig,
-    crypto::aws_lc_rs::Ticketer,
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
 };
@@ -12,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::{Listener, Traffic};
-use crate::{net::tls::provider, runtime::Gateway};
+use crate::runtime::Gateway;
 
 /// Shows the certificate that the configuration of the moment has for a name.
 #[derive(Debug)]
@@ -20,37 +19,34 @@ struct BySnapshot(Arc<Gateway>);
 
 impl ResolvesServerCert for BySnapshot {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.0.snapshot().certificates.find(hello.server_name())
+        self.0.snapshot().certificates.find(hello.server_name(), hello.signature_schemes())
     }
 }
 
-/// Takes TLS connections in.
-pub struct Acceptor(TlsAcceptor);
+/// TLS as a listener speaks it; all workers share it, and with it the sessions that can be resumed.
+#[derive(Clone)]
+pub struct Acceptor(Arc<ServerConfig>);
 
 impl Acceptor {
     /// An acceptor for that listener's protocols.
-    pub fn new(gateway: &Arc<Gateway>, listener: &Listener) -> Self {
-        let mut config = ServerConfig::builder_with_provider(provider())
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-            .expect("the provider has the cipher suites of both versions")
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(BySnapshot(Arc::clone(gateway))));
-        config.alpn_protocols = match (listener.traffic, listener.http2) {
+    ///
+    /// # Errors
+    /// When the settings leave no version or suite to speak.
+    pub fn new(gateway: &Arc<Gateway>, listener: &Listener) -> io::Result<Self> {
+        let alpn: &[&[u8]] = match (listener.traffic, listener.http2) {
             // What is spoken on a stream is none of ours.
-            (Traffic::Streams | Traffic::Datagrams, _) => Vec::new(),
-            (Traffic::Http, true) => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
-            (Traffic::Http, false) => vec![b"http/1.1".to_vec()],
+            (Traffic::Streams | Traffic::Datagrams, _) => &[],
+            (Traffic::Http, true) => &[b"h2", b"http/1.1"],
+            (Traffic::Http, false) => &[b"http/1.1"],
         };
-        match Ticketer::new() {
-            Ok(ticketer) => config.ticketer = ticketer,
-            Err(error) => tracing::warn!("no session tickets: {error}"),
-        }
-        Acceptor(TlsAcceptor::from(Arc::new(config)))
+        let certificates = Arc::new(BySnapshot(Arc::clone(gateway)));
+        let config = gateway.options.tls.config(certificates, alpn).map_err(io::Error::other)?;
+        Ok(Acceptor(Arc::new(config)))
     }
 
     /// The settings of the handshake.
     pub fn config(&self) -> Arc<ServerConfig> {
-        Arc::clone(self.0.config())
+        Arc::clone(&self.0)
     }
 }
 
@@ -59,5 +55,5 @@ impl Acceptor {
 /// # Errors
 /// When it fails.
 pub async fn accept_tls(acceptor: &Acceptor, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-    acceptor.0.accept(stream).await
+    TlsAcceptor::from(acceptor.config()).accept(stream).await
 }

@@ -3,7 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use ahash::AHashMap;
-use rustls::sign::CertifiedKey;
+use rustls::{SignatureScheme, sign::CertifiedKey};
+use smallvec::SmallVec;
 
 use super::{Options, compile::Problem};
 use crate::{
@@ -14,24 +15,34 @@ use crate::{
 /// The certificates of a configuration, found by server name.
 #[derive(Debug, Default)]
 pub struct Certificates {
-    exact: AHashMap<Box<str>, Arc<CertifiedKey>>,
+    exact: AHashMap<Box<str>, Shown>,
     /// `*.a.test`, filed as `.a.test`.
-    leading: AHashMap<Box<str>, Arc<CertifiedKey>>,
+    leading: AHashMap<Box<str>, Shown>,
     /// `a.*`, filed as `a.`.
-    trailing: AHashMap<Box<str>, Arc<CertifiedKey>>,
+    trailing: AHashMap<Box<str>, Shown>,
     /// For names that are not known: `*`.
-    any: Option<Arc<CertifiedKey>>,
+    any: Option<Shown>,
     /// Where no name is asked for, or none fits.
-    default: Option<Arc<CertifiedKey>>,
+    default: Shown,
 }
+
+/// Certificates for the same names with keys of different kinds, the preferred one first.
+type Shown = SmallVec<[Arc<CertifiedKey>; 1]>;
 
 impl Certificates {
     pub(super) fn new(state: &State, options: &Options, problems: &mut Vec<Problem>) -> Self {
-        let mut made: AHashMap<Ix<Certificate>, Arc<CertifiedKey>> = AHashMap::new();
+        let mut made: AHashMap<Ix<Certificate>, Shown> = AHashMap::new();
         for (ix, row) in state.certificates.iter() {
+            let shown = made.entry(ix).or_default();
             match certified_key(&row.cert, &row.key) {
-                Ok(key) => drop(made.insert(ix, Arc::new(key))),
+                Ok(key) => shown.push(Arc::new(key)),
                 Err(error) => problems.push(Problem::new(row, "/cert", error.to_string())),
+            }
+            if let (Some(cert), Some(key)) = (&row.cert_alt, &row.key_alt) {
+                match certified_key(cert, key) {
+                    Ok(key) => shown.push(Arc::new(key)),
+                    Err(error) => problems.push(Problem::new(row, "/cert_alt", error.to_string())),
+                }
             }
         }
         let mut names = Certificates { default: default(options), ..Certificates::default() };
@@ -40,7 +51,7 @@ impl Certificates {
                 continue;
             };
             let name = sni.name.trim_end_matches('.').to_ascii_lowercase();
-            let key = Arc::clone(key);
+            let key = key.clone();
             if name == "*" {
                 names.any = Some(key);
             } else if let Some(rest) = name.strip_prefix('*') {
@@ -55,12 +66,19 @@ impl Certificates {
     }
 
     /// The certificate for a server name: the name itself, `*.rest`, `first.*`, `*`, the default. rustls
-    /// hands names over in lower case.
-    pub fn find(&self, name: Option<&str>) -> Option<Arc<CertifiedKey>> {
-        name.and_then(|name| self.named(name)).or(self.default.as_ref()).cloned()
+    /// hands names over in lower case. Of several the one whose key signs as the client can check.
+    pub fn find(&self, name: Option<&str>, schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        let shown = name.and_then(|name| self.named(name)).unwrap_or(&self.default);
+        let fits = |key: &&Arc<CertifiedKey>| key.key.choose_scheme(schemes).is_some();
+        shown.iter().find(fits).or(shown.first()).cloned()
     }
 
-    fn named(&self, name: &str) -> Option<&Arc<CertifiedKey>> {
+    /// The certificate shown where no name is asked for.
+    pub fn fallback(&self) -> Option<Arc<CertifiedKey>> {
+        self.default.first().cloned()
+    }
+
+    fn named(&self, name: &str) -> Option<&Shown> {
         let exact = || self.exact.get(name);
         let leading = || name.find('.').and_then(|dot| self.leading.get(&name[dot..]));
         let trailing = || name.rfind('.').and_then(|dot| self.trailing.get(&name[..=dot]));
@@ -69,14 +87,18 @@ impl Certificates {
 }
 
 /// The node's own certificate, or one made here: signed by itself, once to a process.
-fn default(options: &Options) -> Option<Arc<CertifiedKey>> {
-    if let Some((cert, key)) = &options.certificate {
-        return certified_key(cert, key).ok().map(Arc::new);
+fn default(options: &Options) -> Shown {
+    if !options.certificates.is_empty() {
+        // The settings were checked when they were read.
+        let made = options.certificates.iter().filter_map(|(cert, key)| certified_key(cert, key).ok());
+        return made.map(Arc::new).collect();
     }
     static MADE: OnceLock<Option<Arc<CertifiedKey>>> = OnceLock::new();
     MADE.get_or_init(|| {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).ok()?;
         certified_key(&made.cert.pem(), &made.signing_key.serialize_pem()).ok().map(Arc::new)
     })
-    .clone()
+    .iter()
+    .cloned()
+    .collect()
 }

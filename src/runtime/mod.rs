@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub use certs::Certificates;
 pub use chain::{Chain, Picks, Slot};
 pub use compile::{Problem, compile};
-pub use options::{AddedHeaders, BodyForm, Mock, Options, RealIp};
+pub use options::{AddedHeaders, BodyForm, HeadLimits, Mock, Options, RealIp, Templates};
 pub use route::{Encrypted, RouteEntry};
 pub use service::ServiceEntry;
 pub use swap::{Current, Gateway, Held};

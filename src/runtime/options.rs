@@ -7,7 +7,7 @@ use http::HeaderName;
 use ipnet::IpNet;
 
 use crate::{
-    net::Keepalive,
+    net::{Keepalive, ServerTls},
     router::{Calculation, Flavor},
     upstream::Hosts,
 };
@@ -87,6 +87,44 @@ pub enum BodyForm {
     Xml,
 }
 
+/// How long a request's head may be (setting `large_client_header_buffers`), in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeadLimits {
+    /// The request line, or one header.
+    pub line: usize,
+    /// All of it.
+    pub total: usize,
+}
+
+impl Default for HeadLimits {
+    fn default() -> Self {
+        HeadLimits { line: 8 * 1024, total: 32 * 1024 }
+    }
+}
+
+/// The user's own error pages (settings `error_template_*`); the first `%s` in one stands for the message,
+/// the second for the request's id.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs)]
+pub struct Templates {
+    pub plain: Option<Box<str>>,
+    pub json: Option<Box<str>>,
+    pub html: Option<Box<str>>,
+    pub xml: Option<Box<str>>,
+}
+
+impl Templates {
+    /// The one for a form.
+    pub fn of(&self, form: BodyForm) -> Option<&str> {
+        match form {
+            BodyForm::Plain => self.plain.as_deref(),
+            BodyForm::Json => self.json.as_deref(),
+            BodyForm::Html => self.html.as_deref(),
+            BodyForm::Xml => self.xml.as_deref(),
+        }
+    }
+}
+
 /// Settings of the data plane. The defaults are Kong's.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -118,8 +156,15 @@ pub struct Options {
     pub debug_header: bool,
     /// Whether expressions of Lua in plugins' settings are evaluated (setting `untrusted_lua`).
     pub untrusted_lua: bool,
-    /// Certificate and key in PEM shown where none is asked for or known; none: a self-signed one.
-    pub certificate: Option<(String, String)>,
+    /// Certificates and keys in PEM, of different kinds, shown where none is asked for or known; none: a
+    /// self-signed one.
+    pub certificates: Vec<(String, String)>,
+    /// How TLS is spoken to clients.
+    pub tls: ServerTls,
+    /// How long a request's head may be.
+    pub head: HeadLimits,
+    /// Pages in place of the built-in ones for errors.
+    pub templates: Templates,
     /// Certificate and key in PEM shown to upstreams, unless the service or upstream has its own.
     pub client_certificate: Option<(String, String)>,
     /// Authorities in PEM that upstreams are verified with, unless the service names its own.
@@ -134,8 +179,12 @@ pub struct Options {
     pub replay: usize,
     /// A chunked request body up to this many bytes is held to learn its length.
     pub measure: usize,
-    /// How long a client may take between two reads of a request's head or body.
+    /// How long a client may take between two reads of a request's head.
     pub client_timeout: Duration,
+    /// How long a client may take between two reads of a request's body.
+    pub body_timeout: Duration,
+    /// How long a client may take no bytes of an answer.
+    pub send_timeout: Duration,
     /// How long a connection may be idle between two requests.
     pub idle_timeout: Duration,
 }
@@ -157,7 +206,10 @@ impl Default for Options {
             error_form: BodyForm::default(),
             debug_header: false,
             untrusted_lua: true,
-            certificate: None,
+            certificates: Vec::new(),
+            tls: ServerTls::default(),
+            head: HeadLimits::default(),
+            templates: Templates::default(),
             client_certificate: None,
             trusted_authorities: None,
             verify_upstreams: false,
@@ -166,6 +218,8 @@ impl Default for Options {
             replay: 256 * 1024,
             measure: 4 * 1024 * 1024,
             client_timeout: Duration::from_secs(60),
+            body_timeout: Duration::from_secs(60),
+            send_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(65),
         }
     }

@@ -14,13 +14,14 @@ use crate::{
         listen::{self, Host, Listeners},
         read,
         settings::{
-            ErrorType, Pem, RouteMatch, RouterFlavor, Secret, Settings, TrustedPeer, UntrustedLua, Workers,
+            CipherSuite, ErrorType, Pem, RouteMatch, RouterFlavor, Secret, Settings, TlsVersion, TrustedPeer,
+            UntrustedLua, Workers,
         },
     },
-    net::Keepalive,
+    net::{Keepalive, ServerTls, tls::certified_key},
     proxy::{Listener, Traffic},
     router::{Calculation, Flavor},
-    runtime::{AddedHeaders, BodyForm, Mock, Options, RealIp},
+    runtime::{AddedHeaders, BodyForm, HeadLimits, Mock, Options, RealIp, Templates},
     store::Clock,
 };
 
@@ -64,7 +65,15 @@ pub fn options(settings: &Settings, mock: Mock) -> Result<Options, ServeError> {
         settings.client_ssl_cert_key.as_ref(),
     )?;
     Ok(Options {
-        certificate: pair(settings.ssl_cert.first(), settings.ssl_cert_key.first())?,
+        certificates: pairs(&settings.ssl_cert, &settings.ssl_cert_key)?,
+        tls: tls(settings),
+        head: head(&settings.large_client_header_buffers)?,
+        templates: Templates {
+            plain: template(settings.error_template_plain.as_deref())?,
+            json: template(settings.error_template_json.as_deref())?,
+            html: template(settings.error_template_html.as_deref())?,
+            xml: template(settings.error_template_xml.as_deref())?,
+        },
         client_certificate,
         trusted_authorities: authorities(&settings.lua_ssl_trusted_certificate)?,
         flavor: flavor(settings),
@@ -120,10 +129,75 @@ pub fn options(settings: &Settings, mock: Mock) -> Result<Options, ServeError> {
         debug_header: settings.allow_debug_header,
         untrusted_lua: settings.untrusted_lua != UntrustedLua::Off,
         client_timeout: settings.client_header_timeout,
+        body_timeout: settings.client_body_timeout,
+        send_timeout: settings.send_timeout,
         idle_timeout: settings.keepalive_timeout,
         mock,
         ..Options::default()
     })
+}
+
+/// How TLS is spoken to clients.
+fn tls(settings: &Settings) -> ServerTls {
+    let versions = settings.tls_versions();
+    let custom = settings.ssl_cipher_suite == CipherSuite::Custom;
+    let named = |list: &str| list.split(':').map(|name| name.trim().to_owned()).collect();
+    ServerTls {
+        tls12: versions.contains(&TlsVersion::V12),
+        tls13: versions.contains(&TlsVersion::V13),
+        suites: match settings.ssl_cipher_suite {
+            CipherSuite::Custom => settings.ssl_ciphers.as_deref().map(named),
+            CipherSuite::Fips => Some(named(
+                "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384",
+            )),
+            _ => None,
+        },
+        server_order: settings.ssl_cipher_suite == CipherSuite::Old
+            || custom && settings.ssl_prefer_server_ciphers,
+        tickets: settings.ssl_session_tickets,
+        // nginx fits about 4,000 sessions into a megabyte.
+        sessions: usize::try_from(settings.ssl_session_cache_size.0 / 256).unwrap_or(usize::MAX),
+    }
+}
+
+/// `4 8k`: so many buffers, and the size of each.
+fn head(buffers: &str) -> Result<HeadLimits, ServeError> {
+    let parsed = buffers.split_once(char::is_whitespace).and_then(|(count, size)| {
+        let size = size.trim().to_ascii_lowercase();
+        let (digits, unit) = match size.as_bytes().last()? {
+            b'k' => (&size[..size.len() - 1], 1024),
+            b'm' => (&size[..size.len() - 1], 1024 * 1024),
+            _ => (&size[..], 1),
+        };
+        let line = digits.parse::<usize>().ok()?.checked_mul(unit)?;
+        Some(HeadLimits { line, total: line.checked_mul(count.trim().parse().ok()?)? })
+    });
+    parsed.filter(|limits| limits.line > 0 && limits.total > 0).ok_or_else(|| {
+        ServeError::Setting(format!(
+            "`large_client_header_buffers` is a count and a size like `4 8k`, not `{buffers}`"
+        ))
+    })
+}
+
+/// An error page of the user's own.
+fn template(path: Option<&str>) -> Result<Option<Box<str>>, ServeError> {
+    let Some(path) = path.filter(|path| !path.is_empty()) else { return Ok(None) };
+    let text = std::fs::read_to_string(path);
+    text.map(|text| Some(text.into()))
+        .map_err(|error| ServeError::Setting(format!("cannot read {path}: {error}")))
+}
+
+/// Certificates with their keys, in the order of the lists.
+fn pairs(certs: &[Pem], keys: &[Secret]) -> Result<Vec<(String, String)>, ServeError> {
+    let mut made = Vec::with_capacity(certs.len());
+    for (cert, key) in certs.iter().zip(keys) {
+        if let Some((cert, key)) = pair(Some(cert), Some(key))? {
+            certified_key(&cert, &key)
+                .map_err(|error| ServeError::Setting(format!("`ssl_cert` and `ssl_cert_key`: {error}")))?;
+            made.push((cert, key));
+        }
+    }
+    Ok(made)
 }
 
 /// A certificate and its key, both in PEM.

@@ -61,11 +61,11 @@ pub fn template(text: &str) {
 
 /// A request head is judged alike whether it comes at once or in pieces, and a mended head needs no mending.
 pub fn head(bytes: &[u8], piece: usize) {
-    let at_once = Scan::default().advance(bytes);
+    let at_once = Scan::default().advance(bytes, gatewayctl::runtime::HeadLimits::default());
     let mut scan = Scan::default();
     let mut in_pieces = Scanned::Partial;
     for end in (0..bytes.len()).step_by(piece.max(1)).chain([bytes.len()]) {
-        in_pieces = scan.advance(&bytes[..end]);
+        in_pieces = scan.advance(&bytes[..end], gatewayctl::runtime::HeadLimits::default());
         if in_pieces != Scanned::Partial {
             break;
         }
@@ -74,7 +74,9 @@ pub fn head(bytes: &[u8], piece: usize) {
     if let Scanned::Complete { length, framing, .. } = at_once {
         assert!(length <= bytes.len());
         let mended = mended(&bytes[..length]);
-        let Scanned::Complete { mend, framing: after, .. } = Scan::default().advance(&mended) else {
+        let Scanned::Complete { mend, framing: after, .. } =
+            Scan::default().advance(&mended, gatewayctl::runtime::HeadLimits::default())
+        else {
             panic!("a mended head is not acceptable: {:?}", String::from_utf8_lossy(&mended));
         };
         assert!(!mend, "needs mending twice: {:?}", String::from_utf8_lossy(&mended));

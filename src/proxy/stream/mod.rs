@@ -30,7 +30,7 @@ use super::{
 /// One connection's life.
 pub async fn connection(
     worker: Rc<Worker>,
-    acceptor: Option<Rc<Acceptor>>,
+    acceptor: Option<Acceptor>,
     stream: TcpStream,
     from: Peer,
     local: SocketAddr,

@@ -85,7 +85,7 @@ impl ResolvesServerCert for One {
 fn acceptor(admin: &Admin, certificate: Option<&(String, String)>, http2: bool) -> io::Result<TlsAcceptor> {
     let own = match certificate {
         Some((cert, key)) => Some(certified_key(cert, key).map(Arc::new).map_err(io::Error::other)?),
-        None => admin.gateway.snapshot().certificates.find(None),
+        None => admin.gateway.snapshot().certificates.fallback(),
     };
     let own = own.ok_or_else(|| io::Error::other("there is no certificate"))?;
     let mut config = ServerConfig::builder_with_provider(provider())
