@@ -5,8 +5,7 @@ use gatewayctl::{
     config::{self, Input, Loaded, Options},
     diff::diff,
     proxy::head::{Chunks, Scan, Scanned, mended},
-    router,
-    server,
+    router, server,
     source::to_yaml,
 };
 
