@@ -66,3 +66,25 @@ fn deck_additions_are_taken_unless_only_kongs_own_are_wanted() {
     let paths: Vec<_> = errors(&strict).iter().filter_map(|f| f.path.as_deref()).collect();
     assert_eq!(paths, ["_format_version", "_info"]);
 }
+
+#[test]
+fn a_wrong_type_comes_with_the_way_to_write_it() {
+    for (field, help) in [
+        ("port: '80'", "write it without quotes"),
+        ("enabled: 'true'", "write it without quotes"),
+        ("name: 12", "put it in quotes"),
+        ("tags: a", "write it as a list of one item: [ … ]"),
+        ("routes: {name: r}", "begin each item with `- `"),
+    ] {
+        let text = format!("_format_version: '3.0'\nservices:\n- host: h.test\n  {field}\n");
+        let loaded = loaded(&text, &Options::default());
+        let [error] = errors(&loaded)[..] else { panic!("{field}: {:?}", loaded.findings) };
+        assert_eq!((error.code, error.help.as_deref()), ("config/wrong-type", Some(help)), "{field}");
+    }
+    let loaded = loaded("_format_version: '3.0'\nservices: [{name: s}]\n", &Options::default());
+    assert!(
+        errors(&loaded)[0].help.as_deref().is_some_and(|help| help.contains("url:")),
+        "{:?}",
+        loaded.findings
+    );
+}

@@ -238,12 +238,9 @@ impl Walker<'_> {
             Complaint::OneOf(values, got) => {
                 nearest(got, values.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"))
             }
-            Complaint::Type("string") => match self.doc.value(node) {
-                Value::Int(_) | Value::Float(_) | Value::Bool(_) => Some("put it in quotes".to_owned()),
-                _ => None,
-            },
-            Complaint::Type("array" | "set") if matches!(self.doc.value(node), Value::Str(_)) => {
-                Some("write it as a list of one item: [ … ]".to_owned())
+            Complaint::Type(wanted) => type_help(wanted, self.doc.value(node)).map(str::to_owned),
+            Complaint::Missing if field == "`host`" => {
+                Some("write `host: example.com`, or all in one: `url: http://example.com:80/`".to_owned())
             }
             _ => None,
         };
@@ -292,6 +289,21 @@ impl Walker<'_> {
         }
         "the document".to_owned()
     }
+}
+
+/// How a value of another type is written, where the one found is nearly it. Does not repeat the value.
+fn type_help(wanted: &str, found: &Value) -> Option<&'static str> {
+    Some(match (wanted, found) {
+        ("string", Value::Int(_) | Value::Float(_) | Value::Bool(_)) => "put it in quotes",
+        ("integer", Value::Str(text)) if text.trim().parse::<i64>().is_ok() => "write it without quotes",
+        ("number", Value::Str(text)) if text.trim().parse::<f64>().is_ok() => "write it without quotes",
+        ("boolean", Value::Str(text)) if matches!(&**text, "true" | "false") => "write it without quotes",
+        ("array" | "set", Value::Str(_) | Value::Int(_) | Value::Float(_) | Value::Bool(_)) => {
+            "write it as a list of one item: [ … ]"
+        }
+        ("array" | "set", Value::Map(_)) => "begin each item with `- `",
+        _ => return None,
+    })
 }
 
 /// What a value is, without saying its content.
