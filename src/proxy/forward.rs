@@ -54,7 +54,7 @@ pub async fn forward(
     let options = &link.worker.options;
     let target = target(exchange, route, service, path);
     if options.mock == Mock::All {
-        return Err(mock::answer(exchange, &snap.state, &target).await);
+        return Err(Box::pin(mock::answer(exchange, &snap.state, &target)).await);
     }
     let matched = exchange.matched.as_ref().map_or(0, |m| m.matched);
     let prefix = path.get(..matched).filter(|p| route.strip_path && !p.is_empty() && *p != b"/");
@@ -70,7 +70,7 @@ pub async fn forward(
         && let Err(error) = destination.pick(&link.worker.resolver).await
     {
         tracing::debug!("{error}: the echo answers");
-        return Err(mock::answer(exchange, &snap.state, &target).await);
+        return Err(Box::pin(mock::answer(exchange, &snap.state, &target)).await);
     }
     let body = std::mem::take(&mut exchange.request.body);
     let (body, progress) = prepare(body, route.request_buffering && !service.grpc, options).await?;
@@ -169,7 +169,9 @@ impl Tries<'_> {
                 return Ok(connection);
             }
         }
-        dial(pick.address, tls, self.service.connect_timeout, key).await.map_err(|error| match error {
+        // Apart, as all that is rare: it would make the future of every request larger.
+        let dialing = Box::pin(dial(pick.address, tls, self.service.connect_timeout, key));
+        dialing.await.map_err(|error| match error {
             DialError::Timeout => Fault::UpstreamTimeout,
             other => Fault::Upstream(chained(&other)),
         })

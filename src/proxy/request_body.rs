@@ -38,7 +38,7 @@ pub async fn prepare(body: Body, buffering: bool, options: &Options) -> Result<P
         None => Some(options.measure),
     };
     let (held, rest) = match hold {
-        Some(limit) => read(stream, limit, most, options.body_timeout).await?,
+        Some(limit) => Box::pin(read(stream, limit, most, options.body_timeout)).await?,
         None => (Bytes::new(), Some(stream)),
     };
     Ok(match rest {

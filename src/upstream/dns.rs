@@ -84,7 +84,7 @@ impl Resolver {
         if let Some(known) = self.cached(name) {
             return known.map(|(ip, own)| SocketAddr::new(ip, own.unwrap_or(port)));
         }
-        let (found, life) = self.look_up(name).await;
+        let (found, life) = Box::pin(self.look_up(name)).await;
         let entry = Entry { found, until: Instant::now() + life, turn: Cell::new(0) };
         {
             let mut cache = self.cache.borrow_mut();
