@@ -114,6 +114,54 @@ pub struct Route {
     #[serde(skip)]
     pub origin: Option<NodeId>,
 }
+impl Route {
+    /// Whether both are found by the same requests: all that a router looks at is equal. When a row was made
+    /// is left out: only flavor `traditional` asks for it.
+    pub fn is_found_as(&self, other: &Route) -> bool {
+        // Every field by name, so that a new one has to be thought about.
+        let Route {
+            id,
+            protocols,
+            service,
+            snis,
+            sources,
+            destinations,
+            methods,
+            hosts,
+            paths,
+            headers,
+            regex_priority,
+            expression,
+            priority,
+            name: _,
+            https_redirect_status_code: _,
+            strip_path: _,
+            preserve_host: _,
+            request_buffering: _,
+            response_buffering: _,
+            tags: _,
+            path_handling: _,
+            created_at: _,
+            updated_at: _,
+            origin: _,
+        } = self;
+        *id == other.id
+            && *protocols == other.protocols
+            && service.map(|s| s.id) == other.service.map(|s| s.id)
+            && *snis == other.snis
+            && *sources == other.sources
+            && *destinations == other.destinations
+            && *methods == other.methods
+            && *hosts == other.hosts
+            && *paths == other.paths
+            && headers.iter().flatten().eq(other.headers.iter().flatten())
+            && headers.is_some() == other.headers.is_some()
+            && *regex_priority == other.regex_priority
+            && *expression == other.expression
+            && *priority == other.priority
+    }
+}
+
 row!(Route, "routes", (?name), links service, made created_at, loaded updated_at);
 
 fn default_protocols() -> Set<Protocol> {
