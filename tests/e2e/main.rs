@@ -1,11 +1,14 @@
 //! The proxy over real sockets: ports the system chooses, deadlines in place of sleeps.
 #![allow(clippy::unwrap_used)]
 
+mod drain;
 mod failures;
 mod forwarding;
 mod grpc;
 mod lifecycle;
+mod process;
 mod proxy_protocol;
+mod reload;
 mod requests;
 mod rig;
 mod stream;
