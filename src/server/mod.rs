@@ -165,6 +165,8 @@ impl Running {
         if let Some(id) = serve.node_id {
             stores.node.id = id;
         }
+        // Before the files are read: a change from here on is not missed.
+        let watcher = serve.watch.then(|| watch::Watcher::of(&serve.input)).flatten();
         let mut loaded = crate::config::load(&serve.input, &serve.read.options())?;
         let Some(snapshot) = reload::build(&mut loaded, &serve.options, &stores, None) else {
             observer.refused(&loaded, false);
@@ -211,7 +213,7 @@ impl Running {
             status: Arc::clone(&status),
             observer: Arc::clone(&observer),
         };
-        let reloading = control.spawn(reloader.run(serve.watch, posted, signals));
+        let reloading = control.spawn(reloader.run(watcher, posted, signals));
         let drain = serve.drain;
         Ok(Running {
             gateway,

@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -129,15 +128,10 @@ impl Reloader {
     /// Applies changes until a signal, if any is listened for, ends it; returns the signal's name.
     pub async fn run(
         self,
-        watch: bool,
+        mut watcher: Option<Watcher>,
         mut posts: mpsc::Receiver<Post>,
         mut signals: Option<Signals>,
     ) -> &'static str {
-        let files: Vec<PathBuf> = match &self.input {
-            Input::Paths(paths) => paths.iter().filter(|p| p.as_os_str() != "-").cloned().collect(),
-            Input::Text { .. } => Vec::new(),
-        };
-        let mut watcher = (watch && !files.is_empty()).then(|| Watcher::new(&files));
         let this = Arc::new(self);
         let mut reap = tokio::time::interval(Duration::from_millis(500));
         loop {

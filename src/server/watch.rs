@@ -13,6 +13,8 @@ use std::{
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 
+use crate::config::Input;
+
 /// How long the folders must be quiet before the files are read: an editor's write, rename and touch
 /// come together.
 const QUIET: Duration = Duration::from_millis(25);
@@ -31,6 +33,13 @@ pub struct Watcher {
 }
 
 impl Watcher {
+    /// Watches the files of an input, if it has any.
+    pub fn of(input: &Input) -> Option<Self> {
+        let Input::Paths(paths) = input else { return None };
+        let files: Vec<PathBuf> = paths.iter().filter(|p| p.as_os_str() != "-").cloned().collect();
+        (!files.is_empty()).then(|| Self::new(&files))
+    }
+
     /// Starts to watch. Folders among the paths are watched with all that lies in them.
     pub fn new(files: &[PathBuf]) -> Self {
         // One slot: what matters is that something happened since the last look.
