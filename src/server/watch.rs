@@ -30,6 +30,8 @@ pub struct Watcher {
     _backend: Option<RecommendedWatcher>,
     files: Vec<PathBuf>,
     seen: u64,
+    /// Something happened, and the files have not been looked at since.
+    stirred: bool,
 }
 
 impl Watcher {
@@ -61,16 +63,17 @@ impl Watcher {
                 POLL.as_secs()
             );
         }
-        Watcher { events, _backend: backend, files: files.to_vec(), seen: fingerprint(files) }
+        Watcher { events, _backend: backend, files: files.to_vec(), seen: fingerprint(files), stirred: false }
     }
 
-    /// Waits until the content of the files is another one.
+    /// Waits until the content of the files is another one. Dropped in the middle, it loses nothing.
     pub async fn changed(&mut self) {
         loop {
             if self._backend.is_some() {
-                if self.events.recv().await.is_none() {
+                if !self.stirred && self.events.recv().await.is_none() {
                     return std::future::pending().await;
                 }
+                self.stirred = true;
                 let until = tokio::time::Instant::now() + PATIENCE;
                 while tokio::time::Instant::now() < until
                     && tokio::time::timeout(QUIET, self.events.recv()).await.is_ok()
@@ -80,6 +83,7 @@ impl Watcher {
             }
             let files = self.files.clone();
             let now = tokio::task::spawn_blocking(move || fingerprint(&files)).await.unwrap_or(self.seen);
+            self.stirred = false;
             if now != self.seen {
                 self.seen = now;
                 return;
@@ -184,6 +188,21 @@ mod tests {
         let mut watcher = Watcher::new(&[at("kong.yml")]);
         symlink("..v2", at("..data_tmp")).expect("a link");
         fs::rename(at("..data_tmp"), at("..data")).expect("flipped");
+        assert!(soon(&mut watcher).await);
+    }
+
+    #[tokio::test]
+    async fn a_wait_that_is_given_up_loses_no_change() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("kong.yml");
+        fs::write(&file, "one").expect("written");
+        let mut watcher = Watcher::new(std::slice::from_ref(&file));
+        fs::write(&file, "two").expect("written");
+        // Given up as soon as the event has been taken.
+        while !watcher.stirred {
+            let _ = tokio::time::timeout(Duration::ZERO, watcher.changed()).await;
+            tokio::task::yield_now().await;
+        }
         assert!(soon(&mut watcher).await);
     }
 
