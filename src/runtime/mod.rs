@@ -34,13 +34,9 @@ pub struct Snapshot {
     /// The configuration it was made from.
     pub state: Arc<State>,
     /// Which route a request belongs to.
-<<<<<<< HEAD
-    pub router: Router,
+    pub router: Arc<Router>,
     /// Which route a stream belongs to.
     pub streams: Arc<StreamRouter>,
-=======
-    pub router: Arc<Router>,
->>>>>>> 11fcb5a (Share the router across reloads that leave the routes alone)
     /// What runs before routing and where no route matches: the global plugins.
     pub global: Arc<Chain>,
     /// Server names to certificates.
