@@ -6,6 +6,7 @@ use std::{
 };
 
 use http::HeaderName;
+use serde_json::{Value, json};
 
 use super::{Read, Serve, ServeError, admin};
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
         },
     },
     net::{Keepalive, ServerTls, tls::certified_key},
+    plugins,
     proxy::{Listener, Traffic},
     router::{Calculation, Flavor},
     runtime::{AddedHeaders, BodyForm, HeadLimits, Mock, Options, RealIp, Templates},
@@ -234,18 +236,85 @@ fn pem(source: &str) -> Result<String, ServeError> {
 /// # Errors
 /// When a name has no address, or a certificate cannot be read.
 pub fn admin(settings: &Settings) -> Result<admin::Options, ServeError> {
-    let mut told = serde_json::to_value(settings).unwrap_or_default();
-    // Clients look at these to learn that the API cannot write.
-    told["database"] = "off".into();
-    told["role"] = "traditional".into();
     Ok(admin::Options {
         listeners: listeners(&settings.admin_listen)?,
         certificate: pair(settings.admin_ssl_cert.first(), settings.admin_ssl_cert_key.first())?,
         status_listeners: listeners(&settings.status_listen)?,
         status_certificate: pair(settings.status_ssl_cert.first(), settings.status_ssl_cert_key.first())?,
         max_body: settings.admin_client_max_body_size.0,
-        settings: told,
+        settings: shown(settings),
     })
+}
+
+/// Settings that are on or off.
+const SWITCHES: [&str; 6] = [
+    "allow_debug_header",
+    "client_ssl",
+    "dns_no_sync",
+    "real_ip_recursive",
+    "ssl_prefer_server_ciphers",
+    "ssl_session_tickets",
+];
+/// Settings that are lists.
+const LISTS: [&str; 18] = [
+    "admin_listen",
+    "admin_ssl_cert",
+    "admin_ssl_cert_key",
+    "dns_order",
+    "dns_resolver",
+    "headers",
+    "headers_upstream",
+    "lua_ssl_trusted_certificate",
+    "plugins",
+    "port_maps",
+    "proxy_listen",
+    "ssl_cert",
+    "ssl_cert_key",
+    "status_listen",
+    "stream_listen",
+    "tracing_instrumentations",
+    "trusted_ips",
+    "vaults",
+];
+
+/// The settings as `GET /` of the admin API shows them: secrets hidden, and in the types that Kong has them in.
+/// Its clients look at some of them to learn what the node can do.
+fn shown(settings: &Settings) -> Value {
+    let mut told = serde_json::to_value(settings).unwrap_or_default();
+    if let Value::Object(fields) = &mut told {
+        fields.retain(|_, value| value != "");
+        for (name, value) in fields.iter_mut() {
+            let Value::String(text) = value else { continue };
+            *value = if SWITCHES.contains(&name.as_str()) {
+                Value::Bool(text == "on")
+            } else if LISTS.contains(&name.as_str()) {
+                text.split(',').map(str::trim).collect()
+            } else if let Ok(number) = text.parse::<u64>() {
+                number.into()
+            } else {
+                continue;
+            };
+        }
+    }
+    for (name, list) in [
+        ("proxy_listeners", &settings.proxy_listen),
+        ("admin_listeners", &settings.admin_listen),
+        ("status_listeners", &settings.status_listen),
+    ] {
+        let one = |l: &listen::Listener| {
+            let ip = match &l.host {
+                Host::Ip(ip) => ip.to_string(),
+                Host::Name(name) => name.clone(),
+            };
+            json!({ "ip": ip, "port": l.port, "ssl": l.ssl, "http2": l.http2, "listener": l.address() })
+        };
+        told[name] = list.0.iter().map(one).collect();
+    }
+    told["loaded_plugins"] =
+        plugins::entries().iter().map(|entry| (entry.name.to_owned(), Value::Bool(true))).collect();
+    told["database"] = "off".into();
+    told["role"] = "traditional".into();
+    told
 }
 
 /// The addresses of a list, names looked up.
@@ -285,4 +354,30 @@ fn address(listener: &listen::Listener) -> Result<SocketAddr, ServeError> {
     let failed = |error| ServeError::Listen { address: listener.address(), error };
     let mut addresses = (name.as_str(), listener.port).to_socket_addrs().map_err(failed)?;
     addresses.next().ok_or_else(|| failed(std::io::Error::other("the name has no address")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::settings::{self, Sources};
+
+    #[test]
+    fn settings_are_shown_in_kongs_types_without_secrets() {
+        let flags = [
+            ("proxy_listen", "127.0.0.1:8000, 127.0.0.1:8443 http2 ssl"),
+            ("declarative_config_string", "{\"secret\": 1}"),
+            ("client_ssl", "off"),
+        ];
+        let flags = flags.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let (settings, _) = settings::load(&Sources { file: None, environment: Vec::new(), flags });
+        let told = shown(&settings);
+        assert_eq!(told["proxy_listen"], json!(["127.0.0.1:8000", "127.0.0.1:8443 http2 ssl"]));
+        assert_eq!(told["proxy_listeners"][1]["ssl"], true);
+        assert_eq!(told["client_ssl"], false);
+        assert_eq!(told["keepalive_timeout"], 75);
+        assert_eq!(told["plugins"], json!(["bundled"]));
+        assert_eq!(told["database"], "off");
+        assert_eq!(told["declarative_config_string"], "******");
+        assert_eq!(told.get("ssl_cert"), None);
+    }
 }

@@ -128,7 +128,11 @@ pub struct Endpoint {
 
 /// A set of endpoints.
 #[derive(Debug)]
-pub struct Endpoints(Vec<Endpoint>);
+pub struct Endpoints {
+    all: Vec<Endpoint>,
+    /// Whether they may tell what the configuration says.
+    pub tell_all: bool,
+}
 
 /// Those of the admin API.
 pub static ADMIN: LazyLock<Endpoints> = LazyLock::new(|| {
@@ -136,11 +140,12 @@ pub static ADMIN: LazyLock<Endpoints> = LazyLock::new(|| {
     for collection in COLLECTIONS.iter().filter(|c| c.own) {
         all.extend(of_kind(collection));
     }
-    Endpoints(all)
+    Endpoints { all, tell_all: true }
 });
 
 /// Those of the status API.
-pub static STATUS_ONLY: LazyLock<Endpoints> = LazyLock::new(|| Endpoints(named(STATUS)));
+pub static STATUS_ONLY: LazyLock<Endpoints> =
+    LazyLock::new(|| Endpoints { all: named(STATUS), tell_all: false });
 
 fn endpoint(path: String, methods: &[&'static str], to: To) -> Endpoint {
     Endpoint { path, methods: methods.to_vec(), to }
@@ -184,12 +189,12 @@ impl Endpoints {
     /// The endpoint of a path. A slash at its end does not matter.
     pub fn find(&self, path: &str) -> Option<Found<'_>> {
         let path = path.strip_suffix('/').unwrap_or(path);
-        self.0.iter().find_map(|endpoint| Some(Found { endpoint, parts: fit(&endpoint.path, path)? }))
+        self.all.iter().find_map(|endpoint| Some(Found { endpoint, parts: fit(&endpoint.path, path)? }))
     }
 
     /// All paths, parameters in braces, ordered part by part.
     pub fn paths(&self) -> Vec<String> {
-        let mut paths: Vec<String> = self.0.iter().map(|e| braced(&e.path)).collect();
+        let mut paths: Vec<String> = self.all.iter().map(|e| braced(&e.path)).collect();
         paths.sort_by(|a, b| a.split('/').cmp(b.split('/')));
         paths
     }

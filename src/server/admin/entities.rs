@@ -2,6 +2,7 @@
 //! is refused, since the files say what there is.
 
 use http::{Method, StatusCode};
+use percent_encoding::utf8_percent_encode;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -9,7 +10,7 @@ use super::{
     answer::{Answer, Failure},
     body::Fields,
     collections::{COLLECTIONS, Collection, Rows, TAGGED, rows, shown},
-    page::Page,
+    page::{ESCAPED, Page},
 };
 use crate::model::{Ref, State};
 
@@ -82,7 +83,8 @@ pub fn list(state: &State, method: &Method, of: &Collection, query: &Fields) -> 
     {
         return Ok(by_custom_id(state, of, custom_id));
     }
-    page(state, of, query, &format!("/{}", of.path), |_, _| true, &[])
+    let page = Page::new(query, TAGGED.contains(&of.kind))?;
+    list_of(state, of, &page, &format!("/{}", of.path), |_, _| true)
 }
 
 /// `/consumers?custom_id=…`: a list of one or none.
@@ -97,21 +99,36 @@ fn by_custom_id(state: &State, of: &Collection, custom_id: &str) -> Answer {
 }
 
 /// A page of those rows of a kind that `wanted` lets through.
-fn page(
+fn list_of(
+    state: &State,
+    of: &Collection,
+    page: &Page,
+    path: &str,
+    wanted: impl Fn(&dyn Rows, usize) -> bool,
+) -> Result<Answer, Answer> {
+    let rows = table(state, of)?;
+    let keys = (0..rows.len())
+        .filter(|&row| wanted(rows, row) && page.wants(rows.tags(row)))
+        .map(|row| (rows.id(row).to_string(), row))
+        .collect();
+    Ok(page.answer(keys, |row| shown(state, of.kind, rows, row), path, &[]))
+}
+
+/// The same for a list under another entity, whose links to the next page repeat nothing, as Kong's.
+fn nested(
     state: &State,
     of: &Collection,
     query: &Fields,
     path: &str,
     wanted: impl Fn(&dyn Rows, usize) -> bool,
-    more: &[(&str, Value)],
 ) -> Result<Answer, Answer> {
-    let rows = table(state, of)?;
-    let page = Page::new(query, TAGGED.contains(&of.kind))?;
-    let keys = (0..rows.len())
-        .filter(|&row| wanted(rows, row) && page.wants(rows.tags(row)))
-        .map(|row| (rows.id(row).to_string(), row))
-        .collect();
-    Ok(page.answer(keys, |row| shown(state, of.kind, rows, row), path, more))
+    let page = Page::new(query, TAGGED.contains(&of.kind))?.forgetful();
+    list_of(state, of, &page, path, wanted)
+}
+
+/// A part of a path in a link.
+pub fn escaped(part: &str) -> String {
+    utf8_percent_encode(part, ESCAPED).to_string()
 }
 
 /// `/services/x`.
@@ -175,8 +192,9 @@ pub fn children(
         return Ok(refuse(method, of.kind, None));
     }
     let id = table(state, parent)?.id(row);
-    let path = format!("/{}/{id}/{}", parent.path, of.nested);
-    page(state, of, query, &path, |rows, row| rows.linked(row, field) == Some(id), &[])
+    let path = format!("/{}/{}/{}", parent.path, escaped(text), of.nested);
+    let wanted = |rows: &dyn Rows, row: usize| rows.linked(row, field) == Some(id);
+    nested(state, of, query, &path, wanted)
 }
 
 /// `/services/x/routes/y`.
@@ -210,6 +228,7 @@ pub fn child(
 /// `/tags` and `/tags/x`: which entity has which tag.
 pub fn tags(state: &State, only: Option<&str>, query: &Fields) -> Result<Answer, Answer> {
     let page = Page::new(query, false)?;
+    let page = if only.is_some() { page.forgetful() } else { page };
     let mut keys = Vec::new();
     for kind in TAGGED {
         let Some(rows) = rows(state, kind) else { continue };
@@ -222,10 +241,7 @@ pub fn tags(state: &State, only: Option<&str>, query: &Fields) -> Result<Answer,
         }
     }
     let path = match only {
-        Some(tag) => {
-            let tag = percent_encoding::utf8_percent_encode(tag, percent_encoding::NON_ALPHANUMERIC);
-            format!("/tags/{tag}")
-        }
+        Some(tag) => format!("/tags/{}", escaped(tag)),
         None => "/tags".to_owned(),
     };
     Ok(page.answer(keys, |entry| entry, &path, &[]))
@@ -247,15 +263,9 @@ pub fn upstream(state: &State, text: &str) -> Result<(usize, Vec<usize>), Answer
 pub fn all_targets(state: &State, text: &str, query: &Fields) -> Result<Answer, Answer> {
     let (upstream, _) = upstream(state, text)?;
     let id = state.upstreams.rows()[upstream].id;
-    let path = format!("/upstreams/{id}/targets/all");
-    page(
-        state,
-        collection("targets")?,
-        query,
-        &path,
-        |rows, row| rows.linked(row, "upstream") == Some(id),
-        &[],
-    )
+    let path = format!("/upstreams/{}/targets/all", escaped(text));
+    let wanted = |rows: &dyn Rows, row: usize| rows.linked(row, "upstream") == Some(id);
+    nested(state, collection("targets")?, query, &path, wanted)
 }
 
 /// A target of an upstream by its id or by its address.

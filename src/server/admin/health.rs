@@ -26,8 +26,9 @@ pub fn of_upstream(state: &State, node: Uuid, text: &str, query: &Fields) -> Res
         told["data"] = addresses(&target.target, target.weight.unwrap_or(100).into());
         told
     };
-    let page = Page::new(query, true)?;
-    Ok(page.answer(keys, show, &format!("/upstreams/{id}/health"), &[("node_id", json!(node))]))
+    let page = Page::new(query, true)?.forgetful();
+    let path = format!("/upstreams/{}/health", entities::escaped(text));
+    Ok(page.answer(keys, show, &path, &[("node_id", json!(node))]))
 }
 
 /// A target's addresses; a name is told without any, since the workers look it up, each for itself.

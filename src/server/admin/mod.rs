@@ -65,7 +65,9 @@ pub struct Admin {
 }
 
 /// How long a client may pause while it sends a body.
-const BODY: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_secs(60);
+/// How long a whole body may take.
+const BODY: Duration = Duration::from_secs(600);
 
 /// Both APIs, bound but not served yet: connections wait.
 pub struct Bound {
@@ -181,7 +183,12 @@ impl Admin {
     }
 
     /// Reads a body to its end.
-    async fn collect(&self, mut body: Incoming) -> Result<Bytes, Answer> {
+    async fn collect(&self, body: Incoming) -> Result<Bytes, Answer> {
+        let whole = tokio::time::timeout(BODY, self.collect_all(body)).await;
+        whole.unwrap_or_else(|_| Err(timed_out()))
+    }
+
+    async fn collect_all(&self, mut body: Incoming) -> Result<Bytes, Answer> {
         let too_large = || Answer::message(StatusCode::PAYLOAD_TOO_LARGE, "Request body too large");
         let limit = if self.max_body == 0 { u64::MAX } else { self.max_body };
         if body.size_hint().lower() > limit {
@@ -189,11 +196,11 @@ impl Admin {
         }
         let mut raw = BytesMut::new();
         loop {
-            let frame = match tokio::time::timeout(BODY, body.frame()).await {
+            let frame = match tokio::time::timeout(PAUSE, body.frame()).await {
                 Ok(None) => return Ok(raw.freeze()),
                 Ok(Some(Ok(frame))) => frame,
                 Ok(Some(Err(_))) => return Err(Answer::bad_request("the body broke off")),
-                Err(_) => return Err(Answer::message(StatusCode::REQUEST_TIMEOUT, "Request Timeout")),
+                Err(_) => return Err(timed_out()),
             };
             if let Some(data) = frame.data_ref() {
                 if raw.len() as u64 + data.len() as u64 > limit {
@@ -215,7 +222,7 @@ impl Admin {
         }
         match endpoint.to {
             To::Node => Ok(node::root(self, state)),
-            To::Status => Ok(self.status.answer(&self.gateway, query)),
+            To::Status => Ok(self.status.answer(&self.gateway, query, endpoints.tell_all)),
             To::Ready if *method == Method::POST => {
                 let told = body.object()?;
                 let wanted = told["status"].as_str().or(query.get("status"));
@@ -229,7 +236,7 @@ impl Admin {
             To::Dns => {
                 Ok(Answer::message(StatusCode::NOT_IMPLEMENTED, "not implemented with the legacy DNS client"))
             }
-            To::LogLevel => Ok(node::log_level()),
+            To::LogLevel => Ok(node::log_level(self)),
             To::SetLogLevel => Ok(Answer::message(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "cannot change log level when not using a database",
@@ -270,6 +277,11 @@ impl Admin {
             }
         }
     }
+}
+
+/// The answer for a client that is too slow.
+fn timed_out() -> Answer {
+    Answer::message(StatusCode::REQUEST_TIMEOUT, "Request Timeout")
 }
 
 /// A request as endpoints see it.

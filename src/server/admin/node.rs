@@ -80,14 +80,7 @@ pub fn metrics(admin: &Admin) -> Answer {
 }
 
 /// `GET /debug/node/log-level`.
-pub fn log_level() -> Answer {
-    use tracing::level_filters::LevelFilter;
-    let level = match LevelFilter::current() {
-        LevelFilter::TRACE | LevelFilter::DEBUG => "debug",
-        LevelFilter::INFO => "notice",
-        LevelFilter::WARN => "warn",
-        LevelFilter::ERROR => "error",
-        _ => "emerg",
-    };
+pub fn log_level(admin: &Admin) -> Answer {
+    let level = admin.settings["log_level"].as_str().unwrap_or("notice");
     Answer::message(StatusCode::OK, format!("log level: {level}"))
 }

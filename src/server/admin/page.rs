@@ -19,8 +19,8 @@ const MAX_SIZE: usize = 1000;
 /// Most tags in a filter.
 const MAX_TAGS: usize = 5;
 
-/// What stays as it is in the query of a link.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+/// What does not stay as it is in a link.
+pub const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// Which part of a list is asked for.
 #[derive(Debug)]
@@ -73,6 +73,11 @@ impl Page {
             None => None,
         };
         Ok(Page { size, after, tags, repeat })
+    }
+
+    /// Without size and filter in the link to the next page.
+    pub fn forgetful(self) -> Self {
+        Page { repeat: String::new(), ..self }
     }
 
     /// Whether something with these tags is asked for.

@@ -149,7 +149,9 @@ fn field(schema: &Value) -> Value {
         ("exclusiveMinimum", "gt"),
         ("description", "description"),
     ] {
-        if let Some(value) = given.get(here).filter(|value| !value.is_null()) {
+        // What is made when it is absent has no default of its own.
+        let made = here == "default" && flag("x-auto");
+        if let Some(value) = given.get(here).filter(|value| !value.is_null() && !made) {
             told.insert(there.to_owned(), value.clone());
         }
     }

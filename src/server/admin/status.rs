@@ -88,8 +88,9 @@ impl Status {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// `GET /status`: Kong's fields, and under `configuration` what else there is to know.
-    pub fn answer(&self, gateway: &Gateway, query: &Fields) -> Answer {
+    /// `GET /status`: Kong's fields, and under `configuration` what else there is to know. `findings`: those of
+    /// the last refusal too, which quote the configuration.
+    pub fn answer(&self, gateway: &Gateway, query: &Fields, findings: bool) -> Answer {
         let unit = query.get("unit").unwrap_or("m");
         let scale = query.get("scale").and_then(|s| s.parse().ok()).unwrap_or(2.0);
         let memory = match resident().map_or(Ok(None), |bytes| size(bytes, unit, scale).map(Some)) {
@@ -97,6 +98,10 @@ impl Status {
             Err(why) => return Answer::bad_request(why),
         };
         let inner = self.inner.lock();
+        let mut last_error = inner.last_error.clone();
+        if let Some(Value::Object(error)) = last_error.as_mut().filter(|_| !findings) {
+            error.remove("findings");
+        }
         Answer::ok(&json!({
             "memory": { "resident": memory, "workers_lua_vms": [], "lua_shared_dicts": {} },
             "configuration_hash": inner.hash.to_string(),
@@ -104,7 +109,7 @@ impl Status {
                 "generation": gateway.generation(),
                 "applied_at": seconds(inner.applied),
                 "age": inner.applied.elapsed().unwrap_or_default().as_secs(),
-                "last_error": inner.last_error,
+                "last_error": last_error,
             },
             "draining": self.draining(),
         }))
