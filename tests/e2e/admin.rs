@@ -1,0 +1,321 @@
+//! The admin and status APIs of a whole gateway over real sockets.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use gatewayctl::{
+    config::{
+        Input, LoadError, Loaded,
+        settings::{self, Sources},
+    },
+    net::tls::ClientTls,
+    router::Flavor,
+    runtime::Mock,
+    server::{Observer, Read, Ready, Running, Serve, ServeError, nothing},
+};
+use rustls::pki_types::ServerName;
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::TcpStream,
+    task::spawn_blocking,
+};
+
+use crate::rig::{field, soon, status};
+
+/// Nobody listens to what the gateway tells.
+struct Silent;
+
+impl Observer for Silent {
+    fn ready(&self, _: &Ready<'_>) {}
+    fn reloaded(&self, _: &Loaded, _: u64, _: Duration) {}
+    fn refused(&self, _: &Loaded, _: bool) {}
+    fn unreadable(&self, _: &LoadError) {}
+    fn draining(&self, _: &str, _: Duration) {}
+    fn ended(&self, _: usize) {}
+}
+
+const CONFIG: &str = r#"
+_format_version: "3.0"
+services:
+- name: s
+  url: http://127.0.0.1:1
+  tags: [a, b]
+  routes: [{name: r1, paths: [/1]}, {name: r2, paths: [/2]}, {name: r3, paths: [/3], tags: [a]}]
+consumers:
+- {username: c, keyauth_credentials: [{key: k-1}]}
+"#;
+
+fn text(text: &str) -> Input {
+    Input::Text { name: "kong.yml".to_owned(), text: text.as_bytes().to_vec() }
+}
+
+/// A gateway with its admin API.
+struct Node(Option<Running>);
+
+impl Node {
+    async fn start(input: Input, flags: &[(&str, &str)]) -> Result<Node, ServeError> {
+        let own = [
+            ("proxy_listen", "127.0.0.1:0"),
+            ("admin_listen", "127.0.0.1:0"),
+            ("status_listen", "127.0.0.1:0"),
+            ("nginx_worker_processes", "1"),
+        ];
+        let flags =
+            own.iter().chain(flags).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let (settings, _) = settings::load(&Sources { file: None, environment: Vec::new(), flags });
+        let read = Read { kong_strict: false, flavor: Flavor::default(), env: Arc::new(|_| None) };
+        let running = spawn_blocking(move || {
+            let serve = Serve::new(&settings, input, read, Mock::Off)?;
+            Running::start(Serve { watch: false, drain: Duration::ZERO, ..serve }, Arc::new(Silent))
+        });
+        Ok(Node(Some(running.await.unwrap()?)))
+    }
+
+    async fn of(config: &str) -> Node {
+        Node::start(text(config), &[]).await.unwrap()
+    }
+
+    fn running(&self) -> &Running {
+        self.0.as_ref().unwrap()
+    }
+
+    fn admin(&self) -> SocketAddr {
+        self.running().admin()[0]
+    }
+
+    fn status_api(&self) -> SocketAddr {
+        self.running().status_api()[0]
+    }
+
+    async fn get(&self, path: &str) -> (u16, Value) {
+        ask(self.admin(), &format!("GET {path} HTTP/1.1\r\n\r\n")).await
+    }
+
+    async fn post(&self, path: &str, kind: &str, body: &str) -> (u16, Value) {
+        let length = body.len();
+        let head =
+            format!("POST {path} HTTP/1.1\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n");
+        ask(self.admin(), &format!("{head}{body}")).await
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if let Some(running) = self.0.take() {
+            std::thread::spawn(|| running.stop("the end of the test"));
+        }
+    }
+}
+
+/// Sends a request, its head without `Host` and `Connection`, and returns all that comes back.
+async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, request: &str) -> String {
+    let request = request.replacen("\r\n", "\r\nHost: a\r\nConnection: close\r\n", 1);
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut got = Vec::new();
+    let _ = soon(stream.read_to_end(&mut got)).await;
+    String::from_utf8(got).unwrap()
+}
+
+async fn raw(address: SocketAddr, request: &str) -> String {
+    exchange(TcpStream::connect(address).await.unwrap(), request).await
+}
+
+/// Status and body of an answer; null if it is not JSON.
+async fn ask(address: SocketAddr, request: &str) -> (u16, Value) {
+    parsed(&raw(address, request).await)
+}
+
+fn parsed(answer: &str) -> (u16, Value) {
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    (status(answer), serde_json::from_str(body).unwrap_or_default())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_a_nested_list_can_be_walked() {
+    let node = Node::of(CONFIG).await;
+    let (_, first) = node.get("/services/s/routes?size=2").await;
+    assert_eq!(first["data"].as_array().unwrap().len(), 2);
+    let next = first["next"].as_str().unwrap();
+    assert!(next.starts_with("/services/s/routes?offset="), "{next}");
+    let (_, second) = node.get(next).await;
+    assert_eq!(second["data"].as_array().unwrap().len(), 1);
+    assert_eq!(second["next"], Value::Null);
+    for row in second["data"].as_array().unwrap() {
+        assert!(!first["data"].as_array().unwrap().contains(row), "nothing stands on two pages");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entities_are_found_by_name_by_tag_and_through_others() {
+    let node = Node::of(CONFIG).await;
+    let (_, service) = node.get("/services/s").await;
+    assert_eq!(node.get("/routes/r1/service").await, (200, service.clone()));
+    assert_eq!(node.get("/key-auths/k-1/consumer").await.1["username"], "c");
+    assert_eq!(node.get("/routes?tags=a").await.1["data"][0]["name"], "r3");
+    assert_eq!(node.get("/tags/b").await.1["data"][0]["entity_id"], service["id"]);
+    assert_eq!(node.get("/routes/nope").await, (404, json!({ "message": "Not found" })));
+    assert_eq!(node.get("/services?size=0").await.0, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writes_are_refused_and_methods_are_told() {
+    let node = Node::of(CONFIG).await;
+    let (code, told) = node.post("/services", "application/json", r#"{"name": "x"}"#).await;
+    assert_eq!(code, 405);
+    assert_eq!(told["message"], "cannot create 'services' entities when not using a database");
+    let (code, told) = ask(node.admin(), "PATCH /services HTTP/1.1\r\n\r\n").await;
+    assert_eq!((code, told), (405, json!({ "message": "Method not allowed" })));
+    let options = raw(node.admin(), "OPTIONS /services HTTP/1.1\r\n\r\n").await;
+    assert_eq!(status(&options), 204);
+    assert_eq!(field(&options, "allow"), Some("GET, HEAD, OPTIONS, POST"));
+    let head = raw(node.admin(), "HEAD /services HTTP/1.1\r\n\r\n").await;
+    assert_eq!(status(&head), 200);
+    assert!(head.ends_with("\r\n\r\n"), "a head has no body: {head}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_is_taken_in_every_form() {
+    let node = Node::of(CONFIG).await;
+    let yaml = |name: &str| format!("_format_version: \"3.0\"\nconsumers: [{{username: {name}}}]\n");
+    let parts = format!(
+        "--x\r\nContent-Disposition: form-data; name=\"config\"; filename=\"kong.yml\"\r\n\r\n{}\r\n--x--\r\n",
+        yaml("in-parts")
+    );
+    let form: String =
+        form_urlencoded::Serializer::new(String::new()).append_pair("config", &yaml("in-a-form")).finish();
+    for (name, kind, body) in [
+        ("raw", "text/yaml", yaml("raw")),
+        ("in-json", "application/json", json!({ "config": yaml("in-json") }).to_string()),
+        ("in-a-form", "application/x-www-form-urlencoded", form),
+        ("in-parts", "multipart/form-data; boundary=x", parts),
+    ] {
+        let (code, told) = node.post("/config", kind, &body).await;
+        assert_eq!(code, 201, "{kind}: {told}");
+        assert_eq!(node.get(&format!("/consumers/{name}")).await.0, 200, "{kind}");
+    }
+    assert_eq!(node.post("/config", "text/plain", "x").await.0, 415);
+    assert_eq!(node.post("/config", "text/yaml", "").await.0, 400);
+    let again = yaml("raw");
+    assert_eq!(node.post("/config?check_hash=1", "text/yaml", &again).await.0, 201);
+    assert_eq!(node.post("/config?check_hash=1", "text/yaml", &again).await.0, 304);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_get_config_gives_can_be_posted_again() {
+    let node = Node::of(CONFIG).await;
+    let (_, before) = node.get("/routes/r1").await;
+    let (_, told) = node.get("/config").await;
+    let (code, answer) = node.post("/config", "application/json", &told.to_string()).await;
+    assert_eq!(code, 201, "{answer}");
+    assert_eq!(node.get("/routes/r1").await.1["id"], before["id"]);
+    assert_eq!(node.get("/key-auths/k-1").await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_configuration_leaves_the_running_one_and_its_findings() {
+    let node = Node::of(CONFIG).await;
+    let (_, before) = node.get("/status").await;
+    assert_eq!(before["configuration"]["generation"], 1);
+    assert_eq!(before["configuration"]["last_error"], Value::Null);
+    let bad = r#"{"_format_version": "3.0", "services": [{"name": "x", "host": 3}]}"#;
+    let (code, told) = node.post("/config?flatten_errors=1", "application/json", bad).await;
+    assert_eq!(code, 400);
+    assert_eq!(told["flattened_errors"][0]["entity_name"], "x");
+    let (_, after) = node.get("/status").await;
+    assert_eq!(after["configuration"]["generation"], 1);
+    assert_eq!(after["configuration_hash"], before["configuration_hash"]);
+    let finding = &after["configuration"]["last_error"]["findings"][0];
+    assert_eq!(finding["code"], "config/wrong-type");
+    assert_eq!(finding["place"]["line"], 1);
+    assert_eq!(node.get("/services/s").await.0, 200, "the old one still serves");
+    let (_, outside) = ask(node.status_api(), "GET /status HTTP/1.1\r\n\r\n").await;
+    assert!(outside["configuration"]["last_error"]["message"].is_string());
+    assert_eq!(outside["configuration"]["last_error"].get("findings"), None, "they quote the configuration");
+    let (code, _) = node.post("/config", "text/yaml", CONFIG).await;
+    assert_eq!(code, 201);
+    let (_, end) = node.get("/status").await;
+    assert_eq!(end["configuration"]["generation"], 2);
+    assert_eq!(end["configuration"]["last_error"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_is_ready_with_a_configuration_until_it_is_told_to_drain() {
+    let node = Node::start(nothing(), &[]).await.unwrap();
+    let ready = "GET /status/ready HTTP/1.1\r\n\r\n";
+    let (code, told) = ask(node.status_api(), ready).await;
+    assert_eq!(code, 503, "{told}");
+    assert_eq!(node.post("/config", "text/yaml", CONFIG).await.0, 201);
+    assert_eq!(ask(node.status_api(), ready).await, (200, json!({ "message": "ready" })));
+    let body = "status=draining";
+    let drain = format!(
+        "POST /status/ready HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    assert_eq!(ask(node.status_api(), &drain).await.0, 204);
+    assert_eq!(ask(node.status_api(), ready).await, (503, json!({ "message": "draining" })));
+    assert_eq!(ask(node.status_api(), "GET /services HTTP/1.1\r\n\r\n").await.0, 404, "health alone is here");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_too_long_is_not_taken() {
+    let node = Node::start(text(CONFIG), &[("admin_client_max_body_size", "1k")]).await.unwrap();
+    let long = "x".repeat(2000);
+    let (code, told) = node.post("/config", "text/yaml", &long).await;
+    assert_eq!(code, 413, "{told}");
+    let chunked = format!(
+        "POST /config HTTP/1.1\r\nContent-Type: text/yaml\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{long}\r\n0\r\n\r\n",
+        long.len()
+    );
+    assert_eq!(status(&raw(node.admin(), &chunked).await), 413, "its length told or not");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_speaks_tls_with_its_own_certificate() {
+    let made = rcgen::generate_simple_self_signed(["admin.test".to_owned()]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let (cert, key) = (file("cert.pem", made.cert.pem()), file("key.pem", made.signing_key.serialize_pem()));
+    let flags = [
+        ("admin_listen", "127.0.0.1:0 http2 ssl"),
+        ("admin_ssl_cert", cert.as_str()),
+        ("admin_ssl_cert_key", key.as_str()),
+    ];
+    let node = Node::start(text(CONFIG), &flags).await.unwrap();
+    for (alpn, chosen) in [(&b"h2"[..], &b"h2"[..]), (b"http/1.1", b"http/1.1")] {
+        let mut config = (*ClientTls::new(None, None).unwrap().config).clone();
+        config.alpn_protocols = vec![alpn.to_vec()];
+        let name = ServerName::try_from("admin.test").unwrap();
+        let tcp = TcpStream::connect(node.admin()).await.unwrap();
+        let stream =
+            soon(tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, tcp)).await.unwrap();
+        let session = stream.get_ref().1;
+        assert_eq!(session.alpn_protocol(), Some(chosen));
+        assert_eq!(session.peer_certificates().unwrap()[0].as_ref(), made.cert.der().as_ref());
+        if chosen == b"http/1.1" {
+            let answer = exchange(stream, "GET /status HTTP/1.1\r\n\r\n").await;
+            assert_eq!(parsed(&answer).0, 200);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_can_be_turned_off() {
+    let flags = [("admin_listen", "off"), ("status_listen", "off")];
+    let node = Node::start(text(CONFIG), &flags).await.unwrap();
+    assert!(node.running().admin().is_empty());
+    assert!(node.running().status_api().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_root_hides_secrets() {
+    let secret = r#"{"_format_version": "3.0", "consumers": [{"username": "hush"}]}"#;
+    let node = Node::start(text(CONFIG), &[("declarative_config_string", secret)]).await.unwrap();
+    let answer = raw(node.admin(), "GET / HTTP/1.1\r\n\r\n").await;
+    assert_eq!(status(&answer), 200);
+    assert!(!answer.contains("hush"));
+    assert_eq!(parsed(&answer).1["configuration"]["declarative_config_string"], "******");
+}
