@@ -310,8 +310,8 @@ fn shown(settings: &Settings) -> Value {
         };
         told[name] = list.0.iter().map(one).collect();
     }
-    told["loaded_plugins"] =
-        plugins::entries().iter().map(|entry| (entry.name.to_owned(), Value::Bool(true))).collect();
+    let loaded = plugins::entries().iter().filter(|entry| settings.allows_plugin(entry.name));
+    told["loaded_plugins"] = loaded.map(|entry| (entry.name.to_owned(), Value::Bool(true))).collect();
     told["database"] = "off".into();
     told["role"] = "traditional".into();
     told

@@ -63,7 +63,13 @@ impl Node {
         let flags =
             own.iter().chain(flags).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let (settings, _) = settings::load(&Sources { file: None, environment: Vec::new(), flags });
-        let read = Read { kong_strict: false, flavor: Flavor::default(), env: Arc::new(|_| None) };
+        let node = settings.clone();
+        let read = Read {
+            kong_strict: false,
+            flavor: Flavor::default(),
+            env: Arc::new(|_| None),
+            plugin_enabled: Arc::new(move |name| node.allows_plugin(name)),
+        };
         let running = spawn_blocking(move || {
             let serve = Serve::new(&settings, input, read, Mock::Off)?;
             Running::start(Serve { watch: false, drain: Duration::ZERO, ..serve }, Arc::new(Silent))
@@ -318,4 +324,13 @@ async fn the_root_hides_secrets() {
     assert_eq!(status(&answer), 200);
     assert!(!answer.contains("hush"));
     assert_eq!(parsed(&answer).1["configuration"]["declarative_config_string"], "******");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_plugins_that_are_on_are_told() {
+    let node = Node::start(text(CONFIG), &[("plugins", "cors,key-auth")]).await.unwrap();
+    assert_eq!(node.get("/plugins/enabled").await.1["enabled_plugins"], json!(["cors", "key-auth"]));
+    assert_eq!(node.get("/schemas/plugins/cors").await.0, 200);
+    let (code, told) = node.get("/schemas/plugins/acl").await;
+    assert_eq!((code, told), (404, json!({ "message": "No plugin named 'acl'" })));
 }

@@ -248,7 +248,10 @@ impl Admin {
                 "this endpoint is only available when Kong is configured to run as Control Plane for the cluster",
             )),
             To::WasmOnly => Ok(Answer::bad_request("this endpoint is only available when wasm is enabled")),
-            To::PluginsEnabled => Ok(node::plugins_enabled()),
+            To::PluginsEnabled => Ok(node::plugins_enabled(self)),
+            To::PluginSettingsSchema | To::PluginSchema if !(self.read.plugin_enabled)(part(0)) => {
+                Ok(schemas::unknown("plugin", part(0)))
+            }
             To::PluginSettingsSchema => Ok(schemas::of_settings(part(0))),
             To::Schema => Ok(schemas::of_entity(part(0))),
             To::PluginSchema => Ok(schemas::of_plugin(part(0))),

@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::{Admin, answer::Answer};
-use crate::{model::State, plugins};
+use crate::{model::State, plugin::Entry, plugins};
 
 /// The version of Kong whose behaviour this is, which its clients look at.
 pub const KONG_VERSION: &str = "3.9.3";
@@ -12,13 +12,12 @@ pub const KONG_VERSION: &str = "3.9.3";
 /// `GET /`.
 pub fn root(admin: &Admin, state: &State) -> Answer {
     let node = &admin.gateway.stores.node;
-    let available: Map<String, Value> = plugins::entries()
-        .iter()
+    let available: Map<String, Value> = enabled(admin)
         .map(|e| (e.name.to_owned(), json!({ "version": KONG_VERSION, "priority": e.priority })))
         .collect();
-    let mut enabled: Vec<&str> = state.plugins.rows().iter().map(|plugin| plugin.name.as_str()).collect();
-    enabled.sort_unstable();
-    enabled.dedup();
+    let mut in_use: Vec<&str> = state.plugins.rows().iter().map(|plugin| plugin.name.as_str()).collect();
+    in_use.sort_unstable();
+    in_use.dedup();
     Answer::ok(&json!({
         "tagline": "Welcome to kong",
         "version": KONG_VERSION,
@@ -27,7 +26,7 @@ pub fn root(admin: &Admin, state: &State) -> Answer {
         "hostname": &*node.hostname,
         "node_id": node.id,
         "timers": { "running": 0, "pending": 0 },
-        "plugins": { "available_on_server": available, "enabled_in_cluster": enabled },
+        "plugins": { "available_on_server": available, "enabled_in_cluster": in_use },
         // There is none, and clients want to see a text here.
         "lua_version": "none",
         "configuration": admin.settings,
@@ -35,9 +34,14 @@ pub fn root(admin: &Admin, state: &State) -> Answer {
     }))
 }
 
+/// The plugins that the node's settings leave on.
+fn enabled(admin: &Admin) -> impl Iterator<Item = &'static Entry> {
+    plugins::entries().iter().filter(|entry| (admin.read.plugin_enabled)(entry.name))
+}
+
 /// `GET /plugins/enabled`.
-pub fn plugins_enabled() -> Answer {
-    let names: Vec<&str> = plugins::entries().iter().map(|entry| entry.name).collect();
+pub fn plugins_enabled(admin: &Admin) -> Answer {
+    let names: Vec<&str> = enabled(admin).map(|entry| entry.name).collect();
     Answer::ok(&json!({ "enabled_plugins": names }))
 }
 
