@@ -30,6 +30,7 @@ Register-ArgumentCompleter -Native -CommandName 'gatewayctl' -ScriptBlock {
             [CompletionResult]::new('lint', 'lint', [CompletionResultType]::ParameterValue, 'Give advice on declarative files')
             [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Show what changes between two configurations')
             [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Run a gateway on declarative files')
+            [CompletionResult]::new('simulate', 'simulate', [CompletionResultType]::ParameterValue, 'Show what becomes of a request, without sending it')
             [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Run unit tests of a gateway configuration')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Tell the long story of a finding''s code')
             [CompletionResult]::new('plugins', 'plugins', [CompletionResultType]::ParameterValue, 'List the plugins, or explain one')
@@ -55,10 +56,23 @@ Register-ArgumentCompleter -Native -CommandName 'gatewayctl' -ScriptBlock {
         }
         'gatewayctl;lint' {
             [CompletionResult]::new('--router-flavor', '--router-flavor', [CompletionResultType]::ParameterName, 'Which router the file is for; `expressions` lets routes have an expression and a priority')
+            [CompletionResult]::new('--rule', '--rule', [CompletionResultType]::ParameterName, 'Set the level of a lint: off, info, warn or error')
+            [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Run no lints but these')
+            [CompletionResult]::new('--skip', '--skip', [CompletionResultType]::ParameterName, 'Do not run these lints')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file; .gatewayctl.yml in this folder if there is one')
+            [CompletionResult]::new('--ruleset', '--ruleset', [CompletionResultType]::ParameterName, 'Check the rules of a Spectral ruleset too')
+            [CompletionResult]::new('-F', '-F ', [CompletionResultType]::ParameterName, 'The least level that fails the run')
+            [CompletionResult]::new('--fail-severity', '--fail-severity', [CompletionResultType]::ParameterName, 'The least level that fails the run')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How findings are printed, on standard output')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour the output; `auto` does on a terminal unless NO_COLOR is set')
             [CompletionResult]::new('--kong-strict', '--kong-strict', [CompletionResultType]::ParameterName, 'Refuse what Kong refuses although decK takes it (`_info`, `${{ env "X" }}`, references by {name: x})')
+            [CompletionResult]::new('--no-builtin', '--no-builtin', [CompletionResultType]::ParameterName, 'Leave out built-in lints and the checks of `validate`; the file may be of any kind')
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Let warnings fail the run too')
+            [CompletionResult]::new('-D', '-D ', [CompletionResultType]::ParameterName, 'Show only what fails the run')
+            [CompletionResult]::new('--display-only-failures', '--display-only-failures', [CompletionResultType]::ParameterName, 'Show only what fails the run')
+            [CompletionResult]::new('--fix', '--fix', [CompletionResultType]::ParameterName, 'Mend in the files what can be mended safely, then report what is left')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show what --fix would change, as a diff, and change nothing')
+            [CompletionResult]::new('--diff', '--diff', [CompletionResultType]::ParameterName, 'Show what --fix would change, as a diff, and change nothing')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
@@ -102,6 +116,22 @@ Register-ArgumentCompleter -Native -CommandName 'gatewayctl' -ScriptBlock {
             [CompletionResult]::new('--kong-strict', '--kong-strict', [CompletionResultType]::ParameterName, 'Refuse what Kong refuses although decK takes it (`_info`, `${{ env "X" }}`, references by {name: x})')
             [CompletionResult]::new('--watch', '--watch', [CompletionResultType]::ParameterName, 'Apply changes of the files as they happen; this is the default')
             [CompletionResult]::new('--no-watch', '--no-watch', [CompletionResultType]::ParameterName, 'Load only at the start, on SIGHUP and on POST /config')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'gatewayctl;simulate' {
+            [CompletionResult]::new('-H', '-H ', [CompletionResultType]::ParameterName, 'A header, `Name: value`; may be given more than once')
+            [CompletionResult]::new('--header', '--header', [CompletionResultType]::ParameterName, 'A header, `Name: value`; may be given more than once')
+            [CompletionResult]::new('--client-ip', '--client-ip', [CompletionResultType]::ParameterName, 'The client''s address')
+            [CompletionResult]::new('--sni', '--sni', [CompletionResultType]::ParameterName, 'The server name asked for over TLS [default: the URL''s host]')
+            [CompletionResult]::new('--consumer', '--consumer', [CompletionResultType]::ParameterName, 'The consumer that authentication finds, by username, custom_id or id')
+            [CompletionResult]::new('--router-flavor', '--router-flavor', [CompletionResultType]::ParameterName, 'Which router the file is for; `expressions` lets routes have an expression and a priority')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How the answer is printed')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour the output; `auto` does on a terminal unless NO_COLOR is set')
+            [CompletionResult]::new('--kong-strict', '--kong-strict', [CompletionResultType]::ParameterName, 'Refuse what Kong refuses although decK takes it (`_info`, `${{ env "X" }}`, references by {name: x})')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
@@ -170,6 +200,7 @@ Register-ArgumentCompleter -Native -CommandName 'gatewayctl' -ScriptBlock {
             [CompletionResult]::new('lint', 'lint', [CompletionResultType]::ParameterValue, 'Give advice on declarative files')
             [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Show what changes between two configurations')
             [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Run a gateway on declarative files')
+            [CompletionResult]::new('simulate', 'simulate', [CompletionResultType]::ParameterValue, 'Show what becomes of a request, without sending it')
             [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Run unit tests of a gateway configuration')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Tell the long story of a finding''s code')
             [CompletionResult]::new('plugins', 'plugins', [CompletionResultType]::ParameterValue, 'List the plugins, or explain one')
@@ -189,6 +220,9 @@ Register-ArgumentCompleter -Native -CommandName 'gatewayctl' -ScriptBlock {
             break
         }
         'gatewayctl;help;serve' {
+            break
+        }
+        'gatewayctl;help;simulate' {
             break
         }
         'gatewayctl;help;test' {

@@ -43,6 +43,9 @@ _gatewayctl() {
             gatewayctl,serve)
                 cmd="gatewayctl__subcmd__serve"
                 ;;
+            gatewayctl,simulate)
+                cmd="gatewayctl__subcmd__simulate"
+                ;;
             gatewayctl,test)
                 cmd="gatewayctl__subcmd__test"
                 ;;
@@ -76,6 +79,9 @@ _gatewayctl() {
             gatewayctl__subcmd__help,serve)
                 cmd="gatewayctl__subcmd__help__subcmd__serve"
                 ;;
+            gatewayctl__subcmd__help,simulate)
+                cmd="gatewayctl__subcmd__help__subcmd__simulate"
+                ;;
             gatewayctl__subcmd__help,test)
                 cmd="gatewayctl__subcmd__help__subcmd__test"
                 ;;
@@ -89,7 +95,7 @@ _gatewayctl() {
 
     case "${cmd}" in
         gatewayctl)
-            opts="-h -V --color --help --version validate lint diff serve test explain plugins schema completions man help"
+            opts="-h -V --color --help --version validate lint diff serve simulate test explain plugins schema completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -189,7 +195,7 @@ _gatewayctl() {
             return 0
             ;;
         gatewayctl__subcmd__help)
-            opts="validate lint diff serve test explain plugins schema completions man help"
+            opts="validate lint diff serve simulate test explain plugins schema completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -328,6 +334,20 @@ _gatewayctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        gatewayctl__subcmd__help__subcmd__simulate)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         gatewayctl__subcmd__help__subcmd__test)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -357,7 +377,7 @@ _gatewayctl() {
             return 0
             ;;
         gatewayctl__subcmd__lint)
-            opts="-h -V --kong-strict --router-flavor --strict --format --color --help --version"
+            opts="-F -D -h -V --kong-strict --router-flavor --rule --only --skip --config --ruleset --no-builtin --strict --fail-severity --display-only-failures --format --fix --diff --dry-run --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -367,8 +387,36 @@ _gatewayctl() {
                     COMPREPLY=($(compgen -W "traditional_compatible traditional expressions" -- "${cur}"))
                     return 0
                     ;;
+                --rule)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --only)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --skip)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ruleset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fail-severity)
+                    COMPREPLY=($(compgen -W "error warn info hint" -- "${cur}"))
+                    return 0
+                    ;;
+                -F)
+                    COMPREPLY=($(compgen -W "error warn info hint" -- "${cur}"))
+                    return 0
+                    ;;
                 --format)
-                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "human json sarif github gitlab junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -502,6 +550,52 @@ _gatewayctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        gatewayctl__subcmd__simulate)
+            opts="-H -h -V --header --client-ip --sni --consumer --kong-strict --router-flavor --format --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --header)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -H)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client-ip)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sni)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --consumer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --router-flavor)
+                    COMPREPLY=($(compgen -W "traditional_compatible traditional expressions" -- "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         gatewayctl__subcmd__test)
             opts="-j -v -h -V --filter --jobs --fail-fast --format --verbose --list --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -548,7 +642,7 @@ _gatewayctl() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "human json sarif github gitlab junit" -- "${cur}"))
                     return 0
                     ;;
                 --color)

@@ -27,6 +27,7 @@ set edit:completion:arg-completer[gatewayctl] = {|@words|
             cand lint 'Give advice on declarative files'
             cand diff 'Show what changes between two configurations'
             cand serve 'Run a gateway on declarative files'
+            cand simulate 'Show what becomes of a request, without sending it'
             cand test 'Run unit tests of a gateway configuration'
             cand explain 'Tell the long story of a finding''s code'
             cand plugins 'List the plugins, or explain one'
@@ -50,10 +51,23 @@ set edit:completion:arg-completer[gatewayctl] = {|@words|
         }
         &'gatewayctl;lint'= {
             cand --router-flavor 'Which router the file is for; `expressions` lets routes have an expression and a priority'
+            cand --rule 'Set the level of a lint: off, info, warn or error'
+            cand --only 'Run no lints but these'
+            cand --skip 'Do not run these lints'
+            cand --config 'Settings file; .gatewayctl.yml in this folder if there is one'
+            cand --ruleset 'Check the rules of a Spectral ruleset too'
+            cand -F 'The least level that fails the run'
+            cand --fail-severity 'The least level that fails the run'
             cand --format 'How findings are printed, on standard output'
             cand --color 'When to colour the output; `auto` does on a terminal unless NO_COLOR is set'
             cand --kong-strict 'Refuse what Kong refuses although decK takes it (`_info`, `${{ env "X" }}`, references by {name: x})'
+            cand --no-builtin 'Leave out built-in lints and the checks of `validate`; the file may be of any kind'
             cand --strict 'Let warnings fail the run too'
+            cand -D 'Show only what fails the run'
+            cand --display-only-failures 'Show only what fails the run'
+            cand --fix 'Mend in the files what can be mended safely, then report what is left'
+            cand --dry-run 'Show what --fix would change, as a diff, and change nothing'
+            cand --diff 'Show what --fix would change, as a diff, and change nothing'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
             cand -V 'Print version'
@@ -95,6 +109,21 @@ set edit:completion:arg-completer[gatewayctl] = {|@words|
             cand --kong-strict 'Refuse what Kong refuses although decK takes it (`_info`, `${{ env "X" }}`, references by {name: x})'
             cand --watch 'Apply changes of the files as they happen; this is the default'
             cand --no-watch 'Load only at the start, on SIGHUP and on POST /config'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'gatewayctl;simulate'= {
+            cand -H 'A header, `Name: value`; may be given more than once'
+            cand --header 'A header, `Name: value`; may be given more than once'
+            cand --client-ip 'The client''s address'
+            cand --sni 'The server name asked for over TLS [default: the URL''s host]'
+            cand --consumer 'The consumer that authentication finds, by username, custom_id or id'
+            cand --router-flavor 'Which router the file is for; `expressions` lets routes have an expression and a priority'
+            cand --format 'How the answer is printed'
+            cand --color 'When to colour the output; `auto` does on a terminal unless NO_COLOR is set'
+            cand --kong-strict 'Refuse what Kong refuses although decK takes it (`_info`, `${{ env "X" }}`, references by {name: x})'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
             cand -V 'Print version'
@@ -156,6 +185,7 @@ set edit:completion:arg-completer[gatewayctl] = {|@words|
             cand lint 'Give advice on declarative files'
             cand diff 'Show what changes between two configurations'
             cand serve 'Run a gateway on declarative files'
+            cand simulate 'Show what becomes of a request, without sending it'
             cand test 'Run unit tests of a gateway configuration'
             cand explain 'Tell the long story of a finding''s code'
             cand plugins 'List the plugins, or explain one'
@@ -171,6 +201,8 @@ set edit:completion:arg-completer[gatewayctl] = {|@words|
         &'gatewayctl;help;diff'= {
         }
         &'gatewayctl;help;serve'= {
+        }
+        &'gatewayctl;help;simulate'= {
         }
         &'gatewayctl;help;test'= {
         }

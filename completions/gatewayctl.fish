@@ -33,6 +33,7 @@ complete -c gatewayctl -n "__fish_gatewayctl_needs_command" -f -a "validate" -d 
 complete -c gatewayctl -n "__fish_gatewayctl_needs_command" -f -a "lint" -d 'Give advice on declarative files'
 complete -c gatewayctl -n "__fish_gatewayctl_needs_command" -f -a "diff" -d 'Show what changes between two configurations'
 complete -c gatewayctl -n "__fish_gatewayctl_needs_command" -f -a "serve" -d 'Run a gateway on declarative files'
+complete -c gatewayctl -n "__fish_gatewayctl_needs_command" -f -a "simulate" -d 'Show what becomes of a request, without sending it'
 complete -c gatewayctl -n "__fish_gatewayctl_needs_command" -f -a "test" -d 'Run unit tests of a gateway configuration'
 complete -c gatewayctl -n "__fish_gatewayctl_needs_command" -f -a "explain" -d 'Tell the long story of a finding\'s code'
 complete -c gatewayctl -n "__fish_gatewayctl_needs_command" -f -a "plugins" -d 'List the plugins, or explain one'
@@ -44,7 +45,11 @@ complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand validate" -l route
 traditional\t''
 expressions\t''"
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand validate" -l format -d 'How findings are printed, on standard output' -r -f -a "human\t'For people: excerpts of the file with the place underlined'
-json\t'One JSON document'"
+json\t'One JSON document'
+sarif\t'SARIF 2.1.0, for code scanning services'
+github\t'Annotations of GitHub Actions'
+gitlab\t'GitLab\'s code quality report'
+junit\t'A JUnit report'"
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand validate" -l color -d 'When to colour the output; `auto` does on a terminal unless NO_COLOR is set' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -56,13 +61,30 @@ complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand validate" -s V -l 
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l router-flavor -d 'Which router the file is for; `expressions` lets routes have an expression and a priority' -r -f -a "traditional_compatible\t''
 traditional\t''
 expressions\t''"
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l rule -d 'Set the level of a lint: off, info, warn or error' -r
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l only -d 'Run no lints but these' -r
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l skip -d 'Do not run these lints' -r
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l config -d 'Settings file; .gatewayctl.yml in this folder if there is one' -r -F
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l ruleset -d 'Check the rules of a Spectral ruleset too' -r -F
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -s F -l fail-severity -d 'The least level that fails the run' -r -f -a "error\t''
+warn\t''
+info\t''
+hint\t''"
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l format -d 'How findings are printed, on standard output' -r -f -a "human\t'For people: excerpts of the file with the place underlined'
-json\t'One JSON document'"
+json\t'One JSON document'
+sarif\t'SARIF 2.1.0, for code scanning services'
+github\t'Annotations of GitHub Actions'
+gitlab\t'GitLab\'s code quality report'
+junit\t'A JUnit report'"
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l color -d 'When to colour the output; `auto` does on a terminal unless NO_COLOR is set' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l kong-strict -d 'Refuse what Kong refuses although decK takes it (`_info`, `${{ env "X" }}`, references by {name: x})'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l no-builtin -d 'Leave out built-in lints and the checks of `validate`; the file may be of any kind'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l strict -d 'Let warnings fail the run too'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -s D -l display-only-failures -d 'Show only what fails the run'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l fix -d 'Mend in the files what can be mended safely, then report what is left'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l dry-run -l diff -d 'Show what --fix would change, as a diff, and change nothing'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -s V -l version -d 'Print version'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l against -d 'Compare with the configuration of a running gateway: the address of its admin API' -r
@@ -106,6 +128,21 @@ complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l watch -d
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l no-watch -d 'Load only at the start, on SIGHUP and on POST /config'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -s V -l version -d 'Print version'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -s H -l header -d 'A header, `Name: value`; may be given more than once' -r
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -l client-ip -d 'The client\'s address' -r
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -l sni -d 'The server name asked for over TLS [default: the URL\'s host]' -r
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -l consumer -d 'The consumer that authentication finds, by username, custom_id or id' -r
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -l router-flavor -d 'Which router the file is for; `expressions` lets routes have an expression and a priority' -r -f -a "traditional_compatible\t''
+traditional\t''
+expressions\t''"
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -l format -d 'How the answer is printed' -r -f -a "human\t'For people'
+json\t'One JSON document'"
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -l color -d 'When to colour the output; `auto` does on a terminal unless NO_COLOR is set' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -l kong-strict -d 'Refuse what Kong refuses although decK takes it (`_info`, `${{ env "X" }}`, references by {name: x})'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -s V -l version -d 'Print version'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand test" -l filter -d 'Run only cases whose file or name contains this; may be given more than once' -r
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand test" -s j -l jobs -d 'Cases at a time [default: two to a core]' -r
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand test" -l format -d 'How results are printed, on standard output' -r -f -a "human\t'For people: what differs in cases that fail'
@@ -145,14 +182,15 @@ always\t''
 never\t''"
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand man" -s V -l version -d 'Print version'
-complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve test explain plugins schema completions man help" -f -a "validate" -d 'Check declarative files, offline'
-complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve test explain plugins schema completions man help" -f -a "lint" -d 'Give advice on declarative files'
-complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve test explain plugins schema completions man help" -f -a "diff" -d 'Show what changes between two configurations'
-complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve test explain plugins schema completions man help" -f -a "serve" -d 'Run a gateway on declarative files'
-complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve test explain plugins schema completions man help" -f -a "test" -d 'Run unit tests of a gateway configuration'
-complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve test explain plugins schema completions man help" -f -a "explain" -d 'Tell the long story of a finding\'s code'
-complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve test explain plugins schema completions man help" -f -a "plugins" -d 'List the plugins, or explain one'
-complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve test explain plugins schema completions man help" -f -a "schema" -d 'Print the JSON Schema of the file format, or of one plugin\'s settings'
-complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve test explain plugins schema completions man help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve test explain plugins schema completions man help" -f -a "man" -d 'Print a manual page, in roff'
-complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve test explain plugins schema completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve simulate test explain plugins schema completions man help" -f -a "validate" -d 'Check declarative files, offline'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve simulate test explain plugins schema completions man help" -f -a "lint" -d 'Give advice on declarative files'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve simulate test explain plugins schema completions man help" -f -a "diff" -d 'Show what changes between two configurations'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve simulate test explain plugins schema completions man help" -f -a "serve" -d 'Run a gateway on declarative files'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve simulate test explain plugins schema completions man help" -f -a "simulate" -d 'Show what becomes of a request, without sending it'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve simulate test explain plugins schema completions man help" -f -a "test" -d 'Run unit tests of a gateway configuration'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve simulate test explain plugins schema completions man help" -f -a "explain" -d 'Tell the long story of a finding\'s code'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve simulate test explain plugins schema completions man help" -f -a "plugins" -d 'List the plugins, or explain one'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve simulate test explain plugins schema completions man help" -f -a "schema" -d 'Print the JSON Schema of the file format, or of one plugin\'s settings'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve simulate test explain plugins schema completions man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve simulate test explain plugins schema completions man help" -f -a "man" -d 'Print a manual page, in roff'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand help; and not __fish_seen_subcommand_from validate lint diff serve simulate test explain plugins schema completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
