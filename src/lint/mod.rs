@@ -9,8 +9,8 @@ pub mod ruleset;
 mod settings;
 mod subject;
 
-pub use mend::mend;
 pub use levels::{LevelError, Levels};
+pub use mend::mend;
 pub use settings::{Settings, SettingsError};
 pub use subject::Subject;
 use subject::{CREDENTIALS, authenticated, called, conditions, is_authentication, is_reference, scope};

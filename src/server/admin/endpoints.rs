@@ -196,6 +196,8 @@ impl Endpoints {
     pub fn paths(&self) -> Vec<String> {
         let mut paths: Vec<String> = self.all.iter().map(|e| braced(&e.path)).collect();
         paths.sort_by(|a, b| a.split('/').cmp(b.split('/')));
+        // A nested collection may be reached in two ways.
+        paths.dedup();
         paths
     }
 }
