@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use crate::{
-    cli::console::Failure,
+    cli::{Status, console::Failure},
     config::{self, Input, Loaded, Options},
     router,
     runtime::{self, Snapshot},
@@ -21,6 +21,18 @@ pub struct Files {
     pub files: Vec<PathBuf>,
     #[command(flatten)]
     pub dialect: Dialect,
+}
+
+/// Runs a command on each of the files alone. All are looked at; the worst that came of one counts.
+pub fn each(input: &Files, mut run: impl FnMut(Files) -> Result<Status, Failure>) -> Result<Status, Failure> {
+    let mut worst = Status::Clean;
+    for file in &input.files {
+        let status = run(Files { files: vec![file.clone()], dialect: input.dialect })?;
+        if status != Status::Clean {
+            worst = status;
+        }
+    }
+    Ok(worst)
 }
 
 /// How a configuration is read.

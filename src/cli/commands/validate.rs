@@ -17,7 +17,7 @@ use crate::{
 ///
 /// Reads the files exactly as `serve` would: a file that validates, serves. All findings are reported in
 /// one run. Several files and folders make one configuration.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     gatewayctl validate kong.yml\n  \
     gatewayctl validate --strict --format json services/ consumers.yml\n  \
@@ -26,6 +26,9 @@ use crate::{
 pub struct Args {
     #[command(flatten)]
     input: input::Files,
+    /// Take each file for a configuration of its own, with a report of its own
+    #[arg(long)]
+    each: bool,
     /// Let warnings fail the run too
     #[arg(long)]
     strict: bool,
@@ -38,6 +41,9 @@ pub struct Args {
 }
 
 pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
+    if args.each {
+        return input::each(&args.input, |input| run(Args { input, each: false, ..args.clone() }, console));
+    }
     let loaded = input::load(&args.input)?;
     report(&loaded, args.format, console)?;
     let status = status(&loaded, args.strict);

@@ -24,7 +24,7 @@ use crate::{
 /// Looks at valid files for what is accepted but likely not meant: routes that never win, credentials over
 /// plain HTTP, rules that undo each other. `gatewayctl explain CODE` tells the long story of a finding; a
 /// comment `# gatewayctl: allow LINT` on its line, or on the line above, allows it.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     gatewayctl lint kong.yml\n  \
     gatewayctl lint kong.yml --rule plain-http-upstream=off --rule weak-secret=error\n  \
@@ -55,6 +55,9 @@ pub struct Args {
     /// Leave out built-in lints and the checks of `validate`; the file may be of any kind
     #[arg(long, requires = "ruleset")]
     no_builtin: bool,
+    /// Take each file for a configuration of its own, with a report of its own
+    #[arg(long)]
+    each: bool,
     /// Let warnings fail the run too
     #[arg(long)]
     strict: bool,
@@ -88,6 +91,9 @@ enum Severity {
 const SETTINGS: &str = ".gatewayctl.yml";
 
 pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
+    if args.each {
+        return input::each(&args.input, |input| run(Args { input, each: false, ..args.clone() }, console));
+    }
     let settings = settings(&args)?;
     let mut linted = look(&args, &settings)?;
     if args.dry_run {
