@@ -54,6 +54,7 @@ complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand validate" -l color
 always\t''
 never\t''"
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand validate" -l kong-strict -d 'Refuse what Kong refuses although decK takes it (`_info`, `${{ env "X" }}`, references by {name: x})'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand validate" -l each -d 'Take each file for a configuration of its own, with a report of its own'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand validate" -l strict -d 'Let warnings fail the run too'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand validate" -s q -l quiet -d 'Say nothing when all is well'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand validate" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -81,6 +82,7 @@ always\t''
 never\t''"
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l kong-strict -d 'Refuse what Kong refuses although decK takes it (`_info`, `${{ env "X" }}`, references by {name: x})'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l no-builtin -d 'Leave out built-in lints and the checks of `validate`; the file may be of any kind'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l each -d 'Take each file for a configuration of its own, with a report of its own'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l strict -d 'Let warnings fail the run too'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -s D -l display-only-failures -d 'Show only what fails the run'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l fix -d 'Mend in the files what can be mended safely, then report what is left'
