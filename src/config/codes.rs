@@ -248,6 +248,12 @@ codes! {
     "The message says what the reader stumbled over; the cause is often a line above, such as a quote left open or \
      a tab for indentation.",
     "_format_version: \"3.0\nservices: []\n" => "_format_version: \"3.0\"\nservices: []\n";
+
+    "upstream/not-yet": "an upstream asks for balancing or health checks that are not built yet",
+    "The file is valid and is served, but the targets take turns by weight (`round-robin`) and none is left out \
+     when it fails. Do not rely on the setting named until it works.",
+    "_format_version: \"3.0\"\nupstreams:\n- name: u\n  algorithm: least-connections\n  targets: [{target: 'a.test:80'}]\n" =>
+    "_format_version: \"3.0\"\nupstreams:\n- name: u\n  targets: [{target: 'a.test:80'}]\n";
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     Input, LoadError, Loaded, Options,
     entities::{Enabled, shapes},
+    pending,
     read::{self, ReadError, ReadOptions},
     resolve::resolve,
     rows::{Parts, rows, transform},
@@ -103,6 +104,7 @@ fn check(loaded: &mut Loaded, root: NodeId, options: &Options<'_>) {
         return;
     }
     let doc = &loaded.document;
+    pending::warn(doc, &state, &mut loaded.findings);
     let transforms = doc.get(root, "_transform").is_none_or(|n| *doc.value(n) != Value::Bool(false));
     if transforms && needs_transform(&state) {
         loaded.shown.get_or_insert_with(|| Arc::new(state.clone()));

@@ -9,6 +9,7 @@ pub mod listen;
 mod load;
 mod merge;
 mod nearest;
+mod pending;
 pub mod read;
 pub mod resolve;
 mod rows;
