@@ -6,33 +6,12 @@ use std::fs;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    sync::oneshot,
 };
 
 use crate::{
     process::{Process, config},
     rig::*,
 };
-
-/// An upstream that tells when a request has come, and answers when it is told to.
-async fn held() -> (Upstream, oneshot::Receiver<()>, oneshot::Sender<()>) {
-    let (arrived, wait) = oneshot::channel();
-    let (release, go) = oneshot::channel::<()>();
-    let once = std::sync::Mutex::new(Some((arrived, go)));
-    let upstream = Upstream::script(move |mut stream, _| {
-        let once = once.lock().unwrap().take();
-        async move {
-            read_message(&mut stream).await;
-            if let Some((arrived, go)) = once {
-                let _ = arrived.send(());
-                let _ = go.await;
-            }
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone").await;
-        }
-    })
-    .await;
-    (upstream, wait, release)
-}
 
 async fn busy(process: &Process) -> TcpStream {
     let mut stream = TcpStream::connect(process.proxy).await.unwrap();
@@ -42,7 +21,7 @@ async fn busy(process: &Process) -> TcpStream {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_lets_a_request_end_and_closes_its_connection() {
-    let (upstream, arrived, release) = held().await;
+    let (upstream, arrived, release) = Upstream::held().await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("kong.yml");
     fs::write(&file, config(upstream.address, 1)).unwrap();
@@ -63,7 +42,7 @@ async fn sigterm_lets_a_request_end_and_closes_its_connection() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_end_in_time_is_cut() {
-    let (upstream, arrived, _release) = held().await;
+    let (upstream, arrived, _release) = Upstream::held().await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("kong.yml");
     fs::write(&file, config(upstream.address, 1)).unwrap();

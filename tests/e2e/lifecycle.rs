@@ -5,7 +5,6 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    sync::oneshot,
     task::spawn_blocking,
 };
 
@@ -13,21 +12,7 @@ use crate::rig::*;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drain_lets_requests_end_and_closes_idle_connections() {
-    let (arrived, wait) = oneshot::channel();
-    let (release, go) = oneshot::channel::<()>();
-    let once = std::sync::Mutex::new(Some((arrived, go)));
-    let upstream = Upstream::script(move |mut stream, _| {
-        let once = once.lock().unwrap().take();
-        async move {
-            read_message(&mut stream).await;
-            if let Some((arrived, go)) = once {
-                arrived.send(()).unwrap();
-                go.await.unwrap();
-            }
-            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone").await.unwrap();
-        }
-    })
-    .await;
+    let (upstream, wait, release) = Upstream::held().await;
     let mut rig = Rig::new(one_service(upstream.address));
     let mut idle = rig.connect().await;
     let mut busy = rig.connect().await;

@@ -149,6 +149,26 @@ pub struct Upstream {
 }
 
 impl Upstream {
+    /// An upstream that tells when a request has come, and answers when it is told to.
+    pub async fn held() -> (Upstream, tokio::sync::oneshot::Receiver<()>, tokio::sync::oneshot::Sender<()>) {
+        let (arrived, wait) = tokio::sync::oneshot::channel();
+        let (release, go) = tokio::sync::oneshot::channel::<()>();
+        let once = std::sync::Mutex::new(Some((arrived, go)));
+        let upstream = Upstream::script(move |mut stream, _| {
+            let once = once.lock().unwrap().take();
+            async move {
+                read_message(&mut stream).await;
+                if let Some((arrived, go)) = once {
+                    let _ = arrived.send(());
+                    let _ = go.await;
+                }
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone").await;
+            }
+        })
+        .await;
+        (upstream, wait, release)
+    }
+
     /// One that plays that script on every connection; the number counts connections from 0.
     pub async fn script<F, Fut>(script: F) -> Upstream
     where
