@@ -71,7 +71,7 @@ impl Gateway {
 
 /// A snapshot as a request holds it. The outer count is the worker's own, so that requests of different
 /// workers never write to the same memory.
-#[allow(clippy::redundant_allocation)]
+#[allow(clippy::redundant_allocation, reason = "two counts: one per worker, one shared")]
 pub type Held = Rc<Arc<Snapshot>>;
 
 /// A worker's own handle on the current snapshot: cloning it touches no memory of other workers while the

@@ -56,14 +56,14 @@ impl Given {
 
 /// The expression as the standard spells it.
 fn standard(text: &str) -> String {
-    #[allow(clippy::unwrap_used, reason = "the expressions are fixed and tested")]
     static SPELLINGS: LazyLock<[(Regex, &str); 5]> = LazyLock::new(|| {
+        let regex = |text| Regex::new(text).expect("the pattern is a constant, and a test uses it");
         [
-            (Regex::new(r"(@[\w.\[\]'-]*)\.match\(/((?:[^/\\]|\\.)*)/\w*\)").unwrap(), "search($1, '$2')"),
-            (Regex::new(r"(@[\w.\[\]'-]*)\s*=~\s*/((?:[^/\\]|\\.)*)/\w*").unwrap(), "search($1, '$2')"),
-            (Regex::new(r"(@[\w.\[\]'-]*)\.length\b").unwrap(), "length($1)"),
-            (Regex::new(r"([=!])==").unwrap(), "$1="),
-            (Regex::new(r"(\.\.?)(\w+-[\w-]+)").unwrap(), "$1['$2']"),
+            (regex(r"(@[\w.\[\]'-]*)\.match\(/((?:[^/\\]|\\.)*)/\w*\)"), "search($1, '$2')"),
+            (regex(r"(@[\w.\[\]'-]*)\s*=~\s*/((?:[^/\\]|\\.)*)/\w*"), "search($1, '$2')"),
+            (regex(r"(@[\w.\[\]'-]*)\.length\b"), "length($1)"),
+            (regex(r"([=!])=="), "$1="),
+            (regex(r"(\.\.?)(\w+-[\w-]+)"), "$1['$2']"),
         ]
     });
     let mut text = text.to_owned();

@@ -358,7 +358,7 @@ fn defaults_are_those_of_the_format() {
 /// `cargo test --release -- --ignored --nocapture rate_limiting`
 #[test]
 #[ignore = "prints how long a request takes"]
-#[allow(clippy::disallowed_macros)]
+#[allow(clippy::disallowed_macros, reason = "printing is all it does")]
 fn print_the_cost_of_a_request() {
     let bench = bench(json!({"minute": 1_000_000_000_u64, "hour": 10_000_000_000_u64}));
     let mut exchange = request("GET", "/", &[], "");

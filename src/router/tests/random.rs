@@ -247,7 +247,7 @@ pub(super) fn mixed(dice: &mut Dice) -> Value {
 }
 
 /// Number of requests: `ROUTER_CASES`, or that of a quick run.
-#[allow(clippy::disallowed_methods)]
+#[allow(clippy::disallowed_methods, reason = "a test reads its own switch")]
 pub(super) fn cases(quick: usize) -> usize {
     std::env::var("ROUTER_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(quick)
 }
