@@ -3,21 +3,13 @@
 //! Each worker is a thread with its own runtime and its own listening sockets; the kernel spreads
 //! connections over them (SO_REUSEPORT).
 
-use std::{
-    io,
-    net::SocketAddr,
-    pin::pin,
-    rc::Rc,
-    sync::Arc,
-    thread::{self, JoinHandle},
-    time::Duration,
-};
+use std::{io, net::SocketAddr, pin::pin, rc::Rc, sync::Arc, thread, time::Duration};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::{
     net::{TcpListener, TcpStream, UdpSocket},
     sync::watch,
-    task::{LocalSet, spawn_local},
+    task::{JoinHandle, LocalSet, spawn_local},
     time::{interval, sleep, timeout},
 };
 
@@ -35,7 +27,7 @@ use crate::runtime::Gateway;
 pub struct Workers {
     addresses: Vec<SocketAddr>,
     drain: watch::Sender<Option<Duration>>,
-    threads: Vec<JoinHandle<usize>>,
+    threads: Vec<thread::JoinHandle<usize>>,
 }
 
 impl Workers {
@@ -133,27 +125,34 @@ fn run(
     let worker = Worker::new(gateway);
     let local = LocalSet::new();
     let left = local.block_on(&runtime, async {
-        let mut accepting = Vec::new();
+        let (mut doors, mut udp) = (Vec::new(), Vec::new());
         for ((listener, acceptor), socket) in listeners.into_iter().zip(sockets) {
             if listener.traffic == Traffic::Datagrams {
                 let Ok(socket) = UdpSocket::from_std(socket.into()) else { continue };
-                accepting.push(spawn_local(stream::datagrams(Rc::clone(&worker), socket)));
+                udp.push(spawn_local(stream::datagrams(Rc::clone(&worker), socket)));
                 continue;
             }
             let Ok(socket) = TcpListener::from_std(socket.into()) else { continue };
-            accepting.push(spawn_local(accept(Rc::clone(&worker), listener, socket, acceptor)));
+            let door = Rc::new(Door { worker: Rc::clone(&worker), listener, acceptor, socket });
+            let accepting = spawn_local(accept(Rc::clone(&door)));
+            doors.push((door, accepting));
         }
         let upkeep = spawn_local(upkeep(Rc::clone(&worker)));
-        let limit = drain.wait_for(Option::is_some).await.ok().and_then(|limit| *limit);
-        accepting.iter().for_each(tokio::task::JoinHandle::abort);
-        worker.draining.set(true);
-        worker.drain.notify_waiters();
+        let limit = drain.wait_for(Option::is_some).await.ok().and_then(|limit| *limit).unwrap_or_default();
+        worker.drain(limit);
+        udp.iter().for_each(JoinHandle::abort);
+        for (door, accepting) in doors {
+            accepting.abort();
+            // It holds the socket: gone before the queue is emptied, so that closing follows at once.
+            let _ = accepting.await;
+            door.empty();
+        }
         let ended = async {
             while worker.links.get() > 0 {
                 worker.ended.notified().await;
             }
         };
-        let _ = timeout(limit.unwrap_or_default(), ended).await;
+        let _ = timeout(limit, ended).await;
         upkeep.abort();
         worker.links.get()
     });
@@ -171,18 +170,44 @@ async fn upkeep(worker: Rc<Worker>) {
     }
 }
 
-async fn accept(worker: Rc<Worker>, listener: Listener, socket: TcpListener, acceptor: Option<Acceptor>) {
-    loop {
-        match socket.accept().await {
-            Ok((stream, peer)) => {
-                let guard = worker.open();
-                let (listener, acceptor) = (listener.clone(), acceptor.clone());
-                spawn_local(async move {
-                    let worker = Rc::clone(&guard.0);
-                    connection(worker, listener, acceptor, stream, peer).await;
-                    drop(guard);
-                });
+/// A listening socket, and how what comes in is spoken to.
+struct Door {
+    worker: Rc<Worker>,
+    listener: Listener,
+    acceptor: Option<Acceptor>,
+    socket: TcpListener,
+}
+
+impl Door {
+    /// Lets a connection live.
+    fn enter(&self, stream: TcpStream, peer: SocketAddr) {
+        let guard = self.worker.open();
+        let (listener, acceptor) = (self.listener.clone(), self.acceptor.clone());
+        spawn_local(async move {
+            let worker = Rc::clone(&guard.0);
+            connection(worker, listener, acceptor, stream, peer).await;
+            drop(guard);
+        });
+    }
+
+    /// Takes in what the kernel holds for this socket: closing it would reset those connections, whose
+    /// clients believe they are connected.
+    fn empty(&self) {
+        let socket = SockRef::from(&self.socket);
+        for _ in 0..self.listener.backlog {
+            let Ok((stream, peer)) = socket.accept() else { return };
+            let (Ok(()), Some(peer)) = (stream.set_nonblocking(true), peer.as_socket()) else { continue };
+            if let Ok(stream) = TcpStream::from_std(stream.into()) {
+                self.enter(stream, peer);
             }
+        }
+    }
+}
+
+async fn accept(door: Rc<Door>) {
+    loop {
+        match door.socket.accept().await {
+            Ok((stream, peer)) => door.enter(stream, peer),
             // Out of file descriptors: some will be free soon.
             Err(error) => {
                 tracing::warn!("cannot accept: {error}");
@@ -228,5 +253,46 @@ async fn connection(
             let link = Rc::new(Link::new(worker, from, local, true, sni));
             if http2 { serve_http2(link, stream).await } else { serve_http1(link, stream).await }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Write, net::Ipv4Addr};
+
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+    use crate::{model::State, runtime, runtime::Options, store::Stores};
+
+    #[tokio::test]
+    async fn connections_that_wait_in_the_queue_are_served_before_it_closes() {
+        let (options, stores) = (Options::default(), Stores::default());
+        let (snapshot, _) = runtime::compile(Arc::new(State::default()), &options, &stores, None);
+        let worker = Worker::new(Gateway::new(options, stores, snapshot));
+        let listener = Listener::plain((Ipv4Addr::LOCALHOST, 0).into());
+        let socket = TcpListener::from_std(bind(listener.address, &listener).unwrap().into()).unwrap();
+        let address = socket.local_addr().unwrap();
+        // The kernel connects them although nobody has accepted; one sends only after the socket is closed.
+        let mut clients: Vec<_> = (0..10).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
+        let ask = |mut client: &std::net::TcpStream| client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        clients[1..].iter().for_each(|client| ask(client).unwrap());
+        let door = Door { worker: Rc::clone(&worker), listener, acceptor: None, socket };
+        let served = async {
+            worker.drain(Duration::from_secs(10));
+            door.empty();
+            drop(door);
+            assert!(std::net::TcpStream::connect(address).is_err(), "nobody listens any more");
+            ask(&clients[0]).unwrap();
+            for client in clients.drain(..) {
+                client.set_nonblocking(true).unwrap();
+                let mut answer = String::new();
+                let mut client = TcpStream::from_std(client).unwrap();
+                client.read_to_string(&mut answer).await.unwrap();
+                assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+                assert!(answer.contains("connection: close\r\n"), "{answer}");
+            }
+        };
+        LocalSet::new().run_until(served).await;
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header};
 use http_body::{Body, Frame, SizeHint};
 use hyper::{body::Incoming, ext::ReasonPhrase, upgrade::OnUpgrade};
 use tokio::time::Instant;
@@ -60,6 +60,9 @@ pub fn respond(
     *head.status_mut() = response.status;
     *head.headers_mut() =
         if later { response.headers.clone() } else { std::mem::take(&mut response.headers) };
+    if link.worker.draining.get() && upgraded.is_none() && flow.exchange.request.version < Version::HTTP_2 {
+        head.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     if let Some(reason) = reason {
         head.extensions_mut().insert(reason);
     }

@@ -50,7 +50,10 @@ where
         .max_buf_size(BUFFER.max(options.head.total * 2))
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
-    until_drained(&worker, connection, http1::UpgradeableConnection::graceful_shutdown).await;
+    // A request may be on its way: closing at once would lose it. Those that come meanwhile are answered with
+    // `Connection: close`.
+    let linger = async { Box::pin(sleep(worker.linger.get())).await };
+    until_drained(&worker, linger, connection, http1::UpgradeableConnection::graceful_shutdown).await;
 }
 
 /// Serves HTTP/2 on a connection.
@@ -66,23 +69,31 @@ where
         .max_header_list_size(u32::try_from(worker.options.head.total).unwrap_or(u32::MAX))
         .keep_alive_interval(worker.options.idle_timeout)
         .serve_connection(TokioIo::new(stream), service);
-    until_drained(&worker, connection, http2::Connection::graceful_shutdown).await;
+    // GOAWAY with the highest id at once, and with the real one a round trip later: no request is lost.
+    until_drained(&worker, async {}, connection, http2::Connection::graceful_shutdown).await;
 }
 
-/// Drives a connection; when the worker drains, asks it to end after what is in flight.
-async fn until_drained<C: Future>(worker: &Worker, connection: C, end: impl Fn(Pin<&mut C>)) {
+/// Drives a connection; when the worker drains and `linger` is over, asks it to end after what is in flight.
+async fn until_drained<C: Future>(
+    worker: &Worker,
+    linger: impl Future<Output = ()>,
+    connection: C,
+    end: impl Fn(Pin<&mut C>),
+) {
     let mut connection = pin!(connection);
-    let mut drain = pin!(worker.drain.notified());
+    let mut drained = pin!(async {
+        worker.drained().await;
+        linger.await;
+    });
     let (mut waiting, mut told) = (false, false);
     poll_fn(|cx| {
-        // Asked once: this task's waker does not change.
-        if !waiting {
+        // Before the drain, asked once: this task's waker does not change.
+        if !waiting || (worker.draining.get() && !told) {
             waiting = true;
-            let _ = drain.as_mut().poll(cx);
-        }
-        if worker.draining.get() && !told {
-            told = true;
-            end(connection.as_mut());
+            if drained.as_mut().poll(cx).is_ready() {
+                told = true;
+                end(connection.as_mut());
+            }
         }
         connection.as_mut().poll(cx).map(drop)
     })

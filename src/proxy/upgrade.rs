@@ -3,7 +3,7 @@
 //! Frames are only followed, never changed, so that at a drain both sides can be told to close (1001, going
 //! away) between two frames. RFC 6455.
 
-use std::{cell::Cell, io, pin::pin, rc::Rc, time::Duration};
+use std::{cell::Cell, io, rc::Rc, time::Duration};
 
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -63,9 +63,6 @@ async fn pump(
     let mut buffer = vec![0; 16 * 1024];
     let mut said = false;
     loop {
-        let mut drain = pin!(shared.worker.drain.notified());
-        // Enrolled before the flag is looked at, so that the call cannot be missed in between.
-        drain.as_mut().enable();
         if shared.worker.draining.get() && !said && frames.between() {
             said = true;
             to.write_all(close).await?;
@@ -73,7 +70,7 @@ async fn pump(
         }
         let read = select! {
             read = timeout_at(shared.last.get() + shared.idle, from.read(&mut buffer)) => read,
-            () = drain, if !shared.worker.draining.get() => continue,
+            () = shared.worker.drained(), if !shared.worker.draining.get() => continue,
         };
         let length = match read {
             Ok(length) => length?,

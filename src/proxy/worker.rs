@@ -3,11 +3,13 @@
 use std::{
     cell::Cell,
     net::{IpAddr, SocketAddr},
+    pin::pin,
     rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use http::HeaderValue;
@@ -20,6 +22,9 @@ use crate::{
     runtime::{Current, Gateway, Held, Options, RealIp},
     upstream::Resolver,
 };
+
+/// Longest that an HTTP/1 connection waits for a request when connections are to end.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// One worker thread's own: nothing here is shared with another.
 #[derive(Debug)]
@@ -34,6 +39,8 @@ pub struct Worker {
     pub resolver: Resolver,
     /// Whether connections are to end.
     pub draining: Cell<bool>,
+    /// How long an HTTP/1 connection without a request stays when connections are to end.
+    pub linger: Cell<Duration>,
     /// Wakes idle connections when draining begins.
     pub drain: Notify,
     /// Wakes the worker whenever a connection has ended.
@@ -53,6 +60,7 @@ impl Worker {
             pool: Pool::new(gateway.options.keepalive),
             resolver: Resolver::new(gateway.options.hosts.clone()),
             draining: Cell::new(false),
+            linger: Cell::new(Duration::ZERO),
             drain: Notify::new(),
             ended: Notify::new(),
             links: Cell::new(0),
@@ -66,6 +74,23 @@ impl Worker {
     pub fn open(self: &Rc<Self>) -> Open {
         self.links.set(self.links.get() + 1);
         Open(Rc::clone(self))
+    }
+
+    /// Says that connections are to end within `limit`.
+    pub fn drain(&self, limit: Duration) {
+        self.draining.set(true);
+        self.linger.set(LINGER.min(limit / 2));
+        self.drain.notify_waiters();
+    }
+
+    /// Waits until connections are to end.
+    pub async fn drained(&self) {
+        let mut drain = pin!(self.drain.notified());
+        // Enrolled before the flag is looked at, so that the call cannot be missed in between.
+        drain.as_mut().enable();
+        if !self.draining.get() {
+            drain.await;
+        }
     }
 
     /// The current snapshot.

@@ -3,6 +3,7 @@
 
 mod admin;
 mod drain;
+mod drain_http;
 mod failures;
 mod forwarding;
 mod grpc;
