@@ -1,9 +1,9 @@
 //! A plugin that a narrower one replaces everywhere.
 
-use ahash::{AHashMap, AHashSet};
+use ahash::AHashSet;
 
 use super::{Lint, Report, Subject, scope};
-use crate::{model::Plugin, source::Level};
+use crate::source::Level;
 
 pub static LINT: Lint = Lint {
     code: "lint/plugin-overridden",
@@ -18,32 +18,24 @@ pub static LINT: Lint = Lint {
 
 fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
     let state = subject.state;
-    // One pass over the routes: the rows that run somewhere, and the rows that could.
-    let mut rows: AHashMap<&str, Vec<&Plugin>> = AHashMap::new();
-    for plugin in subject.plugins().filter(|p| p.consumer.is_none()) {
-        rows.entry(&plugin.name).or_default().push(plugin);
-    }
-    for (name, rows) in rows.into_iter().filter(|(_, rows)| rows.len() > 1) {
-        let mut runs = AHashSet::new();
-        let mut could = AHashSet::new();
+    // The rows that run somewhere, and the rows that are replaced somewhere.
+    let (mut runs, mut replaced) = (AHashSet::new(), AHashSet::new());
+    for name in subject.plugin_names() {
         for route in state.routes.rows() {
-            let service = route.service.map(|s| s.id);
-            let fits = rows.iter().filter(|p| {
-                p.route.is_none_or(|r| r.id == route.id) && p.service.is_none_or(|s| Some(s.id) == service)
-            });
-            could.extend(fits.clone().map(|p| p.id));
-            runs.extend(fits.max_by_key(|p| (p.route.is_some(), p.service.is_some())).map(|p| p.id));
+            let mut rows = subject.candidates(name, route).map(|row| row.id);
+            runs.extend(rows.next());
+            replaced.extend(rows);
         }
-        for plugin in rows.iter().filter(|p| could.contains(&p.id) && !runs.contains(&p.id)) {
-            // Requests that match no route still meet the row for everything.
-            if plugin.service.is_none() && plugin.route.is_none() {
-                continue;
-            }
-            report.at(
-                subject.span(*plugin, &[]),
-                format!("{name} {} never runs: each route has one of its own", scope(state, plugin)),
-                "take it out",
-            );
+    }
+    for plugin in subject.plugins().filter(|p| replaced.contains(&p.id) && !runs.contains(&p.id)) {
+        // Requests that match no route still meet the row for everything.
+        if plugin.service.is_none() && plugin.route.is_none() {
+            continue;
         }
+        report.at(
+            subject.span(plugin, &[]),
+            format!("{} {} never runs: each route has one of its own", plugin.name, scope(state, plugin)),
+            "take it out",
+        );
     }
 }

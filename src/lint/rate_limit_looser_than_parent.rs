@@ -20,20 +20,14 @@ const WINDOWS: [&str; 6] = ["second", "minute", "hour", "day", "month", "year"];
 fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
     let state = subject.state;
     for own in subject.named("rate-limiting").filter(|p| p.consumer.is_none()) {
+        // The service that the row of a route replaces the limit of.
         let service = match (own.route, own.service) {
             (Some(route), _) => state.routes.find(route).and_then(|ix| state.routes[ix].service),
-            (None, service) => service,
+            (None, Some(_)) => None,
+            (None, None) => continue,
         };
-        if own.route.is_none() && own.service.is_none() {
-            continue;
-        }
-        let wider = subject
-            .named("rate-limiting")
-            .filter(|p| p.consumer.is_none() && p.route.is_none() && p.id != own.id)
-            .filter(|p| {
-                p.service.is_none() || own.route.is_some() && p.service.map(|s| s.id) == service.map(|s| s.id)
-            })
-            .max_by_key(|p| p.service.is_some());
+        let wider = subject.row("rate-limiting", None, service.map(|s| s.id));
+        let wider = wider.or_else(|| subject.row("rate-limiting", None, None));
         let Some(wider) = wider else { continue };
         let (here, there) = (own.config.json(), wider.config.json());
         if here["limit_by"] != there["limit_by"] {

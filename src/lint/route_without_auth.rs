@@ -1,13 +1,9 @@
 //! A route anybody may use, beside routes of the same service that ask who you are.
 
-use std::collections::HashMap;
+use ahash::{AHashMap, AHashSet};
 
-use super::{Lint, Report, Subject, called};
-use crate::{
-    model::{Ix, Row, Service},
-    plugins,
-    source::Level,
-};
+use super::{Lint, Report, Subject, called, is_authentication};
+use crate::{model::Route, source::Level};
 
 pub static LINT: Lint = Lint {
     code: "lint/route-without-auth",
@@ -23,28 +19,21 @@ pub static LINT: Lint = Lint {
 
 fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
     let state = subject.state;
-    let protects = |p: &&crate::model::Plugin| p.enabled && plugins::authenticates(&p.name);
-    let auth: Vec<_> = state.plugins.rows().iter().filter(protects).collect();
-    // Everywhere, or on a service as a whole: its routes are all alike.
-    if auth.iter().any(|p| p.service.is_none() && p.route.is_none()) {
-        return;
-    }
-    let mut routes: HashMap<Ix<Service>, Vec<&crate::model::Route>> = HashMap::new();
-    for route in state.routes.rows() {
-        if let Some(service) = route.service.and_then(|s| state.services.find(s)) {
-            routes.entry(service).or_default().push(route);
+    // Of each route the first row, and the services whose routes are all alike.
+    let (mut guards, mut whole) = (AHashMap::new(), AHashSet::new());
+    for plugin in subject.plugins().filter(|p| is_authentication(&p.name)) {
+        match (plugin.route, plugin.service) {
+            (Some(route), _) => _ = guards.entry(route.id).or_insert(plugin),
+            (None, Some(service)) => _ = whole.insert(service.id),
+            (None, None) => return,
         }
     }
-    let mut services: Vec<_> = routes.into_iter().collect();
-    services.sort_by_key(|(service, _)| *service);
-    for (service, routes) in services {
+    for (service, routes) in subject.routes_by_service() {
         let service = &state.services[service];
-        if auth.iter().any(|p| p.route.is_none() && p.service.is_some_and(|s| s.id == service.id())) {
+        if whole.contains(&service.id) {
             continue;
         }
-        let guard = |route: &crate::model::Route| {
-            auth.iter().find(|p| p.route.is_some_and(|r| r.id == route.id())).copied()
-        };
+        let guard = |route: &Route| guards.get(&route.id).copied();
         let Some((closed, plugin)) = routes.iter().find_map(|r| Some((*r, guard(r)?))) else { continue };
         for open in routes.iter().filter(|r| guard(r).is_none()) {
             let other =

@@ -2,6 +2,9 @@
 
 use std::collections::HashMap;
 
+use ahash::AHashMap;
+use uuid::Uuid;
+
 use crate::{
     config::Loaded,
     model::{Ix, Plugin, Route, Row, Service, State},
@@ -11,7 +14,6 @@ use crate::{
 };
 
 /// What lints look at.
-#[derive(Clone, Copy)]
 pub struct Subject<'a> {
     /// The data, secrets as they were written.
     pub state: &'a State,
@@ -21,18 +23,25 @@ pub struct Subject<'a> {
     pub sources: &'a SourceMap,
     /// The router the file is for.
     pub flavor: Flavor,
+    /// Rows that run whoever asks, by name and then by the route and the service they are for: a lint that goes
+    /// through all routes must not go through all plugins for each.
+    scoped: AHashMap<&'a str, Rows<'a>>,
 }
+
+/// Rows of one plugin by the route and the service they are for.
+type Rows<'a> = AHashMap<(Option<Uuid>, Option<Uuid>), &'a Plugin>;
 
 impl<'a> Subject<'a> {
     /// What was read, as lints look at it; none if that was not valid.
     pub fn of(loaded: &'a Loaded, flavor: Flavor) -> Option<Self> {
-        Some(Subject {
-            // Secrets as written: neither hashed nor fetched from a vault.
-            state: loaded.shown.as_deref().or(loaded.state.as_deref())?,
-            document: &loaded.document,
-            sources: &loaded.sources,
-            flavor,
-        })
+        // Secrets as written: neither hashed nor fetched from a vault.
+        let state = loaded.shown.as_deref().or(loaded.state.as_deref())?;
+        let mut scoped: AHashMap<&str, Rows<'_>> = AHashMap::new();
+        for row in state.plugins.rows().iter().filter(|p| p.enabled && p.consumer.is_none()) {
+            let scope = (row.route.map(|r| r.id), row.service.map(|s| s.id));
+            scoped.entry(&row.name).or_default().insert(scope, row);
+        }
+        Some(Subject { state, document: &loaded.document, sources: &loaded.sources, flavor, scoped })
     }
 
     /// The node of a row, or of a field of it: `["config", "origins"]`. None where that was not written.
@@ -107,21 +116,30 @@ impl<'a> Subject<'a> {
         services
     }
 
-    /// The row of a plugin that runs on a route for a consumer nobody knows: the route's, its service's, or
-    /// the one for everything, in this order of precedence.
-    pub fn effective(&self, name: &str, route: &Route) -> Option<&'a Plugin> {
-        let service = route.service.map(|s| s.id);
-        self.named(name)
-            .filter(|p| p.consumer.is_none())
-            .filter(|p| p.route.is_none_or(|r| r.id == route.id))
-            .filter(|p| p.service.is_none_or(|s| Some(s.id) == service))
-            .max_by_key(|p| (p.route.is_some(), p.service.is_some()))
+    /// The names of plugins that have a row switched on that runs whoever asks.
+    pub fn plugin_names(&self) -> impl Iterator<Item = &'a str> {
+        self.scoped.keys().copied()
     }
 
-    /// Rows of authentication plugins that run on a route and turn away whom they do not know.
-    pub fn guards(&self, route: &Route) -> Vec<&'a Plugin> {
-        let names = plugins::entries().iter().map(|e| e.name).filter(|name| plugins::authenticates(name));
-        names.filter_map(|name| self.effective(name, route)).collect()
+    /// The row of a plugin for exactly that route and that service, whoever asks.
+    pub fn row(&self, name: &str, route: Option<Uuid>, service: Option<Uuid>) -> Option<&'a Plugin> {
+        self.scoped.get(name)?.get(&(route, service)).copied()
+    }
+
+    /// The rows of a plugin that apply to a route for a consumer nobody knows, by precedence: the route's, its
+    /// service's, and the one for everything.
+    pub fn candidates(&self, name: &str, route: &Route) -> impl Iterator<Item = &'a Plugin> + use<'a> {
+        let (own, service) = (Some(route.id), route.service.map(|s| s.id));
+        let scopes = [(own, service), (own, None), (None, service), (None, None)];
+        // Without a service the second and the fourth are the first and the third again.
+        let step = if service.is_some() { 1 } else { 2 };
+        let rows = self.scoped.get(name).map(|rows| scopes.map(|scope| rows.get(&scope).copied()));
+        rows.into_iter().flatten().step_by(step).flatten()
+    }
+
+    /// The row of a plugin that runs on a route for a consumer nobody knows.
+    pub fn effective(&self, name: &str, route: &Route) -> Option<&'a Plugin> {
+        self.candidates(name, route).next()
     }
 }
 
@@ -165,9 +183,9 @@ pub fn is_authentication(name: &str) -> bool {
     plugins::authenticates(name)
 }
 
-/// Whether something on a route finds out who asks.
+/// Whether something on a route finds out who asks, and turns away whom it does not know.
 pub fn authenticated(subject: &Subject<'_>, route: &Route) -> bool {
-    !subject.guards(route).is_empty()
+    subject.plugin_names().any(|name| is_authentication(name) && subject.effective(name, route).is_some())
 }
 
 /// The conditions of a route as a text: equal where the routes match the same requests.

@@ -1,5 +1,7 @@
 //! An upstream whose targets all have weight 0.
 
+use ahash::AHashMap;
+
 use super::{Lint, Report, Subject};
 use crate::source::Level;
 
@@ -16,9 +18,13 @@ pub static LINT: Lint = Lint {
 
 fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
     let state = subject.state;
+    // Upstreams with targets, and whether one of them is ever chosen.
+    let mut usable: AHashMap<_, bool> = AHashMap::new();
+    for target in state.targets.rows() {
+        *usable.entry(target.upstream.id).or_default() |= target.weight != Some(0);
+    }
     for upstream in state.upstreams.rows() {
-        let mut targets = state.targets.rows().iter().filter(|t| t.upstream.id == upstream.id).peekable();
-        if targets.peek().is_some() && targets.all(|t| t.weight == Some(0)) {
+        if usable.get(&upstream.id) == Some(&false) {
             report.at(
                 subject.span(upstream, &[]),
                 format!("no target of upstream {:?} has a weight above 0", upstream.name),
