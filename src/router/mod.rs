@@ -14,6 +14,7 @@ mod expr;
 mod expressions;
 mod fields;
 mod index;
+mod live;
 mod path;
 mod pattern;
 mod priority;
@@ -24,11 +25,13 @@ mod traditional;
 mod view;
 
 pub use expressions::validate_route;
+pub use live::Kept;
 pub use path::{acceptable, escape_for_upstream, normalize, upstream_path};
 pub use probe::Probe;
 pub use view::split_port;
 
-use table::Table;
+use live::Live;
+use table::Rules;
 use view::View;
 
 /// Which rules order the routes (setting `router_flavor`).
@@ -100,13 +103,19 @@ pub struct RouteError {
 
 /// The routes for HTTP, ready to be asked.
 #[derive(Debug, Default)]
-pub struct Router(Table);
+pub struct Router(Live);
 
 impl Router {
     /// Builds the router for HTTP routes of enabled services.
     pub fn build(state: &State, flavor: Flavor, calculation: Calculation) -> (Router, Vec<RouteError>) {
-        let (table, errors) = Table::build(state, flavor, calculation, false);
-        (Router(table), errors)
+        let (live, errors) = Live::build(state, Rules { flavor, calculation }, false, None);
+        (Router(live), errors)
+    }
+
+    /// The router of another configuration, of which these routes are `kept`. Answers as one built anew.
+    pub fn follow(&self, kept: &Kept, state: &State) -> (Router, Vec<RouteError>) {
+        let (live, errors) = self.0.follow(kept, state);
+        (Router(live), errors)
     }
 
     /// The route a request belongs to. `path` is the normalised path (see [`normalize`]).
@@ -140,13 +149,19 @@ pub struct Connection<'a> {
 
 /// The routes for streams (`tcp`, `tls`, `tls_passthrough`, `udp`), ready to be asked.
 #[derive(Debug, Default)]
-pub struct StreamRouter(Table);
+pub struct StreamRouter(Live);
 
 impl StreamRouter {
     /// Builds the router for stream routes of enabled services.
     pub fn build(state: &State, flavor: Flavor, calculation: Calculation) -> (StreamRouter, Vec<RouteError>) {
-        let (table, errors) = Table::build(state, flavor, calculation, true);
-        (StreamRouter(table), errors)
+        let (live, errors) = Live::build(state, Rules { flavor, calculation }, true, None);
+        (StreamRouter(live), errors)
+    }
+
+    /// The router of another configuration, of which these routes are `kept`. Answers as one built anew.
+    pub fn follow(&self, kept: &Kept, state: &State) -> (StreamRouter, Vec<RouteError>) {
+        let (live, errors) = self.0.follow(kept, state);
+        (StreamRouter(live), errors)
     }
 
     /// The route a connection belongs to.

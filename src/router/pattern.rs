@@ -10,6 +10,8 @@ use ahash::AHashMap;
 use regex_automata::{Anchored, Input, meta, util::syntax};
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
+use super::expr::{Expr, Op};
+
 /// Largest compiled size of one expression in bytes: that of Kong's engine.
 const SIZE_LIMIT: usize = 10 << 20;
 /// An expression that is surely smaller is not compiled just to know its size.
@@ -57,6 +59,16 @@ impl Patterns {
         let pattern = Arc::new(Pattern::new(syntax, source)?);
         self.0.insert(key, pattern.clone());
         Ok(pattern)
+    }
+
+    /// Adds the patterns of an expression, with what they have compiled so far.
+    pub fn keep(&mut self, expr: &Expr) {
+        expr.each(&mut |test| {
+            if let Op::Regex(pattern) = &test.op {
+                let key = (pattern.syntax, pattern.source.clone());
+                self.0.entry(key).or_insert_with(|| Arc::clone(pattern));
+            }
+        });
     }
 }
 

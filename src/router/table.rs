@@ -3,25 +3,26 @@
 use ahash::AHashSet;
 use http::HeaderName;
 use smallvec::SmallVec;
+use uuid::Uuid;
 
 use super::{
     Calculation, Flavor, RequestLine, RouteError, RouteMatch,
     expr::{Expr, Field, Record},
     expressions, fields,
-    index::{self, Index},
+    index::{self, Index, Ranks},
     pattern::Patterns,
     priority, traditional, view,
     view::View,
 };
-use crate::model::{Ix, Route, State};
+use crate::model::{Ix, Route};
 
-/// All parts of all routes of one kind.
+/// Parts of routes, and the index over them.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     /// In the order in which they are tried.
     pub matchers: Box<[Matcher]>,
     pub index: Index,
-    uses: Uses,
+    pub orders: Orders,
 }
 
 /// One part of a route.
@@ -34,10 +35,17 @@ pub(super) struct Matcher {
     pub when: Expr,
 }
 
+/// How routes are read and ordered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Rules {
+    pub flavor: Flavor,
+    pub calculation: Calculation,
+}
+
 /// Fields that some expression looks at. Kong's newer engine gives up on a request in which one of these
 /// is not UTF-8.
 #[derive(Debug, Default)]
-struct Uses {
+pub(super) struct Uses {
     path: bool,
     segments: AHashSet<Field>,
     headers: AHashSet<HeaderName>,
@@ -45,69 +53,66 @@ struct Uses {
 }
 
 impl Table {
-    /// Builds the table of the routes for streams, or of those for HTTP.
-    pub fn build(
-        state: &State,
-        flavor: Flavor,
-        calculation: Calculation,
-        streams: bool,
+    /// Builds the table of these routes.
+    pub fn build<'s>(
+        routes: impl Iterator<Item = (Ix<Route>, &'s Route)>,
+        rules: Rules,
+        patterns: &mut Patterns,
     ) -> (Table, Vec<RouteError>) {
-        let enabled = |route: &Route| {
-            let service = route.service.and_then(|service| state.services.find(service));
-            service.is_none_or(|service| state.services[service].enabled)
-        };
-        let routes =
-            state.routes.iter().filter(|(_, route)| fields::is_stream(route) == streams && enabled(route));
-        let mut patterns = Patterns::default();
         let mut errors = Vec::new();
-        let table = if flavor == Flavor::Traditional {
-            let mut parts = Vec::with_capacity(state.routes.len());
+        let mut failed = |route, reason| errors.push(RouteError { route, reason });
+        let table = if rules.flavor == Flavor::Traditional {
+            let mut parts = Vec::new();
             for (ix, route) in routes {
-                match traditional::parts(route, &mut patterns) {
+                match traditional::parts(route, patterns) {
                     Ok(more) => parts.extend(more.into_iter().map(|(order, when)| (order, ix, when))),
-                    Err(reason) => errors.push(RouteError { route: ix, reason }),
+                    Err(reason) => failed(ix, reason),
                 }
             }
-            Table::new(parts)
+            Table::new(parts, Orders::Older)
         } else {
-            let mut parts = Vec::with_capacity(state.routes.len());
+            let expression = match rules.flavor {
+                Flavor::Expressions => expressions::expression,
+                _ => fields::expression,
+            };
+            let mut parts = Vec::new();
             for (ix, route) in routes {
                 for part in priority::split(route) {
-                    let expression = match flavor {
-                        Flavor::Expressions => expressions::expression,
-                        _ => fields::expression,
-                    };
-                    match expression(route, &part.paths, calculation, &mut patterns) {
+                    match expression(route, &part.paths, rules.calculation, patterns) {
                         Ok(when) => {
-                            let priority = priority::priority(route, &part.paths, calculation);
+                            let priority = priority::priority(route, &part.paths, rules.calculation);
                             parts.push(((priority, part.id), ix, when));
                         }
-                        Err(reason) => errors.push(RouteError { route: ix, reason }),
+                        Err(reason) => failed(ix, reason),
                     }
                 }
             }
-            let mut table = Table::new(parts);
-            table.uses = Uses::of(&table.matchers);
-            table
+            Table::new(parts, Orders::Newer)
         };
         (table, errors)
     }
 
     /// Puts the parts in order, the greatest first; of equal ones the first stays first.
-    fn new<O: Ord>(mut parts: Vec<(O, Ix<Route>, Expr)>) -> Table {
+    fn new<O: Ord>(mut parts: Vec<(O, Ix<Route>, Expr)>, orders: impl Fn(Box<[O]>) -> Orders) -> Table {
         parts.sort_by(|a, b| b.0.cmp(&a.0));
-        let matcher = |(_, route, when): (O, Ix<Route>, Expr)| {
-            let matched = when.fixed_match().map(|matched| matched as u32);
-            Matcher { route, matched, captures: when.captures(), when }
-        };
-        let matchers: Box<[Matcher]> = parts.into_iter().map(matcher).collect();
+        let (kept, matchers): (Vec<O>, Vec<Matcher>) = parts
+            .into_iter()
+            .map(|(order, route, when)| {
+                let matched = when.fixed_match().map(|matched| matched as u32);
+                (order, Matcher { route, matched, captures: when.captures(), when })
+            })
+            .unzip();
         let index = index::Builder::default().build(matchers.iter().map(|matcher| &matcher.when));
-        Table { matchers, index, uses: Uses::default() }
+        Table { matchers: matchers.into(), index, orders: orders(kept.into()) }
     }
 
-    /// The first part whose expression holds.
-    pub fn find(&self, view: &View<'_>) -> Option<RouteMatch> {
-        let rank = self.index.find(view, &self.matchers)?;
+    /// The rank of the first part whose expression holds, leaving out those that are `gone`.
+    pub fn rank(&self, view: &View<'_>, gone: &Ranks) -> Option<u32> {
+        self.index.find(view, &self.matchers, gone)
+    }
+
+    /// The answer when that part has won.
+    pub fn answer(&self, rank: u32, view: &View<'_>) -> RouteMatch {
         let matcher = &self.matchers[rank as usize];
         let (matched, captures) = match matcher.matched {
             Some(matched) => (matched as usize, SmallVec::new()),
@@ -119,22 +124,28 @@ impl Table {
                 (record.matched, captures.into())
             }
         };
-        Some(RouteMatch { route: matcher.route, matched, captures })
+        RouteMatch { route: matcher.route, matched, captures }
     }
+}
 
-    /// Whether the request can be routed at all.
-    pub fn readable(&self, line: &RequestLine<'_>, path: &[u8]) -> bool {
-        self.uses.readable(line, path)
-    }
+/// What the parts of a table are sorted by, the greatest first.
+#[derive(Debug)]
+pub(super) enum Orders {
+    /// Priority, and the part's id.
+    Newer(Box<[(u64, Uuid)]>),
+    /// Flavor `traditional`.
+    Older(Box<[traditional::Order]>),
+}
 
-    /// Bytes that the index takes on the heap.
-    pub fn index_memory(&self) -> usize {
-        self.index.memory()
+impl Default for Orders {
+    fn default() -> Self {
+        Orders::Newer(Box::default())
     }
 }
 
 impl Uses {
-    fn of(matchers: &[Matcher]) -> Uses {
+    /// What these look at.
+    pub fn of<'m>(matchers: impl Iterator<Item = &'m Matcher>) -> Uses {
         let mut uses = Uses::default();
         for matcher in matchers {
             matcher.when.each(&mut |test| match &test.attribute.field {
@@ -152,7 +163,7 @@ impl Uses {
     }
 
     /// Whether all fields that are looked at are UTF-8.
-    fn readable(&self, line: &RequestLine<'_>, path: &[u8]) -> bool {
+    pub fn readable(&self, line: &RequestLine<'_>, path: &[u8]) -> bool {
         let utf8 = |value: &[u8]| std::str::from_utf8(value).is_ok();
         let header = |(name, value): (&HeaderName, &http::HeaderValue)| {
             utf8(value.as_bytes()) || !self.headers.contains(name)

@@ -18,6 +18,17 @@ use crate::model::Route;
 /// headers, `regex_priority`, path length, age.
 pub(super) type Order = (u32, u32, u32, usize, i64, usize, Reverse<i64>);
 
+/// When all of these were made, if that is one time.
+pub(super) fn made_at(orders: &[Order]) -> Option<i64> {
+    let made = orders.first()?.6.0;
+    orders.iter().all(|order| order.6.0 == made).then_some(made)
+}
+
+/// Makes an order that of a route made then.
+pub(super) fn make(order: &mut Order, made: i64) {
+    order.6 = Reverse(made);
+}
+
 const HOST: u32 = 0x40;
 const HEADER: u32 = 0x20;
 const PATH: u32 = 0x10;

@@ -13,10 +13,10 @@ use super::{
     service::Profiles,
 };
 use crate::{
-    model::{Ix, Kind, Plugin, Route, Row, Service, State},
+    model::{Ix, Kind, Plugin, Row, Service, State},
     plugin::{Build, Instance},
     plugins,
-    router::{Flavor, Router, StreamRouter},
+    router::{Flavor, Kept, Router, StreamRouter},
     source::NodeId,
     store::Stores,
 };
@@ -64,38 +64,30 @@ pub fn compile(
     (Snapshot { state, router, streams, global, certificates, routes, services, plugins }, problems)
 }
 
-/// The running routers where the routes are the same; new ones otherwise.
+/// The running routers as far as the routes are the same, new ones otherwise.
 fn routers(
     state: &State,
     options: &Options,
     previous: Option<&Snapshot>,
     problems: &mut Vec<Problem>,
 ) -> (Arc<Router>, Arc<StreamRouter>) {
-    // Flavor `traditional` also orders by when a route was made, which may be the time of loading.
-    if let Some(previous) = previous
-        && options.flavor != Flavor::Traditional
-        && same_routes(&previous.state, state)
-    {
-        return (Arc::clone(&previous.router), Arc::clone(&previous.streams));
-    }
-    let (router, failed) = Router::build(state, options.flavor, options.calculation);
-    let (streams, more) = StreamRouter::build(state, options.flavor, options.calculation);
+    let kept = previous.map(|previous| (previous, Kept::of(&previous.state, state)));
+    let ((router, failed), (streams, more)) = match &kept {
+        // Flavor `traditional` also orders by when a route was made, which may be the time of loading.
+        Some((previous, kept)) if kept.same() && options.flavor != Flavor::Traditional => {
+            return (Arc::clone(&previous.router), Arc::clone(&previous.streams));
+        }
+        Some((previous, kept)) => (previous.router.follow(kept, state), previous.streams.follow(kept, state)),
+        None => (
+            Router::build(state, options.flavor, options.calculation),
+            StreamRouter::build(state, options.flavor, options.calculation),
+        ),
+    };
     problems.extend(failed.into_iter().chain(more).map(|error| {
         let route = &state.routes[error.route];
         Problem::new(route, "", error.reason)
     }));
     (Arc::new(router), Arc::new(streams))
-}
-
-/// Whether two configurations route alike: equal routes in the same places, of services equally enabled.
-fn same_routes(old: &State, new: &State) -> bool {
-    let enabled = |state: &State, route: &Route| {
-        let service = route.service.and_then(|service| state.services.find(service));
-        service.is_none_or(|service| state.services[service].enabled)
-    };
-    let (before, after) = (old.routes.rows(), new.routes.rows());
-    before.len() == after.len()
-        && before.iter().zip(after).all(|(a, b)| a.is_found_as(b) && enabled(old, a) == enabled(new, b))
 }
 
 fn instance(

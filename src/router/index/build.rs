@@ -22,6 +22,7 @@ pub(in crate::router) struct Builder {
     asked: Vec<Asked>,
     nodes: Vec<Node>,
     lists: Vec<Entry>,
+    hiding: Vec<u32>,
 }
 
 /// What can be looked up of one expression.
@@ -81,7 +82,13 @@ impl Builder {
             Item { rank, open: asked & !inner | if plan.unseen { UNSEEN } else { 0 }, unasked: asked }
         });
         let root = self.tree(&plans, items.collect());
-        Index { asked: self.asked.into(), nodes: self.nodes.into(), lists: self.lists.into(), root }
+        Index {
+            asked: self.asked.into(),
+            nodes: self.nodes.into(),
+            lists: self.lists.into(),
+            root,
+            hiding: self.hiding.into(),
+        }
     }
 
     fn plan<'e>(&mut self, expr: &'e Expr) -> Plan<'e> {
@@ -197,7 +204,10 @@ impl Builder {
     /// The tree over expressions in order of rank.
     fn tree(&mut self, plans: &[Plan<'_>], mut items: Items) -> Ref {
         // What comes after an expression that holds for sure is never reached.
-        if let Some(sure) = items.iter().position(|item| item.open == 0) {
+        if let Some(sure) = items.iter().position(|item| item.open == 0)
+            && sure + 1 < items.len()
+        {
+            self.hiding.push(items[sure].rank);
             items.truncate(sure + 1);
         }
         let Some(first) = items.first().map(|item| item.rank) else { return Ref::Nothing };

@@ -28,6 +28,31 @@ pub(super) struct Index {
     nodes: Box<[Node]>,
     lists: Box<[Entry]>,
     root: Ref,
+    /// Ranks that hid others from view: where one of these comes first, it is known to hold.
+    pub hiding: Box<[u32]>,
+}
+
+/// A set of ranks.
+#[derive(Debug, Default)]
+pub(super) struct Ranks(Vec<u64>);
+
+impl Ranks {
+    /// No rank.
+    pub const NONE: &'static Ranks = &Ranks(Vec::new());
+
+    /// Adds one.
+    pub fn insert(&mut self, rank: u32) {
+        let word = rank as usize / 64;
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (rank % 64);
+    }
+
+    /// Whether it is in the set.
+    pub fn contains(&self, rank: u32) -> bool {
+        self.0.get(rank as usize / 64).is_some_and(|word| word >> (rank % 64) & 1 == 1)
+    }
 }
 
 /// What a node asks a request.
@@ -85,7 +110,13 @@ enum Ref {
 
 impl Default for Index {
     fn default() -> Self {
-        Index { asked: Box::default(), nodes: Box::default(), lists: Box::default(), root: Ref::Nothing }
+        Index {
+            asked: Box::default(),
+            nodes: Box::default(),
+            lists: Box::default(),
+            root: Ref::Nothing,
+            hiding: Box::default(),
+        }
     }
 }
 
@@ -94,13 +125,15 @@ struct Search<'s> {
     index: &'s Index,
     view: &'s View<'s>,
     matchers: &'s [Matcher],
+    gone: &'s Ranks,
     best: u32,
 }
 
 impl Index {
-    /// The lowest rank whose expression holds. Ranks are the matchers' numbers.
-    pub fn find(&self, view: &View<'_>, matchers: &[Matcher]) -> Option<u32> {
-        let mut search = Search { index: self, view, matchers, best: u32::MAX };
+    /// The lowest rank whose expression holds, leaving out those that are `gone`. Ranks are the matchers'
+    /// numbers. None that is [`Index::hiding`] others may be gone.
+    pub fn find(&self, view: &View<'_>, matchers: &[Matcher], gone: &Ranks) -> Option<u32> {
+        let mut search = Search { index: self, view, matchers, gone, best: u32::MAX };
         search.visit(self.root);
         (search.best != u32::MAX).then_some(search.best)
     }
@@ -139,6 +172,7 @@ impl Search<'_> {
     fn consider(&mut self, entry: Entry) {
         let rank = entry.rank();
         if rank < self.best
+            && !self.gone.contains(rank)
             && (entry.certain() || self.matchers[rank as usize].when.holds(self.view, &mut None))
         {
             self.best = rank;

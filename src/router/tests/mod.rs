@@ -2,6 +2,7 @@
 
 mod engine;
 mod flavors;
+mod follow;
 mod random;
 
 use serde_json::{Value, json};

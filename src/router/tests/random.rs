@@ -4,12 +4,13 @@
 use http::HeaderName;
 
 use super::*;
+use crate::router::index::Ranks;
 
 /// Small numbers from a seed (xorshift), so that a failure can be repeated.
-pub(super) struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
+    pub(super) fn roll(&mut self, sides: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -202,7 +203,7 @@ fn by_hand(router: &Router, asking: &Asking) -> Option<usize> {
     asking.with(|line, path| {
         let view = View::of_request(line, path);
         let readable = router.0.readable(line, path);
-        router.0.matchers.iter().position(|matcher| readable && matcher.when.holds(&view, &mut None))
+        router.0.table.matchers.iter().position(|matcher| readable && matcher.when.holds(&view, &mut None))
     })
 }
 
@@ -226,7 +227,7 @@ pub(super) fn check<A: FnMut(&Router, &Asking)>(
         for _ in 0..per_table {
             let asking = request(&mut dice);
             let found = asking.with(|line, path| {
-                let rank = || router.0.index.find(&View::of_request(line, path), &router.0.matchers);
+                let rank = || router.0.table.rank(&View::of_request(line, path), Ranks::NONE);
                 router.0.readable(line, path).then(rank).flatten()
             });
             let listed = by_hand(&router, &asking);
