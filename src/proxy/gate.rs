@@ -46,6 +46,11 @@ impl Gate {
         (number, refusal.map(|code| Refusal::from_code(code).into()))
     }
 
+    /// Requests so far.
+    pub fn begun(&self) -> u64 {
+        self.begun.load(Relaxed)
+    }
+
     /// A request's answer has left, or never will.
     pub fn end(&self) {
         self.ended.fetch_add(1, Relaxed);
@@ -354,14 +359,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Checked<S> {
 
 /// A timer that is made on first use and moved on after that.
 #[derive(Debug, Default)]
-struct Timer {
+pub struct Timer {
     sleep: Option<Pin<Box<Sleep>>>,
     runs: bool,
 }
 
 impl Timer {
     /// Runs for that long from when it was last stopped; stops when the time is over.
-    fn poll(&mut self, cx: &mut Context<'_>, limit: Duration) -> Poll<()> {
+    pub fn poll(&mut self, cx: &mut Context<'_>, limit: Duration) -> Poll<()> {
         let sleep = match &mut self.sleep {
             Some(sleep) => {
                 if !self.runs {
@@ -377,7 +382,8 @@ impl Timer {
         Poll::Ready(())
     }
 
-    fn stop(&mut self) {
+    /// Stops; the next time begins anew.
+    pub fn stop(&mut self) {
         self.runs = false;
     }
 }

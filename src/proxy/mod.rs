@@ -11,6 +11,7 @@ mod gate;
 mod handle;
 pub mod head;
 mod headers;
+mod http2;
 mod listen;
 mod mock;
 mod proxy_protocol;

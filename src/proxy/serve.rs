@@ -1,18 +1,21 @@
 //! HTTP on a connection, until it ends or the worker drains.
 
 use std::{
+    convert::Infallible,
     future::{Future, poll_fn},
     pin::{Pin, pin},
     rc::Rc,
     sync::Arc,
+    task::{Context, Poll},
     time::Duration,
 };
 
+use http::{HeaderValue, StatusCode, header};
 use hyper::{
-    server::conn::{http1, http2},
+    server::conn::{http1, http2 as h2},
     service::service_fn,
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -22,14 +25,19 @@ use tokio::{
 use super::{
     gate::{Checked, Patience},
     handle::handle,
+    http2::{self, Account, Followed, Paced, Streams, Watch},
     worker::{Link, Worker},
 };
-use crate::net::OnThisThread;
-
+use crate::runtime::Options;
 /// Most fields in a request's head.
 const MAX_HEADERS: usize = 1000;
 /// Bytes read ahead of a slow consumer.
 const BUFFER: usize = 64 * 1024;
+
+/// Streams that an HTTP/2 client may have open, as with nginx.
+const MAX_STREAMS: u32 = 128;
+/// Streams that an HTTP/2 client may make us reset.
+const MAX_ERRORS: usize = 100;
 
 /// Serves HTTP/1 on a connection.
 pub async fn serve_http1<S>(link: Rc<Link>, stream: S)
@@ -44,16 +52,27 @@ where
         taking: options.send_timeout,
     };
     let stream = Checked::new(stream, Arc::clone(&link.gate), patience, options.head);
-    let service = service_fn(move |request| handle(Rc::clone(&link), request));
+    let requests = requests(options);
+    let service = service_fn(move |request| {
+        let link = Rc::clone(&link);
+        async move {
+            let mut answer = handle(Rc::clone(&link), request).await?;
+            if link.gate.begun() >= requests && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(answer)
+        }
+    });
     let connection = http1::Builder::new()
         .max_headers(MAX_HEADERS)
         .max_buf_size(BUFFER.max(options.head.total * 2))
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
+    let end = http1::UpgradeableConnection::graceful_shutdown;
     // A request may be on its way: closing at once would lose it. Those that come meanwhile are answered with
     // `Connection: close`.
     let linger = async { Box::pin(sleep(worker.linger.get())).await };
-    until_drained(&worker, linger, connection, http1::UpgradeableConnection::graceful_shutdown).await;
+    until_ended(&worker, linger, connection, end, |_, _| Verdict::Go).await;
 }
 
 /// Serves HTTP/2 on a connection.
@@ -62,23 +81,56 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let worker = Rc::clone(&link.worker);
-    let service = service_fn(move |request| handle(Rc::clone(&link), request));
-    let connection = http2::Builder::new(OnThisThread)
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(128)
-        .max_header_list_size(u32::try_from(worker.options.head.total).unwrap_or(u32::MAX))
-        .keep_alive_interval(worker.options.idle_timeout)
-        .serve_connection(TokioIo::new(stream), service);
+    let options = &worker.options;
+    let account = Account::new(http2::Patience {
+        idle: options.idle_timeout,
+        head: options.client_timeout,
+        taking: options.send_timeout,
+        requests: requests(options),
+    });
+    let begun = Rc::clone(&account);
+    let service = service_fn(move |request| {
+        let pace = begun.begin();
+        let answer = handle(Rc::clone(&link), request);
+        async move { answer.await.map(|answer| answer.map(|body| Paced::new(body, pace))) }
+    });
+    let connection = h2::Builder::new(Streams(Rc::clone(&account)))
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_local_error_reset_streams(MAX_ERRORS)
+        .max_header_list_size(u32::try_from(options.head.total).unwrap_or(u32::MAX))
+        .max_send_buf_size(BUFFER)
+        .serve_connection(TokioIo::new(Followed::new(stream, Rc::clone(&account))), service);
+    let mut watch = Watch::new(account);
+    let end = h2::Connection::graceful_shutdown;
     // GOAWAY with the highest id at once, and with the real one a round trip later: no request is lost.
-    until_drained(&worker, async {}, connection, http2::Connection::graceful_shutdown).await;
+    until_ended(&worker, async {}, connection, end, |cx, told| watch.poll(cx, told)).await;
 }
 
-/// Drives a connection; when the worker drains and `linger` is over, asks it to end after what is in flight.
-async fn until_drained<C: Future>(
+/// Requests that a client's connection may carry.
+fn requests(options: &Options) -> u64 {
+    if options.idle_timeout.is_zero() { 1 } else { options.requests.into() }
+}
+
+/// What is to become of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It goes on.
+    Go,
+    /// It ends after what is in flight.
+    End,
+    /// It ends now.
+    Cut,
+}
+
+/// Drives a connection, which is asked to end after what is in flight when the worker drains and `linger` is
+/// over, or when `watch` says so. That is asked after everything that happens, and told whether the connection
+/// knows.
+async fn until_ended<C: Future>(
     worker: &Worker,
     linger: impl Future<Output = ()>,
     connection: C,
     end: impl Fn(Pin<&mut C>),
+    mut watch: impl FnMut(&mut Context<'_>, bool) -> Verdict,
 ) {
     let mut connection = pin!(connection);
     let mut drained = pin!(async {
@@ -87,15 +139,30 @@ async fn until_drained<C: Future>(
     });
     let (mut waiting, mut told) = (false, false);
     poll_fn(|cx| {
+        let mut tell = false;
         // Before the drain, asked once: this task's waker does not change.
         if !waiting || (worker.draining.get() && !told) {
             waiting = true;
-            if drained.as_mut().poll(cx).is_ready() {
+            tell = drained.as_mut().poll(cx).is_ready();
+        }
+        loop {
+            if tell && !told {
                 told = true;
                 end(connection.as_mut());
             }
+            if connection.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            match watch(cx, told) {
+                Verdict::End if !told => tell = true,
+                Verdict::Go | Verdict::End => return Poll::Pending,
+                Verdict::Cut => {
+                    end(connection.as_mut());
+                    let _ = connection.as_mut().poll(cx);
+                    return Poll::Ready(());
+                }
+            }
         }
-        connection.as_mut().poll(cx).map(drop)
     })
     .await;
 }

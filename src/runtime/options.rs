@@ -187,6 +187,8 @@ pub struct Options {
     pub send_timeout: Duration,
     /// How long a connection may be idle between two requests.
     pub idle_timeout: Duration,
+    /// How many requests a client's connection may carry (setting `keepalive_requests`).
+    pub requests: u32,
 }
 
 impl Default for Options {
@@ -221,6 +223,7 @@ impl Default for Options {
             body_timeout: Duration::from_secs(60),
             send_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(65),
+            requests: 10_000,
         }
     }
 }

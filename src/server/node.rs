@@ -134,6 +134,7 @@ pub fn options(settings: &Settings, mock: Mock) -> Result<Options, ServeError> {
         body_timeout: settings.client_body_timeout,
         send_timeout: settings.send_timeout,
         idle_timeout: settings.keepalive_timeout,
+        requests: settings.keepalive_requests,
         mock,
         ..Options::default()
     })

@@ -7,6 +7,7 @@ mod drain_http;
 mod failures;
 mod forwarding;
 mod grpc;
+mod http2;
 mod lifecycle;
 mod process;
 mod proxy_protocol;
