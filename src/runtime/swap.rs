@@ -58,6 +58,11 @@ impl Gateway {
         self.generation.fetch_add(1, Ordering::AcqRel) + 1
     }
 
+    /// Whether there are former snapshots that are not freed yet.
+    pub fn has_retired(&self) -> bool {
+        !self.retired.lock().is_empty()
+    }
+
     /// Frees former snapshots that no request uses any more, on the calling thread, which should not be one
     /// that serves requests. To be called now and then.
     pub fn reap(&self) {

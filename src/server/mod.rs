@@ -4,6 +4,7 @@
 //! What there is to tell goes to an [`Observer`]: this layer knows nothing of terminals.
 
 pub mod admin;
+mod backroom;
 pub mod node;
 mod reload;
 mod signals;
@@ -12,6 +13,7 @@ mod watch;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 pub use admin::{Status, document};
+use backroom::Backroom;
 pub use reload::{Hash, Outcome, build, nothing};
 use tokio::sync::mpsc;
 
@@ -160,24 +162,31 @@ impl Running {
 
     fn begin(serve: Serve, observer: Arc<dyn Observer>, signals: bool) -> Result<Self, ServeError> {
         let begun = std::time::Instant::now();
-        let mut stores = Stores { clock: serve.clock, ..Stores::default() };
+        let mut stores = Stores { clock: serve.clock.clone(), ..Stores::default() };
         stores.node.untrusted_lua = serve.options.untrusted_lua;
         if let Some(id) = serve.node_id {
             stores.node.id = id;
         }
         // Before the files are read: a change from here on is not missed.
         let watcher = serve.watch.then(|| watch::Watcher::of(&serve.input)).flatten();
-        let mut loaded = crate::config::load(&serve.input, &serve.read.options())?;
-        let Some(snapshot) = reload::build(&mut loaded, &serve.options, &stores, None) else {
-            observer.refused(&loaded, false);
-            return Err(ServeError::Refused);
-        };
-        let gateway = Gateway::new(serve.options, stores, snapshot);
         let control = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("control")
             .enable_all()
             .build()?;
+        let backroom = Backroom::open()?;
+        let first = move || {
+            let mut loaded = crate::config::load(&serve.input, &serve.read.options())?;
+            let snapshot = reload::build(&mut loaded, &serve.options, &stores, None);
+            Ok::<_, LoadError>((serve, stores, loaded, snapshot))
+        };
+        let first = control.block_on(backroom.run(first)).map_err(LoadError::from)?;
+        let (serve, stores, loaded, snapshot) = first?;
+        let Some(snapshot) = snapshot else {
+            observer.refused(&loaded, false);
+            return Err(ServeError::Refused);
+        };
+        let gateway = Gateway::new(serve.options, stores, snapshot);
         // Before anything is accepted: a signal from now on ends the gateway the gentle way.
         let signals = match signals {
             true => Some(control.block_on(async { signals::Signals::new() })?),
@@ -205,13 +214,18 @@ impl Running {
             admin: &admin,
             took: begun.elapsed(),
         });
-        drop(loaded);
+        let freed = backroom.clone();
+        control.spawn(async move {
+            let _ = freed.run(move || drop(loaded)).await;
+            freed.give_back().await;
+        });
         let reloader = reload::Reloader {
             input: serve.input,
             read: serve.read,
             gateway: Arc::clone(&gateway),
             status: Arc::clone(&status),
             observer: Arc::clone(&observer),
+            backroom,
         };
         let reloading = control.spawn(reloader.run(watcher, posted, signals));
         let drain = serve.drain;

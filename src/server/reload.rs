@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     Observer, Read, Status,
+    backroom::{Backroom, Broken},
     signals::{Signal, Signals},
     watch::Watcher,
 };
@@ -52,6 +53,9 @@ fn deepest(loaded: &Loaded, mut node: NodeId, pointer: &str) -> NodeId {
     }
     node
 }
+
+/// How often former snapshots are looked at.
+const REAP: Duration = Duration::from_millis(500);
 
 /// Name of the configuration of a gateway that was given none.
 const NOTHING: &str = "no configuration";
@@ -115,6 +119,12 @@ pub enum Outcome {
     Unreadable(LoadError),
 }
 
+impl From<Broken> for LoadError {
+    fn from(broken: Broken) -> Self {
+        LoadError { path: "configuration".to_owned(), reason: broken.to_string() }
+    }
+}
+
 /// Applies configurations one after another.
 pub struct Reloader {
     pub input: Input,
@@ -122,6 +132,7 @@ pub struct Reloader {
     pub gateway: Arc<Gateway>,
     pub status: Arc<Status>,
     pub observer: Arc<dyn Observer>,
+    pub backroom: Backroom,
 }
 
 impl Reloader {
@@ -133,7 +144,8 @@ impl Reloader {
         mut signals: Option<Signals>,
     ) -> &'static str {
         let this = Arc::new(self);
-        let mut reap = tokio::time::interval(Duration::from_millis(500));
+        this.backroom.step_back().await;
+        let mut reap = tokio::time::interval(REAP);
         loop {
             let changed = async {
                 match &mut watcher {
@@ -157,21 +169,39 @@ impl Reloader {
                     let outcome = this.apply(post.input, post.check_hash, post.kong_strict).await;
                     let _ = post.answer.send(outcome);
                 }
-                _ = reap.tick() => this.gateway.reap(),
+                _ = reap.tick(), if this.gateway.has_retired() => this.reap().await,
             }
         }
     }
 
     async fn apply_files(self: &Arc<Self>) {
-        self.apply(self.input.clone(), false, false).await;
+        let this = Arc::clone(self);
+        // What was loaded is freed there too.
+        let work = move || drop(this.load_and_swap(&this.input, false, false));
+        if let Err(broken) = self.backroom.run(work).await {
+            self.unreadable(broken.into());
+        }
     }
 
     async fn apply(self: &Arc<Self>, input: Input, check_hash: bool, strict: bool) -> Outcome {
         let this = Arc::clone(self);
-        let work = tokio::task::spawn_blocking(move || this.load_and_swap(&input, check_hash, strict));
-        work.await.unwrap_or_else(|panic| {
-            Outcome::Unreadable(LoadError { path: "configuration".to_owned(), reason: panic.to_string() })
-        })
+        let work = move || this.load_and_swap(&input, check_hash, strict);
+        self.backroom.run(work).await.unwrap_or_else(|broken| self.unreadable(broken.into()))
+    }
+
+    fn unreadable(&self, error: LoadError) -> Outcome {
+        self.status.unreadable(&error);
+        self.observer.unreadable(&error);
+        Outcome::Unreadable(error)
+    }
+
+    /// Frees former snapshots, and once there are none left the memory they took.
+    async fn reap(self: &Arc<Self>) {
+        let this = Arc::clone(self);
+        let _ = self.backroom.run(move || this.gateway.reap()).await;
+        if !self.gateway.has_retired() {
+            self.backroom.give_back().await;
+        }
     }
 
     fn load_and_swap(&self, input: &Input, check_hash: bool, strict: bool) -> Outcome {
@@ -181,9 +211,7 @@ impl Reloader {
         let mut loaded = match config::load(input, &options) {
             Ok(loaded) => loaded,
             Err(error) => {
-                self.status.unreadable(&error);
-                self.observer.unreadable(&error);
-                return Outcome::Unreadable(error);
+                return self.unreadable(error);
             }
         };
         if check_hash && self.status.hash() == Hash::of(&loaded) {

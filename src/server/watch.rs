@@ -1,8 +1,9 @@
 //! When to load again: the files changed, or somebody asked.
 //!
 //! Folders are watched, not files: editors write a new file and rename it into place, and Kubernetes
-//! flips a symbolic link two folders up. Events are gathered for a moment, then the content decides:
-//! only text that differs counts as a change.
+//! flips a symbolic link two folders up. What is renamed into place is whole and is looked at almost at
+//! once; a file that is being written is left alone until it is quiet. Then the content decides: only text
+//! that differs counts as a change.
 
 use std::{
     collections::BTreeSet,
@@ -10,28 +11,38 @@ use std::{
     time::Duration,
 };
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
-use tokio::sync::mpsc;
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _, event::ModifyKind};
+use tokio::{sync::mpsc, time::Instant};
 
 use crate::config::Input;
 
-/// How long the folders must be quiet before the files are read: an editor's write, rename and touch
-/// come together.
+/// How long the folders must be quiet after a write before the files are read: an editor's write, rename and
+/// touch come together.
 const QUIET: Duration = Duration::from_millis(25);
+/// The same after a rename, which several files may share.
+const SETTLED: Duration = Duration::from_millis(2);
 /// A folder that never falls quiet is read all the same after this.
 const PATIENCE: Duration = Duration::from_millis(250);
+/// Longest rest after a change, however long applying it took.
+const REST: Duration = Duration::from_secs(1);
+/// Events that are not looked at yet; more tell nothing new.
+const EVENTS: usize = 64;
 /// How often files are looked at where the system cannot tell of changes (some network file systems).
 const POLL: Duration = Duration::from_secs(2);
 
 /// Watches the folders that hold some files.
 pub struct Watcher {
-    events: mpsc::Receiver<()>,
+    /// For each event, how long the folders must be quiet after it.
+    events: mpsc::Receiver<Duration>,
     // Dropping it ends the watch.
     _backend: Option<RecommendedWatcher>,
     files: Vec<PathBuf>,
     seen: u64,
-    /// Something happened, and the files have not been looked at since.
-    stirred: bool,
+    /// Something happened, and the files have not been looked at since: how long to be quiet.
+    stirred: Option<Duration>,
+    /// When the last change was told.
+    told: Option<Instant>,
+    rest_until: Instant,
 }
 
 impl Watcher {
@@ -44,11 +55,10 @@ impl Watcher {
 
     /// Starts to watch. Folders among the paths are watched with all that lies in them.
     pub fn new(files: &[PathBuf]) -> Self {
-        // One slot: what matters is that something happened since the last look.
-        let (sender, events) = mpsc::channel(1);
+        let (sender, events) = mpsc::channel(EVENTS);
         let backend = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if event.is_ok_and(|e| !e.kind.is_access()) {
-                let _ = sender.try_send(());
+            if let Some(quiet) = event.ok().and_then(|event| quiet_after(event.kind)) {
+                let _ = sender.try_send(quiet);
             }
         });
         let backend = backend.ok().and_then(|mut watcher| {
@@ -63,32 +73,69 @@ impl Watcher {
                 POLL.as_secs()
             );
         }
-        Watcher { events, _backend: backend, files: files.to_vec(), seen: fingerprint(files), stirred: false }
+        let (files, seen) = (files.to_vec(), fingerprint(files));
+        Watcher {
+            events,
+            _backend: backend,
+            files,
+            seen,
+            stirred: None,
+            told: None,
+            rest_until: Instant::now(),
+        }
     }
 
     /// Waits until the content of the files is another one. Dropped in the middle, it loses nothing.
+    ///
+    /// What was done about the last change is taken to have lasted until now; at most half of the time is
+    /// spent on changes, however fast they come.
     pub async fn changed(&mut self) {
+        if let Some(told) = self.told.take() {
+            self.rest_until = Instant::now() + told.elapsed().min(REST);
+        }
         loop {
-            if self._backend.is_some() {
-                if !self.stirred && self.events.recv().await.is_none() {
-                    return std::future::pending().await;
-                }
-                self.stirred = true;
-                let until = tokio::time::Instant::now() + PATIENCE;
-                while tokio::time::Instant::now() < until
-                    && tokio::time::timeout(QUIET, self.events.recv()).await.is_ok()
-                {}
-            } else {
-                tokio::time::sleep(POLL).await;
-            }
+            self.stir().await;
             let files = self.files.clone();
             let now = tokio::task::spawn_blocking(move || fingerprint(&files)).await.unwrap_or(self.seen);
-            self.stirred = false;
+            self.stirred = None;
             if now != self.seen {
                 self.seen = now;
+                self.told = Some(Instant::now());
                 return;
             }
         }
+    }
+
+    /// Waits until something may have changed and the folders are quiet.
+    async fn stir(&mut self) {
+        if self._backend.is_none() {
+            return tokio::time::sleep(POLL).await;
+        }
+        let mut quiet = match self.stirred {
+            Some(quiet) => quiet,
+            None => match self.events.recv().await {
+                Some(quiet) => quiet,
+                None => std::future::pending().await,
+            },
+        };
+        self.stirred = Some(quiet);
+        tokio::time::sleep_until(self.rest_until).await;
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until
+            && let Ok(Some(next)) = tokio::time::timeout(quiet, self.events.recv()).await
+        {
+            quiet = next;
+            self.stirred = Some(quiet);
+        }
+    }
+}
+
+/// How long the folders must be quiet after such an event; none if nothing can have changed.
+fn quiet_after(kind: EventKind) -> Option<Duration> {
+    match kind {
+        EventKind::Access(_) => None,
+        EventKind::Modify(ModifyKind::Name(_)) => Some(SETTLED),
+        _ => Some(QUIET),
     }
 }
 
@@ -199,7 +246,7 @@ mod tests {
         let mut watcher = Watcher::new(std::slice::from_ref(&file));
         fs::write(&file, "two").expect("written");
         // Given up as soon as the event has been taken.
-        while !watcher.stirred {
+        while watcher.stirred.is_none() {
             let _ = tokio::time::timeout(Duration::ZERO, watcher.changed()).await;
             tokio::task::yield_now().await;
         }
