@@ -58,7 +58,7 @@ impl FieldChange {
 
 impl FieldChange {
     /// Masks both values if the field is one of these, or inside one.
-    pub(super) fn mask(&mut self, secrets: &[String]) {
+    pub(super) fn mask(&mut self, secrets: &[&str]) {
         if secret::covers(secrets, &self.path) {
             self.old = secret::masked(&self.old);
             self.new = secret::masked(&self.new);
@@ -99,7 +99,7 @@ pub struct Change {
 impl Change {
     pub(super) fn whole(action: Action, kind: Kind, item: Item) -> Self {
         let Item { name, mut value, origin, secrets, .. } = item;
-        secret::mask(&mut value, &secrets);
+        secret::mask(&mut value, secrets);
         let (old, new, origins) = match action {
             Action::Delete => (Some(value), None, [origin, None]),
             _ => (None, Some(value), [None, origin]),
@@ -109,11 +109,11 @@ impl Change {
 
     pub(super) fn update(kind: Kind, mut old: Item, mut new: Item, mut fields: Vec<FieldChange>) -> Self {
         for field in &mut fields {
-            field.mask(&new.secrets);
-            field.mask(&old.secrets);
+            field.mask(new.secrets);
+            field.mask(old.secrets);
         }
-        secret::mask(&mut old.value, &old.secrets);
-        secret::mask(&mut new.value, &new.secrets);
+        secret::mask(&mut old.value, old.secrets);
+        secret::mask(&mut new.value, new.secrets);
         Change {
             action: Action::Update,
             kind,

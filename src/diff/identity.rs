@@ -21,7 +21,7 @@ pub(super) struct Item {
     pub value: Value,
     pub origin: Option<NodeId>,
     /// Paths of secrets in `value`.
-    pub secrets: Vec<String>,
+    pub secrets: &'static [&'static str],
 }
 
 /// What ids of one side are called.

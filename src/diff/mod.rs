@@ -56,7 +56,7 @@ pub fn plugin_settings(old: &Plugin, new: &Plugin) -> Vec<FieldChange> {
     let mut fields = Vec::new();
     leaves(&old, &new, &mut Vec::new(), &mut fields);
     let secrets = secret::paths("plugins", &new);
-    fields.iter_mut().for_each(|field| field.mask(&secrets));
+    fields.iter_mut().for_each(|field| field.mask(secrets));
     fields
 }
 

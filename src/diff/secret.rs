@@ -1,9 +1,12 @@
 //! Secrets never leave: which fields hold one, and what is shown in its place.
 
+use std::sync::LazyLock;
+
+use ahash::AHashMap;
 use serde_json::Value;
 
 use super::Segment;
-use crate::plugins;
+use crate::{plugin::Entry, plugins};
 
 /// What stands in place of a secret.
 pub const MASK: &str = "[masked]";
@@ -28,15 +31,22 @@ pub(super) fn names_itself(kind: &str) -> bool {
 }
 
 /// Dotted paths of the secrets in an entity.
-pub(super) fn paths(kind: &str, value: &Value) -> Vec<String> {
+pub(super) fn paths(kind: &str, value: &Value) -> &'static [&'static str] {
     if kind != "plugins" {
-        return of_kind(kind).iter().map(|&f| f.to_owned()).collect();
+        return of_kind(kind);
     }
-    let Some(entry) = value["name"].as_str().and_then(plugins::find) else { return Vec::new() };
-    let mut found = Vec::new();
-    flagged((entry.schema)().as_value(), &mut "config".to_owned(), &mut found);
-    found
+    value["name"].as_str().and_then(|name| OF_PLUGINS.get(name)).map_or(&[], |list| list.as_slice())
 }
+
+/// The same of every plugin: its schema is read once, not for each row.
+static OF_PLUGINS: LazyLock<AHashMap<&str, Vec<&str>>> = LazyLock::new(|| {
+    let paths = |entry: &Entry| {
+        let mut found = Vec::new();
+        flagged((entry.schema)().as_value(), &mut "config".to_owned(), &mut found);
+        found.into_iter().map(|path| &*path.leak()).collect()
+    };
+    plugins::entries().iter().map(|entry| (entry.name, paths(entry))).collect()
+});
 
 /// Collects the fields that a schema marks as secret.
 fn flagged(schema: &Value, path: &mut String, found: &mut Vec<String>) {
@@ -57,7 +67,7 @@ fn flagged(schema: &Value, path: &mut String, found: &mut Vec<String>) {
 }
 
 /// Whether a path leads to a secret or into one.
-pub(super) fn covers(secrets: &[String], path: &[Segment]) -> bool {
+pub(super) fn covers(secrets: &[&str], path: &[Segment]) -> bool {
     let mut dotted = String::new();
     path.iter().any(|segment| {
         if let Segment::Key(key) = segment {
@@ -66,7 +76,7 @@ pub(super) fn covers(secrets: &[String], path: &[Segment]) -> bool {
             }
             dotted.push_str(key);
         }
-        secrets.contains(&dotted)
+        secrets.contains(&&*dotted)
     })
 }
 
@@ -76,7 +86,7 @@ pub(super) fn masked(value: &Value) -> Value {
 }
 
 /// Masks all secrets of an entity.
-pub(super) fn mask(value: &mut Value, secrets: &[String]) {
+pub(super) fn mask(value: &mut Value, secrets: &[&str]) {
     for path in secrets {
         let mut at = Some(&mut *value);
         for key in path.split('.') {

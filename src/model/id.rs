@@ -1,11 +1,22 @@
 //! Ids that follow from names, so that an entity keeps its id from load to load.
 
+use std::sync::LazyLock;
+
+use ahash::AHashMap;
 use uuid::Uuid;
+
+use super::KINDS;
 
 const ROOT: Uuid = Uuid::from_u128(0xfd02801f_0957_4a15_a55a_c8d9606f30b5);
 
 /// The namespace of a kind: a version 5 UUID of the kind's name.
 pub fn namespace(kind: &str) -> Uuid {
+    static KNOWN: LazyLock<AHashMap<&str, Uuid>> =
+        LazyLock::new(|| KINDS.iter().map(|kind| (kind.key, of_name(kind.key))).collect());
+    KNOWN.get(kind).copied().unwrap_or_else(|| of_name(kind))
+}
+
+fn of_name(kind: &str) -> Uuid {
     Uuid::new_v5(&ROOT, kind.as_bytes())
 }
 

@@ -1,6 +1,7 @@
 //! Running the rules across a record's fields.
 
 use serde_json::Value as Json;
+use smallvec::SmallVec;
 
 use super::{
     Operand, Record, Shape, ShapeKind, Walker,
@@ -21,14 +22,16 @@ impl Walker<'_> {
         for check in checks {
             match check {
                 Check::Group(group, fields) => {
-                    if !self.skips(record, node, fields, before) {
+                    if !self.skips(record, node, texts(fields), before) {
                         self.group(*group, fields, record, node);
                     }
                 }
                 Check::Condition { if_field, if_match, then_field, then_match, err } => {
-                    let fields = [if_field.clone(), then_field.clone()];
                     let condition = self.operand(record, node, if_field);
-                    if !self.matches(condition, if_match) || self.skips(record, node, &fields, before) {
+                    let fields = [&**if_field, &**then_field];
+                    if !self.matches(condition, if_match)
+                        || self.skips(record, node, fields.into_iter(), before)
+                    {
                         continue;
                     }
                     let then = self.operand(record, node, then_field);
@@ -48,8 +51,8 @@ impl Walker<'_> {
                     let Some(branch) = branches.iter().find(|b| self.matches(condition, &b.when)) else {
                         continue;
                     };
-                    if self.skips(record, node, &branch.fields, before)
-                        || self.skips(record, node, std::slice::from_ref(if_field), before)
+                    let fields = texts(&branch.fields).chain([&**if_field]);
+                    if self.skips(record, node, fields, before)
                         || branch.fields.iter().any(|f| !self.is_empty(self.operand(record, node, f)))
                     {
                         continue;
@@ -63,7 +66,7 @@ impl Walker<'_> {
                 }
                 Check::Custom { name, fields, always } => {
                     let missing = fields.iter().all(|f| self.is_empty(self.operand(record, node, f)));
-                    if !always && (missing || self.skips(record, node, fields, before)) {
+                    if !always && (missing || self.skips(record, node, texts(fields), before)) {
                         continue;
                     }
                     if let Some(text) = self.custom_check(name, record, node, fields) {
@@ -75,10 +78,17 @@ impl Walker<'_> {
     }
 
     /// Whether a rule cannot be judged: a field is already wrong, or its value is kept in a vault.
-    fn skips(&self, record: &Record, node: Option<NodeId>, fields: &[Box<str>], before: usize) -> bool {
-        let depth = self.segments().len();
-        fields.iter().any(|field| {
-            let wrong = self.findings.0[before..].iter().flat_map(|f| &f.tree).any(|(path, _)| {
+    fn skips<'f>(
+        &self,
+        record: &Record,
+        node: Option<NodeId>,
+        mut fields: impl Iterator<Item = &'f str>,
+        before: usize,
+    ) -> bool {
+        let found = &self.findings.0[before..];
+        let depth = if found.is_empty() { 0 } else { self.segments().len() };
+        fields.any(|field| {
+            let wrong = found.iter().flat_map(|f| &f.tree).any(|(path, _)| {
                 let mut rest = path.get(depth..).unwrap_or_default().iter();
                 field.split('.').all(|part| matches!(rest.next(), Some(Seg::Key(key)) if key == part))
             });
@@ -88,34 +98,29 @@ impl Walker<'_> {
 
     fn is_reference(&self, record: &Record, node: Option<NodeId>, field: &str) -> bool {
         let Operand::Node(value) = self.operand(record, node, field) else { return false };
-        let referenceable = shape_at(record, field).is_some_and(|s| s.referenceable);
-        referenceable && self.doc.str(value).is_some_and(is_vault_reference)
+        self.doc.str(value).is_some_and(is_vault_reference)
+            && shape_at(record, field).is_some_and(|s| s.referenceable)
     }
 
     /// The value of a dotted field of a record.
     pub fn operand<'r>(&self, record: &'r Record, node: Option<NodeId>, path: &str) -> Operand<'r> {
-        let (mut record, mut node) = (record, node);
-        let mut parts = path.split('.').peekable();
-        while let Some(part) = parts.next() {
-            let Some(shape) = record.field(part) else { return Operand::Missing };
-            let value = node.and_then(|n| self.doc.get(n, part));
-            if parts.peek().is_none() {
-                return match value {
-                    Some(n) if *self.doc.value(n) == Value::Null => Operand::Null,
-                    Some(n) => Operand::Node(n),
-                    None if self.is_given_by_parent(shape, part) => Operand::Node(self.near),
-                    None => shape.default.as_ref().map_or(Operand::Null, Operand::Default),
-                };
-            }
-            let ShapeKind::Record(inner) = &shape.kind else { return Operand::Missing };
-            match value {
-                Some(n) if *self.doc.value(n) != Value::Null => node = Some(n),
-                None if shape.required => node = None,
-                _ => return Operand::Missing,
-            }
-            record = inner;
+        let (first, rest) = step(path);
+        let Some(shape) = record.field(first) else { return Operand::Missing };
+        let value = node.and_then(|n| self.doc.get(n, first));
+        let Some(rest) = rest else {
+            return match value {
+                Some(n) if *self.doc.value(n) == Value::Null => Operand::Null,
+                Some(n) => Operand::Node(n),
+                None if self.is_given_by_parent(shape, first) => Operand::Node(self.near),
+                None => shape.default.as_ref().map_or(Operand::Null, Operand::Default),
+            };
+        };
+        let ShapeKind::Record(inner) = &shape.kind else { return Operand::Missing };
+        match value {
+            Some(n) if *self.doc.value(n) != Value::Null => self.operand(inner, Some(n), rest),
+            None if shape.required => self.operand(inner, None, rest),
+            _ => Operand::Missing,
         }
-        Operand::Missing
     }
 
     fn is_given_by_parent(&self, shape: &Shape, field: &str) -> bool {
@@ -150,43 +155,45 @@ impl Walker<'_> {
     }
 
     fn group(&mut self, group: Group, fields: &[Box<str>], record: &'static Record, node: Option<NodeId>) {
-        let set: Vec<_> = fields.iter().filter(|f| !self.is_empty(self.operand(record, node, f))).collect();
+        let set: SmallVec<[Operand<'_>; 8]> =
+            fields.iter().map(|f| self.operand(record, node, f)).filter(|v| !self.is_empty(*v)).collect();
+        let fine = match group {
+            Group::AtLeastOneOf => !set.is_empty(),
+            Group::OnlyOneOf => set.len() == 1,
+            Group::AtMostOneOf => set.len() <= 1,
+            Group::AllOrNoneOf => set.is_empty() || set.len() == fields.len(),
+            Group::Distinct => {
+                let values: Vec<Json> = set.iter().filter_map(|v| self.json(*v)).collect();
+                values.iter().enumerate().all(|(i, v)| !values[..i].contains(v))
+            }
+        };
+        if fine {
+            return;
+        }
         let names = quote(fields);
-        let (fine, text, message) = match group {
+        let (text, message) = match group {
             Group::AtLeastOneOf => (
-                !set.is_empty(),
                 format!("at least one of these fields must be non-empty: {names}"),
                 format!("one of {names} is needed"),
             ),
             Group::OnlyOneOf => (
-                set.len() == 1,
                 format!("exactly one of these fields must be non-empty: {names}"),
                 format!("exactly one of {names} must be set"),
             ),
             Group::AtMostOneOf => (
-                set.len() <= 1,
                 format!("only one or none of these fields must be set: {names}"),
                 format!("only one of {names} may be set"),
             ),
             Group::AllOrNoneOf => (
-                set.is_empty() || set.len() == fields.len(),
                 format!("all or none of these fields must be set: {names}"),
                 format!("{names} belong together: set all of them or none"),
             ),
-            Group::Distinct => {
-                let values: Vec<Json> =
-                    set.iter().filter_map(|f| self.json(self.operand(record, node, f))).collect();
-                let repeated = values.iter().enumerate().any(|(i, v)| values[..i].contains(v));
-                (
-                    !repeated,
-                    format!("values of these fields must be distinct: {names}"),
-                    format!("{names} must have different values"),
-                )
-            }
+            Group::Distinct => (
+                format!("values of these fields must be distinct: {names}"),
+                format!("{names} must have different values"),
+            ),
         };
-        if !fine {
-            self.entity_error("config/needs-one-of", message, text);
-        }
+        self.entity_error("config/needs-one-of", message, text);
     }
 
     fn json(&self, operand: Operand<'_>) -> Option<Json> {
@@ -205,7 +212,20 @@ impl Walker<'_> {
             Operand::Null => {
                 !matches!(condition, Match::Eq(v) if !v.is_null()) && !matches!(condition, Match::Contains(_))
             }
-            _ => self.refuses(operand, condition).is_none(),
+            // The usual conditions, without a complaint made for nothing.
+            _ => match condition {
+                Match::In(values) => values.iter().any(|v| self.is(operand, v)),
+                Match::NotIn(values) => !values.iter().any(|v| self.is(operand, v)),
+                _ => self.refuses(operand, condition).is_none(),
+            },
+        }
+    }
+
+    fn is(&self, operand: Operand<'_>, value: &Json) -> bool {
+        match operand {
+            Operand::Node(n) => self.equals(n, value),
+            Operand::Default(default) => default == value,
+            Operand::Missing | Operand::Null => false,
         }
     }
 
@@ -218,11 +238,7 @@ impl Walker<'_> {
                 _ => None,
             };
         }
-        let is = |v: &Json| match operand {
-            Operand::Node(n) => self.equals(n, v),
-            Operand::Default(d) => d == v,
-            _ => false,
-        };
+        let is = |v: &Json| self.is(operand, v);
         let each = |allowed: &dyn Fn(&str) -> bool| match operand {
             Operand::Node(n) => self.doc.items(n).iter().all(|&i| self.doc.str(i).is_none_or(allowed)),
             Operand::Default(Json::Array(items)) => items.iter().all(|i| i.as_str().is_none_or(allowed)),
@@ -344,11 +360,20 @@ impl Walker<'_> {
     }
 }
 
-fn shape_at<'r>(record: &'r Record, path: &str) -> Option<&'r Shape> {
-    let (first, rest) = match path.split_once('.') {
-        Some((first, rest)) => (first, Some(rest)),
+fn texts(fields: &[Box<str>]) -> impl Iterator<Item = &str> {
+    fields.iter().map(|field| &**field)
+}
+
+/// The first part of a dotted path, and the others.
+fn step(path: &str) -> (&str, Option<&str>) {
+    match path.bytes().position(|b| b == b'.') {
+        Some(dot) => (&path[..dot], Some(&path[dot + 1..])),
         None => (path, None),
-    };
+    }
+}
+
+fn shape_at<'r>(record: &'r Record, path: &str) -> Option<&'r Shape> {
+    let (first, rest) = step(path);
     let shape = record.field(first)?;
     match (rest, &shape.kind) {
         (None, _) => Some(shape),
