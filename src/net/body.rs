@@ -1,6 +1,7 @@
 //! Message bodies: nothing, bytes at hand, or a stream from a connection.
 
 use std::{
+    io,
     pin::Pin,
     sync::{
         Arc,
@@ -14,12 +15,20 @@ use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
+use super::FramingError;
+
 /// Why a body ended before its end.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
     /// The connection it came from failed.
     #[error("the connection failed in the middle of a body")]
     Connection(#[from] hyper::Error),
+    /// The upstream's connection failed, or was closed before the end.
+    #[error("the upstream's connection failed in the middle of a body: {0}")]
+    Upstream(#[from] io::Error),
+    /// An upstream's chunks are malformed.
+    #[error("the upstream's answer is malformed: {0}")]
+    Framing(#[from] FramingError),
     /// It is longer than may be held in memory.
     #[error("the body is longer than {limit} bytes")]
     TooLong {

@@ -1,18 +1,13 @@
 //! Opening a connection to an upstream: TCP, TLS where asked for, and HTTP/1.1 or HTTP/2 on top.
 
-use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use hyper_util::rt::TokioIo;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-    task::spawn_local,
-    time::timeout,
-};
+use tokio::{net::TcpStream, task::spawn_local, time::timeout};
 
 use super::{
-    Connection, OnThisThread, PoolKey, Sender,
+    Connection, Http1, Http2, OnThisThread, PoolKey, Stream, Wire,
     tls::{ClientTls, TlsTarget},
 };
 
@@ -50,18 +45,24 @@ pub async fn dial(
     };
     // Only a hint: a socket that cannot have it still works.
     let _ = stream.set_nodelay(true);
-    let sender = match tls {
-        None => start(stream, key.http2).await,
+    let stream = match tls {
+        None => Stream::Clear(stream),
         Some(TlsTarget { profile, name, .. }) => {
-            let stream = match timeout(limit, profile.connect(name.clone(), stream, key.http2)).await {
+            match timeout(limit, profile.connect(name.clone(), stream, key.http2)).await {
                 Err(_) => return Err(DialError::Timeout),
-                Ok(stream) => stream.map_err(DialError::Tls)?,
-            };
-            start(stream, key.http2).await
+                Ok(stream) => Stream::Tls(Box::new(stream.map_err(DialError::Tls)?)),
+            }
         }
-    }
-    .map_err(DialError::Http)?;
-    Ok(Connection::new(sender, key))
+    };
+    let wire = if key.http2 {
+        let handshake = http2::handshake(OnThisThread, TokioIo::new(stream)).await;
+        let (sender, connection) = handshake.map_err(DialError::Http)?;
+        spawn_local(async move { drop(connection.await) });
+        Wire::Http2(Http2::new(sender))
+    } else {
+        Wire::Http1(Box::new(Http1::new(stream)))
+    };
+    Ok(Connection::new(wire, key))
 }
 
 impl ClientTls {
@@ -79,24 +80,3 @@ impl ClientTls {
         tokio_rustls::TlsConnector::from(Arc::clone(config)).connect(name, stream).await
     }
 }
-
-async fn start<S>(stream: S, http2: bool) -> hyper::Result<Sender>
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    if http2 {
-        let (sender, connection) = http2::handshake(OnThisThread, TokioIo::new(stream)).await?;
-        spawn_local(async move { drop(connection.await) });
-        return Ok(Sender::Http2(sender));
-    }
-    let (sender, connection) =
-        http1::Builder::new().max_headers(MAX_HEADERS).handshake(TokioIo::new(stream)).await?;
-    spawn_local(async move {
-        // How it ends is seen by whoever waits for an answer.
-        let _ = pin!(connection.with_upgrades()).await;
-    });
-    Ok(Sender::Http1(sender))
-}
-
-/// Fields accepted in an upstream's answer.
-const MAX_HEADERS: usize = 1000;

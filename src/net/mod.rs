@@ -1,14 +1,20 @@
-//! What crosses a socket: message bodies, dialing, pools, TLS.
+//! What crosses a socket: message bodies, dialing, HTTP towards upstreams, pools, TLS.
 
 mod body;
 mod dial;
+mod http1;
+mod http2;
 mod pool;
-mod sender;
 mod server_tls;
+mod stream;
+mod timer;
 pub mod tls;
 
 pub use body::{Body, BodyError, Progress, Upload};
 pub use dial::{DialError, dial};
-pub use pool::{Connection, Keepalive, Pool, PoolKey};
-pub use sender::{OnThisThread, Sender};
+pub use http1::{FramingError, Head, HeadError, Http1, SendError};
+pub use http2::{Http2, OnThisThread};
+pub use pool::{Connection, Keepalive, Pool, PoolKey, Wire};
 pub use server_tls::ServerTls;
+pub use stream::Stream;
+pub use timer::Timer;

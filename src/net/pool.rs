@@ -3,15 +3,16 @@
 use std::{
     cell::{Cell, RefCell},
     net::SocketAddr,
-    pin::Pin,
     sync::Arc,
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use ahash::AHashMap;
-use tokio::time::Sleep;
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
 
-use super::Sender;
+use super::{BodyError, Head, Http1, Http2, SendError, Timer};
 
 /// How long and how many connections are kept (settings `upstream_keepalive_*`).
 #[derive(Clone, Copy, Debug)]
@@ -41,37 +42,103 @@ pub struct PoolKey {
     pub http2: bool,
 }
 
+/// A connection in its version of HTTP.
+#[derive(Debug)]
+pub enum Wire {
+    /// HTTP/1.1.
+    Http1(Box<Http1>),
+    /// HTTP/2, for gRPC.
+    Http2(Http2),
+}
+
+/// Calls the same function of whichever it is.
+macro_rules! either {
+    ($self:ident, $wire:ident => $call:expr) => {
+        match &$self.wire {
+            Wire::Http1($wire) => $call,
+            Wire::Http2($wire) => $call,
+        }
+    };
+    (mut $self:ident, $wire:ident => $call:expr) => {
+        match &mut $self.wire {
+            Wire::Http1($wire) => $call,
+            Wire::Http2($wire) => $call,
+        }
+    };
+}
+
 /// A connection that can take a request.
 pub struct Connection {
-    /// hyper's end of it.
-    pub sender: Sender,
+    /// What is spoken on it.
+    pub wire: Wire,
     /// Where it goes back to.
     pub key: PoolKey,
     /// Whether it has served a request before.
     pub used: bool,
     requests: u32,
     idle_since: Instant,
-    /// Lives as long as the connection: moving a timer's deadline on costs nothing, making one does.
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Timer,
 }
 
 impl Connection {
-    pub(super) fn new(sender: Sender, key: PoolKey) -> Self {
-        Connection { sender, key, used: false, requests: 0, idle_since: Instant::now(), timer: None }
-    }
-
-    /// The connection's timer, set to that deadline.
-    pub fn deadline(&mut self, at: tokio::time::Instant) -> Pin<&mut Sleep> {
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
-        if timer.deadline() != at {
-            timer.as_mut().reset(at);
+    pub(super) fn new(wire: Wire, key: PoolKey) -> Self {
+        Connection {
+            wire,
+            key,
+            used: false,
+            requests: 0,
+            idle_since: Instant::now(),
+            timer: Timer::default(),
         }
-        timer.as_mut()
     }
 
-    /// The connection's timer as it was last set.
-    pub fn timer(&mut self) -> Option<Pin<&mut Sleep>> {
-        self.timer.as_mut().map(|timer| timer.as_mut())
+    /// Waits for the head of the answer to the request that was begun.
+    ///
+    /// # Errors
+    /// When there will be none.
+    pub fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, SendError>> {
+        either!(mut self, wire => wire.poll_answer(cx))
+    }
+
+    /// The next piece of the answer's body.
+    ///
+    /// # Errors
+    /// When the connection fails, or the body's framing is malformed.
+    pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        either!(mut self, wire => wire.poll_frame(cx))
+    }
+
+    /// Whether the answer's body has ended.
+    pub fn is_end_stream(&self) -> bool {
+        either!(self, wire => wire.is_end_stream())
+    }
+
+    /// Bytes of the answer's body that are left.
+    pub fn size_hint(&self) -> SizeHint {
+        either!(self, wire => wire.size_hint())
+    }
+
+    /// Whether another request may follow the one that has ended.
+    fn is_reusable(&self) -> bool {
+        match &self.wire {
+            Wire::Http1(http1) => http1.is_reusable(),
+            Wire::Http2(http2) => !http2.is_closed(),
+        }
+    }
+
+    /// Whether it has been closed while it was idle.
+    fn is_closed(&mut self) -> bool {
+        either!(mut self, wire => wire.is_closed())
+    }
+
+    /// Sets when [`Connection::poll_deadline`] is ready.
+    pub fn deadline(&mut self, at: tokio::time::Instant) {
+        self.timer.set(at);
+    }
+
+    /// Waits for the deadline; for ever, if none was set.
+    pub fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.timer.poll(cx)
     }
 }
 
@@ -98,8 +165,8 @@ impl Pool {
     pub fn take(&self, key: &PoolKey) -> Option<Connection> {
         let mut idle = self.idle.borrow_mut();
         let list = idle.get_mut(key)?;
-        while let Some(connection) = list.pop() {
-            if !connection.sender.is_closed() {
+        while let Some(mut connection) = list.pop() {
+            if !connection.is_closed() {
                 return Some(connection);
             }
         }
@@ -111,7 +178,7 @@ impl Pool {
         let limits = self.limits.get();
         connection.requests += 1;
         connection.used = true;
-        if connection.requests >= limits.requests || connection.sender.is_closed() {
+        if connection.requests >= limits.requests || !connection.is_reusable() {
             return;
         }
         let mut idle = self.idle.borrow_mut();
@@ -131,8 +198,8 @@ impl Pool {
         let limits = self.limits.get();
         let now = Instant::now();
         self.idle.borrow_mut().retain(|_, list| {
-            list.retain(|c| {
-                !c.sender.is_closed()
+            list.retain_mut(|c| {
+                !c.is_closed()
                     && (limits.timeout.is_zero() || now.duration_since(c.idle_since) < limits.timeout)
             });
             !list.is_empty()

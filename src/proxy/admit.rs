@@ -118,7 +118,13 @@ fn is_host(host: &[u8]) -> bool {
         _ => false,
     };
     let bad = |b: u8| b <= b' ' || b == 0x7f || matches!(b, b'/' | b'\\' | b',' | b'@' | b'#' | b'?');
-    port_fits && !name.is_empty() && !name.iter().any(|&b| bad(b)) && !name.windows(2).any(|w| w == b"..")
+    let mut before = 0;
+    let name_fits = name.iter().all(|&b| {
+        let fits = !bad(b) && !(b == b'.' && before == b'.');
+        before = b;
+        fits
+    });
+    port_fits && !name.is_empty() && name_fits
 }
 
 /// The host without its port, and the port.

@@ -1,22 +1,26 @@
 //! Asking the upstream: an address, a connection, the request, and another try where Kong would make one.
 
-use std::{future::Future, pin::pin, sync::Arc, task::Poll, time::Duration};
+use std::{
+    sync::Arc,
+    task::{Poll, ready},
+    time::Duration,
+};
 
 use bytes::{BufMut, Bytes, BytesMut};
-use http::{HeaderValue, Request, Response, Uri, header, uri::PathAndQuery};
-use hyper::body::{Body as _, Incoming};
+use http::{HeaderValue, Method, Request, Uri, header, uri::PathAndQuery};
+use hyper::body::Body as _;
 use tokio::time::Instant;
 
 use super::{
     fault::Fault,
-    headers::{self, Outgoing},
+    headers::{self, Length, Outgoing},
     mock,
     request_body::prepare,
     run::{Early, Flow},
     worker::Link,
 };
 use crate::{
-    net::{Body, Connection, DialError, PoolKey, Progress, dial, tls::TlsTarget},
+    net::{Body, Connection, DialError, Head, PoolKey, Progress, Wire, dial, tls::TlsTarget},
     plugin::Exchange,
     router,
     runtime::{Mock, RouteEntry, ServiceEntry, Snapshot},
@@ -26,9 +30,9 @@ use crate::{
 /// An upstream's answer, and the connection it comes from.
 #[derive(Debug)]
 pub struct Answer {
-    /// Head and body.
-    pub response: Response<Incoming>,
-    /// Goes back to the pool when the body has ended.
+    /// Its head.
+    pub head: Head,
+    /// Where its body comes from; goes back to the pool when that has ended.
     pub connection: Connection,
     /// Time between two reads.
     pub read_timeout: Duration,
@@ -79,7 +83,7 @@ pub async fn forward(
     loop {
         let pick = destination.pick(&link.worker.resolver).await.map_err(Fault::Pick)?;
         out.host = host(tries.exchange, route, service, destination, &pick);
-        let connection = match tries.connection(&pick, &out.host).await {
+        let mut connection = match tries.connection(&pick, &out.host).await {
             Ok(connection) => connection,
             Err(fault) => match tries.again() {
                 true => continue,
@@ -92,23 +96,21 @@ pub async fn forward(
             body = Some(copy(&sent));
         }
         let reused = connection.used;
-        let request = tries.request(&target, &out, sent);
-        match tries.send(connection, request, progress.as_deref()).await {
+        tries.begin(&mut connection, &target, &out, sent);
+        let fault = match tries.send(connection, progress.as_deref()).await {
             Ok(answer) => return Ok(answer),
-            Err(Failed::Unsent(request)) => body = Some(request.into_body()),
-            Err(Failed::Sent(fault)) => {
-                if progress.as_ref().is_some_and(|progress| progress.failed()) {
-                    return Err(Fault::BodyBroken.into());
-                }
-                let idempotent = !matches!(tries.exchange.request.method.as_str(), "POST" | "LOCK" | "PATCH");
-                if body.is_none() || !idempotent {
-                    return Err(fault.into());
-                }
-                // An idle connection that was closed just now says nothing about the upstream.
-                if !(reused && matches!(fault, Fault::Upstream(_)) || tries.again()) {
-                    return Err(fault.into());
-                }
-            }
+            Err(fault) => fault,
+        };
+        if progress.as_ref().is_some_and(|progress| progress.failed()) {
+            return Err(Fault::BodyBroken.into());
+        }
+        let idempotent = !matches!(tries.exchange.request.method.as_str(), "POST" | "LOCK" | "PATCH");
+        if body.is_none() || !idempotent {
+            return Err(fault.into());
+        }
+        // An idle connection that was closed just now says nothing about the upstream.
+        if !(reused && matches!(fault, Fault::Upstream(_)) || tries.again()) {
+            return Err(fault.into());
         }
     }
 }
@@ -118,14 +120,6 @@ fn copy(body: &Body) -> Body {
         Body::Whole(bytes) => Body::Whole(bytes.clone()),
         _ => Body::Empty,
     }
-}
-
-/// Why a try came to nothing.
-enum Failed {
-    /// The connection had been closed while it was idle; the upstream has seen nothing of the request.
-    Unsent(Box<Request<Body>>),
-    /// The upstream may have seen it.
-    Sent(Fault),
 }
 
 struct Tries<'a> {
@@ -164,8 +158,12 @@ impl Tries<'_> {
         };
         let pool = &self.link.worker.pool;
         while let Some(mut connection) = pool.take(&key) {
-            // Its last answer has been read to the end, so this does not wait for the upstream.
-            if connection.sender.ready().await.is_ok() {
+            let ready = match &mut connection.wire {
+                Wire::Http1(_) => true,
+                // Its last answer has been read to the end, so this does not wait for the upstream.
+                Wire::Http2(http2) => http2.is_ready().await,
+            };
+            if ready {
                 return Ok(connection);
             }
         }
@@ -177,49 +175,45 @@ impl Tries<'_> {
         })
     }
 
-    fn request(&self, target: &PathAndQuery, out: &Outgoing, body: Body) -> Request<Body> {
-        let mut headers = headers::for_upstream(self.exchange, self.link, out);
-        match body.size_hint().exact() {
-            Some(0) => {
-                if headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0") {
-                    headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
-                }
+    /// Writes the request's head, and begins to send it.
+    fn begin(&self, connection: &mut Connection, target: &PathAndQuery, out: &Outgoing, body: Body) {
+        let request = &self.exchange.request;
+        match &mut connection.wire {
+            Wire::Http1(http1) => {
+                let length = body.size_hint().exact().map_or(Length::Chunked, Length::Known);
+                let head = http1.head();
+                head.extend_from_slice(request.method.as_str().as_bytes());
+                head.push(b' ');
+                head.extend_from_slice(target.as_str().as_bytes());
+                head.extend_from_slice(b" HTTP/1.1\r\n");
+                headers::for_upstream(self.exchange, self.link, out, length, head);
+                head.extend_from_slice(b"\r\n");
+                let head_only = request.method == Method::HEAD;
+                http1.begin(body, length == Length::Chunked, head_only, out.websocket);
             }
-            Some(length) => {
-                let said = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok());
-                if said.and_then(|said| said.parse().ok()) != Some(length) {
-                    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-                }
-            }
-            // A length said and streamed as said, which the framing of HTTP/2 leaves alone.
-            None if self.service.grpc => {}
-            None => {
-                headers.remove(header::CONTENT_LENGTH);
-                headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            Wire::Http2(http2) => {
+                let length = body.size_hint().exact().map_or(Length::AsSaid, Length::Known);
+                let mut sent = Request::new(body);
+                let fields = sent.headers_mut();
+                headers::for_upstream(self.exchange, self.link, out, length, fields);
+                fields.remove(header::CONNECTION);
+                fields.remove(header::HOST);
+                let tls = self.exchange.upstream.tls.unwrap_or(self.service.tls.is_some());
+                *sent.uri_mut() = absolute(target, &out.host, tls);
+                *sent.method_mut() = request.method.clone();
+                *sent.version_mut() = http::Version::HTTP_2;
+                http2.begin(sent);
             }
         }
-        let mut request = Request::new(body);
-        *request.method_mut() = self.exchange.request.method.clone();
-        *request.uri_mut() = match self.service.grpc {
-            true => {
-                *request.version_mut() = http::Version::HTTP_2;
-                headers.remove(header::CONNECTION);
-                headers.remove(header::HOST);
-                absolute(target, &out.host, self.exchange.upstream.tls.unwrap_or(self.service.tls.is_some()))
-            }
-            false => Uri::from(target.clone()),
-        };
-        *request.headers_mut() = headers;
-        request
     }
 
-    /// Sends a request and waits for the answer's head, as long as write and read timeouts allow.
+    /// Sends the request that was begun and waits for the answer's head, as long as write and read timeouts
+    /// allow.
     async fn send(
         &mut self,
         mut connection: Connection,
-        request: Request<Body>,
         progress: Option<&Progress>,
-    ) -> Result<Answer, Failed> {
+    ) -> Result<Answer, Fault> {
         let (read, write) = (self.service.read_timeout, self.service.write_timeout);
         let patience = |progress: Option<&Progress>| match progress {
             Some(progress) if !progress.ended() => write,
@@ -227,18 +221,14 @@ impl Tries<'_> {
         };
         let start = Instant::now();
         self.exchange.sent = Some(start.into_std());
-        let mut answer = pin!(connection.sender.try_send_request(request));
         let mut seen = progress.map_or(0, Progress::steps);
         connection.deadline(start + patience(progress));
         let answered = std::future::poll_fn(|cx| {
-            if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
+            if let Poll::Ready(answer) = connection.poll_answer(cx) {
                 return Poll::Ready(Some(answer));
             }
             loop {
-                let Some(timer) = connection.timer() else { return Poll::Pending };
-                if timer.poll(cx).is_pending() {
-                    return Poll::Pending;
-                }
+                ready!(connection.poll_deadline(cx));
                 let steps = progress.map_or(0, Progress::steps);
                 if steps == seen {
                     return Poll::Ready(None);
@@ -250,12 +240,9 @@ impl Tries<'_> {
         .await;
         self.exchange.answered = Some(std::time::Instant::now());
         match answered {
-            None => Err(Failed::Sent(Fault::UpstreamTimeout)),
-            Some(Ok(response)) => Ok(Answer { response, connection, read_timeout: read }),
-            Some(Err(mut error)) => match error.take_message() {
-                Some(request) if connection.used => Err(Failed::Unsent(Box::new(request))),
-                _ => Err(Failed::Sent(Fault::Upstream(chained(error.error())))),
-            },
+            None => Err(Fault::UpstreamTimeout),
+            Some(Ok(head)) => Ok(Answer { head, connection, read_timeout: read }),
+            Some(Err(error)) => Err(Fault::Upstream(chained(&error))),
         }
     }
 }

@@ -19,14 +19,14 @@ use std::{
 use bytes::{Buf, BytesMut};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Instant, Sleep, sleep_until},
+    time::Instant,
 };
 
 use super::{
     fault::Fault,
     head::{Chunks, Framing, Refusal, Scan, Scanned},
 };
-use crate::runtime::HeadLimits;
+use crate::{net::Timer, runtime::HeadLimits};
 
 /// What a connection's reader and its requests tell each other.
 #[derive(Debug, Default)]
@@ -238,7 +238,8 @@ impl<S: AsyncRead + Unpin> Checked<S> {
         let limit =
             if self.inbox.is_empty() && self.heads > 0 { self.patience.idle } else { self.patience.stalled };
         loop {
-            ready!(self.reading.poll(cx, limit));
+            self.reading.set_once(|| Instant::now() + limit);
+            ready!(self.reading.poll(cx));
             if !self.gate.busy() {
                 return Poll::Ready(());
             }
@@ -310,7 +311,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Checked<S> {
             self.writing.stop();
             return poll;
         }
-        ready!(self.writing.poll(cx, self.patience.taking));
+        self.writing.set_once(|| Instant::now() + self.patience.taking);
+        ready!(self.writing.poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
@@ -350,40 +352,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Checked<S> {
             // Closing with bytes unread would reset the connection and lose the answer.
             match this.discard(cx) {
                 Poll::Ready(()) => {}
-                Poll::Pending => ready!(this.reading.poll(cx, Duration::from_secs(2))),
+                Poll::Pending => {
+                    this.reading.set_once(|| Instant::now() + Duration::from_secs(2));
+                    ready!(this.reading.poll(cx));
+                }
             }
         }
         Poll::Ready(Ok(()))
-    }
-}
-
-/// A timer that is made on first use and moved on after that.
-#[derive(Debug, Default)]
-pub struct Timer {
-    sleep: Option<Pin<Box<Sleep>>>,
-    runs: bool,
-}
-
-impl Timer {
-    /// Runs for that long from when it was last stopped; stops when the time is over.
-    pub fn poll(&mut self, cx: &mut Context<'_>, limit: Duration) -> Poll<()> {
-        let sleep = match &mut self.sleep {
-            Some(sleep) => {
-                if !self.runs {
-                    sleep.as_mut().reset(Instant::now() + limit);
-                }
-                sleep
-            }
-            none => none.insert(Box::pin(sleep_until(Instant::now() + limit))),
-        };
-        self.runs = true;
-        ready!(sleep.as_mut().poll(cx));
-        self.runs = false;
-        Poll::Ready(())
-    }
-
-    /// Stops; the next time begins anew.
-    pub fn stop(&mut self) {
-        self.runs = false;
     }
 }

@@ -53,7 +53,7 @@ pub async fn handle(link: Rc<Link>, request: Request<Incoming>) -> Result<Respon
 }
 
 /// Takes the request in.
-fn begin(link: &Link, request: Request<Incoming>) -> (Flow, Option<OnUpgrade>, Option<Fault>) {
+fn begin(link: &Link, request: Request<Incoming>) -> (Box<Flow>, Option<OnUpgrade>, Option<Fault>) {
     let (mut parts, body) = request.into_parts();
     let upgrade = if parts.extensions.is_empty() { None } else { parts.extensions.remove::<OnUpgrade>() };
     let body = if body.is_end_stream() { Body::Empty } else { Body::Stream(body) };
@@ -61,7 +61,7 @@ fn begin(link: &Link, request: Request<Incoming>) -> (Flow, Option<OnUpgrade>, O
     let (number, refusal) = link.gate.begin();
     let client = plugin::Client { request: number, ..link.client.clone() };
     let exchange = Exchange::new(client, request, link.worker.request_id());
-    (Flow { exchange, picks: SmallVec::new() }, upgrade, refusal)
+    (Box::new(Flow { exchange, picks: SmallVec::new() }), upgrade, refusal)
 }
 
 /// From the request to an upstream's answer, or to what ends it earlier.

@@ -69,79 +69,181 @@ pub struct Outgoing {
     pub id: Option<HeaderValue>,
 }
 
-/// The headers of the request to the upstream.
-pub fn for_upstream(exchange: &Exchange, link: &Link, out: &Outgoing) -> HeaderMap {
-    let mut headers = exchange.request.headers.clone();
-    let trailers = wants_trailers(&headers);
-    strip(&mut headers, Side::Request);
+/// How the length of a request's body is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Length {
+    /// By what the client has said, for HTTP/2's framing tells it by itself.
+    AsSaid,
+    /// By a Content-Length; one of 0 only where the client sent any.
+    Known(u64),
+    /// By its chunks.
+    Chunked,
+}
+
+/// Takes the fields of a head, one after the other.
+pub trait Fields {
+    /// Takes one.
+    fn add(&mut self, name: &HeaderName, value: &HeaderValue);
+    /// Takes one whose value is text without control characters.
+    fn add_text(&mut self, name: &HeaderName, text: &str);
+}
+
+impl Fields for HeaderMap {
+    fn add(&mut self, name: &HeaderName, value: &HeaderValue) {
+        self.append(name, value.clone());
+    }
+
+    fn add_text(&mut self, name: &HeaderName, text: &str) {
+        if let Ok(value) = HeaderValue::from_str(text) {
+            self.append(name, value);
+        }
+    }
+}
+
+/// As they stand in a head of HTTP/1.
+impl Fields for Vec<u8> {
+    fn add(&mut self, name: &HeaderName, value: &HeaderValue) {
+        let (name, value) = (name.as_str().as_bytes(), value.as_bytes());
+        self.reserve(name.len() + value.len() + 4);
+        self.extend_from_slice(name);
+        self.extend_from_slice(b": ");
+        self.extend_from_slice(value);
+        self.extend_from_slice(b"\r\n");
+    }
+
+    fn add_text(&mut self, name: &HeaderName, text: &str) {
+        // A line end inside would begin a header of its own.
+        if !text.bytes().any(|byte| byte < b' ') {
+            self.extend_from_slice(name.as_str().as_bytes());
+            self.extend_from_slice(b": ");
+            self.extend_from_slice(text.as_bytes());
+            self.extend_from_slice(b"\r\n");
+        }
+    }
+}
+
+/// Which of the headers that the gateway speaks about the client has sent.
+#[derive(Default)]
+struct Seen<'a> {
+    host: Option<&'a HeaderValue>,
+    chain: bool,
+    via: bool,
+    length: bool,
+    te: bool,
+    proto: bool,
+    to_host: bool,
+    port: bool,
+    path: bool,
+    prefix: bool,
+}
+
+/// The headers of the request to the upstream, in one walk over the client's.
+pub fn for_upstream(exchange: &Exchange, link: &Link, out: &Outgoing, length: Length, to: &mut impl Fields) {
     let client = &exchange.client;
     let sent = &exchange.request.headers;
+    to.add(&header::HOST, &out.host);
+    let mut seen = Seen::default();
+    let listed = listed(sent);
+    for (name, value) in sent {
+        let travels = match name.as_str() {
+            "host" => {
+                seen.host = Some(value);
+                false
+            }
+            "content-length" => {
+                seen.length = true;
+                length == Length::AsSaid
+            }
+            "te" => {
+                seen.te = true;
+                false
+            }
+            "via" => {
+                seen.via = true;
+                false
+            }
+            "x-forwarded-for" => {
+                seen.chain = true;
+                false
+            }
+            // What a trusted peer says stands.
+            "x-forwarded-proto" => mark(&mut seen.proto, client.trusted),
+            "x-forwarded-host" => mark(&mut seen.to_host, client.trusted),
+            "x-forwarded-port" => mark(&mut seen.port, client.trusted),
+            "x-forwarded-path" => mark(&mut seen.path, client.trusted),
+            "x-forwarded-prefix" => mark(&mut seen.prefix, client.trusted),
+            "x-real-ip" | "x-kong-request-id" => false,
+            "connection" | "keep-alive" | "transfer-encoding" | "upgrade" => false,
+            "proxy" | "proxy-connection" | "expect" => false,
+            _ => true,
+        };
+        if travels && (listed.is_empty() || !listed.contains(name)) {
+            to.add(name, value);
+        }
+    }
 
+    match length {
+        Length::Known(0) if !seen.length => {}
+        Length::Known(length) => to.add(&header::CONTENT_LENGTH, &number(length)),
+        Length::Chunked => to.add(&header::TRANSFER_ENCODING, &HeaderValue::from_static("chunked")),
+        Length::AsSaid => {}
+    }
     // What was said before is followed by the peer; where nothing was, the client stands for itself.
     let peer = &link.peer_text;
-    let real = if client.ip == client.peer.ip() { peer.clone() } else { super::worker::text(client.ip) };
-    let forwarded = match sent.get(FOR) {
-        None => real.clone(),
-        Some(_) => joined(sent, &FOR, peer.as_bytes()),
+    let own;
+    let real = if client.ip == client.peer.ip() {
+        peer
+    } else {
+        own = super::worker::text(client.ip);
+        &own
     };
-    headers.insert(FOR, forwarded);
-    headers.insert(REAL_IP, real);
-    let keep = |name: &HeaderName| client.trusted && sent.contains_key(name);
-    if !keep(&PROTO) {
-        headers.insert(PROTO, HeaderValue::from_static(if client.tls { "https" } else { "http" }));
+    match seen.chain {
+        true => to.add(&FOR, &joined(sent, &FOR, peer.as_bytes())),
+        false => to.add(&FOR, real),
     }
-    if !keep(&HOST) {
-        match sent.get(header::HOST).map(|host| (host, host.to_str().unwrap_or(""))) {
-            Some((value, host)) => {
-                let bare = admit::split_host(host).0;
-                let lower = admit::lower(bare);
-                let value = if *lower == *host { Ok(value.clone()) } else { HeaderValue::from_str(&lower) };
-                if let Ok(value) = value {
-                    headers.insert(HOST, value);
-                }
-            }
-            None => drop(headers.remove(HOST)),
-        }
+    to.add(&REAL_IP, real);
+    if !seen.proto {
+        to.add(&PROTO, &HeaderValue::from_static(if client.tls { "https" } else { "http" }));
     }
-    if !keep(&PORT) {
-        headers.insert(PORT, link.port_text.clone());
+    if let (false, Some(host)) = (seen.to_host, seen.host.and_then(|host| host.to_str().ok())) {
+        to.add_text(&HOST, &admit::lower(admit::split_host(host).0));
     }
-    if !keep(&PATH)
-        && let Ok(path) = HeaderValue::from_str(exchange.request.path())
-    {
-        headers.insert(PATH, path);
+    if !seen.port {
+        to.add(&PORT, &link.port_text);
     }
-    if !keep(&PREFIX) {
-        match &out.prefix {
-            Some(prefix) => drop(headers.insert(PREFIX, prefix.clone())),
-            None => drop(headers.remove(PREFIX)),
-        }
+    if !seen.path {
+        to.add_text(&PATH, exchange.request.path());
+    }
+    if let (false, Some(prefix)) = (seen.prefix, &out.prefix) {
+        to.add(&PREFIX, prefix);
     }
     let via = VIA[match exchange.request.version {
         Version::HTTP_2 => 1,
         Version::HTTP_10 => 2,
         _ => 0,
     }];
-    let via = match sent.contains_key(header::VIA) {
-        true => joined(sent, &header::VIA, via.as_bytes()),
-        false => HeaderValue::from_static(via),
-    };
-    headers.insert(header::VIA, via);
-    match &out.id {
-        Some(id) => drop(headers.insert(REQUEST_ID, id.clone())),
-        None => drop(headers.remove(REQUEST_ID)),
+    match seen.via {
+        true => to.add(&header::VIA, &joined(sent, &header::VIA, via.as_bytes())),
+        false => to.add(&header::VIA, &HeaderValue::from_static(via)),
     }
-    headers.insert(header::HOST, out.host.clone());
-    if trailers {
-        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    if let Some(id) = &out.id {
+        to.add(&REQUEST_ID, id);
+    }
+    if seen.te && wants_trailers(sent) {
+        to.add(&header::TE, &HeaderValue::from_static("trailers"));
     }
     if out.websocket {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("keep-alive, Upgrade"));
-        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        to.add(&header::CONNECTION, &HeaderValue::from_static("keep-alive, Upgrade"));
+        to.add(&header::UPGRADE, &HeaderValue::from_static("websocket"));
     } else {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("keep-alive"));
+        to.add(&header::CONNECTION, &HeaderValue::from_static("keep-alive"));
     }
-    headers
+}
+
+/// Notes that a header was sent by a peer whose word counts; whether it does.
+fn mark(seen: &mut bool, counts: bool) -> bool {
+    *seen = counts;
+    counts
 }
 
 fn joined(headers: &HeaderMap, name: &HeaderName, last: &[u8]) -> HeaderValue {
@@ -154,40 +256,28 @@ fn joined(headers: &HeaderMap, name: &HeaderName, last: &[u8]) -> HeaderValue {
     HeaderValue::try_from(text).expect("header values joined are a header value")
 }
 
-/// Removes from an upstream's answer what was meant for this connection only.
+/// Headers that `Connection` names as meant for this connection only.
+fn listed(headers: &HeaderMap) -> SmallVec<[HeaderName; 2]> {
+    let named = tokens(headers, &header::CONNECTION).filter(|token| {
+        !["close", "keep-alive", "upgrade"].iter().any(|word| token.eq_ignore_ascii_case(word))
+    });
+    named.filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok()).collect()
+}
+
+/// Removes from an upstream's answer what was meant for this connection only. One walk over the names finds
+/// it; a look-up for each candidate would cost more.
 pub fn from_upstream(headers: &mut HeaderMap, upgraded: bool, trailers: bool) {
-    strip(headers, Side::Response { upgraded, trailers });
-}
-
-#[derive(Clone, Copy)]
-enum Side {
-    Request,
-    Response { upgraded: bool, trailers: bool },
-}
-
-/// One walk over the names finds what has to go; a look-up for each candidate would cost more.
-fn strip(headers: &mut HeaderMap, side: Side) {
-    let mut gone: SmallVec<[HeaderName; 8]> = SmallVec::new();
+    let mut gone: SmallVec<[HeaderName; 4]> = SmallVec::new();
     for name in headers.keys() {
-        let goes = match (name.as_str(), side) {
-            ("connection", _) => {
-                for token in tokens(headers, &header::CONNECTION) {
-                    let kept = ["close", "keep-alive", "upgrade"];
-                    if !kept.iter().any(|word| token.eq_ignore_ascii_case(word))
-                        && let Ok(name) = HeaderName::from_bytes(token.as_bytes())
-                    {
-                        gone.push(name);
-                    }
-                }
+        let goes = match name.as_str() {
+            "connection" => {
+                gone.extend(listed(headers));
                 true
             }
-            ("keep-alive" | "transfer-encoding", _) => true,
-            ("proxy" | "proxy-connection" | "expect" | "te" | "upgrade", Side::Request) => true,
-            ("upgrade", Side::Response { upgraded, .. }) => !upgraded,
-            ("trailer", Side::Response { trailers, .. }) => !trailers,
-            ("x-pad", Side::Response { .. }) => true,
-            (name, Side::Response { .. }) => name.starts_with("x-accel-"),
-            _ => false,
+            "keep-alive" | "transfer-encoding" | "x-pad" => true,
+            "upgrade" => !upgraded,
+            "trailer" => !trailers,
+            name => name.starts_with("x-accel-"),
         };
         if goes {
             gone.push(name.clone());

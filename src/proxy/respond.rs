@@ -3,7 +3,6 @@
 use std::{
     pin::Pin,
     rc::Rc,
-    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -11,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header};
 use http_body::{Body, Frame, SizeHint};
-use hyper::{body::Incoming, ext::ReasonPhrase, upgrade::OnUpgrade};
+use hyper::{ext::ReasonPhrase, upgrade::OnUpgrade};
 use tokio::time::Instant;
 
 use super::{
@@ -23,7 +22,7 @@ use super::{
     worker::Link,
 };
 use crate::{
-    net::{BodyError, Connection},
+    net::{BodyError, Connection, Stream, Wire},
     plugin::{Chunk, ReplyBody, ResponseSource},
     runtime::{Held, Snapshot},
 };
@@ -35,12 +34,12 @@ pub type End = Result<Answer, Early>;
 pub fn respond(
     link: &Rc<Link>,
     snap: Held,
-    mut flow: Flow,
+    mut flow: Box<Flow>,
     end: End,
     id: &HeaderValue,
     client: Option<OnUpgrade>,
 ) -> Response<Tail> {
-    let options = Arc::clone(&link.worker.options);
+    let options = &link.worker.options;
     let proxied = flow.exchange.sent.is_some();
     let (mut source, reason, upgraded) = match end {
         Ok(answer) => take(link, &mut flow, answer),
@@ -85,44 +84,45 @@ fn take(
     link: &Rc<Link>,
     flow: &mut Flow,
     answer: Answer,
-) -> (Source, Option<ReasonPhrase>, Option<(OnUpgrade, Duration)>) {
-    let Answer { mut response, connection, read_timeout } = answer;
-    let request = &flow.exchange.request;
-    let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    let upgraded = switches.then(|| (hyper::upgrade::on(&mut response), read_timeout));
+) -> (Source, Option<ReasonPhrase>, Option<((Stream, Bytes), Duration)>) {
+    let Answer { head, connection, read_timeout } = answer;
+    let mut headers = head.headers;
+    let switches = head.status == StatusCode::SWITCHING_PROTOCOLS;
     // gRPC says in them how a call ended, whether asked for or not.
-    let trailers = response.version() == http::Version::HTTP_2 || headers::wants_trailers(&request.headers);
-    let (mut parts, body) = response.into_parts();
-    headers::from_upstream(&mut parts.headers, switches, trailers);
+    let trailers = connection.key.http2 || headers::wants_trailers(&flow.exchange.request.headers);
+    headers::from_upstream(&mut headers, switches, trailers);
     if switches {
-        parts.headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     }
     let held = &mut flow.exchange.response;
-    held.status = parts.status;
+    held.status = head.status;
     held.source = ResponseSource::Upstream;
     if held.headers.is_empty() {
-        held.headers = parts.headers;
+        held.headers = headers;
     } else {
         // What plugins have set already stands before the upstream's own.
-        for (name, value) in &parts.headers {
+        for (name, value) in &headers {
             held.headers.append(name, value.clone());
         }
     }
-    let reason = parts.extensions.remove::<ReasonPhrase>();
-    let source = if body.is_end_stream() && !switches {
+    if switches && let Wire::Http1(http1) = connection.wire {
+        return (Source::Empty, head.reason, Some((http1.into_parts(), read_timeout)));
+    }
+    let source = if connection.is_end_stream() {
         link.worker.pool.give(connection);
         Source::Empty
     } else {
+        let link = Rc::clone(link);
         Source::Upstream(Delivery {
-            body,
             connection: Some(connection),
-            link: Rc::clone(link),
+            failure: None,
+            link,
             read_timeout,
             armed: false,
             trailers,
         })
     };
-    (source, reason, upgraded)
+    (source, head.reason, None)
 }
 
 /// A reply or a failure becomes the exchange's answer.
@@ -216,8 +216,9 @@ enum Source {
 /// A body that an upstream delivers.
 #[derive(Debug)]
 struct Delivery {
-    body: Incoming,
+    /// None as soon as the body has ended or failed.
     connection: Option<Connection>,
+    failure: Option<BodyError>,
     link: Rc<Link>,
     read_timeout: Duration,
     /// Whether the connection's timer runs for this read.
@@ -227,36 +228,51 @@ struct Delivery {
 
 impl Delivery {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match Pin::new(&mut self.body).poll_frame(cx) {
+        if let Some(error) = self.failure.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        let Some(connection) = &mut self.connection else { return Poll::Ready(None) };
+        match connection.poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.armed = false;
-                if self.body.is_end_stream() {
+                if connection.is_end_stream() {
                     self.ended();
                 }
-                if frame.is_trailers() && !self.trailers {
-                    self.ended();
-                    return Poll::Ready(None);
-                }
-                Poll::Ready(Some(Ok(frame)))
+                let dropped = frame.is_trailers() && !self.trailers;
+                Poll::Ready((!dropped).then_some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => {
+                // hyper throws away what it holds when a body fails: let it send that first.
                 self.connection = None;
-                Poll::Ready(Some(Err(error.into())))
+                self.failure = Some(error);
+                cx.waker().wake_by_ref();
+                Poll::Pending
             }
             Poll::Ready(None) => {
                 self.ended();
                 Poll::Ready(None)
             }
             Poll::Pending => {
-                let Some(connection) = &mut self.connection else { return Poll::Pending };
                 if !self.armed {
                     connection.deadline(Instant::now() + self.read_timeout);
                     self.armed = true;
                 }
-                ready!(connection.timer().map_or(Poll::Pending, |timer| timer.poll(cx)));
+                ready!(connection.poll_deadline(cx));
                 self.connection = None;
                 Poll::Ready(Some(Err(BodyError::Stalled)))
             }
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.failure.is_none() && self.connection.as_ref().is_none_or(Connection::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.connection {
+            Some(connection) => connection.size_hint(),
+            None if self.failure.is_some() => SizeHint::default(),
+            None => SizeHint::with_exact(0),
         }
     }
 
@@ -270,7 +286,7 @@ impl Delivery {
 /// What is left to do for plugins until the body has left.
 #[derive(Debug)]
 struct Ending {
-    flow: Flow,
+    flow: Box<Flow>,
     snap: Held,
     filters: bool,
     done: bool,
@@ -314,7 +330,7 @@ impl Tail {
         match &self.source {
             Source::Empty => true,
             Source::Whole(_) | Source::Trailers(_) => false,
-            Source::Upstream(delivery) => delivery.body.is_end_stream(),
+            Source::Upstream(delivery) => delivery.has_ended(),
         }
     }
 }
@@ -349,7 +365,7 @@ impl Body for Tail {
             };
             let empty = data.is_empty();
             let last = match &this.source {
-                Source::Upstream(delivery) => empty || delivery.body.is_end_stream(),
+                Source::Upstream(delivery) => empty || delivery.has_ended(),
                 _ => true,
             };
             let data = ending.filter(data, last);
@@ -374,7 +390,7 @@ impl Body for Tail {
         match &self.source {
             Source::Empty => SizeHint::with_exact(0),
             Source::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Source::Upstream(delivery) => delivery.body.size_hint(),
+            Source::Upstream(delivery) => delivery.size_hint(),
             Source::Trailers(_) => SizeHint::default(),
         }
     }

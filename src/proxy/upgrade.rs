@@ -5,6 +5,7 @@
 
 use std::{cell::Cell, io, rc::Rc, time::Duration};
 
+use bytes::Bytes;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -15,24 +16,27 @@ use tokio::{
 };
 
 use super::worker::Worker;
+use crate::net::Stream;
 
 /// A close frame with status 1001, as a server sends it.
 const CLOSE: &[u8] = &[0x88, 2, 0x03, 0xe9];
 /// The same as a client sends it: masked, with a mask of zeros.
 const CLOSE_MASKED: &[u8] = &[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9];
 
-/// Joins the two connections as soon as both have switched; ends when both sides have, or when neither has
-/// said anything for `idle`.
-pub fn join(worker: &Rc<Worker>, client: OnUpgrade, upstream: OnUpgrade, idle: Duration) {
+/// Joins the two connections as soon as the client's has switched; `upstream` is the stream, and what was read
+/// of it. Ends when both sides have, or when neither has said anything for `idle`.
+pub fn join(worker: &Rc<Worker>, client: OnUpgrade, upstream: (Stream, Bytes), idle: Duration) {
     let open = worker.open();
     spawn_local(async move {
         let worker = &open.0;
-        let (Ok(client), Ok(upstream)) = tokio::join!(client, upstream) else {
+        let Ok(client) = client.await else {
             tracing::debug!("an upgrade did not come about");
             return;
         };
         let (from_client, to_client) = split(TokioIo::new(client));
-        let (from_upstream, to_upstream) = split(TokioIo::new(upstream));
+        let (upstream, read) = upstream;
+        let (from_upstream, to_upstream) = split(upstream);
+        let from_upstream = std::io::Cursor::new(read).chain(from_upstream);
         let last = Cell::new(Instant::now());
         let shared = Shared { worker, last: &last, idle };
         let down = pump(from_upstream, to_client, CLOSE, &shared);

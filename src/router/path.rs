@@ -12,8 +12,24 @@ fn reserved(byte: u8) -> bool {
 }
 
 /// Characters that may stand unescaped in a path that is sent on.
+const PLAIN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let others = b"!#$&'()*+,/:;=?@[]-_.~%";
+    let mut at = 0;
+    while at < others.len() {
+        table[others[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
+
 fn plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$&'()*+,/:;=?@[]-_.~%".contains(&byte)
+    PLAIN[usize::from(byte)]
 }
 
 fn hex(byte: u8) -> Option<u8> {

@@ -1,0 +1,107 @@
+//! A deadline that is moved with each request and hardly ever comes.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// A timer for deadlines that move. The runtime's own is left where it stands as long as that is early enough,
+/// and looked at again when it fires too early: once in a timeout, where moving it would cost at each request.
+#[derive(Debug, Default)]
+pub struct Timer {
+    due: Option<Instant>,
+    sleep: Option<Pin<Box<Sleep>>>,
+    /// Who will be woken by it.
+    waker: Option<Waker>,
+}
+
+impl Timer {
+    /// Sets the deadline.
+    pub fn set(&mut self, due: Instant) {
+        self.due = Some(due);
+    }
+
+    /// Sets the deadline unless one is set.
+    pub fn set_once(&mut self, due: impl FnOnce() -> Instant) {
+        self.due.get_or_insert_with(due);
+    }
+
+    /// Takes the deadline away.
+    pub fn stop(&mut self) {
+        self.due = None;
+    }
+
+    /// Ready when the deadline has passed, and takes it away then; pending for ever if there is none.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(due) = self.due else { return Poll::Pending };
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(due)));
+        if sleep.deadline() > due {
+            sleep.as_mut().reset(due);
+            self.waker = None;
+        }
+        loop {
+            let waits = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+            if waits && !sleep.is_elapsed() {
+                return Poll::Pending;
+            }
+            if sleep.as_mut().poll(cx).is_pending() {
+                self.waker = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+            self.waker = None;
+            if Instant::now() >= due {
+                self.due = None;
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(due);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, time::Duration};
+
+    use super::*;
+
+    async fn come(timer: &mut Timer) -> Instant {
+        poll_fn(|cx| timer.poll(cx)).await;
+        Instant::now()
+    }
+
+    fn pending(timer: &mut Timer) -> bool {
+        timer.poll(&mut Context::from_waker(Waker::noop())).is_pending()
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_is_woken_at_the_last_deadline_set() {
+        let mut timer = Timer::default();
+        assert!(pending(&mut timer), "no deadline never comes");
+        let later = Instant::now() + Duration::from_millis(40);
+        timer.set(Instant::now());
+        timer.set(later);
+        assert!(come(&mut timer).await >= later);
+        assert!(pending(&mut timer), "it comes once");
+    }
+
+    #[tokio::test]
+    async fn a_deadline_may_move_nearer_and_away() {
+        let mut timer = Timer::default();
+        let now = Instant::now();
+        timer.set(now + Duration::from_secs(3600));
+        assert!(pending(&mut timer));
+        timer.set(now);
+        come(&mut timer).await;
+        timer.set(now);
+        assert!(!pending(&mut timer), "it has passed");
+        timer.set(now);
+        timer.stop();
+        assert!(pending(&mut timer), "it was taken away");
+        timer.set(now);
+        timer.set_once(|| now + Duration::from_secs(3600));
+        come(&mut timer).await;
+    }
+}
