@@ -38,7 +38,7 @@ pub async fn dial(
     tls: Option<&TlsTarget>,
     limit: Duration,
     key: PoolKey,
-) -> Result<Connection, DialError> {
+) -> Result<Box<Connection>, DialError> {
     let stream = match timeout(limit, TcpStream::connect(address)).await {
         Err(_) => return Err(DialError::Timeout),
         Ok(stream) => stream.map_err(DialError::Connect)?,
@@ -60,7 +60,7 @@ pub async fn dial(
         spawn_local(async move { drop(connection.await) });
         Wire::Http2(Http2::new(sender))
     } else {
-        Wire::Http1(Box::new(Http1::new(stream)))
+        Wire::Http1(Http1::new(stream))
     };
     Ok(Connection::new(wire, key))
 }

@@ -4,7 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     net::SocketAddr,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 
@@ -44,9 +44,10 @@ pub struct PoolKey {
 
 /// A connection in its version of HTTP.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "connections are behind a box, and HTTP/2 is the exception")]
 pub enum Wire {
     /// HTTP/1.1.
-    Http1(Box<Http1>),
+    Http1(Http1),
     /// HTTP/2, for gRPC.
     Http2(Http2),
 }
@@ -78,26 +79,35 @@ pub struct Connection {
     requests: u32,
     idle_since: Instant,
     timer: Timer,
+    /// The head of the answer, until it is taken.
+    head: Option<Head>,
 }
 
 impl Connection {
-    pub(super) fn new(wire: Wire, key: PoolKey) -> Self {
-        Connection {
+    pub(super) fn new(wire: Wire, key: PoolKey) -> Box<Self> {
+        Box::new(Connection {
             wire,
             key,
             used: false,
             requests: 0,
             idle_since: Instant::now(),
             timer: Timer::default(),
-        }
+            head: None,
+        })
     }
 
-    /// Waits for the head of the answer to the request that was begun.
+    /// Waits for the head of the answer to the request that was begun; [`Connection::take_head`] has it then.
     ///
     /// # Errors
     /// When there will be none.
-    pub fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, SendError>> {
-        either!(mut self, wire => wire.poll_answer(cx))
+    pub fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.head = Some(ready!(either!(mut self, wire => wire.poll_answer(cx)))?);
+        Poll::Ready(Ok(()))
+    }
+
+    /// The head of the answer, once.
+    pub fn take_head(&mut self) -> Option<Head> {
+        self.head.take()
     }
 
     /// The next piece of the answer's body.
@@ -150,9 +160,10 @@ impl std::fmt::Debug for Connection {
 
 /// Idle connections of one worker. Not shared between threads, so it takes no lock.
 #[derive(Debug)]
+#[expect(clippy::vec_box, reason = "a connection is moved from hand to hand with each request")]
 pub struct Pool {
     limits: Cell<Keepalive>,
-    idle: RefCell<AHashMap<PoolKey, Vec<Connection>>>,
+    idle: RefCell<AHashMap<PoolKey, Vec<Box<Connection>>>>,
 }
 
 impl Pool {
@@ -162,7 +173,7 @@ impl Pool {
     }
 
     /// The idle connection used last, if one still stands.
-    pub fn take(&self, key: &PoolKey) -> Option<Connection> {
+    pub fn take(&self, key: &PoolKey) -> Option<Box<Connection>> {
         let mut idle = self.idle.borrow_mut();
         let list = idle.get_mut(key)?;
         while let Some(mut connection) = list.pop() {
@@ -174,7 +185,7 @@ impl Pool {
     }
 
     /// Takes back a connection whose answer has come to its end.
-    pub fn give(&self, mut connection: Connection) {
+    pub fn give(&self, mut connection: Box<Connection>) {
         let limits = self.limits.get();
         connection.requests += 1;
         connection.used = true;

@@ -58,6 +58,7 @@ pub struct Request {
 
 impl Request {
     /// Takes a request apart.
+    #[inline]
     pub fn new(parts: http::request::Parts, body: Body) -> Self {
         Request {
             method: parts.method,
@@ -230,6 +231,7 @@ pub struct Exchange {
 
 impl Exchange {
     /// The memory of a request that has just come in.
+    #[inline]
     pub fn new(client: Client, request: Request, id: RequestId) -> Self {
         Exchange {
             client,

@@ -20,7 +20,7 @@ use super::{
     worker::Link,
 };
 use crate::{
-    net::{Body, Connection, DialError, Head, PoolKey, Progress, Wire, dial, tls::TlsTarget},
+    net::{Body, Connection, DialError, PoolKey, Progress, Wire, dial, tls::TlsTarget},
     plugin::Exchange,
     router,
     runtime::{Mock, RouteEntry, ServiceEntry, Snapshot},
@@ -30,10 +30,8 @@ use crate::{
 /// An upstream's answer, and the connection it comes from.
 #[derive(Debug)]
 pub struct Answer {
-    /// Its head.
-    pub head: Head,
-    /// Where its body comes from; goes back to the pool when that has ended.
-    pub connection: Connection,
+    /// Has its head, delivers its body, and goes back to the pool when that has ended.
+    pub connection: Box<Connection>,
     /// Time between two reads.
     pub read_timeout: Duration,
 }
@@ -138,7 +136,7 @@ impl Tries<'_> {
     }
 
     /// An idle connection, or a new one.
-    async fn connection(&self, pick: &Pick<'_>, host: &HeaderValue) -> Result<Connection, Fault> {
+    async fn connection(&self, pick: &Pick<'_>, host: &HeaderValue) -> Result<Box<Connection>, Fault> {
         let own;
         let spoken = self.exchange.upstream.tls.unwrap_or(self.service.tls.is_some());
         let tls: Option<&TlsTarget> = match (&self.service.tls, &self.service.tls_target) {
@@ -211,7 +209,7 @@ impl Tries<'_> {
     /// allow.
     async fn send(
         &mut self,
-        mut connection: Connection,
+        mut connection: Box<Connection>,
         progress: Option<&Progress>,
     ) -> Result<Answer, Fault> {
         let (read, write) = (self.service.read_timeout, self.service.write_timeout);
@@ -241,7 +239,7 @@ impl Tries<'_> {
         self.exchange.answered = Some(std::time::Instant::now());
         match answered {
             None => Err(Fault::UpstreamTimeout),
-            Some(Ok(head)) => Ok(Answer { head, connection, read_timeout: read }),
+            Some(Ok(())) => Ok(Answer { connection, read_timeout: read }),
             Some(Err(error)) => Err(Fault::Upstream(chained(&error))),
         }
     }

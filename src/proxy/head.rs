@@ -154,14 +154,16 @@ impl Scan {
     }
 
     fn field(&mut self, line: &[u8]) -> Result<(), Refusal> {
-        let (name, value) = match memchr::memchr(b':', line) {
-            Some(colon) => (&line[..colon], trimmed(&line[colon + 1..])),
+        // A colon is no token either: the first byte that is none has to be it.
+        let (name, value) = match line.iter().position(|&b| !TOKEN[usize::from(b)]) {
+            Some(colon) if line[colon] == b':' => (&line[..colon], trimmed(&line[colon + 1..])),
+            Some(_) => return Err(Refusal::Malformed),
             None => {
                 self.mend = true;
                 (line, &b""[..])
             }
         };
-        if name.is_empty() || !name.iter().all(|&b| TOKEN[usize::from(b)]) {
+        if name.is_empty() {
             return Err(Refusal::Malformed);
         }
         match name.len() {

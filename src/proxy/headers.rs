@@ -42,18 +42,19 @@ pub fn wants_websocket(exchange: &Exchange) -> bool {
     let headers = &exchange.request.headers;
     exchange.request.version == Version::HTTP_11
         && headers.get(header::UPGRADE).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"websocket"))
-        && tokens(headers, &header::CONNECTION).any(|token| token.eq_ignore_ascii_case("upgrade"))
+        && tokens(headers, &header::CONNECTION).any(|token| token.eq_ignore_ascii_case(b"upgrade"))
 }
 
 /// Whether a client wants trailers.
 pub fn wants_trailers(headers: &HeaderMap) -> bool {
     headers.contains_key(header::TE)
-        && tokens(headers, &header::TE).any(|token| token.eq_ignore_ascii_case("trailers"))
+        && tokens(headers, &header::TE).any(|token| token.eq_ignore_ascii_case(b"trailers"))
 }
 
-fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
-    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).map(str::trim).filter(|token| !token.is_empty())
+fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
+    let values = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    let tokens = values.flat_map(|value| value.split(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
+    tokens.filter(|token| !token.is_empty())
 }
 
 /// What the request path has worked out for the upstream's headers.
@@ -258,10 +259,14 @@ fn joined(headers: &HeaderMap, name: &HeaderName, last: &[u8]) -> HeaderValue {
 
 /// Headers that `Connection` names as meant for this connection only.
 fn listed(headers: &HeaderMap) -> SmallVec<[HeaderName; 2]> {
-    let named = tokens(headers, &header::CONNECTION).filter(|token| {
-        !["close", "keep-alive", "upgrade"].iter().any(|word| token.eq_ignore_ascii_case(word))
-    });
-    named.filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok()).collect()
+    const OTHERS: [&[u8]; 3] = [b"keep-alive", b"close", b"upgrade"];
+    let mut listed = SmallVec::new();
+    for token in tokens(headers, &header::CONNECTION) {
+        if !OTHERS.iter().any(|word| token.eq_ignore_ascii_case(word)) {
+            listed.extend(HeaderName::from_bytes(token));
+        }
+    }
+    listed
 }
 
 /// Removes from an upstream's answer what was meant for this connection only. One walk over the names finds

@@ -25,8 +25,8 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-use super::{gate::Timer, serve::Verdict};
-use crate::net::BodyError;
+use super::serve::Verdict;
+use crate::net::{BodyError, Timer};
 
 /// What is counted is counted anew after so long.
 const WINDOW: Duration = Duration::from_secs(10);
@@ -293,7 +293,8 @@ impl<S> Followed<S> {
             self.writing.stop();
             return poll;
         }
-        ready!(self.writing.poll(cx, self.account.patience.taking));
+        self.writing.set_once(|| Instant::now() + self.account.patience.taking);
+        ready!(self.writing.poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
@@ -421,7 +422,11 @@ impl<F: Future + 'static> Executor<F> for Streams {
                         timer.stop();
                         Poll::Pending
                     }
-                    Some(bytes) => timer.poll(cx, taking + Duration::from_secs(bytes as u64 / SLOWEST)),
+                    Some(bytes) => {
+                        let limit = taking + Duration::from_secs(bytes as u64 / SLOWEST);
+                        timer.set_once(|| Instant::now() + limit);
+                        timer.poll(cx)
+                    }
                 }
             })
             .await;

@@ -85,7 +85,8 @@ fn take(
     flow: &mut Flow,
     answer: Answer,
 ) -> (Source, Option<ReasonPhrase>, Option<((Stream, Bytes), Duration)>) {
-    let Answer { head, connection, read_timeout } = answer;
+    let Answer { mut connection, read_timeout } = answer;
+    let head = connection.take_head().expect("an answer is made when its head is there");
     let mut headers = head.headers;
     let switches = head.status == StatusCode::SWITCHING_PROTOCOLS;
     // gRPC says in them how a call ended, whether asked for or not.
@@ -217,7 +218,7 @@ enum Source {
 #[derive(Debug)]
 struct Delivery {
     /// None as soon as the body has ended or failed.
-    connection: Option<Connection>,
+    connection: Option<Box<Connection>>,
     failure: Option<BodyError>,
     link: Rc<Link>,
     read_timeout: Duration,
@@ -265,7 +266,7 @@ impl Delivery {
     }
 
     fn has_ended(&self) -> bool {
-        self.failure.is_none() && self.connection.as_ref().is_none_or(Connection::is_end_stream)
+        self.failure.is_none() && self.connection.as_ref().is_none_or(|connection| connection.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {

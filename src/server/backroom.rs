@@ -60,7 +60,7 @@ impl Backroom {
         let _ = self.run(|| rustix::process::setpriority_process(None, NICENESS)).await;
     }
 
-    /// Gives memory that is free back to the system.
+    /// Gives back to the system what only starting and reloading needs: memory that is free, pages of code.
     pub async fn give_back(&self) {
         let _ = self.run(give_back).await;
     }
@@ -77,6 +77,8 @@ fn reason(panic: &(dyn std::any::Any + Send)) -> String {
 fn give_back() {
     // SAFETY: it takes no pointers and may be called at any time from any thread.
     unsafe { libmimalloc_sys::mi_collect(true) };
+    #[cfg(target_os = "linux")]
+    super::footprint::release_code();
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 
 pub mod admin;
 mod backroom;
+#[cfg(target_os = "linux")]
+mod footprint;
 pub mod node;
 mod reload;
 mod signals;

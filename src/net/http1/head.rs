@@ -135,8 +135,8 @@ impl Outline {
         let mut headers = HeaderMap::with_capacity(self.fields.len() + ROOM);
         let (mut coded, mut chunked, mut length, mut close, mut keep) = (false, false, None, false, false);
         for field in &self.fields {
-            let name = HeaderName::from_bytes(&bytes[slice(field.name)])
-                .map_err(|_| httparse::Error::HeaderName)?;
+            let name =
+                HeaderName::from_bytes(&bytes[slice(field.name)]).map_err(|_| httparse::Error::HeaderName)?;
             let value = HeaderValue::from_maybe_shared(bytes.slice(slice(field.value)))
                 .map_err(|_| httparse::Error::HeaderValue)?;
             if name == header::CONTENT_LENGTH {
