@@ -44,7 +44,6 @@ pub struct PoolKey {
 
 /// A connection in its version of HTTP.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "connections are behind a box, and HTTP/2 is the exception")]
 pub enum Wire {
     /// HTTP/1.1.
     Http1(Http1),

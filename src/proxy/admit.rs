@@ -120,9 +120,9 @@ fn is_host(host: &[u8]) -> bool {
     let bad = |b: u8| b <= b' ' || b == 0x7f || matches!(b, b'/' | b'\\' | b',' | b'@' | b'#' | b'?');
     let mut before = 0;
     let name_fits = name.iter().all(|&b| {
-        let fits = !bad(b) && !(b == b'.' && before == b'.');
+        let dots = b == b'.' && before == b'.';
         before = b;
-        fits
+        !dots && !bad(b)
     });
     port_fits && !name.is_empty() && name_fits
 }
