@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::console::Failure;
-use crate::net::tls::{ClientTls, TlsTarget};
+use crate::net::tls::{ClientTls, TlsTarget, Trusted};
 
 /// How a running gateway is reached.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -119,8 +119,9 @@ impl Client {
                 .map_err(|error| Failure::File { path: path.display().to_string(), error })?,
             None => SYSTEM.iter().find_map(|path| std::fs::read_to_string(path).ok()).unwrap_or_default(),
         };
-        let trusted = [text.as_str()];
-        let profile = ClientTls::new((!access.tls_skip_verify).then_some(&trusted), None)
+        // As deep as rustls allows.
+        let trusted = Trusted { authorities: &[&text], depth: usize::MAX };
+        let profile = ClientTls::new((!access.tls_skip_verify).then_some(trusted), None)
             .map_err(|error| Failure::Other(format!("--ca-cert: {error}")))?;
         TlsTarget::new(profile.into(), host)
             .ok_or_else(|| Failure::Other(format!("{host} is no name that a certificate can be for")))

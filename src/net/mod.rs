@@ -6,6 +6,7 @@ mod http1;
 mod http2;
 mod pool;
 mod server_tls;
+mod sessions;
 mod stream;
 mod timer;
 pub mod tls;

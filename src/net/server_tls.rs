@@ -1,7 +1,7 @@
 //! How TLS is spoken to clients: versions, cipher suites, resumption. Which certificate is shown is not
 //! decided here.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use rustls::{
     CipherSuite, ServerConfig, SupportedProtocolVersion,
@@ -9,6 +9,8 @@ use rustls::{
     server::{ResolvesServerCert, ServerSessionMemoryCache},
     version::{TLS12, TLS13},
 };
+
+use super::sessions::Timed;
 
 /// Settings `ssl_cipher_suite`, `ssl_ciphers`, `ssl_protocols`, `ssl_prefer_server_ciphers`,
 /// `ssl_session_*`.
@@ -26,6 +28,8 @@ pub struct ServerTls {
     pub tickets: bool,
     /// Sessions remembered.
     pub sessions: usize,
+    /// How long one may be resumed.
+    pub session_timeout: Duration,
 }
 
 impl Default for ServerTls {
@@ -37,6 +41,7 @@ impl Default for ServerTls {
             server_order: false,
             tickets: true,
             sessions: 40_000,
+            session_timeout: Duration::from_secs(24 * 60 * 60),
         }
     }
 }
@@ -66,9 +71,10 @@ impl ServerTls {
             .with_cert_resolver(certificates);
         config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
         config.ignore_client_order = self.server_order;
-        config.session_storage = ServerSessionMemoryCache::new(self.sessions);
+        let sessions = ServerSessionMemoryCache::new(self.sessions);
+        config.session_storage = Arc::new(Timed::new(sessions, self.session_timeout));
         if self.tickets {
-            config.ticketer = Ticketer::new()?;
+            config.ticketer = Arc::new(Timed::new(Ticketer::new()?, self.session_timeout));
         }
         Ok(config)
     }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use rustls::{
     ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    client::{
+        WebPkiServerVerifier,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
     crypto::{CryptoProvider, aws_lc_rs},
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
     sign::CertifiedKey,
@@ -13,6 +16,9 @@ use rustls::{
 /// Why TLS settings cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
+    /// The authorities are of no use.
+    #[error("authorities that nothing can be verified with: {0}")]
+    Authorities(#[from] rustls::client::VerifierBuilderError),
     /// A PEM text has no certificate or is not PEM.
     #[error("not a certificate in PEM")]
     Certificate,
@@ -50,6 +56,15 @@ pub fn certified_key(cert: &str, key: &str) -> Result<CertifiedKey, TlsError> {
     Ok(CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider())?)
 }
 
+/// Whom certificates are verified with.
+#[derive(Clone, Copy, Debug)]
+pub struct Trusted<'a> {
+    /// Authorities in PEM.
+    pub authorities: &'a [&'a str],
+    /// How many certificates may stand between a server's own and an authority.
+    pub depth: usize,
+}
+
 /// How TLS is spoken to an upstream.
 #[derive(Debug)]
 pub struct ClientTls {
@@ -78,17 +93,24 @@ impl ClientTls {
     ///
     /// # Errors
     /// When a PEM text is malformed.
-    pub fn new(trusted: Option<&[&str]>, client: Option<(&str, &str)>) -> Result<Self, TlsError> {
+    pub fn new(trusted: Option<Trusted<'_>>, client: Option<(&str, &str)>) -> Result<Self, TlsError> {
         let builder = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?;
         let builder = match trusted {
-            Some(texts) => {
+            Some(Trusted { authorities, depth }) => {
                 let mut roots = RootCertStore::empty();
-                for text in texts {
+                for text in authorities {
                     // Of a system's bundle some may be older than any rule.
                     roots.add_parsable_certificates(certificates(text)?);
                 }
-                builder.with_root_certificates(roots)
+                if roots.is_empty() {
+                    // Nobody is trusted, which the builder below takes for a mistake.
+                    builder.with_root_certificates(roots)
+                } else {
+                    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider());
+                    let verifier = Verified { verifier: verifier.build()?, depth };
+                    builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+                }
             }
             None => builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified)),
         };
@@ -100,8 +122,9 @@ impl ClientTls {
             }
             None => builder.with_no_client_auth(),
         };
+        let named = trusted.map(|trusted| (trusted.authorities, trusted.depth));
         // Two seeds make 128 bits: settings that differ do not meet in one pool by chance.
-        let half = |seed| ahash::RandomState::with_seeds(seed, 1, 2, 3).hash_one((trusted, client));
+        let half = |seed| ahash::RandomState::with_seeds(seed, 1, 2, 3).hash_one((named, client));
         let identity = format!("{:016x}{:016x}", half(11), half(12));
         let mut http2 = config.clone();
         http2.alpn_protocols = vec![b"h2".to_vec()];
@@ -115,6 +138,50 @@ impl TlsTarget {
         let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).ok()?;
         let pool = format!("{}|{host}", profile.identity).into();
         Some(TlsTarget { profile, name, pool })
+    }
+}
+
+/// Trusts those that an authority vouches for, over so many others at most.
+#[derive(Debug)]
+struct Verified {
+    verifier: Arc<WebPkiServerVerifier>,
+    depth: usize,
+}
+
+impl ServerCertVerifier for Verified {
+    fn verify_server_cert(
+        &self,
+        own: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        // They come in order, each vouching for the one before: what is too far away is not looked at.
+        let others = &others[..others.len().min(self.depth)];
+        self.verifier.verify_server_cert(own, others, name, ocsp, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
     }
 }
 

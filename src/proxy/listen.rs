@@ -5,7 +5,7 @@
 
 use std::{io, net::SocketAddr, pin::pin, rc::Rc, sync::Arc, thread, time::Duration};
 
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::{
     net::{TcpListener, TcpStream, UdpSocket},
     sync::watch,
@@ -20,7 +20,7 @@ use super::{
     tls::{Acceptor, accept_tls},
     worker::{Link, Peer, Worker},
 };
-use crate::runtime::Gateway;
+use crate::{config::listen::KeepAlive, runtime::Gateway};
 
 /// The running worker threads.
 #[derive(Debug)]
@@ -98,11 +98,24 @@ fn bind(address: SocketAddr, listener: &Listener) -> io::Result<Socket> {
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     if address.is_ipv6() {
-        socket.set_only_v6(true)?;
+        socket.set_only_v6(listener.only_v6)?;
     }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     if kind == Type::STREAM {
+        // What is accepted inherits it.
+        match listener.so_keepalive {
+            None => {}
+            Some(KeepAlive::Off) => socket.set_keepalive(false)?,
+            Some(KeepAlive::On) => socket.set_keepalive(true)?,
+            Some(KeepAlive::Times { idle, interval, count }) => {
+                let probes = TcpKeepalive::new();
+                let probes = if let Some(time) = idle { probes.with_time(time) } else { probes };
+                let probes = if let Some(time) = interval { probes.with_interval(time) } else { probes };
+                let probes = if let Some(count) = count { probes.with_retries(count) } else { probes };
+                socket.set_tcp_keepalive(&probes)?;
+            }
+        }
         socket.listen(i32::try_from(listener.backlog).unwrap_or(i32::MAX))?;
     }
     Ok(socket)
@@ -264,6 +277,27 @@ mod tests {
 
     use super::*;
     use crate::{model::State, runtime, runtime::Options, store::Stores};
+
+    #[test]
+    fn sockets_are_made_as_the_listener_s_flags_say() {
+        let probes = KeepAlive::Times { idle: Some(Duration::from_secs(77)), interval: None, count: Some(3) };
+        let listener = Listener {
+            only_v6: false,
+            so_keepalive: Some(probes),
+            ..Listener::plain("[::]:0".parse().unwrap())
+        };
+        let socket = bind(listener.address, &listener).unwrap();
+        let port = socket.local_addr().unwrap().as_socket().unwrap().port();
+        assert!(!socket.only_v6().unwrap());
+        let _client = std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        socket.set_nonblocking(false).unwrap();
+        let (accepted, _) = socket.accept().unwrap();
+        assert!(accepted.keepalive().unwrap());
+        assert_eq!(accepted.tcp_keepalive_time().unwrap(), Duration::from_secs(77));
+        assert_eq!(accepted.tcp_keepalive_retries().unwrap(), 3);
+        let alone = Listener::plain("[::1]:0".parse().unwrap());
+        assert!(bind(alone.address, &alone).unwrap().only_v6().unwrap());
+    }
 
     #[tokio::test]
     async fn connections_that_wait_in_the_queue_are_served_before_it_closes() {

@@ -28,6 +28,8 @@ use std::net::SocketAddr;
 
 pub use listen::Workers;
 
+use crate::config::listen::KeepAlive;
+
 /// What is accepted at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Traffic {
@@ -54,6 +56,10 @@ pub struct Listener {
     pub proxy_protocol: bool,
     /// Length of the queue of connections not accepted yet.
     pub backlog: u32,
+    /// Whether an IPv6 address takes no IPv4 connections.
+    pub only_v6: bool,
+    /// Whether TCP looks for clients that have gone without a word; none: as the system does.
+    pub so_keepalive: Option<KeepAlive>,
 }
 
 impl Listener {
@@ -66,6 +72,8 @@ impl Listener {
             http2: false,
             proxy_protocol: false,
             backlog: 16_384,
+            only_v6: true,
+            so_keepalive: None,
         }
     }
 }

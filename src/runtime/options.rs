@@ -171,6 +171,8 @@ pub struct Options {
     pub trusted_authorities: Option<String>,
     /// Whether upstreams are verified where the service does not say.
     pub verify_upstreams: bool,
+    /// How many certificates may stand between an upstream's own and an authority, unless the service says.
+    pub verify_depth: u32,
     /// Which services the built-in echo answers for.
     pub mock: Mock,
     /// Addresses that stand for hosts, in tests; no other host is asked then.
@@ -215,6 +217,7 @@ impl Default for Options {
             client_certificate: None,
             trusted_authorities: None,
             verify_upstreams: false,
+            verify_depth: 1,
             mock: Mock::default(),
             hosts: None,
             replay: 256 * 1024,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Options, compile::Problem};
 use crate::{
     model::{Certificate, Ref, Service, ServiceProtocol, State},
-    net::tls::{ClientTls, TlsError, TlsTarget},
+    net::tls::{ClientTls, TlsError, TlsTarget, Trusted},
     upstream::Destination,
 };
 
@@ -93,7 +93,7 @@ fn host_value(host: &str, port: u16, default: u16) -> HeaderValue {
 
 /// TLS settings already made: services that speak alike share them.
 #[derive(Debug, Default)]
-pub struct Profiles(AHashMap<(Option<Vec<Uuid>>, Option<Uuid>), Arc<ClientTls>>);
+pub struct Profiles(AHashMap<(Option<(Vec<Uuid>, u32)>, Option<Uuid>), Arc<ClientTls>>);
 
 impl Profiles {
     fn get(
@@ -106,24 +106,26 @@ impl Profiles {
         let certificate: Option<Ref<Certificate>> =
             service.client_certificate.or_else(|| upstream.and_then(|u| u.client_certificate));
         let verify = service.tls_verify.unwrap_or(options.verify_upstreams);
-        let authorities = verify.then(|| service.ca_certificates.clone().unwrap_or_default());
+        let depth = service.tls_verify_depth.unwrap_or(options.verify_depth);
+        let authorities = verify.then(|| (service.ca_certificates.clone().unwrap_or_default(), depth));
         let key = (authorities, certificate.map(|r| r.id));
         if let Some(made) = self.0.get(&key) {
             return Ok(Arc::clone(made));
         }
-        let own: Option<Vec<&str>> = key.0.as_ref().map(|ids| {
+        let own: Option<Vec<&str>> = key.0.as_ref().map(|(ids, _)| {
             let rows = ids.iter().filter_map(|id| state.ca_certificates.by_id(*id));
             rows.map(|ix| state.ca_certificates[ix].cert.as_str()).collect()
         });
-        let trusted = own.map(|own| match own.is_empty() {
+        let trusted: Option<Vec<&str>> = own.map(|own| match own.is_empty() {
             true => options.trusted_authorities.as_deref().into_iter().collect(),
             false => own,
         });
+        let trusted = trusted.as_deref().map(|authorities| Trusted { authorities, depth: depth as usize });
         let row = certificate.and_then(|r| state.certificates.find(r)).map(|ix| &state.certificates[ix]);
         let shown = row
             .map(|c| (c.cert.as_str(), c.key.as_str()))
             .or_else(|| options.client_certificate.as_ref().map(|(cert, key)| (cert.as_str(), key.as_str())));
-        let made = Arc::new(ClientTls::new(trusted.as_deref(), shown)?);
+        let made = Arc::new(ClientTls::new(trusted, shown)?);
         self.0.insert(key, Arc::clone(&made));
         Ok(made)
     }

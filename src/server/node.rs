@@ -69,7 +69,7 @@ pub fn options(settings: &Settings, mock: Mock) -> Result<Options, ServeError> {
     Ok(Options {
         certificates: pairs(&settings.ssl_cert, &settings.ssl_cert_key)?,
         tls: tls(settings),
-        head: head(&settings.large_client_header_buffers)?,
+        head: head(settings)?,
         templates: Templates {
             plain: template(settings.error_template_plain.as_deref())?,
             json: template(settings.error_template_json.as_deref())?,
@@ -77,6 +77,7 @@ pub fn options(settings: &Settings, mock: Mock) -> Result<Options, ServeError> {
             xml: template(settings.error_template_xml.as_deref())?,
         },
         client_certificate,
+        verify_depth: settings.lua_ssl_verify_depth,
         trusted_authorities: authorities(&settings.lua_ssl_trusted_certificate)?,
         flavor: flavor(settings),
         calculation: match settings.route_match_calculation {
@@ -160,11 +161,14 @@ fn tls(settings: &Settings) -> ServerTls {
         tickets: settings.ssl_session_tickets,
         // nginx fits about 4,000 sessions into a megabyte.
         sessions: usize::try_from(settings.ssl_session_cache_size.0 / 256).unwrap_or(usize::MAX),
+        session_timeout: settings.ssl_session_timeout,
     }
 }
 
-/// `4 8k`: so many buffers, and the size of each.
-fn head(buffers: &str) -> Result<HeadLimits, ServeError> {
+/// `4 8k`: so many buffers, and the size of each. What fits the first, smaller one needs none of them.
+fn head(settings: &Settings) -> Result<HeadLimits, ServeError> {
+    let buffers = &settings.large_client_header_buffers;
+    let first = usize::try_from(settings.client_header_buffer_size.0).unwrap_or(usize::MAX);
     let parsed = buffers.split_once(char::is_whitespace).and_then(|(count, size)| {
         let size = size.trim().to_ascii_lowercase();
         let (digits, unit) = match size.as_bytes().last()? {
@@ -173,9 +177,10 @@ fn head(buffers: &str) -> Result<HeadLimits, ServeError> {
             _ => (&size[..], 1),
         };
         let line = digits.parse::<usize>().ok()?.checked_mul(unit)?;
-        Some(HeadLimits { line, total: line.checked_mul(count.trim().parse().ok()?)? })
+        let total = line.checked_mul(count.trim().parse().ok()?)?;
+        (total > 0).then(|| HeadLimits { line: line.max(first), total: total.max(first) })
     });
-    parsed.filter(|limits| limits.line > 0 && limits.total > 0).ok_or_else(|| {
+    parsed.ok_or_else(|| {
         ServeError::Setting(format!(
             "`large_client_header_buffers` is a count and a size like `4 8k`, not `{buffers}`"
         ))
@@ -331,6 +336,8 @@ pub fn listeners(list: &Listeners) -> Result<Vec<Listener>, ServeError> {
             http2: listener.http2,
             proxy_protocol: listener.proxy_protocol,
             backlog: listener.backlog.unwrap_or(plain.backlog),
+            only_v6: listener.ipv6only.unwrap_or(plain.only_v6),
+            so_keepalive: listener.so_keepalive,
             ..plain
         });
     }
@@ -361,6 +368,22 @@ fn address(listener: &listen::Listener) -> Result<SocketAddr, ServeError> {
 mod tests {
     use super::*;
     use crate::config::settings::{self, Sources};
+
+    #[test]
+    fn a_head_may_be_as_long_as_the_largest_buffer() {
+        let limits = |first: u64, large: &str| {
+            let settings = Settings {
+                client_header_buffer_size: settings::Size(first),
+                large_client_header_buffers: large.to_owned(),
+                ..Settings::default()
+            };
+            head(&settings).map(|limits| (limits.line, limits.total)).ok()
+        };
+        assert_eq!(limits(1024, "4 8k"), Some((8192, 32768)));
+        assert_eq!(limits(65536, "4 8k"), Some((65536, 65536)));
+        assert_eq!(limits(1024, "0 8k"), None);
+        assert_eq!(limits(1024, "8k"), None);
+    }
 
     #[test]
     fn settings_are_shown_in_kongs_types_without_secrets() {

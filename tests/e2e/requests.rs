@@ -1,5 +1,7 @@
 //! Requests that are refused before anything else happens.
 
+use gatewayctl::runtime::Options;
+
 use crate::rig::*;
 
 #[tokio::test]
@@ -98,4 +100,21 @@ async fn a_broken_chunk_is_a_400_and_the_upstream_sees_nothing() {
         assert!(status(&answer) == 400 && answer.contains("Bad request\nrequest_id"), "{chunks:?}: {answer}");
     }
     assert_eq!(upstream.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_connection_carries_as_many_requests_as_it_may_and_the_last_is_told_so() {
+    let upstream = Upstream::echo().await;
+    let options = Options { requests: 2, ..Options::default() };
+    let rig = Rig::with(one_service(upstream.address), options, &[plain()]);
+    let one = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    let answers = rig.send(&one.repeat(3)).await;
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2, "{answers}");
+    let last = &answers[answers.rfind("HTTP/1.1 200 OK").unwrap()..];
+    assert_eq!(field(last, "connection"), Some("close"), "{answers}");
+    // Without time to be idle, the first is the last.
+    let options = Options { idle_timeout: std::time::Duration::ZERO, ..Options::default() };
+    let rig = Rig::with(one_service(upstream.address), options, &[plain()]);
+    let answer = rig.send(one).await;
+    assert_eq!(field(&answer, "connection"), Some("close"), "{answer}");
 }

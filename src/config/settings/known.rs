@@ -10,7 +10,6 @@ pub const ALIASES: &[(&str, &str)] = &[
     ("nginx_http_real_ip_recursive", "real_ip_recursive"),
     ("nginx_http_client_max_body_size", "client_max_body_size"),
     ("nginx_proxy_client_max_body_size", "client_max_body_size"),
-    ("nginx_http_client_body_buffer_size", "client_body_buffer_size"),
     ("nginx_http_client_header_buffer_size", "client_header_buffer_size"),
     ("nginx_http_large_client_header_buffers", "large_client_header_buffers"),
     ("nginx_http_client_header_timeout", "client_header_timeout"),
@@ -56,6 +55,11 @@ const WITHOUT_MEANING: &[(&str, &str)] = &[
     ("cassandra_*", "there is no database: the file is the configuration"),
     ("db_*", "there is no database: the file is the configuration"),
     ("_debug_pg_ttl_cleanup_interval", "there is no database: the file is the configuration"),
+    ("client_body_buffer_size", BODIES),
+    ("nginx_http_client_body_buffer_size", BODIES),
+    ("nginx_proxy_client_body_buffer_size", BODIES),
+    ("nginx_http_proxy_request_buffering", "routes say so themselves: `request_buffering`"),
+    ("nginx_http_proxy_buffering", "answers are never held: a slow client slows its upstream"),
     ("lmdb_*", "the configuration is kept in memory"),
     ("mem_cache_size", "memory is used as needed"),
     ("resolver_mem_cache_size", "there is one cache of names; `dns_cache_size` bounds it"),
@@ -99,6 +103,7 @@ const WITHOUT_MEANING: &[(&str, &str)] = &[
     ("password", ENTERPRISE),
 ];
 
+const BODIES: &str = "bodies never go to a file: short ones are held in memory, longer ones stream";
 const ERRORS: &str = "errors go to standard error, where `log_level` says how much";
 const ENTERPRISE: &str = "it belongs to Kong Enterprise or Konnect";
 

@@ -296,8 +296,14 @@ impl Loading<'_, '_> {
             ("proxy_listen", &settings.proxy_listen),
             ("admin_listen", &settings.admin_listen),
             ("status_listen", &settings.status_listen),
+            ("stream_listen", &settings.stream_listen),
         ] {
-            if listeners.0.iter().any(|l| l.udp) {
+            if listeners.0.iter().any(|l| l.deferred) {
+                let message =
+                    "`deferred` has no meaning here: a connection that says nothing keeps no worker";
+                self.complain(Level::Note, name, message, "leave it out");
+            }
+            if listeners.0.iter().any(|l| l.udp) && name != "stream_listen" {
                 self.complain(
                     Level::Error,
                     name,

@@ -93,9 +93,9 @@ macro_rules! settings {
 settings! {
     "Listening" {
         /// Where clients are served HTTP, HTTPS, HTTP/2, gRPC and WebSocket. After each address may stand
-        /// `ssl`, `http2`, `proxy_protocol`, `deferred`, `backlog=N`, `ipv6only=on|off`, `so_keepalive=…`;
-        /// `reuseport` and `bind` are understood and always in force. Kong's default adds `reuseport
-        /// backlog=16384`.
+        /// `ssl`, `http2`, `proxy_protocol`, `backlog=N`, `ipv6only=on|off`, `so_keepalive=…`; `reuseport` and
+        /// `bind` are understood and always in force, `deferred` is understood and never. Kong's default adds
+        /// `reuseport backlog=16384`.
         proxy_listen: Listeners = "0.0.0.0:8000, 0.0.0.0:8443 http2 ssl";
         /// Where the admin API answers. Kong's default adds `127.0.0.1:8444 http2 ssl`.
         admin_listen: Listeners = "127.0.0.1:8001";
@@ -161,9 +161,8 @@ settings! {
         /// The largest request body taken; a larger one is answered 413. 0 means any. Kong knows this one
         /// as `nginx_http_client_max_body_size`.
         client_max_body_size: Size = "0";
-        /// How much of a buffered request body is kept in memory before it goes to a file.
-        client_body_buffer_size: Size = "8k";
-        /// The first buffer for a request's head (`nginx_http_client_header_buffer_size`).
+        /// The first buffer for a request's head (`nginx_http_client_header_buffer_size`): what fits into it
+        /// is taken even if the larger ones are smaller.
         client_header_buffer_size: Size = "1k";
         /// Count and size of the larger buffers for a request's head (`nginx_http_large_client_header_buffers`):
         /// no header line may be longer than one, nor the head longer than all.
@@ -177,7 +176,8 @@ settings! {
         /// How long an idle client connection is kept (`nginx_http_keepalive_timeout`); 0 closes each
         /// after one request.
         keepalive_timeout: Duration = "75";
-        /// How many requests one client connection may carry (`nginx_http_keepalive_requests`).
+        /// How many requests one client connection may carry (`nginx_http_keepalive_requests`): the last is
+        /// answered with `Connection: close`, or GOAWAY.
         keepalive_requests: u32 = "10000";
         /// The largest body the admin API takes (`nginx_admin_client_max_body_size`).
         admin_client_max_body_size: Size = "10m";
@@ -216,9 +216,9 @@ settings! {
         ssl_prefer_server_ciphers: bool = "on";
         /// Whether sessions may be resumed by ticket.
         ssl_session_tickets: bool = "on";
-        /// How long a session may be resumed.
+        /// How long a session may be resumed; by ticket for twelve hours at most, when keys are forgotten.
         ssl_session_timeout: Duration = "1d";
-        /// Room for sessions resumed by id.
+        /// Room for sessions resumed by id, 256 bytes for each.
         ssl_session_cache_size: Size = "10m";
     }
     "TLS to upstreams and other servers" {
@@ -230,7 +230,8 @@ settings! {
         client_ssl_cert_key: Option<Secret> = "";
         /// Whom to trust when an upstream's certificate is verified: `system`, paths, PEM, or base64 of PEM.
         lua_ssl_trusted_certificate: Vec<Pem> = "system";
-        /// How many certificates may stand between a server's own and a trusted one.
+        /// How many certificates may stand between a server's own and a trusted one, where a service has
+        /// no `tls_verify_depth`.
         lua_ssl_verify_depth: u32 = "1";
         /// Versions of TLS spoken to other servers.
         lua_ssl_protocols: Vec<TlsVersion> = "TLSv1.2 TLSv1.3";

@@ -283,3 +283,10 @@ fn the_reference_page_has_every_setting() {
         assert!(page.contains(&row.variable()) && page.contains(&row.flag()), "{}", row.name);
     }
 }
+
+#[test]
+fn what_an_accepted_flag_does_not_do_is_said() {
+    let issue = only(from_file("stream_listen = 127.0.0.1:1 udp, 127.0.0.1:2 deferred\n"));
+    assert_eq!((issue.level, issue.setting.as_str()), (Level::Note, "stream_listen"));
+    assert!(issue.message.starts_with("`deferred` has no meaning here: "), "{issue}");
+}
