@@ -6,12 +6,13 @@ use std::{
 };
 
 use super::Status;
+use crate::config;
 
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// A file could not be read or written.
-    #[error("{path}: {error}")]
+    #[error("{path}: {}", config::read::why(error))]
     File {
         /// The file, as the user gave it.
         path: String,

@@ -22,14 +22,21 @@ use crate::net::tls::{ClientTls, TlsTarget, Trusted};
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Access {
     /// Header sent to the admin API, such as `Kong-Admin-Token: …`; may be given several times
-    #[arg(long = "header", value_name = "NAME: VALUE", requires = "against")]
+    #[arg(long = "header", value_name = "NAME: VALUE")]
     headers: Vec<String>,
     /// Authorities in PEM that the admin API's certificate is verified with, instead of the system's
-    #[arg(long, value_name = "FILE", requires = "against")]
+    #[arg(long, value_name = "FILE")]
     ca_cert: Option<PathBuf>,
     /// Do not verify the admin API's certificate
-    #[arg(long, requires = "against")]
+    #[arg(long)]
     tls_skip_verify: bool,
+}
+
+impl Access {
+    /// Whether it says anything.
+    pub fn is_given(&self) -> bool {
+        !self.headers.is_empty() || self.ca_cert.is_some() || self.tls_skip_verify
+    }
 }
 
 /// How long one answer may take.

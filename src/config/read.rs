@@ -64,6 +64,8 @@ pub fn why(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "no such file or folder".to_owned(),
         std::io::ErrorKind::PermissionDenied => "reading it is not permitted".to_owned(),
+        std::io::ErrorKind::IsADirectory => "this is a folder, not a file".to_owned(),
+        std::io::ErrorKind::InvalidData => "this is not text in UTF-8".to_owned(),
         _ => error.to_string(),
     }
 }

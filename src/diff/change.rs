@@ -84,7 +84,7 @@ pub struct Change {
     pub action: Action,
     /// The kind of entity.
     pub kind: Kind,
-    /// The entity in words: its name and what it belongs to.
+    /// The entity in decK's words: its name and what it belongs to. A name that is a secret is left out.
     pub name: String,
     /// The changed fields of an update.
     pub fields: Vec<FieldChange>,
@@ -125,9 +125,21 @@ impl Change {
         }
     }
 
-    /// The kind in the singular: `service`, `ca_certificate`.
+    /// The kind in the singular, in decK's words: `service`, `ca-certificate`, `key-auth`.
     pub fn singular(&self) -> &'static str {
-        self.kind.0.strip_suffix('s').unwrap_or(self.kind.0)
+        match self.kind.0 {
+            "acls" => "acl-group",
+            "basicauth_credentials" => "basic-auth",
+            "ca_certificates" => "ca-certificate",
+            "consumer_groups" => "consumer-group",
+            "filter_chains" => "filter-chain",
+            "hmacauth_credentials" => "hmac-auth",
+            "jwt_secrets" => "jwt-auth",
+            "key_sets" => "key-set",
+            "keyauth_credentials" => "key-auth",
+            "oauth2_credentials" => "oauth2-cred",
+            plural => plural.strip_suffix('s').unwrap_or(plural),
+        }
     }
 }
 

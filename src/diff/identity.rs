@@ -82,22 +82,24 @@ impl Item {
                 }
             }
         }
-        let key = own_key(T::KIND.0, &value);
-        let (identity, name) = match (&key, T::KIND.0) {
-            (Some(key), kind) => {
-                // A secret must not be told by the name of the entity that holds it.
-                let shown = if secret::names_itself(kind) { String::new() } else { format!("{key:?}") };
-                let owned = matches!(kind, "plugins" | "targets" | "acls") || shown.is_empty();
-                let of = if owned && !owners.is_empty() {
-                    format!("of {}", owners.join(", "))
-                } else {
-                    String::new()
+        let kind = T::KIND.0;
+        let key = own_key(kind, &value);
+        let (identity, name) = match &key {
+            Some(key) => {
+                let named = called(kind, key, &value);
+                // What is told by its owners, because its own name says too little or too much.
+                let owned = matches!(kind, "plugins" | "targets" | "acls") || secret::names_itself(kind);
+                let of = match owners.as_slice() {
+                    [] if kind == "plugins" => "(global)".to_owned(),
+                    [] => String::new(),
+                    _ if owned => format!("for {}", owners.join(" and ")),
+                    _ => String::new(),
                 };
-                let name = [shown, of].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(" ");
+                let name = [named, of].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(" ");
                 let identity = if owned { format!("{key} {}", owners.join(" ")) } else { key.clone() };
                 (identity, name)
             }
-            (None, _) => (row.id().to_string(), row.id().to_string()),
+            None => (row.id().to_string(), row.id().to_string()),
         };
         // An id that follows from names says nothing new; one that is random differs at every load.
         if key.is_some()
@@ -119,6 +121,33 @@ impl Item {
     }
 }
 
+/// Fields that tell nameless routes and services apart.
+const ROUTE: &[&str] = &["service", "hosts", "paths", "methods", "headers", "snis", "expression"];
+const SERVICE: &[&str] = &["protocol", "host", "port", "path"];
+
+/// What an entity is called, without what it belongs to. A secret is told by no name.
+fn called(kind: &str, key: &str, value: &Value) -> String {
+    let nameless = |fields: &[&str]| {
+        let set = fields.iter().filter(|f| !value[**f].is_null());
+        format!("({})", set.map(|f| format!("{f} {}", value[*f])).collect::<Vec<_>>().join(", "))
+    };
+    match kind {
+        "routes" if value["name"].is_null() => nameless(ROUTE),
+        "services" if value["name"].is_null() => nameless(SERVICE),
+        "certificates" | "ca_certificates" => subject(key).unwrap_or_default(),
+        _ if secret::names_itself(kind) => String::new(),
+        _ => key.to_owned(),
+    }
+}
+
+/// Whom a certificate in PEM is made out to: `CN=api.test`.
+fn subject(pem: &str) -> Option<String> {
+    use x509_parser::prelude::{FromDer, X509Certificate};
+    let (_, pem) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).ok()?;
+    let (_, certificate) = X509Certificate::from_der(&pem.contents).ok()?;
+    Some(certificate.subject().to_string())
+}
+
 /// The text that makes an entity unique among its kind and owners.
 fn own_key(kind: &str, value: &Value) -> Option<String> {
     let field = match kind {
@@ -134,12 +163,10 @@ fn own_key(kind: &str, value: &Value) -> Option<String> {
         }
         "routes" if value["name"].is_null() => {
             // Nameless routes are told apart by what they match.
-            let what = ["service", "hosts", "paths", "methods", "headers", "snis", "expression"];
-            return Some(what.iter().map(|f| value[*f].to_string()).collect::<Vec<_>>().join(" "));
+            return Some(ROUTE.iter().map(|f| value[*f].to_string()).collect::<Vec<_>>().join(" "));
         }
         "services" if value["name"].is_null() => {
-            let what = ["protocol", "host", "port", "path"];
-            return Some(what.iter().map(|f| value[*f].to_string()).collect::<Vec<_>>().join(" "));
+            return Some(SERVICE.iter().map(|f| value[*f].to_string()).collect::<Vec<_>>().join(" "));
         }
         "targets" => "target",
         "acls" => "group",

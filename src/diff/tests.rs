@@ -31,7 +31,7 @@ fn changes_are_told_field_by_field() {
     let new = state(json!([service("a", "i"), service("new", "h")]), json!([]));
     let changes = diff(&old, &new);
     let told: Vec<_> = changes.iter().map(|c| (c.action, c.name.as_str())).collect();
-    assert_eq!(told, [(Action::Update, "\"a\""), (Action::Delete, "\"gone\""), (Action::Create, "\"new\"")]);
+    assert_eq!(told, [(Action::Update, "a"), (Action::Delete, "gone"), (Action::Create, "new")]);
     assert_eq!(changes[0].fields.len(), 1);
     assert_eq!(changes[0].fields[0].name(), "host");
 }

@@ -8,6 +8,8 @@ use crate::source::Level;
 /// Levels that differ from the built-in ones. Later settings win.
 #[derive(Clone, Debug, Default)]
 pub struct Levels {
+    /// Rules of rulesets, which can be set too.
+    rules: Vec<&'static str>,
     set: BTreeMap<String, Option<Level>>,
     only: Vec<String>,
     skip: Vec<String>,
@@ -17,7 +19,7 @@ pub struct Levels {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum LevelError {
     /// No lint has that code.
-    #[error("there is no lint {0:?}{1}")]
+    #[error("there is no lint or rule {0:?}{1}")]
     Unknown(String, String),
     /// The level is none of those known.
     #[error("{0:?} is no level: off, info, warn or error")]
@@ -28,7 +30,12 @@ pub enum LevelError {
 }
 
 impl Levels {
-    /// Sets the level of a lint; `off` switches it off. The code may leave out `lint/`.
+    /// Lets rules of a ruleset be set as well, by code: `ruleset/NAME`.
+    pub(super) fn know(&mut self, rules: impl IntoIterator<Item = &'static str>) {
+        self.rules.extend(rules);
+    }
+
+    /// Sets the level of a lint; `off` switches it off. The code may leave out `lint/` or `ruleset/`.
     ///
     /// # Errors
     /// When there is no such lint or level.
@@ -40,7 +47,7 @@ impl Levels {
             "error" => Some(Level::Error),
             other => return Err(LevelError::Level(other.to_owned())),
         };
-        self.set.insert(code(lint)?.to_owned(), level);
+        self.set.insert(self.code(lint)?.to_owned(), level);
         Ok(())
     }
 
@@ -58,7 +65,7 @@ impl Levels {
     /// # Errors
     /// When there is no such lint.
     pub fn only(&mut self, lint: &str) -> Result<(), LevelError> {
-        self.only.push(code(lint)?.to_owned());
+        self.only.push(self.code(lint)?.to_owned());
         Ok(())
     }
 
@@ -67,7 +74,7 @@ impl Levels {
     /// # Errors
     /// When there is no such lint.
     pub fn skip(&mut self, lint: &str) -> Result<(), LevelError> {
-        self.skip.push(code(lint)?.to_owned());
+        self.skip.push(self.code(lint)?.to_owned());
         Ok(())
     }
 
@@ -84,19 +91,22 @@ impl Levels {
             None => built_in,
         }
     }
+
+    /// The code that a short or whole name stands for; a lint comes before a rule of the same name.
+    fn code(&self, name: &str) -> Result<&'static str, LevelError> {
+        let known = || LINTS.iter().map(|l| l.code).chain(self.rules.iter().copied());
+        let fits = |code: &&str| *code == name || short(code) == name;
+        known().find(fits).ok_or_else(|| {
+            let near = crate::config::nearest(short(name), known().map(short));
+            let meant = near.map_or_else(String::new, |n| format!("; did you mean {n}?"));
+            LevelError::Unknown(name.to_owned(), meant)
+        })
+    }
 }
 
-/// The code that a short or whole name stands for.
-fn code(name: &str) -> Result<&'static str, LevelError> {
-    let short = name.strip_prefix("lint/").unwrap_or(name);
-    let known = || LINTS.iter().map(|l| l.code.trim_start_matches("lint/"));
-    LINTS.iter().map(|l| l.code).find(|c| c.trim_start_matches("lint/") == short).ok_or_else(|| {
-        let near = crate::config::nearest(short, known());
-        LevelError::Unknown(
-            name.to_owned(),
-            near.map_or_else(String::new, |n| format!("; did you mean {n}?")),
-        )
-    })
+/// A code without the group it belongs to.
+fn short(code: &str) -> &str {
+    code.strip_prefix("lint/").or_else(|| code.strip_prefix("ruleset/")).unwrap_or(code)
 }
 
 #[cfg(test)]
@@ -112,6 +122,20 @@ mod tests {
         assert_eq!(levels.of("lint/weak-secret", Some(Level::Warning)), Some(Level::Warning));
         levels.only("weak-secret").expect("a lint");
         assert_eq!(levels.of("lint/plain-http-upstream", Some(Level::Note)), None);
+    }
+
+    #[test]
+    fn rules_of_rulesets_are_set_like_lints() {
+        let mut levels = Levels::default();
+        assert!(levels.set("names", "error").is_err());
+        levels.know(["ruleset/names", "ruleset/weak-secret"]);
+        levels.set("names", "error").expect("a rule");
+        levels.skip("ruleset/weak-secret").expect("a rule");
+        assert_eq!(levels.of("ruleset/names", Some(Level::Note)), Some(Level::Error));
+        assert_eq!(levels.of("ruleset/weak-secret", Some(Level::Note)), None);
+        assert_eq!(levels.of("lint/weak-secret", Some(Level::Note)), Some(Level::Note));
+        let error = levels.only("nams").expect_err("no such rule");
+        assert!(error.to_string().contains("did you mean names?"), "{error}");
     }
 
     #[test]

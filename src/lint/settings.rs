@@ -7,16 +7,19 @@
 //!   rulesets: [team-rules.yml]
 //! ```
 
-use super::Levels;
+use super::{
+    Levels,
+    ruleset::{self, Ruleset},
+};
 use crate::source::{Document, FileId, Findings, Format, Limits, NodeId, SourceMap, Span, Value, parse};
 
-/// What the file says.
-#[derive(Clone, Debug)]
+/// Which lints and rulesets run.
+#[derive(Debug)]
 pub struct Settings {
-    /// Levels of lints.
+    /// Levels of lints, and of the rules in the rulesets.
     pub levels: Levels,
-    /// Rulesets to check too, as written: relative to the file.
-    pub rulesets: Vec<String>,
+    /// Rulesets to check too.
+    pub rulesets: Vec<Ruleset>,
     /// Whether built-in lints run.
     pub builtin: bool,
 }
@@ -33,11 +36,23 @@ impl Default for Settings {
 pub struct SettingsError(String);
 
 impl Settings {
-    /// Reads a settings file.
+    /// Takes a ruleset in; its rules can be set from then on.
+    pub fn add(&mut self, ruleset: Ruleset) {
+        self.levels.know(ruleset.codes());
+        self.rulesets.push(ruleset);
+    }
+
+    /// Takes in what a settings file says. `open` gives the text of a ruleset by its path, which in the file is
+    /// relative to the folder it is in.
     ///
     /// # Errors
-    /// When it is no YAML, or says something unknown.
-    pub fn read(name: &str, text: &str) -> Result<Settings, SettingsError> {
+    /// When it is no YAML, says something unknown, or names a ruleset that cannot be used.
+    pub fn read(
+        &mut self,
+        name: &str,
+        text: &str,
+        open: &dyn Fn(&str) -> Result<String, String>,
+    ) -> Result<(), SettingsError> {
         let mut sources = SourceMap::default();
         let file = sources.add(name, text);
         let mut document = Document::new(Span::start_of(file));
@@ -49,29 +64,34 @@ impl Settings {
             let why = finding.map_or("not YAML", |f| &f.message);
             return Err(SettingsError(format!("{}: {why}", sources.locate(place))));
         };
-        Reader { sources: &sources, document: &document, file }.whole(root)
+        Reader { sources: &sources, document: &document, name, file, open }.whole(root, self)
     }
 }
 
 struct Reader<'a> {
     sources: &'a SourceMap,
     document: &'a Document,
+    name: &'a str,
     file: FileId,
+    open: &'a dyn Fn(&str) -> Result<String, String>,
 }
 
 impl Reader<'_> {
-    fn whole(&self, root: NodeId) -> Result<Settings, SettingsError> {
-        let mut settings = Settings::default();
+    fn whole(&self, root: NodeId, settings: &mut Settings) -> Result<(), SettingsError> {
         for entry in self.document.entries(root) {
             match self.document.str(entry.key) {
-                Some("lint") => self.lint(entry.value, &mut settings)?,
+                Some("lint") => self.lint(entry.value, settings)?,
                 _ => return Err(self.wrong(entry.key, "the only section there is is `lint`")),
             }
         }
-        Ok(settings)
+        Ok(())
     }
 
     fn lint(&self, node: NodeId, settings: &mut Settings) -> Result<(), SettingsError> {
+        // First, wherever it stands: `rules` may name what is in them.
+        if let Some(rulesets) = self.document.get(node, "rulesets") {
+            self.rulesets(rulesets, settings)?;
+        }
         for entry in self.document.entries(node) {
             match (self.document.str(entry.key), self.document.value(entry.value)) {
                 (Some("builtin"), Value::Bool(on)) => settings.builtin = *on,
@@ -87,14 +107,7 @@ impl Reader<'_> {
                         set.map_err(|e| self.wrong(rule.key, &e.to_string()))?;
                     }
                 }
-                (Some("rulesets"), Value::Seq(items)) => {
-                    for &item in items {
-                        let name = self.document.str(item);
-                        settings
-                            .rulesets
-                            .push(name.ok_or_else(|| self.wrong(item, "this is no file name"))?.to_owned());
-                    }
-                }
+                (Some("rulesets"), Value::Seq(_)) => {}
                 _ => {
                     return Err(self.wrong(
                         entry.key,
@@ -102,6 +115,18 @@ impl Reader<'_> {
                     ));
                 }
             }
+        }
+        Ok(())
+    }
+
+    fn rulesets(&self, node: NodeId, settings: &mut Settings) -> Result<(), SettingsError> {
+        for &item in self.document.items(node) {
+            let path = self.document.str(item).ok_or_else(|| self.wrong(item, "this is no file name"))?;
+            let path = ruleset::beside(self.name, path);
+            let text = (self.open)(&path).map_err(|why| self.wrong(item, &format!("{path}: {why}")))?;
+            // What is wrong in the ruleset is said with its place there.
+            let read = ruleset::read(&path, &text, self.open).map_err(|e| SettingsError(e.to_string()))?;
+            settings.add(read);
         }
         Ok(())
     }
@@ -116,15 +141,39 @@ impl Reader<'_> {
 mod tests {
     use super::*;
 
+    const RULES: &str = "rules: {names: {given: $.services, then: {function: truthy}}}";
+
+    fn read(text: &str) -> Result<Settings, SettingsError> {
+        let mut settings = Settings::default();
+        let open = |path: &str| match path {
+            "conf/a.yml" => Ok(RULES.to_owned()),
+            _ => Err("no such file".to_owned()),
+        };
+        settings.read("conf/s.yml", text, &open).map(|()| settings)
+    }
+
     #[test]
-    fn levels_and_rulesets_are_read_and_faults_have_a_place() {
-        let text = "lint:\n  builtin: false\n  rules: {weak-secret: off, duplicate-route: error}\n  rulesets: [a.yml]\n";
-        let settings = Settings::read("s.yml", text).expect("reads");
+    fn levels_and_rulesets_are_read() {
+        let text = "lint:\n  builtin: false\n  rules: {weak-secret: off, duplicate-route: error, names: error}\n  rulesets: [a.yml]\n";
+        let settings = read(text).expect("reads");
         assert!(!settings.builtin);
-        assert_eq!(settings.rulesets, ["a.yml"]);
+        assert_eq!(settings.rulesets.len(), 1);
         assert_eq!(settings.levels.of("lint/weak-secret", None), None);
-        let error =
-            Settings::read("s.yml", "lint:\n  rules:\n    weak-secrt: off\n").expect_err("no such lint");
-        assert!(error.to_string().starts_with("s.yml:3:5: there is no lint"), "{error}");
+        assert_eq!(settings.levels.of("ruleset/names", None), Some(crate::source::Level::Error));
+    }
+
+    #[test]
+    fn faults_have_a_place() {
+        for (text, fault) in [
+            (
+                "lint:\n  rules:\n    weak-secrt: off\n",
+                "conf/s.yml:3:5: there is no lint or rule \"weak-secrt\"",
+            ),
+            ("lint:\n  rulesets: [b.yml]\n", "conf/s.yml:2:14: conf/b.yml: no such file"),
+            ("lint: [\n", "conf/s.yml:"),
+        ] {
+            let error = read(text).expect_err("a fault").to_string();
+            assert!(error.starts_with(fault), "{error}");
+        }
     }
 }

@@ -20,8 +20,7 @@
 //! warnings, a value that contains itself through an alias is an error, and [`Limits`] bound depth and what
 //! aliases stand for.
 //!
-//! libyaml decides what is broken; `syntax.rs` says so in words that help, asking granit-parser where it
-//! has none of its own.
+//! libyaml decides what is broken; `syntax.rs` says so in words that help.
 //!
 //! # The way of a text
 //!

@@ -1,8 +1,8 @@
 //! Why a text is not YAML, in words that help.
 //!
-//! libyaml decides whether and where a text is broken, but its words are terse ("did not find expected key").
-//! What people really get wrong is a short list, and each has its own message and help here. For the rest
-//! granit-parser reads the text once more, and if it stumbles over the same line its words are taken.
+//! libyaml decides whether and where a text is broken, but its words are a parser's ("did not find expected
+//! key"). What people really get wrong is a short list, and each has its own message and help here; for the rest
+//! there is a table of what each of libyaml's messages means.
 
 use super::libyaml::Problem;
 use super::yaml::Place;
@@ -13,6 +13,7 @@ pub(super) fn explain(place: Place<'_>, problem: &Problem) -> Finding {
     let broken = Broken { place, body: &place.text[place.base..], problem };
     broken
         .tab()
+        .or_else(|| broken.dash())
         .or_else(|| broken.unclosed())
         .or_else(|| broken.character())
         .or_else(|| broken.colon())
@@ -91,6 +92,17 @@ impl<'a> Broken<'a> {
             self.error("a tab is used for indentation", tab)
                 .help("indent with spaces only; YAML forbids tabs here"),
         )
+    }
+
+    /// A list item with a dash between brackets.
+    fn dash(&self) -> Option<Finding> {
+        let at = self.problem.at;
+        let dash = self.from(at).strip_prefix('-').is_some_and(|rest| rest.starts_with([' ', '\n', '\r']));
+        let between = self.says("node content") || self.says("',' or");
+        (dash && between && self.doing("flow").is_some()).then(|| {
+            self.error("`- ` cannot start a list item between `[ ]` or `{ }`", at)
+                .help("separate the items with commas, as in `[a, b]`, or put each on a line of its own without brackets")
+        })
     }
 
     /// A quote or bracket that nobody closes.
@@ -271,31 +283,99 @@ impl<'a> Broken<'a> {
     }
 
     fn other(&self) -> Finding {
-        let at = self.problem.at;
-        let better =
-            second_opinion(self.body).filter(|(there, _)| self.line_start(*there) == self.line_start(at));
-        let message = better.map_or_else(
-            || match &self.problem.context {
-                Some((context, _)) => format!("{} {context}", self.problem.message),
-                None => self.problem.message.clone(),
-            },
-            |(_, message)| message,
-        );
-        self.error(message, at)
+        let meaning = MEANINGS
+            .iter()
+            .find(|(words, doing, ..)| self.says(words) && (doing.is_empty() || self.doing(doing).is_some()));
+        match meaning {
+            Some((_, _, message, help)) => self.error(*message, self.problem.at).help(*help),
+            // All of libyaml's messages are in the table; should it learn a new one, it is told as it is.
+            None => self.error(self.problem.message.clone(), self.problem.at),
+        }
     }
 }
+
+/// Words of libyaml's message, words of what it was doing, what that means, and what helps.
+const MEANINGS: &[(&str, &str, &str, &str)] = &[
+    (
+        "comment or line break",
+        "block scalar",
+        "after `|` or `>` the line has to end",
+        "start the text on the next line, indented; put the value in quotes if the sign is part of it",
+    ),
+    (
+        "indentation indicator",
+        "",
+        "a text cannot be indented by 0",
+        "leave the number after `|` or `>` out, or write 1 to 9",
+    ),
+    (
+        "hexadecimal number",
+        "",
+        "hexadecimal digits are missing after the backslash",
+        "write `\\xNN`, `\\uNNNN` or `\\UNNNNNNNN`, or use single quotes, where a backslash is just a backslash",
+    ),
+    (
+        "Unicode character escape",
+        "",
+        "there is no character with that number",
+        "write a code point up to 10FFFF",
+    ),
+    (
+        "mapping keys are not allowed",
+        "",
+        "`? ` starts a key, and none can stand here",
+        "put the value in quotes if the `?` is part of it",
+    ),
+    (
+        "unexpected document indicator",
+        "",
+        "`---` or `...` at the start of a line ends the document, in the middle of a value",
+        "indent the line if it is part of a text",
+    ),
+    (
+        "found a tab character",
+        "",
+        "a tab is used for indentation",
+        "indent with spaces only; YAML forbids tabs here",
+    ),
+    (
+        "unexpected ':'",
+        "",
+        "a `:` stands where no key is",
+        "put the value in quotes if the colon is part of it",
+    ),
+    (
+        "document start",
+        "",
+        "the file goes on after its end",
+        "indent what belongs to the value above; a second document starts with `---`",
+    ),
+    ("undefined tag handle", "", "this tag is not known", "put the value in quotes if the `!` is part of it"),
+    ("", "tag", "this is no tag", "put the value in quotes if the `!` is part of it"),
+    ("", "directive", "this is no directive", "put the value in quotes if the `%` is part of it"),
+    ("directive", "", "this directive is given twice", "remove one"),
+    (
+        "incompatible YAML document",
+        "",
+        "this version of YAML is not known",
+        "remove the line; YAML 1.1 is read",
+    ),
+    ("node content", "", "a value is expected here", "put the value in quotes if it begins with a sign"),
+    (
+        "expected key",
+        "",
+        "a key is expected here",
+        "write `key: value`, lined up with the keys it belongs to",
+    ),
+    (
+        "'-' indicator",
+        "",
+        "a list item is expected here",
+        "start the line with `- `, or line it up with the keys above the list",
+    ),
+    ("end of stream", "", "the file ends in the middle of a value", "see where it was cut off"),
+];
 
 fn indent(line: &str) -> usize {
     line.len() - line.trim_start_matches([' ', '-']).len()
-}
-
-/// Where granit-parser gives up, in bytes, and what it says.
-fn second_opinion(text: &str) -> Option<(usize, String)> {
-    let mut parser = granit_parser::Parser::new_from_str(text);
-    loop {
-        if let Err(error) = parser.next_event()? {
-            let message = error.info();
-            return error.marker().byte_offset().filter(|_| !message.is_empty()).map(|at| (at, message));
-        }
-    }
 }

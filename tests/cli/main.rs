@@ -10,6 +10,7 @@
 mod codes;
 mod editor;
 mod runs;
+mod sarif;
 
 use std::{
     io::Write,

@@ -116,6 +116,9 @@ struct Asked {
 
 impl Asked {
     fn new(args: &Args) -> Result<Self, Failure> {
+        if http::Method::from_bytes(args.method.as_bytes()).is_err() {
+            return Err(Failure::Other(format!("{:?} is no method", args.method)));
+        }
         let bad = |what: &str| Failure::Other(format!("{what}: write URLs as https://host[:port]/path"));
         let (scheme, rest) = args.url.split_once("://").ok_or_else(|| bad(&args.url))?;
         let https = match scheme {

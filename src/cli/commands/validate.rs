@@ -48,7 +48,12 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     report(&loaded, args.format, console)?;
     let status = status(&loaded, args.strict);
     if args.format == Format::Human && !args.quiet {
-        console.err(&format!("{}\n", summary(&loaded, status)));
+        let verdict = if status == Status::Clean {
+            ("is valid", "are valid")
+        } else {
+            ("is not valid", "are not valid")
+        };
+        console.err(&format!("{}\n", summary(&loaded, verdict)));
     }
     Ok(status)
 }
@@ -64,8 +69,8 @@ fn status(loaded: &Loaded, strict: bool) -> Status {
     if failed { Status::Findings } else { Status::Clean }
 }
 
-/// One line: what was read, and what was found.
-fn summary(loaded: &Loaded, status: Status) -> String {
+/// One line: what was read, and what was found. The verdict is for one file and for several.
+pub fn summary(loaded: &Loaded, verdict: (&str, &str)) -> String {
     let names: Vec<&str> = loaded.sources.iter().map(|(_, file)| file.name()).collect();
     let files = match names.as_slice() {
         [] => "nothing".to_owned(),
@@ -73,7 +78,7 @@ fn summary(loaded: &Loaded, status: Status) -> String {
         [name] => (*name).to_owned(),
         more => format!("{} files", more.len()),
     };
-    let verdict = if status == Status::Clean { "valid" } else { "not valid" };
+    let verdict = if names.len() > 1 { verdict.1 } else { verdict.0 };
     let found = [(Level::Error, "error"), (Level::Warning, "warning"), (Level::Note, "note")]
         .into_iter()
         .map(|(level, word)| (loaded.findings.count(level), word))
@@ -94,8 +99,7 @@ fn summary(loaded: &Loaded, status: Status) -> String {
         if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) }
     });
     let found = if found.is_empty() { String::new() } else { format!(" ({found})") };
-    let verb = if names.len() > 1 { "are" } else { "is" };
-    format!("{files} {verb} {verdict}{found}{contents}")
+    format!("{files} {verdict}{found}{contents}")
 }
 
 /// A number of things: `1 route`, `2 routes`.

@@ -66,7 +66,11 @@ impl fmt::Display for Origin {
 
 impl fmt::Display for Issue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}: {}", self.origin, self.setting, self.message)?;
+        match self.origin {
+            // The name of a variable or a flag is the setting's already.
+            Origin::Variable(_) | Origin::Flag(_) => write!(f, "{}: {}", self.origin, self.message)?,
+            _ => write!(f, "{}: {}: {}", self.origin, self.setting, self.message)?,
+        }
         if let Some(help) = &self.help {
             write!(f, " ({help})")?;
         }

@@ -6,7 +6,7 @@ mod given;
 mod read;
 mod run;
 
-pub use read::{RulesetError, read};
+pub use read::{RulesetError, beside, read};
 pub use run::check;
 
 use function::Function;
@@ -19,6 +19,13 @@ use crate::source::Level;
 pub struct Ruleset {
     rules: Vec<Rule>,
     overrides: Vec<Override>,
+}
+
+impl Ruleset {
+    /// The codes of its rules: `ruleset/NAME`.
+    pub fn codes(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.rules.iter().map(|rule| rule.code)
+    }
 }
 
 #[derive(Debug)]

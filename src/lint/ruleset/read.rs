@@ -19,12 +19,23 @@ const DEEPEST: usize = 16;
 /// is relative to the folder of the file that names it.
 ///
 /// # Errors
-/// When a file cannot be read, or says something that cannot be done.
-pub fn read(name: &str, open: &dyn Fn(&str) -> Result<String, String>) -> Result<Ruleset, RulesetError> {
+/// When an extended file cannot be read, or one says something that cannot be done.
+pub fn read(
+    name: &str,
+    text: &str,
+    open: &dyn Fn(&str) -> Result<String, String>,
+) -> Result<Ruleset, RulesetError> {
     let mut ruleset = Ruleset::default();
-    let text = open(name).map_err(|why| RulesetError(format!("{name}: {why}")))?;
-    add(&mut ruleset, name, &text, open, 0)?;
+    add(&mut ruleset, name, text, open, 0)?;
     Ok(ruleset)
+}
+
+/// The path of a file that another one names.
+pub fn beside(name: &str, path: &str) -> String {
+    match name.rsplit_once('/') {
+        Some((folder, _)) if !path.starts_with('/') => format!("{folder}/{path}"),
+        _ => path.to_owned(),
+    }
 }
 
 fn add(
@@ -151,10 +162,7 @@ impl Reader<'_> {
             if target_name.contains("://") || depth >= DEEPEST {
                 return self.wrong(target, "only files extend a ruleset, and not for ever");
             }
-            let path = match self.name.rsplit_once('/') {
-                Some((folder, _)) if !target_name.starts_with('/') => format!("{folder}/{target_name}"),
-                _ => target_name.to_owned(),
-            };
+            let path = beside(self.name, target_name);
             let text = match open(&path) {
                 Ok(text) => text,
                 Err(why) => return self.wrong(target, format!("{path}: {why}")),

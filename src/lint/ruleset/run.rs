@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use super::{Field, Rule, Ruleset, given::Path};
+use crate::lint::{Levels, allow};
 use crate::source::{Document, Finding, Findings, Level, NodeId, SourceMap, Span, Step, Value};
 
 /// What rules are checked on.
@@ -13,9 +14,10 @@ struct Subject<'a> {
     secrets: &'a [Span],
 }
 
-/// Checks the rules on a file as it is written.
+/// Checks the rules on a file as it is written. Findings that a comment in the file allows are left out.
 pub fn check(
     ruleset: &Ruleset,
+    levels: &Levels,
     sources: &SourceMap,
     document: &Document,
     root: NodeId,
@@ -54,8 +56,12 @@ pub fn check(
                         let shown = subject.shown(&path, value.as_ref());
                         for (below, error) in then.function.check(value.as_ref(), &shown) {
                             let path = join(&path, &below);
-                            let Some(level) = ruleset.level(rule, file, &path) else { continue };
-                            findings.push(subject.finding(rule, level, &path, key, &error, &shown));
+                            let level = levels.of(rule.code, ruleset.level(rule, file, &path));
+                            let Some(level) = level else { continue };
+                            let finding = subject.finding(rule, level, &path, key, &error, &shown);
+                            if !allow::allowed(&finding, sources) {
+                                findings.push(finding);
+                            }
                         }
                     }
                 }

@@ -1,20 +1,21 @@
 //! Rules as users write them, on a gateway file.
 
 use super::*;
+use crate::lint::Levels;
 use crate::source::{Document, Findings, Format, Limits, SourceMap, Span, parse};
 
 const FILE: &str = "_format_version: '3.0'\nservices:\n- name: Bad_Name\n  host: a.test\n  retries: 3\n- name: good-name\n  host: b.test\n  tags: [b, a]\n";
 
 /// `line:path message` of each finding.
 fn found(rules: &str) -> Vec<String> {
-    let ruleset = read("rules.yml", &|_| Ok(rules.to_owned())).unwrap_or_else(|e| panic!("{e}"));
+    let ruleset = read("rules.yml", rules, &|_| Err("none".to_owned())).unwrap_or_else(|e| panic!("{e}"));
     let mut sources = SourceMap::default();
     let file = sources.add("conf/kong.yml", FILE);
     let mut document = Document::new(Span::start_of(file));
     let mut findings = Findings::default();
     let root =
         parse(&sources, file, Format::Yaml, &mut document, &Limits::default(), &mut findings).expect("reads");
-    check(&ruleset, &sources, &document, root, &[], &mut findings);
+    check(&ruleset, &Levels::default(), &sources, &document, root, &[], &mut findings);
     let told = findings.iter().map(|f| {
         let line = sources.position(f.span().expect("a place")).line;
         format!("{line}:{} {} {}", f.path.as_deref().unwrap_or_default(), f.level.word(), f.message)
@@ -76,8 +77,7 @@ fn messages_are_templates() {
 fn aliases_overrides_and_extended_files_work() {
     let base = "aliases: {Service: '$.services[*]'}\nrules:\n  r: {given: '#Service.name', then: {function: casing, functionOptions: {type: kebab}}}\n";
     let top = "extends: base.yml\nrules: {r: error}\noverrides:\n- {files: ['**/*.json'], rules: {r: off}}\n";
-    let ruleset = read("x/top.yml", &|name| match name {
-        "x/top.yml" => Ok(top.to_owned()),
+    let ruleset = read("x/top.yml", top, &|name| match name {
         "x/base.yml" => Ok(base.to_owned()),
         other => Err(format!("no {other}")),
     })
@@ -92,7 +92,8 @@ fn aliases_overrides_and_extended_files_work() {
 
 #[test]
 fn a_fault_of_a_ruleset_has_a_place() {
-    let fault = |text: &str| read("r.yml", &|_| Ok(text.to_owned())).expect_err("a fault").to_string();
+    let fault =
+        |text: &str| read("r.yml", text, &|_| Err("none".to_owned())).expect_err("a fault").to_string();
     let text = "rules:\n  r:\n    given: $.x\n    then:\n      function: patern\n";
     assert!(
         fault(text).starts_with("r.yml:5:17: there is no function \"patern\"; did you mean pattern?"),

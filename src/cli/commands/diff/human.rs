@@ -161,7 +161,11 @@ impl Page {
             ));
         }
         if replayed.unreadable > 0 {
-            self.line(&format!("  {} lines of the log hold no request", replayed.unreadable));
+            let lines = match replayed.unreadable {
+                1 => "1 line of the log holds".to_owned(),
+                n => format!("{n} lines of the log hold"),
+            };
+            self.line(&format!("  {lines} no request"));
         }
     }
 }

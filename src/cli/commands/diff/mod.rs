@@ -116,6 +116,10 @@ struct Side {
 }
 
 pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
+    if args.against.is_none() && args.access.is_given() {
+        let flags = "--header, --ca-cert and --tls-skip-verify say how --against is reached";
+        return Err(Failure::Other(format!("{flags}, and that is not given")));
+    }
     let log = match &args.log {
         Some(path) => Some(read_log(path, args.log_host.as_deref())?),
         None => None,

@@ -14,8 +14,8 @@ use crate::{
         console::{Console, Failure},
         render::Format,
     },
-    config::Loaded,
-    lint::{self, Levels, Settings, Subject},
+    config::{self, Loaded},
+    lint::{self, Levels, Settings, Subject, ruleset},
     source::{Findings, Level},
 };
 
@@ -70,6 +70,9 @@ pub struct Args {
     /// How findings are printed, on standard output
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     format: Format,
+    /// Say nothing when all is well
+    #[arg(short, long)]
+    quiet: bool,
     /// Mend in the files what can be mended safely, then report what is left
     #[arg(long)]
     fix: bool,
@@ -109,11 +112,20 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
         None => Level::Error,
     };
     let failed = linted.findings.iter().any(|f| f.level >= least);
+    let verdict = match linted.findings.iter().next() {
+        None => ("is clean", "are clean"),
+        Some(_) if failed => ("fails", "fail"),
+        Some(_) => ("passes", "pass"),
+    };
+    let summary = validate::summary(&linted, verdict);
     if args.display_only_failures {
         linted.findings.0.retain(|f| f.level >= least);
     }
     if !args.dry_run {
         validate::report(&linted, args.format, console)?;
+        if args.format == Format::Human && !args.quiet {
+            console.err(&format!("{summary}\n"));
+        }
     }
     Ok(if failed { Status::Findings } else { Status::Clean })
 }
@@ -134,27 +146,30 @@ fn look(args: &Args, settings: &Settings) -> Result<Loaded, Failure> {
         // What cannot be read cannot be checked either: those findings stay.
         loaded.findings.0.retain(|f| loaded.root.is_none() && f.level == Level::Error);
     }
-    rulesets::check(&args.ruleset, settings, &mut loaded)?;
+    rulesets::check(settings, &mut loaded);
     loaded.findings.sort();
     Ok(loaded)
 }
 
-/// What the settings file and the flags say.
+/// What the flags and the settings file say; flags count for more.
 fn settings(args: &Args) -> Result<Settings, Failure> {
+    let open = |path: &str| std::fs::read_to_string(path).map_err(|error| config::read::why(&error));
+    let other = |error: &dyn std::fmt::Display| Failure::Other(error.to_string());
+    let mut settings = Settings::default();
+    for path in &args.ruleset {
+        let (name, text) = (path.display().to_string(), read(path)?);
+        settings.add(ruleset::read(&name, &text, &open).map_err(|e| other(&e))?);
+    }
     let path = args.config.clone().unwrap_or_else(|| SETTINGS.into());
-    let mut settings = match std::fs::read_to_string(&path) {
-        Ok(text) => read(&path, &text)?,
-        Err(error) if args.config.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
-            Settings::default()
-        }
-        Err(error) => return Err(Failure::File { path: path.display().to_string(), error }),
-    };
-    flags(args, &mut settings.levels).map_err(|e| Failure::Other(e.to_string()))?;
+    if args.config.is_some() || path.exists() {
+        settings.read(&path.display().to_string(), &read(&path)?, &open).map_err(|e| other(&e))?;
+    }
+    flags(args, &mut settings.levels).map_err(|e| other(&e))?;
     Ok(settings)
 }
 
-fn read(path: &Path, text: &str) -> Result<Settings, Failure> {
-    Settings::read(&path.display().to_string(), text).map_err(|e| Failure::Other(e.to_string()))
+fn read(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| Failure::File { path: path.display().to_string(), error })
 }
 
 fn flags(args: &Args, levels: &mut Levels) -> Result<(), lint::LevelError> {
