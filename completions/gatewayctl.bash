@@ -377,7 +377,7 @@ _gatewayctl() {
             return 0
             ;;
         gatewayctl__subcmd__lint)
-            opts="-F -D -h -V --kong-strict --router-flavor --rule --only --skip --config --ruleset --no-builtin --each --strict --fail-severity --display-only-failures --format --fix --diff --dry-run --color --help --version"
+            opts="-F -D -q -h -V --kong-strict --router-flavor --rule --only --skip --config --ruleset --no-builtin --each --strict --fail-severity --display-only-failures --format --quiet --fix --diff --dry-run --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

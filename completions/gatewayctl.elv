@@ -67,6 +67,8 @@ set edit:completion:arg-completer[gatewayctl] = {|@words|
             cand --strict 'Let warnings fail the run too'
             cand -D 'Show only what fails the run'
             cand --display-only-failures 'Show only what fails the run'
+            cand -q 'Say nothing when all is well'
+            cand --quiet 'Say nothing when all is well'
             cand --fix 'Mend in the files what can be mended safely, then report what is left'
             cand --dry-run 'Show what --fix would change, as a diff, and change nothing'
             cand --diff 'Show what --fix would change, as a diff, and change nothing'

@@ -85,6 +85,7 @@ complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l no-builti
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l each -d 'Take each file for a configuration of its own, with a report of its own'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l strict -d 'Let warnings fail the run too'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -s D -l display-only-failures -d 'Show only what fails the run'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -s q -l quiet -d 'Say nothing when all is well'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l fix -d 'Mend in the files what can be mended safely, then report what is left'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l dry-run -l diff -d 'Show what --fix would change, as a diff, and change nothing'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -45,7 +45,24 @@ impl Names {
                 names.insert(consumer.id, custom.clone());
             }
         }
-        Names(names)
+        // Ids of nameless entities may differ at every load; what they are made of does not.
+        for service in state.services.rows().iter().filter(|s| s.name.is_none()) {
+            names.insert(service.id, url(&serde_json::to_value(service).unwrap_or_default()));
+        }
+        let mut names = Names(names);
+        for route in state.routes.rows().iter().filter(|r| r.name.is_none()) {
+            let mut value = serde_json::to_value(route).unwrap_or_default();
+            names.in_place_of_id(&mut value, "service");
+            names.0.insert(route.id, nameless(&value));
+        }
+        names
+    }
+
+    /// Puts the name of what a field refers to in place of the reference, and returns it.
+    fn in_place_of_id(&self, value: &mut Value, field: &str) -> Option<String> {
+        let name = self.call(value.get(field)?.get("id")?.as_str()?);
+        value[field] = Value::String(name.clone());
+        Some(name)
     }
 
     fn call(&self, id: &str) -> String {
@@ -65,17 +82,12 @@ impl Item {
     pub fn of<T: Row + serde::Serialize>(row: &T, names: &Names) -> Self {
         let mut value = serde_json::to_value(row).unwrap_or_default();
         let mut owners = Vec::new();
+        for field in REFERENCES {
+            owners.extend(names.in_place_of_id(&mut value, field).map(|name| format!("{field} {name}")));
+        }
         if let Some(map) = value.as_object_mut() {
             map.shift_remove("created_at");
             map.shift_remove("updated_at");
-            for field in REFERENCES {
-                let Some(id) = map.get(*field).and_then(|v| v.get("id")).and_then(Value::as_str) else {
-                    continue;
-                };
-                let name = names.call(id);
-                owners.push(format!("{field} {name}"));
-                map.insert((*field).to_owned(), Value::String(name));
-            }
             for field in SETS {
                 if let Some(Value::Array(items)) = map.get_mut(*field) {
                     items.sort_by_key(ToString::to_string);
@@ -86,7 +98,7 @@ impl Item {
         let key = own_key(kind, &value);
         let (identity, name) = match &key {
             Some(key) => {
-                let named = called(kind, key, &value);
+                let named = called(kind, key);
                 // What is told by its owners, because its own name says too little or too much.
                 let owned = matches!(kind, "plugins" | "targets" | "acls") || secret::names_itself(kind);
                 let of = match owners.as_slice() {
@@ -121,19 +133,22 @@ impl Item {
     }
 }
 
-/// Fields that tell nameless routes and services apart.
-const ROUTE: &[&str] = &["service", "hosts", "paths", "methods", "headers", "snis", "expression"];
-const SERVICE: &[&str] = &["protocol", "host", "port", "path"];
+/// What a nameless route matches.
+fn nameless(route: &Value) -> String {
+    let fields = ["service", "hosts", "paths", "methods", "headers", "snis", "expression"];
+    let set = fields.iter().filter(|f| route.get(**f).is_some_and(|value| !value.is_null()));
+    format!("({})", set.map(|f| format!("{f} {}", route[*f])).collect::<Vec<_>>().join(", "))
+}
+
+/// Where a nameless service leads.
+fn url(service: &Value) -> String {
+    let text = |field: &str| service[field].as_str().unwrap_or_default();
+    format!("{}://{}:{}{}", text("protocol"), text("host"), service["port"], text("path"))
+}
 
 /// What an entity is called, without what it belongs to. A secret is told by no name.
-fn called(kind: &str, key: &str, value: &Value) -> String {
-    let nameless = |fields: &[&str]| {
-        let set = fields.iter().filter(|f| !value[**f].is_null());
-        format!("({})", set.map(|f| format!("{f} {}", value[*f])).collect::<Vec<_>>().join(", "))
-    };
+fn called(kind: &str, key: &str) -> String {
     match kind {
-        "routes" if value["name"].is_null() => nameless(ROUTE),
-        "services" if value["name"].is_null() => nameless(SERVICE),
         "certificates" | "ca_certificates" => subject(key).unwrap_or_default(),
         _ if secret::names_itself(kind) => String::new(),
         _ => key.to_owned(),
@@ -161,13 +176,8 @@ fn own_key(kind: &str, value: &Value) -> Option<String> {
         "consumers" => {
             return value["username"].as_str().or_else(|| value["custom_id"].as_str()).map(str::to_owned);
         }
-        "routes" if value["name"].is_null() => {
-            // Nameless routes are told apart by what they match.
-            return Some(ROUTE.iter().map(|f| value[*f].to_string()).collect::<Vec<_>>().join(" "));
-        }
-        "services" if value["name"].is_null() => {
-            return Some(SERVICE.iter().map(|f| value[*f].to_string()).collect::<Vec<_>>().join(" "));
-        }
+        "routes" if value["name"].is_null() => return Some(nameless(value)),
+        "services" if value["name"].is_null() => return Some(url(value)),
         "targets" => "target",
         "acls" => "group",
         "basicauth_credentials" | "hmacauth_credentials" => "username",

@@ -46,3 +46,21 @@ fn secrets_are_masked_wherever_they_stand() {
     assert!(!shown.contains("s3cret"), "{shown}");
     assert!(shown.contains(MASK));
 }
+
+#[test]
+fn nameless_entities_are_told_apart_by_what_they_are_not_by_ids() {
+    let loaded = || {
+        let id = uuid::Uuid::new_v4;
+        let (service, route) = (id(), id());
+        let mut state = State::default();
+        let row = json!({"id": service, "host": "h.test", "path": "/x"});
+        state.services.push(serde_json::from_value(row).expect("a service"));
+        let row = json!({"id": route, "service": {"id": service}, "paths": ["/a"]});
+        state.routes.push(serde_json::from_value(row).expect("a route"));
+        state.indexed()
+    };
+    assert!(diff(&loaded(), &loaded()).is_empty());
+    let told: Vec<_> = diff(&State::default(), &loaded()).iter().map(ToString::to_string).collect();
+    assert_eq!(told[0], "service http://h.test:80/x");
+    assert_eq!(told[1], "route (service \"http://h.test:80/x\", paths [\"/a\"])");
+}
