@@ -116,6 +116,7 @@ Register-ArgumentCompleter -Native -CommandName 'gatewayctl' -ScriptBlock {
             [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Any other setting')
             [CompletionResult]::new('--mock-upstreams', '--mock-upstreams', [CompletionResultType]::ParameterName, 'Answer for upstreams with a built-in echo: for those that do not resolve, or for all')
             [CompletionResult]::new('--drain', '--drain', [CompletionResultType]::ParameterName, 'How long requests in flight may take to end after a signal, in seconds')
+            [CompletionResult]::new('--drain-delay', '--drain-delay', [CompletionResultType]::ParameterName, 'How long connections are still accepted after a signal while /status/ready says 503 already, in seconds')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour the output; `auto` does on a terminal unless NO_COLOR is set')
             [CompletionResult]::new('--kong-strict', '--kong-strict', [CompletionResultType]::ParameterName, 'Refuse what Kong refuses although decK takes it (`_info`, `${{ env "X" }}`, references by {name: x})')
             [CompletionResult]::new('--watch', '--watch', [CompletionResultType]::ParameterName, 'Apply changes of the files as they happen; this is the default')

@@ -489,7 +489,7 @@ _gatewayctl() {
             return 0
             ;;
         gatewayctl__subcmd__serve)
-            opts="-c -h -V --kong-strict --watch --no-watch --conf --proxy-listen --admin-listen --stream-listen --router-flavor --route-match-calculation --workers --set --mock-upstreams --drain --color --help --version"
+            opts="-c -h -V --kong-strict --watch --no-watch --conf --proxy-listen --admin-listen --stream-listen --router-flavor --route-match-calculation --workers --set --mock-upstreams --drain --drain-delay --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -536,6 +536,10 @@ _gatewayctl() {
                     return 0
                     ;;
                 --drain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --drain-delay)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -109,6 +109,7 @@ set edit:completion:arg-completer[gatewayctl] = {|@words|
             cand --set 'Any other setting'
             cand --mock-upstreams 'Answer for upstreams with a built-in echo: for those that do not resolve, or for all'
             cand --drain 'How long requests in flight may take to end after a signal, in seconds'
+            cand --drain-delay 'How long connections are still accepted after a signal while /status/ready says 503 already, in seconds'
             cand --color 'When to colour the output; `auto` does on a terminal unless NO_COLOR is set'
             cand --kong-strict 'Refuse what Kong refuses although decK takes it (`_info`, `${{ env "X" }}`, references by {name: x})'
             cand --watch 'Apply changes of the files as they happen; this is the default'

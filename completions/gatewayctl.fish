@@ -123,6 +123,7 @@ complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l set -d '
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l mock-upstreams -d 'Answer for upstreams with a built-in echo: for those that do not resolve, or for all' -r -f -a "unresolved\t'Services whose host does not resolve, and upstreams without targets'
 all\t'All services'"
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l drain -d 'How long requests in flight may take to end after a signal, in seconds' -r
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l drain-delay -d 'How long connections are still accepted after a signal while /status/ready says 503 already, in seconds' -r
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l color -d 'When to colour the output; `auto` does on a terminal unless NO_COLOR is set' -r -f -a "auto\t''
 always\t''
 never\t''"

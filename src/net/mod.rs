@@ -1,9 +1,11 @@
-//! What crosses a socket: message bodies, dialing, HTTP towards upstreams, pools, TLS.
+//! What crosses a socket: message bodies, dialing, HTTP towards upstreams, pools, TLS;
+//! and listening sockets that are received.
 
 mod body;
 mod dial;
 mod http1;
 mod http2;
+mod inherited;
 mod pool;
 mod server_tls;
 mod sessions;
@@ -15,6 +17,7 @@ pub use body::{Body, BodyError, Progress, Upload};
 pub use dial::{DialError, dial};
 pub use http1::{FramingError, Head, HeadError, Http1, SendError};
 pub use http2::{Http2, OnThisThread};
+pub use inherited::{Inherited, Role};
 pub use pool::{Connection, Keepalive, Pool, PoolKey, Wire};
 pub use server_tls::ServerTls;
 pub use stream::Stream;

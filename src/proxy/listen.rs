@@ -5,9 +5,10 @@
 
 use std::{io, net::SocketAddr, pin::pin, rc::Rc, sync::Arc, thread, time::Duration};
 
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 use tokio::{
     net::{TcpListener, TcpStream, UdpSocket},
+    select,
     sync::watch,
     task::{JoinHandle, LocalSet, spawn_local},
     time::{interval, sleep, timeout},
@@ -20,57 +21,71 @@ use super::{
     tls::{Acceptor, accept_tls},
     worker::{Link, Peer, Worker},
 };
-use crate::{config::listen::KeepAlive, runtime::Gateway};
+use crate::{
+    config::listen::KeepAlive,
+    net::{Inherited, Role},
+    runtime::Gateway,
+};
 
 /// The running worker threads.
 #[derive(Debug)]
 pub struct Workers {
     addresses: Vec<SocketAddr>,
+    sockets: Vec<(Role, Socket)>,
     drain: watch::Sender<Option<Duration>>,
     threads: Vec<thread::JoinHandle<usize>>,
 }
 
+/// Cuts a drain short.
+#[derive(Debug)]
+pub struct Hurry(watch::Sender<Option<Duration>>);
+
+impl Hurry {
+    /// What has not ended yet is cut.
+    pub fn now(&self) {
+        self.0.send_replace(Some(Duration::ZERO));
+    }
+}
+
 impl Workers {
-    /// Opens the listeners and starts the threads.
+    /// Opens the listeners, those that are not among the inherited, and starts the threads.
     ///
     /// # Errors
     /// When an address cannot be bound or a thread cannot be started.
-    pub fn start(gateway: Arc<Gateway>, listeners: &[Listener]) -> io::Result<Workers> {
+    pub fn start(
+        gateway: Arc<Gateway>,
+        listeners: &[Listener],
+        inherited: &mut Inherited,
+    ) -> io::Result<Workers> {
         let count = match gateway.options.workers {
             0 => thread::available_parallelism().map_or(1, usize::from),
             count => count,
         };
         let mut addresses = Vec::with_capacity(listeners.len());
-        let mut sockets: Vec<Vec<Socket>> = (0..count).map(|_| Vec::new()).collect();
+        let mut shared = Vec::new();
+        let mut sockets: Vec<Vec<(Spoken, Socket)>> = (0..count).map(|_| Vec::new()).collect();
         for listener in listeners {
-            let mut address = listener.address;
-            for own in &mut sockets {
-                let socket = bind(address, listener)?;
-                // Where the system chose the port, the other workers take the same.
-                address = socket.local_addr()?.as_socket().unwrap_or(address);
-                own.push(socket);
+            let acceptor = listener.tls.then(|| Acceptor::new(&gateway, listener)).transpose()?;
+            let (address, open) = open(listener, count, inherited)?;
+            for (number, socket) in open.into_iter().enumerate() {
+                shared.push((listener.role(), socket.try_clone()?));
+                sockets[number % count].push(((listener.clone(), acceptor.clone()), socket));
             }
             addresses.push(address);
         }
-        let spoken = |listener: &Listener| {
-            let acceptor = listener.tls.then(|| Acceptor::new(&gateway, listener)).transpose()?;
-            Ok((listener.clone(), acceptor))
-        };
-        let listeners: Vec<Spoken> = listeners.iter().map(spoken).collect::<io::Result<_>>()?;
         let (drain, _) = watch::channel(None);
         let threads = sockets
             .into_iter()
             .enumerate()
             .map(|(number, sockets)| {
                 let gateway = Arc::clone(&gateway);
-                let listeners = listeners.clone();
                 let drain = drain.subscribe();
                 thread::Builder::new()
                     .name(format!("worker-{number}"))
-                    .spawn(move || run(gateway, listeners, sockets, drain))
+                    .spawn(move || run(gateway, sockets, drain))
             })
             .collect::<io::Result<_>>()?;
-        Ok(Workers { addresses, drain, threads })
+        Ok(Workers { addresses, sockets: shared, drain, threads })
     }
 
     /// The addresses bound, in the order of the listeners, with the ports that 0 became.
@@ -78,9 +93,21 @@ impl Workers {
         &self.addresses
     }
 
+    /// All listening sockets.
+    pub fn sockets(&self) -> &[(Role, Socket)] {
+        &self.sockets
+    }
+
+    /// What cuts a drain short.
+    pub fn hurry(&self) -> Hurry {
+        Hurry(self.drain.clone())
+    }
+
     /// Stops accepting, lets requests in flight end, for `limit` at most, and joins the threads. Blocks.
     /// Returns how many connections had to be cut.
     pub fn drain(self, limit: Duration) -> usize {
+        // A socket is closed when the last that holds it lets go: that must be the worker.
+        drop(self.sockets);
         self.drain.send_replace(Some(limit));
         self.threads.into_iter().map(|thread| thread.join().unwrap_or(0)).sum()
     }
@@ -89,12 +116,33 @@ impl Workers {
 /// A listener, and TLS as it speaks it.
 type Spoken = (Listener, Option<Acceptor>);
 
+/// Sockets for a listener, at least one to each of `count` workers, and their address.
+fn open(
+    listener: &Listener,
+    count: usize,
+    inherited: &mut Inherited,
+) -> io::Result<(SocketAddr, Vec<Socket>)> {
+    let mut address = listener.address;
+    let mut sockets = inherited.take(listener.role(), address, listener.kind())?;
+    if let Some(first) = sockets.first() {
+        address = first.local_addr()?.as_socket().unwrap_or(address);
+        // Fewer than workers: several accept from the same queue.
+        for again in 0..count.saturating_sub(sockets.len()) {
+            sockets.push(sockets[again].try_clone()?);
+        }
+        return Ok((address, sockets));
+    }
+    for _ in 0..count {
+        let socket = bind(address, listener)?;
+        // Where the system chose the port, the other workers take the same.
+        address = socket.local_addr()?.as_socket().unwrap_or(address);
+        sockets.push(socket);
+    }
+    Ok((address, sockets))
+}
+
 fn bind(address: SocketAddr, listener: &Listener) -> io::Result<Socket> {
-    let (kind, protocol) = match listener.traffic {
-        Traffic::Datagrams => (Type::DGRAM, Protocol::UDP),
-        Traffic::Http | Traffic::Streams => (Type::STREAM, Protocol::TCP),
-    };
-    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
+    let socket = Socket::new(Domain::for_address(address), listener.kind(), None)?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     if address.is_ipv6() {
@@ -102,7 +150,7 @@ fn bind(address: SocketAddr, listener: &Listener) -> io::Result<Socket> {
     }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    if kind == Type::STREAM {
+    if listener.kind() == Type::STREAM {
         // What is accepted inherits it.
         match listener.so_keepalive {
             None => {}
@@ -124,8 +172,7 @@ fn bind(address: SocketAddr, listener: &Listener) -> io::Result<Socket> {
 /// A worker's life: accepts until it is told to drain, then waits for its connections.
 fn run(
     gateway: Arc<Gateway>,
-    listeners: Vec<Spoken>,
-    sockets: Vec<Socket>,
+    sockets: Vec<(Spoken, Socket)>,
     mut drain: watch::Receiver<Option<Duration>>,
 ) -> usize {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -139,7 +186,7 @@ fn run(
     let local = LocalSet::new();
     let left = local.block_on(&runtime, async {
         let (mut doors, mut udp) = (Vec::new(), Vec::new());
-        for ((listener, acceptor), socket) in listeners.into_iter().zip(sockets) {
+        for ((listener, acceptor), socket) in sockets {
             if listener.traffic == Traffic::Datagrams {
                 let Ok(socket) = UdpSocket::from_std(socket.into()) else { continue };
                 udp.push(spawn_local(stream::datagrams(Rc::clone(&worker), socket)));
@@ -165,7 +212,10 @@ fn run(
                 worker.ended.notified().await;
             }
         };
-        let _ = timeout(limit, ended).await;
+        select! {
+            _ = timeout(limit, ended) => {}
+            _ = drain.wait_for(|limit| *limit == Some(Duration::ZERO)) => {}
+        }
         upkeep.abort();
         worker.links.get()
     });

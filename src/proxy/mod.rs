@@ -26,7 +26,10 @@ mod worker;
 
 use std::net::SocketAddr;
 
-pub use listen::Workers;
+pub use listen::{Hurry, Workers};
+use socket2::Type;
+
+use crate::net::Role;
 
 use crate::config::listen::KeepAlive;
 
@@ -75,5 +78,15 @@ impl Listener {
             only_v6: true,
             so_keepalive: None,
         }
+    }
+
+    /// What its sockets are for.
+    pub fn role(&self) -> Role {
+        if self.traffic == Traffic::Http { Role::Proxy } else { Role::Stream }
+    }
+
+    /// Their kind.
+    fn kind(&self) -> Type {
+        if self.traffic == Traffic::Datagrams { Type::DGRAM } else { Type::STREAM }
     }
 }

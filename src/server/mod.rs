@@ -7,7 +7,10 @@ pub mod admin;
 mod backroom;
 #[cfg(target_os = "linux")]
 mod footprint;
+pub mod handover;
+mod life;
 pub mod node;
+mod notify;
 mod reload;
 mod signals;
 mod watch;
@@ -17,10 +20,16 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 pub use admin::{Status, document};
 use backroom::Backroom;
 pub use reload::{Hash, Outcome, build, nothing};
-use tokio::sync::mpsc;
+use socket2::Socket;
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::AbortHandle,
+};
 
+use self::handover::{HandoverError, Program, Received};
 use crate::{
     config::{Input, LoadError, Loaded, Options as LoadOptions},
+    net::Role,
     proxy::{Listener, Workers},
     router::Flavor,
     runtime::{Gateway, Options},
@@ -45,6 +54,12 @@ pub struct Serve {
     pub watch: bool,
     /// How long requests in flight may take to end after a signal.
     pub drain: Duration,
+    /// How long connections are still accepted after a signal while readiness is denied already.
+    pub drain_delay: Duration,
+    /// Sockets that need not be opened.
+    pub received: Received,
+    /// What takes this process's place on `SIGUSR2`; nothing can if absent.
+    pub program: Option<Program>,
     /// What time it is.
     pub clock: Clock,
 }
@@ -88,6 +103,13 @@ pub trait Observer: Send + Sync {
     fn draining(&self, signal: &str, limit: Duration);
     /// The end; that many connections had to be cut.
     fn ended(&self, cut: usize);
+
+    /// A signal came; readiness is denied from now on, and for that long all goes on as before.
+    fn unready(&self, _signal: &str, _delay: Duration) {}
+    /// Another process serves now; requests in flight here may end.
+    fn handed_over(&self, _to: u32) {}
+    /// No other process took this one's place; it serves on.
+    fn not_handed_over(&self, _error: &HandoverError) {}
 }
 
 /// What there is to tell once requests are accepted.
@@ -135,22 +157,35 @@ pub struct Running {
     status_api: Vec<SocketAddr>,
     control: tokio::runtime::Runtime,
     posts: mpsc::Sender<reload::Post>,
+    /// Has the files loaded again, and tells when that is done.
+    reload: mpsc::Sender<oneshot::Sender<()>>,
     status: Arc<Status>,
     observer: Arc<dyn Observer>,
     drain: Duration,
-    /// Ends with the name of the signal that ends the gateway.
-    reloading: tokio::task::JoinHandle<&'static str>,
+    drain_delay: Duration,
+    /// Where its configuration comes from.
+    input: Input,
+    program: Option<Program>,
+    /// Listening sockets of the APIs, and the tasks that answer there.
+    api_sockets: Vec<(Role, Socket)>,
+    answering: Vec<AbortHandle>,
 }
 
 /// Serves until a signal ends it.
 ///
 /// # Errors
-/// When it cannot start. Nothing that happens later ends it but a signal.
+/// When it cannot start. Nothing that happens later ends it but a signal, or a process that takes over.
 pub fn run(serve: Serve, observer: Arc<dyn Observer>) -> Result<(), ServeError> {
-    let mut running = Running::begin(serve, observer, true)?;
-    let ended = running.control.block_on(&mut running.reloading);
-    running.stop(ended.unwrap_or("the end of the control thread"));
+    let control = control()?;
+    // Before anything is accepted: a signal from now on ends the gateway the gentle way.
+    let signals = control.block_on(async { signals::Signals::new() })?;
+    Running::begin(serve, observer, control)?.live(signals);
     Ok(())
+}
+
+/// The runtime of all that is not a request.
+fn control() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("control").enable_all().build()
 }
 
 impl Running {
@@ -159,10 +194,14 @@ impl Running {
     /// # Errors
     /// When it cannot start.
     pub fn start(serve: Serve, observer: Arc<dyn Observer>) -> Result<Self, ServeError> {
-        Self::begin(serve, observer, false)
+        Self::begin(serve, observer, control()?)
     }
 
-    fn begin(serve: Serve, observer: Arc<dyn Observer>, signals: bool) -> Result<Self, ServeError> {
+    fn begin(
+        mut serve: Serve,
+        observer: Arc<dyn Observer>,
+        control: tokio::runtime::Runtime,
+    ) -> Result<Self, ServeError> {
         let begun = std::time::Instant::now();
         let mut stores = Stores { clock: serve.clock.clone(), ..Stores::default() };
         stores.node.untrusted_lua = serve.options.untrusted_lua;
@@ -171,14 +210,13 @@ impl Running {
         }
         // Before the files are read: a change from here on is not missed.
         let watcher = serve.watch.then(|| watch::Watcher::of(&serve.input)).flatten();
-        let control = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("control")
-            .enable_all()
-            .build()?;
+        let mut received = std::mem::take(&mut serve.received);
+        let posted =
+            received.configuration()?.map(|text| Input::Text { name: admin::POSTED.to_owned(), text });
         let backroom = Backroom::open()?;
         let first = move || {
-            let mut loaded = crate::config::load(&serve.input, &serve.read.options())?;
+            let input = posted.as_ref().unwrap_or(&serve.input);
+            let mut loaded = crate::config::load(input, &serve.read.options())?;
             let snapshot = reload::build(&mut loaded, &serve.options, &stores, None);
             Ok::<_, LoadError>((serve, stores, loaded, snapshot))
         };
@@ -189,12 +227,8 @@ impl Running {
             return Err(ServeError::Refused);
         };
         let gateway = Gateway::new(serve.options, stores, snapshot);
-        // Before anything is accepted: a signal from now on ends the gateway the gentle way.
-        let signals = match signals {
-            true => Some(control.block_on(async { signals::Signals::new() })?),
-            false => None,
-        };
         let (posts, posted) = mpsc::channel(1);
+        let (reload, asked) = mpsc::channel(1);
         let status = Arc::new(Status::new(&loaded));
         let api = control.block_on(admin::bind(
             serve.admin,
@@ -202,35 +236,42 @@ impl Running {
             Arc::clone(&status),
             serve.read.clone(),
             posts.clone(),
+            &mut received.sockets,
         ))?;
+        let api_sockets = api.share()?;
         let (admin, status_api) = (api.addresses.clone(), api.status_addresses.clone());
-        let workers = Workers::start(Arc::clone(&gateway), &serve.listeners).map_err(|error| {
-            let address =
-                serve.listeners.iter().map(|l| l.address.to_string()).collect::<Vec<_>>().join(", ");
-            ServeError::Listen { address, error }
-        })?;
-        control.block_on(async { api.serve() });
+        let workers = Workers::start(Arc::clone(&gateway), &serve.listeners, &mut received.sockets).map_err(
+            |error| {
+                let address =
+                    serve.listeners.iter().map(|l| l.address.to_string()).collect::<Vec<_>>().join(", ");
+                ServeError::Listen { address, error }
+            },
+        )?;
+        let answering = control.block_on(async { api.serve() });
+        for address in received.sockets.left() {
+            tracing::warn!("a socket at {address} was passed to this process; no setting names it: closed");
+        }
         observer.ready(&Ready {
             loaded: &loaded,
             proxy: workers.addresses(),
             admin: &admin,
             took: begun.elapsed(),
         });
+        received.ready();
         let freed = backroom.clone();
         control.spawn(async move {
             let _ = freed.run(move || drop(loaded)).await;
             freed.give_back().await;
         });
         let reloader = reload::Reloader {
-            input: serve.input,
+            input: serve.input.clone(),
             read: serve.read,
             gateway: Arc::clone(&gateway),
             status: Arc::clone(&status),
             observer: Arc::clone(&observer),
             backroom,
         };
-        let reloading = control.spawn(reloader.run(watcher, posted, signals));
-        let drain = serve.drain;
+        control.spawn(reloader.run(watcher, asked, posted));
         Ok(Running {
             gateway,
             workers,
@@ -238,10 +279,15 @@ impl Running {
             status_api,
             control,
             posts,
+            reload,
             status,
             observer,
-            drain,
-            reloading,
+            drain: serve.drain,
+            drain_delay: serve.drain_delay,
+            input: serve.input,
+            program: serve.program,
+            api_sockets,
+            answering,
         })
     }
 
@@ -267,14 +313,16 @@ impl Running {
 
     /// Applies another configuration, and waits until it serves or is refused. None if the gateway has ended.
     pub async fn apply(&self, input: Input) -> Option<Outcome> {
-        let (answer, outcome) = tokio::sync::oneshot::channel();
+        let (answer, outcome) = oneshot::channel();
         self.posts.send(reload::Post { input, check_hash: false, kong_strict: false, answer }).await.ok()?;
         outcome.await.ok()
     }
 
     /// Lets requests in flight end, for as long as `serve` allowed, and joins the threads. Blocks.
     pub fn stop(self, why: &str) {
-        self.status.set_draining();
+        if !self.status.handed_over() {
+            self.status.set_draining();
+        }
         self.observer.draining(why, self.drain);
         let cut = self.workers.drain(self.drain);
         self.observer.ended(cut);

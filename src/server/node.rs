@@ -8,7 +8,7 @@ use std::{
 use http::HeaderName;
 use serde_json::{Value, json};
 
-use super::{Read, Serve, ServeError, admin};
+use super::{Read, Serve, ServeError, admin, handover::Received};
 use crate::{
     config::{
         Input,
@@ -42,6 +42,9 @@ impl Serve {
             node_id: settings.node_id,
             watch: true,
             drain: Duration::from_secs(30),
+            drain_delay: Duration::ZERO,
+            received: Received::default(),
+            program: None,
             clock: Clock::System,
         })
     }

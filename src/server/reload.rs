@@ -11,7 +11,6 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     Observer, Read, Status,
     backroom::{Backroom, Broken},
-    signals::{Signal, Signals},
     watch::Watcher,
 };
 use crate::{
@@ -136,13 +135,14 @@ pub struct Reloader {
 }
 
 impl Reloader {
-    /// Applies changes until a signal, if any is listened for, ends it; returns the signal's name.
+    /// Applies changes of the files, as they happen and when asked to, and what is posted. Each of those who ask
+    /// is told when it is done.
     pub async fn run(
         self,
         mut watcher: Option<Watcher>,
+        mut asked: mpsc::Receiver<oneshot::Sender<()>>,
         mut posts: mpsc::Receiver<Post>,
-        mut signals: Option<Signals>,
-    ) -> &'static str {
+    ) {
         let this = Arc::new(self);
         this.backroom.step_back().await;
         let mut reap = tokio::time::interval(REAP);
@@ -153,18 +153,12 @@ impl Reloader {
                     None => std::future::pending().await,
                 }
             };
-            let signal = async {
-                match &mut signals {
-                    Some(signals) => signals.next().await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
                 () = changed => this.apply_files().await,
-                signal = signal => match signal {
-                    Signal::Reload => this.apply_files().await,
-                    Signal::End(name) => return name,
-                },
+                Some(done) = asked.recv() => {
+                    this.apply_files().await;
+                    let _ = done.send(());
+                }
                 Some(post) = posts.recv() => {
                     let outcome = this.apply(post.input, post.check_hash, post.kong_strict).await;
                     let _ = post.answer.send(outcome);

@@ -1,4 +1,4 @@
-//! Signals of the system: `SIGHUP` loads again, `SIGTERM`, `SIGINT` and `SIGQUIT` end.
+//! Signals of the system: `SIGHUP` loads again, `SIGUSR2` hands over, `SIGTERM`, `SIGINT` and `SIGQUIT` end.
 
 use std::io;
 
@@ -7,6 +7,8 @@ use std::io;
 pub enum Signal {
     /// Load the configuration again.
     Reload,
+    /// Start the program anew and let it take over.
+    Upgrade,
     /// Stop accepting, let requests end, leave. Holds the signal's name.
     End(&'static str),
 }
@@ -23,6 +25,7 @@ mod unix {
     /// The signals that concern a gateway.
     pub struct Signals {
         hangup: Stream,
+        user2: Stream,
         terminate: Stream,
         interrupt: Stream,
         quit: Stream,
@@ -33,6 +36,7 @@ mod unix {
         pub fn new() -> io::Result<Self> {
             Ok(Signals {
                 hangup: signal(SignalKind::hangup())?,
+                user2: signal(SignalKind::user_defined2())?,
                 terminate: signal(SignalKind::terminate())?,
                 interrupt: signal(SignalKind::interrupt())?,
                 quit: signal(SignalKind::quit())?,
@@ -43,6 +47,7 @@ mod unix {
         pub async fn next(&mut self) -> Signal {
             tokio::select! {
                 Some(()) = self.hangup.recv() => Signal::Reload,
+                Some(()) = self.user2.recv() => Signal::Upgrade,
                 Some(()) = self.terminate.recv() => Signal::End("SIGTERM"),
                 Some(()) = self.interrupt.recv() => Signal::End("SIGINT"),
                 Some(()) = self.quit.recv() => Signal::End("SIGQUIT"),

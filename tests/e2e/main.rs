@@ -7,6 +7,7 @@ mod drain_http;
 mod failures;
 mod forwarding;
 mod grpc;
+mod handover;
 mod http2;
 mod lifecycle;
 mod process;

@@ -15,6 +15,8 @@ use crate::rig::soon;
 /// `gatewayctl serve`. Dropped, it is killed.
 pub struct Process {
     pub proxy: SocketAddr,
+    /// Where the admin API is, if it is anywhere.
+    pub admin: Option<SocketAddr>,
     child: Child,
     lines: mpsc::UnboundedReceiver<String>,
 }
@@ -22,21 +24,26 @@ pub struct Process {
 impl Process {
     /// Serves that file at a free port, with more arguments.
     pub async fn serve(file: &Path, more: &[&str]) -> Process {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_gatewayctl"))
-            .args(["serve", "--proxy-listen", "127.0.0.1:0", "--admin-listen", "off", "--workers", "2"])
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gatewayctl"));
+        command
+            .args(["serve", "--proxy-listen", "127.0.0.1:0", "--admin-listen", "off"])
             .args(more)
-            .arg(file)
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .arg(file);
+        Process::run(&mut command).await
+    }
+
+    /// Runs a command that serves.
+    pub async fn run(command: &mut Command) -> Process {
+        let command = command.args(["--workers", "2"]).stdin(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = mpsc::unbounded_channel();
         thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        let mut process = Process { proxy: ([127, 0, 0, 1], 0).into(), child, lines };
+        let mut process = Process { proxy: ([127, 0, 0, 1], 0).into(), admin: None, child, lines };
         let line = process.says("serving on ").await;
-        let address = line.split("serving on ").nth(1).unwrap().split([',', ' ']).next().unwrap();
-        process.proxy = address.parse().unwrap();
+        let address = |after: &str| line.split(after).nth(1)?.split([',', ' ']).next()?.parse().ok();
+        process.proxy = address("serving on ").unwrap();
+        process.admin = address("admin API on ");
         process
     }
 
@@ -52,10 +59,14 @@ impl Process {
         }
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal by its name.
     pub fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+        signal(self.id(), name);
     }
 
     /// Waits until nothing more can be said; whether the end was a clean one.
@@ -70,6 +81,11 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Sends a process a signal by its name.
+pub fn signal(process: u32, name: &str) {
+    assert!(Command::new("kill").args(["-s", name, &process.to_string()]).status().unwrap().success());
 }
 
 /// A configuration of one service at that address whose answers tell the version.

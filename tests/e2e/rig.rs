@@ -12,6 +12,7 @@ use std::{
 
 use gatewayctl::{
     model::{Row, State, Table},
+    net::Inherited,
     proxy::{Listener, Workers},
     runtime::{self, Gateway, Options},
     store::Stores,
@@ -51,7 +52,7 @@ impl Rig {
         let (snapshot, problems) = runtime::compile(Arc::new(state(&config)), &options, &stores, None);
         assert!(problems.is_empty(), "{problems:?}");
         let gateway = Gateway::new(options, stores, snapshot);
-        let workers = Workers::start(Arc::clone(&gateway), listeners).unwrap();
+        let workers = Workers::start(Arc::clone(&gateway), listeners, &mut Inherited::default()).unwrap();
         Rig { gateway, addresses: workers.addresses().to_vec(), workers: Some(workers) }
     }
 

@@ -21,7 +21,11 @@ use crate::{
         settings::{self, DEFAULT_FILES, Settings, Sources},
     },
     runtime::Mock,
-    server::{self, Observer, Read, Ready, Serve, ServeError, node},
+    server::{
+        self, Observer, Read, Ready, Serve, ServeError,
+        handover::{HandoverError, Program, Received},
+        node,
+    },
     source::Level,
 };
 
@@ -29,7 +33,10 @@ use crate::{
 ///
 /// Serves routes, consumers, upstreams and the plugin chain exactly as the files say. A change of the files,
 /// SIGHUP or POST /config on the admin address applies a new configuration without dropping a request; a bad
-/// one is reported and the running one stays. SIGTERM, SIGINT and SIGQUIT let requests in flight end.
+/// one is reported and the running one stays. SIGTERM, SIGINT and SIGQUIT let requests in flight end; a second
+/// one cuts them. SIGUSR2 starts the program anew, from the same path with the same arguments, hands the
+/// listening sockets over and leaves once the new process is ready. Sockets of systemd are taken over, and it
+/// is told when the gateway is ready.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Every setting of Kong can be given as --set NAME=VALUE, as a variable KONG_NAME, or in a \
@@ -84,6 +91,9 @@ pub struct Args {
     /// How long requests in flight may take to end after a signal, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     drain: u64,
+    /// How long connections are still accepted after a signal while /status/ready says 503 already, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    drain_delay: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -95,6 +105,7 @@ enum MockUpstreams {
 }
 
 pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
+    let received = Received::take(input::environment("LISTEN_FDNAMES").as_deref());
     let mock = match args.mock_upstreams {
         None => Mock::Off,
         Some(MockUpstreams::Unresolved) => Mock::Unresolved,
@@ -109,13 +120,36 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
         plugin_enabled: enabled(&settings),
     };
     let serve = Serve::new(&settings, input_of(args.files, &settings), read, mock).map_err(could_not)?;
-    let serve = Serve { watch: !args.no_watch, drain: Duration::from_secs(args.drain), ..serve };
+    let serve = Serve {
+        watch: !args.no_watch,
+        drain: Duration::from_secs(args.drain),
+        drain_delay: Duration::from_secs(args.drain_delay),
+        received,
+        program: program(),
+        ..serve
+    };
     let printer = Arc::new(Printer { color: console.error_color() });
     match server::run(serve, printer) {
         Ok(()) => Ok(Status::Clean),
         Err(ServeError::Refused) => Ok(Status::Findings),
         Err(error) => Err(could_not(error)),
     }
+}
+
+/// How this program was started. Its path as it was given, not what a link in it led to then: the next one may
+/// lie elsewhere.
+fn program() -> Option<Program> {
+    let mut arguments = std::env::args_os();
+    let given = PathBuf::from(arguments.next()?);
+    let path = match given.components().count() {
+        1 => {
+            let folders = input::environment("PATH").unwrap_or_default();
+            let found = std::env::split_paths(&folders).map(|folder| folder.join(&given));
+            found.into_iter().find(|path| path.is_file()).or_else(|| std::env::current_exe().ok())?
+        }
+        _ => std::path::absolute(given).ok()?,
+    };
+    Some(Program { path, arguments: arguments.collect() })
 }
 
 /// Which plugins those settings switch on.
@@ -237,6 +271,21 @@ impl Observer for Printer {
 
     fn draining(&self, signal: &str, limit: Duration) {
         self.line(&format!("{signal}: no new requests; those in flight have {} s to end", limit.as_secs()));
+    }
+
+    fn unready(&self, signal: &str, delay: Duration) {
+        self.line(&format!(
+            "{signal}: not ready from now on; connections are accepted for {} s",
+            delay.as_secs()
+        ));
+    }
+
+    fn handed_over(&self, to: u32) {
+        self.line(&format!("process {to} serves now"));
+    }
+
+    fn not_handed_over(&self, error: &HandoverError) {
+        self.line(&format!("no hand-over: {error}; this process serves on"));
     }
 
     fn ended(&self, cut: usize) {

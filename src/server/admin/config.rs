@@ -68,7 +68,7 @@ pub async fn post(body: Body, query: &Fields, posts: &mpsc::Sender<Post>) -> Ans
         Err(answer) => return answer,
     };
     drop(body);
-    let input = Input::Text { name: "POST /config".to_owned(), text };
+    let input = Input::Text { name: super::status::POSTED.to_owned(), text };
     let (answer, outcome) = oneshot::channel();
     let exiting = || Answer::message(StatusCode::SERVICE_UNAVAILABLE, "Kong currently exiting");
     match posts.try_send(Post { input, check_hash, kong_strict: true, answer }) {

@@ -5,16 +5,21 @@ use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::{ServerConfig, server::ResolvesServerCert, sign::CertifiedKey};
+use socket2::{SockRef, Socket, Type};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
+    task::AbortHandle,
 };
 use tokio_rustls::TlsAcceptor;
 
 use super::{Admin, endpoints::Endpoints};
 use crate::{
-    net::tls::{certified_key, provider},
+    net::{
+        Inherited, Role,
+        tls::{certified_key, provider},
+    },
     proxy::Listener,
 };
 
@@ -29,6 +34,7 @@ const H2: &[u8] = b"h2";
 
 /// A socket that is listened at, whose connections wait.
 pub struct Bound {
+    role: Role,
     endpoints: &'static Endpoints,
     socket: TcpListener,
     tls: Option<TlsAcceptor>,
@@ -40,9 +46,10 @@ pub struct Bound {
 /// When an address cannot be listened at, or there is no usable certificate.
 pub async fn bind(
     admin: &Admin,
-    endpoints: &'static Endpoints,
+    (role, endpoints): (Role, &'static Endpoints),
     listeners: &[Listener],
     certificate: Option<&(String, String)>,
+    inherited: &mut Inherited,
 ) -> io::Result<Vec<Bound>> {
     let mut bound = Vec::new();
     for listener in listeners {
@@ -50,8 +57,13 @@ pub async fn bind(
             |e: io::Error| io::Error::new(e.kind(), format!("admin API at {}: {e}", listener.address));
         let tls = listener.tls.then(|| acceptor(admin, certificate, listener.http2)).transpose();
         let tls = tls.map_err(named)?;
-        let socket = TcpListener::bind(listener.address).await.map_err(named)?;
-        bound.push(Bound { endpoints, socket, tls });
+        // One socket is enough, and all that are inherited may be the same one.
+        let inherited = inherited.take(role, listener.address, Type::STREAM).map_err(named)?.pop();
+        let socket = match inherited {
+            Some(socket) => TcpListener::from_std(socket.into()),
+            None => TcpListener::bind(listener.address).await,
+        };
+        bound.push(Bound { role, endpoints, socket: socket.map_err(named)?, tls });
     }
     Ok(bound)
 }
@@ -65,9 +77,17 @@ impl Bound {
         self.socket.local_addr()
     }
 
-    /// Answers until the runtime ends.
-    pub fn serve(self, admin: &Arc<Admin>) {
-        tokio::spawn(accept(Arc::clone(admin), self));
+    /// The socket, once more.
+    ///
+    /// # Errors
+    /// When the system has no descriptor left.
+    pub fn share(&self) -> io::Result<(Role, Socket)> {
+        Ok((self.role, SockRef::from(&self.socket).try_clone()?))
+    }
+
+    /// Answers until that is aborted or the runtime ends; connections open then go on.
+    pub fn serve(self, admin: &Arc<Admin>) -> AbortHandle {
+        tokio::spawn(accept(Arc::clone(admin), self)).abort_handle()
     }
 }
 
@@ -99,7 +119,7 @@ fn acceptor(admin: &Admin, certificate: Option<&(String, String)>, http2: bool) 
 }
 
 async fn accept(admin: Arc<Admin>, bound: Bound) {
-    let Bound { endpoints, socket, tls } = bound;
+    let Bound { endpoints, socket, tls, .. } = bound;
     let room = Arc::new(Semaphore::new(MOST));
     loop {
         let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };

@@ -19,15 +19,16 @@ mod status;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration, time::Instant};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body::Body as _;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use serde_json::Value;
-use tokio::sync::mpsc;
+use socket2::Socket;
+use tokio::{sync::mpsc, task::AbortHandle};
 
 pub use config::document;
-pub use status::Status;
+pub use status::{POSTED, Status};
 
 use self::{
     answer::Answer,
@@ -35,7 +36,11 @@ use self::{
     endpoints::{Endpoint, Endpoints, Found, To},
 };
 use super::{Read, reload::Post};
-use crate::{proxy::Listener, runtime::Gateway};
+use crate::{
+    net::{Inherited, Role},
+    proxy::Listener,
+    runtime::Gateway,
+};
 
 /// How the APIs are served.
 #[derive(Clone, Debug, Default)]
@@ -89,23 +94,40 @@ pub async fn bind(
     status: Arc<Status>,
     read: Read,
     posts: mpsc::Sender<Post>,
+    inherited: &mut Inherited,
 ) -> io::Result<Bound> {
     let Options { listeners, certificate, status_listeners, status_certificate, max_body, settings } =
         options;
     let admin = Arc::new(Admin { gateway, status, read, posts, settings, max_body });
-    let mut sockets = listen::bind(&admin, &endpoints::ADMIN, &listeners, certificate.as_ref()).await?;
+    let mut sockets =
+        listen::bind(&admin, (Role::Admin, &endpoints::ADMIN), &listeners, certificate.as_ref(), inherited)
+            .await?;
     let addresses = sockets.iter().map(listen::Bound::address).collect::<io::Result<_>>()?;
-    let certificate = status_certificate.as_ref();
-    let more = listen::bind(&admin, &endpoints::STATUS_ONLY, &status_listeners, certificate).await?;
+    let more = listen::bind(
+        &admin,
+        (Role::Status, &endpoints::STATUS_ONLY),
+        &status_listeners,
+        status_certificate.as_ref(),
+        inherited,
+    )
+    .await?;
     let status_addresses = more.iter().map(listen::Bound::address).collect::<io::Result<_>>()?;
     sockets.extend(more);
     Ok(Bound { admin, sockets, addresses, status_addresses })
 }
 
 impl Bound {
-    /// Answers until the runtime ends. To be called on it.
-    pub fn serve(self) {
-        self.sockets.into_iter().for_each(|socket| socket.serve(&self.admin));
+    /// All listening sockets.
+    ///
+    /// # Errors
+    /// When the system has no descriptor left.
+    pub fn share(&self) -> io::Result<Vec<(Role, Socket)>> {
+        self.sockets.iter().map(listen::Bound::share).collect()
+    }
+
+    /// Answers until that is aborted or the runtime ends. To be called on it.
+    pub fn serve(self) -> Vec<AbortHandle> {
+        self.sockets.into_iter().map(|socket| socket.serve(&self.admin)).collect()
     }
 }
 
@@ -127,6 +149,7 @@ impl Admin {
         let begun = Instant::now();
         let origin = request.headers().get(header::ORIGIN).cloned();
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let last = self.status.handed_over() && request.version() < Version::HTTP_2;
         let answer = match endpoints.find(request.uri().path()) {
             Some(found) => self.endpoint(found, endpoints, request).await,
             None => Answer::not_found(),
@@ -134,6 +157,9 @@ impl Admin {
         let mut response = answer.into_response();
         tracing::debug!(%method, path, status = response.status().as_u16(), "admin request");
         let headers = response.headers_mut();
+        if last {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         headers.insert(header::SERVER, HeaderValue::from_static("kong/3.9.3"));
         let any = HeaderValue::from_static("*");
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.unwrap_or(any));

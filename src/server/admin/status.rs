@@ -1,7 +1,10 @@
 //! What runs, since when, and what the last refused configuration said.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -20,6 +23,8 @@ use crate::{
 pub struct Status {
     inner: Mutex<Inner>,
     draining: AtomicBool,
+    /// Another process answers at the same addresses: connections are to end.
+    handed_over: AtomicBool,
     /// Set by `POST /status/ready`: a load balancer is to look elsewhere, though requests are still served.
     retired: AtomicBool,
 }
@@ -28,13 +33,34 @@ struct Inner {
     hash: Hash,
     applied: SystemTime,
     last_error: Option<Value>,
+    /// The text, if it came by `POST /config`: it is in no file.
+    posted: Option<Arc<str>>,
 }
+
+impl Inner {
+    fn of(loaded: &Loaded) -> Self {
+        let posted = loaded.sources.iter().map(|(_, file)| file).find(|file| file.name() == POSTED);
+        Inner {
+            hash: Hash::of(loaded),
+            applied: SystemTime::now(),
+            last_error: None,
+            posted: posted.map(|file| file.text().into()),
+        }
+    }
+}
+
+/// Name of a configuration that came by `POST /config`.
+pub const POSTED: &str = "POST /config";
 
 impl Status {
     /// The state of a gateway that begins with this configuration.
     pub fn new(loaded: &Loaded) -> Self {
-        let inner = Inner { hash: Hash::of(loaded), applied: SystemTime::now(), last_error: None };
-        Status { inner: Mutex::new(inner), draining: AtomicBool::new(false), retired: AtomicBool::new(false) }
+        Status {
+            inner: Mutex::new(Inner::of(loaded)),
+            draining: AtomicBool::new(false),
+            handed_over: AtomicBool::new(false),
+            retired: AtomicBool::new(false),
+        }
     }
 
     /// Hash of the running configuration.
@@ -53,7 +79,7 @@ impl Status {
     }
 
     pub(in crate::server) fn applied(&self, loaded: &Loaded) {
-        *self.inner.lock() = Inner { hash: Hash::of(loaded), applied: SystemTime::now(), last_error: None };
+        *self.inner.lock() = Inner::of(loaded);
     }
 
     /// The running configuration was offered again: whatever was refused since is no longer in its place.
@@ -81,6 +107,21 @@ impl Status {
     /// Says from now on that the gateway is about to end.
     pub fn set_draining(&self) {
         self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Says from now on that another process answers at the same addresses.
+    pub(in crate::server) fn set_handed_over(&self) {
+        self.handed_over.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether another process answers at the same addresses.
+    pub(in crate::server) fn handed_over(&self) -> bool {
+        self.handed_over.load(Ordering::Relaxed)
+    }
+
+    /// The text of the running configuration, if it came by `POST /config`.
+    pub(in crate::server) fn posted(&self) -> Option<Arc<str>> {
+        self.inner.lock().posted.clone()
     }
 
     /// Whether the gateway is about to end.

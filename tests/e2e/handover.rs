@@ -1,0 +1,251 @@
+//! One process in another's place, and a service manager's sockets.
+#![cfg(unix)]
+
+use std::{
+    fs,
+    net::SocketAddr,
+    os::unix::{
+        fs::{PermissionsExt, symlink},
+        net::UnixDatagram,
+    },
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use command_fds::{CommandFdExt, FdMapping};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::JoinHandle,
+};
+
+use crate::{
+    process::{Process, config, signal},
+    rig::*,
+};
+
+/// A folder with a configuration, and a link to the program that can be made to lead elsewhere.
+struct Place {
+    folder: TempDir,
+    file: PathBuf,
+    program: PathBuf,
+}
+
+impl Place {
+    fn new(upstream: SocketAddr) -> Place {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, program) = (folder.path().join("kong.yml"), folder.path().join("gatewayctl"));
+        fs::write(&file, config(upstream, 1)).unwrap();
+        let place = Place { folder, file, program };
+        place.install(env!("CARGO_BIN_EXE_gatewayctl").as_ref());
+        place
+    }
+
+    /// Puts another program in the place of the one that runs.
+    fn install(&self, program: &Path) {
+        let part = self.folder.path().join("part");
+        symlink(program, &part).unwrap();
+        fs::rename(part, &self.program).unwrap();
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("serve").arg(&self.file).args(["--proxy-listen", "127.0.0.1:0", "--no-watch"]);
+        command.args(["--admin-listen", "127.0.0.1:0", "--drain", "15"]);
+        command
+    }
+}
+
+/// A process that took over. Dropped, it is killed.
+struct Successor(u32);
+
+impl Drop for Successor {
+    fn drop(&mut self) {
+        signal(self.0, "KILL");
+    }
+}
+
+/// Waits until another process serves.
+async fn succeeded(process: &mut Process) -> Successor {
+    let line = process.says(" serves now").await;
+    let words: Vec<&str> = line.split(' ').collect();
+    let at = words.iter().position(|word| *word == "serves").unwrap();
+    Successor(words[at - 1].parse().unwrap())
+}
+
+/// One request on a connection; whether that stays open.
+async fn ask(stream: &mut TcpStream, more: &str) -> (String, bool) {
+    stream
+        .write_all(format!("GET /x HTTP/1.1\r\nHost: a\r\n{more}\r\n").as_bytes())
+        .await
+        .expect("a request");
+    let (head, body) = read_message(stream).await.expect("an answer");
+    assert_eq!(status(&head), 200, "{head}");
+    (body, field(&head, "connection") != Some("close"))
+}
+
+async fn ask_once(address: SocketAddr) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    ask(&mut stream, "Connection: close\r\n").await.0
+}
+
+/// Requests without a pause, on new connections and on ones that stay, until told to stop.
+fn load(address: SocketAddr, done: &Arc<AtomicBool>, count: &Arc<AtomicUsize>) -> Vec<JoinHandle<()>> {
+    (0..6)
+        .map(|number| {
+            let (done, count) = (Arc::clone(done), Arc::clone(count));
+            tokio::spawn(async move {
+                let mut kept = None;
+                while !done.load(Ordering::SeqCst) {
+                    if number < 4 {
+                        ask_once(address).await;
+                    } else {
+                        let mut stream = match kept.take() {
+                            Some(stream) => stream,
+                            None => TcpStream::connect(address).await.expect("a connection"),
+                        };
+                        kept = ask(&mut stream, "").await.1.then_some(stream);
+                    }
+                    count.fetch_add(1, Ordering::SeqCst);
+                }
+            })
+        })
+        .collect()
+}
+
+async fn node(admin: SocketAddr) -> serde_json::Value {
+    let mut stream = TcpStream::connect(admin).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    serde_json::from_str(&read_message(&mut stream).await.unwrap().1).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_request_fails_while_one_process_after_another_takes_over() {
+    let upstream = Upstream::echo().await;
+    let place = Place::new(upstream.address);
+    let mut process = Process::run(&mut place.command()).await;
+    let (address, admin) = (process.proxy, process.admin.unwrap());
+    let (done, count) = (Arc::default(), Arc::default());
+    let clients = load(address, &done, &count);
+    let mut serving = process.id();
+    let mut successors = Vec::new();
+    for _ in 0..3 {
+        let before = count.load(Ordering::SeqCst);
+        signal(serving, "USR2");
+        let successor = succeeded(&mut process).await;
+        assert_ne!(successor.0, serving);
+        serving = successor.0;
+        assert_eq!(node(admin).await["pids"]["master"], serving, "the new one answers at the admin address");
+        successors.push(successor);
+        while count.load(Ordering::SeqCst) < before + 500 {
+            tokio::task::yield_now().await;
+        }
+    }
+    done.store(true, Ordering::SeqCst);
+    for client in clients {
+        soon(client).await.expect("no request fails");
+    }
+    // The first has left, and without cutting anybody.
+    signal(serving, "TERM");
+    assert!(process.ends().await, "a clean end");
+    successors.clear();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_does_not_get_ready_changes_nothing() {
+    let upstream = Upstream::echo().await;
+    let place = Place::new(upstream.address);
+    let mut process = Process::run(&mut place.command()).await;
+    let at = |name: &str| place.folder.path().join(name);
+
+    place.install(&at("nowhere"));
+    process.signal("USR2");
+    process.says("no hand-over: cannot start").await;
+    ask_once(process.proxy).await;
+
+    fs::write(at("broken"), "#!/bin/sh\nexit 3\n").unwrap();
+    fs::set_permissions(at("broken"), fs::Permissions::from_mode(0o755)).unwrap();
+    place.install(&at("broken"));
+    process.signal("USR2");
+    process.says("ended before it was ready: exit status: 3").await;
+    ask_once(process.proxy).await;
+
+    place.install(env!("CARGO_BIN_EXE_gatewayctl").as_ref());
+    fs::write(&place.file, "_format_version: \"3.0\"\nservices:\n- nam: s\n").unwrap();
+    process.signal("USR2");
+    process.says("config/unknown-field").await;
+    process.says("no hand-over: the new process ended before it was ready: exit status: 1").await;
+    ask_once(process.proxy).await;
+
+    fs::write(&place.file, config(upstream.address, 2)).unwrap();
+    process.signal("USR2");
+    let _successor = succeeded(&mut process).await;
+    assert!(ask_once(process.proxy).await.starts_with("GET /v2/"), "and the next may succeed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_that_is_in_no_file_goes_along() {
+    let upstream = Upstream::echo().await;
+    let place = Place::new(upstream.address);
+    let mut process = Process::run(&mut place.command()).await;
+    let posted = config(upstream.address, 7);
+    let request = format!(
+        "POST /config HTTP/1.1\r\nHost: a\r\nContent-Type: text/yaml\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{posted}",
+        posted.len()
+    );
+    let mut stream = TcpStream::connect(process.admin.unwrap()).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    soon(stream.read_to_string(&mut answer)).await.unwrap();
+    assert_eq!(status(&answer), 201, "{answer}");
+    process.signal("USR2");
+    let _successor = succeeded(&mut process).await;
+    assert!(ask_once(process.proxy).await.starts_with("GET /v7/"), "what was posted, not what the file says");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sockets_of_a_service_manager_are_served_and_it_is_told_how_things_stand() {
+    let upstream = Upstream::echo().await;
+    let place = Place::new(upstream.address);
+    let manager = UnixDatagram::bind(place.folder.path().join("notify")).unwrap();
+    manager.set_read_timeout(Some(PATIENCE)).unwrap();
+    let told = || {
+        let mut text = [0; 256];
+        let length = manager.recv(&mut text).expect("something is told");
+        String::from_utf8_lossy(&text[..length]).into_owned()
+    };
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    // Who comes before the process does is served as well.
+    let mut early = TcpStream::connect(address).await.unwrap();
+    let mut command = Command::new(&place.program);
+    command.arg("serve").arg(&place.file).args(["--proxy-listen", &address.to_string()]);
+    command.args(["--admin-listen", "off"]).env("NOTIFY_SOCKET", place.folder.path().join("notify"));
+    command.env("LISTEN_FDS", "1").env("LISTEN_FDNAMES", "gatewayctl.socket");
+    command.fd_mappings(vec![FdMapping { parent_fd: socket.into(), child_fd: 3 }]).unwrap();
+    let mut process = Process::run(&mut command).await;
+    drop(command);
+    assert_eq!(process.proxy, address);
+    ask(&mut early, "").await;
+    assert_eq!(told(), "READY=1\n");
+
+    process.signal("HUP");
+    let reloading = told();
+    assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reloading}");
+    assert_eq!(told(), "READY=1\n");
+
+    process.signal("USR2");
+    let successor = succeeded(&mut process).await;
+    let (one, other) = (told(), told());
+    assert!([&one, &other].contains(&&"READY=1\n".to_owned()), "the new one: {one:?}, {other:?}");
+    assert!([&one, &other].contains(&&format!("MAINPID={}\n", successor.0)), "{one:?}, {other:?}");
+    ask_once(address).await;
+
+    signal(successor.0, "TERM");
+    assert_eq!(told(), "STOPPING=1\n");
+}
