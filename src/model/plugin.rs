@@ -12,13 +12,18 @@ use crate::source::NodeId;
 pub trait PluginConfig: Any + Send + Sync + fmt::Debug {
     /// The settings as JSON, defaults filled in.
     fn json(&self) -> serde_json::Value;
+    /// Whether these are the same settings of the same plugin.
+    fn equals(&self, other: &dyn PluginConfig) -> bool;
     /// For the plugin to get its own type back.
     fn as_any(&self) -> &dyn Any;
 }
 
-impl<T: serde::Serialize + Any + Send + Sync + fmt::Debug> PluginConfig for T {
+impl<T: serde::Serialize + PartialEq + Any + Send + Sync + fmt::Debug> PluginConfig for T {
     fn json(&self) -> serde_json::Value {
         serde_json::to_value(self).unwrap_or_default()
+    }
+    fn equals(&self, other: &dyn PluginConfig) -> bool {
+        other.as_any().downcast_ref::<T>().is_some_and(|other| self == other)
     }
     fn as_any(&self) -> &dyn Any {
         self
@@ -55,6 +60,38 @@ pub struct Plugin {
     /// Where it was written.
     pub origin: Option<NodeId>,
 }
+impl Plugin {
+    /// Whether the same is built of both: all is equal but when and where they were read.
+    pub fn is_built_as(&self, other: &Plugin) -> bool {
+        // Every field by name, so that a new one has to be thought about.
+        let Plugin {
+            id,
+            name,
+            instance_name,
+            service,
+            route,
+            consumer,
+            config,
+            protocols,
+            enabled,
+            tags,
+            created_at: _,
+            updated_at: _,
+            origin: _,
+        } = self;
+        *id == other.id
+            && *name == other.name
+            && *instance_name == other.instance_name
+            && *service == other.service
+            && *route == other.route
+            && *consumer == other.consumer
+            && config.equals(&*other.config)
+            && *protocols == other.protocols
+            && *enabled == other.enabled
+            && *tags == other.tags
+    }
+}
+
 row!(
     Plugin, "plugins", (?instance_name), links service route consumer, made created_at, loaded updated_at
 );

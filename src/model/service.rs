@@ -97,6 +97,47 @@ pub struct Service {
     #[serde(skip)]
     pub origin: Option<NodeId>,
 }
+impl Service {
+    /// Whether requests go to both in the same way, as far as the rows tell: certificates and upstreams that
+    /// they name are rows of their own.
+    pub fn is_reached_as(&self, other: &Service) -> bool {
+        // Every field by name, so that a new one has to be thought about.
+        let Service {
+            retries,
+            protocol,
+            host,
+            port,
+            path,
+            connect_timeout,
+            write_timeout,
+            read_timeout,
+            client_certificate,
+            tls_verify,
+            tls_verify_depth,
+            ca_certificates,
+            id: _,
+            name: _,
+            tags: _,
+            enabled: _,
+            created_at: _,
+            updated_at: _,
+            origin: _,
+        } = self;
+        *retries == other.retries
+            && *protocol == other.protocol
+            && *host == other.host
+            && *port == other.port
+            && *path == other.path
+            && *connect_timeout == other.connect_timeout
+            && *write_timeout == other.write_timeout
+            && *read_timeout == other.read_timeout
+            && *client_certificate == other.client_certificate
+            && *tls_verify == other.tls_verify
+            && *tls_verify_depth == other.tls_verify_depth
+            && *ca_certificates == other.ca_certificates
+    }
+}
+
 row!(Service, "services", (?name), links client_certificate, made created_at, loaded updated_at);
 
 fn default_retries() -> Option<u32> {

@@ -134,6 +134,55 @@ pub struct Upstream {
     #[serde(skip)]
     pub origin: Option<NodeId>,
 }
+impl Upstream {
+    /// Whether both balance in the same way over equal targets.
+    pub fn is_balanced_as(&self, other: &Upstream) -> bool {
+        // Every field by name, so that a new one has to be thought about.
+        let Upstream {
+            id,
+            name,
+            algorithm,
+            hash_on,
+            hash_fallback,
+            hash_on_header,
+            hash_fallback_header,
+            hash_on_cookie,
+            hash_on_cookie_path,
+            hash_on_query_arg,
+            hash_fallback_query_arg,
+            hash_on_uri_capture,
+            hash_fallback_uri_capture,
+            slots,
+            healthchecks,
+            host_header,
+            client_certificate,
+            use_srv_name,
+            tags: _,
+            created_at: _,
+            updated_at: _,
+            origin: _,
+        } = self;
+        *id == other.id
+            && *name == other.name
+            && *algorithm == other.algorithm
+            && *hash_on == other.hash_on
+            && *hash_fallback == other.hash_fallback
+            && *hash_on_header == other.hash_on_header
+            && *hash_fallback_header == other.hash_fallback_header
+            && *hash_on_cookie == other.hash_on_cookie
+            && *hash_on_cookie_path == other.hash_on_cookie_path
+            && *hash_on_query_arg == other.hash_on_query_arg
+            && *hash_fallback_query_arg == other.hash_fallback_query_arg
+            && *hash_on_uri_capture == other.hash_on_uri_capture
+            && *hash_fallback_uri_capture == other.hash_fallback_uri_capture
+            && *slots == other.slots
+            && *healthchecks == other.healthchecks
+            && *host_header == other.host_header
+            && *client_certificate == other.client_certificate
+            && *use_srv_name == other.use_srv_name
+    }
+}
+
 row!(Upstream, "upstreams", (name), links client_certificate, made created_at, loaded updated_at);
 
 /// One address behind an upstream.

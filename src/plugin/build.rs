@@ -9,10 +9,29 @@ use crate::{
 pub struct Build<'a> {
     /// The row being built: its id, its scope.
     pub row: &'a Row,
-    /// The configuration it is part of.
-    pub state: &'a State,
     /// Clock, counters and what else outlives a request.
     pub stores: &'a Stores,
+    state: &'a State,
+    looked_around: bool,
+}
+
+impl<'a> Build<'a> {
+    /// The surroundings of a row.
+    pub fn new(row: &'a Row, state: &'a State, stores: &'a Stores) -> Self {
+        Build { row, stores, state, looked_around: false }
+    }
+
+    /// The configuration it is part of. What looks at this is built again at each reload; what does not is kept
+    /// as long as its row stays the same.
+    pub fn state(&mut self) -> &'a State {
+        self.looked_around = true;
+        self.state
+    }
+
+    /// Whether [`Build::state`] was asked for.
+    pub fn looked_around(&self) -> bool {
+        self.looked_around
+    }
 }
 
 /// Why a plugin cannot be built.

@@ -61,7 +61,15 @@ pub trait Plugin: Sized + Send + Sync + 'static {
     /// Default of the field `protocols`.
     const DEFAULT_PROTOCOLS: &'static [Protocol] = HTTP_FAMILY;
     /// Its settings. The doc comment is the plugin's manual page, those of the fields describe them.
-    type Config: DeserializeOwned + Serialize + JsonSchema + Clone + std::fmt::Debug + Send + Sync + 'static;
+    type Config: DeserializeOwned
+        + Serialize
+        + JsonSchema
+        + Clone
+        + PartialEq
+        + std::fmt::Debug
+        + Send
+        + Sync
+        + 'static;
 
     /// Rules across fields.
     fn check(_config: &Self::Config, _checks: &mut Checks) {}

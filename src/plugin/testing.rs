@@ -55,7 +55,7 @@ impl Bench {
             updated_at: 0,
             origin: None,
         };
-        let plugin = Arc::new(P::build(config, &mut Build { row: &row, state: &state, stores: &stores })?);
+        let plugin = Arc::new(P::build(config, &mut Build::new(&row, &state, &stores))?);
         Ok(Bench { state, stores, plugin })
     }
 

@@ -34,7 +34,7 @@ const DEFAULT_NAME: &str = "Kong-Request-ID";
 /// | `uuid` | `d0bbd2d0-2e10-4e9d-a5f1-5b0a1f3fd6e5`: random |
 /// | `uuid#counter` | `8c5b0e3d-7a7e-4c87-9c5e-5a0f6a0d2c11#42`: a random id of the worker, and its count of requests |
 /// | `tracker` | `10.0.0.1-8000-512-7-1-1700000000.123`: our address and port, process, connection, request on the connection, seconds since 1970 |
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Header that carries the id.

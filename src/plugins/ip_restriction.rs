@@ -29,7 +29,7 @@ use crate::{
 /// ```
 ///
 /// **Errors:** `status` (403) with `message`, or `IP address not allowed:` and the address.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("x-plugin-checks" = [{"at_least_one_of": ["config.allow", "config.deny"]}]))]
 pub struct Config {

@@ -28,7 +28,7 @@ use crate::{
 ///
 /// **Errors:** 413 `Request size limit exceeded`, or 417 if the client asked with `Expect: 100-continue`; 411
 /// `A valid Content-Length header is required` with `require_content_length`.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Longest body allowed, in `size_unit`.

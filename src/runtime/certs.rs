@@ -6,10 +6,11 @@ use ahash::AHashMap;
 use rustls::{SignatureScheme, sign::CertifiedKey};
 use smallvec::SmallVec;
 
-use super::{Options, compile::Problem};
+use super::{Options, compile::Problem, digest};
 use crate::{
     model::{Certificate, Ix, State},
-    net::tls::certified_key,
+    net::tls::{TlsError, certified_key},
+    store::Carry,
 };
 
 /// The certificates of a configuration, found by server name.
@@ -30,17 +31,18 @@ pub struct Certificates {
 type Shown = SmallVec<[Arc<CertifiedKey>; 1]>;
 
 impl Certificates {
-    pub(super) fn new(state: &State, options: &Options, problems: &mut Vec<Problem>) -> Self {
+    /// Keys that a configuration before already had are not read again.
+    pub(super) fn new(state: &State, options: &Options, carry: &Carry, problems: &mut Vec<Problem>) -> Self {
         let mut made: AHashMap<Ix<Certificate>, Shown> = AHashMap::new();
         for (ix, row) in state.certificates.iter() {
             let shown = made.entry(ix).or_default();
-            match certified_key(&row.cert, &row.key) {
-                Ok(key) => shown.push(Arc::new(key)),
+            match carried(carry, &row.cert, &row.key) {
+                Ok(key) => shown.push(key),
                 Err(error) => problems.push(Problem::new(row, "/cert", error.to_string())),
             }
             if let (Some(cert), Some(key)) = (&row.cert_alt, &row.key_alt) {
-                match certified_key(cert, key) {
-                    Ok(key) => shown.push(Arc::new(key)),
+                match carried(carry, cert, key) {
+                    Ok(key) => shown.push(key),
                     Err(error) => problems.push(Problem::new(row, "/cert_alt", error.to_string())),
                 }
             }
@@ -84,6 +86,10 @@ impl Certificates {
         let trailing = || name.rfind('.').and_then(|dot| self.trailing.get(&name[..=dot]));
         exact().or_else(leading).or_else(trailing).or(self.any.as_ref())
     }
+}
+
+fn carried(carry: &Carry, cert: &str, key: &str) -> Result<Arc<CertifiedKey>, TlsError> {
+    carry.try_get_or(&digest([cert, key]), || certified_key(cert, key))
 }
 
 /// The node's own certificate, or one made here: signed by itself, once to a process.

@@ -9,16 +9,18 @@ use super::{
     Options, RouteEntry, ServiceEntry, Snapshot,
     certs::Certificates,
     chain::Chain,
+    reuse::{self, Built},
     scope::{self, Scopes},
     service::Profiles,
 };
 use crate::{
     model::{Ix, Kind, Plugin, Row, Service, State},
-    plugin::{Build, Instance},
+    plugin::Build,
     plugins,
     router::{Flavor, Kept, Router, StreamRouter},
     source::NodeId,
     store::Stores,
+    upstream::{Balancer, Destination},
 };
 
 /// Something of the configuration that cannot be made to work. The snapshot leaves it out: it is not to be
@@ -47,21 +49,18 @@ pub fn compile(
     let mut problems = Vec::new();
     let (router, streams) = routers(&state, options, previous, &mut problems);
     let plugins: Box<[_]> =
-        state.plugins.rows().iter().map(|row| instance(row, &state, stores, &mut problems)).collect();
-    let mut profiles = Profiles::default();
-    let services = state
-        .services
-        .rows()
-        .iter()
-        .map(|service| Arc::new(ServiceEntry::new(service, &state, options, &mut profiles, &mut problems)))
-        .collect();
-    let phases = |ix: Ix<Plugin>| plugins[ix.get()].as_ref().map(|p| p.phases());
+        state.plugins.rows().iter().map(|row| built(row, &state, stores, previous, &mut problems)).collect();
+    let balancers = reuse::balancers(&state, previous);
+    let services = services(&state, options, stores, &balancers, previous, &mut problems);
+    let phases = |ix: Ix<Plugin>| plugins[ix.get()].as_ref().map(|built| built.instance.phases());
     let scopes = Scopes::new(&state, &scope::HTTP, phases);
     let of_streams = Scopes::new(&state, &scope::STREAMS, phases);
     let routes = routes(&state, [&scopes, &of_streams], options.flavor == Flavor::Traditional);
     let global = Arc::new(scopes.global());
-    let certificates = Certificates::new(&state, options, &mut problems);
-    (Snapshot { state, router, streams, global, certificates, routes, services, plugins }, problems)
+    let certificates = Certificates::new(&state, options, &stores.carry, &mut problems);
+    let machine =
+        Snapshot { state, router, streams, global, certificates, routes, services, balancers, plugins };
+    (machine, problems)
 }
 
 /// The running routers as far as the routes are the same, new ones otherwise.
@@ -90,22 +89,50 @@ fn routers(
     (Arc::new(router), Arc::new(streams))
 }
 
-fn instance(
+fn built(
     row: &Plugin,
     state: &State,
     stores: &Stores,
+    previous: Option<&Snapshot>,
     problems: &mut Vec<Problem>,
-) -> Option<Arc<dyn Instance>> {
+) -> Option<Built> {
     if !row.enabled {
         return None;
     }
+    if let Some(built) = reuse::plugin(row, previous) {
+        return Some(built);
+    }
     // A name that no plugin has was found when the configuration was checked.
     let entry = plugins::find(&row.name)?;
-    (entry.build)(&*row.config, &mut Build { row, state, stores })
+    let mut with = Build::new(row, state, stores);
+    (entry.build)(&*row.config, &mut with)
+        .map(|instance| Built { instance, alone: !with.looked_around() })
         .map_err(|error| {
             problems.push(Problem::new(row, &format!("/config{}", error.pointer), error.message));
         })
         .ok()
+}
+
+/// The services in the table's order.
+fn services(
+    state: &State,
+    options: &Options,
+    stores: &Stores,
+    balancers: &[Arc<Balancer>],
+    previous: Option<&Snapshot>,
+    problems: &mut Vec<Problem>,
+) -> Box<[Arc<ServiceEntry>]> {
+    let mut profiles = Profiles::new(&stores.carry);
+    let one = |row: &Service| {
+        let destination = match state.upstreams.by_name(&row.host) {
+            Some(upstream) => Destination::Balanced(Arc::clone(&balancers[upstream.get()])),
+            None => Destination::direct(&row.host, row.port),
+        };
+        let tls = profiles.of(row, state, options, problems);
+        reuse::service(row, &destination, tls.as_ref(), previous)
+            .unwrap_or_else(|| Arc::new(ServiceEntry::new(row, destination, tls)))
+    };
+    state.services.rows().iter().map(one).collect()
 }
 
 /// The routes in the table's order. Routes without plugins of their own share their service's chain.

@@ -8,12 +8,15 @@ mod certs;
 mod chain;
 mod compile;
 mod options;
+mod reuse;
 mod route;
 mod scope;
 mod service;
 mod swap;
 
 use std::sync::Arc;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 
 pub use certs::Certificates;
 pub use chain::{Chain, Picks, Slot};
@@ -27,7 +30,9 @@ use crate::{
     model::{Ix, Plugin, Route, Service, State},
     plugin::Instance,
     router::{Router, StreamRouter},
+    upstream::Balancer,
 };
+use reuse::Built;
 
 /// One configuration as a machine. Never changes.
 pub struct Snapshot {
@@ -43,7 +48,8 @@ pub struct Snapshot {
     pub certificates: Certificates,
     routes: Box<[RouteEntry]>,
     services: Box<[Arc<ServiceEntry>]>,
-    plugins: Box<[Option<Arc<dyn Instance>>]>,
+    balancers: Box<[Arc<Balancer>]>,
+    plugins: Box<[Option<Built>]>,
 }
 
 impl Snapshot {
@@ -59,7 +65,7 @@ impl Snapshot {
 
     /// A plugin ready to run; none if it could not be built or is disabled.
     pub fn plugin(&self, plugin: Ix<Plugin>) -> Option<&dyn Instance> {
-        self.plugins[plugin.get()].as_deref()
+        self.plugins[plugin.get()].as_ref().map(|built| &*built.instance)
     }
 }
 
@@ -67,6 +73,16 @@ impl std::fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Snapshot").field("routes", &self.routes.len()).finish_non_exhaustive()
     }
+}
+
+/// A name for these texts that no others have.
+fn digest<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
+    let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+    for text in texts {
+        context.update(&text.len().to_be_bytes());
+        context.update(text.as_bytes());
+    }
+    STANDARD_NO_PAD.encode(context.finish())
 }
 
 #[cfg(test)]

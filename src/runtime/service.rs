@@ -6,10 +6,11 @@ use ahash::AHashMap;
 use http::HeaderValue;
 use uuid::Uuid;
 
-use super::{Options, compile::Problem};
+use super::{Options, compile::Problem, digest};
 use crate::{
     model::{Certificate, Ref, Service, ServiceProtocol, State},
     net::tls::{ClientTls, TlsError, TlsTarget, Trusted},
+    store::Carry,
     upstream::Destination,
 };
 
@@ -41,26 +42,12 @@ pub struct ServiceEntry {
 }
 
 impl ServiceEntry {
-    pub(super) fn new(
-        service: &Service,
-        state: &State,
-        options: &Options,
-        profiles: &mut Profiles,
-        problems: &mut Vec<Problem>,
-    ) -> Self {
-        let tls = matches!(
-            service.protocol,
-            ServiceProtocol::Https | ServiceProtocol::Grpcs | ServiceProtocol::Tls
-        );
-        let default_port = if tls { 443 } else { 80 };
-        let destination = Destination::new(&service.host, service.port, state);
+    pub(super) fn new(service: &Service, destination: Destination, tls: Option<Arc<ClientTls>>) -> Self {
+        let default_port = if speaks_tls(service) { 443 } else { 80 };
         let port = match destination {
             Destination::Balanced(_) => default_port,
             _ => service.port,
         };
-        let tls = tls.then(|| profiles.get(service, state, options)).and_then(|made| {
-            made.map_err(|error| problems.push(Problem::new(service, "/tls_verify", error.to_string()))).ok()
-        });
         let millis = |value: Option<u32>| Duration::from_millis(u64::from(value.unwrap_or(60_000)));
         ServiceEntry {
             host: host_value(&service.host, port, default_port),
@@ -83,6 +70,10 @@ impl ServiceEntry {
     }
 }
 
+fn speaks_tls(service: &Service) -> bool {
+    matches!(service.protocol, ServiceProtocol::Https | ServiceProtocol::Grpcs | ServiceProtocol::Tls)
+}
+
 fn host_value(host: &str, port: u16, default: u16) -> HeaderValue {
     let bracketed = host.contains(':') && !host.starts_with('[');
     let host = if bracketed { format!("[{host}]") } else { host.to_owned() };
@@ -91,11 +82,31 @@ fn host_value(host: &str, port: u16, default: u16) -> HeaderValue {
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("localhost"))
 }
 
-/// TLS settings already made: services that speak alike share them.
-#[derive(Debug, Default)]
-pub struct Profiles(AHashMap<(Option<(Vec<Uuid>, u32)>, Option<Uuid>), Arc<ClientTls>>);
+/// TLS settings already made: services that speak alike share them, and a configuration takes them over from
+/// the one before.
+#[derive(Debug)]
+pub struct Profiles<'c> {
+    carry: &'c Carry,
+    made: AHashMap<(Option<(Vec<Uuid>, u32)>, Option<Uuid>), Arc<ClientTls>>,
+}
 
-impl Profiles {
+impl<'c> Profiles<'c> {
+    pub fn new(carry: &'c Carry) -> Self {
+        Profiles { carry, made: AHashMap::new() }
+    }
+
+    /// Those of a service, if it speaks TLS.
+    pub fn of(
+        &mut self,
+        service: &Service,
+        state: &State,
+        options: &Options,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Arc<ClientTls>> {
+        let made = speaks_tls(service).then(|| self.get(service, state, options))?;
+        made.map_err(|error| problems.push(Problem::new(service, "/tls_verify", error.to_string()))).ok()
+    }
+
     fn get(
         &mut self,
         service: &Service,
@@ -109,7 +120,7 @@ impl Profiles {
         let depth = service.tls_verify_depth.unwrap_or(options.verify_depth);
         let authorities = verify.then(|| (service.ca_certificates.clone().unwrap_or_default(), depth));
         let key = (authorities, certificate.map(|r| r.id));
-        if let Some(made) = self.0.get(&key) {
+        if let Some(made) = self.made.get(&key) {
             return Ok(Arc::clone(made));
         }
         let own: Option<Vec<&str>> = key.0.as_ref().map(|(ids, _)| {
@@ -125,8 +136,12 @@ impl Profiles {
         let shown = row
             .map(|c| (c.cert.as_str(), c.key.as_str()))
             .or_else(|| options.client_certificate.as_ref().map(|(cert, key)| (cert.as_str(), key.as_str())));
-        let made = Arc::new(ClientTls::new(trusted, shown)?);
-        self.0.insert(key, Arc::clone(&made));
+        let verified = trusted.map_or_else(String::new, |trusted| trusted.depth.to_string());
+        let authorities = trusted.iter().flat_map(|trusted| trusted.authorities).copied();
+        let (cert, private) = shown.unwrap_or_default();
+        let content = digest([&*verified, cert, private].into_iter().chain(authorities));
+        let made = self.carry.try_get_or(&content, || ClientTls::new(trusted, shown))?;
+        self.made.insert(key, Arc::clone(&made));
         Ok(made)
     }
 }

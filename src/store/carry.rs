@@ -2,6 +2,7 @@
 
 use std::{
     any::{Any, TypeId},
+    convert::Infallible,
     fmt,
     sync::{Arc, Weak},
 };
@@ -15,7 +16,14 @@ type Shared = dyn Any + Send + Sync;
 /// what no configuration owns any more is gone. Asked while plugins are built, never by a request.
 #[derive(Clone, Default)]
 pub struct Carry {
-    held: Arc<Mutex<AHashMap<(TypeId, Box<str>), Weak<Shared>>>>,
+    held: Arc<Mutex<Held>>,
+}
+
+#[derive(Default)]
+struct Held {
+    values: AHashMap<(TypeId, Box<str>), Weak<Shared>>,
+    /// Looked through for what is gone when there are this many.
+    full: usize,
 }
 
 impl Carry {
@@ -24,22 +32,39 @@ impl Carry {
     ///
     /// `make` must not ask the same registry.
     pub fn get_or<T: Send + Sync + 'static>(&self, key: &str, make: impl FnOnce() -> T) -> Arc<T> {
+        let made: Result<_, Infallible> = self.try_get_or(key, || Ok(make()));
+        let Ok(value) = made;
+        value
+    }
+
+    /// The same where the value may be impossible to make.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub fn try_get_or<T: Send + Sync + 'static, E>(
+        &self,
+        key: &str,
+        make: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Arc<T>, E> {
         let mut held = self.held.lock();
         let key = (TypeId::of::<T>(), key.into());
-        if let Some(Ok(value)) = held.get(&key).and_then(Weak::upgrade).map(Arc::downcast) {
-            return value;
+        if let Some(Ok(value)) = held.values.get(&key).and_then(Weak::upgrade).map(Arc::downcast) {
+            return Ok(value);
         }
-        held.retain(|_, value| value.strong_count() > 0);
-        let value = Arc::new(make());
+        let value = Arc::new(make()?);
+        if held.values.len() >= held.full {
+            held.values.retain(|_, value| value.strong_count() > 0);
+            held.full = (2 * held.values.len()).max(16);
+        }
         let shared: Arc<Shared> = value.clone();
-        held.insert(key, Arc::downgrade(&shared));
-        value
+        held.values.insert(key, Arc::downgrade(&shared));
+        Ok(value)
     }
 }
 
 impl fmt::Debug for Carry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Carry").field("held", &self.held.lock().len()).finish()
+        f.debug_struct("Carry").field("held", &self.held.lock().values.len()).finish()
     }
 }
 
@@ -71,6 +96,6 @@ mod tests {
         for n in 0..100 {
             carry.get_or(&n.to_string(), || n);
         }
-        assert_eq!(carry.held.lock().len(), 1);
+        assert!(carry.held.lock().values.len() <= 16);
     }
 }

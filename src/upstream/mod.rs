@@ -7,13 +7,14 @@ mod balance;
 mod dns;
 mod target;
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 pub use balance::{Balancer, Peer};
 pub use dns::{Hosts, Resolver};
 pub use target::host_and_port;
-
-use crate::model::State;
 
 /// Why there is no address to go to.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +45,7 @@ pub enum Destination {
         port: u16,
     },
     /// The targets of an upstream.
-    Balanced(Box<Balancer>),
+    Balanced(Arc<Balancer>),
 }
 
 /// What a destination came to, for one try.
@@ -57,17 +58,6 @@ pub struct Pick<'a> {
 }
 
 impl Destination {
-    /// The destination of a host and port as a service has them: the name of an upstream comes first.
-    pub fn new(host: &str, port: u16, state: &State) -> Self {
-        match state.upstreams.by_name(host).map(|ix| &state.upstreams[ix]) {
-            Some(upstream) => {
-                let targets = state.targets.rows().iter().filter(|t| t.upstream.id == upstream.id);
-                Destination::Balanced(Box::new(Balancer::new(upstream, targets)))
-            }
-            None => Self::direct(host, port),
-        }
-    }
-
     /// The destination of a host that is no upstream.
     pub fn direct(host: &str, port: u16) -> Self {
         match host.trim_matches(['[', ']']).parse::<IpAddr>() {

@@ -32,7 +32,7 @@ use crate::plugin::{self, Build, BuildError, Call, Hook, Outcome, Phases, Reply,
 ///
 /// **Errors:** 401 `Unauthorized` if nobody was recognised and there are no groups to go by; 403 `You cannot
 /// consume this service` for everyone else who may not pass.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("x-plugin-checks" = [
     {"only_one_of": ["config.allow", "config.deny"]},

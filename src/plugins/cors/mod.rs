@@ -48,7 +48,7 @@ const ALLOW_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-contro
 /// sent whatever the request's origin. Any other entry is a regular expression that has to match the whole
 /// origin, or, if it has no `:`, the whole host name. Where the answer depends on the origin, `Vary: Origin`
 /// says so.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Allowed origins: plain ones, regular expressions, or `*`. None, or an empty list, allows all.

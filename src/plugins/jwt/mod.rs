@@ -65,7 +65,7 @@ pub enum TimeClaim {
 ///
 /// Stricter than Kong, to no honest token's harm: tokens with `crit` (extensions that must be understood,
 /// RFC 7515 section 4.1.11), and tokens that name twice what is looked at here, are refused.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("x-plugin-checks" = [
     {"if": "config.maximum_expiration", "above": 0, "then": "config.claims_to_verify", "contains": "exp"},
@@ -176,10 +176,10 @@ impl plugin::Plugin for Plugin {
             claims: config.claims_to_verify.unwrap_or_default().0,
             maximum_expiration: config.maximum_expiration.and_then(|n| n.as_f64()).unwrap_or(0.0),
             base64: config.secret_is_base64,
-            keys: with.state.derived.get_or(|| Keys::of(with.state)),
+            keys: with.state().derived.get_or(|| Keys::of(with.state())),
             challenge,
             challenge_invalid,
-            gate: Gate::new(config.anonymous, config.run_on_preflight, with.state),
+            gate: Gate::new(config.anonymous, config.run_on_preflight, with.state()),
             clock: with.stores.clock.clone(),
         })
     }

@@ -49,7 +49,7 @@ use crate::{
 ///
 /// **Timing:** a key is found by its hash, under a seed drawn at random when the program starts. How long
 /// that takes says nothing about how much of a guess is right: only a key of equal hash is ever compared.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Names that the key may go by, in the order in which they are tried. In a header `_` also stands for
@@ -145,7 +145,7 @@ impl plugin::Plugin for Plugin {
             in_body: config.key_in_body,
             challenge: HeaderValue::from_str(&challenge)
                 .map_err(|_| BuildError::at("/realm", "a header cannot hold this"))?,
-            gate: Gate::new(config.anonymous, config.run_on_preflight, with.state),
+            gate: Gate::new(config.anonymous, config.run_on_preflight, with.state()),
             clock: with.stores.clock.clone(),
         })
     }

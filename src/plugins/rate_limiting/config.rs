@@ -40,7 +40,7 @@ use crate::{
 ///
 /// **Policy `redis`** is understood but not served yet: requests pass uncounted if `fault_tolerant`, and are
 /// answered 500 if not, just as when the server cannot be reached.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(
     extend("x-plugin-checks" = [

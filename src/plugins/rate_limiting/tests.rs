@@ -258,7 +258,7 @@ fn again(bench: &Bench, config: Value, service: Option<u128>, consumer: Option<u
         origin: None,
     };
     assert_eq!(row.id(), Uuid::from_u128(5));
-    let mut with = Build { row: &row, state: &bench.state, stores: &bench.stores };
+    let mut with = Build::new(&row, &bench.state, &bench.stores);
     <Plugin as plugin::Plugin>::build(config, &mut with).expect("settings are valid")
 }
 

@@ -39,7 +39,7 @@ const BODY_LIMIT: usize = 1024 * 1024;
 /// With `echo` it is a copy of the request as JSON: `message`, `kong` (node and process), `request`,
 /// `matched_route` and `matched_service`. Bodies beyond 1 MiB are left out. Since it shows what the client
 /// sent and the route's settings, use it on live systems with a `trigger` that others do not know.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Status of the answer.

@@ -52,7 +52,7 @@ use crate::{
 /// `string` except `gmatch` and `dump`, and `abs ceil floor max min` of `math`. Assignments, functions and
 /// tables of one's own are refused. A template that fails (such as `$(nothing.here)`) answers 500, and the log
 /// says why. With the setting `untrusted_lua = off`, every template answers 500. To have `$(` as text: `$('$(')` does not balance, `$('$(x)')` does, and shows `$(x)`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Method in place of the request's, in capitals.
@@ -71,7 +71,7 @@ pub struct Config {
 }
 
 /// Names to take out.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Remove {
     /// Fields of the body.
@@ -84,7 +84,7 @@ pub struct Remove {
 }
 
 /// Names to change: `old:new`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rename {
     /// Fields of the body; the new name may be a template.
@@ -99,7 +99,7 @@ pub struct Rename {
 }
 
 /// Values to change: `name:value`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Replace {
     /// Fields of the body.
@@ -117,7 +117,7 @@ pub struct Replace {
 }
 
 /// Values to add: `name:value`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Pairs {
     /// Fields of the body.

@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 /// The body is held until it is whole, and goes out without `Content-Length`; other answers stream. More than
 /// 64 MiB are not held: what is longer passes unchanged if nothing is to be removed, renamed or replaced, and
 /// is cut off otherwise, since it may hold what must not get out.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// What is taken out, by name.
@@ -49,7 +49,7 @@ pub struct Config {
 }
 
 /// Names to take out.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Remove {
     /// Fields of the JSON object.
@@ -59,7 +59,7 @@ pub struct Remove {
 }
 
 /// Names to change: `old:new`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rename {
     /// Fields of the JSON object.
@@ -71,7 +71,7 @@ pub struct Rename {
 }
 
 /// Values: `name:value`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Values {
     /// Fields of the JSON object.

@@ -309,7 +309,7 @@ fn print_the_cost_of_a_request() {
             updated_at: 0,
             origin: None,
         };
-        let mut with = Build { row: &row, state: &bench.state, stores: &stores };
+        let mut with = Build::new(&row, &bench.state, &stores);
         <Plugin as plugin::Plugin>::build(Config::default(), &mut with).expect("builds")
     };
     let begin = std::time::Instant::now();
