@@ -23,16 +23,21 @@ fn listener() -> Listener {
     Listener { tls: true, http2: true, ..Listener::plain((Ipv4Addr::LOCALHOST, 0).into()) }
 }
 
-async fn connect(rig: &Rig, name: &str, alpn: &[u8]) -> tokio_rustls::client::TlsStream<TcpStream> {
+pub async fn connect(rig: &Rig, name: &str, alpn: &[u8]) -> tokio_rustls::client::TlsStream<TcpStream> {
     let mut config = (*ClientTls::new(None, None).unwrap().config).clone();
     config.alpn_protocols = vec![alpn.to_vec()];
     let name = ServerName::try_from(name.to_owned()).unwrap();
     soon(tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, rig.connect().await)).await.unwrap()
 }
 
-fn pair(name: &str) -> (String, String) {
+pub fn pair(name: &str) -> (String, String) {
     let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
     (made.cert.pem(), made.signing_key.serialize_pem())
+}
+
+/// The certificate that the gateway has shown.
+pub fn shown(stream: &tokio_rustls::client::TlsStream<TcpStream>) -> Vec<u8> {
+    stream.get_ref().1.peer_certificates().unwrap()[0].to_vec()
 }
 
 #[tokio::test]
@@ -50,9 +55,6 @@ async fn https_is_served_with_a_certificate_made_for_the_occasion() {
 #[tokio::test]
 async fn the_certificate_follows_the_server_name_and_the_configuration() {
     let (cert, key) = pair("b.test");
-    let shown = |stream: &tokio_rustls::client::TlsStream<TcpStream>| {
-        stream.get_ref().1.peer_certificates().unwrap()[0].to_vec()
-    };
     let with = |cert: &str, key: &str| {
         json!({
             "certificates": [{ "id": uuid(3), "cert": cert, "key": key }],

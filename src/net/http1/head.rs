@@ -65,7 +65,7 @@ pub(super) struct Asked {
 }
 
 /// Takes a complete head off the buffer; none if there is no complete one yet. Informational ones (RFC 9110
-/// section 15.2) are passed over, as Kong's server passes them over.
+/// section 15.2) are passed over: Kong's server takes one for the answer itself, and goes astray.
 pub(super) fn take(buffer: &mut BytesMut, asked: Asked) -> Result<Option<Parsed>, HeadError> {
     loop {
         let Some(outline) = outline::<USUAL_FIELDS>(buffer).or_else(|error| match error {
