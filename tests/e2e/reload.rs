@@ -4,12 +4,14 @@
 use std::{
     fs,
     os::unix::fs::symlink,
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
 };
 
+use serde_json::Value;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use crate::{
@@ -113,4 +115,45 @@ async fn a_bad_file_is_reported_and_the_last_good_one_goes_on() {
     process.signal("HUP");
     process.says("reloaded in").await;
     assert_eq!(version(&process).await, 2, "a good one is taken again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_tells_what_runs_and_what_was_wrong_with_the_last_file() {
+    let upstream = Upstream::echo().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("kong.yml");
+    fs::write(&file, config(upstream.address, 1)).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gatewayctl"));
+    command.arg("serve").arg(&file).args(["--proxy-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+    let mut process = Process::run(&mut command).await;
+    let admin = process.admin.unwrap();
+    let told = async || {
+        let mut stream = TcpStream::connect(admin).await.unwrap();
+        stream.write_all(b"GET /status HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        serde_json::from_str::<Value>(&read_message(&mut stream).await.unwrap().1).unwrap()
+    };
+    let first = told().await;
+    assert_eq!(first["configuration"]["generation"], 1, "{first}");
+    assert_eq!(first["configuration"]["last_error"], Value::Null);
+    assert!(first["configuration"]["age"].as_u64().is_some(), "{first}");
+
+    fs::write(&file, "_format_version: \"3.0\"\nservices:\n- nam: s\n").unwrap();
+    process.says("what ran before goes on").await;
+    let broken = told().await;
+    for field in ["generation", "applied_at"] {
+        assert_eq!(broken["configuration"][field], first["configuration"][field], "{field} is of what runs");
+    }
+    assert_eq!(broken["configuration_hash"], first["configuration_hash"]);
+    let error = &broken["configuration"]["last_error"];
+    assert_eq!(error["message"], "the configuration is not valid");
+    let findings = error["findings"].as_array().unwrap();
+    let unknown = findings.iter().find(|finding| finding["code"] == "config/unknown-field").expect("nam");
+    assert_eq!(unknown["place"]["line"], 3, "{unknown}");
+
+    fs::write(&file, config(upstream.address, 2)).unwrap();
+    process.says("reloaded in").await;
+    let repaired = told().await;
+    assert_eq!(repaired["configuration"]["generation"], 2, "{repaired}");
+    assert_eq!(repaired["configuration"]["last_error"], Value::Null);
+    assert_ne!(repaired["configuration_hash"], first["configuration_hash"]);
 }
