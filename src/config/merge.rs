@@ -24,7 +24,7 @@ pub fn merge(doc: &mut Document, roots: &[NodeId], findings: &mut Findings) -> O
                     Some(sum) => {
                         let (place, entries) = (doc.span(sum), doc.entries(sum).to_vec());
                         let entries = join(doc, entries, root, "", findings);
-                        doc.add(Value::Map(entries), place)
+                        doc.add(Value::Map(entries.into()), place)
                     }
                 });
             }
@@ -61,9 +61,9 @@ fn join(
                 doc.add(Value::Seq(items), place)
             }
             (Value::Map(first), Value::Map(_)) => {
-                let first = first.clone();
+                let first = first.to_vec();
                 let entries = join(doc, first, b, &here, findings);
-                doc.add(Value::Map(entries), place)
+                doc.add(Value::Map(entries.into()), place)
             }
             (first, second) if first == second => continue,
             _ => {

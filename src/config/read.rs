@@ -161,6 +161,7 @@ pub fn open(input: &Input, options: &ReadOptions<'_>) -> Result<Opened, ReadErro
             if !options.kong_strict {
                 opened.dialect = dialect::apply(doc, findings);
             }
+            doc.forget_texts();
         }
     }
     Ok(opened)

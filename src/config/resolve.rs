@@ -13,8 +13,29 @@ use crate::{
 pub struct Resolved {
     /// Id of each entity found.
     pub ids: Vec<Uuid>,
-    /// References of each entity: field and id of what it refers to.
-    pub links: Vec<Vec<(&'static str, Uuid)>>,
+    links: Links,
+}
+
+/// References of all entities, one after another: field and id of what it refers to.
+#[derive(Default)]
+struct Links {
+    all: Vec<(&'static str, Uuid)>,
+    /// Where those of each entity end.
+    ends: Vec<u32>,
+}
+
+impl Links {
+    fn of(&self, i: usize) -> &[(&'static str, Uuid)] {
+        let end = |i: usize| self.ends[i] as usize;
+        &self.all[i.checked_sub(1).map_or(0, end)..end(i)]
+    }
+}
+
+impl Resolved {
+    /// References of an entity: field and id of what it refers to.
+    pub fn links(&self, i: usize) -> &[(&'static str, Uuid)] {
+        self.links.of(i)
+    }
 }
 
 /// Settles ids and references and reports duplicates and dangling references.
@@ -23,7 +44,7 @@ pub fn resolve(doc: &Document, found: &[Found], findings: &mut Findings) -> Reso
         doc,
         found,
         ids: Vec::with_capacity(found.len()),
-        links: vec![Vec::new(); found.len()],
+        links: Links::default(),
         by_name: AHashMap::with_capacity(found.len()),
         by_id: AHashMap::with_capacity(found.len()),
         taken: vec![false; found.len()],
@@ -37,6 +58,7 @@ pub fn resolve(doc: &Document, found: &[Found], findings: &mut Findings) -> Reso
     }
     for i in 0..found.len() {
         resolver.link(i, findings);
+        resolver.links.ends.push(resolver.links.all.len() as u32);
     }
     resolver.other_unique_fields(findings);
     Resolved { ids: resolver.ids, links: resolver.links }
@@ -46,7 +68,7 @@ struct Resolver<'d> {
     doc: &'d Document,
     found: &'d [Found],
     ids: Vec<Uuid>,
-    links: Vec<Vec<(&'static str, Uuid)>>,
+    links: Links,
     by_name: AHashMap<(usize, &'d str), usize>,
     by_id: AHashMap<(usize, Uuid), usize>,
     /// Whether its name or id was already taken.
@@ -238,7 +260,7 @@ impl<'d> Resolver<'d> {
         let mut complaints = 0;
         for &Foreign { field, kind: target } in kind.foreign {
             if let Some((parent, _)) = self.found[i].parent.filter(|(_, f)| *f == field) {
-                self.links[i].push((field, self.ids[parent]));
+                self.links.all.push((field, self.ids[parent]));
                 self.same_parent(i, field, parent, findings);
                 continue;
             }
@@ -252,7 +274,7 @@ impl<'d> Resolver<'d> {
             let Some(written) = written else { continue };
             let by_id = || self.by_id.get(&(target_kind, Uuid::try_parse(written).ok()?)).copied();
             match named.or_else(by_id) {
-                Some(other) => self.links[i].push((field, self.ids[other])),
+                Some(other) => self.links.all.push((field, self.ids[other])),
                 None => {
                     complaints += 1;
                     self.dangling(i, field, target_kind, written, value, complaints, findings);
@@ -330,7 +352,7 @@ impl<'d> Resolver<'d> {
         let mut seen: AHashMap<(usize, &str, String), usize> = AHashMap::new();
         for i in 0..self.found.len() {
             for field in self.kind(i).unique {
-                let linked = self.links[i].iter().find(|(f, _)| f == field).map(|(_, id)| id.to_string());
+                let linked = self.links.of(i).iter().find(|(f, _)| f == field).map(|(_, id)| id.to_string());
                 let Some(value) = linked.or_else(|| self.text(i, field).map(str::to_owned)) else { continue };
                 let key = (self.found[i].kind, *field, value);
                 if let Some(&other) = seen.get(&key) {

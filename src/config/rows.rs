@@ -39,6 +39,9 @@ pub fn rows(mut parts: Parts<'_>, findings: &mut Findings) -> State {
     let mut state = State::default();
     macro_rules! tables {
         ($($kind:literal => $table:ident,)*) => {
+            let count = |kind: &str| parts.found.iter().filter(|f| KINDS[f.kind].key == kind).count();
+            state.plugins.reserve(count("plugins"));
+            $(state.$table.reserve(count($kind));)*
             for i in 0..parts.found.len() {
                 if !parts.found[i].clean {
                     continue;
@@ -100,7 +103,7 @@ impl Parts<'_> {
         match from_node::<T>(self.doc, self.found[i].data) {
             Ok(mut row) => {
                 row.settle(self.resolved.ids[i], Some(self.found[i].node), self.now);
-                for &(field, id) in &self.resolved.links[i] {
+                for &(field, id) in self.resolved.links(i) {
                     row.link(field, id);
                 }
                 self.adjust(&mut row);
@@ -140,7 +143,7 @@ impl Parts<'_> {
             Ok(row) => {
                 let mut plugin = plugin_of(row, entry, config);
                 plugin.settle(self.resolved.ids[i], Some(self.found[i].node), self.now);
-                for &(field, id) in &self.resolved.links[i] {
+                for &(field, id) in self.resolved.links(i) {
                     plugin.link(field, id);
                 }
                 table.push(plugin);
@@ -155,7 +158,7 @@ impl Parts<'_> {
             Some(node) => node,
             None => {
                 let span = self.doc.span(data);
-                self.doc.add(Value::Map(Vec::new()), span)
+                self.doc.add(Value::Map(Box::default()), span)
             }
         }
     }
@@ -276,7 +279,7 @@ fn plugin_of(row: PluginRow, entry: &Entry, config: Arc<dyn PluginConfig>) -> Pl
         route: row.route,
         consumer: row.consumer,
         config,
-        protocols: row.protocols.unwrap_or_else(|| Set(entry.default_protocols.to_vec())),
+        protocols: row.protocols.unwrap_or_else(|| Set(entry.default_protocols.into())),
         enabled: row.enabled,
         tags: row.tags,
         created_at: row.created_at,

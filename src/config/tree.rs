@@ -16,7 +16,7 @@ pub fn put(doc: &mut Document, map: NodeId, key: &str, place: Span, value: NodeI
             entries.push(Entry { key, value });
         }
     }
-    doc.set(map, Value::Map(entries));
+    doc.set(map, Value::Map(entries.into()));
 }
 
 /// Takes a key out of a map and returns what it was.
@@ -43,7 +43,7 @@ pub fn merged(doc: &mut Document, first: NodeId, second: NodeId, fill: bool) -> 
     let (Value::Map(a), Value::Map(b)) = (doc.value(first), doc.value(second)) else {
         return if fill && is_null(doc, first) { second } else { first };
     };
-    let (mut entries, others) = (a.clone(), b.clone());
+    let (mut entries, others) = (a.to_vec(), b.clone());
     let known: ahash::AHashMap<String, usize> =
         entries.iter().enumerate().map(|(i, e)| (doc.key_text(e.key), i)).collect();
     for other in others {
@@ -53,5 +53,5 @@ pub fn merged(doc: &mut Document, first: NodeId, second: NodeId, fill: bool) -> 
         }
     }
     let place = doc.span(first);
-    doc.add(Value::Map(entries), place)
+    doc.add(Value::Map(entries.into()), place)
 }

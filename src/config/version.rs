@@ -65,7 +65,7 @@ pub fn apply(doc: &mut Document, roots: &[NodeId], findings: &mut Findings) {
 fn lists(doc: &Document, map: NodeId, key: &str) -> Vec<NodeId> {
     let Some(list) = doc.get(map, key) else { return Vec::new() };
     match doc.value(list) {
-        Value::Seq(items) => items.clone(),
+        Value::Seq(items) => items.to_vec(),
         Value::Map(entries) => entries.iter().map(|e| e.value).collect(),
         _ => Vec::new(),
     }
@@ -86,7 +86,7 @@ fn rewrite(doc: &mut Document, paths: NodeId) -> usize {
         }
     }
     if changed > 0 {
-        doc.set(paths, Value::Seq(items));
+        doc.set(paths, Value::Seq(items.into()));
     }
     changed
 }

@@ -83,7 +83,7 @@ fn label(route: &Route, state: &State) -> String {
     part(route.paths.as_deref());
     part(route.snis.as_deref());
     parts.extend(route.expression.clone());
-    for (name, values) in route.headers.iter().flatten() {
+    for (name, values) in route.headers.as_deref().into_iter().flatten() {
         parts.push(format!("{name}:{}", values.join(",")));
     }
     let service =

@@ -17,7 +17,7 @@ pub static LINT: Lint = Lint {
 
 fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
     for route in subject.state.routes.rows() {
-        if route.protocols.0 == [Protocol::Https] && route.https_redirect_status_code == 426 {
+        if *route.protocols == [Protocol::Https] && route.https_redirect_status_code == 426 {
             report.at(
                 subject.span(route, &["protocols"]),
                 format!("route {} answers plain http with 426", called(route)),

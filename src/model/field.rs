@@ -29,7 +29,7 @@ pub enum Protocol {
 /// A list in which duplicates are dropped silently, the first kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct Set<T>(pub Vec<T>);
+pub struct Set<T>(pub Box<[T]>);
 
 impl<T: schemars::JsonSchema> schemars::JsonSchema for Set<T> {
     fn inline_schema() -> bool {
@@ -46,7 +46,7 @@ impl<T: schemars::JsonSchema> schemars::JsonSchema for Set<T> {
 
 impl<T> Default for Set<T> {
     fn default() -> Self {
-        Set(Vec::new())
+        Set(Box::default())
     }
 }
 
@@ -65,21 +65,23 @@ impl<'a, T> IntoIterator for &'a Set<T> {
     }
 }
 
-impl<T: PartialEq> FromIterator<T> for Set<T> {
-    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
-        let mut kept: Vec<T> = Vec::new();
-        for item in items {
-            if !kept.contains(&item) {
-                kept.push(item);
+impl<T: PartialEq> From<Vec<T>> for Set<T> {
+    fn from(mut items: Vec<T>) -> Self {
+        let mut kept = 0;
+        for i in 0..items.len() {
+            if !items[..kept].contains(&items[i]) {
+                items.swap(kept, i);
+                kept += 1;
             }
         }
-        Set(kept)
+        items.truncate(kept);
+        Set(items.into_boxed_slice())
     }
 }
 
 impl<'de, T: Deserialize<'de> + PartialEq> Deserialize<'de> for Set<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Vec::deserialize(deserializer).map(|items| items.into_iter().collect())
+        Vec::deserialize(deserializer).map(Set::from)
     }
 }
 

@@ -87,7 +87,7 @@ pub struct Route {
     pub paths: Option<Vec<String>>,
     /// Headers that must be present, each with one of its values.
     #[schemars(extend("x-key" = {"type": "string", "x-rule": "route_header_name"}))]
-    pub headers: Option<IndexMap<String, Vec<String>>>,
+    pub headers: Option<Box<IndexMap<String, Vec<String>>>>,
     /// Which regular expression is tried first: the higher.
     #[serde(default = "default_regex_priority")]
     pub regex_priority: Option<i64>,
@@ -154,8 +154,7 @@ impl Route {
             && *methods == other.methods
             && *hosts == other.hosts
             && *paths == other.paths
-            && headers.iter().flatten().eq(other.headers.iter().flatten())
-            && headers.is_some() == other.headers.is_some()
+            && headers.as_deref().map(IndexMap::as_slice) == other.headers.as_deref().map(IndexMap::as_slice)
             && *regex_priority == other.regex_priority
             && *expression == other.expression
             && *priority == other.priority
@@ -165,7 +164,7 @@ impl Route {
 row!(Route, "routes", (?name), links service, made created_at, loaded updated_at);
 
 fn default_protocols() -> Set<Protocol> {
-    Set(vec![Protocol::Http, Protocol::Https])
+    Set(Box::new([Protocol::Http, Protocol::Https]))
 }
 fn default_redirect() -> u16 {
     426

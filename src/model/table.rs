@@ -2,7 +2,8 @@
 
 use std::{fmt, hash::Hash, marker::PhantomData};
 
-use ahash::AHashMap;
+use ahash::RandomState;
+use hashbrown::HashTable;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
 use uuid::Uuid;
 
@@ -212,13 +213,16 @@ impl<'de, T> Deserialize<'de> for Ref<T> {
 #[derive(Clone, Debug)]
 pub struct Table<T> {
     rows: Vec<T>,
-    by_id: AHashMap<Uuid, u32>,
-    by_name: AHashMap<Box<str>, u32>,
+    /// Numbers of rows, found by the hash of their ids and names: the rows have the texts.
+    by_id: HashTable<u32>,
+    by_name: HashTable<u32>,
+    hasher: RandomState,
 }
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Table { rows: Vec::new(), by_id: AHashMap::new(), by_name: AHashMap::new() }
+        let (by_id, by_name) = (HashTable::new(), HashTable::new());
+        Table { rows: Vec::new(), by_id, by_name, hasher: RandomState::default() }
     }
 }
 
@@ -226,12 +230,22 @@ impl<T: Row> Table<T> {
     /// Adds a row. Of rows with one id or one name the first stays the one that is found.
     pub fn push(&mut self, row: T) -> Ix<T> {
         let ix = self.rows.len() as u32;
-        self.by_id.entry(row.id()).or_insert(ix);
-        if let Some(name) = row.name() {
-            self.by_name.entry(name.into()).or_insert(ix);
-        }
         self.rows.push(row);
+        let Table { rows, by_id, by_name, hasher } = self;
+        let at = |ix: &u32| &rows[*ix as usize];
+        let row = at(&ix);
+        let hash = |ix: &u32| hasher.hash_one(at(ix).id());
+        by_id.entry(hash(&ix), |other| at(other).id() == row.id(), hash).or_insert(ix);
+        if row.name().is_some() {
+            let hash = |ix: &u32| hasher.hash_one(at(ix).name());
+            by_name.entry(hash(&ix), |other| at(other).name() == row.name(), hash).or_insert(ix);
+        }
         Ix(ix, PhantomData)
+    }
+
+    /// Makes room for that many more rows.
+    pub fn reserve(&mut self, rows: usize) {
+        self.rows.reserve_exact(rows);
     }
 
     /// Changes every row; ids and names must stay.
@@ -246,7 +260,8 @@ impl<T: Row> Table<T> {
 
     /// Finds a row by id.
     pub fn by_id(&self, id: Uuid) -> Option<Ix<T>> {
-        self.by_id.get(&id).map(|&i| Ix(i, PhantomData))
+        let row = self.by_id.find(self.hasher.hash_one(id), |i| self.rows[*i as usize].id() == id);
+        row.map(|&i| Ix(i, PhantomData))
     }
 
     /// Finds a row by reference.
@@ -256,7 +271,9 @@ impl<T: Row> Table<T> {
 
     /// Finds a row by its unique name.
     pub fn by_name(&self, name: &str) -> Option<Ix<T>> {
-        self.by_name.get(name).map(|&i| Ix(i, PhantomData))
+        let name = Some(name);
+        let row = self.by_name.find(self.hasher.hash_one(name), |i| self.rows[*i as usize].name() == name);
+        row.map(|&i| Ix(i, PhantomData))
     }
 
     /// Number of rows.

@@ -48,7 +48,7 @@ impl Bench {
             route: None,
             consumer: None,
             config: Arc::new(config.clone()),
-            protocols: Set(P::PROTOCOLS.to_vec()),
+            protocols: Set(P::PROTOCOLS.into()),
             enabled: true,
             tags: None,
             created_at: 0,

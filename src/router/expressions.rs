@@ -297,7 +297,7 @@ fn surely_compiles(route: &Route) -> bool {
     fields::expression(route, &every_path(route), Calculation::Original, &mut Patterns::default()).is_ok()
         && route.hosts.iter().flatten().all(plain)
         && route.paths.iter().flatten().all(plain)
-        && route.headers.iter().flatten().flat_map(|(_, values)| values).all(plain)
+        && route.headers.as_deref().into_iter().flatten().flat_map(|(_, values)| values).all(plain)
         && route.snis.iter().flat_map(|snis| snis.iter()).all(plain)
 }
 

@@ -58,7 +58,7 @@ pub(super) fn expression(
         if !paths.is_empty() {
             parts.push(any(paths.iter().map(|path| self::path(path, patterns)).collect::<Result<_, _>>()?));
         }
-        for (name, values) in route.headers.iter().flatten() {
+        for (name, values) in route.headers.as_deref().into_iter().flatten() {
             parts.push(header(name, values, patterns)?);
         }
     }

@@ -36,7 +36,7 @@ pub(super) fn source(route: &Route, paths: &[&str]) -> String {
                 None => format!("http.path ^= {}", quote(path)),
             })));
         }
-        for (name, values) in route.headers.iter().flatten() {
+        for (name, values) in route.headers.as_deref().into_iter().flatten() {
             let name = name.replace('-', "_").to_ascii_lowercase();
             parts.push(any(values.iter().map(|value| {
                 let (op, value) =

@@ -91,7 +91,7 @@ fn part(route: &Route, path: Option<&String>, patterns: &mut Patterns) -> Result
             };
             add(PATH, Expr::Is(Test { attribute: Field::Path.into(), op }));
         }
-        for (name, values) in route.headers.iter().flatten() {
+        for (name, values) in route.headers.as_deref().into_iter().flatten() {
             let name = name.to_ascii_lowercase();
             if name != "host" {
                 headers += 1;

@@ -86,7 +86,7 @@ impl<'d> Reader<'d> {
 
     fn seq<V: Visitor<'d>>(self, visitor: V) -> Result<V::Value, DeError> {
         let items = match self.value() {
-            Value::Seq(items) => items.as_slice(),
+            Value::Seq(items) => &**items,
             Value::Map(entries) if entries.is_empty() => &[],
             _ => return Err(self.unexpected(&visitor)),
         };
@@ -101,7 +101,7 @@ impl<'d> Reader<'d> {
 
     fn map<V: Visitor<'d>>(self, visitor: V) -> Result<V::Value, DeError> {
         let entries = match self.value() {
-            Value::Map(entries) => entries.as_slice(),
+            Value::Map(entries) => &**entries,
             Value::Seq(items) if items.is_empty() => &[],
             _ => return Err(self.unexpected(&visitor)),
         };

@@ -103,7 +103,7 @@ impl Reader<'_> {
             self.comma(b'}')?;
         }
         self.leave();
-        Ok(self.node(Value::Map(entries), start))
+        Ok(self.node(Value::Map(entries.into()), start))
     }
 
     fn array(&mut self) -> Outcome<NodeId> {
@@ -114,7 +114,7 @@ impl Reader<'_> {
             self.comma(b']')?;
         }
         self.leave();
-        Ok(self.node(Value::Seq(items), start))
+        Ok(self.node(Value::Seq(items.into()), start))
     }
 
     /// Past an opening bracket.

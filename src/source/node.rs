@@ -31,9 +31,9 @@ pub enum Value {
     /// Text.
     Str(Arc<str>),
     /// A list.
-    Seq(Vec<NodeId>),
+    Seq(Box<[NodeId]>),
     /// A map in the order written; keys are unique (the last of duplicates won).
-    Map(Vec<Entry>),
+    Map(Box<[Entry]>),
 }
 
 /// One step of a path into a document.
@@ -45,17 +45,14 @@ pub enum Step<'a> {
     Index(usize),
 }
 
-#[derive(Clone, Debug)]
-struct Node {
-    value: Value,
-    span: Span,
-}
-
 /// A document: nodes, and which one is the root. New nodes may be added and values replaced, so
 /// that later stages (format versions, templates, defaults) rewrite the tree and keep the spans.
 #[derive(Clone, Debug)]
 pub struct Document {
-    nodes: Vec<Node>,
+    /// What each node holds and where it was written: two lists, since a large file has millions of nodes and a
+    /// pair would be padded.
+    values: Vec<Value>,
+    spans: Vec<Span>,
     root: NodeId,
     /// Every text read so far, once: a file says `name` some hundred thousand times.
     texts: HashSet<Arc<str>, ahash::RandomState>,
@@ -64,11 +61,7 @@ pub struct Document {
 impl Document {
     /// A document that holds null.
     pub fn new(span: Span) -> Self {
-        Document {
-            nodes: vec![Node { value: Value::Null, span }],
-            root: NodeId(0),
-            texts: HashSet::default(),
-        }
+        Document { values: vec![Value::Null], spans: vec![span], root: NodeId(0), texts: HashSet::default() }
     }
 
     /// The root node.
@@ -83,34 +76,35 @@ impl Document {
 
     /// What a node holds.
     pub fn value(&self, id: NodeId) -> &Value {
-        &self.nodes[id.0 as usize].value
+        &self.values[id.0 as usize]
     }
 
     /// Replaces what a node holds.
     pub fn set(&mut self, id: NodeId, value: Value) {
-        self.nodes[id.0 as usize].value = value;
+        self.values[id.0 as usize] = value;
     }
 
     /// Where a node was written.
     pub fn span(&self, id: NodeId) -> Span {
-        self.nodes[id.0 as usize].span
+        self.spans[id.0 as usize]
     }
 
     /// Adds a node that is not yet part of the tree.
     pub fn add(&mut self, value: Value, span: Span) -> NodeId {
-        self.nodes.push(Node { value, span });
-        NodeId(self.nodes.len() as u32 - 1)
+        self.values.push(value);
+        self.spans.push(span);
+        NodeId(self.values.len() as u32 - 1)
     }
 
     /// The id that the next node added will have.
     pub fn next_id(&self) -> NodeId {
-        NodeId(self.nodes.len() as u32)
+        NodeId(self.values.len() as u32)
     }
 
     /// Gives the nodes added since that id another place each, computed from the one they have.
     pub fn relocate(&mut self, first: NodeId, place: impl Fn(Span) -> Span) {
-        for node in &mut self.nodes[first.0 as usize..] {
-            node.span = place(node.span);
+        for span in &mut self.spans[first.0 as usize..] {
+            *span = place(*span);
         }
     }
 
@@ -124,20 +118,27 @@ impl Document {
         shared
     }
 
+    /// Forgets which texts there are: once all files are read, another copy of one does no harm.
+    pub fn forget_texts(&mut self) {
+        self.texts = HashSet::default();
+    }
+
     /// Makes room for what a text of that many bytes usually holds, so that a large document is not copied
     /// each time it outgrows its place. Memory that is not written to costs nothing.
     pub(super) fn reserve_for(&mut self, bytes: usize) {
-        self.nodes.reserve(bytes / 8);
+        self.values.reserve(bytes / 8);
+        self.spans.reserve(bytes / 8);
     }
 
     /// How many nodes there are, to go back to with [`Document::truncate`].
     pub(super) fn mark(&self) -> usize {
-        self.nodes.len()
+        self.values.len()
     }
 
     /// Forgets the nodes added since; none of them may be part of the tree.
     pub(super) fn truncate(&mut self, mark: usize) {
-        self.nodes.truncate(mark);
+        self.values.truncate(mark);
+        self.spans.truncate(mark);
     }
 
     /// The text of a string node.

@@ -310,7 +310,7 @@ fn the_deepest_document_allowed_passes_every_walk() {
 fn a_document_that_contains_itself_is_still_walked_to_an_end() {
     let mut read = Read::yaml("- []\n");
     let root = read.root.unwrap();
-    read.doc.set(root, Value::Seq(vec![root]));
+    read.doc.set(root, Value::Seq([root].into()));
     read.doc.to_json(root);
     assert!(from_node::<Json>(&read.doc, root).is_err());
     assert_eq!(read.doc.path_of(root, NodeId(0)), None);

@@ -297,7 +297,7 @@ impl<'a> Builder<'a> {
                 if !inherited.is_empty() {
                     inherit(self.doc, &mut entries, inherited);
                 }
-                Value::Map(entries)
+                Value::Map(entries.into())
             }
         };
         // libyaml ends a block collection at the next token; its own text ends with its last child.

@@ -238,7 +238,7 @@ impl Partials {
             let place = doc.span(item);
             let mut wrapped = config;
             for step in at.rsplit('.') {
-                let map = doc.add(Value::Map(Vec::new()), place);
+                let map = doc.add(Value::Map(Box::default()), place);
                 put(doc, map, step, place, wrapped);
                 wrapped = map;
             }

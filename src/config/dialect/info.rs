@@ -152,7 +152,7 @@ impl Info {
                 !own
             });
             let place = doc.span(value);
-            let fields = doc.add(Value::Map(fields), place);
+            let fields = doc.add(Value::Map(fields.into()), place);
             self.defaults.push((kind, fields));
         }
     }
@@ -171,7 +171,7 @@ impl Info {
         let Some(place) = self.tags_place.filter(|_| !UNTAGGED.contains(&entity.kind.key)) else { return };
         let (mut tags, place) = match doc.get(entity.node, "tags").map(|node| (node, doc.value(node))) {
             None | Some((_, Value::Null)) => (Vec::new(), place),
-            Some((node, Value::Seq(items))) => (items.clone(), doc.span(node)),
+            Some((node, Value::Seq(items))) => (items.to_vec(), doc.span(node)),
             Some(_) => return,
         };
         let missing: Vec<NodeId> = {
@@ -180,7 +180,7 @@ impl Info {
         };
         if !missing.is_empty() {
             tags.extend(missing);
-            let tags = doc.add(Value::Seq(tags), place);
+            let tags = doc.add(Value::Seq(tags.into()), place);
             put(doc, entity.node, "tags", place, tags);
         }
     }

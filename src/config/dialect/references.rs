@@ -18,7 +18,7 @@ pub(super) fn by_name(doc: &mut Document, entity: &Entity) {
         let place = doc.span(value);
         if get(doc, value, "id").is_some() {
             if let (Some(id), true) = (doc.entry(value, "id"), doc.entries(value).len() > 1) {
-                let alone = doc.add(Value::Map(vec![id]), place);
+                let alone = doc.add(Value::Map([id].into()), place);
                 put(doc, entity.node, foreign.field, place, alone);
             }
             continue;

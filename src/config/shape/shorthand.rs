@@ -126,7 +126,7 @@ impl Walker<'_> {
         let entries: Vec<Entry> =
             self.doc.entries(node).iter().copied().filter(|e| self.doc.str(e.key) != Some(key)).collect();
         let span = self.doc.span(node);
-        self.doc.add(Value::Map(entries), span)
+        self.doc.add(Value::Map(entries.into()), span)
     }
 
     /// A copy of a map with a value at a path; maps on the way are copied too.
@@ -141,7 +141,7 @@ impl Walker<'_> {
             _ if rest.is_empty() => value,
             Some(inner) => self.put(inner, rest, value),
             None => {
-                let empty = self.doc.add(Value::Map(Vec::new()), span);
+                let empty = self.doc.add(Value::Map(Box::default()), span);
                 self.put(empty, rest, value)
             }
         };
@@ -158,7 +158,7 @@ impl Walker<'_> {
             }
         }
         let span = self.doc.span(node);
-        self.doc.add(Value::Map(entries), span)
+        self.doc.add(Value::Map(entries.into()), span)
     }
 
     /// `url` → `protocol`, `host`, `port`, `path`; it wins over them.
@@ -182,7 +182,7 @@ impl Walker<'_> {
         add("port", Value::Int(parts.port));
         add("path", parts.path.map_or(Value::Null, |p| Value::Str(p.into())));
         let span = self.doc.span(node);
-        self.doc.add(Value::Map(entries), span)
+        self.doc.add(Value::Map(entries.into()), span)
     }
 
     /// What is hashed decides the algorithm.

@@ -240,7 +240,7 @@ impl<'d> Walker<'d> {
             items[i] = after;
         }
         let span = self.doc.span(node);
-        self.doc.add(Value::Seq(items), span)
+        self.doc.add(Value::Seq(items.into()), span)
     }
 
     /// Stops at the first bad key or value, as the format does.
@@ -285,7 +285,7 @@ impl<'d> Walker<'d> {
             entries[i].value = after;
         }
         let span = self.doc.span(node);
-        self.doc.add(Value::Map(entries), span)
+        self.doc.add(Value::Map(entries.into()), span)
     }
 
     /// Checks a record; `node` is none for one that is absent and stands for its defaults.

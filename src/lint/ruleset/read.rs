@@ -137,7 +137,7 @@ impl Reader<'_> {
         depth: usize,
     ) -> Done<()> {
         let items = match self.document.value(node) {
-            Value::Seq(items) => items.clone(),
+            Value::Seq(items) => items.to_vec(),
             _ => vec![node],
         };
         for item in items {

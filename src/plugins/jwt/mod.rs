@@ -98,7 +98,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Config {
-            uri_param_names: Some(Set(vec!["jwt".to_owned()])),
+            uri_param_names: Some(Set(["jwt".to_owned()].into())),
             cookie_names: Some(Set::default()),
             key_claim_name: Some("iss".to_owned()),
             secret_is_base64: false,
@@ -106,7 +106,7 @@ impl Default for Config {
             anonymous: None,
             run_on_preflight: true,
             maximum_expiration: Some(0.into()),
-            header_names: Some(Set(vec!["authorization".to_owned()])),
+            header_names: Some(Set(["authorization".to_owned()].into())),
             realm: None,
         }
     }
@@ -162,8 +162,8 @@ impl plugin::Plugin for Plugin {
         };
         Ok(Plugin {
             places: Places {
-                arguments: config.uri_param_names.unwrap_or_default().0,
-                cookies: config.cookie_names.unwrap_or_default().0,
+                arguments: config.uri_param_names.unwrap_or_default().0.into(),
+                cookies: config.cookie_names.unwrap_or_default().0.into(),
                 headers: config
                     .header_names
                     .unwrap_or_default()
@@ -173,7 +173,7 @@ impl plugin::Plugin for Plugin {
                     .collect::<Result<_, _>>()?,
             },
             key_claim: config.key_claim_name.unwrap_or_else(|| "iss".to_owned()),
-            claims: config.claims_to_verify.unwrap_or_default().0,
+            claims: config.claims_to_verify.unwrap_or_default().0.into(),
             maximum_expiration: config.maximum_expiration.and_then(|n| n.as_f64()).unwrap_or(0.0),
             base64: config.secret_is_base64,
             keys: with.state().derived.get_or(|| Keys::of(with.state())),

@@ -70,7 +70,7 @@ impl Probe {
         }
         let written = Written::of(route);
         let mut headers = Vec::new();
-        for (name, values) in route.headers.iter().flatten() {
+        for (name, values) in route.headers.as_deref().into_iter().flatten() {
             let value = values.iter().find_map(|v| match v.strip_prefix("~*") {
                 Some(regex) => sample::matching(regex),
                 None => Some(v.clone()),
