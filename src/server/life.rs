@@ -2,12 +2,18 @@
 
 use std::{future::Future, pin::Pin};
 
-use tokio::{select, sync::oneshot, time::sleep};
+use tokio::{
+    select,
+    sync::{mpsc, oneshot},
+    task::AbortHandle,
+    time::sleep,
+};
 
 use super::{
     Running,
     handover::{self, HandoverError},
     notify,
+    reload::Ask,
     signals::{Signal, Signals},
 };
 use crate::config::Input;
@@ -23,7 +29,7 @@ enum End {
 
 impl Running {
     /// Serves until a signal ends it or another process has taken over, and drains.
-    pub(super) fn live(mut self, mut signals: Signals) {
+    pub(super) fn live(self, mut signals: Signals) {
         notify::tell(notify::State::Ready);
         let control = self.control.handle().clone();
         let why = match control.block_on(self.until_end(&mut signals)) {
@@ -35,7 +41,7 @@ impl Running {
             End::HandedOver(to) => {
                 notify::tell(notify::State::HandedOver(to));
                 self.status.set_handed_over();
-                self.answering.drain(..).for_each(|socket| socket.abort());
+                self.leaving.iter().for_each(AbortHandle::abort);
                 self.observer.handed_over(to);
                 "handed over"
             }
@@ -78,13 +84,10 @@ impl Running {
 
     /// Has the files loaded again.
     fn reload(&self) {
-        let reload = self.reload.clone();
+        let asks = self.asks.clone();
         self.control.spawn(async move {
             notify::tell(notify::State::Reloading);
-            let (done, loaded) = oneshot::channel();
-            if reload.send(done).await.is_ok() {
-                let _ = loaded.await;
-            }
+            ask(&asks, true).await;
             notify::tell(notify::State::Ready);
         });
     }
@@ -95,6 +98,9 @@ impl Running {
         if std::process::id() == 1 {
             return impossible("this is process 1, whose end would be the end of the container");
         }
+        // What is posted from here on would stay with this process: clients are asked to come again.
+        let _room = self.posts.reserve().await;
+        ask(&self.asks, false).await;
         let posted = self.status.posted();
         if posted.is_none() && is_standard_input(&self.input) {
             return impossible("the configuration came from standard input and cannot be read again");
@@ -122,6 +128,15 @@ impl Running {
 }
 
 type Attempt<'a> = Pin<Box<dyn Future<Output = Result<u32, HandoverError>> + 'a>>;
+
+/// Waits until nothing is being applied, with the files loaded again if so asked.
+async fn ask(asks: &mpsc::Sender<Ask>, load: bool) {
+    let (done, heard) = oneshot::channel();
+    if asks.send(Ask { load, done }).await.is_ok() {
+        // Not answered: there is nobody left who would apply anything.
+        let _ = heard.await;
+    }
+}
 
 /// Whether it can be read only once.
 fn is_standard_input(input: &Input) -> bool {

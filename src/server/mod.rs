@@ -157,8 +157,7 @@ pub struct Running {
     status_api: Vec<SocketAddr>,
     control: tokio::runtime::Runtime,
     posts: mpsc::Sender<reload::Post>,
-    /// Has the files loaded again, and tells when that is done.
-    reload: mpsc::Sender<oneshot::Sender<()>>,
+    asks: mpsc::Sender<reload::Ask>,
     status: Arc<Status>,
     observer: Arc<dyn Observer>,
     drain: Duration,
@@ -166,9 +165,10 @@ pub struct Running {
     /// Where its configuration comes from.
     input: Input,
     program: Option<Program>,
-    /// Listening sockets of the APIs, and the tasks that answer there.
+    /// Listening sockets of the APIs.
     api_sockets: Vec<(Role, Socket)>,
-    answering: Vec<AbortHandle>,
+    /// What another process does once it has taken over: accepting for the APIs, and following the files.
+    leaving: Vec<AbortHandle>,
 }
 
 /// Serves until a signal ends it.
@@ -228,7 +228,7 @@ impl Running {
         };
         let gateway = Gateway::new(serve.options, stores, snapshot);
         let (posts, posted) = mpsc::channel(1);
-        let (reload, asked) = mpsc::channel(1);
+        let (asks, asked) = mpsc::channel(1);
         let status = Arc::new(Status::new(&loaded));
         let api = control.block_on(admin::bind(
             serve.admin,
@@ -247,7 +247,7 @@ impl Running {
                 ServeError::Listen { address, error }
             },
         )?;
-        let answering = control.block_on(async { api.serve() });
+        let mut leaving = control.block_on(async { api.serve() });
         for address in received.sockets.left() {
             tracing::warn!("a socket at {address} was passed to this process; no setting names it: closed");
         }
@@ -271,7 +271,7 @@ impl Running {
             observer: Arc::clone(&observer),
             backroom,
         };
-        control.spawn(reloader.run(watcher, asked, posted));
+        leaving.push(control.spawn(reloader.run(watcher, asked, posted)).abort_handle());
         Ok(Running {
             gateway,
             workers,
@@ -279,7 +279,7 @@ impl Running {
             status_api,
             control,
             posts,
-            reload,
+            asks,
             status,
             observer,
             drain: serve.drain,
@@ -287,7 +287,7 @@ impl Running {
             input: serve.input,
             program: serve.program,
             api_sockets,
-            answering,
+            leaving,
         })
     }
 

@@ -106,6 +106,14 @@ pub struct Post {
     pub answer: oneshot::Sender<Outcome>,
 }
 
+/// Asks for a moment when nothing is being applied.
+pub struct Ask {
+    /// Have the files loaded again first.
+    pub load: bool,
+    /// Is told then.
+    pub done: oneshot::Sender<()>,
+}
+
 /// What came of a configuration.
 pub enum Outcome {
     /// It serves now.
@@ -135,12 +143,11 @@ pub struct Reloader {
 }
 
 impl Reloader {
-    /// Applies changes of the files, as they happen and when asked to, and what is posted. Each of those who ask
-    /// is told when it is done.
+    /// Applies changes of the files, as they happen and when asked to, and what is posted.
     pub async fn run(
         self,
         mut watcher: Option<Watcher>,
-        mut asked: mpsc::Receiver<oneshot::Sender<()>>,
+        mut asked: mpsc::Receiver<Ask>,
         mut posts: mpsc::Receiver<Post>,
     ) {
         let this = Arc::new(self);
@@ -155,9 +162,11 @@ impl Reloader {
             };
             tokio::select! {
                 () = changed => this.apply_files().await,
-                Some(done) = asked.recv() => {
-                    this.apply_files().await;
-                    let _ = done.send(());
+                Some(ask) = asked.recv() => {
+                    if ask.load {
+                        this.apply_files().await;
+                    }
+                    let _ = ask.done.send(());
                 }
                 Some(post) = posts.recv() => {
                     let outcome = this.apply(post.input, post.check_hash, post.kong_strict).await;

@@ -217,19 +217,41 @@ async fn a_configuration_that_is_in_no_file_goes_along() {
     let upstream = Upstream::echo().await;
     let place = Place::new(upstream.address);
     let mut process = Process::run(&mut place.command()).await;
-    let posted = config(upstream.address, 7);
-    let request = format!(
-        "POST /config HTTP/1.1\r\nHost: a\r\nContent-Type: text/yaml\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{posted}",
-        posted.len()
-    );
-    let mut stream = TcpStream::connect(process.admin.unwrap()).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    soon(stream.read_to_string(&mut answer)).await.unwrap();
-    assert_eq!(status(&answer), 201, "{answer}");
+    let mut admin = TcpStream::connect(process.admin.unwrap()).await.unwrap();
+    assert_eq!(status(&post(&mut admin, &config(upstream.address, 7)).await), 201);
     process.signal("USR2");
     let _successor = succeeded(&mut process).await;
     assert!(ask_once(process.proxy).await.starts_with("GET /v7/"), "what was posted, not what the file says");
+}
+
+/// Posts a configuration; the head of the answer.
+async fn post(admin: &mut TcpStream, config: &str) -> String {
+    let head = "POST /config HTTP/1.1\r\nHost: a\r\nContent-Type: text/yaml\r\nContent-Length: ";
+    admin.write_all(format!("{head}{}\r\n\r\n{config}", config.len()).as_bytes()).await.unwrap();
+    read_message(admin).await.expect("an answer").0
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_has_handed_over_takes_no_configuration() {
+    let (upstream, arrived, release) = Upstream::held().await;
+    let place = Place::new(upstream.address);
+    let mut process = Process::run(&mut place.command()).await;
+    let mut admin = TcpStream::connect(process.admin.unwrap()).await.unwrap();
+    assert_eq!(status(&post(&mut admin, &config(upstream.address, 7)).await), 201);
+    // Keeps the process alive.
+    let mut busy = TcpStream::connect(process.proxy).await.unwrap();
+    busy.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    soon(arrived).await.unwrap();
+    process.signal("USR2");
+    let _successor = succeeded(&mut process).await;
+    process.says("no new requests").await;
+    let answer = post(&mut admin, &config(upstream.address, 8)).await;
+    assert_eq!(status(&answer), 503, "it would be lost: {answer}");
+    assert_eq!(field(&answer, "connection"), Some("close"), "the next connection leads to the other process");
+    release.send(()).unwrap();
+    let mut answer = String::new();
+    soon(busy.read_to_string(&mut answer)).await.unwrap();
+    assert_eq!(status(&answer), 200, "{answer}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
