@@ -1,13 +1,21 @@
 //! What must hold for any input, one function each. `main.rs` runs them on inputs made by proptest, the targets in
 //! `fuzz/` on those that a fuzzer finds.
 
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+
 use gatewayctl::{
     config::{self, Input, Loaded, Options},
     diff::diff,
+    net::{Body, Http1},
     proxy::head::{Chunks, Scan, Scanned, mended},
     router, server,
     source::to_yaml,
 };
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Reads a text as the file of that name.
 fn read(name: &str, text: &[u8]) -> Loaded {
@@ -97,6 +105,74 @@ pub fn chunks(bytes: &[u8], piece: usize) {
         }
     }
     assert_eq!(at_once, (taken, ended), "in pieces of {piece}");
+}
+
+/// An upstream that says these bytes, so many at a time, and closes.
+struct Says<'a> {
+    bytes: &'a [u8],
+    piece: usize,
+}
+
+impl AsyncRead for Says<'_> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let (here, rest) = self.bytes.split_at(self.piece.min(buf.remaining()).min(self.bytes.len()));
+        buf.put_slice(here);
+        self.bytes = rest;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Says<'_> {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Status, headers, body, trailers and whether all of it came, of what an upstream says.
+type Heard = (http::StatusCode, http::HeaderMap, Vec<u8>, Option<http::HeaderMap>, bool);
+
+fn hear(bytes: &[u8], piece: usize, head_only: bool) -> Option<Heard> {
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut upstream = Http1::new(Says { bytes, piece });
+    upstream.head().extend_from_slice(b"GET / HTTP/1.1\r\n\r\n");
+    upstream.begin(Body::Empty, false, head_only, false);
+    let Poll::Ready(head) = upstream.poll_answer(&mut cx) else { panic!("nothing is waited for") };
+    let head = head.ok()?;
+    let (mut body, mut trailers) = (Vec::new(), None);
+    loop {
+        let Poll::Ready(frame) = upstream.poll_frame(&mut cx) else { panic!("nothing is waited for") };
+        match frame {
+            None => return Some((head.status, head.headers, body, trailers, true)),
+            Some(Err(_)) => return Some((head.status, head.headers, body, trailers, false)),
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) => body.extend_from_slice(&data),
+                Err(frame) => trailers = frame.into_trailers().ok(),
+            },
+        }
+    }
+}
+
+/// An upstream's answer is read alike whether it comes at once or in pieces, and is never told in two framings.
+pub fn answer(bytes: &[u8], piece: usize) {
+    for head_only in [false, true] {
+        let at_once = hear(bytes, usize::MAX, head_only);
+        assert_eq!(at_once, hear(bytes, piece.max(1), head_only), "in pieces of {piece}");
+        let Some((_, headers, ..)) = at_once else { continue };
+        let both = headers.contains_key("transfer-encoding") && headers.contains_key("content-length");
+        assert!(!both, "two framings: {headers:?}");
+    }
 }
 
 /// Targets and hosts never panic, and what goes upstream is a path that `http` takes.

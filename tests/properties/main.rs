@@ -196,6 +196,19 @@ proptest! {
     }
 
     #[test]
+    fn answers_are_read_alike_in_pieces(text in r"(HTTP/1.1 103 x\r\n\r\n)?HTTP/1.[01] (200|204|304|500) ?[A-Z]{0,2}\r\n((Content-Length: [0-9]{1,2}|Transfer-Encoding: (chunked|gzip)|Connection: (close|keep-alive)|[A-Z]: x)\r\n){0,3}\r\n([0-9a-f]\r\n[ -~]{0,15}\r\n){0,3}(0\r\n)?([A-Z]: x\r\n)?(\r\n)?", piece in 1usize..20) {
+        bodies::answer(text.as_bytes(), piece);
+    }
+
+    #[test]
+    fn answers_of_any_bytes_are_read_alike_in_pieces(bytes in vec(any::<u8>(), 0..200), piece in 1usize..20) {
+        let mut answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+        answer.extend_from_slice(&bytes);
+        bodies::answer(&answer, piece);
+        bodies::answer(&bytes, piece);
+    }
+
+    #[test]
     fn targets_never_panic(text in r"/?([a-zé/.%;?<>#\\ \x00-]|%2[eEfF]|%[0-9a-fA-F]{2}|//|/\.\.?/|:[0-9]{1,6}|\[::1\]){0,20}") {
         bodies::target(&text);
     }

@@ -186,6 +186,9 @@ fn trailers(buffer: &[u8]) -> Result<Option<(usize, HeaderMap)>, FramingError> {
     let httparse::Status::Complete((length, fields)) = parsed else {
         return if buffer.len() > MAX_TRAILERS { Err(FramingError::Trailers) } else { Ok(None) };
     };
+    if length > MAX_TRAILERS {
+        return Err(FramingError::Trailers);
+    }
     let mut trailers = HeaderMap::with_capacity(fields.len());
     for field in fields {
         let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| FramingError::Trailers)?;

@@ -75,6 +75,9 @@ pub(super) fn take(buffer: &mut BytesMut, asked: Asked) -> Result<Option<Parsed>
         else {
             return if buffer.len() > MAX_HEAD { Err(HeadError::TooLong) } else { Ok(None) };
         };
+        if outline.length > MAX_HEAD {
+            return Err(HeadError::TooLong);
+        }
         let head = buffer.split_to(outline.length).freeze();
         match outline.status {
             101 if !asked.upgrade => return Err(HeadError::Switch),
@@ -161,7 +164,7 @@ impl Outline {
         let status = StatusCode::from_u16(self.status).map_err(|_| httparse::Error::Status)?;
         let bodiless = asked.head_only || matches!(self.status, 101 | 204 | 304);
         let mut reusable = if self.old { keep && !close } else { !close };
-        if coded && !bodiless {
+        if coded {
             if self.old {
                 return Err(HeadError::Coding);
             }

@@ -56,8 +56,8 @@ pub enum SendError {
 
 /// A connection that speaks HTTP/1.1.
 #[derive(Debug)]
-pub struct Http1 {
-    stream: Stream,
+pub struct Http1<S = Stream> {
+    stream: S,
     /// Read and not yet looked at.
     inbox: BytesMut,
     room: usize,
@@ -85,9 +85,9 @@ enum Upload {
     Failed(Option<SendError>),
 }
 
-impl Http1 {
+impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
     /// A connection just opened.
-    pub(super) fn new(stream: Stream) -> Self {
+    pub fn new(stream: S) -> Self {
         Http1 {
             stream,
             inbox: BytesMut::new(),
@@ -204,7 +204,7 @@ impl Http1 {
     }
 
     /// What is left when both sides have agreed on another protocol: the stream, and what was read of it.
-    pub fn into_parts(self) -> (Stream, Bytes) {
+    pub fn into_parts(self) -> (S, Bytes) {
         (self.stream, self.inbox.freeze())
     }
 
