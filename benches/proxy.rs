@@ -25,6 +25,7 @@ use aws_lc_rs::hmac;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use gatewayctl::{
     config::{self, Input},
+    net::Inherited,
     proxy::{Listener, Workers},
     runtime::{self, Gateway, Options},
     store::Stores,
@@ -140,7 +141,7 @@ fn gateway(name: &'static str, file: &str, request: String) -> Peer {
     assert!(problems.is_empty(), "{problems:?}");
     let gateway = Gateway::new(options, stores, snapshot);
     let listener = Listener::plain((Ipv4Addr::LOCALHOST, 0).into());
-    let workers = Workers::start(Arc::clone(&gateway), &[listener]).unwrap();
+    let workers = Workers::start(Arc::clone(&gateway), &[listener], &mut Inherited::default()).unwrap();
     let address = workers.addresses()[0];
     let count = thread_named("worker-0");
     let held = Held::Workers { _workers: workers, _gateway: gateway };
