@@ -63,6 +63,7 @@ fn nothing_generated_is_left_over() {
         "completions",
         "docs/reference/plugins",
         "docs/reference/commands",
+        "docs/lints",
     ] {
         for entry in fs::read_dir(root().join(folder)).into_iter().flatten().flatten() {
             if entry.path().is_file() && !wanted.contains(&entry.path()) {
@@ -95,8 +96,10 @@ fn links(text: &str) -> Vec<&str> {
 fn links_between_pages_lead_somewhere() {
     let mut pages: Vec<PathBuf> =
         ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].iter().map(|name| root().join(name)).collect();
-    for entry in fs::read_dir(root().join("docs")).expect("docs").flatten() {
-        pages.extend(Some(entry.path()).filter(|path| path.extension().is_some_and(|e| e == "md")));
+    for folder in ["docs", "docs/lints", "docs/reference"] {
+        for entry in fs::read_dir(root().join(folder)).into_iter().flatten().flatten() {
+            pages.extend(Some(entry.path()).filter(|path| path.extension().is_some_and(|e| e == "md")));
+        }
     }
     let mut dead = Vec::new();
     for page in pages {

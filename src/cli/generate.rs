@@ -35,6 +35,7 @@ pub fn artefacts() -> Vec<(String, String)> {
     files.extend(command_pages());
     files.push(("docs/settings.md".to_owned(), settings::reference()));
     files.push(("docs/reference/codes.md".to_owned(), explain::reference()));
+    files.extend(explain::lint_pages());
     files.push(("README.md#commands".to_owned(), commands()));
     files.push(("README.md#plugins".to_owned(), plugins_command::markdown_table()));
     files

@@ -225,7 +225,8 @@ impl Client {
                 return Err(self.failed("/services", format!("answered {status}")));
             }
         }
-        serde_json::to_vec(&file).map_err(|e| self.failed("", e))
+        // In lines, so that a finding can show its place.
+        serde_json::to_vec_pretty(&file).map_err(|e| self.failed("", e))
     }
 }
 

@@ -5,6 +5,8 @@ use crate::{config::codes::CODES, lint};
 /// A code's story, wherever it is declared.
 pub struct Story {
     pub code: &'static str,
+    /// Of a lint: how bad its findings are by default, or `off`.
+    pub level: Option<&'static str>,
     pub summary: &'static str,
     pub text: &'static str,
     pub bad: &'static str,
@@ -15,6 +17,7 @@ pub struct Story {
 pub fn stories() -> Vec<Story> {
     let codes = CODES.iter().map(|c| Story {
         code: c.code,
+        level: None,
         summary: c.summary,
         text: c.text,
         bad: c.bad,
@@ -22,6 +25,7 @@ pub fn stories() -> Vec<Story> {
     });
     let lints = lint::lints().iter().map(|l| Story {
         code: l.code,
+        level: Some(l.level.map_or("off", |level| level.word())),
         summary: l.summary,
         text: l.story,
         bad: l.bad,

@@ -81,6 +81,7 @@ lints! {
     anonymous_unrestricted,
     auth_bypass,
     certificate_expired,
+    certificate_expires_soon,
     certificate_unused,
     consumer_plugin_without_authentication,
     consumer_without_credential,
@@ -165,7 +166,9 @@ mod tests {
 
     #[test]
     fn every_lint_finds_its_bad_example_and_leaves_its_good_one() {
-        for lint in LINTS {
+        // What it finds depends on the day; its own test has a clock.
+        let by_day = certificate_expires_soon::LINT.code;
+        for lint in LINTS.iter().filter(|lint| lint.code != by_day) {
             assert!(codes(lint.bad).contains(&lint.code), "{}: the bad example is not found", lint.code);
             assert!(!codes(lint.good).contains(&lint.code), "{}: the good example is found", lint.code);
         }

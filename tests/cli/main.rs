@@ -7,6 +7,7 @@
 //! After a change that is meant: `TRYCMD=overwrite INSTA_UPDATE=always cargo test --test cli`, and read the diff.
 #![allow(clippy::unwrap_used)]
 
+mod against;
 mod codes;
 mod editor;
 mod runs;

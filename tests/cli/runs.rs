@@ -130,3 +130,17 @@ fn colour_is_only_for_those_who_ask_or_look() {
     let painted = run(here(), &["--color", "always", "validate", "-"], b"a: 1");
     assert!(painted.out.contains('\u{1b}'), "{painted}");
 }
+
+#[test]
+fn of_a_line_without_end_only_the_place_is_shown() {
+    let service = r#"{"name":"a","host":"h.test","retries":1},"#;
+    let text = format!(
+        r#"{{"_format_version":"3.0","services":[{0}{{"nam":"b","host":"h"}},{0}{{"name":"c","host":"h"}}]}}"#,
+        service.repeat(2000)
+    );
+    let ran = run(here(), &["validate", "-"], text.as_bytes());
+    assert_eq!(ran.status, 1, "{}", ran.err);
+    assert!(ran.out.contains(r#"{"nam":"b","host":"h"}"#), "the place is not shown");
+    let wide = ran.out.lines().map(str::len).max().unwrap_or(0);
+    assert!(wide < 3000, "a line of {wide} bytes is printed");
+}

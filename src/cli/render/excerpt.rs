@@ -49,7 +49,8 @@ impl SourceCode for Excerpt<'_> {
         after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         let end = span.offset() + span.len();
-        if end > self.text.len() {
+        // miette asks for what is between two places on one line too, and shows them apart where it cannot have it.
+        if end > self.text.len() || span.len() > LONGEST {
             return Err(MietteError::OutOfBounds);
         }
         let begin = self.source.position(span.offset() as u32);
@@ -60,17 +61,31 @@ impl SourceCode for Excerpt<'_> {
         let first = begin.line.saturating_sub(before).max(1);
         let last =
             self.source.position(end.saturating_sub(usize::from(!span.is_empty())) as u32).line + after;
-        Ok(self.window(
-            self.source.line_start(first),
-            self.source.line_start(last + 1),
-            first,
-            0,
-            last + 1 - first,
-        ))
+        let (from, to) = (self.source.line_start(first), self.source.line_start(last + 1));
+        if to - from > LONGEST {
+            return Ok(self.around(span.offset(), end));
+        }
+        Ok(self.window(from, to, first, 0, last + 1 - first))
     }
 }
 
+/// Most bytes that are shown: what is longer is a file without line ends, such as JSON in one line.
+pub const LONGEST: usize = 2000;
+/// What is shown of such a line on each side of the place, in bytes.
+const SIDE: usize = 60;
+
 impl Excerpt<'_> {
+    /// A place and a little of its line on both sides.
+    fn around<'a>(&'a self, start: usize, end: usize) -> Box<dyn SpanContents<'a> + 'a> {
+        let line = self.source.position(start as u32).line;
+        let line_start = self.source.line_start(line);
+        let from = self.text.floor_char_boundary(start.saturating_sub(SIDE)).max(line_start);
+        let to = self.text.ceil_char_boundary((end + SIDE).min(self.text.len()));
+        let to = self.text[end..to].find('\n').map_or(to, |at| end + at);
+        let column = self.source.position(from as u32).column - 1;
+        self.window(from, to, line, column, 1 + self.text[from..to].matches('\n').count())
+    }
+
     /// The text between two bytes; line from 1, column from 0.
     fn window<'a>(
         &'a self,

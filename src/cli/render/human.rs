@@ -5,7 +5,11 @@ use std::fmt;
 use ahash::AHashMap;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, Severity, SourceCode};
 
-use super::{Report, excerpt::Excerpt, kong};
+use super::{
+    Report,
+    excerpt::{Excerpt, LONGEST},
+    kong,
+};
 use crate::source::{FileId, Finding, Level, SourceMap};
 
 pub fn render(report: Report<'_>, color: bool) -> String {
@@ -88,7 +92,8 @@ impl Diagnostic for Shown<'_> {
         Some(Box::new(self.finding.labels.iter().enumerate().filter(move |(_, l)| l.span.file == home).map(
             |(i, label)| {
                 let text = (!label.text.is_empty()).then(|| label.text.clone());
-                let range = (label.span.start as usize, (label.span.end - label.span.start) as usize);
+                let range =
+                    (label.span.start as usize, ((label.span.end - label.span.start) as usize).min(LONGEST));
                 if i == 0 {
                     LabeledSpan::new_primary_with_span(text, range)
                 } else {
