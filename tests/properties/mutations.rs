@@ -124,7 +124,7 @@ fn parsed(text: &str) -> Option<Parsed> {
 fn maps(document: &Document, node: NodeId, found: &mut Vec<Vec<Entry>>) {
     match document.value(node) {
         Value::Map(entries) => {
-            found.push(entries.clone());
+            found.push(entries.to_vec());
             entries.iter().for_each(|entry| maps(document, entry.value, found));
         }
         Value::Seq(items) => items.iter().for_each(|item| maps(document, *item, found)),
