@@ -192,9 +192,7 @@ fn settings(args: &Args, console: &Console) -> Result<Settings, Failure> {
     let mut failed = false;
     for issue in &issues {
         failed |= issue.level == Level::Error;
-        if issue.level != Level::Note {
-            console.err(&format!("{}: {issue}\n", issue.level.word()));
-        }
+        console.err(&format!("{}: {issue}\n", issue.level.word()));
     }
     if failed { Err(Failure::Other("the settings are not valid".to_owned())) } else { Ok(settings) }
 }

@@ -9,8 +9,8 @@ pub fn reference() -> String {
     let mut page = String::from(
         "# Settings\n\n\
          Generated from the table of settings; edit that, not this page.\n\n\
-         A setting is given in a `kong.conf` (`name = value`, `#` begins a comment), by a variable, or by a flag. \
-         A flag wins over a variable, a variable over the file, the file over the default. Lists are separated by \
+         A setting is given in a `kong.conf` (`name = value`, `#` begins a comment), by a variable, or by a flag: \
+         `--set name=value`, for which some have a flag of their own. A flag wins over a variable, a variable over the file, the file over the default. Lists are separated by \
          commas. Switches take `on` and `off`. Sizes take `k`, `m` and `g`; times are in seconds unless a unit \
          follows (`ms`, `s`, `m`, `h`, `d`). A value may be a reference to a variable, `{vault://env/name}`.\n\n\
          Kong's other settings are accepted, with a note that says why they mean nothing here.\n",
@@ -28,10 +28,9 @@ pub fn reference() -> String {
         let meaning = row.doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
         let _ = write!(
             page,
-            "\n### {}\n\n{meaning}\n\n- variable `{}`, flag `{}`\n- value: {}\n- default: {default}\n",
+            "\n### {}\n\n{meaning}\n\n- variable `{}`\n- value: {}\n- default: {default}\n",
             row.name,
             row.variable(),
-            row.flag(),
             row.form,
         );
     }

@@ -37,11 +37,6 @@ impl Row {
     pub fn variable(&self) -> String {
         format!("KONG_{}", self.name.to_ascii_uppercase())
     }
-
-    /// The flag, with its two dashes.
-    pub fn flag(&self) -> String {
-        format!("--{}", self.name.replace('_', "-"))
-    }
 }
 
 macro_rules! settings {
