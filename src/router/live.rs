@@ -76,6 +76,8 @@ impl Live {
     pub fn update(&self, limit: usize, kept: &Kept, state: &State) -> Option<(Live, Vec<RouteError>)> {
         let table = &self.table;
         let places: Box<[u32]> = match &self.change {
+            // Often there are no routes for streams.
+            _ if table.matchers.is_empty() => Box::default(),
             None => kept.places.clone(),
             Some(change) => change.places.iter().map(|&place| kept.place(place)).collect(),
         };

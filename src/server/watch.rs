@@ -253,6 +253,31 @@ mod tests {
         assert!(soon(&mut watcher).await);
     }
 
+    #[test]
+    fn what_is_renamed_is_whole_and_what_is_written_may_not_be() {
+        use notify::event::{AccessKind, CreateKind, DataChange, RenameMode};
+        assert_eq!(quiet_after(EventKind::Modify(ModifyKind::Name(RenameMode::To))), Some(SETTLED));
+        assert_eq!(quiet_after(EventKind::Modify(ModifyKind::Data(DataChange::Any))), Some(QUIET));
+        assert_eq!(quiet_after(EventKind::Create(CreateKind::File)), Some(QUIET));
+        assert_eq!(quiet_after(EventKind::Access(AccessKind::Read)), None);
+    }
+
+    #[tokio::test]
+    async fn after_a_change_it_rests_for_as_long_as_applying_took() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("kong.yml");
+        fs::write(&file, "one").expect("written");
+        let mut watcher = Watcher::new(std::slice::from_ref(&file));
+        fs::write(&file, "two").expect("written");
+        assert!(soon(&mut watcher).await);
+        let told = watcher.told.expect("the change was told");
+        watcher.told = Some(told - Duration::from_secs(3600));
+        let before = Instant::now();
+        let _ = tokio::time::timeout(Duration::ZERO, watcher.changed()).await;
+        assert!(watcher.rest_until >= before + REST, "an hour is a long rest");
+        assert!(watcher.rest_until <= Instant::now() + REST, "but not that long");
+    }
+
     #[tokio::test]
     async fn the_same_content_again_is_no_change() {
         let folder = tempfile::tempdir().expect("a folder");
