@@ -39,9 +39,15 @@ pub fn rows(mut parts: Parts<'_>, findings: &mut Findings) -> State {
     let mut state = State::default();
     macro_rules! tables {
         ($($kind:literal => $table:ident,)*) => {
-            let count = |kind: &str| parts.found.iter().filter(|f| KINDS[f.kind].key == kind).count();
-            state.plugins.reserve(count("plugins"));
-            $(state.$table.reserve(count($kind));)*
+            let mut counts = [0; KINDS.len()];
+            parts.found.iter().for_each(|found| counts[found.kind] += 1);
+            for (kind, count) in KINDS.iter().zip(counts) {
+                match kind.key {
+                    "plugins" => state.plugins.reserve(count),
+                    $($kind => state.$table.reserve(count),)*
+                    _ => {}
+                }
+            }
             for i in 0..parts.found.len() {
                 if !parts.found[i].clean {
                     continue;

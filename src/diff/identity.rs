@@ -52,16 +52,16 @@ impl Names {
         let mut names = Names(names);
         for route in state.routes.rows().iter().filter(|r| r.name.is_none()) {
             let mut value = serde_json::to_value(route).unwrap_or_default();
-            names.in_place_of_id(&mut value, "service");
+            value.get_mut("service").and_then(|service| names.in_place_of_id(service));
             names.0.insert(route.id, nameless(&value));
         }
         names
     }
 
-    /// Puts the name of what a field refers to in place of the reference, and returns it.
-    fn in_place_of_id(&self, value: &mut Value, field: &str) -> Option<String> {
-        let name = self.call(value.get(field)?.get("id")?.as_str()?);
-        value[field] = Value::String(name.clone());
+    /// Puts the name of what is referred to in place of the reference, and returns it.
+    fn in_place_of_id(&self, reference: &mut Value) -> Option<String> {
+        let name = self.call(reference.get("id")?.as_str()?);
+        *reference = Value::String(name.clone());
         Some(name)
     }
 
@@ -82,16 +82,15 @@ impl Item {
     pub fn of<T: Row + serde::Serialize>(row: &T, names: &Names) -> Self {
         let mut value = serde_json::to_value(row).unwrap_or_default();
         let mut owners = Vec::new();
-        for field in REFERENCES {
-            owners.extend(names.in_place_of_id(&mut value, field).map(|name| format!("{field} {name}")));
-        }
-        if let Some(map) = value.as_object_mut() {
-            map.shift_remove("created_at");
-            map.shift_remove("updated_at");
-            for field in SETS {
-                if let Some(Value::Array(items)) = map.get_mut(*field) {
-                    items.sort_by_key(ToString::to_string);
+        for (field, value) in value.as_object_mut().into_iter().flatten() {
+            match value {
+                _ if REFERENCES.contains(&field.as_str()) => {
+                    owners.extend(names.in_place_of_id(value).map(|name| format!("{field} {name}")));
                 }
+                Value::Array(items) if SETS.contains(&field.as_str()) => {
+                    items.sort_by_cached_key(ToString::to_string);
+                }
+                _ => {}
             }
         }
         let kind = T::KIND.0;
@@ -113,11 +112,10 @@ impl Item {
             }
             None => (row.id().to_string(), row.id().to_string()),
         };
-        // An id that follows from names says nothing new; one that is random differs at every load.
-        if key.is_some()
-            && let Some(map) = value.as_object_mut()
-        {
-            map.shift_remove("id");
+        if let Some(map) = value.as_object_mut() {
+            // An id that follows from names says nothing new; one that is random differs at every load.
+            let told = |field: &str| field != "id" || key.is_none();
+            map.retain(|field, _| !matches!(field.as_str(), "created_at" | "updated_at") && told(field));
         }
         let secrets = secret::paths(T::KIND.0, &value);
         Item { identity, name, value, origin: row.origin(), secrets }
@@ -128,8 +126,22 @@ impl Item {
     /// The identity, and a number that is another for another value.
     pub fn fingerprint(self) -> (String, u64) {
         // Fixed seeds: both sides must agree. A chance of 2^-64 that a change goes unseen is taken.
-        let print = ahash::RandomState::with_seeds(1, 2, 3, 4).hash_one(&self.value);
+        let print = print(&self.value, &ahash::RandomState::with_seeds(1, 2, 3, 4));
         (self.identity, print)
+    }
+}
+
+/// A number for a value: the entries of a map count in any order.
+fn print(value: &Value, hasher: &ahash::RandomState) -> u64 {
+    match value {
+        Value::Object(map) => map.iter().fold(map.len() as u64, |sum, (key, value)| {
+            sum.wrapping_add(hasher.hash_one((key, print(value, hasher))))
+        }),
+        Value::Array(items) => {
+            let first = items.len() as u64;
+            items.iter().fold(first, |sum, item| hasher.hash_one((sum, print(item, hasher))))
+        }
+        plain => hasher.hash_one(plain),
     }
 }
 

@@ -92,7 +92,7 @@ impl Walker<'_> {
                 let mut rest = path.get(depth..).unwrap_or_default().iter();
                 field.split('.').all(|part| matches!(rest.next(), Some(Seg::Key(key)) if key == part))
             });
-            wrong || self.is_reference(record, node, field)
+            wrong || record.may_refer && self.is_reference(record, node, field)
         })
     }
 

@@ -168,6 +168,8 @@ pub struct Record {
     pub custom: Option<Box<str>>,
     /// Whether the record may be absent without anything to complain about.
     pub may_be_absent: bool,
+    /// Whether one of its fields, or a field of one, may be a vault reference.
+    pub may_refer: bool,
 }
 
 impl Record {
@@ -191,6 +193,8 @@ impl Record {
 
     /// Adds a field, or replaces it.
     pub fn set(&mut self, name: &str, shape: Shape) {
+        let inside = matches!(&shape.kind, ShapeKind::Record(record) if record.may_refer);
+        self.may_refer |= shape.referenceable || inside;
         match self.index.get(name) {
             Some(&i) => self.fields[i].1 = shape,
             None => {
