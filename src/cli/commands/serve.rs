@@ -194,6 +194,10 @@ fn settings(args: &Args, console: &Console) -> Result<Settings, Failure> {
         failed |= issue.level == Level::Error;
         console.err(&format!("{}: {issue}\n", issue.level.word()));
     }
+    let idle = settings::without_effect(&settings);
+    if !idle.is_empty() {
+        console.err(&format!("warning: settings that change nothing yet: {}\n", idle.join(", ")));
+    }
     if failed { Err(Failure::Other("the settings are not valid".to_owned())) } else { Ok(settings) }
 }
 

@@ -1,5 +1,7 @@
 //! Other names of our settings, and Kong's settings that have no meaning here, each with the reason.
 
+use super::table::Settings;
+
 /// Names a setting is known by as well, and the setting.
 pub const ALIASES: &[(&str, &str)] = &[
     ("nginx_main_worker_processes", "nginx_worker_processes"),
@@ -106,6 +108,35 @@ const WITHOUT_MEANING: &[(&str, &str)] = &[
 const BODIES: &str = "bodies never go to a file: short ones are held in memory, longer ones stream";
 const ERRORS: &str = "errors go to standard error, where `log_level` says how much";
 const ENTERPRISE: &str = "it belongs to Kong Enterprise or Konnect";
+
+/// Settings that are read and checked although nothing is built yet that they would change.
+const NOT_YET: &[&str] = &[
+    "dns_resolver",
+    "dns_hostsfile",
+    "dns_order",
+    "dns_valid_ttl",
+    "dns_stale_ttl",
+    "dns_cache_size",
+    "dns_not_found_ttl",
+    "dns_error_ttl",
+    "dns_no_sync",
+    "log_level",
+    "proxy_access_log",
+    "admin_access_log",
+    "status_access_log",
+    "proxy_stream_access_log",
+    "tracing_instrumentations",
+    "tracing_sampling_rate",
+    "untrusted_lua_sandbox_requires",
+    "untrusted_lua_sandbox_environment",
+    "lua_ssl_protocols",
+];
+
+/// Those settings that have been given another value than their default although that changes nothing yet.
+pub fn without_effect(settings: &Settings) -> Vec<&'static str> {
+    let default = Settings::default();
+    NOT_YET.iter().copied().filter(|name| settings.show(name) != default.show(name)).collect()
+}
 
 /// Why a setting of Kong's means nothing here, if that is so.
 pub fn without_meaning(name: &str) -> Option<&'static str> {

@@ -10,7 +10,7 @@ mod reference;
 mod table;
 mod value;
 
-pub use known::{ALIASES, without_meaning};
+pub use known::{ALIASES, without_effect, without_meaning};
 pub use load::{DEFAULT_FILES, Issue, Origin, Sources, load};
 pub use reference::reference;
 pub use table::{ROWS, Row, Settings};

@@ -290,3 +290,10 @@ fn what_an_accepted_flag_does_not_do_is_said() {
     assert_eq!((issue.level, issue.setting.as_str()), (Level::Note, "stream_listen"));
     assert!(issue.message.starts_with("`deferred` has no meaning here: "), "{issue}");
 }
+
+#[test]
+fn settings_that_change_nothing_yet_are_known_once_they_differ_from_their_default() {
+    assert_eq!(without_effect(&Settings::default()), [""; 0]);
+    let settings = clean(from_file("log_level = notice\ndns_resolver = 127.0.0.1\n"));
+    assert_eq!(without_effect(&settings), ["dns_resolver"]);
+}
