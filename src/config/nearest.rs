@@ -5,9 +5,12 @@
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |text: &str| text.to_ascii_lowercase().replace('-', "_");
     let word = plain(word);
-    let allowed = (word.chars().count() / 3).clamp(1, 4);
+    let letters = word.chars().count();
+    let allowed = (letters / 3).clamp(1, 4);
     known
         .into_iter()
+        // Lengths alone tell most words apart: a large file has many thousand names.
+        .filter(|candidate| candidate.chars().count().abs_diff(letters) <= allowed)
         .map(|candidate| (strsim::osa_distance(&word, &plain(candidate)), candidate))
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)

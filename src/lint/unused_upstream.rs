@@ -1,6 +1,7 @@
 //! An upstream that no service names.
 
 use ahash::AHashSet;
+use serde_json::Value;
 
 use super::{Lint, Report, Subject};
 use crate::{config::nearest, source::Level};
@@ -22,14 +23,28 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
     if state.services.is_empty() {
         return;
     }
-    let used: AHashSet<&str> = state.services.rows().iter().map(|s| s.host.as_str()).collect();
+    if state.upstreams.is_empty() {
+        return;
+    }
+    let mut used = AHashSet::new();
+    let mut unknown = Vec::new();
+    for host in state.services.rows().iter().map(|s| s.host.as_str()) {
+        match state.upstreams.by_name(host) {
+            Some(upstream) => _ = used.insert(upstream),
+            // A host without a dot may be an upstream's name, misspelt.
+            None if !host.contains('.') => unknown.push(host),
+            None => {}
+        }
+    }
     // Plugins may choose an upstream by name; which do is theirs to know.
-    let named: String = subject.plugins().map(|p| p.config.json().to_string()).collect();
-    for upstream in state.upstreams.rows() {
-        if used.contains(upstream.name.as_str()) || named.contains(&format!("{:?}", upstream.name)) {
+    for plugin in subject.plugins() {
+        texts(&plugin.config.json(), &mut |text| used.extend(state.upstreams.by_name(text)));
+    }
+    for (ix, upstream) in state.upstreams.iter() {
+        if used.contains(&ix) {
             continue;
         }
-        let near = nearest(&upstream.name, used.iter().copied().filter(|host| !host.contains('.')));
+        let near = nearest(&upstream.name, unknown.iter().copied());
         let help = near.map_or_else(
             || "name it as the host of a service, or take it out".to_owned(),
             |near| format!("a service has the host {near:?}"),
@@ -39,5 +54,20 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
             format!("no service uses upstream {:?}", upstream.name),
             &help,
         );
+    }
+}
+
+/// All texts in a value, names of entries too.
+fn texts(value: &Value, tell: &mut impl FnMut(&str)) {
+    match value {
+        Value::String(text) => tell(text),
+        Value::Array(items) => items.iter().for_each(|item| texts(item, tell)),
+        Value::Object(entries) => {
+            for (name, value) in entries {
+                tell(name);
+                texts(value, tell);
+            }
+        }
+        _ => {}
     }
 }
