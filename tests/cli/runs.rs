@@ -144,3 +144,29 @@ fn of_a_line_without_end_only_the_place_is_shown() {
     let wide = ran.out.lines().map(str::len).max().unwrap_or(0);
     assert!(wide < 3000, "a line of {wide} bytes is printed");
 }
+
+#[test]
+fn what_a_file_holds_does_not_speak_to_the_terminal() {
+    let text = "_format_version: '3.0'\nservices:\n- {name: \"\\e[2Ja\", nam: \u{202e}x, \"\\e[31m\": 1, host: h}\n# \u{9b}31m\n";
+    let ran = run(here(), &["validate", "-"], text.as_bytes());
+    assert_eq!(ran.status, 1, "{ran}");
+    assert!(!ran.out.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{:?}", ran.out);
+}
+
+#[test]
+fn standard_input_is_read_once() {
+    for arguments in
+        [&["diff", "-", "-"][..], &["diff", "-", "examples/kong.yml", "--log", "-"], &["validate", "-", "-"]]
+    {
+        let ran = run(here(), arguments, GOOD.as_bytes());
+        assert!(ran.status == 2 && ran.err.contains("only once"), "{arguments:?}\n{ran}");
+    }
+}
+
+#[test]
+fn each_file_is_looked_at_though_one_is_not_there() {
+    let place = tempfile::tempdir().unwrap();
+    std::fs::write(place.path().join("bad.yml"), "services: 1").unwrap();
+    let ran = run(place.path(), &["validate", "--each", "nowhere.yml", "bad.yml"], b"");
+    assert!(ran.status == 2 && ran.out.contains("bad.yml") && ran.err.contains("nowhere.yml"), "{ran}");
+}

@@ -23,16 +23,17 @@ pub struct Files {
     pub dialect: Dialect,
 }
 
-/// Runs a command on each of the files alone. All are looked at; the worst that came of one counts.
+/// Runs a command on each of the files alone. All are looked at; the worst that came of one counts, and of those
+/// that cannot be read the first is told.
 pub fn each(input: &Files, mut run: impl FnMut(Files) -> Result<Status, Failure>) -> Result<Status, Failure> {
-    let mut worst = Status::Clean;
+    let mut worst = Ok(Status::Clean);
     for file in &input.files {
-        let status = run(Files { files: vec![file.clone()], dialect: input.dialect })?;
-        if status != Status::Clean {
-            worst = status;
+        let ran = run(Files { files: vec![file.clone()], dialect: input.dialect });
+        if worst.is_ok() && !matches!(ran, Ok(Status::Clean)) {
+            worst = ran;
         }
     }
-    Ok(worst)
+    worst
 }
 
 /// How a configuration is read.

@@ -36,9 +36,21 @@ impl<'a> Excerpt<'a> {
             }
         }
         // Whole characters were replaced, so what is left is still UTF-8.
-        let text = String::from_utf8(bytes).unwrap_or_default();
+        let text = visible(&String::from_utf8(bytes).unwrap_or_default());
         Excerpt { source, text }
     }
+}
+
+/// A text of the same length in which nothing speaks to the terminal: no escapes, no change of direction.
+pub fn visible(text: &str) -> String {
+    let stand_in = |c: char| match c {
+        '\n' | '\r' | '\t' => c,
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        c if c.is_control() && c.len_utf8() == 1 => '?',
+        c if c.is_control() => '\u{bf}',
+        c => c,
+    };
+    text.chars().map(stand_in).collect()
 }
 
 impl SourceCode for Excerpt<'_> {

@@ -7,7 +7,7 @@ use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, Se
 
 use super::{
     Report,
-    excerpt::{Excerpt, LONGEST},
+    excerpt::{Excerpt, LONGEST, visible},
     kong,
 };
 use crate::source::{FileId, Finding, Level, SourceMap};
@@ -32,7 +32,7 @@ pub fn render(report: Report<'_>, color: bool) -> String {
             out.push_str(&finding.message);
         }
         for line in kong::says(finding, report) {
-            out.push_str(&dim(&format!("  kong: {line}")));
+            out.push_str(&dim(&format!("  kong: {}", visible(&line))));
             out.push('\n');
         }
         out.push('\n');
@@ -55,7 +55,7 @@ impl fmt::Debug for Shown<'_> {
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.finding.message)
+        f.write_str(&visible(&self.finding.message))
     }
 }
 
@@ -80,7 +80,7 @@ impl Diagnostic for Shown<'_> {
         let elsewhere = self.finding.labels.iter().filter(|l| Some(l.span.file) != home);
         let mut lines: Vec<String> = self.finding.help.clone().into_iter().collect();
         lines.extend(elsewhere.map(|l| format!("{} at {}", l.text, self.sources.locate(l.span))));
-        if lines.is_empty() { None } else { Some(Box::new(lines.join("\n"))) }
+        if lines.is_empty() { None } else { Some(Box::new(visible(&lines.join("\n")))) }
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
@@ -91,7 +91,7 @@ impl Diagnostic for Shown<'_> {
         let home = self.finding.span()?.file;
         Some(Box::new(self.finding.labels.iter().enumerate().filter(move |(_, l)| l.span.file == home).map(
             |(i, label)| {
-                let text = (!label.text.is_empty()).then(|| label.text.clone());
+                let text = (!label.text.is_empty()).then(|| visible(&label.text));
                 let range =
                     (label.span.start as usize, ((label.span.end - label.span.start) as usize).min(LONGEST));
                 if i == 0 {

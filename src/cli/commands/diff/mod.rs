@@ -120,6 +120,10 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
         let flags = "--header, --ca-cert and --tls-skip-verify say how --against is reached";
         return Err(Failure::Other(format!("{flags}, and that is not given")));
     }
+    let read = [Some(&args.old), args.new.as_ref(), args.log.as_ref()];
+    if read.iter().flatten().filter(|path| path.as_os_str() == "-").count() > 1 {
+        return Err(Failure::Other("-: standard input can be read only once".to_owned()));
+    }
     let log = match &args.log {
         Some(path) => Some(read_log(path, args.log_host.as_deref())?),
         None => None,

@@ -63,19 +63,25 @@ enum Format {
 }
 
 pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
-    let suite = read(&args.files)?;
+    let mut suite = read(&args.files)?;
     if suite.findings.has_errors() {
+        // Kong has no words for what is wrong with a case.
+        suite.findings.0.iter_mut().for_each(|finding| finding.tree.clear());
         let report = render::Report { findings: &suite.findings, sources: &suite.sources, secrets: &[] };
         console.err(&render::render(report, render::Format::Human, console.error_color()));
         return Err(Failure::Other("there are cases that cannot be read".to_owned()));
     }
     let mut cases = suite.cases;
+    if cases.is_empty() {
+        let files: Vec<String> = args.files.iter().map(|file| file.display().to_string()).collect();
+        return Err(Failure::Other(format!("there are no cases in {}", files.join(", "))));
+    }
     cases.retain(|case| {
         args.filter.is_empty()
             || args.filter.iter().any(|text| format!("{} {}", case.file, case.name).contains(text.as_str()))
     });
     if cases.is_empty() {
-        return Err(Failure::Other("there is no such case".to_owned()));
+        return Err(Failure::Other("no case has that in its file or name".to_owned()));
     }
     if args.list {
         let lines: String =
