@@ -4,7 +4,7 @@ use std::{net::Ipv4Addr, net::SocketAddr, sync::Arc};
 
 use gatewayctl::{
     net::tls::{certificates, provider},
-    proxy::Listener,
+    proxy::{Listener, Traffic},
     runtime::Options,
 };
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
@@ -215,4 +215,22 @@ async fn a_client_s_connection_outlives_a_reload_of_the_certificate_it_was_shown
     rig.reload(&with(new.clone()));
     let next = tls::connect(&rig, "a.test", b"http/1.1").await;
     assert_eq!(tls::shown(&next), *certificates(&new.0).unwrap()[0]);
+}
+
+#[tokio::test]
+async fn a_stream_s_service_is_shown_a_certificate_too() {
+    let authority = Authority::new("all", None);
+    let address = upstream(authority.pair("localhost"), Some(&authority), plenty()).await;
+    let mut config =
+        shows(https(address, &authority, json!({ "protocol": "tls" })), &authority.pair("stream"));
+    config["routes"][0] = json!({
+        "id": uuid(2), "name": "r", "service": { "id": uuid(1) },
+        "protocols": ["tcp"], "destinations": [{ "ip": "127.0.0.1" }],
+    });
+    let listener = Listener { traffic: Traffic::Streams, ..plain() };
+    let rig = Rig::with(config, Options::default(), &[listener]);
+    let mut stream = rig.connect().await;
+    stream.write_all(b"hello").await.unwrap();
+    let (_, body) = soon(read_message(&mut stream)).await.unwrap();
+    assert_eq!(body, "CN=stream");
 }

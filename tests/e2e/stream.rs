@@ -1,6 +1,11 @@
 //! Streams: TCP, TLS taken in and passed on, UDP, their plugins and their ends.
 
-use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use gatewayctl::{
     net::tls::{ClientTls, provider},
@@ -208,6 +213,95 @@ async fn the_proxy_protocol_tells_whose_stream_it_is() {
     let rig = Rig::with(config, options, &[listener]);
     assert_eq!(say(rig.connect().await, "PROXY TCP4 10.1.2.3 10.0.0.1 5000 80\r\nx").await, "xbye");
     assert_eq!(say(rig.connect().await, "PROXY TCP4 10.1.2.4 10.0.0.1 5000 80\r\nx").await, "");
+}
+
+#[tokio::test]
+async fn the_proxy_protocol_s_second_version_comes_before_tls() {
+    let upstream = repeater().await;
+    let told = json!({ "protocols": ["tls"], "snis": ["a.test"], "sources": [{ "ip": "10.1.2.0/24" }] });
+    let config = service(upstream.address, json!({ "protocol": "tcp" }), told);
+    let listener = Listener { proxy_protocol: true, ..tls() };
+    let options = Options {
+        trusted: vec!["127.0.0.0/8".parse().unwrap()],
+        real_ip: RealIp::ProxyProtocol,
+        ..Options::default()
+    };
+    let rig = Rig::with(config, options, &[listener]);
+    // 10.1.2.3 or 10.1.9.3, port 20560, to 10.0.0.1:80.
+    for (third, heard) in [(2, Some("xbye")), (9, None)] {
+        let mut stream = rig.connect().await;
+        let mut head = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c".to_vec();
+        head.extend([10, 1, third, 3, 10, 0, 0, 1, b'P', b'P', 0, b'P']);
+        stream.write_all(&head).await.unwrap();
+        let config = Arc::clone(&ClientTls::new(None, None).unwrap().config);
+        let name = ServerName::try_from("a.test").unwrap();
+        let secret = soon(tokio_rustls::TlsConnector::from(config).connect(name, stream)).await;
+        match heard {
+            Some(heard) => assert_eq!(say(secret.unwrap(), "x").await, heard),
+            None => assert!(secret.is_err(), "no route, no handshake"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn datagrams_find_their_route_by_where_they_were_sent() {
+    let upstreams = [
+        UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap(),
+        UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap(),
+    ];
+    let addresses = [Ipv4Addr::LOCALHOST, Ipv4Addr::new(127, 0, 0, 2)];
+    let mut config = json!({ "services": [], "routes": [] });
+    for (number, (upstream, address)) in (1..).zip(upstreams.iter().zip(addresses)) {
+        let one = service(
+            upstream.local_addr().unwrap(),
+            json!({ "id": uuid(number), "name": format!("s{number}"), "protocol": "udp" }),
+            json!({
+                "id": uuid(number + 10), "name": format!("r{number}"), "service": { "id": uuid(number) },
+                "protocols": ["udp"], "destinations": [{ "ip": address.to_string() }],
+            }),
+        );
+        for table in ["services", "routes"] {
+            config[table].as_array_mut().unwrap().push(one[table][0].clone());
+        }
+    }
+    let listeners = addresses
+        .map(|ip| Listener { traffic: Traffic::Datagrams, ..Listener::plain(SocketAddr::new(ip.into(), 0)) });
+    let rig = Rig::with(config, Options::default(), &listeners);
+    for (number, upstream) in upstreams.iter().enumerate() {
+        let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        client.send_to(b"hi", rig.addresses[number]).await.unwrap();
+        let mut buffer = [0; 8];
+        let (count, from) = soon(upstream.recv_from(&mut buffer)).await.unwrap();
+        assert_eq!(&buffer[..count], b"hi");
+        upstream.send_to(b"ho", from).await.unwrap();
+        let (count, from) = soon(client.recv_from(&mut buffer)).await.unwrap();
+        assert_eq!((&buffer[..count], from), (&b"ho"[..], rig.addresses[number]));
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_was_silent_for_long_begins_anew() {
+    let upstream = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let config = service(
+        upstream.local_addr().unwrap(),
+        json!({ "protocol": "udp", "read_timeout": 50 }),
+        json!({ "protocols": ["udp"], "destinations": [{ "ip": "127.0.0.1" }] }),
+    );
+    let listener = Listener { traffic: Traffic::Datagrams, ..plain() };
+    let rig = Rig::with(config, Options::default(), &[listener]);
+    let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    client.connect(rig.addresses[0]).await.unwrap();
+    let mut buffer = [0; 8];
+    let mut sources = HashSet::new();
+    soon(async {
+        while sources.len() < 2 {
+            client.send(b"hi").await.unwrap();
+            sources.insert(upstream.recv_from(&mut buffer).await.unwrap().1);
+            // Silence is what is tried here; nothing tells of its end.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
