@@ -3,24 +3,18 @@
 //! Each worker is a thread with its own runtime and its own listening sockets; the kernel spreads
 //! connections over them (SO_REUSEPORT).
 
-use std::{io, net::SocketAddr, pin::pin, rc::Rc, sync::Arc, thread, time::Duration};
+use std::{io, net::SocketAddr, rc::Rc, sync::Arc, thread, time::Duration};
 
-use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Socket, TcpKeepalive, Type};
 use tokio::{
-    net::{TcpListener, TcpStream, UdpSocket},
+    net::UdpSocket,
     select,
     sync::watch,
     task::{JoinHandle, LocalSet, spawn_local},
     time::{interval, sleep, timeout},
 };
 
-use super::{
-    Listener, Traffic, proxy_protocol,
-    serve::{serve_http1, serve_http2, speaks_http2},
-    stream,
-    tls::{Acceptor, accept_tls},
-    worker::{Link, Peer, Worker},
-};
+use super::{Listener, Traffic, door::Door, stream, tls::Acceptor, worker::Worker};
 use crate::{
     config::listen::KeepAlive,
     net::{Inherited, Role},
@@ -32,20 +26,32 @@ use crate::{
 pub struct Workers {
     addresses: Vec<SocketAddr>,
     sockets: Vec<(Role, Socket)>,
-    drain: watch::Sender<Option<Duration>>,
+    drain: watch::Sender<Option<Drain>>,
     threads: Vec<thread::JoinHandle<usize>>,
+}
+
+/// How a drain goes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Drain {
+    /// How long it may take.
+    limit: Duration,
+    /// Another process listens at the same sockets.
+    handed_over: bool,
 }
 
 /// Cuts a drain short.
 #[derive(Debug)]
-pub struct Hurry(watch::Sender<Option<Duration>>);
+pub struct Hurry(watch::Sender<Option<Drain>>);
 
 impl Hurry {
     /// What has not ended yet is cut.
     pub fn now(&self) {
-        self.0.send_replace(Some(Duration::ZERO));
+        self.0.send_replace(Some(Drain::default()));
     }
 }
+
+/// How long handshakes that have begun may take when the sockets close.
+const HANDSHAKE: Duration = Duration::from_millis(10);
 
 impl Workers {
     /// Opens the listeners, those that are not among the inherited, and starts the threads.
@@ -63,13 +69,14 @@ impl Workers {
         };
         let mut addresses = Vec::with_capacity(listeners.len());
         let mut shared = Vec::new();
-        let mut sockets: Vec<Vec<(Spoken, Socket)>> = (0..count).map(|_| Vec::new()).collect();
+        let mut sockets: Vec<Vec<Opening>> = (0..count).map(|_| Vec::new()).collect();
         for listener in listeners {
             let acceptor = listener.tls.then(|| Acceptor::new(&gateway, listener)).transpose()?;
-            let (address, open) = open(listener, count, inherited)?;
+            let (address, open, own) = open(listener, count, inherited)?;
             for (number, socket) in open.into_iter().enumerate() {
                 shared.push((listener.role(), socket.try_clone()?));
-                sockets[number % count].push(((listener.clone(), acceptor.clone()), socket));
+                let (listener, acceptor) = (listener.clone(), acceptor.clone());
+                sockets[number % count].push(Opening { listener, acceptor, socket, own });
             }
             addresses.push(address);
         }
@@ -106,22 +113,38 @@ impl Workers {
     /// Stops accepting, lets requests in flight end, for `limit` at most, and joins the threads. Blocks.
     /// Returns how many connections had to be cut.
     pub fn drain(self, limit: Duration) -> usize {
+        self.end(Drain { limit, handed_over: false })
+    }
+
+    /// The same when another process listens at these sockets from now on.
+    pub fn hand_over(self, limit: Duration) -> usize {
+        self.end(Drain { limit, handed_over: true })
+    }
+
+    fn end(self, drain: Drain) -> usize {
         // A socket is closed when the last that holds it lets go: that must be the worker.
         drop(self.sockets);
-        self.drain.send_replace(Some(limit));
+        self.drain.send_replace(Some(drain));
         self.threads.into_iter().map(|thread| thread.join().unwrap_or(0)).sum()
     }
 }
 
-/// A listener, and TLS as it speaks it.
-type Spoken = (Listener, Option<Acceptor>);
+/// A socket on its way to a worker.
+struct Opening {
+    listener: Listener,
+    /// TLS as the listener speaks it.
+    acceptor: Option<Acceptor>,
+    socket: Socket,
+    /// Whether no other process can hold it.
+    own: bool,
+}
 
-/// Sockets for a listener, at least one to each of `count` workers, and their address.
+/// Sockets for a listener, at least one to each of `count` workers; their address, and whether they are new.
 fn open(
     listener: &Listener,
     count: usize,
     inherited: &mut Inherited,
-) -> io::Result<(SocketAddr, Vec<Socket>)> {
+) -> io::Result<(SocketAddr, Vec<Socket>, bool)> {
     let mut address = listener.address;
     let mut sockets = inherited.take(listener.role(), address, listener.kind())?;
     if let Some(first) = sockets.first() {
@@ -130,7 +153,7 @@ fn open(
         for again in 0..count.saturating_sub(sockets.len()) {
             sockets.push(sockets[again].try_clone()?);
         }
-        return Ok((address, sockets));
+        return Ok((address, sockets, false));
     }
     for _ in 0..count {
         let socket = bind(address, listener)?;
@@ -138,7 +161,7 @@ fn open(
         address = socket.local_addr()?.as_socket().unwrap_or(address);
         sockets.push(socket);
     }
-    Ok((address, sockets))
+    Ok((address, sockets, true))
 }
 
 fn bind(address: SocketAddr, listener: &Listener) -> io::Result<Socket> {
@@ -170,11 +193,7 @@ fn bind(address: SocketAddr, listener: &Listener) -> io::Result<Socket> {
 }
 
 /// A worker's life: accepts until it is told to drain, then waits for its connections.
-fn run(
-    gateway: Arc<Gateway>,
-    sockets: Vec<(Spoken, Socket)>,
-    mut drain: watch::Receiver<Option<Duration>>,
-) -> usize {
+fn run(gateway: Arc<Gateway>, sockets: Vec<Opening>, mut drain: watch::Receiver<Option<Drain>>) -> usize {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -186,22 +205,26 @@ fn run(
     let local = LocalSet::new();
     let left = local.block_on(&runtime, async {
         let (mut doors, mut udp) = (Vec::new(), Vec::new());
-        for ((listener, acceptor), socket) in sockets {
+        for Opening { listener, acceptor, socket, own } in sockets {
             if listener.traffic == Traffic::Datagrams {
                 let Ok(socket) = UdpSocket::from_std(socket.into()) else { continue };
                 udp.push(spawn_local(stream::datagrams(Rc::clone(&worker), socket)));
                 continue;
             }
-            let Ok(socket) = TcpListener::from_std(socket.into()) else { continue };
-            let door = Rc::new(Door { worker: Rc::clone(&worker), listener, acceptor, socket });
-            let accepting = spawn_local(accept(Rc::clone(&door)));
-            doors.push((door, accepting));
+            let Ok(door) = Door::new(Rc::clone(&worker), listener, acceptor, socket) else { continue };
+            let accepting = spawn_local(Rc::clone(&door).accept());
+            doors.push((door, own, accepting));
         }
         let upkeep = spawn_local(upkeep(Rc::clone(&worker)));
-        let limit = drain.wait_for(Option::is_some).await.ok().and_then(|limit| *limit).unwrap_or_default();
+        let wanted = drain.wait_for(Option::is_some).await.ok().and_then(|drain| *drain);
+        let Drain { limit, handed_over } = wanted.unwrap_or_default();
         worker.drain(limit);
         udp.iter().for_each(JoinHandle::abort);
-        for (door, accepting) in doors {
+        if !handed_over && !limit.is_zero() {
+            doors.iter().filter(|(_, own, _)| *own).for_each(|(door, ..)| door.refuse_newcomers());
+            sleep(HANDSHAKE.min(limit)).await;
+        }
+        for (door, _, accepting) in doors {
             accepting.abort();
             // It holds the socket: gone before the queue is emptied, so that closing follows at once.
             let _ = accepting.await;
@@ -214,7 +237,7 @@ fn run(
         };
         select! {
             _ = timeout(limit, ended) => {}
-            _ = drain.wait_for(|limit| *limit == Some(Duration::ZERO)) => {}
+            _ = drain.wait_for(|drain| drain.is_some_and(|drain| drain.limit.is_zero())) => {}
         }
         upkeep.abort();
         worker.links.get()
@@ -233,100 +256,11 @@ async fn upkeep(worker: Rc<Worker>) {
     }
 }
 
-/// A listening socket, and how what comes in is spoken to.
-struct Door {
-    worker: Rc<Worker>,
-    listener: Listener,
-    acceptor: Option<Acceptor>,
-    socket: TcpListener,
-}
-
-impl Door {
-    /// Lets a connection live.
-    fn enter(&self, stream: TcpStream, peer: SocketAddr) {
-        let guard = self.worker.open();
-        let (listener, acceptor) = (self.listener.clone(), self.acceptor.clone());
-        spawn_local(async move {
-            let worker = Rc::clone(&guard.0);
-            connection(worker, listener, acceptor, stream, peer).await;
-            drop(guard);
-        });
-    }
-
-    /// Takes in what the kernel holds for this socket: closing it would reset those connections, whose
-    /// clients believe they are connected.
-    fn empty(&self) {
-        let socket = SockRef::from(&self.socket);
-        for _ in 0..self.listener.backlog {
-            let Ok((stream, peer)) = socket.accept() else { return };
-            let (Ok(()), Some(peer)) = (stream.set_nonblocking(true), peer.as_socket()) else { continue };
-            if let Ok(stream) = TcpStream::from_std(stream.into()) {
-                self.enter(stream, peer);
-            }
-        }
-    }
-}
-
-async fn accept(door: Rc<Door>) {
-    loop {
-        match door.socket.accept().await {
-            Ok((stream, peer)) => door.enter(stream, peer),
-            // Out of file descriptors: some will be free soon.
-            Err(error) => {
-                tracing::warn!("cannot accept: {error}");
-                sleep(Duration::from_millis(10)).await;
-            }
-        }
-    }
-}
-
-async fn connection(
-    worker: Rc<Worker>,
-    listener: Listener,
-    acceptor: Option<Acceptor>,
-    mut stream: TcpStream,
-    peer: SocketAddr,
-) {
-    let _ = stream.set_nodelay(true);
-    let Ok(local) = stream.local_addr() else { return };
-    let patience = worker.options.client_timeout;
-    let mut from = Peer { socket: peer, told: None };
-    if listener.proxy_protocol {
-        match timeout(patience, proxy_protocol::read(&mut stream)).await {
-            Ok(Ok(told)) => from.told = told,
-            _ => return,
-        }
-    }
-    if listener.traffic == Traffic::Streams {
-        return stream::connection(worker, acceptor, stream, from, local).await;
-    }
-    match acceptor {
-        None => {
-            let http2 =
-                listener.http2 && timeout(patience, speaks_http2(&stream)).await.is_ok_and(|spoken| spoken);
-            let link = Rc::new(Link::new(worker, from, local, false, None));
-            if http2 { serve_http2(link, stream).await } else { serve_http1(link, stream).await }
-        }
-        Some(acceptor) => {
-            let mut handshake = pin!(accept_tls(&acceptor, stream));
-            let Ok(Ok(stream)) = timeout(patience, handshake.as_mut()).await else { return };
-            let (_, session) = stream.get_ref();
-            let http2 = session.alpn_protocol() == Some(b"h2");
-            let sni = session.server_name().map(Arc::from);
-            let link = Rc::new(Link::new(worker, from, local, true, sni));
-            if http2 { serve_http2(link, stream).await } else { serve_http1(link, stream).await }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::{io::Write, net::Ipv4Addr};
-
-    use tokio::io::AsyncReadExt;
+    use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::{model::State, runtime, runtime::Options, store::Stores};
 
     #[test]
     fn sockets_are_made_as_the_listener_s_flags_say() {
@@ -347,36 +281,5 @@ mod tests {
         assert_eq!(accepted.tcp_keepalive_retries().unwrap(), 3);
         let alone = Listener::plain("[::1]:0".parse().unwrap());
         assert!(bind(alone.address, &alone).unwrap().only_v6().unwrap());
-    }
-
-    #[tokio::test]
-    async fn connections_that_wait_in_the_queue_are_served_before_it_closes() {
-        let (options, stores) = (Options::default(), Stores::default());
-        let (snapshot, _) = runtime::compile(Arc::new(State::default()), &options, &stores, None);
-        let worker = Worker::new(Gateway::new(options, stores, snapshot));
-        let listener = Listener::plain((Ipv4Addr::LOCALHOST, 0).into());
-        let socket = TcpListener::from_std(bind(listener.address, &listener).unwrap().into()).unwrap();
-        let address = socket.local_addr().unwrap();
-        // The kernel connects them although nobody has accepted; one sends only after the socket is closed.
-        let mut clients: Vec<_> = (0..10).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
-        let ask = |mut client: &std::net::TcpStream| client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-        clients[1..].iter().for_each(|client| ask(client).unwrap());
-        let door = Door { worker: Rc::clone(&worker), listener, acceptor: None, socket };
-        let served = async {
-            worker.drain(Duration::from_secs(10));
-            door.empty();
-            drop(door);
-            assert!(std::net::TcpStream::connect(address).is_err(), "nobody listens any more");
-            ask(&clients[0]).unwrap();
-            for client in clients.drain(..) {
-                client.set_nonblocking(true).unwrap();
-                let mut answer = String::new();
-                let mut client = TcpStream::from_std(client).unwrap();
-                client.read_to_string(&mut answer).await.unwrap();
-                assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
-                assert!(answer.contains("connection: close\r\n"), "{answer}");
-            }
-        };
-        LocalSet::new().run_until(served).await;
     }
 }

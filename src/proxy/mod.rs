@@ -5,6 +5,7 @@
 
 mod admit;
 mod body_form;
+mod door;
 mod fault;
 mod forward;
 mod gate;

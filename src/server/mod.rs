@@ -320,11 +320,13 @@ impl Running {
 
     /// Lets requests in flight end, for as long as `serve` allowed, and joins the threads. Blocks.
     pub fn stop(self, why: &str) {
-        if !self.status.handed_over() {
-            self.status.set_draining();
-        }
         self.observer.draining(why, self.drain);
-        let cut = self.workers.drain(self.drain);
+        let cut = if self.status.handed_over() {
+            self.workers.hand_over(self.drain)
+        } else {
+            self.status.set_draining();
+            self.workers.drain(self.drain)
+        };
         self.observer.ended(cut);
         // Admin connections and watchers have nothing to finish.
         self.control.shutdown_background();

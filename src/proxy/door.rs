@@ -1,0 +1,207 @@
+//! A worker's listening socket: what comes in is spoken to, and nobody is lost when it closes.
+
+use std::{io, net::SocketAddr, pin::pin, rc::Rc, sync::Arc, time::Duration};
+
+use socket2::{SockRef, Socket};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::spawn_local,
+    time::{sleep, timeout},
+};
+
+use super::{
+    Listener, Traffic, proxy_protocol,
+    serve::{serve_http1, serve_http2, speaks_http2},
+    stream,
+    tls::{Acceptor, accept_tls},
+    worker::{Link, Peer, Worker},
+};
+
+/// A listening socket, and how what comes in is spoken to.
+pub struct Door {
+    worker: Rc<Worker>,
+    listener: Listener,
+    acceptor: Option<Acceptor>,
+    socket: TcpListener,
+}
+
+impl Door {
+    /// Takes a socket over. To be called on the worker's runtime.
+    ///
+    /// # Errors
+    /// When the runtime cannot watch it.
+    pub fn new(
+        worker: Rc<Worker>,
+        listener: Listener,
+        acceptor: Option<Acceptor>,
+        socket: Socket,
+    ) -> io::Result<Rc<Self>> {
+        let socket = TcpListener::from_std(socket.into())?;
+        Ok(Rc::new(Door { worker, listener, acceptor, socket }))
+    }
+
+    /// Accepts for as long as it is let.
+    pub async fn accept(self: Rc<Self>) {
+        loop {
+            match self.socket.accept().await {
+                Ok((stream, peer)) => self.enter(stream, peer),
+                // Out of file descriptors: some will be free soon.
+                Err(error) => {
+                    tracing::warn!("cannot accept: {error}");
+                    sleep(Duration::from_millis(10)).await;
+                }
+            }
+        }
+    }
+
+    /// Lets a connection live.
+    fn enter(&self, stream: TcpStream, peer: SocketAddr) {
+        let guard = self.worker.open();
+        let (listener, acceptor) = (self.listener.clone(), self.acceptor.clone());
+        spawn_local(async move {
+            let worker = Rc::clone(&guard.0);
+            connection(worker, listener, acceptor, stream, peer).await;
+            drop(guard);
+        });
+    }
+
+    /// Lets no new connection begin; those whose handshake has begun still come in. Nobody may listen at this
+    /// socket later.
+    pub fn refuse_newcomers(&self) {
+        #[cfg(target_os = "linux")]
+        {
+            use socket2::SockFilter;
+            // A classic BPF program over the TCP header: of its flags (byte 13) SYN without ACK is dropped.
+            // A client whose SYN is lost tries again, and finds the socket closed.
+            let program = [
+                SockFilter::new(0x30, 0, 0, 13),          // ldb [13]
+                SockFilter::new(0x54, 0, 0, 0x12),        // and SYN | ACK
+                SockFilter::new(0x15, 0, 1, 0x02),        // jeq SYN, else skip one
+                SockFilter::new(0x06, 0, 0, 0),           // ret nothing
+                SockFilter::new(0x06, 0, 0, 0xffff_ffff), // ret all
+            ];
+            // Refused by the system, a connection may come too late by microseconds, as on other systems.
+            let _ = SockRef::from(&self.socket).attach_filter(&program);
+        }
+    }
+
+    /// Takes in what the kernel holds for this socket: closing it would reset those connections, whose
+    /// clients believe they are connected.
+    pub fn empty(&self) {
+        let socket = SockRef::from(&self.socket);
+        for _ in 0..self.listener.backlog {
+            let Ok((stream, peer)) = socket.accept() else { return };
+            let (Ok(()), Some(peer)) = (stream.set_nonblocking(true), peer.as_socket()) else { continue };
+            if let Ok(stream) = TcpStream::from_std(stream.into()) {
+                self.enter(stream, peer);
+            }
+        }
+    }
+}
+
+async fn connection(
+    worker: Rc<Worker>,
+    listener: Listener,
+    acceptor: Option<Acceptor>,
+    mut stream: TcpStream,
+    peer: SocketAddr,
+) {
+    let _ = stream.set_nodelay(true);
+    let Ok(local) = stream.local_addr() else { return };
+    let patience = worker.options.client_timeout;
+    let mut from = Peer { socket: peer, told: None };
+    if listener.proxy_protocol {
+        match timeout(patience, proxy_protocol::read(&mut stream)).await {
+            Ok(Ok(told)) => from.told = told,
+            _ => return,
+        }
+    }
+    if listener.traffic == Traffic::Streams {
+        return stream::connection(worker, acceptor, stream, from, local).await;
+    }
+    match acceptor {
+        None => {
+            let http2 =
+                listener.http2 && timeout(patience, speaks_http2(&stream)).await.is_ok_and(|spoken| spoken);
+            let link = Rc::new(Link::new(worker, from, local, false, None));
+            if http2 { serve_http2(link, stream).await } else { serve_http1(link, stream).await }
+        }
+        Some(acceptor) => {
+            let mut handshake = pin!(accept_tls(&acceptor, stream));
+            let Ok(Ok(stream)) = timeout(patience, handshake.as_mut()).await else { return };
+            let (_, session) = stream.get_ref();
+            let http2 = session.alpn_protocol() == Some(b"h2");
+            let sni = session.server_name().map(Arc::from);
+            let link = Rc::new(Link::new(worker, from, local, true, sni));
+            if http2 { serve_http2(link, stream).await } else { serve_http1(link, stream).await }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Write, net::Ipv4Addr};
+
+    use tokio::{io::AsyncReadExt, task::LocalSet};
+
+    use super::*;
+    use crate::{
+        model::State,
+        runtime::{self, Gateway, Options},
+        store::Stores,
+    };
+
+    #[tokio::test]
+    async fn connections_that_wait_in_the_queue_are_served_before_it_closes() {
+        let (options, stores) = (Options::default(), Stores::default());
+        let (snapshot, _) = runtime::compile(Arc::new(State::default()), &options, &stores, None);
+        let worker = Worker::new(Gateway::new(options, stores, snapshot));
+        let listener = Listener::plain((Ipv4Addr::LOCALHOST, 0).into());
+        let socket = Socket::from(std::net::TcpListener::bind(listener.address).unwrap());
+        socket.set_nonblocking(true).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        // The kernel connects them although nobody has accepted; one sends only after the socket is closed.
+        let mut clients: Vec<_> = (0..10).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
+        let ask = |mut client: &std::net::TcpStream| client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        clients[1..].iter().for_each(|client| ask(client).unwrap());
+        let door = Door::new(Rc::clone(&worker), listener, None, socket).unwrap();
+        let served = async {
+            worker.drain(Duration::from_secs(10));
+            door.empty();
+            drop(door);
+            assert!(std::net::TcpStream::connect(address).is_err(), "nobody listens any more");
+            ask(&clients[0]).unwrap();
+            for client in clients.drain(..) {
+                client.set_nonblocking(true).unwrap();
+                let mut answer = String::new();
+                let mut client = TcpStream::from_std(client).unwrap();
+                client.read_to_string(&mut answer).await.unwrap();
+                assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+                assert!(answer.contains("connection: close\r\n"), "{answer}");
+            }
+        };
+        LocalSet::new().run_until(served).await;
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_door_that_refuses_newcomers_still_lets_in_who_stands_there() {
+        let (options, stores) = (Options::default(), Stores::default());
+        let (snapshot, _) = runtime::compile(Arc::new(State::default()), &options, &stores, None);
+        let worker = Worker::new(Gateway::new(options, stores, snapshot));
+        let listener = Listener::plain((Ipv4Addr::LOCALHOST, 0).into());
+        let socket = Socket::from(std::net::TcpListener::bind(listener.address).unwrap());
+        socket.set_nonblocking(true).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        let door = Door::new(Rc::clone(&worker), listener, None, socket).unwrap();
+        let _client = std::net::TcpStream::connect(address).unwrap();
+        door.refuse_newcomers();
+        let late = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(50));
+        assert_eq!(late.unwrap_err().kind(), io::ErrorKind::TimedOut, "a SYN is dropped");
+        let let_in = async {
+            door.empty();
+            worker.links.get()
+        };
+        assert_eq!(LocalSet::new().run_until(let_in).await, 1);
+    }
+}
