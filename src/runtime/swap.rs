@@ -64,13 +64,13 @@ impl Gateway {
     }
 
     /// Frees former snapshots that no request uses any more, on the calling thread, which should not be one
-    /// that serves requests. To be called now and then.
-    pub fn reap(&self) {
+    /// that serves requests. To be called now and then; tells how many were freed.
+    pub fn reap(&self) -> usize {
         let mut retired = self.retired.lock();
-        let (unused, used) = retired.drain(..).partition(|old| Arc::strong_count(old) == 1);
+        let (unused, used): (Vec<_>, _) = retired.drain(..).partition(|old| Arc::strong_count(old) == 1);
         *retired = used;
         drop(retired);
-        drop::<Vec<_>>(unused);
+        unused.len()
     }
 }
 

@@ -198,11 +198,10 @@ impl Reloader {
         Outcome::Unreadable(error)
     }
 
-    /// Frees former snapshots, and once there are none left the memory they took.
+    /// Frees former snapshots that nobody uses any more, and gives back the memory they took.
     async fn reap(self: &Arc<Self>) {
         let this = Arc::clone(self);
-        let _ = self.backroom.run(move || this.gateway.reap()).await;
-        if !self.gateway.has_retired() {
+        if self.backroom.run(move || this.gateway.reap()).await.is_ok_and(|freed| freed > 0) {
             self.backroom.give_back().await;
         }
     }
