@@ -44,3 +44,37 @@ fn a_configuration_that_should_be_refused_and_serves_is_a_failure() {
     let passed: Vec<bool> = ran.iter().map(|ran| matches!(ran.verdict, Verdict::Passed)).collect();
     assert_eq!(passed, [false, false, true], "{ran:?}");
 }
+
+#[test]
+fn the_example_passes() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut suite = Suite::default();
+    for file in trial::files(&root.join("examples/tests")).expect("the folder of examples") {
+        suite.add_file(&file, &file.display().to_string()).expect("a readable file");
+    }
+    assert!(suite.findings.0.is_empty() && !suite.cases.is_empty(), "{:?}", suite.findings);
+    trial::run(&suite.cases, Plan { jobs: 4, fail_fast: false }, |ran| {
+        assert!(matches!(ran.verdict, Verdict::Passed), "case {}: {:?}", ran.index + 1, ran.verdict);
+    });
+}
+
+#[test]
+fn every_case_follows_the_published_schema() {
+    let schema = jsonschema::validator_for(&trial::schema()).expect("a schema");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for folder in ["examples/tests", "tests/trial", "tests/conformance"] {
+        for file in trial::files(&root.join(folder)).expect("a folder of cases") {
+            let mut suite = Suite::default();
+            suite.add_file(&file, &file.display().to_string()).expect("a readable file");
+            for case in &suite.cases {
+                count += 1;
+                let faults = schema.iter_errors(&case.raw).map(|e| format!("{}: {e}", e.instance_path()));
+                wrong.extend(faults.map(|fault| format!("{}:{}: {fault}", case.file, case.line)));
+            }
+        }
+    }
+    assert!(count > 1000, "only {count} cases");
+    assert!(wrong.is_empty(), "{} faults:\n{}", wrong.len(), wrong[..wrong.len().min(20)].join("\n"));
+}

@@ -2,7 +2,7 @@
 //!
 //! A case (`case`) is read from a file (`read`); its names are filled in (`fill`), its mocks (`mock`, `sink`)
 //! are started, the engine is started on its configuration exactly as `serve` would (`engine`), and its steps
-//! (`steps`) send requests (`client`) and compare what came of them (`compare`). Each case has its own gateway,
+//! (`steps`) send requests (`client`) and judge what came of them (`judge`, `compare`). Each case has its own gateway,
 //! ports and clock, so that cases run side by side. What is printed is the command line's business.
 
 pub mod case;
@@ -10,6 +10,7 @@ mod client;
 mod compare;
 mod engine;
 mod fill;
+mod judge;
 mod make;
 mod mock;
 mod read;
