@@ -232,3 +232,16 @@ markers! {
     /// Whether a vault's settings name variables that exist.
     VariablePrefix = { "type": "string", "pattern": "^[A-Za-z_-][A-Za-z0-9_-]*$" };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Set;
+
+    #[test]
+    fn a_set_keeps_the_first_of_equal_items_in_their_order() {
+        let set = |items: &[u8]| Set::from(items.to_vec()).0.to_vec();
+        assert_eq!(set(&[3, 1, 3, 2, 1, 2, 4]), [3, 1, 2, 4]);
+        assert_eq!(set(&[7, 7, 7]), [7]);
+        assert!(set(&[]).is_empty());
+    }
+}

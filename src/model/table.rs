@@ -364,3 +364,30 @@ impl<T: Row> schemars::JsonSchema for Ref<T> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Table;
+    use crate::model::{Row, Service, derived_id};
+
+    #[test]
+    fn of_rows_with_one_id_or_name_the_first_is_found() {
+        let row = |id: &str, name: &str| -> Service {
+            let (id, host) = (derived_id("services", id), "h.test");
+            serde_json::from_value(serde_json::json!({ "id": id, "name": name, "host": host })).unwrap()
+        };
+        let mut table = Table::default();
+        let first = table.push(row("a", "one"));
+        table.push(row("b", "one"));
+        table.push(row("a", "two"));
+        // Enough for both look-ups to grow.
+        let others: Vec<_> = (0..100).map(|i| table.push(row(&i.to_string(), &format!("n{i}")))).collect();
+        assert_eq!(table.by_name("one"), Some(first));
+        assert_eq!(table.by_id(derived_id("services", "a")), Some(first));
+        assert_eq!(table.by_name("three"), None);
+        for (i, ix) in others.into_iter().enumerate() {
+            assert_eq!(table.by_name(&format!("n{i}")), Some(ix));
+            assert_eq!(table.by_id(table[ix].id()), Some(ix));
+        }
+    }
+}
