@@ -3,6 +3,7 @@
 
 mod body;
 mod dial;
+mod gather;
 mod http1;
 mod http2;
 mod inherited;
@@ -15,6 +16,7 @@ pub mod tls;
 
 pub use body::{Body, BodyError, Progress, Upload};
 pub use dial::{DialError, dial};
+pub use gather::{Gathered, Outlet, gather};
 pub use http1::{FramingError, Head, HeadError, Http1, SendError};
 pub use http2::{Http2, OnThisThread};
 pub use inherited::{Inherited, Role};

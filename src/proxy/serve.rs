@@ -6,7 +6,7 @@ use std::{
     pin::{Pin, pin},
     rc::Rc,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -19,7 +19,7 @@ use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    time::sleep,
+    time::{Instant, sleep},
 };
 
 use super::{
@@ -28,11 +28,17 @@ use super::{
     http2::{self, Account, Followed, Paced, Streams, Watch},
     worker::{Link, Worker},
 };
-use crate::runtime::Options;
+use crate::{
+    net::{Timer, gather},
+    runtime::Options,
+};
+
 /// Most fields in a request's head.
 const MAX_HEADERS: usize = 1000;
-/// Bytes read ahead of a slow consumer.
-const BUFFER: usize = 64 * 1024;
+/// Bytes read ahead of a slow consumer. The room grows that far only while a client fills it.
+const BUFFER: usize = 256 * 1024;
+/// Bytes of an HTTP/2 stream's answer that are held for its client.
+const SEND_BUFFER: usize = 64 * 1024;
 
 /// Streams that an HTTP/2 client may have open, as with nginx.
 const MAX_STREAMS: u32 = 128;
@@ -88,6 +94,7 @@ where
         taking: options.send_timeout,
         requests: requests(options),
     });
+    let (stream, outlet) = gather(stream);
     let begun = Rc::clone(&account);
     let service = service_fn(move |request| {
         let pace = begun.begin();
@@ -98,12 +105,30 @@ where
         .max_concurrent_streams(MAX_STREAMS)
         .max_local_error_reset_streams(MAX_ERRORS)
         .max_header_list_size(u32::try_from(options.head.total).unwrap_or(u32::MAX))
-        .max_send_buf_size(BUFFER)
+        .max_send_buf_size(SEND_BUFFER)
         .serve_connection(TokioIo::new(Followed::new(stream, Rc::clone(&account))), service);
     let mut watch = Watch::new(account);
+    let mut stuck = Timer::default();
+    let taking = options.send_timeout;
     let end = h2::Connection::graceful_shutdown;
     // GOAWAY with the highest id at once, and with the real one a round trip later: no request is lost.
-    until_ended(&worker, async {}, connection, end, |cx, told| watch.poll(cx, told)).await;
+    until_ended(&worker, async {}, connection, end, |cx, told| {
+        // All that could be answered now is: it leaves together.
+        match outlet.poll(cx) {
+            Poll::Ready(Ok(())) => stuck.stop(),
+            Poll::Ready(Err(_)) => return Verdict::Cut,
+            Poll::Pending => {
+                stuck.set_once(|| Instant::now() + taking);
+                if stuck.poll(cx).is_ready() {
+                    return Verdict::Cut;
+                }
+            }
+        }
+        watch.poll(cx, told)
+    })
+    .await;
+    // What a connection that is cut still had to say, if it fits.
+    let _ = outlet.poll(&mut Context::from_waker(Waker::noop()));
 }
 
 /// Requests that a client's connection may carry.

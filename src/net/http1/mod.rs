@@ -30,7 +30,7 @@ use self::{
 use super::{Body, BodyError, Stream};
 
 /// Bytes for which there is room at a read, at first and at most.
-const ROOM: (usize, usize) = (8 * 1024, 128 * 1024);
+const ROOM: (usize, usize) = (8 * 1024, 256 * 1024);
 /// Room that is left of a buffer and not worth a read.
 const SCRAP: usize = 2 * 1024;
 
