@@ -96,6 +96,10 @@ pub struct Checked<S> {
     heads: u64,
     reading: Timer,
     writing: Timer,
+    /// Whether nothing but the socket is below: no TLS that has a word of its own to say at the end.
+    clear: bool,
+    /// Whether an answer has been given and the rest of what the client sends is thrown away.
+    lingers: bool,
 }
 
 #[derive(Debug)]
@@ -113,8 +117,8 @@ const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: -\r\n\r\n";
 const LINGER: usize = 1024 * 1024;
 
 impl<S> Checked<S> {
-    /// Checks what comes from `stream`.
-    pub fn new(stream: S, gate: Arc<Gate>, patience: Patience, limits: HeadLimits) -> Self {
+    /// Checks what comes from `stream`; `clear` says that it is a bare socket.
+    pub fn new(stream: S, gate: Arc<Gate>, patience: Patience, limits: HeadLimits, clear: bool) -> Self {
         Checked {
             stream,
             gate,
@@ -126,6 +130,8 @@ impl<S> Checked<S> {
             heads: 0,
             reading: Timer::default(),
             writing: Timer::default(),
+            clear,
+            lingers: false,
         }
     }
 
@@ -346,16 +352,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Checked<S> {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
         let between = matches!(this.state, State::Head(_) | State::Open) && this.inbox.is_empty();
+        if between && this.clear && !matches!(this.state, State::Open) {
+            // Closing says the same, and is about to happen.
+            return Pin::new(&mut this.stream).poll_flush(cx);
+        }
+        ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
         if !between {
             // Closing with bytes unread would reset the connection and lose the answer.
-            match this.discard(cx) {
-                Poll::Ready(()) => {}
-                Poll::Pending => {
-                    this.reading.set_once(|| Instant::now() + Duration::from_secs(2));
-                    ready!(this.reading.poll(cx));
-                }
+            if !this.lingers {
+                this.lingers = true;
+                this.reading.set(Instant::now() + Duration::from_secs(2));
+            }
+            if this.discard(cx).is_pending() {
+                ready!(this.reading.poll(cx));
             }
         }
         Poll::Ready(Ok(()))

@@ -57,7 +57,7 @@ where
         stalled: options.client_timeout,
         taking: options.send_timeout,
     };
-    let stream = Checked::new(stream, Arc::clone(&link.gate), patience, options.head);
+    let stream = Checked::new(stream, Arc::clone(&link.gate), patience, options.head, !link.client.tls);
     let requests = requests(options);
     let service = service_fn(move |request| {
         let link = Rc::clone(&link);
