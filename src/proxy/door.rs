@@ -1,6 +1,6 @@
 //! A worker's listening socket: what comes in is spoken to, and nobody is lost when it closes.
 
-use std::{io, net::SocketAddr, pin::pin, rc::Rc, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use socket2::{SockRef, Socket};
 use tokio::{
@@ -23,6 +23,8 @@ pub struct Door {
     listener: Listener,
     acceptor: Option<Acceptor>,
     socket: TcpListener,
+    /// Our end of all connections, if it is bound to one address.
+    local: Option<SocketAddr>,
 }
 
 impl Door {
@@ -36,8 +38,12 @@ impl Door {
         acceptor: Option<Acceptor>,
         socket: Socket,
     ) -> io::Result<Rc<Self>> {
+        // Inherited by what is accepted, so that no connection has to ask. Only a hint.
+        let _ = socket.set_tcp_nodelay(true);
         let socket = TcpListener::from_std(socket.into())?;
-        Ok(Rc::new(Door { worker, listener, acceptor, socket }))
+        // Bound to all addresses, each connection tells which of them it came to.
+        let local = socket.local_addr().ok().filter(|local| !local.ip().is_unspecified());
+        Ok(Rc::new(Door { worker, listener, acceptor, socket, local }))
     }
 
     /// Accepts for as long as it is let.
@@ -57,10 +63,13 @@ impl Door {
     /// Lets a connection live.
     fn enter(&self, stream: TcpStream, peer: SocketAddr) {
         let guard = self.worker.open();
+        let Some(local) = self.local.or_else(|| stream.local_addr().ok()) else { return };
+        #[cfg(not(target_os = "linux"))]
+        let _ = stream.set_nodelay(true);
         let (listener, acceptor) = (self.listener.clone(), self.acceptor.clone());
         spawn_local(async move {
             let worker = Rc::clone(&guard.0);
-            connection(worker, listener, acceptor, stream, peer).await;
+            connection(worker, listener, acceptor, stream, peer, local).await;
             drop(guard);
         });
     }
@@ -99,41 +108,48 @@ impl Door {
     }
 }
 
+/// Serves a connection as its listener says. What serves it is boxed, or all of these futures together would
+/// be copied with each connection.
 async fn connection(
     worker: Rc<Worker>,
     listener: Listener,
     acceptor: Option<Acceptor>,
     mut stream: TcpStream,
     peer: SocketAddr,
+    local: SocketAddr,
 ) {
-    let _ = stream.set_nodelay(true);
-    let Ok(local) = stream.local_addr() else { return };
     let patience = worker.options.client_timeout;
     let mut from = Peer { socket: peer, told: None };
     if listener.proxy_protocol {
-        match timeout(patience, proxy_protocol::read(&mut stream)).await {
+        match Box::pin(timeout(patience, proxy_protocol::read(&mut stream))).await {
             Ok(Ok(told)) => from.told = told,
             _ => return,
         }
     }
     if listener.traffic == Traffic::Streams {
-        return stream::connection(worker, acceptor, stream, from, local).await;
+        return Box::pin(stream::connection(worker, acceptor, stream, from, local)).await;
     }
     match acceptor {
         None => {
-            let http2 =
-                listener.http2 && timeout(patience, speaks_http2(&stream)).await.is_ok_and(|spoken| spoken);
+            let http2 = listener.http2
+                && Box::pin(timeout(patience, speaks_http2(&stream))).await.is_ok_and(|spoken| spoken);
             let link = Rc::new(Link::new(worker, from, local, false, None));
-            if http2 { serve_http2(link, stream).await } else { serve_http1(link, stream).await }
+            match http2 {
+                true => Box::pin(serve_http2(link, stream)).await,
+                false => Box::pin(serve_http1(link, stream)).await,
+            }
         }
         Some(acceptor) => {
-            let mut handshake = pin!(accept_tls(&acceptor, stream));
-            let Ok(Ok(stream)) = timeout(patience, handshake.as_mut()).await else { return };
+            let handshake = Box::pin(timeout(patience, accept_tls(&acceptor, stream)));
+            let Ok(Ok(stream)) = handshake.await else { return };
             let (_, session) = stream.get_ref();
             let http2 = session.alpn_protocol() == Some(b"h2");
             let sni = session.server_name().map(Arc::from);
             let link = Rc::new(Link::new(worker, from, local, true, sni));
-            if http2 { serve_http2(link, stream).await } else { serve_http1(link, stream).await }
+            match http2 {
+                true => Box::pin(serve_http2(link, stream)).await,
+                false => Box::pin(serve_http1(link, stream)).await,
+            }
         }
     }
 }
