@@ -100,6 +100,8 @@ pub struct Checked<S> {
     clear: bool,
     /// Whether an answer has been given and the rest of what the client sends is thrown away.
     lingers: bool,
+    /// Answers that had left when the time for the next request began.
+    answered: u64,
 }
 
 #[derive(Debug)]
@@ -132,6 +134,7 @@ impl<S> Checked<S> {
             writing: Timer::default(),
             clear,
             lingers: false,
+            answered: 0,
         }
     }
 
@@ -244,12 +247,16 @@ impl<S: AsyncRead + Unpin> Checked<S> {
         let limit =
             if self.inbox.is_empty() && self.heads > 0 { self.patience.idle } else { self.patience.stalled };
         loop {
-            self.reading.set_once(|| Instant::now() + limit);
+            let (busy, answered) = (self.gate.busy(), self.gate.ended.load(Relaxed));
+            self.reading.set_once(|| {
+                self.answered = answered;
+                Instant::now() + if busy { limit.max(Duration::from_secs(1)) } else { limit }
+            });
             ready!(self.reading.poll(cx));
-            if !self.gate.busy() {
+            // While it is answered, the client waits for us; once it has been, its time begins.
+            if !self.gate.busy() && self.answered == answered {
                 return Poll::Ready(());
             }
-            // The client waits for us, not we for it.
         }
     }
 }
