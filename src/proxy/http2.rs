@@ -22,7 +22,7 @@ use hyper::rt::Executor;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     task::spawn_local,
-    time::{Instant, Sleep, sleep_until},
+    time::Instant,
 };
 
 use super::serve::Verdict;
@@ -175,33 +175,28 @@ impl Account {
 pub struct Watch {
     account: Rc<Account>,
     told: Option<Instant>,
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Timer,
 }
 
 impl Watch {
     /// Of that connection.
     pub fn new(account: Rc<Account>) -> Self {
-        Watch { account, told: None, timer: None }
+        Watch { account, told: None, timer: Timer::default() }
     }
 
     /// Says what is to become of the connection; `told` says whether it has been told to end.
     pub fn poll(&mut self, cx: &mut Context<'_>, told: bool) -> Verdict {
         self.account.driver.replace(Some(cx.waker().clone()));
-        let now = Instant::now();
+        let mut now = Instant::now();
         self.told = told.then(|| self.told.unwrap_or(now));
-        let mut now = now;
         loop {
             let end = match self.account.verdict(self.told, now) {
                 Ok(verdict) => return verdict,
                 Err(None) => return Verdict::Go,
                 Err(Some(end)) => end,
             };
-            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(end)));
-            // A timer that rings too early is set again then: most never ring.
-            if timer.deadline() > end || timer.is_elapsed() {
-                timer.as_mut().reset(end);
-            }
-            if timer.as_mut().poll(cx).is_pending() {
+            self.timer.set(end);
+            if self.timer.poll(cx).is_pending() {
                 return Verdict::Go;
             }
             now = Instant::now();
