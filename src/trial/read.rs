@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::case::Case;
+use crate::config::nearest;
 use crate::source::{Document, Finding, Findings, Format, Limits, SourceMap, Span, Step, from_node, parse};
 
 /// A case as it was read.
@@ -98,7 +99,7 @@ impl Suite {
             {
                 Ok(case) => case,
                 Err((node, message)) => {
-                    self.findings.push(Finding::error("test/case", message).at(document.span(node), ""));
+                    self.findings.push(told(&message).at(document.span(node), ""));
                     continue;
                 }
             };
@@ -158,6 +159,19 @@ fn documents(text: &str) -> Vec<String> {
     }
     found.push(format!("{}{current}", "\n".repeat(began)));
     found
+}
+
+/// A finding in place of serde's message, whose list of all fields is long: the nearest of them is enough.
+fn told(message: &str) -> Finding {
+    let Some((unknown, known)) = message.split_once(", expected one of ") else {
+        return Finding::error("test/case", message);
+    };
+    let word = unknown.split('`').nth(1).unwrap_or_default();
+    let finding = Finding::error("test/case", unknown);
+    match nearest(word, known.split('`').skip(1).step_by(2)) {
+        Some(near) => finding.help(format!("did you mean `{near}`?")),
+        None => finding.help(format!("known are {known}")),
+    }
 }
 
 #[cfg(test)]
