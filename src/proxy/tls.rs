@@ -39,6 +39,8 @@ impl Acceptor {
             (Traffic::Http, true) => &[b"h2", b"http/1.1"],
             (Traffic::Http, false) => &[b"http/1.1"],
         };
+        // Where there is none it is made now, and not when the first client waits for it.
+        let _ = gateway.snapshot().certificates.fallback();
         let certificates = Arc::new(BySnapshot(Arc::clone(gateway)));
         let config = gateway.options.tls.config(certificates, alpn).map_err(io::Error::other)?;
         Ok(Acceptor(Arc::new(config)))

@@ -23,7 +23,7 @@ pub struct Certificates {
     trailing: AHashMap<Box<str>, Shown>,
     /// For names that are not known: `*`.
     any: Option<Shown>,
-    /// Where no name is asked for, or none fits.
+    /// Where no name is asked for, or none fits; if it is empty, one that is made here.
     default: Shown,
 }
 
@@ -47,7 +47,7 @@ impl Certificates {
                 }
             }
         }
-        let mut names = Certificates { default: default(options), ..Certificates::default() };
+        let mut names = Certificates { default: own(options), ..Certificates::default() };
         for sni in state.snis.rows() {
             let Some(key) = state.certificates.find(sni.certificate).and_then(|ix| made.get(&ix)) else {
                 continue;
@@ -72,12 +72,12 @@ impl Certificates {
     pub fn find(&self, name: Option<&str>, schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         let shown = name.and_then(|name| self.named(name)).unwrap_or(&self.default);
         let fits = |key: &&Arc<CertifiedKey>| key.key.choose_scheme(schemes).is_some();
-        shown.iter().find(fits).or(shown.first()).cloned()
+        shown.iter().find(fits).or(shown.first()).cloned().or_else(made_here)
     }
 
     /// The certificate shown where no name is asked for.
     pub fn fallback(&self) -> Option<Arc<CertifiedKey>> {
-        self.default.first().cloned()
+        self.default.first().cloned().or_else(made_here)
     }
 
     fn named(&self, name: &str) -> Option<&Shown> {
@@ -92,19 +92,19 @@ fn carried(carry: &Carry, cert: &str, key: &str) -> Result<Arc<CertifiedKey>, Tl
     carry.try_get_or(&digest([cert, key]), || certified_key(cert, key))
 }
 
-/// The node's own certificate, or one made here: signed by itself, once to a process.
-fn default(options: &Options) -> Shown {
-    if !options.certificates.is_empty() {
-        // The settings were checked when they were read.
-        let made = options.certificates.iter().filter_map(|(cert, key)| certified_key(cert, key).ok());
-        return made.map(Arc::new).collect();
-    }
+/// The node's own certificates.
+fn own(options: &Options) -> Shown {
+    // The settings were checked when they were read.
+    let made = options.certificates.iter().filter_map(|(cert, key)| certified_key(cert, key).ok());
+    made.map(Arc::new).collect()
+}
+
+/// A certificate signed by itself, once to a process, when it is first needed: randomness takes its time.
+fn made_here() -> Option<Arc<CertifiedKey>> {
     static MADE: OnceLock<Option<Arc<CertifiedKey>>> = OnceLock::new();
-    MADE.get_or_init(|| {
+    let make = || {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).ok()?;
         certified_key(&made.cert.pem(), &made.signing_key.serialize_pem()).ok().map(Arc::new)
-    })
-    .iter()
-    .cloned()
-    .collect()
+    };
+    MADE.get_or_init(make).clone()
 }
