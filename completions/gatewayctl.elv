@@ -124,7 +124,7 @@ set edit:completion:arg-completer[gatewayctl] = {|@words|
             cand --header 'A header, `Name: value`; may be given more than once'
             cand --client-ip 'The client''s address'
             cand --sni 'The server name asked for over TLS [default: the URL''s host]'
-            cand --consumer 'The consumer that authentication finds, by username, custom_id or id'
+            cand --consumer 'The consumer that authentication finds, by username, custom_id or id; its plugins are passed over then'
             cand --router-flavor 'Which router the file is for; `expressions` lets routes have an expression and a priority'
             cand --format 'How the answer is printed'
             cand --color 'When to colour the output; `auto` does on a terminal unless NO_COLOR is set'

@@ -135,7 +135,7 @@ complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -s V -l ver
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -s H -l header -d 'A header, `Name: value`; may be given more than once' -r
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -l client-ip -d 'The client\'s address' -r
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -l sni -d 'The server name asked for over TLS [default: the URL\'s host]' -r
-complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -l consumer -d 'The consumer that authentication finds, by username, custom_id or id' -r
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -l consumer -d 'The consumer that authentication finds, by username, custom_id or id; its plugins are passed over then' -r
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -l router-flavor -d 'Which router the file is for; `expressions` lets routes have an expression and a priority' -r -f -a "traditional_compatible\t''
 traditional\t''
 expressions\t''"

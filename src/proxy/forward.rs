@@ -58,14 +58,7 @@ pub async fn forward(
     if options.mock == Mock::All {
         return Err(Box::pin(mock::answer(exchange, &snap.state, &target)).await);
     }
-    let matched = exchange.matched.as_ref().map_or(0, |m| m.matched);
-    let prefix = path.get(..matched).filter(|p| route.strip_path && !p.is_empty() && *p != b"/");
-    let mut out = Outgoing {
-        host: service.host.clone(),
-        prefix: prefix.and_then(|p| HeaderValue::from_str(&router::escape_for_upstream(p)).ok()),
-        websocket: headers::wants_websocket(exchange),
-        id: options.request_id_upstream.then(|| id.clone()),
-    };
+    let mut out = outgoing(exchange, link, route, service, path, id);
     let over = exchange.upstream.address.take().map(|(host, port)| Destination::direct(&host, port));
     let destination = over.as_ref().unwrap_or(&service.destination);
     if options.mock == Mock::Unresolved
@@ -267,8 +260,27 @@ fn chained(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// What the headers need to know besides the exchange.
+pub(super) fn outgoing(
+    exchange: &Exchange,
+    link: &Link,
+    route: &RouteEntry,
+    service: &ServiceEntry,
+    path: &[u8],
+    id: &HeaderValue,
+) -> Outgoing {
+    let matched = exchange.matched.as_ref().map_or(0, |m| m.matched);
+    let prefix = path.get(..matched).filter(|p| route.strip_path && !p.is_empty() && *p != b"/");
+    Outgoing {
+        host: service.host.clone(),
+        prefix: prefix.and_then(|p| HeaderValue::from_str(&router::escape_for_upstream(p)).ok()),
+        websocket: headers::wants_websocket(exchange),
+        id: link.worker.options.request_id_upstream.then(|| id.clone()),
+    }
+}
+
 /// The Host header for a try.
-fn host(
+pub(super) fn host(
     exchange: &Exchange,
     route: &RouteEntry,
     service: &ServiceEntry,
@@ -291,7 +303,12 @@ fn host(
 }
 
 /// Path and query of the upstream's request.
-fn target(exchange: &Exchange, route: &RouteEntry, service: &ServiceEntry, path: &[u8]) -> PathAndQuery {
+pub(super) fn target(
+    exchange: &Exchange,
+    route: &RouteEntry,
+    service: &ServiceEntry,
+    path: &[u8],
+) -> PathAndQuery {
     let request = &exchange.request;
     let (joined, escaped);
     let wanted: &str = match &exchange.upstream.path {

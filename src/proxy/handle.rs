@@ -78,7 +78,7 @@ async fn answer(link: &Link, snap: &Snapshot, flow: &mut Flow, id: &HeaderValue)
 }
 
 /// Finds the route.
-fn find<'s>(
+pub(super) fn find<'s>(
     link: &Link,
     snap: &'s Snapshot,
     exchange: &mut Exchange,
@@ -109,7 +109,7 @@ fn find<'s>(
 }
 
 /// Whether the request speaks what its route wants.
-fn protocol(exchange: &Exchange, route: &RouteEntry) -> Result<(), Fault> {
+pub(super) fn protocol(exchange: &Exchange, route: &RouteEntry) -> Result<(), Fault> {
     if route.grpc {
         let grpc = body_form::is_grpc(&exchange.request.headers);
         if !grpc && route.grpc_only {

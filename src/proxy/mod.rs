@@ -16,6 +16,7 @@ mod http2;
 mod listen;
 mod mock;
 mod proxy_protocol;
+mod rehearse;
 mod request_body;
 mod respond;
 mod run;
@@ -28,6 +29,7 @@ mod worker;
 use std::net::SocketAddr;
 
 pub use listen::{Hurry, Workers};
+pub use rehearse::{Asked, Fate, rehearse};
 use socket2::Type;
 
 use crate::net::Role;

@@ -1,10 +1,11 @@
 //! `gatewayctl simulate FILE METHOD URL`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use clap::ValueEnum;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use tokio::task::LocalSet;
 
 use super::{
     input::{self, Dialect},
@@ -17,9 +18,11 @@ use crate::{
         render,
     },
     config::Loaded,
-    model::{Consumer, Ix, Plugin, Route, Row, State},
+    model::{Consumer, Ix, Plugin, Route, Row, Service, State},
+    plugins,
+    proxy::{self, Fate},
     router::{self, Calculation, Flavor, RequestLine, Router},
-    runtime::{self, Snapshot},
+    runtime::{self, Gateway, Snapshot},
     source::NodeId,
     store::Stores,
 };
@@ -27,7 +30,8 @@ use crate::{
 /// Show what becomes of a request, without sending it
 ///
 /// Tells the route that wins and where the others lose, the plugins that run in order and where each was written,
-/// and the request as it would leave before plugins change it. The router and the chains are those that serve.
+/// and the request as plugins let it leave, or the answer that one of them gives. The router and the plugins are
+/// those that serve; no upstream is asked.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     gatewayctl simulate kong.yml GET https://api.test/users\n  \
@@ -52,7 +56,7 @@ pub struct Args {
     /// The server name asked for over TLS [default: the URL's host]
     #[arg(long, value_name = "NAME")]
     sni: Option<String>,
-    /// The consumer that authentication finds, by username, custom_id or id
+    /// The consumer that authentication finds, by username, custom_id or id; its plugins are passed over then
     #[arg(long, value_name = "NAME")]
     consumer: Option<String>,
     #[command(flatten)]
@@ -78,13 +82,18 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     };
     let flavor = Flavor::from(args.dialect.router_flavor);
     let node = runtime::Options { flavor, ..runtime::Options::default() };
-    let (snapshot, _) = runtime::compile(state, &node, &Stores::default(), None);
+    let stores = Stores::default();
+    let (snapshot, _) = runtime::compile(state, &node, &stores, None);
+    let gateway = Gateway::new(node, stores, snapshot);
+    let snapshot = gateway.snapshot();
     let consumer = match &args.consumer {
         None => None,
         Some(name) => Some(consumer(&snapshot.state, name)?),
     };
     let asked = Asked::new(&args)?;
-    let told = Simulation { loaded: &loaded, snapshot: &snapshot, flavor, asked: &asked, consumer }.tell();
+    let fate = asked.rehearse(&gateway, consumer)?;
+    let told =
+        Simulation { loaded: &loaded, snapshot: &snapshot, flavor, asked: &asked, consumer, fate }.tell();
     match args.format {
         Format::Json => console.out(&format!("{told:#}\n"))?,
         Format::Human => console.out(&human(&told))?,
@@ -154,6 +163,33 @@ impl Asked {
         })
     }
 
+    /// What the engine makes of it.
+    fn rehearse(&self, gateway: &Arc<Gateway>, consumer: Option<Ix<Consumer>>) -> Result<Fate, Failure> {
+        let wrong = |error: &dyn std::fmt::Display| Failure::Other(format!("{}: {error}", self.path));
+        let target = format!("{}{}", self.path, self.question());
+        let mut head = http::Request::builder().method(&*self.method).uri(target);
+        if let Some(headers) = head.headers_mut() {
+            headers.clone_from(&self.headers);
+            let host = HeaderValue::from_str(&self.host).map_err(|error| wrong(&error))?;
+            headers.insert(http::header::HOST, host);
+        }
+        let asked = proxy::Asked {
+            head: head.body(()).map_err(|error| wrong(&error))?,
+            tls: self.https,
+            sni: self.sni.as_deref().map(Arc::from),
+            client: self.client,
+            consumer,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::Other(format!("cannot run: {error}")))?;
+        Ok(LocalSet::new().block_on(&runtime, proxy::rehearse(gateway, asked, plugins::authenticates)))
+    }
+
+    /// The query with its question mark; nothing if there is none.
+    fn question(&self) -> String {
+        if self.query.is_empty() { String::new() } else { format!("?{}", self.query) }
+    }
+
     fn line(&self) -> RequestLine<'_> {
         RequestLine {
             method: &self.method,
@@ -174,6 +210,7 @@ struct Simulation<'a> {
     flavor: Flavor,
     asked: &'a Asked,
     consumer: Option<Ix<Consumer>>,
+    fate: Fate,
 }
 
 impl Simulation<'_> {
@@ -191,11 +228,15 @@ impl Simulation<'_> {
             })
             .collect();
         let entry = winner.map(|ix| self.snapshot.route(ix));
+        let consumer = match &self.fate {
+            Fate::Sent { consumer, .. } => *consumer,
+            Fate::Answered { .. } => self.consumer,
+        };
         let chain = entry.map_or(&self.snapshot.global, |entry| &entry.chain);
         let plugins: Vec<Value> = chain
             .slots
             .iter()
-            .filter_map(|slot| slot.pick(self.consumer))
+            .filter_map(|slot| slot.pick(consumer))
             .map(|row| {
                 let plugin = &state.plugins[row];
                 json!({
@@ -204,40 +245,20 @@ impl Simulation<'_> {
                 })
             })
             .collect();
-        let leaves = found.as_ref().zip(entry).and_then(|(found, entry)| {
-            let row = &state.services[entry.service?];
-            let service = self.snapshot.service(entry.service?);
-            let joined = router::upstream_path(
-                &service.path,
-                &path,
-                found.matched,
-                entry.strip_path,
-                entry.path_handling,
-            );
-            let path = router::escape_for_upstream(&joined).into_owned();
-            let query =
-                if self.asked.query.is_empty() { String::new() } else { format!("?{}", self.asked.query) };
-            let host = match entry.preserve_host {
-                true => self.asked.host.clone(),
-                false => service.host.to_str().unwrap_or_default().to_owned(),
-            };
-            let scheme = if service.tls.is_some() { "https" } else { "http" };
-            let upstream = state.upstreams.by_name(&row.host).map(|ix| &state.upstreams[ix]);
-            let targets: Vec<Value> = upstream.map_or_else(
-                || vec![json!({ "target": format!("{}:{}", row.host, row.port), "weight": 100 })],
-                |upstream| {
-                    let own = state.targets.rows().iter().filter(|t| t.upstream.id == upstream.id);
-                    own.map(|t| json!({ "target": t.target, "weight": t.weight })).collect()
-                },
-            );
-            Some(json!({
-                "service": Row::name(row), "at": self.place(row.origin), "method": self.asked.method,
-                "path": format!("{path}{query}"), "host": host, "protocol": scheme,
-                "url": format!("{scheme}://{}:{}{path}{query}", row.host, row.port),
-                "upstream": upstream.map(|u| &u.name), "targets": targets,
-                "retries": service.retries,
-            }))
-        });
+        let (leaves, answered) = match &self.fate {
+            Fate::Answered { plugin, status, body } => {
+                let body = String::from_utf8_lossy(body);
+                (None, Some(json!({ "status": status.as_u16(), "plugin": plugin, "body": body })))
+            }
+            Fate::Sent { target, method, headers, tls, address, .. } => {
+                let service = entry.and_then(|entry| entry.service);
+                let leaves = service.map(|service| {
+                    let sent = (target.as_str(), method.as_str(), headers, *tls, address.as_ref());
+                    self.leaves(service, sent)
+                });
+                (leaves, None)
+            }
+        };
         json!({
             "request": {
                 "method": self.asked.method, "host": self.asked.host, "path": self.asked.path,
@@ -250,8 +271,54 @@ impl Simulation<'_> {
             "captures": found.as_ref().map(|f| f.captures.to_vec()).unwrap_or_default(),
             "lost": others,
             "plugins": plugins,
+            "consumer": consumer.map(|ix| Row::name(&state.consumers[ix])),
             "upstream": leaves,
+            "answered": answered,
         })
+    }
+
+    /// The request as it leaves, and where to.
+    fn leaves(
+        &self,
+        service: Ix<Service>,
+        (target, method, headers, tls, address): (&str, &str, &HeaderMap, bool, Option<&(String, u16)>),
+    ) -> Value {
+        let state = &self.snapshot.state;
+        let row = &state.services[service];
+        let (host, port) = address.map_or((row.host.as_str(), row.port), |(host, port)| (host, *port));
+        let scheme = if tls { "https" } else { "http" };
+        let upstream = state.upstreams.by_name(host).map(|ix| &state.upstreams[ix]);
+        let targets: Vec<Value> = upstream.map_or_else(
+            || vec![json!({ "target": format!("{host}:{port}"), "weight": 100 })],
+            |upstream| {
+                let own = state.targets.rows().iter().filter(|t| t.upstream.id == upstream.id);
+                own.map(|t| json!({ "target": t.target, "weight": t.weight })).collect()
+            },
+        );
+        let mut shown = Map::new();
+        for name in headers.keys() {
+            let values: Vec<&str> =
+                headers.get_all(name).iter().map(|value| self.shown(name, value)).collect();
+            shown.insert(name.to_string(), values.join(", ").into());
+        }
+        json!({
+            "service": Row::name(row), "at": self.place(row.origin), "method": method, "path": target,
+            "host": headers.get(http::header::HOST).and_then(|host| host.to_str().ok()), "protocol": scheme,
+            "url": format!("{scheme}://{host}:{port}{target}"), "headers": shown,
+            "upstream": upstream.map(|u| &u.name), "targets": targets,
+            "retries": self.snapshot.service(service).retries,
+        })
+    }
+
+    /// A header's value. What differs with each request has no value here, and a secret that the configuration
+    /// puts in is not told.
+    fn shown<'v>(&self, name: &HeaderName, value: &'v HeaderValue) -> &'v str {
+        let secret = ["authorization", "proxy-authorization", "cookie"].contains(&name.as_str());
+        match name.as_str() {
+            "x-kong-request-id" => "(new for each request)",
+            _ if secret && !self.asked.headers.get_all(name).iter().any(|sent| sent == value) => "****",
+            _ => value.to_str().unwrap_or("(not text)"),
+        }
     }
 
     fn place(&self, origin: Option<NodeId>) -> Option<String> {
@@ -337,11 +404,24 @@ fn human(told: &Value) -> String {
         let (plugin_name, scope) = (text(&plugin["name"]), text(&plugin["scope"]));
         out += &format!("plugin    {plugin_name} ({scope}){}\n", place(plugin));
     }
+    if let Some(consumer) = told["consumer"].as_str() {
+        out += &format!("consumer  {consumer}\n");
+    }
+    let answered = &told["answered"];
+    if !answered.is_null() && !told["route"].is_null() {
+        let by = answered["plugin"].as_str().map(|plugin| format!(" by {plugin}")).unwrap_or_default();
+        let body = text(&answered["body"]);
+        // On one line, where it is JSON.
+        let body = serde_json::from_str::<Value>(&body).map_or(body, |body| body.to_string());
+        out += &format!("answers   {}{by}  {}\n", answered["status"], body.trim_end());
+    }
     let leaves = &told["upstream"];
     if !leaves.is_null() {
         out += &format!("service   {}{}\n", text(&leaves["service"]), place(leaves));
         out += &format!("sends     {} {}\n", text(&leaves["method"]), text(&leaves["url"]));
-        out += &format!("  Host    {}\n", text(&leaves["host"]));
+        for (name, value) in leaves["headers"].as_object().into_iter().flatten() {
+            out += &format!("  header  {name}: {}\n", text(value));
+        }
         for target in leaves["targets"].as_array().into_iter().flatten() {
             out += &format!("  target  {} (weight {})\n", text(&target["target"]), target["weight"]);
         }

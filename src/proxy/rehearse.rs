@@ -1,0 +1,152 @@
+//! What becomes of a request, told without asking an upstream: the request path up to the point where it
+//! would be sent.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    rc::Rc,
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode};
+use smallvec::SmallVec;
+
+use super::{
+    admit, fault, forward,
+    handle::{find, protocol},
+    headers::{self, Length},
+    run::{Early, Flow},
+    worker::{Link, Peer, Worker},
+};
+use crate::{
+    model::{Consumer, Ix},
+    net::Body,
+    plugin::{self, Call, Exchange},
+    router,
+    runtime::{Gateway, RouteEntry, Snapshot},
+};
+
+/// A request to rehearse.
+#[derive(Debug)]
+pub struct Asked {
+    /// Its head; it has no body.
+    pub head: Request<()>,
+    /// Whether the client speaks TLS.
+    pub tls: bool,
+    /// Server name it asked for.
+    pub sni: Option<Arc<str>>,
+    /// Its address.
+    pub client: IpAddr,
+    /// Who is behind it. Authentication is passed over then, since it would find them.
+    pub consumer: Option<Ix<Consumer>>,
+}
+
+/// What becomes of a request.
+#[derive(Debug)]
+pub enum Fate {
+    /// It goes to an upstream, with this head. The target is its path and query.
+    Sent {
+        /// Target on the wire.
+        target: String,
+        /// Method on the wire.
+        method: http::Method,
+        /// Headers on the wire, `Host` among them.
+        headers: HeaderMap,
+        /// Whether TLS is spoken.
+        tls: bool,
+        /// Host and port that a plugin chose in place of the service's.
+        address: Option<(String, u16)>,
+        /// Who authentication found.
+        consumer: Option<Ix<Consumer>>,
+    },
+    /// The gateway answers it by itself.
+    Answered {
+        /// The plugin that does; none if it is the gateway itself.
+        plugin: Option<String>,
+        /// Status.
+        status: StatusCode,
+        /// Body.
+        body: Bytes,
+    },
+}
+
+/// Rehearses a request with the gateway's snapshot; its id is all zeros. To be called within a runtime, whose plugins may wait; `passed`
+/// tells of a plugin by its name whether it is passed over because the consumer is known.
+pub async fn rehearse(gateway: &Arc<Gateway>, asked: Asked, passed: impl Fn(&str) -> bool) -> Fate {
+    let worker = Worker::new(Arc::clone(gateway));
+    let local = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), if asked.tls { 443 } else { 80 });
+    let from = Peer { socket: SocketAddr::new(asked.client, 40_000), told: None };
+    let link = Rc::new(Link::new(worker, from, local, asked.tls, asked.sni));
+    let snap = gateway.snapshot();
+    let request = plugin::Request::new(asked.head.into_parts().0, Body::Empty);
+    let mut exchange = Exchange::new(link.client.clone(), request, plugin::RequestId(0));
+    exchange.consumer = asked.consumer;
+    let mut flow = Flow { exchange, picks: SmallVec::new() };
+    let mut at = None;
+    let passed = |name: &str| asked.consumer.is_some() && passed(name);
+    match run(&link, &snap, &mut flow, &mut at, passed).await {
+        Ok(fate) => fate,
+        Err(early) => answered(&link, &mut flow.exchange, early, at),
+    }
+}
+
+async fn run(
+    link: &Link,
+    snap: &Snapshot,
+    flow: &mut Flow,
+    at: &mut Option<String>,
+    passed: impl Fn(&str) -> bool,
+) -> Result<Fate, Early> {
+    admit::admit(&mut flow.exchange, link)?;
+    flow.rewrite(snap).await?;
+    let uri = flow.exchange.request.uri.clone();
+    let path = router::normalize(uri.path());
+    let route = find(link, snap, &mut flow.exchange, &path)?;
+    protocol(&flow.exchange, route)?;
+    for slot in &route.chain.slots {
+        let Some(row) = slot.pick(flow.exchange.consumer) else { continue };
+        let name = &snap.state.plugins[row].name;
+        if let (true, false, Some(plugin)) = (slot.phases.access, passed(name), snap.plugin(row)) {
+            *at = Some(name.clone());
+            plugin.access(Call { exchange: &mut flow.exchange, state: &snap.state }).finish().await?;
+        }
+    }
+    *at = None;
+    sent(link, snap, route, &mut flow.exchange, &path)
+}
+
+fn sent(
+    link: &Link,
+    snap: &Snapshot,
+    route: &RouteEntry,
+    exchange: &mut Exchange,
+    path: &[u8],
+) -> Result<Fate, Early> {
+    let service = route.service.map(|service| snap.service(service)).ok_or(fault::Fault::NoService)?;
+    let target = forward::target(exchange, route, service, path);
+    let mut out = forward::outgoing(exchange, link, route, service, path, &headers::id_value(exchange.id));
+    // Which target of an upstream it will be is not known: its host shows where the upstream has none of its own.
+    let nowhere = crate::upstream::Pick { address: (Ipv4Addr::UNSPECIFIED, 0).into(), peer: None };
+    out.host = forward::host(exchange, route, service, &service.destination, &nowhere);
+    let mut headers = HeaderMap::new();
+    headers::for_upstream(exchange, link, &out, Length::Known(0), &mut headers);
+    Ok(Fate::Sent {
+        target: target.to_string(),
+        method: exchange.request.method.clone(),
+        headers,
+        tls: exchange.upstream.tls.unwrap_or(service.tls.is_some()),
+        address: exchange.upstream.address.take(),
+        consumer: exchange.consumer,
+    })
+}
+
+fn answered(link: &Link, exchange: &mut Exchange, early: Early, plugin: Option<String>) -> Fate {
+    let options = &link.worker.options;
+    let reply = match early {
+        Early::Reply(reply) => *reply,
+        Early::Fault(fault) => fault.reply(exchange, options),
+    };
+    let mut headers = reply.headers;
+    let body = fault::render(reply.body, reply.status, exchange, &options.templates, &mut headers);
+    Fate::Answered { plugin, status: reply.status, body }
+}
