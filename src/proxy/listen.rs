@@ -70,8 +70,12 @@ impl Workers {
         let mut addresses = Vec::with_capacity(listeners.len());
         let mut shared = Vec::new();
         let mut sockets: Vec<Vec<Opening>> = (0..count).map(|_| Vec::new()).collect();
-        for listener in listeners {
-            let acceptor = listener.tls.then(|| Acceptor::new(&gateway, listener)).transpose()?;
+        // What takes time comes first: when one address can be reached, so can all.
+        let acceptors: Vec<Option<Acceptor>> = listeners
+            .iter()
+            .map(|listener| listener.tls.then(|| Acceptor::new(&gateway, listener)).transpose())
+            .collect::<io::Result<_>>()?;
+        for (listener, acceptor) in listeners.iter().zip(&acceptors) {
             let (address, open, own) = open(listener, count, inherited)?;
             for (number, socket) in open.into_iter().enumerate() {
                 shared.push((listener.role(), socket.try_clone()?));
