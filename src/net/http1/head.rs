@@ -111,8 +111,11 @@ fn outline<const N: usize>(buffer: &[u8]) -> Result<Option<Outline>, httparse::E
         &mut fields,
     )?;
     let httparse::Status::Complete(length) = parsed else { return Ok(None) };
-    // A head is shorter than 4 GiB, as nothing longer is ever held.
+    // A head is shorter than 4 GiB, as nothing longer is ever held. What is empty need not lie in it.
     let place = |part: &[u8]| {
+        if part.is_empty() {
+            return (0, 0);
+        }
         let begin = part.as_ptr() as usize - buffer.as_ptr() as usize;
         (begin as u32, (begin + part.len()) as u32)
     };
@@ -265,6 +268,15 @@ mod tests {
         let (parsed, _) = read(text, asked).expect("a head").expect("complete");
         assert_eq!((parsed.body, parsed.keep), (Decoder::ended(), true));
         assert_eq!(parsed.head.headers["content-length"], "5");
+    }
+
+    #[test]
+    fn nothing_and_odd_bytes_may_stand_for_a_reason_and_for_a_value() {
+        for line in ["HTTP/1.1 200", "HTTP/1.1 200 ", "HTTP/1.1 200 \u{e9}t\u{e9}"] {
+            let parsed = complete(&format!("{line}\r\nA:\r\nB: \r\n\r\n"));
+            assert_eq!(parsed.head.reason.expect("not the usual words").as_bytes(), b"", "{line}");
+            assert!(["a", "b"].iter().all(|name| parsed.head.headers[*name].is_empty()), "{line}");
+        }
     }
 
     #[test]
