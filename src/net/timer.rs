@@ -29,6 +29,11 @@ impl Timer {
         self.due.get_or_insert_with(due);
     }
 
+    /// The deadline, if one is set.
+    pub fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
     /// Takes the deadline away.
     pub fn stop(&mut self) {
         self.due = None;

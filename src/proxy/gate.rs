@@ -248,13 +248,16 @@ impl<S: AsyncRead + Unpin> Checked<S> {
             if self.inbox.is_empty() && self.heads > 0 { self.patience.idle } else { self.patience.stalled };
         loop {
             let (busy, answered) = (self.gate.busy(), self.gate.ended.load(Relaxed));
-            self.reading.set_once(|| {
+            if self.answered != answered {
+                // The time for the next request begins with the answer to the last.
                 self.answered = answered;
-                Instant::now() + if busy { limit.max(Duration::from_secs(1)) } else { limit }
-            });
+                self.reading.stop();
+            }
+            let limit = if busy { limit.max(Duration::from_secs(1)) } else { limit };
+            self.reading.set_once(|| Instant::now() + limit);
             ready!(self.reading.poll(cx));
-            // While it is answered, the client waits for us; once it has been, its time begins.
-            if !self.gate.busy() && self.answered == answered {
+            // While a request is being answered, the client waits for us.
+            if !self.gate.busy() && self.answered == self.gate.ended.load(Relaxed) {
                 return Poll::Ready(());
             }
         }
@@ -376,5 +379,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Checked<S> {
             }
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_time_for_the_next_request_begins_with_the_last_answer() {
+        let idle = Duration::from_secs(3600);
+        let patience = Patience { idle, stalled: idle, taking: idle };
+        let (_client, near) = tokio::io::duplex(64);
+        let gate = Arc::new(Gate::default());
+        let mut checked = Checked::new(near, Arc::clone(&gate), patience, HeadLimits::default(), true);
+        let mut wait = || {
+            let mut cx = Context::from_waker(Waker::noop());
+            let mut byte = [0];
+            assert!(Pin::new(&mut checked).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending());
+            checked.reading.due().expect("it waits for something")
+        };
+        gate.begin();
+        let asked = wait();
+        assert_eq!(wait(), asked, "nothing has happened");
+        let answered = Instant::now();
+        gate.end();
+        assert!(wait() >= answered + idle);
     }
 }
