@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Bytes gathered at most: then they are written, whoever asks.
 const MOST: usize = 64 * 1024;
-/// Bytes for which a connection keeps room while it is quiet.
+/// Bytes for which a connection keeps room once it writes less than that.
 const KEPT: usize = 8 * 1024;
 
 /// A stream whose flushes are put off until [`Outlet::poll`].
@@ -52,9 +52,12 @@ impl<S: AsyncWrite + Unpin> Held<S> {
             self.written += count;
             self.unflushed = true;
         }
+        let quiet = self.gathered.len() < KEPT;
         self.gathered.clear();
-        self.gathered.shrink_to(KEPT);
         self.written = 0;
+        if quiet {
+            self.gathered.shrink_to(KEPT);
+        }
         Poll::Ready(Ok(()))
     }
 

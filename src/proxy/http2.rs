@@ -267,30 +267,18 @@ impl Frames {
     }
 }
 
-/// A client's connection, followed.
+/// A client's connection, followed. How long the client takes no bytes is minded where they leave.
 #[derive(Debug)]
 pub struct Followed<S> {
     stream: S,
     account: Rc<Account>,
     frames: Frames,
-    writing: Timer,
 }
 
 impl<S> Followed<S> {
     /// Follows what comes from `stream`.
     pub fn new(stream: S, account: Rc<Account>) -> Self {
-        Followed { stream, account, frames: Frames::default(), writing: Timer::default() }
-    }
-
-    /// Minds how long the client takes no bytes.
-    fn patiently<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if poll.is_ready() {
-            self.writing.stop();
-            return poll;
-        }
-        self.writing.set_once(|| Instant::now() + self.account.patience.taking);
-        ready!(self.writing.poll(cx));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        Followed { stream, account, frames: Frames::default() }
     }
 }
 
@@ -311,8 +299,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Followed<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Followed<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let poll = Pin::new(&mut this.stream).poll_write(cx, bytes);
-        let count = ready!(this.patiently(cx, poll))?;
+        let count = ready!(Pin::new(&mut this.stream).poll_write(cx, bytes))?;
         this.account.wrote(count);
         Poll::Ready(Ok(count))
     }
@@ -323,8 +310,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Followed<S> {
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let poll = Pin::new(&mut this.stream).poll_write_vectored(cx, pieces);
-        let count = ready!(this.patiently(cx, poll))?;
+        let count = ready!(Pin::new(&mut this.stream).poll_write_vectored(cx, pieces))?;
         this.account.wrote(count);
         Poll::Ready(Ok(count))
     }
@@ -334,15 +320,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Followed<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let poll = Pin::new(&mut this.stream).poll_flush(cx);
-        this.patiently(cx, poll)
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let poll = Pin::new(&mut this.stream).poll_shutdown(cx);
-        this.patiently(cx, poll)
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
     }
 }
 
