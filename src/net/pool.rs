@@ -191,6 +191,9 @@ impl Pool {
         if connection.requests >= limits.requests || !connection.is_reusable() {
             return;
         }
+        if let Wire::Http1(http1) = &mut connection.wire {
+            http1.rest();
+        }
         let mut idle = self.idle.borrow_mut();
         if let Some(list) = idle.get_mut(&connection.key) {
             if list.len() < limits.idle {

@@ -194,6 +194,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
         self.keep && self.answer.is_ended() && matches!(self.upload, Upload::Ended) && self.inbox.is_empty()
     }
 
+    /// Gives back room that only much data needs: the connection is about to be idle.
+    pub(super) fn rest(&mut self) {
+        if self.room > ROOM.0 {
+            self.room = ROOM.0;
+            self.inbox = BytesMut::new();
+        }
+    }
+
     /// Whether an idle connection was closed, or sent something unasked. Looks at the socket only when the
     /// kernel has said that something is there.
     pub fn is_closed(&mut self) -> bool {
