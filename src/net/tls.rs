@@ -8,7 +8,7 @@ use rustls::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
-    crypto::{CryptoProvider, aws_lc_rs},
+    crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs},
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
     sign::CertifiedKey,
 };
@@ -96,6 +96,8 @@ impl ClientTls {
     pub fn new(trusted: Option<Trusted<'_>>, client: Option<(&str, &str)>) -> Result<Self, TlsError> {
         let builder = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?;
+        let algorithms = provider().signature_verification_algorithms;
+        let judge = |trusted| Arc::new(Judge { trusted, algorithms });
         let builder = match trusted {
             Some(Trusted { authorities, depth }) => {
                 let mut roots = RootCertStore::empty();
@@ -108,11 +110,11 @@ impl ClientTls {
                     builder.with_root_certificates(roots)
                 } else {
                     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider());
-                    let verifier = Verified { verifier: verifier.build()?, depth };
-                    builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+                    let judge = judge(Some((verifier.build()?, depth)));
+                    builder.dangerous().with_custom_certificate_verifier(judge)
                 }
             }
-            None => builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified)),
+            None => builder.dangerous().with_custom_certificate_verifier(judge(None)),
         };
         let config = match client {
             Some((cert, key)) => {
@@ -141,14 +143,15 @@ impl TlsTarget {
     }
 }
 
-/// Trusts those that an authority vouches for, over so many others at most.
+/// Judges who answers: by authorities, or, as is Kong's default towards upstreams (`tls_verify` off), not at all.
 #[derive(Debug)]
-struct Verified {
-    verifier: Arc<WebPkiServerVerifier>,
-    depth: usize,
+struct Judge {
+    /// What an authority vouches for, over so many other certificates at most.
+    trusted: Option<(Arc<WebPkiServerVerifier>, usize)>,
+    algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl ServerCertVerifier for Verified {
+impl ServerCertVerifier for Judge {
     fn verify_server_cert(
         &self,
         own: &CertificateDer<'_>,
@@ -157,9 +160,14 @@ impl ServerCertVerifier for Verified {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        // They come in order, each vouching for the one before: what is too far away is not looked at.
-        let others = &others[..others.len().min(self.depth)];
-        self.verifier.verify_server_cert(own, others, name, ocsp, now)
+        match &self.trusted {
+            // They come in order, each vouching for the one before: what is too far away is not looked at.
+            Some((verifier, depth)) => {
+                let others = &others[..others.len().min(*depth)];
+                verifier.verify_server_cert(own, others, name, ocsp, now)
+            }
+            None => Ok(ServerCertVerified::assertion()),
+        }
     }
 
     fn verify_tls12_signature(
@@ -168,7 +176,7 @@ impl ServerCertVerifier for Verified {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.verifier.verify_tls12_signature(message, cert, dss)
+        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -177,51 +185,10 @@ impl ServerCertVerifier for Verified {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.verifier.verify_tls13_signature(message, cert, dss)
+        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.verifier.supported_verify_schemes()
-    }
-}
-
-/// Trusts whoever answers: Kong's default towards upstreams (`tls_verify` off).
-#[derive(Debug)]
-struct Unverified;
-
-impl ServerCertVerifier for Unverified {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, cert, dss, &algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, cert, dss, &algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        aws_lc_rs::default_provider().signature_verification_algorithms.supported_schemes()
+        self.algorithms.supported_schemes()
     }
 }
