@@ -297,7 +297,7 @@ pub(super) fn host(
     }
     match (destination, pick.peer) {
         (Destination::Balanced(balancer), _) if let Some(host) = &balancer.host_header => host.clone(),
-        (_, Some(peer)) => service.host_for(&peer.name, peer.port),
+        (_, Some(peer)) => peer.host(service.tls.is_some()).clone(),
         _ => service.host.clone(),
     }
 }

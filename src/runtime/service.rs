@@ -11,7 +11,7 @@ use crate::{
     model::{Certificate, Ref, Service, ServiceProtocol, State},
     net::tls::{ClientTls, TlsError, TlsTarget, Trusted},
     store::Carry,
-    upstream::Destination,
+    upstream::{Destination, host_header},
 };
 
 /// What of a service is worked out before any request.
@@ -21,8 +21,6 @@ pub struct ServiceEntry {
     pub destination: Destination,
     /// Host header: the service's host with its port; a balanced destination's target comes before it.
     pub host: HeaderValue,
-    /// Port that need not be named in a Host header.
-    pub default_port: u16,
     /// TLS settings, if TLS is spoken.
     pub tls: Option<Arc<ClientTls>>,
     /// TLS to the service's own host, so that no request has to make it.
@@ -50,8 +48,7 @@ impl ServiceEntry {
         };
         let millis = |value: Option<u32>| Duration::from_millis(u64::from(value.unwrap_or(60_000)));
         ServiceEntry {
-            host: host_value(&service.host, port, default_port),
-            default_port,
+            host: host_header(&service.host, port, default_port),
             tls_target: tls.clone().and_then(|tls| TlsTarget::new(tls, &service.host)),
             tls,
             path: service.path.as_deref().unwrap_or("/").into(),
@@ -63,23 +60,10 @@ impl ServiceEntry {
             destination,
         }
     }
-
-    /// The Host header for a host and port other than the service's own.
-    pub fn host_for(&self, host: &str, port: u16) -> HeaderValue {
-        host_value(host, port, self.default_port)
-    }
 }
 
 fn speaks_tls(service: &Service) -> bool {
     matches!(service.protocol, ServiceProtocol::Https | ServiceProtocol::Grpcs | ServiceProtocol::Tls)
-}
-
-fn host_value(host: &str, port: u16, default: u16) -> HeaderValue {
-    let bracketed = host.contains(':') && !host.starts_with('[');
-    let host = if bracketed { format!("[{host}]") } else { host.to_owned() };
-    let text = if port == default { host } else { format!("{host}:{port}") };
-    // A host that is no header value was refused when the configuration was checked.
-    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("localhost"))
 }
 
 /// TLS settings already made: services that speak alike share them, and a configuration takes them over from

@@ -1,5 +1,7 @@
 //! Targets as a file writes them.
 
+use http::HeaderValue;
+
 /// Host and port of a target such as `a.test:80`, `10.0.0.1` or `[::1]:80`; the port is 8000 if absent.
 pub fn host_and_port(target: &str) -> (&str, u16) {
     const DEFAULT: u16 = 8000;
@@ -17,9 +19,26 @@ pub fn host_and_port(target: &str) -> (&str, u16) {
     }
 }
 
+/// The Host header for a host and a port, which is left out where it is the protocol's own.
+pub fn host_header(host: &str, port: u16, own: u16) -> HeaderValue {
+    let bracketed = host.contains(':') && !host.starts_with('[');
+    let host = if bracketed { format!("[{host}]") } else { host.to_owned() };
+    let text = if port == own { host } else { format!("{host}:{port}") };
+    // A host that is no header value was refused when the configuration was checked.
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("localhost"))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::host_and_port;
+    use super::*;
+
+    #[test]
+    fn a_port_is_told_where_it_is_not_the_protocol_s_own() {
+        assert_eq!(host_header("a.test", 80, 80), "a.test");
+        assert_eq!(host_header("a.test", 80, 443), "a.test:80");
+        assert_eq!(host_header("::1", 81, 80), "[::1]:81");
+        assert_eq!(host_header("[::1]", 80, 80), "[::1]");
+    }
 
     #[test]
     fn a_target_is_a_host_and_perhaps_a_port() {

@@ -5,7 +5,7 @@ mod round_robin;
 use http::HeaderValue;
 
 use self::round_robin::RoundRobin;
-use super::{Destination, PickError, host_and_port};
+use super::{Destination, PickError, host_and_port, host_header};
 use crate::model::{Target, Upstream};
 
 /// A target, ready to be asked for its address.
@@ -15,8 +15,24 @@ pub struct Peer {
     pub name: Box<str>,
     /// Where it is.
     pub destination: Destination,
-    /// Port.
-    pub port: u16,
+    /// Host header in the clear, and through TLS.
+    hosts: [HeaderValue; 2],
+}
+
+impl Peer {
+    fn new(target: &str) -> Self {
+        let (host, port) = host_and_port(target);
+        Peer {
+            name: host.into(),
+            destination: Destination::direct(host, port),
+            hosts: [80, 443].map(|own| host_header(host, port, own)),
+        }
+    }
+
+    /// Host header, where the upstream has none for all of its targets.
+    pub fn host(&self, tls: bool) -> &HeaderValue {
+        &self.hosts[usize::from(tls)]
+    }
 }
 
 /// The targets of one upstream and the order they take turns in.
@@ -37,9 +53,7 @@ impl Balancer {
         let (peers, weights): (Vec<_>, Vec<_>) = targets
             .filter_map(|target| {
                 let weight = target.weight.unwrap_or(100);
-                let (host, port) = host_and_port(&target.target);
-                let peer = Peer { name: host.into(), destination: Destination::direct(host, port), port };
-                (weight > 0).then_some((peer, weight))
+                (weight > 0).then(|| (Peer::new(&target.target), weight))
             })
             .unzip();
         Balancer {
