@@ -167,8 +167,8 @@ mod tests {
         store::Stores,
     };
 
-    #[tokio::test]
-    async fn connections_that_wait_in_the_queue_are_served_before_it_closes() {
+    /// A door that nobody accepts at.
+    fn door() -> (Rc<Worker>, Rc<Door>, SocketAddr) {
         let (options, stores) = (Options::default(), Stores::default());
         let (snapshot, _) = runtime::compile(Arc::new(State::default()), &options, &stores, None);
         let worker = Worker::new(Gateway::new(options, stores, snapshot));
@@ -176,11 +176,17 @@ mod tests {
         let socket = Socket::from(std::net::TcpListener::bind(listener.address).unwrap());
         socket.set_nonblocking(true).unwrap();
         let address = socket.local_addr().unwrap().as_socket().unwrap();
+        let door = Door::new(Rc::clone(&worker), listener, None, socket).unwrap();
+        (worker, door, address)
+    }
+
+    #[tokio::test]
+    async fn connections_that_wait_in_the_queue_are_served_before_it_closes() {
+        let (worker, door, address) = door();
         // The kernel connects them although nobody has accepted; one sends only after the socket is closed.
         let mut clients: Vec<_> = (0..10).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
         let ask = |mut client: &std::net::TcpStream| client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
         clients[1..].iter().for_each(|client| ask(client).unwrap());
-        let door = Door::new(Rc::clone(&worker), listener, None, socket).unwrap();
         let served = async {
             worker.drain(Duration::from_secs(10));
             door.empty();
@@ -202,14 +208,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn a_door_that_refuses_newcomers_still_lets_in_who_stands_there() {
-        let (options, stores) = (Options::default(), Stores::default());
-        let (snapshot, _) = runtime::compile(Arc::new(State::default()), &options, &stores, None);
-        let worker = Worker::new(Gateway::new(options, stores, snapshot));
-        let listener = Listener::plain((Ipv4Addr::LOCALHOST, 0).into());
-        let socket = Socket::from(std::net::TcpListener::bind(listener.address).unwrap());
-        socket.set_nonblocking(true).unwrap();
-        let address = socket.local_addr().unwrap().as_socket().unwrap();
-        let door = Door::new(Rc::clone(&worker), listener, None, socket).unwrap();
+        let (worker, door, address) = door();
         let _client = std::net::TcpStream::connect(address).unwrap();
         door.refuse_newcomers();
         let late = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(50));

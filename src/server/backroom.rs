@@ -73,7 +73,7 @@ fn reason(panic: &(dyn std::any::Any + Send)) -> String {
 
 /// The allocator keeps what a thread frees for that thread; a reload frees a hundred times what a request
 /// needs.
-#[allow(unsafe_code)]
+#[allow(unsafe_code, reason = "the crate has no safe call for it")]
 fn give_back() {
     // SAFETY: it takes no pointers and may be called at any time from any thread.
     unsafe { libmimalloc_sys::mi_collect(true) };

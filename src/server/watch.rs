@@ -206,12 +206,18 @@ mod tests {
         tokio::time::timeout(Duration::from_secs(10), watcher.changed()).await.is_ok()
     }
 
-    #[tokio::test]
-    async fn a_write_and_a_rename_into_place_are_seen() {
+    /// A file that holds `one`, and its watcher.
+    fn watched() -> (tempfile::TempDir, PathBuf, Watcher) {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("kong.yml");
         fs::write(&file, "one").expect("written");
-        let mut watcher = Watcher::new(std::slice::from_ref(&file));
+        let watcher = Watcher::new(std::slice::from_ref(&file));
+        (folder, file, watcher)
+    }
+
+    #[tokio::test]
+    async fn a_write_and_a_rename_into_place_are_seen() {
+        let (folder, file, mut watcher) = watched();
         fs::write(&file, "two").expect("written");
         assert!(soon(&mut watcher).await, "a write");
         let other = folder.path().join("kong.part");
@@ -240,10 +246,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_wait_that_is_given_up_loses_no_change() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("kong.yml");
-        fs::write(&file, "one").expect("written");
-        let mut watcher = Watcher::new(std::slice::from_ref(&file));
+        let (_folder, file, mut watcher) = watched();
         fs::write(&file, "two").expect("written");
         // Given up as soon as the event has been taken.
         while watcher.stirred.is_none() {
@@ -264,10 +267,7 @@ mod tests {
 
     #[tokio::test]
     async fn after_a_change_it_rests_for_as_long_as_applying_took() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("kong.yml");
-        fs::write(&file, "one").expect("written");
-        let mut watcher = Watcher::new(std::slice::from_ref(&file));
+        let (_folder, file, mut watcher) = watched();
         fs::write(&file, "two").expect("written");
         assert!(soon(&mut watcher).await);
         let told = watcher.told.expect("the change was told");
@@ -280,10 +280,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_same_content_again_is_no_change() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("kong.yml");
-        fs::write(&file, "one").expect("written");
-        let mut watcher = Watcher::new(std::slice::from_ref(&file));
+        let (_folder, file, mut watcher) = watched();
         fs::write(&file, "one").expect("written");
         fs::write(&file, "two").expect("written");
         assert!(soon(&mut watcher).await);
