@@ -29,13 +29,30 @@ use super::{
 use crate::{net::Timer, runtime::HeadLimits};
 
 /// What a connection's reader and its requests tell each other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Gate {
+    since: Instant,
     begun: AtomicU64,
     ended: AtomicU64,
+    /// When the last answer left, in nanoseconds after `since`.
+    ended_at: AtomicU64,
     open: AtomicBool,
     refused: AtomicU64,
     refusal: AtomicU8,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Gate {
+            since: Instant::now(),
+            begun: AtomicU64::default(),
+            ended: AtomicU64::default(),
+            ended_at: AtomicU64::default(),
+            open: AtomicBool::default(),
+            refused: AtomicU64::default(),
+            refusal: AtomicU8::default(),
+        }
+    }
 }
 
 impl Gate {
@@ -54,6 +71,8 @@ impl Gate {
     /// A request's answer has left, or never will.
     pub fn end(&self) {
         self.ended.fetch_add(1, Relaxed);
+        let at = u64::try_from(self.since.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.ended_at.store(at, Relaxed);
     }
 
     /// From here on the bytes are no HTTP: the connection has been upgraded.
@@ -61,8 +80,9 @@ impl Gate {
         self.open.store(true, Relaxed);
     }
 
-    fn busy(&self) -> bool {
-        self.begun.load(Relaxed) != self.ended.load(Relaxed)
+    fn ended(&self) -> (u64, Instant) {
+        let at = Duration::from_nanos(self.ended_at.load(Relaxed));
+        (self.ended.load(Relaxed), self.since + at)
     }
 
     fn refuse(&self, number: u64, refusal: Refusal) {
@@ -100,8 +120,6 @@ pub struct Checked<S> {
     clear: bool,
     /// Whether an answer has been given and the rest of what the client sends is thrown away.
     lingers: bool,
-    /// Answers that had left when the time for the next request began.
-    answered: u64,
 }
 
 #[derive(Debug)]
@@ -134,7 +152,6 @@ impl<S> Checked<S> {
             writing: Timer::default(),
             clear,
             lingers: false,
-            answered: 0,
         }
     }
 
@@ -147,7 +164,7 @@ impl<S> Checked<S> {
                 State::Head(_) => match Scan::default().advance(rest, self.limits) {
                     Scanned::Complete { length, framing, mend: false } => {
                         at += length;
-                        self.heads += 1;
+                        self.head_read();
                         self.state = State::after(framing);
                     }
                     _ => break,
@@ -172,7 +189,7 @@ impl<S> Checked<S> {
                         length = self.inbox.len();
                         self.inbox.unsplit(rest);
                     }
-                    self.heads += 1;
+                    self.head_read();
                     self.cleared = length;
                     self.state = State::after(framing);
                 }
@@ -183,8 +200,16 @@ impl<S> Checked<S> {
         true
     }
 
-    fn refuse(&mut self, refusal: Refusal) {
+    /// A head is complete. What time it had, if it was waited for, is over.
+    fn head_read(&mut self) {
         self.heads += 1;
+        if self.heads == 1 || !self.inbox.is_empty() {
+            self.reading.stop();
+        }
+    }
+
+    fn refuse(&mut self, refusal: Refusal) {
+        self.head_read();
         self.gate.refuse(self.heads, refusal);
         self.inbox = BytesMut::from(STAND_IN);
         self.cleared = STAND_IN.len();
@@ -240,24 +265,26 @@ impl<S: AsyncRead + Unpin> Checked<S> {
     }
 
     /// Waits for a head's bytes no longer than is allowed. Ready when the time is over.
+    ///
+    /// hyper does not ask again when an answer has left: the deadline in force is never later than the one
+    /// that counts then, which is worked out when it comes.
     fn out_of_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !matches!(self.state, State::Head(_)) {
             return Poll::Pending;
         }
-        let limit =
-            if self.inbox.is_empty() && self.heads > 0 { self.patience.idle } else { self.patience.stalled };
+        let Patience { idle, stalled, .. } = self.patience;
+        let between = self.inbox.is_empty() && self.heads > 0;
         loop {
-            let (busy, answered) = (self.gate.busy(), self.gate.ended.load(Relaxed));
-            if self.answered != answered {
-                // The time for the next request begins with the answer to the last.
-                self.answered = answered;
-                self.reading.stop();
-            }
-            let limit = if busy { limit.max(Duration::from_secs(1)) } else { limit };
-            self.reading.set_once(|| Instant::now() + limit);
-            ready!(self.reading.poll(cx));
+            let (ended, at) = self.gate.ended();
             // While a request is being answered, the client waits for us.
-            if !self.gate.busy() && self.answered == self.gate.ended.load(Relaxed) {
+            let busy = self.heads != ended;
+            match (between, busy) {
+                (true, false) => self.reading.set(at + idle),
+                (true, true) => self.reading.set_once(|| Instant::now() + idle.max(Duration::from_secs(1))),
+                (false, _) => self.reading.set_once(|| Instant::now() + stalled),
+            }
+            ready!(self.reading.poll(cx));
+            if !busy {
                 return Poll::Ready(());
             }
         }
@@ -302,7 +329,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Checked<S> {
             let before = buf.filled().len();
             match Pin::new(&mut this.stream).poll_read(cx, buf)? {
                 Poll::Pending => return this.out_of_patience(cx).map(Ok),
-                Poll::Ready(()) => this.reading.stop(),
+                Poll::Ready(()) => {}
             }
             let new = &buf.filled()[before..];
             if new.is_empty() {
@@ -312,6 +339,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Checked<S> {
             if kept < new.len() {
                 this.inbox.extend_from_slice(&new[kept..]);
                 buf.set_filled(before + kept);
+                // From here on it is a head that is waited for.
+                this.reading.stop();
             }
             if kept > 0 {
                 return Poll::Ready(Ok(()));
@@ -386,26 +415,36 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Checked<S> {
 mod tests {
     use std::task::Waker;
 
+    use tokio::io::AsyncWriteExt;
+
     use super::*;
 
     #[tokio::test]
     async fn the_time_for_the_next_request_begins_with_the_last_answer() {
-        let idle = Duration::from_secs(3600);
-        let patience = Patience { idle, stalled: idle, taking: idle };
-        let (_client, near) = tokio::io::duplex(64);
+        let (idle, stalled) = (Duration::from_secs(3600), Duration::from_secs(7200));
+        let patience = Patience { idle, stalled, taking: idle };
+        let (mut client, near) = tokio::io::duplex(64);
         let gate = Arc::new(Gate::default());
         let mut checked = Checked::new(near, Arc::clone(&gate), patience, HeadLimits::default(), true);
-        let mut wait = || {
+        let mut read = || {
             let mut cx = Context::from_waker(Waker::noop());
-            let mut byte = [0];
-            assert!(Pin::new(&mut checked).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending());
-            checked.reading.due().expect("it waits for something")
+            let mut bytes = [0; 64];
+            let ready = Pin::new(&mut checked).poll_read(&mut cx, &mut ReadBuf::new(&mut bytes)).is_ready();
+            (!ready).then(|| checked.reading.due().expect("it waits for something"))
         };
-        gate.begin();
-        let asked = wait();
-        assert_eq!(wait(), asked, "nothing has happened");
-        let answered = Instant::now();
-        gate.end();
-        assert!(wait() >= answered + idle);
+        let opened = Instant::now();
+        assert!(read().expect("no bytes") >= opened + stalled, "the first head has its time");
+        for _ in 0..2 {
+            client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("room");
+            assert_eq!(read(), None, "a head");
+            gate.begin();
+            let asked = read().expect("no more bytes");
+            assert!(asked <= Instant::now() + idle, "not later than what will count");
+            gate.end();
+            assert_eq!(read(), Some(gate.ended().1 + idle));
+        }
+        client.write_all(b"GET /").await.expect("room");
+        let begun = Instant::now();
+        assert!(read().expect("not a head yet") >= begun + stalled);
     }
 }

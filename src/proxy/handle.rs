@@ -49,7 +49,7 @@ pub async fn handle(link: Rc<Link>, request: Request<Incoming>) -> Result<Respon
         },
     };
     let respond = || respond::respond(&link, snap, flow, end, &id, upgrade);
-    Ok(catch_unwind(AssertUnwindSafe(respond)).unwrap_or_else(|_| respond::last_resort()))
+    Ok(catch_unwind(AssertUnwindSafe(respond)).unwrap_or_else(|_| respond::last_resort(&link)))
 }
 
 /// Takes the request in.

@@ -76,7 +76,7 @@ pub fn respond(
         }
     }
     let ending = later.then(|| Box::new(Ending { flow, snap, filters: phases.body_filter, done: false }));
-    head.map(|()| Tail { source, ending, _busy: Some(Busy(Rc::clone(link))) })
+    head.map(|()| Tail { source, ending, _busy: Busy(Rc::clone(link)) })
 }
 
 /// The head of an upstream's answer becomes the exchange's.
@@ -174,11 +174,11 @@ fn debug_headers(snap: &Snapshot, flow: &mut Flow) {
 }
 
 /// An answer that is left when even its making panicked.
-pub fn last_resort() -> Response<Tail> {
+pub fn last_resort(link: &Rc<Link>) -> Response<Tail> {
     let mut response = Response::new(Tail {
         source: Source::Whole(Bytes::from_static(b"{\"message\":\"An unexpected error occurred\"}")),
         ending: None,
-        _busy: None,
+        _busy: Busy(Rc::clone(link)),
     });
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     let kind = HeaderValue::from_static("application/json; charset=utf-8");
@@ -192,7 +192,7 @@ pub struct Tail {
     source: Source,
     ending: Option<Box<Ending>>,
     /// Ends the request when the body has left.
-    _busy: Option<Busy>,
+    _busy: Busy,
 }
 
 /// While it lives, the connection is not idle.
