@@ -1,7 +1,7 @@
 //! Message bodies: nothing, bytes at hand, or a stream from a connection.
 
 use std::{
-    io,
+    fmt, io,
     pin::Pin,
     sync::{
         Arc,
@@ -13,7 +13,6 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 
 use super::FramingError;
 
@@ -43,8 +42,11 @@ pub enum BodyError {
     Gone,
 }
 
+/// A body that a client's connection delivers.
+pub type Delivered = Box<dyn http_body::Body<Data = Bytes, Error = BodyError> + Unpin>;
+
 /// A body of a request or an answer.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub enum Body {
     /// Nothing.
     #[default]
@@ -52,9 +54,20 @@ pub enum Body {
     /// Bytes at hand, given out as one frame.
     Whole(Bytes),
     /// What a connection delivers.
-    Stream(Incoming),
+    Stream(Delivered),
     /// A request's body on its way to the upstream.
     Upload(Box<Upload>),
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Body::Empty => "Empty",
+            Body::Whole(_) => "Whole",
+            Body::Stream(_) => "Stream",
+            Body::Upload(_) => "Upload",
+        })
+    }
 }
 
 impl Body {
@@ -119,17 +132,16 @@ impl Progress {
 
 /// A request's body that streams: what was read ahead of it, then the rest. Trailers end it: they are not
 /// sent on.
-#[derive(Debug)]
 pub struct Upload {
     held: Bytes,
-    rest: Incoming,
+    rest: Delivered,
     limit: u64,
     progress: Arc<Progress>,
 }
 
 impl Upload {
     /// A body that gives `held`, then `rest`; longer than `limit` bytes in all, it fails.
-    pub fn new(held: Bytes, rest: Incoming, limit: u64) -> (Self, Arc<Progress>) {
+    pub fn new(held: Bytes, rest: Delivered, limit: u64) -> (Self, Arc<Progress>) {
         let progress = Arc::new(Progress::default());
         (Upload { held, rest, limit, progress: Arc::clone(&progress) }, progress)
     }
@@ -141,7 +153,7 @@ impl Upload {
                 Some(Ok(frame)) => frame.into_data().ok(),
                 Some(Err(error)) => {
                     self.progress.failed.store(true, Ordering::Relaxed);
-                    return Poll::Ready(Some(Err(error.into())));
+                    return Poll::Ready(Some(Err(error)));
                 }
                 None => None,
             }
@@ -178,7 +190,7 @@ impl http_body::Body for Body {
                 Body::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
                 _ => Poll::Ready(None),
             },
-            Body::Stream(stream) => Pin::new(stream).poll_frame(cx).map_err(BodyError::from),
+            Body::Stream(stream) => Pin::new(stream).poll_frame(cx),
             Body::Upload(upload) => upload.poll(cx),
         }
     }

@@ -14,7 +14,7 @@ mod stream;
 mod timer;
 pub mod tls;
 
-pub use body::{Body, BodyError, Progress, Upload};
+pub use body::{Body, BodyError, Delivered, Progress, Upload};
 pub use dial::{DialError, dial};
 pub use gather::{Gathered, Outlet, gather};
 pub use http1::{FramingError, Head, HeadError, Http1, SendError};

@@ -275,12 +275,12 @@ impl Exchange {
     }
 
     /// What a plugin keeps from one phase to the next, made on first use.
-    pub fn stash<T: Default + Send + 'static>(&mut self) -> &mut T {
+    pub fn stash<T: Default + 'static>(&mut self) -> &mut T {
         self.stash.get()
     }
 
     /// What a plugin kept, if it did.
-    pub fn stashed<T: Send + 'static>(&self) -> Option<&T> {
+    pub fn stashed<T: 'static>(&self) -> Option<&T> {
         self.stash.peek()
     }
 }
@@ -297,10 +297,10 @@ impl std::fmt::Display for RequestId {
 
 /// Values by type; allocates nothing until used.
 #[derive(Debug, Default)]
-pub struct Stash(Vec<(TypeId, Box<dyn Any + Send>)>);
+pub struct Stash(Vec<(TypeId, Box<dyn Any>)>);
 
 impl Stash {
-    fn get<T: Default + Send + 'static>(&mut self) -> &mut T {
+    fn get<T: Default + 'static>(&mut self) -> &mut T {
         let id = TypeId::of::<T>();
         let at = self.0.iter().position(|(i, _)| *i == id).unwrap_or_else(|| {
             self.0.push((id, Box::<T>::default()));
@@ -309,7 +309,7 @@ impl Stash {
         self.0[at].1.downcast_mut().expect("an entry holds the type it is filed under")
     }
 
-    fn peek<T: Send + 'static>(&self) -> Option<&T> {
+    fn peek<T: 'static>(&self) -> Option<&T> {
         let id = TypeId::of::<T>();
         self.0.iter().find(|(i, _)| *i == id).and_then(|(_, value)| value.downcast_ref())
     }

@@ -38,12 +38,12 @@ pub enum Step<'a> {
     /// Done.
     Now(Outcome),
     /// Waiting for something.
-    Wait(Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>),
+    Wait(Pin<Box<dyn Future<Output = Outcome> + 'a>>),
 }
 
 impl<'a> Step<'a> {
     /// Waits for a future.
-    pub fn wait(future: impl Future<Output = Outcome> + Send + 'a) -> Self {
+    pub fn wait(future: impl Future<Output = Outcome> + 'a) -> Self {
         Step::Wait(Box::pin(future))
     }
 

@@ -11,6 +11,7 @@ use std::{
 };
 
 use http::{HeaderValue, Request, Response, header};
+use http_body_util::BodyExt as _;
 use hyper::{
     body::{Body as _, Incoming},
     upgrade::OnUpgrade,
@@ -27,7 +28,7 @@ use super::{
     worker::Link,
 };
 use crate::{
-    net::Body,
+    net::{Body, BodyError},
     plugin::{self, Exchange, Matched},
     router::{self, RequestLine},
     runtime::{Encrypted, RouteEntry, Snapshot},
@@ -56,7 +57,11 @@ pub async fn handle(link: Rc<Link>, request: Request<Incoming>) -> Result<Respon
 fn begin(link: &Link, request: Request<Incoming>) -> (Box<Flow>, Option<OnUpgrade>, Option<Fault>) {
     let (mut parts, body) = request.into_parts();
     let upgrade = if parts.extensions.is_empty() { None } else { parts.extensions.remove::<OnUpgrade>() };
-    let body = if body.is_end_stream() { Body::Empty } else { Body::Stream(body) };
+    let body = if body.is_end_stream() {
+        Body::Empty
+    } else {
+        Body::Stream(Box::new(body.map_err(BodyError::from)))
+    };
     let request = plugin::Request::new(parts, body);
     let (number, refusal) = link.gate.begin();
     let client = plugin::Client { request: number, ..link.client.clone() };

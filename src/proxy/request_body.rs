@@ -3,13 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
+use http_body::Body as _;
 use http_body_util::BodyExt;
-use hyper::body::{Body as _, Incoming};
 use tokio::time::timeout;
 
 use super::fault::Fault;
 use crate::{
-    net::{Body, Progress, Upload},
+    net::{Body, Delivered, Progress, Upload},
     runtime::Options,
 };
 
@@ -52,11 +52,11 @@ pub async fn prepare(body: Body, buffering: bool, options: &Options) -> Result<P
 
 /// Reads to the end, or until `limit` bytes are held; what is left comes back.
 async fn read(
-    mut stream: Incoming,
+    mut stream: Delivered,
     limit: usize,
     most: u64,
     patience: Duration,
-) -> Result<(Bytes, Option<Incoming>), Fault> {
+) -> Result<(Bytes, Option<Delivered>), Fault> {
     let mut first = Bytes::new();
     let mut held = BytesMut::new();
     loop {
