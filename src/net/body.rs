@@ -22,11 +22,14 @@ pub enum BodyError {
     /// The connection it came from failed.
     #[error("the connection failed in the middle of a body")]
     Connection(#[from] hyper::Error),
+    /// The client's connection failed, or was closed before the end.
+    #[error("the client's connection failed in the middle of a body: {0}")]
+    Client(#[source] io::Error),
     /// The upstream's connection failed, or was closed before the end.
     #[error("the upstream's connection failed in the middle of a body: {0}")]
     Upstream(#[from] io::Error),
-    /// An upstream's chunks are malformed.
-    #[error("the upstream's answer is malformed: {0}")]
+    /// Chunks are malformed.
+    #[error("malformed body: {0}")]
     Framing(#[from] FramingError),
     /// It is longer than may be held in memory.
     #[error("the body is longer than {limit} bytes")]

@@ -17,7 +17,7 @@ pub mod tls;
 pub use body::{Body, BodyError, Delivered, Progress, Upload};
 pub use dial::{DialError, dial};
 pub use gather::{Gathered, Outlet, gather};
-pub use http1::{FramingError, Head, HeadError, Http1, SendError};
+pub use http1::{Decoder, FramingError, Head, HeadError, Http1, Inbox, Outbox, SendError, Step};
 pub use http2::{Http2, OnThisThread};
 pub use inherited::{Inherited, Role};
 pub use pool::{Connection, Keepalive, Pool, PoolKey, Wire};

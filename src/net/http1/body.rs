@@ -1,4 +1,4 @@
-//! Taking an answer's body out of its framing.
+//! Taking a body out of its framing.
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -26,7 +26,7 @@ pub enum FramingError {
 
 /// Where in a body the reading has got to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Decoder(Place);
+pub struct Decoder(Place);
 
 #[derive(Debug, PartialEq, Eq)]
 enum Place {
@@ -45,11 +45,14 @@ enum Place {
 
 /// What the next bytes came to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub enum Step {
+    /// A piece of the body.
     Data(Bytes),
+    /// The body has ended with these.
     Trailers(HeaderMap),
     /// More bytes are needed.
     More,
+    /// The body has ended.
     Ended,
 }
 
@@ -57,22 +60,27 @@ pub(super) enum Step {
 const LAST: &[u8] = b"\r\n0\r\n\r\n";
 
 impl Decoder {
+    /// A body of nothing.
     pub fn ended() -> Self {
         Decoder(Place::Ended)
     }
 
+    /// A body of so many bytes.
     pub fn length(length: u64) -> Self {
         Decoder(if length == 0 { Place::Ended } else { Place::Length(length) })
     }
 
+    /// A body that the connection's end ends.
     pub fn until_close() -> Self {
         Decoder(Place::UntilClose)
     }
 
+    /// A body of chunks.
     pub fn chunked() -> Self {
         Decoder(Place::Size)
     }
 
+    /// Whether the body has ended.
     pub fn is_ended(&self) -> bool {
         self.0 == Place::Ended
     }
@@ -100,6 +108,9 @@ impl Decoder {
     }
 
     /// Takes the next piece off the buffer.
+    ///
+    /// # Errors
+    /// When the framing is malformed.
     pub fn step(&mut self, buffer: &mut BytesMut) -> Result<Step, FramingError> {
         loop {
             match self.0 {
