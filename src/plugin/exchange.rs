@@ -57,17 +57,15 @@ pub struct Request {
 }
 
 impl Request {
-    /// Takes a request apart.
+    /// A request as the client sent it.
     #[inline]
-    pub fn new(parts: http::request::Parts, body: Body) -> Self {
-        Request {
-            method: parts.method,
-            uri: parts.uri,
-            version: parts.version,
-            headers: parts.headers,
-            body,
-            query: None,
-        }
+    pub fn new(method: Method, uri: Uri, version: Version, headers: HeaderMap, body: Body) -> Self {
+        Request { method, uri, version, headers, body, query: None }
+    }
+
+    /// Takes a request apart.
+    pub fn from_parts(parts: http::request::Parts, body: Body) -> Self {
+        Self::new(parts.method, parts.uri, parts.version, parts.headers, body)
     }
 
     /// Path as the client sent it, without query.

@@ -127,5 +127,5 @@ pub fn request(method: &str, target: &str, headers: &[(&str, &str)], body: &str)
         connection: 7,
         request: 1,
     };
-    Exchange::new(client, Request::new(parts, Body::whole(body.to_owned())), RequestId(0xabc))
+    Exchange::new(client, Request::from_parts(parts, Body::whole(body.to_owned())), RequestId(0xabc))
 }

@@ -10,8 +10,8 @@ use tokio::{
 };
 
 use super::{
-    Listener, Traffic, proxy_protocol,
-    serve::{serve_http1, serve_http2, speaks_http2},
+    Listener, Traffic, http1, proxy_protocol,
+    serve::{serve_http2, speaks_http2},
     stream,
     tls::{Acceptor, accept_tls},
     worker::{Link, Peer, Worker},
@@ -136,7 +136,7 @@ async fn connection(
             let link = Rc::new(Link::new(worker, from, local, false, None));
             match http2 {
                 true => Box::pin(serve_http2(link, stream)).await,
-                false => Box::pin(serve_http1(link, stream)).await,
+                false => Box::pin(http1::serve(link, stream)).await,
             }
         }
         Some(acceptor) => {
@@ -148,7 +148,7 @@ async fn connection(
             let link = Rc::new(Link::new(worker, from, local, true, sni));
             match http2 {
                 true => Box::pin(serve_http2(link, stream)).await,
-                false => Box::pin(serve_http1(link, stream)).await,
+                false => Box::pin(http1::serve(link, stream)).await,
             }
         }
     }

@@ -2,7 +2,6 @@
 
 use std::{
     any::Any,
-    convert::Infallible,
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
@@ -10,12 +9,7 @@ use std::{
     task::Poll,
 };
 
-use http::{HeaderValue, Request, Response, header};
-use http_body_util::BodyExt as _;
-use hyper::{
-    body::{Body as _, Incoming},
-    upgrade::OnUpgrade,
-};
+use http::{HeaderValue, Response, header};
 use smallvec::SmallVec;
 
 use super::{
@@ -28,19 +22,15 @@ use super::{
     worker::Link,
 };
 use crate::{
-    net::{Body, BodyError},
-    plugin::{self, Exchange, Matched},
+    plugin::{self, Exchange, Matched, Request},
     router::{self, RequestLine},
     runtime::{Encrypted, RouteEntry, Snapshot},
 };
 
-/// Answers one request. Never fails: a failure is an answer too.
-///
-/// # Errors
-/// None.
-pub async fn handle(link: Rc<Link>, request: Request<Incoming>) -> Result<Response<Tail>, Infallible> {
+/// Answers one request; one that is refused already, in that fault's way. A failure is an answer too.
+pub async fn handle(link: Rc<Link>, request: Request, refusal: Option<Fault>) -> Response<Tail> {
     let snap = link.worker.snapshot();
-    let (mut flow, upgrade, refusal) = begin(&link, request);
+    let mut flow = begin(&link, request);
     let id = headers::id_value(flow.exchange.id);
     let end = match refusal {
         Some(refusal) => Err(refusal.into()),
@@ -49,24 +39,17 @@ pub async fn handle(link: Rc<Link>, request: Request<Incoming>) -> Result<Respon
             Err(_) => Err(Fault::Panic.into()),
         },
     };
-    let respond = || respond::respond(&link, snap, flow, end, &id, upgrade);
-    Ok(catch_unwind(AssertUnwindSafe(respond)).unwrap_or_else(|_| respond::last_resort(&link)))
+    let respond = || respond::respond(&link, snap, flow, end, &id);
+    catch_unwind(AssertUnwindSafe(respond)).unwrap_or_else(|_| respond::last_resort())
 }
 
 /// Takes the request in.
-fn begin(link: &Link, request: Request<Incoming>) -> (Box<Flow>, Option<OnUpgrade>, Option<Fault>) {
-    let (mut parts, body) = request.into_parts();
-    let upgrade = if parts.extensions.is_empty() { None } else { parts.extensions.remove::<OnUpgrade>() };
-    let body = if body.is_end_stream() {
-        Body::Empty
-    } else {
-        Body::Stream(Box::new(body.map_err(BodyError::from)))
-    };
-    let request = plugin::Request::new(parts, body);
-    let (number, refusal) = link.gate.begin();
+fn begin(link: &Link, request: Request) -> Box<Flow> {
+    let number = link.requests.get() + 1;
+    link.requests.set(number);
     let client = plugin::Client { request: number, ..link.client.clone() };
     let exchange = Exchange::new(client, request, link.worker.request_id());
-    (Box::new(Flow { exchange, picks: SmallVec::new() }), upgrade, refusal)
+    Box::new(Flow { exchange, picks: SmallVec::new() })
 }
 
 /// From the request to an upstream's answer, or to what ends it earlier.
@@ -145,10 +128,10 @@ async fn guarded<T>(future: impl Future<Output = T>) -> Result<T, Box<dyn Any + 
 mod tests {
     use super::*;
 
-    /// hyper moves the future of a request before it runs: its size is copied for each one.
+    /// It is moved before it runs: its size is copied for each request.
     #[test]
     fn the_future_of_a_request_is_small() {
-        fn size<A, B, F>(_: fn(A, B) -> F) -> usize {
+        fn size<A, B, C, F>(_: fn(A, B, C) -> F) -> usize {
             size_of::<F>()
         }
         let size = size(handle);

@@ -78,7 +78,7 @@ pub async fn rehearse(gateway: &Arc<Gateway>, asked: Asked, passed: impl Fn(&str
     let from = Peer { socket: SocketAddr::new(asked.client, 40_000), told: None };
     let link = Rc::new(Link::new(worker, from, local, asked.tls, asked.sni));
     let snap = gateway.snapshot();
-    let request = plugin::Request::new(asked.head.into_parts().0, Body::Empty);
+    let request = plugin::Request::from_parts(asked.head.into_parts().0, Body::Empty);
     let mut exchange = Exchange::new(link.client.clone(), request, plugin::RequestId(0));
     exchange.consumer = asked.consumer;
     let mut flow = Flow { exchange, picks: SmallVec::new() };

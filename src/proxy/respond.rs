@@ -8,9 +8,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
-use hyper::{ext::ReasonPhrase, upgrade::OnUpgrade};
+use hyper::ext::ReasonPhrase;
 use tokio::time::Instant;
 
 use super::{
@@ -18,11 +18,11 @@ use super::{
     forward::Answer,
     headers::{self, Answered},
     run::{Early, Flow},
-    upgrade,
+    upgrade::Switched,
     worker::Link,
 };
 use crate::{
-    net::{BodyError, Connection, Stream, Wire},
+    net::{BodyError, Connection, Wire},
     plugin::{Chunk, ReplyBody, ResponseSource},
     runtime::{Held, Snapshot},
 };
@@ -37,13 +37,12 @@ pub fn respond(
     mut flow: Box<Flow>,
     end: End,
     id: &HeaderValue,
-    client: Option<OnUpgrade>,
 ) -> Response<Tail> {
     let options = &link.worker.options;
     let proxied = flow.exchange.sent.is_some();
-    let (mut source, reason, upgraded) = match end {
+    let (source, reason) = match end {
         Ok(answer) => take(link, &mut flow, answer),
-        Err(early) => (made_here(link, &snap, &mut flow, early), None, None),
+        Err(early) => (made_here(link, &snap, &mut flow, early), None),
     };
     flow.header_filter(&snap);
     let upstream = flow.exchange.response.source == ResponseSource::Upstream;
@@ -59,32 +58,15 @@ pub fn respond(
     *head.status_mut() = response.status;
     *head.headers_mut() =
         if later { response.headers.clone() } else { std::mem::take(&mut response.headers) };
-    if link.worker.draining.get() && upgraded.is_none() && flow.exchange.request.version < Version::HTTP_2 {
-        head.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
     if let Some(reason) = reason {
         head.extensions_mut().insert(reason);
     }
-    if let Some((upstream, idle)) = upgraded {
-        source = Source::Empty;
-        match client {
-            Some(client) => {
-                link.gate.open();
-                upgrade::join(&link.worker, client, upstream, idle);
-            }
-            None => *head.status_mut() = StatusCode::BAD_GATEWAY,
-        }
-    }
     let ending = later.then(|| Box::new(Ending { flow, snap, filters: phases.body_filter, done: false }));
-    head.map(|()| Tail { source, ending, _busy: Busy(Rc::clone(link)) })
+    head.map(|()| Tail { source, ending })
 }
 
 /// The head of an upstream's answer becomes the exchange's.
-fn take(
-    link: &Rc<Link>,
-    flow: &mut Flow,
-    answer: Answer,
-) -> (Source, Option<ReasonPhrase>, Option<((Stream, Bytes), Duration)>) {
+fn take(link: &Rc<Link>, flow: &mut Flow, answer: Answer) -> (Source, Option<ReasonPhrase>) {
     let Answer { mut connection, read_timeout } = answer;
     let head = connection.take_head().expect("an answer is made when its head is there");
     let mut headers = head.headers;
@@ -107,7 +89,8 @@ fn take(
         }
     }
     if switches && let Wire::Http1(http1) = connection.wire {
-        return (Source::Empty, head.reason, Some((http1.into_parts(), read_timeout)));
+        let (stream, read) = http1.into_parts();
+        return (Source::Switched(Box::new((stream, read, read_timeout))), head.reason);
     }
     let source = if connection.is_end_stream() {
         link.worker.pool.give(connection);
@@ -116,14 +99,13 @@ fn take(
         let link = Rc::clone(link);
         Source::Upstream(Delivery {
             connection: Some(connection),
-            failure: None,
             link,
             read_timeout,
             armed: false,
             trailers,
         })
     };
-    (source, head.reason, None)
+    (source, head.reason)
 }
 
 /// A reply or a failure becomes the exchange's answer.
@@ -174,11 +156,10 @@ fn debug_headers(snap: &Snapshot, flow: &mut Flow) {
 }
 
 /// An answer that is left when even its making panicked.
-pub fn last_resort(link: &Rc<Link>) -> Response<Tail> {
+pub fn last_resort() -> Response<Tail> {
     let mut response = Response::new(Tail {
         source: Source::Whole(Bytes::from_static(b"{\"message\":\"An unexpected error occurred\"}")),
         ending: None,
-        _busy: Busy(Rc::clone(link)),
     });
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     let kind = HeaderValue::from_static("application/json; charset=utf-8");
@@ -191,18 +172,6 @@ pub fn last_resort(link: &Rc<Link>) -> Response<Tail> {
 pub struct Tail {
     source: Source,
     ending: Option<Box<Ending>>,
-    /// Ends the request when the body has left.
-    _busy: Busy,
-}
-
-/// While it lives, the connection is not idle.
-#[derive(Debug)]
-struct Busy(Rc<Link>);
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.gate.end();
-    }
 }
 
 #[derive(Debug)]
@@ -212,6 +181,8 @@ enum Source {
     Upstream(Delivery),
     /// Trailers held back until the filters' last bytes have left.
     Trailers(HeaderMap),
+    /// The upstream speaks another protocol from here on.
+    Switched(Box<Switched>),
 }
 
 /// A body that an upstream delivers.
@@ -219,7 +190,6 @@ enum Source {
 struct Delivery {
     /// None as soon as the body has ended or failed.
     connection: Option<Box<Connection>>,
-    failure: Option<BodyError>,
     link: Rc<Link>,
     read_timeout: Duration,
     /// Whether the connection's timer runs for this read.
@@ -229,9 +199,6 @@ struct Delivery {
 
 impl Delivery {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if let Some(error) = self.failure.take() {
-            return Poll::Ready(Some(Err(error)));
-        }
         let Some(connection) = &mut self.connection else { return Poll::Ready(None) };
         match connection.poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
@@ -243,11 +210,8 @@ impl Delivery {
                 Poll::Ready((!dropped).then_some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => {
-                // hyper throws away what it holds when a body fails: let it send that first.
                 self.connection = None;
-                self.failure = Some(error);
-                cx.waker().wake_by_ref();
-                Poll::Pending
+                Poll::Ready(Some(Err(error)))
             }
             Poll::Ready(None) => {
                 self.ended();
@@ -266,13 +230,12 @@ impl Delivery {
     }
 
     fn has_ended(&self) -> bool {
-        self.failure.is_none() && self.connection.as_ref().is_none_or(|connection| connection.is_end_stream())
+        self.connection.as_ref().is_none_or(|connection| connection.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.connection {
             Some(connection) => connection.size_hint(),
-            None if self.failure.is_some() => SizeHint::default(),
             None => SizeHint::with_exact(0),
         }
     }
@@ -310,9 +273,20 @@ impl Drop for Ending {
 }
 
 impl Tail {
+    /// The upstream's connection, if it has switched to another protocol.
+    pub fn switched(&mut self) -> Option<Box<Switched>> {
+        match std::mem::replace(&mut self.source, Source::Empty) {
+            Source::Switched(switched) => Some(switched),
+            other => {
+                self.source = other;
+                None
+            }
+        }
+    }
+
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut self.source {
-            Source::Empty => Poll::Ready(None),
+            Source::Empty | Source::Switched(_) => Poll::Ready(None),
             Source::Whole(bytes) => {
                 let bytes = std::mem::take(bytes);
                 self.source = Source::Empty;
@@ -329,7 +303,7 @@ impl Tail {
 
     fn source_ended(&self) -> bool {
         match &self.source {
-            Source::Empty => true,
+            Source::Empty | Source::Switched(_) => true,
             Source::Whole(_) | Source::Trailers(_) => false,
             Source::Upstream(delivery) => delivery.has_ended(),
         }
@@ -389,7 +363,7 @@ impl Body for Tail {
             return SizeHint::default();
         }
         match &self.source {
-            Source::Empty => SizeHint::with_exact(0),
+            Source::Empty | Source::Switched(_) => SizeHint::with_exact(0),
             Source::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Source::Upstream(delivery) => delivery.size_hint(),
             Source::Trailers(_) => SizeHint::default(),

@@ -5,14 +5,14 @@ use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
     rc::Rc,
-    sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
-use http::{HeaderValue, StatusCode, header};
+use http_body_util::BodyExt as _;
 use hyper::{
-    server::conn::{http1, http2 as h2},
+    body::{Body as _, Incoming},
+    server::conn::http2 as h2,
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
@@ -23,20 +23,15 @@ use tokio::{
 };
 
 use super::{
-    gate::{Checked, Patience},
     handle::handle,
     http2::{self, Account, Followed, Paced, Streams, Watch},
     worker::{Link, Worker},
 };
 use crate::{
-    net::{Timer, gather},
-    runtime::Options,
+    net::{Body, BodyError, Timer, gather},
+    plugin::Request,
 };
 
-/// Most fields in a request's head.
-const MAX_HEADERS: usize = 1000;
-/// Bytes read ahead of a slow consumer. The room grows that far only while a client fills it.
-const BUFFER: usize = 256 * 1024;
 /// Bytes of an HTTP/2 stream's answer that are held for its client.
 const SEND_BUFFER: usize = 64 * 1024;
 
@@ -44,42 +39,6 @@ const SEND_BUFFER: usize = 64 * 1024;
 const MAX_STREAMS: u32 = 128;
 /// Streams that an HTTP/2 client may make us reset.
 const MAX_ERRORS: usize = 100;
-
-/// Serves HTTP/1 on a connection.
-pub async fn serve_http1<S>(link: Rc<Link>, stream: S)
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let worker = Rc::clone(&link.worker);
-    let options = &worker.options;
-    let patience = Patience {
-        idle: options.idle_timeout,
-        stalled: options.client_timeout,
-        taking: options.send_timeout,
-    };
-    let stream = Checked::new(stream, Arc::clone(&link.gate), patience, options.head, !link.client.tls);
-    let requests = requests(options);
-    let service = service_fn(move |request| {
-        let link = Rc::clone(&link);
-        async move {
-            let mut answer = handle(Rc::clone(&link), request).await?;
-            if link.gate.begun() >= requests && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-            }
-            Ok::<_, Infallible>(answer)
-        }
-    });
-    let connection = http1::Builder::new()
-        .max_headers(MAX_HEADERS)
-        .max_buf_size(BUFFER.max(options.head.total * 2))
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    let end = http1::UpgradeableConnection::graceful_shutdown;
-    // A request may be on its way: closing at once would lose it. Those that come meanwhile are answered with
-    // `Connection: close`.
-    let linger = async { Box::pin(sleep(worker.linger.get())).await };
-    until_ended(&worker, linger, connection, end, |_, _| Verdict::Go).await;
-}
 
 /// Serves HTTP/2 on a connection.
 pub async fn serve_http2<S>(link: Rc<Link>, stream: S)
@@ -92,14 +51,14 @@ where
         idle: options.idle_timeout,
         head: options.client_timeout,
         taking: options.send_timeout,
-        requests: requests(options),
+        requests: options.requests_per_connection(),
     });
     let (stream, outlet) = gather(stream);
     let begun = Rc::clone(&account);
     let service = service_fn(move |request| {
         let pace = begun.begin();
-        let answer = handle(Rc::clone(&link), request);
-        async move { answer.await.map(|answer| answer.map(|body| Paced::new(body, pace))) }
+        let answer = handle(Rc::clone(&link), taken(request), None);
+        async move { Ok::<_, Infallible>(answer.await.map(|body| Paced::new(body, pace))) }
     });
     let connection = h2::Builder::new(Streams(Rc::clone(&account)))
         .max_concurrent_streams(MAX_STREAMS)
@@ -131,9 +90,14 @@ where
     let _ = outlet.poll(&mut Context::from_waker(Waker::noop()));
 }
 
-/// Requests that a client's connection may carry.
-fn requests(options: &Options) -> u64 {
-    if options.idle_timeout.is_zero() { 1 } else { options.requests.into() }
+/// A request as plugins see it.
+fn taken(request: http::Request<Incoming>) -> Request {
+    let (parts, body) = request.into_parts();
+    let body = match body.is_end_stream() {
+        true => Body::Empty,
+        false => Body::Stream(Box::new(body.map_err(BodyError::from))),
+    };
+    Request::from_parts(parts, body)
 }
 
 /// What is to become of a connection.

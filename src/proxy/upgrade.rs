@@ -3,15 +3,12 @@
 //! Frames are only followed, never changed, so that at a drain both sides can be told to close (1001, going
 //! away) between two frames. RFC 6455.
 
-use std::{cell::Cell, io, rc::Rc, time::Duration};
+use std::{cell::Cell, io, time::Duration};
 
-use bytes::Bytes;
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
+use bytes::{Bytes, BytesMut};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split},
     select,
-    task::spawn_local,
     time::{Instant, timeout_at},
 };
 
@@ -23,28 +20,27 @@ const CLOSE: &[u8] = &[0x88, 2, 0x03, 0xe9];
 /// The same as a client sends it: masked, with a mask of zeros.
 const CLOSE_MASKED: &[u8] = &[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9];
 
-/// Joins the two connections as soon as the client's has switched; `upstream` is the stream, and what was read
-/// of it. Ends when both sides have, or when neither has said anything for `idle`.
-pub fn join(worker: &Rc<Worker>, client: OnUpgrade, upstream: (Stream, Bytes), idle: Duration) {
-    let open = worker.open();
-    spawn_local(async move {
-        let worker = &open.0;
-        let Ok(client) = client.await else {
-            tracing::debug!("an upgrade did not come about");
-            return;
-        };
-        let (from_client, to_client) = split(TokioIo::new(client));
-        let (upstream, read) = upstream;
-        let (from_upstream, to_upstream) = split(upstream);
-        let from_upstream = std::io::Cursor::new(read).chain(from_upstream);
-        let last = Cell::new(Instant::now());
-        let shared = Shared { worker, last: &last, idle };
-        let down = pump(from_upstream, to_client, CLOSE, &shared);
-        let up = pump(from_client, to_upstream, CLOSE_MASKED, &shared);
-        if let Err(error) = tokio::try_join!(down, up) {
-            tracing::debug!("an upgraded connection ended: {error}");
-        }
-    });
+/// What an upstream that has switched leaves: its stream, what was read of it, and how long both may be silent.
+pub type Switched = (Stream, Bytes, Duration);
+
+/// Joins the two connections, of each the stream and what was read of it. Ends when both sides have, or when
+/// neither has said anything for as long as they may be silent.
+pub async fn join(
+    worker: &Worker,
+    (client, said): (impl AsyncRead + AsyncWrite + Unpin, BytesMut),
+    (upstream, read, idle): Switched,
+) {
+    let (from_client, to_client) = split(client);
+    let from_client = io::Cursor::new(said).chain(from_client);
+    let (from_upstream, to_upstream) = split(upstream);
+    let from_upstream = io::Cursor::new(read).chain(from_upstream);
+    let last = Cell::new(Instant::now());
+    let shared = Shared { worker, last: &last, idle };
+    let down = pump(from_upstream, to_client, CLOSE, &shared);
+    let up = pump(from_client, to_upstream, CLOSE_MASKED, &shared);
+    if let Err(error) = tokio::try_join!(down, up) {
+        tracing::debug!("an upgraded connection ended: {error}");
+    }
 }
 
 /// What both directions know.

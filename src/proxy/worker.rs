@@ -15,7 +15,6 @@ use std::{
 use http::HeaderValue;
 use tokio::sync::Notify;
 
-use super::gate::Gate;
 use crate::{
     net::Pool,
     plugin::{Client, RequestId},
@@ -135,8 +134,8 @@ pub struct Link {
     pub port: u16,
     /// That port as a header value.
     pub port_text: HeaderValue,
-    /// What the connection's reader and its requests tell each other.
-    pub gate: Arc<Gate>,
+    /// Requests so far.
+    pub requests: Cell<u64>,
 }
 
 /// Who a connection comes from.
@@ -173,7 +172,7 @@ impl Link {
                 connection: CONNECTIONS.fetch_add(1, Ordering::Relaxed) + 1,
                 request: 0,
             },
-            gate: Arc::default(),
+            requests: Cell::new(0),
             peer_text: text(ip),
             port,
             port_text: HeaderValue::from(port),

@@ -193,6 +193,13 @@ pub struct Options {
     pub requests: u32,
 }
 
+impl Options {
+    /// Requests that a client's connection may carry.
+    pub fn requests_per_connection(&self) -> u64 {
+        if self.idle_timeout.is_zero() { 1 } else { self.requests.into() }
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Options {

@@ -24,7 +24,7 @@ async fn connections_that_stay_open_are_told_with_their_next_answer() {
     let request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
     used.write_all(request).await.unwrap();
     let (head, _) = read_message(&mut used).await.unwrap();
-    assert_eq!(field(&head, "connection"), None, "{head}");
+    assert_eq!(field(&head, "connection"), Some("keep-alive"), "{head}");
     let mut idle = rig.connect().await;
     let drained = drain(&mut rig);
     for stream in [&mut used, &mut fresh] {

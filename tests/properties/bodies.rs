@@ -7,11 +7,12 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use bytes::BytesMut;
 use gatewayctl::{
     config::{self, Input, Loaded, Options},
     diff::diff,
-    net::{Body, Http1},
-    proxy::head::{Chunks, Scan, Scanned, mended},
+    net::{Body, Decoder, Http1, Step},
+    proxy::http1::head::{Scan, Scanned},
     router, server,
     source::to_yaml,
 };
@@ -66,45 +67,50 @@ pub fn template(text: &str) {
     read("kong.json", file.to_string().as_bytes());
 }
 
-/// A request head is judged alike whether it comes at once or in pieces, and a mended head needs no mending.
+/// A request head is judged alike whether it comes at once or in pieces, and what it says goes into HTTP's own types.
 pub fn head(bytes: &[u8], piece: usize) {
-    let at_once = Scan::default().advance(bytes, gatewayctl::runtime::HeadLimits::default());
-    let mut scan = Scan::default();
-    let mut in_pieces = Scanned::Partial;
-    for end in (0..bytes.len()).step_by(piece.max(1)).chain([bytes.len()]) {
-        in_pieces = scan.advance(&bytes[..end], gatewayctl::runtime::HeadLimits::default());
-        if in_pieces != Scanned::Partial {
-            break;
+    let read = |ends: &mut dyn Iterator<Item = usize>| {
+        let mut scan = Scan::default();
+        for end in ends {
+            match scan.advance(&bytes[..end], gatewayctl::runtime::HeadLimits::default()) {
+                Scanned::Partial => {}
+                Scanned::Refused(refusal) => return format!("{refusal:?}"),
+                Scanned::Complete => {
+                    let mut rest = BytesMut::from(&bytes[..end]);
+                    let head = scan.take(&mut rest);
+                    return format!("{head:?}, after {}", end - rest.len());
+                }
+            }
         }
-    }
+        "more is needed".to_owned()
+    };
+    let at_once = read(&mut std::iter::once(bytes.len()));
+    let in_pieces = read(&mut (0..bytes.len()).step_by(piece.max(1)).chain([bytes.len()]));
     assert_eq!(at_once, in_pieces, "in pieces of {piece}");
-    if let Scanned::Complete { length, framing, .. } = at_once {
-        assert!(length <= bytes.len());
-        let mended = mended(&bytes[..length]);
-        let Scanned::Complete { mend, framing: after, .. } =
-            Scan::default().advance(&mended, gatewayctl::runtime::HeadLimits::default())
-        else {
-            panic!("a mended head is not acceptable: {:?}", String::from_utf8_lossy(&mended));
-        };
-        assert!(!mend, "needs mending twice: {:?}", String::from_utf8_lossy(&mended));
-        assert_eq!(after, framing, "mending changed where the body ends");
-    }
 }
 
-/// A chunked body ends at the same byte whether it comes at once or in pieces.
+/// A chunked body comes to the same, and ends at the same byte, whether it comes at once or in pieces.
 pub fn chunks(bytes: &[u8], piece: usize) {
-    let at_once = Chunks::default().advance(bytes);
-    let mut reader = Chunks::default();
-    let (mut taken, mut ended) = (0, false);
-    for part in bytes.chunks(piece.max(1)) {
-        let (here, end) = reader.advance(part);
-        taken += here;
-        ended = end;
-        if ended {
-            break;
+    let read = |piece: usize| {
+        let (mut decoder, mut buffer, mut data) = (Decoder::chunked(), BytesMut::new(), Vec::new());
+        let (mut pieces, mut given) = (bytes.chunks(piece.max(1)), 0);
+        loop {
+            match decoder.step(&mut buffer) {
+                Ok(Step::Data(bytes)) => data.extend_from_slice(&bytes),
+                Ok(Step::Trailers(_)) => {}
+                Ok(Step::Ended) => return (data, Ok(Some(given - buffer.len()))),
+                Err(error) => return (data, Err(error)),
+                Ok(Step::More) => match pieces.next() {
+                    Some(bytes) => {
+                        given += bytes.len();
+                        buffer.extend_from_slice(bytes);
+                    }
+                    None => return (data, Ok(None)),
+                },
+            }
         }
-    }
-    assert_eq!(at_once, (taken, ended), "in pieces of {piece}");
+    };
+    assert_eq!(read(bytes.len()), read(piece), "in pieces of {piece}");
 }
 
 /// An upstream that says these bytes, so many at a time, and closes.

@@ -172,7 +172,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
 
     /// Whether another request may follow: both messages have ended, and neither side wants to close.
     pub fn is_reusable(&self) -> bool {
-        self.keep && self.answer.is_ended() && matches!(self.upload, Upload::Ended) && self.inbox.bytes.is_empty()
+        self.keep
+            && self.answer.is_ended()
+            && matches!(self.upload, Upload::Ended)
+            && self.inbox.bytes.is_empty()
     }
 
     /// Gives back room that only much data needs: the connection is about to be idle.

@@ -64,7 +64,7 @@ pub async fn admit(snap: &Snapshot, link: &Link, route: Ix<Route>) -> bool {
     }
     let mut head = Request::new(());
     *head.method_mut() = Method::CONNECT;
-    let request = plugin::Request::new(head.into_parts().0, Body::Empty);
+    let request = plugin::Request::from_parts(head.into_parts().0, Body::Empty);
     let mut exchange = Exchange::new(link.client.clone(), request, link.worker.request_id());
     exchange.matched = Some(plugin::Matched {
         route,

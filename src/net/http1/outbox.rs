@@ -1,0 +1,170 @@
+//! What is on its way out of a connection: a head or a chunk's frame, the piece of a body that follows it,
+//! and what ends the piece, all in one system call.
+
+use std::{
+    io::{self, IoSlice, Write as _},
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, Bytes};
+use http::HeaderMap;
+use tokio::io::AsyncWrite;
+
+/// Bytes on their way.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    /// What leaves first; so many bytes of it have left.
+    head: Vec<u8>,
+    left: usize,
+    piece: Bytes,
+    ending: &'static [u8],
+    /// Whether something was written that the stream may still hold back.
+    held: bool,
+}
+
+impl Outbox {
+    /// Where a head is to be written, its empty line included.
+    pub fn head(&mut self) -> &mut Vec<u8> {
+        &mut self.head
+    }
+
+    /// Lets a piece of a body follow.
+    pub fn piece(&mut self, data: Bytes) {
+        debug_assert!(self.piece.is_empty() && self.ending.is_empty(), "the last piece has left");
+        self.piece = data;
+    }
+
+    /// Lets a piece of a chunked body follow.
+    pub fn chunk(&mut self, data: Bytes) {
+        write!(self.head, "{:x}\r\n", data.len()).expect("a vector takes what is written");
+        self.piece(data);
+        self.ending = b"\r\n";
+    }
+
+    /// Ends a chunked body.
+    pub fn last_chunk(&mut self) {
+        self.ending = if self.ending.is_empty() { b"0\r\n\r\n" } else { b"\r\n0\r\n\r\n" };
+    }
+
+    /// Ends a chunked body whose last piece has left with trailers.
+    pub fn trailers(&mut self, trailers: &HeaderMap) {
+        debug_assert!(!self.has_piece(), "the last piece has left");
+        self.head.extend_from_slice(b"0\r\n");
+        for (name, value) in trailers {
+            self.head.extend_from_slice(name.as_str().as_bytes());
+            self.head.extend_from_slice(b": ");
+            self.head.extend_from_slice(value.as_bytes());
+            self.head.extend_from_slice(b"\r\n");
+        }
+        self.head.extend_from_slice(b"\r\n");
+    }
+
+    /// Whether a piece is on its way: no other may follow yet.
+    pub fn has_piece(&self) -> bool {
+        !self.piece.is_empty() || !self.ending.is_empty()
+    }
+
+    /// Whether all has been written.
+    pub fn is_empty(&self) -> bool {
+        self.left == self.head.len() && self.piece.is_empty() && self.ending.is_empty()
+    }
+
+    /// Forgets what has not been written.
+    pub fn clear(&mut self) {
+        self.head.clear();
+        self.left = 0;
+        self.piece = Bytes::new();
+        self.ending = b"";
+    }
+
+    /// Writes all of it. The stream may hold it back until [`Outbox::poll_flush`].
+    ///
+    /// # Errors
+    /// When the connection fails.
+    pub fn poll_write<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        while !self.is_empty() {
+            let head = &self.head[self.left..];
+            let stream = Pin::new(&mut *stream);
+            let written = if self.piece.is_empty() && self.ending.is_empty() {
+                ready!(stream.poll_write(cx, head))?
+            } else {
+                let pieces = [IoSlice::new(head), IoSlice::new(&self.piece), IoSlice::new(self.ending)];
+                ready!(stream.poll_write_vectored(cx, &pieces))?
+            };
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.held = true;
+            let of_head = written.min(head.len());
+            self.left += of_head;
+            let of_piece = (written - of_head).min(self.piece.len());
+            self.piece.advance(of_piece);
+            self.ending = &self.ending[written - of_head - of_piece..];
+        }
+        self.head.clear();
+        self.left = 0;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Makes the stream let go of what was written.
+    ///
+    /// # Errors
+    /// When the connection fails.
+    pub fn poll_flush<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.held {
+            ready!(Pin::new(stream).poll_flush(cx))?;
+            self.held = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use tokio::io::{AsyncReadExt, duplex};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn pieces_leave_in_order_however_little_is_taken_at_once() {
+        for room in [1, 2, 7, 1024] {
+            let (mut near, mut far) = duplex(room);
+            let mut outbox = Outbox::default();
+            outbox.head().extend_from_slice(b"head;");
+            outbox.chunk(Bytes::from_static(b"sixteen bytes ...."));
+            outbox.last_chunk();
+            let sending = async {
+                std::future::poll_fn(|cx| outbox.poll_write(&mut near, cx)).await.expect("a peer that reads");
+                assert!(outbox.is_empty());
+                drop(near);
+            };
+            let mut got = String::new();
+            let (_, read) = tokio::join!(sending, far.read_to_string(&mut got));
+            read.expect("text");
+            assert_eq!(got, "head;12\r\nsixteen bytes ....\r\n0\r\n\r\n", "{room}");
+        }
+    }
+
+    #[test]
+    fn what_is_forgotten_does_not_leave() {
+        let mut outbox = Outbox::default();
+        outbox.head().extend_from_slice(b"head");
+        outbox.last_chunk();
+        outbox.clear();
+        assert!(outbox.is_empty());
+        let mut nowhere = tokio::io::sink();
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(outbox.poll_write(&mut nowhere, &mut cx).is_ready());
+    }
+}

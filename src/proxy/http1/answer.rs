@@ -1,0 +1,242 @@
+//! The head of an answer as it stands on the wire, and how its body is framed. RFC 9112 sections 3 and 6.
+
+use std::{
+    cell::RefCell,
+    io::Write as _,
+    time::{Duration, Instant, SystemTime},
+};
+
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
+use http_body::SizeHint;
+use hyper::ext::ReasonPhrase;
+
+/// How the body that follows a head is framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// There is none.
+    Nothing,
+    /// It has so many bytes.
+    Length(u64),
+    /// It comes in chunks.
+    Chunked,
+    /// The end of the connection ends it.
+    Close,
+}
+
+/// What decides how an answer is written, besides itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The request's method.
+    pub method: &'a Method,
+    /// Its version.
+    pub version: Version,
+    /// Whether another request may follow on the connection.
+    pub keep: bool,
+}
+
+/// What a head has said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// How the body is framed.
+    pub framing: Framing,
+    /// Whether another request may follow.
+    pub keep: bool,
+}
+
+/// Writes an answer's head. `body` says how long its body is, where that is known.
+pub fn write(
+    to: &mut Vec<u8>,
+    status: StatusCode,
+    reason: Option<&ReasonPhrase>,
+    headers: &HeaderMap,
+    body: &SizeHint,
+    asked: Asked<'_>,
+) -> Said {
+    to.reserve(64 + headers.len() * 48);
+    status_line(to, status, reason);
+    let switches = status == StatusCode::SWITCHING_PROTOCOLS;
+    let lengthless = switches || status == StatusCode::NO_CONTENT;
+    let bodiless = lengthless || status == StatusCode::NOT_MODIFIED;
+    let (mut length, mut dated, mut options) = (None, false, None);
+    let mut keep = asked.keep;
+    for (name, value) in headers {
+        if name == header::CONTENT_LENGTH {
+            length = length.or(number(value));
+            continue;
+        } else if name == header::TRANSFER_ENCODING {
+            continue;
+        } else if name == header::CONNECTION {
+            options = Some(value);
+            keep &= !contains(value, b"close");
+            continue;
+        }
+        dated |= name == header::DATE;
+        field(to, name.as_str().as_bytes(), value.as_bytes());
+    }
+    let framing = if bodiless || asked.method == Method::HEAD {
+        // Of a body that is not sent, its own words may tell the length.
+        if let (Some(length), false) = (length, lengthless) {
+            length_field(to, length);
+        }
+        Framing::Nothing
+    } else if let Some(length) = length.or(body.exact()) {
+        length_field(to, length);
+        Framing::Length(length)
+    } else if asked.version == Version::HTTP_10 {
+        Framing::Close
+    } else {
+        to.extend_from_slice(b"transfer-encoding: chunked\r\n");
+        Framing::Chunked
+    };
+    if !dated && !switches {
+        date(to);
+    }
+    keep &= framing != Framing::Close;
+    match options {
+        _ if switches => to.extend_from_slice(b"connection: Upgrade\r\n"),
+        Some(options) if keep || contains(options, b"close") => {
+            field(to, b"connection", options.as_bytes());
+        }
+        _ if keep => to.extend_from_slice(b"connection: keep-alive\r\n"),
+        _ => to.extend_from_slice(b"connection: close\r\n"),
+    }
+    to.extend_from_slice(b"\r\n");
+    Said { framing, keep: keep && !switches }
+}
+
+fn status_line(to: &mut Vec<u8>, status: StatusCode, reason: Option<&ReasonPhrase>) {
+    if status == StatusCode::OK && reason.is_none() {
+        return to.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+    }
+    to.extend_from_slice(b"HTTP/1.1 ");
+    to.extend_from_slice(status.as_str().as_bytes());
+    to.push(b' ');
+    match reason {
+        Some(reason) => to.extend_from_slice(reason.as_bytes()),
+        None => to.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes()),
+    }
+    to.extend_from_slice(b"\r\n");
+}
+
+fn field(to: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    to.reserve(name.len() + value.len() + 4);
+    to.extend_from_slice(name);
+    to.extend_from_slice(b": ");
+    to.extend_from_slice(value);
+    to.extend_from_slice(b"\r\n");
+}
+
+fn length_field(to: &mut Vec<u8>, length: u64) {
+    write!(to, "content-length: {length}\r\n").expect("a vector takes what is written");
+}
+
+fn contains(options: &HeaderValue, wanted: &[u8]) -> bool {
+    options
+        .as_bytes()
+        .split(|&byte| byte == b',')
+        .any(|token| token.trim_ascii().eq_ignore_ascii_case(wanted))
+}
+
+fn number(value: &HeaderValue) -> Option<u64> {
+    value.to_str().ok()?.parse().ok()
+}
+
+/// A `Date` of this second, made once in it.
+fn date(to: &mut Vec<u8>) {
+    thread_local!(static DATE: RefCell<Option<(Instant, String)>> = const { RefCell::new(None) });
+    DATE.with_borrow_mut(|held| {
+        let now = Instant::now();
+        let (_, line) = match held {
+            Some(held) if now < held.0 => held,
+            _ => {
+                let time = SystemTime::now();
+                let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+                let left = Duration::from_secs(1) - Duration::from_nanos(since.subsec_nanos().into());
+                held.insert((now + left, format!("date: {}\r\n", httpdate::fmt_http_date(time))))
+            }
+        };
+        to.extend_from_slice(line.as_bytes());
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(
+        status: u16,
+        fields: &[(&'static str, &'static str)],
+        body: Option<u64>,
+        method: Method,
+        version: Version,
+        keep: bool,
+    ) -> (String, Said) {
+        let headers = fields
+            .iter()
+            .map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value)));
+        let mut to = Vec::new();
+        let said = write(
+            &mut to,
+            StatusCode::from_u16(status).expect("a status"),
+            None,
+            &headers.collect(),
+            &body.map_or_else(SizeHint::default, SizeHint::with_exact),
+            Asked { method: &method, version, keep },
+        );
+        (String::from_utf8(to).expect("text"), said)
+    }
+
+    #[test]
+    fn bodies_are_framed_as_their_length_and_the_request_allow() {
+        use Framing::*;
+        for (status, length, body, method, old, framing, keep) in [
+            (200, None, Some(3), "GET", false, Length(3), true),
+            (200, None, Some(0), "GET", false, Length(0), true),
+            (200, Some("3"), None, "GET", false, Length(3), true),
+            (200, None, None, "GET", false, Chunked, true),
+            (200, None, None, "GET", true, Close, false),
+            (200, Some("3"), Some(0), "HEAD", false, Nothing, true),
+            (200, None, None, "HEAD", false, Nothing, true),
+            (204, Some("3"), Some(0), "GET", false, Nothing, true),
+            (304, Some("3"), Some(0), "GET", false, Nothing, true),
+            (101, None, Some(0), "GET", false, Nothing, false),
+        ] {
+            let fields = length.map(|length| ("content-length", length));
+            let version = if old { Version::HTTP_10 } else { Version::HTTP_11 };
+            let method = Method::from_bytes(method.as_bytes()).expect("a method");
+            let (text, said) = written(status, fields.as_slice(), body, method.clone(), version, true);
+            assert_eq!(said, Said { framing, keep }, "{text}");
+            let told = text.matches("content-length: ").count();
+            let may_tell = matches!(framing, Length(_)) || length.is_some() && status != 204;
+            assert_eq!(told == 1, may_tell, "{text}");
+            assert_eq!(text.contains("transfer-encoding: chunked\r\n"), framing == Chunked, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_becomes_of_the_connection_is_said_once() {
+        for (fields, asked, said, keep) in [
+            (&[][..], true, "keep-alive", true),
+            (&[], false, "close", false),
+            (&[("connection", "close")], true, "close", false),
+            (&[("connection", "Upgrade")], true, "Upgrade", true),
+            (&[("connection", "Upgrade")], false, "close", false),
+        ] {
+            let (text, written) = written(200, fields, Some(0), Method::GET, Version::HTTP_11, asked);
+            assert_eq!(text.matches("connection: ").count(), 1, "{text}");
+            assert!(text.contains(&format!("\r\nconnection: {said}\r\n")), "{text}");
+            assert_eq!(written.keep, keep, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_dated_unless_it_says_when_it_was_made() {
+        let own = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
+        for (fields, count) in [(&[][..], 1), (&[own], 1)] {
+            let (text, _) = written(200, fields, Some(0), Method::GET, Version::HTTP_11, true);
+            assert_eq!(text.matches("date: ").count(), count, "{text}");
+            assert_eq!(text.contains(own.1), !fields.is_empty(), "{text}");
+            assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.ends_with("\r\n\r\n"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! A client's connection: what is read from it, in its order, what leaves on it, and how long each may take.
+
+use std::{
+    cell::RefCell,
+    io,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Frame, SizeHint};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::Instant,
+};
+
+use super::head::{Head, Refusal, Scan, Scanned};
+use crate::{
+    net::{BodyError, Decoder, Inbox, Outbox, Step, Timer},
+    runtime::HeadLimits,
+};
+
+/// Bytes of further requests that are read while one is being answered.
+const AHEAD: usize = 64 * 1024;
+/// Bytes of a body that nobody wants that are thrown away, so that its connection can go on, and the time that
+/// they may take.
+const LINGER: (usize, Duration) = (1024 * 1024, Duration::from_secs(2));
+
+/// How long a client may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For the next request.
+    pub idle: Duration,
+    /// For a head.
+    pub stalled: Duration,
+    /// Until it takes bytes.
+    pub taking: Duration,
+}
+
+/// What comes next.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly always the large one, taken apart at once")]
+pub enum Next {
+    /// A request.
+    Request(Head),
+    /// Something that is none.
+    Refused(Refusal),
+    /// Nothing: the client has gone, or took too long.
+    Nothing,
+}
+
+/// A client's connection. Its bodies and whoever drives it take turns.
+#[derive(Debug)]
+pub struct Connection<S> {
+    stream: S,
+    inbox: Inbox,
+    /// What is on its way to the client.
+    pub outbox: Outbox,
+    scan: Scan,
+    limits: HeadLimits,
+    /// The body of the request that is being answered.
+    body: Decoder,
+    /// Whether the client waits for 100 (Continue) before it sends the body.
+    expects: bool,
+    /// Requests so far.
+    pub requests: u64,
+    patience: Patience,
+    reading: Timer,
+    writing: Timer,
+    /// Bytes of a body that were thrown away.
+    discarded: usize,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// A connection on which nothing has come yet.
+    pub fn new(stream: S, patience: Patience, limits: HeadLimits) -> Self {
+        Connection {
+            stream,
+            inbox: Inbox::default(),
+            outbox: Outbox::default(),
+            scan: Scan::default(),
+            limits,
+            body: Decoder::ended(),
+            expects: false,
+            requests: 0,
+            patience,
+            reading: Timer::default(),
+            writing: Timer::default(),
+            discarded: 0,
+        }
+    }
+
+    /// Whether nothing has come of the next request.
+    pub fn is_idle(&self) -> bool {
+        self.inbox.bytes.is_empty()
+    }
+
+    /// Begins to wait for the next request.
+    pub fn rest(&mut self) {
+        if self.is_idle() {
+            self.inbox.rest();
+            self.reading.set(Instant::now() + self.patience.idle);
+        }
+    }
+
+    /// Waits for the next request.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        loop {
+            if !self.inbox.bytes.is_empty() {
+                match self.scan.advance(&self.inbox.bytes, self.limits) {
+                    Scanned::Partial => {}
+                    Scanned::Complete => return Poll::Ready(self.begin()),
+                    Scanned::Refused(refusal) => return Poll::Ready(Next::Refused(refusal)),
+                }
+            }
+            let fresh = self.is_idle();
+            match self.inbox.poll_read(&mut self.stream, cx) {
+                Poll::Ready(Ok(read)) if read > 0 => {
+                    // From here on it is the whole head that is waited for.
+                    if fresh {
+                        self.reading.stop();
+                    }
+                }
+                Poll::Ready(_) => return Poll::Ready(Next::Nothing),
+                Poll::Pending => {
+                    let stalled = self.patience.stalled;
+                    self.reading.set_once(|| Instant::now() + stalled);
+                    ready!(self.reading.poll(cx));
+                    return Poll::Ready(Next::Nothing);
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self) -> Next {
+        self.reading.stop();
+        match self.scan.take(&mut self.inbox.bytes) {
+            Ok(mut head) => {
+                self.body = std::mem::replace(&mut head.body, Decoder::ended());
+                self.expects = head.expects && !self.body.is_ended();
+                self.requests += 1;
+                Next::Request(head)
+            }
+            Err(refusal) => Next::Refused(refusal),
+        }
+    }
+
+    /// Whether the request's body has been read to its end.
+    pub fn body_ended(&self) -> bool {
+        self.body.is_ended()
+    }
+
+    /// Whether the body may never come, because nobody has asked for it.
+    pub fn body_unasked(&self) -> bool {
+        self.expects
+    }
+
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if std::mem::take(&mut self.expects) && self.inbox.bytes.is_empty() {
+            self.outbox.head().extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        }
+        if !self.outbox.is_empty()
+            && let Poll::Ready(Err(error)) = self.poll_send(cx)
+        {
+            return Poll::Ready(Some(Err(BodyError::Client(error))));
+        }
+        loop {
+            match self.body.step(&mut self.inbox.bytes) {
+                Ok(Step::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Ok(Step::Trailers(trailers)) => return Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
+                Ok(Step::Ended) => return Poll::Ready(None),
+                Ok(Step::More) => {}
+                Err(error) => return Poll::Ready(Some(Err(error.into()))),
+            }
+            let error = match ready!(self.inbox.poll_read(&mut self.stream, cx)) {
+                Ok(0) => io::ErrorKind::UnexpectedEof.into(),
+                Ok(_) => continue,
+                Err(error) => error,
+            };
+            return Poll::Ready(Some(Err(BodyError::Client(error))));
+        }
+    }
+
+    /// Whether the client has gone, while its request is being answered. What else it sends meanwhile is kept.
+    pub fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.body.is_ended() && self.inbox.bytes.len() < AHEAD {
+            match ready!(self.inbox.poll_read(&mut self.stream, cx)) {
+                Ok(read) if read > 0 => {}
+                _ => return Poll::Ready(()),
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Sends all that is in the outbox.
+    ///
+    /// # Errors
+    /// When the connection fails, or the client takes nothing for too long.
+    pub fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let sent = match self.outbox.poll_write(&mut self.stream, cx) {
+            Poll::Ready(Ok(())) => self.outbox.poll_flush(&mut self.stream, cx),
+            other => other,
+        };
+        if sent.is_ready() {
+            self.writing.stop();
+            return sent;
+        }
+        let taking = self.patience.taking;
+        self.writing.set_once(|| Instant::now() + taking);
+        ready!(self.writing.poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// Throws away the rest of a body that nobody wants, if it is not long. Whether it has come to its end:
+    /// another request may follow then.
+    pub fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        self.reading.set_once(|| Instant::now() + LINGER.1);
+        loop {
+            let ended = match self.poll_body(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    self.discarded += frame.data_ref().map_or(0, Bytes::len);
+                    if self.discarded <= LINGER.0 {
+                        continue;
+                    }
+                    false
+                }
+                Poll::Ready(end) => end.is_none(),
+                Poll::Pending => {
+                    ready!(self.reading.poll(cx));
+                    false
+                }
+            };
+            self.reading.stop();
+            self.discarded = 0;
+            return Poll::Ready(ended);
+        }
+    }
+
+    /// Ends the connection so that what was answered arrives: closing with bytes unread would reset it. `clear`
+    /// says that nothing but a socket is below, which has no word of its own to say.
+    pub async fn close(mut self, clear: bool) {
+        let unread = !self.body.is_ended() || !self.inbox.bytes.is_empty();
+        if clear && !unread {
+            return;
+        }
+        self.reading.set(Instant::now() + LINGER.1);
+        let mut left = LINGER.0;
+        let mut said = false;
+        std::future::poll_fn(|cx| {
+            if !said {
+                said = Pin::new(&mut self.stream).poll_shutdown(cx).is_ready();
+            }
+            while said && unread {
+                self.inbox.bytes.clear();
+                match self.inbox.poll_read(&mut self.stream, cx) {
+                    Poll::Ready(Ok(read)) if read > 0 && read <= left => left -= read,
+                    Poll::Ready(_) => return Poll::Ready(()),
+                    Poll::Pending => break,
+                }
+            }
+            if said && !unread { Poll::Ready(()) } else { self.reading.poll(cx) }
+        })
+        .await;
+    }
+
+    /// What is left when another protocol takes over: the stream, and what was read of it.
+    pub fn into_parts(self) -> (S, BytesMut) {
+        (self.stream, self.inbox.bytes)
+    }
+}
+
+/// A request's body, as it comes in.
+#[derive(Debug)]
+pub struct Incoming<S> {
+    connection: Rc<RefCell<Connection<S>>>,
+    /// The request it belongs to.
+    number: u64,
+}
+
+impl<S> Incoming<S> {
+    /// The body of the connection's last request.
+    pub fn new(connection: &Rc<RefCell<Connection<S>>>) -> Self {
+        Incoming { connection: Rc::clone(connection), number: connection.borrow().requests }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> http_body::Body for Incoming<S> {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let mut connection = self.connection.borrow_mut();
+        if connection.requests != self.number {
+            return Poll::Ready(Some(Err(BodyError::Gone)));
+        }
+        connection.poll_body(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let connection = self.connection.borrow();
+        connection.requests == self.number && connection.body.is_ended()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.connection.borrow().body.left().map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}

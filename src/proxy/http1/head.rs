@@ -1,0 +1,488 @@
+//! Reading a request's head, as strictly as Kong's server does.
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
+use smallvec::SmallVec;
+
+use crate::{net::Decoder, proxy::fault::Fault, runtime::HeadLimits};
+
+/// Most fields in a head.
+const MAX_FIELDS: usize = 1000;
+
+/// Why a head is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Malformed, or two ways to frame its body.
+    Malformed,
+    /// The request line is too long.
+    LineTooLong,
+    /// A header or all of them are too long, or there are too many.
+    HeadTooLong,
+    /// A transfer coding other than chunked.
+    Coding,
+    /// A version that is not 1.x.
+    Version,
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Malformed => Fault::BadRequest("malformed head"),
+            Refusal::LineTooLong => Fault::UriTooLong,
+            Refusal::HeadTooLong => Fault::HeadersTooLong,
+            Refusal::Coding => Fault::NotImplemented,
+            Refusal::Version => Fault::Version,
+        }
+    }
+}
+
+/// A request's head.
+#[derive(Debug)]
+pub struct Head {
+    /// Method.
+    pub method: Method,
+    /// Target; bytes in it that Kong passes and [`Uri`] does not are escaped.
+    pub uri: Uri,
+    /// 1.0 or 1.1.
+    pub version: Version,
+    /// Headers; one without a colon has no value.
+    pub headers: HeaderMap,
+    /// Reads the body.
+    pub body: Decoder,
+    /// Whether the client lets another request follow.
+    pub keep: bool,
+    /// Whether the client waits for 100 (Continue) before it sends the body.
+    pub expects: bool,
+}
+
+impl Head {
+    /// What stands for a request that is refused.
+    pub fn stand_in() -> Self {
+        Head {
+            method: Method::GET,
+            uri: Uri::default(),
+            version: Version::HTTP_11,
+            headers: HeaderMap::new(),
+            body: Decoder::ended(),
+            keep: false,
+            expects: false,
+        }
+    }
+}
+
+/// How far a head has been read.
+#[derive(Debug)]
+pub enum Scanned {
+    /// More bytes are needed.
+    Partial,
+    /// It is complete: [`Scan::take`] has it.
+    Complete,
+    /// It is not acceptable.
+    Refused(Refusal),
+}
+
+/// Begin and end of a part, from the head's beginning.
+type Place = (u32, u32);
+
+/// Reads a head line by line; goes on where it stopped when more bytes are there.
+#[derive(Debug, Default)]
+pub struct Scan {
+    at: usize,
+    started: bool,
+    method: Place,
+    target: Place,
+    /// Whether the target holds bytes to be escaped.
+    odd: bool,
+    old: bool,
+    /// Names and values.
+    fields: SmallVec<[(Place, Place); 16]>,
+    length: Option<u64>,
+    chunked: bool,
+    keep: bool,
+    close: bool,
+    expects: bool,
+}
+
+impl Scan {
+    /// Reads on. `bytes` begins where it began the last time.
+    pub fn advance(&mut self, bytes: &[u8], limits: HeadLimits) -> Scanned {
+        loop {
+            let begin = self.at;
+            let rest = &bytes[begin..];
+            let Some(end) = memchr::memchr(b'\n', rest) else {
+                return match self.too_long(rest.len(), bytes.len(), limits) {
+                    Some(refusal) => Scanned::Refused(refusal),
+                    None => Scanned::Partial,
+                };
+            };
+            if let Some(refusal) = self.too_long(end, begin + end, limits) {
+                return Scanned::Refused(refusal);
+            }
+            self.at += end + 1;
+            let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
+            let checked = match (self.started, line) {
+                (false, b"") => continue,
+                (false, _) => self.request_line(line, begin),
+                (true, b"") => return self.complete(),
+                (true, _) => self.field(line, begin),
+            };
+            if let Err(refusal) = checked {
+                return Scanned::Refused(refusal);
+            }
+        }
+    }
+
+    fn too_long(&self, line: usize, head: usize, limits: HeadLimits) -> Option<Refusal> {
+        match self.started {
+            false if line > limits.line => Some(Refusal::LineTooLong),
+            true if line > limits.line || head > limits.total => Some(Refusal::HeadTooLong),
+            _ => None,
+        }
+    }
+
+    fn request_line(&mut self, line: &[u8], begin: usize) -> Result<(), Refusal> {
+        self.started = true;
+        let mut parts = line.splitn(3, |&b| b == b' ');
+        let (Some(method), Some(target), Some(version)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(Refusal::Malformed);
+        };
+        let fits = |b: &u8| b.is_ascii_uppercase() || matches!(b, b'_' | b'-');
+        if method.is_empty() || !method.iter().all(fits) || target.is_empty() {
+            return Err(Refusal::Malformed);
+        }
+        if target[0] != b'/' && !is_absolute(target) {
+            return Err(Refusal::Malformed);
+        }
+        for &byte in target {
+            if byte <= b' ' || byte == 0x7f {
+                return Err(Refusal::Malformed);
+            }
+            self.odd |= needs_escape(byte);
+        }
+        self.method = place(begin, 0, method);
+        self.target = place(begin, method.len() + 1, target);
+        match version {
+            b"HTTP/1.1" => Ok(()),
+            b"HTTP/1.0" => {
+                self.old = true;
+                Ok(())
+            }
+            [b'H', b'T', b'T', b'P', b'/', major @ b'2'..=b'9', b'.', b'0'..=b'9'] if *major > b'1' => {
+                Err(Refusal::Version)
+            }
+            _ => Err(Refusal::Malformed),
+        }
+    }
+
+    fn field(&mut self, line: &[u8], begin: usize) -> Result<(), Refusal> {
+        // A colon is no token either: the first byte that is none has to be it.
+        let (name, (blank, value)) = match line.iter().position(|&b| !TOKEN[usize::from(b)]) {
+            Some(colon) if line[colon] == b':' => (&line[..colon], trimmed(&line[colon + 1..])),
+            Some(_) => return Err(Refusal::Malformed),
+            None => (line, (0, &b""[..])),
+        };
+        if name.is_empty() {
+            return Err(Refusal::Malformed);
+        }
+        match name.len() {
+            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
+                if !value.eq_ignore_ascii_case(b"chunked") {
+                    return Err(Refusal::Coding);
+                }
+                if self.chunked || self.old {
+                    return Err(Refusal::Malformed);
+                }
+                self.chunked = true;
+            }
+            14 if name.eq_ignore_ascii_case(b"content-length") => {
+                if self.length.is_some() || value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+                    return Err(Refusal::Malformed);
+                }
+                let digits = std::str::from_utf8(value).map_err(|_| Refusal::Malformed)?;
+                self.length = Some(digits.parse().map_err(|_| Refusal::Malformed)?);
+            }
+            10 if name.eq_ignore_ascii_case(b"connection") => {
+                for token in value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
+                    self.close |= token.eq_ignore_ascii_case(b"close");
+                    self.keep |= token.eq_ignore_ascii_case(b"keep-alive");
+                }
+            }
+            6 if name.eq_ignore_ascii_case(b"expect") => {
+                self.expects = value.eq_ignore_ascii_case(b"100-continue");
+            }
+            _ => {}
+        }
+        // No early exit, so that it runs over several bytes at once.
+        let control = value.iter().fold(false, |bad, &b| bad | (b < b' ' && b != b'\t') | (b == 0x7f));
+        if control {
+            return Err(Refusal::Malformed);
+        }
+        if self.fields.len() == MAX_FIELDS {
+            return Err(Refusal::HeadTooLong);
+        }
+        self.fields.push((place(begin, 0, name), place(begin, name.len() + 1 + blank, value)));
+        Ok(())
+    }
+
+    fn complete(&self) -> Scanned {
+        if self.chunked && self.length.is_some() {
+            return Scanned::Refused(Refusal::Malformed);
+        }
+        Scanned::Complete
+    }
+
+    /// Takes the complete head off the buffer it was read in, and begins anew.
+    ///
+    /// # Errors
+    /// When the target is none.
+    pub fn take(&mut self, buffer: &mut BytesMut) -> Result<Head, Refusal> {
+        let bytes = buffer.split_to(self.at).freeze();
+        let head = self.read(&bytes);
+        self.fields.clear();
+        let fields = std::mem::take(&mut self.fields);
+        *self = Scan { fields, ..Scan::default() };
+        head
+    }
+
+    fn read(&self, bytes: &Bytes) -> Result<Head, Refusal> {
+        let part = |place: Place| place.0 as usize..place.1 as usize;
+        let target = bytes.slice(part(self.target));
+        let target = if self.odd { escaped(&target) } else { target };
+        let mut headers = HeaderMap::with_capacity(self.fields.len());
+        for &(name, value) in &self.fields {
+            let name = HeaderName::from_bytes(&bytes[part(name)]).map_err(|_| Refusal::Malformed)?;
+            let value = HeaderValue::from_maybe_shared(bytes.slice(part(value)));
+            headers.append(name, value.map_err(|_| Refusal::Malformed)?);
+        }
+        Ok(Head {
+            method: Method::from_bytes(&bytes[part(self.method)]).map_err(|_| Refusal::Malformed)?,
+            uri: Uri::from_maybe_shared(target).map_err(|_| Refusal::Malformed)?,
+            version: if self.old { Version::HTTP_10 } else { Version::HTTP_11 },
+            headers,
+            body: match self.length {
+                _ if self.chunked => Decoder::chunked(),
+                Some(length) => Decoder::length(length),
+                None => Decoder::ended(),
+            },
+            keep: !self.close && (self.keep || !self.old),
+            expects: self.expects && !self.old,
+        })
+    }
+}
+
+/// Where a part lies that begins `offset` bytes into a line that begins at `begin`. Heads are bounded, far below
+/// 4 GiB.
+fn place(begin: usize, offset: usize, part: &[u8]) -> Place {
+    let at = begin + offset;
+    (at as u32, (at + part.len()) as u32)
+}
+
+/// Whether a target names a scheme and an authority. Other forms than that and a path are not served.
+fn is_absolute(target: &[u8]) -> bool {
+    let scheme = target.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
+    let scheme = scheme.count();
+    target[0].is_ascii_alphabetic() && target[scheme..].starts_with(b"://")
+}
+
+/// A value without the blanks around it, and how many stand before it.
+fn trimmed(value: &[u8]) -> (usize, &[u8]) {
+    let blank = |b: &u8| matches!(b, b' ' | b'\t');
+    let start = value.iter().position(|b| !blank(b)).unwrap_or(value.len());
+    let end = value.iter().rposition(|b| !blank(b)).map_or(start, |at| at + 1);
+    (start, &value[start..end])
+}
+
+/// Bytes of a target that Kong passes and `http::Uri` refuses.
+fn needs_escape(byte: u8) -> bool {
+    byte >= 0x80 || matches!(byte, b'<' | b'>' | b'"' | b'`')
+}
+
+/// A target with those bytes escaped.
+fn escaped(target: &[u8]) -> Bytes {
+    let mut out = Vec::with_capacity(target.len() + 16);
+    for &byte in target {
+        if needs_escape(byte) {
+            out.extend_from_slice(format!("%{byte:02X}").as_bytes());
+        } else {
+            out.push(byte);
+        }
+    }
+    out.into()
+}
+
+/// RFC 9110 section 5.6.2.
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        let b = byte as u8;
+        table[byte] = b.is_ascii_alphanumeric()
+            || matches!(
+                b,
+                b'!' | b'#'
+                    | b'$'
+                    | b'%'
+                    | b'&'
+                    | b'\''
+                    | b'*'
+                    | b'+'
+                    | b'-'
+                    | b'.'
+                    | b'^'
+                    | b'_'
+                    | b'`'
+                    | b'|'
+                    | b'~'
+            );
+        byte += 1;
+    }
+    table
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Option<Head>, Refusal> {
+        let mut scan = Scan::default();
+        let mut buffer = BytesMut::from(text);
+        match scan.advance(&buffer, HeadLimits::default()) {
+            Scanned::Partial => Ok(None),
+            Scanned::Complete => scan.take(&mut buffer).map(Some),
+            Scanned::Refused(refusal) => Err(refusal),
+        }
+    }
+
+    fn complete(text: &str) -> Head {
+        read(text).expect("acceptable").expect("complete")
+    }
+
+    fn refused(text: &str) -> Option<Refusal> {
+        read(text).err()
+    }
+
+    #[test]
+    fn a_plain_head_is_taken_off_and_the_body_stays() {
+        let mut buffer =
+            BytesMut::from("\r\nPOST /a?b HTTP/1.1\r\nHost:\t a \r\nContent-Length: 12\r\nX:\r\n\r\nrest");
+        let mut scan = Scan::default();
+        assert!(matches!(scan.advance(&buffer, HeadLimits::default()), Scanned::Complete));
+        let head = scan.take(&mut buffer).expect("a target");
+        assert_eq!(&buffer[..], b"rest");
+        assert_eq!((head.method, head.uri), (Method::POST, Uri::from_static("/a?b")));
+        assert!(head.headers["host"] == "a" && head.headers["x"] == "", "{:?}", head.headers);
+        assert_eq!(head.body, Decoder::length(12));
+        assert!(head.keep && !head.expects);
+        let mut buffer = BytesMut::from("GET / HTTP/1.0\n\n");
+        assert!(matches!(scan.advance(&buffer, HeadLimits::default()), Scanned::Complete));
+        let head = scan.take(&mut buffer).expect("a target");
+        assert!(
+            head.headers.is_empty() && head.body.is_ended() && !head.keep,
+            "nothing stays of the one before"
+        );
+    }
+
+    #[test]
+    fn no_prefix_of_a_head_is_one() {
+        let text = "GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n";
+        let mut scan = Scan::default();
+        for end in 0..text.len() {
+            let scanned = scan.advance(&text.as_bytes()[..end], HeadLimits::default());
+            assert!(matches!(scanned, Scanned::Partial), "{end}");
+        }
+        assert!(matches!(scan.advance(text.as_bytes(), HeadLimits::default()), Scanned::Complete));
+        assert_eq!(scan.take(&mut BytesMut::from(text)).expect("a target").headers["x"], "y");
+    }
+
+    #[test]
+    fn what_is_said_of_the_connection_is_heard() {
+        for (version, fields, keep, expects) in [
+            ("1.1", "A: b", true, false),
+            ("1.1", "Connection: x, Close", false, false),
+            ("1.1", "Connection: close\r\nConnection: keep-alive", false, false),
+            ("1.1", "Expect: 100-Continue", true, true),
+            ("1.1", "Expect: y 100-continue", true, false),
+            ("1.0", "Expect: 100-continue", false, false),
+            ("1.0", "Connection: Keep-Alive", true, false),
+        ] {
+            let head = complete(&format!("GET / HTTP/{version}\r\n{fields}\r\n\r\n"));
+            assert_eq!((head.keep, head.expects), (keep, expects), "{version} {fields}");
+        }
+    }
+
+    #[test]
+    fn two_framings_are_refused() {
+        for fields in [
+            "Content-Length: 1\r\nTransfer-Encoding: chunked",
+            "Transfer-Encoding: chunked\r\nContent-Length: 1",
+            "Content-Length: 1\r\nContent-Length: 1",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+            "Content-Length: +1",
+            "Content-Length: 1, 1",
+            "Content-Length:",
+            "Content-Length : 1",
+            "Content-Length: 99999999999999999999",
+        ] {
+            let head = format!("POST / HTTP/1.1\r\n{fields}\r\n\r\n");
+            assert_eq!(refused(&head), Some(Refusal::Malformed), "{fields}");
+        }
+        for coding in ["gzip, chunked", "", "\u{b}chunked", "identity"] {
+            let head = format!("POST / HTTP/1.1\r\nTransfer-Encoding: {coding}\r\n\r\n");
+            assert_eq!(refused(&head), Some(Refusal::Coding), "{coding}");
+        }
+        let old = "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n";
+        assert_eq!(refused(old), Some(Refusal::Malformed));
+        let chunked = complete("POST / HTTP/1.1\r\nTransfer-Encoding: CHUNKED\r\n\r\n");
+        assert_eq!(chunked.body, Decoder::chunked());
+    }
+
+    #[test]
+    fn request_lines_are_checked() {
+        for line in [
+            "NONSENSE",
+            "get / HTTP/1.1",
+            "GET / HTTP/1",
+            "GET / http/1.1",
+            "GET /a b HTTP/1.1",
+            "GET\t/\tHTTP/1.1",
+            "GET foo HTTP/1.1",
+            "OPTIONS * HTTP/1.1",
+        ] {
+            assert_eq!(refused(&format!("{line}\r\n\r\n")), Some(Refusal::Malformed), "{line}");
+        }
+        assert_eq!(refused("GET / HTTP/3.7\r\n\r\n"), Some(Refusal::Version));
+    }
+
+    #[test]
+    fn long_lines_are_refused_before_they_end() {
+        assert_eq!(refused(&format!("GET /{}", "a".repeat(9000))), Some(Refusal::LineTooLong));
+        assert_eq!(
+            refused(&format!("GET / HTTP/1.1\r\nX: {}", "a".repeat(9000))),
+            Some(Refusal::HeadTooLong)
+        );
+        let many = format!("X: {}\r\n", "a".repeat(4000)).repeat(10);
+        assert_eq!(refused(&format!("GET / HTTP/1.1\r\n{many}")), Some(Refusal::HeadTooLong));
+        let fields = |count| format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(count));
+        assert_eq!(complete(&fields(MAX_FIELDS)).headers.len(), MAX_FIELDS);
+        assert_eq!(refused(&fields(MAX_FIELDS + 1)), Some(Refusal::HeadTooLong));
+    }
+
+    #[test]
+    fn folded_lines_and_control_characters_are_refused() {
+        for field in ["X: a\r\n b", "X: a\0b", "X: a\rb", "X\u{7f}: a", ": a"] {
+            assert_eq!(
+                refused(&format!("GET / HTTP/1.1\r\n{field}\r\n\r\n")),
+                Some(Refusal::Malformed),
+                "{field:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_header_without_a_colon_and_odd_bytes_of_a_target_are_mended() {
+        let head = complete("GET /é<?q=\"|^ HTTP/1.1\r\nnonsense\r\nX: \u{e9}\r\n\r\n");
+        assert_eq!(head.uri.to_string(), "/%C3%A9%3C?q=%22|^");
+        assert_eq!(head.headers["nonsense"], "");
+        assert_eq!(head.headers["x"].as_bytes(), "\u{e9}".as_bytes());
+    }
+}

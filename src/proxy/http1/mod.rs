@@ -1,0 +1,278 @@
+//! HTTP/1 towards clients: one task reads a request, lets it be answered, sends the answer, and begins anew.
+//!
+//! Every head is read once, strictly ([`head`]); bodies and the connection's order are kept by [`connection`];
+//! how an answer is framed is in [`answer`]. A request's body and its answer share the connection in turns, so
+//! there is no second task and no channel.
+
+mod answer;
+mod connection;
+pub mod head;
+
+use std::{
+    cell::RefCell,
+    future::{Future, poll_fn},
+    io,
+    pin::{Pin, pin},
+    rc::Rc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Response, StatusCode, Version};
+use http_body::Body as _;
+use hyper::ext::ReasonPhrase;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::sleep,
+};
+
+use self::{
+    answer::{Asked, Framing, Said},
+    connection::{Connection, Incoming, Next, Patience},
+    head::Head,
+};
+use super::{
+    fault::Fault,
+    handle::handle,
+    respond::Tail,
+    upgrade,
+    worker::{Link, Worker},
+};
+use crate::{net::Body, plugin::Request};
+
+type Shared<S> = Rc<RefCell<Connection<S>>>;
+
+/// Serves HTTP/1 on a connection, until it ends or the worker drains.
+pub async fn serve<S>(link: Rc<Link>, stream: S)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let options = &link.worker.options;
+    let patience = Patience {
+        idle: options.idle_timeout,
+        stalled: options.client_timeout,
+        taking: options.send_timeout,
+    };
+    let connection = Rc::new(RefCell::new(Connection::new(stream, patience, options.head)));
+    let last = options.requests_per_connection();
+    let mut farewell = pin!(farewell(&link.worker));
+    let mut told = false;
+    loop {
+        let next = next(&connection, &link.worker, farewell.as_mut(), &mut told).await;
+        let (request, refusal) = match next {
+            Next::Request(head) => (head, None),
+            Next::Refused(refusal) => (Head::stand_in(), Some(refusal.into())),
+            Next::Nothing => break,
+        };
+        let keep = request.keep && refusal.is_none() && link.requests.get() + 1 < last;
+        match exchange(&link, &connection, request, refusal, keep).await {
+            Ok(End::Next) => connection.borrow_mut().rest(),
+            Ok(End::Switched(switched)) => {
+                if let Some(connection) = Rc::into_inner(connection) {
+                    let client = connection.into_inner().into_parts();
+                    Box::pin(upgrade::join(&link.worker, client, *switched)).await;
+                }
+                return;
+            }
+            Ok(End::Last) => break,
+            Err(_) => return,
+        }
+    }
+    if let Some(connection) = Rc::into_inner(connection) {
+        connection.into_inner().close(!link.client.tls).await;
+    }
+}
+
+/// Waits until the connection is to end: the worker drains, and a request that was on its way then has had time
+/// to arrive. Those that come meanwhile are answered with `Connection: close`.
+async fn farewell(worker: &Worker) {
+    worker.drained().await;
+    Box::pin(sleep(worker.linger.get())).await;
+}
+
+/// Waits for the next request.
+async fn next<S: AsyncRead + AsyncWrite + Unpin>(
+    connection: &Shared<S>,
+    worker: &Worker,
+    mut farewell: Pin<&mut impl Future<Output = ()>>,
+    told: &mut bool,
+) -> Next {
+    poll_fn(|cx| {
+        let mut connection = connection.borrow_mut();
+        if let Poll::Ready(next) = connection.poll_next(cx) {
+            return Poll::Ready(next);
+        }
+        // Before the drain, asked once: this task's waker does not change.
+        if !*told || worker.draining.get() {
+            *told = true;
+            if farewell.as_mut().poll(cx).is_ready() && connection.is_idle() {
+                return Poll::Ready(Next::Nothing);
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// How an exchange of request and answer ended.
+enum End {
+    /// Another one may follow.
+    Next,
+    /// It was the last.
+    Last,
+    /// Another protocol takes over.
+    Switched(Box<upgrade::Switched>),
+}
+
+/// Lets one request be answered. Fails when the connection does.
+async fn exchange<S: AsyncRead + AsyncWrite + Unpin + 'static>(
+    link: &Rc<Link>,
+    connection: &Shared<S>,
+    head: Head,
+    refusal: Option<Fault>,
+    keep: bool,
+) -> io::Result<End> {
+    let (method, version) = (head.method.clone(), head.version);
+    let body = match connection.borrow().body_ended() {
+        true => Body::Empty,
+        false => Body::Stream(Box::new(Incoming::new(connection))),
+    };
+    let request = Request::new(head.method, head.uri, head.version, head.headers, body);
+    let mut handling = pin!(handle(Rc::clone(link), request, refusal));
+    let answer = poll_fn(|cx| match handling.as_mut().poll(cx) {
+        Poll::Ready(answer) => Poll::Ready(Ok(answer)),
+        Poll::Pending => connection.borrow_mut().poll_gone(cx).map(|()| Err(gone())),
+    })
+    .await?;
+    let mut sending = Sending::begin(connection, answer, &method, version, keep, link);
+    poll_fn(|cx| sending.poll(cx)).await?;
+    if let Some(switched) = sending.switched {
+        return Ok(End::Switched(switched));
+    }
+    if !sending.said.keep {
+        return Ok(End::Last);
+    }
+    drop(sending);
+    let ended =
+        connection.borrow().body_ended() || poll_fn(|cx| connection.borrow_mut().poll_discard(cx)).await;
+    Ok(if ended { End::Next } else { End::Last })
+}
+
+fn gone() -> io::Error {
+    io::ErrorKind::ConnectionAborted.into()
+}
+
+/// An answer on its way to the client.
+struct Sending<'a, S> {
+    connection: &'a Shared<S>,
+    tail: Tail,
+    said: Said,
+    switched: Option<Box<upgrade::Switched>>,
+    /// Bytes of the body that are left, where its length was said.
+    left: u64,
+    ended: bool,
+    failure: Option<io::Error>,
+}
+
+impl<'a, S: AsyncRead + AsyncWrite + Unpin> Sending<'a, S> {
+    /// Writes the head.
+    fn begin(
+        connection: &'a Shared<S>,
+        answer: Response<Tail>,
+        method: &Method,
+        version: Version,
+        keep: bool,
+        link: &Link,
+    ) -> Self {
+        let (mut parts, mut tail) = answer.into_parts();
+        let switched = tail.switched();
+        if parts.status.is_informational() && switched.is_none() {
+            // No answer at all; a client would go on waiting for one.
+            parts.status = StatusCode::INTERNAL_SERVER_ERROR;
+        }
+        let mut held = connection.borrow_mut();
+        let keep = keep && !link.worker.draining.get() && !held.body_unasked();
+        let said = answer::write(
+            held.outbox.head(),
+            parts.status,
+            parts.extensions.get::<ReasonPhrase>(),
+            &parts.headers,
+            &tail.size_hint(),
+            Asked { method, version, keep },
+        );
+        let left = if let Framing::Length(length) = said.framing { length } else { 0 };
+        let ended = matches!(said.framing, Framing::Nothing | Framing::Length(0));
+        drop(held);
+        Sending { connection, tail, said, switched, left, ended, failure: None }
+    }
+
+    /// Sends head and body. What is there of both leaves together.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let waits = !self.ended && self.poll_piece(cx).is_pending();
+            let mut connection = self.connection.borrow_mut();
+            ready!(connection.poll_send(cx))?;
+            if waits {
+                return connection.poll_gone(cx).map(|()| Err(gone()));
+            }
+            if self.ended {
+                return Poll::Ready(self.failure.take().map_or(Ok(()), Err));
+            }
+        }
+    }
+
+    /// Puts the next piece of the body into the outbox, unless one is still there.
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.connection.borrow().outbox.has_piece() {
+            return Poll::Ready(());
+        }
+        match ready!(Pin::new(&mut self.tail).poll_frame(cx)) {
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) => self.piece(data),
+                Err(frame) => self.end(frame.into_trailers().ok()),
+            },
+            Some(Err(error)) => self.fail(io::Error::other(error)),
+            None => self.end(None),
+        }
+        Poll::Ready(())
+    }
+
+    fn piece(&mut self, data: Bytes) {
+        if let Framing::Length(_) = self.said.framing {
+            match self.left.checked_sub(data.len() as u64) {
+                Some(left) => self.left = left,
+                None => return self.fail(io::Error::other("the body is longer than it says")),
+            }
+        }
+        let outbox = &mut self.connection.borrow_mut().outbox;
+        match self.said.framing {
+            _ if data.is_empty() => {}
+            Framing::Chunked => outbox.chunk(data),
+            _ => outbox.piece(data),
+        }
+        if self.tail.is_end_stream() {
+            self.end(None);
+        }
+    }
+
+    fn end(&mut self, trailers: Option<HeaderMap>) {
+        if self.left > 0 {
+            return self.fail(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.ended = true;
+        if self.said.framing == Framing::Chunked {
+            let outbox = &mut self.connection.borrow_mut().outbox;
+            match trailers {
+                Some(trailers) => outbox.trailers(&trailers),
+                None => outbox.last_chunk(),
+            }
+        }
+    }
+
+    /// The body does not come to its end: what came before leaves, and the connection ends where it stands, which
+    /// tells the client.
+    fn fail(&mut self, error: io::Error) {
+        self.ended = true;
+        self.failure = Some(error);
+    }
+}
