@@ -2,9 +2,8 @@
 
 use std::{io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
-use socket2::{SockRef, Socket};
+use socket2::Socket;
 use tokio::{
-    net::{TcpListener, TcpStream},
     task::spawn_local,
     time::{sleep, timeout},
 };
@@ -16,13 +15,14 @@ use super::{
     tls::{Acceptor, accept_tls},
     worker::{Link, Peer, Worker},
 };
+use crate::net::{LazyListener, LazyStream};
 
 /// A listening socket, and how what comes in is spoken to.
 pub struct Door {
     worker: Rc<Worker>,
     listener: Listener,
     acceptor: Option<Acceptor>,
-    socket: TcpListener,
+    socket: LazyListener,
     /// Our end of all connections, if it is bound to one address.
     local: Option<SocketAddr>,
 }
@@ -38,9 +38,9 @@ impl Door {
         acceptor: Option<Acceptor>,
         socket: Socket,
     ) -> io::Result<Rc<Self>> {
-        // Inherited by what is accepted, so that no connection has to ask. Only a hint.
+        // Inherited by what is accepted on Linux, so that no connection has to ask. Only a hint.
         let _ = socket.set_tcp_nodelay(true);
-        let socket = TcpListener::from_std(socket.into())?;
+        let socket = LazyListener::new(socket)?;
         // Bound to all addresses, each connection tells which of them it came to.
         let local = socket.local_addr().ok().filter(|local| !local.ip().is_unspecified());
         Ok(Rc::new(Door { worker, listener, acceptor, socket, local }))
@@ -61,11 +61,9 @@ impl Door {
     }
 
     /// Lets a connection live.
-    fn enter(&self, stream: TcpStream, peer: SocketAddr) {
+    fn enter(&self, stream: LazyStream, peer: SocketAddr) {
         let guard = self.worker.open();
         let Some(local) = self.local.or_else(|| stream.local_addr().ok()) else { return };
-        #[cfg(not(target_os = "linux"))]
-        let _ = stream.set_nodelay(true);
         let (listener, acceptor) = (self.listener.clone(), self.acceptor.clone());
         spawn_local(async move {
             let worker = Rc::clone(&guard.0);
@@ -90,20 +88,16 @@ impl Door {
                 SockFilter::new(0x06, 0, 0, 0xffff_ffff), // ret all
             ];
             // Refused by the system, a connection may come too late by microseconds, as on other systems.
-            let _ = SockRef::from(&self.socket).attach_filter(&program);
+            let _ = self.socket.socket().attach_filter(&program);
         }
     }
 
     /// Takes in what the kernel holds for this socket: closing it would reset those connections, whose
     /// clients believe they are connected.
     pub fn empty(&self) {
-        let socket = SockRef::from(&self.socket);
         for _ in 0..self.listener.backlog {
-            let Ok((stream, peer)) = socket.accept() else { return };
-            let (Ok(()), Some(peer)) = (stream.set_nonblocking(true), peer.as_socket()) else { continue };
-            if let Ok(stream) = TcpStream::from_std(stream.into()) {
-                self.enter(stream, peer);
-            }
+            let Some((stream, peer)) = self.socket.waiting() else { return };
+            self.enter(stream, peer);
         }
     }
 }
@@ -114,12 +108,18 @@ async fn connection(
     worker: Rc<Worker>,
     listener: Listener,
     acceptor: Option<Acceptor>,
-    mut stream: TcpStream,
+    stream: LazyStream,
     peer: SocketAddr,
     local: SocketAddr,
 ) {
-    let patience = worker.options.client_timeout;
     let mut from = Peer { socket: peer, told: None };
+    let plain = acceptor.is_none() && !listener.http2 && !listener.proxy_protocol;
+    if plain && listener.traffic == Traffic::Http {
+        let link = Rc::new(Link::new(worker, from, local, false, None));
+        return Box::pin(http1::serve(link, stream)).await;
+    }
+    let Ok(mut stream) = stream.watched() else { return };
+    let patience = worker.options.client_timeout;
     if listener.proxy_protocol {
         match Box::pin(timeout(patience, proxy_protocol::read(&mut stream))).await {
             Ok(Ok(told)) => from.told = told,
@@ -158,7 +158,7 @@ async fn connection(
 mod tests {
     use std::{io::Write, net::Ipv4Addr};
 
-    use tokio::{io::AsyncReadExt, task::LocalSet};
+    use tokio::{io::AsyncReadExt, net::TcpStream, task::LocalSet};
 
     use super::*;
     use crate::{

@@ -18,7 +18,7 @@ use tokio::{
 
 use super::head::{Head, Refusal, Scan, Scanned};
 use crate::{
-    net::{BodyError, Decoder, Inbox, Outbox, Step, Timer},
+    net::{BodyError, Decoder, Inbox, Outbox, Step, Timer, Watch},
     runtime::HeadLimits,
 };
 
@@ -27,6 +27,9 @@ const AHEAD: usize = 64 * 1024;
 /// Bytes of a body that nobody wants that are thrown away, so that its connection can go on, and the time that
 /// they may take.
 const LINGER: (usize, Duration) = (1024 * 1024, Duration::from_secs(2));
+
+/// How long an answer may take until it is worth watching whether the client is still there.
+const GLANCE: Duration = Duration::from_millis(100);
 
 /// How long a client may take.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +54,11 @@ pub enum Next {
     Nothing,
 }
 
+/// What a connection is made of.
+pub trait Wire: AsyncRead + AsyncWrite + Watch + Unpin + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Watch + Unpin + 'static> Wire for S {}
+
 /// A client's connection. Its bodies and whoever drives it take turns.
 #[derive(Debug)]
 pub struct Connection<S> {
@@ -73,7 +81,7 @@ pub struct Connection<S> {
     discarded: usize,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+impl<S: Wire> Connection<S> {
     /// A connection on which nothing has come yet.
     pub fn new(stream: S, patience: Patience, limits: HeadLimits) -> Self {
         Connection {
@@ -99,6 +107,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Begins to wait for the next request.
     pub fn rest(&mut self) {
+        self.reading.stop();
         if self.is_idle() {
             self.inbox.rest();
             self.reading.set(Instant::now() + self.patience.idle);
@@ -185,6 +194,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Whether the client has gone, while its request is being answered. What else it sends meanwhile is kept.
     pub fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.stream.is_watched() {
+            self.reading.set_once(|| Instant::now() + GLANCE);
+            ready!(self.reading.poll(cx));
+        }
         while self.body.is_ended() && self.inbox.bytes.len() < AHEAD {
             match ready!(self.inbox.poll_read(&mut self.stream, cx)) {
                 Ok(read) if read > 0 => {}
@@ -286,7 +299,7 @@ impl<S> Incoming<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> http_body::Body for Incoming<S> {
+impl<S: Wire> http_body::Body for Incoming<S> {
     type Data = Bytes;
     type Error = BodyError;
 

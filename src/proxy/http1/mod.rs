@@ -21,14 +21,11 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::ext::ReasonPhrase;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    time::sleep,
-};
+use tokio::time::sleep;
 
 use self::{
     answer::{Asked, Framing, Said},
-    connection::{Connection, Incoming, Next, Patience},
+    connection::{Connection, Incoming, Next, Patience, Wire},
     head::Head,
 };
 use super::{
@@ -43,10 +40,7 @@ use crate::{net::Body, plugin::Request};
 type Shared<S> = Rc<RefCell<Connection<S>>>;
 
 /// Serves HTTP/1 on a connection, until it ends or the worker drains.
-pub async fn serve<S>(link: Rc<Link>, stream: S)
-where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
-{
+pub async fn serve(link: Rc<Link>, stream: impl Wire) {
     let options = &link.worker.options;
     let patience = Patience {
         idle: options.idle_timeout,
@@ -91,7 +85,7 @@ async fn farewell(worker: &Worker) {
 }
 
 /// Waits for the next request.
-async fn next<S: AsyncRead + AsyncWrite + Unpin>(
+async fn next<S: Wire>(
     connection: &Shared<S>,
     worker: &Worker,
     mut farewell: Pin<&mut impl Future<Output = ()>>,
@@ -125,7 +119,7 @@ enum End {
 }
 
 /// Lets one request be answered. Fails when the connection does.
-async fn exchange<S: AsyncRead + AsyncWrite + Unpin + 'static>(
+async fn exchange<S: Wire>(
     link: &Rc<Link>,
     connection: &Shared<S>,
     head: Head,
@@ -174,7 +168,7 @@ struct Sending<'a, S> {
     failure: Option<io::Error>,
 }
 
-impl<'a, S: AsyncRead + AsyncWrite + Unpin> Sending<'a, S> {
+impl<'a, S: Wire> Sending<'a, S> {
     /// Writes the head.
     fn begin(
         connection: &'a Shared<S>,
