@@ -28,8 +28,9 @@ const AHEAD: usize = 64 * 1024;
 /// they may take.
 const LINGER: (usize, Duration) = (1024 * 1024, Duration::from_secs(2));
 
-/// How long an answer may take until it is worth watching whether the client is still there.
-const GLANCE: Duration = Duration::from_millis(100);
+/// How long an answer may take until it is worth watching whether the client is still there. Not before a worker
+/// wakes by itself: a timer that comes first has to wake it.
+const GLANCE: Duration = Duration::from_secs(1);
 
 /// How long a client may take.
 #[derive(Clone, Copy, Debug)]
