@@ -10,8 +10,12 @@ use bytes::BytesMut;
 use tokio::io::AsyncRead;
 use tokio_util::io::poll_read_buf;
 
+use super::Decoder;
+
 /// Bytes for which there is room at a read, at first and at most.
 const ROOM: (usize, usize) = (8 * 1024, 256 * 1024);
+/// Bytes of a body that are handed on at once.
+const PIECE: usize = 128 * 1024;
 /// Room that is left of a buffer and not worth a read.
 const SCRAP: usize = 2 * 1024;
 
@@ -21,11 +25,13 @@ pub struct Inbox {
     /// What is there.
     pub bytes: BytesMut,
     room: usize,
+    /// How the connection has ended, behind those bytes.
+    end: Option<io::Result<()>>,
 }
 
 impl Default for Inbox {
     fn default() -> Self {
-        Inbox { bytes: BytesMut::new(), room: ROOM.0 }
+        Inbox { bytes: BytesMut::new(), room: ROOM.0, end: None }
     }
 }
 
@@ -51,6 +57,37 @@ impl Inbox {
             self.room = (self.room / 2).max(ROOM.0);
         }
         Poll::Ready(Ok(read))
+    }
+
+    /// Reads as much of a body as is there, up to what is worth handing on at once: each piece costs whoever takes
+    /// it a system call. Does not ask for more than the body has, where that is known.
+    pub fn fill<S: AsyncRead + Unpin>(&mut self, body: &Decoder, stream: &mut S, cx: &mut Context<'_>) {
+        while self.end.is_none() {
+            let left = body.left().map_or(PIECE as u64, |left| left.min(PIECE as u64));
+            let Some(lacking) = left.checked_sub(self.bytes.len() as u64).filter(|lacking| *lacking > 0)
+            else {
+                return;
+            };
+            if body.left().is_some() {
+                self.room = self.room.max(lacking as usize);
+            }
+            match self.poll_read(stream, cx) {
+                Poll::Ready(Ok(0)) => self.end = Some(Ok(())),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => self.end = Some(Err(error)),
+                Poll::Pending => return,
+            }
+        }
+    }
+
+    /// Whether there is nothing, and may be something later.
+    pub fn is_idle(&self) -> bool {
+        self.bytes.is_empty() && self.end.is_none()
+    }
+
+    /// How the connection has ended, once all that came before has been taken.
+    pub fn take_end(&mut self) -> Option<io::Result<()>> {
+        self.end.take()
     }
 
     /// Gives back room that only much data needs: the connection is about to be idle.

@@ -143,20 +143,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
         if !matches!(self.upload, Upload::Ended) {
             self.send(cx);
         }
-        loop {
-            match self.answer.step(&mut self.inbox.bytes) {
-                Ok(Step::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
-                Ok(Step::Trailers(trailers)) => return Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
-                Ok(Step::Ended) => return Poll::Ready(None),
-                Ok(Step::More) => {}
-                Err(error) => return Poll::Ready(Some(Err(error.into()))),
-            }
-            match ready!(self.inbox.poll_read(&mut self.stream, cx)) {
-                Ok(0) if self.answer.close() => return Poll::Ready(None),
-                Ok(0) => return Poll::Ready(Some(Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()))),
-                Ok(_) => {}
-                Err(error) => return Poll::Ready(Some(Err(error.into()))),
-            }
+        self.inbox.fill(&self.answer, &mut self.stream, cx);
+        match self.answer.step(&mut self.inbox.bytes) {
+            Ok(Step::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+            Ok(Step::Trailers(trailers)) => return Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
+            Ok(Step::Ended) => return Poll::Ready(None),
+            Ok(Step::More) => {}
+            Err(error) => return Poll::Ready(Some(Err(error.into()))),
+        }
+        match self.inbox.take_end() {
+            None => Poll::Pending,
+            Some(Ok(())) if self.answer.close() => Poll::Ready(None),
+            Some(Ok(())) => Poll::Ready(Some(Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()))),
+            Some(Err(error)) => Poll::Ready(Some(Err(error.into()))),
         }
     }
 
@@ -172,10 +171,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
 
     /// Whether another request may follow: both messages have ended, and neither side wants to close.
     pub fn is_reusable(&self) -> bool {
-        self.keep
-            && self.answer.is_ended()
-            && matches!(self.upload, Upload::Ended)
-            && self.inbox.bytes.is_empty()
+        self.keep && self.answer.is_ended() && matches!(self.upload, Upload::Ended) && self.inbox.is_idle()
     }
 
     /// Gives back room that only much data needs: the connection is about to be idle.
@@ -208,20 +204,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
 
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         loop {
+            let waits = self.poll_pieces(cx)?.is_pending();
             ready!(self.outbox.poll_write(&mut self.stream, cx))?;
+            if waits || matches!(self.upload, Upload::Ended | Upload::Failed(_)) {
+                ready!(self.outbox.poll_flush(&mut self.stream, cx))?;
+                return if waits { Poll::Pending } else { Poll::Ready(Ok(())) };
+            }
+        }
+    }
+
+    /// Puts the next pieces of the request's body into the outbox, as long as there is room for them.
+    fn poll_pieces(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, SendError> {
+        while self.outbox.has_room() {
             let (body, chunked) = match &mut self.upload {
                 Upload::Plain(body) => (body, false),
                 Upload::Chunked(body) => (body, true),
-                Upload::Ended | Upload::Failed(_) => {
-                    return self.outbox.poll_flush(&mut self.stream, cx).map_err(SendError::from);
-                }
+                Upload::Ended | Upload::Failed(_) => break,
             };
             let frame = match Pin::new(body).poll_frame(cx) {
                 Poll::Ready(frame) => frame.transpose().map_err(SendError::Body)?,
-                Poll::Pending => {
-                    ready!(self.outbox.poll_flush(&mut self.stream, cx))?;
-                    return Poll::Pending;
-                }
+                Poll::Pending => return Ok(Poll::Pending),
             };
             match frame.map(Frame::into_data) {
                 Some(Ok(data)) if data.is_empty() => {}
@@ -237,5 +239,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
                 }
             }
         }
+        Ok(Poll::Ready(()))
     }
 }

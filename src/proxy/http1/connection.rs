@@ -176,20 +176,20 @@ impl<S: Wire> Connection<S> {
         {
             return Poll::Ready(Some(Err(BodyError::Client(error))));
         }
-        loop {
-            match self.body.step(&mut self.inbox.bytes) {
-                Ok(Step::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
-                Ok(Step::Trailers(trailers)) => return Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
-                Ok(Step::Ended) => return Poll::Ready(None),
-                Ok(Step::More) => {}
-                Err(error) => return Poll::Ready(Some(Err(error.into()))),
+        self.inbox.fill(&self.body, &mut self.stream, cx);
+        match self.body.step(&mut self.inbox.bytes) {
+            Ok(Step::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+            Ok(Step::Trailers(trailers)) => return Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
+            Ok(Step::Ended) => return Poll::Ready(None),
+            Ok(Step::More) => {}
+            Err(error) => return Poll::Ready(Some(Err(error.into()))),
+        }
+        match self.inbox.take_end() {
+            None => Poll::Pending,
+            Some(end) => {
+                let error = end.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
+                Poll::Ready(Some(Err(BodyError::Client(error))))
             }
-            let error = match ready!(self.inbox.poll_read(&mut self.stream, cx)) {
-                Ok(0) => io::ErrorKind::UnexpectedEof.into(),
-                Ok(_) => continue,
-                Err(error) => error,
-            };
-            return Poll::Ready(Some(Err(BodyError::Client(error))));
         }
     }
 

@@ -203,7 +203,7 @@ impl<'a, S: Wire> Sending<'a, S> {
     /// Sends head and body. What is there of both leaves together.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            let waits = !self.ended && self.poll_piece(cx).is_pending();
+            let waits = self.poll_pieces(cx).is_pending();
             let mut connection = self.connection.borrow_mut();
             ready!(connection.poll_send(cx))?;
             if waits {
@@ -215,18 +215,17 @@ impl<'a, S: Wire> Sending<'a, S> {
         }
     }
 
-    /// Puts the next piece of the body into the outbox, unless one is still there.
-    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.connection.borrow().outbox.has_piece() {
-            return Poll::Ready(());
-        }
-        match ready!(Pin::new(&mut self.tail).poll_frame(cx)) {
-            Some(Ok(frame)) => match frame.into_data() {
-                Ok(data) => self.piece(data),
-                Err(frame) => self.end(frame.into_trailers().ok()),
-            },
-            Some(Err(error)) => self.fail(io::Error::other(error)),
-            None => self.end(None),
+    /// Puts the next pieces of the body into the outbox, as long as there is room for them.
+    fn poll_pieces(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while !self.ended && self.connection.borrow().outbox.has_room() {
+            match ready!(Pin::new(&mut self.tail).poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.piece(data),
+                    Err(frame) => self.end(frame.into_trailers().ok()),
+                },
+                Some(Err(error)) => self.fail(io::Error::other(error)),
+                None => self.end(None),
+            }
         }
         Poll::Ready(())
     }
