@@ -8,6 +8,7 @@ mod failures;
 mod forwarding;
 mod grpc;
 mod handover;
+mod http1;
 mod http2;
 mod interim;
 mod lifecycle;

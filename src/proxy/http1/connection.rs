@@ -22,8 +22,6 @@ use crate::{
     runtime::HeadLimits,
 };
 
-/// Bytes of further requests that are read while one is being answered.
-const AHEAD: usize = 64 * 1024;
 /// Bytes of a body that nobody wants that are thrown away, so that its connection can go on, and the time that
 /// they may take.
 const LINGER: (usize, Duration) = (1024 * 1024, Duration::from_secs(2));
@@ -193,13 +191,14 @@ impl<S: Wire> Connection<S> {
         }
     }
 
-    /// Whether the client has gone, while its request is being answered. What else it sends meanwhile is kept.
+    /// Whether the client has gone, while its request is being answered. Once it has sent more instead, that is kept,
+    /// and nothing is read any more.
     pub fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.stream.is_watched() {
             self.reading.set_once(|| Instant::now() + GLANCE);
             ready!(self.reading.poll(cx));
         }
-        while self.body.is_ended() && self.inbox.bytes.len() < AHEAD {
+        while self.body.is_ended() && self.is_idle() {
             match ready!(self.inbox.poll_read(&mut self.stream, cx)) {
                 Ok(read) if read > 0 => {}
                 _ => return Poll::Ready(()),
@@ -322,5 +321,48 @@ impl<S: Wire> http_body::Body for Incoming<S> {
 
     fn size_hint(&self) -> SizeHint {
         self.connection.borrow().body.left().map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+
+    impl Watch for DuplexStream {}
+
+    fn due(connection: &mut Connection<DuplexStream>) -> Option<Instant> {
+        match connection.poll_next(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => connection.reading.due(),
+            Poll::Ready(next) => {
+                assert!(matches!(next, Next::Request(_)), "{next:?}");
+                None
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_head_has_its_time_from_its_first_byte_and_a_client_from_the_last_answer() {
+        let (idle, stalled) = (Duration::from_secs(3600), Duration::from_secs(7200));
+        let (mut client, near) = duplex(64);
+        let patience = Patience { idle, stalled, taking: idle };
+        let mut connection = Connection::new(near, patience, HeadLimits::default());
+        let opened = Instant::now();
+        let first = due(&mut connection).expect("no bytes");
+        assert!(first >= opened + stalled, "the first head has its time");
+        client.write_all(b"GET / HTTP/1.1\r\n").await.expect("room");
+        let begun = due(&mut connection).expect("a piece");
+        assert!(begun >= first, "from when it has begun");
+        client.write_all(b"Host: a\r\n").await.expect("room");
+        assert_eq!(due(&mut connection), Some(begun), "further bytes win no time");
+        client.write_all(b"\r\n").await.expect("room");
+        assert_eq!(due(&mut connection), None, "a request");
+        let answered = Instant::now();
+        connection.rest();
+        let next = due(&mut connection).expect("no bytes");
+        assert!(next >= answered + idle && next < answered + stalled);
     }
 }

@@ -237,11 +237,10 @@ impl<'a, S: Wire> Sending<'a, S> {
                 None => return self.fail(io::Error::other("the body is longer than it says")),
             }
         }
-        let outbox = &mut self.connection.borrow_mut().outbox;
         match self.said.framing {
             _ if data.is_empty() => {}
-            Framing::Chunked => outbox.chunk(data),
-            _ => outbox.piece(data),
+            Framing::Chunked => self.connection.borrow_mut().outbox.chunk(data),
+            _ => self.connection.borrow_mut().outbox.piece(data),
         }
         if self.tail.is_end_stream() {
             self.end(None);
