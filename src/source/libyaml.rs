@@ -10,7 +10,7 @@ use std::{ffi::CStr, marker::PhantomData, mem::MaybeUninit};
 use libyaml_rs as sys;
 
 /// What happened. Text is borrowed from the parser until its next step.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind<'e> {
     DocumentStart,
     DocumentEnd,
@@ -49,6 +49,15 @@ pub(super) struct Problem {
     pub context: Option<(String, usize)>,
 }
 
+/// Whoever tells the events of a text.
+pub(super) trait Steps {
+    /// The next event; [`Kind::StreamEnd`] again and again once the text is used up.
+    ///
+    /// # Errors
+    /// The text is not YAML. There is no going on after that.
+    fn step(&mut self) -> Result<Event<'_>, Problem>;
+}
+
 /// The events of one text.
 pub(super) struct Events<'t> {
     /// From a box, initialised, and ours alone. A bare pointer, since libyaml keeps a copy of it inside the parser
@@ -74,30 +83,6 @@ impl<'t> Events<'t> {
             sys::yaml_parser_set_input_string(parser, text.as_ptr(), text.len() as u64);
         }
         Events { parser, event: None, text: PhantomData }
-    }
-
-    /// The next event; [`Kind::StreamEnd`] again and again once the text is used up.
-    ///
-    /// # Errors
-    /// The text is not YAML. There is no going on after that.
-    pub(super) fn step(&mut self) -> Result<Event<'_>, Problem> {
-        loop {
-            self.free();
-            let mut event = MaybeUninit::<sys::yaml_event_t>::uninit();
-            // SAFETY: the parser was initialised in `new` and is used through `&mut self` only; `event` is
-            // memory of the right kind, which `parse` zeroes before anything else, so that it is
-            // initialised whatever the outcome. On failure it holds nothing to free.
-            let event = unsafe {
-                if sys::yaml_parser_parse(self.parser, event.as_mut_ptr()).fail {
-                    return Err(self.problem());
-                }
-                event.assume_init()
-            };
-            if self.event.insert(event).type_ != sys::YAML_STREAM_START_EVENT {
-                break;
-            }
-        }
-        Ok(self.current())
     }
 
     /// The event held, with its text borrowed from it.
@@ -165,6 +150,28 @@ impl<'t> Events<'t> {
             // SAFETY: libyaml made the event, and `take` sees to it that it is freed once.
             unsafe { sys::yaml_event_delete(&mut event) };
         }
+    }
+}
+
+impl Steps for Events<'_> {
+    fn step(&mut self) -> Result<Event<'_>, Problem> {
+        loop {
+            self.free();
+            let mut event = MaybeUninit::<sys::yaml_event_t>::uninit();
+            // SAFETY: the parser was initialised in `new` and is used through `&mut self` only; `event` is
+            // memory of the right kind, which `parse` zeroes before anything else, so that it is
+            // initialised whatever the outcome. On failure it holds nothing to free.
+            let event = unsafe {
+                if sys::yaml_parser_parse(self.parser, event.as_mut_ptr()).fail {
+                    return Err(self.problem());
+                }
+                event.assume_init()
+            };
+            if self.event.insert(event).type_ != sys::YAML_STREAM_START_EVENT {
+                break;
+            }
+        }
+        Ok(self.current())
     }
 }
 

@@ -8,8 +8,9 @@ use std::collections::HashMap;
 
 use super::finding::unparsable;
 use super::keys::{Index, duplicate_key, find, short};
-use super::libyaml::{Events, Kind, Style};
+use super::libyaml::{Events, Kind, Steps, Style};
 use super::scalar;
+use super::scan::Scan;
 use super::syntax;
 use super::{Document, Entry, FileId, Finding, Findings, Limits, NodeId, Position, SourceMap, Span, Value};
 
@@ -27,6 +28,15 @@ pub fn parse_yaml(
     let bom = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     let place = Place { file, text, base: bom };
     doc.reserve_for(text.len());
+    // What is not read quickly is read from its beginning, so that one reader judges it as a whole.
+    let (nodes, known) = (doc.mark(), findings.0.len());
+    if let Some(mut events) = Scan::new(&text[bom..]) {
+        if let Ok(root) = Builder::new(place, doc, limits, findings).run(&mut events) {
+            return Some(root);
+        }
+        doc.truncate(nodes);
+        findings.0.truncate(known);
+    }
     let mut events = Events::new(&text[bom..]);
     let mut builder = Builder::new(place, doc, limits, findings);
     let outcome = builder.run(&mut events);
@@ -151,7 +161,7 @@ impl<'a> Builder<'a> {
 
     /// Reads the whole stream, as Kong does: an error in a later document is an error, though only the
     /// first one counts.
-    fn run(&mut self, events: &mut Events<'_>) -> Result<NodeId, Failure> {
+    fn run(&mut self, events: &mut impl Steps) -> Result<NodeId, Failure> {
         let mut first = None;
         let mut after_first = None;
         loop {
