@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     nearest, rules,
-    shape::{self, Chooser, Record, Refusal, Shape, ShapeKind, Text, Walker},
+    shape::{self, Chooser, Field, Record, Refusal, Shape, ShapeKind, Text, Walker},
 };
 use crate::{
     model::{KINDS, KindInfo},
@@ -218,7 +218,7 @@ fn plugin_record(entry: &crate::plugin::Entry) -> Record {
     }
     let mut record = record(kind, schema);
     record.set("config", shape::compile(&settings));
-    record.checks = shape::check::compile(plugin_checks.as_ref());
+    record.checks = shape::check::compile(plugin_checks.as_ref(), &record.index);
     record
 }
 
@@ -255,7 +255,7 @@ impl Chooser for Shapes {
         walker: &Walker<'_>,
         record: &Record,
         node: Option<NodeId>,
-        fields: &[Box<str>],
+        fields: &[Field],
     ) -> Option<String> {
         rules::custom(name, walker, record, node, fields)
     }
@@ -324,7 +324,7 @@ impl Chooser for Enabled<'_> {
         walker: &Walker<'_>,
         record: &Record,
         node: Option<NodeId>,
-        fields: &[Box<str>],
+        fields: &[Field],
     ) -> Option<String> {
         self.shapes.custom(name, walker, record, node, fields)
     }

@@ -1,6 +1,6 @@
 //! Rules about whole entities that need code: keys fit certificates, JWKs can be read.
 
-use super::shape::{Operand, Record, Walker};
+use super::shape::{Field, Operand, Record, Walker};
 use crate::{model::rule::pem, source::NodeId};
 
 /// Runs the rule of that name; the text is the format's own.
@@ -9,7 +9,7 @@ pub fn custom(
     walker: &Walker<'_>,
     record: &Record,
     node: Option<NodeId>,
-    _fields: &[Box<str>],
+    _fields: &[Field],
 ) -> Option<String> {
     let text = |field: &str| match walker.operand(record, node, field) {
         Operand::Node(n) => walker.doc.str(n).map(str::to_owned),

@@ -5,36 +5,38 @@ use smallvec::SmallVec;
 
 use super::{
     Operand, Record, Shape, ShapeKind, Walker,
-    check::{Check, Group, Match},
+    check::{Check, Field, Group, Match},
     explain::{Complaint, describe, is_vault_reference, quote},
+    walk::Slots,
 };
 use crate::source::{Finding, NodeId, Seg, Value};
 
+/// A record that rules are run over.
+#[derive(Clone, Copy)]
+struct Seen<'r> {
+    record: &'r Record,
+    node: Option<NodeId>,
+    slots: &'r Slots,
+}
+
 impl Walker<'_> {
-    /// Runs rules; `before` is the number of findings when the record was entered.
-    pub fn across(
-        &mut self,
-        checks: &'static [Check],
-        record: &'static Record,
-        node: Option<NodeId>,
-        before: usize,
-    ) {
-        for check in checks {
+    /// Runs a record's rules; `before` is the number of findings when the record was entered.
+    pub fn across(&mut self, record: &'static Record, node: Option<NodeId>, slots: &Slots, before: usize) {
+        let seen = Seen { record, node, slots };
+        for check in &record.checks {
             match check {
                 Check::Group(group, fields) => {
-                    if !self.skips(record, node, texts(fields), before) {
-                        self.group(*group, fields, record, node);
+                    if !self.skips(seen, fields, before) {
+                        self.group(*group, fields, seen);
                     }
                 }
                 Check::Condition { if_field, if_match, then_field, then_match, err } => {
-                    let condition = self.operand(record, node, if_field);
-                    let fields = [&**if_field, &**then_field];
-                    if !self.matches(condition, if_match)
-                        || self.skips(record, node, fields.into_iter(), before)
+                    let condition = self.field(seen, if_field);
+                    if !self.matches(condition, if_match) || self.skips(seen, [if_field, then_field], before)
                     {
                         continue;
                     }
-                    let then = self.operand(record, node, then_field);
+                    let then = self.field(seen, then_field);
                     if let Some(complaint) = then_match.iter().find_map(|m| self.refuses(then, m)) {
                         self.condition_failed(
                             if_field,
@@ -47,13 +49,12 @@ impl Walker<'_> {
                     }
                 }
                 Check::NeedsOne { if_field, branches } => {
-                    let condition = self.operand(record, node, if_field);
+                    let condition = self.field(seen, if_field);
                     let Some(branch) = branches.iter().find(|b| self.matches(condition, &b.when)) else {
                         continue;
                     };
-                    let fields = texts(&branch.fields).chain([&**if_field]);
-                    if self.skips(record, node, fields, before)
-                        || branch.fields.iter().any(|f| !self.is_empty(self.operand(record, node, f)))
+                    if self.skips(seen, branch.fields.iter().chain([if_field]), before)
+                        || branch.fields.iter().any(|f| !self.is_empty(self.field(seen, f)))
                     {
                         continue;
                     }
@@ -65,8 +66,8 @@ impl Walker<'_> {
                     self.entity_error("config/needs-one-of", text.clone(), text);
                 }
                 Check::Custom { name, fields, always } => {
-                    let missing = fields.iter().all(|f| self.is_empty(self.operand(record, node, f)));
-                    if !always && (missing || self.skips(record, node, texts(fields), before)) {
+                    let missing = fields.iter().all(|f| self.is_empty(self.field(seen, f)));
+                    if !always && (missing || self.skips(seen, fields, before)) {
                         continue;
                     }
                     if let Some(text) = self.custom_check(name, record, node, fields) {
@@ -78,28 +79,42 @@ impl Walker<'_> {
     }
 
     /// Whether a rule cannot be judged: a field is already wrong, or its value is kept in a vault.
-    fn skips<'f>(
-        &self,
-        record: &Record,
-        node: Option<NodeId>,
-        mut fields: impl Iterator<Item = &'f str>,
-        before: usize,
-    ) -> bool {
+    fn skips<'f>(&self, seen: Seen<'_>, fields: impl IntoIterator<Item = &'f Field>, before: usize) -> bool {
         let found = &self.findings.0[before..];
+        if found.is_empty() && !seen.record.may_refer {
+            return false;
+        }
         let depth = if found.is_empty() { 0 } else { self.segments().len() };
-        fields.any(|field| {
+        fields.into_iter().any(|field| {
             let wrong = found.iter().flat_map(|f| &f.tree).any(|(path, _)| {
                 let mut rest = path.get(depth..).unwrap_or_default().iter();
                 field.split('.').all(|part| matches!(rest.next(), Some(Seg::Key(key)) if key == part))
             });
-            wrong || record.may_refer && self.is_reference(record, node, field)
+            wrong || seen.record.may_refer && self.is_reference(seen, field)
         })
     }
 
-    fn is_reference(&self, record: &Record, node: Option<NodeId>, field: &str) -> bool {
-        let Operand::Node(value) = self.operand(record, node, field) else { return false };
+    fn is_reference(&self, seen: Seen<'_>, field: &Field) -> bool {
+        let Operand::Node(value) = self.field(seen, field) else { return false };
         self.doc.str(value).is_some_and(is_vault_reference)
-            && shape_at(record, field).is_some_and(|s| s.referenceable)
+            && shape_at(seen.record, field).is_some_and(|s| s.referenceable)
+    }
+
+    /// The value of a field that a rule looks at.
+    fn field<'r>(&self, seen: Seen<'r>, field: &Field) -> Operand<'r> {
+        let Some(number) = field.number else { return self.operand(seen.record, seen.node, field) };
+        let entry = seen.slots[number].zip(seen.node);
+        let value = entry.map(|(i, node)| self.doc.entries(node)[i as usize].value);
+        self.plain_operand(&seen.record.fields[number].1, field, value)
+    }
+
+    fn plain_operand<'r>(&self, shape: &'r Shape, name: &str, value: Option<NodeId>) -> Operand<'r> {
+        match value {
+            Some(n) if *self.doc.value(n) == Value::Null => Operand::Null,
+            Some(n) => Operand::Node(n),
+            None if self.is_given_by_parent(shape, name) => Operand::Node(self.near),
+            None => shape.default.as_ref().map_or(Operand::Null, Operand::Default),
+        }
     }
 
     /// The value of a dotted field of a record.
@@ -107,14 +122,7 @@ impl Walker<'_> {
         let (first, rest) = step(path);
         let Some(shape) = record.field(first) else { return Operand::Missing };
         let value = node.and_then(|n| self.doc.get(n, first));
-        let Some(rest) = rest else {
-            return match value {
-                Some(n) if *self.doc.value(n) == Value::Null => Operand::Null,
-                Some(n) => Operand::Node(n),
-                None if self.is_given_by_parent(shape, first) => Operand::Node(self.near),
-                None => shape.default.as_ref().map_or(Operand::Null, Operand::Default),
-            };
-        };
+        let Some(rest) = rest else { return self.plain_operand(shape, first, value) };
         let ShapeKind::Record(inner) = &shape.kind else { return Operand::Missing };
         match value {
             Some(n) if *self.doc.value(n) != Value::Null => self.operand(inner, Some(n), rest),
@@ -154,9 +162,9 @@ impl Walker<'_> {
         }
     }
 
-    fn group(&mut self, group: Group, fields: &[Box<str>], record: &'static Record, node: Option<NodeId>) {
+    fn group(&mut self, group: Group, fields: &[Field], seen: Seen<'_>) {
         let set: SmallVec<[Operand<'_>; 8]> =
-            fields.iter().map(|f| self.operand(record, node, f)).filter(|v| !self.is_empty(*v)).collect();
+            fields.iter().map(|f| self.field(seen, f)).filter(|v| !self.is_empty(*v)).collect();
         let fine = match group {
             Group::AtLeastOneOf => !set.is_empty(),
             Group::OnlyOneOf => set.len() == 1,
@@ -283,8 +291,8 @@ impl Walker<'_> {
                     Operand::Default(Json::Array(items)) => items.contains(v),
                     _ => false,
                 };
-                let name = v.as_str().map_or(v.to_string(), str::to_owned);
-                return (!found).then_some(Complaint::Contains(name));
+                let name = || v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+                return (!found).then(|| Complaint::Contains(name()));
             }
             Match::Length(length) => {
                 let got = match operand {
@@ -358,10 +366,6 @@ impl Walker<'_> {
         let span = self.span_of(self.near);
         self.push(span, segments, code, message, text, None);
     }
-}
-
-fn texts(fields: &[Box<str>]) -> impl Iterator<Item = &str> {
-    fields.iter().map(|field| &**field)
 }
 
 /// The first part of a dotted path, and the others.

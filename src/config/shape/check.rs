@@ -11,23 +11,48 @@
 //!
 //! Fields are dotted paths from the record.
 
+use ahash::AHashMap;
 use serde_json::Value;
 
 use crate::model::rule::{self, Rule};
+
+/// A field that a rule looks at.
+#[derive(Debug)]
+pub struct Field {
+    path: Box<str>,
+    /// Its number in the record; none if it lies deeper.
+    pub(super) number: Option<usize>,
+}
+
+impl std::ops::Deref for Field {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.path
+    }
+}
+
+impl AsRef<str> for Field {
+    fn as_ref(&self) -> &str {
+        &self.path
+    }
+}
+
+/// Numbers of a record's fields by name.
+type Index = AHashMap<Box<str>, usize>;
 
 /// A rule across fields.
 #[derive(Debug)]
 pub enum Check {
     /// One of a fixed set of rules over a list of fields.
-    Group(Group, Vec<Box<str>>),
+    Group(Group, Vec<Field>),
     /// If one field is so, another must be so.
     Condition {
         /// The first field.
-        if_field: Box<str>,
+        if_field: Field,
         /// What it is.
         if_match: Match,
         /// The second field.
-        then_field: Box<str>,
+        then_field: Field,
         /// What it must be.
         then_match: Vec<Match>,
         /// Text for the record in place of the usual one.
@@ -36,7 +61,7 @@ pub enum Check {
     /// If one field is so, one of others must be there.
     NeedsOne {
         /// The first field.
-        if_field: Box<str>,
+        if_field: Field,
         /// Each condition with its fields and text; the first that is met counts.
         branches: Vec<Branch>,
     },
@@ -45,7 +70,7 @@ pub enum Check {
         /// Its name in `config::rules`.
         name: Box<str>,
         /// The fields it looks at.
-        fields: Vec<Box<str>>,
+        fields: Vec<Field>,
         /// Whether it runs although a field is wrong or absent.
         always: bool,
     },
@@ -57,7 +82,7 @@ pub struct Branch {
     /// The condition.
     pub when: Match,
     /// The fields.
-    pub fields: Vec<Box<str>>,
+    pub fields: Vec<Field>,
     /// The complaint; `%s` stands for the fields.
     pub err: Option<Box<str>>,
 }
@@ -91,11 +116,12 @@ pub enum Match {
 }
 
 /// Reads the rules of a record.
-pub fn compile(checks: Option<&Value>) -> Vec<Check> {
-    checks.and_then(Value::as_array).into_iter().flatten().filter_map(one).collect()
+pub fn compile(checks: Option<&Value>, index: &Index) -> Vec<Check> {
+    let checks = checks.and_then(Value::as_array).into_iter().flatten();
+    checks.filter_map(|check| one(check, index)).collect()
 }
 
-fn one(check: &Value) -> Option<Check> {
+fn one(check: &Value, index: &Index) -> Option<Check> {
     const GROUPS: &[(&str, Group)] = &[
         ("at_least_one_of", Group::AtLeastOneOf),
         ("only_one_of", Group::OnlyOneOf),
@@ -104,21 +130,22 @@ fn one(check: &Value) -> Option<Check> {
         ("distinct", Group::Distinct),
     ];
     if let Some((fields, group)) = GROUPS.iter().find_map(|(key, group)| Some((check.get(key)?, *group))) {
-        return Some(Check::Group(group, names(fields)));
+        return Some(Check::Group(group, names(fields, index)));
     }
     let text = |key: &str| check.get(key).and_then(Value::as_str).map(Box::<str>::from);
     if let Some(name) = text("custom") {
-        let fields = check.get("fields").map(names).unwrap_or_default();
+        let fields = check.get("fields").map(|fields| names(fields, index)).unwrap_or_default();
         return Some(Check::Custom { name, fields, always: check.get("always").is_some() });
     }
-    let if_field = text("if")?;
+    let field = |key: &str| check.get(key).and_then(Value::as_str).map(|path| Field::new(path, index));
+    let if_field = field("if")?;
     if check.get("then_at_least_one_of").is_some() {
         let mut branches = Vec::new();
         let mut at = Some(check);
         while let Some(branch) = at {
             branches.push(Branch {
                 when: condition(branch)?,
-                fields: branch.get("then_at_least_one_of").map(names)?,
+                fields: branch.get("then_at_least_one_of").map(|fields| names(fields, index))?,
                 err: branch.get("err").and_then(Value::as_str).map(Into::into),
             });
             at = branch.get("else");
@@ -128,14 +155,21 @@ fn one(check: &Value) -> Option<Check> {
     Some(Check::Condition {
         if_field,
         if_match: condition(check)?,
-        then_field: text("then")?,
+        then_field: field("then")?,
         then_match: consequence(check),
         err: text("err"),
     })
 }
 
-fn names(value: &Value) -> Vec<Box<str>> {
-    value.as_array().into_iter().flatten().filter_map(|v| v.as_str().map(Into::into)).collect()
+fn names(value: &Value, index: &Index) -> Vec<Field> {
+    let names = value.as_array().into_iter().flatten().filter_map(Value::as_str);
+    names.map(|path| Field::new(path, index)).collect()
+}
+
+impl Field {
+    fn new(path: &str, index: &Index) -> Self {
+        Field { path: path.into(), number: index.get(path).copied() }
+    }
 }
 
 fn list(value: &Value) -> Vec<Value> {

@@ -153,7 +153,7 @@ impl Compiler<'_> {
             shape.required = false;
             record.shorthands.push(shorthand::compile(entry, shape));
         }
-        record.checks = check::compile(object.get("x-entity-checks"));
+        record.checks = check::compile(object.get("x-entity-checks"), &record.index);
         record.custom = object.get("x-custom").and_then(Value::as_str).map(Into::into);
         record.may_be_absent = may_be_absent(&record);
         ShapeKind::Record(Box::new(record))

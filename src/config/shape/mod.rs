@@ -45,6 +45,7 @@ mod walk;
 use ahash::AHashMap;
 
 use crate::model::rule::Rule;
+pub use check::Field;
 pub use compile::compile;
 pub use walk::{Chooser, Found, Operand, PathStep, Refusal, Walker};
 
@@ -160,6 +161,8 @@ pub struct Record {
     pub fields: Vec<(Box<str>, Shape)>,
     /// Number of a field by name.
     pub index: AHashMap<Box<str>, usize>,
+    /// Of each field, whether something may be wrong when it is absent.
+    missed: Vec<bool>,
     /// Other ways to write fields.
     pub shorthands: Vec<shorthand::Shorthand>,
     /// Rules across fields.
@@ -195,11 +198,13 @@ impl Record {
     pub fn set(&mut self, name: &str, shape: Shape) {
         let inside = matches!(&shape.kind, ShapeKind::Record(record) if record.may_refer);
         self.may_refer |= shape.referenceable || inside;
+        let missed = shape.is_missed();
         match self.index.get(name) {
-            Some(&i) => self.fields[i].1 = shape,
+            Some(&i) => (self.fields[i].1, self.missed[i]) = (shape, missed),
             None => {
                 self.index.insert(name.into(), self.fields.len());
                 self.fields.push((name.into(), shape));
+                self.missed.push(missed);
             }
         }
     }
@@ -218,6 +223,14 @@ impl Shape {
             secret: false,
             must_be: None,
             must_not_be: None,
+        }
+    }
+
+    /// Whether there may be something to say when such a value is absent.
+    fn is_missed(&self) -> bool {
+        match &self.must_be {
+            Some(want) => !want.is_null() && self.default.is_none(),
+            None => self.required && !self.auto && self.default.is_none(),
         }
     }
 

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::{
-    Record, Shape, ShapeKind,
+    Field, Record, Shape, ShapeKind,
     explain::{Complaint, is_vault_reference},
 };
 use crate::{
@@ -53,7 +53,7 @@ pub trait Chooser {
         walker: &Walker<'_>,
         record: &Record,
         node: Option<NodeId>,
-        fields: &[Box<str>],
+        fields: &[Field],
     ) -> Option<String>;
 }
 
@@ -84,6 +84,9 @@ pub enum Operand<'a> {
     /// The default of an absent field.
     Default(&'a serde_json::Value),
 }
+
+/// Of each field of a record, the number of its entry in the map at hand.
+pub(super) type Slots = SmallVec<[Option<u32>; 32]>;
 
 /// A walk over one document.
 pub struct Walker<'d> {
@@ -299,30 +302,35 @@ impl<'d> Walker<'d> {
                 node = Some(self.expand(record, written));
             }
         }
-        let mut slots: SmallVec<[Option<usize>; 32]> = SmallVec::from_elem(None, record.fields.len());
+        let mut slots: Slots = SmallVec::from_elem(None, record.fields.len());
         let mut unknown: SmallVec<[Entry; 4]> = SmallVec::new();
         if let Some(node) = node {
             for (i, entry) in self.doc.entries(node).iter().enumerate() {
                 match self.doc.str(entry.key).and_then(|key| record.index.get(key)) {
-                    Some(&field) => slots[field] = Some(i),
+                    Some(&field) => slots[field] = Some(i as u32),
                     None => unknown.push(*entry),
                 }
             }
         }
         let mut changed: SmallVec<[(usize, NodeId); 4]> = SmallVec::new();
-        for ((name, shape), slot) in record.fields.iter().zip(slots) {
-            self.path.push(PathStep::Field(name));
+        for ((name, shape), (slot, missed)) in record.fields.iter().zip(slots.iter().zip(&record.missed)) {
             match slot.zip(node) {
                 Some((i, node)) => {
-                    let value = self.doc.entries(node)[i].value;
+                    self.path.push(PathStep::Field(name));
+                    let value = self.doc.entries(node)[i as usize].value;
                     let after = self.value(shape, value);
                     if after != value {
-                        changed.push((i, after));
+                        changed.push((i as usize, after));
                     }
+                    self.path.pop();
                 }
-                None => self.absent(shape),
+                None if *missed => {
+                    self.path.push(PathStep::Field(name));
+                    self.absent(shape);
+                    self.path.pop();
+                }
+                None => {}
             }
-            self.path.pop();
         }
         for entry in unknown {
             self.complain_of_unknown(record, entry);
@@ -330,7 +338,7 @@ impl<'d> Walker<'d> {
         if let Some(node) = &mut node {
             *node = self.with_values(*node, &changed);
         }
-        self.across(&record.checks, record, node, before);
+        self.across(record, node, &slots, before);
         if let Some(name) = record.custom.as_deref()
             && self.findings.0.len() == before
             && let Some(text) = self.chooser.custom(name, self, record, node, &[])
@@ -342,16 +350,10 @@ impl<'d> Walker<'d> {
         node
     }
 
-    /// Complains about an absent field, if that is an error.
+    /// Complains about an absent field that is missed, if that is an error.
     fn absent(&mut self, shape: &'static Shape) {
         if let Some(want) = &shape.must_be {
-            if !want.is_null() && shape.default.is_none() {
-                self.complain(shape, self.near, Complaint::MustBe(want.clone()));
-            }
-            return;
-        }
-        if !shape.required || shape.auto || shape.default.is_some() {
-            return;
+            return self.complain(shape, self.near, Complaint::MustBe(want.clone()));
         }
         if let ShapeKind::Record(record) = &shape.kind {
             if !record.may_be_absent {
@@ -373,7 +375,7 @@ impl<'d> Walker<'d> {
         name: &str,
         record: &Record,
         node: Option<NodeId>,
-        fields: &[Box<str>],
+        fields: &[Field],
     ) -> Option<String> {
         self.chooser.custom(name, self, record, node, fields)
     }
