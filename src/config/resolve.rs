@@ -43,6 +43,7 @@ pub fn resolve(doc: &Document, found: &[Found], findings: &mut Findings) -> Reso
     let mut resolver = Resolver {
         doc,
         found,
+        names: Vec::with_capacity(found.len()),
         ids: Vec::with_capacity(found.len()),
         links: Links::default(),
         by_name: AHashMap::with_capacity(found.len()),
@@ -50,6 +51,8 @@ pub fn resolve(doc: &Document, found: &[Found], findings: &mut Findings) -> Reso
         taken: vec![false; found.len()],
     };
     for i in 0..found.len() {
+        let name = resolver.kind(i).name.and_then(|field| resolver.text(i, field)).filter(|n| !n.is_empty());
+        resolver.names.push(name);
         let id = resolver.id(i);
         resolver.ids.push(id);
     }
@@ -67,6 +70,8 @@ pub fn resolve(doc: &Document, found: &[Found], findings: &mut Findings) -> Reso
 struct Resolver<'d> {
     doc: &'d Document,
     found: &'d [Found],
+    /// What each is called by.
+    names: Vec<Option<&'d str>>,
     ids: Vec<Uuid>,
     links: Links,
     by_name: AHashMap<(usize, &'d str), usize>,
@@ -120,7 +125,7 @@ impl<'d> Resolver<'d> {
 
     /// What it is called by.
     fn name(&self, i: usize) -> Option<&'d str> {
-        self.kind(i).name.and_then(|field| self.text(i, field)).filter(|n| !n.is_empty())
+        self.names[i]
     }
 
     /// Its id: given, derived, or made up.
@@ -131,7 +136,10 @@ impl<'d> Resolver<'d> {
         let kind = self.kind(i);
         let derived = match kind.id {
             IdRule::Name if self.is_nested_sni(i) => None,
-            IdRule::Name => self.name(i).map(str::to_owned),
+            IdRule::Name => match self.name(i) {
+                Some(name) => return derived_id(kind.key, name),
+                None => None,
+            },
             IdRule::CacheKey { fields, needed } => self.cache_key(i, fields, needed),
             IdRule::Natural(fields) => Some(
                 fields

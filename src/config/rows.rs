@@ -257,13 +257,10 @@ impl Parts<'_> {
 
     /// Asks the router about every route.
     fn check_routes(&self, state: &State, findings: &mut Findings) {
-        let by_node: ahash::AHashMap<NodeId, usize> = match state.routes.is_empty() {
-            true => ahash::AHashMap::new(),
-            false => self.found.iter().enumerate().map(|(i, f)| (f.node, i)).collect(),
-        };
         for route in state.routes.rows() {
             let Err(text) = validate_route(route, self.flavor) else { continue };
-            let Some(&i) = route.origin.and_then(|node| by_node.get(&node)) else { continue };
+            let place = self.found.iter().rposition(|found| Some(found.node) == route.origin);
+            let Some(i) = place else { continue };
             let mut tree = path_of(self.found, i);
             let path = path_text(&tree);
             tree.push(Seg::Entity);

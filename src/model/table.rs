@@ -246,6 +246,9 @@ impl<T: Row> Table<T> {
     /// Makes room for that many more rows.
     pub fn reserve(&mut self, rows: usize) {
         self.rows.reserve_exact(rows);
+        let Table { rows: known, by_id, by_name, hasher } = self;
+        by_id.reserve(rows, |ix| hasher.hash_one(known[*ix as usize].id()));
+        by_name.reserve(rows, |ix| hasher.hash_one(known[*ix as usize].name()));
     }
 
     /// Changes every row; ids and names must stay.

@@ -7,6 +7,7 @@
 
 use std::{
     collections::BTreeSet,
+    io::Read as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -27,6 +28,8 @@ const PATIENCE: Duration = Duration::from_millis(250);
 const REST: Duration = Duration::from_secs(1);
 /// Events that are not looked at yet; more tell nothing new.
 const EVENTS: usize = 64;
+/// Bytes of a file that are read at a time.
+const PIECE: usize = 64 << 10;
 /// How often files are looked at where the system cannot tell of changes (some network file systems).
 const POLL: Duration = Duration::from_secs(2);
 
@@ -171,16 +174,36 @@ fn parent(path: &Path) -> PathBuf {
     }
 }
 
+/// Reads until the piece is full or the file ends.
+fn fill(file: &mut std::fs::File, piece: &mut [u8]) -> std::io::Result<usize> {
+    let mut length = 0;
+    while length < piece.len() {
+        match file.read(&mut piece[length..]) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(length)
+}
+
 /// A number that differs when the content of any file does.
 fn fingerprint(files: &[PathBuf]) -> u64 {
     use std::hash::{BuildHasher, Hasher};
     // Fixed keys: the number is compared with later ones of the same process only.
     let mut hasher = ahash::RandomState::with_seeds(1, 2, 3, 4).build_hasher();
+    // A piece at a time: what a whole file takes would be asked of the system for this alone.
+    let mut piece = vec![0; PIECE];
     let mut add = |path: &Path| {
         hasher.write(path.as_os_str().as_encoded_bytes());
-        match std::fs::read(path) {
-            Ok(content) => hasher.write(&content),
-            Err(_) => hasher.write_u8(0),
+        let mut file = std::fs::File::open(path);
+        loop {
+            match file.as_mut().map_err(|_| ()).and_then(|file| fill(file, &mut piece).map_err(|_| ())) {
+                Ok(0) => return,
+                Ok(length) => hasher.write(&piece[..length]),
+                Err(()) => return hasher.write_u8(0),
+            }
         }
     };
     for file in files {

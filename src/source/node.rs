@@ -1,6 +1,8 @@
 //! The node tree of a document: an arena in which every value, and every key, knows its span.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
+
+use hashbrown::HashTable;
 
 use super::{Span, limits::DEEPEST};
 
@@ -55,13 +57,20 @@ pub struct Document {
     spans: Vec<Span>,
     root: NodeId,
     /// Every text read so far, once: a file says `name` some hundred thousand times.
-    texts: HashSet<Arc<str>, ahash::RandomState>,
+    texts: HashTable<Arc<str>>,
+    hasher: ahash::RandomState,
 }
 
 impl Document {
     /// A document that holds null.
     pub fn new(span: Span) -> Self {
-        Document { values: vec![Value::Null], spans: vec![span], root: NodeId(0), texts: HashSet::default() }
+        Document {
+            values: vec![Value::Null],
+            spans: vec![span],
+            root: NodeId(0),
+            texts: HashTable::new(),
+            hasher: ahash::RandomState::default(),
+        }
     }
 
     /// The root node.
@@ -110,17 +119,14 @@ impl Document {
 
     /// The one shared copy of a text.
     pub fn intern(&mut self, text: &str) -> Arc<str> {
-        if let Some(known) = self.texts.get(text) {
-            return Arc::clone(known);
-        }
-        let shared: Arc<str> = text.into();
-        self.texts.insert(Arc::clone(&shared));
-        shared
+        let hash = |text: &str| self.hasher.hash_one(text);
+        let entry = self.texts.entry(hash(text), |known| **known == *text, |known| hash(known));
+        Arc::clone(entry.or_insert_with(|| text.into()).get())
     }
 
     /// Forgets which texts there are: once all files are read, another copy of one does no harm.
     pub fn forget_texts(&mut self) {
-        self.texts = HashSet::default();
+        self.texts = HashTable::new();
     }
 
     /// Makes room for what a text of that many bytes usually holds, so that a large document is not copied
@@ -128,6 +134,7 @@ impl Document {
     pub(super) fn reserve_for(&mut self, bytes: usize) {
         self.values.reserve(bytes / 8);
         self.spans.reserve(bytes / 8);
+        self.texts.reserve(bytes / 48, |known| self.hasher.hash_one(&**known));
     }
 
     /// How many nodes there are, to go back to with [`Document::truncate`].

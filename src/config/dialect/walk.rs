@@ -21,7 +21,7 @@ pub(super) struct Entity {
 /// Every entity that is a map, parents before children. One that aliases share is listed once.
 pub(super) fn entities(doc: &Document, root: NodeId) -> Vec<Entity> {
     let mut found = Vec::new();
-    let mut seen = AHashSet::new();
+    let mut seen = vec![false; doc.next_id().0 as usize];
     for entry in doc.entries(root) {
         if let Some(kind) = doc.str(entry.key).and_then(KindInfo::of) {
             list(doc, entry.value, kind, None, &mut found, &mut seen);
@@ -46,10 +46,11 @@ fn list(
     kind: &'static KindInfo,
     parent: Option<usize>,
     found: &mut Vec<Entity>,
-    seen: &mut AHashSet<NodeId>,
+    seen: &mut [bool],
 ) {
     for (index, &node) in doc.items(list).iter().enumerate() {
-        if matches!(doc.value(node), Value::Map(_)) && seen.insert(node) {
+        let seen = &mut seen[node.0 as usize];
+        if matches!(doc.value(node), Value::Map(_)) && !std::mem::replace(seen, true) {
             found.push(Entity { kind, node, list, index, parent });
         }
     }
