@@ -4,6 +4,7 @@ use std::{io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use socket2::Socket;
 use tokio::{
+    net::TcpStream,
     task::spawn_local,
     time::{sleep, timeout},
 };
@@ -64,12 +65,25 @@ impl Door {
     fn enter(&self, stream: LazyStream, peer: SocketAddr) {
         let guard = self.worker.open();
         let Some(local) = self.local.or_else(|| stream.local_addr().ok()) else { return };
-        let (listener, acceptor) = (self.listener.clone(), self.acceptor.clone());
-        spawn_local(async move {
-            let worker = Rc::clone(&guard.0);
-            connection(worker, listener, acceptor, stream, peer, local).await;
-            drop(guard);
-        });
+        let Listener { traffic, http2, proxy_protocol, .. } = self.listener;
+        // Boxed, or it would be copied with each step of a task's life.
+        if traffic == Traffic::Http && self.acceptor.is_none() && !http2 && !proxy_protocol {
+            let from = Peer { socket: peer, told: None };
+            let link = Rc::new(Link::new(Rc::clone(&self.worker), from, local, false, None));
+            spawn_local(Box::pin(async move {
+                http1::serve(link, stream).await;
+                drop(guard);
+            }));
+        } else {
+            let (listener, acceptor) = (self.listener.clone(), self.acceptor.clone());
+            spawn_local(Box::pin(async move {
+                let worker = Rc::clone(&guard.0);
+                if let Ok(stream) = stream.watched() {
+                    connection(worker, listener, acceptor, stream, peer, local).await;
+                }
+                drop(guard);
+            }));
+        }
     }
 
     /// Lets no new connection begin; those whose handshake has begun still come in. Nobody may listen at this
@@ -102,23 +116,17 @@ impl Door {
     }
 }
 
-/// Serves a connection as its listener says. What serves it is boxed, or all of these futures together would
-/// be copied with each connection.
+/// Serves a connection as its listener says. What serves it is boxed, or it would be as large as all of these
+/// futures together.
 async fn connection(
     worker: Rc<Worker>,
     listener: Listener,
     acceptor: Option<Acceptor>,
-    stream: LazyStream,
+    mut stream: TcpStream,
     peer: SocketAddr,
     local: SocketAddr,
 ) {
     let mut from = Peer { socket: peer, told: None };
-    let plain = acceptor.is_none() && !listener.http2 && !listener.proxy_protocol;
-    if plain && listener.traffic == Traffic::Http {
-        let link = Rc::new(Link::new(worker, from, local, false, None));
-        return Box::pin(http1::serve(link, stream)).await;
-    }
-    let Ok(mut stream) = stream.watched() else { return };
     let patience = worker.options.client_timeout;
     if listener.proxy_protocol {
         match Box::pin(timeout(patience, proxy_protocol::read(&mut stream))).await {
@@ -158,7 +166,7 @@ async fn connection(
 mod tests {
     use std::{io::Write, net::Ipv4Addr};
 
-    use tokio::{io::AsyncReadExt, net::TcpStream, task::LocalSet};
+    use tokio::{io::AsyncReadExt, task::LocalSet};
 
     use super::*;
     use crate::{

@@ -250,12 +250,13 @@ fn run(gateway: Arc<Gateway>, sockets: Vec<Opening>, mut drain: watch::Receiver<
     left
 }
 
-/// Closes idle upstream connections and lets go of former snapshots.
+/// Each second: closes idle upstream connections, lets go of former snapshots, and wakes who waits for that.
 async fn upkeep(worker: Rc<Worker>) {
     let mut ticks = interval(Duration::from_secs(1));
     loop {
         ticks.tick().await;
         worker.pool.sweep();
+        worker.ticks.notify_waiters();
         drop(worker.snapshot());
     }
 }

@@ -1,8 +1,8 @@
 //! What one worker thread has for itself, and what one connection knows.
 
 use std::{
-    cell::Cell,
-    net::{IpAddr, SocketAddr},
+    cell::{Cell, RefCell},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     pin::pin,
     rc::Rc,
     sync::{
@@ -44,10 +44,14 @@ pub struct Worker {
     pub drain: Notify,
     /// Wakes the worker whenever a connection has ended.
     pub ended: Notify,
+    /// Wakes each second who looks after something now and then.
+    pub ticks: Notify,
     /// Connections open.
     pub links: Cell<usize>,
     current: Current,
     ids: Cell<[u64; 2]>,
+    /// The last peer's address, as text: clients open several connections, and a balancer in front all of them.
+    peer: RefCell<(IpAddr, HeaderValue)>,
 }
 
 impl Worker {
@@ -62,9 +66,11 @@ impl Worker {
             linger: Cell::new(Duration::ZERO),
             drain: Notify::new(),
             ended: Notify::new(),
+            ticks: Notify::new(),
             links: Cell::new(0),
             current: Current::new(&gateway),
             ids: Cell::new([seed.0 | 1, seed.1]),
+            peer: RefCell::new((NOBODY, text(NOBODY))),
             gateway,
         })
     }
@@ -95,6 +101,15 @@ impl Worker {
     /// The current snapshot.
     pub fn snapshot(&self) -> Held {
         self.current.get(&self.gateway)
+    }
+
+    /// A peer's address as a header value.
+    fn peer_text(&self, ip: IpAddr) -> HeaderValue {
+        let mut last = self.peer.borrow_mut();
+        if last.0 != ip {
+            *last = (ip, text(ip));
+        }
+        last.1.clone()
     }
 
     /// A name for a request: unlike any other, but no secret (xoroshiro128+, twice).
@@ -147,6 +162,8 @@ pub struct Peer {
     pub told: Option<SocketAddr>,
 }
 
+const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
 /// Connections since the process started.
 static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
 
@@ -173,7 +190,7 @@ impl Link {
                 request: 0,
             },
             requests: Cell::new(0),
-            peer_text: text(ip),
+            peer_text: worker.peer_text(ip),
             port,
             port_text: HeaderValue::from(port),
             worker,

@@ -14,6 +14,8 @@ use tokio::io::AsyncWrite;
 /// Longest piece that is copied behind the head: less work than a system call over several buffers, and short ones
 /// leave together.
 const COPIED: usize = 4 * 1024;
+/// Room for a head and a short body, made at once.
+const USUAL: usize = 2 * 1024;
 /// Bytes that are gathered that way before they have to leave.
 const GATHERED: usize = 32 * 1024;
 
@@ -32,6 +34,9 @@ pub struct Outbox {
 impl Outbox {
     /// Where a head is to be written, its empty line included.
     pub fn head(&mut self) -> &mut Vec<u8> {
+        if self.head.capacity() == 0 {
+            self.head.reserve(USUAL);
+        }
         &mut self.head
     }
 

@@ -26,10 +26,6 @@ use crate::{
 /// they may take.
 const LINGER: (usize, Duration) = (1024 * 1024, Duration::from_secs(2));
 
-/// How long an answer may take until it is worth watching whether the client is still there. Not before a worker
-/// wakes by itself: a timer that comes first has to wake it.
-const GLANCE: Duration = Duration::from_secs(1);
-
 /// How long a client may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
@@ -99,6 +95,11 @@ impl<S: Wire> Connection<S> {
         }
     }
 
+    /// Whether looking for bytes costs nothing when there are none.
+    pub fn is_watched(&self) -> bool {
+        self.stream.is_watched()
+    }
+
     /// Whether nothing has come of the next request.
     pub fn is_idle(&self) -> bool {
         self.inbox.bytes.is_empty()
@@ -106,7 +107,6 @@ impl<S: Wire> Connection<S> {
 
     /// Begins to wait for the next request.
     pub fn rest(&mut self) {
-        self.reading.stop();
         if self.is_idle() {
             self.inbox.rest();
             self.reading.set(Instant::now() + self.patience.idle);
@@ -194,10 +194,6 @@ impl<S: Wire> Connection<S> {
     /// Whether the client has gone, while its request is being answered. Once it has sent more instead, that is kept,
     /// and nothing is read any more.
     pub fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.stream.is_watched() {
-            self.reading.set_once(|| Instant::now() + GLANCE);
-            ready!(self.reading.poll(cx));
-        }
         while self.body.is_ended() && self.is_idle() {
             match ready!(self.inbox.poll_read(&mut self.stream, cx)) {
                 Ok(read) if read > 0 => {}

@@ -133,9 +133,17 @@ async fn exchange<S: Wire>(
     };
     let request = Request::new(head.method, head.uri, head.version, head.headers, body);
     let mut handling = pin!(handle(Rc::clone(link), request, refusal));
-    let answer = poll_fn(|cx| match handling.as_mut().poll(cx) {
-        Poll::Ready(answer) => Poll::Ready(Ok(answer)),
-        Poll::Pending => connection.borrow_mut().poll_gone(cx).map(|()| Err(gone())),
+    let mut tick = pin!(link.worker.ticks.notified());
+    let answer = poll_fn(|cx| {
+        if let Poll::Ready(answer) = handling.as_mut().poll(cx) {
+            return Poll::Ready(Ok(answer));
+        }
+        let mut connection = connection.borrow_mut();
+        // Nobody watches a client that has just come: it is looked after when an answer takes long.
+        if !connection.is_watched() {
+            ready!(tick.as_mut().poll(cx));
+        }
+        connection.poll_gone(cx).map(|()| Err(gone()))
     })
     .await?;
     let mut sending = Sending::begin(connection, answer, &method, version, keep, link);
