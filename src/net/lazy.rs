@@ -153,6 +153,32 @@ impl Watch for LazyStream {
     }
 }
 
+/// Writes what the kernel takes at once, and only waits as tokio does: a socket hardly ever makes one wait.
+pub(super) fn poll_write(
+    stream: &mut TcpStream,
+    cx: &mut Context<'_>,
+    bytes: &[u8],
+) -> Poll<io::Result<usize>> {
+    match stream.try_write(bytes) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Pin::new(stream).poll_write(cx, bytes),
+        done => Poll::Ready(done),
+    }
+}
+
+/// The same for several pieces.
+pub(super) fn poll_write_vectored(
+    stream: &mut TcpStream,
+    cx: &mut Context<'_>,
+    pieces: &[IoSlice<'_>],
+) -> Poll<io::Result<usize>> {
+    match stream.try_write_vectored(pieces) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            Pin::new(stream).poll_write_vectored(cx, pieces)
+        }
+        done => Poll::Ready(done),
+    }
+}
+
 impl AsyncRead for LazyStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
@@ -168,7 +194,7 @@ impl AsyncWrite for LazyStream {
         let this = self.get_mut();
         match this.at_once(|fresh| fresh.write(bytes)) {
             Some(done) => Poll::Ready(done),
-            None => Pin::new(this.watch()?).poll_write(cx, bytes),
+            None => poll_write(this.watch()?, cx, bytes),
         }
     }
 
@@ -180,7 +206,7 @@ impl AsyncWrite for LazyStream {
         let this = self.get_mut();
         match this.at_once(|fresh| fresh.write_vectored(pieces)) {
             Some(done) => Poll::Ready(done),
-            None => Pin::new(this.watch()?).poll_write_vectored(cx, pieces),
+            None => poll_write_vectored(this.watch()?, cx, pieces),
         }
     }
 

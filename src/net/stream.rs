@@ -12,6 +12,8 @@ use tokio::{
 };
 use tokio_rustls::client::TlsStream;
 
+use super::lazy;
+
 /// A connection to an upstream.
 #[derive(Debug)]
 pub enum Stream {
@@ -45,7 +47,10 @@ impl AsyncRead for Stream {
 
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        either!(self, stream => stream.poll_write(cx, bytes))
+        match self.get_mut() {
+            Stream::Clear(stream) => lazy::poll_write(stream, cx, bytes),
+            Stream::Tls(stream) => Pin::new(&mut **stream).poll_write(cx, bytes),
+        }
     }
 
     fn poll_write_vectored(
@@ -53,7 +58,10 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        either!(self, stream => stream.poll_write_vectored(cx, pieces))
+        match self.get_mut() {
+            Stream::Clear(stream) => lazy::poll_write_vectored(stream, cx, pieces),
+            Stream::Tls(stream) => Pin::new(&mut **stream).poll_write_vectored(cx, pieces),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
