@@ -34,6 +34,8 @@ pub struct Answer {
     pub connection: Box<Connection>,
     /// Time between two reads.
     pub read_timeout: Duration,
+    /// Whether it is read on while the client takes its time.
+    pub ahead: bool,
 }
 
 /// Sends the request to the route's service. `path` is the normalised path that was routed on.
@@ -89,7 +91,7 @@ pub async fn forward(
         let reused = connection.used;
         tries.begin(&mut connection, &target, &out, sent);
         let fault = match tries.send(connection, progress.as_deref()).await {
-            Ok(answer) => return Ok(answer),
+            Ok(answer) => return Ok(Answer { ahead: route.response_buffering && !service.grpc, ..answer }),
             Err(fault) => fault,
         };
         if progress.as_ref().is_some_and(|progress| progress.failed()) {
@@ -232,7 +234,7 @@ impl Tries<'_> {
         self.exchange.answered = Some(std::time::Instant::now());
         match answered {
             None => Err(Fault::UpstreamTimeout),
-            Some(Ok(())) => Ok(Answer { connection, read_timeout: read }),
+            Some(Ok(())) => Ok(Answer { connection, read_timeout: read, ahead: false }),
             Some(Err(error)) => Err(Fault::Upstream(chained(&error))),
         }
     }

@@ -67,7 +67,7 @@ pub fn respond(
 
 /// The head of an upstream's answer becomes the exchange's.
 fn take(link: &Rc<Link>, flow: &mut Flow, answer: Answer) -> (Source, Option<ReasonPhrase>) {
-    let Answer { mut connection, read_timeout } = answer;
+    let Answer { mut connection, read_timeout, ahead } = answer;
     let head = connection.take_head().expect("an answer is made when its head is there");
     let mut headers = head.headers;
     let switches = head.status == StatusCode::SWITCHING_PROTOCOLS;
@@ -103,6 +103,8 @@ fn take(link: &Rc<Link>, flow: &mut Flow, answer: Answer) -> (Source, Option<Rea
             read_timeout,
             armed: false,
             trailers,
+            ahead,
+            held: None,
         })
     };
     (source, head.reason)
@@ -195,10 +197,20 @@ struct Delivery {
     /// Whether the connection's timer runs for this read.
     armed: bool,
     trailers: bool,
+    /// Whether a piece is read while the client takes its time, and that piece.
+    ahead: bool,
+    held: Option<Result<Frame<Bytes>, BodyError>>,
 }
 
 impl Delivery {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.held.take() {
+            Some(held) => Poll::Ready(Some(held)),
+            None => self.poll_upstream(cx),
+        }
+    }
+
+    fn poll_upstream(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let Some(connection) = &mut self.connection else { return Poll::Ready(None) };
         match connection.poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
@@ -230,11 +242,12 @@ impl Delivery {
     }
 
     fn has_ended(&self) -> bool {
-        self.connection.as_ref().is_none_or(|connection| connection.is_end_stream())
+        self.held.is_none() && self.connection.as_ref().is_none_or(|connection| connection.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.connection {
+            _ if self.held.is_some() => SizeHint::default(),
             Some(connection) => connection.size_hint(),
             None => SizeHint::with_exact(0),
         }
@@ -273,6 +286,18 @@ impl Drop for Ending {
 }
 
 impl Tail {
+    /// Reads one piece of an upstream's answer while the client does not take the one before, unless its route
+    /// says otherwise: with its last piece the upstream's connection is free for the next request.
+    pub fn read_ahead(&mut self, cx: &mut Context<'_>) {
+        if let Source::Upstream(delivery) = &mut self.source
+            && delivery.ahead
+            && delivery.held.is_none()
+            && let Poll::Ready(piece) = delivery.poll_upstream(cx)
+        {
+            delivery.held = piece;
+        }
+    }
+
     /// The upstream's connection, if it has switched to another protocol.
     pub fn switched(&mut self) -> Option<Box<Switched>> {
         match std::mem::replace(&mut self.source, Source::Empty) {
@@ -367,6 +392,71 @@ impl Body for Tail {
             Source::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Source::Upstream(delivery) => delivery.size_hint(),
             Source::Trailers(_) => SizeHint::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, net::Ipv4Addr, sync::Arc, task::Waker};
+
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+    use crate::{
+        model::State,
+        net::{PoolKey, dial},
+        proxy::worker::{Peer, Worker},
+        runtime::{Gateway, Options, compile},
+        store::Stores,
+    };
+
+    #[tokio::test]
+    async fn an_upstream_is_free_before_a_slow_client_has_its_answer() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let upstream = || async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.read(&mut [0; 64]).await.unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabcdef").await.unwrap();
+            stream
+        };
+        let (options, stores) = (Options::default(), Stores::default());
+        let (snapshot, _) = compile(Arc::new(State::default()), &options, &stores, None);
+        let worker = Worker::new(Gateway::new(options, stores, snapshot));
+        let from = Peer { socket: address, told: None };
+        let link = Rc::new(Link::new(worker, from, address, false, None));
+        for ahead in [true, false] {
+            let key = PoolKey { address, tls: None, http2: false };
+            let asking = async {
+                let mut connection = dial(address, None, Duration::from_secs(60), key.clone()).await.unwrap();
+                let Wire::Http1(http1) = &mut connection.wire else { panic!("it speaks HTTP/1") };
+                http1.head().extend_from_slice(b"GET / HTTP/1.1\r\n\r\n");
+                http1.begin(crate::net::Body::Empty, false, false, false);
+                poll_fn(|cx| connection.poll_answer(cx)).await.unwrap();
+                connection
+            };
+            let (connection, _stream) = tokio::join!(asking, upstream());
+            let delivery = Delivery {
+                connection: Some(connection),
+                link: Rc::clone(&link),
+                read_timeout: Duration::from_secs(60),
+                armed: false,
+                trailers: false,
+                ahead,
+                held: None,
+            };
+            let mut tail = Tail { source: Source::Upstream(delivery), ending: None };
+            let mut cx = Context::from_waker(Waker::noop());
+            tail.read_ahead(&mut cx);
+            assert_eq!(link.worker.pool.take(&key).is_some(), ahead);
+            assert!(!tail.is_end_stream());
+            let frame = poll_fn(|cx| Pin::new(&mut tail).poll_frame(cx)).await.unwrap().unwrap();
+            assert_eq!(frame.into_data().unwrap(), "abcdef");
+            assert!(tail.is_end_stream());
         }
     }
 }

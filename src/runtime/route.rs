@@ -20,6 +20,8 @@ pub struct RouteEntry {
     pub preserve_host: bool,
     /// Whether the request's body is read before the upstream is asked.
     pub request_buffering: bool,
+    /// Whether an answer is read on while its client takes its time, so that the upstream is free sooner.
+    pub response_buffering: bool,
     /// How paths are joined.
     pub path_handling: PathHandling,
     /// What clear text is answered on a route for encrypted requests only.
@@ -56,6 +58,7 @@ impl RouteEntry {
             strip_path: route.strip_path,
             preserve_host: route.preserve_host,
             request_buffering: route.request_buffering,
+            response_buffering: route.response_buffering,
             path_handling: match route.path_handling {
                 Some(handling) if traditional => handling,
                 _ => PathHandling::V0,

@@ -212,10 +212,15 @@ impl<'a, S: Wire> Sending<'a, S> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             let waits = self.poll_pieces(cx).is_pending();
-            let mut connection = self.connection.borrow_mut();
-            ready!(connection.poll_send(cx))?;
+            let sent = self.connection.borrow_mut().poll_send(cx)?;
+            if sent.is_pending() {
+                if !waits && !self.ended {
+                    self.tail.read_ahead(cx);
+                }
+                return Poll::Pending;
+            }
             if waits {
-                return connection.poll_gone(cx).map(|()| Err(gone()));
+                return self.connection.borrow_mut().poll_gone(cx).map(|()| Err(gone()));
             }
             if self.ended {
                 return Poll::Ready(self.failure.take().map_or(Ok(()), Err));
