@@ -53,8 +53,10 @@ fn deepest(loaded: &Loaded, mut node: NodeId, pointer: &str) -> NodeId {
     node
 }
 
-/// How often former snapshots are looked at.
-const REAP: Duration = Duration::from_millis(500);
+/// How soon after a swap the former snapshot is looked at: a busy worker has let go of it by then.
+const SOON: Duration = Duration::from_millis(20);
+/// How often it is looked at where an idle worker, or a long request, holds it.
+const SELDOM: Duration = Duration::from_millis(500);
 
 /// Name of the configuration of a gateway that was given none.
 const NOTHING: &str = "no configuration";
@@ -152,8 +154,10 @@ impl Reloader {
     ) {
         let this = Arc::new(self);
         this.backroom.step_back().await;
-        let mut reap = tokio::time::interval(REAP);
+        // When former snapshots are looked at, and how long after that again.
+        let (mut due, mut pause) = (tokio::time::Instant::now(), SOON);
         loop {
+            let none = !this.gateway.has_retired();
             let changed = async {
                 match &mut watcher {
                     Some(watcher) => watcher.changed().await,
@@ -172,7 +176,15 @@ impl Reloader {
                     let outcome = this.apply(post.input, post.check_hash, post.kong_strict).await;
                     let _ = post.answer.send(outcome);
                 }
-                _ = reap.tick(), if this.gateway.has_retired() => this.reap().await,
+                () = tokio::time::sleep_until(due), if !none => {
+                    this.reap().await;
+                    pause = (2 * pause).min(SELDOM);
+                    due = tokio::time::Instant::now() + pause;
+                }
+            }
+            if none {
+                pause = SOON;
+                due = tokio::time::Instant::now() + pause;
             }
         }
     }
