@@ -304,16 +304,17 @@ pub struct Enabled<'a> {
 impl Chooser for Enabled<'_> {
     fn choose(&self, kind: usize, doc: &Document, node: NodeId) -> Result<&'static Record, Refusal> {
         let record = self.shapes.choose(kind, doc, node)?;
+        if KINDS[kind].key != "plugins" {
+            return Ok(record);
+        }
         match doc.get(node, "name").and_then(|n| doc.str(n)) {
-            Some(name) if KINDS[kind].key == "plugins" && !name.is_empty() && !(self.plugin)(name) => {
-                Err(Refusal {
-                    field: "name",
-                    code: "plugin/not-enabled",
-                    text: not_enabled(name),
-                    message: format!("the plugin `{name}` is switched off on this node"),
-                    help: Some(format!("add `{name}` to the node's setting `plugins` (KONG_PLUGINS)")),
-                })
-            }
+            Some(name) if !name.is_empty() && !(self.plugin)(name) => Err(Refusal {
+                field: "name",
+                code: "plugin/not-enabled",
+                text: not_enabled(name),
+                message: format!("the plugin `{name}` is switched off on this node"),
+                help: Some(format!("add `{name}` to the node's setting `plugins` (KONG_PLUGINS)")),
+            }),
             _ => Ok(record),
         }
     }

@@ -1,6 +1,7 @@
 //! Ids, names, references: what makes loose entities one configuration.
 
-use ahash::AHashMap;
+use ahash::{AHashMap, RandomState};
+use hashbrown::HashTable;
 use uuid::Uuid;
 
 use super::{nearest, shape::Found};
@@ -46,8 +47,9 @@ pub fn resolve(doc: &Document, found: &[Found], findings: &mut Findings) -> Reso
         names: Vec::with_capacity(found.len()),
         ids: Vec::with_capacity(found.len()),
         links: Links::default(),
-        by_name: AHashMap::with_capacity(found.len()),
-        by_id: AHashMap::with_capacity(found.len()),
+        by_name: HashTable::with_capacity(found.len()),
+        by_id: HashTable::with_capacity(found.len()),
+        hasher: RandomState::default(),
         taken: vec![false; found.len()],
     };
     for i in 0..found.len() {
@@ -74,8 +76,10 @@ struct Resolver<'d> {
     names: Vec<Option<&'d str>>,
     ids: Vec<Uuid>,
     links: Links,
-    by_name: AHashMap<(usize, &'d str), usize>,
-    by_id: AHashMap<(usize, Uuid), usize>,
+    /// Numbers of entities, found by the hash of their kinds and names, or ids: these stand above.
+    by_name: HashTable<u32>,
+    by_id: HashTable<u32>,
+    hasher: RandomState,
     /// Whether its name or id was already taken.
     taken: Vec<bool>,
 }
@@ -209,7 +213,7 @@ impl<'d> Resolver<'d> {
     fn register(&mut self, i: usize, findings: &mut Findings) {
         let kind = self.found[i].kind;
         if let Some(name) = self.name(i) {
-            if let Some(&other) = self.by_name.get(&(kind, name)) {
+            if let Some(other) = self.named(kind, name) {
                 self.taken[i] = true;
                 let field = self.kind(i).name.unwrap_or_default();
                 // A nested one sits under its own kind, at the index it has in its parent's list.
@@ -217,16 +221,32 @@ impl<'d> Resolver<'d> {
                 self.duplicate(i, other, field, name, own, findings);
                 return;
             }
-            self.by_name.insert((kind, name), i);
+            let Resolver { by_name, found, names, hasher, .. } = &mut *self;
+            let hash = |i: usize| hasher.hash_one((found[i].kind, names[i]));
+            by_name.insert_unique(hash(i), i as u32, |&i| hash(i as usize));
         }
         let id = self.ids[i];
-        if let Some(&other) = self.by_id.get(&(kind, id)) {
+        if let Some(other) = self.with_id(kind, id) {
             self.taken[i] = true;
             let path = path_of(self.found, i);
             self.duplicate(i, other, "primary key", &id.to_string(), path, findings);
             return;
         }
-        self.by_id.insert((kind, id), i);
+        let Resolver { by_id, found, ids, hasher, .. } = self;
+        let hash = |i: usize| hasher.hash_one((found[i].kind, ids[i]));
+        by_id.insert_unique(hash(i), i as u32, |&i| hash(i as usize));
+    }
+
+    /// The entity of that kind and name that is filed.
+    fn named(&self, kind: usize, name: &str) -> Option<usize> {
+        let same = |&i: &u32| self.found[i as usize].kind == kind && self.names[i as usize] == Some(name);
+        self.by_name.find(self.hasher.hash_one((kind, Some(name))), same).map(|&i| i as usize)
+    }
+
+    /// The entity of that kind and id that is filed.
+    fn with_id(&self, kind: usize, id: Uuid) -> Option<usize> {
+        let same = |&i: &u32| self.found[i as usize].kind == kind && self.ids[i as usize] == id;
+        self.by_id.find(self.hasher.hash_one((kind, id)), same).map(|&i| i as usize)
     }
 
     fn duplicate(
@@ -275,12 +295,12 @@ impl<'d> Resolver<'d> {
             let Some(value) = self.field(i, field) else { continue };
             let Some(target_kind) = KindInfo::number(target) else { continue };
             let (named, written) = match self.doc.value(value) {
-                Value::Str(name) => (self.by_name.get(&(target_kind, &**name)).copied(), Some(&**name)),
+                Value::Str(name) => (self.named(target_kind, name), Some(&**name)),
                 Value::Map(_) => (None, self.doc.get(value, "id").and_then(|n| self.doc.str(n))),
                 _ => continue,
             };
             let Some(written) = written else { continue };
-            let by_id = || self.by_id.get(&(target_kind, Uuid::try_parse(written).ok()?)).copied();
+            let by_id = || self.with_id(target_kind, Uuid::try_parse(written).ok()?);
             match named.or_else(by_id) {
                 Some(other) => self.links.all.push((field, self.ids[other])),
                 None => {
@@ -331,7 +351,8 @@ impl<'d> Resolver<'d> {
     ) {
         let target_key = KINDS[target].key;
         let text = format!("invalid reference '{field}: {written}' (no such entry in '{target_key}')");
-        let names = self.by_name.keys().filter(|(kind, _)| *kind == target).map(|(_, name)| *name);
+        let named = self.by_name.iter().map(|&i| i as usize).filter(|&i| self.found[i].kind == target);
+        let names = named.filter_map(|i| self.names[i]);
         let secret = matches!(KINDS[target].name, Some("client_id" | "access_token"));
         let help = nearest(written, names).filter(|_| !secret).map(|near| format!("did you mean `{near}`?"));
         let path = path_text(&path_of(self.found, i));

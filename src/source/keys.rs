@@ -55,6 +55,10 @@ pub(super) fn find(
 ) -> Option<usize> {
     let wanted = Identity::of(doc, key);
     if entries.len() < SMALL {
+        if let Value::Str(text) = doc.value(key) {
+            let same = |e: &Entry| matches!(doc.value(e.key), Value::Str(s) if s.as_ptr() == text.as_ptr());
+            return entries.iter().position(same);
+        }
         return entries.iter().position(|e| Identity::of(doc, e.key) == wanted);
     }
     let index = index.get_or_insert_with(|| {

@@ -1,6 +1,6 @@
 //! Source files, byte spans, and the way from a span to a line and a column.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::finding::unparsable;
 use super::{Finding, Findings};
@@ -41,14 +41,22 @@ pub struct Position {
 pub struct Source {
     name: String,
     text: Arc<String>,
-    /// Byte offset at which each line starts.
-    lines: Vec<u32>,
+    /// Byte offset at which each line starts; made when somebody asks for a place.
+    lines: OnceLock<Vec<u32>>,
 }
 
 impl Source {
     /// The name to show, usually the path as the user gave it.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    fn lines(&self) -> &[u32] {
+        self.lines.get_or_init(|| {
+            let mut lines = vec![0];
+            lines.extend(memchr::memchr_iter(b'\n', self.text.as_bytes()).map(|i| i as u32 + 1));
+            lines
+        })
     }
 
     /// The whole text.
@@ -59,8 +67,9 @@ impl Source {
     /// Line and column of a byte offset. An offset past the end counts as the end.
     pub fn position(&self, offset: u32) -> Position {
         let offset = (offset as usize).min(self.text.len());
-        let line = self.lines.partition_point(|&start| start as usize <= offset).max(1);
-        let start = self.lines[line - 1] as usize;
+        let lines = self.lines();
+        let line = lines.partition_point(|&start| start as usize <= offset).max(1);
+        let start = lines[line - 1] as usize;
         let mut end = offset;
         while !self.text.is_char_boundary(end) {
             end -= 1;
@@ -70,14 +79,14 @@ impl Source {
 
     /// Text of a line counted from 1, without its line end; empty when there is no such line.
     pub fn line(&self, line: usize) -> &str {
-        let Some(&start) = line.checked_sub(1).and_then(|i| self.lines.get(i)) else { return "" };
-        let end = self.lines.get(line).map_or(self.text.len(), |&next| next as usize);
+        let Some(&start) = line.checked_sub(1).and_then(|i| self.lines().get(i)) else { return "" };
+        let end = self.lines().get(line).map_or(self.text.len(), |&next| next as usize);
         self.text[start as usize..end].trim_end_matches(['\n', '\r'])
     }
 
     /// Byte offset at which a line counted from 1 starts, or the length of the text.
     pub fn line_start(&self, line: usize) -> usize {
-        line.checked_sub(1).and_then(|i| self.lines.get(i)).map_or(self.text.len(), |&s| s as usize)
+        line.checked_sub(1).and_then(|i| self.lines().get(i)).map_or(self.text.len(), |&s| s as usize)
     }
 }
 
@@ -90,10 +99,8 @@ pub struct SourceMap {
 impl SourceMap {
     /// Adds a file and returns its number.
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> FileId {
-        let text: String = text.into();
-        let mut lines = vec![0];
-        lines.extend(memchr::memchr_iter(b'\n', text.as_bytes()).map(|i| i as u32 + 1));
-        self.files.push(Source { name: name.into(), text: Arc::new(text), lines });
+        let lines = OnceLock::new();
+        self.files.push(Source { name: name.into(), text: Arc::new(text.into()), lines });
         FileId((self.files.len() - 1) as u16)
     }
 

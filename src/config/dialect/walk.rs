@@ -13,9 +13,9 @@ pub(super) struct Entity {
     pub node: NodeId,
     /// The list it stands in, and where.
     list: NodeId,
-    index: usize,
+    index: u32,
     /// The entity it stands in.
-    parent: Option<usize>,
+    parent: Option<u32>,
 }
 
 /// Every entity that is a map, parents before children. One that aliases share is listed once.
@@ -31,8 +31,10 @@ pub(super) fn entities(doc: &Document, root: NodeId) -> Vec<Entity> {
     while next < found.len() {
         let (node, kind) = (found[next].node, found[next].kind);
         for child in kind.children {
-            if let (Some(items), Some(kind)) = (doc.get(node, child.kind), KindInfo::of(child.kind)) {
-                list(doc, items, kind, Some(next), &mut found, &mut seen);
+            if let Some(items) = doc.get(node, child.kind)
+                && let Some(kind) = KindInfo::of(child.kind)
+            {
+                list(doc, items, kind, Some(next as u32), &mut found, &mut seen);
             }
         }
         next += 1;
@@ -44,14 +46,14 @@ fn list(
     doc: &Document,
     list: NodeId,
     kind: &'static KindInfo,
-    parent: Option<usize>,
+    parent: Option<u32>,
     found: &mut Vec<Entity>,
     seen: &mut [bool],
 ) {
     for (index, &node) in doc.items(list).iter().enumerate() {
         let seen = &mut seen[node.0 as usize];
         if matches!(doc.value(node), Value::Map(_)) && !std::mem::replace(seen, true) {
-            found.push(Entity { kind, node, list, index, parent });
+            found.push(Entity { kind, node, list, index: index as u32, parent });
         }
     }
 }
@@ -61,7 +63,7 @@ pub(super) fn path(entities: &[Entity], i: usize) -> String {
     let entity = &entities[i];
     let own = format!("{}[{}]", entity.kind.key, entity.index + 1);
     match entity.parent {
-        Some(parent) => format!("{}.{own}", path(entities, parent)),
+        Some(parent) => format!("{}.{own}", path(entities, parent as usize)),
         None => own,
     }
 }
