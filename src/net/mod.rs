@@ -18,7 +18,10 @@ pub mod tls;
 pub use body::{Body, BodyError, Delivered, Progress, Upload};
 pub use dial::{DialError, dial};
 pub use gather::{Gathered, Outlet, gather};
-pub use http1::{Decoder, FramingError, Head, HeadError, Http1, Inbox, Outbox, SendError, Step};
+pub use http1::{
+    Decoder, FramingError, Head, HeadError, Http1, Inbox, Line, Outbox, Place, RawHead, SendError, Step,
+    is_token,
+};
 pub use http2::{Http2, OnThisThread};
 pub use inherited::{Inherited, Role};
 pub use lazy::{LazyListener, LazyStream, Watch};

@@ -1,27 +1,29 @@
 //! The head of an answer, and where its body ends.
 
-use std::mem::MaybeUninit;
-
-use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use bytes::BytesMut;
+use http::{HeaderMap, StatusCode, header};
 use hyper::ext::ReasonPhrase;
 use smallvec::SmallVec;
 
-use super::body::Decoder;
+use super::{
+    body::Decoder,
+    line::{Line, line_end, stop},
+    raw::{Place, RawHead},
+};
 
 /// Bytes of a head and its informational forerunners that are read before it is given up.
 pub(super) const MAX_HEAD: usize = 256 * 1024;
 /// Fields accepted in a head.
 const MAX_FIELDS: usize = 1000;
-/// Fields for which there is room at once; a head with more is read again with more room.
-const USUAL_FIELDS: usize = 64;
+/// Room for the headers that a gateway adds, so that the map need not grow for them.
+const ROOM: usize = 4;
 
 /// Why what an upstream sends is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum HeadError {
     /// Not HTTP/1.
     #[error("malformed answer: {0}")]
-    Malformed(#[from] httparse::Error),
+    Malformed(&'static str),
     /// Longer than anybody's should be.
     #[error("the answer's head is longer than {MAX_HEAD} bytes")]
     TooLong,
@@ -67,100 +69,128 @@ pub(super) struct Asked {
 /// Takes a complete head off the buffer; none if there is no complete one yet. Informational ones (RFC 9110
 /// section 15.2) are passed over: Kong's server takes one for the answer itself, and goes astray.
 pub(super) fn take(buffer: &mut BytesMut, asked: Asked) -> Result<Option<Parsed>, HeadError> {
-    loop {
-        let Some(outline) = outline::<USUAL_FIELDS>(buffer).or_else(|error| match error {
-            httparse::Error::TooManyHeaders => outline::<MAX_FIELDS>(buffer),
-            error => Err(error),
-        })?
-        else {
+    while !buffer.is_empty() {
+        let mut outline = Outline::default();
+        let Some(length) = outline.read(buffer)? else {
             return if buffer.len() > MAX_HEAD { Err(HeadError::TooLong) } else { Ok(None) };
         };
-        if outline.length > MAX_HEAD {
+        if length > MAX_HEAD {
             return Err(HeadError::TooLong);
         }
-        let head = buffer.split_to(outline.length).freeze();
+        let head = buffer.split_to(length).freeze();
         match outline.status {
             101 if !asked.upgrade => return Err(HeadError::Switch),
             100 | 102..=199 => {}
-            _ => return outline.read(&head, asked).map(Some),
+            _ => return outline.parsed(&RawHead::new(head), asked).map(Some),
         }
     }
+    Ok(None)
 }
 
 /// Where in the buffer the parts of a head lie.
+#[derive(Default)]
 struct Outline {
-    length: usize,
     status: u16,
     old: bool,
-    reason: Option<(u32, u32)>,
-    fields: SmallVec<[Field; 24]>,
-}
-
-/// Begin and end of a name and of its value.
-struct Field {
-    name: (u32, u32),
-    value: (u32, u32),
-}
-
-fn outline<const N: usize>(buffer: &[u8]) -> Result<Option<Outline>, httparse::Error> {
-    let mut fields = [const { MaybeUninit::uninit() }; N];
-    let mut response = httparse::Response::new(&mut []);
-    let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
-        &mut response,
-        buffer,
-        &mut fields,
-    )?;
-    let httparse::Status::Complete(length) = parsed else { return Ok(None) };
-    // A head is shorter than 4 GiB, as nothing longer is ever held. What is empty need not lie in it.
-    let place = |part: &[u8]| {
-        if part.is_empty() {
-            return (0, 0);
-        }
-        let begin = part.as_ptr() as usize - buffer.as_ptr() as usize;
-        (begin as u32, (begin + part.len()) as u32)
-    };
-    let status = response.code.unwrap_or_default();
-    let usual = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
-    Ok(Some(Outline {
-        length,
-        status,
-        old: response.version == Some(0),
-        reason: response.reason.filter(|reason| Some(*reason) != usual).map(|r| place(r.as_bytes())),
-        fields: response
-            .headers
-            .iter()
-            .map(|field| Field { name: place(field.name.as_bytes()), value: place(field.value) })
-            .collect(),
-    }))
+    reason: Option<Place>,
+    /// Names and values.
+    fields: SmallVec<[(Place, Place); 24]>,
 }
 
 impl Outline {
+    /// Tells the parts of a head apart, and how long it is; none if it is not complete.
+    fn read(&mut self, buffer: &[u8]) -> Result<Option<usize>, HeadError> {
+        let Some(mut at) = self.status_line(buffer).map_err(HeadError::Malformed)? else { return Ok(None) };
+        loop {
+            match Line::read(&buffer[at..]) {
+                Line::Field { name, value, end } => {
+                    if self.fields.len() == MAX_FIELDS {
+                        return Err(HeadError::Malformed("too many headers"));
+                    }
+                    self.fields.push((place(at, (0, name)), place(at, value)));
+                    at += end;
+                }
+                Line::Last { end } => return Ok(Some(at + end)),
+                Line::Partial => return Ok(None),
+                Line::Odd(why) => return Err(HeadError::Malformed(why)),
+            }
+        }
+    }
+
+    /// Reads the first line, which empty ones may precede, and tells where it ends.
+    fn status_line(&mut self, buffer: &[u8]) -> Result<Option<usize>, &'static str> {
+        const VERSION: &str = "invalid HTTP version";
+        const STATUS: &str = "invalid response status";
+        let mut at = 0;
+        while let Some(b'\r' | b'\n') = buffer.get(at) {
+            let Some(end) = line_end(&buffer[at..]).map_err(|()| "invalid new line")? else {
+                return Ok(None);
+            };
+            at += end;
+        }
+        let line = &buffer[at..];
+        match line.first_chunk() {
+            Some(b"HTTP/1.1") => {}
+            Some(b"HTTP/1.0") => self.old = true,
+            None if b"HTTP/1.".starts_with(&line[..line.len().min(7)]) => return Ok(None),
+            _ => return Err(VERSION),
+        }
+        match line.get(8) {
+            Some(b' ') => {}
+            Some(_) => return Err(VERSION),
+            None => return Ok(None),
+        }
+        for digit in line[9..].iter().take(3) {
+            if !digit.is_ascii_digit() {
+                return Err(STATUS);
+            }
+            self.status = self.status * 10 + u16::from(digit - b'0');
+        }
+        let Some(after) = line.get(12..) else { return Ok(None) };
+        // The words may be absent, and so may be the blank before them.
+        let blank = usize::from(after.first() == Some(&b' '));
+        let words = if blank == 1 { stop(after) - blank } else { 0 };
+        let Some(end) = line_end(&after[blank + words..]).map_err(|()| STATUS)? else { return Ok(None) };
+        let text = &after[blank..blank + words];
+        let usual = match self.status {
+            200 => text == b"OK",
+            status => StatusCode::from_u16(status)
+                .ok()
+                .and_then(|status| status.canonical_reason())
+                .is_some_and(|usual| usual.as_bytes() == text),
+        };
+        if !usual {
+            // Words that are not ASCII are not told.
+            let told = if text.is_ascii() { words } else { 0 };
+            self.reason = Some(place(at + 12 + blank, (0, told)));
+        }
+        Ok(Some(at + 12 + blank + words + end))
+    }
+
     /// RFC 9112 section 6.3.
-    fn read(self, bytes: &Bytes, asked: Asked) -> Result<Parsed, HeadError> {
-        let slice = |(begin, end): (u32, u32)| begin as usize..end as usize;
+    fn parsed(&self, raw: &RawHead, asked: Asked) -> Result<Parsed, HeadError> {
         let mut headers = HeaderMap::with_capacity(self.fields.len() + ROOM);
         let (mut coded, mut chunked, mut length, mut close, mut keep) = (false, false, None, false, false);
-        for field in &self.fields {
-            let name =
-                HeaderName::from_bytes(&bytes[slice(field.name)]).map_err(|_| httparse::Error::HeaderName)?;
-            let value = HeaderValue::from_maybe_shared(bytes.slice(slice(field.value)))
-                .map_err(|_| httparse::Error::HeaderValue)?;
+        for &(name, place) in &self.fields {
+            let name = raw.name(name).map_err(|_| HeadError::Malformed("invalid header name"))?;
             if name == header::CONTENT_LENGTH {
-                for text in value.as_bytes().split(|&byte| byte == b',') {
-                    let number = number(text.trim_ascii()).ok_or(HeadError::Length)?;
+                for text in tokens(raw.part(place)) {
+                    let number = number(text).ok_or(HeadError::Length)?;
                     if length.replace(number).is_some_and(|before| before != number) {
                         return Err(HeadError::Length);
                     }
                 }
             } else if name == header::TRANSFER_ENCODING {
                 coded = true;
-                let last = value.as_bytes().rsplit(|&byte| byte == b',').next().unwrap_or_default();
+                let last = raw.part(place).rsplit(|&byte| byte == b',').next().unwrap_or_default();
                 chunked = last.trim_ascii().eq_ignore_ascii_case(b"chunked");
                 continue;
             } else if name == header::CONNECTION {
                 let mut others = false;
-                for token in value.as_bytes().split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
+                for token in tokens(raw.part(place)) {
                     match token {
+                        // As nearly all spell it.
+                        b"keep-alive" => keep = true,
                         _ if token.eq_ignore_ascii_case(b"keep-alive") => keep = true,
                         _ if token.eq_ignore_ascii_case(b"close") => close = true,
                         _ => others = true,
@@ -170,9 +200,11 @@ impl Outline {
                     continue;
                 }
             }
+            let value = raw.value(place).map_err(|_| HeadError::Malformed("invalid header value"))?;
             headers.append(name, value);
         }
-        let status = StatusCode::from_u16(self.status).map_err(|_| httparse::Error::Status)?;
+        let status =
+            StatusCode::from_u16(self.status).map_err(|_| HeadError::Malformed("invalid response status"))?;
         let bodiless = asked.head_only || matches!(self.status, 101 | 204 | 304);
         let mut reusable = if self.old { keep && !close } else { !close };
         if coded {
@@ -190,14 +222,20 @@ impl Outline {
             Some(length) if !coded => Decoder::length(length),
             _ => Decoder::until_close(),
         };
-        let reason = self.reason.and_then(|place| ReasonPhrase::try_from(bytes.slice(slice(place))).ok());
+        let reason = self.reason.and_then(|place| ReasonPhrase::try_from(raw.share(place)).ok());
         let keep = reusable && self.status != 101 && !body.needs_close();
         Ok(Parsed { head: Head { status, reason, headers }, body, keep })
     }
 }
 
-/// Room for the headers that a gateway adds, so that the map need not grow for them.
-const ROOM: usize = 4;
+/// A part of a line that begins at `begin`. No head that is held is longer than 4 GiB.
+fn place(begin: usize, part: (usize, usize)) -> Place {
+    ((begin + part.0) as u32, (begin + part.1) as u32)
+}
+
+fn tokens(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    list.split(|&byte| byte == b',').map(<[u8]>::trim_ascii)
+}
 
 fn number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
@@ -211,6 +249,8 @@ fn number(digits: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn read(text: &str, asked: Asked) -> Result<Option<(Parsed, BytesMut)>, HeadError> {
@@ -307,5 +347,34 @@ mod tests {
         assert_eq!(complete(&many).head.headers.len(), MAX_FIELDS);
         let more = format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(MAX_FIELDS + 1));
         assert!(read(&more, Asked::default()).is_err());
+    }
+
+    const HEADS: &str = "(\r\n|\n|\r|)(HTTP/1[.][01]|HTTP/1[.][01]|HTTP/1[.][01] |HTTP/1[.]2|HTT|ssh)( |)[0-9]{3}(0|:|)\
+        ( [a-z\t\u{e9}]{0,3}| OK\u{7f}| OK|)(\r\n|\r\n|\n|\r|)\
+        ([a-zA-Z]{1,3}(:|: |:\t| : |)([a-z \t\u{e9}]{0,12}|\u{1})(\r\n|\r\n|\r\n|\n|\r|)){0,3}(\r\n|\n|\r|)(rest|)";
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn heads_are_read_as_another_parser_reads_them(text in HEADS) {
+            let mut fields = [httparse::EMPTY_HEADER; 8];
+            let mut theirs = httparse::Response::new(&mut fields);
+            let mut ours = Outline::default();
+            match (theirs.parse(text.as_bytes()), ours.read(text.as_bytes())) {
+                (Ok(httparse::Status::Complete(their_length)), Ok(Some(length))) => {
+                    prop_assert_eq!(length, their_length);
+                    prop_assert_eq!((Some(ours.status), Some(u8::from(!ours.old))), (theirs.code, theirs.version));
+                    let part = |place: Place| &text[place.0 as usize..place.1 as usize];
+                    let usual = StatusCode::from_u16(ours.status).ok().and_then(|s| s.canonical_reason());
+                    prop_assert_eq!(ours.reason.map(part).or(usual), theirs.reason);
+                    let fields: Vec<_> = ours.fields.iter().map(|(n, v)| (part(*n), part(*v).as_bytes())).collect();
+                    let their_fields: Vec<_> = theirs.headers.iter().map(|f| (f.name, f.value)).collect();
+                    prop_assert_eq!(fields, their_fields);
+                }
+                (Ok(httparse::Status::Partial), Ok(None)) => {}
+                (Err(error), Err(HeadError::Malformed(why))) => prop_assert_eq!(why, error.to_string()),
+                (theirs, ours) => prop_assert!(false, "{:?} but {:?}", theirs, ours),
+            }
+        }
     }
 }

@@ -9,7 +9,9 @@
 mod body;
 mod head;
 mod inbox;
+mod line;
 mod outbox;
+mod raw;
 
 use std::{
     io,
@@ -26,7 +28,9 @@ pub use self::{
     body::{Decoder, FramingError, Step},
     head::{Head, HeadError},
     inbox::Inbox,
+    line::{Line, is_token},
     outbox::Outbox,
+    raw::{Place, RawHead},
 };
 use super::{Body, BodyError, Stream};
 

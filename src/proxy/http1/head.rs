@@ -1,10 +1,14 @@
 //! Reading a request's head, as strictly as Kong's server does.
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
+use http::{HeaderMap, Method, Uri, Version};
 use smallvec::SmallVec;
 
-use crate::{net::Decoder, proxy::fault::Fault, runtime::HeadLimits};
+use crate::{
+    net::{Decoder, Line, Place, RawHead, is_token},
+    proxy::fault::Fault,
+    runtime::HeadLimits,
+};
 
 /// Most fields in a head.
 const MAX_FIELDS: usize = 1000;
@@ -81,21 +85,24 @@ pub enum Scanned {
     Refused(Refusal),
 }
 
-/// Begin and end of a part, from the head's beginning.
-type Place = (u32, u32);
-
 /// Reads a head line by line; goes on where it stopped when more bytes are there.
 #[derive(Debug, Default)]
 pub struct Scan {
     at: usize,
+    said: Said,
+    /// Names and values.
+    fields: SmallVec<[(Place, Place); 16]>,
+}
+
+/// What a head has said so far, besides its fields.
+#[derive(Clone, Copy, Debug, Default)]
+struct Said {
     started: bool,
     method: Place,
     target: Place,
     /// Whether the target holds bytes to be escaped.
     odd: bool,
     old: bool,
-    /// Names and values.
-    fields: SmallVec<[(Place, Place); 16]>,
     length: Option<u64>,
     chunked: bool,
     keep: bool,
@@ -109,6 +116,19 @@ impl Scan {
         loop {
             let begin = self.at;
             let rest = &bytes[begin..];
+            // Most lines are fields with nothing odd about them.
+            if self.said.started
+                && let Line::Field { name, value, end } = Line::read(rest)
+                && self.too_long(end - 1, begin + end - 1, limits).is_none()
+            {
+                self.at += end;
+                let (name, text) = (&rest[..name], &rest[value.0..value.1]);
+                let taken = self.hear(name, text).and_then(|()| self.keep(name, text, begin, value.0));
+                match taken {
+                    Ok(()) => continue,
+                    Err(refusal) => return Scanned::Refused(refusal),
+                }
+            }
             let Some(end) = memchr::memchr(b'\n', rest) else {
                 return match self.too_long(rest.len(), bytes.len(), limits) {
                     Some(refusal) => Scanned::Refused(refusal),
@@ -120,11 +140,11 @@ impl Scan {
             }
             self.at += end + 1;
             let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
-            let checked = match (self.started, line) {
+            let checked = match (self.said.started, line) {
                 (false, b"") => continue,
                 (false, _) => self.request_line(line, begin),
                 (true, b"") => return self.complete(),
-                (true, _) => self.field(line, begin),
+                (true, _) => self.odd_field(line, begin),
             };
             if let Err(refusal) = checked {
                 return Scanned::Refused(refusal);
@@ -133,7 +153,7 @@ impl Scan {
     }
 
     fn too_long(&self, line: usize, head: usize, limits: HeadLimits) -> Option<Refusal> {
-        match self.started {
+        match self.said.started {
             false if line > limits.line => Some(Refusal::LineTooLong),
             true if line > limits.line || head > limits.total => Some(Refusal::HeadTooLong),
             _ => None,
@@ -141,30 +161,31 @@ impl Scan {
     }
 
     fn request_line(&mut self, line: &[u8], begin: usize) -> Result<(), Refusal> {
-        self.started = true;
-        let mut parts = line.splitn(3, |&b| b == b' ');
-        let (Some(method), Some(target), Some(version)) = (parts.next(), parts.next(), parts.next()) else {
+        let said = &mut self.said;
+        said.started = true;
+        // Every version that is one has as many bytes.
+        let Some((line, [b' ', version @ ..])) = line.split_last_chunk::<9>() else {
             return Err(Refusal::Malformed);
         };
-        let fits = |b: &u8| b.is_ascii_uppercase() || matches!(b, b'_' | b'-');
-        if method.is_empty() || !method.iter().all(fits) || target.is_empty() {
+        let fits = |b: u8| b.is_ascii_uppercase() || matches!(b, b'_' | b'-');
+        let (method, target) = match line.iter().position(|&b| !fits(b)) {
+            Some(blank) if blank > 0 && line[blank] == b' ' => (&line[..blank], &line[blank + 1..]),
+            _ => return Err(Refusal::Malformed),
+        };
+        if target.first() != Some(&b'/') && !is_absolute(target) {
             return Err(Refusal::Malformed);
         }
-        if target[0] != b'/' && !is_absolute(target) {
+        let found = target.iter().fold(0, |found, &byte| found | IN_TARGET[usize::from(byte)]);
+        if found & NEVER != 0 {
             return Err(Refusal::Malformed);
         }
-        for &byte in target {
-            if byte <= b' ' || byte == 0x7f {
-                return Err(Refusal::Malformed);
-            }
-            self.odd |= needs_escape(byte);
-        }
-        self.method = place(begin, 0, method);
-        self.target = place(begin, method.len() + 1, target);
+        said.odd = found & ESCAPED != 0;
+        said.method = place(begin, 0, method);
+        said.target = place(begin, method.len() + 1, target);
         match version {
             b"HTTP/1.1" => Ok(()),
             b"HTTP/1.0" => {
-                self.old = true;
+                said.old = true;
                 Ok(())
             }
             [b'H', b'T', b'T', b'P', b'/', major @ b'2'..=b'9', b'.', b'0'..=b'9'] if *major > b'1' => {
@@ -174,58 +195,65 @@ impl Scan {
         }
     }
 
-    fn field(&mut self, line: &[u8], begin: usize) -> Result<(), Refusal> {
-        // A colon is no token either: the first byte that is none has to be it.
-        let (name, (blank, value)) = match line.iter().position(|&b| !TOKEN[usize::from(b)]) {
-            Some(colon) if line[colon] == b':' => (&line[..colon], trimmed(&line[colon + 1..])),
+    /// A line that [`Line`] does not take for a field. What it says counts before what is wrong with it does.
+    fn odd_field(&mut self, line: &[u8], begin: usize) -> Result<(), Refusal> {
+        let (name, (blank, value)) = match line.iter().position(|&b| !is_token(b)) {
+            Some(colon) if colon > 0 && line[colon] == b':' => (&line[..colon], trimmed(&line[colon + 1..])),
             Some(_) => return Err(Refusal::Malformed),
             None => (line, (0, &b""[..])),
         };
-        if name.is_empty() {
+        self.hear(name, value)?;
+        if name.len() < line.len() {
             return Err(Refusal::Malformed);
         }
+        self.keep(name, value, begin, name.len() + 1 + blank)
+    }
+
+    /// Notes what a field says of the body and of the connection.
+    fn hear(&mut self, name: &[u8], value: &[u8]) -> Result<(), Refusal> {
+        let said = &mut self.said;
         match name.len() {
             17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
                 if !value.eq_ignore_ascii_case(b"chunked") {
                     return Err(Refusal::Coding);
                 }
-                if self.chunked || self.old {
+                if said.chunked || said.old {
                     return Err(Refusal::Malformed);
                 }
-                self.chunked = true;
+                said.chunked = true;
             }
             14 if name.eq_ignore_ascii_case(b"content-length") => {
-                if self.length.is_some() || value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+                if said.length.is_some() || value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
                     return Err(Refusal::Malformed);
                 }
                 let digits = std::str::from_utf8(value).map_err(|_| Refusal::Malformed)?;
-                self.length = Some(digits.parse().map_err(|_| Refusal::Malformed)?);
+                said.length = Some(digits.parse().map_err(|_| Refusal::Malformed)?);
             }
             10 if name.eq_ignore_ascii_case(b"connection") => {
                 for token in value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
-                    self.close |= token.eq_ignore_ascii_case(b"close");
-                    self.keep |= token.eq_ignore_ascii_case(b"keep-alive");
+                    said.close |= token.eq_ignore_ascii_case(b"close");
+                    said.keep |= token.eq_ignore_ascii_case(b"keep-alive");
                 }
             }
             6 if name.eq_ignore_ascii_case(b"expect") => {
-                self.expects = value.eq_ignore_ascii_case(b"100-continue");
+                said.expects = value.eq_ignore_ascii_case(b"100-continue");
             }
             _ => {}
         }
-        // No early exit, so that it runs over several bytes at once.
-        let control = value.iter().fold(false, |bad, &b| bad | (b < b' ' && b != b'\t') | (b == 0x7f));
-        if control {
-            return Err(Refusal::Malformed);
-        }
+        Ok(())
+    }
+
+    /// Keeps a field whose name stands at `begin` and whose value stands `offset` bytes after that.
+    fn keep(&mut self, name: &[u8], value: &[u8], begin: usize, offset: usize) -> Result<(), Refusal> {
         if self.fields.len() == MAX_FIELDS {
             return Err(Refusal::HeadTooLong);
         }
-        self.fields.push((place(begin, 0, name), place(begin, name.len() + 1 + blank, value)));
+        self.fields.push((place(begin, 0, name), place(begin, offset, value)));
         Ok(())
     }
 
     fn complete(&self) -> Scanned {
-        if self.chunked && self.length.is_some() {
+        if self.said.chunked && self.said.length.is_some() {
             return Scanned::Refused(Refusal::Malformed);
         }
         Scanned::Complete
@@ -236,36 +264,35 @@ impl Scan {
     /// # Errors
     /// When the target is none.
     pub fn take(&mut self, buffer: &mut BytesMut) -> Result<Head, Refusal> {
-        let bytes = buffer.split_to(self.at).freeze();
-        let head = self.read(&bytes);
+        let raw = RawHead::new(buffer.split_to(self.at).freeze());
+        let head = self.read(&raw);
+        self.at = 0;
+        self.said = Said::default();
         self.fields.clear();
-        let fields = std::mem::take(&mut self.fields);
-        *self = Scan { fields, ..Scan::default() };
         head
     }
 
-    fn read(&self, bytes: &Bytes) -> Result<Head, Refusal> {
-        let part = |place: Place| place.0 as usize..place.1 as usize;
-        let target = bytes.slice(part(self.target));
-        let target = if self.odd { escaped(&target) } else { target };
+    fn read(&self, raw: &RawHead) -> Result<Head, Refusal> {
+        let said = &self.said;
+        let target = raw.share(said.target);
+        let target = if said.odd { escaped(&target) } else { target };
         let mut headers = HeaderMap::with_capacity(self.fields.len());
         for &(name, value) in &self.fields {
-            let name = HeaderName::from_bytes(&bytes[part(name)]).map_err(|_| Refusal::Malformed)?;
-            let value = HeaderValue::from_maybe_shared(bytes.slice(part(value)));
-            headers.append(name, value.map_err(|_| Refusal::Malformed)?);
+            let name = raw.name(name).map_err(|_| Refusal::Malformed)?;
+            headers.append(name, raw.value(value).map_err(|_| Refusal::Malformed)?);
         }
         Ok(Head {
-            method: Method::from_bytes(&bytes[part(self.method)]).map_err(|_| Refusal::Malformed)?,
+            method: Method::from_bytes(raw.part(said.method)).map_err(|_| Refusal::Malformed)?,
             uri: Uri::from_maybe_shared(target).map_err(|_| Refusal::Malformed)?,
-            version: if self.old { Version::HTTP_10 } else { Version::HTTP_11 },
+            version: if said.old { Version::HTTP_10 } else { Version::HTTP_11 },
             headers,
-            body: match self.length {
-                _ if self.chunked => Decoder::chunked(),
+            body: match said.length {
+                _ if said.chunked => Decoder::chunked(),
                 Some(length) => Decoder::length(length),
                 None => Decoder::ended(),
             },
-            keep: !self.close && (self.keep || !self.old),
-            expects: self.expects && !self.old,
+            keep: !said.close && (said.keep || !said.old),
+            expects: said.expects && !said.old,
         })
     }
 }
@@ -281,7 +308,7 @@ fn place(begin: usize, offset: usize, part: &[u8]) -> Place {
 fn is_absolute(target: &[u8]) -> bool {
     let scheme = target.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
     let scheme = scheme.count();
-    target[0].is_ascii_alphabetic() && target[scheme..].starts_with(b"://")
+    target.first().is_some_and(u8::is_ascii_alphabetic) && target[scheme..].starts_with(b"://")
 }
 
 /// A value without the blanks around it, and how many stand before it.
@@ -292,16 +319,31 @@ fn trimmed(value: &[u8]) -> (usize, &[u8]) {
     (start, &value[start..end])
 }
 
-/// Bytes of a target that Kong passes and `http::Uri` refuses.
-fn needs_escape(byte: u8) -> bool {
-    byte >= 0x80 || matches!(byte, b'<' | b'>' | b'"' | b'`')
-}
+/// A byte of a target that Kong passes and `http::Uri` refuses.
+const ESCAPED: u8 = 1;
+/// One that no target may hold.
+const NEVER: u8 = 2;
+
+/// What is to be said of each byte of a target.
+const IN_TARGET: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = match byte as u8 {
+            0..=b' ' | 0x7f => NEVER,
+            b'<' | b'>' | b'"' | b'`' | 0x80.. => ESCAPED,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    table
+};
 
 /// A target with those bytes escaped.
 fn escaped(target: &[u8]) -> Bytes {
     let mut out = Vec::with_capacity(target.len() + 16);
     for &byte in target {
-        if needs_escape(byte) {
+        if IN_TARGET[usize::from(byte)] == ESCAPED {
             out.extend_from_slice(format!("%{byte:02X}").as_bytes());
         } else {
             out.push(byte);
@@ -309,35 +351,6 @@ fn escaped(target: &[u8]) -> Bytes {
     }
     out.into()
 }
-
-/// RFC 9110 section 5.6.2.
-const TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        let b = byte as u8;
-        table[byte] = b.is_ascii_alphanumeric()
-            || matches!(
-                b,
-                b'!' | b'#'
-                    | b'$'
-                    | b'%'
-                    | b'&'
-                    | b'\''
-                    | b'*'
-                    | b'+'
-                    | b'-'
-                    | b'.'
-                    | b'^'
-                    | b'_'
-                    | b'`'
-                    | b'|'
-                    | b'~'
-            );
-        byte += 1;
-    }
-    table
-};
 
 #[cfg(test)]
 mod tests {
