@@ -102,14 +102,17 @@ fn is_host(host: &[u8]) -> bool {
     if host.is_empty() {
         return false;
     }
-    let (name, port) = match host {
+    let (name, port, fits) = match host {
         [b'[', rest @ ..] => match rest.iter().position(|&b| b == b']') {
-            Some(end) => (&rest[..end], &rest[end + 1..]),
+            Some(end) => {
+                (&rest[..end], &rest[end + 1..], rest[..end].iter().all(|&b| b == b':' || in_host(b)))
+            }
             None => return false,
         },
-        _ => match memchr::memchr(b':', host) {
-            Some(at) => (&host[..at], &host[at..]),
-            None => (host, &b""[..]),
+        // The first byte that is of no name begins the port, or is not allowed.
+        _ => match host.iter().position(|&b| !in_host(b)) {
+            Some(at) => (&host[..at], &host[at..], true),
+            None => (host, &b""[..], true),
         },
     };
     let port_fits = match port {
@@ -117,23 +120,31 @@ fn is_host(host: &[u8]) -> bool {
         [b':', digits @ ..] => digits.iter().all(u8::is_ascii_digit),
         _ => false,
     };
-    let bad = |b: u8| b <= b' ' || b == 0x7f || matches!(b, b'/' | b'\\' | b',' | b'@' | b'#' | b'?');
-    let mut before = 0;
-    let name_fits = name.iter().all(|&b| {
-        let dots = b == b'.' && before == b'.';
-        before = b;
-        !dots && !bad(b)
-    });
-    port_fits && !name.is_empty() && name_fits
+    fits && port_fits && !name.is_empty() && !name.windows(2).any(|two| two == b"..")
+}
+
+/// Whether a byte may stand in a host's name.
+fn in_host(byte: u8) -> bool {
+    const TABLE: [bool; 256] = {
+        let mut table = [true; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            let none =
+                matches!(byte as u8, 0..=b' ' | 0x7f | b'/' | b'\\' | b',' | b'@' | b'#' | b'?' | b':');
+            table[byte] = !none;
+            byte += 1;
+        }
+        table
+    };
+    TABLE[usize::from(byte)]
 }
 
 /// The host without its port, and the port.
 pub fn split_host(host: &str) -> (&str, Option<u16>) {
-    let at = match host.rfind(':') {
-        Some(at) if !host[at..].contains(']') => at,
-        _ => return (host, None),
-    };
-    (&host[..at], host[at + 1..].parse().ok())
+    match host.bytes().rposition(|byte| matches!(byte, b':' | b']')) {
+        Some(at) if host.as_bytes()[at] == b':' => (&host[..at], host[at + 1..].parse().ok()),
+        _ => (host, None),
+    }
 }
 
 /// The host in lower case, as forwarding headers and routing by name want it.
@@ -143,6 +154,15 @@ pub fn lower(host: &str) -> Cow<'_, str> {
     } else {
         Cow::Borrowed(host)
     }
+}
+
+/// The host that a Host header names, in lower case and without its port; none if it is not text.
+pub fn host_name(value: &HeaderValue) -> Option<Cow<'_, [u8]>> {
+    let host = split_host(value.to_str().ok()?).0;
+    Some(match lower(host) {
+        Cow::Borrowed(host) => Cow::Borrowed(host.as_bytes()),
+        Cow::Owned(host) => Cow::Owned(host.into_bytes()),
+    })
 }
 
 /// The client's address as a trusted peer tells it.

@@ -60,7 +60,7 @@ pub async fn forward(
     if options.mock == Mock::All {
         return Err(Box::pin(mock::answer(exchange, &snap.state, &target)).await);
     }
-    let mut out = outgoing(exchange, link, route, service, path, id);
+    let out = outgoing(exchange, link, route, path, id);
     let over = exchange.upstream.address.take().map(|(host, port)| Destination::direct(&host, port));
     let destination = over.as_ref().unwrap_or(&service.destination);
     if options.mock == Mock::Unresolved
@@ -75,8 +75,8 @@ pub async fn forward(
     let mut body = Some(body);
     loop {
         let pick = destination.pick(&link.worker.resolver).await.map_err(Fault::Pick)?;
-        out.host = host(tries.exchange, route, service, destination, &pick);
-        let mut connection = match tries.connection(&pick, &out.host).await {
+        let host = host(tries.exchange, route, service, destination, &pick);
+        let mut connection = match tries.connection(&pick, host).await {
             Ok(connection) => connection,
             Err(fault) => match tries.again() {
                 true => continue,
@@ -89,7 +89,7 @@ pub async fn forward(
             body = Some(copy(&sent));
         }
         let reused = connection.used;
-        tries.begin(&mut connection, &target, &out, sent);
+        tries.begin(&mut connection, &target, host, &out, sent);
         let fault = match tries.send(connection, progress.as_deref()).await {
             Ok(answer) => return Ok(Answer { ahead: route.response_buffering && !service.grpc, ..answer }),
             Err(fault) => fault,
@@ -169,7 +169,14 @@ impl Tries<'_> {
     }
 
     /// Writes the request's head, and begins to send it.
-    fn begin(&self, connection: &mut Connection, target: &PathAndQuery, out: &Outgoing, body: Body) {
+    fn begin(
+        &self,
+        connection: &mut Connection,
+        target: &PathAndQuery,
+        host: &HeaderValue,
+        out: &Outgoing<'_>,
+        body: Body,
+    ) {
         let request = &self.exchange.request;
         match &mut connection.wire {
             Wire::Http1(http1) => {
@@ -179,7 +186,7 @@ impl Tries<'_> {
                 head.push(b' ');
                 head.extend_from_slice(target.as_str().as_bytes());
                 head.extend_from_slice(b" HTTP/1.1\r\n");
-                headers::for_upstream(self.exchange, self.link, out, length, head);
+                headers::for_upstream(self.exchange, self.link, host, out, length, head);
                 head.extend_from_slice(b"\r\n");
                 let head_only = request.method == Method::HEAD;
                 http1.begin(body, length == Length::Chunked, head_only, out.websocket);
@@ -188,11 +195,11 @@ impl Tries<'_> {
                 let length = body.size_hint().exact().map_or(Length::AsSaid, Length::Known);
                 let mut sent = Request::new(body);
                 let fields = sent.headers_mut();
-                headers::for_upstream(self.exchange, self.link, out, length, fields);
+                headers::for_upstream(self.exchange, self.link, host, out, length, fields);
                 fields.remove(header::CONNECTION);
                 fields.remove(header::HOST);
                 let tls = self.exchange.upstream.tls.unwrap_or(self.service.tls.is_some());
-                *sent.uri_mut() = absolute(target, &out.host, tls);
+                *sent.uri_mut() = absolute(target, host, tls);
                 *sent.method_mut() = request.method.clone();
                 *sent.version_mut() = http::Version::HTTP_2;
                 http2.begin(sent);
@@ -263,44 +270,42 @@ fn chained(error: &dyn std::error::Error) -> String {
 }
 
 /// What the headers need to know besides the exchange.
-pub(super) fn outgoing(
+pub(super) fn outgoing<'a>(
     exchange: &Exchange,
     link: &Link,
     route: &RouteEntry,
-    service: &ServiceEntry,
     path: &[u8],
-    id: &HeaderValue,
-) -> Outgoing {
+    id: &'a HeaderValue,
+) -> Outgoing<'a> {
     let matched = exchange.matched.as_ref().map_or(0, |m| m.matched);
     let prefix = path.get(..matched).filter(|p| route.strip_path && !p.is_empty() && *p != b"/");
     Outgoing {
-        host: service.host.clone(),
         prefix: prefix.and_then(|p| HeaderValue::from_str(&router::escape_for_upstream(p)).ok()),
         websocket: headers::wants_websocket(exchange),
-        id: link.worker.options.request_id_upstream.then(|| id.clone()),
+        id: link.worker.options.request_id_upstream.then_some(id),
     }
 }
 
 /// The Host header for a try.
-pub(super) fn host(
-    exchange: &Exchange,
+pub(super) fn host<'a>(
+    exchange: &'a Exchange,
     route: &RouteEntry,
-    service: &ServiceEntry,
-    destination: &Destination,
-    pick: &Pick<'_>,
-) -> HeaderValue {
+    service: &'a ServiceEntry,
+    destination: &'a Destination,
+    pick: &Pick<'a>,
+) -> &'a HeaderValue {
     if let Some(host) = &exchange.upstream.host {
-        return host.clone();
+        return host;
     }
     if route.preserve_host
         && let Some(host) = exchange.request.headers.get(header::HOST)
     {
-        return host.clone();
+        return host;
     }
     match (destination, pick.peer) {
-        (Destination::Balanced(balancer), _) if let Some(host) = &balancer.host_header => host.clone(),
-        (_, Some(peer)) => peer.host(service.tls.is_some()).clone(),
-        _ => service.host.clone(),
+        (Destination::Balanced(balancer), _) if let Some(host) = &balancer.host_header => host,
+        (_, Some(peer)) => peer.host(service.tls.is_some()),
+        _ => &service.host,
     }
 }
 

@@ -9,13 +9,36 @@ use crate::{
     runtime::AddedHeaders,
 };
 
-const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
-const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
-const PATH: HeaderName = HeaderName::from_static("x-forwarded-path");
-const PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+/// A header of the gateway's own.
+#[derive(Clone, Copy, Debug)]
+pub struct Own {
+    name: fn() -> HeaderName,
+    /// How its line begins.
+    begin: &'static [u8],
+}
+
+macro_rules! own {
+    ($name:literal) => {
+        Own { name: || const { HeaderName::from_static($name) }, begin: concat!($name, ": ").as_bytes() }
+    };
+}
+
+const FOR: Own = own!("x-forwarded-for");
+const REAL_IP: Own = own!("x-real-ip");
+const PROTO: Own = own!("x-forwarded-proto");
+const FORWARDED_HOST: Own = own!("x-forwarded-host");
+const PORT: Own = own!("x-forwarded-port");
+const PATH: Own = own!("x-forwarded-path");
+const PREFIX: Own = own!("x-forwarded-prefix");
+const ID: Own = own!("x-kong-request-id");
+const HOST: Own = own!("host");
+const LENGTH: Own = own!("content-length");
+const CODING: Own = own!("transfer-encoding");
+const VIA: Own = own!("via");
+const TE: Own = own!("te");
+const CONNECTION: Own = own!("connection");
+const UPGRADE: Own = own!("upgrade");
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-kong-request-id");
 const UPSTREAM_LATENCY: HeaderName = HeaderName::from_static("x-kong-upstream-latency");
 const PROXY_LATENCY: HeaderName = HeaderName::from_static("x-kong-proxy-latency");
@@ -24,15 +47,23 @@ const UPSTREAM_STATUS: HeaderName = HeaderName::from_static("x-kong-upstream-sta
 
 /// The gateway's name in `Server` and `Via`: that of the Kong it stands in for.
 const NAME: &str = "kong/3.9.3";
-const VIA: [&str; 3] = ["1.1 kong/3.9.3", "2 kong/3.9.3", "1.0 kong/3.9.3"];
+const HOPS: [&str; 3] = ["1.1 kong/3.9.3", "2 kong/3.9.3", "1.0 kong/3.9.3"];
 
 /// A request's id as a header value.
 pub fn id_value(id: RequestId) -> HeaderValue {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
+    const PAIRS: [[u8; 2]; 256] = {
+        let digits = b"0123456789abcdef";
+        let mut pairs = [[0; 2]; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            pairs[byte] = [digits[byte >> 4], digits[byte & 15]];
+            byte += 1;
+        }
+        pairs
+    };
     let mut text = [0; 32];
-    for (pair, byte) in text.chunks_exact_mut(2).zip(id.0.to_be_bytes()) {
-        pair[0] = HEX[usize::from(byte >> 4)];
-        pair[1] = HEX[usize::from(byte & 15)];
+    for (pair, byte) in text.as_chunks_mut().0.iter_mut().zip(id.0.to_be_bytes()) {
+        *pair = PAIRS[usize::from(byte)];
     }
     HeaderValue::from_bytes(&text).expect("hex digits are a header value")
 }
@@ -41,14 +72,21 @@ pub fn id_value(id: RequestId) -> HeaderValue {
 pub fn wants_websocket(exchange: &Exchange) -> bool {
     let headers = &exchange.request.headers;
     exchange.request.version == Version::HTTP_11
+        && has(headers, &header::UPGRADE)
         && headers.get(header::UPGRADE).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"websocket"))
         && tokens(headers, &header::CONNECTION).any(|token| token.eq_ignore_ascii_case(b"upgrade"))
 }
 
 /// Whether a client wants trailers.
 pub fn wants_trailers(headers: &HeaderMap) -> bool {
-    headers.contains_key(header::TE)
+    has(headers, &header::TE)
         && tokens(headers, &header::TE).any(|token| token.eq_ignore_ascii_case(b"trailers"))
+}
+
+/// Whether there is a header of a name that HTTP defines. In maps of usual size, comparing such names costs less
+/// than a look-up.
+fn has(headers: &HeaderMap, name: &HeaderName) -> bool {
+    headers.keys().any(|own| own == name)
 }
 
 fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
@@ -59,15 +97,13 @@ fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item =
 
 /// What the request path has worked out for the upstream's headers.
 #[derive(Debug)]
-pub struct Outgoing {
-    /// Host header.
-    pub host: HeaderValue,
+pub struct Outgoing<'a> {
     /// The part of the path that was stripped; none if nothing was.
     pub prefix: Option<HeaderValue>,
     /// Whether a WebSocket is asked for.
     pub websocket: bool,
     /// The request's id, if it is sent.
-    pub id: Option<HeaderValue>,
+    pub id: Option<&'a HeaderValue>,
 }
 
 /// How the length of a request's body is told.
@@ -85,8 +121,12 @@ pub enum Length {
 pub trait Fields {
     /// Takes one.
     fn add(&mut self, name: &HeaderName, value: &HeaderValue);
-    /// Takes one whose value is text without control characters.
-    fn add_text(&mut self, name: &HeaderName, text: &str);
+    /// Takes one of the gateway's own.
+    fn own(&mut self, own: Own, value: &HeaderValue);
+    /// Takes one of the gateway's own whose value is known beforehand.
+    fn fixed(&mut self, own: Own, value: &'static str);
+    /// Takes one of the gateway's own whose value is text without control characters.
+    fn text(&mut self, own: Own, text: &[u8]);
 }
 
 impl Fields for HeaderMap {
@@ -94,14 +134,23 @@ impl Fields for HeaderMap {
         self.append(name, value.clone());
     }
 
-    fn add_text(&mut self, name: &HeaderName, text: &str) {
-        if let Ok(value) = HeaderValue::from_str(text) {
-            self.append(name, value);
+    fn own(&mut self, own: Own, value: &HeaderValue) {
+        self.append((own.name)(), value.clone());
+    }
+
+    fn fixed(&mut self, own: Own, value: &'static str) {
+        self.append((own.name)(), HeaderValue::from_static(value));
+    }
+
+    fn text(&mut self, own: Own, text: &[u8]) {
+        if let Ok(value) = HeaderValue::from_bytes(text) {
+            self.append((own.name)(), value);
         }
     }
 }
 
-/// As they stand in a head of HTTP/1.
+/// As they stand in a head of HTTP/1. What the compiler knows of a line it copies in words, so these are to be
+/// part of the code that calls them.
 impl Fields for Vec<u8> {
     fn add(&mut self, name: &HeaderName, value: &HeaderValue) {
         let (name, value) = (name.as_str().as_bytes(), value.as_bytes());
@@ -112,12 +161,26 @@ impl Fields for Vec<u8> {
         self.extend_from_slice(b"\r\n");
     }
 
-    fn add_text(&mut self, name: &HeaderName, text: &str) {
+    #[inline]
+    fn own(&mut self, own: Own, value: &HeaderValue) {
+        self.extend_from_slice(own.begin);
+        self.extend_from_slice(value.as_bytes());
+        self.extend_from_slice(b"\r\n");
+    }
+
+    #[inline]
+    fn fixed(&mut self, own: Own, value: &'static str) {
+        self.extend_from_slice(own.begin);
+        self.extend_from_slice(value.as_bytes());
+        self.extend_from_slice(b"\r\n");
+    }
+
+    #[inline]
+    fn text(&mut self, own: Own, text: &[u8]) {
         // A line end inside would begin a header of its own.
-        if !text.bytes().any(|byte| byte < b' ') {
-            self.extend_from_slice(name.as_str().as_bytes());
-            self.extend_from_slice(b": ");
-            self.extend_from_slice(text.as_bytes());
+        if !text.iter().any(|&byte| byte < b' ') {
+            self.extend_from_slice(own.begin);
+            self.extend_from_slice(text);
             self.extend_from_slice(b"\r\n");
         }
     }
@@ -139,10 +202,17 @@ struct Seen<'a> {
 }
 
 /// The headers of the request to the upstream, in one walk over the client's.
-pub fn for_upstream(exchange: &Exchange, link: &Link, out: &Outgoing, length: Length, to: &mut impl Fields) {
+pub fn for_upstream(
+    exchange: &Exchange,
+    link: &Link,
+    host: &HeaderValue,
+    out: &Outgoing<'_>,
+    length: Length,
+    to: &mut impl Fields,
+) {
     let client = &exchange.client;
     let sent = &exchange.request.headers;
-    to.add(&header::HOST, &out.host);
+    to.own(HOST, host);
     let mut seen = Seen::default();
     let listed = listed(sent);
     for (name, value) in sent {
@@ -185,8 +255,8 @@ pub fn for_upstream(exchange: &Exchange, link: &Link, out: &Outgoing, length: Le
 
     match length {
         Length::Known(0) if !seen.length => {}
-        Length::Known(length) => to.add(&header::CONTENT_LENGTH, &number(length)),
-        Length::Chunked => to.add(&header::TRANSFER_ENCODING, &HeaderValue::from_static("chunked")),
+        Length::Known(length) => to.own(LENGTH, &number(length)),
+        Length::Chunked => to.fixed(CODING, "chunked"),
         Length::AsSaid => {}
     }
     // What was said before is followed by the peer; where nothing was, the client stands for itself.
@@ -199,45 +269,45 @@ pub fn for_upstream(exchange: &Exchange, link: &Link, out: &Outgoing, length: Le
         &own
     };
     match seen.chain {
-        true => to.add(&FOR, &joined(sent, &FOR, peer.as_bytes())),
-        false => to.add(&FOR, real),
+        true => to.own(FOR, &joined(sent, &(FOR.name)(), peer.as_bytes())),
+        false => to.own(FOR, real),
     }
-    to.add(&REAL_IP, real);
+    to.own(REAL_IP, real);
     if !seen.proto {
-        to.add(&PROTO, &HeaderValue::from_static(if client.tls { "https" } else { "http" }));
+        to.fixed(PROTO, if client.tls { "https" } else { "http" });
     }
-    if let (false, Some(host)) = (seen.to_host, seen.host.and_then(|host| host.to_str().ok())) {
-        to.add_text(&HOST, &admit::lower(admit::split_host(host).0));
+    if let (false, Some(host)) = (seen.to_host, seen.host.and_then(admit::host_name)) {
+        to.text(FORWARDED_HOST, &host);
     }
     if !seen.port {
-        to.add(&PORT, &link.port_text);
+        to.own(PORT, &link.port_text);
     }
     if !seen.path {
-        to.add_text(&PATH, exchange.request.path());
+        to.text(PATH, exchange.request.path().as_bytes());
     }
     if let (false, Some(prefix)) = (seen.prefix, &out.prefix) {
-        to.add(&PREFIX, prefix);
+        to.own(PREFIX, prefix);
     }
-    let via = VIA[match exchange.request.version {
+    let via = HOPS[match exchange.request.version {
         Version::HTTP_2 => 1,
         Version::HTTP_10 => 2,
         _ => 0,
     }];
     match seen.via {
-        true => to.add(&header::VIA, &joined(sent, &header::VIA, via.as_bytes())),
-        false => to.add(&header::VIA, &HeaderValue::from_static(via)),
+        true => to.own(VIA, &joined(sent, &header::VIA, via.as_bytes())),
+        false => to.fixed(VIA, via),
     }
-    if let Some(id) = &out.id {
-        to.add(&REQUEST_ID, id);
+    if let Some(id) = out.id {
+        to.own(ID, id);
     }
     if seen.te && wants_trailers(sent) {
-        to.add(&header::TE, &HeaderValue::from_static("trailers"));
+        to.fixed(TE, "trailers");
     }
     if out.websocket {
-        to.add(&header::CONNECTION, &HeaderValue::from_static("keep-alive, Upgrade"));
-        to.add(&header::UPGRADE, &HeaderValue::from_static("websocket"));
+        to.fixed(CONNECTION, "keep-alive, Upgrade");
+        to.fixed(UPGRADE, "websocket");
     } else {
-        to.add(&header::CONNECTION, &HeaderValue::from_static("keep-alive"));
+        to.fixed(CONNECTION, "keep-alive");
     }
 }
 
@@ -261,6 +331,9 @@ fn joined(headers: &HeaderMap, name: &HeaderName, last: &[u8]) -> HeaderValue {
 fn listed(headers: &HeaderMap) -> SmallVec<[HeaderName; 2]> {
     const OTHERS: [&[u8]; 3] = [b"keep-alive", b"close", b"upgrade"];
     let mut listed = SmallVec::new();
+    if !has(headers, &header::CONNECTION) {
+        return listed;
+    }
     for token in tokens(headers, &header::CONNECTION) {
         if !OTHERS.iter().any(|word| token.eq_ignore_ascii_case(word)) {
             listed.extend(HeaderName::from_bytes(token));
@@ -288,7 +361,7 @@ pub fn from_upstream(headers: &mut HeaderMap, upgraded: bool, trailers: bool) {
             gone.push(name.clone());
         }
     }
-    for name in gone {
+    for name in &gone {
         headers.remove(name);
     }
 }
@@ -323,13 +396,13 @@ pub fn for_client(exchange: &mut Exchange, added: &AddedHeaders, answered: Answe
         headers.insert(UPSTREAM_STATUS, number(exchange.response.status.as_u16().into()));
     }
     if added.via && answered.upstream {
-        let via = match headers.contains_key(header::VIA) {
-            true => joined(headers, &header::VIA, VIA[0].as_bytes()),
-            false => HeaderValue::from_static(VIA[0]),
+        let via = match has(headers, &header::VIA) {
+            true => joined(headers, &header::VIA, HOPS[0].as_bytes()),
+            false => HeaderValue::from_static(HOPS[0]),
         };
         headers.insert(header::VIA, via);
     }
-    if added.server && !(answered.upstream && headers.contains_key(header::SERVER)) {
+    if added.server && !(answered.upstream && has(headers, &header::SERVER)) {
         headers.insert(header::SERVER, HeaderValue::from_static(NAME));
     }
     if added.request_id {

@@ -124,12 +124,13 @@ fn sent(
 ) -> Result<Fate, Early> {
     let service = route.service.map(|service| snap.service(service)).ok_or(fault::Fault::NoService)?;
     let target = forward::target(exchange, route, service, path);
-    let mut out = forward::outgoing(exchange, link, route, service, path, &headers::id_value(exchange.id));
+    let id = headers::id_value(exchange.id);
+    let out = forward::outgoing(exchange, link, route, path, &id);
     // Which target of an upstream it will be is not known: its host shows where the upstream has none of its own.
     let nowhere = crate::upstream::Pick { address: (Ipv4Addr::UNSPECIFIED, 0).into(), peer: None };
-    out.host = forward::host(exchange, route, service, &service.destination, &nowhere);
+    let host = forward::host(exchange, route, service, &service.destination, &nowhere);
     let mut headers = HeaderMap::new();
-    headers::for_upstream(exchange, link, &out, Length::Known(0), &mut headers);
+    headers::for_upstream(exchange, link, host, &out, Length::Known(0), &mut headers);
     Ok(Fate::Sent {
         target: target.to_string(),
         method: exchange.request.method.clone(),

@@ -48,6 +48,9 @@ fn escape(text: &[u8]) -> Option<u8> {
 /// `..` segments do not climb above the root. The proxy answers 400 to others before it routes.
 pub fn acceptable(path: &str) -> bool {
     let bytes = path.as_bytes();
+    if memchr::memchr3(b'%', b'.', 0, bytes).is_none() {
+        return true;
+    }
     if memchr::memchr(b'%', bytes).is_none() && memchr::memmem::find(bytes, b"/..").is_none() {
         return memchr::memchr(0, bytes).is_none();
     }
@@ -164,8 +167,10 @@ fn resolve(path: &[u8]) -> Vec<u8> {
 
 /// A path as it is sent on: every byte that may not stand in a path becomes an escape. The result is ASCII.
 pub fn escape_for_upstream(path: &[u8]) -> Cow<'_, str> {
-    if path.iter().all(|&byte| plain(byte)) {
-        return String::from_utf8_lossy(path);
+    if path.iter().all(|&byte| plain(byte))
+        && let Ok(text) = str::from_utf8(path)
+    {
+        return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(path.len() + 16);
     for &byte in path {
@@ -187,7 +192,7 @@ pub fn escape_for_upstream(path: &[u8]) -> Cow<'_, str> {
 /// `strip_path` the route's. `handling` is the route's in flavor `traditional` and `V0` in the others,
 /// whatever the route says.
 pub fn upstream_path<'a>(
-    service_path: &str,
+    service_path: &'a str,
     request_path: &'a [u8],
     matched: usize,
     strip_path: bool,
@@ -209,7 +214,7 @@ pub fn upstream_path<'a>(
     let shut = if open { &base[..base.len() - 1] } else { base };
     if !strip_path {
         return match handling {
-            PathHandling::V0 if !open && request_path == b"/" => Cow::Owned(base.to_vec()),
+            PathHandling::V0 if !open && request_path == b"/" => Cow::Borrowed(base),
             PathHandling::V0 if !open => join(base, request_path),
             _ => join(base, after(1)),
         };
@@ -221,12 +226,12 @@ pub fn upstream_path<'a>(
         PathHandling::V1 => join(base, rest),
         PathHandling::V0 if rest.is_empty() => {
             let request_open = request_path.last() == Some(&b'/');
-            Cow::Owned(match open {
-                true if base == b"/" || request_open => base.to_vec(),
-                true => shut.to_vec(),
-                false if request_open && request_path.len() > 1 => [base, b"/"].concat(),
-                false => base.to_vec(),
-            })
+            match open {
+                true if base == b"/" || request_open => Cow::Borrowed(base),
+                true => Cow::Borrowed(shut),
+                false if request_open && request_path.len() > 1 => Cow::Owned([base, b"/"].concat()),
+                false => Cow::Borrowed(base),
+            }
         }
         PathHandling::V0 if slash => join(shut, rest),
         PathHandling::V0 if open => join(base, rest),

@@ -34,11 +34,11 @@ struct Head<'a> {
 /// Splits a port off a host. Without a number after the first colon there is none, so an IPv6 address
 /// stays whole.
 pub fn split_port(host: &str) -> (&str, Option<u32>) {
-    match host.split_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => match port.parse() {
-            Ok(port) => (name, Some(port)),
-            Err(_) => (host, None),
-        },
+    let Some(at) = host.bytes().position(|byte| byte == b':') else { return (host, None) };
+    let (name, port) = (&host[..at], &host[at + 1..]);
+    match port.parse() {
+        // A sign would be a number to the parser.
+        Ok(number) if port.as_bytes()[0].is_ascii_digit() => (name, Some(number)),
         _ => (host, None),
     }
 }
