@@ -123,20 +123,33 @@ fn is_host(host: &[u8]) -> bool {
     fits && port_fits && !name.is_empty() && !name.windows(2).any(|two| two == b"..")
 }
 
-/// Whether a byte may stand in a host's name.
+/// A byte that may not stand in a host's name.
+const NO_NAME: u8 = 1;
+/// One that is no text.
+const NO_TEXT: u8 = 2;
+/// A letter in upper case.
+const UPPER: u8 = 4;
+
+/// What is to be said of each byte of a host.
+const IN_HOST: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = match byte as u8 {
+            b'\t' | b' ' => NO_NAME,
+            0..b' ' | 0x7f => NO_NAME | NO_TEXT,
+            b'/' | b'\\' | b',' | b'@' | b'#' | b'?' | b':' => NO_NAME,
+            0x80.. => NO_TEXT,
+            b'A'..=b'Z' => UPPER,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    table
+};
+
 fn in_host(byte: u8) -> bool {
-    const TABLE: [bool; 256] = {
-        let mut table = [true; 256];
-        let mut byte = 0;
-        while byte < 256 {
-            let none =
-                matches!(byte as u8, 0..=b' ' | 0x7f | b'/' | b'\\' | b',' | b'@' | b'#' | b'?' | b':');
-            table[byte] = !none;
-            byte += 1;
-        }
-        table
-    };
-    TABLE[usize::from(byte)]
+    IN_HOST[usize::from(byte)] & NO_NAME == 0
 }
 
 /// The host without its port, and the port.
@@ -147,22 +160,19 @@ pub fn split_host(host: &str) -> (&str, Option<u16>) {
     }
 }
 
-/// The host in lower case, as forwarding headers and routing by name want it.
-pub fn lower(host: &str) -> Cow<'_, str> {
-    if host.bytes().any(|b| b.is_ascii_uppercase()) {
-        Cow::Owned(host.to_ascii_lowercase())
-    } else {
-        Cow::Borrowed(host)
-    }
-}
-
 /// The host that a Host header names, in lower case and without its port; none if it is not text.
 pub fn host_name(value: &HeaderValue) -> Option<Cow<'_, [u8]>> {
-    let host = split_host(value.to_str().ok()?).0;
-    Some(match lower(host) {
-        Cow::Borrowed(host) => Cow::Borrowed(host.as_bytes()),
-        Cow::Owned(host) => Cow::Owned(host.into_bytes()),
-    })
+    let host = value.as_bytes();
+    let found = host.iter().fold(0, |found, &byte| found | IN_HOST[usize::from(byte)]);
+    let name = match host.iter().rposition(|byte| matches!(byte, b':' | b']')) {
+        Some(at) if host[at] == b':' => &host[..at],
+        _ => host,
+    };
+    match found {
+        _ if found & NO_TEXT != 0 => None,
+        _ if found & UPPER != 0 => Some(Cow::Owned(name.to_ascii_lowercase())),
+        _ => Some(Cow::Borrowed(name)),
+    }
 }
 
 /// The client's address as a trusted peer tells it.
@@ -185,4 +195,37 @@ fn client_address(request: &Request, options: &Options, peer: IpAddr) -> IpAddr 
 fn address(text: &str) -> Option<IpAddr> {
     let bare = |text: &str| text.parse::<IpAddr>().ok().map(|ip| ip.to_canonical());
     bare(text).or_else(|| text.parse::<std::net::SocketAddr>().ok().map(|a| a.ip().to_canonical()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_those_that_nginx_takes() {
+        for host in ["a", "a.b-c_d", "a:80", "a:", "127.0.0.1:1", "[::1]", "[::1]:80", "a.", "\u{e9}", "a%b|"]
+        {
+            assert!(is_host(host.as_bytes()), "{host}");
+        }
+        for host in [
+            "", ":80", "a..b", "a b", "a/b", "a\\b", "a,b", "a@b", "a#", "a?", "a\u{7f}", "a:8x", "a:8:8",
+            "[::1", "[]", "[a]b",
+        ] {
+            assert!(!is_host(host.as_bytes()), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_host_s_name_is_in_lower_case_and_without_its_port() {
+        for (host, name) in [
+            ("a.b:80", Some("a.b")),
+            ("A.b", Some("a.b")),
+            ("[::1]:80", Some("[::1]")),
+            ("[::1]", Some("[::1]")),
+            ("\u{e9}", None),
+        ] {
+            let value = HeaderValue::from_str(host).expect("a value");
+            assert_eq!(host_name(&value).as_deref(), name.map(str::as_bytes), "{host}");
+        }
+    }
 }

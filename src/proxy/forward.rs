@@ -185,9 +185,9 @@ impl Tries<'_> {
                 head.extend_from_slice(request.method.as_str().as_bytes());
                 head.push(b' ');
                 head.extend_from_slice(target.as_str().as_bytes());
-                head.extend_from_slice(b" HTTP/1.1\r\n");
+                head.extend_from_slice(b" HTTP/1.1");
                 headers::for_upstream(self.exchange, self.link, host, out, length, head);
-                head.extend_from_slice(b"\r\n");
+                head.extend_from_slice(b"\r\n\r\n");
                 let head_only = request.method == Method::HEAD;
                 http1.begin(body, length == Length::Chunked, head_only, out.websocket);
             }

@@ -1,5 +1,6 @@
 //! Which headers travel: hop-by-hop ones end here, the gateway's own are added.
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
 use smallvec::SmallVec;
 
@@ -13,13 +14,16 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub struct Own {
     name: fn() -> HeaderName,
-    /// How its line begins.
+    /// The end of the line before it, and how its own begins.
     begin: &'static [u8],
 }
 
 macro_rules! own {
     ($name:literal) => {
-        Own { name: || const { HeaderName::from_static($name) }, begin: concat!($name, ": ").as_bytes() }
+        Own {
+            name: || const { HeaderName::from_static($name) },
+            begin: concat!("\r\n", $name, ": ").as_bytes(),
+        }
     };
 }
 
@@ -65,7 +69,8 @@ pub fn id_value(id: RequestId) -> HeaderValue {
     for (pair, byte) in text.as_chunks_mut().0.iter_mut().zip(id.0.to_be_bytes()) {
         *pair = PAIRS[usize::from(byte)];
     }
-    HeaderValue::from_bytes(&text).expect("hex digits are a header value")
+    // An owner is not copied when the value is.
+    HeaderValue::from_maybe_shared(Bytes::from_owner(text)).expect("hex digits are a header value")
 }
 
 /// Whether a request asks for a WebSocket.
@@ -149,30 +154,28 @@ impl Fields for HeaderMap {
     }
 }
 
-/// As they stand in a head of HTTP/1. What the compiler knows of a line it copies in words, so these are to be
-/// part of the code that calls them.
+/// As they stand in a head of HTTP/1, each after the end of the line before it. What the compiler knows of a line it
+/// copies in words, so these are to be part of the code that calls them.
 impl Fields for Vec<u8> {
     fn add(&mut self, name: &HeaderName, value: &HeaderValue) {
         let (name, value) = (name.as_str().as_bytes(), value.as_bytes());
         self.reserve(name.len() + value.len() + 4);
+        self.extend_from_slice(b"\r\n");
         self.extend_from_slice(name);
         self.extend_from_slice(b": ");
         self.extend_from_slice(value);
-        self.extend_from_slice(b"\r\n");
     }
 
     #[inline]
     fn own(&mut self, own: Own, value: &HeaderValue) {
         self.extend_from_slice(own.begin);
         self.extend_from_slice(value.as_bytes());
-        self.extend_from_slice(b"\r\n");
     }
 
     #[inline]
     fn fixed(&mut self, own: Own, value: &'static str) {
         self.extend_from_slice(own.begin);
         self.extend_from_slice(value.as_bytes());
-        self.extend_from_slice(b"\r\n");
     }
 
     #[inline]
@@ -181,7 +184,6 @@ impl Fields for Vec<u8> {
         if !text.iter().any(|&byte| byte < b' ') {
             self.extend_from_slice(own.begin);
             self.extend_from_slice(text);
-            self.extend_from_slice(b"\r\n");
         }
     }
 }
@@ -416,5 +418,35 @@ fn number(value: u64) -> HeaderValue {
     match usize::try_from(value).ok().and_then(|at| SMALL.get(at)) {
         Some(text) => HeaderValue::from_static(text),
         None => HeaderValue::from(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_and_a_map_take_the_same_fields() {
+        fn fill(to: &mut impl Fields) {
+            to.own(HOST, &HeaderValue::from_static("a"));
+            to.add(&header::ACCEPT, &HeaderValue::from_static("*/*"));
+            to.fixed(VIA, HOPS[0]);
+            to.text(PATH, b"/a");
+            to.text(PREFIX, b"/\r\nx: y");
+        }
+        let (mut head, mut map) = (Vec::new(), HeaderMap::new());
+        fill(&mut head);
+        fill(&mut map);
+        let lines = map.iter().map(|(name, value)| format!("\r\n{name}: {}", value.to_str().expect("text")));
+        assert_eq!(String::from_utf8(head).expect("text"), lines.collect::<String>());
+        assert_eq!(map.len(), 4);
+    }
+
+    #[test]
+    fn an_id_is_told_in_hex() {
+        assert_eq!(
+            id_value(RequestId(0x0123_4567_89ab_cdef_u128 << 64 | 0xfe)),
+            "0123456789abcdef00000000000000fe"
+        );
     }
 }

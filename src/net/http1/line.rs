@@ -24,31 +24,48 @@ pub enum Line {
 }
 
 impl Line {
-    /// Reads a line.
-    #[inline]
+    /// Reads a line. What is a field is found where it is asked for, and everything else apart.
+    #[inline(always)]
     pub fn read(bytes: &[u8]) -> Line {
-        let Some(name) = bytes.iter().position(|&byte| !is_token(byte)) else { return Line::Partial };
+        Line::field(bytes).unwrap_or_else(|| Line::other(bytes))
+    }
+
+    /// The field that stands at the beginning.
+    #[inline(always)]
+    fn field(bytes: &[u8]) -> Option<Line> {
+        let name = bytes.iter().position(|&byte| !is_token(byte))?;
         if bytes[name] != b':' || name == 0 {
-            return match line_end(&bytes[name..]) {
-                _ if name > 0 => Line::Odd("invalid header name"),
-                Ok(Some(end)) => Line::Last { end },
-                Ok(None) => Line::Partial,
-                Err(()) if bytes[0] == b'\r' => Line::Odd("invalid new line"),
-                Err(()) => Line::Odd("invalid header name"),
-            };
+            return None;
         }
         let after = &bytes[name + 1..];
-        let Some(blank) = after.iter().position(|byte| !is_blank(byte)) else { return Line::Partial };
+        let blank = after.iter().position(|byte| !is_blank(byte))?;
         let text = &after[blank..];
         let stop = stop(text);
+        let length = line_end(&text[stop..]).ok()??;
+        let value = text[..stop].iter().rposition(|byte| !is_blank(byte)).map_or(0, |last| last + 1);
         let begin = name + 1 + blank;
-        match line_end(&text[stop..]) {
-            Ok(Some(length)) => {
-                let value = text[..stop].iter().rposition(|byte| !is_blank(byte)).map_or(0, |last| last + 1);
-                Line::Field { name, value: (begin, begin + value), end: begin + stop + length }
+        Some(Line::Field { name, value: (begin, begin + value), end: begin + stop + length })
+    }
+
+    /// What stands there, where it is no field.
+    #[inline(never)]
+    fn other(bytes: &[u8]) -> Line {
+        let Some(name) = bytes.iter().position(|&byte| !is_token(byte)) else { return Line::Partial };
+        let (end, why) = match name {
+            0 if bytes[0] == b'\r' => (line_end(bytes), "invalid new line"),
+            0 => (line_end(bytes), "invalid header name"),
+            _ if bytes[name] != b':' => return Line::Odd("invalid header name"),
+            _ => {
+                let after = &bytes[name + 1..];
+                let blanks = after.iter().take_while(|byte| is_blank(byte)).count();
+                let text = &after[blanks..];
+                (line_end(&text[stop(text)..]), "invalid header value")
             }
+        };
+        match end {
+            Ok(Some(end)) => Line::Last { end },
             Ok(None) => Line::Partial,
-            Err(()) => Line::Odd("invalid header value"),
+            Err(()) => Line::Odd(why),
         }
     }
 }
