@@ -3,7 +3,6 @@
 
 mod body;
 mod dial;
-mod gather;
 mod http1;
 mod http2;
 mod inherited;
@@ -17,7 +16,6 @@ pub mod tls;
 
 pub use body::{Body, BodyError, Delivered, Progress, Upload};
 pub use dial::{DialError, dial};
-pub use gather::{Gathered, Outlet, gather};
 pub use http1::{
     Decoder, FramingError, Head, HeadError, Http1, Inbox, Line, Outbox, Place, RawHead, SendError, Step,
     is_token,

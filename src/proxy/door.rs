@@ -10,9 +10,7 @@ use tokio::{
 };
 
 use super::{
-    Listener, Traffic, http1, proxy_protocol,
-    serve::{serve_http2, speaks_http2},
-    stream,
+    Listener, Traffic, http1, http2, proxy_protocol, stream,
     tls::{Acceptor, accept_tls},
     worker::{Link, Peer, Worker},
 };
@@ -139,11 +137,11 @@ async fn connection(
     }
     match acceptor {
         None => {
-            let http2 = listener.http2
-                && Box::pin(timeout(patience, speaks_http2(&stream))).await.is_ok_and(|spoken| spoken);
+            let spoken = listener.http2
+                && Box::pin(timeout(patience, http2::is_spoken(&stream))).await.is_ok_and(|spoken| spoken);
             let link = Rc::new(Link::new(worker, from, local, false, None));
-            match http2 {
-                true => Box::pin(serve_http2(link, stream)).await,
+            match spoken {
+                true => Box::pin(http2::serve(link, stream)).await,
                 false => Box::pin(http1::serve(link, stream)).await,
             }
         }
@@ -151,11 +149,11 @@ async fn connection(
             let handshake = Box::pin(timeout(patience, accept_tls(&acceptor, stream)));
             let Ok(Ok(stream)) = handshake.await else { return };
             let (_, session) = stream.get_ref();
-            let http2 = session.alpn_protocol() == Some(b"h2");
+            let spoken = session.alpn_protocol() == Some(b"h2");
             let sni = session.server_name().map(Arc::from);
             let link = Rc::new(Link::new(worker, from, local, true, sni));
-            match http2 {
-                true => Box::pin(serve_http2(link, stream)).await,
+            match spoken {
+                true => Box::pin(http2::serve(link, stream)).await,
                 false => Box::pin(http1::serve(link, stream)).await,
             }
         }

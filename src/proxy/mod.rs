@@ -19,7 +19,6 @@ mod rehearse;
 mod request_body;
 mod respond;
 mod run;
-mod serve;
 mod stream;
 mod tls;
 mod upgrade;

@@ -1,0 +1,197 @@
+//! How long a client may take, and how much of what carries nothing it may send.
+//!
+//! A connection that stays idle, a header block that never ends, a client that opens a window and never reads,
+//! or that makes work by resetting streams, by faults, and by frames without a request or a body.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::runtime::Options;
+
+/// What is counted is counted anew after so long.
+const WINDOW: Duration = Duration::from_secs(10);
+/// Streams that a client may reset in a window, if they are more than half of those it opens.
+const RESETS: u32 = 100;
+/// Streams that it may make us reset.
+const FAULTS: u32 = 100;
+/// Frames without a request or a body in a window, if fewer than [`WORTH`] bytes move for each.
+const FRAMES: u32 = 10_000;
+const WORTH: u64 = 1024;
+/// The slowest that an answer may be taken, in bytes a second, beyond the time a client may pause.
+const SLOWEST: u64 = 1024;
+/// How long a connection that has been told to end may take to agree.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// How long a client may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// Between two requests.
+    pub idle: Duration,
+    /// For its first request, and for any header block.
+    pub head: Duration,
+    /// To take what it is given.
+    pub taking: Duration,
+    /// Requests until it has to connect anew.
+    pub requests: u64,
+}
+
+impl Patience {
+    /// What the settings say.
+    pub fn new(options: &Options) -> Self {
+        Patience {
+            idle: options.idle_timeout,
+            head: options.client_timeout,
+            taking: options.send_timeout,
+            requests: options.requests_per_connection(),
+        }
+    }
+
+    /// How long a client may take for a piece of an answer.
+    pub fn for_piece(&self, bytes: usize) -> Duration {
+        self.taking + Duration::from_secs(bytes as u64 / SLOWEST)
+    }
+}
+
+/// What is to become of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It goes on, and is looked at again then.
+    Go(Option<Instant>),
+    /// It ends after what is in flight.
+    End,
+    /// It ends now.
+    Cut,
+}
+
+/// What a connection has done so far.
+#[derive(Debug)]
+pub struct Account {
+    pub patience: Patience,
+    begun: Instant,
+    /// Requests so far.
+    pub requests: u64,
+    /// When bytes moved last.
+    pub moved: Instant,
+    /// Since when a header block has been open.
+    pub block: Option<Instant>,
+    /// Since when the client has taken nothing.
+    pub stuck: Option<Instant>,
+    /// When it was told to end.
+    pub told: Option<Instant>,
+    pub tally: Tally,
+}
+
+impl Account {
+    /// A connection's, from now on.
+    pub fn new(patience: Patience, now: Instant) -> Self {
+        Account {
+            patience,
+            begun: now,
+            requests: 0,
+            moved: now,
+            block: None,
+            stuck: None,
+            told: None,
+            tally: Tally::new(now),
+        }
+    }
+
+    /// Bytes have moved.
+    pub fn moved(&mut self, bytes: usize, now: Instant) {
+        self.moved = now;
+        if now.duration_since(self.tally.since) > WINDOW {
+            self.tally = Tally::new(now);
+        }
+        self.tally.bytes += bytes as u64;
+    }
+
+    /// What is to become of the connection, some of whose streams may be open.
+    pub fn verdict(&self, open: bool, now: Instant) -> Verdict {
+        let Patience { idle, head, taking, .. } = self.patience;
+        let first = self.requests == 0;
+        let block = self.block.map(|since| since + head);
+        let stuck = self.stuck.map(|since| since + taking);
+        let rest = match self.told {
+            _ if open => None,
+            Some(told) => Some(told.max(self.moved) + FAREWELL),
+            None if first => Some(self.begun + head),
+            None => Some(self.moved + idle),
+        };
+        let passed = |end: Option<Instant>| end.is_some_and(|end| end <= now);
+        if passed(block) || passed(stuck) {
+            return Verdict::Cut;
+        }
+        if passed(rest) {
+            return if self.told.is_some() { Verdict::Cut } else { Verdict::End };
+        }
+        Verdict::Go([block, stuck, rest].into_iter().flatten().min())
+    }
+}
+
+/// What a client has sent in a window.
+#[derive(Clone, Copy, Debug)]
+pub struct Tally {
+    since: Instant,
+    /// Header blocks.
+    pub heads: u32,
+    /// Streams that it has reset.
+    pub resets: u32,
+    /// Streams that it made us reset.
+    pub faults: u32,
+    /// Frames without a request or a body.
+    pub others: u32,
+    bytes: u64,
+}
+
+impl Tally {
+    fn new(since: Instant) -> Self {
+        Tally { since, heads: 0, resets: 0, faults: 0, others: 0, bytes: 0 }
+    }
+
+    /// Whether it is too much.
+    pub fn is_flood(&self) -> bool {
+        self.resets > RESETS && self.resets > self.heads / 2
+            || self.faults > FAULTS
+            || self.others > FRAMES && u64::from(self.others) * WORTH > self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_much_of_what_carries_nothing() {
+        let quiet = Tally::new(Instant::now());
+        assert!(!Tally { resets: 100, ..quiet }.is_flood());
+        assert!(Tally { resets: 101, heads: 150, ..quiet }.is_flood());
+        assert!(!Tally { resets: 101, heads: 300, ..quiet }.is_flood());
+        assert!(!Tally { faults: 100, ..quiet }.is_flood());
+        assert!(Tally { faults: 101, heads: 10_000, ..quiet }.is_flood());
+        assert!(Tally { others: 10_001, bytes: 400_000, ..quiet }.is_flood());
+        assert!(!Tally { others: 10_001, bytes: 100_000_000, ..quiet }.is_flood());
+    }
+
+    #[test]
+    fn what_a_client_may_take_time_for_depends_on_where_it_stands() {
+        let second = Duration::from_secs(1);
+        let patience = Patience { idle: second * 10, head: second * 20, taking: second * 30, requests: 3 };
+        let now = Instant::now();
+        let fresh = || Account::new(patience, now);
+        assert_eq!(fresh().verdict(false, now), Verdict::Go(Some(now + second * 20)));
+        assert_eq!(fresh().verdict(false, now + second * 20), Verdict::End);
+        let used = || Account { requests: 1, ..fresh() };
+        assert_eq!(used().verdict(false, now), Verdict::Go(Some(now + second * 10)));
+        assert_eq!(used().verdict(false, now + second * 10), Verdict::End);
+        assert_eq!(used().verdict(true, now + second * 10), Verdict::Go(None));
+        let told = Account { told: Some(now), ..used() };
+        assert_eq!(told.verdict(true, now + second * 100), Verdict::Go(None));
+        assert_eq!(told.verdict(false, now + second * 5), Verdict::Cut);
+        let block = Account { block: Some(now), ..used() };
+        assert_eq!(block.verdict(true, now + second * 20), Verdict::Cut);
+        let stuck = Account { stuck: Some(now), ..used() };
+        assert_eq!(stuck.verdict(true, now + second * 29), Verdict::Go(Some(now + second * 30)));
+        assert_eq!(stuck.verdict(true, now + second * 30), Verdict::Cut);
+    }
+}

@@ -1,0 +1,440 @@
+//! What a client's frames do.
+
+use std::mem;
+
+use super::{
+    frame::{self, Code, Head, setting},
+    request::{Read, Section},
+    session::{Block, FAREWELL, Greeting, STREAMS, Session, Stage},
+};
+
+impl Session {
+    /// Reads the frames that are there whole: how many bytes they were.
+    ///
+    /// # Errors
+    /// When the connection has to end.
+    pub fn read(&mut self, bytes: &[u8]) -> Result<usize, Code> {
+        let mut at = 0;
+        if self.greeting == Greeting::Preface {
+            let here = bytes.len().min(frame::PREFACE.len());
+            if bytes[..here] != frame::PREFACE[..here] {
+                return Err(Code::Protocol);
+            }
+            if here < frame::PREFACE.len() {
+                return Ok(0);
+            }
+            self.greeting = Greeting::Settings;
+            at = here;
+        }
+        let mut block_begun = false;
+        while let Some(head) = Head::read(&bytes[at..]) {
+            if head.length > frame::LONGEST {
+                return Err(Code::FrameSize);
+            }
+            let from = at + frame::HEAD;
+            let Some(payload) = bytes.get(from..from + head.length) else {
+                block_begun = matches!(head.kind, frame::HEADERS | frame::CONTINUATION);
+                break;
+            };
+            self.frame(head, payload)?;
+            if self.account.tally.is_flood() {
+                tracing::debug!("an HTTP/2 client floods its connection");
+                return Err(Code::EnhanceYourCalm);
+            }
+            at = from + head.length;
+        }
+        let in_block = block_begun || self.block.is_some();
+        self.account.block = in_block.then(|| self.account.block.unwrap_or(self.now));
+        Ok(at)
+    }
+
+    fn frame(&mut self, head: Head, payload: &[u8]) -> Result<(), Code> {
+        if let Some(block) = &self.block
+            && (head.kind != frame::CONTINUATION || head.stream != block.stream)
+        {
+            return Err(Code::Protocol);
+        }
+        if self.greeting == Greeting::Settings {
+            if head.kind != frame::SETTINGS || head.has(frame::ACK) {
+                return Err(Code::Protocol);
+            }
+            self.greeting = Greeting::Done;
+        }
+        match head.kind {
+            frame::DATA => return self.data(head, payload),
+            frame::HEADERS => return self.headers(head, payload),
+            frame::RST_STREAM => return self.reset_by_client(head, payload),
+            _ => self.account.tally.others += 1,
+        }
+        match head.kind {
+            frame::CONTINUATION => self.continuation(head, payload),
+            frame::SETTINGS => self.settings(head, payload),
+            frame::PING => self.ping(head, payload),
+            frame::WINDOW_UPDATE => self.window_update(head, payload),
+            frame::GOAWAY if head.stream != 0 => Err(Code::Protocol),
+            frame::GOAWAY if payload.len() < 8 => Err(Code::FrameSize),
+            frame::GOAWAY => {
+                self.going = true;
+                Ok(())
+            }
+            frame::PRIORITY if head.stream == 0 => Err(Code::Protocol),
+            frame::PRIORITY if payload.len() != 5 => Err(Code::FrameSize),
+            frame::PUSH_PROMISE => Err(Code::Protocol),
+            _ => Ok(()),
+        }
+    }
+
+    fn data(&mut self, head: Head, payload: &[u8]) -> Result<(), Code> {
+        let data = head.unpadded(payload).ok_or(Code::Protocol)?;
+        self.room -= head.length as i64;
+        if self.room < 0 {
+            return Err(Code::FlowControl);
+        }
+        let Some(number) = self.find(head.stream) else {
+            self.give_back(head.length);
+            return self.stray(head.stream, Code::StreamClosed);
+        };
+        let ends = head.has(frame::END_STREAM);
+        let stream = self.stream(number);
+        if !stream.receives {
+            self.give_back(head.length);
+            return self.fault(head.stream, Code::StreamClosed);
+        }
+        stream.room -= head.length as i64;
+        let left = stream.left.map(|left| left.checked_sub(data.len() as u64));
+        let fault = match left {
+            _ if stream.room < 0 => Some(Code::FlowControl),
+            Some(None) => Some(Code::Protocol),
+            Some(Some(left)) if ends && left > 0 => Some(Code::Protocol),
+            _ => None,
+        };
+        if let Some(code) = fault {
+            self.give_back(head.length);
+            return self.fault(head.stream, code);
+        }
+        stream.left = left.flatten();
+        let wanted = match &stream.inlet {
+            Some(inlet) if !data.is_empty() => inlet.push(data),
+            _ => false,
+        };
+        if ends {
+            stream.receives = false;
+            if let Some(inlet) = &stream.inlet {
+                inlet.end(None);
+            }
+        }
+        // What nobody waits for, padding included, has been taken already.
+        let taken = head.length - if wanted { data.len() } else { 0 };
+        self.settle(number, taken);
+        if data.is_empty() && !ends {
+            self.account.tally.others += 1;
+        }
+        Ok(())
+    }
+
+    fn headers(&mut self, head: Head, payload: &[u8]) -> Result<(), Code> {
+        if head.stream.is_multiple_of(2) {
+            return Err(Code::Protocol);
+        }
+        let block = head.unpadded(payload).ok_or(Code::Protocol)?;
+        self.account.tally.heads += 1;
+        let ends = head.has(frame::END_STREAM);
+        if head.has(frame::END_HEADERS) {
+            return self.section(head.stream, ends, block);
+        }
+        self.block = Some(Block { stream: head.stream, ends, bytes: block.to_vec() });
+        Ok(())
+    }
+
+    fn continuation(&mut self, head: Head, payload: &[u8]) -> Result<(), Code> {
+        let Some(block) = &mut self.block else { return Err(Code::Protocol) };
+        // A list that is too long is refused when it has been read: the tables have to agree. But not any.
+        if block.bytes.len() + payload.len() > 2 * self.list + frame::LONGEST {
+            return Err(Code::EnhanceYourCalm);
+        }
+        block.bytes.extend_from_slice(payload);
+        if head.has(frame::END_HEADERS)
+            && let Some(block) = self.block.take()
+        {
+            return self.section(block.stream, block.ends, &block.bytes);
+        }
+        Ok(())
+    }
+
+    /// A whole header block: a request's head, or what follows its body.
+    fn section(&mut self, id: u32, ends: bool, block: &[u8]) -> Result<(), Code> {
+        let number = self.find(id);
+        let mut section = match number {
+            Some(_) => Section::trailers(self.list),
+            None => Section::head(self.list),
+        };
+        let read = self.decoder.decode(block, |field, size| section.add(field, size));
+        read.map_err(|_| Code::Compression)?;
+        if let Some(number) = number {
+            return self.trailers(number, id, ends, section);
+        }
+        if id <= self.last {
+            return self.stray(id, Code::StreamClosed);
+        }
+        if self.stage == Stage::Last {
+            // The client will find out that it came too late.
+            return Ok(());
+        }
+        self.last = id;
+        if self.open == STREAMS {
+            // Nobody's fault: the client may not have heard yet how many it may open.
+            self.reset(id, Code::RefusedStream);
+            return Ok(());
+        }
+        match section.into_head() {
+            Read::Malformed => self.fault(id, Code::Protocol),
+            Read::Head(_, Some(length)) if ends && length > 0 => self.fault(id, Code::Protocol),
+            Read::Head(head, length) => {
+                self.begin(id, *head, length, ends);
+                Ok(())
+            }
+            Read::TooLong => {
+                self.too_long(id);
+                if !ends {
+                    self.reset(id, Code::NoError);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn trailers(&mut self, number: usize, id: u32, ends: bool, section: Section) -> Result<(), Code> {
+        let stream = self.stream(number);
+        if !stream.receives {
+            return self.fault(id, Code::StreamClosed);
+        }
+        let whole = stream.left.is_none_or(|left| left == 0);
+        match section.into_trailers() {
+            Some(trailers) if ends && whole => {
+                stream.receives = false;
+                if let Some(inlet) = &stream.inlet {
+                    inlet.end((!trailers.is_empty()).then_some(trailers));
+                }
+                Ok(())
+            }
+            _ => self.fault(id, Code::Protocol),
+        }
+    }
+
+    fn reset_by_client(&mut self, head: Head, payload: &[u8]) -> Result<(), Code> {
+        self.account.tally.resets += 1;
+        if payload.len() != 4 {
+            return Err(Code::FrameSize);
+        }
+        if head.stream == 0 || self.is_idle(head.stream) {
+            return Err(Code::Protocol);
+        }
+        if let Some(number) = self.find(head.stream) {
+            self.close(number);
+        }
+        Ok(())
+    }
+
+    fn settings(&mut self, head: Head, payload: &[u8]) -> Result<(), Code> {
+        if head.stream != 0 {
+            return Err(Code::Protocol);
+        }
+        let (settings, rest) = payload.as_chunks::<6>();
+        if !rest.is_empty() || head.has(frame::ACK) && !payload.is_empty() {
+            return Err(Code::FrameSize);
+        }
+        if head.has(frame::ACK) {
+            return Ok(());
+        }
+        for &[a, b, c, d, e, f] in settings {
+            let value = u32::from_be_bytes([c, d, e, f]);
+            match u16::from_be_bytes([a, b]) {
+                setting::HEADER_TABLE_SIZE => self.encoder.resize(value as usize),
+                setting::ENABLE_PUSH if value > 1 => return Err(Code::Protocol),
+                setting::INITIAL_WINDOW_SIZE => self.first_window(value.into())?,
+                setting::MAX_FRAME_SIZE => {
+                    if !(1 << 14..1 << 24).contains(&value) {
+                        return Err(Code::Protocol);
+                    }
+                    self.longest = frame::LONGEST.min(value as usize);
+                }
+                _ => {}
+            }
+        }
+        frame::put(&mut self.out, 0, frame::SETTINGS, frame::ACK, 0);
+        Ok(())
+    }
+
+    /// The window of all streams, those that are open included.
+    fn first_window(&mut self, window: i64) -> Result<(), Code> {
+        if window > frame::WINDOW {
+            return Err(Code::FlowControl);
+        }
+        let more = window - mem::replace(&mut self.first_window, window);
+        for (number, stream) in self.streams.iter_mut().enumerate() {
+            if let Some(stream) = stream {
+                stream.window += more;
+                if stream.window > frame::WINDOW {
+                    return Err(Code::FlowControl);
+                }
+                self.ready |= 1 << number;
+            }
+        }
+        Ok(())
+    }
+
+    fn ping(&mut self, head: Head, payload: &[u8]) -> Result<(), Code> {
+        if head.stream != 0 {
+            return Err(Code::Protocol);
+        }
+        let payload = payload.try_into().map_err(|_| Code::FrameSize)?;
+        if !head.has(frame::ACK) {
+            frame::put_ping(&mut self.out, frame::ACK, payload);
+        } else if payload == FAREWELL && self.stage == Stage::Leaving {
+            self.stage = Stage::Last;
+            self.goaway(self.last, Code::NoError);
+        }
+        Ok(())
+    }
+
+    fn window_update(&mut self, head: Head, payload: &[u8]) -> Result<(), Code> {
+        let more =
+            i64::from(u32::from_be_bytes(payload.try_into().map_err(|_| Code::FrameSize)?) & 0x7fff_ffff);
+        if head.stream == 0 {
+            self.window += more;
+            if more == 0 {
+                return Err(Code::Protocol);
+            }
+            if self.window > frame::WINDOW {
+                return Err(Code::FlowControl);
+            }
+            self.ready |= mem::take(&mut self.for_window);
+            return Ok(());
+        }
+        let Some(number) = self.find(head.stream) else {
+            return if self.is_idle(head.stream) { Err(Code::Protocol) } else { Ok(()) };
+        };
+        let stream = self.stream(number);
+        stream.window += more;
+        if more == 0 {
+            return self.fault(head.stream, Code::Protocol);
+        }
+        if stream.window > frame::WINDOW {
+            return self.fault(head.stream, Code::FlowControl);
+        }
+        self.ready |= 1 << number;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::Ipv4Addr, rc::Rc, sync::Arc};
+
+    use super::*;
+    use crate::{
+        model::State,
+        proxy::worker::{Link, Peer, Worker},
+        runtime::{self, Gateway, Options},
+        store::Stores,
+    };
+
+    /// A connection to a gateway without routes.
+    fn session() -> Session {
+        let (options, stores) = (Options::default(), Stores::default());
+        let (snapshot, _) = runtime::compile(Arc::new(State::default()), &options, &stores, None);
+        let worker = Worker::new(Gateway::new(options, stores, snapshot));
+        let address = (Ipv4Addr::LOCALHOST, 1).into();
+        let peer = Peer { socket: address, told: None };
+        Session::new(Rc::new(Link::new(worker, peer, address, false, None)))
+    }
+
+    /// Numbers that look random and are the same each time (xorshift).
+    struct Numbers(u64);
+
+    impl Numbers {
+        fn below(&mut self, end: u64) -> u64 {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            self.0 % end
+        }
+
+        /// A frame that is often right, and often not.
+        fn frame(&mut self, out: &mut Vec<u8>) {
+            const BLOCKS: [&[u8]; 5] = [
+                &[0x82, 0x86, 0x84, 0x01, 1, b'a'],
+                &[0x83, 0x86, 0x84, 0x41, 1, b'a', 0x0f, 0x0d, 1, b'5'],
+                &[0x82, 0x87, 0x84, 0xbe, 0x40, 1, b'b', 1, b'c'],
+                &[0x40, 1, b'x', 1, b'y'],
+                &[0x82],
+            ];
+            let kind = self.below(11) as u8;
+            let block = BLOCKS[self.below(5) as usize];
+            let payload: Vec<u8> = match kind {
+                frame::HEADERS | frame::CONTINUATION => block.to_vec(),
+                frame::SETTINGS => [0, self.below(8) as u8, 0, 0, self.below(256) as u8, 9].to_vec(),
+                frame::PING => vec![7; 8],
+                frame::RST_STREAM | frame::WINDOW_UPDATE => vec![0, 0, self.below(3) as u8, 1],
+                frame::PRIORITY => vec![0; 5],
+                _ => vec![b'.'; self.below(40) as usize],
+            };
+            let flags = [0, 1, 4, 5, 5, 5, 8, 0x20, 0xff][self.below(9) as usize];
+            let length = if self.below(20) == 0 {
+                self.below(payload.len() as u64 + 1) as usize
+            } else {
+                payload.len()
+            };
+            let stream =
+                if matches!(kind, frame::SETTINGS | frame::PING) { 0 } else { self.below(12) as u32 };
+            frame::put(out, length, kind, flags, stream);
+            out.extend_from_slice(&payload[..length]);
+        }
+    }
+
+    /// Frames that were written, by kind and stream.
+    fn written(session: &mut Session) -> Vec<(u8, u32)> {
+        let (mut rest, mut frames) = (&session.out[..], Vec::new());
+        while let Some(head) = Head::read(rest) {
+            frames.push((head.kind, head.stream));
+            rest = &rest[frame::HEAD + head.length..];
+        }
+        assert!(rest.is_empty(), "frames are written whole");
+        session.out.clear();
+        frames
+    }
+
+    #[tokio::test]
+    async fn whatever_comes_a_connection_keeps_its_books() {
+        let (mut ended, mut answered) = (0, 0);
+        for seed in 1..2000 {
+            let (mut session, mut numbers) = (session(), Numbers(seed * 0x9e37_79b9));
+            let mut bytes = [frame::PREFACE, &[0, 0, 0, frame::SETTINGS, 0, 0, 0, 0, 0]].concat();
+            for _ in 0..30 {
+                if numbers.below(4) > 0 {
+                    frame::put(&mut bytes, 6, frame::HEADERS, 5, session.last + 1 + session.last % 2);
+                    bytes.extend_from_slice(&[0x82, 0x86, 0x84, 0x01, 1, b'a']);
+                } else {
+                    numbers.frame(&mut bytes);
+                }
+                // Not always whole.
+                let here = bytes.len() - numbers.below(4) as usize;
+                match session.read(&bytes[..here]) {
+                    Ok(taken) => drop(bytes.drain(..taken)),
+                    Err(code) => {
+                        session.fail(code);
+                        ended += 1;
+                        break;
+                    }
+                }
+                session.run();
+                assert_eq!(session.open, session.streams.iter().flatten().count());
+                assert_eq!(session.open, session.ids.iter().filter(|&&id| id != 0).count());
+                answered += written(&mut session).iter().filter(|(kind, _)| *kind == frame::HEADERS).count();
+            }
+            session.fail(Code::NoError);
+            assert_eq!((session.open, written(&mut session).last()), (0, Some(&(frame::GOAWAY, 0))));
+        }
+        assert!(ended > 1000 && answered > 2000, "{ended} ended, {answered} answers");
+    }
+}
