@@ -162,13 +162,16 @@ impl std::fmt::Debug for Connection {
 #[expect(clippy::vec_box, reason = "a connection is moved from hand to hand with each request")]
 pub struct Pool {
     limits: Cell<Keepalive>,
+    /// When it was looked through last: the age of idle connections is told by that, for reading the clock costs
+    /// more than anything else about giving one back.
+    swept: Cell<Instant>,
     idle: RefCell<AHashMap<PoolKey, Vec<Box<Connection>>>>,
 }
 
 impl Pool {
     /// An empty pool.
     pub fn new(limits: Keepalive) -> Self {
-        Pool { limits: Cell::new(limits), idle: RefCell::default() }
+        Pool { limits: Cell::new(limits), swept: Cell::new(Instant::now()), idle: RefCell::default() }
     }
 
     /// The idle connection used last, if one still stands.
@@ -197,19 +200,20 @@ impl Pool {
         let mut idle = self.idle.borrow_mut();
         if let Some(list) = idle.get_mut(&connection.key) {
             if list.len() < limits.idle {
-                connection.idle_since = Instant::now();
+                connection.idle_since = self.swept.get();
                 list.push(connection);
             }
         } else if limits.idle > 0 {
-            connection.idle_since = Instant::now();
+            connection.idle_since = self.swept.get();
             idle.insert(connection.key.clone(), vec![connection]);
         }
     }
 
-    /// Closes what has been idle for too long or was closed by the other side; to be called now and then.
+    /// Closes what has been idle for too long or was closed by the other side; to be called each second.
     pub fn sweep(&self) {
         let limits = self.limits.get();
         let now = Instant::now();
+        self.swept.set(now);
         self.idle.borrow_mut().retain(|_, list| {
             list.retain_mut(|c| {
                 !c.is_closed()

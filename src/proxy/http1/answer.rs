@@ -3,10 +3,10 @@
 use std::{
     cell::RefCell,
     io::Write as _,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use http_body::SizeHint;
 use hyper::ext::ReasonPhrase;
 
@@ -60,18 +60,18 @@ pub fn write(
     let (mut length, mut dated, mut options) = (None, false, None);
     let mut keep = asked.keep;
     for (name, value) in headers {
-        if name == header::CONTENT_LENGTH {
-            length = length.or(number(value));
-            continue;
-        } else if name == header::TRANSFER_ENCODING {
-            continue;
-        } else if name == header::CONNECTION {
-            options = Some(value);
-            keep &= !contains(value, b"close");
-            continue;
+        match name.as_str() {
+            "content-length" => length = length.or(number(value)),
+            "transfer-encoding" => {}
+            "connection" => {
+                options = Some(value);
+                keep &= !contains(value, b"close");
+            }
+            name => {
+                dated |= name == "date";
+                field(to, name.as_bytes(), value.as_bytes());
+            }
         }
-        dated |= name == header::DATE;
-        field(to, name.as_str().as_bytes(), value.as_bytes());
     }
     let framing = if bodiless || asked.method == Method::HEAD {
         // Of a body that is not sent, its own words may tell the length.
@@ -143,20 +143,25 @@ fn number(value: &HeaderValue) -> Option<u64> {
 
 /// A `Date` of this second, made once in it.
 fn date(to: &mut Vec<u8>) {
-    thread_local!(static DATE: RefCell<Option<(Instant, String)>> = const { RefCell::new(None) });
-    DATE.with_borrow_mut(|held| {
-        let now = Instant::now();
-        let (_, line) = match held {
-            Some(held) if now < held.0 => held,
-            _ => {
-                let time = SystemTime::now();
-                let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-                let left = Duration::from_secs(1) - Duration::from_nanos(since.subsec_nanos().into());
-                held.insert((now + left, format!("date: {}\r\n", httpdate::fmt_http_date(time))))
-            }
-        };
+    thread_local!(static DATE: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) });
+    DATE.with_borrow_mut(|(made, line)| {
+        let now = second();
+        if now != *made {
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(now);
+            *line = format!("date: {}\r\n", httpdate::fmt_http_date(time));
+            *made = now;
+        }
         to.extend_from_slice(line.as_bytes());
     });
+}
+
+/// Seconds since 1970, as of the kernel's last tick: that costs less than the time.
+fn second() -> u64 {
+    #[cfg(target_os = "linux")]
+    let seconds = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse).tv_sec.unsigned_abs();
+    #[cfg(not(target_os = "linux"))]
+    let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    seconds
 }
 
 #[cfg(test)]
