@@ -24,14 +24,14 @@ pub enum Line {
 }
 
 impl Line {
-    /// Reads a line. What is a field is found where it is asked for, and everything else apart.
-    #[inline(always)]
+    /// Reads a line. Apart from those who ask, whose registers it would take.
+    #[inline(never)]
     pub fn read(bytes: &[u8]) -> Line {
         Line::field(bytes).unwrap_or_else(|| Line::other(bytes))
     }
 
     /// The field that stands at the beginning.
-    #[inline(always)]
+    #[inline]
     fn field(bytes: &[u8]) -> Option<Line> {
         let name = bytes.iter().position(|&byte| !is_token(byte))?;
         if bytes[name] != b':' || name == 0 {
