@@ -1,12 +1,14 @@
 //! Which headers travel: hop-by-hop ones end here, the gateway's own are added.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
 use smallvec::SmallVec;
 
 use super::{admit, worker::Link};
 use crate::{
-    plugin::{Exchange, RequestId},
+    plugin::{Exchange, RequestId, ResponseSource},
     runtime::AddedHeaders,
 };
 
@@ -43,11 +45,11 @@ const TE: Own = own!("te");
 const CONNECTION: Own = own!("connection");
 const UPGRADE: Own = own!("upgrade");
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-kong-request-id");
-const UPSTREAM_LATENCY: HeaderName = HeaderName::from_static("x-kong-upstream-latency");
-const PROXY_LATENCY: HeaderName = HeaderName::from_static("x-kong-proxy-latency");
-const RESPONSE_LATENCY: HeaderName = HeaderName::from_static("x-kong-response-latency");
-const UPSTREAM_STATUS: HeaderName = HeaderName::from_static("x-kong-upstream-status");
+const UPSTREAM_LATENCY: Own = own!("x-kong-upstream-latency");
+const PROXY_LATENCY: Own = own!("x-kong-proxy-latency");
+const RESPONSE_LATENCY: Own = own!("x-kong-response-latency");
+const UPSTREAM_STATUS: Own = own!("x-kong-upstream-status");
+const SERVER: Own = own!("server");
 
 /// The gateway's name in `Server` and `Via`: that of the Kong it stands in for.
 const NAME: &str = "kong/3.9.3";
@@ -368,47 +370,89 @@ pub fn from_upstream(headers: &mut HeaderMap, upgraded: bool, trailers: bool) {
     }
 }
 
-/// What the answer's last headers are made from.
-#[derive(Clone, Copy, Debug)]
-pub struct Answered {
-    /// Whether an upstream was asked, whatever came of it.
-    pub proxied: bool,
-    /// Whether the head is the upstream's.
-    pub upstream: bool,
+/// The gateway's own headers of an answer.
+#[derive(Debug)]
+pub struct Added {
+    /// Milliseconds that the upstream took, and those before it was asked; if it was.
+    proxied: Option<(u64, u64)>,
+    /// Milliseconds that the answer took, if none was asked.
+    response: u64,
+    /// The upstream's status, if the answer is its.
+    status: Option<u16>,
+    /// Whether the upstream has said who it is.
+    server: bool,
+    id: HeaderValue,
 }
 
-/// Adds the gateway's own headers to an answer, after all plugins.
-pub fn for_client(exchange: &mut Exchange, added: &AddedHeaders, answered: Answered, id: &HeaderValue) {
-    let millis = |from: Option<std::time::Instant>, to: Option<std::time::Instant>| {
-        from.zip(to).map_or(0, |(from, to)| to.saturating_duration_since(from).as_millis() as u64)
-    };
-    let (started, sent, done) = (Some(exchange.started), exchange.sent, exchange.answered);
-    let headers = &mut exchange.response.headers;
-    if answered.proxied {
-        if added.upstream_latency {
-            headers.insert(UPSTREAM_LATENCY, number(millis(sent, done)));
-        }
-        if added.proxy_latency {
-            headers.insert(PROXY_LATENCY, number(millis(started, sent)));
-        }
-    } else if added.response_latency {
-        headers.insert(RESPONSE_LATENCY, number(millis(started, Some(std::time::Instant::now()))));
-    }
-    if added.upstream_status && answered.upstream {
-        headers.insert(UPSTREAM_STATUS, number(exchange.response.status.as_u16().into()));
-    }
-    if added.via && answered.upstream {
-        let via = match has(headers, &header::VIA) {
-            true => joined(headers, &header::VIA, HOPS[0].as_bytes()),
-            false => HeaderValue::from_static(HOPS[0]),
+impl Added {
+    /// Those of an exchange after its last plugin; `proxied` tells whether an upstream was asked, whatever came of
+    /// it.
+    pub fn new(exchange: &Exchange, proxied: bool, id: &HeaderValue) -> Self {
+        let millis = |from: Instant, to: Option<Instant>| {
+            to.map_or(0, |to| to.saturating_duration_since(from).as_millis() as u64)
         };
-        headers.insert(header::VIA, via);
+        let Exchange { started, sent, answered, response, .. } = exchange;
+        let upstream = response.source == ResponseSource::Upstream;
+        Added {
+            proxied: sent.filter(|_| proxied).map(|at| (millis(at, *answered), millis(*started, Some(at)))),
+            response: if proxied { 0 } else { millis(*started, Some(Instant::now())) },
+            status: upstream.then(|| response.status.as_u16()),
+            server: upstream && has(&response.headers, &header::SERVER),
+            id: id.clone(),
+        }
     }
-    if added.server && !(answered.upstream && has(headers, &header::SERVER)) {
-        headers.insert(header::SERVER, HeaderValue::from_static(NAME));
+
+    /// Whether one of them may have to stand in place of what is there.
+    pub fn clashes(&self, headers: &HeaderMap) -> bool {
+        headers.keys().any(|name| match name.as_str() {
+            "via" => true,
+            "server" => !self.server,
+            name => name.starts_with("x-kong-"),
+        })
     }
-    if added.request_id {
-        headers.insert(REQUEST_ID, id.clone());
+
+    /// Adds them where none of them is.
+    pub fn put(&self, wanted: &AddedHeaders, to: &mut impl Fields) {
+        match self.proxied {
+            Some((upstream, before)) => {
+                if wanted.upstream_latency {
+                    to.own(UPSTREAM_LATENCY, &number(upstream));
+                }
+                if wanted.proxy_latency {
+                    to.own(PROXY_LATENCY, &number(before));
+                }
+            }
+            None if wanted.response_latency => to.own(RESPONSE_LATENCY, &number(self.response)),
+            None => {}
+        }
+        if let Some(status) = self.status {
+            if wanted.upstream_status {
+                to.own(UPSTREAM_STATUS, &number(status.into()));
+            }
+            if wanted.via {
+                to.fixed(VIA, HOPS[0]);
+            }
+        }
+        if wanted.server && !self.server {
+            to.fixed(SERVER, NAME);
+        }
+        if wanted.request_id {
+            to.own(ID, &self.id);
+        }
+    }
+
+    /// Adds them to a map, in place of what is there.
+    pub fn insert(&self, wanted: &AddedHeaders, headers: &mut HeaderMap) {
+        if !self.clashes(headers) {
+            return self.put(wanted, headers);
+        }
+        let mut own = HeaderMap::with_capacity(8);
+        self.put(wanted, &mut own);
+        // Who has passed an answer on is a list.
+        if own.contains_key(header::VIA) && has(headers, &header::VIA) {
+            own.insert(header::VIA, joined(headers, &header::VIA, HOPS[0].as_bytes()));
+        }
+        headers.extend(own);
     }
 }
 

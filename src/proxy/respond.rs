@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header};
 use http_body::{Body, Frame, SizeHint};
 use hyper::ext::ReasonPhrase;
 use tokio::time::Instant;
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::{
     fault,
     forward::Answer,
-    headers::{self, Answered},
+    headers::{self, Added},
     run::{Early, Flow},
     upgrade::Switched,
     worker::Link,
@@ -45,15 +45,22 @@ pub fn respond(
         Err(early) => (made_here(link, &snap, &mut flow, early), None),
     };
     flow.header_filter(&snap);
-    let upstream = flow.exchange.response.source == ResponseSource::Upstream;
-    headers::for_client(&mut flow.exchange, &options.headers, Answered { proxied, upstream }, id);
     if options.debug_header && flow.exchange.request.headers.contains_key("kong-debug") {
         debug_headers(&snap, &mut flow);
     }
 
     let phases = flow.chain(&snap).phases;
     let later = phases.body_filter || phases.log;
+    let added = Added::new(&flow.exchange, proxied, id);
+    let http2 = flow.exchange.request.version == Version::HTTP_2;
     let response = &mut flow.exchange.response;
+    // Nobody but HTTP/1's writer looks at them any more: they need not go through the map.
+    let added = if later || http2 || added.clashes(&response.headers) {
+        added.insert(&options.headers, &mut response.headers);
+        None
+    } else {
+        Some(added)
+    };
     let mut head = Response::new(());
     *head.status_mut() = response.status;
     *head.headers_mut() =
@@ -62,7 +69,7 @@ pub fn respond(
         head.extensions_mut().insert(reason);
     }
     let ending = later.then(|| Box::new(Ending { flow, snap, filters: phases.body_filter, done: false }));
-    head.map(|()| Tail { source, ending })
+    head.map(|()| Tail { source, ending, added })
 }
 
 /// The head of an upstream's answer becomes the exchange's.
@@ -162,6 +169,7 @@ pub fn last_resort() -> Response<Tail> {
     let mut response = Response::new(Tail {
         source: Source::Whole(Bytes::from_static(b"{\"message\":\"An unexpected error occurred\"}")),
         ending: None,
+        added: None,
     });
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     let kind = HeaderValue::from_static("application/json; charset=utf-8");
@@ -174,6 +182,8 @@ pub fn last_resort() -> Response<Tail> {
 pub struct Tail {
     source: Source,
     ending: Option<Box<Ending>>,
+    /// Headers that are still to be added to the head.
+    added: Option<Added>,
 }
 
 #[derive(Debug)]
@@ -296,6 +306,11 @@ impl Tail {
         {
             delivery.held = piece;
         }
+    }
+
+    /// Headers that are still to be added to the head, once.
+    pub fn added(&mut self) -> Option<Added> {
+        self.added.take()
     }
 
     /// The upstream's connection, if it has switched to another protocol.
@@ -449,7 +464,7 @@ mod tests {
                 ahead,
                 held: None,
             };
-            let mut tail = Tail { source: Source::Upstream(delivery), ending: None };
+            let mut tail = Tail { source: Source::Upstream(delivery), ending: None, added: None };
             let mut cx = Context::from_waker(Waker::noop());
             tail.read_ahead(&mut cx);
             assert_eq!(link.worker.pool.take(&key).is_some(), ahead);

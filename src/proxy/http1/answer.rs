@@ -43,7 +43,7 @@ pub struct Said {
     pub keep: bool,
 }
 
-/// Writes an answer's head. `body` says how long its body is, where that is known.
+/// Writes an answer's head. Each line begins with the end of the one before. `body` says how long its body is, where that is known; `add` adds more lines.
 pub fn write(
     to: &mut Vec<u8>,
     status: StatusCode,
@@ -51,8 +51,9 @@ pub fn write(
     headers: &HeaderMap,
     body: &SizeHint,
     asked: Asked<'_>,
+    add: impl FnOnce(&mut Vec<u8>),
 ) -> Said {
-    to.reserve(64 + headers.len() * 48);
+    to.reserve(256 + headers.len() * 48);
     status_line(to, status, reason);
     let switches = status == StatusCode::SWITCHING_PROTOCOLS;
     let lengthless = switches || status == StatusCode::NO_CONTENT;
@@ -73,6 +74,7 @@ pub fn write(
             }
         }
     }
+    add(to);
     let framing = if bodiless || asked.method == Method::HEAD {
         // Of a body that is not sent, its own words may tell the length.
         if let (Some(length), false) = (length, lengthless) {
@@ -85,7 +87,7 @@ pub fn write(
     } else if asked.version == Version::HTTP_10 {
         Framing::Close
     } else {
-        to.extend_from_slice(b"transfer-encoding: chunked\r\n");
+        to.extend_from_slice(b"\r\ntransfer-encoding: chunked");
         Framing::Chunked
     };
     if !dated && !switches {
@@ -93,20 +95,23 @@ pub fn write(
     }
     keep &= framing != Framing::Close;
     match options {
-        _ if switches => to.extend_from_slice(b"connection: Upgrade\r\n"),
-        Some(options) if keep || contains(options, b"close") => {
+        _ if switches => to.extend_from_slice(b"\r\nconnection: Upgrade"),
+        Some(options) => {
             field(to, b"connection", options.as_bytes());
+            if !keep && !contains(options, b"close") {
+                to.extend_from_slice(b", close");
+            }
         }
-        _ if keep => to.extend_from_slice(b"connection: keep-alive\r\n"),
-        _ => to.extend_from_slice(b"connection: close\r\n"),
+        None if keep => to.extend_from_slice(b"\r\nconnection: keep-alive"),
+        None => to.extend_from_slice(b"\r\nconnection: close"),
     }
-    to.extend_from_slice(b"\r\n");
+    to.extend_from_slice(b"\r\n\r\n");
     Said { framing, keep: keep && !switches }
 }
 
 fn status_line(to: &mut Vec<u8>, status: StatusCode, reason: Option<&ReasonPhrase>) {
     if status == StatusCode::OK && reason.is_none() {
-        return to.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+        return to.extend_from_slice(b"HTTP/1.1 200 OK");
     }
     to.extend_from_slice(b"HTTP/1.1 ");
     to.extend_from_slice(status.as_str().as_bytes());
@@ -115,19 +120,18 @@ fn status_line(to: &mut Vec<u8>, status: StatusCode, reason: Option<&ReasonPhras
         Some(reason) => to.extend_from_slice(reason.as_bytes()),
         None => to.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes()),
     }
-    to.extend_from_slice(b"\r\n");
 }
 
 fn field(to: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     to.reserve(name.len() + value.len() + 4);
+    to.extend_from_slice(b"\r\n");
     to.extend_from_slice(name);
     to.extend_from_slice(b": ");
     to.extend_from_slice(value);
-    to.extend_from_slice(b"\r\n");
 }
 
 fn length_field(to: &mut Vec<u8>, length: u64) {
-    write!(to, "content-length: {length}\r\n").expect("a vector takes what is written");
+    write!(to, "\r\ncontent-length: {length}").expect("a vector takes what is written");
 }
 
 fn contains(options: &HeaderValue, wanted: &[u8]) -> bool {
@@ -148,7 +152,7 @@ fn date(to: &mut Vec<u8>) {
         let now = second();
         if now != *made {
             let time = SystemTime::UNIX_EPOCH + Duration::from_secs(now);
-            *line = format!("date: {}\r\n", httpdate::fmt_http_date(time));
+            *line = format!("\r\ndate: {}", httpdate::fmt_http_date(time));
             *made = now;
         }
         to.extend_from_slice(line.as_bytes());
@@ -187,6 +191,7 @@ mod tests {
             &headers.collect(),
             &body.map_or_else(SizeHint::default, SizeHint::with_exact),
             Asked { method: &method, version, keep },
+            |to| to.extend_from_slice(b"\r\nx-own: 1"),
         );
         (String::from_utf8(to).expect("text"), said)
     }
@@ -225,7 +230,7 @@ mod tests {
             (&[], false, "close", false),
             (&[("connection", "close")], true, "close", false),
             (&[("connection", "Upgrade")], true, "Upgrade", true),
-            (&[("connection", "Upgrade")], false, "close", false),
+            (&[("connection", "Upgrade")], false, "Upgrade, close", false),
         ] {
             let (text, written) = written(200, fields, Some(0), Method::GET, Version::HTTP_11, asked);
             assert_eq!(text.matches("connection: ").count(), 1, "{text}");
@@ -242,6 +247,7 @@ mod tests {
             assert_eq!(text.matches("date: ").count(), count, "{text}");
             assert_eq!(text.contains(own.1), !fields.is_empty(), "{text}");
             assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.ends_with("\r\n\r\n"), "{text}");
+            assert!(text.contains("\r\nx-own: 1\r\n"), "{text}");
         }
     }
 }

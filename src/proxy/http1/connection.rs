@@ -166,7 +166,7 @@ impl<S: Wire> Connection<S> {
     }
 
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if std::mem::take(&mut self.expects) && self.inbox.bytes.is_empty() {
+        if std::mem::take(&mut self.expects) {
             self.outbox.head().extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
         if !self.outbox.is_empty()
@@ -258,20 +258,27 @@ impl<S: Wire> Connection<S> {
         let mut left = LINGER.0;
         let mut said = false;
         std::future::poll_fn(|cx| {
-            if !said {
-                said = Pin::new(&mut self.stream).poll_shutdown(cx).is_ready();
+            said = said || Pin::new(&mut self.stream).poll_shutdown(cx).is_ready();
+            if said && self.poll_unread(unread, &mut left, cx).is_ready() {
+                return Poll::Ready(());
             }
-            while said && unread {
-                self.inbox.bytes.clear();
-                match self.inbox.poll_read(&mut self.stream, cx) {
-                    Poll::Ready(Ok(read)) if read > 0 && read <= left => left -= read,
-                    Poll::Ready(_) => return Poll::Ready(()),
-                    Poll::Pending => break,
-                }
-            }
-            if said && !unread { Poll::Ready(()) } else { self.reading.poll(cx) }
+            self.reading.poll(cx)
         })
         .await;
+    }
+
+    /// Reads and forgets what is `unread`, up to so many bytes.
+    fn poll_unread(&mut self, unread: bool, left: &mut usize, cx: &mut Context<'_>) -> Poll<()> {
+        if !unread {
+            return Poll::Ready(());
+        }
+        loop {
+            self.inbox.bytes.clear();
+            match ready!(self.inbox.poll_read(&mut self.stream, cx)) {
+                Ok(read) if read > 0 && read <= *left => *left -= read,
+                _ => return Poll::Ready(()),
+            }
+        }
     }
 
     /// What is left when another protocol takes over: the stream, and what was read of it.

@@ -194,13 +194,19 @@ impl<'a, S: Wire> Sending<'a, S> {
         }
         let mut held = connection.borrow_mut();
         let keep = keep && !link.worker.draining.get() && !held.body_unasked();
+        let body = tail.size_hint();
         let said = answer::write(
             held.outbox.head(),
             parts.status,
             parts.extensions.get::<ReasonPhrase>(),
             &parts.headers,
-            &tail.size_hint(),
+            &body,
             Asked { method, version, keep },
+            |to| {
+                if let Some(added) = tail.added() {
+                    added.put(&link.worker.options.headers, to);
+                }
+            },
         );
         let left = if let Framing::Length(length) = said.framing { length } else { 0 };
         let ended = matches!(said.framing, Framing::Nothing | Framing::Length(0));
