@@ -15,7 +15,7 @@ use super::Decoder;
 /// Bytes for which there is room at a read, at first and at most.
 const ROOM: (usize, usize) = (8 * 1024, 256 * 1024);
 /// Bytes of a body that are handed on at once.
-const PIECE: usize = 128 * 1024;
+const PIECE: usize = 64 * 1024;
 /// Room that is left of a buffer and not worth a read.
 const SCRAP: usize = 2 * 1024;
 

@@ -1,5 +1,5 @@
-//! What is on its way out of a connection: a head or a chunk's frame, the piece of a body that follows it,
-//! and what ends the piece, all in one system call.
+//! What is on its way out of a connection: a head or a chunk's frame, the pieces of a body that follow it,
+//! and what ends them, all in one system call.
 
 use std::{
     io::{self, IoSlice, Write as _},
@@ -25,7 +25,7 @@ pub struct Outbox {
     /// What leaves first; so many bytes of it have left.
     head: Vec<u8>,
     left: usize,
-    piece: Bytes,
+    pieces: [Bytes; 2],
     ending: &'static [u8],
     /// Whether something was written that the stream may still hold back.
     held: bool,
@@ -42,11 +42,13 @@ impl Outbox {
 
     /// Lets a piece of a body follow.
     pub fn piece(&mut self, data: Bytes) {
-        debug_assert!(self.piece.is_empty() && self.ending.is_empty(), "the last piece has left");
-        if data.len() <= COPIED {
+        debug_assert!(self.pieces[1].is_empty() && self.ending.is_empty(), "there is room");
+        if !self.pieces[0].is_empty() {
+            self.pieces[1] = data;
+        } else if data.len() <= COPIED {
             self.head.extend_from_slice(&data);
         } else {
-            self.piece = data;
+            self.pieces[0] = data;
         }
     }
 
@@ -54,7 +56,7 @@ impl Outbox {
     pub fn chunk(&mut self, data: Bytes) {
         write!(self.head, "{:x}\r\n", data.len()).expect("a vector takes what is written");
         self.piece(data);
-        if self.piece.is_empty() {
+        if self.pieces[0].is_empty() {
             self.head.extend_from_slice(b"\r\n");
         } else {
             self.ending = b"\r\n";
@@ -72,7 +74,7 @@ impl Outbox {
 
     /// Ends a chunked body whose last piece has left with trailers.
     pub fn trailers(&mut self, trailers: &HeaderMap) {
-        debug_assert!(self.piece.is_empty() && self.ending.is_empty(), "the last piece has left");
+        debug_assert!(self.pieces[0].is_empty() && self.ending.is_empty(), "the last piece has left");
         self.head.extend_from_slice(b"0\r\n");
         for (name, value) in trailers {
             self.head.extend_from_slice(name.as_str().as_bytes());
@@ -85,19 +87,23 @@ impl Outbox {
 
     /// Whether another piece may follow before what is there has left.
     pub fn has_room(&self) -> bool {
-        self.piece.is_empty() && self.ending.is_empty() && self.head.len() < GATHERED
+        self.pieces[1].is_empty() && self.ending.is_empty() && self.head.len() < GATHERED
     }
 
     /// Whether all has been written.
     pub fn is_empty(&self) -> bool {
-        self.left == self.head.len() && self.piece.is_empty() && self.ending.is_empty()
+        self.left == self.head.len() && self.has_no_piece() && self.ending.is_empty()
+    }
+
+    fn has_no_piece(&self) -> bool {
+        self.pieces.iter().all(Bytes::is_empty)
     }
 
     /// Forgets what has not been written.
     pub fn clear(&mut self) {
         self.head.clear();
         self.left = 0;
-        self.piece = Bytes::new();
+        self.pieces = Default::default();
         self.ending = b"";
     }
 
@@ -113,25 +119,38 @@ impl Outbox {
         while !self.is_empty() {
             let head = &self.head[self.left..];
             let stream = Pin::new(&mut *stream);
-            let written = if self.piece.is_empty() && self.ending.is_empty() {
+            let [first, second] = &self.pieces;
+            let written = if first.is_empty() && second.is_empty() && self.ending.is_empty() {
                 ready!(stream.poll_write(cx, head))?
             } else {
-                let pieces = [IoSlice::new(head), IoSlice::new(&self.piece), IoSlice::new(self.ending)];
-                ready!(stream.poll_write_vectored(cx, &pieces))?
+                let parts = [head, first, second, self.ending].map(IoSlice::new);
+                ready!(stream.poll_write_vectored(cx, &parts))?
             };
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.held = true;
-            let of_head = written.min(head.len());
-            self.left += of_head;
-            let of_piece = (written - of_head).min(self.piece.len());
-            self.piece.advance(of_piece);
-            self.ending = &self.ending[written - of_head - of_piece..];
+            self.wrote(written);
         }
         self.head.clear();
         self.left = 0;
         Poll::Ready(Ok(()))
+    }
+
+    fn wrote(&mut self, written: usize) {
+        let of_head = written.min(self.head.len() - self.left);
+        self.left += of_head;
+        let mut rest = written - of_head;
+        for piece in &mut self.pieces {
+            let here = rest.min(piece.len());
+            rest -= here;
+            piece.advance(here);
+            if piece.is_empty() {
+                // So that who read it has its room back.
+                *piece = Bytes::new();
+            }
+        }
+        self.ending = &self.ending[rest..];
     }
 
     /// Makes the stream let go of what was written.
