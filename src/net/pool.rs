@@ -44,7 +44,10 @@ pub struct PoolKey {
 
 /// A connection in its version of HTTP.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all speak HTTP/1, and a connection is boxed as a whole")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all speak HTTP/1, and a connection is boxed as a whole"
+)]
 pub enum Wire {
     /// HTTP/1.1.
     Http1(Http1),
