@@ -50,9 +50,9 @@ pub async fn serve(link: Rc<Link>, stream: impl Wire) {
     let connection = Rc::new(RefCell::new(Connection::new(stream, patience, options.head)));
     let last = options.requests_per_connection();
     let mut farewell = pin!(farewell(&link.worker));
-    let mut told = false;
+    let mut stay = Stay::Unasked;
     loop {
-        let next = next(&connection, &link.worker, farewell.as_mut(), &mut told).await;
+        let next = next(&connection, &link.worker, farewell.as_mut(), &mut stay).await;
         let (request, refusal) = match next {
             Next::Request(head) => (head, None),
             Next::Refused(refusal) => (Head::stand_in(), Some(refusal.into())),
@@ -84,24 +84,35 @@ async fn farewell(worker: &Worker) {
     Box::pin(sleep(worker.linger.get())).await;
 }
 
+/// What is known of a connection's farewell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stay {
+    /// It has not been asked for.
+    Unasked,
+    /// It has, and will wake this task, whose waker does not change.
+    Asked,
+    /// It has come.
+    Over,
+}
+
 /// Waits for the next request.
 async fn next<S: Wire>(
     connection: &Shared<S>,
     worker: &Worker,
     mut farewell: Pin<&mut impl Future<Output = ()>>,
-    told: &mut bool,
+    stay: &mut Stay,
 ) -> Next {
     poll_fn(|cx| {
         let mut connection = connection.borrow_mut();
         if let Poll::Ready(next) = connection.poll_next(cx) {
             return Poll::Ready(next);
         }
-        // Before the drain, asked once: this task's waker does not change.
-        if !*told || worker.draining.get() {
-            *told = true;
-            if farewell.as_mut().poll(cx).is_ready() && connection.is_idle() {
-                return Poll::Ready(Next::Nothing);
-            }
+        if *stay == Stay::Unasked || *stay == Stay::Asked && worker.draining.get() {
+            *stay = if farewell.as_mut().poll(cx).is_ready() { Stay::Over } else { Stay::Asked };
+        }
+        // A request that has begun to arrive is still answered.
+        if *stay == Stay::Over && connection.is_idle() {
+            return Poll::Ready(Next::Nothing);
         }
         Poll::Pending
     })
@@ -285,5 +296,49 @@ impl<'a, S: Wire> Sending<'a, S> {
     fn fail(&mut self, error: io::Error) {
         self.ended = true;
         self.failure = Some(error);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, task::Waker, time::Duration};
+
+    use tokio::io::{AsyncWriteExt, duplex};
+
+    use super::*;
+    use crate::{
+        model::State,
+        runtime::{Gateway, Options, compile},
+        store::Stores,
+    };
+
+    #[tokio::test]
+    async fn a_head_that_has_begun_to_arrive_outlasts_the_farewell() {
+        let (options, stores) = (Options::default(), Stores::default());
+        let (snapshot, _) = compile(Arc::new(State::default()), &options, &stores, None);
+        let limits = options.head;
+        let worker = Worker::new(Gateway::new(options, stores, snapshot));
+        worker.drain(Duration::ZERO);
+        let hour = Duration::from_secs(3600);
+        let patience = Patience { idle: hour, stalled: hour, taking: hour };
+        for (said, ends) in [(&[][..], true), (&["GET / HTTP/1.1\r\n", "Host: a\r\n", "X: 1\r\n"], false)] {
+            let (mut client, near) = duplex(64);
+            let connection = Rc::new(RefCell::new(Connection::new(near, patience, limits)));
+            // It has come, and is not asked again.
+            let farewell = pin!(async {});
+            let mut stay = Stay::Unasked;
+            let mut waiting = pin!(next(&connection, &worker, farewell, &mut stay));
+            let mut poll = || waiting.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            for piece in said {
+                client.write_all(piece.as_bytes()).await.expect("room");
+                assert!(poll().is_pending(), "{piece}");
+            }
+            client.write_all(if ends { b"" } else { b"\r\n" }).await.expect("room");
+            match poll() {
+                Poll::Ready(Next::Nothing) => assert!(ends),
+                Poll::Ready(Next::Request(_)) => assert!(!ends),
+                other => panic!("{other:?}"),
+            }
+        }
     }
 }
