@@ -5,6 +5,7 @@
 
 mod admit;
 mod body_form;
+mod date;
 mod door;
 mod fault;
 mod forward;

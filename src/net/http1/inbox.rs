@@ -6,11 +6,13 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
+use http_body::Frame;
 use tokio::io::AsyncRead;
 use tokio_util::io::poll_read_buf;
 
-use super::Decoder;
+use super::{Decoder, Step};
+use crate::net::BodyError;
 
 /// Bytes for which there is room at a read, at first and at most.
 const ROOM: (usize, usize) = (8 * 1024, 256 * 1024);
@@ -61,7 +63,7 @@ impl Inbox {
 
     /// Reads as much of a body as is there, up to what is worth handing on at once: each piece costs whoever takes
     /// it a system call. Does not ask for more than the body has, where that is known.
-    pub fn fill<S: AsyncRead + Unpin>(&mut self, body: &Decoder, stream: &mut S, cx: &mut Context<'_>) {
+    fn fill<S: AsyncRead + Unpin>(&mut self, body: &Decoder, stream: &mut S, cx: &mut Context<'_>) {
         while self.end.is_none() {
             let left = body.left().map_or(PIECE as u64, |left| left.min(PIECE as u64));
             let Some(lacking) = left.checked_sub(self.bytes.len() as u64).filter(|lacking| *lacking > 0)
@@ -85,9 +87,31 @@ impl Inbox {
         self.bytes.is_empty() && self.end.is_none()
     }
 
-    /// How the connection has ended, once all that came before has been taken.
-    pub fn take_end(&mut self) -> Option<io::Result<()>> {
-        self.end.take()
+    /// The next piece of a body; `failed` says whose connection it is.
+    ///
+    /// # Errors
+    /// When the connection fails or is closed before the body's end, or the framing is malformed.
+    pub fn poll_frame<S: AsyncRead + Unpin>(
+        &mut self,
+        body: &mut Decoder,
+        stream: &mut S,
+        cx: &mut Context<'_>,
+        failed: fn(io::Error) -> BodyError,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.fill(body, stream, cx);
+        match body.step(&mut self.bytes) {
+            Ok(Step::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+            Ok(Step::Trailers(trailers)) => return Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
+            Ok(Step::Ended) => return Poll::Ready(None),
+            Ok(Step::More) => {}
+            Err(error) => return Poll::Ready(Some(Err(error.into()))),
+        }
+        match self.end.take() {
+            None => Poll::Pending,
+            Some(Ok(())) if body.close() => Poll::Ready(None),
+            Some(Ok(())) => Poll::Ready(Some(Err(failed(io::ErrorKind::UnexpectedEof.into())))),
+            Some(Err(error)) => Poll::Ready(Some(Err(failed(error)))),
+        }
     }
 
     /// Gives back room that only much data needs: the connection is about to be idle.

@@ -147,20 +147,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
         if !matches!(self.upload, Upload::Ended) {
             self.send(cx);
         }
-        self.inbox.fill(&self.answer, &mut self.stream, cx);
-        match self.answer.step(&mut self.inbox.bytes) {
-            Ok(Step::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
-            Ok(Step::Trailers(trailers)) => return Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
-            Ok(Step::Ended) => return Poll::Ready(None),
-            Ok(Step::More) => {}
-            Err(error) => return Poll::Ready(Some(Err(error.into()))),
-        }
-        match self.inbox.take_end() {
-            None => Poll::Pending,
-            Some(Ok(())) if self.answer.close() => Poll::Ready(None),
-            Some(Ok(())) => Poll::Ready(Some(Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()))),
-            Some(Err(error)) => Poll::Ready(Some(Err(error.into()))),
-        }
+        self.inbox.poll_frame(&mut self.answer, &mut self.stream, cx, BodyError::Upstream)
     }
 
     /// Whether the answer's body has ended.

@@ -1,14 +1,12 @@
 //! The head of an answer as it stands on the wire, and how its body is framed. RFC 9112 sections 3 and 6.
 
-use std::{
-    cell::RefCell,
-    io::Write as _,
-    time::{Duration, SystemTime},
-};
+use std::io::Write as _;
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use http_body::SizeHint;
 use hyper::ext::ReasonPhrase;
+
+use crate::proxy::date::date;
 
 /// How the body that follows a head is framed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +89,7 @@ pub fn write(
         Framing::Chunked
     };
     if !dated && !switches {
-        date(to);
+        field(to, b"date", date().as_bytes());
     }
     keep &= framing != Framing::Close;
     match options {
@@ -143,29 +141,6 @@ fn contains(options: &HeaderValue, wanted: &[u8]) -> bool {
 
 fn number(value: &HeaderValue) -> Option<u64> {
     value.to_str().ok()?.parse().ok()
-}
-
-/// A `Date` of this second, made once in it.
-fn date(to: &mut Vec<u8>) {
-    thread_local!(static DATE: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) });
-    DATE.with_borrow_mut(|(made, line)| {
-        let now = second();
-        if now != *made {
-            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(now);
-            *line = format!("\r\ndate: {}", httpdate::fmt_http_date(time));
-            *made = now;
-        }
-        to.extend_from_slice(line.as_bytes());
-    });
-}
-
-/// Seconds since 1970, as of the kernel's last tick: that costs less than the time.
-fn second() -> u64 {
-    #[cfg(target_os = "linux")]
-    let seconds = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse).tv_sec.unsigned_abs();
-    #[cfg(not(target_os = "linux"))]
-    let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-    seconds
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use tokio::{
 
 use super::head::{Head, Refusal, Scan, Scanned};
 use crate::{
-    net::{BodyError, Decoder, Inbox, Outbox, Step, Timer, Watch},
+    net::{BodyError, Decoder, Inbox, Outbox, Timer, Watch},
     runtime::HeadLimits,
 };
 
@@ -174,21 +174,7 @@ impl<S: Wire> Connection<S> {
         {
             return Poll::Ready(Some(Err(BodyError::Client(error))));
         }
-        self.inbox.fill(&self.body, &mut self.stream, cx);
-        match self.body.step(&mut self.inbox.bytes) {
-            Ok(Step::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
-            Ok(Step::Trailers(trailers)) => return Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
-            Ok(Step::Ended) => return Poll::Ready(None),
-            Ok(Step::More) => {}
-            Err(error) => return Poll::Ready(Some(Err(error.into()))),
-        }
-        match self.inbox.take_end() {
-            None => Poll::Pending,
-            Some(end) => {
-                let error = end.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
-                Poll::Ready(Some(Err(BodyError::Client(error))))
-            }
-        }
+        self.inbox.poll_frame(&mut self.body, &mut self.stream, cx, BodyError::Client)
     }
 
     /// Whether the client has gone, while its request is being answered. Once it has sent more instead, that is kept,

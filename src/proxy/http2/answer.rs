@@ -6,7 +6,6 @@ use std::{
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
-    time::{Duration, SystemTime},
 };
 
 use bytes::{Buf as _, Bytes};
@@ -21,7 +20,7 @@ use super::{
     session::{MOST, Session},
     stream::Work,
 };
-use crate::proxy::{handle::handle, respond::Tail};
+use crate::proxy::{date::date, handle::handle, respond::Tail};
 
 /// What a stream does next.
 enum Next {
@@ -122,8 +121,7 @@ impl Session {
             self.encoder.header(name, value, &mut self.out);
         }
         if !dated {
-            let date = self.date();
-            self.encoder.header(&header::DATE, &date, &mut self.out);
+            self.encoder.header(&header::DATE, &date(), &mut self.out);
         }
         if !measured && let Some(length) = length {
             self.encoder.header(&header::CONTENT_LENGTH, &HeaderValue::from(length), &mut self.out);
@@ -245,20 +243,5 @@ impl Session {
         self.out.resize(start + frame::HEAD, 0);
         self.encoder.begin(&mut self.out);
         start
-    }
-
-    /// The date of this second.
-    fn date(&mut self) -> HeaderValue {
-        match &self.date {
-            Some((until, date)) if self.now < *until => date.clone(),
-            _ => {
-                let time = SystemTime::now();
-                let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-                let left = Duration::from_secs(1) - Duration::from_nanos(since.subsec_nanos().into());
-                let date =
-                    HeaderValue::try_from(httpdate::fmt_http_date(time)).expect("a date is a header value");
-                self.date.insert((self.now + left, date)).1.clone()
-            }
-        }
     }
 }

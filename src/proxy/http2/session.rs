@@ -101,7 +101,6 @@ pub struct Session {
     pub(super) owed: usize,
     /// Whether the client begins no more streams.
     pub(super) going: bool,
-    pub(super) date: Option<(Instant, http::HeaderValue)>,
 }
 
 impl Session {
@@ -150,7 +149,6 @@ impl Session {
             room: ROOM.into(),
             owed: 0,
             going: false,
-            date: None,
             link,
         }
     }
