@@ -50,7 +50,7 @@ impl Http2 {
         self.waiting = None;
         let (parts, body) = answer.map_err(|error| error.into_error())?.into_parts();
         self.answer = Some(body);
-        Poll::Ready(Ok(Head { status: parts.status, reason: None, headers: parts.headers }))
+        Poll::Ready(Ok(Head { status: parts.status, reason: None, headers: parts.headers.into() }))
     }
 
     /// The next piece of the answer's body.

@@ -3,6 +3,7 @@
 
 mod body;
 mod dial;
+mod headers;
 mod http1;
 mod http2;
 mod inherited;
@@ -16,9 +17,10 @@ pub mod tls;
 
 pub use body::{Body, BodyError, Delivered, Progress, Upload};
 pub use dial::{DialError, dial};
+pub use headers::Headers;
 pub use http1::{
-    Decoder, FramingError, Head, HeadError, Http1, Inbox, Line, Outbox, Place, RawHead, SendError, Step,
-    is_token,
+    Decoder, Fields, FramingError, Head, HeadError, Http1, Inbox, Known, Line, Outbox, Place, RawHead,
+    SendError, Step, is_token,
 };
 pub use http2::{Http2, OnThisThread};
 pub use inherited::{Inherited, Role};

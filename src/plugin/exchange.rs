@@ -15,8 +15,8 @@ use uuid::Uuid;
 
 use crate::{
     model::{Consumer, Ix, Route, Service},
-    net::{Body, BodyError},
-    router::Capture,
+    net::{Body, BodyError, Headers},
+    router::{Capture, HeaderSource},
 };
 
 /// Who asks, as the connection tells.
@@ -40,6 +40,12 @@ pub struct Client {
     pub request: u64,
 }
 
+impl HeaderSource for Headers {
+    fn map(&self) -> &HeaderMap {
+        self
+    }
+}
+
 /// The request: what the client sent, changed by plugins, and sent on.
 #[derive(Debug)]
 pub struct Request {
@@ -50,7 +56,7 @@ pub struct Request {
     /// Version the client speaks.
     pub version: Version,
     /// Headers.
-    pub headers: HeaderMap,
+    pub headers: Headers,
     /// Body.
     pub body: Body,
     query: Option<Option<String>>,
@@ -59,13 +65,13 @@ pub struct Request {
 impl Request {
     /// A request as the client sent it.
     #[inline]
-    pub fn new(method: Method, uri: Uri, version: Version, headers: HeaderMap, body: Body) -> Self {
+    pub fn new(method: Method, uri: Uri, version: Version, headers: Headers, body: Body) -> Self {
         Request { method, uri, version, headers, body, query: None }
     }
 
     /// Takes a request apart.
     pub fn from_parts(parts: http::request::Parts, body: Body) -> Self {
-        Self::new(parts.method, parts.uri, parts.version, parts.headers, body)
+        Self::new(parts.method, parts.uri, parts.version, parts.headers.into(), body)
     }
 
     /// Path as the client sent it, without query.
@@ -192,7 +198,7 @@ pub struct Response {
     /// Status.
     pub status: StatusCode,
     /// Headers. Set before the upstream answers, they stand before the upstream's own.
-    pub headers: HeaderMap,
+    pub headers: Headers,
     /// Where it comes from.
     pub source: ResponseSource,
 }
@@ -242,7 +248,7 @@ impl Exchange {
             groups: None,
             response: Response {
                 status: StatusCode::OK,
-                headers: HeaderMap::new(),
+                headers: Headers::default(),
                 source: ResponseSource::Gateway,
             },
             started: Instant::now(),

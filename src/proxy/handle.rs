@@ -9,7 +9,7 @@ use std::{
     task::Poll,
 };
 
-use http::{HeaderValue, Response, header};
+use http::{HeaderValue, Response};
 use smallvec::SmallVec;
 
 use super::{
@@ -73,7 +73,8 @@ pub(super) fn find<'s>(
     path: &[u8],
 ) -> Result<&'s RouteEntry, Early> {
     let request = &exchange.request;
-    let host = request.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = request.headers.host().0.filter(|host| host.is_ascii());
+    let host = host.and_then(|host| std::str::from_utf8(host).ok());
     let client = &exchange.client;
     let line = RequestLine {
         method: request.method.as_str(),

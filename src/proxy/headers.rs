@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use super::{admit, worker::Link};
 use crate::{
+    net::{self, Headers, Known},
     plugin::{Exchange, RequestId, ResponseSource},
     runtime::AddedHeaders,
 };
@@ -57,19 +58,10 @@ const HOPS: [&str; 3] = ["1.1 kong/3.9.3", "2 kong/3.9.3", "1.0 kong/3.9.3"];
 
 /// A request's id as a header value.
 pub fn id_value(id: RequestId) -> HeaderValue {
-    const PAIRS: [[u8; 2]; 256] = {
-        let digits = b"0123456789abcdef";
-        let mut pairs = [[0; 2]; 256];
-        let mut byte = 0;
-        while byte < 256 {
-            pairs[byte] = [digits[byte >> 4], digits[byte & 15]];
-            byte += 1;
-        }
-        pairs
-    };
+    let digit = |of: u8| b"0123456789abcdef"[usize::from(of)];
     let mut text = [0; 32];
     for (pair, byte) in text.as_chunks_mut().0.iter_mut().zip(id.0.to_be_bytes()) {
-        *pair = PAIRS[usize::from(byte)];
+        *pair = [digit(byte >> 4), digit(byte & 15)];
     }
     // An owner is not copied when the value is.
     HeaderValue::from_maybe_shared(Bytes::from_owner(text)).expect("hex digits are a header value")
@@ -79,21 +71,15 @@ pub fn id_value(id: RequestId) -> HeaderValue {
 pub fn wants_websocket(exchange: &Exchange) -> bool {
     let headers = &exchange.request.headers;
     exchange.request.version == Version::HTTP_11
-        && has(headers, &header::UPGRADE)
+        && headers.has(Known::Upgrade)
         && headers.get(header::UPGRADE).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"websocket"))
         && tokens(headers, &header::CONNECTION).any(|token| token.eq_ignore_ascii_case(b"upgrade"))
 }
 
 /// Whether a client wants trailers.
-pub fn wants_trailers(headers: &HeaderMap) -> bool {
-    has(headers, &header::TE)
+pub fn wants_trailers(headers: &Headers) -> bool {
+    headers.has(Known::Te)
         && tokens(headers, &header::TE).any(|token| token.eq_ignore_ascii_case(b"trailers"))
-}
-
-/// Whether there is a header of a name that HTTP defines. In maps of usual size, comparing such names costs less
-/// than a look-up.
-fn has(headers: &HeaderMap, name: &HeaderName) -> bool {
-    headers.keys().any(|own| own == name)
 }
 
 fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
@@ -128,6 +114,8 @@ pub enum Length {
 pub trait Fields {
     /// Takes one.
     fn add(&mut self, name: &HeaderName, value: &HeaderValue);
+    /// Takes those that travel of a head that nobody has changed.
+    fn copy(&mut self, fields: &net::Fields, travels: impl FnMut(Option<Known>) -> bool);
     /// Takes one of the gateway's own.
     fn own(&mut self, own: Own, value: &HeaderValue);
     /// Takes one of the gateway's own whose value is known beforehand.
@@ -139,6 +127,14 @@ pub trait Fields {
 impl Fields for HeaderMap {
     fn add(&mut self, name: &HeaderName, value: &HeaderValue) {
         self.append(name, value.clone());
+    }
+
+    fn copy(&mut self, fields: &net::Fields, mut travels: impl FnMut(Option<Known>) -> bool) {
+        for (name, value) in &fields.to_map() {
+            if travels(Known::of(name.as_str().as_bytes())) {
+                self.append(name, value.clone());
+            }
+        }
     }
 
     fn own(&mut self, own: Own, value: &HeaderValue) {
@@ -169,6 +165,11 @@ impl Fields for Vec<u8> {
     }
 
     #[inline]
+    fn copy(&mut self, fields: &net::Fields, travels: impl FnMut(Option<Known>) -> bool) {
+        fields.write(self, travels);
+    }
+
+    #[inline]
     fn own(&mut self, own: Own, value: &HeaderValue) {
         self.extend_from_slice(own.begin);
         self.extend_from_slice(value.as_bytes());
@@ -192,8 +193,7 @@ impl Fields for Vec<u8> {
 
 /// Which of the headers that the gateway speaks about the client has sent.
 #[derive(Default)]
-struct Seen<'a> {
-    host: Option<&'a HeaderValue>,
+struct Seen {
     chain: bool,
     via: bool,
     length: bool,
@@ -218,42 +218,35 @@ pub fn for_upstream(
     let sent = &exchange.request.headers;
     to.own(HOST, host);
     let mut seen = Seen::default();
+    let mut travels = |known| match known {
+        None => true,
+        Some(Known::ContentLength) => {
+            seen.length = true;
+            length == Length::AsSaid
+        }
+        Some(Known::Te) => mark(&mut seen.te, true, false),
+        Some(Known::Via) => mark(&mut seen.via, true, false),
+        Some(Known::ForwardedFor) => mark(&mut seen.chain, true, false),
+        // What a trusted peer says stands.
+        Some(Known::ForwardedProto) => mark(&mut seen.proto, client.trusted, client.trusted),
+        Some(Known::ForwardedHost) => mark(&mut seen.to_host, client.trusted, client.trusted),
+        Some(Known::ForwardedPort) => mark(&mut seen.port, client.trusted, client.trusted),
+        Some(Known::ForwardedPath) => mark(&mut seen.path, client.trusted, client.trusted),
+        Some(Known::ForwardedPrefix) => mark(&mut seen.prefix, client.trusted, client.trusted),
+        Some(Known::Host | Known::RealIp | Known::KongRequestId) => false,
+        Some(Known::Connection | Known::KeepAlive | Known::TransferEncoding | Known::Upgrade) => false,
+        Some(Known::Proxy | Known::ProxyConnection | Known::Expect) => false,
+        Some(Known::Date | Known::Server | Known::Trailer | Known::Pad | Known::Accel | Known::Kong) => true,
+    };
     let listed = listed(sent);
-    for (name, value) in sent {
-        let travels = match name.as_str() {
-            "host" => {
-                seen.host = Some(value);
-                false
+    match sent.fields() {
+        Some(fields) if listed.is_empty() => to.copy(fields, travels),
+        _ => {
+            for (name, value) in sent {
+                if travels(Known::of(name.as_str().as_bytes())) && !listed.contains(name) {
+                    to.add(name, value);
+                }
             }
-            "content-length" => {
-                seen.length = true;
-                length == Length::AsSaid
-            }
-            "te" => {
-                seen.te = true;
-                false
-            }
-            "via" => {
-                seen.via = true;
-                false
-            }
-            "x-forwarded-for" => {
-                seen.chain = true;
-                false
-            }
-            // What a trusted peer says stands.
-            "x-forwarded-proto" => mark(&mut seen.proto, client.trusted),
-            "x-forwarded-host" => mark(&mut seen.to_host, client.trusted),
-            "x-forwarded-port" => mark(&mut seen.port, client.trusted),
-            "x-forwarded-path" => mark(&mut seen.path, client.trusted),
-            "x-forwarded-prefix" => mark(&mut seen.prefix, client.trusted),
-            "x-real-ip" | "x-kong-request-id" => false,
-            "connection" | "keep-alive" | "transfer-encoding" | "upgrade" => false,
-            "proxy" | "proxy-connection" | "expect" => false,
-            _ => true,
-        };
-        if travels && (listed.is_empty() || !listed.contains(name)) {
-            to.add(name, value);
         }
     }
 
@@ -280,7 +273,7 @@ pub fn for_upstream(
     if !seen.proto {
         to.fixed(PROTO, if client.tls { "https" } else { "http" });
     }
-    if let (false, Some(host)) = (seen.to_host, seen.host.and_then(admit::host_name)) {
+    if let (false, Some(host)) = (seen.to_host, sent.host().0.and_then(admit::host_name)) {
         to.text(FORWARDED_HOST, &host);
     }
     if !seen.port {
@@ -315,10 +308,10 @@ pub fn for_upstream(
     }
 }
 
-/// Notes that a header was sent by a peer whose word counts; whether it does.
-fn mark(seen: &mut bool, counts: bool) -> bool {
+/// Notes that a header was sent, if the peer's word `counts`; whether it `travels`.
+fn mark(seen: &mut bool, counts: bool, travels: bool) -> bool {
     *seen = counts;
-    counts
+    travels
 }
 
 fn joined(headers: &HeaderMap, name: &HeaderName, last: &[u8]) -> HeaderValue {
@@ -332,10 +325,10 @@ fn joined(headers: &HeaderMap, name: &HeaderName, last: &[u8]) -> HeaderValue {
 }
 
 /// Headers that `Connection` names as meant for this connection only.
-fn listed(headers: &HeaderMap) -> SmallVec<[HeaderName; 2]> {
+fn listed(headers: &Headers) -> SmallVec<[HeaderName; 2]> {
     const OTHERS: [&[u8]; 3] = [b"keep-alive", b"close", b"upgrade"];
     let mut listed = SmallVec::new();
-    if !has(headers, &header::CONNECTION) {
+    if !headers.has(Known::Connection) {
         return listed;
     }
     for token in tokens(headers, &header::CONNECTION) {
@@ -348,7 +341,19 @@ fn listed(headers: &HeaderMap) -> SmallVec<[HeaderName; 2]> {
 
 /// Removes from an upstream's answer what was meant for this connection only. One walk over the names finds
 /// it; a look-up for each candidate would cost more.
-pub fn from_upstream(headers: &mut HeaderMap, upgraded: bool, trailers: bool) {
+pub fn from_upstream(headers: &mut Headers, upgraded: bool, trailers: bool) {
+    const GO: [Known; 7] = [
+        Known::Connection,
+        Known::KeepAlive,
+        Known::TransferEncoding,
+        Known::Pad,
+        Known::Upgrade,
+        Known::Trailer,
+        Known::Accel,
+    ];
+    if headers.fields().is_some_and(|fields| !fields.has(&GO)) {
+        return;
+    }
     let mut gone: SmallVec<[HeaderName; 4]> = SmallVec::new();
     for name in headers.keys() {
         let goes = match name.as_str() {
@@ -397,18 +402,22 @@ impl Added {
             proxied: sent.filter(|_| proxied).map(|at| (millis(at, *answered), millis(*started, Some(at)))),
             response: if proxied { 0 } else { millis(*started, Some(Instant::now())) },
             status: upstream.then(|| response.status.as_u16()),
-            server: upstream && has(&response.headers, &header::SERVER),
+            server: upstream && response.headers.has(Known::Server),
             id: id.clone(),
         }
     }
 
     /// Whether one of them may have to stand in place of what is there.
-    pub fn clashes(&self, headers: &HeaderMap) -> bool {
-        headers.keys().any(|name| match name.as_str() {
-            "via" => true,
-            "server" => !self.server,
-            name => name.starts_with("x-kong-"),
-        })
+    pub fn clashes(&self, headers: &Headers) -> bool {
+        let clashes = |known| match known {
+            Known::Via | Known::KongRequestId | Known::Kong => true,
+            Known::Server => !self.server,
+            _ => false,
+        };
+        match headers.fields() {
+            Some(fields) => fields.known().any(clashes),
+            None => headers.keys().filter_map(|name| Known::of(name.as_str().as_bytes())).any(clashes),
+        }
     }
 
     /// Adds them where none of them is.
@@ -442,14 +451,14 @@ impl Added {
     }
 
     /// Adds them to a map, in place of what is there.
-    pub fn insert(&self, wanted: &AddedHeaders, headers: &mut HeaderMap) {
+    pub fn insert(&self, wanted: &AddedHeaders, headers: &mut Headers) {
         if !self.clashes(headers) {
-            return self.put(wanted, headers);
+            return self.put(wanted, &mut **headers);
         }
         let mut own = HeaderMap::with_capacity(8);
         self.put(wanted, &mut own);
         // Who has passed an answer on is a list.
-        if own.contains_key(header::VIA) && has(headers, &header::VIA) {
+        if own.contains_key(header::VIA) && headers.has(Known::Via) {
             own.insert(header::VIA, joined(headers, &header::VIA, HOPS[0].as_bytes()));
         }
         headers.extend(own);

@@ -8,9 +8,9 @@ use std::{io, net::SocketAddr, rc::Rc, sync::Arc, thread, time::Duration};
 use socket2::{Domain, Socket, TcpKeepalive, Type};
 use tokio::{
     net::UdpSocket,
-    select,
+    runtime, select,
     sync::watch,
-    task::{JoinHandle, LocalSet, spawn_local},
+    task::{JoinHandle, spawn_local},
     time::{interval, sleep, timeout},
 };
 
@@ -198,7 +198,8 @@ fn bind(address: SocketAddr, listener: &Listener) -> io::Result<Socket> {
 
 /// A worker's life: accepts until it is told to drain, then waits for its connections.
 fn run(gateway: Arc<Gateway>, sockets: Vec<Opening>, mut drain: watch::Receiver<Option<Drain>>) -> usize {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let options = runtime::LocalOptions::default();
+    let runtime = match runtime::Builder::new_current_thread().enable_all().build_local(options) {
         Ok(runtime) => runtime,
         Err(error) => {
             tracing::error!("a worker cannot start: {error}");
@@ -206,8 +207,7 @@ fn run(gateway: Arc<Gateway>, sockets: Vec<Opening>, mut drain: watch::Receiver<
         }
     };
     let worker = Worker::new(gateway);
-    let local = LocalSet::new();
-    let left = local.block_on(&runtime, async {
+    runtime.block_on(async {
         let (mut doors, mut udp) = (Vec::new(), Vec::new());
         for Opening { listener, acceptor, socket, own } in sockets {
             if listener.traffic == Traffic::Datagrams {
@@ -245,9 +245,7 @@ fn run(gateway: Arc<Gateway>, sockets: Vec<Opening>, mut drain: watch::Receiver<
         }
         upkeep.abort();
         worker.links.get()
-    });
-    drop(local);
-    left
+    })
 }
 
 /// Each second: closes idle upstream connections, lets go of former snapshots, and wakes who waits for that.

@@ -22,7 +22,7 @@ use super::{
     worker::Link,
 };
 use crate::{
-    net::{BodyError, Connection, Wire},
+    net::{BodyError, Connection, Fields, Wire},
     plugin::{Chunk, ReplyBody, ResponseSource},
     runtime::{Held, Snapshot},
 };
@@ -63,13 +63,22 @@ pub fn respond(
     };
     let mut head = Response::new(());
     *head.status_mut() = response.status;
-    *head.headers_mut() =
-        if later { response.headers.clone() } else { std::mem::take(&mut response.headers) };
+    let headers = match later {
+        true => response.headers.clone().into(),
+        false => std::mem::take(&mut response.headers),
+    };
+    let fields = match headers.into_fields() {
+        Ok(fields) if !http2 => Some(fields),
+        other => {
+            *head.headers_mut() = other.map_or_else(|map| map, |fields| fields.to_map());
+            None
+        }
+    };
     if let Some(reason) = reason {
         head.extensions_mut().insert(reason);
     }
     let ending = later.then(|| Box::new(Ending { flow, snap, filters: phases.body_filter, done: false }));
-    head.map(|()| Tail { source, ending, added })
+    head.map(|()| Tail { source, ending, fields, added })
 }
 
 /// The head of an upstream's answer becomes the exchange's.
@@ -136,7 +145,7 @@ fn made_here(link: &Rc<Link>, snap: &Snapshot, flow: &mut Flow, early: Early) ->
             exchange.response.headers.append(name, value);
         }
     }
-    let mut made = std::mem::take(&mut exchange.response.headers);
+    let mut made = std::mem::take(&mut exchange.response.headers).into_map();
     let empty = matches!(reply.body, ReplyBody::Empty);
     let bytes = fault::render(reply.body, reply.status, exchange, &link.worker.options.templates, &mut made);
     let bodiless = reply.status == StatusCode::NO_CONTENT
@@ -145,7 +154,7 @@ fn made_here(link: &Rc<Link>, snap: &Snapshot, flow: &mut Flow, early: Early) ->
     if !bodiless && (!empty || exchange.request.method != Method::HEAD) {
         made.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
     }
-    exchange.response.headers = made;
+    exchange.response.headers = made.into();
     if bytes.is_empty() || bodiless { Source::Empty } else { Source::Whole(bytes) }
 }
 
@@ -169,6 +178,7 @@ pub fn last_resort() -> Response<Tail> {
     let mut response = Response::new(Tail {
         source: Source::Whole(Bytes::from_static(b"{\"message\":\"An unexpected error occurred\"}")),
         ending: None,
+        fields: None,
         added: None,
     });
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
@@ -182,6 +192,8 @@ pub fn last_resort() -> Response<Tail> {
 pub struct Tail {
     source: Source,
     ending: Option<Box<Ending>>,
+    /// The head's headers, where they are an upstream's own.
+    fields: Option<Fields>,
     /// Headers that are still to be added to the head.
     added: Option<Added>,
 }
@@ -306,6 +318,11 @@ impl Tail {
         {
             delivery.held = piece;
         }
+    }
+
+    /// The head's headers, once, where they are an upstream's own and in no map.
+    pub fn fields(&mut self) -> Option<Fields> {
+        self.fields.take()
     }
 
     /// Headers that are still to be added to the head, once.
@@ -464,7 +481,8 @@ mod tests {
                 ahead,
                 held: None,
             };
-            let mut tail = Tail { source: Source::Upstream(delivery), ending: None, added: None };
+            let mut tail =
+                Tail { source: Source::Upstream(delivery), ending: None, fields: None, added: None };
             let mut cx = Context::from_waker(Waker::noop());
             tail.read_ahead(&mut cx);
             assert_eq!(link.worker.pool.take(&key).is_some(), ahead);

@@ -3,7 +3,7 @@
 //! A [`Router`] is built once from the routes of a configuration and asked once a request. It knows
 //! routes and what can be read off a request's head; nothing of services, plugins or sockets.
 
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr};
 
 use http::HeaderMap;
 use smallvec::SmallVec;
@@ -56,6 +56,18 @@ pub enum Calculation {
     Strict,
 }
 
+/// Headers, which may be put into a map only when somebody looks at them.
+pub trait HeaderSource: fmt::Debug {
+    /// The map.
+    fn map(&self) -> &HeaderMap;
+}
+
+impl HeaderSource for HeaderMap {
+    fn map(&self) -> &HeaderMap {
+        self
+    }
+}
+
 /// What a router looks at.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestLine<'a> {
@@ -68,7 +80,7 @@ pub struct RequestLine<'a> {
     /// Query without `?`; empty if there is none.
     pub query: &'a str,
     /// Headers as sent.
-    pub headers: &'a HeaderMap,
+    pub headers: &'a dyn HeaderSource,
     /// Server name of the TLS connection.
     pub sni: Option<&'a str>,
     /// The client's address.

@@ -164,7 +164,7 @@ impl Uses {
 
     /// Whether all fields that are looked at are UTF-8.
     pub fn readable(&self, line: &RequestLine<'_>, path: &[u8]) -> bool {
-        let utf8 = |value: &[u8]| std::str::from_utf8(value).is_ok();
+        let utf8 = |value: &[u8]| value.is_ascii() || std::str::from_utf8(value).is_ok();
         let header = |(name, value): (&HeaderName, &http::HeaderValue)| {
             utf8(value.as_bytes()) || !self.headers.contains(name)
         };
@@ -180,7 +180,7 @@ impl Uses {
         (!self.path && self.segments.is_empty()
             || utf8(path)
             || !self.path && self.segments.iter().all(segment))
-            && (self.headers.is_empty() || line.headers.iter().all(header))
+            && (self.headers.is_empty() || line.headers.map().iter().all(header))
             && (self.queries.is_empty()
                 || view::arguments(line.query).all(|(name, value)| utf8(&value) || !used(&name)))
     }

@@ -142,8 +142,8 @@ impl<'a> View<'a> {
 
 impl<'a> Head<'a> {
     fn header(&self, header: &HeaderField) -> Option<ValueIter<'a, HeaderValue>> {
-        let found =
-            |name| self.line.headers.contains_key(name).then(|| self.line.headers.get_all(name).iter());
+        let headers = self.line.headers.map();
+        let found = |name| headers.contains_key(name).then(|| headers.get_all(name).iter());
         header.underscored.as_ref().and_then(found).or_else(|| found(&header.dashed))
     }
 

@@ -59,7 +59,7 @@ mod unix {
     use std::{
         io::{self, Read as _, Write as _},
         os::{fd::OwnedFd, unix::net::UnixStream},
-        process::Command,
+        process::{Child, Command, ExitStatus},
         time::Duration,
     };
 
@@ -151,25 +151,40 @@ mod unix {
             let _ = ours.write_all(configuration.unwrap_or_default().as_bytes()).await;
             let _ = ours.shutdown().await;
             let _ = ours.read_to_string(&mut answer).await;
-            if answer == READY { Ok(()) } else { Err(child.wait().await) }
+            answer == READY
         };
         match timeout(PATIENCE, told).await {
-            Ok(Ok(())) => {
-                let id = child.id().unwrap_or_default();
-                // Dropped, it would be killed.
-                std::mem::forget(child);
-                Ok(id)
-            }
-            Ok(Err(status)) => Err(HandoverError::Ended(status?)),
+            Ok(true) => Ok(child.release()),
+            Ok(false) => Err(HandoverError::Ended(child.end()?)),
             Err(_) => Err(HandoverError::Late(PATIENCE)),
         }
     }
 
-    fn start(
-        program: &Program,
-        sockets: Vec<(Role, Socket)>,
-        stream: UnixStream,
-    ) -> io::Result<tokio::process::Child> {
+    /// A process that is ended unless it is released.
+    struct Held(Option<Child>);
+
+    impl Held {
+        /// Lets it run on; returns its id.
+        fn release(mut self) -> u32 {
+            self.0.take().map_or(0, |child| child.id())
+        }
+
+        /// Ends it. One that ends by itself just now keeps its own status.
+        fn end(&mut self) -> io::Result<ExitStatus> {
+            let Some(mut child) = self.0.take() else { return Ok(ExitStatus::default()) };
+            child.kill()?;
+            child.wait()
+        }
+    }
+
+    impl Drop for Held {
+        fn drop(&mut self) {
+            // Nobody is left to be told of a failure.
+            let _ = self.end();
+        }
+    }
+
+    fn start(program: &Program, sockets: Vec<(Role, Socket)>, stream: UnixStream) -> io::Result<Held> {
         let names = sockets.iter().map(|(role, _)| role.name()).chain([STREAM]);
         let names = names.collect::<Vec<_>>().join(":");
         let descriptors = sockets.into_iter().map(|(_, socket)| OwnedFd::from(socket)).chain([stream.into()]);
@@ -187,7 +202,7 @@ mod unix {
             .fd_mappings(mappings)
             .map_err(io::Error::other)?;
         // The command goes at the end of this, and with it our copy of the child's end of the stream.
-        tokio::process::Command::from(command).kill_on_drop(true).spawn()
+        Ok(Held(Some(command.spawn()?)))
     }
 }
 

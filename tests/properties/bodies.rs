@@ -160,8 +160,8 @@ fn hear(bytes: &[u8], piece: usize, head_only: bool) -> Option<Heard> {
     loop {
         let Poll::Ready(frame) = upstream.poll_frame(&mut cx) else { panic!("nothing is waited for") };
         match frame {
-            None => return Some((head.status, head.headers, body, trailers, true)),
-            Some(Err(_)) => return Some((head.status, head.headers, body, trailers, false)),
+            None => return Some((head.status, head.headers.into_map(), body, trailers, true)),
+            Some(Err(_)) => return Some((head.status, head.headers.into_map(), body, trailers, false)),
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(data) => body.extend_from_slice(&data),
                 Err(frame) => trailers = frame.into_trailers().ok(),

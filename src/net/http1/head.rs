@@ -1,22 +1,23 @@
 //! The head of an answer, and where its body ends.
 
 use bytes::BytesMut;
-use http::{HeaderMap, StatusCode, header};
+use http::StatusCode;
 use hyper::ext::ReasonPhrase;
-use smallvec::SmallVec;
 
 use super::{
     body::Decoder,
+    fields::{Fields, Known},
     line::{Line, line_end, stop},
     raw::{Place, RawHead},
 };
+use crate::net::Headers;
 
 /// Bytes of a head and its informational forerunners that are read before it is given up.
 pub(super) const MAX_HEAD: usize = 256 * 1024;
 /// Fields accepted in a head.
 const MAX_FIELDS: usize = 1000;
-/// Room for the headers that a gateway adds, so that the map need not grow for them.
-const ROOM: usize = 4;
+/// Bytes of a name from which on it is none.
+const MAX_NAME: usize = 64 * 1024;
 
 /// Why what an upstream sends is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +47,7 @@ pub struct Head {
     /// The words after it, where they are not the usual ones.
     pub reason: Option<ReasonPhrase>,
     /// Headers, without what concerns this connection alone: how the body is framed, whether it stays open.
-    pub headers: HeaderMap,
+    pub headers: Headers,
 }
 
 /// A head and what it says about the connection.
@@ -81,7 +82,7 @@ pub(super) fn take(buffer: &mut BytesMut, asked: Asked) -> Result<Option<Parsed>
         match outline.status {
             101 if !asked.upgrade => return Err(HeadError::Switch),
             100 | 102..=199 => {}
-            _ => return outline.parsed(&RawHead::new(head), asked).map(Some),
+            _ => return outline.parsed(RawHead::new(head), asked).map(Some),
         }
     }
     Ok(None)
@@ -93,8 +94,7 @@ struct Outline {
     status: u16,
     old: bool,
     reason: Option<Place>,
-    /// Names and values.
-    fields: SmallVec<[(Place, Place); 24]>,
+    fields: Fields,
 }
 
 impl Outline {
@@ -107,7 +107,11 @@ impl Outline {
                     if self.fields.len() == MAX_FIELDS {
                         return Err(HeadError::Malformed("too many headers"));
                     }
-                    self.fields.push((place(at, (0, name)), place(at, value)));
+                    if name >= MAX_NAME {
+                        return Err(HeadError::Malformed("invalid header name"));
+                    }
+                    let known = Known::of(&buffer[at..at + name]);
+                    self.fields.push(place(at, (0, name)), place(at, value), known);
                     at += end;
                 }
                 Line::Last { end } => return Ok(Some(at + end)),
@@ -168,41 +172,34 @@ impl Outline {
     }
 
     /// RFC 9112 section 6.3.
-    fn parsed(&self, raw: &RawHead, asked: Asked) -> Result<Parsed, HeadError> {
-        let mut headers = HeaderMap::with_capacity(self.fields.len() + ROOM);
-        let (mut coded, mut chunked, mut length, mut close, mut keep) = (false, false, None, false, false);
-        for &(name, place) in &self.fields {
-            let name = raw.name(name).map_err(|_| HeadError::Malformed("invalid header name"))?;
-            if name == header::CONTENT_LENGTH {
-                for text in tokens(raw.part(place)) {
-                    let number = number(text).ok_or(HeadError::Length)?;
-                    if length.replace(number).is_some_and(|before| before != number) {
-                        return Err(HeadError::Length);
-                    }
-                }
-            } else if name == header::TRANSFER_ENCODING {
-                coded = true;
-                let last = raw.part(place).rsplit(|&byte| byte == b',').next().unwrap_or_default();
-                chunked = last.trim_ascii().eq_ignore_ascii_case(b"chunked");
-                continue;
-            } else if name == header::CONNECTION {
-                let mut others = false;
-                for token in tokens(raw.part(place)) {
-                    match token {
-                        // As nearly all spell it.
-                        b"keep-alive" => keep = true,
-                        _ if token.eq_ignore_ascii_case(b"keep-alive") => keep = true,
-                        _ if token.eq_ignore_ascii_case(b"close") => close = true,
-                        _ => others = true,
-                    }
-                }
-                if !others {
-                    continue;
-                }
+    fn parsed(self, raw: RawHead, asked: Asked) -> Result<Parsed, HeadError> {
+        let reason = self.reason.and_then(|place| ReasonPhrase::try_from(raw.share(place)).ok());
+        let mut fields = self.fields;
+        fields.complete(raw);
+        let mut length = None;
+        for text in fields.values(Known::ContentLength).flat_map(tokens) {
+            let number = number(text).ok_or(HeadError::Length)?;
+            if length.replace(number).is_some_and(|before| before != number) {
+                return Err(HeadError::Length);
             }
-            let value = raw.value(place).map_err(|_| HeadError::Malformed("invalid header value"))?;
-            headers.append(name, value);
         }
+        let (mut close, mut keep, mut others) = (false, false, false);
+        for token in fields.values(Known::Connection).flat_map(tokens) {
+            match token {
+                // As nearly all spell it.
+                b"keep-alive" => keep = true,
+                _ if token.eq_ignore_ascii_case(b"keep-alive") => keep = true,
+                _ if token.eq_ignore_ascii_case(b"close") => close = true,
+                _ => others = true,
+            }
+        }
+        if !others {
+            fields.remove(Known::Connection);
+        }
+        let last = fields.values(Known::TransferEncoding).last();
+        let coded = last.is_some();
+        let last = last.and_then(|codings| tokens(codings).last()).unwrap_or_default();
+        let chunked = last.eq_ignore_ascii_case(b"chunked");
         let status =
             StatusCode::from_u16(self.status).map_err(|_| HeadError::Malformed("invalid response status"))?;
         let bodiless = asked.head_only || matches!(self.status, 101 | 204 | 304);
@@ -211,8 +208,10 @@ impl Outline {
             if self.old {
                 return Err(HeadError::Coding);
             }
+            fields.remove(Known::TransferEncoding);
             // Two framings: the coding counts, and nobody shall see the other (RFC 9112 section 6.3).
-            if headers.remove(header::CONTENT_LENGTH).is_some() {
+            if length.is_some() {
+                fields.remove(Known::ContentLength);
                 reusable = false;
             }
         }
@@ -222,9 +221,8 @@ impl Outline {
             Some(length) if !coded => Decoder::length(length),
             _ => Decoder::until_close(),
         };
-        let reason = self.reason.and_then(|place| ReasonPhrase::try_from(raw.share(place)).ok());
         let keep = reusable && self.status != 101 && !body.needs_close();
-        Ok(Parsed { head: Head { status, reason, headers }, body, keep })
+        Ok(Parsed { head: Head { status, reason, headers: fields.into() }, body, keep })
     }
 }
 
@@ -367,7 +365,7 @@ mod tests {
                     let part = |place: Place| &text[place.0 as usize..place.1 as usize];
                     let usual = StatusCode::from_u16(ours.status).ok().and_then(|s| s.canonical_reason());
                     prop_assert_eq!(ours.reason.map(part).or(usual), theirs.reason);
-                    let fields: Vec<_> = ours.fields.iter().map(|(n, v)| (part(*n), part(*v).as_bytes())).collect();
+                    let fields: Vec<_> = ours.fields.places().map(|(n, v)| (part(n), part(v).as_bytes())).collect();
                     let their_fields: Vec<_> = theirs.headers.iter().map(|f| (f.name, f.value)).collect();
                     prop_assert_eq!(fields, their_fields);
                 }

@@ -7,6 +7,7 @@
 //! of headers is made to be taken apart again.
 
 mod body;
+mod fields;
 mod head;
 mod inbox;
 mod line;
@@ -26,6 +27,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use self::head::Asked;
 pub use self::{
     body::{Decoder, FramingError, Step},
+    fields::{Fields, Known},
     head::{Head, HeadError},
     inbox::Inbox,
     line::{Line, is_token},

@@ -12,7 +12,7 @@ use http::{
 pub type Place = (u32, u32);
 
 /// A head whose reader has told its parts apart.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct RawHead {
     bytes: Bytes,
     ascii: bool,
@@ -26,6 +26,11 @@ impl RawHead {
         let all = words.iter().fold(0, |all, word| all | u64::from_ne_bytes(*word));
         let all = all.to_ne_bytes().into_iter().chain(rest.iter().copied()).fold(0, |all, byte| all | byte);
         RawHead { bytes, ascii: all.is_ascii() }
+    }
+
+    /// All of it.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// A part, to be looked at.

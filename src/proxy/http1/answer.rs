@@ -6,7 +6,10 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use http_body::SizeHint;
 use hyper::ext::ReasonPhrase;
 
-use crate::proxy::date::date;
+use crate::{
+    net::{Fields, Known},
+    proxy::date::date,
+};
 
 /// How the body that follows a head is framed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +35,15 @@ pub struct Asked<'a> {
     pub keep: bool,
 }
 
+/// An answer's headers.
+#[derive(Clone, Copy, Debug)]
+pub enum Headers<'a> {
+    /// Anybody's.
+    Map(&'a HeaderMap),
+    /// An upstream's own, without those that concern its connection.
+    Fields(&'a Fields),
+}
+
 /// What a head has said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Said {
@@ -46,30 +58,39 @@ pub fn write(
     to: &mut Vec<u8>,
     status: StatusCode,
     reason: Option<&ReasonPhrase>,
-    headers: &HeaderMap,
+    headers: Headers<'_>,
     body: &SizeHint,
     asked: Asked<'_>,
     add: impl FnOnce(&mut Vec<u8>),
 ) -> Said {
-    to.reserve(256 + headers.len() * 48);
+    to.reserve(512);
     status_line(to, status, reason);
     let switches = status == StatusCode::SWITCHING_PROTOCOLS;
     let lengthless = switches || status == StatusCode::NO_CONTENT;
     let bodiless = lengthless || status == StatusCode::NOT_MODIFIED;
     let (mut length, mut dated, mut options) = (None, false, None);
     let mut keep = asked.keep;
-    for (name, value) in headers {
-        match name.as_str() {
-            "content-length" => length = length.or(number(value)),
-            "transfer-encoding" => {}
-            "connection" => {
-                options = Some(value);
-                keep &= !contains(value, b"close");
+    match headers {
+        Headers::Map(map) => {
+            for (name, value) in map {
+                match name.as_str() {
+                    "content-length" => length = length.or(number(value.as_bytes())),
+                    "transfer-encoding" => {}
+                    "connection" => {
+                        options = Some(value);
+                        keep &= !contains(value, b"close");
+                    }
+                    name => {
+                        dated |= name == "date";
+                        field(to, name.as_bytes(), value.as_bytes());
+                    }
+                }
             }
-            name => {
-                dated |= name == "date";
-                field(to, name.as_bytes(), value.as_bytes());
-            }
+        }
+        Headers::Fields(fields) => {
+            length = fields.values(Known::ContentLength).next().and_then(number);
+            dated = fields.has(&[Known::Date]);
+            fields.write(to, |known| known != Some(Known::ContentLength));
         }
     }
     add(to);
@@ -139,8 +160,8 @@ fn contains(options: &HeaderValue, wanted: &[u8]) -> bool {
         .any(|token| token.trim_ascii().eq_ignore_ascii_case(wanted))
 }
 
-fn number(value: &HeaderValue) -> Option<u64> {
-    value.to_str().ok()?.parse().ok()
+fn number(value: &[u8]) -> Option<u64> {
+    std::str::from_utf8(value).ok()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -163,7 +184,7 @@ mod tests {
             &mut to,
             StatusCode::from_u16(status).expect("a status"),
             None,
-            &headers.collect(),
+            Headers::Map(&headers.collect()),
             &body.map_or_else(SizeHint::default, SizeHint::with_exact),
             Asked { method: &method, version, keep },
             |to| to.extend_from_slice(b"\r\nx-own: 1"),

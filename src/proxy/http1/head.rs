@@ -1,15 +1,16 @@
 //! Reading a request's head, as strictly as Kong's server does.
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, Uri, Version};
-use smallvec::SmallVec;
+use http::{Method, Uri, Version};
 
 use crate::{
-    net::{Decoder, Line, Place, RawHead, is_token},
+    net::{Decoder, Fields, Headers, Known, Line, Place, RawHead, is_token},
     proxy::fault::Fault,
     runtime::HeadLimits,
 };
 
+/// Bytes of a name from which on it is none.
+const MAX_NAME: usize = 64 * 1024;
 /// Most fields in a head.
 const MAX_FIELDS: usize = 1000;
 
@@ -50,7 +51,7 @@ pub struct Head {
     /// 1.0 or 1.1.
     pub version: Version,
     /// Headers; one without a colon has no value.
-    pub headers: HeaderMap,
+    pub headers: Headers,
     /// Reads the body.
     pub body: Decoder,
     /// Whether the client lets another request follow.
@@ -66,7 +67,7 @@ impl Head {
             method: Method::GET,
             uri: Uri::default(),
             version: Version::HTTP_11,
-            headers: HeaderMap::new(),
+            headers: Headers::default(),
             body: Decoder::ended(),
             keep: false,
             expects: false,
@@ -90,8 +91,7 @@ pub enum Scanned {
 pub struct Scan {
     at: usize,
     said: Said,
-    /// Names and values.
-    fields: SmallVec<[(Place, Place); 16]>,
+    fields: Fields,
 }
 
 /// What a head has said so far, besides its fields.
@@ -123,7 +123,9 @@ impl Scan {
             {
                 self.at += end;
                 let (name, text) = (&rest[..name], &rest[value.0..value.1]);
-                let taken = self.hear(name, text).and_then(|()| self.keep(name, text, begin, value.0));
+                let known = Known::of(name);
+                let taken =
+                    self.hear(known, text).and_then(|()| self.keep(known, name, text, begin, value.0));
                 match taken {
                     Ok(()) => continue,
                     Err(refusal) => return Scanned::Refused(refusal),
@@ -202,18 +204,19 @@ impl Scan {
             Some(_) => return Err(Refusal::Malformed),
             None => (line, (0, &b""[..])),
         };
-        self.hear(name, value)?;
+        let known = Known::of(name);
+        self.hear(known, value)?;
         if name.len() < line.len() {
             return Err(Refusal::Malformed);
         }
-        self.keep(name, value, begin, name.len() + 1 + blank)
+        self.keep(known, name, value, begin, name.len() + 1 + blank)
     }
 
     /// Notes what a field says of the body and of the connection.
-    fn hear(&mut self, name: &[u8], value: &[u8]) -> Result<(), Refusal> {
+    fn hear(&mut self, known: Option<Known>, value: &[u8]) -> Result<(), Refusal> {
         let said = &mut self.said;
-        match name.len() {
-            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
+        match known {
+            Some(Known::TransferEncoding) => {
                 if !value.eq_ignore_ascii_case(b"chunked") {
                     return Err(Refusal::Coding);
                 }
@@ -222,20 +225,20 @@ impl Scan {
                 }
                 said.chunked = true;
             }
-            14 if name.eq_ignore_ascii_case(b"content-length") => {
+            Some(Known::ContentLength) => {
                 if said.length.is_some() || value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
                     return Err(Refusal::Malformed);
                 }
                 let digits = std::str::from_utf8(value).map_err(|_| Refusal::Malformed)?;
                 said.length = Some(digits.parse().map_err(|_| Refusal::Malformed)?);
             }
-            10 if name.eq_ignore_ascii_case(b"connection") => {
+            Some(Known::Connection) => {
                 for token in value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
                     said.close |= token.eq_ignore_ascii_case(b"close");
                     said.keep |= token.eq_ignore_ascii_case(b"keep-alive");
                 }
             }
-            6 if name.eq_ignore_ascii_case(b"expect") => {
+            Some(Known::Expect) => {
                 said.expects = value.eq_ignore_ascii_case(b"100-continue");
             }
             _ => {}
@@ -244,11 +247,21 @@ impl Scan {
     }
 
     /// Keeps a field whose name stands at `begin` and whose value stands `offset` bytes after that.
-    fn keep(&mut self, name: &[u8], value: &[u8], begin: usize, offset: usize) -> Result<(), Refusal> {
+    fn keep(
+        &mut self,
+        known: Option<Known>,
+        name: &[u8],
+        value: &[u8],
+        begin: usize,
+        offset: usize,
+    ) -> Result<(), Refusal> {
+        if name.len() >= MAX_NAME {
+            return Err(Refusal::Malformed);
+        }
         if self.fields.len() == MAX_FIELDS {
             return Err(Refusal::HeadTooLong);
         }
-        self.fields.push((place(begin, 0, name), place(begin, offset, value)));
+        self.fields.push(place(begin, 0, name), place(begin, offset, value), known);
         Ok(())
     }
 
@@ -264,28 +277,17 @@ impl Scan {
     /// # Errors
     /// When the target is none.
     pub fn take(&mut self, buffer: &mut BytesMut) -> Result<Head, Refusal> {
-        let raw = RawHead::new(buffer.split_to(self.at).freeze());
-        let head = self.read(&raw);
-        self.at = 0;
-        self.said = Said::default();
-        self.fields.clear();
-        head
-    }
-
-    fn read(&self, raw: &RawHead) -> Result<Head, Refusal> {
-        let said = &self.said;
+        let Scan { at, said, mut fields } = std::mem::take(self);
+        let raw = RawHead::new(buffer.split_to(at).freeze());
         let target = raw.share(said.target);
         let target = if said.odd { escaped(&target) } else { target };
-        let mut headers = HeaderMap::with_capacity(self.fields.len());
-        for &(name, value) in &self.fields {
-            let name = raw.name(name).map_err(|_| Refusal::Malformed)?;
-            headers.append(name, raw.value(value).map_err(|_| Refusal::Malformed)?);
-        }
+        let method = Method::from_bytes(raw.part(said.method)).map_err(|_| Refusal::Malformed)?;
+        fields.complete(raw);
         Ok(Head {
-            method: Method::from_bytes(raw.part(said.method)).map_err(|_| Refusal::Malformed)?,
+            method,
             uri: Uri::from_maybe_shared(target).map_err(|_| Refusal::Malformed)?,
             version: if said.old { Version::HTTP_10 } else { Version::HTTP_11 },
-            headers,
+            headers: fields.into(),
             body: match said.length {
                 _ if said.chunked => Decoder::chunked(),
                 Some(length) => Decoder::length(length),

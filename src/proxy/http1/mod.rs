@@ -24,7 +24,7 @@ use hyper::ext::ReasonPhrase;
 use tokio::time::sleep;
 
 use self::{
-    answer::{Asked, Framing, Said},
+    answer::{Asked, Framing, Headers, Said},
     connection::{Connection, Incoming, Next, Patience, Wire},
     head::Head,
 };
@@ -206,11 +206,12 @@ impl<'a, S: Wire> Sending<'a, S> {
         let mut held = connection.borrow_mut();
         let keep = keep && !link.worker.draining.get() && !held.body_unasked();
         let body = tail.size_hint();
+        let fields = tail.fields();
         let said = answer::write(
             held.outbox.head(),
             parts.status,
             parts.extensions.get::<ReasonPhrase>(),
-            &parts.headers,
+            fields.as_ref().map_or(Headers::Map(&parts.headers), Headers::Fields),
             &body,
             Asked { method, version, keep },
             |to| {

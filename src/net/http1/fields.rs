@@ -1,0 +1,277 @@
+//! The fields of a head as they stand on the wire, for whoever sends them on without looking at each.
+
+use http::HeaderMap;
+
+use super::raw::{Place, RawHead};
+
+/// Room for the headers that a gateway adds, so that a map need not grow for them.
+const ROOM: usize = 4;
+
+macro_rules! known {
+    ($($length:literal { $($name:ident $text:literal,)+ })+) => {
+        /// A field that a gateway treats apart from others.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        #[expect(missing_docs, reason = "named as they are")]
+        pub enum Known {
+            $($($name,)+)+
+            /// `X-Accel-*`, which tell nginx what to do.
+            Accel,
+            /// Any other `X-Kong-*`, which the gateway itself says.
+            Kong,
+        }
+
+        impl Known {
+            /// Its name, in lower case; none for those that have several.
+            pub fn name(self) -> Option<&'static [u8]> {
+                match self {
+                    $($(Known::$name => Some($text),)+)+
+                    Known::Accel | Known::Kong => None,
+                }
+            }
+
+            /// The one of that name, in whatever case.
+            pub fn of(name: &[u8]) -> Option<Known> {
+                match name.len() {
+                    $($length => {
+                        $(if name.eq_ignore_ascii_case($text) {
+                            return Some(Known::$name);
+                        })+
+                    })+
+                    _ => {}
+                }
+                match name {
+                    [b'x' | b'X', b'-', b'a' | b'A', ..] if begins(name, b"x-accel-") => Some(Known::Accel),
+                    [b'x' | b'X', b'-', b'k' | b'K', ..] if begins(name, b"x-kong-") => Some(Known::Kong),
+                    _ => None,
+                }
+            }
+        }
+
+        #[cfg(test)]
+        const ALL: &[(usize, &[u8], Known)] = &[$($(($length, $text, Known::$name),)+)+];
+    };
+}
+
+known! {
+    2 { Te b"te", }
+    3 { Via b"via", }
+    4 { Host b"host", Date b"date", }
+    5 { Proxy b"proxy", Pad b"x-pad", }
+    6 { Server b"server", Expect b"expect", }
+    7 { Trailer b"trailer", Upgrade b"upgrade", }
+    9 { RealIp b"x-real-ip", }
+    10 { Connection b"connection", KeepAlive b"keep-alive", }
+    14 { ContentLength b"content-length", }
+    15 { ForwardedFor b"x-forwarded-for", }
+    16 {
+        ForwardedHost b"x-forwarded-host",
+        ForwardedPort b"x-forwarded-port",
+        ForwardedPath b"x-forwarded-path",
+        ProxyConnection b"proxy-connection",
+    }
+    17 {
+        ForwardedProto b"x-forwarded-proto",
+        TransferEncoding b"transfer-encoding",
+        KongRequestId b"x-kong-request-id",
+    }
+    18 { ForwardedPrefix b"x-forwarded-prefix", }
+}
+
+fn begins(name: &[u8], with: &[u8]) -> bool {
+    name.get(..with.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(with))
+}
+
+/// Where a field lies, and which one it is.
+#[derive(Clone, Copy, Debug)]
+struct Field {
+    name: Place,
+    value: Place,
+    known: Option<Known>,
+}
+
+/// Fields whose names are tokens and whose values hold no control characters but tabs, as
+/// [`Line`](super::Line) tells.
+#[derive(Debug, Default)]
+pub struct Fields {
+    raw: RawHead,
+    list: Vec<Field>,
+    /// A bit for each [`Known`] that is among them.
+    present: u32,
+}
+
+impl Fields {
+    /// Adds a field to those of a head that is still being read; which one it is.
+    pub fn push(&mut self, name: Place, value: Place, known: Option<Known>) {
+        if self.list.capacity() == 0 {
+            self.list.reserve(16);
+        }
+        if let Some(known) = known {
+            self.present |= 1 << known as u8;
+        }
+        self.list.push(Field { name, value, known });
+    }
+
+    /// The head that they lie in is complete.
+    pub fn complete(&mut self, raw: RawHead) {
+        self.raw = raw;
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Whether one of these is among them.
+    pub fn has(&self, any: &[Known]) -> bool {
+        any.iter().any(|&known| self.present & 1 << known as u8 != 0)
+    }
+
+    /// Those among them that are known.
+    pub fn known(&self) -> impl Iterator<Item = Known> {
+        self.list.iter().filter_map(|field| field.known)
+    }
+
+    /// The values of a field, in order.
+    pub fn values(&self, known: Known) -> impl Iterator<Item = &[u8]> {
+        let present = self.has(&[known]);
+        let list = if present { &self.list[..] } else { &[] };
+        list.iter().filter(move |field| field.known == Some(known)).map(|field| self.raw.part(field.value))
+    }
+
+    /// Takes a field out.
+    pub fn remove(&mut self, known: Known) {
+        if !self.has(&[known]) {
+            return;
+        }
+        self.list.retain(|field| field.known != Some(known));
+        self.present &= !(1 << known as u8);
+    }
+
+    /// Where their names and values lie.
+    #[cfg(test)]
+    pub fn places(&self) -> impl Iterator<Item = (Place, Place)> {
+        self.list.iter().map(|field| (field.name, field.value))
+    }
+
+    /// Writes those that travel, each after the end of the line before it. Lines that stand behind each other are
+    /// copied together.
+    #[inline]
+    pub fn write(&self, to: &mut Vec<u8>, mut travels: impl FnMut(Option<Known>) -> bool) {
+        let bytes = self.raw.bytes();
+        let (mut begin, mut end) = (0, 0);
+        for field in self.list.iter().filter(|field| travels(field.known)) {
+            let (name, value) = (field.name.0 as usize, field.value.1 as usize);
+            let usual = bytes.get(name.wrapping_sub(2)..name) == Some(b"\r\n")
+                && bytes[field.name.1 as usize..field.value.0 as usize] == *b": ";
+            if usual && name == end + 2 {
+                end = value;
+                continue;
+            }
+            to.extend_from_slice(&bytes[begin..end]);
+            (begin, end) = (name.saturating_sub(2), value);
+            if !usual {
+                to.extend_from_slice(b"\r\n");
+                to.extend_from_slice(self.raw.part(field.name));
+                to.extend_from_slice(b": ");
+                to.extend_from_slice(self.raw.part(field.value));
+                begin = end;
+            }
+        }
+        to.extend_from_slice(&bytes[begin..end]);
+    }
+
+    /// All of them, to be looked up by name.
+    pub fn to_map(&self) -> HeaderMap {
+        let mut map = HeaderMap::with_capacity(self.list.len() + ROOM);
+        for field in &self.list {
+            // Tokens shorter than 64 KiB are names, and bytes without control characters are values.
+            if let (Ok(name), Ok(value)) = (self.raw.name(field.name), self.raw.value(field.value)) {
+                map.append(name, value);
+            }
+        }
+        map
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::net::Line;
+
+    fn fields(head: &str) -> Fields {
+        let mut fields = Fields::default();
+        let mut at = head.find('\n').expect("a first line") + 1;
+        while let Line::Field { name, value, end } = Line::read(&head.as_bytes()[at..]) {
+            let place = |(from, to)| ((at + from) as u32, (at + to) as u32);
+            let known = Known::of(&head.as_bytes()[at..at + name]);
+            fields.push(place((0, name)), place(value), known);
+            at += end;
+        }
+        fields.complete(RawHead::new(Bytes::copy_from_slice(head.as_bytes())));
+        fields
+    }
+
+    fn written(fields: &Fields, without: &[Known]) -> String {
+        let mut to = Vec::new();
+        fields.write(&mut to, |known| known.is_none_or(|known| !without.contains(&known)));
+        String::from_utf8(to).expect("text")
+    }
+
+    #[test]
+    fn names_are_known_in_any_case() {
+        for &(length, text, known) in ALL {
+            assert_eq!(text.len(), length, "{known:?} stands with its length");
+            for name in [text.to_vec(), text.to_ascii_uppercase()] {
+                assert_eq!(Known::of(&name), Some(known));
+                assert_eq!(Known::of(&name[1..]), None, "{known:?}");
+            }
+        }
+        assert_eq!(Known::of(b"X-Accel-Redirect"), Some(Known::Accel));
+        assert_eq!(Known::of(b"x-kong-other"), Some(Known::Kong));
+        for name in ["", "x", "x-", "x-accel", "accept", "x-kong", "user-agent"] {
+            assert_eq!(Known::of(name.as_bytes()), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn lines_are_copied_as_they_stand_and_odd_ones_are_mended() {
+        let fields =
+            fields("GET / HTTP/1.1\r\nHost: a\r\nA: b\r\nC: d\r\nVia: x\nE:f \r\nG: \t h\r\nI: j\n\r\n");
+        assert_eq!(written(&fields, &[]), "\r\nHost: a\r\nA: b\r\nC: d\r\nVia: x\r\nE: f\r\nG: h\r\nI: j");
+        assert_eq!(written(&fields, &[Known::Host, Known::Via]), "\r\nA: b\r\nC: d\r\nE: f\r\nG: h\r\nI: j");
+        assert!(fields.has(&[Known::Te, Known::Via]) && !fields.has(&[Known::Te]));
+        assert_eq!(fields.values(Known::Host).collect::<Vec<_>>(), [b"a"]);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_what_a_map_holds(
+            lines in "((A|Via|TE|x-b):( |\t|)[a-z]{0,3}( |)(\r\n|\r\n|\n)){0,6}",
+            drop in any::<bool>(),
+        ) {
+            let mut fields = fields(&format!("GET / HTTP/1.1\r\n{lines}\r\n"));
+            let text = written(&fields, if drop { &[Known::Via] } else { &[] });
+            if drop {
+                fields.remove(Known::Via);
+            }
+            let map = fields.to_map();
+            prop_assert_eq!(text.matches("\r\n").count(), map.len());
+            for name in map.keys() {
+                let lines = text.split("\r\n").filter_map(|line| line.split_once(": "));
+                let told: Vec<_> = lines.filter(|(own, _)| own.eq_ignore_ascii_case(name.as_str())).map(|(_, v)| v).collect();
+                let kept: Vec<_> = map.get_all(name).iter().map(|value| value.to_str().expect("text")).collect();
+                prop_assert_eq!(told, kept);
+            }
+            prop_assert!(!text.replace("\r\n", "").contains(['\r', '\n']));
+        }
+    }
+}
