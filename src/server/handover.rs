@@ -58,6 +58,7 @@ pub use unix::hand_over;
 mod unix {
     use std::{
         io::{self, Read as _, Write as _},
+        mem::ManuallyDrop,
         os::{fd::OwnedFd, unix::net::UnixStream},
         process::{Child, Command, ExitStatus},
         time::Duration,
@@ -68,7 +69,7 @@ mod unix {
     use socket2::{Domain, Socket, Type};
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
-        time::timeout,
+        time::{sleep, timeout},
     };
 
     use super::{HandoverError, Program, Received};
@@ -151,36 +152,41 @@ mod unix {
             let _ = ours.write_all(configuration.unwrap_or_default().as_bytes()).await;
             let _ = ours.shutdown().await;
             let _ = ours.read_to_string(&mut answer).await;
-            answer == READY
+            if answer == READY { Ok(None) } else { child.ended().await.map(Some) }
         };
         match timeout(PATIENCE, told).await {
-            Ok(true) => Ok(child.release()),
-            Ok(false) => Err(HandoverError::Ended(child.end()?)),
+            Ok(Ok(None)) => Ok(child.release()),
+            Ok(Ok(Some(status))) => Err(HandoverError::Ended(status)),
+            Ok(Err(error)) => Err(error.into()),
             Err(_) => Err(HandoverError::Late(PATIENCE)),
         }
     }
 
     /// A process that is ended unless it is released.
-    struct Held(Option<Child>);
+    struct Held(Child);
 
     impl Held {
         /// Lets it run on; returns its id.
-        fn release(mut self) -> u32 {
-            self.0.take().map_or(0, |child| child.id())
+        fn release(self) -> u32 {
+            ManuallyDrop::new(self).0.id()
         }
 
-        /// Ends it. One that ends by itself just now keeps its own status.
-        fn end(&mut self) -> io::Result<ExitStatus> {
-            let Some(mut child) = self.0.take() else { return Ok(ExitStatus::default()) };
-            child.kill()?;
-            child.wait()
+        /// Waits for its end. It is near, so looking now and then does, and no event loop has to listen for the ends
+        /// of processes.
+        async fn ended(&mut self) -> io::Result<ExitStatus> {
+            loop {
+                if let Some(status) = self.0.try_wait()? {
+                    return Ok(status);
+                }
+                sleep(Duration::from_millis(10)).await;
+            }
         }
     }
 
     impl Drop for Held {
         fn drop(&mut self) {
-            // Nobody is left to be told of a failure.
-            let _ = self.end();
+            // If it has ended already, neither does anything.
+            let _ = self.0.kill().and_then(|()| self.0.wait());
         }
     }
 
@@ -202,7 +208,7 @@ mod unix {
             .fd_mappings(mappings)
             .map_err(io::Error::other)?;
         // The command goes at the end of this, and with it our copy of the child's end of the stream.
-        Ok(Held(Some(command.spawn()?)))
+        Ok(Held(command.spawn()?))
     }
 }
 
