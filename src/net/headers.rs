@@ -16,7 +16,8 @@ use super::{Fields, Known};
 pub struct Headers {
     /// Gone once something may have changed.
     fields: Option<Fields>,
-    map: OnceCell<HeaderMap>,
+    /// Apart, since most are never made.
+    map: OnceCell<Box<HeaderMap>>,
 }
 
 impl Headers {
@@ -27,7 +28,7 @@ impl Headers {
 
     /// The same, to be kept.
     pub fn into_fields(self) -> Result<Fields, HeaderMap> {
-        self.fields.ok_or_else(|| self.map.into_inner().unwrap_or_default())
+        self.fields.ok_or_else(|| self.map.into_inner().map(|map| *map).unwrap_or_default())
     }
 
     /// As a map.
@@ -37,7 +38,7 @@ impl Headers {
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.fields.as_ref().map_or_else(|| self.map.get().is_none_or(HeaderMap::is_empty), Fields::is_empty)
+        self.fields.as_ref().map_or_else(|| self.map.get().is_none_or(|map| map.is_empty()), Fields::is_empty)
     }
 
     /// Whether there is such a one.
@@ -66,7 +67,7 @@ impl Deref for Headers {
     type Target = HeaderMap;
 
     fn deref(&self) -> &HeaderMap {
-        self.map.get_or_init(|| self.fields.as_ref().map(Fields::to_map).unwrap_or_default())
+        self.map.get_or_init(|| Box::new(self.fields.as_ref().map(Fields::to_map).unwrap_or_default()))
     }
 }
 
@@ -80,7 +81,7 @@ impl DerefMut for Headers {
 
 impl From<HeaderMap> for Headers {
     fn from(map: HeaderMap) -> Self {
-        Headers { fields: None, map: OnceCell::from(map) }
+        Headers { fields: None, map: OnceCell::from(Box::new(map)) }
     }
 }
 

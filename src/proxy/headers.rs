@@ -409,14 +409,16 @@ impl Added {
 
     /// Whether one of them may have to stand in place of what is there.
     pub fn clashes(&self, headers: &Headers) -> bool {
-        let clashes = |known| match known {
-            Known::Via | Known::KongRequestId | Known::Kong => true,
-            Known::Server => !self.server,
-            _ => false,
-        };
         match headers.fields() {
-            Some(fields) => fields.known().any(clashes),
-            None => headers.keys().filter_map(|name| Known::of(name.as_str().as_bytes())).any(clashes),
+            Some(fields) => {
+                fields.has(&[Known::Via, Known::KongRequestId, Known::Kong])
+                    || !self.server && fields.has(&[Known::Server])
+            }
+            None => headers.keys().any(|name| match name.as_str() {
+                "via" => true,
+                "server" => !self.server,
+                name => name.starts_with("x-kong-"),
+            }),
         }
     }
 

@@ -100,8 +100,11 @@ fn take(link: &Rc<Link>, flow: &mut Flow, answer: Answer) -> (Source, Option<Rea
         held.headers = headers;
     } else {
         // What plugins have set already stands before the upstream's own.
-        for (name, value) in &headers {
-            held.headers.append(name, value.clone());
+        match headers.fields() {
+            Some(fields) => fields.append_to(&mut held.headers),
+            None => headers.iter().for_each(|(name, value)| {
+                held.headers.append(name, value.clone());
+            }),
         }
     }
     if switches && let Wire::Http1(http1) = connection.wire {

@@ -4,8 +4,8 @@ use http::HeaderMap;
 
 use super::raw::{Place, RawHead};
 
-/// Room for the headers that a gateway adds, so that a map need not grow for them.
-const ROOM: usize = 4;
+/// Room for the headers that plugins add, so that a map need not grow for them.
+const ROOM: usize = 8;
 
 macro_rules! known {
     ($($length:literal { $($name:ident $text:literal,)+ })+) => {
@@ -33,16 +33,9 @@ macro_rules! known {
             /// The one of that name, in whatever case.
             pub fn of(name: &[u8]) -> Option<Known> {
                 match name.len() {
-                    $($length => {
-                        $(if name.eq_ignore_ascii_case($text) {
-                            return Some(Known::$name);
-                        })+
-                    })+
-                    _ => {}
-                }
-                match name {
-                    [b'x' | b'X', b'-', b'a' | b'A', ..] if begins(name, b"x-accel-") => Some(Known::Accel),
-                    [b'x' | b'X', b'-', b'k' | b'K', ..] if begins(name, b"x-kong-") => Some(Known::Kong),
+                    $($($length if name.eq_ignore_ascii_case($text) => Some(Known::$name),)+)+
+                    8.. if begins(name, b"x-accel-") => Some(Known::Accel),
+                    7.. if begins(name, b"x-kong-") => Some(Known::Kong),
                     _ => None,
                 }
             }
@@ -132,11 +125,6 @@ impl Fields {
         any.iter().any(|&known| self.present & 1 << known as u8 != 0)
     }
 
-    /// Those among them that are known.
-    pub fn known(&self) -> impl Iterator<Item = Known> {
-        self.list.iter().filter_map(|field| field.known)
-    }
-
     /// The values of a field, in order.
     pub fn values(&self, known: Known) -> impl Iterator<Item = &[u8]> {
         let present = self.has(&[known]);
@@ -189,13 +177,18 @@ impl Fields {
     /// All of them, to be looked up by name.
     pub fn to_map(&self) -> HeaderMap {
         let mut map = HeaderMap::with_capacity(self.list.len() + ROOM);
+        self.append_to(&mut map);
+        map
+    }
+
+    /// Appends all of them to a map.
+    pub fn append_to(&self, map: &mut HeaderMap) {
         for field in &self.list {
             // Tokens shorter than 64 KiB are names, and bytes without control characters are values.
             if let (Ok(name), Ok(value)) = (self.raw.name(field.name), self.raw.value(field.value)) {
                 map.append(name, value);
             }
         }
-        map
     }
 }
 
