@@ -12,7 +12,7 @@ mod forward;
 mod handle;
 mod headers;
 pub mod http1;
-mod http2;
+pub mod http2;
 mod listen;
 mod mock;
 mod proxy_protocol;

@@ -39,7 +39,8 @@ mod limits;
 mod node;
 mod read;
 mod scalar;
-mod scan;
+#[doc(hidden)]
+pub mod scan;
 mod syntax;
 mod tell;
 mod text;

@@ -2,8 +2,10 @@
 //! `fuzz/` on those that a fuzzer finds.
 
 use std::{
+    collections::HashMap,
     io,
     pin::Pin,
+    sync::{Arc, LazyLock},
     task::{Context, Poll, Waker},
 };
 
@@ -12,11 +14,24 @@ use gatewayctl::{
     config::{self, Input, Loaded, Options},
     diff::diff,
     net::{Body, Decoder, Http1, Step},
-    proxy::http1::head::{Scan, Scanned},
-    router, server,
-    source::to_yaml,
+    proxy::{
+        http1::head::{Scan, Scanned},
+        http2::{
+            hpack::{self, Field},
+            probe::Probe,
+        },
+    },
+    router,
+    runtime::{self, Gateway, HeadLimits},
+    server,
+    source::{scan::beside, to_yaml},
+    store::Stores,
 };
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    runtime::Runtime,
+};
 
 /// Reads a text as the file of that name.
 fn read(name: &str, text: &[u8]) -> Loaded {
@@ -43,6 +58,11 @@ pub fn load(text: &[u8]) {
             );
         }
     }
+}
+
+/// What our own scanner reads of a text, libyaml reads too.
+pub fn scan(text: &str) {
+    beside::reads(text);
 }
 
 /// What is loaded differs in nothing from itself, and what is dumped loads as the same again.
@@ -72,7 +92,7 @@ pub fn head(bytes: &[u8], piece: usize) {
     let read = |ends: &mut dyn Iterator<Item = usize>| {
         let mut scan = Scan::default();
         for end in ends {
-            match scan.advance(&bytes[..end], gatewayctl::runtime::HeadLimits::default()) {
+            match scan.advance(&bytes[..end], HeadLimits::default()) {
                 Scanned::Partial => {}
                 Scanned::Refused(refusal) => return format!("{refusal:?}"),
                 Scanned::Complete => {
@@ -87,6 +107,39 @@ pub fn head(bytes: &[u8], piece: usize) {
     let at_once = read(&mut std::iter::once(bytes.len()));
     let in_pieces = read(&mut (0..bytes.len()).step_by(piece.max(1)).chain([bytes.len()]));
     assert_eq!(at_once, in_pieces, "in pieces of {piece}");
+}
+
+/// A request head that is taken says what another parser reads in it, and ends where that one ends.
+pub fn request(bytes: &[u8]) {
+    let mut scan = Scan::default();
+    let Scanned::Complete = scan.advance(bytes, HeadLimits::default()) else { return };
+    let mut rest = BytesMut::from(bytes);
+    let Ok(ours) = scan.take(&mut rest) else { return };
+    let mut fields = vec![httparse::EMPTY_HEADER; 1000];
+    let mut theirs = httparse::Request::new(&mut fields);
+    let length = match theirs.parse(bytes) {
+        Ok(httparse::Status::Complete(length)) => length,
+        // A field without a colon is none to that parser.
+        Err(httparse::Error::HeaderName) if ours.headers.values().any(HeaderValue::is_empty) => return,
+        // Nor are targets that are no text.
+        Err(httparse::Error::Token) if std::str::from_utf8(bytes).is_err() => return,
+        other => panic!("{other:?} but {ours:?}"),
+    };
+    assert_eq!(length, bytes.len() - rest.len());
+    assert_eq!(Some(ours.method.as_str()), theirs.method);
+    assert_eq!(Some(u8::from(ours.version == http::Version::HTTP_11)), theirs.version);
+    let target = theirs.path.expect("a target");
+    // What `Uri` does not take is escaped.
+    if target.is_ascii() && !target.contains(['<', '>', '"', '`']) {
+        assert_eq!(Some(ours.uri), target.parse().ok());
+    }
+    let headers: HeaderMap = theirs
+        .headers
+        .iter()
+        .map(|field| (field.name.parse::<HeaderName>(), HeaderValue::from_bytes(field.value)))
+        .map(|(name, value)| (name.expect("a name"), value.expect("a value")))
+        .collect();
+    assert_eq!(ours.headers, headers);
 }
 
 /// A chunked body comes to the same, and ends at the same byte, whether it comes at once or in pieces.
@@ -190,4 +243,181 @@ pub fn target(text: &str) {
     }
     let (host, _) = router::split_port(text);
     assert!(text.starts_with(host));
+}
+
+/// Header blocks, each behind a byte for its length: what is read of one is written, and read again, as the same.
+pub fn hpack(mut bytes: &[u8]) {
+    let (mut reader, mut writer, mut other) =
+        (hpack::Decoder::default(), hpack::Encoder::default(), hpack::Decoder::default());
+    while let Some((&length, rest)) = bytes.split_first() {
+        let (block, rest) = rest.split_at(usize::from(length).min(rest.len()));
+        bytes = rest;
+        let (mut read, mut again, mut out) = (Vec::new(), Vec::new(), Vec::new());
+        if reader.decode(block, |field, size| read.push((field, size))).is_err() {
+            return;
+        }
+        // Both ends have to agree on tables of any size.
+        writer.resize(usize::from(length) * 32);
+        writer.begin(&mut out);
+        read.retain(|(field, _)| matches!(field, Field::Header(..)));
+        for (field, _) in &read {
+            let Field::Header(name, value) = field else { continue };
+            writer.header(name, value, &mut out);
+        }
+        other.decode(&out, |field, size| again.push((field, size))).expect("a block of our own");
+        assert_eq!(read, again);
+    }
+}
+
+/// A client's frames from bytes that say of each its kind, flags, stream and length before its payload: random bytes
+/// make few frames that are whole. The longest stands for sixteen KiB, so that windows fill.
+pub fn frames(mut bytes: &[u8]) -> Vec<u8> {
+    const LONG: usize = 16 * 1024;
+    let mut out = Vec::new();
+    while let Some((&[kind, flags, stream, length], rest)) = bytes.split_first_chunk() {
+        let (payload, rest) = rest.split_at(usize::from(length).min(rest.len()));
+        let more = if length == u8::MAX { LONG - payload.len() } else { 0 };
+        let [.., a, b, c] = (payload.len() + more).to_be_bytes();
+        out.extend_from_slice(&[a, b, c, kind, flags, 0, 0, 0, stream]);
+        out.extend_from_slice(payload);
+        out.resize(out.len() + more, b'.');
+        bytes = rest;
+    }
+    out
+}
+
+/// Somebody who says these bytes, so many in a turn, takes rather more, and leaves when nothing comes any longer.
+struct Client<'a> {
+    says: &'a [u8],
+    heard: Vec<u8>,
+    piece: usize,
+    /// Whether this turn's piece has been said, and taken.
+    turn: [bool; 2],
+    leaves: bool,
+}
+
+impl Client<'_> {
+    /// Whether it goes on in this turn: after it has, it does not.
+    fn goes_on(&mut self, way: usize) -> bool {
+        self.turn[way] ^= true;
+        self.turn[way]
+    }
+}
+
+impl AsyncRead for Client<'_> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.leaves && (self.says.is_empty() || !self.goes_on(0)) {
+            return Poll::Pending;
+        }
+        let (here, rest) = self.says.split_at(self.piece.min(buf.remaining()).min(self.says.len()));
+        buf.put_slice(here);
+        self.says = rest;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Client<'_> {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if !self.goes_on(1) {
+            return Poll::Pending;
+        }
+        let count = bytes.len().min(self.piece.saturating_mul(64));
+        self.heard.extend_from_slice(&bytes[..count]);
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A gateway that answers by itself: with what it was asked, and with more than a window holds.
+static GATEWAY: LazyLock<Arc<Gateway>> = LazyLock::new(|| {
+    let answers = |path: &str, config: serde_json::Value| {
+        let plugins = serde_json::json!([{ "name": "request-termination", "config": config }]);
+        serde_json::json!({ "name": path, "paths": [format!("/{path}")], "plugins": plugins })
+    };
+    let routes = [
+        answers("echo", serde_json::json!({ "status_code": 200, "echo": true })),
+        answers("long", serde_json::json!({ "status_code": 200, "body": ".".repeat(70_000) })),
+    ];
+    let file = serde_json::json!({
+        "_format_version": "3.0",
+        "services": [{ "name": "s", "url": "http://127.0.0.1:1", "routes": routes }],
+    });
+    let state = read("kong.json", file.to_string().as_bytes()).state.expect("a valid file");
+    let (options, stores) = (runtime::Options::default(), Stores::default());
+    let (snapshot, _) = runtime::compile(state, &options, &stores, None);
+    Gateway::new(options, stores, snapshot)
+});
+
+/// Whatever an HTTP/2 client sends after the preface, and however slowly, the connection keeps its books, leaves no
+/// stream waiting for what is there, and keeps to the rules itself.
+pub fn http2(bytes: &[u8], piece: usize) {
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+        tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime")
+    });
+    let _timers = RUNTIME.enter();
+    let mut cx = Context::from_waker(Waker::noop());
+    let says = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", bytes].concat();
+    let client =
+        Client { says: &says, heard: Vec::new(), piece: piece.max(1), turn: [false; 2], leaves: false };
+    let mut connection = Probe::new(&GATEWAY, client);
+    let mut moved = (0, 0);
+    while connection.turn(&mut cx).is_pending() {
+        let client = connection.stream();
+        let now = (client.says.len(), client.heard.len());
+        client.leaves = std::mem::replace(&mut moved, now) == now;
+    }
+    told(&connection.stream().heard);
+}
+
+/// What is told on a stream so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Told {
+    #[default]
+    Nothing,
+    Head,
+    All,
+    Reset,
+}
+
+/// What a server says are frames, and on each stream a head, data, perhaps trailers, and then nothing but a reset.
+fn told(mut bytes: &[u8]) {
+    let (mut streams, mut decoder) = (HashMap::<u32, Told>::new(), hpack::Decoder::default());
+    while let Some((&[a, b, c, kind, flags, e, f, g, h], rest)) = bytes.split_first_chunk() {
+        let (length, id) = (u32::from_be_bytes([0, a, b, c]), u32::from_be_bytes([e, f, g, h]));
+        assert!(length <= 16 * 1024, "a frame of {length} bytes");
+        // The last one may not have been taken whole.
+        let Some((payload, rest)) = rest.split_at_checked(length as usize) else { return };
+        bytes = rest;
+        let stream = streams.entry(id).or_default();
+        let ends = flags & 1 != 0;
+        *stream = match (kind, *stream) {
+            (0, Told::Head) | (1, Told::Nothing) if !ends => Told::Head,
+            (0, Told::Head) | (1, Told::Nothing | Told::Head) if ends => Told::All,
+            (3, Told::Nothing | Told::Head | Told::All) => {
+                assert_ne!(payload, [0, 0, 0, 2], "something failed inside");
+                Told::Reset
+            }
+            (8, Told::Nothing | Told::Head) => {
+                assert_ne!(payload, [0, 0, 0, 0], "no room is given");
+                *stream
+            }
+            (4 | 6 | 7, Told::Nothing) if id == 0 => Told::Nothing,
+            (_, so_far) => panic!("a frame of kind {kind} on stream {id} after {so_far:?}"),
+        };
+        if kind == 1 {
+            assert!(flags & 4 != 0, "a head in several frames");
+            decoder.decode(payload, |_, _| ()).expect("a block that can be read");
+        }
+    }
 }

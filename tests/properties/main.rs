@@ -142,6 +142,35 @@ fn apply(text: &mut Vec<u8>, how: &Break) {
     }
 }
 
+/// What a client says as [`bodies::frames`] takes it: mostly requests, one after another, and what belongs to the last
+/// few of them.
+fn talk() -> impl Strategy<Value = Vec<u8>> {
+    let act = (0u8..12, 0u8..3, 0u8..4, vec(any::<u8>(), 3..20));
+    vec(act, 0..60).prop_map(|acts| {
+        let (mut out, mut last) = (vec![4, 0, 0, 0], 1_u8);
+        for (what, back, some, noise) in acts {
+            let stream = last.saturating_sub(2 * back);
+            let (kind, flags, stream, payload) = match what {
+                0..3 => (1, 5, last + 2, &b"\x82\x86\x41\x01a\x04\x05/long"[..]),
+                3 => (1, 4, last + 2, &b"\x83\x86\x41\x01a\x04\x05/echo"[..]),
+                4 => (0, some & 1, stream, &b"some data"[..]),
+                5 => (0, some & 1, stream, &[b'.'; 255][..]),
+                6 | 7 => (8, 0, stream, &[0, some, 0, 1][..]),
+                8 => (8, 0, 0, &[0, some, 0, 1][..]),
+                9 => (4, 0, 0, &[0, 4, 0, some & 1, 0, 0][..]),
+                10 => (3, 0, stream, &[0, 0, 0, 8][..]),
+                _ => (noise[0] % 11, noise[1], noise[2] % 8, &noise[3..]),
+            };
+            if what < 4 {
+                last += 2;
+            }
+            out.extend_from_slice(&[kind, flags, stream, payload.len() as u8]);
+            out.extend_from_slice(payload);
+        }
+        out
+    })
+}
+
 #[test]
 fn valid_files_load_and_survive_a_dump() {
     for file in VALID.iter() {
@@ -184,6 +213,34 @@ proptest! {
     #[test]
     fn heads_of_any_bytes_are_judged_alike_in_pieces(bytes in vec(any::<u8>(), 0..300), piece in 1usize..40) {
         bodies::head(&bytes, piece);
+    }
+
+    #[test]
+    fn heads_say_what_another_parser_reads(
+        text in r"\r?\n?(GET|P-_|GET) /[a-z%é<>]{0,12} HTTP/1\.[01]\r?\n((Host|Content-Length|X)(: ?|)[a-z0-9, \t\x00é]{0,12}\r?\n){0,5}\r?\n[ -~]{0,9}",
+    ) {
+        bodies::request(text.as_bytes());
+    }
+
+    #[test]
+    fn header_blocks_come_back_as_they_were_read(bytes in vec(any::<u8>(), 0..200)) {
+        bodies::hpack(&bytes);
+    }
+
+    #[test]
+    fn whatever_frames_come_a_connection_keeps_the_rules(talk in talk(), piece in 1usize..300) {
+        bodies::http2(&bodies::frames(&talk), piece);
+    }
+
+    #[test]
+    fn any_bytes_leave_a_connection_in_order(bytes in vec(any::<u8>(), 0..300), piece in 1usize..40) {
+        bodies::http2(&bytes, piece);
+        bodies::http2(&bodies::frames(&bytes), piece);
+    }
+
+    #[test]
+    fn broken_files_are_scanned_as_libyaml_reads_them(text in broken()) {
+        bodies::scan(&String::from_utf8_lossy(&text));
     }
 
     #[test]

@@ -9,8 +9,10 @@ mod answer;
 mod bell;
 mod body;
 mod frame;
-mod hpack;
+pub mod hpack;
 mod patience;
+#[doc(hidden)]
+pub mod probe;
 mod receive;
 mod request;
 mod session;

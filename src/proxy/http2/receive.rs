@@ -329,12 +329,11 @@ impl Session {
 
 #[cfg(test)]
 mod tests {
-    use std::{net::Ipv4Addr, rc::Rc, sync::Arc};
+    use std::sync::Arc;
 
-    use super::*;
+    use super::{super::probe::link, *};
     use crate::{
         model::State,
-        proxy::worker::{Link, Peer, Worker},
         runtime::{self, Gateway, Options},
         store::Stores,
     };
@@ -343,10 +342,7 @@ mod tests {
     fn session() -> Session {
         let (options, stores) = (Options::default(), Stores::default());
         let (snapshot, _) = runtime::compile(Arc::new(State::default()), &options, &stores, None);
-        let worker = Worker::new(Gateway::new(options, stores, snapshot));
-        let address = (Ipv4Addr::LOCALHOST, 1).into();
-        let peer = Peer { socket: address, told: None };
-        Session::new(Rc::new(Link::new(worker, peer, address, false, None)))
+        Session::new(link(&Gateway::new(options, stores, snapshot)))
     }
 
     /// Numbers that look random and are the same each time (xorshift).
@@ -428,8 +424,7 @@ mod tests {
                     }
                 }
                 session.run();
-                assert_eq!(session.open, session.streams.iter().flatten().count());
-                assert_eq!(session.open, session.ids.iter().filter(|&&id| id != 0).count());
+                session.check();
                 answered += written(&mut session).iter().filter(|(kind, _)| *kind == frame::HEADERS).count();
             }
             session.fail(Code::NoError);

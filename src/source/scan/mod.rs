@@ -8,6 +8,7 @@
 //! Places and rules are therefore libyaml's: columns count from the start of the line, a block ends where a
 //! line is indented less, a key and its colon stand on one line and at most 1,024 bytes apart.
 
+pub mod beside;
 mod scalar;
 #[cfg(test)]
 mod tests;

@@ -1,33 +1,8 @@
-//! The scanner beside libyaml: the same events, or none.
+//! The scanner beside libyaml.
 
 use proptest::prelude::*;
 
-use super::Scan;
-use crate::source::libyaml::{Event, Events, Kind, Steps};
-
-/// All events of a text, without the places that nobody looks at: those of documents, and where blocks end.
-fn all(steps: &mut impl Steps) -> Option<Vec<String>> {
-    let mut seen = Vec::new();
-    loop {
-        let Event { kind, start, end } = steps.step().ok()?;
-        seen.push(match kind {
-            Kind::DocumentStart | Kind::DocumentEnd => format!("{kind:?}"),
-            Kind::SequenceStart { .. } | Kind::MappingStart { .. } => format!("{start} {kind:?}"),
-            // In brackets or braces the end is one byte; a block's is nowhere.
-            Kind::SequenceEnd | Kind::MappingEnd if end == start + 1 => format!("{start} {kind:?}"),
-            Kind::SequenceEnd | Kind::MappingEnd => format!("{kind:?}"),
-            Kind::StreamEnd => return Some(seen),
-            _ => format!("{start}-{end} {kind:?}"),
-        });
-    }
-}
-
-/// Whether the scanner reads a text; if it does, it reads what libyaml reads.
-fn reads(text: &str) -> bool {
-    let Some(scanned) = Scan::new(text).and_then(|mut scan| all(&mut scan)) else { return false };
-    assert_eq!(Some(scanned), all(&mut Events::new(text)), "{text:?}");
-    true
-}
+use super::beside::reads;
 
 const USUAL: &[&str] = &[
     "_format_version: \"3.0\"\nservices:\n- name: s-0\n  url: http://127.0.0.1:19000\n  routes:\n  - name: r-0\n    \

@@ -1,0 +1,10 @@
+//! Any bytes through `bodies::request`.
+#![no_main]
+#![allow(dead_code, reason = "each target uses one body")]
+
+#[path = "../../tests/properties/bodies.rs"]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    bodies::request(bytes);
+});

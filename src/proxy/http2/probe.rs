@@ -1,0 +1,92 @@
+//! A connection on any stream, whose books are looked into after each turn: for what is held of any input.
+
+use std::{
+    net::Ipv4Addr,
+    rc::Rc,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::{
+    Connection,
+    bell::NUMBERS,
+    session::{ROOM, Session, Stage},
+    stream::Work,
+};
+use crate::{
+    proxy::worker::{Link, Peer, Worker},
+    runtime::Gateway,
+};
+
+/// A connection on any stream.
+pub struct Probe<S>(Connection<S>);
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Probe<S> {
+    /// A connection to that gateway.
+    pub fn new(gateway: &Arc<Gateway>, stream: S) -> Self {
+        Probe(Connection::new(link(gateway), stream))
+    }
+
+    /// Does all that can be done now; the stream may have something, and room. Ready when the connection has ended.
+    ///
+    /// # Panics
+    /// When the books do not add up, or a stream waits for what is there.
+    pub fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.socket.wake_by_ref();
+        let over = self.0.poll(cx);
+        self.0.session.check();
+        if over.is_pending() {
+            self.0.session.check_waiting();
+        }
+        over
+    }
+
+    /// The stream.
+    pub fn stream(&mut self) -> &mut S {
+        &mut self.0.stream
+    }
+}
+
+/// A connection of somebody's to that gateway.
+pub(super) fn link(gateway: &Arc<Gateway>) -> Rc<Link> {
+    let address = (Ipv4Addr::LOCALHOST, 1).into();
+    let peer = Peer { socket: address, told: None };
+    Rc::new(Link::new(Worker::new(Arc::clone(gateway)), peer, address, false, None))
+}
+
+impl Session {
+    /// What holds at any time.
+    pub(super) fn check(&self) {
+        let open = self.streams.iter().flatten().count();
+        let named = self.ids.iter().filter(|&&id| id != 0).count();
+        assert_eq!((self.open, self.open), (open, named), "streams open");
+        assert!(self.window >= 0, "more was sent than the client allows: {}", self.window);
+        let waiting = self.for_way | self.for_window | self.paused;
+        let nobody = |number: &usize| self.streams.get(*number).is_none_or(Option::is_none);
+        let gone = (0..NUMBERS).filter(|number| waiting >> number & 1 == 1).find(nobody);
+        assert_eq!(gone, None, "a stream that has ended waits");
+        if self.open == 0 && !matches!(self.stage, Stage::Over(_)) {
+            assert_eq!(
+                self.room + self.owed as i64,
+                i64::from(ROOM),
+                "bytes are owed to the client for ever"
+            );
+        }
+    }
+
+    /// What holds when a turn is over: no stream waits for what it has.
+    fn check_waiting(&self) {
+        assert_eq!(self.ready, 0, "a stream could go on");
+        if self.on_their_way() > 0 {
+            return;
+        }
+        assert_eq!(self.for_way, 0, "the way is free");
+        for stream in self.streams.iter().flatten() {
+            let held = matches!(stream.work, Work::Body(_)) && !stream.piece.is_empty();
+            assert!(!held || self.window <= 0 || stream.window <= 0, "stream {} has room", stream.id);
+            assert!(!matches!(stream.work, Work::New(_)), "stream {} has not begun", stream.id);
+        }
+    }
+}
