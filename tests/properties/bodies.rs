@@ -139,7 +139,7 @@ pub fn request(bytes: &[u8]) {
         .map(|field| (field.name.parse::<HeaderName>(), HeaderValue::from_bytes(field.value)))
         .map(|(name, value)| (name.expect("a name"), value.expect("a value")))
         .collect();
-    assert_eq!(ours.headers, headers);
+    assert_eq!(*ours.headers, headers);
 }
 
 /// A chunked body comes to the same, and ends at the same byte, whether it comes at once or in pieces.
