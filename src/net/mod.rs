@@ -19,8 +19,8 @@ pub use body::{Body, BodyError, Delivered, Progress, Upload};
 pub use dial::{DialError, dial};
 pub use headers::Headers;
 pub use http1::{
-    Decoder, Fields, FramingError, Head, HeadError, Http1, Inbox, Known, Line, Outbox, Place, RawHead,
-    SendError, Step, is_token,
+    Decoder, Fields, FramingError, Head, HeadError, Http1, Inbox, Known, Line, MAX_NAME, Outbox, Place,
+    RawHead, SendError, Step, is_token,
 };
 pub use http2::{Http2, OnThisThread};
 pub use inherited::{Inherited, Role};

@@ -4,6 +4,8 @@ use http::HeaderMap;
 
 use super::raw::{Place, RawHead};
 
+/// Bytes of a name from which on it is none ([`http::HeaderName`]'s own limit).
+pub const MAX_NAME: usize = 64 * 1024;
 /// Room for the headers that plugins add, so that a map need not grow for them.
 const ROOM: usize = 8;
 

@@ -6,7 +6,7 @@ use hyper::ext::ReasonPhrase;
 
 use super::{
     body::Decoder,
-    fields::{Fields, Known},
+    fields::{Fields, Known, MAX_NAME},
     line::{Line, line_end, stop},
     raw::{Place, RawHead},
 };
@@ -16,8 +16,6 @@ use crate::net::Headers;
 pub(super) const MAX_HEAD: usize = 256 * 1024;
 /// Fields accepted in a head.
 const MAX_FIELDS: usize = 1000;
-/// Bytes of a name from which on it is none.
-const MAX_NAME: usize = 64 * 1024;
 
 /// Why what an upstream sends is no answer.
 #[derive(Debug, thiserror::Error)]

@@ -27,7 +27,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use self::head::Asked;
 pub use self::{
     body::{Decoder, FramingError, Step},
-    fields::{Fields, Known},
+    fields::{Fields, Known, MAX_NAME},
     head::{Head, HeadError},
     inbox::Inbox,
     line::{Line, is_token},

@@ -4,13 +4,11 @@ use bytes::{Bytes, BytesMut};
 use http::{Method, Uri, Version};
 
 use crate::{
-    net::{Decoder, Fields, Headers, Known, Line, Place, RawHead, is_token},
+    net::{Decoder, Fields, Headers, Known, Line, MAX_NAME, Place, RawHead, is_token},
     proxy::fault::Fault,
     runtime::HeadLimits,
 };
 
-/// Bytes of a name from which on it is none.
-const MAX_NAME: usize = 64 * 1024;
 /// Most fields in a head.
 const MAX_FIELDS: usize = 1000;
 
