@@ -130,8 +130,11 @@ fn mixed(i: usize, _: usize) -> Value {
     }
 }
 
+#[path = "../src/allocator.rs"]
+mod allocator;
+
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 /// Time this process has spent on a processor.
 fn busy() -> Duration {

@@ -46,8 +46,18 @@ impl Headers {
         match &self.fields {
             Some(fields) => fields.has(&[known]),
             // In maps of usual size, comparing names costs less than a look-up.
-            None => self.keys().any(|own| Some(own.as_str().as_bytes()) == known.name()),
+            None => self.keys().any(|own| Some(own.as_str()) == known.name()),
         }
+    }
+
+    /// The values of one, in order.
+    pub fn values_of(&self, known: Known) -> impl Iterator<Item = &[u8]> {
+        let fields = self.fields.as_ref().map(|fields| fields.values(known));
+        let map = match (&self.fields, known.name()) {
+            (None, Some(name)) => Some(self.get_all(name).iter().map(HeaderValue::as_bytes)),
+            _ => None,
+        };
+        fields.into_iter().flatten().chain(map.into_iter().flatten())
     }
 
     /// The first Host, and whether there are more.

@@ -52,6 +52,8 @@ pub struct Worker {
     ids: Cell<[u64; 2]>,
     /// The last peer's address, as text: clients open several connections, and a balancer in front all of them.
     peer: RefCell<(IpAddr, HeaderValue)>,
+    /// The last port, likewise.
+    port: RefCell<(u16, HeaderValue)>,
 }
 
 impl Worker {
@@ -71,6 +73,7 @@ impl Worker {
             current: Current::new(&gateway),
             ids: Cell::new([seed.0 | 1, seed.1]),
             peer: RefCell::new((NOBODY, text(NOBODY))),
+            port: RefCell::new((0, HeaderValue::from(0))),
             gateway,
         })
     }
@@ -101,15 +104,6 @@ impl Worker {
     /// The current snapshot.
     pub fn snapshot(&self) -> Held {
         self.current.get(&self.gateway)
-    }
-
-    /// A peer's address as a header value.
-    fn peer_text(&self, ip: IpAddr) -> HeaderValue {
-        let mut last = self.peer.borrow_mut();
-        if last.0 != ip {
-            *last = (ip, text(ip));
-        }
-        last.1.clone()
     }
 
     /// A name for a request: unlike any other, but no secret (xoroshiro128+, twice).
@@ -190,12 +184,25 @@ impl Link {
                 request: 0,
             },
             requests: Cell::new(0),
-            peer_text: worker.peer_text(ip),
+            peer_text: told_before(&worker.peer, ip, text),
             port,
-            port_text: HeaderValue::from(port),
+            port_text: told_before(&worker.port, port, HeaderValue::from),
             worker,
         }
     }
+}
+
+/// What `text` makes of a value, made only where it is not the last one.
+fn told_before<T: Copy + PartialEq>(
+    last: &RefCell<(T, HeaderValue)>,
+    value: T,
+    text: impl FnOnce(T) -> HeaderValue,
+) -> HeaderValue {
+    let mut last = last.borrow_mut();
+    if last.0 != value {
+        *last = (value, text(value));
+    }
+    last.1.clone()
 }
 
 /// An address as a header value.

@@ -7,6 +7,7 @@
 
 use std::{
     collections::BTreeSet,
+    ffi::OsString,
     io::Read as _,
     path::{Path, PathBuf},
     time::Duration,
@@ -59,8 +60,10 @@ impl Watcher {
     /// Starts to watch. Folders among the paths are watched with all that lies in them.
     pub fn new(files: &[PathBuf]) -> Self {
         let (sender, events) = mpsc::channel(EVENTS);
+        let names = names(files);
         let backend = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if let Some(quiet) = event.ok().and_then(|event| quiet_after(event.kind)) {
+            let Ok(event) = event else { return };
+            if let (Some(quiet), true) = (quiet_after(event.kind), concerns(&event, names.as_ref())) {
                 let _ = sender.try_send(quiet);
             }
         });
@@ -140,6 +143,25 @@ fn quiet_after(kind: EventKind) -> Option<Duration> {
         EventKind::Modify(ModifyKind::Name(_)) => Some(SETTLED),
         _ => Some(QUIET),
     }
+}
+
+/// Whether an event may be about the files: a log that grows beside them is not.
+fn concerns(event: &notify::Event, names: Option<&BTreeSet<OsString>>) -> bool {
+    let Some(names) = names.filter(|_| matches!(event.kind, EventKind::Modify(ModifyKind::Data(_)))) else {
+        return true;
+    };
+    event.paths.iter().any(|path| path.file_name().is_none_or(|name| names.contains(name)))
+}
+
+/// The names that the files have, by the name given and where links lead; none if all in some folder count.
+fn names(files: &[PathBuf]) -> Option<BTreeSet<OsString>> {
+    let mut names = BTreeSet::new();
+    for file in files.iter().filter(|file| !file.is_dir()) {
+        let real = file.canonicalize().ok();
+        let both = [Some(file), real.as_ref()].into_iter().flatten();
+        names.extend(both.filter_map(|path| path.file_name()).map(OsString::from));
+    }
+    files.iter().all(|file| !file.is_dir()).then_some(names)
 }
 
 /// The folders to watch: those that hold a file, by the name given and by where links lead.
@@ -286,6 +308,26 @@ mod tests {
         assert_eq!(quiet_after(EventKind::Modify(ModifyKind::Data(DataChange::Any))), Some(QUIET));
         assert_eq!(quiet_after(EventKind::Create(CreateKind::File)), Some(QUIET));
         assert_eq!(quiet_after(EventKind::Access(AccessKind::Read)), None);
+    }
+
+    #[test]
+    fn a_log_that_grows_beside_the_files_is_no_change() {
+        use notify::event::{CreateKind, DataChange};
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("kong.yml"), "one").expect("written");
+        let concerned = |files: &[&str], kind, name: &str| {
+            let files: Vec<_> = files.iter().map(|file| at(file)).collect();
+            concerns(&notify::Event::new(kind).add_path(at(name)), names(&files).as_ref())
+        };
+        let grown = EventKind::Modify(ModifyKind::Data(DataChange::Any));
+        assert!(concerned(&["kong.yml"], grown, "kong.yml"));
+        assert!(!concerned(&["kong.yml"], grown, "access.log"));
+        assert!(
+            concerned(&["kong.yml"], EventKind::Create(CreateKind::Any), "..data"),
+            "a link may be flipped"
+        );
+        assert!(concerned(&["kong.yml", ""], grown, "other.yml"), "all files of a folder count");
     }
 
     #[tokio::test]

@@ -10,67 +10,128 @@ pub const MAX_NAME: usize = 64 * 1024;
 const ROOM: usize = 8;
 
 macro_rules! known {
-    ($($length:literal { $($name:ident $text:literal,)+ })+) => {
+    ($($name:ident $text:literal,)+) => {
         /// A field that a gateway treats apart from others.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
         #[expect(missing_docs, reason = "named as they are")]
         pub enum Known {
-            $($($name,)+)+
+            $($name,)+
             /// `X-Accel-*`, which tell nginx what to do.
             Accel,
             /// Any other `X-Kong-*`, which the gateway itself says.
             Kong,
         }
 
-        impl Known {
-            /// Its name, in lower case; none for those that have several.
-            pub fn name(self) -> Option<&'static [u8]> {
-                match self {
-                    $($(Known::$name => Some($text),)+)+
-                    Known::Accel | Known::Kong => None,
-                }
-            }
-
-            /// The one of that name, in whatever case.
-            pub fn of(name: &[u8]) -> Option<Known> {
-                match name.len() {
-                    $($($length if name.eq_ignore_ascii_case($text) => Some(Known::$name),)+)+
-                    8.. if begins(name, b"x-accel-") => Some(Known::Accel),
-                    7.. if begins(name, b"x-kong-") => Some(Known::Kong),
-                    _ => None,
-                }
-            }
-        }
-
-        #[cfg(test)]
-        const ALL: &[(usize, &[u8], Known)] = &[$($(($length, $text, Known::$name),)+)+];
+        /// Those that have one name, and it in lower case.
+        const NAMED: &[(Known, &str)] = &[$((Known::$name, $text),)+];
     };
 }
 
 known! {
-    2 { Te b"te", }
-    3 { Via b"via", }
-    4 { Host b"host", Date b"date", }
-    5 { Proxy b"proxy", Pad b"x-pad", }
-    6 { Server b"server", Expect b"expect", }
-    7 { Trailer b"trailer", Upgrade b"upgrade", }
-    9 { RealIp b"x-real-ip", }
-    10 { Connection b"connection", KeepAlive b"keep-alive", }
-    14 { ContentLength b"content-length", }
-    15 { ForwardedFor b"x-forwarded-for", }
-    16 {
-        ForwardedHost b"x-forwarded-host",
-        ForwardedPort b"x-forwarded-port",
-        ForwardedPath b"x-forwarded-path",
-        ProxyConnection b"proxy-connection",
+    Te "te",
+    Via "via",
+    Host "host",
+    Date "date",
+    Proxy "proxy",
+    Pad "x-pad",
+    Server "server",
+    Expect "expect",
+    Trailer "trailer",
+    Upgrade "upgrade",
+    RealIp "x-real-ip",
+    Connection "connection",
+    KeepAlive "keep-alive",
+    ContentLength "content-length",
+    ForwardedFor "x-forwarded-for",
+    ForwardedHost "x-forwarded-host",
+    ForwardedPort "x-forwarded-port",
+    ForwardedPath "x-forwarded-path",
+    ProxyConnection "proxy-connection",
+    ForwardedProto "x-forwarded-proto",
+    TransferEncoding "transfer-encoding",
+    KongRequestId "x-kong-request-id",
+    ForwardedPrefix "x-forwarded-prefix",
+}
+
+impl Known {
+    /// Its name, in lower case; none for those that have several.
+    pub fn name(self) -> Option<&'static str> {
+        NAMED.get(self as usize).map(|(_, name)| *name)
     }
-    17 {
-        ForwardedProto b"x-forwarded-proto",
-        TransferEncoding b"transfer-encoding",
-        KongRequestId b"x-kong-request-id",
+
+    /// The one of that name, a token in whatever case.
+    pub fn of(name: &[u8]) -> Option<Known> {
+        let row = usize::from(SLOTS[slot(name)?]);
+        let (known, text) = NAMED[row];
+        if name.len() == text.len() && words(name) == WORDS[row] {
+            return Some(known);
+        }
+        match name {
+            [b'x' | b'X', ..] if begins(name, b"x-accel-") => Some(Known::Accel),
+            [b'x' | b'X', ..] if begins(name, b"x-kong-") => Some(Known::Kong),
+            _ => None,
+        }
     }
-    18 { ForwardedPrefix b"x-forwarded-prefix", }
+}
+
+/// The letters of each in [`NAMED`].
+const WORDS: [[u64; 3]; NAMED.len()] = {
+    let mut all = [[0; 3]; NAMED.len()];
+    let mut row = 0;
+    while row < all.len() {
+        all[row] = words(NAMED[row].1.as_bytes());
+        row += 1;
+    }
+    all
+};
+
+/// The bytes of a token of 2 to 24 bytes, in lower case. What is no letter stays what it is among the bytes that
+/// tokens are made of, but for a few that no known name has.
+const fn words(token: &[u8]) -> [u64; 3] {
+    const LOWER: u64 = 0x2020_2020_2020_2020;
+    const fn word(token: &[u8], at: usize) -> u64 {
+        match token.split_at(at).1.first_chunk() {
+            Some(bytes) => u64::from_le_bytes(*bytes) | LOWER,
+            None => 0,
+        }
+    }
+    let length = token.len();
+    match length {
+        // They overlap, and leave nothing out.
+        8..=24 => [word(token, 0), word(token, length / 2 - 4), word(token, length - 8)],
+        _ => {
+            let mut word = 0;
+            let mut at = 0;
+            while at < length && at < 8 {
+                word = word << 8 | token[at] as u64 | 0x20;
+                at += 1;
+            }
+            [word, 0, 0]
+        }
+    }
+}
+
+/// For each [`slot`], the row of the only one in [`NAMED`] that it may be.
+const SLOTS: [u8; 32] = {
+    let mut slots = [0; 32];
+    let mut taken = [false; 32];
+    let mut row = 0;
+    while row < NAMED.len() {
+        let Some(slot) = slot(NAMED[row].1.as_bytes()) else { panic!("a name has two letters") };
+        assert!(!taken[slot], "two names share a slot: other factors are needed");
+        (slots[slot], taken[slot]) = (row as u8, true);
+        row += 1;
+    }
+    slots
+};
+
+/// What tells the known names apart, in whatever case; none for a name that is too short to be one. The factors
+/// were found by trial.
+const fn slot(name: &[u8]) -> Option<usize> {
+    let (Some(first), Some([before, last])) = (name.first(), name.last_chunk()) else { return None };
+    let (first, before, last) = (*first as usize | 0x20, *before as usize | 0x20, *last as usize | 0x20);
+    Some((3 * name.len() + 8 * first + 2 * before + 28 * last) % 32)
 }
 
 fn begins(name: &[u8], with: &[u8]) -> bool {
@@ -112,14 +173,19 @@ impl Fields {
         self.raw = raw;
     }
 
-    /// How many there are.
+    /// How many were added.
     pub fn len(&self) -> usize {
         self.list.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.iter().next().is_none()
+    }
+
+    /// Those that nobody has taken out.
+    fn iter(&self) -> impl Iterator<Item = &Field> {
+        self.list.iter().filter(|field| field.known.is_none_or(|known| self.has(&[known])))
     }
 
     /// Whether one of these is among them.
@@ -134,12 +200,8 @@ impl Fields {
         list.iter().filter(move |field| field.known == Some(known)).map(|field| self.raw.part(field.value))
     }
 
-    /// Takes a field out.
+    /// Takes a field out. None is added later.
     pub fn remove(&mut self, known: Known) {
-        if !self.has(&[known]) {
-            return;
-        }
-        self.list.retain(|field| field.known != Some(known));
         self.present &= !(1 << known as u8);
     }
 
@@ -155,7 +217,7 @@ impl Fields {
     pub fn write(&self, to: &mut Vec<u8>, mut travels: impl FnMut(Option<Known>) -> bool) {
         let bytes = self.raw.bytes();
         let (mut begin, mut end) = (0, 0);
-        for field in self.list.iter().filter(|field| travels(field.known)) {
+        for field in self.iter().filter(|field| travels(field.known)) {
             let (name, value) = (field.name.0 as usize, field.value.1 as usize);
             let usual = bytes.get(name.wrapping_sub(2)..name) == Some(b"\r\n")
                 && bytes[field.name.1 as usize..field.value.0 as usize] == *b": ";
@@ -185,7 +247,7 @@ impl Fields {
 
     /// Appends all of them to a map.
     pub fn append_to(&self, map: &mut HeaderMap) {
-        for field in &self.list {
+        for field in self.iter() {
             // Tokens shorter than 64 KiB are names, and bytes without control characters are values.
             if let (Ok(name), Ok(value)) = (self.raw.name(field.name), self.raw.value(field.value)) {
                 map.append(name, value);
@@ -223,11 +285,29 @@ mod tests {
 
     #[test]
     fn names_are_known_in_any_case() {
-        for &(length, text, known) in ALL {
-            assert_eq!(text.len(), length, "{known:?} stands with its length");
-            for name in [text.to_vec(), text.to_ascii_uppercase()] {
-                assert_eq!(Known::of(&name), Some(known));
-                assert_eq!(Known::of(&name[1..]), None, "{known:?}");
+        for &(known, text) in NAMED {
+            assert_eq!(known.name(), Some(text));
+            for name in [text.to_owned(), text.to_uppercase()] {
+                assert_eq!(Known::of(name.as_bytes()), Some(known));
+                assert_eq!(Known::of(&name.as_bytes()[1..]), None, "{known:?}");
+            }
+        }
+        assert_eq!((Known::Accel.name(), Known::Kong.name()), (None, None));
+        // With any other byte of a token in any place.
+        for &(_, text) in NAMED {
+            for (at, byte) in (0..text.len()).flat_map(|at| (b'!'..=b'~').map(move |byte| (at, byte))) {
+                let mut name = text.as_bytes().to_vec();
+                name[at] = byte;
+                if crate::net::is_token(byte) {
+                    let same = |known: &&(Known, &str)| known.1.as_bytes().eq_ignore_ascii_case(&name);
+                    let known = Known::of(&name).filter(|known| known.name().is_some());
+                    assert_eq!(
+                        known,
+                        NAMED.iter().find(same).map(|known| known.0),
+                        "{}",
+                        name.escape_ascii()
+                    );
+                }
             }
         }
         assert_eq!(Known::of(b"X-Accel-Redirect"), Some(Known::Accel));

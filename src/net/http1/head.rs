@@ -175,20 +175,24 @@ impl Outline {
         let mut fields = self.fields;
         fields.complete(raw);
         let mut length = None;
-        for text in fields.values(Known::ContentLength).flat_map(tokens) {
-            let number = number(text).ok_or(HeadError::Length)?;
+        for text in fields.values(Known::ContentLength) {
+            let number = number(text).or_else(|| repeated(text)).ok_or(HeadError::Length)?;
             if length.replace(number).is_some_and(|before| before != number) {
                 return Err(HeadError::Length);
             }
         }
         let (mut close, mut keep, mut others) = (false, false, false);
-        for token in fields.values(Known::Connection).flat_map(tokens) {
-            match token {
-                // As nearly all spell it.
-                b"keep-alive" => keep = true,
-                _ if token.eq_ignore_ascii_case(b"keep-alive") => keep = true,
-                _ if token.eq_ignore_ascii_case(b"close") => close = true,
-                _ => others = true,
+        for options in fields.values(Known::Connection) {
+            if options.eq_ignore_ascii_case(b"keep-alive") {
+                keep = true;
+                continue;
+            }
+            for token in tokens(options) {
+                match token {
+                    _ if token.eq_ignore_ascii_case(b"keep-alive") => keep = true,
+                    _ if token.eq_ignore_ascii_case(b"close") => close = true,
+                    _ => others = true,
+                }
             }
         }
         if !others {
@@ -231,6 +235,14 @@ fn place(begin: usize, part: (usize, usize)) -> Place {
 
 fn tokens(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     list.split(|&byte| byte == b',').map(<[u8]>::trim_ascii)
+}
+
+/// The number of a list that repeats one (RFC 9110 section 8.6).
+#[cold]
+fn repeated(list: &[u8]) -> Option<u64> {
+    let mut numbers = tokens(list).map(number);
+    let first = numbers.next()??;
+    numbers.all(|number| number == Some(first)).then_some(first)
 }
 
 fn number(digits: &[u8]) -> Option<u64> {

@@ -1,7 +1,5 @@
 //! The head of an answer as it stands on the wire, and how its body is framed. RFC 9112 sections 3 and 6.
 
-use std::io::Write as _;
-
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use http_body::SizeHint;
 use hyper::ext::ReasonPhrase;
@@ -150,7 +148,8 @@ fn field(to: &mut Vec<u8>, name: &[u8], value: &[u8]) {
 }
 
 fn length_field(to: &mut Vec<u8>, length: u64) {
-    write!(to, "\r\ncontent-length: {length}").expect("a vector takes what is written");
+    to.extend_from_slice(b"\r\ncontent-length: ");
+    to.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
 }
 
 fn contains(options: &HeaderValue, wanted: &[u8]) -> bool {
