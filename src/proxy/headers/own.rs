@@ -1,0 +1,197 @@
+//! The gateway's own headers, and what takes them: a map, or a head that is being written.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::{
+    net::{self, Known},
+    plugin::RequestId,
+};
+
+/// A header of the gateway's own.
+#[derive(Clone, Copy, Debug)]
+pub struct Own {
+    name: fn() -> HeaderName,
+    /// The end of the line before it, and how its own begins.
+    begin: &'static [u8],
+}
+
+macro_rules! own {
+    ($name:literal) => {
+        Own {
+            name: || const { HeaderName::from_static($name) },
+            begin: concat!("\r\n", $name, ": ").as_bytes(),
+        }
+    };
+}
+
+pub(super) const FOR: Own = own!("x-forwarded-for");
+pub(super) const REAL_IP: Own = own!("x-real-ip");
+pub(super) const PROTO: Own = own!("x-forwarded-proto");
+pub(super) const FORWARDED_HOST: Own = own!("x-forwarded-host");
+pub(super) const PORT: Own = own!("x-forwarded-port");
+pub(super) const PATH: Own = own!("x-forwarded-path");
+pub(super) const PREFIX: Own = own!("x-forwarded-prefix");
+pub(super) const ID: Own = own!("x-kong-request-id");
+pub(super) const HOST: Own = own!("host");
+pub(super) const LENGTH: Own = own!("content-length");
+pub(super) const CODING: Own = own!("transfer-encoding");
+pub(super) const VIA: Own = own!("via");
+pub(super) const TE: Own = own!("te");
+pub(super) const CONNECTION: Own = own!("connection");
+pub(super) const UPGRADE: Own = own!("upgrade");
+
+pub(super) const UPSTREAM_LATENCY: Own = own!("x-kong-upstream-latency");
+pub(super) const PROXY_LATENCY: Own = own!("x-kong-proxy-latency");
+pub(super) const RESPONSE_LATENCY: Own = own!("x-kong-response-latency");
+pub(super) const UPSTREAM_STATUS: Own = own!("x-kong-upstream-status");
+pub(super) const SERVER: Own = own!("server");
+
+/// The gateway's name in `Server` and `Via`: that of the Kong it stands in for.
+pub(super) const NAME: &str = "kong/3.9.3";
+pub(super) const HOPS: [&str; 3] = ["1.1 kong/3.9.3", "2 kong/3.9.3", "1.0 kong/3.9.3"];
+
+/// Takes the fields of a head, one after the other.
+pub trait Fields {
+    /// Takes one.
+    fn add(&mut self, name: &HeaderName, value: &HeaderValue);
+    /// Takes those that travel of a head that nobody has changed.
+    fn copy(&mut self, fields: &net::Fields, travels: impl FnMut(Option<Known>) -> bool);
+    /// Takes one of the gateway's own.
+    fn own(&mut self, own: Own, value: &HeaderValue);
+    /// Takes one of the gateway's own whose value is known beforehand.
+    fn fixed(&mut self, own: Own, value: &'static str);
+    /// Takes one of the gateway's own whose value is text without control characters.
+    fn text(&mut self, own: Own, text: &[u8]);
+}
+
+impl Fields for HeaderMap {
+    fn add(&mut self, name: &HeaderName, value: &HeaderValue) {
+        self.append(name, value.clone());
+    }
+
+    fn copy(&mut self, fields: &net::Fields, mut travels: impl FnMut(Option<Known>) -> bool) {
+        for (name, value) in &fields.to_map() {
+            if travels(Known::of(name.as_str().as_bytes())) {
+                self.append(name, value.clone());
+            }
+        }
+    }
+
+    fn own(&mut self, own: Own, value: &HeaderValue) {
+        self.append((own.name)(), value.clone());
+    }
+
+    fn fixed(&mut self, own: Own, value: &'static str) {
+        self.append((own.name)(), HeaderValue::from_static(value));
+    }
+
+    fn text(&mut self, own: Own, text: &[u8]) {
+        if let Ok(value) = HeaderValue::from_bytes(text) {
+            self.append((own.name)(), value);
+        }
+    }
+}
+
+/// As they stand in a head of HTTP/1, each after the end of the line before it. What the compiler knows of a line it
+/// copies in words, so these are to be part of the code that calls them.
+impl Fields for Vec<u8> {
+    fn add(&mut self, name: &HeaderName, value: &HeaderValue) {
+        let (name, value) = (name.as_str().as_bytes(), value.as_bytes());
+        self.reserve(name.len() + value.len() + 4);
+        self.extend_from_slice(b"\r\n");
+        self.extend_from_slice(name);
+        self.extend_from_slice(b": ");
+        self.extend_from_slice(value);
+    }
+
+    #[inline]
+    fn copy(&mut self, fields: &net::Fields, travels: impl FnMut(Option<Known>) -> bool) {
+        fields.write(self, travels);
+    }
+
+    #[inline]
+    fn own(&mut self, own: Own, value: &HeaderValue) {
+        self.extend_from_slice(own.begin);
+        self.extend_from_slice(value.as_bytes());
+    }
+
+    #[inline]
+    fn fixed(&mut self, own: Own, value: &'static str) {
+        self.extend_from_slice(own.begin);
+        self.extend_from_slice(value.as_bytes());
+    }
+
+    #[inline]
+    fn text(&mut self, own: Own, text: &[u8]) {
+        // A line end inside would begin a header of its own.
+        if !text.iter().any(|&byte| byte < b' ') {
+            self.extend_from_slice(own.begin);
+            self.extend_from_slice(text);
+        }
+    }
+}
+
+/// A request's id as a header value.
+pub fn id_value(id: RequestId) -> HeaderValue {
+    let mut text = [0; 32];
+    for (part, bytes) in text.as_chunks_mut::<8>().0.iter_mut().zip(id.0.to_be_bytes().as_chunks::<4>().0) {
+        *part = hex(u32::from_be_bytes(*bytes));
+    }
+    // An owner is not copied when the value is.
+    HeaderValue::from_maybe_shared(Bytes::from_owner(text)).expect("hex digits are a header value")
+}
+
+/// A number in hex, all its digits at once. Apart: several copies of it in one place do not pay for a jump saved.
+#[inline(never)]
+fn hex(number: u32) -> [u8; 8] {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let mut digits = u64::from(number);
+    digits = (digits | digits << 16) & 0x0000_ffff_0000_ffff;
+    digits = (digits | digits << 8) & 0x00ff_00ff_00ff_00ff;
+    digits = (digits | digits << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    // From 10 on, adding 6 carries into the next half of a byte.
+    let letters = (digits + 6 * ONES) >> 4 & ONES;
+    (digits + u64::from(b'0') * ONES + letters * u64::from(b'a' - b'0' - 10)).to_be_bytes()
+}
+
+/// A number as a header value; small ones need no memory.
+pub(super) fn number(value: u64) -> HeaderValue {
+    const SMALL: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+    match usize::try_from(value).ok().and_then(|at| SMALL.get(at)) {
+        Some(text) => HeaderValue::from_static(text),
+        None => HeaderValue::from(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header;
+
+    use super::*;
+
+    #[test]
+    fn a_head_and_a_map_take_the_same_fields() {
+        fn fill(to: &mut impl Fields) {
+            to.own(HOST, &HeaderValue::from_static("a"));
+            to.add(&header::ACCEPT, &HeaderValue::from_static("*/*"));
+            to.fixed(VIA, HOPS[0]);
+            to.text(PATH, b"/a");
+            to.text(PREFIX, b"/\r\nx: y");
+        }
+        let (mut head, mut map) = (Vec::new(), HeaderMap::new());
+        fill(&mut head);
+        fill(&mut map);
+        let lines = map.iter().map(|(name, value)| format!("\r\n{name}: {}", value.to_str().expect("text")));
+        assert_eq!(String::from_utf8(head).expect("text"), lines.collect::<String>());
+        assert_eq!(map.len(), 4);
+    }
+
+    #[test]
+    fn an_id_is_told_in_hex() {
+        assert_eq!(
+            id_value(RequestId(0x0123_4567_89ab_cdef_u128 << 64 | 0xfe)),
+            "0123456789abcdef00000000000000fe"
+        );
+    }
+}
