@@ -13,8 +13,12 @@ pub(super) struct Radix<V> {
     edges: Box<[u8]>,
 }
 
+/// Half a line of the processor's cache, with the values that the index has.
 #[derive(Debug)]
 struct Node<V> {
+    /// The edge that leads here, if it is short: far from here it would be one thing more to be fetched.
+    short: [u8; 4],
+    /// Where it stands among the others.
     edge: u32,
     length: u32,
     first_child: u32,
@@ -33,9 +37,16 @@ impl<V: Copy> Radix<V> {
             })
             .collect();
         keys.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        let mut nodes = vec![Node { edge: 0, length: 0, first_child: 0, children: 0, value: None }];
-        let mut heads = vec![0];
+        let node = |edges: &mut Vec<u8>, edge: &[u8]| {
+            let mut short = [0; 4];
+            short.iter_mut().zip(edge).for_each(|(to, byte)| *to = *byte);
+            let at = edges.len() as u32;
+            edges.extend_from_slice(edge);
+            Node { short, edge: at, length: edge.len() as u32, first_child: 0, children: 0, value: None }
+        };
         let mut edges = Vec::new();
+        let mut nodes = vec![node(&mut edges, &[])];
+        let mut heads = vec![0];
         // Node, its keys, and how many of their bytes lie on the way to it, edge included.
         let mut work = vec![(0, 0..keys.len(), 0)];
         while let Some((at, mut range, depth)) = work.pop() {
@@ -55,14 +66,7 @@ impl<V: Copy> Radix<V> {
                 let shared = first[depth..].iter().zip(&last[depth..]).take_while(|(a, b)| a == b).count();
                 work.push((nodes.len(), range.start..end, depth + shared));
                 heads.push(head);
-                nodes.push(Node {
-                    edge: edges.len() as u32,
-                    length: shared as u32,
-                    first_child: 0,
-                    children: 0,
-                    value: None,
-                });
-                edges.extend_from_slice(&first[depth..depth + shared]);
+                nodes.push(node(&mut edges, &first[depth..depth + shared]));
                 nodes[at].children += 1;
                 range.start = end;
             }
@@ -73,33 +77,35 @@ impl<V: Copy> Radix<V> {
     /// Calls `found` with the values of all keys that the text starts (or ends) with, longest key first.
     pub fn walk<const REVERSED: bool>(&self, text: &[u8], mut found: impl FnMut(V)) {
         let mut hits: SmallVec<[V; 16]> = SmallVec::new();
+        let byte = |at: usize| if REVERSED { text[text.len() - 1 - at] } else { text[at] };
         let mut node = &self.nodes[0];
         let mut depth = 0;
         loop {
-            hits.extend(node.value);
+            if let Some(value) = node.value {
+                hits.push(value);
+            }
             if depth == text.len() || node.children == 0 {
                 break;
             }
-            let head = if REVERSED { text[text.len() - 1 - depth] } else { text[depth] };
             let first = node.first_child as usize;
-            let Some(offset) = memchr::memchr(head, &self.heads[first..first + node.children as usize])
-            else {
-                break;
+            let heads = &self.heads[first..first + node.children as usize];
+            let offset = match heads.len() {
+                // Seldom more than digits: a loop is done before a search for many has begun.
+                ..=16 => heads.iter().position(|&head| head == byte(depth)),
+                _ => memchr::memchr(byte(depth), heads),
             };
+            let Some(offset) = offset else { break };
             node = &self.nodes[first + offset];
-            let edge = &self.edges[node.edge as usize..][..node.length as usize];
-            if text.len() - depth < edge.len() {
-                break;
-            }
-            let equal = if REVERSED {
-                text[..text.len() - depth].iter().rev().zip(edge).all(|(a, b)| a == b)
-            } else {
-                text[depth..].starts_with(edge)
+            let length = node.length as usize;
+            let edge = match node.short.get(..length) {
+                Some(short) => short,
+                None => &self.edges[node.edge as usize..][..length],
             };
-            if !equal {
+            // Its first byte is the head.
+            if text.len() - depth < length || (1..length).any(|at| byte(depth + at) != edge[at]) {
                 break;
             }
-            depth += edge.len();
+            depth += length;
         }
         hits.into_iter().rev().for_each(&mut found);
     }
