@@ -205,7 +205,7 @@ mod tests {
                 let mut client = TcpStream::from_std(client).unwrap();
                 client.read_to_string(&mut answer).await.unwrap();
                 assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
-                assert!(answer.contains("connection: close\r\n"), "{answer}");
+                assert!(answer.contains("Connection: close\r\n"), "{answer}");
             }
         };
         LocalSet::new().run_until(served).await;

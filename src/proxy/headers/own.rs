@@ -16,36 +16,57 @@ pub struct Own {
     begin: &'static [u8],
 }
 
+/// In HTTP/1 it is spelled as Kong spells it, for whoever cannot read another case.
 macro_rules! own {
     ($name:literal) => {
         Own {
-            name: || const { HeaderName::from_static($name) },
+            name: || {
+                const LOWER: [u8; $name.len()] = lower($name);
+                const { HeaderName::from_static(text(&LOWER)) }
+            },
             begin: concat!("\r\n", $name, ": ").as_bytes(),
         }
     };
 }
 
-pub(super) const FOR: Own = own!("x-forwarded-for");
-pub(super) const REAL_IP: Own = own!("x-real-ip");
-pub(super) const PROTO: Own = own!("x-forwarded-proto");
-pub(super) const FORWARDED_HOST: Own = own!("x-forwarded-host");
-pub(super) const PORT: Own = own!("x-forwarded-port");
-pub(super) const PATH: Own = own!("x-forwarded-path");
-pub(super) const PREFIX: Own = own!("x-forwarded-prefix");
-pub(super) const ID: Own = own!("x-kong-request-id");
-pub(super) const HOST: Own = own!("host");
-pub(super) const LENGTH: Own = own!("content-length");
-pub(super) const CODING: Own = own!("transfer-encoding");
-pub(super) const VIA: Own = own!("via");
-pub(super) const TE: Own = own!("te");
-pub(super) const CONNECTION: Own = own!("connection");
-pub(super) const UPGRADE: Own = own!("upgrade");
+const fn lower<const N: usize>(name: &str) -> [u8; N] {
+    let mut lower = [0; N];
+    let mut at = 0;
+    while at < N {
+        lower[at] = name.as_bytes()[at].to_ascii_lowercase();
+        at += 1;
+    }
+    lower
+}
 
-pub(super) const UPSTREAM_LATENCY: Own = own!("x-kong-upstream-latency");
-pub(super) const PROXY_LATENCY: Own = own!("x-kong-proxy-latency");
-pub(super) const RESPONSE_LATENCY: Own = own!("x-kong-response-latency");
-pub(super) const UPSTREAM_STATUS: Own = own!("x-kong-upstream-status");
-pub(super) const SERVER: Own = own!("server");
+const fn text(name: &'static [u8]) -> &'static str {
+    match std::str::from_utf8(name) {
+        Ok(name) => name,
+        Err(_) => panic!("a name is ASCII"),
+    }
+}
+
+pub(super) const FOR: Own = own!("X-Forwarded-For");
+pub(super) const REAL_IP: Own = own!("X-Real-IP");
+pub(super) const PROTO: Own = own!("X-Forwarded-Proto");
+pub(super) const FORWARDED_HOST: Own = own!("X-Forwarded-Host");
+pub(super) const PORT: Own = own!("X-Forwarded-Port");
+pub(super) const PATH: Own = own!("X-Forwarded-Path");
+pub(super) const PREFIX: Own = own!("X-Forwarded-Prefix");
+pub(super) const ID: Own = own!("X-Kong-Request-Id");
+pub(super) const HOST: Own = own!("Host");
+pub(super) const LENGTH: Own = own!("Content-Length");
+pub(super) const CODING: Own = own!("Transfer-Encoding");
+pub(super) const VIA: Own = own!("Via");
+pub(super) const TE: Own = own!("TE");
+pub(super) const CONNECTION: Own = own!("Connection");
+pub(super) const UPGRADE: Own = own!("Upgrade");
+
+pub(super) const UPSTREAM_LATENCY: Own = own!("X-Kong-Upstream-Latency");
+pub(super) const PROXY_LATENCY: Own = own!("X-Kong-Proxy-Latency");
+pub(super) const RESPONSE_LATENCY: Own = own!("X-Kong-Response-Latency");
+pub(super) const UPSTREAM_STATUS: Own = own!("X-Kong-Upstream-Status");
+pub(super) const SERVER: Own = own!("Server");
 
 /// The gateway's name in `Server` and `Via`: that of the Kong it stands in for.
 pub(super) const NAME: &str = "kong/3.9.3";
@@ -183,7 +204,9 @@ mod tests {
         fill(&mut head);
         fill(&mut map);
         let lines = map.iter().map(|(name, value)| format!("\r\n{name}: {}", value.to_str().expect("text")));
-        assert_eq!(String::from_utf8(head).expect("text"), lines.collect::<String>());
+        let head = String::from_utf8(head).expect("text");
+        assert_eq!(head.to_lowercase(), lines.collect::<String>());
+        assert!(head.starts_with("\r\nHost: a") && head.contains("\r\nX-Forwarded-Path: /a"), "{head}");
         assert_eq!(map.len(), 4);
     }
 

@@ -80,7 +80,7 @@ pub fn write(
                     }
                     name => {
                         dated |= name == "date";
-                        field(to, name.as_bytes(), value.as_bytes());
+                        field(to, name, value.as_bytes());
                     }
                 }
             }
@@ -104,23 +104,23 @@ pub fn write(
     } else if asked.version == Version::HTTP_10 {
         Framing::Close
     } else {
-        to.extend_from_slice(b"\r\ntransfer-encoding: chunked");
+        to.extend_from_slice(b"\r\nTransfer-Encoding: chunked");
         Framing::Chunked
     };
     if !dated && !switches {
-        field(to, b"date", date().as_bytes());
+        field(to, "date", date().as_bytes());
     }
     keep &= framing != Framing::Close;
     match options {
-        _ if switches => to.extend_from_slice(b"\r\nconnection: Upgrade"),
+        _ if switches => to.extend_from_slice(b"\r\nConnection: Upgrade"),
         Some(options) => {
-            field(to, b"connection", options.as_bytes());
+            field(to, "connection", options.as_bytes());
             if !keep && !contains(options, b"close") {
                 to.extend_from_slice(b", close");
             }
         }
-        None if keep => to.extend_from_slice(b"\r\nconnection: keep-alive"),
-        None => to.extend_from_slice(b"\r\nconnection: close"),
+        None if keep => to.extend_from_slice(b"\r\nConnection: keep-alive"),
+        None => to.extend_from_slice(b"\r\nConnection: close"),
     }
     to.extend_from_slice(b"\r\n\r\n");
     Said { framing, keep: keep && !switches }
@@ -139,16 +139,25 @@ fn status_line(to: &mut Vec<u8>, status: StatusCode, reason: Option<&ReasonPhras
     }
 }
 
-fn field(to: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+/// A map has forgotten how a name was spelled: it is told as most spell theirs.
+fn field(to: &mut Vec<u8>, name: &str, value: &[u8]) {
     to.reserve(name.len() + value.len() + 4);
     to.extend_from_slice(b"\r\n");
-    to.extend_from_slice(name);
+    let begin = to.len();
+    to.extend_from_slice(name.as_bytes());
+    let mut first = true;
+    for byte in &mut to[begin..] {
+        if first {
+            byte.make_ascii_uppercase();
+        }
+        first = *byte == b'-';
+    }
     to.extend_from_slice(b": ");
     to.extend_from_slice(value);
 }
 
 fn length_field(to: &mut Vec<u8>, length: u64) {
-    to.extend_from_slice(b"\r\ncontent-length: ");
+    to.extend_from_slice(b"\r\nContent-Length: ");
     to.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
 }
 
@@ -211,10 +220,10 @@ mod tests {
             let method = Method::from_bytes(method.as_bytes()).expect("a method");
             let (text, said) = written(status, fields.as_slice(), body, method.clone(), version, true);
             assert_eq!(said, Said { framing, keep }, "{text}");
-            let told = text.matches("content-length: ").count();
+            let told = text.matches("Content-Length: ").count();
             let may_tell = matches!(framing, Length(_)) || length.is_some() && status != 204;
             assert_eq!(told == 1, may_tell, "{text}");
-            assert_eq!(text.contains("transfer-encoding: chunked\r\n"), framing == Chunked, "{text}");
+            assert_eq!(text.contains("Transfer-Encoding: chunked\r\n"), framing == Chunked, "{text}");
         }
     }
 
@@ -228,8 +237,8 @@ mod tests {
             (&[("connection", "Upgrade")], false, "Upgrade, close", false),
         ] {
             let (text, written) = written(200, fields, Some(0), Method::GET, Version::HTTP_11, asked);
-            assert_eq!(text.matches("connection: ").count(), 1, "{text}");
-            assert!(text.contains(&format!("\r\nconnection: {said}\r\n")), "{text}");
+            assert_eq!(text.matches("Connection: ").count(), 1, "{text}");
+            assert!(text.contains(&format!("\r\nConnection: {said}\r\n")), "{text}");
             assert_eq!(written.keep, keep, "{text}");
         }
     }
@@ -239,7 +248,7 @@ mod tests {
         let own = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
         for (fields, count) in [(&[][..], 1), (&[own], 1)] {
             let (text, _) = written(200, fields, Some(0), Method::GET, Version::HTTP_11, true);
-            assert_eq!(text.matches("date: ").count(), count, "{text}");
+            assert_eq!(text.matches("Date: ").count(), count, "{text}");
             assert_eq!(text.contains(own.1), !fields.is_empty(), "{text}");
             assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.ends_with("\r\n\r\n"), "{text}");
             assert!(text.contains("\r\nx-own: 1\r\n"), "{text}");
