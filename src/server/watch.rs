@@ -7,7 +7,6 @@
 
 use std::{
     collections::BTreeSet,
-    ffi::OsString,
     io::Read as _,
     path::{Path, PathBuf},
     time::Duration,
@@ -60,10 +59,10 @@ impl Watcher {
     /// Starts to watch. Folders among the paths are watched with all that lies in them.
     pub fn new(files: &[PathBuf]) -> Self {
         let (sender, events) = mpsc::channel(EVENTS);
-        let names = names(files);
+        let own = files.to_vec();
         let backend = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             let Ok(event) = event else { return };
-            if let (Some(quiet), true) = (quiet_after(event.kind), concerns(&event, names.as_ref())) {
+            if let (Some(quiet), true) = (quiet_after(event.kind), concerns(&event, &own)) {
                 let _ = sender.try_send(quiet);
             }
         });
@@ -145,23 +144,19 @@ fn quiet_after(kind: EventKind) -> Option<Duration> {
     }
 }
 
-/// Whether an event may be about the files: a log that grows beside them is not.
-fn concerns(event: &notify::Event, names: Option<&BTreeSet<OsString>>) -> bool {
-    let Some(names) = names.filter(|_| matches!(event.kind, EventKind::Modify(ModifyKind::Data(_)))) else {
+/// Whether an event may be about the files: a log that grows beside them is not. They are known by the name given
+/// and by the one where links lead now, which may have been flipped since the watch began.
+fn concerns(event: &notify::Event, files: &[PathBuf]) -> bool {
+    if !matches!(event.kind, EventKind::Modify(ModifyKind::Data(_))) {
         return true;
-    };
-    event.paths.iter().any(|path| path.file_name().is_none_or(|name| names.contains(name)))
-}
-
-/// The names that the files have, by the name given and where links lead; none if all in some folder count.
-fn names(files: &[PathBuf]) -> Option<BTreeSet<OsString>> {
-    let mut names = BTreeSet::new();
-    for file in files.iter().filter(|file| !file.is_dir()) {
-        let real = file.canonicalize().ok();
-        let both = [Some(file), real.as_ref()].into_iter().flatten();
-        names.extend(both.filter_map(|path| path.file_name()).map(OsString::from));
     }
-    files.iter().all(|file| !file.is_dir()).then_some(names)
+    let changed = |path: Option<&Path>| {
+        let name = path.and_then(Path::file_name);
+        name.is_none() || event.paths.iter().any(|changed| changed.file_name() == name)
+    };
+    files
+        .iter()
+        .any(|file| file.is_dir() || changed(Some(file)) || changed(file.canonicalize().ok().as_deref()))
 }
 
 /// The folders to watch: those that hold a file, by the name given and by where links lead.
@@ -289,6 +284,23 @@ mod tests {
         assert!(soon(&mut watcher).await);
     }
 
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_write_is_seen_where_a_flipped_link_leads() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("v1.yml"), "one").expect("written");
+        fs::write(at("v2.yml"), "two").expect("written");
+        symlink("v1.yml", at("kong.yml")).expect("a link");
+        let mut watcher = Watcher::new(&[at("kong.yml")]);
+        symlink("v2.yml", at("next")).expect("a link");
+        fs::rename(at("next"), at("kong.yml")).expect("flipped");
+        assert!(soon(&mut watcher).await, "the link");
+        fs::write(at("v2.yml"), "three").expect("written");
+        assert!(soon(&mut watcher).await, "the file that it leads to now");
+    }
+
     #[tokio::test]
     async fn a_wait_that_is_given_up_loses_no_change() {
         let (_folder, file, mut watcher) = watched();
@@ -318,7 +330,7 @@ mod tests {
         fs::write(at("kong.yml"), "one").expect("written");
         let concerned = |files: &[&str], kind, name: &str| {
             let files: Vec<_> = files.iter().map(|file| at(file)).collect();
-            concerns(&notify::Event::new(kind).add_path(at(name)), names(&files).as_ref())
+            concerns(&notify::Event::new(kind).add_path(at(name)), &files)
         };
         let grown = EventKind::Modify(ModifyKind::Data(DataChange::Any));
         assert!(concerned(&["kong.yml"], grown, "kong.yml"));
