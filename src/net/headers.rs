@@ -60,6 +60,15 @@ impl Headers {
         fields.into_iter().flatten().chain(map.into_iter().flatten())
     }
 
+    /// Takes these out, if they still stand in their head; whether they do.
+    pub fn strip(&mut self, gone: impl Iterator<Item = Known>) -> bool {
+        let Some(fields) = &mut self.fields else { return false };
+        gone.for_each(|known| fields.remove(known));
+        // It may have been made of all of them.
+        self.map.take();
+        true
+    }
+
     /// The first Host, and whether there are more.
     pub fn host(&self) -> (Option<&[u8]>, bool) {
         match &self.fields {

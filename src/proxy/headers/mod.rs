@@ -226,22 +226,15 @@ pub fn from_upstream(headers: &mut Headers, upgraded: bool, trailers: bool) {
         known => GO.contains(&known),
     };
     let listed = listed(headers);
-    *headers = match std::mem::take(headers).into_fields() {
-        Ok(mut fields) if listed.is_empty() => {
-            GO.into_iter().filter(|&known| goes(known)).for_each(|known| fields.remove(known));
-            fields.into()
-        }
-        other => {
-            let mut map = other.map_or_else(|map| map, |fields| fields.to_map());
-            // One walk over the names finds them; a look-up for each candidate would cost more.
-            let names = map.keys().filter(|name| Known::of(name.as_str().as_bytes()).is_some_and(goes));
-            let gone: SmallVec<[HeaderName; 4]> = names.cloned().chain(listed).collect();
-            gone.iter().for_each(|name| {
-                map.remove(name);
-            });
-            map.into()
-        }
-    };
+    if listed.is_empty() && headers.strip(GO.into_iter().filter(|&known| goes(known))) {
+        return;
+    }
+    // One walk over the names finds them; a look-up for each candidate would cost more.
+    let names = headers.keys().filter(|name| Known::of(name.as_str().as_bytes()).is_some_and(goes));
+    let gone: SmallVec<[HeaderName; 4]> = names.cloned().chain(listed).collect();
+    for name in &gone {
+        headers.remove(name);
+    }
 }
 
 #[cfg(test)]
