@@ -41,7 +41,7 @@ pub struct Listener {
     pub proxy_protocol: bool,
     /// One socket per worker. We do this wherever the system can, so the flag changes nothing.
     pub reuseport: bool,
-    /// Accept only once data has arrived (`TCP_DEFER_ACCEPT`).
+    /// Accept only once data has arrived (`TCP_DEFER_ACCEPT`). Always so where HTTP is served, on Linux.
     pub deferred: bool,
     /// A bind call of its own for this address. Always so here; the flag changes nothing.
     pub bind: bool,

@@ -4,6 +4,7 @@
 //! that connects for one request has often sent it by the time it is accepted, and takes its answer at once.
 
 use std::{
+    cell::Cell,
     io::{self, IoSlice, Write as _},
     net::{Shutdown, SocketAddr},
     pin::Pin,
@@ -30,7 +31,11 @@ impl<S> Watch for tokio_rustls::server::TlsStream<S> {}
 
 /// Where clients connect.
 #[derive(Debug)]
-pub struct LazyListener(AsyncFd<mio::net::TcpListener>);
+pub struct LazyListener {
+    socket: AsyncFd<mio::net::TcpListener>,
+    /// The last call took a client in, who may have been the only one.
+    served: Cell<bool>,
+}
 
 impl LazyListener {
     /// Takes a listening socket over. To be called on a runtime.
@@ -42,7 +47,7 @@ impl LazyListener {
         let listener = mio::net::TcpListener::from_std(socket.into());
         // SAFETY: the listener owns its descriptor, is owned by what watches it, and is never taken out of it.
         let watched = unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) };
-        Ok(LazyListener(watched?))
+        Ok(LazyListener { socket: watched?, served: Cell::new(false) })
     }
 
     /// Waits for a client.
@@ -50,13 +55,22 @@ impl LazyListener {
     /// # Errors
     /// When the system refuses to take one in.
     pub async fn accept(&self) -> io::Result<(LazyStream, SocketAddr)> {
-        let (stream, peer) = self.0.async_io(Interest::READABLE, mio::net::TcpListener::accept).await?;
+        let next = |listener: &mio::net::TcpListener| {
+            // A call that finds nobody has made a socket for whom it finds by then: to look costs less.
+            if self.served.replace(false) && !somebody_waits(listener) {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let client = listener.accept()?;
+            self.served.set(true);
+            Ok(client)
+        };
+        let (stream, peer) = self.socket.async_io(Interest::READABLE, next).await?;
         Ok((LazyStream::new(stream), peer))
     }
 
     /// A client that waits already.
     pub fn waiting(&self) -> Option<(LazyStream, SocketAddr)> {
-        let (stream, peer) = self.0.get_ref().accept().ok()?;
+        let (stream, peer) = self.socket.get_ref().accept().ok()?;
         Some((LazyStream::new(stream), peer))
     }
 
@@ -65,13 +79,25 @@ impl LazyListener {
     /// # Errors
     /// When the system does not tell.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.get_ref().local_addr()
+        self.socket.get_ref().local_addr()
     }
 
     /// Its socket, to be asked and set up.
     pub fn socket(&self) -> SockRef<'_> {
-        SockRef::from(self.0.get_ref())
+        SockRef::from(self.socket.get_ref())
     }
+}
+
+/// Whether a client may wait at the socket; yes, where the system does not tell.
+fn somebody_waits(listener: &mio::net::TcpListener) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let at_once = Timespec::default();
+        poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&at_once)) != Ok(0)
+    }
+    #[cfg(not(target_os = "linux"))]
+    true
 }
 
 /// A client's TCP connection.

@@ -2,6 +2,7 @@
 //! and listening sockets that are received.
 
 mod body;
+mod deferred;
 mod dial;
 mod headers;
 mod http1;
@@ -16,6 +17,7 @@ mod timer;
 pub mod tls;
 
 pub use body::{Body, BodyError, Delivered, Progress, Upload};
+pub use deferred::{defer_accept, is_held_back};
 pub use dial::{DialError, dial};
 pub use headers::Headers;
 pub use http1::{

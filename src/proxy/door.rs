@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
-use socket2::Socket;
+use socket2::{SockRef, Socket};
 use tokio::{
     net::TcpStream,
     task::spawn_local,
@@ -14,7 +14,7 @@ use super::{
     tls::{Acceptor, accept_tls},
     worker::{Link, Peer, Worker},
 };
-use crate::net::{LazyListener, LazyStream};
+use crate::net::{LazyListener, LazyStream, defer_accept};
 
 /// A listening socket, and how what comes in is spoken to.
 pub struct Door {
@@ -39,6 +39,9 @@ impl Door {
     ) -> io::Result<Rc<Self>> {
         // Inherited by what is accepted on Linux, so that no connection has to ask. Only a hint.
         let _ = socket.set_tcp_nodelay(true);
+        if listener.deferred {
+            defer_accept(SockRef::from(&socket), true);
+        }
         let socket = LazyListener::new(socket)?;
         // Bound to all addresses, each connection tells which of them it came to.
         let local = socket.local_addr().ok().filter(|local| !local.ip().is_unspecified());
@@ -167,6 +170,8 @@ mod tests {
     use tokio::{io::AsyncReadExt, task::LocalSet};
 
     use super::*;
+    #[cfg(target_os = "linux")]
+    use crate::net::is_held_back;
     use crate::{
         model::State,
         runtime::{self, Gateway, Options},
@@ -174,11 +179,11 @@ mod tests {
     };
 
     /// A door that nobody accepts at.
-    fn door() -> (Rc<Worker>, Rc<Door>, SocketAddr) {
+    fn door(deferred: bool) -> (Rc<Worker>, Rc<Door>, SocketAddr) {
         let (options, stores) = (Options::default(), Stores::default());
         let (snapshot, _) = runtime::compile(Arc::new(State::default()), &options, &stores, None);
         let worker = Worker::new(Gateway::new(options, stores, snapshot));
-        let listener = Listener::plain((Ipv4Addr::LOCALHOST, 0).into());
+        let listener = Listener { deferred, ..Listener::plain((Ipv4Addr::LOCALHOST, 0).into()) };
         let socket = Socket::from(std::net::TcpListener::bind(listener.address).unwrap());
         socket.set_nonblocking(true).unwrap();
         let address = socket.local_addr().unwrap().as_socket().unwrap();
@@ -188,7 +193,7 @@ mod tests {
 
     #[tokio::test]
     async fn connections_that_wait_in_the_queue_are_served_before_it_closes() {
-        let (worker, door, address) = door();
+        let (worker, door, address) = door(false);
         // The kernel connects them although nobody has accepted; one sends only after the socket is closed.
         let mut clients: Vec<_> = (0..10).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
         let ask = |mut client: &std::net::TcpStream| client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -214,7 +219,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn a_door_that_refuses_newcomers_still_lets_in_who_stands_there() {
-        let (worker, door, address) = door();
+        let (worker, door, address) = door(false);
         let _client = std::net::TcpStream::connect(address).unwrap();
         door.refuse_newcomers();
         let late = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(50));
@@ -224,5 +229,37 @@ mod tests {
             worker.links.get()
         };
         assert_eq!(LocalSet::new().run_until(let_in).await, 1);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_client_comes_in_with_its_first_words() {
+        let (_, door, address) = door(true);
+        let mut client = std::net::TcpStream::connect(address).unwrap();
+        assert!(door.socket.waiting().is_none(), "it has said nothing");
+        client.write_all(b"G").unwrap();
+        assert!(door.socket.waiting().is_some());
+        // Nobody waits for words for ever.
+        let _silent = std::net::TcpStream::connect(address).unwrap();
+        assert!(door.socket.waiting().is_none() && is_held_back(&[address.port()]));
+        timeout(Duration::from_secs(30), door.socket.accept()).await.unwrap().unwrap();
+        assert!(!is_held_back(&[address.port()]));
+        defer_accept(door.socket.socket(), false);
+        let _silent = std::net::TcpStream::connect(address).unwrap();
+        assert!(door.socket.waiting().is_some());
+    }
+
+    #[tokio::test]
+    async fn clients_are_accepted_one_by_one_and_all() {
+        let (_, door, address) = door(false);
+        let accept = || timeout(Duration::from_secs(30), door.socket.accept());
+        for clients in [1, 3, 1] {
+            let _clients: Vec<_> =
+                (0..clients).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
+            for _ in 0..clients {
+                accept().await.unwrap().unwrap();
+            }
+            assert!(timeout(Duration::ZERO, door.socket.accept()).await.is_err(), "nobody is left");
+        }
     }
 }

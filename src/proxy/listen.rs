@@ -3,9 +3,16 @@
 //! Each worker is a thread with its own runtime and its own listening sockets; the kernel spreads
 //! connections over them (SO_REUSEPORT).
 
-use std::{io, net::SocketAddr, rc::Rc, sync::Arc, thread, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    rc::Rc,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
-use socket2::{Domain, Socket, TcpKeepalive, Type};
+use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 use tokio::{
     net::UdpSocket,
     runtime, select,
@@ -17,7 +24,7 @@ use tokio::{
 use super::{Listener, Traffic, door::Door, stream, tls::Acceptor, worker::Worker};
 use crate::{
     config::listen::KeepAlive,
-    net::{Inherited, Role},
+    net::{Inherited, Role, defer_accept, is_held_back},
     runtime::Gateway,
 };
 
@@ -52,6 +59,12 @@ impl Hurry {
 
 /// How long handshakes that have begun may take when the sockets close.
 const HANDSHAKE: Duration = Duration::from_millis(10);
+
+/// How long the kernel may hold back a client that says nothing: a second, and some time to hear from it.
+const SILENCE: Duration = Duration::from_millis(1500);
+
+/// How often is looked whether it still does.
+const LOOK: Duration = Duration::from_millis(20);
 
 impl Workers {
     /// Opens the listeners, those that are not among the inherited, and starts the threads.
@@ -109,6 +122,12 @@ impl Workers {
         &self.sockets
     }
 
+    /// From now on clients come in as soon as they are connected. The longer this is called before a drain, the
+    /// less has that to wait for them.
+    pub fn take_in_the_silent(&self) {
+        self.sockets.iter().for_each(|(_, socket)| defer_accept(SockRef::from(socket), false));
+    }
+
     /// What cuts a drain short.
     pub fn hurry(&self) -> Hurry {
         Hurry(self.drain.clone())
@@ -125,10 +144,28 @@ impl Workers {
         self.end(Drain { limit, handed_over: true })
     }
 
-    fn end(self, drain: Drain) -> usize {
+    /// Clients that the kernel holds back would be cut off when the sockets close. Waits until they have come in,
+    /// for `limit` at most, and says how long. Meanwhile all is as before.
+    #[allow(clippy::disallowed_methods, reason = "the kernel has no event for it")]
+    fn wait_for_the_silent(&self, limit: Duration) -> Duration {
+        self.take_in_the_silent();
+        let ports: Vec<u16> = self.addresses.iter().map(SocketAddr::port).collect();
+        let (begin, limit) = (Instant::now(), limit.min(SILENCE));
+        let hurried = || self.drain.borrow().is_some();
+        while begin.elapsed() < limit && !hurried() && is_held_back(&ports) {
+            thread::sleep(LOOK);
+        }
+        begin.elapsed()
+    }
+
+    fn end(self, mut drain: Drain) -> usize {
+        if !drain.handed_over {
+            drain.limit = drain.limit.saturating_sub(self.wait_for_the_silent(drain.limit));
+        }
         // A socket is closed when the last that holds it lets go: that must be the worker.
         drop(self.sockets);
-        self.drain.send_replace(Some(drain));
+        // Unless somebody was in a hurry before it began.
+        self.drain.send_if_modified(|told| told.is_none() && told.replace(drain).is_none());
         self.threads.into_iter().map(|thread| thread.join().unwrap_or(0)).sum()
     }
 }

@@ -65,6 +65,9 @@ pub struct Listener {
     pub only_v6: bool,
     /// Whether TCP looks for clients that have gone without a word; none: as the system does.
     pub so_keepalive: Option<KeepAlive>,
+    /// Whether clients are taken in only with their first words, or after a second of silence, where the system
+    /// knows how. A client of HTTP speaks first; one of a stream may wait to be spoken to.
+    pub deferred: bool,
 }
 
 impl Listener {
@@ -79,6 +82,7 @@ impl Listener {
             backlog: 16_384,
             only_v6: true,
             so_keepalive: None,
+            deferred: true,
         }
     }
 

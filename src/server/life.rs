@@ -115,6 +115,7 @@ impl Running {
     /// Serves on for a while, but says that requests are better sent elsewhere.
     async fn look_unready(&self, signal: &str, signals: &mut Signals) {
         self.status.set_draining();
+        self.workers.take_in_the_silent();
         if self.drain_delay.is_zero() {
             return;
         }

@@ -352,6 +352,7 @@ fn streams(list: &Listeners) -> Result<Vec<Listener>, ServeError> {
     let mut found = listeners(list)?;
     for (made, listener) in found.iter_mut().zip(&list.0) {
         made.traffic = if listener.udp { Traffic::Datagrams } else { Traffic::Streams };
+        made.deferred = listener.deferred && !listener.udp;
     }
     Ok(found)
 }

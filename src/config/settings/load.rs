@@ -302,9 +302,9 @@ impl Loading<'_, '_> {
             ("status_listen", &settings.status_listen),
             ("stream_listen", &settings.stream_listen),
         ] {
-            if listeners.0.iter().any(|l| l.deferred) {
-                let message =
-                    "`deferred` has no meaning here: a connection that says nothing keeps no worker";
+            let for_clients = matches!(name, "proxy_listen" | "stream_listen");
+            if listeners.0.iter().any(|l| l.deferred && (l.udp || !for_clients)) {
+                let message = "`deferred` has no meaning here: it is for connections of clients";
                 self.complain(Level::Note, name, message, "leave it out");
             }
             if listeners.0.iter().any(|l| l.udp) && name != "stream_listen" {

@@ -88,8 +88,8 @@ macro_rules! settings {
 settings! {
     "Listening" {
         /// Where clients are served HTTP, HTTPS, HTTP/2, gRPC and WebSocket. After each address may stand
-        /// `ssl`, `http2`, `proxy_protocol`, `backlog=N`, `ipv6only=on|off`, `so_keepalive=…`; `reuseport` and
-        /// `bind` are understood and always in force, `deferred` is understood and never. Kong's default adds
+        /// `ssl`, `http2`, `proxy_protocol`, `backlog=N`, `ipv6only=on|off`, `so_keepalive=…`; `reuseport`,
+        /// `bind` and, on Linux, `deferred` are understood and always in force. Kong's default adds
         /// `reuseport backlog=16384`.
         proxy_listen: Listeners = "0.0.0.0:8000, 0.0.0.0:8443 http2 ssl";
         /// Where the admin API answers. Kong's default adds `127.0.0.1:8444 http2 ssl`.
@@ -97,7 +97,8 @@ settings! {
         /// Where health and metrics are served without the rest of the admin API. Kong's default is
         /// `127.0.0.1:8007`.
         status_listen: Listeners = "off";
-        /// Where TCP, TLS and UDP routes are served; `udp` after an address makes it take datagrams.
+        /// Where TCP, TLS and UDP routes are served; `udp` after an address makes it take datagrams, `deferred`
+        /// lets clients in only with their first words (Linux), which a server that speaks first has no use for.
         stream_listen: Listeners = "off";
         /// Ports as clients know them where a load balancer or a container maps them, such as
         /// `80:8000,443:8443`: routes that match ports, and `X-Forwarded-Port`, use the outer one.

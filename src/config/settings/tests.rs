@@ -286,9 +286,12 @@ fn the_reference_page_has_every_setting() {
 
 #[test]
 fn what_an_accepted_flag_does_not_do_is_said() {
-    let issue = only(from_file("stream_listen = 127.0.0.1:1 udp, 127.0.0.1:2 deferred\n"));
+    let issue = only(from_file("stream_listen = 127.0.0.1:1 udp deferred, 127.0.0.1:2 deferred\n"));
     assert_eq!((issue.level, issue.setting.as_str()), (Level::Note, "stream_listen"));
     assert!(issue.message.starts_with("`deferred` has no meaning here: "), "{issue}");
+    let issue = only(from_file("admin_listen = 127.0.0.1:2 deferred\n"));
+    assert_eq!((issue.level, issue.setting.as_str()), (Level::Note, "admin_listen"));
+    clean(from_file("proxy_listen = 127.0.0.1:1 deferred\nstream_listen = 127.0.0.1:2 deferred\n"));
 }
 
 #[test]
