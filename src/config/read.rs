@@ -225,7 +225,7 @@ fn add(
     findings: &mut Findings,
 ) -> Result<File, ReadError> {
     let name = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|source| ReadError::Io { path: name.clone(), source })?;
+    let bytes = read_file(path).map_err(|source| ReadError::Io { path: name.clone(), source })?;
     let known = Format::of_name(&name);
     let file = sources.add_bytes(name.as_str(), bytes, findings);
     let format = match known {
@@ -244,6 +244,18 @@ fn add(
         }
     };
     Ok((file, format))
+}
+
+/// A whole file, read in pieces: many a kernel lets no other thread onto a core within a call, and requests may
+/// wait for this one.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    const PIECE: u64 = 64 << 10;
+    let mut file = std::fs::File::open(path)?;
+    let mut bytes = Vec::new();
+    let size = file.metadata().map_or(0, |meta| usize::try_from(meta.len()).unwrap_or(usize::MAX));
+    bytes.try_reserve_exact(size)?;
+    while file.by_ref().take(PIECE).read_to_end(&mut bytes)? > 0 {}
+    Ok(bytes)
 }
 
 fn search(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), ReadError> {

@@ -21,7 +21,7 @@ use tokio::{
     time::{interval, sleep, timeout},
 };
 
-use super::{Listener, Traffic, door::Door, stream, tls::Acceptor, worker::Worker};
+use super::{Listener, Traffic, door::Door, slice, stream, tls::Acceptor, worker::Worker};
 use crate::{
     config::listen::KeepAlive,
     net::{Inherited, Role, defer_accept, is_held_back},
@@ -235,6 +235,7 @@ fn bind(address: SocketAddr, listener: &Listener) -> io::Result<Socket> {
 
 /// A worker's life: accepts until it is told to drain, then waits for its connections.
 fn run(gateway: Arc<Gateway>, sockets: Vec<Opening>, mut drain: watch::Receiver<Option<Drain>>) -> usize {
+    slice::ask_for_less();
     let options = runtime::LocalOptions::default();
     let runtime = match runtime::Builder::new_current_thread().enable_all().build_local(options) {
         Ok(runtime) => runtime,

@@ -20,6 +20,7 @@ mod rehearse;
 mod request_body;
 mod respond;
 mod run;
+mod slice;
 mod stream;
 mod tls;
 mod upgrade;

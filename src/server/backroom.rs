@@ -16,10 +16,6 @@ type Job = Box<dyn FnOnce() + Send>;
 /// How far the thread steps back: a thirtieth of a core that others want all the time.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 15;
-/// How long it may run on, in nanoseconds, when another thread wants its core. With the kernel's usual 3 ms, a worker
-/// that a request wakes may wait as long. At a lower niceness, so short a slice would let it go before the workers.
-#[cfg(target_os = "linux")]
-const SLICE: u64 = 200_000;
 
 /// A thread that does one job after another.
 #[derive(Clone, Debug)]
@@ -61,31 +57,20 @@ impl Backroom {
 
     /// Makes the thread step back for others on its core from now on.
     pub async fn step_back(&self) {
+        // Of this thread alone, on Linux. Refused, it competes with the workers.
         #[cfg(target_os = "linux")]
-        let _ = self.run(step_back).await;
+        let _ = self.run(|| rustix::process::nice(NICENESS)).await;
     }
 
-    /// Gives back to the system what only starting and reloading needs: memory that is free, pages of code.
+    /// Gives memory that is free back to the system.
     pub async fn give_back(&self) {
         let _ = self.run(give_back).await;
     }
-}
 
-/// Kernels before 6.12 take no slice from a thread, and do without.
-#[cfg(target_os = "linux")]
-#[allow(unsafe_code, reason = "no crate has a safe call for it")]
-fn step_back() -> std::io::Result<()> {
-    // SAFETY: all its fields are numbers.
-    let mut wanted: libc::sched_attr = unsafe { std::mem::zeroed() };
-    wanted.size = size_of_val(&wanted) as u32;
-    wanted.sched_policy = libc::SCHED_OTHER as u32;
-    wanted.sched_nice = NICENESS;
-    wanted.sched_runtime = SLICE;
-    // SAFETY: the kernel reads as many bytes behind the pointer as `size` says, and keeps none of them. 0 is the
-    // thread that calls.
-    match unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const wanted, 0) } {
-        0 => Ok(()),
-        _ => Err(std::io::Error::last_os_error()),
+    /// Has the program's code leave memory. What requests need comes back with the next one, which takes it a while.
+    pub async fn release_code(&self) {
+        #[cfg(target_os = "linux")]
+        let _ = self.run(super::footprint::release_code).await;
     }
 }
 
@@ -100,8 +85,6 @@ fn reason(panic: &(dyn std::any::Any + Send)) -> String {
 fn give_back() {
     // SAFETY: it takes no pointers and may be called at any time from any thread.
     unsafe { libmimalloc_sys::mi_collect(true) };
-    #[cfg(target_os = "linux")]
-    super::footprint::release_code();
 }
 
 #[cfg(test)]
@@ -115,6 +98,7 @@ mod tests {
         assert_eq!(broken.map_err(|e| e.to_string()), Err::<(), _>("no luck".to_owned()));
         room.step_back().await;
         room.give_back().await;
+        room.release_code().await;
         assert_eq!(
             room.run(|| thread::current().name().map(str::to_owned)).await.ok().flatten().as_deref(),
             Some("reload")

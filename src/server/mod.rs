@@ -208,12 +208,12 @@ impl Running {
         if let Some(id) = serve.node_id {
             stores.node.id = id;
         }
+        let backroom = Backroom::open()?;
         // Before the files are read: a change from here on is not missed.
-        let watcher = serve.watch.then(|| watch::Watcher::of(&serve.input)).flatten();
+        let watcher = serve.watch.then(|| watch::Watcher::of(&serve.input, &backroom)).flatten();
         let mut received = std::mem::take(&mut serve.received);
         let posted =
             received.configuration()?.map(|text| Input::Text { name: admin::POSTED.to_owned(), text });
-        let backroom = Backroom::open()?;
         let first = move || {
             let input = posted.as_ref().unwrap_or(&serve.input);
             let mut loaded = crate::config::load(input, &serve.read.options())?;
@@ -262,6 +262,7 @@ impl Running {
         control.spawn(async move {
             let _ = freed.run(move || drop(loaded)).await;
             freed.give_back().await;
+            freed.release_code().await;
         });
         let reloader = reload::Reloader {
             input: serve.input.clone(),

@@ -1,12 +1,12 @@
 //! Load, compile, swap; or keep the old and say why. One at a time, off the threads that serve requests.
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{fmt, sync::Arc, time::Duration};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    select,
+    sync::{mpsc, oneshot},
+    time::{Instant, sleep_until},
+};
 
 use super::{
     Observer, Read, Status,
@@ -57,6 +57,9 @@ fn deepest(loaded: &Loaded, mut node: NodeId, pointer: &str) -> NodeId {
 const SOON: Duration = Duration::from_millis(20);
 /// How often it is looked at where an idle worker, or a long request, holds it.
 const SELDOM: Duration = Duration::from_millis(500);
+/// How long nothing was loaded when the code for that leaves memory: the code that serves requests leaves with it, and
+/// the first request after that fetches it again.
+const CALM: Duration = Duration::from_secs(1);
 
 /// Name of the configuration of a gateway that was given none.
 const NOTHING: &str = "no configuration";
@@ -155,7 +158,9 @@ impl Reloader {
         let this = Arc::new(self);
         this.backroom.step_back().await;
         // When former snapshots are looked at, and how long after that again.
-        let (mut due, mut pause) = (tokio::time::Instant::now(), SOON);
+        let (mut due, mut pause) = (Instant::now(), SOON);
+        // When code leaves memory.
+        let mut calm = None;
         loop {
             let none = !this.gateway.has_retired();
             let changed = async {
@@ -164,27 +169,41 @@ impl Reloader {
                     None => std::future::pending().await,
                 }
             };
-            tokio::select! {
-                () = changed => this.apply_files().await,
+            let loaded = select! {
+                () = changed => {
+                    this.apply_files().await;
+                    true
+                }
                 Some(ask) = asked.recv() => {
                     if ask.load {
                         this.apply_files().await;
                     }
                     let _ = ask.done.send(());
+                    ask.load
                 }
                 Some(post) = posts.recv() => {
                     let outcome = this.apply(post.input, post.check_hash, post.kong_strict).await;
                     let _ = post.answer.send(outcome);
+                    true
                 }
-                () = tokio::time::sleep_until(due), if !none => {
-                    this.reap().await;
+                () = sleep_until(due), if !none => {
                     pause = (2 * pause).min(SELDOM);
-                    due = tokio::time::Instant::now() + pause;
+                    due = Instant::now() + pause;
+                    this.reap().await;
+                    false
                 }
+                () = sleep_until(calm.unwrap_or(due)), if calm.is_some() => {
+                    calm = None;
+                    this.backroom.release_code().await;
+                    false
+                }
+            };
+            if loaded {
+                calm = Some(Instant::now() + CALM);
             }
             if none {
                 pause = SOON;
-                due = tokio::time::Instant::now() + pause;
+                due = Instant::now() + pause;
             }
         }
     }

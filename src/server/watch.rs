@@ -15,6 +15,7 @@ use std::{
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _, event::ModifyKind};
 use tokio::{sync::mpsc, time::Instant};
 
+use super::backroom::Backroom;
 use crate::config::Input;
 
 /// How long the folders must be quiet after a write before the files are read: an editor's write, rename and
@@ -39,6 +40,7 @@ pub struct Watcher {
     events: mpsc::Receiver<Duration>,
     // Dropping it ends the watch.
     _backend: Option<RecommendedWatcher>,
+    backroom: Backroom,
     files: Vec<PathBuf>,
     seen: u64,
     /// Something happened, and the files have not been looked at since: how long to be quiet.
@@ -50,14 +52,15 @@ pub struct Watcher {
 
 impl Watcher {
     /// Watches the files of an input, if it has any.
-    pub fn of(input: &Input) -> Option<Self> {
+    pub fn of(input: &Input, backroom: &Backroom) -> Option<Self> {
         let Input::Paths(paths) = input else { return None };
         let files: Vec<PathBuf> = paths.iter().filter(|p| p.as_os_str() != "-").cloned().collect();
-        (!files.is_empty()).then(|| Self::new(&files))
+        (!files.is_empty()).then(|| Self::new(&files, backroom.clone()))
     }
 
-    /// Starts to watch. Folders among the paths are watched with all that lies in them.
-    pub fn new(files: &[PathBuf]) -> Self {
+    /// Starts to watch. Folders among the paths are watched with all that lies in them. What has changed is found out
+    /// in the backroom.
+    pub fn new(files: &[PathBuf], backroom: Backroom) -> Self {
         let (sender, events) = mpsc::channel(EVENTS);
         let own = files.to_vec();
         let backend = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
@@ -82,6 +85,7 @@ impl Watcher {
         Watcher {
             events,
             _backend: backend,
+            backroom,
             files,
             seen,
             stirred: None,
@@ -101,7 +105,7 @@ impl Watcher {
         loop {
             self.stir().await;
             let files = self.files.clone();
-            let now = tokio::task::spawn_blocking(move || fingerprint(&files)).await.unwrap_or(self.seen);
+            let now = self.backroom.run(move || fingerprint(&files)).await.unwrap_or(self.seen);
             self.stirred = None;
             if now != self.seen {
                 self.seen = now;
@@ -246,12 +250,16 @@ mod tests {
         tokio::time::timeout(Duration::from_secs(10), watcher.changed()).await.is_ok()
     }
 
+    fn backroom() -> Backroom {
+        Backroom::open().expect("a thread")
+    }
+
     /// A file that holds `one`, and its watcher.
     fn watched() -> (tempfile::TempDir, PathBuf, Watcher) {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("kong.yml");
         fs::write(&file, "one").expect("written");
-        let watcher = Watcher::new(std::slice::from_ref(&file));
+        let watcher = Watcher::new(std::slice::from_ref(&file), backroom());
         (folder, file, watcher)
     }
 
@@ -278,7 +286,7 @@ mod tests {
         }
         symlink("..v1", at("..data")).expect("a link");
         symlink("..data/kong.yml", at("kong.yml")).expect("a link");
-        let mut watcher = Watcher::new(&[at("kong.yml")]);
+        let mut watcher = Watcher::new(&[at("kong.yml")], backroom());
         symlink("..v2", at("..data_tmp")).expect("a link");
         fs::rename(at("..data_tmp"), at("..data")).expect("flipped");
         assert!(soon(&mut watcher).await);
@@ -293,7 +301,7 @@ mod tests {
         fs::write(at("v1.yml"), "one").expect("written");
         fs::write(at("v2.yml"), "two").expect("written");
         symlink("v1.yml", at("kong.yml")).expect("a link");
-        let mut watcher = Watcher::new(&[at("kong.yml")]);
+        let mut watcher = Watcher::new(&[at("kong.yml")], backroom());
         symlink("v2.yml", at("next")).expect("a link");
         fs::rename(at("next"), at("kong.yml")).expect("flipped");
         assert!(soon(&mut watcher).await, "the link");
