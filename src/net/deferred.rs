@@ -46,13 +46,13 @@ pub fn is_held_back(ports: &[u16]) -> bool {
 /// addresses as `HEX:PORT` and state 03 for a handshake.
 fn names_one(table: impl std::io::BufRead, ports: &[u16]) -> bool {
     const SYN_RECV: &str = "03";
-    /// Of a table that long nobody has the patience to read the rest.
+    /// Of a longer table nobody has the patience to read the rest, which may name one.
     const LONGEST: usize = 100_000;
-    table.lines().take(LONGEST).map_while(Result::ok).any(|line| {
+    table.lines().map_while(Result::ok).enumerate().any(|(number, line)| {
         let mut fields = line.split_ascii_whitespace().skip(1);
         let (local, state) = (fields.next(), fields.nth(1));
         let port = local.and_then(|local| u16::from_str_radix(local.rsplit_once(':')?.1, 16).ok());
-        state == Some(SYN_RECV) && port.is_some_and(|port| ports.contains(&port))
+        number >= LONGEST || state == Some(SYN_RECV) && port.is_some_and(|port| ports.contains(&port))
     })
 }
 
@@ -68,5 +68,6 @@ mod tests {
         assert!(!names_one(table.as_bytes(), &[8000, 80]), "that one only listens");
         assert!(names_one(table.as_bytes(), &[8000, 8001]));
         assert!(!names_one("sl\n1:\n2: 03 03 03\n".as_bytes(), &[3]));
+        assert!(names_one("sl\n".repeat(100_001).as_bytes(), &[8000]), "too long to tell");
     }
 }

@@ -56,7 +56,7 @@ impl LazyListener {
     /// When the system refuses to take one in.
     pub async fn accept(&self) -> io::Result<(LazyStream, SocketAddr)> {
         let next = |listener: &mio::net::TcpListener| {
-            // A call that finds nobody has made a socket for whom it finds by then: to look costs less.
+            // Called in vain, accept has made a socket by the time it finds nobody: to look first costs less.
             if self.served.replace(false) && !somebody_waits(listener) {
                 return Err(io::ErrorKind::WouldBlock.into());
             }

@@ -302,6 +302,25 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
+    use crate::{
+        model::State,
+        runtime::{self, Options},
+        store::Stores,
+    };
+
+    #[test]
+    fn whoever_is_in_a_hurry_before_a_drain_begins_is_heard() {
+        use std::io::Write;
+        let (options, stores) = (Options { workers: 1, ..Options::default() }, Stores::default());
+        let (snapshot, _) = runtime::compile(Arc::new(State::default()), &options, &stores, None);
+        let gateway = Gateway::new(options, stores, snapshot);
+        let listeners = [Listener::plain((Ipv4Addr::LOCALHOST, 0).into())];
+        let workers = Workers::start(gateway, &listeners, &mut Inherited::default()).unwrap();
+        let mut client = std::net::TcpStream::connect(workers.addresses()[0]).unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+        workers.hurry().now();
+        assert_eq!(workers.drain(Duration::from_secs(600)), 1, "what is open is cut");
+    }
 
     #[test]
     fn sockets_are_made_as_the_listener_s_flags_say() {

@@ -390,6 +390,16 @@ mod tests {
     }
 
     #[test]
+    fn clients_of_http_speak_first_and_those_of_streams_where_the_flag_says_so() {
+        let deferred = |found: Result<Vec<Listener>, ServeError>| {
+            found.unwrap().iter().map(|listener| listener.deferred).collect::<Vec<_>>()
+        };
+        let list = Listeners::parse("127.0.0.1:1, 127.0.0.1:2 deferred, 127.0.0.1:3 udp deferred").unwrap();
+        assert_eq!(deferred(streams(&list)), [false, true, false]);
+        assert_eq!(deferred(listeners(&Listeners::parse("127.0.0.1:1").unwrap())), [true]);
+    }
+
+    #[test]
     fn settings_are_shown_in_kongs_types_without_secrets() {
         let flags = [
             ("proxy_listen", "127.0.0.1:8000, 127.0.0.1:8443 http2 ssl"),
