@@ -10,11 +10,11 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
 
-use super::FramingError;
+use super::{BodyBuffer, BudgetExceeded, ConnectionBudget, FramingError};
 
 /// Why a body ended before its end.
 #[derive(Debug, thiserror::Error)]
@@ -40,13 +40,23 @@ pub enum BodyError {
     /// Nothing arrived for too long.
     #[error("the body stopped arriving")]
     Stalled,
+    /// There is no memory left to buffer it.
+    #[error(transparent)]
+    Budget(#[from] BudgetExceeded),
     /// It has been handed on already.
     #[error("the body has been sent on already")]
     Gone,
 }
 
-/// A body that a client's connection delivers.
-pub type Delivered = Box<dyn http_body::Body<Data = Bytes, Error = BodyError> + Unpin>;
+/// The body of a request as a client's connection delivers it. It fails with [`BodyError::Stalled`] when the client
+/// sends no byte of it for `client_body_timeout` while a caller waits for one.
+pub trait RequestBody: http_body::Body<Data = Bytes, Error = BodyError> + Unpin {
+    /// What buffering it is counted against.
+    fn budget(&self) -> &ConnectionBudget;
+}
+
+/// A request's body whose type is erased.
+pub type Delivered = Box<dyn RequestBody>;
 
 /// A body of a request or an answer.
 #[derive(Default)]
@@ -88,17 +98,18 @@ impl Body {
         match self {
             Body::Empty => Ok(Bytes::new()),
             Body::Whole(bytes) => Ok(bytes),
-            mut stream => {
-                let mut held = BytesMut::new();
+            Body::Stream(mut stream) => {
+                let mut buffer = BodyBuffer::new(stream.budget());
                 while let Some(frame) = stream.frame().await {
                     let Ok(data) = frame?.into_data() else { continue };
-                    if held.len() + data.len() > limit {
+                    if buffer.len() + data.len() > limit {
                         return Err(BodyError::TooLong { limit });
                     }
-                    held.extend_from_slice(&data);
+                    buffer.push(data).map_err(|(_, exceeded)| exceeded)?;
                 }
-                Ok(held.freeze())
+                Ok(buffer.freeze())
             }
+            Body::Upload(_) => Err(BodyError::Gone),
         }
     }
 

@@ -2,6 +2,7 @@
 //! and listening sockets that are received.
 
 mod body;
+mod budget;
 mod deferred;
 mod dial;
 mod headers;
@@ -16,7 +17,8 @@ mod stream;
 mod timer;
 pub mod tls;
 
-pub use body::{Body, BodyError, Delivered, Progress, Upload};
+pub use body::{Body, BodyError, Delivered, Progress, RequestBody, Upload};
+pub use budget::{BodyBuffer, BudgetExceeded, ConnectionBudget, MemoryBudget, Reservation};
 pub use deferred::{defer_accept, is_held_back};
 pub use dial::{DialError, dial};
 pub use headers::Headers;

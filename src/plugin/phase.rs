@@ -5,7 +5,7 @@ use std::{future::Future, pin::Pin};
 use bytes::Bytes;
 
 use super::{Exchange, Plugin, Reply};
-use crate::model::State;
+use crate::{model::State, net::BodyError};
 
 /// What a hook is handed: the request's whole memory, and the configuration's data.
 pub struct Call<'a> {
@@ -22,6 +22,14 @@ pub enum Stop {
     Reply(Box<Reply>),
     /// A failure: the client gets a 500 that says nothing more, the log gets the reason.
     Fault(String),
+    /// The request's body could not be read: the client gets the response that its error calls for.
+    Body(BodyError),
+}
+
+impl From<BodyError> for Stop {
+    fn from(error: BodyError) -> Self {
+        Stop::Body(error)
+    }
 }
 
 impl From<Reply> for Stop {

@@ -117,7 +117,7 @@ impl Plugin {
         match request.read_body(usize::try_from(limit).unwrap_or(usize::MAX)).await {
             Ok(_) => Ok(()),
             Err(BodyError::TooLong { .. }) => Err(too_long(&request.headers)),
-            Err(error) => Err(Stop::Fault(format!("request-size-limiting: {error}"))),
+            Err(error) => Err(error.into()),
         }
     }
 }
@@ -147,7 +147,7 @@ mod tests {
         match bench.access(&mut request("POST", "/", headers, &body)) {
             Ok(()) => 200,
             Err(Stop::Reply(reply)) => reply.status.as_u16(),
-            Err(Stop::Fault(reason)) => panic!("{reason}"),
+            Err(other) => panic!("{other:?}"),
         }
     }
 

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use super::body_form;
 use crate::{
     model::State,
+    net::{BodyError, BudgetExceeded},
     plugin::{Exchange, Reply, ReplyBody},
     runtime::{Options, Templates},
     upstream::PickError,
@@ -35,6 +36,9 @@ pub enum Fault {
     /// The client stopped sending.
     #[error("the client stopped sending")]
     ClientStalled,
+    /// Buffering its body would take more memory than all clients may have together.
+    #[error("no memory is left to buffer the request's body")]
+    NoMemory,
     /// A method that no gateway serves.
     #[error("method not allowed")]
     MethodNotAllowed,
@@ -79,6 +83,24 @@ pub enum Fault {
     Panic,
 }
 
+impl From<BodyError> for Fault {
+    /// What is wrong with a request's body, as a response tells it.
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLong { .. } | BodyError::Budget(BudgetExceeded::Connection(_)) => {
+                Fault::BodyTooLong
+            }
+            BodyError::Budget(BudgetExceeded::Process(_)) => Fault::NoMemory,
+            BodyError::Stalled => Fault::ClientStalled,
+            BodyError::Connection(_)
+            | BodyError::Client(_)
+            | BodyError::Upstream(_)
+            | BodyError::Framing(_)
+            | BodyError::Gone => Fault::BodyBroken,
+        }
+    }
+}
+
 /// Whose manners an answer has.
 enum Voice {
     /// The gateway's: Accept decides the form, JSON without it.
@@ -99,6 +121,7 @@ impl Fault {
                 | BodyTooLong
                 | BodyBroken
                 | ClientStalled
+                | NoMemory
                 | NotImplemented
                 | Version
         )
@@ -111,6 +134,7 @@ impl Fault {
             Fault::UriTooLong => (414, "URI too long", Server),
             Fault::HeadersTooLong => (400, "Request header or cookie too large", Server),
             Fault::BodyTooLong => (413, "Payload too large", Server),
+            Fault::NoMemory => (503, "The server is overloaded", Server),
             Fault::ClientStalled => (408, "Request timeout", Server),
             Fault::MethodNotAllowed => (405, "Method not allowed", Server),
             Fault::NotImplemented => (501, "Not implemented", Server),

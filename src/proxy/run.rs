@@ -37,6 +37,7 @@ impl From<Stop> for Early {
         match stop {
             Stop::Reply(reply) => Early::Reply(reply),
             Stop::Fault(reason) => Early::Fault(Fault::Plugin(reason)),
+            Stop::Body(error) => Early::Fault(error.into()),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What one worker thread has for itself, and what one connection knows.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     net::{IpAddr, Ipv4Addr, SocketAddr},
     pin::pin,
     rc::Rc,
@@ -16,7 +16,7 @@ use http::HeaderValue;
 use tokio::sync::Notify;
 
 use crate::{
-    net::Pool,
+    net::{ConnectionBudget, Pool},
     plugin::{Client, RequestId},
     runtime::{Current, Gateway, Held, Options, RealIp},
     upstream::Resolver,
@@ -145,6 +145,8 @@ pub struct Link {
     pub port_text: HeaderValue,
     /// Requests so far.
     pub requests: Cell<u64>,
+    /// What the connection's buffered bodies are counted against, once it has one.
+    budget: OnceCell<ConnectionBudget>,
 }
 
 /// Who a connection comes from.
@@ -184,11 +186,20 @@ impl Link {
                 request: 0,
             },
             requests: Cell::new(0),
+            budget: OnceCell::new(),
             peer_text: told_before(&worker.peer, ip, text),
             port,
             port_text: told_before(&worker.port, port, HeaderValue::from),
             worker,
         }
+    }
+
+    /// What the connection's buffered bodies are counted against.
+    pub fn budget(&self) -> &ConnectionBudget {
+        self.budget.get_or_init(|| {
+            let max_bytes = self.worker.options.max_buffered_per_connection;
+            ConnectionBudget::new(Arc::clone(&self.worker.gateway.memory), max_bytes)
+        })
     }
 }
 

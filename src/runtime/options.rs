@@ -181,6 +181,11 @@ pub struct Options {
     pub replay: usize,
     /// A chunked request body up to this many bytes is held to learn its length.
     pub measure: usize,
+    /// Bytes of bodies that are buffered for all clients together (setting `body_buffer_total_size`).
+    pub max_buffered: u64,
+    /// Bytes of request bodies that are buffered for one client connection (setting
+    /// `body_buffer_connection_size`).
+    pub max_buffered_per_connection: usize,
     /// How long a client may take between two reads of a request's head.
     pub client_timeout: Duration,
     /// How long a client may take between two reads of a request's body.
@@ -229,6 +234,8 @@ impl Default for Options {
             hosts: None,
             replay: 256 * 1024,
             measure: 4 * 1024 * 1024,
+            max_buffered: 256 * 1024 * 1024,
+            max_buffered_per_connection: 16 * 1024 * 1024,
             client_timeout: Duration::from_secs(60),
             body_timeout: Duration::from_secs(60),
             send_timeout: Duration::from_secs(60),

@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use super::{Options, Snapshot};
-use crate::store::Stores;
+use crate::{net::MemoryBudget, store::Stores};
 
 /// The running gateway: settings that never change, and the snapshot that does.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub struct Gateway {
     pub options: Arc<Options>,
     /// What outlives a snapshot.
     pub stores: Stores,
+    /// What buffered bodies take, of all workers.
+    pub memory: Arc<MemoryBudget>,
     current: ArcSwap<Snapshot>,
     generation: AtomicU64,
     /// Snapshots that requests may still be using.
@@ -32,6 +34,7 @@ impl Gateway {
     /// A gateway that begins with that snapshot, as generation 1.
     pub fn new(options: Options, stores: Stores, snapshot: Snapshot) -> Arc<Self> {
         Arc::new(Gateway {
+            memory: MemoryBudget::new(options.max_buffered),
             options: Arc::new(options),
             stores,
             current: ArcSwap::from_pointee(snapshot),

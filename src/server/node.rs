@@ -125,6 +125,9 @@ pub fn options(settings: &Settings, mock: Mock) -> Result<Options, ServeError> {
             },
         },
         max_body: settings.client_max_body_size.0,
+        max_buffered: settings.body_buffer_total_size.0,
+        max_buffered_per_connection: usize::try_from(settings.body_buffer_connection_size.0)
+            .unwrap_or(usize::MAX),
         port_maps: settings.port_maps.iter().map(|map| (map.listen, map.host)).collect(),
         error_form: match settings.error_default_type {
             ErrorType::Plain => BodyForm::Plain,

@@ -26,6 +26,7 @@ fn ask(bench: &Bench, exchange: &mut Exchange) -> u16 {
         Ok(()) => 200,
         Err(Stop::Reply(reply)) => reply.status.as_u16(),
         Err(Stop::Fault(_)) => 500,
+        Err(other) => panic!("{other:?}"),
     }
 }
 

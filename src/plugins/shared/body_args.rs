@@ -5,15 +5,15 @@ use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
 use http::{
-    HeaderMap, HeaderValue, StatusCode,
+    HeaderMap, HeaderValue,
     header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING},
 };
 use http_body::Body as _;
 use memchr::memmem;
 
 use crate::{
-    net::{Body, BodyError},
-    plugin::{Reply, Request, Stop},
+    net::Body,
+    plugin::{Request, Stop},
 };
 
 /// Longest body that is looked into, in bytes; longer ones count as having no arguments.
@@ -96,13 +96,7 @@ impl BodyArgs {
             return Ok(None);
         }
         let Some(format) = Format::of(&request.headers) else { return Ok(None) };
-        let bytes = match request.read_body(LIMIT).await {
-            Ok(bytes) => bytes,
-            Err(BodyError::TooLong { .. }) => {
-                return Err(Reply::error(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large").into());
-            }
-            Err(error) => return Err(Stop::Fault(error.to_string())),
-        };
+        let bytes = request.read_body(LIMIT).await?;
         let object = match format {
             Format::Json => match serde_json::from_slice(&bytes) {
                 Ok(serde_json::Value::Object(object)) => object,

@@ -18,7 +18,7 @@ use tokio::{
 
 use super::head::{Head, Refusal, Scan, Scanned};
 use crate::{
-    net::{BodyError, Decoder, Inbox, Outbox, Timer, Watch},
+    net::{BodyError, ConnectionBudget, Decoder, Inbox, Outbox, RequestBody, Timer, Watch},
     runtime::HeadLimits,
 };
 
@@ -279,12 +279,20 @@ pub struct Incoming<S> {
     connection: Rc<RefCell<Connection<S>>>,
     /// The request it belongs to.
     number: u64,
+    budget: ConnectionBudget,
 }
 
 impl<S> Incoming<S> {
     /// The body of the connection's last request.
-    pub fn new(connection: &Rc<RefCell<Connection<S>>>) -> Self {
-        Incoming { connection: Rc::clone(connection), number: connection.borrow().requests }
+    pub fn new(connection: &Rc<RefCell<Connection<S>>>, budget: &ConnectionBudget) -> Self {
+        let number = connection.borrow().requests;
+        Incoming { connection: Rc::clone(connection), number, budget: budget.clone() }
+    }
+}
+
+impl<S: Wire> RequestBody for Incoming<S> {
+    fn budget(&self) -> &ConnectionBudget {
+        &self.budget
     }
 }
 

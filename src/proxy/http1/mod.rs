@@ -140,7 +140,7 @@ async fn exchange<S: Wire>(
     let (method, version) = (head.method.clone(), head.version);
     let body = match connection.borrow().body_ended() {
         true => Body::Empty,
-        false => Body::Stream(Box::new(Incoming::new(connection))),
+        false => Body::Stream(Box::new(Incoming::new(connection, link.budget()))),
     };
     let request = Request::new(head.method, head.uri, head.version, head.headers, body);
     let mut handling = pin!(handle(Rc::clone(link), request, refusal));

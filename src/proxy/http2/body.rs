@@ -13,7 +13,7 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::net::BodyError;
+use crate::net::{BodyError, ConnectionBudget, RequestBody};
 
 /// Pieces shorter than this are held together.
 const SHORT: usize = 4 * 1024;
@@ -26,7 +26,10 @@ pub struct Inlet(Rc<RefCell<Held>>);
 
 /// The request's end.
 #[derive(Debug)]
-pub struct Outlet(Rc<RefCell<Held>>);
+pub struct Outlet {
+    held: Rc<RefCell<Held>>,
+    budget: ConnectionBudget,
+}
 
 #[derive(Debug)]
 struct Held {
@@ -54,7 +57,7 @@ enum End {
 }
 
 /// A body of so many bytes, if that is known; `connection` is woken when some are taken.
-pub fn body(length: Option<u64>, connection: Waker) -> (Inlet, Outlet) {
+pub fn body(length: Option<u64>, connection: Waker, budget: ConnectionBudget) -> (Inlet, Outlet) {
     let held = Rc::new(RefCell::new(Held {
         pieces: VecDeque::new(),
         short: BytesMut::new(),
@@ -66,7 +69,7 @@ pub fn body(length: Option<u64>, connection: Waker) -> (Inlet, Outlet) {
         waiting: None,
         connection,
     }));
-    (Inlet(Rc::clone(&held)), Outlet(held))
+    (Inlet(Rc::clone(&held)), Outlet { held, budget })
 }
 
 impl Held {
@@ -138,6 +141,12 @@ impl Inlet {
     }
 }
 
+impl RequestBody for Outlet {
+    fn budget(&self) -> &ConnectionBudget {
+        &self.budget
+    }
+}
+
 impl Body for Outlet {
     type Data = Bytes;
     type Error = BodyError;
@@ -146,7 +155,7 @@ impl Body for Outlet {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let mut held = self.0.borrow_mut();
+        let mut held = self.held.borrow_mut();
         if let Some(piece) = held.next() {
             if let Some(left) = &mut held.left {
                 *left = left.saturating_sub(piece.len() as u64);
@@ -169,18 +178,18 @@ impl Body for Outlet {
     }
 
     fn is_end_stream(&self) -> bool {
-        let held = self.0.borrow();
+        let held = self.held.borrow();
         held.end == End::Ended && held.pieces.is_empty() && held.short.is_empty() && held.trailers.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.borrow().left.map_or_else(SizeHint::default, SizeHint::with_exact)
+        self.held.borrow().left.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 
 impl Drop for Outlet {
     fn drop(&mut self) {
-        let mut held = self.0.borrow_mut();
+        let mut held = self.held.borrow_mut();
         held.gone = true;
         // The client may send as much to others.
         while held.next().is_some() {}
@@ -200,7 +209,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_arrives_is_taken_in_order_and_counted() {
-        let (inlet, outlet) = body(None, Waker::noop().clone());
+        let (inlet, outlet) = body(None, Waker::noop().clone(), ConnectionBudget::unlimited());
         let long = vec![b'x'; SHORT];
         for piece in [b"a", b"b", &long[..], &long[..], b"c"] {
             assert!(inlet.push(piece));
@@ -217,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_body_says_what_is_left_and_when_it_has_ended() {
-        let (inlet, mut outlet) = body(Some(3), Waker::noop().clone());
+        let (inlet, mut outlet) = body(Some(3), Waker::noop().clone(), ConnectionBudget::unlimited());
         assert!(next(&mut outlet).is_pending() && !outlet.is_end_stream());
         inlet.push(b"abc");
         inlet.end(None);
@@ -229,7 +238,7 @@ mod tests {
 
     #[test]
     fn what_nobody_wants_counts_as_taken() {
-        let (inlet, outlet) = body(None, Waker::noop().clone());
+        let (inlet, outlet) = body(None, Waker::noop().clone(), ConnectionBudget::unlimited());
         inlet.push(b"abc");
         drop(outlet);
         assert_eq!((inlet.taken(), inlet.push(b"more")), (3, false));
@@ -237,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_stream_that_has_ended_leaves_nothing_behind() {
-        let (inlet, mut outlet) = body(None, Waker::noop().clone());
+        let (inlet, mut outlet) = body(None, Waker::noop().clone(), ConnectionBudget::unlimited());
         inlet.push(b"abc");
         assert!(matches!(next(&mut outlet), Poll::Ready(Some(Ok(_)))));
         inlet.push(b"de");

@@ -174,7 +174,7 @@ impl Session {
         let (inlet, body) = if ends || head.method == Method::CONNECT {
             (None, Body::Empty)
         } else {
-            let (inlet, outlet) = body(length, self.buttons[number].clone());
+            let (inlet, outlet) = body(length, self.buttons[number].clone(), self.link.budget().clone());
             (Some(inlet), Body::Stream(Box::new(outlet)))
         };
         self.ids[number] = id;
