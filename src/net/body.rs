@@ -1,13 +1,10 @@
 //! Message bodies: nothing, bytes at hand, or a stream from a connection.
 
 use std::{
+    collections::VecDeque,
     fmt, io,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU32, Ordering},
-    },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -119,71 +116,35 @@ impl Body {
     }
 }
 
-/// Tells the side that waits for an answer how the request's body is getting on.
-#[derive(Debug, Default)]
-pub struct Progress {
-    steps: AtomicU32,
-    ended: AtomicBool,
-    failed: AtomicBool,
-}
-
-impl Progress {
-    /// A number that grows while the body moves.
-    pub fn steps(&self) -> u32 {
-        self.steps.load(Ordering::Relaxed)
-    }
-
-    /// Whether all of it has been handed to the upstream's connection.
-    pub fn ended(&self) -> bool {
-        self.ended.load(Ordering::Relaxed)
-    }
-
-    /// Whether it broke off on the client's side.
-    pub fn failed(&self) -> bool {
-        self.failed.load(Ordering::Relaxed)
-    }
-}
-
 /// A request's body that streams: what was read ahead of it, then the rest. Trailers end it: they are not
 /// sent on.
 pub struct Upload {
-    held: Bytes,
+    held: VecDeque<Bytes>,
     rest: Delivered,
-    limit: u64,
-    progress: Arc<Progress>,
+    max_bytes: u64,
 }
 
 impl Upload {
-    /// A body that gives `held`, then `rest`; longer than `limit` bytes in all, it fails.
-    pub fn new(held: Bytes, rest: Delivered, limit: u64) -> (Self, Arc<Progress>) {
-        let progress = Arc::new(Progress::default());
-        (Upload { held, rest, limit, progress: Arc::clone(&progress) }, progress)
+    /// A body that gives `held`, then `rest`; longer than `max_bytes` in all, it fails.
+    pub fn new(held: impl IntoIterator<Item = Bytes>, rest: Delivered, max_bytes: u64) -> Self {
+        Upload { held: held.into_iter().filter(|piece| !piece.is_empty()).collect(), rest, max_bytes }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        self.progress.steps.fetch_add(1, Ordering::Relaxed);
-        let data = if self.held.is_empty() {
-            match std::task::ready!(Pin::new(&mut self.rest).poll_frame(cx)) {
-                Some(Ok(frame)) => frame.into_data().ok(),
-                Some(Err(error)) => {
-                    self.progress.failed.store(true, Ordering::Relaxed);
-                    return Poll::Ready(Some(Err(error)));
-                }
-                None => None,
-            }
-        } else {
-            Some(std::mem::take(&mut self.held))
+        let data = match self.held.pop_front() {
+            Some(piece) => piece,
+            None => match ready!(Pin::new(&mut self.rest).poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => data,
+                    Err(_) => return Poll::Ready(None),
+                },
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
+            },
         };
-        let Some(data) = data else {
-            self.progress.ended.store(true, Ordering::Relaxed);
-            return Poll::Ready(None);
-        };
-        match self.limit.checked_sub(data.len() as u64) {
-            Some(left) => self.limit = left,
-            None => {
-                self.progress.failed.store(true, Ordering::Relaxed);
-                return Poll::Ready(Some(Err(BodyError::TooLong { limit: 0 })));
-            }
+        match self.max_bytes.checked_sub(data.len() as u64) {
+            Some(remaining) => self.max_bytes = remaining,
+            None => return Poll::Ready(Some(Err(BodyError::TooLong { limit: 0 }))),
         }
         Poll::Ready(Some(Ok(Frame::data(data))))
     }
@@ -224,7 +185,9 @@ impl http_body::Body for Body {
             Body::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Body::Stream(stream) => stream.size_hint(),
             Body::Upload(upload) => match upload.rest.size_hint().exact() {
-                Some(rest) => SizeHint::with_exact(rest + upload.held.len() as u64),
+                Some(rest) => SizeHint::with_exact(
+                    rest + upload.held.iter().map(|piece| piece.len() as u64).sum::<u64>(),
+                ),
                 None => SizeHint::default(),
             },
         }

@@ -2,9 +2,11 @@
 //! upstreams do, and the executor its streams run on.
 
 use std::{
+    cell::{Cell, RefCell},
     future::Future,
     pin::Pin,
-    task::{Context, Poll, ready},
+    rc::Rc,
+    task::{Context, Poll, Waker, ready},
 };
 
 use bytes::Bytes;
@@ -17,27 +19,116 @@ use hyper::{
 };
 use tokio::task::spawn_local;
 
-use super::{Body, BodyError, Head, SendError};
+use super::{Body, BodyError, Head, Phase, Progress, SendError};
 
-type Answer = Result<Response<Incoming>, TrySendError<Request<Body>>>;
+type Answer = Result<Response<Incoming>, TrySendError<Request<Upload>>>;
 
 /// A connection that speaks HTTP/2.
 pub struct Http2 {
-    sender: http2::SendRequest<Body>,
+    sender: http2::SendRequest<Upload>,
     waiting: Option<Pin<Box<dyn Future<Output = Answer>>>>,
     answer: Option<Incoming>,
+    upload: Rc<UploadState>,
+    /// Bytes of the response's body.
+    read_bytes: u64,
+}
+
+/// What the exchange knows of a request's body, which hyper takes in a task of its own.
+#[derive(Debug, Default)]
+struct UploadState {
+    taken_bytes: Cell<u64>,
+    phase: Cell<Option<Phase>>,
+    error: RefCell<Option<BodyError>>,
+    /// The task that waits for the response.
+    waiting: RefCell<Option<Waker>>,
+}
+
+impl UploadState {
+    /// Takes the error that ended the body, or has the caller's task woken by one.
+    fn error(&self, cx: &Context<'_>) -> Option<BodyError> {
+        let error = self.error.borrow_mut().take();
+        if error.is_none() && self.phase.get() != Some(Phase::ReadUpstream) {
+            *self.waiting.borrow_mut() = Some(cx.waker().clone());
+        }
+        error
+    }
+}
+
+/// A request's body as hyper takes it.
+#[derive(Debug)]
+pub struct Upload {
+    body: Body,
+    state: Rc<UploadState>,
+}
+
+impl http_body::Body for Upload {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.state.phase.set(Some(Phase::ReadClient));
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        // hyper asks for more only when the upstream has given it room for more.
+        self.state.phase.set(Some(match frame {
+            Some(Ok(_)) if !self.body.is_end_stream() => Phase::WriteUpstream,
+            _ => Phase::ReadUpstream,
+        }));
+        Poll::Ready(match frame {
+            Some(Ok(frame)) => {
+                let taken = frame.data_ref().map_or(0, Bytes::len) as u64;
+                self.state.taken_bytes.set(self.state.taken_bytes.get() + taken);
+                Some(Ok(frame))
+            }
+            Some(Err(error)) => {
+                // hyper resets the stream for the error it gets; the exchange gets the reason.
+                let reset = BodyError::Gone;
+                *self.state.error.borrow_mut() = Some(error);
+                if let Some(waiting) = self.state.waiting.take() {
+                    waiting.wake();
+                }
+                Some(Err(reset))
+            }
+            None => None,
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 impl Http2 {
     /// A connection just opened.
-    pub(super) fn new(sender: http2::SendRequest<Body>) -> Self {
-        Http2 { sender, waiting: None, answer: None }
+    pub(super) fn new(sender: http2::SendRequest<Upload>) -> Self {
+        Http2 { sender, waiting: None, answer: None, upload: Rc::default(), read_bytes: 0 }
     }
 
     /// Begins a request.
     pub fn begin(&mut self, request: Request<Body>) {
         self.answer = None;
+        self.read_bytes = 0;
+        self.upload = Rc::default();
+        let state = Rc::clone(&self.upload);
+        if request.body().is_end_stream() {
+            state.phase.set(Some(Phase::ReadUpstream));
+        }
+        let request = request.map(|body| Upload { body, state });
         self.waiting = Some(Box::pin(self.sender.try_send_request(request)));
+    }
+
+    /// How far the exchange has got. Of a request, what hyper has taken counts as written.
+    pub fn progress(&self) -> Progress {
+        Progress {
+            phase: self.upload.phase.get().unwrap_or(Phase::WriteUpstream),
+            bytes: self.upload.taken_bytes.get() + self.read_bytes,
+        }
     }
 
     /// Waits for the answer's head.
@@ -46,7 +137,11 @@ impl Http2 {
     /// When there will be none.
     pub fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, SendError>> {
         let Some(waiting) = &mut self.waiting else { return Poll::Ready(Err(SendError::Closed)) };
-        let answer = ready!(waiting.as_mut().poll(cx));
+        let answer = waiting.as_mut().poll(cx);
+        if let Some(error) = self.upload.error(cx) {
+            return Poll::Ready(Err(SendError::Body(error)));
+        }
+        let answer = ready!(answer);
         self.waiting = None;
         let (parts, body) = answer.map_err(|error| error.into_error())?.into_parts();
         self.answer = Some(body);
@@ -58,10 +153,16 @@ impl Http2 {
     /// # Errors
     /// When the stream or the connection fails.
     pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match &mut self.answer {
-            Some(body) => Pin::new(body).poll_frame(cx).map_err(BodyError::from),
-            None => Poll::Ready(None),
+        let Some(body) = &mut self.answer else { return Poll::Ready(None) };
+        let frame = Pin::new(body).poll_frame(cx);
+        if let Some(error) = self.upload.error(cx) {
+            return Poll::Ready(Some(Err(error)));
         }
+        let frame = ready!(frame);
+        if let Some(Ok(frame)) = &frame {
+            self.read_bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
+        }
+        Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)))
     }
 
     /// Whether the answer's body has ended.

@@ -8,13 +8,14 @@ use std::{
     io::{self, IoSlice, Write as _},
     net::{Shutdown, SocketAddr},
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use socket2::{SockRef, Socket};
 use tokio::{
     io::{AsyncRead, AsyncWrite, Interest, ReadBuf, unix::AsyncFd},
     net::TcpStream,
+    task::coop::poll_proceed,
 };
 
 /// What can be asked of a stream before it is read.
@@ -208,6 +209,11 @@ pub(super) fn poll_write_vectored(
 impl AsyncRead for LazyStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.fresh.is_some() {
+            // The runtime charges for reads of what it watches; a client that never makes a read wait is not to have
+            // the worker for itself.
+            ready!(poll_proceed(cx)).made_progress();
+        }
         match this.at_once(|fresh| receive(fresh, buf)) {
             Some(done) => Poll::Ready(done),
             None => Pin::new(this.watch()?).poll_read(cx, buf),

@@ -12,7 +12,7 @@ use ahash::AHashMap;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use super::{BodyError, Head, Http1, Http2, SendError, Timer};
+use super::{BodyError, Head, Http1, Http2, Phase, Progress, SendError, Timer};
 
 /// How long and how many connections are kept (settings `upstream_keepalive_*`).
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +29,15 @@ impl Default for Keepalive {
     fn default() -> Self {
         Keepalive { idle: 512, timeout: Duration::from_secs(60), requests: 10_000 }
     }
+}
+
+/// How long an upstream may make no progress (fields `write_timeout` and `read_timeout` of a service).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Timeouts {
+    /// While it has to take more of a request.
+    pub write: Duration,
+    /// While it has to respond: for the response's whole head, then between two reads.
+    pub read: Duration,
 }
 
 /// What connections are told apart by: where they lead, and as whom and to whom TLS was spoken.
@@ -82,6 +91,9 @@ pub struct Connection {
     requests: u32,
     idle_since: Instant,
     timer: Timer,
+    timeouts: Timeouts,
+    /// How far the exchange had got when the timer was set.
+    timed: Option<Progress>,
     /// The head of the answer, until it is taken.
     head: Option<Head>,
 }
@@ -95,6 +107,8 @@ impl Connection {
             requests: 0,
             idle_since: Instant::now(),
             timer: Timer::default(),
+            timeouts: Timeouts::default(),
+            timed: None,
             head: None,
         })
     }
@@ -144,14 +158,34 @@ impl Connection {
         either!(mut self, wire => wire.is_closed())
     }
 
-    /// Sets when [`Connection::poll_deadline`] is ready.
-    pub fn deadline(&mut self, at: tokio::time::Instant) {
-        self.timer.set(at);
+    /// Starts the deadlines of a request whose head is written, at that time.
+    pub fn start_timeouts(&mut self, timeouts: Timeouts, now: tokio::time::Instant) {
+        self.timeouts = timeouts;
+        let progress = self.progress();
+        self.time(progress, now);
     }
 
-    /// Waits for the deadline; for ever, if none was set.
-    pub fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Waits until the exchange has made no progress for as long as its phase allows. To be called when polling for the
+    /// response was pending: a deadline starts with its phase, and moves with bytes alone.
+    pub fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let progress = self.progress();
+        if self.timed != Some(progress) {
+            self.time(progress, tokio::time::Instant::now());
+        }
         self.timer.poll(cx)
+    }
+
+    fn progress(&self) -> Progress {
+        either!(self, wire => wire.progress())
+    }
+
+    fn time(&mut self, progress: Progress, now: tokio::time::Instant) {
+        self.timed = Some(progress);
+        match progress.phase {
+            Phase::ReadClient => self.timer.stop(),
+            Phase::WriteUpstream => self.timer.set(now + self.timeouts.write),
+            Phase::ReadUpstream => self.timer.set(now + self.timeouts.read),
+        }
     }
 }
 

@@ -6,7 +6,10 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::{
+    task::coop::has_budget_remaining,
+    time::{Instant, Sleep, sleep_until},
+};
 
 /// A timer for deadlines that move. The runtime's own is left where it stands as long as that is early enough,
 /// and looked at again when it fires too early: once in a timeout, where moving it would cost at each request.
@@ -42,6 +45,12 @@ impl Timer {
     /// Ready when the deadline has passed, and takes it away then; pending for ever if there is none.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(due) = self.due else { return Poll::Pending };
+        // To a task that has used up its budget, the runtime reports each timer as pending: a peer that sends without
+        // end would never meet its deadline.
+        if !has_budget_remaining() && Instant::now() >= due {
+            self.due = None;
+            return Poll::Ready(());
+        }
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(due)));
         if sleep.deadline() > due {
             sleep.as_mut().reset(due);
@@ -53,7 +62,8 @@ impl Timer {
                 return Poll::Pending;
             }
             if sleep.as_mut().poll(cx).is_pending() {
-                self.waker = Some(cx.waker().clone());
+                // Without a budget, the runtime has scheduled another poll and has not registered the timer.
+                self.waker = has_budget_remaining().then(|| cx.waker().clone());
                 return Poll::Pending;
             }
             self.waker = None;
@@ -69,6 +79,8 @@ impl Timer {
 #[cfg(test)]
 mod tests {
     use std::{future::poll_fn, time::Duration};
+
+    use tokio::task::coop::poll_proceed;
 
     use super::*;
 
@@ -90,6 +102,27 @@ mod tests {
         timer.set(later);
         assert!(come(&mut timer).await >= later);
         assert!(pending(&mut timer), "it comes once");
+    }
+
+    async fn use_up_budget() {
+        poll_fn(|cx| {
+            while let Poll::Ready(unit) = poll_proceed(cx) {
+                unit.made_progress();
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_task_without_budget_meets_its_deadline_and_is_woken_by_one_to_come() {
+        let mut timer = Timer::default();
+        timer.set(Instant::now());
+        use_up_budget().await;
+        assert!(!pending(&mut timer), "it has passed");
+        let later = Instant::now() + Duration::from_millis(20);
+        timer.set(later);
+        assert!(come(&mut timer).await >= later);
     }
 
     #[tokio::test]

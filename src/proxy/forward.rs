@@ -1,10 +1,6 @@
 //! Asking the upstream: an address, a connection, the request, and another try where Kong would make one.
 
-use std::{
-    sync::Arc,
-    task::{Poll, ready},
-    time::Duration,
-};
+use std::{sync::Arc, task::Poll};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderValue, Method, Request, Uri, header, uri::PathAndQuery};
@@ -20,7 +16,7 @@ use super::{
     worker::Link,
 };
 use crate::{
-    net::{Body, Connection, DialError, PoolKey, Progress, Wire, dial, tls::TlsTarget},
+    net::{Body, Connection, DialError, PoolKey, SendError, Timeouts, Wire, dial, tls::TlsTarget},
     plugin::Exchange,
     router,
     runtime::{Mock, RouteEntry, ServiceEntry, Snapshot},
@@ -32,8 +28,8 @@ use crate::{
 pub struct Answer {
     /// Has its head, delivers its body, and goes back to the pool when that has ended.
     pub connection: Box<Connection>,
-    /// Time between two reads.
-    pub read_timeout: Duration,
+    /// How long the upstream may make no progress.
+    pub timeouts: Timeouts,
     /// Whether it is read on while the client takes its time.
     pub ahead: bool,
 }
@@ -70,7 +66,7 @@ pub async fn forward(
         return Err(Box::pin(mock::answer(exchange, &snap.state, &target)).await);
     }
     let body = std::mem::take(&mut exchange.request.body);
-    let (body, progress) = prepare(body, route.request_buffering && !service.grpc, options).await?;
+    let body = prepare(body, route.request_buffering && !service.grpc, options).await?;
     let mut tries = Tries { left: service.retries, exchange, link, service };
     let mut body = Some(body);
     loop {
@@ -90,13 +86,10 @@ pub async fn forward(
         }
         let reused = connection.used;
         tries.begin(&mut connection, &target, host, &out, sent);
-        let fault = match tries.send(connection, progress.as_deref()).await {
+        let fault = match tries.send(connection).await {
             Ok(answer) => return Ok(Answer { ahead: route.response_buffering && !service.grpc, ..answer }),
             Err(fault) => fault,
         };
-        if progress.as_ref().is_some_and(|progress| progress.failed()) {
-            return Err(Fault::BodyBroken.into());
-        }
         let idempotent = !matches!(tries.exchange.request.method.as_str(), "POST" | "LOCK" | "PATCH");
         if body.is_none() || !idempotent {
             return Err(fault.into());
@@ -209,39 +202,22 @@ impl Tries<'_> {
 
     /// Sends the request that was begun and waits for the answer's head, as long as write and read timeouts
     /// allow.
-    async fn send(
-        &mut self,
-        mut connection: Box<Connection>,
-        progress: Option<&Progress>,
-    ) -> Result<Answer, Fault> {
-        let (read, write) = (self.service.read_timeout, self.service.write_timeout);
-        let patience = |progress: Option<&Progress>| match progress {
-            Some(progress) if !progress.ended() => write,
-            _ => read,
-        };
+    async fn send(&mut self, mut connection: Box<Connection>) -> Result<Answer, Fault> {
+        let timeouts = Timeouts { write: self.service.write_timeout, read: self.service.read_timeout };
         let start = Instant::now();
         self.exchange.sent = Some(start.into_std());
-        let mut seen = progress.map_or(0, Progress::steps);
-        connection.deadline(start + patience(progress));
-        let answered = std::future::poll_fn(|cx| {
-            if let Poll::Ready(answer) = connection.poll_answer(cx) {
-                return Poll::Ready(Some(answer));
-            }
-            loop {
-                ready!(connection.poll_deadline(cx));
-                let steps = progress.map_or(0, Progress::steps);
-                if steps == seen {
-                    return Poll::Ready(None);
-                }
-                seen = steps;
-                connection.deadline(Instant::now() + patience(progress));
-            }
+        connection.start_timeouts(timeouts, start);
+        let answered = std::future::poll_fn(|cx| match connection.poll_answer(cx) {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            Poll::Pending => connection.poll_timeout(cx).map(|()| None),
         })
         .await;
         self.exchange.answered = Some(std::time::Instant::now());
         match answered {
             None => Err(Fault::UpstreamTimeout),
-            Some(Ok(())) => Ok(Answer { connection, read_timeout: read, ahead: false }),
+            Some(Ok(())) => Ok(Answer { connection, timeouts, ahead: false }),
+            // The connection is closed with it, so that the upstream sees an incomplete request.
+            Some(Err(SendError::Body(error))) => Err(error.into()),
             Some(Err(error)) => Err(Fault::Upstream(chained(&error))),
         }
     }

@@ -4,14 +4,12 @@ use std::{
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header};
 use http_body::{Body, Frame, SizeHint};
 use hyper::ext::ReasonPhrase;
-use tokio::time::Instant;
 
 use super::{
     fault,
@@ -83,7 +81,7 @@ pub fn respond(
 
 /// The head of an upstream's answer becomes the exchange's.
 fn take(link: &Rc<Link>, flow: &mut Flow, answer: Answer) -> (Source, Option<ReasonPhrase>) {
-    let Answer { mut connection, read_timeout, ahead } = answer;
+    let Answer { mut connection, timeouts, ahead } = answer;
     let head = connection.take_head().expect("an answer is made when its head is there");
     let mut headers = head.headers;
     let switches = head.status == StatusCode::SWITCHING_PROTOCOLS;
@@ -109,22 +107,14 @@ fn take(link: &Rc<Link>, flow: &mut Flow, answer: Answer) -> (Source, Option<Rea
     }
     if switches && let Wire::Http1(http1) = connection.wire {
         let (stream, read) = http1.into_parts();
-        return (Source::Switched(Box::new((stream, read, read_timeout))), head.reason);
+        return (Source::Switched(Box::new((stream, read, timeouts.read))), head.reason);
     }
     let source = if connection.is_end_stream() {
         link.worker.pool.give(connection);
         Source::Empty
     } else {
         let link = Rc::clone(link);
-        Source::Upstream(Delivery {
-            connection: Some(connection),
-            link,
-            read_timeout,
-            armed: false,
-            trailers,
-            ahead,
-            held: None,
-        })
+        Source::Upstream(Delivery { connection: Some(connection), link, trailers, ahead, held: None })
     };
     (source, head.reason)
 }
@@ -218,9 +208,6 @@ struct Delivery {
     /// None as soon as the body has ended or failed.
     connection: Option<Box<Connection>>,
     link: Rc<Link>,
-    read_timeout: Duration,
-    /// Whether the connection's timer runs for this read.
-    armed: bool,
     trailers: bool,
     /// Whether a piece is read while the client takes its time, and that piece.
     ahead: bool,
@@ -239,7 +226,6 @@ impl Delivery {
         let Some(connection) = &mut self.connection else { return Poll::Ready(None) };
         match connection.poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
-                self.armed = false;
                 if connection.is_end_stream() {
                     self.ended();
                 }
@@ -255,11 +241,7 @@ impl Delivery {
                 Poll::Ready(None)
             }
             Poll::Pending => {
-                if !self.armed {
-                    connection.deadline(Instant::now() + self.read_timeout);
-                    self.armed = true;
-                }
-                ready!(connection.poll_deadline(cx));
+                ready!(connection.poll_timeout(cx));
                 self.connection = None;
                 Poll::Ready(Some(Err(BodyError::Stalled)))
             }
@@ -433,7 +415,7 @@ impl Body for Tail {
 
 #[cfg(test)]
 mod tests {
-    use std::{future::poll_fn, net::Ipv4Addr, sync::Arc, task::Waker};
+    use std::{future::poll_fn, net::Ipv4Addr, sync::Arc, task::Waker, time::Duration};
 
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
@@ -478,8 +460,6 @@ mod tests {
             let delivery = Delivery {
                 connection: Some(connection),
                 link: Rc::clone(&link),
-                read_timeout: Duration::from_secs(60),
-                armed: false,
                 trailers: false,
                 ahead,
                 held: None,

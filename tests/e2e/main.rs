@@ -4,6 +4,7 @@
 mod admin;
 mod drain;
 mod drain_http;
+mod early;
 mod failures;
 mod forwarding;
 mod frames;

@@ -7,6 +7,9 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 const MAX_LINE: usize = 4096;
 /// Bytes of a trailer section.
 const MAX_TRAILERS: usize = 16 * 1024;
+/// Bytes of a chunk below which it is copied behind the one before, and of what comes of it at most.
+const SHORT_CHUNK: usize = 2 * 1024;
+const MAX_JOINED: usize = 16 * 1024;
 /// Fields in a trailer section.
 const MAX_FIELDS: usize = 64;
 
@@ -107,28 +110,33 @@ impl Decoder {
         self.is_ended()
     }
 
-    /// Takes the next piece off the buffer.
+    /// Takes the next piece off the buffer. Short chunks that are there come joined: each piece costs its consumer
+    /// the same, however short it is.
     ///
     /// # Errors
     /// When the framing is malformed.
     pub fn step(&mut self, buffer: &mut BytesMut) -> Result<Step, FramingError> {
+        let mut joined = BytesMut::new();
         loop {
+            // What comes after the data is found again by the next call.
+            let last = matches!(self.0, Place::Trailers | Place::Ended);
+            if joined.len() >= MAX_JOINED || last && !joined.is_empty() {
+                return Ok(Step::Data(joined.freeze()));
+            }
             match self.0 {
                 Place::Ended => return Ok(Step::Ended),
-                _ if buffer.is_empty() => return Ok(Step::More),
+                _ if buffer.is_empty() => break,
                 Place::UntilClose => return Ok(Step::Data(buffer.split().freeze())),
                 Place::Length(left) => {
                     let (data, left) = data(buffer, left);
                     self.0 = if left == 0 { Place::Ended } else { Place::Length(left) };
                     return Ok(Step::Data(data));
                 }
-                Place::Size => match line(buffer, MAX_LINE).ok_or(FramingError::Size)? {
-                    None => return Ok(Step::More),
-                    Some(end) => {
-                        let size = size(&buffer[..end]).ok_or(FramingError::Size)?;
-                        buffer.advance(end);
-                        self.0 = if size == 0 { Place::Trailers } else { Place::Data(size) };
-                    }
+                Place::Size | Place::DataEnd => match self.next_chunk(buffer) {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(_) if !joined.is_empty() => break,
+                    Err(error) => return Err(error),
                 },
                 Place::Data(left) => {
                     let (data, left) = data(buffer, left);
@@ -138,14 +146,12 @@ impl Decoder {
                         buffer.advance(LAST.len());
                         self.0 = Place::Ended;
                     }
-                    return Ok(Step::Data(data));
+                    let more = self.0 == Place::DataEnd && buffer.len() > 2;
+                    if joined.is_empty() && (!more || data.len() >= SHORT_CHUNK) {
+                        return Ok(Step::Data(data));
+                    }
+                    joined.extend_from_slice(&data);
                 }
-                Place::DataEnd => match &buffer[..] {
-                    [b'\n', ..] => self.past(buffer, 1, Place::Size),
-                    [b'\r', b'\n', ..] => self.past(buffer, 2, Place::Size),
-                    [b'\r'] => return Ok(Step::More),
-                    _ => return Err(FramingError::End),
-                },
                 Place::Trailers => match &buffer[..] {
                     [b'\n', ..] => self.past(buffer, 1, Place::Ended),
                     [b'\r', b'\n', ..] => self.past(buffer, 2, Place::Ended),
@@ -157,6 +163,24 @@ impl Decoder {
                 },
             }
         }
+        Ok(if joined.is_empty() { Step::More } else { Step::Data(joined.freeze()) })
+    }
+
+    /// Goes past a line that stands between the data of two chunks; whether all of it is there.
+    fn next_chunk(&mut self, buffer: &mut BytesMut) -> Result<bool, FramingError> {
+        if self.0 == Place::DataEnd {
+            match &buffer[..] {
+                [b'\n', ..] => self.past(buffer, 1, Place::Size),
+                [b'\r', b'\n', ..] => self.past(buffer, 2, Place::Size),
+                [b'\r'] => return Ok(false),
+                _ => return Err(FramingError::End),
+            }
+            return Ok(true);
+        }
+        let Some(end) = line(buffer, MAX_LINE).ok_or(FramingError::Size)? else { return Ok(false) };
+        let size = size(&buffer[..end]).ok_or(FramingError::Size)?;
+        self.past(buffer, end, if size == 0 { Place::Trailers } else { Place::Data(size) });
+        Ok(true)
     }
 
     fn past(&mut self, buffer: &mut BytesMut, length: usize, place: Place) {

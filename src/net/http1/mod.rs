@@ -21,6 +21,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use http::StatusCode;
 use http_body::{Body as _, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -56,7 +57,38 @@ pub enum SendError {
     Http2(#[from] hyper::Error),
 }
 
-/// A connection that speaks HTTP/1.1.
+/// What an exchange with an upstream waits for. Each phase has a deadline of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The client has to send more of the request's body. The body itself has the deadline for that.
+    ReadClient,
+    /// The upstream has to take more of the request (`write_timeout`).
+    WriteUpstream,
+    /// The upstream has to respond (`read_timeout`).
+    ReadUpstream,
+}
+
+/// How far an exchange with an upstream has got. A deadline moves only when this changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// What it waits for.
+    pub phase: Phase,
+    /// Bytes that have crossed the connection: those written, and, once the response's head is there, those read.
+    pub bytes: u64,
+}
+
+/// A connection to an upstream that uses HTTP/1.1.
+///
+/// A request is written and a response read at the same time. Another request may follow only once both messages
+/// have crossed the connection whole ([`Http1::is_reusable`]): a request that is merely in the outbox would go on in
+/// the middle of the next one's head.
+///
+/// ```text
+///              body frames               last frame            all written and flushed
+///   Plain/Chunked ----> Plain/Chunked ------------> Flushing -------------------------> Sent
+///         |                                            |
+///         +--------------------------------------------+---> Abandoned (write error, or refused by the upstream)
+/// ```
 #[derive(Debug)]
 pub struct Http1<S = Stream> {
     stream: S,
@@ -65,17 +97,24 @@ pub struct Http1<S = Stream> {
     upload: Upload,
     asked: Asked,
     answer: Decoder,
+    /// Whether the response's head has been read.
+    has_head: bool,
     keep: bool,
 }
 
-/// The rest of a request's body.
+/// How far a request has been written.
 #[derive(Debug)]
 enum Upload {
-    Ended,
+    /// Its body is still being taken from the client, as it is or in chunks.
     Plain(Body),
     Chunked(Body),
-    /// It, or the connection's way out, failed; an answer may still come.
-    Failed(Option<SendError>),
+    /// All of it is in the outbox, and not all of that has been written.
+    Flushing,
+    /// All of it has been written to the socket.
+    Sent,
+    /// The rest of it is not sent: the connection has failed, with that error until it was reported, or the upstream has
+    /// refused the request. A response may still come.
+    Abandoned(Option<SendError>),
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
@@ -85,16 +124,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
             stream,
             inbox: Inbox::default(),
             outbox: Outbox::default(),
-            upload: Upload::Ended,
+            upload: Upload::Sent,
             asked: Asked::default(),
             answer: Decoder::ended(),
+            has_head: false,
             keep: true,
         }
     }
 
     /// Where a request's head is to be written, its empty line included, before [`Http1::begin`].
     pub fn head(&mut self) -> &mut Vec<u8> {
-        self.outbox.clear();
+        debug_assert!(
+            self.outbox.is_empty(),
+            "a connection is reused only when its request has been written"
+        );
         self.outbox.head()
     }
 
@@ -103,27 +146,51 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
     pub fn begin(&mut self, body: Body, chunked: bool, head_only: bool, upgrade: bool) {
         self.asked = Asked { head_only, upgrade };
         self.keep = false;
+        self.has_head = false;
         self.upload = match body {
-            Body::Empty => Upload::Ended,
+            Body::Empty => Upload::Flushing,
             Body::Whole(bytes) => {
                 self.outbox.piece(bytes);
-                Upload::Ended
+                Upload::Flushing
             }
             body if chunked => Upload::Chunked(body),
             body => Upload::Plain(body),
         };
     }
 
+    /// How far the exchange has got.
+    pub fn progress(&self) -> Progress {
+        let phase = match self.upload {
+            Upload::Sent | Upload::Abandoned(_) => Phase::ReadUpstream,
+            Upload::Plain(_) | Upload::Chunked(_) if self.outbox.is_flushed() => Phase::ReadClient,
+            Upload::Plain(_) | Upload::Chunked(_) | Upload::Flushing => Phase::WriteUpstream,
+        };
+        let read = if self.has_head { self.inbox.read_bytes() } else { 0 };
+        Progress { phase, bytes: self.outbox.written_bytes() + read }
+    }
+
     /// Sends the request and waits for the answer's head. The body may still be on its way then.
     ///
     /// # Errors
-    /// When there will be none.
+    /// When there will be none, or the request's body fails.
     pub fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, SendError>> {
-        self.send(cx);
+        self.send(cx).map_err(SendError::Body)?;
         loop {
             if let Some(parsed) = head::take(&mut self.inbox.bytes, self.asked)? {
+                // What of the request is not written by now would be lost, or belong to the other protocol.
+                if parsed.head.status == StatusCode::SWITCHING_PROTOCOLS
+                    && !matches!(self.upload, Upload::Sent)
+                {
+                    return Poll::Ready(Err(HeadError::Switch.into()));
+                }
                 self.answer = parsed.body;
                 self.keep = parsed.keep;
+                self.has_head = true;
+                // An upstream that refuses a request and closes reads no more of it. It may not even go on with its
+                // response until that is read, nor the client before it has sent its body (RFC 9112 section 9.6).
+                if parsed.head.status.as_u16() >= 400 && !self.keep && !matches!(self.upload, Upload::Sent) {
+                    self.abandon(None);
+                }
                 return Poll::Ready(Ok(parsed.head));
             }
             let read = match ready!(self.inbox.poll_read(&mut self.stream, cx)) {
@@ -132,7 +199,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
                 Err(error) => Err(error.into()),
             };
             // What went wrong first is the reason.
-            if let Upload::Failed(error) = &mut self.upload
+            if let Upload::Abandoned(error) = &mut self.upload
                 && let Some(error) = error.take()
             {
                 return Poll::Ready(Err(error));
@@ -146,8 +213,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
     /// # Errors
     /// When the connection fails or is closed before the body's end, or the framing is malformed.
     pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if !matches!(self.upload, Upload::Ended) {
-            self.send(cx);
+        if !matches!(self.upload, Upload::Sent | Upload::Abandoned(_)) {
+            self.send(cx)?;
         }
         self.inbox.poll_frame(&mut self.answer, &mut self.stream, cx, BodyError::Upstream)
     }
@@ -162,9 +229,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
         self.answer.left().map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 
-    /// Whether another request may follow: both messages have ended, and neither side wants to close.
+    /// Whether another request may follow: the request has been written whole, the response was read whole, nothing
+    /// came after it, and neither side wants to close.
     pub fn is_reusable(&self) -> bool {
-        self.keep && self.answer.is_ended() && matches!(self.upload, Upload::Ended) && self.inbox.is_idle()
+        self.keep
+            && matches!(self.upload, Upload::Sent)
+            && self.has_head
+            && self.answer.is_ended()
+            && self.inbox.is_idle()
     }
 
     /// Gives back room that only much data needs: the connection is about to be idle.
@@ -186,22 +258,48 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
         (self.stream, self.inbox.bytes.freeze())
     }
 
-    /// Sends what can be sent now. A failure is kept: the upstream may have answered before it closed.
-    fn send(&mut self, cx: &mut Context<'_>) {
-        if let Poll::Ready(Err(error)) = self.poll_send(cx) {
-            self.keep = false;
-            self.outbox.clear();
-            self.upload = Upload::Failed(Some(error));
+    /// Sends what can be sent now. A failure of the connection is kept: the upstream may have responded before it closed.
+    ///
+    /// # Errors
+    /// When the request's body fails: what was sent of it cannot be completed.
+    fn send(&mut self, cx: &mut Context<'_>) -> Result<(), BodyError> {
+        let error = match self.poll_send(cx) {
+            Poll::Ready(Err(error)) => error,
+            _ => return Ok(()),
+        };
+        match error {
+            SendError::Body(error) => {
+                self.abandon(None);
+                Err(error)
+            }
+            error => {
+                self.abandon(Some(error));
+                Ok(())
+            }
         }
+    }
+
+    /// Sends no more of the request. Its body is dropped, so that the client's connection may discard the rest.
+    fn abandon(&mut self, error: Option<SendError>) {
+        self.keep = false;
+        self.outbox.clear();
+        self.upload = Upload::Abandoned(error);
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         loop {
             let waits = self.poll_pieces(cx)?.is_pending();
             ready!(self.outbox.poll_write(&mut self.stream, cx))?;
-            if waits || matches!(self.upload, Upload::Ended | Upload::Failed(_)) {
+            let whole = !matches!(self.upload, Upload::Plain(_) | Upload::Chunked(_));
+            if waits || whole {
                 ready!(self.outbox.poll_flush(&mut self.stream, cx))?;
-                return if waits { Poll::Pending } else { Poll::Ready(Ok(())) };
+                if !whole {
+                    return Poll::Pending;
+                }
+                if matches!(self.upload, Upload::Flushing) {
+                    self.upload = Upload::Sent;
+                }
+                return Poll::Ready(Ok(()));
             }
         }
     }
@@ -212,7 +310,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
             let (body, chunked) = match &mut self.upload {
                 Upload::Plain(body) => (body, false),
                 Upload::Chunked(body) => (body, true),
-                Upload::Ended | Upload::Failed(_) => break,
+                Upload::Flushing | Upload::Sent | Upload::Abandoned(_) => break,
             };
             let frame = match Pin::new(body).poll_frame(cx) {
                 Poll::Ready(frame) => frame.transpose().map_err(SendError::Body)?,
@@ -228,7 +326,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
                     if chunked {
                         self.outbox.last_chunk();
                     }
-                    self.upload = Upload::Ended;
+                    self.upload = Upload::Flushing;
                 }
             }
         }

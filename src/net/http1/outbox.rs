@@ -29,6 +29,8 @@ pub struct Outbox {
     ending: &'static [u8],
     /// Whether something was written that the stream may still hold back.
     held: bool,
+    /// Bytes that the stream has taken since the connection was opened.
+    written_bytes: u64,
 }
 
 impl Outbox {
@@ -90,9 +92,19 @@ impl Outbox {
         self.pieces[1].is_empty() && self.ending.is_empty() && self.head.len() < GATHERED
     }
 
+    /// Bytes that the stream has taken since the connection was opened.
+    pub fn written_bytes(&self) -> u64 {
+        self.written_bytes
+    }
+
     /// Whether all has been written.
     pub fn is_empty(&self) -> bool {
         self.left == self.head.len() && self.has_no_piece() && self.ending.is_empty()
+    }
+
+    /// Whether all has been written, and the stream holds nothing back.
+    pub fn is_flushed(&self) -> bool {
+        self.is_empty() && !self.held
     }
 
     fn has_no_piece(&self) -> bool {
@@ -130,6 +142,7 @@ impl Outbox {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.held = true;
+            self.written_bytes += written as u64;
             self.wrote(written);
         }
         self.head.clear();

@@ -13,6 +13,7 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
+    task::coop::poll_proceed,
     time::Instant,
 };
 
@@ -22,9 +23,11 @@ use crate::{
     runtime::HeadLimits,
 };
 
-/// Bytes of a body that nobody wants that are thrown away, so that its connection can go on, and the time that
-/// they may take.
-const LINGER: (usize, Duration) = (1024 * 1024, Duration::from_secs(2));
+/// How long the rest of a request is read and discarded after its response, in all and between two reads (nginx's
+/// defaults of `lingering_time` and `lingering_timeout`). Many clients do not look for a response until they have
+/// sent their body, and a connection that is closed with bytes unread is reset, which destroys the response.
+const LINGERING_TIME: Duration = Duration::from_secs(30);
+const LINGERING_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a client may take.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +36,8 @@ pub struct Patience {
     pub idle: Duration,
     /// For a head.
     pub stalled: Duration,
+    /// For more of a request's body.
+    pub body: Duration,
     /// Until it takes bytes.
     pub taking: Duration,
 }
@@ -72,8 +77,21 @@ pub struct Connection<S> {
     patience: Patience,
     reading: Timer,
     writing: Timer,
-    /// Bytes of a body that were thrown away.
-    discarded: usize,
+    /// Bytes read when the deadline for more of the body was set.
+    timed_bytes: u64,
+    /// When discarding the rest of the body ends, once it has begun.
+    lingering_end: Option<Instant>,
+}
+
+/// How discarding the rest of a request's body ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Discarded {
+    /// With its end: another request may follow.
+    Whole,
+    /// With its time, or an error in its framing.
+    Part,
+    /// The client has closed its side of the connection.
+    ClientClosed,
 }
 
 impl<S: Wire> Connection<S> {
@@ -91,7 +109,8 @@ impl<S: Wire> Connection<S> {
             patience,
             reading: Timer::default(),
             writing: Timer::default(),
-            discarded: 0,
+            timed_bytes: 0,
+            lingering_end: None,
         }
     }
 
@@ -115,8 +134,13 @@ impl<S: Wire> Connection<S> {
 
     /// Waits for the next request.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        let mut read = false;
         loop {
             if !self.inbox.bytes.is_empty() {
+                // A request that came with the one before it cost no read, which the runtime would have counted.
+                if !std::mem::replace(&mut read, true) {
+                    ready!(poll_proceed(cx)).made_progress();
+                }
                 match self.scan.advance(&self.inbox.bytes, self.limits) {
                     Scanned::Partial => {}
                     Scanned::Complete => return Poll::Ready(self.begin()),
@@ -125,7 +149,8 @@ impl<S: Wire> Connection<S> {
             }
             let fresh = self.is_idle();
             match self.inbox.poll_read(&mut self.stream, cx) {
-                Poll::Ready(Ok(read)) if read > 0 => {
+                Poll::Ready(Ok(count)) if count > 0 => {
+                    read = true;
                     // From here on it is the whole head that is waited for.
                     if fresh {
                         self.reading.stop();
@@ -149,6 +174,7 @@ impl<S: Wire> Connection<S> {
                 self.body = std::mem::replace(&mut head.body, Decoder::ended());
                 self.expects = head.expects && !self.body.is_ended();
                 self.requests += 1;
+                self.lingering_end = None;
                 Next::Request(head)
             }
             Err(refusal) => Next::Refused(refusal),
@@ -174,7 +200,19 @@ impl<S: Wire> Connection<S> {
         {
             return Poll::Ready(Some(Err(BodyError::Client(error))));
         }
-        self.inbox.poll_frame(&mut self.body, &mut self.stream, cx, BodyError::Client)
+        let frame = self.inbox.poll_frame(&mut self.body, &mut self.stream, cx, BodyError::Client);
+        if frame.is_ready() {
+            self.reading.stop();
+            return frame;
+        }
+        // Bytes move the deadline, and nothing else does.
+        let (bytes, timeout) = (self.inbox.read_bytes(), self.patience.body);
+        if std::mem::replace(&mut self.timed_bytes, bytes) == bytes {
+            self.reading.set_once(|| Instant::now() + timeout);
+        } else {
+            self.reading.set(Instant::now() + timeout);
+        }
+        self.reading.poll(cx).map(|()| Some(Err(BodyError::Stalled)))
     }
 
     /// Whether the client has gone, while its request is being answered. Once it has sent more instead, that is kept,
@@ -208,44 +246,49 @@ impl<S: Wire> Connection<S> {
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// Throws away the rest of a body that nobody wants, if it is not long. Whether it has come to its end:
-    /// another request may follow then.
-    pub fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        self.reading.set_once(|| Instant::now() + LINGER.1);
+    /// Reads and discards the rest of a request's body, as nginx does while it lingers.
+    pub fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<Discarded> {
+        let end = *self.lingering_end.get_or_insert_with(|| {
+            self.reading.stop();
+            Instant::now() + LINGERING_TIME
+        });
         loop {
-            let ended = match self.poll_body(cx) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    self.discarded += frame.data_ref().map_or(0, Bytes::len);
-                    if self.discarded <= LINGER.0 {
+            let frame = self.inbox.poll_frame(&mut self.body, &mut self.stream, cx, BodyError::Client);
+            let discarded = match frame {
+                Poll::Ready(Some(Ok(_))) => {
+                    self.reading.stop();
+                    if Instant::now() < end {
                         continue;
                     }
-                    false
+                    Discarded::Part
                 }
-                Poll::Ready(end) => end.is_none(),
+                Poll::Ready(None) => Discarded::Whole,
+                Poll::Ready(Some(Err(BodyError::Client(_)))) => Discarded::ClientClosed,
+                Poll::Ready(Some(Err(_))) => Discarded::Part,
                 Poll::Pending => {
+                    self.reading.set_once(|| end.min(Instant::now() + LINGERING_TIMEOUT));
                     ready!(self.reading.poll(cx));
-                    false
+                    Discarded::Part
                 }
             };
             self.reading.stop();
-            self.discarded = 0;
-            return Poll::Ready(ended);
+            return Poll::Ready(discarded);
         }
     }
 
-    /// Ends the connection so that what was answered arrives: closing with bytes unread would reset it. `clear`
-    /// says that nothing but a socket is below, which has no word of its own to say.
+    /// Closes the connection so that the response arrives: closing with bytes unread would reset it. `clear`
+    /// says that nothing but a socket is below, which has no closing message of its own.
     pub async fn close(mut self, clear: bool) {
         let unread = !self.body.is_ended() || !self.inbox.bytes.is_empty();
         if clear && !unread {
             return;
         }
-        self.reading.set(Instant::now() + LINGER.1);
-        let mut left = LINGER.0;
-        let mut said = false;
+        let end = Instant::now() + LINGERING_TIME;
+        self.reading.set(Instant::now() + LINGERING_TIMEOUT);
+        let mut is_shut = false;
         std::future::poll_fn(|cx| {
-            said = said || Pin::new(&mut self.stream).poll_shutdown(cx).is_ready();
-            if said && self.poll_unread(unread, &mut left, cx).is_ready() {
+            is_shut = is_shut || Pin::new(&mut self.stream).poll_shutdown(cx).is_ready();
+            if is_shut && (!unread || self.poll_unread(end, cx).is_ready()) {
                 return Poll::Ready(());
             }
             self.reading.poll(cx)
@@ -253,15 +296,18 @@ impl<S: Wire> Connection<S> {
         .await;
     }
 
-    /// Reads and forgets what is `unread`, up to so many bytes.
-    fn poll_unread(&mut self, unread: bool, left: &mut usize, cx: &mut Context<'_>) -> Poll<()> {
-        if !unread {
-            return Poll::Ready(());
-        }
+    /// Reads and forgets what still comes, until the client closes its side.
+    fn poll_unread(&mut self, end: Instant, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             self.inbox.bytes.clear();
             match ready!(self.inbox.poll_read(&mut self.stream, cx)) {
-                Ok(read) if read > 0 && read <= *left => *left -= read,
+                Ok(read) if read > 0 => {
+                    let now = Instant::now();
+                    if now >= end {
+                        return Poll::Ready(());
+                    }
+                    self.reading.set(end.min(now + LINGERING_TIMEOUT));
+                }
                 _ => return Poll::Ready(()),
             }
         }
@@ -345,7 +391,7 @@ mod tests {
     async fn a_head_has_its_time_from_its_first_byte_and_a_client_from_the_last_answer() {
         let (idle, stalled) = (Duration::from_secs(3600), Duration::from_secs(7200));
         let (mut client, near) = duplex(64);
-        let patience = Patience { idle, stalled, taking: idle };
+        let patience = Patience { idle, stalled, body: idle, taking: idle };
         let mut connection = Connection::new(near, patience, HeadLimits::default());
         let opened = Instant::now();
         let first = due(&mut connection).expect("no bytes");

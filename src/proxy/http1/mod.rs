@@ -25,7 +25,7 @@ use tokio::time::sleep;
 
 use self::{
     answer::{Asked, Framing, Headers, Said},
-    connection::{Connection, Incoming, Next, Patience, Wire},
+    connection::{Connection, Discarded, Incoming, Next, Patience, Wire},
     head::Head,
 };
 use super::{
@@ -45,6 +45,7 @@ pub async fn serve(link: Rc<Link>, stream: impl Wire) {
     let patience = Patience {
         idle: options.idle_timeout,
         stalled: options.client_timeout,
+        body: options.body_timeout,
         taking: options.send_timeout,
     };
     let connection = Rc::new(RefCell::new(Connection::new(stream, patience, options.head)));
@@ -166,8 +167,8 @@ async fn exchange<S: Wire>(
         return Ok(End::Last);
     }
     drop(sending);
-    let ended =
-        connection.borrow().body_ended() || poll_fn(|cx| connection.borrow_mut().poll_discard(cx)).await;
+    let ended = connection.borrow().body_ended()
+        || poll_fn(|cx| connection.borrow_mut().poll_discard(cx)).await == Discarded::Whole;
     Ok(if ended { End::Next } else { End::Last })
 }
 
@@ -185,6 +186,8 @@ struct Sending<'a, S> {
     left: u64,
     ended: bool,
     failure: Option<io::Error>,
+    /// Whether discarding the request's body has come to an end.
+    has_discarded: bool,
 }
 
 impl<'a, S: Wire> Sending<'a, S> {
@@ -223,7 +226,7 @@ impl<'a, S: Wire> Sending<'a, S> {
         let left = if let Framing::Length(length) = said.framing { length } else { 0 };
         let ended = matches!(said.framing, Framing::Nothing | Framing::Length(0));
         drop(held);
-        Sending { connection, tail, said, switched, left, ended, failure: None }
+        Sending { connection, tail, said, switched, left, ended, failure: None, has_discarded: false }
     }
 
     /// Sends head and body. What is there of both leaves together.
@@ -231,19 +234,37 @@ impl<'a, S: Wire> Sending<'a, S> {
         loop {
             let waits = self.poll_pieces(cx).is_pending();
             let sent = self.connection.borrow_mut().poll_send(cx)?;
-            if sent.is_pending() {
-                if !waits && !self.ended {
-                    self.tail.read_ahead(cx);
-                }
-                return Poll::Pending;
-            }
-            if waits {
-                return self.connection.borrow_mut().poll_gone(cx).map(|()| Err(gone()));
-            }
-            if self.ended {
+            if sent.is_ready() && !waits && self.ended {
                 return Poll::Ready(self.failure.take().map_or(Ok(()), Err));
             }
+            if sent.is_pending() || waits {
+                let discarded = self.discard(cx);
+                if sent.is_pending() {
+                    if !waits && !self.ended {
+                        self.tail.read_ahead(cx);
+                    }
+                    return Poll::Pending;
+                }
+                if discarded == Poll::Ready(Discarded::ClientClosed) {
+                    return Poll::Ready(Err(gone()));
+                }
+                return self.connection.borrow_mut().poll_gone(cx).map(|()| Err(gone()));
+            }
         }
+    }
+
+    /// Reads on what the client still sends of its body, once no upstream and no plugin takes it any more: a client that
+    /// sends all of it before it reads would otherwise never come to read the response.
+    fn discard(&mut self, cx: &mut Context<'_>) -> Poll<Discarded> {
+        // The body holds the other handle.
+        let is_taken = Rc::strong_count(self.connection) > 1;
+        let mut connection = self.connection.borrow_mut();
+        if is_taken || self.has_discarded || connection.body_ended() || connection.body_unasked() {
+            return Poll::Pending;
+        }
+        let discarded = ready!(connection.poll_discard(cx));
+        self.has_discarded = true;
+        Poll::Ready(discarded)
     }
 
     /// Puts the next pieces of the body into the outbox, as long as there is room for them.
@@ -321,7 +342,7 @@ mod tests {
         let worker = Worker::new(Gateway::new(options, stores, snapshot));
         worker.drain(Duration::ZERO);
         let hour = Duration::from_secs(3600);
-        let patience = Patience { idle: hour, stalled: hour, taking: hour };
+        let patience = Patience { idle: hour, stalled: hour, body: hour, taking: hour };
         for (said, ends) in [(&[][..], true), (&["GET / HTTP/1.1\r\n", "Host: a\r\n", "X: 1\r\n"], false)] {
             let (mut client, near) = duplex(64);
             let connection = Rc::new(RefCell::new(Connection::new(near, patience, limits)));
