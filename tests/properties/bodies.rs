@@ -340,7 +340,7 @@ impl AsyncWrite for Client<'_> {
 }
 
 /// A gateway that answers by itself: with what it was asked, and with more than a window holds.
-static GATEWAY: LazyLock<Arc<Gateway>> = LazyLock::new(|| {
+pub static GATEWAY: LazyLock<Arc<Gateway>> = LazyLock::new(|| {
     let answers = |path: &str, config: serde_json::Value| {
         let plugins = serde_json::json!([{ "name": "request-termination", "config": config }]);
         serde_json::json!({ "name": path, "paths": [format!("/{path}")], "plugins": plugins })
@@ -359,12 +359,13 @@ static GATEWAY: LazyLock<Arc<Gateway>> = LazyLock::new(|| {
     Gateway::new(options, stores, snapshot)
 });
 
+/// For timers, none of which fires: it is never driven.
+pub static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime"));
+
 /// Whatever an HTTP/2 client sends after the preface, and however slowly, the connection keeps its books, leaves no
 /// stream waiting for what is there, and keeps to the rules itself.
 pub fn http2(bytes: &[u8], piece: usize) {
-    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
-        tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime")
-    });
     let _timers = RUNTIME.enter();
     let mut cx = Context::from_waker(Waker::noop());
     let says = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", bytes].concat();

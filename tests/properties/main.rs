@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bodies;
+mod exchange;
 mod mutations;
 
 use std::{
@@ -269,6 +270,21 @@ proptest! {
     #[test]
     fn targets_never_panic(text in r"/?([a-zé/.%;?<>#\\ \x00-]|%2[eEfF]|%[0-9a-fA-F]{2}|//|/\.\.?/|:[0-9]{1,6}|\[::1\]){0,20}") {
         bodies::target(&text);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_upstream_gets_whole_requests_whatever_crosses_them(script in vec(any::<u8>(), 0..400)) {
+        exchange::upstream(&script);
+    }
+
+    #[test]
+    fn a_client_gets_its_responses_in_order_however_its_requests_arrive(script in vec(any::<u8>(), 0..200)) {
+        let _timers = bodies::RUNTIME.enter();
+        exchange::client(&script, &bodies::GATEWAY);
     }
 }
 

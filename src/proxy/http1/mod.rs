@@ -7,6 +7,8 @@
 mod answer;
 mod connection;
 pub mod head;
+#[doc(hidden)]
+pub mod probe;
 
 use std::{
     cell::RefCell,

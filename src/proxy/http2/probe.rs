@@ -50,7 +50,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Probe<S> {
 }
 
 /// A connection of somebody's to that gateway.
-pub(super) fn link(gateway: &Arc<Gateway>) -> Rc<Link> {
+pub(in crate::proxy) fn link(gateway: &Arc<Gateway>) -> Rc<Link> {
     let address = (Ipv4Addr::LOCALHOST, 1).into();
     let peer = Peer { socket: address, told: None };
     Rc::new(Link::new(Worker::new(Arc::clone(gateway)), peer, address, false, None))
