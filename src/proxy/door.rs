@@ -55,7 +55,9 @@ impl Door {
                 Ok((stream, peer)) => self.enter(stream, peer),
                 // Out of file descriptors: some will be free soon.
                 Err(error) => {
-                    tracing::warn!("cannot accept: {error}");
+                    self.worker.log_limits.accept.log(|unlogged| {
+                        tracing::error!(unlogged, "cannot accept a connection: {error}");
+                    });
                     sleep(Duration::from_millis(10)).await;
                 }
             }
@@ -79,8 +81,9 @@ impl Door {
             let (listener, acceptor) = (self.listener.clone(), self.acceptor.clone());
             spawn_local(Box::pin(async move {
                 let worker = Rc::clone(&guard.0);
-                if let Ok(stream) = stream.watched() {
-                    connection(worker, listener, acceptor, stream, peer, local).await;
+                match stream.watched() {
+                    Ok(stream) => connection(worker, listener, acceptor, stream, peer, local).await,
+                    Err(error) => tracing::error!(%peer, "cannot wait for a connection's bytes: {error}"),
                 }
                 drop(guard);
             }));

@@ -14,6 +14,7 @@ mod headers;
 pub mod http1;
 pub mod http2;
 mod listen;
+mod log_limit;
 mod mock;
 mod proxy_protocol;
 mod rehearse;

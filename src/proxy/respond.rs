@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     net::{BodyError, Connection, Fields, Wire},
-    plugin::{Chunk, ReplyBody, ResponseSource},
+    plugin::{Chunk, ReplyBody, RequestId, ResponseSource},
     runtime::{Held, Snapshot},
 };
 
@@ -114,7 +114,14 @@ fn take(link: &Rc<Link>, flow: &mut Flow, answer: Answer) -> (Source, Option<Rea
         Source::Empty
     } else {
         let link = Rc::clone(link);
-        Source::Upstream(Delivery { connection: Some(connection), link, trailers, ahead, held: None })
+        Source::Upstream(Delivery {
+            connection: Some(connection),
+            link,
+            id: flow.exchange.id,
+            trailers,
+            ahead,
+            held: None,
+        })
     };
     (source, head.reason)
 }
@@ -208,6 +215,7 @@ struct Delivery {
     /// None as soon as the body has ended or failed.
     connection: Option<Box<Connection>>,
     link: Rc<Link>,
+    id: RequestId,
     trailers: bool,
     /// Whether a piece is read while the client takes its time, and that piece.
     ahead: bool,
@@ -232,20 +240,30 @@ impl Delivery {
                 let dropped = frame.is_trailers() && !self.trailers;
                 Poll::Ready((!dropped).then_some(Ok(frame)))
             }
-            Poll::Ready(Some(Err(error))) => {
-                self.connection = None;
-                Poll::Ready(Some(Err(error)))
-            }
+            Poll::Ready(Some(Err(error))) => self.failed(error),
             Poll::Ready(None) => {
                 self.ended();
                 Poll::Ready(None)
             }
             Poll::Pending => {
                 ready!(connection.poll_timeout(cx));
-                self.connection = None;
-                Poll::Ready(Some(Err(BodyError::Stalled)))
+                self.failed(BodyError::Stalled)
             }
         }
+    }
+
+    /// Closes the upstream's connection in the middle of a response. Its status has been sent: the log is the only place
+    /// that says what happened.
+    fn failed(&mut self, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let address = self.connection.take().map(|connection| connection.key.address);
+        let (id, upstream) = (self.id, address.map(tracing::field::display));
+        match error {
+            BodyError::Client(_) => {
+                tracing::debug!(request_id = %id, "the client left during the response: {error}")
+            }
+            _ => tracing::error!(request_id = %id, upstream, "the response broke off: {error}"),
+        }
+        Poll::Ready(Some(Err(error)))
     }
 
     fn has_ended(&self) -> bool {
@@ -460,6 +478,7 @@ mod tests {
             let delivery = Delivery {
                 connection: Some(connection),
                 link: Rc::clone(&link),
+                id: link.worker.request_id(),
                 trailers: false,
                 ahead,
                 held: None,

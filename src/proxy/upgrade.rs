@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split},
     select,
-    time::{Instant, timeout_at},
+    time::{Instant, sleep_until},
 };
 
 use super::worker::Worker;
@@ -35,10 +35,24 @@ pub async fn join(
     let (from_upstream, to_upstream) = split(upstream);
     let from_upstream = io::Cursor::new(read).chain(from_upstream);
     let last = Cell::new(Instant::now());
-    let shared = Shared { worker, last: &last, idle };
-    let down = pump(from_upstream, to_client, CLOSE, &shared);
-    let up = pump(from_client, to_upstream, CLOSE_MASKED, &shared);
-    if let Err(error) = tokio::try_join!(down, up) {
+    let shared = Shared { worker, last: &last };
+    let both = async {
+        tokio::try_join!(
+            pump(from_upstream, to_client, CLOSE, &shared),
+            pump(from_client, to_upstream, CLOSE_MASKED, &shared),
+        )
+    };
+    // Also while one side takes nothing: bytes that wait to be written are no progress.
+    let silence = async {
+        while last.get() + idle > Instant::now() {
+            sleep_until(last.get() + idle).await;
+        }
+    };
+    let ended = select! {
+        ended = both => ended.map(|_| ()),
+        () = silence => Err(io::ErrorKind::TimedOut.into()),
+    };
+    if let Err(error) = ended {
         tracing::debug!("an upgraded connection ended: {error}");
     }
 }
@@ -48,7 +62,20 @@ struct Shared<'a> {
     worker: &'a Worker,
     /// When anything last moved, either way.
     last: &'a Cell<Instant>,
-    idle: Duration,
+}
+
+impl Shared<'_> {
+    /// Writes all, noting each step.
+    async fn pass(&self, to: &mut (impl AsyncWrite + Unpin), mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match to.write(bytes).await? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                count => bytes = &bytes[count..],
+            }
+            self.last.set(Instant::now());
+        }
+        to.flush().await
+    }
 }
 
 /// Passes bytes on in one direction until they end. When the worker drains, says `close` between two frames
@@ -65,17 +92,11 @@ async fn pump(
     loop {
         if shared.worker.draining.get() && !said && frames.between() {
             said = true;
-            to.write_all(close).await?;
-            to.flush().await?;
+            shared.pass(&mut to, close).await?;
         }
-        let read = select! {
-            read = timeout_at(shared.last.get() + shared.idle, from.read(&mut buffer)) => read,
+        let length = select! {
+            length = from.read(&mut buffer) => length?,
             () = shared.worker.drained(), if !shared.worker.draining.get() => continue,
-        };
-        let length = match read {
-            Ok(length) => length?,
-            Err(_) if shared.last.get() + shared.idle > Instant::now() => continue,
-            Err(_) => return Err(io::ErrorKind::TimedOut.into()),
         };
         if length == 0 {
             return to.shutdown().await;
@@ -83,8 +104,7 @@ async fn pump(
         shared.last.set(Instant::now());
         frames.advance(&buffer[..length]);
         if !said {
-            to.write_all(&buffer[..length]).await?;
-            to.flush().await?;
+            shared.pass(&mut to, &buffer[..length]).await?;
         } else if frames.closed {
             return to.shutdown().await;
         }

@@ -15,6 +15,7 @@ use std::{
 use http::HeaderValue;
 use tokio::sync::Notify;
 
+use super::log_limit::LogLimit;
 use crate::{
     net::{ConnectionBudget, Pool},
     plugin::{Client, RequestId},
@@ -48,6 +49,8 @@ pub struct Worker {
     pub ticks: Notify,
     /// Connections open.
     pub links: Cell<usize>,
+    /// What may go wrong for many clients at one time.
+    pub log_limits: LogLimits,
     current: Current,
     ids: Cell<[u64; 2]>,
     /// The last peer's address, as text: clients open several connections, and a balancer in front all of them.
@@ -70,6 +73,7 @@ impl Worker {
             ended: Notify::new(),
             ticks: Notify::new(),
             links: Cell::new(0),
+            log_limits: LogLimits::default(),
             current: Current::new(&gateway),
             ids: Cell::new([seed.0 | 1, seed.1]),
             peer: RefCell::new((NOBODY, text(NOBODY))),
@@ -117,6 +121,17 @@ impl Worker {
         };
         RequestId(u128::from(next()) << 64 | u128::from(next()))
     }
+}
+
+/// Limits of log lines, one for each kind of event.
+#[derive(Debug, Default)]
+pub struct LogLimits {
+    /// The system refuses to accept a connection.
+    pub accept: LogLimit,
+    /// A listener has as many UDP sessions as it may have, or they as much memory.
+    pub udp_sessions: LogLimit,
+    /// The memory for buffered bodies is used up.
+    pub memory: LogLimit,
 }
 
 /// A connection that is open.

@@ -17,15 +17,21 @@ use super::{
     super::worker::{Link, Peer, Worker},
     open::{admit, find},
 };
+use crate::net::{ConnectionBudget, Reservation};
 
 /// Sessions of a listener and worker; a new client beyond them is not heard.
 const SESSIONS: usize = 4096;
 /// Datagrams that wait while a session's upstream is looked up; more are lost, as datagrams may be.
 const WAITING: usize = 64;
+/// Bytes of such datagrams, of all sessions of a listener and worker.
+const WAITING_BYTES: usize = 16 * 1024 * 1024;
 /// Longest datagram.
 const LONGEST: usize = 65_535;
 
-type Sessions = Rc<RefCell<AHashMap<SocketAddr, mpsc::Sender<Bytes>>>>;
+/// A datagram that waits, and the memory that it takes.
+type Waiting = (Bytes, Reservation);
+
+type Sessions = Rc<RefCell<AHashMap<SocketAddr, mpsc::Sender<Waiting>>>>;
 
 /// What the sessions of a listener share.
 struct Shared {
@@ -42,6 +48,7 @@ pub async fn datagrams(worker: Rc<Worker>, socket: UdpSocket) {
     let buffer = RefCell::new(vec![0; LONGEST].into_boxed_slice());
     let shared = Rc::new(Shared { worker, socket, local, buffer });
     let sessions = Sessions::default();
+    let budget = ConnectionBudget::new(Arc::clone(&shared.worker.gateway.memory), WAITING_BYTES);
     let mut buffer = vec![0; LONGEST];
     loop {
         // An error here is about a datagram sent before, to a client that has gone.
@@ -49,7 +56,13 @@ pub async fn datagrams(worker: Rc<Worker>, socket: UdpSocket) {
             sleep(Duration::from_millis(1)).await;
             continue;
         };
-        let datagram = Bytes::copy_from_slice(&buffer[..count]);
+        let Ok(reserved) = budget.reserve(count) else {
+            shared.worker.log_limits.udp_sessions.log(|unlogged| {
+                tracing::warn!(%peer, unlogged, "a datagram is lost: the memory for those that wait is used up");
+            });
+            continue;
+        };
+        let datagram = (Bytes::copy_from_slice(&buffer[..count]), reserved);
         let mut held = sessions.borrow_mut();
         if let Some(session) = held.get(&peer) {
             // Full: lost, as datagrams may be.
@@ -57,7 +70,9 @@ pub async fn datagrams(worker: Rc<Worker>, socket: UdpSocket) {
             continue;
         }
         if held.len() >= SESSIONS {
-            tracing::debug!(%peer, "too many UDP sessions");
+            shared.worker.log_limits.udp_sessions.log(|unlogged| {
+                tracing::warn!(%peer, unlogged, "a datagram is lost: there are {SESSIONS} UDP sessions already");
+            });
             continue;
         }
         let (sender, receiver) = mpsc::channel(WAITING);
@@ -84,7 +99,11 @@ impl Drop for End {
     }
 }
 
-async fn session(shared: &Shared, peer: SocketAddr, mut datagrams: mpsc::Receiver<Bytes>) -> io::Result<()> {
+async fn session(
+    shared: &Shared,
+    peer: SocketAddr,
+    mut datagrams: mpsc::Receiver<Waiting>,
+) -> io::Result<()> {
     let from = Peer { socket: peer, told: None };
     let link = Link::new(Rc::clone(&shared.worker), from, shared.local, false, None);
     let snap = link.worker.snapshot();
@@ -107,7 +126,7 @@ async fn session(shared: &Shared, peer: SocketAddr, mut datagrams: mpsc::Receive
     loop {
         select! {
             datagram = datagrams.recv() => {
-                let Some(datagram) = datagram else { return Ok(()) };
+                let Some((datagram, _reserved)) = datagram else { return Ok(()) };
                 upstream.send(&datagram).await?;
             }
             ready = upstream.readable() => {
