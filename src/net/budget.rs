@@ -66,6 +66,14 @@ impl MemoryBudget {
         self.refused_count.load(Relaxed)
     }
 
+    /// Reserves bytes for what makes a transfer faster and is not needed for it; `None` once half of the budget is used.
+    pub fn reserve_spare(self: &Arc<Self>, bytes: usize) -> Option<SpareReservation> {
+        if self.used_bytes() + bytes as u64 > self.max_bytes / 2 || !self.reserve(bytes) {
+            return None;
+        }
+        Some(SpareReservation { budget: Arc::clone(self), bytes })
+    }
+
     /// Reserves bytes; whether there were that many.
     fn reserve(&self, bytes: usize) -> bool {
         let used = self.used_bytes.fetch_add(bytes as u64, Relaxed) + bytes as u64;
@@ -79,6 +87,19 @@ impl MemoryBudget {
 
     fn release(&self, bytes: usize) {
         self.used_bytes.fetch_sub(bytes as u64, Relaxed);
+    }
+}
+
+/// Bytes that are reserved as long as this lives ([`MemoryBudget::reserve_spare`]).
+#[derive(Debug)]
+pub struct SpareReservation {
+    budget: Arc<MemoryBudget>,
+    bytes: usize,
+}
+
+impl Drop for SpareReservation {
+    fn drop(&mut self) {
+        self.budget.release(self.bytes);
     }
 }
 

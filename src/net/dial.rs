@@ -7,7 +7,7 @@ use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, task::spawn_local, time::timeout};
 
 use super::{
-    Connection, Http1, Http2, OnThisThread, PoolKey, Stream, Wire,
+    Connection, Http1, Http2, MemoryBudget, OnThisThread, PoolKey, Stream, Wire,
     tls::{ClientTls, TlsTarget},
 };
 
@@ -29,7 +29,7 @@ pub enum DialError {
 }
 
 /// Opens a connection; its task runs on the current thread. The time limit covers TCP and TLS each, as a
-/// connect timeout does in nginx.
+/// connect timeout does in nginx. Buffers for fast transfers are reserved from `memory`.
 ///
 /// # Errors
 /// See [`DialError`].
@@ -38,6 +38,7 @@ pub async fn dial(
     tls: Option<&TlsTarget>,
     limit: Duration,
     key: PoolKey,
+    memory: &Arc<MemoryBudget>,
 ) -> Result<Box<Connection>, DialError> {
     let stream = match timeout(limit, TcpStream::connect(address)).await {
         Err(_) => return Err(DialError::Timeout),
@@ -60,7 +61,9 @@ pub async fn dial(
         spawn_local(async move { drop(connection.await) });
         Wire::Http2(Http2::new(sender))
     } else {
-        Wire::Http1(Http1::new(stream))
+        let mut http1 = Http1::new(stream);
+        http1.set_memory(Arc::clone(memory));
+        Wire::Http1(http1)
     };
     Ok(Connection::new(wire, key))
 }

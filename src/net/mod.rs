@@ -10,6 +10,7 @@ mod http1;
 mod http2;
 mod inherited;
 mod lazy;
+mod memory;
 mod pool;
 mod server_tls;
 mod sessions;
@@ -18,7 +19,7 @@ mod timer;
 pub mod tls;
 
 pub use body::{Body, BodyError, Delivered, RequestBody, Upload};
-pub use budget::{BodyBuffer, BudgetExceeded, ConnectionBudget, MemoryBudget, Reservation};
+pub use budget::{BodyBuffer, BudgetExceeded, ConnectionBudget, MemoryBudget, Reservation, SpareReservation};
 pub use deferred::{defer_accept, is_held_back};
 pub use dial::{DialError, dial};
 pub use headers::Headers;
@@ -29,6 +30,7 @@ pub use http1::{
 pub use http2::{Http2, OnThisThread};
 pub use inherited::{Inherited, Role};
 pub use lazy::{LazyListener, LazyStream, Watch};
+pub use memory::{GiveBack, give_back};
 pub use pool::{Connection, Keepalive, Pool, PoolKey, Timeouts, Wire};
 pub use server_tls::ServerTls;
 pub use stream::Stream;

@@ -154,7 +154,8 @@ impl Tries<'_> {
             }
         }
         // Apart, as all that is rare: it would make the future of every request larger.
-        let dialing = Box::pin(dial(pick.address, tls, self.service.connect_timeout, key));
+        let memory = &self.link.worker.gateway.memory;
+        let dialing = Box::pin(dial(pick.address, tls, self.service.connect_timeout, key, memory));
         dialing.await.map_err(|error| match error {
             DialError::Timeout => Fault::UpstreamTimeout,
             other => Fault::Upstream(chained(&other)),

@@ -47,6 +47,7 @@ pub async fn handle(link: Rc<Link>, request: Request, refusal: Option<Fault>) ->
 fn begin(link: &Link, request: Request) -> Box<Flow> {
     let number = link.requests.get() + 1;
     link.requests.set(number);
+    link.worker.requests.set(link.worker.requests.get() + 1);
     let client = plugin::Client { request: number, ..link.client.clone() };
     let exchange = Exchange::new(client, request, link.worker.request_id());
     Box::new(Flow { exchange, picks: SmallVec::new() })

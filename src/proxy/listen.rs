@@ -24,7 +24,7 @@ use tokio::{
 use super::{Listener, Traffic, door::Door, slice, stream, tls::Acceptor, worker::Worker};
 use crate::{
     config::listen::KeepAlive,
-    net::{Inherited, Role, defer_accept, is_held_back},
+    net::{GiveBack, Inherited, Role, defer_accept, is_held_back},
     runtime::Gateway,
 };
 
@@ -289,9 +289,11 @@ fn run(gateway: Arc<Gateway>, sockets: Vec<Opening>, mut drain: watch::Receiver<
 /// Each second: closes idle upstream connections, lets go of former snapshots, and wakes who waits for that.
 async fn upkeep(worker: Rc<Worker>) {
     let mut ticks = interval(Duration::from_secs(1));
+    let mut memory = GiveBack::default();
     loop {
         ticks.tick().await;
         worker.pool.sweep();
+        memory.tick(worker.links.get(), worker.requests.get());
         worker.ticks.notify_waiters();
         drop(worker.snapshot());
     }

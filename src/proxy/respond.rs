@@ -12,7 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::ext::ReasonPhrase;
 
 use super::{
-    fault,
+    fault::{self, Fault},
     forward::Answer,
     headers::{self, Added},
     run::{Early, Flow},
@@ -132,6 +132,11 @@ fn made_here(link: &Rc<Link>, snap: &Snapshot, flow: &mut Flow, early: Early) ->
     let (reply, source) = match early {
         Early::Reply(reply) => (*reply, ResponseSource::Plugin),
         Early::Fault(fault) => {
+            if matches!(fault, Fault::NoMemory) {
+                link.worker.log_limits.memory.log(|unlogged| {
+                    tracing::error!(request_id = %exchange.id, unlogged, "{fault} (setting body_buffer_total_size)");
+                });
+            }
             fault.log(exchange, &snap.state);
             (fault.reply(exchange, &link.worker.options), ResponseSource::Gateway)
         }
@@ -467,7 +472,10 @@ mod tests {
         for ahead in [true, false] {
             let key = PoolKey { address, tls: None, http2: false };
             let asking = async {
-                let mut connection = dial(address, None, Duration::from_secs(60), key.clone()).await.unwrap();
+                let mut connection =
+                    dial(address, None, Duration::from_secs(60), key.clone(), &link.worker.gateway.memory)
+                        .await
+                        .unwrap();
                 let Wire::Http1(http1) = &mut connection.wire else { panic!("it speaks HTTP/1") };
                 http1.head().extend_from_slice(b"GET / HTTP/1.1\r\n\r\n");
                 http1.begin(crate::net::Body::Empty, false, false, false);

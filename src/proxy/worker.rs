@@ -49,6 +49,8 @@ pub struct Worker {
     pub ticks: Notify,
     /// Connections open.
     pub links: Cell<usize>,
+    /// Requests so far.
+    pub requests: Cell<u64>,
     /// What may go wrong for many clients at one time.
     pub log_limits: LogLimits,
     current: Current,
@@ -73,6 +75,7 @@ impl Worker {
             ended: Notify::new(),
             ticks: Notify::new(),
             links: Cell::new(0),
+            requests: Cell::new(0),
             log_limits: LogLimits::default(),
             current: Current::new(&gateway),
             ids: Cell::new([seed.0 | 1, seed.1]),

@@ -11,6 +11,8 @@ use std::{
 
 use tokio::sync::oneshot;
 
+use crate::net::give_back;
+
 type Job = Box<dyn FnOnce() + Send>;
 
 /// How far the thread steps back: a thirtieth of a core that others want all the time.
@@ -64,7 +66,7 @@ impl Backroom {
 
     /// Gives memory that is free back to the system.
     pub async fn give_back(&self) {
-        let _ = self.run(give_back).await;
+        let _ = self.run(|| give_back(true)).await;
     }
 
     /// Has the program's code leave memory. What requests need comes back with the next one, which takes it a while.
@@ -77,14 +79,6 @@ impl Backroom {
 fn reason(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("panicked").to_owned()
-}
-
-/// The allocator keeps what a thread frees for that thread; a reload frees a hundred times what a request
-/// needs.
-#[allow(unsafe_code, reason = "the crate has no safe call for it")]
-fn give_back() {
-    // SAFETY: it takes no pointers and may be called at any time from any thread.
-    unsafe { libmimalloc_sys::mi_collect(true) };
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::{
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -12,10 +13,14 @@ use tokio::{io::AsyncRead, task::coop::poll_proceed};
 use tokio_util::io::poll_read_buf;
 
 use super::{Decoder, Step};
-use crate::net::BodyError;
+use crate::net::{BodyError, MemoryBudget, SpareReservation};
 
 /// Bytes for which there is room at a read, at first and at most.
 const ROOM: (usize, usize) = (8 * 1024, 256 * 1024);
+/// Room that every connection may have. More is reserved from the process's memory, times the number of buffers of
+/// that size that may wait for a slow peer: one being filled, two being written, and one read ahead.
+const FREE_ROOM: usize = 32 * 1024;
+const BUFFERS: usize = 4;
 /// Bytes of a body that are handed on at once.
 const PIECE: usize = 64 * 1024;
 /// Bytes of a body for which one unit of the task's budget is charged. A task has 128 units a turn, so that it takes
@@ -32,6 +37,9 @@ pub struct Inbox {
     room: usize,
     /// How the connection has ended, behind those bytes.
     end: Option<io::Result<()>>,
+    /// What room beyond [`FREE_ROOM`] is reserved from; not limited without.
+    memory: Option<Arc<MemoryBudget>>,
+    reservation: Option<SpareReservation>,
     /// Bytes read since the connection was opened.
     read_bytes: u64,
     /// Bytes of bodies taken out of their framing for which the task's budget has not been charged.
@@ -40,11 +48,37 @@ pub struct Inbox {
 
 impl Default for Inbox {
     fn default() -> Self {
-        Inbox { bytes: BytesMut::new(), room: ROOM.0, end: None, read_bytes: 0, uncharged_bytes: 0 }
+        Inbox {
+            bytes: BytesMut::new(),
+            room: ROOM.0,
+            end: None,
+            memory: None,
+            reservation: None,
+            read_bytes: 0,
+            uncharged_bytes: 0,
+        }
     }
 }
 
 impl Inbox {
+    /// Reserves the room that a fast peer needs from that budget.
+    pub fn set_memory(&mut self, memory: Arc<MemoryBudget>) {
+        self.memory = Some(memory);
+    }
+
+    /// Makes the room for a read larger, as far as there is memory for it, or smaller.
+    fn resize(&mut self, room: usize) {
+        if room <= FREE_ROOM {
+            self.reservation = None;
+        } else if room > self.room
+            && let Some(memory) = &self.memory
+        {
+            let Some(reservation) = memory.reserve_spare(room * BUFFERS) else { return };
+            self.reservation = Some(reservation);
+        }
+        self.room = room;
+    }
+
     /// Reads what is there to be read; nothing means that the other side has finished.
     ///
     /// # Errors
@@ -62,9 +96,9 @@ impl Inbox {
         self.read_bytes += read as u64;
         // A buffer read full is a sign of much to come.
         if read == room {
-            self.room = (self.room * 2).min(ROOM.1);
+            self.resize((self.room * 2).min(ROOM.1));
         } else if read < self.room / 4 {
-            self.room = (self.room / 2).max(ROOM.0);
+            self.resize((self.room / 2).max(ROOM.0));
         }
         Poll::Ready(Ok(read))
     }
@@ -79,7 +113,7 @@ impl Inbox {
                 return;
             };
             if body.left().is_some() {
-                self.room = self.room.max(lacking as usize);
+                self.resize(self.room.max(lacking as usize));
             }
             match self.poll_read(stream, cx) {
                 Poll::Ready(Ok(0)) => self.end = Some(Ok(())),
@@ -140,7 +174,7 @@ impl Inbox {
     pub fn rest(&mut self) {
         if self.room > ROOM.0 && self.bytes.is_empty() {
             self.bytes = BytesMut::new();
-            self.room = ROOM.0;
+            self.resize(ROOM.0);
         }
     }
 }

@@ -17,6 +17,7 @@ mod raw;
 use std::{
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, Waker, ready},
 };
 
@@ -35,7 +36,7 @@ pub use self::{
     outbox::Outbox,
     raw::{Place, RawHead},
 };
-use super::{Body, BodyError, Stream};
+use super::{Body, BodyError, MemoryBudget, Stream};
 
 /// Why no answer came.
 #[derive(Debug, thiserror::Error)]
@@ -130,6 +131,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
             has_head: false,
             keep: true,
         }
+    }
+
+    /// Reserves the room that a fast upstream needs from that budget.
+    pub fn set_memory(&mut self, memory: Arc<MemoryBudget>) {
+        self.inbox.set_memory(memory);
     }
 
     /// Where a request's head is to be written, its empty line included, before [`Http1::begin`].

@@ -5,6 +5,7 @@ use std::{
     io,
     pin::Pin,
     rc::Rc,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -19,7 +20,7 @@ use tokio::{
 
 use super::head::{Head, Refusal, Scan, Scanned};
 use crate::{
-    net::{BodyError, ConnectionBudget, Decoder, Inbox, Outbox, RequestBody, Timer, Watch},
+    net::{BodyError, ConnectionBudget, Decoder, Inbox, MemoryBudget, Outbox, RequestBody, Timer, Watch},
     runtime::HeadLimits,
 };
 
@@ -112,6 +113,11 @@ impl<S: Wire> Connection<S> {
             timed_bytes: 0,
             lingering_end: None,
         }
+    }
+
+    /// Reserves the room that a fast client needs from that budget.
+    pub fn set_memory(&mut self, memory: Arc<MemoryBudget>) {
+        self.inbox.set_memory(memory);
     }
 
     /// Whether looking for bytes costs nothing when there are none.

@@ -16,6 +16,7 @@ use std::{
     io,
     pin::{Pin, pin},
     rc::Rc,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -50,7 +51,9 @@ pub async fn serve(link: Rc<Link>, stream: impl Wire) {
         body: options.body_timeout,
         taking: options.send_timeout,
     };
-    let connection = Rc::new(RefCell::new(Connection::new(stream, patience, options.head)));
+    let mut connection = Connection::new(stream, patience, options.head);
+    connection.set_memory(Arc::clone(&link.worker.gateway.memory));
+    let connection = Rc::new(RefCell::new(connection));
     let last = options.requests_per_connection();
     let mut farewell = pin!(farewell(&link.worker));
     let mut stay = Stay::Unasked;
