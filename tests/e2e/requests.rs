@@ -118,3 +118,37 @@ async fn a_connection_carries_as_many_requests_as_it_may_and_the_last_is_told_so
     let answer = rig.send(one).await;
     assert_eq!(field(&answer, "connection"), Some("close"), "{answer}");
 }
+
+#[tokio::test]
+async fn a_body_beyond_the_budget_for_buffers_streams_and_leaves_nothing_reserved() {
+    let upstream = Upstream::echo().await;
+    let budgets = [
+        Options { max_buffered_per_connection: 64 * 1024, ..Options::default() },
+        Options { max_buffered: 64 * 1024, ..Options::default() },
+        Options::default(),
+    ];
+    for (options, framing) in
+        budgets.into_iter().zip(["transfer-encoding", "transfer-encoding", "content-length"])
+    {
+        let rig = Rig::with(one_service(upstream.address), options, &[plain()]);
+        let body = "x".repeat(200_000);
+        let chunks = format!("{:x}\r\n{body}\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len(), body.len());
+        let request = format!(
+            "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}"
+        );
+        let answer = rig.send(&request).await;
+        assert_eq!(status(&answer), 200);
+        let (_, echoed) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(field(echoed, framing).is_some(), "{echoed:.300}");
+        assert!(echoed.ends_with(&body.repeat(2)), "the body arrives whole");
+        let memory = &rig.gateway.memory;
+        assert_eq!(memory.refused_count() > 0, framing == "transfer-encoding");
+        assert!(memory.peak_bytes() <= memory.max_bytes());
+        soon(async {
+            while memory.used_bytes() > 0 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+}
