@@ -17,7 +17,7 @@ use hyper::{
 };
 use tokio::task::spawn_local;
 
-use super::{Body, BodyError, Head, SendError};
+use super::{Body, BodyError, Head, HeadError, SendError, may_trail};
 
 type Answer = Result<Response<Incoming>, TrySendError<Request<Body>>>;
 
@@ -49,6 +49,10 @@ impl Http2 {
         let answer = ready!(waiting.as_mut().poll(cx));
         self.waiting = None;
         let (parts, body) = answer.map_err(|error| error.into_error())?.into_parts();
+        // No class of status begins with a digit above 5 (RFC 9110 section 15).
+        if parts.status.as_u16() > 599 {
+            return Poll::Ready(Err(HeadError::Malformed("invalid response status").into()));
+        }
         self.answer = Some(body);
         Poll::Ready(Ok(Head { status: parts.status, reason: None, headers: parts.headers.into() }))
     }
@@ -58,10 +62,15 @@ impl Http2 {
     /// # Errors
     /// When the stream or the connection fails.
     pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match &mut self.answer {
-            Some(body) => Pin::new(body).poll_frame(cx).map_err(BodyError::from),
-            None => Poll::Ready(None),
-        }
+        let Some(body) = &mut self.answer else { return Poll::Ready(None) };
+        let frame = ready!(Pin::new(body).poll_frame(cx)).transpose()?;
+        Poll::Ready(frame.map(|mut frame| {
+            if let Some(trailers) = frame.trailers_mut() {
+                let stray: Vec<_> = trailers.keys().filter(|name| !may_trail(name)).cloned().collect();
+                stray.iter().for_each(|name| drop(trailers.remove(name)));
+            }
+            Ok(frame)
+        }))
     }
 
     /// Whether the answer's body has ended.

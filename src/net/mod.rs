@@ -13,23 +13,27 @@ mod lazy;
 mod pool;
 mod server_tls;
 mod sessions;
+mod spelling;
 mod stream;
 mod timer;
 pub mod tls;
+mod trailers;
 
 pub use body::{Body, BodyError, Delivered, Progress, RequestBody, Upload};
 pub use budget::{BodyBuffer, BudgetExceeded, ConnectionBudget, MemoryBudget, Reservation};
 pub use deferred::{defer_accept, is_held_back};
 pub use dial::{DialError, dial};
-pub use headers::Headers;
+pub use headers::{HeaderLine, Headers};
 pub use http1::{
     Decoder, Fields, FramingError, Head, HeadError, Http1, Inbox, Known, Line, MAX_NAME, Outbox, Place,
-    RawHead, SendError, Step, is_token,
+    RawHead, SINGLETONS, SendError, Step, is_token,
 };
 pub use http2::{Http2, OnThisThread};
 pub use inherited::{Inherited, Role};
 pub use lazy::{LazyListener, LazyStream, Watch};
 pub use pool::{Connection, Keepalive, Pool, PoolKey, Wire};
 pub use server_tls::ServerTls;
+pub use spelling::Spelling;
 pub use stream::Stream;
 pub use timer::Timer;
+pub use trailers::may_trail;

@@ -71,7 +71,11 @@ impl Request {
 
     /// Takes a request apart.
     pub fn from_parts(parts: http::request::Parts, body: Body) -> Self {
-        Self::new(parts.method, parts.uri, parts.version, parts.headers.into(), body)
+        let headers = match parts.version {
+            Version::HTTP_2 => Headers::of_http2(parts.headers),
+            _ => parts.headers.into(),
+        };
+        Self::new(parts.method, parts.uri, parts.version, headers, body)
     }
 
     /// Path as the client sent it, without query.

@@ -282,6 +282,7 @@ pub(super) fn outgoing<'a>(
     Outgoing {
         prefix: prefix.and_then(|p| HeaderValue::from_str(&router::escape_for_upstream(p)).ok()),
         websocket: headers::wants_websocket(exchange),
+        body: !matches!(exchange.request.body, Body::Empty),
         id: link.worker.options.request_id_upstream.then_some(id),
     }
 }

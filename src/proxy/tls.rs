@@ -36,8 +36,9 @@ impl Acceptor {
         let alpn: &[&[u8]] = match (listener.traffic, listener.http2) {
             // What is spoken on a stream is none of ours.
             (Traffic::Streams | Traffic::Datagrams, _) => &[],
-            (Traffic::Http, true) => &[b"h2", b"http/1.1"],
-            (Traffic::Http, false) => &[b"http/1.1"],
+            // The last two are no protocols of their own: nginx lists them for clients that offer nothing else.
+            (Traffic::Http, true) => &[b"h2", b"http/1.1", b"http/1.0", b"http/0.9"],
+            (Traffic::Http, false) => &[b"http/1.1", b"http/1.0", b"http/0.9"],
         };
         // Where there is none it is made now, and not when the first client waits for it.
         let _ = gateway.snapshot().certificates.fallback();

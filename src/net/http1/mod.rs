@@ -24,10 +24,10 @@ use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use self::head::Asked;
+use self::head::{Asked, HeadReader};
 pub use self::{
     body::{Decoder, FramingError, Step},
-    fields::{Fields, Known, MAX_NAME},
+    fields::{Fields, Known, MAX_NAME, SINGLETONS},
     head::{Head, HeadError},
     inbox::Inbox,
     line::{Line, is_token},
@@ -63,7 +63,7 @@ pub struct Http1<S = Stream> {
     inbox: Inbox,
     outbox: Outbox,
     upload: Upload,
-    asked: Asked,
+    reader: HeadReader,
     answer: Decoder,
     keep: bool,
 }
@@ -86,7 +86,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
             inbox: Inbox::default(),
             outbox: Outbox::default(),
             upload: Upload::Ended,
-            asked: Asked::default(),
+            reader: HeadReader::default(),
             answer: Decoder::ended(),
             keep: true,
         }
@@ -101,7 +101,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
     /// Begins the request whose head was written. Its body is sent `chunked` or as it is, which the head has
     /// said; `head_only` and `upgrade` tell what was asked for.
     pub fn begin(&mut self, body: Body, chunked: bool, head_only: bool, upgrade: bool) {
-        self.asked = Asked { head_only, upgrade };
+        self.reader = HeadReader::new(Asked { head_only, upgrade });
         self.keep = false;
         self.upload = match body {
             Body::Empty => Upload::Ended,
@@ -121,7 +121,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
     pub fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, SendError>> {
         self.send(cx);
         loop {
-            if let Some(parsed) = head::take(&mut self.inbox.bytes, self.asked)? {
+            if let Some(parsed) = self.reader.take(&mut self.inbox.bytes)? {
                 self.answer = parsed.body;
                 self.keep = parsed.keep;
                 return Poll::Ready(Ok(parsed.head));

@@ -183,11 +183,12 @@ impl Scan {
         said.method = place(begin, 0, method);
         said.target = place(begin, method.len() + 1, target);
         match version {
-            b"HTTP/1.1" => Ok(()),
             b"HTTP/1.0" => {
                 said.old = true;
                 Ok(())
             }
+            // A later minor version is served as the last one that is known (RFC 9110 section 2.5).
+            [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'1'..=b'9'] => Ok(()),
             [b'H', b'T', b'T', b'P', b'/', major @ b'2'..=b'9', b'.', b'0'..=b'9'] if *major > b'1' => {
                 Err(Refusal::Version)
             }
@@ -241,10 +242,14 @@ impl Scan {
             }
             _ => {}
         }
-        Ok(())
+        // Where one reader takes the first of two and another one the last, they see different requests.
+        match known {
+            Some(known) if known.is_singleton() && self.fields.has(&[known]) => Err(Refusal::Malformed),
+            _ => Ok(()),
+        }
     }
 
-    /// Keeps a field whose name stands at `begin` and whose value stands `offset` bytes after that.
+    /// Keeps a field, unless an upstream could take it for one of the gateway's own. Its name stands at `begin` and whose value stands `offset` bytes after that.
     fn keep(
         &mut self,
         known: Option<Known>,
@@ -255,6 +260,9 @@ impl Scan {
     ) -> Result<(), Refusal> {
         if name.len() >= MAX_NAME {
             return Err(Refusal::Malformed);
+        }
+        if known == Some(Known::LookAlike) {
+            return Ok(());
         }
         if self.fields.len() == MAX_FIELDS {
             return Err(Refusal::HeadTooLong);
@@ -450,6 +458,38 @@ mod tests {
     }
 
     #[test]
+    fn a_field_that_may_stand_once_stands_once() {
+        for known in crate::net::SINGLETONS {
+            let name = known.name().expect("it has a name");
+            let value = match known {
+                Known::TransferEncoding => "chunked",
+                Known::ContentLength => "1",
+                _ => "x",
+            };
+            let head = |count| format!("POST / HTTP/1.1\r\n{}\r\n", format!("{name}: {value}\r\n").repeat(count));
+            assert_eq!(refused(&head(1)), None, "{name}");
+            assert_eq!(refused(&head(2)), Some(Refusal::Malformed), "{name}");
+            assert_eq!(refused(&head(1).replace(name, &name.to_uppercase())), None, "{name}");
+            let mixed = format!("{}X: y\r\n{}: {value}\r\n\r\n", head(1).trim_end(), name.to_uppercase());
+            assert_eq!(refused(&mixed.replace("X: y", "\r\nX: y")), Some(Refusal::Malformed), "{name}");
+        }
+        // nginx passes these on.
+        let others = "User-Agent: a\r\nReferer: b\r\nRange: c\r\nContent-Type: d\r\nCookie: e\r\nUpgrade: f\r\n";
+        assert_eq!(complete(&format!("GET / HTTP/1.1\r\n{others}{others}\r\n")).headers.len(), 12);
+    }
+
+    #[test]
+    fn names_that_look_like_the_gateway_s_own_are_dropped() {
+        let head = complete(
+            "GET / HTTP/1.1\r\nX_Forwarded_For: 1\r\nA: b\r\nx_consumer-id: 2\r\nX_KONG_REQUEST_ID: 3\r\n\
+             content_length: 4\r\nTransfer_Encoding: chunked\r\nx_real_ip\r\napi_key: c\r\nX-Consumer-ID: d\r\n\r\n",
+        );
+        assert!(head.body.is_ended());
+        let names: Vec<_> = head.headers.keys().map(|name| name.as_str()).collect();
+        assert_eq!(names, ["a", "api_key", "x-consumer-id"]);
+    }
+
+    #[test]
     fn request_lines_are_checked() {
         for line in [
             "NONSENSE",
@@ -460,8 +500,15 @@ mod tests {
             "GET\t/\tHTTP/1.1",
             "GET foo HTTP/1.1",
             "OPTIONS * HTTP/1.1",
+            "GET / HTTP/0.9",
+            "GET / HTTP/1.x",
+            "GET / HTTP/1.10",
+            "GET /",
         ] {
             assert_eq!(refused(&format!("{line}\r\n\r\n")), Some(Refusal::Malformed), "{line}");
+        }
+        for version in ["1.1", "1.2", "1.9"] {
+            assert_eq!(complete(&format!("GET / HTTP/{version}\r\n\r\n")).version, Version::HTTP_11);
         }
         assert_eq!(refused("GET / HTTP/3.7\r\n\r\n"), Some(Refusal::Version));
     }
