@@ -41,7 +41,7 @@ pub struct HeaderLine<'a> {
     /// Value.
     pub value: &'a HeaderValue,
     spelled: Spelled<'a>,
-    /// After which of the fields that arrived it is written.
+    /// Which of the fields that arrived it stands for, or at which end of them.
     place: usize,
 }
 
@@ -162,11 +162,11 @@ impl Headers {
     }
 
     /// The headers as HTTP/1 writes them. Names are spelled as they arrived, else as the configuration or Kong
-    /// spells them. Fields that arrived keep their order; one that did not is written behind the one before it in
-    /// the map.
+    /// spells them. Fields that arrived keep their order. Others are written behind them, or before them if they were
+    /// set before (see [`Headers::followed_by`]).
     pub fn lines(&self) -> SmallVec<[HeaderLine<'_>; 16]> {
         let mut lines = SmallVec::<[HeaderLine<'_>; 16]>::new();
-        let (mut next, mut place) = (0, 0);
+        let (mut next, mut elsewhere) = (0, 0);
         let mut entries = self.iter().peekable();
         while let Some((name, value)) = entries.next() {
             // The values of a name follow each other in a map, under one and the same key.
@@ -176,11 +176,18 @@ impl Headers {
                 (Some(_), _) => fields.spelled(name, next..fields.len()),
                 (None, true) => fields.spelled(name, 0..fields.len()),
                 // Most fields stand behind the one before, and are found at the first look.
-                (None, false) => fields.spelled(name, next..fields.len()).or_else(|| fields.spelled(name, 0..next)),
+                (None, false) => {
+                    fields.spelled(name, next..fields.len()).or_else(|| fields.spelled(name, 0..next))
+                }
             });
-            if let Some((at, _)) = found {
-                (next, place) = (at + 1, at);
-            }
+            let place = match (found, &before) {
+                (Some((at, _)), _) => {
+                    (next, elsewhere) = (at + 1, usize::MAX);
+                    at
+                }
+                (None, Some(before)) => before.place,
+                (None, None) => elsewhere,
+            };
             let by_configuration = self.spelled.iter().find(|known| known.name == *name);
             let spelled = match (by_configuration, found, before) {
                 (Some(known), ..) => Spelled::Text(&known.text),

@@ -17,7 +17,10 @@ impl Spelling {
     /// # Errors
     /// When no header can have that name.
     pub fn new(text: &str) -> Result<Self, InvalidHeaderName> {
-        Ok(Spelling { name: HeaderName::from_bytes(text.as_bytes())?, text: Bytes::copy_from_slice(text.as_bytes()) })
+        Ok(Spelling {
+            name: HeaderName::from_bytes(text.as_bytes())?,
+            text: Bytes::copy_from_slice(text.as_bytes()),
+        })
     }
 }
 
@@ -88,7 +91,9 @@ mod tests {
     fn a_usual_spelling_is_of_the_same_name() {
         const TABLE: &str = include_str!("spelling.rs");
         let mut count = 0;
-        for (name, spelled) in TABLE.lines().filter_map(|line| line.trim().strip_prefix('"')?.split_once("\" => \"")) {
+        for (name, spelled) in
+            TABLE.lines().filter_map(|line| line.trim().strip_prefix('"')?.split_once("\" => \""))
+        {
             let spelled = spelled.trim_end_matches("\",");
             assert_eq!(usual(name), Some(spelled));
             assert_eq!(spelled.to_ascii_lowercase(), name);

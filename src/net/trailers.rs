@@ -42,8 +42,19 @@ mod tests {
     #[test]
     fn what_says_how_a_message_is_read_does_not_follow_it() {
         for name in [
-            "content-length", "transfer-encoding", "host", "te", "authorization", "content-type", "set-cookie",
-            "x-forwarded-for", "x_forwarded_for", "x-consumer-id", "x-kong-request-id", "trailer", "if-match",
+            "content-length",
+            "transfer-encoding",
+            "host",
+            "te",
+            "authorization",
+            "content-type",
+            "set-cookie",
+            "x-forwarded-for",
+            "x_forwarded_for",
+            "x-consumer-id",
+            "x-kong-request-id",
+            "trailer",
+            "if-match",
         ] {
             assert!(!may_trail(&HeaderName::from_static(name)), "{name}");
         }

@@ -230,7 +230,8 @@ pub struct Exchange {
     pub response: Response,
     /// When the request's head was there.
     pub started: Instant,
-    /// When the request was handed to the upstream's connection, at the last try.
+    /// When the request was handed to the upstream's connection, at the last try; if there came to be none, when it
+    /// was dialed.
     pub sent: Option<Instant>,
     /// When the upstream's head was there, or the last try had failed.
     pub answered: Option<Instant>,

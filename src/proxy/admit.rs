@@ -93,7 +93,11 @@ fn target(request: &mut Request) -> Result<(), Fault> {
     match uri.path_and_query() {
         Some(path) if path.as_str().starts_with('/') => Ok(()),
         // `http://a?b` has the empty path, which is written as `/`; HTTP/2 has no such form.
-        Some(path) if uri.authority().is_some() && path.as_str().starts_with('?') && request.version != Version::HTTP_2 => {
+        Some(path)
+            if uri.authority().is_some()
+                && path.as_str().starts_with('?')
+                && request.version != Version::HTTP_2 =>
+        {
             request.uri = rooted(uri, path).ok_or(Fault::BadRequest("target"))?;
             Ok(())
         }
@@ -103,7 +107,7 @@ fn target(request: &mut Request) -> Result<(), Fault> {
 
 fn rooted(uri: &Uri, path: &PathAndQuery) -> Option<Uri> {
     let mut parts = uri.clone().into_parts();
-    parts.path_and_query = PathAndQuery::try_from(format!("/{path}")).ok();
+    parts.path_and_query = PathAndQuery::try_from(format!("/{}", path.as_str())).ok();
     Uri::from_parts(parts).ok()
 }
 
@@ -224,7 +228,11 @@ fn client_address(request: &Request, options: &Options, peer: IpAddr) -> IpAddr 
 
 /// The last address of a list that may be several fields, which come the last first. Empty elements are no part of
 /// it (RFC 9110 section 5.6.1). While an address `is_passed`, the one before it counts.
-fn nearest<'a>(values: impl Iterator<Item = &'a [u8]>, peer: IpAddr, is_passed: impl Fn(IpAddr) -> bool) -> IpAddr {
+fn nearest<'a>(
+    values: impl Iterator<Item = &'a [u8]>,
+    peer: IpAddr,
+    is_passed: impl Fn(IpAddr) -> bool,
+) -> IpAddr {
     let entries = values.flat_map(|value| value.rsplit(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
     let mut found = peer;
     for entry in entries.filter(|entry| !entry.is_empty()) {

@@ -19,6 +19,13 @@ pub fn host_and_port(target: &str) -> (&str, u16) {
     }
 }
 
+/// Whether a host brings a port.
+pub fn has_port(host: &str) -> bool {
+    host.rsplit_once(':').is_some_and(|(name, port)| {
+        port.bytes().all(|byte| byte.is_ascii_digit()) && (!name.contains(':') || name.ends_with(']'))
+    })
+}
+
 /// The Host header for a host and a port, which is left out where it is the protocol's own.
 pub fn host_header(host: &str, port: u16, own: u16) -> HeaderValue {
     let bracketed = host.contains(':') && !host.starts_with('[');
@@ -38,6 +45,16 @@ mod tests {
         assert_eq!(host_header("a.test", 80, 443), "a.test:80");
         assert_eq!(host_header("::1", 81, 80), "[::1]:81");
         assert_eq!(host_header("[::1]", 80, 80), "[::1]");
+    }
+
+    #[test]
+    fn a_host_may_bring_a_port() {
+        for host in ["a.test:80", "[::1]:80", "1.2.3.4:1"] {
+            assert!(has_port(host), "{host}");
+        }
+        for host in ["a.test", "[::1]", "::1", "1.2.3.4"] {
+            assert!(!has_port(host), "{host}");
+        }
     }
 
     #[test]

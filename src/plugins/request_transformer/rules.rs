@@ -142,7 +142,10 @@ impl HeaderRules {
     pub fn touch(&self, header: &HeaderName) -> bool {
         self.remove.contains(header)
             || self.rename.iter().any(|(old, new)| old == header || new.name == *header)
-            || [&self.replace, &self.add, &self.append].into_iter().flatten().any(|(name, _)| name.name == *header)
+            || [&self.replace, &self.add, &self.append]
+                .into_iter()
+                .flatten()
+                .any(|(name, _)| name.name == *header)
     }
 }
 

@@ -245,7 +245,8 @@ pub fn drop_nominated(headers: &mut Headers) {
         return;
     }
     let options: Vec<&[u8]> = tokens(headers, Known::Connection).filter(|token| is_option(token)).collect();
-    let options = HeaderValue::from_bytes(&options.join(&b", "[..])).expect("tokens joined are a header value");
+    let options =
+        HeaderValue::from_bytes(&options.join(&b", "[..])).expect("tokens joined are a header value");
     for name in listed {
         if Known::of(name.as_str().as_bytes()).is_none_or(|known| !KEPT.contains(&known)) {
             headers.remove(name);

@@ -466,7 +466,8 @@ mod tests {
                 Known::ContentLength => "1",
                 _ => "x",
             };
-            let head = |count| format!("POST / HTTP/1.1\r\n{}\r\n", format!("{name}: {value}\r\n").repeat(count));
+            let head =
+                |count| format!("POST / HTTP/1.1\r\n{}\r\n", format!("{name}: {value}\r\n").repeat(count));
             assert_eq!(refused(&head(1)), None, "{name}");
             assert_eq!(refused(&head(2)), Some(Refusal::Malformed), "{name}");
             assert_eq!(refused(&head(1).replace(name, &name.to_uppercase())), None, "{name}");
@@ -474,7 +475,8 @@ mod tests {
             assert_eq!(refused(&mixed.replace("X: y", "\r\nX: y")), Some(Refusal::Malformed), "{name}");
         }
         // nginx passes these on.
-        let others = "User-Agent: a\r\nReferer: b\r\nRange: c\r\nContent-Type: d\r\nCookie: e\r\nUpgrade: f\r\n";
+        let others =
+            "User-Agent: a\r\nReferer: b\r\nRange: c\r\nContent-Type: d\r\nCookie: e\r\nUpgrade: f\r\n";
         assert_eq!(complete(&format!("GET / HTTP/1.1\r\n{others}{others}\r\n")).headers.len(), 12);
     }
 

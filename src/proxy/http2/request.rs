@@ -251,7 +251,8 @@ mod tests {
             fields.remove(left_out);
             assert!(matches!(read(fields), Read::Malformed), "without field {left_out}");
         }
-        let other = [pseudo("method", "GET"), pseudo("scheme", "ftp"), pseudo("authority", "a"), pseudo("path", "/")];
+        let other =
+            [pseudo("method", "GET"), pseudo("scheme", "ftp"), pseudo("authority", "a"), pseudo("path", "/")];
         assert!(matches!(read(other), Read::Malformed));
         let tunnel = [pseudo("method", "CONNECT"), pseudo("authority", "a:1"), pseudo("path", "/")];
         assert!(matches!(read(tunnel), Read::Malformed));
@@ -270,7 +271,8 @@ mod tests {
 
     #[test]
     fn what_could_be_taken_for_another_field_is_dropped() {
-        let Read::Head(head, _) = with([header("x_forwarded_for", "1"), header("x_consumer-id", "2"), header("a_b", "3")])
+        let Read::Head(head, _) =
+            with([header("x_forwarded_for", "1"), header("x_consumer-id", "2"), header("a_b", "3")])
         else {
             panic!("no head")
         };
