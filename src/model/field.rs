@@ -96,23 +96,6 @@ pub(super) fn lenient_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Res
     })
 }
 
-/// A target's address as Kong gives it back: with its port, which is 8000 if absent, and IPv6 in full and in brackets.
-pub(super) fn target_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((host, port)) => (host, port.strip_prefix(':')),
-        None => match text.rsplit_once(':') {
-            Some((host, port)) if !host.contains(':') => (host, Some(port)),
-            _ => (text.as_str(), None),
-        },
-    };
-    let port = port.unwrap_or("8000");
-    Ok(match host.parse::<std::net::Ipv6Addr>() {
-        Ok(ip) => format!("[{}]:{port}", ip.segments().map(|part| format!("{part:04x}")).join(":")),
-        Err(_) => format!("{host}:{port}"),
-    })
-}
-
 /// Reads a value; null counts as absent.
 ///
 /// # Errors

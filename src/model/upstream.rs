@@ -196,7 +196,6 @@ pub struct Target {
     #[serde(default)]
     pub upstream: Ref<Upstream>,
     /// `host:port`; the port is 8000 if absent.
-    #[serde(deserialize_with = "field::target_address")]
     #[schemars(with = "field::TargetAddress")]
     pub target: String,
     /// Share of the traffic; 0 takes it out.

@@ -252,6 +252,7 @@ impl<'a> IntoIterator for &'a Headers {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use proptest::prelude::*;
 
     use super::*;
     use crate::net::RawHead;
@@ -314,6 +315,40 @@ mod tests {
             written(&headers),
             ["aCCept: d", "X_y: 1", "ACCEPT: e", "ETag: f", "Accept: f", "Accept: g"]
         );
+    }
+
+    proptest! {
+        #[test]
+        fn lines_are_those_of_the_map_in_the_order_of_what_arrived(
+            sent in proptest::collection::vec("[aA][bB]?: [0-9]", 0..8),
+            changes in proptest::collection::vec((0..4_u8, "[a-c][bB]?"), 0..6),
+        ) {
+            let sent: Vec<&str> = sent.iter().map(String::as_str).collect();
+            let mut headers = arrived(&sent);
+            for (kind, name) in &changes {
+                let name = spelling(name);
+                match kind {
+                    0 => drop(headers.remove(&name.name)),
+                    1 => headers.set(&name, value("x")),
+                    2 => headers.add(&name, value("y")),
+                    _ => headers.spell(&name),
+                }
+            }
+            let lines = headers.lines();
+            prop_assert_eq!(lines.len(), headers.len());
+            for name in headers.keys() {
+                let values: Vec<_> = lines.iter().filter(|line| line.name == name).map(|line| line.value).collect();
+                prop_assert_eq!(values, headers.get_all(name).iter().collect::<Vec<_>>());
+            }
+            let written = written(&headers);
+            for (line, text) in lines.iter().zip(&written) {
+                let (name, _) = text.split_once(": ").expect("a name");
+                prop_assert_eq!(name.to_ascii_lowercase(), line.name.as_str());
+            }
+            if changes.is_empty() {
+                prop_assert_eq!(written, sent);
+            }
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, HeaderName, Request, StatusCode};
 use smallvec::SmallVec;
 
 use super::{
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     model::{Consumer, Ix},
-    net::{Body, Spelling},
+    net::{Body, Known, Spelling},
     plugin::{self, Call, Exchange},
     router,
     runtime::{Gateway, RouteEntry, Snapshot},
@@ -84,6 +84,10 @@ pub async fn rehearse(gateway: &Arc<Gateway>, asked: Asked, passed: impl Fn(&str
     let snap = gateway.snapshot();
     let mut request = plugin::Request::from_parts(asked.head.into_parts().0, Body::Empty);
     asked.spelled.iter().for_each(|name| request.headers.spell(name));
+    // The reader of a head drops them.
+    let is_look_alike = |name: &&HeaderName| Known::of(name.as_str().as_bytes()) == Some(Known::LookAlike);
+    let look_alikes: Vec<HeaderName> = request.headers.keys().filter(is_look_alike).cloned().collect();
+    look_alikes.iter().for_each(|name| drop(request.headers.remove(name)));
     let mut exchange = Exchange::new(link.client.clone(), request, plugin::RequestId(0));
     exchange.consumer = asked.consumer;
     let mut flow = Flow { exchange, picks: SmallVec::new() };

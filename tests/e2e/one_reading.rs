@@ -263,6 +263,23 @@ async fn an_empty_body_in_chunks_has_a_length() {
 }
 
 #[tokio::test]
+async fn an_empty_body_over_http2_has_a_length() {
+    let upstream = Upstream::echo().await;
+    let rig = Rig::with(one_service(upstream.address), Options::default(), &[clear()]);
+    for (ends, length) in [(false, Some("0")), (true, None)] {
+        let mut client = Client::new(&rig, &[]).await;
+        let flags = END_HEADERS | if ends { END_STREAM } else { 0 };
+        client.send(&frame(HEADERS, flags, 1, GET)).await;
+        if !ends {
+            client.send(&frame(DATA, END_STREAM, 1, &[])).await;
+        }
+        let body = client.until(|frame| frame.kind == DATA).await;
+        let echoed = String::from_utf8(body.payload).unwrap();
+        assert_eq!(field(&echoed, "content-length"), length, "{echoed}");
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_offers_an_old_version_by_alpn_alone_is_served() {
     let upstream = Upstream::echo().await;
     for http2 in [false, true] {

@@ -26,6 +26,7 @@ use crate::{
     runtime::{self, Gateway, Snapshot},
     source::NodeId,
     store::Stores,
+    upstream::shown_target,
 };
 
 /// Show what becomes of a request, without sending it
@@ -302,7 +303,7 @@ impl Simulation<'_> {
             || vec![json!({ "target": format!("{host}:{port}"), "weight": 100 })],
             |upstream| {
                 let own = state.targets.rows().iter().filter(|t| t.upstream.id == upstream.id);
-                own.map(|t| json!({ "target": t.target, "weight": t.weight })).collect()
+                own.map(|t| json!({ "target": shown_target(&t.target), "weight": t.weight })).collect()
             },
         );
         let mut shown = Map::new();
