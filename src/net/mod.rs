@@ -32,7 +32,7 @@ pub use http2::{Http2, OnThisThread};
 pub use inherited::{Inherited, Role};
 pub use lazy::{LazyListener, LazyStream, Watch};
 pub use pool::{Connection, Keepalive, Pool, PoolKey, Wire};
-pub use server_tls::ServerTls;
+pub use server_tls::{ServerTls, alpn};
 pub use spelling::Spelling;
 pub use stream::Stream;
 pub use timer::Timer;

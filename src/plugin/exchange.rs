@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::{
     model::{Consumer, Ix, Route, Service},
-    net::{Body, BodyError, Headers},
+    net::{Body, BodyError, Headers, Known},
     router::{Capture, HeaderSource},
 };
 
@@ -275,10 +275,10 @@ impl Exchange {
 
     /// `https` or `http`: what the client spoke, or what a trusted peer says it spoke.
     pub fn scheme(&self) -> &'static str {
-        if self.client.trusted
-            && let Some(proto) = self.request.header("x-forwarded-proto")
-        {
-            return if proto.eq_ignore_ascii_case("https") { "https" } else { "http" };
+        if self.client.trusted && self.request.headers.has(Known::ForwardedProto) {
+            // All that say so have to say the same: one may be the client's own.
+            let mut protos = self.request.headers.values_of(Known::ForwardedProto);
+            return if protos.all(|proto| proto.eq_ignore_ascii_case(b"https")) { "https" } else { "http" };
         }
         if self.client.tls { "https" } else { "http" }
     }

@@ -220,6 +220,26 @@ async fn empty_elements_are_no_addresses() {
 }
 
 #[tokio::test]
+async fn a_client_cannot_outvote_the_proxy_in_front_about_the_scheme() {
+    let upstream = Upstream::echo().await;
+    let options = Options { trusted: vec!["127.0.0.0/8".parse().unwrap()], ..Options::default() };
+    let config = service(upstream.address, json!({}), json!({ "paths": ["/"], "protocols": ["https"] }));
+    let rig = Rig::with(config, options, &[plain()]);
+    for (protos, code) in [
+        (&["https"][..], 200),
+        (&["HTTPS"], 200),
+        (&["http"], 426),
+        (&["https", "http"], 426),
+        (&["https, http"], 426),
+    ] {
+        let lines: String = protos.iter().map(|proto| format!("X-Forwarded-Proto: {proto}\r\n")).collect();
+        let answer =
+            rig.send(&format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{lines}\r\n")).await;
+        assert_eq!(status(&answer), code, "{protos:?}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_client_cannot_nominate_what_plugins_add() {
     let upstream = Upstream::echo().await;
     let port = upstream.address.port();
