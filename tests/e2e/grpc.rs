@@ -57,6 +57,26 @@ async fn echo() -> Upstream {
     .await
 }
 
+#[tokio::test]
+async fn a_head_without_bounds_does_not_reach_the_client() {
+    let upstream = Upstream::script(|stream, _| async move {
+        let service = service_fn(|_: Request<Incoming>| async {
+            let long = HeaderValue::try_from("x".repeat(60_000)).unwrap();
+            let answer = Response::builder().header("x-1", &long).header("x-2", &long);
+            Ok::<_, Infallible>(answer.body(http_body_util::Empty::<Bytes>::new()).unwrap())
+        });
+        let _ = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+            .serve_connection(TokioIo::new(stream), service)
+            .await;
+    })
+    .await;
+    let rig = gateway(upstream.address);
+    let body = BodyExt::boxed(http_body_util::Empty::new());
+    let request = Request::builder().uri("http://a.test/t.T/m").header("content-type", "application/grpc");
+    let answer = soon(client(&rig).await.send_request(request.body(body).unwrap())).await.unwrap();
+    assert_eq!(answer.status(), 502);
+}
+
 /// A server that gives that status, and trailers of which some have no place there.
 async fn odd(status: u16) -> Upstream {
     Upstream::script(move |stream, _| async move {

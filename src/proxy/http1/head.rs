@@ -1,8 +1,9 @@
 //! Reading a request's head, as strictly as Kong's server does.
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use http::{Method, Uri, Version};
 
+use super::target::{self, Form};
 use crate::{
     net::{Decoder, Fields, Headers, Known, Line, MAX_NAME, Place, RawHead, is_token},
     proxy::fault::Fault,
@@ -172,14 +173,8 @@ impl Scan {
             Some(blank) if blank > 0 && line[blank] == b' ' => (&line[..blank], &line[blank + 1..]),
             _ => return Err(Refusal::Malformed),
         };
-        if target.first() != Some(&b'/') && !is_absolute(target) {
-            return Err(Refusal::Malformed);
-        }
-        let found = target.iter().fold(0, |found, &byte| found | IN_TARGET[usize::from(byte)]);
-        if found & NEVER != 0 {
-            return Err(Refusal::Malformed);
-        }
-        said.odd = found & ESCAPED != 0;
+        let form = target::check(target).ok_or(Refusal::Malformed)?;
+        said.odd = form == Form::Odd;
         said.method = place(begin, 0, method);
         said.target = place(begin, method.len() + 1, target);
         match version {
@@ -286,7 +281,7 @@ impl Scan {
         let Scan { at, said, mut fields } = std::mem::take(self);
         let raw = RawHead::new(buffer.split_to(at).freeze());
         let target = raw.share(said.target);
-        let target = if said.odd { escaped(&target) } else { target };
+        let target = if said.odd { target::escaped(&target) } else { target };
         let method = Method::from_bytes(raw.part(said.method)).map_err(|_| Refusal::Malformed)?;
         fields.complete(raw);
         Ok(Head {
@@ -312,52 +307,12 @@ fn place(begin: usize, offset: usize, part: &[u8]) -> Place {
     (at as u32, (at + part.len()) as u32)
 }
 
-/// Whether a target names a scheme and an authority. Other forms than that and a path are not served.
-fn is_absolute(target: &[u8]) -> bool {
-    let scheme = target.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
-    let scheme = scheme.count();
-    target.first().is_some_and(u8::is_ascii_alphabetic) && target[scheme..].starts_with(b"://")
-}
-
 /// A value without the blanks around it, and how many stand before it.
 fn trimmed(value: &[u8]) -> (usize, &[u8]) {
     let blank = |b: &u8| matches!(b, b' ' | b'\t');
     let start = value.iter().position(|b| !blank(b)).unwrap_or(value.len());
     let end = value.iter().rposition(|b| !blank(b)).map_or(start, |at| at + 1);
     (start, &value[start..end])
-}
-
-/// A byte of a target that Kong passes and `http::Uri` refuses.
-const ESCAPED: u8 = 1;
-/// One that no target may hold.
-const NEVER: u8 = 2;
-
-/// What is to be said of each byte of a target.
-const IN_TARGET: [u8; 256] = {
-    let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = match byte as u8 {
-            0..=b' ' | 0x7f => NEVER,
-            b'<' | b'>' | b'"' | b'`' | 0x80.. => ESCAPED,
-            _ => 0,
-        };
-        byte += 1;
-    }
-    table
-};
-
-/// A target with those bytes escaped.
-fn escaped(target: &[u8]) -> Bytes {
-    let mut out = Vec::with_capacity(target.len() + 16);
-    for &byte in target {
-        if IN_TARGET[usize::from(byte)] == ESCAPED {
-            out.extend_from_slice(format!("%{byte:02X}").as_bytes());
-        } else {
-            out.push(byte);
-        }
-    }
-    out.into()
 }
 
 #[cfg(test)]

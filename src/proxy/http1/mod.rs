@@ -7,6 +7,7 @@
 mod answer;
 mod connection;
 pub mod head;
+mod target;
 
 use std::{
     cell::RefCell,
