@@ -9,6 +9,7 @@ use super::secret;
 use crate::{
     model::{Row, State},
     source::NodeId,
+    upstream::shown_target,
 };
 
 /// One entity, ready to be compared: references are names, times and derived ids are gone.
@@ -94,6 +95,10 @@ impl Item {
             }
         }
         let kind = T::KIND.0;
+        // A gateway that runs gives back the port that a file may leave out.
+        if let ("targets", Some(target)) = (kind, value["target"].as_str()) {
+            value["target"] = shown_target(target).into();
+        }
         let key = own_key(kind, &value);
         let (identity, name) = match &key {
             Some(key) => {

@@ -19,7 +19,7 @@ use hyper::{
 };
 use tokio::task::spawn_local;
 
-use super::{Body, BodyError, Head, Phase, Progress, SendError};
+use super::{Body, BodyError, Head, HeadError, Phase, Progress, SendError, may_trail};
 
 type Answer = Result<Response<Incoming>, TrySendError<Request<Upload>>>;
 
@@ -144,6 +144,10 @@ impl Http2 {
         let answer = ready!(answer);
         self.waiting = None;
         let (parts, body) = answer.map_err(|error| error.into_error())?.into_parts();
+        // No class of status begins with a digit above 5 (RFC 9110 section 15).
+        if parts.status.as_u16() > 599 {
+            return Poll::Ready(Err(HeadError::Malformed("invalid response status").into()));
+        }
         self.answer = Some(body);
         Poll::Ready(Ok(Head { status: parts.status, reason: None, headers: parts.headers.into() }))
     }
@@ -158,11 +162,13 @@ impl Http2 {
         if let Some(error) = self.upload.error(cx) {
             return Poll::Ready(Some(Err(error)));
         }
-        let frame = ready!(frame);
-        if let Some(Ok(frame)) = &frame {
-            self.read_bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
+        let Some(mut frame) = ready!(frame).transpose()? else { return Poll::Ready(None) };
+        self.read_bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
+        if let Some(trailers) = frame.trailers_mut() {
+            let stray: Vec<_> = trailers.keys().filter(|name| !may_trail(name)).cloned().collect();
+            stray.iter().for_each(|name| drop(trailers.remove(name)));
         }
-        Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)))
+        Poll::Ready(Some(Ok(frame)))
     }
 
     /// Whether the answer's body has ended.

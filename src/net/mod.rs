@@ -14,24 +14,28 @@ mod memory;
 mod pool;
 mod server_tls;
 mod sessions;
+mod spelling;
 mod stream;
 mod timer;
 pub mod tls;
+mod trailers;
 
 pub use body::{Body, BodyError, Delivered, RequestBody, Upload};
 pub use budget::{BodyBuffer, BudgetExceeded, ConnectionBudget, MemoryBudget, Reservation, SpareReservation};
 pub use deferred::{defer_accept, is_held_back};
 pub use dial::{DialError, dial};
-pub use headers::Headers;
+pub use headers::{HeaderLine, Headers};
 pub use http1::{
     Decoder, Fields, FramingError, Head, HeadError, Http1, Inbox, Known, Line, MAX_NAME, Outbox, Phase,
-    Place, Progress, RawHead, SendError, Step, is_token,
+    Place, Progress, RawHead, SINGLETONS, SendError, Step, is_token,
 };
 pub use http2::{Http2, OnThisThread};
 pub use inherited::{Inherited, Role};
 pub use lazy::{LazyListener, LazyStream, Watch};
 pub use memory::{GiveBack, give_back};
 pub use pool::{Connection, Keepalive, Pool, PoolKey, Timeouts, Wire};
-pub use server_tls::ServerTls;
+pub use server_tls::{ServerTls, alpn};
+pub use spelling::Spelling;
 pub use stream::Stream;
 pub use timer::Timer;
+pub use trailers::may_trail;

@@ -12,6 +12,13 @@ use rustls::{
 
 use super::sessions::Timed;
 
+/// What HTTP listeners offer in ALPN. `http/1.0` and `http/0.9` are no protocols of their own: nginx lists them for
+/// clients that offer nothing else, whose handshake would fail without.
+pub fn alpn(http2: bool) -> &'static [&'static [u8]] {
+    const OFFERED: &[&[u8]] = &[b"h2", b"http/1.1", b"http/1.0", b"http/0.9"];
+    if http2 { OFFERED } else { &OFFERED[1..] }
+}
+
 /// Settings `ssl_cipher_suite`, `ssl_ciphers`, `ssl_protocols`, `ssl_prefer_server_ciphers`,
 /// `ssl_session_*`.
 #[derive(Clone, Debug, PartialEq, Eq)]

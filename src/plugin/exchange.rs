@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::{
     model::{Consumer, Ix, Route, Service},
-    net::{Body, BodyError, Headers},
+    net::{Body, BodyError, Headers, Known},
     router::{Capture, HeaderSource},
 };
 
@@ -71,7 +71,11 @@ impl Request {
 
     /// Takes a request apart.
     pub fn from_parts(parts: http::request::Parts, body: Body) -> Self {
-        Self::new(parts.method, parts.uri, parts.version, parts.headers.into(), body)
+        let headers = match parts.version {
+            Version::HTTP_2 => Headers::of_http2(parts.headers),
+            _ => parts.headers.into(),
+        };
+        Self::new(parts.method, parts.uri, parts.version, headers, body)
     }
 
     /// Path as the client sent it, without query.
@@ -226,7 +230,8 @@ pub struct Exchange {
     pub response: Response,
     /// When the request's head was there.
     pub started: Instant,
-    /// When the request was handed to the upstream's connection, at the last try.
+    /// When the request was handed to the upstream's connection, at the last try; if there came to be none, when it
+    /// was dialed.
     pub sent: Option<Instant>,
     /// When the upstream's head was there, or the last try had failed.
     pub answered: Option<Instant>,
@@ -270,10 +275,10 @@ impl Exchange {
 
     /// `https` or `http`: what the client spoke, or what a trusted peer says it spoke.
     pub fn scheme(&self) -> &'static str {
-        if self.client.trusted
-            && let Some(proto) = self.request.header("x-forwarded-proto")
-        {
-            return if proto.eq_ignore_ascii_case("https") { "https" } else { "http" };
+        if self.client.trusted && self.request.headers.has(Known::ForwardedProto) {
+            // All that say so have to say the same: one may be the client's own.
+            let mut protos = self.request.headers.values_of(Known::ForwardedProto);
+            return if protos.all(|proto| proto.eq_ignore_ascii_case(b"https")) { "https" } else { "http" };
         }
         if self.client.tls { "https" } else { "http" }
     }

@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
-use http::{HeaderName, HeaderValue};
+use http::HeaderValue;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::shared::header::HeaderKey;
 use crate::{
+    net::Spelling,
     plugin::{self, Build, BuildError, Call, Exchange, Hook, Outcome, Phases},
     store::{Clock, ticket},
 };
@@ -68,7 +69,7 @@ impl Default for Config {
 
 /// The ids of one row.
 pub struct Plugin {
-    name: HeaderName,
+    name: Spelling,
     sent: HeaderKey,
     generator: Generator,
     echo: bool,
@@ -91,7 +92,7 @@ impl plugin::Plugin for Plugin {
         let invalid = |_| BuildError::at("/header_name", format!("'{name}' cannot be the name of a header"));
         Ok(Plugin {
             sent: HeaderKey::new(name).map_err(invalid)?,
-            name: HeaderName::try_from(name).map_err(invalid)?,
+            name: Spelling::new(name).map_err(invalid)?,
             generator: config.generator,
             echo: config.echo_downstream,
             clock: with.stores.clock.clone(),
@@ -106,7 +107,7 @@ impl Plugin {
             Some(id) => id,
             None => {
                 let id = self.make(exchange);
-                exchange.request.headers.insert(self.name.clone(), id.clone());
+                exchange.request.headers.set(&self.name, id.clone());
                 id
             }
         };
@@ -124,7 +125,7 @@ impl Plugin {
         // A request that was refused before its access phase has no id yet.
         let known = exchange.stashed::<Id>().and_then(|id| id.0.clone());
         let id = known.or_else(|| self.sent(exchange)).unwrap_or_else(|| self.make(exchange));
-        exchange.response.headers.insert(self.name.clone(), id);
+        exchange.response.headers.set(&self.name, id);
     }
 
     /// The id that the client sent.
@@ -163,7 +164,7 @@ impl Plugin {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderMap, StatusCode};
+    use http::{HeaderMap, HeaderName, StatusCode};
     use serde_json::{Value, json};
 
     use super::*;

@@ -2,13 +2,18 @@
 
 use std::{borrow::Cow, net::IpAddr};
 
-use http::{HeaderValue, Method, Version, header, uri::Authority};
+use http::{
+    HeaderValue, Method, Uri, Version, header,
+    uri::{Authority, PathAndQuery, Scheme},
+};
 
 use super::{
     fault::Fault,
+    headers,
     worker::{Link, is_trusted},
 };
 use crate::{
+    net::SINGLETONS,
     plugin::{Exchange, Request},
     router,
     runtime::{Options, RealIp},
@@ -25,9 +30,13 @@ pub fn admit(exchange: &mut Exchange, link: &Link) -> Result<(), Fault> {
         _ => return Err(Fault::Version),
     }
     method(request)?;
+    singletons(request)?;
     host(request)?;
+    target(request)?;
     if request.version == Version::HTTP_2 {
         join_cookies(request);
+    } else {
+        headers::drop_nominated(&mut request.headers);
     }
     if !router::acceptable(request.uri.path()) {
         return Err(Fault::BadRequest("path"));
@@ -63,6 +72,45 @@ fn join_cookies(request: &mut Request) {
     }
 }
 
+/// HTTP/2's fields that may not be repeated. Of a head of HTTP/1 its reader has made sure.
+fn singletons(request: &Request) -> Result<(), Fault> {
+    if request.headers.fields().is_some() || request.headers.len() == request.headers.keys_len() {
+        return Ok(());
+    }
+    let names = SINGLETONS.iter().filter_map(|known| known.name());
+    match names.into_iter().any(|name| request.headers.get_all(name).iter().nth(1).is_some()) {
+        true => Err(Fault::BadRequest("a field that may not be repeated")),
+        false => Ok(()),
+    }
+}
+
+/// A path begins with a slash, and a scheme, if there is one, is HTTP's.
+fn target(request: &mut Request) -> Result<(), Fault> {
+    let uri = &request.uri;
+    if uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS) {
+        return Err(Fault::BadRequest("scheme"));
+    }
+    match uri.path_and_query() {
+        Some(path) if path.as_str().starts_with('/') => Ok(()),
+        // `http://a?b` has the empty path, which is written as `/`; HTTP/2 has no such form.
+        Some(path)
+            if uri.authority().is_some()
+                && path.as_str().starts_with('?')
+                && request.version != Version::HTTP_2 =>
+        {
+            request.uri = rooted(uri, path).ok_or(Fault::BadRequest("target"))?;
+            Ok(())
+        }
+        _ => Err(Fault::BadRequest("target")),
+    }
+}
+
+fn rooted(uri: &Uri, path: &PathAndQuery) -> Option<Uri> {
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = PathAndQuery::try_from(format!("/{}", path.as_str())).ok();
+    Uri::from_parts(parts).ok()
+}
+
 /// One Host header that is a host; an authority in the target comes before it.
 fn host(request: &mut Request) -> Result<(), Fault> {
     let (first, more) = request.headers.host();
@@ -72,14 +120,12 @@ fn host(request: &mut Request) -> Result<(), Fault> {
     match first {
         Some(host) if !is_host(host) => return Err(Fault::BadRequest("Host header")),
         None if request.version == Version::HTTP_11 => return Err(Fault::BadRequest("no Host header")),
+        None if request.version == Version::HTTP_2 && request.uri.authority().is_none() => {
+            return Err(Fault::BadRequest("neither :authority nor host"));
+        }
         _ => {}
     }
-    let Some(authority) = request.uri.authority() else {
-        return match request.uri.path().as_bytes().first() {
-            Some(b'/') => Ok(()),
-            _ => Err(Fault::BadRequest("target")),
-        };
-    };
+    let Some(authority) = request.uri.authority() else { return Ok(()) };
     if authority.as_str().contains('@') || !is_host(authority.as_str().as_bytes()) {
         return Err(Fault::BadRequest("authority"));
     }
@@ -176,28 +222,91 @@ pub fn host_name(host: &[u8]) -> Option<Cow<'_, [u8]>> {
 /// The client's address as a trusted peer tells it.
 fn client_address(request: &Request, options: &Options, peer: IpAddr) -> IpAddr {
     let RealIp::Header(name) = &options.real_ip else { return peer };
-    let mut told = peer;
-    // Of several values, or several entries in one, the last is the nearest.
-    let values = request.headers.get_all(name).iter().filter_map(|v| v.to_str().ok());
-    let entries: Vec<&str> = values.flat_map(|value| value.split(',')).collect();
-    for entry in entries.into_iter().rev() {
-        let Some(ip) = address(entry.trim()) else { break };
-        told = ip;
-        if !options.real_ip_recursive || !is_trusted(options, ip) {
+    let values = request.headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    nearest(values.rev(), peer, |ip| options.real_ip_recursive && is_trusted(options, ip))
+}
+
+/// The last address of a list that may be several fields, which come the last first. Empty elements are no part of
+/// it (RFC 9110 section 5.6.1). While an address `is_passed`, the one before it counts.
+fn nearest<'a>(
+    values: impl Iterator<Item = &'a [u8]>,
+    peer: IpAddr,
+    is_passed: impl Fn(IpAddr) -> bool,
+) -> IpAddr {
+    let entries = values.flat_map(|value| value.rsplit(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
+    let mut found = peer;
+    for entry in entries.filter(|entry| !entry.is_empty()) {
+        let Some(ip) = std::str::from_utf8(entry).ok().and_then(address) else { break };
+        found = ip;
+        if !is_passed(ip) {
             break;
         }
     }
-    told
+    found
 }
 
 fn address(text: &str) -> Option<IpAddr> {
-    let bare = |text: &str| text.parse::<IpAddr>().ok().map(|ip| ip.to_canonical());
-    bare(text).or_else(|| text.parse::<std::net::SocketAddr>().ok().map(|a| a.ip().to_canonical()))
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let ip = bare.parse().or_else(|_| text.parse::<std::net::SocketAddr>().map(|address| address.ip()));
+    ip.ok().map(|ip: IpAddr| ip.to_canonical())
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
+
     use super::*;
+    use crate::net::Body;
+
+    #[test]
+    fn the_nearest_address_counts_and_empty_elements_do_not() {
+        let peer: IpAddr = "10.0.0.9".parse().expect("an address");
+        let trusted = |ip: IpAddr| ip.to_string().starts_with("10.");
+        for (values, ip) in [
+            (&["1.1.1.1"][..], "1.1.1.1"),
+            (&["2.2.2.2, 1.1.1.1"], "1.1.1.1"),
+            (&["2.2.2.2", "1.1.1.1"], "1.1.1.1"),
+            (&["2.2.2.2,,1.1.1.1"], "1.1.1.1"),
+            (&["1.1.1.1,"], "1.1.1.1"),
+            (&["1.1.1.1 , \t,"], "1.1.1.1"),
+            (&["1.1.1.1", ""], "1.1.1.1"),
+            (&["1.1.1.1,,10.0.0.1,"], "1.1.1.1"),
+            (&["\u{e9}, 1.1.1.1"], "1.1.1.1"),
+            (&["1.1.1.1, unknown"], "10.0.0.9"),
+            (&["1.1.1.1, unknown, 10.0.0.2"], "10.0.0.2"),
+            (&["1.1.1.1:80"], "1.1.1.1"),
+            (&["[::1]:80"], "::1"),
+            (&["[::1]"], "::1"),
+            (&["::ffff:1.1.1.1"], "1.1.1.1"),
+            (&[], "10.0.0.9"),
+            (&[","], "10.0.0.9"),
+        ] {
+            let found = nearest(values.iter().rev().map(|value| value.as_bytes()), peer, trusted);
+            assert_eq!(found.to_string(), ip, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn targets_have_a_path_and_a_scheme_of_http() {
+        let path = |version, uri: &str| {
+            let uri = uri.parse().unwrap_or_else(|_| Uri::from(PathAndQuery::try_from(uri).expect("a path")));
+            let mut request = Request::new(Method::GET, uri, version, HeaderMap::new().into(), Body::Empty);
+            let checked = target(&mut request);
+            checked.ok().map(|()| request.uri.path_and_query().map(ToString::to_string).unwrap_or_default())
+        };
+        for (uri, h1, h2) in [
+            ("/a?x", Some("/a?x"), Some("/a?x")),
+            ("http://a", Some("/"), Some("/")),
+            ("http://a?x", Some("/?x"), None),
+            ("https://a/b", Some("/b"), Some("/b")),
+            ("ftp://a/b", None, None),
+            ("?x", None, None),
+            ("*", None, None),
+        ] {
+            assert_eq!(path(Version::HTTP_11, uri).as_deref(), h1, "{uri}");
+            assert_eq!(path(Version::HTTP_2, uri).as_deref(), h2, "{uri}");
+        }
+    }
 
     #[test]
     fn hosts_are_those_that_nginx_takes() {

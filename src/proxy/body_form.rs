@@ -30,9 +30,10 @@ pub fn of_server(headers: &HeaderMap, default: BodyForm) -> BodyForm {
 
 /// The form of the Accept entry with the highest `q`, of equal ones the first.
 fn accepted(headers: &HeaderMap) -> Option<BodyForm> {
-    let accept = headers.get(header::ACCEPT)?.to_str().ok()?;
+    // Several fields are one list (RFC 9110 section 5.3).
+    let fields = headers.get_all(header::ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
     let mut best: Option<(f32, &str)> = None;
-    for entry in accept.split(',') {
+    for entry in fields.flat_map(|accept| accept.split(',')).filter(|entry| !entry.trim().is_empty()) {
         let mut parts = entry.split(';');
         let kind = parts.next().unwrap_or("").trim();
         let q = parts.find_map(|p| p.trim().strip_prefix("q=")).map_or(1.0, |q| q.parse().unwrap_or(1.0));

@@ -74,10 +74,14 @@ pub async fn forward(
         let host = host(tries.exchange, route, service, destination, &pick);
         let mut connection = match tries.connection(&pick, host).await {
             Ok(connection) => connection,
-            Err(fault) => match tries.again() {
-                true => continue,
-                false => return Err(fault.into()),
-            },
+            Err((fault, since)) => {
+                tries.exchange.sent = Some(since);
+                tries.exchange.answered = Some(std::time::Instant::now());
+                match tries.again() {
+                    true => continue,
+                    false => return Err(fault.into()),
+                }
+            }
         };
         // A body that has been streamed in part is not there for another try.
         let Some(sent) = body.take() else { return Err(Fault::Upstream("no body left".into()).into()) };
@@ -124,7 +128,14 @@ impl Tries<'_> {
     }
 
     /// An idle connection, or a new one.
-    async fn connection(&self, pick: &Pick<'_>, host: &HeaderValue) -> Result<Box<Connection>, Fault> {
+    ///
+    /// # Errors
+    /// When none can be opened, and since when that was tried.
+    async fn connection(
+        &self,
+        pick: &Pick<'_>,
+        host: &HeaderValue,
+    ) -> Result<Box<Connection>, (Fault, std::time::Instant)> {
         let own;
         let spoken = self.exchange.upstream.tls.unwrap_or(self.service.tls.is_some());
         let tls: Option<&TlsTarget> = match (&self.service.tls, &self.service.tls_target) {
@@ -154,11 +165,12 @@ impl Tries<'_> {
             }
         }
         // Apart, as all that is rare: it would make the future of every request larger.
+        let since = std::time::Instant::now();
         let memory = &self.link.worker.gateway.memory;
         let dialing = Box::pin(dial(pick.address, tls, self.service.connect_timeout, key, memory));
         dialing.await.map_err(|error| match error {
-            DialError::Timeout => Fault::UpstreamTimeout,
-            other => Fault::Upstream(chained(&other)),
+            DialError::Timeout => (Fault::UpstreamTimeout, since),
+            other => (Fault::Upstream(chained(&other)), since),
         })
     }
 
@@ -259,6 +271,7 @@ pub(super) fn outgoing<'a>(
     Outgoing {
         prefix: prefix.and_then(|p| HeaderValue::from_str(&router::escape_for_upstream(p)).ok()),
         websocket: headers::wants_websocket(exchange),
+        body: !matches!(exchange.request.body, Body::Empty),
         id: link.worker.options.request_id_upstream.then_some(id),
     }
 }
@@ -280,8 +293,9 @@ pub(super) fn host<'a>(
         return host;
     }
     match (destination, pick.peer) {
-        (Destination::Balanced(balancer), _) if let Some(host) = &balancer.host_header => host,
         (_, Some(peer)) => peer.host(service.tls.is_some()),
+        // Which target it will be is not known.
+        (Destination::Balanced(balancer), None) if let Some(host) = &balancer.host_header => host,
         _ => &service.host,
     }
 }

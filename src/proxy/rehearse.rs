@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, HeaderName, Request, StatusCode};
 use smallvec::SmallVec;
 
 use super::{
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     model::{Consumer, Ix},
-    net::Body,
+    net::{Body, Known, Spelling},
     plugin::{self, Call, Exchange},
     router,
     runtime::{Gateway, RouteEntry, Snapshot},
@@ -31,6 +31,8 @@ use crate::{
 pub struct Asked {
     /// Its head; it has no body.
     pub head: Request<()>,
+    /// How its headers' names are spelled.
+    pub spelled: Vec<Spelling>,
     /// Whether the client speaks TLS.
     pub tls: bool,
     /// Server name it asked for.
@@ -52,6 +54,8 @@ pub enum Fate {
         method: http::Method,
         /// Headers on the wire, `Host` among them.
         headers: HeaderMap,
+        /// Their names as HTTP/1 spells them there, in order.
+        names: Vec<String>,
         /// Whether TLS is spoken.
         tls: bool,
         /// Host and port that a plugin chose in place of the service's.
@@ -78,7 +82,12 @@ pub async fn rehearse(gateway: &Arc<Gateway>, asked: Asked, passed: impl Fn(&str
     let from = Peer { socket: SocketAddr::new(asked.client, 40_000), told: None };
     let link = Rc::new(Link::new(worker, from, local, asked.tls, asked.sni));
     let snap = gateway.snapshot();
-    let request = plugin::Request::from_parts(asked.head.into_parts().0, Body::Empty);
+    let mut request = plugin::Request::from_parts(asked.head.into_parts().0, Body::Empty);
+    asked.spelled.iter().for_each(|name| request.headers.spell(name));
+    // The reader of a head drops them.
+    let is_look_alike = |name: &&HeaderName| Known::of(name.as_str().as_bytes()) == Some(Known::LookAlike);
+    let look_alikes: Vec<HeaderName> = request.headers.keys().filter(is_look_alike).cloned().collect();
+    look_alikes.iter().for_each(|name| drop(request.headers.remove(name)));
     let mut exchange = Exchange::new(link.client.clone(), request, plugin::RequestId(0));
     exchange.consumer = asked.consumer;
     let mut flow = Flow { exchange, picks: SmallVec::new() };
@@ -129,12 +138,19 @@ fn sent(
     // Which target of an upstream it will be is not known: its host shows where the upstream has none of its own.
     let nowhere = crate::upstream::Pick { address: (Ipv4Addr::UNSPECIFIED, 0).into(), peer: None };
     let host = forward::host(exchange, route, service, &service.destination, &nowhere);
-    let mut headers = HeaderMap::new();
+    let (mut headers, mut head) = (HeaderMap::new(), Vec::new());
     headers::for_upstream(exchange, link, host, &out, Length::Known(0), &mut headers);
+    headers::for_upstream(exchange, link, host, &out, Length::Known(0), &mut head);
+    // Each line of a head begins with the end of the one before.
+    let lines = head.split(|&byte| byte == b'\n').skip(1);
+    let names = lines.map(|line| {
+        String::from_utf8_lossy(line.split(|&byte| byte == b':').next().unwrap_or(line)).into_owned()
+    });
     Ok(Fate::Sent {
         target: target.to_string(),
         method: exchange.request.method.clone(),
         headers,
+        names: names.collect(),
         tls: exchange.upstream.tls.unwrap_or(service.tls.is_some()),
         address: exchange.upstream.address.take(),
         consumer: exchange.consumer,

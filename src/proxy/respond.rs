@@ -20,7 +20,7 @@ use super::{
     worker::Link,
 };
 use crate::{
-    net::{BodyError, Connection, Fields, Wire},
+    net::{BodyError, Connection, Headers, Wire},
     plugin::{Chunk, ReplyBody, RequestId, ResponseSource},
     runtime::{Held, Snapshot},
 };
@@ -62,21 +62,21 @@ pub fn respond(
     let mut head = Response::new(());
     *head.status_mut() = response.status;
     let headers = match later {
-        true => response.headers.clone().into(),
+        true => response.headers.clone(),
         false => std::mem::take(&mut response.headers),
     };
-    let fields = match headers.into_fields() {
-        Ok(fields) if !http2 => Some(fields),
-        other => {
-            *head.headers_mut() = other.map_or_else(|map| map, |fields| fields.to_map());
+    let headers = match http2 {
+        true => {
+            *head.headers_mut() = headers.into_map();
             None
         }
+        false => Some(headers),
     };
     if let Some(reason) = reason {
         head.extensions_mut().insert(reason);
     }
     let ending = later.then(|| Box::new(Ending { flow, snap, filters: phases.body_filter, done: false }));
-    head.map(|()| Tail { source, ending, fields, added })
+    head.map(|()| Tail { source, ending, headers, added })
 }
 
 /// The head of an upstream's answer becomes the exchange's.
@@ -94,17 +94,11 @@ fn take(link: &Rc<Link>, flow: &mut Flow, answer: Answer) -> (Source, Option<Rea
     let held = &mut flow.exchange.response;
     held.status = head.status;
     held.source = ResponseSource::Upstream;
-    if held.headers.is_empty() {
-        held.headers = headers;
-    } else {
+    held.headers = match held.headers.is_empty() {
+        true => headers,
         // What plugins have set already stands before the upstream's own.
-        match headers.fields() {
-            Some(fields) => fields.append_to(&mut held.headers),
-            None => headers.iter().for_each(|(name, value)| {
-                held.headers.append(name, value.clone());
-            }),
-        }
-    }
+        false => std::mem::take(&mut held.headers).followed_by(headers),
+    };
     if switches && let Wire::Http1(http1) = connection.wire {
         let (stream, read) = http1.into_parts();
         return (Source::Switched(Box::new((stream, read, timeouts.read))), head.reason);
@@ -150,7 +144,7 @@ fn made_here(link: &Rc<Link>, snap: &Snapshot, flow: &mut Flow, early: Early) ->
             exchange.response.headers.append(name, value);
         }
     }
-    let mut made = std::mem::take(&mut exchange.response.headers).into_map();
+    let mut made = std::mem::take(&mut exchange.response.headers);
     let empty = matches!(reply.body, ReplyBody::Empty);
     let bytes = fault::render(reply.body, reply.status, exchange, &link.worker.options.templates, &mut made);
     let bodiless = reply.status == StatusCode::NO_CONTENT
@@ -159,7 +153,7 @@ fn made_here(link: &Rc<Link>, snap: &Snapshot, flow: &mut Flow, early: Early) ->
     if !bodiless && (!empty || exchange.request.method != Method::HEAD) {
         made.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
     }
-    exchange.response.headers = made.into();
+    exchange.response.headers = made;
     if bytes.is_empty() || bodiless { Source::Empty } else { Source::Whole(bytes) }
 }
 
@@ -183,7 +177,7 @@ pub fn last_resort() -> Response<Tail> {
     let mut response = Response::new(Tail {
         source: Source::Whole(Bytes::from_static(b"{\"message\":\"An unexpected error occurred\"}")),
         ending: None,
-        fields: None,
+        headers: None,
         added: None,
     });
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
@@ -197,8 +191,8 @@ pub fn last_resort() -> Response<Tail> {
 pub struct Tail {
     source: Source,
     ending: Option<Box<Ending>>,
-    /// The head's headers, where they are an upstream's own.
-    fields: Option<Fields>,
+    /// The head's headers, where HTTP/1 writes them.
+    headers: Option<Headers>,
     /// Headers that are still to be added to the head.
     added: Option<Added>,
 }
@@ -328,9 +322,9 @@ impl Tail {
         }
     }
 
-    /// The head's headers, once, where they are an upstream's own and in no map.
-    pub fn fields(&mut self) -> Option<Fields> {
-        self.fields.take()
+    /// The head's headers, once, where HTTP/1 writes them; else the head itself has them.
+    pub fn headers(&mut self) -> Option<Headers> {
+        self.headers.take()
     }
 
     /// Headers that are still to be added to the head, once.
@@ -492,7 +486,7 @@ mod tests {
                 held: None,
             };
             let mut tail =
-                Tail { source: Source::Upstream(delivery), ending: None, fields: None, added: None };
+                Tail { source: Source::Upstream(delivery), ending: None, headers: None, added: None };
             let mut cx = Context::from_waker(Waker::noop());
             tail.read_ahead(&mut cx);
             assert_eq!(link.worker.pool.take(&key).is_some(), ahead);

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::{Listener, Traffic};
-use crate::runtime::Gateway;
+use crate::{net::alpn, runtime::Gateway};
 
 /// Shows the certificate that the configuration of the moment has for a name.
 #[derive(Debug)]
@@ -33,16 +33,15 @@ impl Acceptor {
     /// # Errors
     /// When the settings leave no version or suite to speak.
     pub fn new(gateway: &Arc<Gateway>, listener: &Listener) -> io::Result<Self> {
-        let alpn: &[&[u8]] = match (listener.traffic, listener.http2) {
+        let offered: &[&[u8]] = match listener.traffic {
             // What is spoken on a stream is none of ours.
-            (Traffic::Streams | Traffic::Datagrams, _) => &[],
-            (Traffic::Http, true) => &[b"h2", b"http/1.1"],
-            (Traffic::Http, false) => &[b"http/1.1"],
+            Traffic::Streams | Traffic::Datagrams => &[],
+            Traffic::Http => alpn(listener.http2),
         };
         // Where there is none it is made now, and not when the first client waits for it.
         let _ = gateway.snapshot().certificates.fallback();
         let certificates = Arc::new(BySnapshot(Arc::clone(gateway)));
-        let config = gateway.options.tls.config(certificates, alpn).map_err(io::Error::other)?;
+        let config = gateway.options.tls.config(certificates, offered).map_err(io::Error::other)?;
         Ok(Acceptor(Arc::new(config)))
     }
 

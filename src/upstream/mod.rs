@@ -14,7 +14,7 @@ use std::{
 
 pub use balance::{Balancer, Peer};
 pub use dns::{Hosts, Resolver};
-pub use target::{host_and_port, host_header};
+pub use target::{has_port, host_and_port, host_header, shown as shown_target};
 
 /// Why there is no address to go to.
 #[derive(Debug, thiserror::Error)]

@@ -19,6 +19,22 @@ pub fn host_and_port(target: &str) -> (&str, u16) {
     }
 }
 
+/// A target as Kong's admin API gives it back: with its port, and IPv6 in full and in brackets.
+pub fn shown(target: &str) -> String {
+    let (host, port) = host_and_port(target);
+    match host.parse::<std::net::Ipv6Addr>() {
+        Ok(ip) => format!("[{}]:{port}", ip.segments().map(|part| format!("{part:04x}")).join(":")),
+        Err(_) => format!("{host}:{port}"),
+    }
+}
+
+/// Whether a host brings a port.
+pub fn has_port(host: &str) -> bool {
+    host.rsplit_once(':').is_some_and(|(name, port)| {
+        port.bytes().all(|byte| byte.is_ascii_digit()) && (!name.contains(':') || name.ends_with(']'))
+    })
+}
+
 /// The Host header for a host and a port, which is left out where it is the protocol's own.
 pub fn host_header(host: &str, port: u16, own: u16) -> HeaderValue {
     let bracketed = host.contains(':') && !host.starts_with('[');
@@ -38,6 +54,30 @@ mod tests {
         assert_eq!(host_header("a.test", 80, 443), "a.test:80");
         assert_eq!(host_header("::1", 81, 80), "[::1]:81");
         assert_eq!(host_header("[::1]", 80, 80), "[::1]");
+    }
+
+    #[test]
+    fn a_target_is_shown_with_its_port() {
+        for (target, told) in [
+            ("a.test", "a.test:8000"),
+            ("a.test:81", "a.test:81"),
+            ("10.0.0.1", "10.0.0.1:8000"),
+            ("::1", "[0000:0000:0000:0000:0000:0000:0000:0001]:8000"),
+            ("[2001:db8::1]:81", "[2001:0db8:0000:0000:0000:0000:0000:0001]:81"),
+        ] {
+            assert_eq!(shown(target), told);
+            assert_eq!(shown(told), told);
+        }
+    }
+
+    #[test]
+    fn a_host_may_bring_a_port() {
+        for host in ["a.test:80", "[::1]:80", "1.2.3.4:1"] {
+            assert!(has_port(host), "{host}");
+        }
+        for host in ["a.test", "[::1]", "::1", "1.2.3.4"] {
+            assert!(!has_port(host), "{host}");
+        }
     }
 
     #[test]

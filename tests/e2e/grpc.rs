@@ -57,6 +57,63 @@ async fn echo() -> Upstream {
     .await
 }
 
+#[tokio::test]
+async fn a_head_without_bounds_does_not_reach_the_client() {
+    let upstream = Upstream::script(|stream, _| async move {
+        let service = service_fn(|_: Request<Incoming>| async {
+            let long = HeaderValue::try_from("x".repeat(60_000)).unwrap();
+            let answer = Response::builder().header("x-1", &long).header("x-2", &long);
+            Ok::<_, Infallible>(answer.body(http_body_util::Empty::<Bytes>::new()).unwrap())
+        });
+        let _ = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+            .serve_connection(TokioIo::new(stream), service)
+            .await;
+    })
+    .await;
+    let rig = gateway(upstream.address);
+    let body = BodyExt::boxed(http_body_util::Empty::new());
+    let request = Request::builder().uri("http://a.test/t.T/m").header("content-type", "application/grpc");
+    let answer = soon(client(&rig).await.send_request(request.body(body).unwrap())).await.unwrap();
+    assert_eq!(answer.status(), 502);
+}
+
+/// A server that gives that status, and trailers of which some have no place there.
+async fn odd(status: u16) -> Upstream {
+    Upstream::script(move |stream, _| async move {
+        let service = service_fn(move |_: Request<Incoming>| async move {
+            let mut trailers = HeaderMap::new();
+            for name in ["grpc-status", "content-length", "set-cookie", "x_real_ip"] {
+                trailers.insert(name, HeaderValue::from_static("0"));
+            }
+            let frames = [Frame::data(Bytes::from_static(b"x")), Frame::trailers(trailers)];
+            let body =
+                BodyExt::boxed(StreamBody::new(futures_util::stream::iter(frames.map(Ok::<_, Infallible>))));
+            Ok::<Response<Body>, Infallible>(Response::builder().status(status).body(body).unwrap())
+        });
+        let _ = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+            .serve_connection(TokioIo::new(stream), service)
+            .await;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_no_answer_has_does_not_reach_the_client() {
+    for (status, expected) in [(200, 200), (599, 599), (600, 502), (999, 502)] {
+        let upstream = odd(status).await;
+        let rig = gateway(upstream.address);
+        let body = BodyExt::boxed(http_body_util::Empty::new());
+        let request =
+            Request::builder().uri("http://a.test/t.T/m").header("content-type", "application/grpc");
+        let answer = soon(client(&rig).await.send_request(request.body(body).unwrap())).await.unwrap();
+        assert_eq!(answer.status(), expected);
+        if expected == status {
+            let trailers = soon(answer.into_body().collect()).await.unwrap().trailers().cloned().unwrap();
+            assert_eq!(trailers.keys().collect::<Vec<_>>(), ["grpc-status"]);
+        }
+    }
+}
+
 fn gateway(upstream: std::net::SocketAddr) -> Rig {
     let config = service(
         upstream,

@@ -11,6 +11,7 @@ use std::{
 };
 
 use gatewayctl::{
+    config,
     model::{Row, State, Table},
     net::Inherited,
     proxy::{Listener, Workers},
@@ -46,10 +47,26 @@ impl Rig {
         Self::with(config, Options::default(), &[plain()])
     }
 
+    /// A gateway with a clear-text listener that serves a file, plugins included.
+    pub fn of_file(text: &str) -> Rig {
+        Self::of_file_with(text, Options::default(), &[plain()])
+    }
+
+    pub fn of_file_with(text: &str, options: Options, listeners: &[Listener]) -> Rig {
+        let input = config::Input::Text { name: "kong.yml".to_owned(), text: text.as_bytes().to_owned() };
+        let loaded = config::load(&input, &config::Options::default()).unwrap();
+        let state = loaded.state.unwrap_or_else(|| panic!("{:?}", loaded.findings));
+        Self::of_state(state, options, listeners)
+    }
+
     pub fn with(config: Value, options: Options, listeners: &[Listener]) -> Rig {
+        Self::of_state(Arc::new(state(&config)), options, listeners)
+    }
+
+    fn of_state(state: Arc<State>, options: Options, listeners: &[Listener]) -> Rig {
         let options = Options { workers: 2, ..options };
         let stores = Stores::default();
-        let (snapshot, problems) = runtime::compile(Arc::new(state(&config)), &options, &stores, None);
+        let (snapshot, problems) = runtime::compile(state, &options, &stores, None);
         assert!(problems.is_empty(), "{problems:?}");
         let gateway = Gateway::new(options, stores, snapshot);
         let workers = Workers::start(Arc::clone(&gateway), listeners, &mut Inherited::default()).unwrap();
@@ -272,6 +289,11 @@ pub fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
         .filter_map(|line| line.split_once(':'))
         .find(|(n, _)| n.eq_ignore_ascii_case(name))
         .map(|(_, v)| v.trim())
+}
+
+/// The fields of a head as they are written, without its first line.
+pub fn lines(head: &str) -> Vec<&str> {
+    head.split("\r\n\r\n").next().unwrap().lines().skip(1).collect()
 }
 
 /// The status of an answer.

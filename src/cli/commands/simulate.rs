@@ -19,12 +19,14 @@ use crate::{
     },
     config::Loaded,
     model::{Consumer, Ix, Plugin, Route, Row, Service, State},
+    net::Spelling,
     plugins,
     proxy::{self, Fate},
     router::{self, Calculation, Flavor, RequestLine, Router},
     runtime::{self, Gateway, Snapshot},
     source::NodeId,
     store::Stores,
+    upstream::shown_target,
 };
 
 /// Show what becomes of a request, without sending it
@@ -119,6 +121,7 @@ struct Asked {
     path: String,
     query: String,
     headers: HeaderMap,
+    spelled: Vec<Spelling>,
     sni: Option<String>,
     client: std::net::IpAddr,
 }
@@ -138,17 +141,19 @@ impl Asked {
         let at = rest.find(['/', '?']).unwrap_or(rest.len());
         let (host, target) = rest.split_at(at);
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let mut headers = HeaderMap::new();
+        let (mut headers, mut spelled) = (HeaderMap::new(), Vec::new());
         let mut host = host.to_owned();
         for line in &args.headers {
             let wrong = || Failure::Other(format!("-H {line}: write headers as 'Name: value'"));
             let (name, value) = line.split_once(':').ok_or_else(wrong)?;
-            let name = HeaderName::try_from(name.trim()).map_err(|_| wrong())?;
+            let spelling = Spelling::new(name.trim()).map_err(|_| wrong())?;
+            let name = spelling.name.clone();
             let value = HeaderValue::try_from(value.trim()).map_err(|_| wrong())?;
             if name == http::header::HOST {
                 host = value.to_str().map_err(|_| wrong())?.to_owned();
             }
             headers.append(name, value);
+            spelled.push(spelling);
         }
         let name = args.sni.clone().unwrap_or_else(|| router::split_port(&host).0.to_owned());
         Ok(Asked {
@@ -157,6 +162,7 @@ impl Asked {
             path: if path.is_empty() { "/".to_owned() } else { path.to_owned() },
             query: query.to_owned(),
             headers,
+            spelled,
             sni: https.then_some(name),
             client: args.client_ip,
             host,
@@ -175,6 +181,7 @@ impl Asked {
         }
         let asked = proxy::Asked {
             head: head.body(()).map_err(|error| wrong(&error))?,
+            spelled: self.spelled.clone(),
             tls: self.https,
             sni: self.sni.as_deref().map(Arc::from),
             client: self.client,
@@ -203,6 +210,9 @@ impl Asked {
         }
     }
 }
+
+/// Target, method, headers with the spelling of their names, whether TLS is used, and the address that a plugin chose.
+type Leaving<'a> = (&'a str, &'a str, (&'a HeaderMap, &'a [String]), bool, Option<&'a (String, u16)>);
 
 struct Simulation<'a> {
     loaded: &'a Loaded,
@@ -250,9 +260,10 @@ impl Simulation<'_> {
                 let body = String::from_utf8_lossy(body);
                 (None, Some(json!({ "status": status.as_u16(), "plugin": plugin, "body": body })))
             }
-            Fate::Sent { target, method, headers, tls, address, .. } => {
+            Fate::Sent { target, method, headers, names, tls, address, .. } => {
                 let service = entry.and_then(|entry| entry.service);
                 let leaves = service.map(|service| {
+                    let headers = (headers, names.as_slice());
                     let sent = (target.as_str(), method.as_str(), headers, *tls, address.as_ref());
                     self.leaves(service, sent)
                 });
@@ -281,7 +292,7 @@ impl Simulation<'_> {
     fn leaves(
         &self,
         service: Ix<Service>,
-        (target, method, headers, tls, address): (&str, &str, &HeaderMap, bool, Option<&(String, u16)>),
+        (target, method, (headers, names), tls, address): Leaving<'_>,
     ) -> Value {
         let state = &self.snapshot.state;
         let row = &state.services[service];
@@ -292,14 +303,19 @@ impl Simulation<'_> {
             || vec![json!({ "target": format!("{host}:{port}"), "weight": 100 })],
             |upstream| {
                 let own = state.targets.rows().iter().filter(|t| t.upstream.id == upstream.id);
-                own.map(|t| json!({ "target": t.target, "weight": t.weight })).collect()
+                own.map(|t| json!({ "target": shown_target(&t.target), "weight": t.weight })).collect()
             },
         );
         let mut shown = Map::new();
-        for name in headers.keys() {
+        for spelled in names {
+            let Ok(name) = HeaderName::try_from(spelled) else { continue };
+            // Values of a name whose fields are spelled differently are shown at the first of them.
+            if shown.keys().any(|known: &String| known.eq_ignore_ascii_case(spelled)) {
+                continue;
+            }
             let values: Vec<&str> =
-                headers.get_all(name).iter().map(|value| self.shown(name, value)).collect();
-            shown.insert(name.to_string(), values.join(", ").into());
+                headers.get_all(&name).iter().map(|value| self.shown(&name, value)).collect();
+            shown.insert(spelled.clone(), values.join(", ").into());
         }
         json!({
             "service": Row::name(row), "at": self.place(row.origin), "method": method, "path": target,

@@ -3,6 +3,9 @@
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::line::{Line, stop};
+use crate::net::may_trail;
+
 /// Bytes of a chunk's size line that are read before it is given up.
 const MAX_LINE: usize = 4096;
 /// Bytes of a trailer section.
@@ -153,12 +156,13 @@ impl Decoder {
                     joined.extend_from_slice(&data);
                 }
                 Place::Trailers => match &buffer[..] {
-                    [b'\n', ..] => self.past(buffer, 1, Place::Ended),
                     [b'\r', b'\n', ..] => self.past(buffer, 2, Place::Ended),
                     _ => {
                         let Some((length, trailers)) = trailers(buffer)? else { return Ok(Step::More) };
                         self.past(buffer, length, Place::Ended);
-                        return Ok(Step::Trailers(trailers));
+                        if !trailers.is_empty() {
+                            return Ok(Step::Trailers(trailers));
+                        }
                     }
                 },
             }
@@ -170,7 +174,6 @@ impl Decoder {
     fn next_chunk(&mut self, buffer: &mut BytesMut) -> Result<bool, FramingError> {
         if self.0 == Place::DataEnd {
             match &buffer[..] {
-                [b'\n', ..] => self.past(buffer, 1, Place::Size),
                 [b'\r', b'\n', ..] => self.past(buffer, 2, Place::Size),
                 [b'\r'] => return Ok(false),
                 _ => return Err(FramingError::End),
@@ -204,33 +207,44 @@ fn line(buffer: &[u8], most: usize) -> Option<Option<usize>> {
     }
 }
 
-/// The number at the beginning of a size line; extensions are passed over.
+/// The number at the beginning of a size line, which ends as RFC 9112 has it: where one recipient takes a bare CR or LF for
+/// the end of a line and another does not, they find different chunks. Extensions are passed over.
 fn size(line: &[u8]) -> Option<u64> {
+    let line = line.strip_suffix(b"\r\n")?;
     let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
     let (digits, rest) = line.split_at(digits);
-    let ends = matches!(rest.first(), Some(b'\r' | b'\n' | b';' | b' ' | b'\t'));
-    if !ends || digits.is_empty() || digits.len() > 15 {
+    let extends = matches!(rest.trim_ascii_start(), [] | [b';', ..]) && stop(rest) == rest.len();
+    if !extends || digits.is_empty() || digits.len() > 15 {
         return None;
     }
     u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
+/// Takes a trailer section apart, and tells how long it is; `None` if it is not complete. Fields that may not stand in
+/// one are left out.
 fn trailers(buffer: &[u8]) -> Result<Option<(usize, HeaderMap)>, FramingError> {
-    let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
-    let parsed = httparse::parse_headers(buffer, &mut fields).map_err(|_| FramingError::Trailers)?;
-    let httparse::Status::Complete((length, fields)) = parsed else {
-        return if buffer.len() > MAX_TRAILERS { Err(FramingError::Trailers) } else { Ok(None) };
-    };
-    if length > MAX_TRAILERS {
-        return Err(FramingError::Trailers);
+    let (mut at, mut count) = (0, 0);
+    let mut trailers = HeaderMap::new();
+    loop {
+        let (field, end) = match Line::read(&buffer[at..]) {
+            Line::Field { name, value, end } => (Some((name, value)), end),
+            Line::Last { end } => (None, end),
+            Line::Partial if buffer.len() <= MAX_TRAILERS => return Ok(None),
+            Line::Partial | Line::Odd(_) => return Err(FramingError::Trailers),
+        };
+        let line = &buffer[at..at + end];
+        at += end;
+        count += 1;
+        if at > MAX_TRAILERS || count > MAX_FIELDS + 1 || !line.ends_with(b"\r\n") {
+            return Err(FramingError::Trailers);
+        }
+        let Some((name, (from, to))) = field else { return Ok(Some((at, trailers))) };
+        let name = HeaderName::from_bytes(&line[..name]).map_err(|_| FramingError::Trailers)?;
+        let value = HeaderValue::from_bytes(&line[from..to]).map_err(|_| FramingError::Trailers)?;
+        if may_trail(&name) {
+            trailers.append(name, value);
+        }
     }
-    let mut trailers = HeaderMap::with_capacity(fields.len());
-    for field in fields {
-        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| FramingError::Trailers)?;
-        let value = HeaderValue::from_bytes(field.value).map_err(|_| FramingError::Trailers)?;
-        trailers.append(name, value);
-    }
-    Ok(Some((length, trailers)))
 }
 
 #[cfg(test)]
@@ -260,7 +274,7 @@ mod tests {
 
     #[test]
     fn chunks_come_to_the_same_however_they_are_cut() {
-        let body = b"4\r\nwiki\r\n5;x=\"y\"\r\npedia\r\nE\n in\r\n\r\nchunks.\n0\r\n\r\n";
+        let body = b"4 \r\nwiki\r\n5;x=\"y\"\r\npedia\r\nE \t; z\r\n in\r\n\r\nchunks.\r\n0\r\n\r\n";
         for piece in 1..=body.len() {
             let (data, trailers) = whole(Decoder::chunked(), body, piece).expect("a body");
             assert_eq!(data, b"wikipedia in\r\n\r\nchunks.", "{piece}");
@@ -276,6 +290,21 @@ mod tests {
             assert_eq!(data, b"a");
             assert_eq!((&trailers["x-sum"], trailers.len()), (&HeaderValue::from_static("5"), 2));
         }
+    }
+
+    #[test]
+    fn trailers_that_would_change_a_message_are_left_out() {
+        let fields = "Content-Length: 5\r\nHost: b\r\nX_Real_IP: c\r\nAuthorization: d\r\n";
+        for (more, count) in [("", 0), ("X-Sum: 5\r\n", 1)] {
+            let body = format!("1\r\na\r\n0\r\n{fields}{more}\r\n");
+            for piece in [1, body.len()] {
+                let (_, trailers) = whole(Decoder::chunked(), body.as_bytes(), piece).expect("a body");
+                assert_eq!(trailers.len(), count, "{trailers:?}");
+            }
+        }
+        let many = |count| format!("0\r\n{}\r\n", "A: b\r\n".repeat(count));
+        assert!(whole(Decoder::chunked(), many(MAX_FIELDS).as_bytes(), 4096).is_ok());
+        assert!(whole(Decoder::chunked(), many(MAX_FIELDS + 1).as_bytes(), 4096).is_err());
     }
 
     #[test]
@@ -296,6 +325,21 @@ mod tests {
             (b"-1\r\n", FramingError::Size),
             (b"0x1\r\n", FramingError::Size),
             (b"1000000000000000\r\n", FramingError::Size),
+            (b"1\n", FramingError::Size),
+            (b"1\rX\r\n", FramingError::Size),
+            (b"1;a\n", FramingError::Size),
+            (b"1;a\rb\r\n", FramingError::Size),
+            (b"1;a\0\r\n", FramingError::Size),
+            (b"1 a\r\n", FramingError::Size),
+            (b" 1\r\n", FramingError::Size),
+            (b"1\r\na\n0\r\n\r\n", FramingError::End),
+            (b"1\r\na\rb0\r\n\r\n", FramingError::End),
+            (b"0\r\n\n", FramingError::Trailers),
+            (b"0\r\nA: b\n\r\n", FramingError::Trailers),
+            (b"0\r\nA: b\rc\r\n\r\n", FramingError::Trailers),
+            (b"0\r\nA : b\r\n\r\n", FramingError::Trailers),
+            (b"0\r\nA(: b\r\n\r\n", FramingError::Trailers),
+            (b"0\r\nA: b\r\n c\r\n\r\n", FramingError::Trailers),
             (b"1\r\nab\r\n", FramingError::End),
             (b"0\r\nno field\r\n\r\n", FramingError::Trailers),
         ] {

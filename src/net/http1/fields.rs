@@ -1,6 +1,8 @@
 //! The fields of a head as they stand on the wire, for whoever sends them on without looking at each.
 
-use http::HeaderMap;
+use std::ops::Range;
+
+use http::{HeaderMap, HeaderName};
 
 use super::raw::{Place, RawHead};
 
@@ -19,8 +21,11 @@ macro_rules! known {
             $($name,)+
             /// `X-Accel-*`, which tell nginx what to do.
             Accel,
-            /// Any other `X-Kong-*`, which the gateway itself says.
+            /// Any other `X-Kong-*`, which the gateway itself sets.
             Kong,
+            /// A name that differs from one of these by `_` in place of `-` alone. CGI and its successors fold both
+            /// into one variable, so an upstream may take it for the other.
+            LookAlike,
         }
 
         /// Those that have one name, and it in lower case.
@@ -52,6 +57,20 @@ known! {
     TransferEncoding "transfer-encoding",
     KongRequestId "x-kong-request-id",
     ForwardedPrefix "x-forwarded-prefix",
+    IfMatch "if-match",
+    IfRange "if-range",
+    IfNoneMatch "if-none-match",
+    ContentRange "content-range",
+    Authorization "authorization",
+    IfModifiedSince "if-modified-since",
+    IfUnmodifiedSince "if-unmodified-since",
+    ConsumerId "x-consumer-id",
+    ConsumerGroups "x-consumer-groups",
+    ConsumerCustomId "x-consumer-custom-id",
+    ConsumerUsername "x-consumer-username",
+    AnonymousConsumer "x-anonymous-consumer",
+    AuthenticatedGroups "x-authenticated-groups",
+    CredentialIdentifier "x-credential-identifier",
 }
 
 impl Known {
@@ -64,16 +83,48 @@ impl Known {
     pub fn of(name: &[u8]) -> Option<Known> {
         let row = usize::from(SLOTS[slot(name)?]);
         let (known, text) = NAMED[row];
-        if name.len() == text.len() && words(name) == WORDS[row] {
-            return Some(known);
+        if name.len() == text.len() {
+            if words(name) == WORDS[row] {
+                return Some(known);
+            }
+            if folds_to(name, text.as_bytes()) {
+                return Some(Known::LookAlike);
+            }
         }
         match name {
-            [b'x' | b'X', ..] if begins(name, b"x-accel-") => Some(Known::Accel),
-            [b'x' | b'X', ..] if begins(name, b"x-kong-") => Some(Known::Kong),
+            [b'x' | b'X', b'-' | b'_', b'a' | b'A', ..] => prefixed(name, Known::Accel, b"x-accel-"),
+            [b'x' | b'X', b'-' | b'_', b'k' | b'K', ..] => prefixed(name, Known::Kong, b"x-kong-"),
             _ => None,
         }
     }
+
+    /// Whether a request may have it once at most, as nginx reads it.
+    pub fn is_singleton(self) -> bool {
+        const ALL: u64 = {
+            let (mut all, mut at) = (0, 0);
+            while at < SINGLETONS.len() {
+                all |= 1 << SINGLETONS[at] as u8;
+                at += 1;
+            }
+            all
+        };
+        ALL & 1 << self as u8 != 0
+    }
 }
+
+/// The fields that nginx refuses when a request repeats them. `Host` is one more, which is checked where it is read.
+pub const SINGLETONS: [Known; 10] = [
+    Known::IfMatch,
+    Known::IfNoneMatch,
+    Known::IfModifiedSince,
+    Known::IfUnmodifiedSince,
+    Known::IfRange,
+    Known::ContentLength,
+    Known::ContentRange,
+    Known::TransferEncoding,
+    Known::Expect,
+    Known::Authorization,
+];
 
 /// The letters of each in [`NAMED`].
 const WORDS: [[u64; 3]; NAMED.len()] = {
@@ -113,9 +164,9 @@ const fn words(token: &[u8]) -> [u64; 3] {
 }
 
 /// For each [`slot`], the row of the only one in [`NAMED`] that it may be.
-const SLOTS: [u8; 32] = {
-    let mut slots = [0; 32];
-    let mut taken = [false; 32];
+const SLOTS: [u8; 128] = {
+    let mut slots = [0; 128];
+    let mut taken = [false; 128];
     let mut row = 0;
     while row < NAMED.len() {
         let Some(slot) = slot(NAMED[row].1.as_bytes()) else { panic!("a name has two letters") };
@@ -131,11 +182,22 @@ const SLOTS: [u8; 32] = {
 const fn slot(name: &[u8]) -> Option<usize> {
     let (Some(first), Some([before, last])) = (name.first(), name.last_chunk()) else { return None };
     let (first, before, last) = (*first as usize | 0x20, *before as usize | 0x20, *last as usize | 0x20);
-    Some((3 * name.len() + 8 * first + 2 * before + 28 * last) % 32)
+    Some((76 * name.len() + 98 * first + 121 * before + 50 * last) % 128)
 }
 
-fn begins(name: &[u8], with: &[u8]) -> bool {
-    name.get(..with.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(with))
+/// `known` if a name begins with its prefix, or a look-alike of it.
+fn prefixed(name: &[u8], known: Known, prefix: &[u8]) -> Option<Known> {
+    let begin = name.get(..prefix.len())?;
+    match begin.eq_ignore_ascii_case(prefix) {
+        true => Some(known),
+        false => folds_to(begin, prefix).then_some(Known::LookAlike),
+    }
+}
+
+/// Whether a name becomes that one, which is in lower case, when its `_` become `-`.
+fn folds_to(name: &[u8], text: &[u8]) -> bool {
+    let folded = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    name.len() == text.len() && name.iter().map(folded).eq(text.iter().copied())
 }
 
 /// Where a field lies, and which one it is.
@@ -148,12 +210,12 @@ struct Field {
 
 /// Fields whose names are tokens and whose values hold no control characters but tabs, as
 /// [`Line`](super::Line) tells.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Fields {
     raw: RawHead,
     list: Vec<Field>,
     /// A bit for each [`Known`] that is among them.
-    present: u32,
+    present: u64,
 }
 
 impl Fields {
@@ -203,6 +265,15 @@ impl Fields {
     /// Takes a field out. None is added later.
     pub fn remove(&mut self, known: Known) {
         self.present &= !(1 << known as u8);
+    }
+
+    /// The first of these that has that name, and how it is spelled there.
+    pub fn spelled(&self, name: &HeaderName, among: Range<usize>) -> Option<(usize, &[u8])> {
+        let begin = among.start;
+        let list = self.list.get(among)?;
+        let mut spelled = list.iter().map(|field| self.raw.part(field.name)).enumerate();
+        let same = |(_, spelled): &(usize, &[u8])| spelled.eq_ignore_ascii_case(name.as_str().as_bytes());
+        spelled.find(same).map(|(at, spelled)| (begin + at, spelled))
     }
 
     /// Where their names and values lie.
@@ -310,9 +381,27 @@ mod tests {
                 }
             }
         }
+        assert_eq!(NAMED.len() + 3, Known::LookAlike as usize + 1, "each has a bit of its own");
+        assert!((Known::LookAlike as u32) < u64::BITS);
         assert_eq!(Known::of(b"X-Accel-Redirect"), Some(Known::Accel));
         assert_eq!(Known::of(b"x-kong-other"), Some(Known::Kong));
         for name in ["", "x", "x-", "x-accel", "accept", "x-kong", "user-agent"] {
+            assert_eq!(Known::of(name.as_bytes()), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn names_with_underscores_are_not_taken_for_those_with_dashes() {
+        for &(known, text) in NAMED.iter().filter(|(_, text)| text.contains('-')) {
+            let (one, all) = (text.replacen('-', "_", 1), text.to_uppercase().replace('-', "_"));
+            for name in [one, all] {
+                assert_eq!(Known::of(name.as_bytes()), Some(Known::LookAlike), "{name}, {known:?}");
+            }
+        }
+        for name in ["X_Kong_Other", "x-kong_other", "x_kong-other", "X_Accel_Redirect"] {
+            assert_eq!(Known::of(name.as_bytes()), Some(Known::LookAlike), "{name}");
+        }
+        for name in ["x_consumer", "x_kong", "api_key", "_x-real-ip", "x_forwarded_forx", "x_ak_ong_"] {
             assert_eq!(Known::of(name.as_bytes()), None, "{name}");
         }
     }

@@ -23,16 +23,19 @@ pub enum HeadError {
     /// Not HTTP/1.
     #[error("malformed answer: {0}")]
     Malformed(&'static str),
-    /// Longer than anybody's should be.
+    /// Longer than a response's head may be, with the interim ones before it.
     #[error("the answer's head is longer than {MAX_HEAD} bytes")]
     TooLong,
     /// A Content-Length that is no number, or two that differ.
     #[error("malformed Content-Length in the answer")]
     Length,
-    /// A Transfer-Encoding where the version has none.
-    #[error("Transfer-Encoding in an answer of HTTP/1.0")]
+    /// A Transfer-Encoding other than `chunked`, or one where the version has none.
+    #[error("a Transfer-Encoding in the answer that cannot be decoded")]
     Coding,
-    /// A switch of protocols that nobody asked for.
+    /// A Content-Length beside a Transfer-Encoding: the body would have two ends (RFC 9112 section 6.3).
+    #[error("both Content-Length and Transfer-Encoding in the answer")]
+    Framing,
+    /// A switch to another protocol than the one that was asked for, if any was.
     #[error("the upstream switches protocols without being asked")]
     Switch,
 }
@@ -61,46 +64,77 @@ pub(super) struct Parsed {
 pub(super) struct Asked {
     /// HEAD: the answer has no body.
     pub head_only: bool,
-    /// Whether another protocol was asked for.
+    /// Whether a switch to WebSocket was asked for.
     pub upgrade: bool,
 }
 
-/// Takes a complete head off the buffer; none if there is no complete one yet. Informational ones (RFC 9110
-/// section 15.2) are passed over: Kong's server takes one for the answer itself, and goes astray.
-pub(super) fn take(buffer: &mut BytesMut, asked: Asked) -> Result<Option<Parsed>, HeadError> {
-    while !buffer.is_empty() {
-        let mut outline = Outline::default();
-        let Some(length) = outline.read(buffer)? else {
-            return if buffer.len() > MAX_HEAD { Err(HeadError::TooLong) } else { Ok(None) };
-        };
-        if length > MAX_HEAD {
-            return Err(HeadError::TooLong);
-        }
-        let head = buffer.split_to(length).freeze();
-        match outline.status {
-            101 if !asked.upgrade => return Err(HeadError::Switch),
-            100 | 102..=199 => {}
-            _ => return outline.parsed(RawHead::new(head), asked).map(Some),
-        }
+/// Reads the heads of one response, the interim ones included; goes on where it stopped when more bytes are there.
+#[derive(Debug, Default)]
+pub(super) struct HeadReader {
+    asked: Asked,
+    outline: Outline,
+    /// Bytes of the interim heads before.
+    interim: usize,
+}
+
+impl HeadReader {
+    /// A reader of the response to what was asked.
+    pub fn new(asked: Asked) -> Self {
+        HeadReader { asked, ..HeadReader::default() }
     }
-    Ok(None)
+
+    /// Takes a complete head off the buffer; `None` if there is no complete one yet. Interim ones (RFC 9110
+    /// section 15.2) are passed over: Kong's server takes one for the answer itself, and goes astray. They count
+    /// against the same limit as the head that they precede, so that a flood of them ends.
+    pub fn take(&mut self, buffer: &mut BytesMut) -> Result<Option<Parsed>, HeadError> {
+        while !buffer.is_empty() {
+            let complete = self.outline.read(buffer)?;
+            if self.interim + if complete { self.outline.at } else { buffer.len() } > MAX_HEAD {
+                return Err(HeadError::TooLong);
+            }
+            if !complete {
+                return Ok(None);
+            }
+            let outline = std::mem::take(&mut self.outline);
+            let head = buffer.split_to(outline.at).freeze();
+            match outline.status {
+                100 | 102..=199 => self.interim += head.len(),
+                _ => return outline.parsed(RawHead::new(head), self.asked).map(Some),
+            }
+        }
+        Ok(None)
+    }
 }
 
 /// Where in the buffer the parts of a head lie.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Outline {
     status: u16,
     old: bool,
     reason: Option<Place>,
     fields: Fields,
+    /// Where the next line begins; 0 before the status line is complete.
+    at: usize,
+    /// Bytes in which that line does not end.
+    seen: usize,
 }
 
 impl Outline {
-    /// Tells the parts of a head apart, and how long it is; none if it is not complete.
-    fn read(&mut self, buffer: &[u8]) -> Result<Option<usize>, HeadError> {
-        let Some(mut at) = self.status_line(buffer).map_err(HeadError::Malformed)? else { return Ok(None) };
+    /// Tells the parts of a head apart, as far as they are there; returns whether it is complete.
+    fn read(&mut self, buffer: &[u8]) -> Result<bool, HeadError> {
+        // A line is looked at twice at most, however small the pieces are in which it comes.
+        if self.seen > 0 && memchr::memchr(b'\n', &buffer[self.seen..]).is_none() {
+            self.seen = buffer.len();
+            return Ok(false);
+        }
+        if self.at == 0 {
+            match self.status_line(buffer).map_err(HeadError::Malformed)? {
+                Some(at) => self.at = at,
+                None => return Ok(self.wait(buffer)),
+            }
+        }
         loop {
-            match Line::read(&buffer[at..]) {
+            match Line::read(&buffer[self.at..]) {
                 Line::Field { name, value, end } => {
                     if self.fields.len() == MAX_FIELDS {
                         return Err(HeadError::Malformed("too many headers"));
@@ -108,15 +142,28 @@ impl Outline {
                     if name >= MAX_NAME {
                         return Err(HeadError::Malformed("invalid header name"));
                     }
-                    let known = Known::of(&buffer[at..at + name]);
-                    self.fields.push(place(at, (0, name)), place(at, value), known);
-                    at += end;
+                    let known = Known::of(&buffer[self.at..self.at + name]);
+                    self.fields.push(place(self.at, (0, name)), place(self.at, value), known);
+                    self.at += end;
                 }
-                Line::Last { end } => return Ok(Some(at + end)),
-                Line::Partial => return Ok(None),
+                Line::Last { end } => {
+                    self.at += end;
+                    return Ok(true);
+                }
+                Line::Partial => return Ok(self.wait(buffer)),
                 Line::Odd(why) => return Err(HeadError::Malformed(why)),
             }
         }
+    }
+
+    /// More bytes are needed.
+    fn wait(&mut self, buffer: &[u8]) -> bool {
+        // A status line that is not complete is read again, from its beginning.
+        if self.at == 0 {
+            (self.status, self.old) = (0, false);
+        }
+        self.seen = buffer.len();
+        false
     }
 
     /// Reads the first line, which empty ones may precede, and tells where it ends.
@@ -198,30 +245,37 @@ impl Outline {
         if !others {
             fields.remove(Known::Connection);
         }
-        let last = fields.values(Known::TransferEncoding).last();
-        let coded = last.is_some();
-        let last = last.and_then(|codings| tokens(codings).last()).unwrap_or_default();
-        let chunked = last.eq_ignore_ascii_case(b"chunked");
-        let status =
-            StatusCode::from_u16(self.status).map_err(|_| HeadError::Malformed("invalid response status"))?;
-        let bodiless = asked.head_only || matches!(self.status, 101 | 204 | 304);
-        let mut reusable = if self.old { keep && !close } else { !close };
-        if coded {
-            if self.old {
-                return Err(HeadError::Coding);
-            }
-            fields.remove(Known::TransferEncoding);
-            // Two framings: the coding counts, and nobody shall see the other (RFC 9112 section 6.3).
-            if length.is_some() {
-                fields.remove(Known::ContentLength);
-                reusable = false;
+        let status = StatusCode::from_u16(self.status)
+            .ok()
+            .filter(|status| status.as_u16() <= 599)
+            .ok_or(HeadError::Malformed("invalid response status"))?;
+        if self.status == 101 {
+            let mut protocols = fields.values(Known::Upgrade).flat_map(tokens);
+            if !asked.upgrade || !protocols.any(|protocol| protocol.eq_ignore_ascii_case(b"websocket")) {
+                return Err(HeadError::Switch);
             }
         }
+        let chunked = {
+            let mut codings = fields.values(Known::TransferEncoding);
+            match (codings.next(), codings.next()) {
+                (None, _) => false,
+                (Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked") && !self.old => true,
+                _ => return Err(HeadError::Coding),
+            }
+        };
+        if chunked {
+            if length.is_some() {
+                return Err(HeadError::Framing);
+            }
+            fields.remove(Known::TransferEncoding);
+        }
+        let bodiless = asked.head_only || matches!(self.status, 101 | 204 | 304);
+        let reusable = if self.old { keep && !close } else { !close };
         let body = match length {
             _ if bodiless => Decoder::ended(),
             _ if chunked => Decoder::chunked(),
-            Some(length) if !coded => Decoder::length(length),
-            _ => Decoder::until_close(),
+            Some(length) => Decoder::length(length),
+            None => Decoder::until_close(),
         };
         let keep = reusable && self.status != 101 && !body.needs_close();
         Ok(Parsed { head: Head { status, reason, headers: fields.into() }, body, keep })
@@ -256,133 +310,4 @@ fn number(digits: &[u8]) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn read(text: &str, asked: Asked) -> Result<Option<(Parsed, BytesMut)>, HeadError> {
-        let mut buffer = BytesMut::from(text);
-        Ok(take(&mut buffer, asked)?.map(|parsed| (parsed, buffer)))
-    }
-
-    fn complete(text: &str) -> Parsed {
-        read(text, Asked::default()).expect("a head").expect("complete").0
-    }
-
-    #[test]
-    fn a_head_is_taken_off_and_the_body_stays() {
-        let text = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX-A: b\r\n\r\nabc";
-        let (parsed, rest) = read(text, Asked::default()).expect("a head").expect("complete");
-        assert_eq!(&rest[..], b"abc");
-        assert_eq!(parsed.head.status, 200);
-        assert_eq!(parsed.head.headers["x-a"], "b");
-        assert!(parsed.keep && parsed.head.reason.is_none());
-        assert_eq!(parsed.body, Decoder::length(3));
-    }
-
-    #[test]
-    fn no_prefix_of_a_head_is_one() {
-        let text = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 Nowhere\r\nA: b\r\n\r\n";
-        for end in 0..text.len() {
-            assert!(read(&text[..end], Asked::default()).expect("no error").is_none(), "{end}");
-        }
-        let parsed = complete(text);
-        assert_eq!(parsed.head.status, 404);
-        assert_eq!(parsed.head.reason.expect("unusual words").as_bytes(), b"Nowhere");
-    }
-
-    #[test]
-    fn what_ends_a_body_follows_the_rules() {
-        for (fields, body, keep) in [
-            ("", Decoder::until_close(), false),
-            ("Content-Length: 0", Decoder::ended(), true),
-            ("Content-Length: 5, 5", Decoder::length(5), true),
-            ("Transfer-Encoding: chunked", Decoder::chunked(), true),
-            ("Transfer-Encoding: gzip, chunked", Decoder::chunked(), true),
-            ("Transfer-Encoding: gzip", Decoder::until_close(), false),
-            ("Transfer-Encoding: chunked\r\nContent-Length: 5", Decoder::chunked(), false),
-            ("Content-Length: 5\r\nConnection: x, Close", Decoder::length(5), false),
-        ] {
-            let fields = if fields.is_empty() { String::new() } else { format!("{fields}\r\n") };
-            let parsed = complete(&format!("HTTP/1.1 200 OK\r\n{fields}\r\n"));
-            assert_eq!((&parsed.body, parsed.keep), (&body, keep), "{fields}");
-            let length = parsed.head.headers.contains_key("content-length");
-            assert_eq!(length, fields.contains("Length") && !fields.contains("chunked"), "{fields}");
-        }
-        assert_eq!(complete("HTTP/1.1 304 x\r\nContent-Length: 5\r\n\r\n").body, Decoder::ended());
-        let asked = Asked { head_only: true, upgrade: false };
-        let text = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
-        let (parsed, _) = read(text, asked).expect("a head").expect("complete");
-        assert_eq!((parsed.body, parsed.keep), (Decoder::ended(), true));
-        assert_eq!(parsed.head.headers["content-length"], "5");
-    }
-
-    #[test]
-    fn nothing_and_odd_bytes_may_stand_for_a_reason_and_for_a_value() {
-        for line in ["HTTP/1.1 200", "HTTP/1.1 200 ", "HTTP/1.1 200 \u{e9}t\u{e9}"] {
-            let parsed = complete(&format!("{line}\r\nA:\r\nB: \r\n\r\n"));
-            assert_eq!(parsed.head.reason.expect("not the usual words").as_bytes(), b"", "{line}");
-            assert!(["a", "b"].iter().all(|name| parsed.head.headers[*name].is_empty()), "{line}");
-        }
-    }
-
-    #[test]
-    fn old_answers_are_kept_open_only_when_they_say_so() {
-        assert!(!complete("HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\n").keep);
-        assert!(complete("HTTP/1.0 200 OK\r\nContent-Length: 1\r\nConnection: Keep-Alive\r\n\r\n").keep);
-        let coded = "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-        assert!(matches!(read(coded, Asked::default()), Err(HeadError::Coding)));
-    }
-
-    #[test]
-    fn what_is_no_answer_is_refused() {
-        for text in [
-            "garbage\r\n\r\n",
-            "HTTP/2.0 200 OK\r\n\r\n",
-            "HTTP/1.1 20 OK\r\n\r\n",
-            "HTTP/1.1 200 OK\r\nA B: c\r\n\r\n",
-            "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
-            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-            "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n",
-            "HTTP/1.1 101 Switching Protocols\r\n\r\n",
-        ] {
-            assert!(read(text, Asked::default()).is_err(), "{text}");
-        }
-        let endless = format!("HTTP/1.1 200 OK\r\nA: {}", "b".repeat(MAX_HEAD));
-        assert!(matches!(read(&endless, Asked::default()), Err(HeadError::TooLong)));
-        let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(MAX_FIELDS));
-        assert_eq!(complete(&many).head.headers.len(), MAX_FIELDS);
-        let more = format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(MAX_FIELDS + 1));
-        assert!(read(&more, Asked::default()).is_err());
-    }
-
-    const HEADS: &str = "(\r\n|\n|\r|)(HTTP/1[.][01]|HTTP/1[.][01]|HTTP/1[.][01] |HTTP/1[.]2|HTT|ssh)( |)[0-9]{3}(0|:|)\
-        ( [a-z\t\u{e9}]{0,3}| OK\u{7f}| OK|)(\r\n|\r\n|\n|\r|)\
-        ([a-zA-Z]{1,3}(:|: |:\t| : |)([a-z \t\u{e9}]{0,12}|\u{1})(\r\n|\r\n|\r\n|\n|\r|)){0,3}(\r\n|\n|\r|)(rest|)";
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
-        #[test]
-        fn heads_are_read_as_another_parser_reads_them(text in HEADS) {
-            let mut fields = [httparse::EMPTY_HEADER; 8];
-            let mut theirs = httparse::Response::new(&mut fields);
-            let mut ours = Outline::default();
-            match (theirs.parse(text.as_bytes()), ours.read(text.as_bytes())) {
-                (Ok(httparse::Status::Complete(their_length)), Ok(Some(length))) => {
-                    prop_assert_eq!(length, their_length);
-                    prop_assert_eq!((Some(ours.status), Some(u8::from(!ours.old))), (theirs.code, theirs.version));
-                    let part = |place: Place| &text[place.0 as usize..place.1 as usize];
-                    let usual = StatusCode::from_u16(ours.status).ok().and_then(|s| s.canonical_reason());
-                    prop_assert_eq!(ours.reason.map(part).or(usual), theirs.reason);
-                    let fields: Vec<_> = ours.fields.places().map(|(n, v)| (part(n), part(v).as_bytes())).collect();
-                    let their_fields: Vec<_> = theirs.headers.iter().map(|f| (f.name, f.value)).collect();
-                    prop_assert_eq!(fields, their_fields);
-                }
-                (Ok(httparse::Status::Partial), Ok(None)) => {}
-                (Err(error), Err(HeadError::Malformed(why))) => prop_assert_eq!(why, error.to_string()),
-                (theirs, ours) => prop_assert!(false, "{:?} but {:?}", theirs, ours),
-            }
-        }
-    }
-}
+mod tests;

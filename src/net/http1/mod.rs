@@ -26,10 +26,10 @@ use http::StatusCode;
 use http_body::{Body as _, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use self::head::Asked;
+use self::head::{Asked, HeadReader};
 pub use self::{
     body::{Decoder, FramingError, Step},
-    fields::{Fields, Known, MAX_NAME},
+    fields::{Fields, Known, MAX_NAME, SINGLETONS},
     head::{Head, HeadError},
     inbox::Inbox,
     line::{Line, is_token},
@@ -96,7 +96,7 @@ pub struct Http1<S = Stream> {
     inbox: Inbox,
     outbox: Outbox,
     upload: Upload,
-    asked: Asked,
+    reader: HeadReader,
     answer: Decoder,
     /// Whether the response's head has been read.
     has_head: bool,
@@ -126,7 +126,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
             inbox: Inbox::default(),
             outbox: Outbox::default(),
             upload: Upload::Sent,
-            asked: Asked::default(),
+            reader: HeadReader::default(),
             answer: Decoder::ended(),
             has_head: false,
             keep: true,
@@ -150,7 +150,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
     /// Begins the request whose head was written. Its body is sent `chunked` or as it is, which the head has
     /// said; `head_only` and `upgrade` tell what was asked for.
     pub fn begin(&mut self, body: Body, chunked: bool, head_only: bool, upgrade: bool) {
-        self.asked = Asked { head_only, upgrade };
+        self.reader = HeadReader::new(Asked { head_only, upgrade });
         self.keep = false;
         self.has_head = false;
         self.upload = match body {
@@ -182,7 +182,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
     pub fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, SendError>> {
         self.send(cx).map_err(SendError::Body)?;
         loop {
-            if let Some(parsed) = head::take(&mut self.inbox.bytes, self.asked)? {
+            if let Some(parsed) = self.reader.take(&mut self.inbox.bytes)? {
                 // What of the request is not written by now would be lost, or belong to the other protocol.
                 if parsed.head.status == StatusCode::SWITCHING_PROTOCOLS
                     && !matches!(self.upload, Upload::Sent)

@@ -12,7 +12,7 @@ use http::{
 pub type Place = (u32, u32);
 
 /// A head whose reader has told its parts apart.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct RawHead {
     bytes: Bytes,
     ascii: bool,

@@ -38,7 +38,7 @@ fn preflight(config: Value, more: &[(&str, &str)]) -> Vec<(String, String)> {
     assert_eq!(reply.status, StatusCode::OK);
     assert!(matches!(reply.body, ReplyBody::Empty));
     exchange.response.headers.extend(reply.headers);
-    let before = exchange.response.headers.clone();
+    let before = HeaderMap::clone(&exchange.response.headers);
     bench.header_filter(&mut exchange, StatusCode::OK, HeaderMap::new());
     assert_eq!(*exchange.response.headers, before, "the header filter leaves a preflight alone");
     listed(&before)

@@ -89,21 +89,6 @@ fn the_upstream_learns_who_asks_and_nothing_that_the_client_made_up() {
 }
 
 #[test]
-fn the_client_cannot_have_our_headers_taken_out_as_hop_by_hop() {
-    let bench = bench(json!({}));
-    let connection = |value| {
-        let seen = passes(&bench, get("/", &[("apikey", "kong"), ("connection", value)]));
-        sent(&seen, "connection").map(str::to_owned)
-    };
-    assert_eq!(
-        connection("X-Consumer-ID , upgrade,x-anonymous-consumer, x-own").as_deref(),
-        Some("upgrade, x-own")
-    );
-    assert_eq!(connection("x-consumer-groups"), None);
-    assert_eq!(connection("keep-alive,  x-own").as_deref(), Some("keep-alive,  x-own"), "left as it came");
-}
-
-#[test]
 fn refusals_say_why_and_challenge() {
     let bench = bench(json!({"realm": "my place"}));
     let mut exchange = get("/", &[]);

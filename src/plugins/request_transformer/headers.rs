@@ -34,33 +34,37 @@ pub fn apply(rules: &HeaderRules, exchange: &mut Exchange) -> Result<(), RenderE
         if !headers.contains_key(old) {
             continue;
         }
+        if *old == new.name {
+            headers.spell(new);
+            continue;
+        }
         let values: SmallVec<[HeaderValue; 2]> = headers.get_all(old).iter().cloned().collect();
         headers.remove(old);
-        if new == HOST {
+        if new.name == HOST {
             exchange.upstream.host = values.into_iter().next();
             continue;
         }
-        headers.remove(new);
+        headers.remove(&new.name);
         for value in values {
-            headers.append(new, value);
+            headers.add(new, value);
         }
     }
     for (name, text) in &rules.replace {
         let value = value(text);
-        if name == HOST {
+        if name.name == HOST {
             exchange.upstream.host = Some(value);
-        } else if headers.contains_key(name) {
-            headers.insert(name, value);
+        } else if headers.contains_key(&name.name) {
+            headers.set(name, value);
         }
     }
     for (name, text) in &rules.add {
         let value = value(text);
-        if !headers.contains_key(name) {
-            headers.insert(name, value);
+        if !headers.contains_key(&name.name) {
+            headers.set(name, value);
         }
     }
     for (name, text) in &rules.append {
-        headers.append(name, value(text));
+        headers.add(name, value(text));
     }
     Ok(())
 }

@@ -156,7 +156,7 @@ impl Plugin {
     }
 
     fn kept_headers(&self, exchange: &Exchange) -> Option<HeaderMap> {
-        self.keep_headers.then(|| exchange.request.headers.clone())
+        self.keep_headers.then(|| HeaderMap::clone(&exchange.request.headers))
     }
 
     fn set_uri(&self, exchange: &mut Exchange) -> Outcome {

@@ -4,6 +4,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::config::{Config, unsupported};
 use crate::{
+    net::Spelling,
     plugin::BuildError,
     plugins::shared::{
         template::Template,
@@ -95,7 +96,7 @@ pub enum HeaderText {
 }
 
 /// A header and its value.
-pub type HeaderPair = (HeaderName, HeaderText);
+pub type HeaderPair = (Spelling, HeaderText);
 
 /// Rules for headers. Those that can never change anything are left out.
 #[derive(Debug, Default)]
@@ -103,7 +104,7 @@ pub struct HeaderRules {
     /// Names to take out.
     pub remove: Box<[HeaderName]>,
     /// Old names and new ones.
-    pub rename: Box<[(HeaderName, HeaderName)]>,
+    pub rename: Box<[(HeaderName, Spelling)]>,
     /// Values for what is there.
     pub replace: Box<[HeaderPair]>,
     /// Values for what is not.
@@ -115,7 +116,7 @@ pub struct HeaderRules {
 impl HeaderRules {
     /// Compiles them.
     pub fn of(config: &Config, lua: bool) -> Result<Self, BuildError> {
-        let no_host = |(name, _): &HeaderPair| name != http::header::HOST;
+        let no_host = |(name, _): &HeaderPair| name.name != http::header::HOST;
         let mut rules = HeaderRules {
             remove: header_names(&config.remove.headers)?,
             rename: header_renames(&config.rename.headers)?,
@@ -140,8 +141,11 @@ impl HeaderRules {
     /// Whether some rule is about that header.
     pub fn touch(&self, header: &HeaderName) -> bool {
         self.remove.contains(header)
-            || self.rename.iter().any(|(old, new)| old == header || new == header)
-            || [&self.replace, &self.add, &self.append].into_iter().flatten().any(|(name, _)| name == header)
+            || self.rename.iter().any(|(old, new)| old == header || new.name == *header)
+            || [&self.replace, &self.add, &self.append]
+                .into_iter()
+                .flatten()
+                .any(|(name, _)| name.name == *header)
     }
 }
 
@@ -151,20 +155,20 @@ fn header_names(rules: &[String]) -> Result<Box<[HeaderName]>, BuildError> {
         let name = split(rule).map_or("nil", |(name, _)| name);
         let name =
             header_name(name).map_err(|error| BuildError::at(format!("/remove/headers/{at}"), error))?;
-        if name != http::header::HOST {
-            names.push(name);
+        if name.name != http::header::HOST {
+            names.push(name.name);
         }
     }
     Ok(names.into())
 }
 
-fn header_renames(rules: &[String]) -> Result<Box<[(HeaderName, HeaderName)]>, BuildError> {
+fn header_renames(rules: &[String]) -> Result<Box<[(HeaderName, Spelling)]>, BuildError> {
     let mut pairs = Vec::new();
     for (at, rule) in rules.iter().enumerate() {
         let (old, new) = split(rule).unwrap_or(("nil", "nil"));
         let wrong = |error| BuildError::at(format!("/rename/headers/{at}"), error);
-        let (old, new) = (header_name(old).map_err(wrong)?, header_name(new).map_err(wrong)?);
-        if old != http::header::HOST && old != new {
+        let (old, new) = (header_name(old).map_err(wrong)?.name, header_name(new).map_err(wrong)?);
+        if old != http::header::HOST {
             pairs.push((old, new));
         }
     }

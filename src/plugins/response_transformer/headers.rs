@@ -1,10 +1,11 @@
 //! Header rules, compiled, and applied to an answer.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
 use super::config::Config;
 use crate::{
+    net::{Headers, Spelling},
     plugin::BuildError,
     plugins::shared::transform::{header_name, header_value, split},
 };
@@ -13,10 +14,10 @@ use crate::{
 #[derive(Debug)]
 pub struct Rules {
     remove: Box<[HeaderName]>,
-    rename: Box<[(HeaderName, HeaderName)]>,
-    replace: Box<[(HeaderName, HeaderValue)]>,
-    add: Box<[(HeaderName, HeaderValue)]>,
-    append: Box<[(HeaderName, HeaderValue)]>,
+    rename: Box<[(HeaderName, Spelling)]>,
+    replace: Box<[(Spelling, HeaderValue)]>,
+    add: Box<[(Spelling, HeaderValue)]>,
+    append: Box<[(Spelling, HeaderValue)]>,
 }
 
 impl Rules {
@@ -24,15 +25,13 @@ impl Rules {
     pub fn of(config: &Config) -> Result<Self, BuildError> {
         let mut remove = Vec::new();
         for (at, rule) in config.remove.headers.iter().enumerate() {
-            remove.push(name(rule, "remove", at)?.0);
+            remove.push(name(rule, "remove", at)?.0.name);
         }
         let mut rename = Vec::new();
         for (at, rule) in config.rename.headers.iter().enumerate() {
             let (old, new) = name(rule, "rename", at)?;
             let new = header_name(new).map_err(|error| wrong("rename", at, error))?;
-            if old != new {
-                rename.push((old, new));
-            }
+            rename.push((old.name, new));
         }
         Ok(Rules {
             remove: remove.into(),
@@ -44,11 +43,11 @@ impl Rules {
     }
 
     /// Changes an answer's headers. Conditions look at them as they came.
-    pub fn apply(&self, headers: &mut HeaderMap) {
+    pub fn apply(&self, headers: &mut Headers) {
         let moved: SmallVec<[SmallVec<[HeaderValue; 1]>; 2]> =
             self.rename.iter().map(|(old, _)| headers.get_all(old).iter().cloned().collect()).collect();
-        let there = |list: &[(HeaderName, HeaderValue)]| -> SmallVec<[bool; 16]> {
-            list.iter().map(|(name, _)| headers.contains_key(name)).collect()
+        let there = |list: &[(Spelling, HeaderValue)]| -> SmallVec<[bool; 16]> {
+            list.iter().map(|(name, _)| headers.contains_key(&name.name)).collect()
         };
         let (replaced, kept) = (there(&self.replace), there(&self.add));
         for name in &self.remove {
@@ -58,20 +57,24 @@ impl Rules {
             if values.is_empty() {
                 continue;
             }
-            headers.remove(new);
+            if *old == new.name {
+                headers.spell(new);
+                continue;
+            }
+            headers.remove(&new.name);
             for value in values {
-                headers.append(new, value);
+                headers.add(new, value);
             }
             headers.remove(old);
         }
         for ((name, value), _) in self.replace.iter().zip(replaced).filter(|(_, there)| *there) {
-            headers.insert(name, value.clone());
+            headers.set(name, value.clone());
         }
         for ((name, value), _) in self.add.iter().zip(kept).filter(|(_, there)| !*there) {
-            headers.insert(name, value.clone());
+            headers.set(name, value.clone());
         }
         for (name, value) in &self.append {
-            headers.append(name, value.clone());
+            headers.add(name, value.clone());
         }
     }
 }
@@ -80,12 +83,12 @@ fn wrong(list: &str, at: usize, error: String) -> BuildError {
     BuildError::at(format!("/{list}/headers/{at}"), error)
 }
 
-fn name<'r>(rule: &'r str, list: &str, at: usize) -> Result<(HeaderName, &'r str), BuildError> {
+fn name<'r>(rule: &'r str, list: &str, at: usize) -> Result<(Spelling, &'r str), BuildError> {
     let (name, value) = split(rule).unwrap_or(("nil", ""));
     Ok((header_name(name).map_err(|error| wrong(list, at, error))?, value))
 }
 
-fn pairs(list: &str, rules: &[String]) -> Result<Box<[(HeaderName, HeaderValue)]>, BuildError> {
+fn pairs(list: &str, rules: &[String]) -> Result<Box<[(Spelling, HeaderValue)]>, BuildError> {
     let mut pairs = Vec::new();
     for (at, rule) in rules.iter().enumerate() {
         let (name, value) = name(rule, list, at)?;

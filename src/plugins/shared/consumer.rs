@@ -6,7 +6,7 @@
 //! consumer. With `anonymous` it steps back when another plugin succeeded before it, and lets the request
 //! pass as the anonymous consumer when nobody recognises it.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header::CONNECTION};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::{
     model::{Consumer, Ix, State},
@@ -27,17 +27,6 @@ pub const X_ANONYMOUS_CONSUMER: HeaderName = HeaderName::from_static("x-anonymou
 pub const X_CONSUMER_GROUPS: HeaderName = HeaderName::from_static("x-consumer-groups");
 /// Groups that an authentication plugin brought.
 pub const X_AUTHENTICATED_GROUPS: HeaderName = HeaderName::from_static("x-authenticated-groups");
-
-/// The headers that the gateway answers for.
-const OURS: [HeaderName; 7] = [
-    X_CONSUMER_ID,
-    X_CONSUMER_CUSTOM_ID,
-    X_CONSUMER_USERNAME,
-    X_CREDENTIAL_IDENTIFIER,
-    X_ANONYMOUS_CONSUMER,
-    X_CONSUMER_GROUPS,
-    X_AUTHENTICATED_GROUPS,
-];
 
 /// Whom a plugin recognised.
 #[derive(Debug)]
@@ -108,7 +97,6 @@ fn set(
     credential: Option<Credential>,
 ) {
     let headers = &mut exchange.request.headers;
-    disarm(headers);
     let row = consumer.map(|ix| &state.consumers[ix]);
     put_id(headers, X_CONSUMER_ID, row.map(|c| c.id));
     put(headers, X_CONSUMER_CUSTOM_ID, row.and_then(|c| c.custom_id.as_deref()));
@@ -122,26 +110,6 @@ fn set(
     headers.remove(X_AUTHENTICATED_GROUPS);
     exchange.consumer = consumer;
     exchange.credential = credential;
-}
-
-/// Takes our headers out of the client's `Connection`, whose members do not travel on: it could not put
-/// anything into them, but it could take them out.
-fn disarm(headers: &mut HeaderMap) {
-    let is_ours = |member: &str| OURS.iter().any(|name| member.trim().eq_ignore_ascii_case(name.as_str()));
-    let mut values = headers.get_all(CONNECTION).iter().map(|v| String::from_utf8_lossy(v.as_bytes()));
-    if !values.any(|value| value.split(',').any(is_ours)) {
-        return;
-    }
-    let values: Vec<_> =
-        headers.get_all(CONNECTION).iter().map(|v| String::from_utf8_lossy(v.as_bytes())).collect();
-    let kept: Vec<&str> = values
-        .iter()
-        .flat_map(|value| value.split(','))
-        .filter(|member| !is_ours(member))
-        .map(str::trim)
-        .collect();
-    let kept = kept.join(", ");
-    put(headers, CONNECTION, (!kept.is_empty()).then_some(&kept));
 }
 
 /// Sets a header; without a value, or with one that no header can hold, removes it.

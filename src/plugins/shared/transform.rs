@@ -1,8 +1,10 @@
 //! What the transformers have in common: rules written `name:value`, values for headers, and adding to a
 //! field of JSON.
 
-use http::{HeaderName, HeaderValue};
+use http::HeaderValue;
 use serde_json::{Map, Value};
+
+use crate::net::Spelling;
 
 /// A rule's name and value: the name ends at the first colon, the value begins after the colons there.
 /// Nothing if there is no name.
@@ -11,12 +13,12 @@ pub fn split(rule: &str) -> Option<(&str, &str)> {
     (!name.is_empty()).then(|| (name, rest.trim_start_matches(':')))
 }
 
-/// The header that a rule names.
+/// The header that a rule names, as it spells it.
 ///
 /// # Errors
 /// When it is no name of a header; the text is Kong's.
-pub fn header_name(name: &str) -> Result<HeaderName, String> {
-    HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("'{name}' is not a valid header"))
+pub fn header_name(name: &str) -> Result<Spelling, String> {
+    Spelling::new(name).map_err(|_| format!("'{name}' is not a valid header"))
 }
 
 /// A header's value. Bytes that no header may hold are written as `%XX`, as OpenResty does.

@@ -3,7 +3,7 @@
 mod added;
 mod own;
 
-use http::{HeaderName, HeaderValue, Version};
+use http::{HeaderName, HeaderValue, Version, header};
 use smallvec::SmallVec;
 
 use self::own::{
@@ -48,6 +48,8 @@ pub struct Outgoing<'a> {
     pub websocket: bool,
     /// The request's id, if it is sent.
     pub id: Option<&'a HeaderValue>,
+    /// Whether the client has sent a body, be it an empty one.
+    pub body: bool,
 }
 
 /// How the length of a request's body is told.
@@ -55,7 +57,7 @@ pub struct Outgoing<'a> {
 pub enum Length {
     /// By what the client has said, for HTTP/2's framing tells it by itself.
     AsSaid,
-    /// By a Content-Length; one of 0 only where the client sent any.
+    /// By a Content-Length; one of 0 only where the client sent one, or a body that turned out to be empty.
     Known(u64),
     /// By its chunks.
     Chunked,
@@ -87,7 +89,7 @@ pub fn for_upstream(
     let client = &exchange.client;
     let sent = &exchange.request.headers;
     to.own(HOST, host);
-    let mut seen = Seen::default();
+    let mut seen = Seen { length: out.body, ..Seen::default() };
     let mut travels = |known| match known {
         None => true,
         Some(Known::ContentLength) => {
@@ -107,14 +109,21 @@ pub fn for_upstream(
         Some(Known::Connection | Known::KeepAlive | Known::TransferEncoding | Known::Upgrade) => false,
         Some(Known::Proxy | Known::ProxyConnection | Known::Expect) => false,
         Some(Known::Date | Known::Server | Known::Trailer | Known::Pad | Known::Accel | Known::Kong) => true,
+        Some(Known::Authorization | Known::ContentRange | Known::IfRange | Known::IfMatch) => true,
+        Some(Known::IfNoneMatch | Known::IfModifiedSince | Known::IfUnmodifiedSince) => true,
+        Some(Known::ConsumerId | Known::ConsumerCustomId | Known::ConsumerUsername) => true,
+        Some(Known::ConsumerGroups | Known::AuthenticatedGroups | Known::AnonymousConsumer) => true,
+        // A client's own look-alikes have been dropped: this one was configured.
+        Some(Known::CredentialIdentifier | Known::LookAlike) => true,
     };
-    let listed = listed(sent);
     match sent.fields() {
-        Some(fields) if listed.is_empty() => to.copy(fields, travels),
-        _ => {
-            for (name, value) in sent {
-                if travels(Known::of(name.as_str().as_bytes())) && !listed.contains(name) {
-                    to.add(name, value);
+        // Fields that Connection nominates have been dropped, see `drop_nominated`.
+        Some(fields) => to.copy(fields, travels),
+        None => {
+            let listed = listed(sent);
+            for line in sent.lines() {
+                if travels(Known::of(line.name.as_str().as_bytes())) && !listed.contains(line.name) {
+                    to.add(&line);
                 }
             }
         }
@@ -196,14 +205,57 @@ fn joined(headers: &Headers, known: Known, last: &[u8]) -> HeaderValue {
 
 /// Headers that `Connection` names as meant for this connection only.
 fn listed(headers: &Headers) -> SmallVec<[HeaderName; 2]> {
-    const OTHERS: [&[u8]; 3] = [b"keep-alive", b"close", b"upgrade"];
     let mut listed = SmallVec::new();
     for token in tokens(headers, Known::Connection) {
-        if !OTHERS.iter().any(|word| token.eq_ignore_ascii_case(word)) {
+        if !is_option(token) {
             listed.extend(HeaderName::from_bytes(token));
         }
     }
     listed
+}
+
+/// Whether a member of `Connection` is not the name of a field.
+fn is_option(token: &[u8]) -> bool {
+    const OPTIONS: [&[u8]; 3] = [b"keep-alive", b"close", b"upgrade"];
+    OPTIONS.iter().any(|option| token.eq_ignore_ascii_case(option))
+}
+
+/// Removes the fields that a client's `Connection` nominates, before a plugin adds its own: the nomination does not
+/// concern those, nor those that the gateway handles itself.
+pub fn drop_nominated(headers: &mut Headers) {
+    const KEPT: [Known; 15] = [
+        Known::Te,
+        Known::Via,
+        Known::Host,
+        Known::Expect,
+        Known::Trailer,
+        Known::Upgrade,
+        Known::RealIp,
+        Known::ContentLength,
+        Known::TransferEncoding,
+        Known::ForwardedFor,
+        Known::ForwardedHost,
+        Known::ForwardedPath,
+        Known::ForwardedPort,
+        Known::ForwardedProto,
+        Known::ForwardedPrefix,
+    ];
+    let listed = listed(headers);
+    if listed.is_empty() {
+        return;
+    }
+    let options: Vec<&[u8]> = tokens(headers, Known::Connection).filter(|token| is_option(token)).collect();
+    let options =
+        HeaderValue::from_bytes(&options.join(&b", "[..])).expect("tokens joined are a header value");
+    for name in listed {
+        if Known::of(name.as_str().as_bytes()).is_none_or(|known| !KEPT.contains(&known)) {
+            headers.remove(name);
+        }
+    }
+    match options.is_empty() {
+        true => headers.remove(header::CONNECTION),
+        false => headers.insert(header::CONNECTION, options),
+    };
 }
 
 /// Removes from an upstream's answer what was meant for this connection only.
@@ -287,6 +339,29 @@ mod tests {
                 assert_eq!(names.join(" "), left);
             }
         }
+    }
+
+    #[test]
+    fn what_connection_nominates_goes_before_plugins_add_theirs() {
+        let lines = [
+            ("Host", "a"),
+            ("Connection", "X-Mine, upgrade, te"),
+            ("connection", "host , X-CONSUMER-ID,Keep-Alive"),
+            ("X-Mine", "1"),
+            ("x-consumer-id", "2"),
+            ("TE", "trailers"),
+            ("X-Other", "3"),
+        ];
+        let mut headers = unread(&lines);
+        drop_nominated(&mut headers);
+        assert_eq!(headers["connection"], "upgrade, Keep-Alive");
+        assert!(listed(&headers).is_empty());
+        let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        names.sort();
+        assert_eq!(names, ["connection", "host", "te", "x-other"]);
+        let mut headers = unread(&[("Connection", "close"), ("Close", "1")]);
+        drop_nominated(&mut headers);
+        assert!(headers.fields().is_some(), "nothing is nominated");
     }
 
     #[test]

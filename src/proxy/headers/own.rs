@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::{
-    net::{self, Known},
+    net::{self, HeaderLine, Known},
     plugin::RequestId,
 };
 
@@ -74,9 +74,9 @@ pub(super) const HOPS: [&str; 3] = ["1.1 kong/3.9.3", "2 kong/3.9.3", "1.0 kong/
 
 /// Takes the fields of a head, one after the other.
 pub trait Fields {
-    /// Takes one.
-    fn add(&mut self, name: &HeaderName, value: &HeaderValue);
-    /// Takes those that travel of a head that nobody has changed.
+    /// Takes one of the message's.
+    fn add(&mut self, line: &HeaderLine<'_>);
+    /// Takes those that travel of a head as it arrived.
     fn copy(&mut self, fields: &net::Fields, travels: impl FnMut(Option<Known>) -> bool);
     /// Takes one of the gateway's own.
     fn own(&mut self, own: Own, value: &HeaderValue);
@@ -87,8 +87,8 @@ pub trait Fields {
 }
 
 impl Fields for HeaderMap {
-    fn add(&mut self, name: &HeaderName, value: &HeaderValue) {
-        self.append(name, value.clone());
+    fn add(&mut self, line: &HeaderLine<'_>) {
+        self.append(line.name, line.value.clone());
     }
 
     fn copy(&mut self, fields: &net::Fields, mut travels: impl FnMut(Option<Known>) -> bool) {
@@ -117,13 +117,12 @@ impl Fields for HeaderMap {
 /// As they stand in a head of HTTP/1, each after the end of the line before it. What the compiler knows of a line it
 /// copies in words, so these are to be part of the code that calls them.
 impl Fields for Vec<u8> {
-    fn add(&mut self, name: &HeaderName, value: &HeaderValue) {
-        let (name, value) = (name.as_str().as_bytes(), value.as_bytes());
-        self.reserve(name.len() + value.len() + 4);
+    fn add(&mut self, line: &HeaderLine<'_>) {
+        self.reserve(line.name.as_str().len() + line.value.len() + 4);
         self.extend_from_slice(b"\r\n");
-        self.extend_from_slice(name);
+        line.write_name(self);
         self.extend_from_slice(b": ");
-        self.extend_from_slice(value);
+        self.extend_from_slice(line.value.as_bytes());
     }
 
     #[inline]
@@ -195,7 +194,8 @@ mod tests {
     fn a_head_and_a_map_take_the_same_fields() {
         fn fill(to: &mut impl Fields) {
             to.own(HOST, &HeaderValue::from_static("a"));
-            to.add(&header::ACCEPT, &HeaderValue::from_static("*/*"));
+            let sent = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("*/*"))]);
+            net::Headers::from(sent).lines().iter().for_each(|line| to.add(line));
             to.fixed(VIA, HOPS[0]);
             to.text(PATH, b"/a");
             to.text(PREFIX, b"/\r\nx: y");

@@ -1,11 +1,11 @@
 //! The head of an answer as it stands on the wire, and how its body is framed. RFC 9112 sections 3 and 6.
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+use http::{HeaderValue, Method, StatusCode, Version};
 use http_body::SizeHint;
 use hyper::ext::ReasonPhrase;
 
 use crate::{
-    net::{Fields, Known},
+    net::{Headers, Known},
     proxy::date::date,
 };
 
@@ -33,15 +33,6 @@ pub struct Asked<'a> {
     pub keep: bool,
 }
 
-/// An answer's headers.
-#[derive(Clone, Copy, Debug)]
-pub enum Headers<'a> {
-    /// Anybody's.
-    Map(&'a HeaderMap),
-    /// An upstream's own, without those that concern its connection.
-    Fields(&'a Fields),
-}
-
 /// What a head has said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Said {
@@ -56,7 +47,7 @@ pub fn write(
     to: &mut Vec<u8>,
     status: StatusCode,
     reason: Option<&ReasonPhrase>,
-    headers: Headers<'_>,
+    headers: &Headers,
     body: &SizeHint,
     asked: Asked<'_>,
     add: impl FnOnce(&mut Vec<u8>),
@@ -68,27 +59,32 @@ pub fn write(
     let bodiless = lengthless || status == StatusCode::NOT_MODIFIED;
     let (mut length, mut dated, mut options) = (None, false, None);
     let mut keep = asked.keep;
-    match headers {
-        Headers::Map(map) => {
-            for (name, value) in map {
-                match name.as_str() {
-                    "content-length" => length = length.or(number(value.as_bytes())),
-                    "transfer-encoding" => {}
-                    "connection" => {
-                        options = Some(value);
-                        keep &= !contains(value, b"close");
-                    }
-                    name => {
-                        dated |= name == "date";
-                        field(to, name, value.as_bytes());
-                    }
-                }
-            }
-        }
-        Headers::Fields(fields) => {
+    match headers.fields() {
+        // An upstream's own, without those that concern its connection.
+        Some(fields) => {
             length = fields.values(Known::ContentLength).next().and_then(number);
             dated = fields.has(&[Known::Date]);
             fields.write(to, |known| known != Some(Known::ContentLength));
+        }
+        None => {
+            for line in headers.lines() {
+                match line.name.as_str() {
+                    "content-length" => length = length.or(number(line.value.as_bytes())),
+                    "transfer-encoding" => {}
+                    "connection" => {
+                        options = Some(line.value);
+                        keep &= !contains(line.value, b"close");
+                    }
+                    name => {
+                        dated |= name == "date";
+                        to.reserve(name.len() + line.value.len() + 4);
+                        to.extend_from_slice(b"\r\n");
+                        line.write_name(to);
+                        to.extend_from_slice(b": ");
+                        to.extend_from_slice(line.value.as_bytes());
+                    }
+                }
+            }
         }
     }
     add(to);
@@ -108,13 +104,15 @@ pub fn write(
         Framing::Chunked
     };
     if !dated && !switches {
-        field(to, "date", date().as_bytes());
+        to.extend_from_slice(b"\r\nDate: ");
+        to.extend_from_slice(date().as_bytes());
     }
     keep &= framing != Framing::Close;
     match options {
         _ if switches => to.extend_from_slice(b"\r\nConnection: Upgrade"),
         Some(options) => {
-            field(to, "connection", options.as_bytes());
+            to.extend_from_slice(b"\r\nConnection: ");
+            to.extend_from_slice(options.as_bytes());
             if !keep && !contains(options, b"close") {
                 to.extend_from_slice(b", close");
             }
@@ -137,23 +135,6 @@ fn status_line(to: &mut Vec<u8>, status: StatusCode, reason: Option<&ReasonPhras
         Some(reason) => to.extend_from_slice(reason.as_bytes()),
         None => to.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes()),
     }
-}
-
-/// A map has forgotten how a name was spelled: it is told as most spell theirs.
-fn field(to: &mut Vec<u8>, name: &str, value: &[u8]) {
-    to.reserve(name.len() + value.len() + 4);
-    to.extend_from_slice(b"\r\n");
-    let begin = to.len();
-    to.extend_from_slice(name.as_bytes());
-    let mut first = true;
-    for byte in &mut to[begin..] {
-        if first {
-            byte.make_ascii_uppercase();
-        }
-        first = *byte == b'-';
-    }
-    to.extend_from_slice(b": ");
-    to.extend_from_slice(value);
 }
 
 fn length_field(to: &mut Vec<u8>, length: u64) {
@@ -192,7 +173,7 @@ mod tests {
             &mut to,
             StatusCode::from_u16(status).expect("a status"),
             None,
-            Headers::Map(&headers.collect()),
+            &headers.collect::<http::HeaderMap>().into(),
             &body.map_or_else(SizeHint::default, SizeHint::with_exact),
             Asked { method: &method, version, keep },
             |to| to.extend_from_slice(b"\r\nx-own: 1"),

@@ -1,8 +1,9 @@
 //! Reading a request's head, as strictly as Kong's server does.
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use http::{Method, Uri, Version};
 
+use super::target::{self, Form};
 use crate::{
     net::{Decoder, Fields, Headers, Known, Line, MAX_NAME, Place, RawHead, is_token},
     proxy::fault::Fault,
@@ -172,22 +173,17 @@ impl Scan {
             Some(blank) if blank > 0 && line[blank] == b' ' => (&line[..blank], &line[blank + 1..]),
             _ => return Err(Refusal::Malformed),
         };
-        if target.first() != Some(&b'/') && !is_absolute(target) {
-            return Err(Refusal::Malformed);
-        }
-        let found = target.iter().fold(0, |found, &byte| found | IN_TARGET[usize::from(byte)]);
-        if found & NEVER != 0 {
-            return Err(Refusal::Malformed);
-        }
-        said.odd = found & ESCAPED != 0;
+        let form = target::check(target).ok_or(Refusal::Malformed)?;
+        said.odd = form == Form::Odd;
         said.method = place(begin, 0, method);
         said.target = place(begin, method.len() + 1, target);
         match version {
-            b"HTTP/1.1" => Ok(()),
             b"HTTP/1.0" => {
                 said.old = true;
                 Ok(())
             }
+            // A later minor version is served as the last one that is known (RFC 9110 section 2.5).
+            [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'1'..=b'9'] => Ok(()),
             [b'H', b'T', b'T', b'P', b'/', major @ b'2'..=b'9', b'.', b'0'..=b'9'] if *major > b'1' => {
                 Err(Refusal::Version)
             }
@@ -241,10 +237,14 @@ impl Scan {
             }
             _ => {}
         }
-        Ok(())
+        // Where one reader takes the first of two and another one the last, they see different requests.
+        match known {
+            Some(known) if known.is_singleton() && self.fields.has(&[known]) => Err(Refusal::Malformed),
+            _ => Ok(()),
+        }
     }
 
-    /// Keeps a field whose name stands at `begin` and whose value stands `offset` bytes after that.
+    /// Keeps a field, unless an upstream could take it for one of the gateway's own. Its name stands at `begin` and whose value stands `offset` bytes after that.
     fn keep(
         &mut self,
         known: Option<Known>,
@@ -255,6 +255,9 @@ impl Scan {
     ) -> Result<(), Refusal> {
         if name.len() >= MAX_NAME {
             return Err(Refusal::Malformed);
+        }
+        if known == Some(Known::LookAlike) {
+            return Ok(());
         }
         if self.fields.len() == MAX_FIELDS {
             return Err(Refusal::HeadTooLong);
@@ -278,7 +281,7 @@ impl Scan {
         let Scan { at, said, mut fields } = std::mem::take(self);
         let raw = RawHead::new(buffer.split_to(at).freeze());
         let target = raw.share(said.target);
-        let target = if said.odd { escaped(&target) } else { target };
+        let target = if said.odd { target::escaped(&target) } else { target };
         let method = Method::from_bytes(raw.part(said.method)).map_err(|_| Refusal::Malformed)?;
         fields.complete(raw);
         Ok(Head {
@@ -304,52 +307,12 @@ fn place(begin: usize, offset: usize, part: &[u8]) -> Place {
     (at as u32, (at + part.len()) as u32)
 }
 
-/// Whether a target names a scheme and an authority. Other forms than that and a path are not served.
-fn is_absolute(target: &[u8]) -> bool {
-    let scheme = target.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
-    let scheme = scheme.count();
-    target.first().is_some_and(u8::is_ascii_alphabetic) && target[scheme..].starts_with(b"://")
-}
-
 /// A value without the blanks around it, and how many stand before it.
 fn trimmed(value: &[u8]) -> (usize, &[u8]) {
     let blank = |b: &u8| matches!(b, b' ' | b'\t');
     let start = value.iter().position(|b| !blank(b)).unwrap_or(value.len());
     let end = value.iter().rposition(|b| !blank(b)).map_or(start, |at| at + 1);
     (start, &value[start..end])
-}
-
-/// A byte of a target that Kong passes and `http::Uri` refuses.
-const ESCAPED: u8 = 1;
-/// One that no target may hold.
-const NEVER: u8 = 2;
-
-/// What is to be said of each byte of a target.
-const IN_TARGET: [u8; 256] = {
-    let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = match byte as u8 {
-            0..=b' ' | 0x7f => NEVER,
-            b'<' | b'>' | b'"' | b'`' | 0x80.. => ESCAPED,
-            _ => 0,
-        };
-        byte += 1;
-    }
-    table
-};
-
-/// A target with those bytes escaped.
-fn escaped(target: &[u8]) -> Bytes {
-    let mut out = Vec::with_capacity(target.len() + 16);
-    for &byte in target {
-        if IN_TARGET[usize::from(byte)] == ESCAPED {
-            out.extend_from_slice(format!("%{byte:02X}").as_bytes());
-        } else {
-            out.push(byte);
-        }
-    }
-    out.into()
 }
 
 #[cfg(test)]
@@ -450,6 +413,40 @@ mod tests {
     }
 
     #[test]
+    fn a_field_that_may_stand_once_stands_once() {
+        for known in crate::net::SINGLETONS {
+            let name = known.name().expect("it has a name");
+            let value = match known {
+                Known::TransferEncoding => "chunked",
+                Known::ContentLength => "1",
+                _ => "x",
+            };
+            let head =
+                |count| format!("POST / HTTP/1.1\r\n{}\r\n", format!("{name}: {value}\r\n").repeat(count));
+            assert_eq!(refused(&head(1)), None, "{name}");
+            assert_eq!(refused(&head(2)), Some(Refusal::Malformed), "{name}");
+            assert_eq!(refused(&head(1).replace(name, &name.to_uppercase())), None, "{name}");
+            let mixed = format!("{}X: y\r\n{}: {value}\r\n\r\n", head(1).trim_end(), name.to_uppercase());
+            assert_eq!(refused(&mixed.replace("X: y", "\r\nX: y")), Some(Refusal::Malformed), "{name}");
+        }
+        // nginx passes these on.
+        let others =
+            "User-Agent: a\r\nReferer: b\r\nRange: c\r\nContent-Type: d\r\nCookie: e\r\nUpgrade: f\r\n";
+        assert_eq!(complete(&format!("GET / HTTP/1.1\r\n{others}{others}\r\n")).headers.len(), 12);
+    }
+
+    #[test]
+    fn names_that_look_like_the_gateway_s_own_are_dropped() {
+        let head = complete(
+            "GET / HTTP/1.1\r\nX_Forwarded_For: 1\r\nA: b\r\nx_consumer-id: 2\r\nX_KONG_REQUEST_ID: 3\r\n\
+             content_length: 4\r\nTransfer_Encoding: chunked\r\nx_real_ip\r\napi_key: c\r\nX-Consumer-ID: d\r\n\r\n",
+        );
+        assert!(head.body.is_ended());
+        let names: Vec<_> = head.headers.keys().map(|name| name.as_str()).collect();
+        assert_eq!(names, ["a", "api_key", "x-consumer-id"]);
+    }
+
+    #[test]
     fn request_lines_are_checked() {
         for line in [
             "NONSENSE",
@@ -460,8 +457,15 @@ mod tests {
             "GET\t/\tHTTP/1.1",
             "GET foo HTTP/1.1",
             "OPTIONS * HTTP/1.1",
+            "GET / HTTP/0.9",
+            "GET / HTTP/1.x",
+            "GET / HTTP/1.10",
+            "GET /",
         ] {
             assert_eq!(refused(&format!("{line}\r\n\r\n")), Some(Refusal::Malformed), "{line}");
+        }
+        for version in ["1.1", "1.2", "1.9"] {
+            assert_eq!(complete(&format!("GET / HTTP/{version}\r\n\r\n")).version, Version::HTTP_11);
         }
         assert_eq!(refused("GET / HTTP/3.7\r\n\r\n"), Some(Refusal::Version));
     }

@@ -9,6 +9,7 @@ mod connection;
 pub mod head;
 #[doc(hidden)]
 pub mod probe;
+mod target;
 
 use std::{
     cell::RefCell,
@@ -27,7 +28,7 @@ use hyper::ext::ReasonPhrase;
 use tokio::time::sleep;
 
 use self::{
-    answer::{Asked, Framing, Headers, Said},
+    answer::{Asked, Framing, Said},
     connection::{Connection, Discarded, Incoming, Next, Patience, Wire},
     head::Head,
 };
@@ -214,12 +215,12 @@ impl<'a, S: Wire> Sending<'a, S> {
         let mut held = connection.borrow_mut();
         let keep = keep && !link.worker.draining.get() && !held.body_unasked();
         let body = tail.size_hint();
-        let fields = tail.fields();
+        let headers = tail.headers().unwrap_or_else(|| parts.headers.into());
         let said = answer::write(
             held.outbox.head(),
             parts.status,
             parts.extensions.get::<ReasonPhrase>(),
-            fields.as_ref().map_or(Headers::Map(&parts.headers), Headers::Fields),
+            &headers,
             &body,
             Asked { method, version, keep },
             |to| {

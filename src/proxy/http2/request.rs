@@ -7,6 +7,7 @@ use http::{
 };
 
 use super::hpack::Field;
+use crate::net::{Known, may_trail};
 
 /// Headers for which there is room at first.
 const HEADERS: usize = 12;
@@ -84,20 +85,28 @@ impl Section {
     }
 
     fn header(&mut self, name: HeaderName, value: HeaderValue) -> bool {
-        match name.as_str() {
+        // RFC 9113 section 8.2.1. In HTTP/1 the blanks would not be part of the value.
+        if let [b' ' | b'\t', ..] | [.., b' ' | b'\t'] = value.as_bytes() {
+            return false;
+        }
+        match Known::of(name.as_str().as_bytes()) {
             // What is meant for one connection has no place here.
-            "connection" | "transfer-encoding" | "upgrade" | "keep-alive" | "proxy-connection" => {
-                return false;
-            }
-            "te" if !value.as_bytes().eq_ignore_ascii_case(b"trailers") => return false,
-            "content-length" => {
+            Some(Known::Connection | Known::TransferEncoding | Known::Upgrade) => return false,
+            Some(Known::KeepAlive | Known::ProxyConnection) => return false,
+            Some(Known::Te) if !value.as_bytes().eq_ignore_ascii_case(b"trailers") => return false,
+            Some(Known::ContentLength) => {
                 let Some(length) = number(value.as_bytes()) else { return false };
                 if self.length.is_some_and(|said| said != length) {
                     return false;
                 }
                 self.length = Some(length);
             }
+            // An upstream could take it for one of the gateway's own.
+            Some(Known::LookAlike) => return true,
             _ => {}
+        }
+        if self.trailers && !may_trail(&name) {
+            return true;
         }
         // More than a map can hold is more than is allowed.
         self.too_long |= self.headers.try_append(name, value).is_err();
@@ -118,6 +127,10 @@ impl Section {
             return Read::TooLong;
         }
         let Some(method) = self.method else { return Read::Malformed };
+        // Other schemes are not served here, and only these two are passed on to an upstream.
+        if self.scheme.as_ref().is_some_and(|scheme| *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS) {
+            return Read::Malformed;
+        }
         // CONNECT names an authority and nothing else; all others have a scheme and a path.
         let uri = if method == Method::CONNECT {
             match (self.scheme, self.path, self.authority) {
@@ -226,6 +239,9 @@ mod tests {
             vec![header("content-length", "-1")],
             vec![header("content-length", "")],
             vec![header("content-length", "99999999999999999999")],
+            vec![header("a", " b")],
+            vec![header("a", "b\t")],
+            vec![header("a", " ")],
         ] {
             let told = format!("{more:?}");
             assert!(matches!(with(more), Read::Malformed), "{told}");
@@ -235,6 +251,9 @@ mod tests {
             fields.remove(left_out);
             assert!(matches!(read(fields), Read::Malformed), "without field {left_out}");
         }
+        let other =
+            [pseudo("method", "GET"), pseudo("scheme", "ftp"), pseudo("authority", "a"), pseudo("path", "/")];
+        assert!(matches!(read(other), Read::Malformed));
         let tunnel = [pseudo("method", "CONNECT"), pseudo("authority", "a:1"), pseudo("path", "/")];
         assert!(matches!(read(tunnel), Read::Malformed));
     }
@@ -248,6 +267,22 @@ mod tests {
         ] {
             assert!(matches!(with(more), Read::Head(..)));
         }
+    }
+
+    #[test]
+    fn what_could_be_taken_for_another_field_is_dropped() {
+        let Read::Head(head, _) =
+            with([header("x_forwarded_for", "1"), header("x_consumer-id", "2"), header("a_b", "3")])
+        else {
+            panic!("no head")
+        };
+        assert_eq!(head.headers.keys().collect::<Vec<_>>(), ["a_b"]);
+        let mut section = Section::trailers(1000);
+        for name in ["host", "authorization", "content-length", "x_real_ip", "grpc-status"] {
+            section.add(header(name, "1"), 40);
+        }
+        let trailers = section.into_trailers().expect("trailers");
+        assert_eq!(trailers.keys().collect::<Vec<_>>(), ["grpc-status"]);
     }
 
     #[test]

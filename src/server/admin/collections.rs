@@ -4,7 +4,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::model::{self, Row, State, Table};
+use crate::{
+    model::{self, Row, State, Table},
+    upstream::shown_target,
+};
 
 /// How the API calls a kind.
 #[derive(Debug, PartialEq, Eq)]
@@ -154,13 +157,16 @@ tables! {
     }
 }
 
-/// One entity as the API shows it. A certificate tells its server names.
+/// One entity as the API shows it. A certificate tells its server names, a target its port.
 pub fn shown(state: &State, kind: &str, rows: &dyn Rows, row: usize) -> Value {
     let mut json = rows.json(row);
     if kind == "certificates" {
         let id = rows.id(row);
         let names = state.snis.rows().iter().filter(|sni| sni.certificate.id == id).map(|sni| &sni.name);
         json["snis"] = json!(names.collect::<Vec<_>>());
+    }
+    if let ("targets", Some(target)) = (kind, json["target"].as_str()) {
+        json["target"] = shown_target(target).into();
     }
     json
 }

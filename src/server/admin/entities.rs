@@ -12,7 +12,10 @@ use super::{
     collections::{COLLECTIONS, Collection, Rows, TAGGED, rows, shown},
     page::{ESCAPED, Page},
 };
-use crate::model::{Ref, State};
+use crate::{
+    model::{Ref, State},
+    upstream::shown_target,
+};
 
 /// What comes of looking for an entity: its number, or the answer that ends the request.
 type Picked = Result<usize, Answer>;
@@ -274,7 +277,7 @@ pub fn find_target(state: &State, text: &str, target: &str) -> Picked {
     let id = as_id(target);
     let is = |row: &usize| {
         let row = &state.targets.rows()[*row];
-        id.map_or_else(|| row.target == target, |id| row.id == id)
+        id.map_or_else(|| shown_target(&row.target) == shown_target(target), |id| row.id == id)
     };
     targets.into_iter().rev().find(is).ok_or_else(Answer::not_found)
 }

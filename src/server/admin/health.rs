@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{answer::Answer, body::Fields, entities, page::Page};
-use crate::{model::State, upstream::host_and_port};
+use crate::{
+    model::State,
+    upstream::{host_and_port, shown_target},
+};
 
 /// What is told of a target that nobody checks.
 const UNCHECKED: &str = "HEALTHCHECKS_OFF";
@@ -22,6 +25,7 @@ pub fn of_upstream(state: &State, node: Uuid, text: &str, query: &Fields) -> Res
     let show = |row: usize| {
         let target = &state.targets.rows()[row];
         let mut told = serde_json::to_value(target).unwrap_or_default();
+        told["target"] = shown_target(&target.target).into();
         told["health"] = UNCHECKED.into();
         told["data"] = addresses(&target.target, target.weight.unwrap_or(100).into());
         told

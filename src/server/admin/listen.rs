@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use super::{Admin, endpoints::Endpoints};
 use crate::{
     net::{
-        Inherited, Role,
+        Inherited, Role, alpn,
         tls::{certified_key, provider},
     },
     proxy::Listener,
@@ -113,8 +113,7 @@ fn acceptor(admin: &Admin, certificate: Option<&(String, String)>, http2: bool) 
         .map_err(io::Error::other)?
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(One(own)));
-    let offered: &[&[u8]] = if http2 { &[H2, b"http/1.1"] } else { &[b"http/1.1"] };
-    config.alpn_protocols = offered.iter().map(|name| name.to_vec()).collect();
+    config.alpn_protocols = alpn(http2).iter().map(|name| name.to_vec()).collect();
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 

@@ -5,7 +5,7 @@ mod round_robin;
 use http::HeaderValue;
 
 use self::round_robin::RoundRobin;
-use super::{Destination, PickError, host_and_port, host_header};
+use super::{Destination, PickError, has_port, host_and_port, host_header};
 use crate::model::{Target, Upstream};
 
 /// A target, ready to be asked for its address.
@@ -20,16 +20,19 @@ pub struct Peer {
 }
 
 impl Peer {
-    fn new(target: &str) -> Self {
+    /// A target whose Host header names itself, or what its upstream has in place of that. Kong adds the target's port
+    /// to both; one that `named` brings stands.
+    fn new(target: &str, named: Option<&str>) -> Self {
         let (host, port) = host_and_port(target);
-        Peer {
-            name: host.into(),
-            destination: Destination::direct(host, port),
-            hosts: [80, 443].map(|own| host_header(host, port, own)),
-        }
+        let whole = named.filter(|named| has_port(named)).and_then(|named| HeaderValue::from_str(named).ok());
+        let hosts = match whole {
+            Some(host) => [host.clone(), host],
+            None => [80, 443].map(|own| host_header(named.unwrap_or(host), port, own)),
+        };
+        Peer { name: host.into(), destination: Destination::direct(host, port), hosts }
     }
 
-    /// Host header, where the upstream has none for all of its targets.
+    /// Host header, in the clear or through TLS.
     pub fn host(&self, tls: bool) -> &HeaderValue {
         &self.hosts[usize::from(tls)]
     }
@@ -40,7 +43,7 @@ impl Peer {
 pub struct Balancer {
     /// The upstream's name.
     pub name: Box<str>,
-    /// Host header for all targets, if the upstream has one.
+    /// Host that the upstream names in place of its targets, if it does.
     pub host_header: Option<HeaderValue>,
     peers: Box<[Peer]>,
     // Consistent hashing, least connections and latency become variants beside it.
@@ -53,7 +56,7 @@ impl Balancer {
         let (peers, weights): (Vec<_>, Vec<_>) = targets
             .filter_map(|target| {
                 let weight = target.weight.unwrap_or(100);
-                (weight > 0).then(|| (Peer::new(&target.target), weight))
+                (weight > 0).then(|| (Peer::new(&target.target, upstream.host_header.as_deref()), weight))
             })
             .unzip();
         Balancer {

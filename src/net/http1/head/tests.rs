@@ -1,0 +1,207 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn read(text: &str, asked: Asked) -> Result<Option<(Parsed, BytesMut)>, HeadError> {
+    let mut buffer = BytesMut::from(text);
+    Ok(HeadReader::new(asked).take(&mut buffer)?.map(|parsed| (parsed, buffer)))
+}
+
+fn complete(text: &str) -> Parsed {
+    read(text, Asked::default()).expect("a head").expect("complete").0
+}
+
+#[test]
+fn a_head_is_taken_off_and_the_body_stays() {
+    let text = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX-A: b\r\n\r\nabc";
+    let (parsed, rest) = read(text, Asked::default()).expect("a head").expect("complete");
+    assert_eq!(&rest[..], b"abc");
+    assert_eq!(parsed.head.status, 200);
+    assert_eq!(parsed.head.headers["x-a"], "b");
+    assert!(parsed.keep && parsed.head.reason.is_none());
+    assert_eq!(parsed.body, Decoder::length(3));
+}
+
+#[test]
+fn no_prefix_of_a_head_is_one() {
+    let text = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 Nowhere\r\nA: b\r\n\r\n";
+    for end in 0..text.len() {
+        assert!(read(&text[..end], Asked::default()).expect("no error").is_none(), "{end}");
+    }
+    let parsed = complete(text);
+    assert_eq!(parsed.head.status, 404);
+    assert_eq!(parsed.head.reason.expect("unusual words").as_bytes(), b"Nowhere");
+}
+
+#[test]
+fn what_ends_a_body_follows_the_rules() {
+    for (fields, body, keep) in [
+        ("", Decoder::until_close(), false),
+        ("Content-Length: 0", Decoder::ended(), true),
+        ("Content-Length: 5, 5", Decoder::length(5), true),
+        ("Transfer-Encoding: Chunked", Decoder::chunked(), true),
+        ("Content-Length: 5\r\nConnection: x, Close", Decoder::length(5), false),
+    ] {
+        let fields = if fields.is_empty() { String::new() } else { format!("{fields}\r\n") };
+        let parsed = complete(&format!("HTTP/1.1 200 OK\r\n{fields}\r\n"));
+        assert_eq!((&parsed.body, parsed.keep), (&body, keep), "{fields}");
+        let length = parsed.head.headers.contains_key("content-length");
+        assert_eq!(length, fields.contains("Length"), "{fields}");
+        assert!(!parsed.head.headers.contains_key("transfer-encoding"), "{fields}");
+    }
+    assert_eq!(complete("HTTP/1.1 304 x\r\nContent-Length: 5\r\n\r\n").body, Decoder::ended());
+    let asked = Asked { head_only: true, upgrade: false };
+    let text = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+    let (parsed, _) = read(text, asked).expect("a head").expect("complete");
+    assert_eq!((parsed.body, parsed.keep), (Decoder::ended(), true));
+    assert_eq!(parsed.head.headers["content-length"], "5");
+}
+
+#[test]
+fn nothing_and_odd_bytes_may_stand_for_a_reason_and_for_a_value() {
+    for line in ["HTTP/1.1 200", "HTTP/1.1 200 ", "HTTP/1.1 200 \u{e9}t\u{e9}"] {
+        let parsed = complete(&format!("{line}\r\nA:\r\nB: \r\n\r\n"));
+        assert_eq!(parsed.head.reason.expect("not the usual words").as_bytes(), b"", "{line}");
+        assert!(["a", "b"].iter().all(|name| parsed.head.headers[*name].is_empty()), "{line}");
+    }
+}
+
+#[test]
+fn old_answers_are_kept_open_only_when_they_say_so() {
+    assert!(!complete("HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\n").keep);
+    assert!(complete("HTTP/1.0 200 OK\r\nContent-Length: 1\r\nConnection: Keep-Alive\r\n\r\n").keep);
+}
+
+#[test]
+fn a_body_with_two_ends_or_in_an_unknown_coding_is_refused() {
+    for (version, fields) in [
+        ("1.0", "Transfer-Encoding: chunked"),
+        ("1.1", "Transfer-Encoding: gzip, chunked"),
+        ("1.1", "Transfer-Encoding: chunked, gzip"),
+        ("1.1", "Transfer-Encoding: gzip"),
+        ("1.1", "Transfer-Encoding: identity"),
+        ("1.1", "Transfer-Encoding:"),
+        ("1.1", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"),
+    ] {
+        let head = format!("HTTP/{version} 200 OK\r\n{fields}\r\n\r\n");
+        assert!(matches!(read(&head, Asked::default()), Err(HeadError::Coding)), "{fields}");
+    }
+    for fields in
+        ["Transfer-Encoding: chunked\r\nContent-Length: 5", "Content-Length: 0\r\nTransfer-Encoding: chunked"]
+    {
+        for status in ["200 OK", "304 Not Modified", "204 No Content"] {
+            let head = format!("HTTP/1.1 {status}\r\n{fields}\r\n\r\n");
+            assert!(matches!(read(&head, Asked::default()), Err(HeadError::Framing)), "{fields}");
+        }
+    }
+}
+
+#[test]
+fn interim_heads_count_against_the_limit_of_the_head_they_precede() {
+    let interim = format!("HTTP/1.1 103 Early Hints\r\nLink: {}\r\n\r\n", "a".repeat(1000));
+    let (mut reader, mut buffer) = (HeadReader::new(Asked::default()), BytesMut::new());
+    let mut count = 0;
+    let end = loop {
+        buffer.extend_from_slice(interim.as_bytes());
+        match reader.take(&mut buffer) {
+            Ok(None) => count += 1,
+            other => break other,
+        }
+    };
+    assert!(matches!(end, Err(HeadError::TooLong)));
+    assert_eq!(count, MAX_HEAD / interim.len());
+    // The next response has a limit of its own.
+    let mut reader = HeadReader::new(Asked::default());
+    let mut buffer = BytesMut::from(format!("{interim}HTTP/1.1 200 OK\r\n\r\n").as_str());
+    assert!(reader.take(&mut buffer).expect("a head").is_some());
+}
+
+#[test]
+fn a_head_in_pieces_is_the_same_head() {
+    let text = "\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 Nowhere\r\nA: b\r\nC: d\r\n\r\nrest";
+    for piece in 1..text.len() {
+        let (mut reader, mut buffer) = (HeadReader::new(Asked::default()), BytesMut::new());
+        let mut pieces = text.as_bytes().chunks(piece);
+        let parsed = loop {
+            buffer.extend_from_slice(pieces.next().expect("a head ends before its text"));
+            if let Some(parsed) = reader.take(&mut buffer).expect("a head") {
+                break parsed;
+            }
+        };
+        let head = parsed.head;
+        assert_eq!((head.status.as_u16(), head.headers.len()), (404, 2), "{piece}");
+        assert_eq!(head.reason.expect("unusual words").as_bytes(), b"Nowhere", "{piece}");
+        assert!(head.headers["a"] == "b" && head.headers["c"] == "d", "{piece}");
+    }
+}
+
+#[test]
+fn a_switch_is_to_what_was_asked_for() {
+    let asked = Asked { upgrade: true, head_only: false };
+    let switch = |upgrade: &str| format!("HTTP/1.1 101 Switching Protocols\r\n{upgrade}\r\n");
+    let good = switch("Connection: Upgrade\r\nUpgrade: WebSocket\r\n");
+    assert!(read(&good, asked).expect("a head").is_some());
+    for (text, asked) in
+        [(&good, Asked::default()), (&switch("Upgrade: h2c\r\n"), asked), (&switch(""), asked)]
+    {
+        assert!(matches!(read(text, asked), Err(HeadError::Switch)), "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_answer_is_refused() {
+    for text in [
+        "garbage\r\n\r\n",
+        "HTTP/2.0 200 OK\r\n\r\n",
+        "HTTP/1.1 20 OK\r\n\r\n",
+        "HTTP/1.1 099 Low\r\n\r\n",
+        "HTTP/1.1 000 None\r\n\r\n",
+        "HTTP/1.1 600 High\r\n\r\n",
+        "HTTP/1.1 999 High\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA: b\0c\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA: b\rSet-Cookie: c\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA: b\r\n folded\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA B: c\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n",
+        "HTTP/1.1 101 Switching Protocols\r\n\r\n",
+    ] {
+        assert!(read(text, Asked::default()).is_err(), "{text}");
+    }
+    let endless = format!("HTTP/1.1 200 OK\r\nA: {}", "b".repeat(MAX_HEAD));
+    assert!(matches!(read(&endless, Asked::default()), Err(HeadError::TooLong)));
+    let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(MAX_FIELDS));
+    assert_eq!(complete(&many).head.headers.len(), MAX_FIELDS);
+    let more = format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(MAX_FIELDS + 1));
+    assert!(read(&more, Asked::default()).is_err());
+}
+
+const HEADS: &str = "(\r\n|\n|\r|)(HTTP/1[.][01]|HTTP/1[.][01]|HTTP/1[.][01] |HTTP/1[.]2|HTT|ssh)( |)[0-9]{3}(0|:|)\
+    ( [a-z\t\u{e9}]{0,3}| OK\u{7f}| OK|)(\r\n|\r\n|\n|\r|)\
+    ([a-zA-Z]{1,3}(:|: |:\t| : |)([a-z \t\u{e9}]{0,12}|\u{1})(\r\n|\r\n|\r\n|\n|\r|)){0,3}(\r\n|\n|\r|)(rest|)";
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #[test]
+    fn heads_are_read_as_another_parser_reads_them(text in HEADS) {
+        let mut fields = [httparse::EMPTY_HEADER; 8];
+        let mut theirs = httparse::Response::new(&mut fields);
+        let mut ours = Outline::default();
+        match (theirs.parse(text.as_bytes()), ours.read(text.as_bytes())) {
+            (Ok(httparse::Status::Complete(their_length)), Ok(true)) => {
+                prop_assert_eq!(ours.at, their_length);
+                prop_assert_eq!((Some(ours.status), Some(u8::from(!ours.old))), (theirs.code, theirs.version));
+                let part = |place: Place| &text[place.0 as usize..place.1 as usize];
+                let usual = StatusCode::from_u16(ours.status).ok().and_then(|s| s.canonical_reason());
+                prop_assert_eq!(ours.reason.map(part).or(usual), theirs.reason);
+                let fields: Vec<_> = ours.fields.places().map(|(n, v)| (part(n), part(v).as_bytes())).collect();
+                let their_fields: Vec<_> = theirs.headers.iter().map(|f| (f.name, f.value)).collect();
+                prop_assert_eq!(fields, their_fields);
+            }
+            (Ok(httparse::Status::Partial), Ok(false)) => {}
+            (Err(error), Err(HeadError::Malformed(why))) => prop_assert_eq!(why, error.to_string()),
+            (theirs, ours) => prop_assert!(false, "{:?} but {:?}", theirs, ours),
+        }
+    }
+}
