@@ -43,6 +43,9 @@ pub enum BodyError {
     /// There is no memory left to buffer it.
     #[error(transparent)]
     Budget(#[from] BudgetExceeded),
+    /// A plugin has to change it and cannot read it.
+    #[error("the body cannot be changed: {0}")]
+    Unreadable(&'static str),
     /// It has been handed on already.
     #[error("the body has been sent on already")]
     Gone,

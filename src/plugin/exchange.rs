@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::{
     model::{Consumer, Ix, Route, Service},
-    net::{Body, BodyError, Headers},
+    net::{Body, BodyError, ConnectionBudget, Headers},
     router::{Capture, HeaderSource},
 };
 
@@ -201,6 +201,12 @@ pub struct Response {
     pub headers: Headers,
     /// Where it comes from.
     pub source: ResponseSource,
+    /// Whether a body filter may refuse the body, so that the head waits for the first bytes that leave the filters.
+    /// Set by header filters.
+    pub waits_for_body: bool,
+    /// Why a body filter refuses the body. The client gets a failure in place of the response if the head has
+    /// waited; otherwise the response is aborted.
+    pub refused: Option<BodyError>,
 }
 
 /// One request's whole memory. Borrows nothing, so that it can move into the answer's tail.
@@ -224,6 +230,8 @@ pub struct Exchange {
     pub groups: Option<Vec<String>>,
     /// The answer.
     pub response: Response,
+    /// What bodies that filters hold are counted against; set where body filters run.
+    pub budget: Option<ConnectionBudget>,
     /// When the request's head was there.
     pub started: Instant,
     /// When the request was handed to the upstream's connection, at the last try.
@@ -250,7 +258,10 @@ impl Exchange {
                 status: StatusCode::OK,
                 headers: Headers::default(),
                 source: ResponseSource::Gateway,
+                waits_for_body: false,
+                refused: None,
             },
+            budget: None,
             started: Instant::now(),
             sent: None,
             answered: None,
@@ -276,6 +287,11 @@ impl Exchange {
             return if proto.eq_ignore_ascii_case("https") { "https" } else { "http" };
         }
         if self.client.tls { "https" } else { "http" }
+    }
+
+    /// What bodies that filters hold are counted against. Without a connection, nothing limits it.
+    pub fn budget(&self) -> ConnectionBudget {
+        self.budget.clone().unwrap_or_else(ConnectionBudget::unlimited)
     }
 
     /// What a plugin keeps from one phase to the next, made on first use.

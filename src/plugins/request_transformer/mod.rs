@@ -19,12 +19,12 @@ use http::{
 
 use self::{
     args::Args,
-    body::Kind,
+    body::{Failure, Kind},
     config::Config,
     rules::{FieldRules, HeaderRules, allowed},
 };
 use crate::{
-    net::{Body, BodyError},
+    net::Body,
     plugin::{self, Build, BuildError, Call, Checks, Exchange, Hook, Outcome, Phases, Reply, Step, Stop},
     plugins::shared::{
         body_args,
@@ -143,7 +143,8 @@ impl Plugin {
         self.set_uri(exchange)?;
         self.set_method(exchange)?;
         if self.moves_form() && Kind::of(&exchange.request.headers) == Some(Kind::Form) {
-            let form = Args::read(&exchange.request.read_body(MAX_BODY).await.map_err(unreadable)?);
+            let form = exchange.request.read_body(MAX_BODY).await?;
+            let form = Args::read_form(&form).ok_or_else(unreadable)?;
             if !form.is_empty() {
                 let mut query = Args::read(exchange.request.query().unwrap_or("").as_bytes());
                 query.extend(form);
@@ -191,11 +192,17 @@ impl Plugin {
             return Ok(());
         }
         let Some(kind) = Kind::of(&exchange.request.headers) else { return Ok(()) };
-        let body = exchange.request.read_body(MAX_BODY).await.map_err(unreadable)?;
+        let body = exchange.request.read_body(MAX_BODY).await?;
         let changed = {
             let headers = &exchange.request.headers;
             let env = Env::of(exchange).with_headers(kept.unwrap_or(headers));
-            body::transform(kind, &body, headers, &self.body, &env).map_err(failed)?
+            match body::transform(kind, &body, headers, &self.body, &env) {
+                Ok(changed) => changed,
+                // Kong sends it on as it is. What a rule takes away would get through.
+                Err(Failure::Unreadable) if self.body.hide() => return Err(unreadable()),
+                Err(Failure::Unreadable) => None,
+                Err(Failure::Render(error)) => return Err(failed(error)),
+            }
         };
         if let Some(changed) = changed {
             let headers = &mut exchange.request.headers;
@@ -226,13 +233,8 @@ fn failed(error: RenderError) -> Stop {
     Stop::Fault(format!("[request-transformer] {error}"))
 }
 
-fn unreadable(error: BodyError) -> Stop {
-    match error {
-        BodyError::TooLong { .. } => {
-            Reply::error(StatusCode::PAYLOAD_TOO_LARGE, "Request body is too long to be transformed").into()
-        }
-        other => Stop::Fault(format!("[request-transformer] {other}")),
-    }
+fn unreadable() -> Stop {
+    Reply::error(StatusCode::BAD_REQUEST, "Request body cannot be read").into()
 }
 
 /// A path as it may stand in a request: what RFC 3986 allows there and `%` stay, the rest becomes `%XX`.
