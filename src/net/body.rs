@@ -100,6 +100,7 @@ impl Body {
     pub async fn read(self, limit: usize) -> Result<Bytes, BodyError> {
         match self {
             Body::Empty => Ok(Bytes::new()),
+            Body::Whole(bytes) if bytes.len() > limit => Err(BodyError::TooLong { limit }),
             Body::Whole(bytes) => Ok(bytes),
             Body::Stream(mut stream) => {
                 let mut buffer = BodyBuffer::new(stream.budget());

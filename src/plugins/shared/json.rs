@@ -1,4 +1,5 @@
-//! JSON objects that are edited without being parsed whole: members that no rule names keep their bytes.
+//! JSON objects that are edited without being parsed whole: members that no rule names keep their bytes, but for the
+//! blanks between them.
 //!
 //! The reader accepts what lua-cjson accepts as Kong configures it, because a body that Kong reads must not pass by a
 //! rule here: 1000 levels, any bytes in strings, and numbers as `strtod` takes them (`0x10`, `012`, `NaN`, `+1`).
@@ -28,7 +29,7 @@ pub enum Document<'t> {
 /// An object whose named members can be changed.
 #[derive(Debug, Default)]
 pub struct Object<'t> {
-    /// The other members as they stand in the text, each followed by a comma.
+    /// The other members as they stand in the text, without blanks, each followed by a comma.
     others: Vec<u8>,
     /// The named members: name, and value in JSON.
     fields: SmallVec<[(Cow<'t, [u8]>, Cow<'t, [u8]>); 4]>,
@@ -104,7 +105,7 @@ impl<'t> Object<'t> {
         for (name, value) in &self.fields {
             out.extend_from_slice(&quoted(name));
             out.push(b':');
-            out.extend_from_slice(value);
+            push_compact(&mut out, value);
             out.push(b',');
         }
         if out.len() > 1 {
@@ -113,6 +114,22 @@ impl<'t> Object<'t> {
         out.push(b'}');
         out
     }
+}
+
+/// Adds JSON without the blanks between its tokens, as Kong writes what it has read.
+fn push_compact(out: &mut Vec<u8>, json: &[u8]) {
+    let (mut is_string, mut is_escaped) = (false, false);
+    for &byte in json {
+        if is_string || !is_blank(byte) {
+            out.push(byte);
+        }
+        is_string ^= byte == b'"' && !is_escaped;
+        is_escaped = is_string && byte == b'\\' && !is_escaped;
+    }
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 /// A text as JSON writes it. Bytes that are not UTF-8 stay as they are.
@@ -232,7 +249,7 @@ impl<'t> Reader<'t> {
     }
 
     fn skip_blanks(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+        while self.peek().is_some_and(is_blank) {
             self.at += 1;
         }
     }
@@ -252,7 +269,7 @@ impl<'t> Reader<'t> {
             if names.contains(&&*name) {
                 object.set(name, value);
             } else {
-                object.others.extend_from_slice(&self.text[begin..self.at]);
+                push_compact(&mut object.others, &self.text[begin..self.at]);
                 object.others.push(b',');
             }
             if self.eat_after_blanks(b'}') {
@@ -377,7 +394,7 @@ mod tests {
     fn what_lua_cjson_reads_is_read_and_other_members_keep_their_bytes() {
         for (text, expected) in [
             (&br#"{"password":"x","a":0x10}"#[..], r#"{"a":0x10}"#),
-            (br#"{"password":"x","a":012, "b" : -.5}"#, r#"{"a":012,"b" : -.5}"#),
+            (br#"{"password":"x","a":012, "b" : -.5}"#, r#"{"a":012,"b":-.5}"#),
             (
                 br#"{"a":NaN,"b":-Infinity,"c":+1,"d":1e400,"password":0x1p-3}"#,
                 r#"{"a":NaN,"b":-Infinity,"c":+1,"d":1e400}"#,
@@ -385,10 +402,8 @@ mod tests {
             (br#"{"n":12345678901234567890123,"password":1}"#, r#"{"n":12345678901234567890123}"#),
             (br#"{"password":1,"password":2}"#, "{}"),
             (br#"{"pass\u0077ord":[{"password":1}],"a":{"password":1}}"#, r#"{"a":{"password":1}}"#),
-            (
-                b"\xef\xbb\xbf { \"password\" : \"}\\\"\" , \"a\\n\" : [ 1 , { } ] } \r\n",
-                r#"{"a\n" : [ 1 , { } ]}"#,
-            ),
+            (b"\xef\xbb\xbf { \"password\" : \"}\\\"\" , \"a\\n\" : [ 1 , { } ] } \r\n", r#"{"a\n":[1,{}]}"#),
+            (br#"{"a" : " \\\" \\\\" , "password":1, "b": "\\\\ "}"#, r#"{"a":" \\\" \\\\","b":"\\\\ "}"#),
             (b"{\"a\":\"x\ty\",\"password\":\"\n\"}", "{\"a\":\"x\ty\"}"),
         ] {
             assert_eq!(without(text), expected);
