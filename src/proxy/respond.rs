@@ -23,7 +23,7 @@ use super::{
     worker::Link,
 };
 use crate::{
-    net::{BodyError, Connection, Fields, Wire},
+    net::{BodyError, BudgetExceeded, Connection, Fields, Wire},
     plugin::{Chunk, ReplyBody, ResponseSource},
     runtime::{Held, Snapshot},
 };
@@ -76,7 +76,7 @@ pub async fn wait(link: &Rc<Link>, response: Response<Tail>, id: &HeaderValue) -
     let Some(mut ending) = tail.ending.take() else { return last_resort() };
     let fault = match error {
         BodyError::Stalled => Fault::UpstreamTimeout,
-        BodyError::Budget(_) => Fault::NoMemory,
+        BodyError::Budget(BudgetExceeded::Process(_)) => Fault::NoMemory,
         other => Fault::Upstream(other.to_string()),
     };
     let Ending { flow, snap, filters, .. } = &mut *ending;

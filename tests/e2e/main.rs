@@ -23,4 +23,5 @@ mod requests;
 mod rig;
 mod stream;
 mod tls;
+mod transform;
 mod upgrade;

@@ -11,6 +11,7 @@ use std::{
 };
 
 use gatewayctl::{
+    config,
     model::{Row, State, Table},
     net::Inherited,
     proxy::{Listener, Workers},
@@ -47,9 +48,21 @@ impl Rig {
     }
 
     pub fn with(config: Value, options: Options, listeners: &[Listener]) -> Rig {
+        Self::serving(Arc::new(state(&config)), options, listeners)
+    }
+
+    /// A gateway of a file, with plugins, and a clear-text listener.
+    pub fn of_file(text: &str, options: Options) -> Rig {
+        let input = config::Input::Text { name: "kong.yml".to_owned(), text: text.as_bytes().to_vec() };
+        let loaded = config::load(&input, &config::Options::default()).expect("a text at hand");
+        let state = loaded.state.unwrap_or_else(|| panic!("{:?}", loaded.findings));
+        Self::serving(state, options, &[plain()])
+    }
+
+    fn serving(state: Arc<State>, options: Options, listeners: &[Listener]) -> Rig {
         let options = Options { workers: 2, ..options };
         let stores = Stores::default();
-        let (snapshot, problems) = runtime::compile(Arc::new(state(&config)), &options, &stores, None);
+        let (snapshot, problems) = runtime::compile(state, &options, &stores, None);
         assert!(problems.is_empty(), "{problems:?}");
         let gateway = Gateway::new(options, stores, snapshot);
         let workers = Workers::start(Arc::clone(&gateway), listeners, &mut Inherited::default()).unwrap();

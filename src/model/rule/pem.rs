@@ -3,7 +3,7 @@
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::model::public_key::{KeyError, PublicKey};
+use crate::model::public_key::{KeyError, KeyKind, PublicKey};
 
 /// A chain of certificates.
 pub fn certificate(value: &str) -> Result<(), String> {
@@ -15,6 +15,9 @@ pub fn certificate(value: &str) -> Result<(), String> {
 pub fn key(value: &str) -> Result<(), String> {
     if is_private_key(value) || is_public_key(value) {
         return Ok(());
+    }
+    if value.contains("ENCRYPTED") {
+        return Err("invalid key: it is encrypted; decrypt it with `openssl pkey -in key.pem`".to_owned());
     }
     Err("invalid key: no private or public key in PEM form".to_owned())
 }
@@ -62,9 +65,14 @@ pub fn is_public_key(value: &str) -> bool {
 /// Whether two keys belong together, as far as that can be found out.
 pub fn keys_fit(public: &str, private: &str) -> bool {
     match (PublicKey::read(public), PublicKey::read(private)) {
-        (Ok(a), Ok(b)) => a == b,
+        (Ok(a), Ok(b)) => belong_together(&a, &b),
         _ => true,
     }
+}
+
+/// Keys of other kinds are not brought into one form: they are not compared.
+fn belong_together(a: &PublicKey, b: &PublicKey) -> bool {
+    a.kind == KeyKind::Other || b.kind == KeyKind::Other || (a.kind, &a.bytes) == (b.kind, &b.bytes)
 }
 
 /// Whether a key belongs to a certificate, as far as that can be found out.
@@ -72,7 +80,7 @@ pub fn key_fits(cert: &str, key: &str) -> bool {
     let Ok(der) = first(cert) else { return true };
     let Ok((_, parsed)) = X509Certificate::from_der(&der) else { return true };
     match (PublicKey::from_spki(parsed.tbs_certificate.subject_pki.raw), PublicKey::read(key)) {
-        (Ok(a), Ok(b)) => a == b,
+        (Ok(a), Ok(b)) => belong_together(&a, &b),
         _ => true,
     }
 }

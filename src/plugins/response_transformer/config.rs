@@ -29,11 +29,11 @@ use serde::{Deserialize, Serialize};
 /// text unless `json_types` gives the type of the rule at the same place in the list; a `number` that is none is
 /// skipped, a `boolean` is true if it reads `true`. *Append* makes a text a list and lets a list grow.
 ///
-/// The body is held until it is whole, up to 64 MiB and as long as `memory_body_budget` allows it; other answers
-/// stream. A body that is no JSON, is compressed or cannot be held passes unchanged if fields are only added or
-/// appended. If fields are removed, renamed or replaced, the client gets 502 instead (503 if memory is short),
-/// since the body may hold what must not get out; and `Accept-Encoding` and `Range` are taken out of the request,
-/// so that upstreams send what can be read.
+/// The body is held until it is whole, up to 64 MiB and as far as the settings `body_buffer_connection_size` and
+/// `body_buffer_total_size` allow it; other answers stream. A body that is no JSON, is compressed or cannot be held
+/// passes unchanged if fields are only added or appended. If fields are removed, renamed or replaced, the client
+/// gets 502 instead (503 if the node's memory is short), since the body may hold what must not get out; and
+/// `Accept-Encoding` and `Range` are taken out of the request, so that upstreams send what can be read.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
