@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::{
     model::{Consumer, Ix, Route, Service},
-    net::{Body, BodyError, ConnectionBudget, Headers},
+    net::{Body, BodyBuffer, BodyError, ConnectionBudget, Headers},
     router::{Capture, HeaderSource},
 };
 
@@ -60,13 +60,15 @@ pub struct Request {
     /// Body.
     pub body: Body,
     query: Option<Option<String>>,
+    /// What the body is counted against, once it was read from a connection.
+    budget: Option<ConnectionBudget>,
 }
 
 impl Request {
     /// A request as the client sent it.
     #[inline]
     pub fn new(method: Method, uri: Uri, version: Version, headers: Headers, body: Body) -> Self {
-        Request { method, uri, version, headers, body, query: None }
+        Request { method, uri, version, headers, body, query: None, budget: None }
     }
 
     /// Takes a request apart.
@@ -132,9 +134,31 @@ impl Request {
     /// # Errors
     /// When the connection fails or the body is longer; the body is gone then.
     pub async fn read_body(&mut self, limit: usize) -> Result<Bytes, BodyError> {
+        if let Body::Stream(stream) = &self.body {
+            self.budget = Some(stream.budget().clone());
+        }
         let bytes = std::mem::take(&mut self.body).read(limit).await?;
         self.body = Body::whole(bytes.clone());
         Ok(bytes)
+    }
+
+    /// Puts other bytes in place of a body that was read, counted as that one was. Handles on that one should be
+    /// dropped before, since both count meanwhile.
+    ///
+    /// # Errors
+    /// When the budget is used up; the body is gone then.
+    pub fn replace_body(&mut self, bytes: Vec<u8>) -> Result<(), BodyError> {
+        self.body = Body::Empty;
+        let bytes = match &self.budget {
+            Some(budget) => {
+                let mut buffer = BodyBuffer::new(budget);
+                buffer.push(bytes.into()).map_err(|(_, exceeded)| exceeded)?;
+                buffer.freeze()
+            }
+            None => bytes.into(),
+        };
+        self.body = Body::whole(bytes);
+        Ok(())
     }
 }
 

@@ -48,6 +48,26 @@ async fn a_request_whose_field_must_go_and_cannot_be_read_is_refused() {
 }
 
 #[tokio::test]
+async fn a_request_body_that_was_changed_is_counted_until_it_is_sent() {
+    let (upstream, arrived, release) = Upstream::held().await;
+    let rig = rig(&upstream, "request-transformer", json!({"remove": {"body": ["password"]}}));
+    let body = format!("{{\"password\":1,\"a\":\"{}\"}}", "x".repeat(4 << 20));
+    let asking = async { rig.send(&post("application/json", &body)).await };
+    let looking = async {
+        soon(arrived).await.unwrap();
+        release.send(()).unwrap();
+    };
+    let (answer, ()) = tokio::join!(asking, looking);
+    assert_eq!(status(&answer), 200, "{answer}");
+    assert!(rig.gateway.memory.peak_bytes() >= 4 << 20);
+    assert_eq!(rig.gateway.memory.used_bytes(), 0);
+    let small = Options { max_buffered_per_connection: 20_000, ..Options::default() };
+    let rig = rig_with(&upstream, "request-transformer", json!({"remove": {"body": ["password"]}}), small);
+    let answer = rig.send(&post("application/json", &body[..40_000])).await;
+    assert_eq!(status(&answer), 413, "{answer}");
+}
+
+#[tokio::test]
 async fn a_response_whose_field_must_go_leaves_without_it_and_with_its_length() {
     let upstream = Upstream::raw(
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n\

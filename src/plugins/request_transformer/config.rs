@@ -45,7 +45,7 @@ use crate::{
 /// replaced, it is refused with 400.
 ///
 /// **Method.** `http_method` changes the method. If it becomes GET, HEAD or TRACE, the fields of a form also
-/// become query arguments.
+/// become query arguments; a form longer than 64 KiB is refused with 413 then.
 ///
 /// **Templates.** In every value and in `replace.uri`, `$(…)` stands for an expression of Lua over the
 /// request: `headers`, `query_params`, `uri_captures` (by name or number), `shared` (what other plugins left);

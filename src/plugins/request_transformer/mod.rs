@@ -24,7 +24,6 @@ use self::{
     rules::{FieldRules, HeaderRules, allowed},
 };
 use crate::{
-    net::Body,
     plugin::{self, Build, BuildError, Call, Checks, Exchange, Hook, Outcome, Phases, Reply, Step, Stop},
     plugins::shared::{
         body_args,
@@ -32,8 +31,11 @@ use crate::{
     },
 };
 
-/// Bytes of a body that are read for rules or for a form that becomes a query.
+/// Bytes of a body that are read for rules.
 const MAX_BODY: usize = body_args::LIMIT;
+
+/// Bytes of a form that becomes a query: servers take no request line that is longer.
+const MAX_QUERY_FORM: usize = 64 * 1024;
 
 /// Methods that a request can be given; another one fails.
 const METHODS: &[&str] = &[
@@ -143,7 +145,7 @@ impl Plugin {
         self.set_uri(exchange)?;
         self.set_method(exchange)?;
         if self.moves_form() && Kind::of(&exchange.request.headers) == Some(Kind::Form) {
-            let form = exchange.request.read_body(MAX_BODY).await?;
+            let form = exchange.request.read_body(MAX_QUERY_FORM).await?;
             let form = Args::read_form(&form).ok_or_else(unreadable)?;
             if !form.is_empty() {
                 let mut query = Args::read(exchange.request.query().unwrap_or("").as_bytes());
@@ -208,7 +210,8 @@ impl Plugin {
             let headers = &mut exchange.request.headers;
             headers.insert(CONTENT_LENGTH, HeaderValue::from(changed.len()));
             headers.remove(TRANSFER_ENCODING);
-            exchange.request.body = Body::whole(changed);
+            drop(body);
+            exchange.request.replace_body(changed)?;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use smallvec::smallvec;
 
-use super::{MAX_BODY, Plugin, config::Config};
+use super::{MAX_BODY, MAX_QUERY_FORM, Plugin, config::Config};
 use crate::{
     model::{Ix, State},
     net::BodyError,
@@ -327,6 +327,7 @@ fn a_body_that_a_rule_must_change_and_that_cannot_be_read_is_refused() {
     }
     assert_eq!(refusal(&remove, &[JSON], &vec![b' '; MAX_BODY + 1]), 413);
     assert_eq!(refusal(&json!({"http_method": "GET"}), &[FORM], fields.as_bytes()), 400);
+    assert_eq!(refusal(&json!({"http_method": "GET"}), &[FORM], &[b'a'; MAX_QUERY_FORM + 1]), 413);
 }
 
 #[test]

@@ -15,10 +15,7 @@ use super::{
     json::{self, Document},
     multipart,
 };
-use crate::{
-    net::Body,
-    plugin::{Reply, Request, Stop},
-};
+use crate::plugin::{Reply, Request, Stop};
 
 /// Longest body that is looked into, in bytes.
 pub const LIMIT: usize = 8 * 1024 * 1024;
@@ -171,8 +168,8 @@ impl BodyArgs {
         if !request.headers.contains_key(TRANSFER_ENCODING) {
             request.headers.insert(CONTENT_LENGTH, HeaderValue::from(left.len()));
         }
-        request.body = Body::whole(left);
-        Ok(())
+        drop(self);
+        Ok(request.replace_body(left)?)
     }
 }
 

@@ -32,7 +32,7 @@ pub struct Object<'t> {
     /// The other members as they stand in the text, without blanks, each followed by a comma.
     others: Vec<u8>,
     /// The named members: name, and value in JSON.
-    fields: SmallVec<[(Cow<'t, [u8]>, Cow<'t, [u8]>); 4]>,
+    fields: Vec<(Cow<'t, [u8]>, Cow<'t, [u8]>)>,
 }
 
 /// Reads a text; `names` are the members that can be asked for and changed.
@@ -455,7 +455,7 @@ mod tests {
             "{\"a\":-}",
             "\u{feff}\u{feff}{}",
             "{}\0",
-            "{\0\"\0a\0\"\0:\01\0}\0",
+            "{\0\"\0a\0\"\0:\0 1\0}\0",
         ] {
             assert_eq!(read(text.as_bytes(), &[]).err(), Some(Malformed), "{text:?}");
         }
