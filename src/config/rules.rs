@@ -31,6 +31,7 @@ pub fn custom(
         }),
         "authority" => pem::authority(&text("cert")?, now()).err().map(str::to_owned),
         "key_pair" => key_pair(text("public_key").as_deref(), text("private_key").as_deref()),
+        "jwt_key" => crate::plugins::unusable_jwt_key(&text("algorithm")?, text("rsa_public_key").as_deref()),
         "jwk" => jwk(&text("jwk")?, text("kid").as_deref()),
         "no_wasm" => Some("wasm support is not enabled".to_owned()),
         _ => None,

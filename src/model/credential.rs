@@ -96,6 +96,7 @@ row!(HmacAuth, "hmacauth_credentials", (username), links consumer, made created_
 #[schemars(extend("x-entity-checks" = [
     {"if": "algorithm", "in": ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA"],
      "then": "rsa_public_key", "required": true, "rule": "public_key"},
+    {"custom": "jwt_key", "fields": ["algorithm", "rsa_public_key"]},
 ]))]
 pub struct JwtSecret {
     /// Id; random if absent.
@@ -112,7 +113,7 @@ pub struct JwtSecret {
     /// Shared secret of the HS algorithms; random if absent.
     #[schemars(with = "Option<field::RandomSecret>")]
     pub secret: Option<String>,
-    /// PEM public key of the other algorithms.
+    /// Public key of the other algorithms: PEM of a public or private key, or a JWK.
     #[schemars(with = "Option<field::Text>")]
     pub rsa_public_key: Option<String>,
     /// The one algorithm accepted.

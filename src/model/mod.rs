@@ -14,6 +14,7 @@ mod id;
 mod key;
 mod kind;
 mod plugin;
+pub mod public_key;
 mod route;
 pub mod rule;
 mod runtime_data;

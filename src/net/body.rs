@@ -40,6 +40,9 @@ pub enum BodyError {
     /// There is no memory left to buffer it.
     #[error(transparent)]
     Budget(#[from] BudgetExceeded),
+    /// A plugin has to change it and cannot read it.
+    #[error("the body cannot be changed: {0}")]
+    Unreadable(&'static str),
     /// It has been handed on already.
     #[error("the body has been sent on already")]
     Gone,
@@ -94,6 +97,7 @@ impl Body {
     pub async fn read(self, limit: usize) -> Result<Bytes, BodyError> {
         match self {
             Body::Empty => Ok(Bytes::new()),
+            Body::Whole(bytes) if bytes.len() > limit => Err(BodyError::TooLong { limit }),
             Body::Whole(bytes) => Ok(bytes),
             Body::Stream(mut stream) => {
                 let mut buffer = BodyBuffer::new(stream.budget());

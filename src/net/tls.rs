@@ -12,6 +12,9 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
     sign::CertifiedKey,
 };
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::model::public_key::{KeyError, KeyKind, PublicKey};
 
 /// Why TLS settings cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +28,12 @@ pub enum TlsError {
     /// A PEM text has no private key or is not PEM.
     #[error("not a private key in PEM")]
     Key,
+    /// A key that TLS cannot be spoken with here.
+    #[error(
+        "{0} cannot be used for TLS: it takes an RSA key of 2048 to 8192 bits, a key on P-256, P-384 or P-521, or \
+             an Ed25519 key"
+    )]
+    UnfitKey(String),
     /// rustls refuses them.
     #[error(transparent)]
     Rustls(#[from] rustls::Error),
@@ -52,8 +61,40 @@ pub fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, TlsError>
 /// When either is malformed or they do not belong together.
 pub fn certified_key(cert: &str, key: &str) -> Result<CertifiedKey, TlsError> {
     let chain = certificates(cert)?;
-    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| TlsError::Key)?;
-    Ok(CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider())?)
+    let private = private_key(key)?;
+    Ok(CertifiedKey::from_der(chain, private, &aws_lc_rs::default_provider())?)
+}
+
+/// The private key of a PEM text, of a kind that TLS is spoken with here.
+fn private_key(pem: &str) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let private = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| TlsError::Key)?;
+    fits_tls(PublicKey::from_private_pem(pem))?;
+    Ok(private)
+}
+
+/// Checks that peers can be verified with an authority's certificate.
+///
+/// # Errors
+/// When it cannot be read, or its key is of another kind than the library verifies with.
+pub fn check_authority(pem: &str) -> Result<(), TlsError> {
+    for certificate in certificates(pem)? {
+        let (_, parsed) = X509Certificate::from_der(&certificate).map_err(|_| TlsError::Certificate)?;
+        fits_tls(PublicKey::from_spki(parsed.tbs_certificate.subject_pki.raw))?;
+        RootCertStore::empty().add(certificate)?;
+    }
+    Ok(())
+}
+
+fn fits_tls(key: Result<PublicKey, KeyError>) -> Result<(), TlsError> {
+    let kind = key.map_or(KeyKind::Other, |key| key.kind);
+    match kind {
+        KeyKind::Rsa { bits: 2048..=8192 }
+        | KeyKind::P256
+        | KeyKind::P384
+        | KeyKind::P521
+        | KeyKind::Ed25519 => Ok(()),
+        _ => Err(TlsError::UnfitKey(kind.name())),
+    }
 }
 
 /// Whom certificates are verified with.
@@ -117,11 +158,7 @@ impl ClientTls {
             None => builder.dangerous().with_custom_certificate_verifier(judge(None)),
         };
         let config = match client {
-            Some((cert, key)) => {
-                let chain = certificates(cert)?;
-                let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| TlsError::Key)?;
-                builder.with_client_auth_cert(chain, key)?
-            }
+            Some((cert, key)) => builder.with_client_auth_cert(certificates(cert)?, private_key(key)?)?,
             None => builder.with_no_client_auth(),
         };
         let named = trusted.map(|trusted| (trusted.authorities, trusted.depth));
@@ -190,5 +227,35 @@ impl ServerCertVerifier for Judge {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &str) -> String {
+        let path = format!("{}/tests/fixtures/keys/{name}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(path).expect("a fixture")
+    }
+
+    #[test]
+    fn keys_and_authorities_that_tls_cannot_use_are_refused_when_they_are_read() {
+        let (short, fine) = (file("rsa1024-ca.pem"), file("p256-ca.pem"));
+        let expected = "an RSA key of 1024 bits cannot be used for TLS: it takes an RSA key of 2048 to 8192 bits, a key on \
+                        P-256, P-384 or P-521, or an Ed25519 key";
+        for key in ["rsa1024.pkcs1.pem", "rsa1024.pkcs8.pem"] {
+            let key = file(key);
+            assert_eq!(certified_key(&short, &key).map(drop).unwrap_err().to_string(), expected);
+            let client = ClientTls::new(None, Some((&short, &key)));
+            assert_eq!(client.map(drop).unwrap_err().to_string(), expected);
+        }
+        assert_eq!(check_authority(&short).unwrap_err().to_string(), expected);
+        for key in ["p256.sec1.pem", "p256.pkcs8.pem"] {
+            assert!(certified_key(&fine, &file(key)).is_ok());
+        }
+        assert!(check_authority(&fine).is_ok());
+        assert!(check_authority("no PEM").is_err());
+        assert!(matches!(certified_key(&fine, &file("p256.spki.pem")), Err(TlsError::Key)));
     }
 }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::{
     model::{Consumer, Ix, Route, Service},
-    net::{Body, BodyError, Headers, Known},
+    net::{Body, BodyBuffer, BodyError, ConnectionBudget, Headers, Known},
     router::{Capture, HeaderSource},
 };
 
@@ -60,13 +60,15 @@ pub struct Request {
     /// Body.
     pub body: Body,
     query: Option<Option<String>>,
+    /// What the body is counted against, once it was read from a connection.
+    budget: Option<ConnectionBudget>,
 }
 
 impl Request {
     /// A request as the client sent it.
     #[inline]
     pub fn new(method: Method, uri: Uri, version: Version, headers: Headers, body: Body) -> Self {
-        Request { method, uri, version, headers, body, query: None }
+        Request { method, uri, version, headers, body, query: None, budget: None }
     }
 
     /// Takes a request apart.
@@ -136,9 +138,31 @@ impl Request {
     /// # Errors
     /// When the connection fails or the body is longer; the body is gone then.
     pub async fn read_body(&mut self, limit: usize) -> Result<Bytes, BodyError> {
+        if let Body::Stream(stream) = &self.body {
+            self.budget = Some(stream.budget().clone());
+        }
         let bytes = std::mem::take(&mut self.body).read(limit).await?;
         self.body = Body::whole(bytes.clone());
         Ok(bytes)
+    }
+
+    /// Puts other bytes in place of a body that was read, counted as that one was. Handles on that one should be
+    /// dropped before, since both count meanwhile.
+    ///
+    /// # Errors
+    /// When the budget is used up; the body is gone then.
+    pub fn replace_body(&mut self, bytes: Vec<u8>) -> Result<(), BodyError> {
+        self.body = Body::Empty;
+        let bytes = match &self.budget {
+            Some(budget) => {
+                let mut buffer = BodyBuffer::new(budget);
+                buffer.push(bytes.into()).map_err(|(_, exceeded)| exceeded)?;
+                buffer.freeze()
+            }
+            None => bytes.into(),
+        };
+        self.body = Body::whole(bytes);
+        Ok(())
     }
 }
 
@@ -205,6 +229,12 @@ pub struct Response {
     pub headers: Headers,
     /// Where it comes from.
     pub source: ResponseSource,
+    /// Whether a body filter may refuse the body, so that the head waits for the first bytes that leave the filters.
+    /// Set by header filters.
+    pub waits_for_body: bool,
+    /// Why a body filter refuses the body. The client gets a failure in place of the response if the head has
+    /// waited; otherwise the response is aborted.
+    pub refused: Option<BodyError>,
 }
 
 /// One request's whole memory. Borrows nothing, so that it can move into the answer's tail.
@@ -228,6 +258,8 @@ pub struct Exchange {
     pub groups: Option<Vec<String>>,
     /// The answer.
     pub response: Response,
+    /// What bodies that filters hold are counted against; set where body filters run.
+    pub budget: Option<ConnectionBudget>,
     /// When the request's head was there.
     pub started: Instant,
     /// When the request was handed to the upstream's connection, at the last try; if there came to be none, when it
@@ -255,7 +287,10 @@ impl Exchange {
                 status: StatusCode::OK,
                 headers: Headers::default(),
                 source: ResponseSource::Gateway,
+                waits_for_body: false,
+                refused: None,
             },
+            budget: None,
             started: Instant::now(),
             sent: None,
             answered: None,
@@ -281,6 +316,11 @@ impl Exchange {
             return if protos.all(|proto| proto.eq_ignore_ascii_case(b"https")) { "https" } else { "http" };
         }
         if self.client.tls { "https" } else { "http" }
+    }
+
+    /// What bodies that filters hold are counted against. Without a connection, nothing limits it.
+    pub fn budget(&self) -> ConnectionBudget {
+        self.budget.clone().unwrap_or_else(ConnectionBudget::unlimited)
     }
 
     /// What a plugin keeps from one phase to the next, made on first use.

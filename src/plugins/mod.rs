@@ -44,6 +44,11 @@ pub fn authenticates(name: &str) -> bool {
     NAMES.contains(&name)
 }
 
+/// Why a `jwt_secrets` entry of that algorithm cannot verify a token with that public key; `None` if it can.
+pub fn unusable_jwt_key(algorithm: &str, public_key: Option<&str>) -> Option<String> {
+    jwt::unusable_key(algorithm, public_key)
+}
+
 /// Names of the plugins that come with Kong 3.9, built here or not.
 pub const BUNDLED: &[&str] = &[
     "acl",

@@ -96,6 +96,7 @@ impl From<BodyError> for Fault {
             | BodyError::Client(_)
             | BodyError::Upstream(_)
             | BodyError::Framing(_)
+            | BodyError::Unreadable(_)
             | BodyError::Gone => Fault::BodyBroken,
         }
     }

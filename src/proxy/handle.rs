@@ -40,7 +40,8 @@ pub async fn handle(link: Rc<Link>, request: Request, refusal: Option<Fault>) ->
         },
     };
     let respond = || respond::respond(&link, snap, flow, end, &id);
-    catch_unwind(AssertUnwindSafe(respond)).unwrap_or_else(|_| respond::last_resort())
+    let response = catch_unwind(AssertUnwindSafe(respond)).unwrap_or_else(|_| respond::last_resort());
+    if response.body().waits() { respond::wait(&link, response, &id).await } else { response }
 }
 
 /// Takes the request in.

@@ -9,6 +9,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header};
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt as _;
 use hyper::ext::ReasonPhrase;
 
 use super::{
@@ -20,7 +21,7 @@ use super::{
     worker::Link,
 };
 use crate::{
-    net::{BodyError, Connection, Headers, Wire},
+    net::{BodyError, BudgetExceeded, Connection, Headers, Wire},
     plugin::{Chunk, ReplyBody, RequestId, ResponseSource},
     runtime::{Held, Snapshot},
 };
@@ -42,13 +43,59 @@ pub fn respond(
         Ok(answer) => take(link, &mut flow, answer),
         Err(early) => (made_here(link, &snap, &mut flow, early), None),
     };
+    let phases = flow.chain(&snap).phases;
+    if phases.body_filter {
+        flow.exchange.budget = Some(link.budget().clone());
+    }
     flow.header_filter(&snap);
     if options.debug_header && flow.exchange.request.headers.contains_key("kong-debug") {
         debug_headers(&snap, &mut flow);
     }
-
-    let phases = flow.chain(&snap).phases;
     let later = phases.body_filter || phases.log;
+    let (mut head, headers, added) = head(link, &mut flow, proxied, later, id);
+    if let Some(reason) = reason {
+        head.extensions_mut().insert(reason);
+    }
+    let ending = later.then(|| Box::new(Ending { flow, snap, filters: phases.body_filter, done: false }));
+    head.map(|()| Tail { source, ending, headers, added, first: None })
+}
+
+/// Waits for the first bytes that leave the filters. If a filter refuses the body, or it fails before, the client gets
+/// a failure in place of the response.
+pub async fn wait(link: &Rc<Link>, response: Response<Tail>, id: &HeaderValue) -> Response<Tail> {
+    let (parts, mut tail) = response.into_parts();
+    let error = match tail.frame().await.transpose() {
+        Ok(first) => {
+            tail.first = first;
+            return Response::from_parts(parts, tail);
+        }
+        Err(error) => error,
+    };
+    let Some(mut ending) = tail.ending.take() else { return last_resort() };
+    let fault = match error {
+        BodyError::Stalled => Fault::UpstreamTimeout,
+        BodyError::Budget(BudgetExceeded::Process(_)) => Fault::NoMemory,
+        other => Fault::Upstream(other.to_string()),
+    };
+    let Ending { flow, snap, filters, .. } = &mut *ending;
+    *filters = false;
+    flow.exchange.response.headers = Default::default();
+    let source = made_here(link, snap, flow, fault.into());
+    let proxied = flow.exchange.sent.is_some();
+    let (head, headers, added) = head(link, flow, proxied, true, id);
+    head.map(|()| Tail { source, ending: Some(ending), headers, added, first: None })
+}
+
+/// A response's head, its headers where HTTP/1 writes them, and headers that are still to be added. With
+/// `later`, the exchange keeps a copy for the phases to come.
+fn head(
+    link: &Link,
+    flow: &mut Flow,
+    proxied: bool,
+    later: bool,
+    id: &HeaderValue,
+) -> (Response<()>, Option<Headers>, Option<Added>) {
+    let options = &link.worker.options;
     let added = Added::new(&flow.exchange, proxied, id);
     let http2 = flow.exchange.request.version == Version::HTTP_2;
     let response = &mut flow.exchange.response;
@@ -72,11 +119,7 @@ pub fn respond(
         }
         false => Some(headers),
     };
-    if let Some(reason) = reason {
-        head.extensions_mut().insert(reason);
-    }
-    let ending = later.then(|| Box::new(Ending { flow, snap, filters: phases.body_filter, done: false }));
-    head.map(|()| Tail { source, ending, headers, added })
+    (head, headers, added)
 }
 
 /// The head of an upstream's answer becomes the exchange's.
@@ -179,6 +222,7 @@ pub fn last_resort() -> Response<Tail> {
         ending: None,
         headers: None,
         added: None,
+        first: None,
     });
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     let kind = HeaderValue::from_static("application/json; charset=utf-8");
@@ -195,6 +239,8 @@ pub struct Tail {
     headers: Option<Headers>,
     /// Headers that are still to be added to the head.
     added: Option<Added>,
+    /// What left the filters while the head waited.
+    first: Option<Frame<Bytes>>,
 }
 
 #[derive(Debug)]
@@ -294,11 +340,11 @@ struct Ending {
 }
 
 impl Ending {
-    fn filter(&mut self, data: Bytes, last: bool) -> Bytes {
+    fn filter(&mut self, data: Bytes, last: bool) -> Result<Bytes, BodyError> {
         self.done |= last;
         let mut chunk = Chunk { data, last };
         self.flow.body_filter(&self.snap, &mut chunk);
-        chunk.data
+        self.flow.exchange.response.refused.take().map_or(Ok(chunk.data), Err)
     }
 }
 
@@ -310,6 +356,13 @@ impl Drop for Ending {
 }
 
 impl Tail {
+    /// Whether a filter may refuse the body, so that the head must wait for it.
+    pub fn waits(&self) -> bool {
+        self.ending
+            .as_ref()
+            .is_some_and(|ending| ending.filters && ending.flow.exchange.response.waits_for_body)
+    }
+
     /// Reads one piece of an upstream's answer while the client does not take the one before, unless its route
     /// says otherwise: with its last piece the upstream's connection is free for the next request.
     pub fn read_ahead(&mut self, cx: &mut Context<'_>) {
@@ -341,6 +394,11 @@ impl Tail {
                 None
             }
         }
+    }
+
+    /// Whether nothing is left for filters.
+    fn is_filtered(&self) -> bool {
+        self.ending.as_ref().is_none_or(|ending| ending.done || !ending.filters)
     }
 
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
@@ -378,6 +436,9 @@ impl Body for Tail {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
+        if let Some(first) = this.first.take() {
+            return Poll::Ready(Some(Ok(first)));
+        }
         loop {
             let frame = ready!(this.poll_source(cx)?);
             let Some(ending) = this.ending.as_mut().filter(|ending| ending.filters) else {
@@ -387,7 +448,7 @@ impl Body for Tail {
                 Some(Ok(data)) => data,
                 // Trailers come after the body: the filters see its end first.
                 Some(Err(trailers)) => {
-                    let data = if ending.done { Bytes::new() } else { ending.filter(Bytes::new(), true) };
+                    let data = if ending.done { Bytes::new() } else { ending.filter(Bytes::new(), true)? };
                     if data.is_empty() {
                         return Poll::Ready(Some(Ok(trailers)));
                     }
@@ -402,7 +463,7 @@ impl Body for Tail {
                 Source::Upstream(delivery) => empty || delivery.has_ended(),
                 _ => true,
             };
-            let data = ending.filter(data, last);
+            let data = ending.filter(data, last)?;
             if !data.is_empty() {
                 return Poll::Ready(Some(Ok(Frame::data(data))));
             }
@@ -413,13 +474,18 @@ impl Body for Tail {
     }
 
     fn is_end_stream(&self) -> bool {
-        let filtering = self.ending.as_ref().is_some_and(|ending| ending.filters && !ending.done);
-        !filtering && self.source_ended()
+        self.first.is_none() && self.is_filtered() && self.source_ended()
     }
 
     fn size_hint(&self) -> SizeHint {
         if self.ending.as_ref().is_some_and(|ending| ending.filters) {
-            return SizeHint::default();
+            let first = self.first.as_ref().map_or(Some(0), |first| first.data_ref().map(Bytes::len));
+            return match first {
+                Some(length) if self.is_filtered() && self.source_ended() => {
+                    SizeHint::with_exact(length as u64)
+                }
+                _ => SizeHint::default(),
+            };
         }
         match &self.source {
             Source::Empty | Source::Switched(_) => SizeHint::with_exact(0),
@@ -485,8 +551,13 @@ mod tests {
                 ahead,
                 held: None,
             };
-            let mut tail =
-                Tail { source: Source::Upstream(delivery), ending: None, headers: None, added: None };
+            let mut tail = Tail {
+                source: Source::Upstream(delivery),
+                ending: None,
+                headers: None,
+                added: None,
+                first: None,
+            };
             let mut cx = Context::from_waker(Waker::noop());
             tail.read_ahead(&mut cx);
             assert_eq!(link.worker.pool.take(&key).is_some(), ahead);

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Options, compile::Problem, digest};
 use crate::{
     model::{Certificate, Ref, Service, ServiceProtocol, State},
-    net::tls::{ClientTls, TlsError, TlsTarget, Trusted},
+    net::tls::{ClientTls, TlsError, TlsTarget, Trusted, check_authority},
     store::Carry,
     upstream::{Destination, host_header},
 };
@@ -111,6 +111,7 @@ impl<'c> Profiles<'c> {
             let rows = ids.iter().filter_map(|id| state.ca_certificates.by_id(*id));
             rows.map(|ix| state.ca_certificates[ix].cert.as_str()).collect()
         });
+        let is_own = own.as_ref().is_some_and(|own| !own.is_empty());
         let trusted: Option<Vec<&str>> = own.map(|own| match own.is_empty() {
             true => options.trusted_authorities.as_deref().into_iter().collect(),
             false => own,
@@ -124,7 +125,13 @@ impl<'c> Profiles<'c> {
         let authorities = trusted.iter().flat_map(|trusted| trusted.authorities).copied();
         let (cert, private) = shown.unwrap_or_default();
         let content = digest([&*verified, cert, private].into_iter().chain(authorities));
-        let made = self.carry.try_get_or(&content, || ClientTls::new(trusted, shown))?;
+        let made = self.carry.try_get_or(&content, || {
+            // Of the node's bundle some may be older than any rule; those that a file names have to work.
+            if let Some(trusted) = trusted.filter(|_| is_own) {
+                trusted.authorities.iter().try_for_each(|authority| check_authority(authority))?;
+            }
+            ClientTls::new(trusted, shown)
+        })?;
         self.made.insert(key, Arc::clone(&made));
         Ok(made)
     }

@@ -2,6 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use smallvec::SmallVec;
 use uuid::Uuid;
 
@@ -74,17 +75,25 @@ impl Scope {
                 key.push(1);
                 key.extend_from_slice(id.as_bytes());
             }
-            Subject::Text(text) => {
+            Subject::Text(text) if text.len() <= MAX_TEXT_BYTES => {
                 key.push(2);
                 key.extend_from_slice(text);
+            }
+            // A digest stands for it: a client must not decide how much memory its counters take.
+            Subject::Text(text) => {
+                key.push(3);
+                key.extend_from_slice(digest(&SHA256, text).as_ref());
             }
         }
         key
     }
 }
 
-/// A counter's name; on the stack unless a client sends a long one.
+/// A counter's name; on the stack.
 pub(super) type Key = SmallVec<[u8; 128]>;
+
+/// Bytes of a subject's text that are kept as they are. With the scope they fit [`Key`] without an allocation.
+const MAX_TEXT_BYTES: usize = 64;
 
 /// Whose requests are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,4 +104,21 @@ pub enum Subject<'a> {
     Id(Uuid),
     /// Those with this text: a header's value, a path.
     Text(&'a [u8]),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_subject_takes_more_memory_than_a_short_one() {
+        let scope = Scope::new("rate-limiting", Some(Uuid::new_v4()), Some(Uuid::new_v4()));
+        let long = [vec![b'x'; 7000], vec![b'x'; 7001], vec![b'y'; 7000], vec![b'x'; MAX_TEXT_BYTES]];
+        let keys = long.each_ref().map(|text| scope.key(Subject::Text(text)));
+        for (at, key) in keys.iter().enumerate() {
+            assert!(key.len() <= 128 && !key.spilled(), "{} bytes", key.len());
+            assert!(!keys[..at].contains(key), "subjects that differ have keys that differ");
+        }
+        assert_eq!(keys[0], scope.key(Subject::Text(&[b'x'; 7000])));
+    }
 }

@@ -15,7 +15,8 @@ use super::{Limits, Period, Taken, Windows};
 /// Locks: many more than cores, so that two cores rarely want the same.
 const SHARDS: usize = 128;
 
-/// Subjects held at most, over all shards. One takes about 150 bytes.
+/// Subjects held at most, over all shards. One takes about 150 bytes, and never more than 250: `Scope::key` bounds
+/// its name.
 const SUBJECTS: usize = 1 << 18;
 
 /// Length below which a shard is not swept.

@@ -27,4 +27,5 @@ mod requests;
 mod rig;
 mod stream;
 mod tls;
+mod transform;
 mod upgrade;

@@ -13,7 +13,9 @@ use bytes::BytesMut;
 use gatewayctl::{
     config::{self, Input, Loaded, Options},
     diff::diff,
+    model::State,
     net::{Body, Decoder, Http1, Step},
+    plugin,
     proxy::{
         http1::head::{Scan, Scanned},
         http2::{
@@ -22,7 +24,7 @@ use gatewayctl::{
         },
     },
     router,
-    runtime::{self, Gateway, HeadLimits},
+    runtime::{self, Gateway, HeadLimits, Snapshot},
     server,
     source::{scan::beside, to_yaml},
     store::Stores,
@@ -85,6 +87,59 @@ pub fn template(text: &str) {
         "plugins": [{ "name": "request-transformer", "config": { "add": { "headers": [value], "querystring": [text] } } }],
     });
     read("kong.json", file.to_string().as_bytes());
+}
+
+/// The row that takes a field out of bodies, built.
+static REMOVAL: LazyLock<(Arc<State>, Snapshot)> = LazyLock::new(|| {
+    let file = serde_json::json!({
+        "_format_version": "3.0",
+        "plugins": [{ "name": "request-transformer", "config": { "remove": { "body": ["password"] } } }],
+    });
+    let state = read("kong.json", file.to_string().as_bytes()).state.expect("a valid file");
+    let (snapshot, _) = runtime::compile(Arc::clone(&state), &Default::default(), &Stores::default(), None);
+    (state, snapshot)
+});
+
+/// The body that request-transformer sends on in place of this one; `None` if it refuses it.
+fn without_password(content_type: &str, body: &[u8]) -> Option<Vec<u8>> {
+    let (state, snapshot) = &*REMOVAL;
+    let (row, _) = state.plugins.iter().next().expect("a row");
+    let mut exchange = plugin::testing::request("POST", "/", &[("content-type", content_type)], "");
+    exchange.request.body = Body::whole(body.to_vec());
+    let hook = async {
+        let call = plugin::Call { exchange: &mut exchange, state };
+        match snapshot.plugin(row).expect("it is built").access(call).finish().await {
+            Ok(()) => Some(exchange.request.read_body(usize::MAX).await.expect("a body at hand").to_vec()),
+            Err(plugin::Stop::Reply(reply)) if reply.status == 400 => None,
+            Err(other) => panic!("{other:?}"),
+        }
+    };
+    futures_util::future::FutureExt::now_or_never(hook).expect("a body at hand does not wait")
+}
+
+/// A field that must go is in no body that is sent on, as another parser reads it; what that parser reads is not
+/// refused, and loses nothing else.
+pub fn fields(body: &[u8]) {
+    let after = without_password("application/json", body);
+    let object =
+        |text: &[u8]| serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(text).ok();
+    let expected = object(body).map(|mut fields| {
+        fields.shift_remove("password");
+        fields
+    });
+    if let Some(expected) = expected {
+        let after = after.as_deref().expect("it is JSON");
+        assert_eq!(object(after), Some(expected), "{}", String::from_utf8_lossy(after));
+    } else if let Some(fields) = after.as_deref().and_then(object) {
+        assert!(!fields.contains_key("password"), "{}", String::from_utf8_lossy(body));
+    }
+    if let Some(after) = without_password("application/x-www-form-urlencoded", body) {
+        assert!(form_urlencoded::parse(&after).all(|(name, _)| name != "password"));
+    }
+    if let Some(after) = without_password("multipart/form-data; boundary=b", body) {
+        let again = without_password("multipart/form-data; boundary=b", &after);
+        assert_eq!(again.as_deref(), Some(&*after), "a second time nothing is left to take out");
+    }
 }
 
 /// A request head is judged alike whether it comes at once or in pieces, and what it says goes into HTTP's own types.

@@ -204,6 +204,26 @@ proptest! {
     }
 
     #[test]
+    fn a_field_that_must_go_is_in_no_body(
+        text in r#"\{?("(pass(\\u0077|w)ord|a|\\\\|x\\"|é)"|:|,|\{|\}|\[|\]|[-+]?[0-9]{1,3}|0x1|1e400|true|nan|null| |[\x01]){0,24}\}?"#,
+        form in r"(pass(%77|w)ord|a|=|&|\+|%|%zz){0,12}",
+        parts in r#"(--b(--)?(\r?\n| )|Content-Disposition: form-data; (file)?name="?(password|a)"?|\r\n|\n|; name=|:|x){0,16}"#,
+    ) {
+        for body in [text, form, parts] {
+            bodies::fields(body.as_bytes());
+        }
+    }
+
+    #[test]
+    fn members_that_must_go_are_in_no_object(
+        members in vec((r#"(pass(\\u0077|w)ord|a|b\\n)"#, r#"(1|-0\.5e3|"\\"x"|\[1, \{"password": 2\}\]|false)"#), 0..6),
+        blank in "[ \t\n]?",
+    ) {
+        let members: Vec<String> = members.iter().map(|(name, value)| format!("\"{name}\"{blank}:{value}")).collect();
+        bodies::fields(format!("{blank}{{{blank}{}}}{blank}", members.join(&format!("{blank},"))).as_bytes());
+    }
+
+    #[test]
     fn heads_are_judged_alike_in_pieces(
         text in r"(GET|POST|P\x00) [/a-z%é<>]{0,12}( HTTP/1\.[019])?\r?\n((Host|host |Content-Length|Transfer-Encoding|:x|X)[: ]{0,2}[a-z0-9,chunked]{0,12}\r?\n){0,5}(\r?\n)?[ -~]{0,9}",
         piece in 1usize..40,

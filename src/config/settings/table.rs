@@ -161,10 +161,12 @@ settings! {
         /// is taken even if the larger ones are smaller.
         client_header_buffer_size: Size = "1k";
         /// Memory for buffered bodies, for all clients together. Beyond it, request bodies stream to the
-        /// upstream where they can, and are answered 503 where a plugin has to read them.
+        /// upstream where they can, and are answered 503 where a plugin has to read them; responses that a
+        /// plugin has to change are answered 503.
         body_buffer_total_size: Size = "256m";
-        /// Memory for the buffered request bodies of one client connection. Beyond it, they stream to the
-        /// upstream where they can, and are answered 413 where a plugin has to read them.
+        /// Memory for the buffered bodies of one client connection. Beyond it, request bodies stream to the
+        /// upstream where they can, and are answered 413 where a plugin has to read them; responses that a
+        /// plugin has to change are answered 502.
         body_buffer_connection_size: Size = "16m";
         /// Count and size of the larger buffers for a request's head (`nginx_http_large_client_header_buffers`):
         /// no header line may be longer than one, nor the head longer than all.

@@ -1,7 +1,9 @@
 //! Rules for certificates and keys in PEM.
 
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, SubjectPublicKeyInfoDer, pem::PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::model::public_key::{KeyError, KeyKind, PublicKey};
 
 /// A chain of certificates.
 pub fn certificate(value: &str) -> Result<(), String> {
@@ -11,15 +13,22 @@ pub fn certificate(value: &str) -> Result<(), String> {
 
 /// A private or public key.
 pub fn key(value: &str) -> Result<(), String> {
-    if private(value).is_ok() || public(value).is_some() {
+    if is_private_key(value) || is_public_key(value) {
         return Ok(());
+    }
+    if value.contains("ENCRYPTED") {
+        return Err("invalid key: it is encrypted; decrypt it with `openssl pkey -in key.pem`".to_owned());
     }
     Err("invalid key: no private or public key in PEM form".to_owned())
 }
 
-/// A public key, or a private one that it can be taken from.
+/// A public key, a private one that has it, or a JWK: what Kong's OpenSSL reads. Whether the key can be used here is
+/// for the rule of its entity.
 pub fn public_key(value: &str) -> Result<(), String> {
-    key(value).map_err(|_| "invalid key".to_owned())
+    match PublicKey::read(value) {
+        Err(KeyError::Malformed) => Err("invalid key".to_owned()),
+        Ok(_) | Err(KeyError::Unsupported(_)) => Ok(()),
+    }
 }
 
 /// The certificates of a text.
@@ -43,12 +52,6 @@ fn private(value: &str) -> Result<PrivateKeyDer<'static>, String> {
     PrivateKeyDer::from_pem_slice(value.as_bytes()).map_err(|e| e.to_string())
 }
 
-/// The public key (SubjectPublicKeyInfo) that stands in a text by itself.
-fn public(value: &str) -> Option<Vec<u8>> {
-    let spki = SubjectPublicKeyInfoDer::from_pem_slice(value.as_bytes()).ok()?;
-    Some(spki.as_ref().to_vec())
-}
-
 /// Whether a text holds a private key.
 pub fn is_private_key(value: &str) -> bool {
     private(value).is_ok()
@@ -56,32 +59,30 @@ pub fn is_private_key(value: &str) -> bool {
 
 /// Whether a text holds a public key.
 pub fn is_public_key(value: &str) -> bool {
-    public(value).is_some()
+    PublicKey::from_public_pem(value).is_ok()
 }
 
-/// The public key that belongs to the key in a text; none when the key is of a kind that the TLS library
-/// does not use.
-fn public_of(value: &str) -> Option<Vec<u8>> {
-    if let Some(spki) = public(value) {
-        return Some(spki);
-    }
-    let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&private(value).ok()?).ok()?;
-    key.public_key().map(|spki| spki.as_ref().to_vec())
-}
-
-/// Whether two keys belong together, as far as that can be told.
+/// Whether two keys belong together, as far as that can be found out.
 pub fn keys_fit(public: &str, private: &str) -> bool {
-    match (public_of(public), public_of(private)) {
-        (Some(a), Some(b)) => a == b,
+    match (PublicKey::read(public), PublicKey::read(private)) {
+        (Ok(a), Ok(b)) => belong_together(&a, &b),
         _ => true,
     }
 }
 
-/// Whether a key belongs to a certificate, as far as that can be told.
+/// Keys of other kinds are not brought into one form: they are not compared.
+fn belong_together(a: &PublicKey, b: &PublicKey) -> bool {
+    a.kind == KeyKind::Other || b.kind == KeyKind::Other || (a.kind, &a.bytes) == (b.kind, &b.bytes)
+}
+
+/// Whether a key belongs to a certificate, as far as that can be found out.
 pub fn key_fits(cert: &str, key: &str) -> bool {
     let Ok(der) = first(cert) else { return true };
     let Ok((_, parsed)) = X509Certificate::from_der(&der) else { return true };
-    public_of(key).is_none_or(|spki| spki == parsed.tbs_certificate.subject_pki.raw)
+    match (PublicKey::from_spki(parsed.tbs_certificate.subject_pki.raw), PublicKey::read(key)) {
+        (Ok(a), Ok(b)) => belong_together(&a, &b),
+        _ => true,
+    }
 }
 
 /// Whether the keys of two certificates are of one kind, such as RSA.

@@ -46,3 +46,34 @@ fn paths_are_normal_or_regular_expressions() {
     assert_eq!(said("route_path", "/%41").as_deref(), Some("non-normalized path, consider use '/A' instead"));
     assert!(said("route_path", "~/(").is_some());
 }
+
+#[test]
+fn keys_are_what_kong_reads() {
+    let file = |name: &str| {
+        let path = format!("{}/tests/fixtures/keys/{name}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(path).expect("a fixture")
+    };
+    for name in [
+        "rsa1024.spki.pem",
+        "rsa1024.pkcs1-public.pem",
+        "rsa1024.pkcs1.pem",
+        "p256.sec1.pem",
+        "ed25519.pkcs8.pem",
+    ] {
+        assert_eq!((said("public_key", &file(name)), said("key", &file(name))), (None, None), "{name}");
+    }
+    assert_eq!(
+        said("public_key", r#"{"kty":"OKP","crv":"Ed25519","x":"AA"}"#).as_deref(),
+        Some("invalid key")
+    );
+    assert_eq!(said("public_key", &file("p256-ca.pem")).as_deref(), Some("invalid key"));
+    let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    assert!(said("key", encrypted).is_some_and(|text| text.contains("it is encrypted")));
+    assert_eq!(said("public_key", encrypted).as_deref(), Some("invalid key"));
+    let fits = |cert: &str, key: &str| pem::key_fits(&file(cert), &file(key));
+    assert!(
+        fits("rsa1024-ca.pem", "rsa1024.pkcs8.pem") && fits("rsa1024-ca.pem", "rsa1024.pkcs1-public.pem")
+    );
+    assert!(!fits("rsa1024-ca.pem", "rsa2048.pkcs1.pem") && !fits("p256-ca.pem", "ed25519.pkcs8.pem"));
+    assert!(!pem::keys_fit(&file("rsa2048.spki.pem"), &file("rsa1024.pkcs1.pem")));
+}

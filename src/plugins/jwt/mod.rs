@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use self::{
     claims::{Flaws, Value},
     token::{Parts, Places, Sent},
-    verify::{Keys, Unusable},
+    verify::{Algorithm, Keys, Verifier},
 };
 use super::shared::consumer::{Gate, Recognised};
 use crate::{
@@ -77,7 +77,7 @@ pub struct Config {
     pub cookie_names: Option<Set<String>>,
     /// Claim that holds the credential's `key`.
     pub key_claim_name: Option<String>,
-    /// Whether the secrets of HS credentials are written in base64url.
+    /// Whether the secrets of HS credentials are written in base64, in either alphabet, with or without padding.
     pub secret_is_base64: bool,
     /// Claims of time that every token must have, and keep to.
     pub claims_to_verify: Option<Set<TimeClaim>>,
@@ -110,6 +110,12 @@ impl Default for Config {
             realm: None,
         }
     }
+}
+
+/// Why a credential of that algorithm cannot verify a token with that public key; `None` if it can, or has a secret.
+pub fn unusable_key(algorithm: &str, public_key: Option<&str>) -> Option<String> {
+    let algorithm = Algorithm::named(algorithm).filter(|algorithm| algorithm.has_public_key())?;
+    Verifier::public(algorithm, public_key).err().map(|unusable| unusable.to_string())
 }
 
 /// The plugin `jwt`.
@@ -225,7 +231,7 @@ impl Plugin {
         }
         let verifier = self.keys.of_row(ix, row, algorithm, self.base64);
         match verifier.map(|verifier| verifier.accepts(signed, &signature)) {
-            Err(Unusable) => return Err("Invalid key/secret".into()),
+            Err(_) => return Err("Invalid key/secret".into()),
             Ok(false) => return Err("Invalid signature".into()),
             Ok(true) => {}
         }

@@ -7,14 +7,22 @@ use aws_lc_rs::{
     hmac,
     signature::{
         ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519, ParsedPublicKey,
-        RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
-        RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, VerificationAlgorithm,
+        RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY, RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY,
+        RSA_PKCS1_2048_8192_SHA384, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
+        RSA_PSS_2048_8192_SHA512, VerificationAlgorithm,
     },
 };
-use base64::Engine;
+use base64::{
+    Engine,
+    alphabet::STANDARD,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 
-use super::{ed448, token::BASE64URL};
-use crate::model::{Ix, JwtSecret, State};
+use super::ed448;
+use crate::model::{
+    Ix, JwtSecret, State,
+    public_key::{KeyError, KeyKind, PublicKey},
+};
 
 /// How a token is signed (RFC 7518 section 3, RFC 8037).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,34 +70,81 @@ impl Algorithm {
         NAMES[self as usize].1
     }
 
-    /// How it checks; for EdDSA, with an Ed25519 key.
-    fn check(self) -> Check {
+    /// Whether its tokens are verified with a public key.
+    pub fn has_public_key(self) -> bool {
+        self.mac().is_none()
+    }
+
+    /// The hash of a shared secret's MAC; `None` if the algorithm has public keys.
+    fn mac(self) -> Option<hmac::Algorithm> {
         match self {
-            Algorithm::Hs256 => Check::Mac(hmac::HMAC_SHA256),
-            Algorithm::Hs384 => Check::Mac(hmac::HMAC_SHA384),
-            Algorithm::Hs512 => Check::Mac(hmac::HMAC_SHA512),
-            Algorithm::Rs256 => Check::Public(&RSA_PKCS1_2048_8192_SHA256),
-            Algorithm::Rs384 => Check::Public(&RSA_PKCS1_2048_8192_SHA384),
-            Algorithm::Rs512 => Check::Public(&RSA_PKCS1_2048_8192_SHA512),
-            Algorithm::Ps256 => Check::Public(&RSA_PSS_2048_8192_SHA256),
-            Algorithm::Ps384 => Check::Public(&RSA_PSS_2048_8192_SHA384),
-            Algorithm::Ps512 => Check::Public(&RSA_PSS_2048_8192_SHA512),
-            Algorithm::Es256 => Check::Public(&ECDSA_P256_SHA256_FIXED),
-            Algorithm::Es384 => Check::Public(&ECDSA_P384_SHA384_FIXED),
-            Algorithm::Es512 => Check::Public(&ECDSA_P521_SHA512_FIXED),
-            Algorithm::EdDsa => Check::Public(&ED25519),
+            Algorithm::Hs256 => Some(hmac::HMAC_SHA256),
+            Algorithm::Hs384 => Some(hmac::HMAC_SHA384),
+            Algorithm::Hs512 => Some(hmac::HMAC_SHA512),
+            _ => None,
         }
+    }
+
+    /// How signatures are verified with a public key of that kind.
+    ///
+    /// # Errors
+    /// With what the algorithm needs instead.
+    fn verification(self, kind: KeyKind) -> Result<&'static dyn VerificationAlgorithm, &'static str> {
+        use Algorithm::*;
+        const RSA_BITS: &str = "an RSA key of 1024 to 8192 bits";
+        const LONGER_RSA_BITS: &str = "an RSA key of 2048 to 8192 bits";
+        Ok(match (self, kind) {
+            // Kong takes keys of 1024 bits; the library has them for these two hashes.
+            (Rs256, KeyKind::Rsa { bits: 1024..=8192 }) => &RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
+            (Rs512, KeyKind::Rsa { bits: 1024..=8192 }) => &RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY,
+            (Rs384, KeyKind::Rsa { bits: 2048..=8192 }) => &RSA_PKCS1_2048_8192_SHA384,
+            (Ps256, KeyKind::Rsa { bits: 2048..=8192 }) => &RSA_PSS_2048_8192_SHA256,
+            (Ps384, KeyKind::Rsa { bits: 2048..=8192 }) => &RSA_PSS_2048_8192_SHA384,
+            (Ps512, KeyKind::Rsa { bits: 2048..=8192 }) => &RSA_PSS_2048_8192_SHA512,
+            (Es256, KeyKind::P256) => &ECDSA_P256_SHA256_FIXED,
+            (Es384, KeyKind::P384) => &ECDSA_P384_SHA384_FIXED,
+            (Es512, KeyKind::P521) => &ECDSA_P521_SHA512_FIXED,
+            (EdDsa, KeyKind::Ed25519) => &ED25519,
+            (Rs256 | Rs512, _) => return Err(RSA_BITS),
+            (Rs384 | Ps256 | Ps384 | Ps512, _) => return Err(LONGER_RSA_BITS),
+            (Es256, _) => return Err("a key on the curve P-256"),
+            (Es384, _) => return Err("a key on the curve P-384"),
+            (Es512, _) => return Err("a key on the curve P-521"),
+            (EdDsa, _) => return Err("an Ed25519 or Ed448 key"),
+            (Hs256 | Hs384 | Hs512, _) => return Err("a secret"),
+        })
     }
 }
 
-enum Check {
-    Mac(hmac::Algorithm),
-    Public(&'static dyn VerificationAlgorithm),
+/// A credential without a key that its algorithm can use, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    /// There is no secret, or it is not base64.
+    #[error("no secret that can be used")]
+    Secret,
+    /// There is no public key.
+    #[error("{0} needs `rsa_public_key`")]
+    Missing(&'static str),
+    /// The public key cannot be read.
+    #[error("`rsa_public_key`: {0}")]
+    Unreadable(#[from] KeyError),
+    /// It is of another kind than the algorithm's.
+    #[error("{algorithm} needs {needed}; `rsa_public_key` is {}", found.name())]
+    Unfit {
+        /// The credential's algorithm.
+        algorithm: &'static str,
+        /// What keys it takes.
+        needed: &'static str,
+        /// What key there is.
+        found: KeyKind,
+    },
+    /// It is a JWK for another algorithm.
+    #[error("`rsa_public_key` is a JWK for another algorithm than {0}")]
+    OtherAlgorithm(&'static str),
+    /// Its numbers are not those of a key.
+    #[error("`rsa_public_key` is no valid key")]
+    Invalid,
 }
-
-/// A credential without a key that its algorithm can use.
-#[derive(Clone, Copy, Debug)]
-pub struct Unusable;
 
 /// A key made ready.
 #[allow(clippy::large_enum_variant)] // only ever held in a box of its own
@@ -109,25 +164,51 @@ impl Verifier {
         }
     }
 
-    fn of(row: &JwtSecret, algorithm: Algorithm, base64: bool) -> Result<Self, Unusable> {
-        match algorithm.check() {
-            Check::Mac(mac) => {
-                let secret = row.secret.as_deref().ok_or(Unusable)?;
-                let decoded =
-                    if base64 { Some(BASE64URL.decode(secret).map_err(|_| Unusable)?) } else { None };
-                Ok(Verifier::Mac(hmac::Key::new(mac, decoded.as_deref().unwrap_or(secret.as_bytes()))))
-            }
-            Check::Public(public) => {
-                let pem = row.rsa_public_key.as_deref().ok_or(Unusable)?;
-                let (_, pem) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).map_err(|_| Unusable)?;
-                if let (Algorithm::EdDsa, Some(key)) = (algorithm, ed448::PublicKey::from_spki(&pem.contents))
-                {
-                    return Ok(Verifier::Ed448(Box::new(key)));
-                }
-                ParsedPublicKey::new(public, &pem.contents).map(Verifier::Public).map_err(|_| Unusable)
-            }
-        }
+    /// The key of a credential; `is_base64` tells how its secret is written.
+    ///
+    /// # Errors
+    /// When it has none that its algorithm can use.
+    pub fn of(row: &JwtSecret, algorithm: Algorithm, is_base64: bool) -> Result<Self, Unusable> {
+        let Some(mac) = algorithm.mac() else {
+            return Self::public(algorithm, row.rsa_public_key.as_deref());
+        };
+        let secret = row.secret.as_deref().ok_or(Unusable::Secret)?;
+        let decoded = if is_base64 { Some(decode(secret).ok_or(Unusable::Secret)?) } else { None };
+        Ok(Verifier::Mac(hmac::Key::new(mac, decoded.as_deref().unwrap_or(secret.as_bytes()))))
     }
+
+    /// A public key for an algorithm that has such.
+    ///
+    /// # Errors
+    /// When the text is no key that the algorithm can use.
+    pub fn public(algorithm: Algorithm, text: Option<&str>) -> Result<Self, Unusable> {
+        let key = PublicKey::read(text.ok_or(Unusable::Missing(algorithm.name()))?)?;
+        if key.algorithm.as_deref().is_some_and(|only| only != algorithm.name()) {
+            return Err(Unusable::OtherAlgorithm(algorithm.name()));
+        }
+        if (algorithm, key.kind) == (Algorithm::EdDsa, KeyKind::Ed448) {
+            let key = ed448::PublicKey::new(&key.bytes).ok_or(Unusable::Invalid)?;
+            return Ok(Verifier::Ed448(Box::new(key)));
+        }
+        let verification = algorithm.verification(key.kind).map_err(|needed| Unusable::Unfit {
+            algorithm: algorithm.name(),
+            needed,
+            found: key.kind,
+        })?;
+        ParsedPublicKey::new(verification, &key.bytes).map(Verifier::Public).map_err(|_| Unusable::Invalid)
+    }
+}
+
+/// Decodes a secret as nginx does, with either alphabet, as Kong does: padding ends it, and what follows is ignored.
+fn decode(secret: &str) -> Option<Vec<u8>> {
+    const LENIENT: GeneralPurpose = GeneralPurpose::new(
+        &STANDARD,
+        GeneralPurposeConfig::new()
+            .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+            .with_decode_allow_trailing_bits(true),
+    );
+    let text = secret.split('=').next().unwrap_or_default().replace('-', "+").replace('_', "/");
+    LENIENT.decode(text).ok()
 }
 
 /// The keys of all credentials of one configuration, each made ready when it is first needed.
@@ -152,10 +233,10 @@ impl Keys {
         row: &JwtSecret,
         algorithm: Algorithm,
         base64: bool,
-    ) -> Result<&Verifier, Unusable> {
-        let slot = self.0.get(ix.get()).ok_or(Unusable)?;
+    ) -> Result<&Verifier, &Unusable> {
+        let slot = self.0.get(ix.get()).ok_or(&Unusable::Secret)?;
         let made = slot[usize::from(base64)].get_or_init(|| Box::new(Verifier::of(row, algorithm, base64)));
-        made.as_ref().as_ref().map_err(|unusable| *unusable)
+        made.as_ref().as_ref()
     }
 }
 

@@ -43,9 +43,10 @@ use crate::{
 /// `X-Authenticated-Groups`, never gets through.
 ///
 /// **Errors,** unless there is an `anonymous` consumer, all with `WWW-Authenticate: Key`: 401 `No API key
-/// found in request`, `Duplicate API key found`, `Unauthorized` for an unknown key. 413 if a body of unknown
-/// length turns out to be longer than 8 MiB (a body known to be longer is not looked into); 500 if the
-/// anonymous consumer does not exist.
+/// found in request`, `Duplicate API key found`, `Unauthorized` for an unknown key. 413 if a body that is looked
+/// into is longer than 8 MiB (one known to be longer is looked into only for `hide_credentials`); 400 `Cannot
+/// process request body` if the key has to be taken out of a body that cannot be read; 500 if the anonymous
+/// consumer does not exist.
 ///
 /// **Timing:** a key is found by its hash, under a seed drawn at random when the program starts. How long
 /// that takes says nothing about how much of a guess is right: only a key of equal hash is ever compared.
@@ -183,7 +184,9 @@ impl Plugin {
         }
         let body_matters = self.in_body
             && BodyArgs::expected(&call.exchange.request)
-            && (self.hide || self.find(&call.exchange.request, &Look::Unread).is_none());
+            && (self.hide
+                || !BodyArgs::is_too_long(&call.exchange.request)
+                    && self.find(&call.exchange.request, &Look::Unread).is_none());
         if body_matters { Step::wait(self.with_body(call)) } else { Step::Now(self.decide(call, None)) }
     }
 
@@ -200,7 +203,7 @@ impl Plugin {
             Err(refusal) => (Err(refusal), None),
         };
         if let Some(name) = hide {
-            hide_key(&mut exchange.request, name, args);
+            hide_key(&mut exchange.request, name, args)?;
         }
         self.gate.settle(Call { exchange, state }, found, |refusal| self.refuse(refusal))
     }
@@ -267,14 +270,15 @@ impl Plugin {
 }
 
 /// Takes the key out wherever it may be under that name.
-fn hide_key(request: &mut Request, name: &KeyName, args: Option<BodyArgs>) {
+fn hide_key(request: &mut Request, name: &KeyName, args: Option<BodyArgs>) -> Outcome {
     request.headers.remove(&name.header);
     if let Some(dashed) = &name.dashed {
         request.headers.remove(dashed);
     }
     request.remove_query_arg(&name.name);
-    if let Some(args) = args {
-        args.remove(request, &name.name);
+    match args {
+        Some(args) => args.remove(request, &name.name),
+        None => Ok(()),
     }
 }
 

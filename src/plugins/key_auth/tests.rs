@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{super::shared::fixture::*, *};
 use crate::{
-    net::Body,
+    net::{Body, BodyError},
     plugin::{
         Exchange, Stop,
         testing::{Bench, request},
@@ -186,7 +186,7 @@ fn hide_credentials_takes_the_key_out_of_the_body() {
     for (content_type, before, after) in [
         (FORM, "a=%20&apikey=kong&x=1", "a=%20&x=1".to_owned()),
         (FORM, "apikey=kong", String::new()),
-        ("application/json", r#"{"b":1.50,"apikey":"kong","a":[1]}"#, r#"{"b":1.5,"a":[1]}"#.to_owned()),
+        ("application/json", r#"{"b":1.50,"apikey":"kong","a":[0x1]}"#, r#"{"b":1.50,"a":[0x1]}"#.to_owned()),
         ("multipart/form-data; boundary=\"b\"", &multipart, form("x") + &form("y") + "--b--\r\n"),
     ] {
         let seen = passes(&bench, post(content_type, before));
@@ -196,6 +196,40 @@ fn hide_credentials_takes_the_key_out_of_the_body() {
     let mut exchange = post(FORM, "apikey=left&x=1");
     exchange.request.headers.insert("apikey", HeaderValue::from_static("kong"));
     assert_eq!(body(&passes(&bench, exchange)), "x=1", "taken out of every place");
+}
+
+#[test]
+fn a_key_that_may_be_left_in_a_body_is_not_sent_on() {
+    let bench = bench(json!({"hide_credentials": true, "key_in_body": true}));
+    let status = |content_type: &str, extra: Option<(&'static str, &'static str)>, body: &str| {
+        let mut exchange = post(content_type, body);
+        exchange.request.headers.insert("apikey", HeaderValue::from_static("kong"));
+        if let Some((name, value)) = extra {
+            exchange.request.headers.append(name, HeaderValue::from_static(value));
+        }
+        match bench.access(&mut exchange) {
+            Ok(()) => 200,
+            Err(Stop::Reply(reply)) => reply.status.as_u16(),
+            Err(Stop::Body(BodyError::TooLong { .. })) => 413,
+            Err(other) => panic!("{other:?}"),
+        }
+    };
+    let form = "--b\r\nContent-Disposition: form-data; name=apikey; name=x\r\n\r\nkong\r\n--b--\r\n";
+    for (content_type, extra, body, expected) in [
+        ("application/json", None, r#"{"apikey":"kong","a":}"#, 400),
+        ("application/json", None, r#"["apikey"]"#, 200),
+        ("application/json", Some(("content-encoding", "gzip")), r#"{"apikey":"kong"}"#, 400),
+        ("application/json", Some(("content-encoding", "identity")), r#"{"apikey":"kong"}"#, 200),
+        ("application/json", Some(("content-type", "text/plain")), r#"{"apikey":"kong"}"#, 400),
+        ("application/json", Some(("content-encoding", "gzip")), "", 200),
+        ("multipart/form-data; boundary=b", None, form, 400),
+        ("multipart/form-data; boundary=b; boundary=c", None, form, 400),
+        ("text/plain", None, "apikey=kong", 200),
+    ] {
+        assert_eq!(status(content_type, extra, body), expected, "{content_type} {extra:?} {body}");
+    }
+    let long = "x".repeat(crate::plugins::shared::body_args::LIMIT + 1);
+    assert_eq!(status(FORM, None, &long), 413);
 }
 
 #[test]

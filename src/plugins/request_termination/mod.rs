@@ -182,8 +182,7 @@ impl Plugin {
     /// Answers with a copy of the request.
     async fn echo(&self, message: Option<&str>, call: Call<'_>) -> Outcome {
         let Call { exchange, state } = call;
-        // A body that breaks off or is too long is shown as none.
-        let body = exchange.request.read_body(BODY_LIMIT).await.ok();
+        let body = exchange.request.read_body(BODY_LIMIT).await?;
         let mut copy = Map::new();
         if let Some(message) = message {
             copy.insert("message".to_owned(), message.into());
@@ -212,7 +211,7 @@ fn entity(row: &impl Serialize) -> Value {
 }
 
 /// The request as JSON. What comes several times becomes a list, an argument without `=` is `true`.
-fn request(exchange: &Exchange, body: Option<Bytes>) -> Value {
+fn request(exchange: &Exchange, body: Bytes) -> Value {
     let request = &exchange.request;
     let (host, port) = host_and_port(exchange);
     let mut copy = json!({
@@ -229,7 +228,7 @@ fn request(exchange: &Exchange, body: Option<Bytes>) -> Value {
         })),
         "uri_captures": captures(exchange),
     });
-    if let Some(body) = body.filter(|body| !body.is_empty()) {
+    if !body.is_empty() {
         if let Some(parsed) = parsed(request, &body) {
             copy["body"] = parsed;
         }

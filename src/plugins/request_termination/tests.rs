@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     model::{Ix, Route, State},
+    net::BodyError,
     plugin::{
         Matched, Stop,
         testing::{Bench, request},
@@ -171,4 +172,11 @@ fn defaults_are_those_of_the_format() {
             "trigger": null
         })
     );
+}
+
+#[test]
+fn a_body_that_cannot_be_read_is_answered_as_what_it_is() {
+    let bench = bench(json!({"echo": true}));
+    let mut exchange = request("POST", "/", &[], &"x".repeat(BODY_LIMIT + 1));
+    assert!(matches!(bench.access(&mut exchange), Err(Stop::Body(BodyError::TooLong { .. }))));
 }

@@ -14,10 +14,19 @@ type Values = SmallVec<[Option<Vec<u8>>; 1]>;
 #[derive(Debug, Default)]
 pub struct Args(IndexMap<Vec<u8>, Values, ahash::RandomState>);
 
+/// Arguments of one form: more are not read, because each takes room of its own.
+const MAX_FORM_ARGS: usize = 10_000;
+
 /// All but letters, digits and `-._~` is written as `%XX`.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl Args {
+    /// Reads a form; `None` if it has too many arguments.
+    pub fn read_form(text: &[u8]) -> Option<Self> {
+        let count = memchr::memchr_iter(b'&', text).take(MAX_FORM_ARGS).count();
+        (count < MAX_FORM_ARGS).then(|| Self::read(text))
+    }
+
     /// Reads `a=1&b`. An argument without a name is dropped.
     pub fn read(text: &[u8]) -> Self {
         let mut args = Args::default();

@@ -2,12 +2,12 @@
 //! bodies in [`super::multipart`].
 
 use http::{HeaderMap, header::CONTENT_TYPE};
-use serde_json::{Map, Value};
 
 use super::{args::Args, multipart, rules::FieldRules};
 use crate::plugins::shared::{
-    template::{Env, RenderError, Template},
-    transform::append,
+    header::is_content_encoded,
+    json::{self, Document, Object, quoted},
+    template::{Env, RenderError},
 };
 
 /// A kind of body that rules can change.
@@ -20,93 +20,141 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// What a request says its body is. The type may stand anywhere in the header, so it is with Kong.
+    /// The kind that a content type names. The type may stand anywhere in the header, as in Kong.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
-        let text = headers.get(CONTENT_TYPE)?.as_bytes().to_ascii_lowercase();
-        let says = |kind: &str| memchr::memmem::find(&text, kind.as_bytes()).is_some();
-        if says("application/json") {
-            Some(Kind::Json)
-        } else if says("multipart/form-data") {
-            Some(Kind::Multipart)
-        } else if says("application/x-www-form-urlencoded") {
-            Some(Kind::Form)
-        } else {
-            None
-        }
+        headers.get_all(CONTENT_TYPE).iter().find_map(|value| {
+            let text = value.as_bytes().to_ascii_lowercase();
+            let names = |kind: &str| memchr::memmem::find(&text, kind.as_bytes()).is_some();
+            if names("application/json") {
+                Some(Kind::Json)
+            } else if names("multipart/form-data") {
+                Some(Kind::Multipart)
+            } else if names("application/x-www-form-urlencoded") {
+                Some(Kind::Form)
+            } else {
+                None
+            }
+        })
     }
 }
 
-/// The body after the rules; none if nothing changes.
+/// Why a body was not changed.
+#[derive(Debug)]
+pub enum Failure {
+    /// A template failed.
+    Render(RenderError),
+    /// The body is not what its headers say, or readers disagree about what it is.
+    Unreadable,
+}
+
+impl From<RenderError> for Failure {
+    fn from(error: RenderError) -> Self {
+        Failure::Render(error)
+    }
+}
+
+/// The body after the rules; `None` if nothing changes.
 pub fn transform(
     kind: Kind,
     body: &[u8],
     headers: &HeaderMap,
     rules: &FieldRules,
     env: &Env<'_>,
-) -> Result<Option<Vec<u8>>, RenderError> {
+) -> Result<Option<Vec<u8>>, Failure> {
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let content_type = types.next().map_or(&b""[..], |value| value.as_bytes());
+    // Of two types the upstream may take the other one.
+    if !body.is_empty() && (is_content_encoded(headers) || types.next().is_some()) {
+        return Err(Failure::Unreadable);
+    }
     match kind {
         Kind::Json => json(body, rules, env),
-        Kind::Multipart => {
-            let content_type = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
-            multipart::transform(body, content_type, rules, env)
-        }
+        Kind::Multipart => multipart::transform(body, content_type, rules, env),
         Kind::Form => {
-            let mut args = Args::read(body);
+            let mut args = Args::read_form(body).ok_or(Failure::Unreadable)?;
             Ok(args.apply(rules, env)?.then(|| args.write().into_bytes()))
         }
     }
 }
 
-fn json(body: &[u8], rules: &FieldRules, env: &Env<'_>) -> Result<Option<Vec<u8>>, RenderError> {
-    let mut fields: Map<String, Value> = if body.is_empty() {
-        Map::new()
-    } else {
-        let Ok(fields) = serde_json::from_slice(body) else { return Ok(None) };
-        fields
-    };
-    if !change(&mut fields, rules, env)? {
-        return Ok(None);
+fn json(body: &[u8], rules: &FieldRules, env: &Env<'_>) -> Result<Option<Vec<u8>>, Failure> {
+    let rules = Rendered::of(rules, env)?;
+    if body.is_empty() {
+        let mut fields = Object::default();
+        return Ok(rules.change(&mut fields).then(|| fields.write()));
     }
-    Ok(Some(Value::Object(fields).to_string().into_bytes()))
+    match json::read(body, &rules.names()) {
+        Ok(Document::Object(mut fields)) => Ok(rules.change(&mut fields).then(|| fields.write())),
+        Ok(Document::Other) => Ok(None),
+        Err(json::Malformed) => Err(Failure::Unreadable),
+    }
 }
 
-/// Applies rules to an object; whether something changed. A field that is `false` counts as absent for
-/// renaming, replacing and adding, for so it does in Lua.
-fn change(fields: &mut Map<String, Value>, rules: &FieldRules, env: &Env<'_>) -> Result<bool, RenderError> {
-    let text =
-        |template: &Template| template.render(env).map(|text| String::from_utf8_lossy(&text).into_owned());
-    let is_there = |field: Option<&Value>| field.is_some_and(|value| *value != Value::Bool(false));
-    let mut changed = false;
-    for name in &rules.remove {
-        changed |= fields.shift_remove(&**name).is_some();
+/// A name, and what a rule's template gave.
+type Pair<'r> = (&'r [u8], std::borrow::Cow<'r, [u8]>);
+
+/// Rules for JSON with their templates rendered.
+struct Rendered<'r> {
+    remove: Vec<&'r [u8]>,
+    rename: Vec<Pair<'r>>,
+    replace: Vec<Pair<'r>>,
+    add: Vec<Pair<'r>>,
+    append: Vec<Pair<'r>>,
+}
+
+impl<'r> Rendered<'r> {
+    fn of(rules: &'r FieldRules, env: &'r Env<'_>) -> Result<Self, RenderError> {
+        let render = |pairs: &'r [super::rules::FieldPair]| {
+            let pair =
+                |(name, template): &'r super::rules::FieldPair| Ok((name.as_bytes(), template.render(env)?));
+            pairs.iter().map(pair).collect::<Result<Vec<_>, RenderError>>()
+        };
+        Ok(Rendered {
+            remove: rules.remove.iter().map(|name| name.as_bytes()).collect(),
+            rename: render(&rules.rename)?,
+            replace: render(&rules.replace)?,
+            add: render(&rules.add)?,
+            append: render(&rules.append)?,
+        })
     }
-    for (old, new) in &rules.rename {
-        let new = text(new)?;
-        if new != **old
-            && is_there(fields.get(&**old))
-            && let Some(value) = fields.shift_remove(&**old)
-        {
-            fields.insert(new, value);
+
+    /// All names that the rules are about.
+    fn names(&self) -> Vec<&[u8]> {
+        let pairs = [&self.rename, &self.replace, &self.add, &self.append].into_iter().flatten();
+        let new_names = self.rename.iter().map(|(_, new)| &**new);
+        self.remove.iter().copied().chain(pairs.map(|(name, _)| *name)).chain(new_names).collect()
+    }
+
+    /// Applies them; whether something changed. A field that is `false` counts as absent for adding, as in Lua.
+    fn change(&self, fields: &mut Object<'_>) -> bool {
+        let mut changed = false;
+        for name in &self.remove {
+            changed |= fields.remove(name).is_some();
+        }
+        for (old, new) in &self.rename {
+            if **new != **old
+                && let Some(value) = fields.remove(old)
+            {
+                fields.set(new.to_vec(), value);
+                changed = true;
+            }
+        }
+        for (name, value) in &self.replace {
+            if fields.has(name) {
+                fields.set(name.to_vec(), quoted(value));
+                changed = true;
+            }
+        }
+        for (name, value) in &self.add {
+            if fields.get(name).is_none_or(|current| current == b"false") {
+                fields.set(name.to_vec(), quoted(value));
+                changed = true;
+            }
+        }
+        for (name, value) in &self.append {
+            fields.append(name, &quoted(value));
             changed = true;
         }
+        changed
     }
-    for (name, value) in &rules.replace {
-        let value = text(value)?;
-        if is_there(fields.get(&**name)) {
-            fields.insert(name.to_string(), Value::String(value));
-            changed = true;
-        }
-    }
-    for (name, value) in &rules.add {
-        let value = text(value)?;
-        if !is_there(fields.get(&**name)) {
-            fields.insert(name.to_string(), Value::String(value));
-            changed = true;
-        }
-    }
-    for (name, value) in &rules.append {
-        append(fields, name, Value::String(text(value)?));
-        changed = true;
-    }
-    Ok(changed)
 }

@@ -37,12 +37,15 @@ use crate::{
 /// written anew, sorted by name.
 ///
 /// **Body.** Bodies of type `application/json`, `application/x-www-form-urlencoded` and
-/// `multipart/form-data`; others pass as they are, as does what cannot be read as its type, and JSON that is
-/// no object. Values are always texts. For a multipart body nothing can be appended. A body up to 8 MiB is
-/// read whole for it; a longer one is refused with 413. `Content-Length` is set.
+/// `multipart/form-data`; others pass as they are, as does JSON that is no object. Values are always texts; other
+/// fields of JSON and other parts keep their bytes. For a multipart body nothing can be appended. A body up to
+/// 8 MiB is read whole for it; a longer one is refused with 413. `Content-Length` is set. A body that cannot be
+/// read as its type (also one that is compressed, has two types, more than 10,000 fields, or parts that readers
+/// disagree about) passes as it is if fields are only added or appended; if fields are removed, renamed or
+/// replaced, it is refused with 400.
 ///
 /// **Method.** `http_method` changes the method. If it becomes GET, HEAD or TRACE, the fields of a form also
-/// become query arguments.
+/// become query arguments; a form longer than 64 KiB is refused with 413 then.
 ///
 /// **Templates.** In every value and in `replace.uri`, `$(…)` stands for an expression of Lua over the
 /// request: `headers`, `query_params`, `uri_captures` (by name or number), `shared` (what other plugins left);

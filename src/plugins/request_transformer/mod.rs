@@ -19,12 +19,11 @@ use http::{
 
 use self::{
     args::Args,
-    body::Kind,
+    body::{Failure, Kind},
     config::Config,
     rules::{FieldRules, HeaderRules, allowed},
 };
 use crate::{
-    net::{Body, BodyError},
     plugin::{self, Build, BuildError, Call, Checks, Exchange, Hook, Outcome, Phases, Reply, Step, Stop},
     plugins::shared::{
         body_args,
@@ -32,8 +31,11 @@ use crate::{
     },
 };
 
-/// Bytes of a body that are read for rules or for a form that becomes a query.
+/// Bytes of a body that are read for rules.
 const MAX_BODY: usize = body_args::LIMIT;
+
+/// Bytes of a form that becomes a query: servers take no request line that is longer.
+const MAX_QUERY_FORM: usize = 64 * 1024;
 
 /// Methods that a request can be given; another one fails.
 const METHODS: &[&str] = &[
@@ -143,7 +145,8 @@ impl Plugin {
         self.set_uri(exchange)?;
         self.set_method(exchange)?;
         if self.moves_form() && Kind::of(&exchange.request.headers) == Some(Kind::Form) {
-            let form = Args::read(&exchange.request.read_body(MAX_BODY).await.map_err(unreadable)?);
+            let form = exchange.request.read_body(MAX_QUERY_FORM).await?;
+            let form = Args::read_form(&form).ok_or_else(unreadable)?;
             if !form.is_empty() {
                 let mut query = Args::read(exchange.request.query().unwrap_or("").as_bytes());
                 query.extend(form);
@@ -191,17 +194,24 @@ impl Plugin {
             return Ok(());
         }
         let Some(kind) = Kind::of(&exchange.request.headers) else { return Ok(()) };
-        let body = exchange.request.read_body(MAX_BODY).await.map_err(unreadable)?;
+        let body = exchange.request.read_body(MAX_BODY).await?;
         let changed = {
             let headers = &exchange.request.headers;
             let env = Env::of(exchange).with_headers(kept.unwrap_or(headers));
-            body::transform(kind, &body, headers, &self.body, &env).map_err(failed)?
+            match body::transform(kind, &body, headers, &self.body, &env) {
+                Ok(changed) => changed,
+                // Kong sends it on as it is. What a rule takes away would get through.
+                Err(Failure::Unreadable) if self.body.hide() => return Err(unreadable()),
+                Err(Failure::Unreadable) => None,
+                Err(Failure::Render(error)) => return Err(failed(error)),
+            }
         };
         if let Some(changed) = changed {
             let headers = &mut exchange.request.headers;
             headers.insert(CONTENT_LENGTH, HeaderValue::from(changed.len()));
             headers.remove(TRANSFER_ENCODING);
-            exchange.request.body = Body::whole(changed);
+            drop(body);
+            exchange.request.replace_body(changed)?;
         }
         Ok(())
     }
@@ -226,13 +236,8 @@ fn failed(error: RenderError) -> Stop {
     Stop::Fault(format!("[request-transformer] {error}"))
 }
 
-fn unreadable(error: BodyError) -> Stop {
-    match error {
-        BodyError::TooLong { .. } => {
-            Reply::error(StatusCode::PAYLOAD_TOO_LARGE, "Request body is too long to be transformed").into()
-        }
-        other => Stop::Fault(format!("[request-transformer] {other}")),
-    }
+fn unreadable() -> Stop {
+    Reply::error(StatusCode::BAD_REQUEST, "Request body cannot be read").into()
 }
 
 /// A path as it may stand in a request: what RFC 3986 allows there and `%` stay, the rest becomes `%XX`.

@@ -58,6 +58,11 @@ impl FieldRules {
         self.remove.is_empty() && self.templates().next().is_none()
     }
 
+    /// Whether a rule takes something away that the client sent.
+    pub fn hide(&self) -> bool {
+        !self.remove.is_empty() || !self.rename.is_empty() || !self.replace.is_empty()
+    }
+
     /// All templates in them.
     pub fn templates(&self) -> impl Iterator<Item = &Template> {
         [&self.rename, &self.replace, &self.add, &self.append]

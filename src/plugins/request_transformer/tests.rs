@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use smallvec::smallvec;
 
-use super::{MAX_BODY, Plugin, config::Config, unreadable};
+use super::{MAX_BODY, MAX_QUERY_FORM, Plugin, config::Config};
 use crate::{
     model::{Ix, State},
     net::BodyError,
@@ -235,12 +235,99 @@ fn multipart_bodies_follow_the_rules() {
     assert_eq!(body(json!({"add": {"body": ["c:3"]}}), ("content-type", "multipart/form-data"), "x"), "x");
 }
 
-#[test]
-fn a_body_that_is_too_long_is_refused() {
-    match unreadable(BodyError::TooLong { limit: MAX_BODY }) {
-        Stop::Reply(reply) => assert_eq!(reply.status, 413),
-        other => panic!("expected an answer, got {other:?}"),
+/// The status with which settings refuse a body; 0 if it passes as it came.
+#[track_caller]
+fn refusal(config: &Value, headers: &[(&str, &str)], body: &[u8]) -> u16 {
+    let mut exchange = request("POST", "/", headers, "");
+    exchange.request.body = crate::net::Body::whole(body.to_vec());
+    match bench(config.clone()).access(&mut exchange) {
+        Ok(()) => {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().build().expect("a runtime for the test");
+            let after = runtime.block_on(exchange.request.read_body(usize::MAX)).expect("a body at hand");
+            assert_eq!(after, body);
+            0
+        }
+        Err(Stop::Reply(reply)) => reply.status.as_u16(),
+        Err(Stop::Body(BodyError::TooLong { .. })) => 413,
+        Err(other) => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn a_field_that_must_go_does_not_pass_in_a_body_that_kong_reads() {
+    let remove = json!({"remove": {"body": ["password"]}});
+    let deep = format!(r#"{{"password":"x","a":{}{}}}"#, "[".repeat(900), "]".repeat(900));
+    for sent in [
+        &deep,
+        r#"{"password":"x","a":0x10}"#,
+        r#"{"password":"x","a":012,"b":1e400,"c":12345678901234567890}"#,
+        r#"{"pass\u0077ord":1,"password":2}"#,
+    ] {
+        let after = body(remove.clone(), JSON, sent);
+        assert!(!after.contains("pass") && after.len() + 9 < sent.len(), "{after}");
+    }
+    let latin1 = b"{\"password\":\"x\",\"name\":\"M\xfcller\"}";
+    let mut exchange = request("POST", "/", &[JSON], "");
+    exchange.request.body = crate::net::Body::whole(latin1.to_vec());
+    assert_eq!(text(run(remove.clone(), exchange)), "{\"name\":\"M\u{fffd}ller\"}");
+    assert_eq!(body(remove.clone(), FORM, "a=%20&pass%77ord=1&password=2"), "a=%20");
+    assert_eq!(
+        body(json!({"rename": {"body": ["a:b"]}, "replace": {"body": ["b:x"]}}), JSON, r#"{"a":false}"#),
+        r#"{"b":"x"}"#
+    );
+}
+
+#[test]
+fn a_body_that_a_rule_must_change_and_that_cannot_be_read_is_refused() {
+    let too_deep = format!(r#"{{"password":"x","a":{}{}}}"#, "[".repeat(1000), "]".repeat(1000));
+    let fields = "a&".repeat(10_001);
+    let folded = PARTS.replace("; name=\"a\"", ";\r\n name=\"a\"");
+    let no_boundary = ("content-type", "multipart/form-data");
+    let (gzip, html) = (("content-encoding", "gzip"), ("content-type", "text/html"));
+    for (headers, sent) in [
+        (&[JSON][..], "not json"),
+        (&[JSON], r#"{"password":1"#),
+        (&[JSON], &too_deep),
+        (&[JSON, gzip], r#"{"password":1}"#),
+        (&[JSON, html], r#"{"password":1}"#),
+        (&[html, JSON], r#"{"password":1}"#),
+        (&[FORM, gzip], "password=1"),
+        (&[FORM], &fields),
+        (&[MULTIPART], "x"),
+        (&[MULTIPART], &folded),
+        (&[MULTIPART], &PARTS.replace("--xx--", "--xx--x")),
+        (&[no_boundary], PARTS),
+    ] {
+        for list in ["remove", "rename", "replace"] {
+            let rule = if list == "remove" { "password" } else { "password:x" };
+            assert_eq!(
+                refusal(&json!({list: {"body": [rule]}}), headers, sent.as_bytes()),
+                400,
+                "{list} {headers:?} {sent}"
+            );
+        }
+        for list in ["add", "append"] {
+            assert_eq!(
+                refusal(&json!({list: {"body": ["a:b"]}}), headers, sent.as_bytes()),
+                0,
+                "{list} {headers:?} {sent}"
+            );
+        }
+    }
+    let remove = json!({"remove": {"body": ["password"]}});
+    for (headers, sent) in [
+        (&[JSON][..], r#"[{"password":1}]"#),
+        (&[JSON, gzip], ""),
+        (&[html], "password"),
+        (&[MULTIPART], PARTS),
+        (&[MULTIPART], ""),
+    ] {
+        assert_eq!(refusal(&remove, headers, sent.as_bytes()), 0, "{headers:?} {sent}");
+    }
+    assert_eq!(refusal(&remove, &[JSON], &vec![b' '; MAX_BODY + 1]), 413);
+    assert_eq!(refusal(&json!({"http_method": "GET"}), &[FORM], fields.as_bytes()), 400);
+    assert_eq!(refusal(&json!({"http_method": "GET"}), &[FORM], &[b'a'; MAX_QUERY_FORM + 1]), 413);
 }
 
 #[test]

@@ -25,14 +25,15 @@ use serde::{Deserialize, Serialize};
 /// too; what follows a colon in such a rule is ignored.
 ///
 /// **JSON.** Only in answers whose `Content-Type` is `application/json` or ends in `+json`, only at the top
-/// level, and only if it is an object: everything else passes as it is, as does an answer that is compressed
-/// or is not JSON. A value is a text unless `json_types` gives the type of the rule at the same place in the
-/// list; a `number` that is none is skipped, a `boolean` is true if it reads `true`. *Append* makes a text a
-/// list and lets a list grow.
+/// level, and only if it is an object: other JSON passes as it is. Other fields keep their bytes. A value is a
+/// text unless `json_types` gives the type of the rule at the same place in the list; a `number` that is none is
+/// skipped, a `boolean` is true if it reads `true`. *Append* makes a text a list and lets a list grow.
 ///
-/// The body is held until it is whole, and goes out without `Content-Length`; other answers stream. More than
-/// 64 MiB are not held: what is longer passes unchanged if nothing is to be removed, renamed or replaced, and
-/// is cut off otherwise, since it may hold what must not get out.
+/// The body is held until it is whole, up to 64 MiB and as far as the settings `body_buffer_connection_size` and
+/// `body_buffer_total_size` allow it; other answers stream. A body that is no JSON, is compressed or cannot be held
+/// passes unchanged if fields are only added or appended. If fields are removed, renamed or replaced, the client
+/// gets 502 instead (503 if the node's memory is short), since the body may hold what must not get out; and
+/// `Accept-Encoding` and `Range` are taken out of the request, so that upstreams send what can be read.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {

@@ -1,21 +1,25 @@
 //! Rules for the fields of a JSON object, compiled, and applied to a body.
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
 
 use super::config::{Config, JsonType, Values};
 use crate::plugins::shared::{
+    json::{self, Document, Malformed},
     template::number,
-    transform::{append, split},
+    transform::split,
 };
+
+/// A field's name, and a value in JSON.
+type Pair = (Box<str>, Box<[u8]>);
 
 /// Rules for JSON.
 #[derive(Debug)]
 pub struct Rules {
     remove: Box<[Box<str>]>,
     rename: Box<[(Box<str>, Box<str>)]>,
-    replace: Box<[(Box<str>, Value)]>,
-    add: Box<[(Box<str>, Value)]>,
-    append: Box<[(Box<str>, Value)]>,
+    replace: Box<[Pair]>,
+    add: Box<[Pair]>,
+    append: Box<[Pair]>,
 }
 
 impl Rules {
@@ -43,47 +47,57 @@ impl Rules {
         !self.hide() && self.add.is_empty() && self.append.is_empty()
     }
 
-    /// Whether some rule takes something away that the upstream said.
+    /// Whether a rule takes something away that the upstream sent.
     pub fn hide(&self) -> bool {
         !self.remove.is_empty() || !self.rename.is_empty() || !self.replace.is_empty()
     }
 
-    /// The body after the rules; none if it is no object. A field that is `false` counts as absent for
-    /// replacing and adding, for so it does in Lua.
-    pub fn apply(&self, body: &[u8]) -> Option<Vec<u8>> {
-        let mut fields: Map<String, Value> = serde_json::from_slice(body).ok()?;
+    /// All names that the rules are about.
+    fn names(&self) -> Vec<&[u8]> {
+        let renamed = self.rename.iter().flat_map(|(old, new)| [old, new]);
+        let pairs = [&self.replace, &self.add, &self.append].into_iter().flatten().map(|(name, _)| name);
+        self.remove.iter().chain(renamed).chain(pairs).map(|name| name.as_bytes()).collect()
+    }
+
+    /// The body after the rules; `None` if it is no object. A field that is `false` counts as absent for adding, as
+    /// in Lua.
+    ///
+    /// # Errors
+    /// When it is not JSON.
+    pub fn apply(&self, body: &[u8]) -> Result<Option<Vec<u8>>, Malformed> {
+        let Document::Object(mut fields) = json::read(body, &self.names())? else { return Ok(None) };
         for name in &self.remove {
-            fields.shift_remove(&**name);
+            fields.remove(name.as_bytes());
         }
         for (old, new) in &self.rename {
             if old != new
-                && let Some(value) = fields.shift_remove(&**old)
+                && let Some(value) = fields.remove(old.as_bytes())
             {
-                fields.insert(new.to_string(), value);
+                fields.set(new.as_bytes(), value);
             }
         }
-        let is_there = |field: Option<&Value>| field.is_some_and(|value| *value != Value::Bool(false));
         for (name, value) in &self.replace {
-            if is_there(fields.get(&**name)) {
-                fields.insert(name.to_string(), value.clone());
+            if fields.has(name.as_bytes()) {
+                fields.set(name.as_bytes(), &**value);
             }
         }
         for (name, value) in &self.add {
-            if !is_there(fields.get(&**name)) {
-                fields.insert(name.to_string(), value.clone());
+            if fields.get(name.as_bytes()).is_none_or(|current| current == b"false") {
+                fields.set(name.as_bytes(), &**value);
             }
         }
         for (name, value) in &self.append {
-            append(&mut fields, name, value.clone());
+            fields.append(name.as_bytes(), value);
         }
-        Some(Value::Object(fields).to_string().into_bytes())
+        Ok(Some(fields.write()))
     }
 }
 
-fn values(list: &Values) -> Box<[(Box<str>, Value)]> {
+fn values(list: &Values) -> Box<[Pair]> {
     let typed = list.json.iter().enumerate().filter_map(|(at, rule)| {
         let (name, text) = split(rule)?;
-        Some((name.into(), value(text, list.json_types.get(at).copied())?))
+        let value = value(text, list.json_types.get(at).copied())?;
+        Some((name.into(), value.to_string().into_bytes().into()))
     });
     typed.collect()
 }

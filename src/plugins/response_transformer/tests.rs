@@ -4,9 +4,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Plugin, Tail, headers, json};
+use super::{MAX_BODY, Plugin, headers, json};
 use crate::{
     model::State,
+    net::{BodyError, ConnectionBudget, MemoryBudget},
     plugin::{
         Call, Chunk, Exchange,
         testing::{Bench, request},
@@ -159,28 +160,99 @@ fn what_is_no_object_passes_as_it_is() {
     }
 }
 
-/// What leaves of an answer that is longer than may be held.
-fn too_long(config: Value) -> String {
-    let config = serde_json::from_value(config).expect("settings");
+/// A plugin that holds 6 bytes, on a connection that may hold so many.
+fn small(config: &Value, budget: usize) -> (Plugin, Exchange) {
+    let config = serde_json::from_value(config.clone()).expect("settings");
     let plugin = Plugin {
         headers: headers::Rules::of(&config).expect("header rules"),
         json: json::Rules::of(&config),
-        limit: 6,
+        limit: if budget == 0 { MAX_BODY } else { 6 },
     };
     let mut exchange = request("GET", "/", &[], "");
-    *exchange.stash() = Tail::Hold(bytes::BytesMut::new());
+    exchange.budget = Some(ConnectionBudget::new(MemoryBudget::new(budget as u64), budget));
+    exchange.response.headers.insert("content-type", HeaderValue::from_static("application/json"));
+    let state = State::default();
+    plugin.header_filter(Call { exchange: &mut exchange, state: &state });
+    (plugin, exchange)
+}
+
+/// What leaves of a response, and why it was refused.
+fn passed(plugin: &Plugin, exchange: &mut Exchange, pieces: &[&[u8]]) -> (Vec<u8>, Option<BodyError>) {
     let state = State::default();
     let mut out = Vec::new();
-    for (piece, last) in [("{\"a\"", false), (":\"12345\"", false), ("}", true)] {
-        let mut chunk = Chunk { data: Bytes::from(piece), last };
-        plugin.body_filter(Call { exchange: &mut exchange, state: &state }, &mut chunk);
+    for (at, piece) in pieces.iter().enumerate() {
+        let mut chunk = Chunk { data: Bytes::copy_from_slice(piece), last: at + 1 == pieces.len() };
+        plugin.body_filter(Call { exchange, state: &state }, &mut chunk);
         out.extend_from_slice(&chunk.data);
     }
-    String::from_utf8(out).expect("text")
+    (out, exchange.response.refused.take())
 }
 
 #[test]
-fn an_answer_that_is_too_long_passes_only_if_nothing_is_to_be_hidden() {
-    assert_eq!(too_long(json!({"add": {"json": ["x:1"]}})), r#"{"a":"12345"}"#);
-    assert_eq!(too_long(json!({"remove": {"json": ["a"]}})), "");
+fn a_response_that_cannot_be_held_passes_only_if_nothing_is_to_be_hidden() {
+    let long = [b'x'; 40_000];
+    let piece = [&b"{\"a\":\""[..], &long, b"\"}"].concat();
+    for (budget, pieces) in [(1 << 20, [&b"{\"a\""[..], b":\"12345\"", b"}"]), (0, [&piece[..], b" ", b" "])]
+    {
+        let (plugin, mut exchange) = small(&json!({"add": {"json": ["x:1"]}}), budget);
+        let (out, refused) = passed(&plugin, &mut exchange, &pieces);
+        assert_eq!((out, refused.is_some()), (pieces.concat(), false));
+        assert!(!exchange.response.waits_for_body);
+        let (plugin, mut exchange) = small(&json!({"remove": {"json": ["a"]}}), budget);
+        assert!(exchange.response.waits_for_body);
+        let (out, refused) = passed(&plugin, &mut exchange, &pieces);
+        assert_eq!(out, b"");
+        let expected = matches!(
+            (budget, refused),
+            (0, Some(BodyError::Budget(_))) | (_, Some(BodyError::TooLong { .. }))
+        );
+        assert!(expected, "budget {budget}");
+    }
+}
+
+#[test]
+fn a_field_that_must_go_does_not_pass_in_a_body_that_cannot_be_read() {
+    let remove = |headers: &[(&str, &str)], sent: &[u8]| {
+        let (_, mut exchange) = answered(json!({"remove": {"json": ["password"]}}), headers);
+        let config = serde_json::from_value(json!({"remove": {"json": ["password"]}})).expect("settings");
+        let plugin = Plugin {
+            headers: headers::Rules::of(&config).expect("header rules"),
+            json: json::Rules::of(&config),
+            limit: MAX_BODY,
+        };
+        let (out, refused) = passed(&plugin, &mut exchange, &[sent, b""]);
+        refused.is_none().then_some(out)
+    };
+    let deep = format!(r#"{{"password":"x","a":{}{}}}"#, "[".repeat(127), "]".repeat(127));
+    for sent in
+        [deep.as_bytes(), br#"{"password":"x","a":0x10}"#, b"{\"password\":\"x\",\"name\":\"M\xfcller\"}"]
+    {
+        let out = remove(&[JSON], sent).expect("it is read");
+        assert!(!out.starts_with(b"{\"p") && out.len() + 15 == sent.len());
+    }
+    for (headers, sent) in [
+        (&[JSON][..], &b"oops"[..]),
+        (&[JSON], br#"{"password":"x""#),
+        (&[JSON, ("content-encoding", "gzip")], b"\x1f\x8b"),
+        (&[("content-type", "text/plain"), JSON], b"{"),
+    ] {
+        assert_eq!(remove(headers, sent), None, "{headers:?}");
+    }
+    for (headers, sent) in [(&[JSON][..], &b"[{}]"[..]), (&[JSON, ("content-encoding", "gzip")], b"")] {
+        assert_eq!(remove(headers, sent).as_deref(), Some(sent), "{headers:?}");
+    }
+}
+
+#[test]
+fn upstreams_are_asked_for_what_can_be_read() {
+    for (config, stays) in
+        [(json!({"remove": {"json": ["a"]}}), false), (json!({"add": {"json": ["a:1"]}}), true)]
+    {
+        let bench = Bench::new::<Plugin>(config, State::default()).expect("settings that can be built");
+        let mut exchange = request("GET", "/", &[("accept-encoding", "gzip"), ("range", "bytes=0-9")], "");
+        bench.access(&mut exchange).expect("the request passes");
+        for name in ["accept-encoding", "range"] {
+            assert_eq!(exchange.request.headers.contains_key(name), stays, "{name}");
+        }
+    }
 }

@@ -3,20 +3,21 @@
 
 use std::borrow::Cow;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue,
+    HeaderMap, HeaderValue, StatusCode,
     header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING},
 };
 use http_body::Body as _;
-use memchr::memmem;
 
-use crate::{
-    net::Body,
-    plugin::{Request, Stop},
+use super::{
+    header::is_content_encoded,
+    json::{self, Document},
+    multipart,
 };
+use crate::plugin::{Reply, Request, Stop};
 
-/// Longest body that is looked into, in bytes; longer ones count as having no arguments.
+/// Longest body that is looked into, in bytes.
 pub const LIMIT: usize = 8 * 1024 * 1024;
 
 /// What a place of the request says about an argument.
@@ -47,28 +48,31 @@ impl<'a> Seen<'a> {
 enum Format {
     Form,
     Json,
-    /// With the delimiter: two dashes and the boundary.
+    /// With the boundary.
     Multipart(Vec<u8>),
+    /// It has arguments that cannot be read: it is compressed, or its type is ambiguous.
+    Unreadable,
 }
 
 impl Format {
     fn of(headers: &HeaderMap) -> Option<Self> {
-        let content_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-        let is = |kind: &str| content_type.get(..kind.len()).is_some_and(|c| c.eq_ignore_ascii_case(kind));
-        if is("application/x-www-form-urlencoded") {
-            return Some(Format::Form);
-        }
-        if is("application/json") {
-            return Some(Format::Json);
-        }
-        if !is("multipart/form-data") {
+        let mut types = headers.get_all(CONTENT_TYPE).iter();
+        let content_type = types.next()?.as_bytes();
+        let is = |kind: &str| {
+            content_type.get(..kind.len()).is_some_and(|c| c.eq_ignore_ascii_case(kind.as_bytes()))
+        };
+        let format = if is("application/x-www-form-urlencoded") {
+            Format::Form
+        } else if is("application/json") {
+            Format::Json
+        } else if is("multipart/form-data") {
+            multipart::boundary(content_type)
+                .map_or(Format::Unreadable, |boundary| Format::Multipart(boundary.to_vec()))
+        } else {
             return None;
-        }
-        let boundary = content_type.split(';').skip(1).find_map(|parameter| {
-            let (name, value) = parameter.split_once('=')?;
-            name.trim().eq_ignore_ascii_case("boundary").then(|| value.trim().trim_matches('"'))
-        })?;
-        (!boundary.is_empty()).then(|| Format::Multipart([b"--", boundary.as_bytes()].concat()))
+        };
+        let plain = types.next().is_none() && !is_content_encoded(headers);
+        Some(if plain { format } else { Format::Unreadable })
     }
 }
 
@@ -76,86 +80,105 @@ impl Format {
 pub struct BodyArgs {
     format: Format,
     bytes: Bytes,
-    /// Parsed, if the format is JSON.
-    object: serde_json::Map<String, serde_json::Value>,
 }
 
 impl BodyArgs {
-    /// Whether a request may have arguments in its body, told without reading it.
+    /// Whether a request may have arguments in its body, decided without reading it.
     pub fn expected(request: &Request) -> bool {
-        let size = request.body.size_hint();
-        size.exact() != Some(0) && size.lower() <= LIMIT as u64 && Format::of(&request.headers).is_some()
+        request.body.size_hint().exact() != Some(0) && Format::of(&request.headers).is_some()
     }
 
-    /// Reads the body, which stays in the request; none if it has no arguments.
+    /// Whether a request's body is known to be longer than [`LIMIT`].
+    pub fn is_too_long(request: &Request) -> bool {
+        request.body.size_hint().lower() > LIMIT as u64
+    }
+
+    /// Reads the body, which stays in the request; `None` if it has no arguments.
     ///
     /// # Errors
-    /// When the connection fails, or a body of unknown length turns out to be longer than [`LIMIT`].
+    /// When the connection fails, or the body is longer than [`LIMIT`].
     pub async fn read(request: &mut Request) -> Result<Option<Self>, Stop> {
-        if !Self::expected(request) {
-            return Ok(None);
-        }
         let Some(format) = Format::of(&request.headers) else { return Ok(None) };
         let bytes = request.read_body(LIMIT).await?;
-        let object = match format {
-            Format::Json => match serde_json::from_slice(&bytes) {
-                Ok(serde_json::Value::Object(object)) => object,
-                _ => return Ok(None),
-            },
-            _ => serde_json::Map::new(),
-        };
-        Ok(Some(BodyArgs { format, bytes, object }))
+        Ok(Some(BodyArgs { format, bytes }))
     }
 
-    /// What the body says about an argument.
+    /// What the body says about an argument. A body that cannot be read has none.
     pub fn find(&self, name: &str) -> Seen<'_> {
         match &self.format {
             Format::Form => {
                 Seen::of(pairs(&self.bytes).filter(|(n, ..)| n == name).map(|(_, value, _)| value))
             }
-            Format::Json => match self.object.get(name) {
-                None => Seen::Nothing,
-                Some(serde_json::Value::String(text)) => Seen::Text(text.into()),
-                Some(serde_json::Value::Array(_) | serde_json::Value::Object(_)) => Seen::Several,
-                Some(_) => Seen::NoText,
+            Format::Json => match json::read(&self.bytes, &[name.as_bytes()]) {
+                Ok(Document::Object(mut object)) => {
+                    object.remove(name.as_bytes()).map_or(Seen::Nothing, |value| of_json(&value))
+                }
+                _ => Seen::Nothing,
             },
-            Format::Multipart(delimiter) => Seen::of(
-                parts(&self.bytes, delimiter)
+            Format::Multipart(boundary) => Seen::of(
+                multipart::parts(&self.bytes, boundary)
+                    .unwrap_or_default()
                     .into_iter()
-                    .filter(|part| part.name == Some(name))
+                    .filter(|part| part.name == Some(name.as_bytes()))
                     .map(|part| Some(String::from_utf8_lossy(part.value))),
             ),
+            Format::Unreadable => Seen::Nothing,
         }
     }
 
     /// Takes an argument out of the request's body, all its occurrences; other arguments stay as they are.
-    pub fn remove(mut self, request: &mut Request, name: &str) {
+    ///
+    /// # Errors
+    /// When the body cannot be read: the argument may be in it, and another reader may find it.
+    pub fn remove(self, request: &mut Request, name: &str) -> Result<(), Stop> {
+        let refusal = || Reply::error(StatusCode::BAD_REQUEST, "Cannot process request body");
+        if self.bytes.is_empty() {
+            return Ok(());
+        }
         let left = match &self.format {
-            _ if self.find(name) == Seen::Nothing => return,
             Format::Form => {
-                let kept: Vec<&[u8]> =
-                    pairs(&self.bytes).filter(|(n, ..)| n != name).map(|(.., raw)| raw).collect();
-                kept.join(&b'&')
-            }
-            Format::Json => {
-                self.object.shift_remove(name);
-                serde_json::to_vec(&self.object).unwrap_or_default()
-            }
-            Format::Multipart(delimiter) => {
-                let mut kept = BytesMut::with_capacity(self.bytes.len());
-                let mut from = 0;
-                for part in parts(&self.bytes, delimiter).iter().filter(|part| part.name == Some(name)) {
-                    kept.extend_from_slice(&self.bytes[from..part.start]);
-                    from = part.end;
+                let mut left = Vec::with_capacity(self.bytes.len());
+                for (.., raw) in pairs(&self.bytes).filter(|(n, ..)| n != name) {
+                    if !left.is_empty() {
+                        left.push(b'&');
+                    }
+                    left.extend_from_slice(raw);
                 }
-                kept.extend_from_slice(&self.bytes[from..]);
-                kept.to_vec()
+                (left.len() < self.bytes.len()).then_some(left)
             }
+            Format::Json => match json::read(&self.bytes, &[name.as_bytes()]) {
+                Ok(Document::Object(mut object)) => object.remove(name.as_bytes()).map(|_| object.write()),
+                Ok(Document::Other) => None,
+                Err(json::Malformed) => return Err(refusal().into()),
+            },
+            Format::Multipart(boundary) => {
+                let parts = multipart::parts(&self.bytes, boundary).map_err(|_| refusal())?;
+                let mut left = Vec::with_capacity(self.bytes.len());
+                let mut from = 0;
+                for part in parts.iter().filter(|part| part.name == Some(name.as_bytes())) {
+                    left.extend_from_slice(&self.bytes[from..part.span.start]);
+                    from = part.span.end;
+                }
+                left.extend_from_slice(&self.bytes[from..]);
+                (from > 0).then_some(left)
+            }
+            Format::Unreadable => return Err(refusal().into()),
         };
+        let Some(left) = left else { return Ok(()) };
         if !request.headers.contains_key(TRANSFER_ENCODING) {
             request.headers.insert(CONTENT_LENGTH, HeaderValue::from(left.len()));
         }
-        request.body = Body::whole(left);
+        drop(self);
+        Ok(request.replace_body(left)?)
+    }
+}
+
+/// What a value in JSON says.
+fn of_json(value: &[u8]) -> Seen<'static> {
+    match value {
+        [b'[' | b'{', ..] => Seen::Several,
+        text => json::text_of(text)
+            .map_or(Seen::NoText, |text| Seen::Text(String::from_utf8_lossy(&text).into_owned().into())),
     }
 }
 
@@ -165,87 +188,4 @@ fn pairs(form: &[u8]) -> impl Iterator<Item = (Cow<'_, str>, Option<Cow<'_, str>
         let (name, value) = form_urlencoded::parse(raw).next()?;
         Some((name, raw.contains(&b'=').then_some(value), raw))
     })
-}
-
-struct Part<'a> {
-    name: Option<&'a str>,
-    value: &'a [u8],
-    /// Where its delimiter starts.
-    start: usize,
-    /// Where the next delimiter starts.
-    end: usize,
-}
-
-/// The parts of a multipart form (RFC 7578).
-fn parts<'a>(body: &'a [u8], delimiter: &[u8]) -> Vec<Part<'a>> {
-    let starts: Vec<usize> = memmem::find_iter(body, delimiter)
-        .filter(|&at| at == 0 || body[at - 1] == b'\n')
-        .filter(|&at| matches!(body.get(at + delimiter.len()), Some(b'\r' | b'\n' | b'-' | b' ' | b'\t')))
-        .collect();
-    starts
-        .windows(2)
-        .filter_map(|pair| {
-            let (start, end) = (pair[0], pair[1]);
-            let part = &body[start + delimiter.len()..end];
-            let part = part.strip_suffix(b"\n").map_or(part, |p| p.strip_suffix(b"\r").unwrap_or(p));
-            let part = &part[memchr::memchr(b'\n', part)? + 1..];
-            let (head, value) = match part.strip_prefix(b"\r\n") {
-                Some(value) => (&part[..0], value),
-                None => {
-                    let blank = memmem::find(part, b"\r\n\r\n").map(|at| (at, 4));
-                    let (at, gap) = blank.or_else(|| memmem::find(part, b"\n\n").map(|at| (at, 2)))?;
-                    (&part[..at], &part[at + gap..])
-                }
-            };
-            Some(Part { name: part_name(head), value, start, end })
-        })
-        .collect()
-}
-
-/// The name in a part's `Content-Disposition`.
-fn part_name(head: &[u8]) -> Option<&str> {
-    let line = std::str::from_utf8(head)
-        .ok()?
-        .lines()
-        .find(|line| line.get(..20).is_some_and(|name| name.eq_ignore_ascii_case("content-disposition:")))?;
-    line.split(';').skip(1).find_map(|parameter| {
-        let (name, value) = parameter.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("name").then(|| value.trim().trim_matches('"'))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names_and_values(body: &str) -> Vec<(Option<&str>, &str)> {
-        parts(body.as_bytes(), b"--b")
-            .into_iter()
-            .map(|part| (part.name, std::str::from_utf8(part.value).expect("text")))
-            .collect()
-    }
-
-    #[test]
-    fn a_multipart_form_comes_apart_at_whole_delimiters_only() {
-        let body = "preamble\r\n--b\r\ncontent-disposition: form-data; filename=x; Name=\"one\"\r\nX: y\r\n\r\n\
-                    1\r\n--bc\r\n --b\r\n\r\n--b \r\n\r\nno head\r\n--b\r\nContent-Disposition: form-data; name=two\r\n\
-                    \r\n\r\n--b--\r\nepilogue\r\n";
-        assert_eq!(
-            names_and_values(body),
-            [(Some("one"), "1\r\n--bc\r\n --b\r\n"), (None, "no head"), (Some("two"), "")]
-        );
-    }
-
-    #[test]
-    fn lines_of_a_multipart_form_may_end_in_a_bare_newline() {
-        let body = "--b\nContent-Disposition: form-data; name=\"one\"\n\n1\n--b--";
-        assert_eq!(names_and_values(body), [(Some("one"), "1")]);
-    }
-
-    #[test]
-    fn what_is_no_multipart_form_has_no_parts() {
-        for body in ["", "--b", "--b--", "--b\r\n", "--b\r\n--b", "--b\r\nx--b--\r\n", "--b\n\u{e9}--b--"] {
-            assert_eq!(names_and_values(body), [], "{body:?}");
-        }
-    }
 }

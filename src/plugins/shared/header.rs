@@ -1,6 +1,19 @@
-//! Looking up a request's header by a name from the settings, in which `_` and `-` are the same.
+//! Looking at headers: by a name from the settings, in which `_` and `-` are the same; and content codings.
 
-use http::{HeaderMap, HeaderName, HeaderValue, header::InvalidHeaderName};
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{CONTENT_ENCODING, InvalidHeaderName},
+};
+
+/// Whether a body is encoded, for example compressed, so that it cannot be read as its content type (RFC 9110
+/// section 8.4).
+pub fn is_content_encoded(headers: &HeaderMap) -> bool {
+    let codings =
+        headers.get_all(CONTENT_ENCODING).iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
+    codings
+        .map(<[u8]>::trim_ascii)
+        .any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"))
+}
 
 /// The name of a header to look for.
 #[derive(Clone, Debug)]

@@ -5,6 +5,8 @@ pub(in crate::plugins) mod consumer;
 #[cfg(test)]
 pub(in crate::plugins) mod fixture;
 pub(in crate::plugins) mod header;
+pub(in crate::plugins) mod json;
+pub(in crate::plugins) mod multipart;
 pub(in crate::plugins) mod number;
 pub(in crate::plugins) mod redis;
 pub(in crate::plugins) mod status;

@@ -1,8 +1,6 @@
-//! What the transformers have in common: rules written `name:value`, values for headers, and adding to a
-//! field of JSON.
+//! What the transformers have in common: rules written `name:value`, and values for headers.
 
 use http::HeaderValue;
-use serde_json::{Map, Value};
 
 use crate::net::Spelling;
 
@@ -36,28 +34,8 @@ pub fn header_value(text: &[u8]) -> HeaderValue {
     HeaderValue::from_bytes(&escaped).expect("bytes that headers may not hold are escaped")
 }
 
-/// Adds a value to a field of an object: a text becomes a list, a list grows, and anything else is replaced
-/// by a list of one. An object gets a numbered field, for so it is with Lua's tables.
-pub fn append(fields: &mut Map<String, Value>, name: &str, value: Value) {
-    let Some(current) = fields.get_mut(name) else {
-        fields.insert(name.to_owned(), Value::Array(vec![value]));
-        return;
-    };
-    match current {
-        Value::Array(items) => items.push(value),
-        Value::Object(inner) if !inner.is_empty() => {
-            let free = (1_usize..).map(|at| at.to_string()).find(|at| !inner.contains_key(at));
-            inner.insert(free.unwrap_or_default(), value);
-        }
-        Value::String(_) => *current = Value::Array(vec![current.take(), value]),
-        _ => *current = Value::Array(vec![value]),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -73,19 +51,5 @@ mod tests {
     fn control_characters_do_not_end_a_header() {
         assert_eq!(header_value(b"a\r\nX-Evil: 1"), "a%0D%0AX-Evil: 1");
         assert_eq!(header_value("ü".as_bytes()).as_bytes(), "ü".as_bytes());
-    }
-
-    #[test]
-    fn appending_follows_what_is_there() {
-        let mut fields = json!({"s": "a", "l": ["a"], "n": 1, "z": null, "e": {}, "o": {"k": 1, "1": 2}});
-        let fields = fields.as_object_mut().unwrap();
-        for name in ["s", "l", "n", "z", "e", "o", "new"] {
-            append(fields, name, json!("x"));
-        }
-        assert_eq!(
-            json!(fields),
-            json!({"s": ["a", "x"], "l": ["a", "x"], "n": ["x"], "z": ["x"], "e": ["x"],
-                "o": {"k": 1, "1": 2, "2": "x"}, "new": ["x"]})
-        );
     }
 }

@@ -10,9 +10,6 @@ use field::Element;
 /// Bytes of a key, and of each half of a signature.
 const LENGTH: usize = 57;
 
-/// What stands before the key in a SubjectPublicKeyInfo: algorithm 1.3.101.113, a string of 57 bytes.
-const SPKI: [u8; 12] = [0x30, 0x43, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x71, 0x03, 0x3a, 0x00];
-
 /// The order of the base point, in 64-bit digits, lowest first.
 const ORDER: [u64; 8] = [
     0x2378_c292_ab58_44f3,
@@ -33,9 +30,9 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
-    /// The key in a DER SubjectPublicKeyInfo; none if that is no Ed448 key.
-    pub fn from_spki(der: &[u8]) -> Option<Self> {
-        let encoded: [u8; LENGTH] = der.strip_prefix(&SPKI)?.try_into().ok()?;
+    /// The key with that encoding (RFC 8032 section 5.2.5); `None` if it is no point of the curve.
+    pub fn new(encoded: &[u8]) -> Option<Self> {
+        let encoded: [u8; LENGTH] = encoded.try_into().ok()?;
         Some(PublicKey { point: Point::decode(&encoded)?, encoded })
     }
 

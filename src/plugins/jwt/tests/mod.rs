@@ -2,6 +2,7 @@
 
 mod algorithms;
 mod attacks;
+mod vectors;
 
 use aws_lc_rs::hmac;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as URL};
