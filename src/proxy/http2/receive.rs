@@ -3,13 +3,16 @@
 use std::mem;
 
 use super::{
+    flood,
     frame::{self, Code, Head, setting},
     request::{Read, Section},
-    session::{Block, FAREWELL, Greeting, STREAMS, Session, Stage},
+    session::{Block, FAREWELL, FULL, Greeting, STREAMS, Session, Stage},
+    window::INITIAL_WINDOW,
 };
 
 impl Session {
-    /// Reads the frames that are there whole: how many bytes they were.
+    /// Reads the frames that are there as a whole, until the turn is over or too much is on its way to the client:
+    /// how many bytes they were.
     ///
     /// # Errors
     /// When the connection has to end.
@@ -27,6 +30,7 @@ impl Session {
             at = here;
         }
         let mut block_begun = false;
+        self.backlog = false;
         while let Some(head) = Head::read(&bytes[at..]) {
             if head.length > frame::LONGEST {
                 return Err(Code::FrameSize);
@@ -34,10 +38,15 @@ impl Session {
             let from = at + frame::HEAD;
             let Some(payload) = bytes.get(from..from + head.length) else {
                 block_begun = matches!(head.kind, frame::HEADERS | frame::CONTINUATION);
+                self.partial(head, bytes.len() - from);
                 break;
             };
+            if self.turn.is_spent() || self.on_their_way() >= FULL {
+                self.backlog = true;
+                break;
+            }
             self.frame(head, payload)?;
-            if self.account.tally.is_flood() {
+            if self.account.flood.is_flood() {
                 tracing::debug!("an HTTP/2 client floods its connection");
                 return Err(Code::EnhanceYourCalm);
             }
@@ -46,6 +55,18 @@ impl Session {
         let in_block = block_begun || self.block.is_some();
         self.account.block = in_block.then(|| self.account.block.unwrap_or(self.now));
         Ok(at)
+    }
+
+    /// A frame whose end has not come. A body whose bytes arrive has not stalled.
+    fn partial(&mut self, head: Head, arrived: usize) {
+        let now = self.now;
+        if head.kind == frame::DATA
+            && arrived > 0
+            && let Some(number) = self.find(head.stream)
+            && let Some(inlet) = &self.stream(number).inlet
+        {
+            inlet.touch(now);
+        }
     }
 
     fn frame(&mut self, head: Head, payload: &[u8]) -> Result<(), Code> {
@@ -63,9 +84,12 @@ impl Session {
         match head.kind {
             frame::DATA => return self.data(head, payload),
             frame::HEADERS => return self.headers(head, payload),
-            frame::RST_STREAM => return self.reset_by_client(head, payload),
-            _ => self.account.tally.others += 1,
+            _ => self.turn.spend(flood::control_frame(payload.len())),
         }
+        if head.kind == frame::RST_STREAM {
+            return self.reset_by_client(head, payload);
+        }
+        self.account.flood.on_overhead(flood::control_frame(payload.len()));
         match head.kind {
             frame::CONTINUATION => self.continuation(head, payload),
             frame::SETTINGS => self.settings(head, payload),
@@ -85,31 +109,31 @@ impl Session {
     }
 
     fn data(&mut self, head: Head, payload: &[u8]) -> Result<(), Code> {
+        self.turn.spend(flood::data_frame(head.length));
         let data = head.unpadded(payload).ok_or(Code::Protocol)?;
-        self.room -= head.length as i64;
-        if self.room < 0 {
-            return Err(Code::FlowControl);
+        let credit = self.receive_window.receive(head.length).map_err(|_| Code::FlowControl)?;
+        if let Some(increment) = credit {
+            frame::put_numbers(&mut self.out, frame::WINDOW_UPDATE, 0, [increment]);
         }
         let Some(number) = self.find(head.stream) else {
-            self.give_back(head.length);
-            return self.stray(head.stream, Code::StreamClosed);
+            self.stray(head.stream, Code::StreamClosed)?;
+            self.stray_data(head.stream, head.length);
+            return Ok(());
         };
         let ends = head.has(frame::END_STREAM);
         let stream = self.stream(number);
         if !stream.receives {
-            self.give_back(head.length);
             return self.fault(head.stream, Code::StreamClosed);
         }
-        stream.room -= head.length as i64;
+        let received = stream.receive_window.receive(head.length);
         let left = stream.left.map(|left| left.checked_sub(data.len() as u64));
         let fault = match left {
-            _ if stream.room < 0 => Some(Code::FlowControl),
+            _ if received.is_err() => Some(Code::FlowControl),
             Some(None) => Some(Code::Protocol),
             Some(Some(left)) if ends && left > 0 => Some(Code::Protocol),
             _ => None,
         };
         if let Some(code) = fault {
-            self.give_back(head.length);
             return self.fault(head.stream, code);
         }
         stream.left = left.flatten();
@@ -123,11 +147,13 @@ impl Session {
                 inlet.end(None);
             }
         }
-        // What nobody waits for, padding included, has been taken already.
-        let taken = head.length - if wanted { data.len() } else { 0 };
-        self.settle(number, taken);
-        if data.is_empty() && !ends {
-            self.account.tally.others += 1;
+        // Padding, and what no caller waits for, has been consumed already.
+        let consumed = head.length - if wanted { data.len() } else { 0 };
+        self.settle(number, consumed);
+        if !data.is_empty() {
+            self.account.flood.on_payload(data.len());
+        } else if !ends {
+            self.account.flood.on_overhead(flood::control_frame(head.length));
         }
         Ok(())
     }
@@ -137,7 +163,7 @@ impl Session {
             return Err(Code::Protocol);
         }
         let block = head.unpadded(payload).ok_or(Code::Protocol)?;
-        self.account.tally.heads += 1;
+        self.account.flood.on_headers();
         let ends = head.has(frame::END_STREAM);
         if head.has(frame::END_HEADERS) {
             return self.section(head.stream, ends, block);
@@ -168,45 +194,60 @@ impl Session {
             Some(_) => Section::trailers(self.list),
             None => Section::head(self.list),
         };
-        let read = self.decoder.decode(block, |field, size| section.add(field, size));
+        let mut fields = 0;
+        let read = self.decoder.decode(block, |field, size| {
+            fields += 1;
+            section.add(field, size);
+        });
+        self.turn.spend(flood::field_block(block.len(), fields));
         read.map_err(|_| Code::Compression)?;
+        if !self.fields(number, id, ends, section)? {
+            self.account.flood.on_wasted_block(block.len(), fields);
+        }
+        Ok(())
+    }
+
+    /// A field section that was decoded: whether it is of use.
+    fn fields(&mut self, number: Option<usize>, id: u32, ends: bool, section: Section) -> Result<bool, Code> {
         if let Some(number) = number {
             return self.trailers(number, id, ends, section);
         }
         if id <= self.last {
-            return self.stray(id, Code::StreamClosed);
+            return self.stray(id, Code::StreamClosed).map(|()| false);
         }
         if self.stage == Stage::Last {
             // The client will find out that it came too late.
-            return Ok(());
+            return Ok(false);
         }
         self.last = id;
         if self.open == STREAMS {
-            // Nobody's fault: the client may not have heard yet how many it may open.
-            self.reset(id, Code::RefusedStream);
-            return Ok(());
+            // The client may not know yet how many streams it may open, so this is no stream error.
+            self.reset(id, Code::RefusedStream, INITIAL_WINDOW);
+            return Ok(false);
         }
         match section.into_head() {
-            Read::Malformed => self.fault(id, Code::Protocol),
-            Read::Head(_, Some(length)) if ends && length > 0 => self.fault(id, Code::Protocol),
+            Read::Malformed => self.fault(id, Code::Protocol).map(|()| false),
+            Read::Head(_, Some(length)) if ends && length > 0 => {
+                self.fault(id, Code::Protocol).map(|()| false)
+            }
             Read::Head(head, length) => {
                 self.begin(id, *head, length, ends);
-                Ok(())
+                Ok(true)
             }
             Read::TooLong => {
                 self.too_long(id);
                 if !ends {
-                    self.reset(id, Code::NoError);
+                    self.reset(id, Code::NoError, INITIAL_WINDOW);
                 }
-                Ok(())
+                Ok(false)
             }
         }
     }
 
-    fn trailers(&mut self, number: usize, id: u32, ends: bool, section: Section) -> Result<(), Code> {
+    fn trailers(&mut self, number: usize, id: u32, ends: bool, section: Section) -> Result<bool, Code> {
         let stream = self.stream(number);
         if !stream.receives {
-            return self.fault(id, Code::StreamClosed);
+            return self.fault(id, Code::StreamClosed).map(|()| false);
         }
         let whole = stream.left.is_none_or(|left| left == 0);
         match section.into_trailers() {
@@ -215,14 +256,14 @@ impl Session {
                 if let Some(inlet) = &stream.inlet {
                     inlet.end((!trailers.is_empty()).then_some(trailers));
                 }
-                Ok(())
+                Ok(true)
             }
-            _ => self.fault(id, Code::Protocol),
+            _ => self.fault(id, Code::Protocol).map(|()| false),
         }
     }
 
     fn reset_by_client(&mut self, head: Head, payload: &[u8]) -> Result<(), Code> {
-        self.account.tally.resets += 1;
+        self.account.flood.on_reset();
         if payload.len() != 4 {
             return Err(Code::FrameSize);
         }
@@ -246,12 +287,16 @@ impl Session {
         if head.has(frame::ACK) {
             return Ok(());
         }
+        let mut initial_window = None;
         for &[a, b, c, d, e, f] in settings {
             let value = u32::from_be_bytes([c, d, e, f]);
             match u16::from_be_bytes([a, b]) {
                 setting::HEADER_TABLE_SIZE => self.encoder.resize(value as usize),
                 setting::ENABLE_PUSH if value > 1 => return Err(Code::Protocol),
-                setting::INITIAL_WINDOW_SIZE => self.first_window(value.into())?,
+                setting::INITIAL_WINDOW_SIZE if i64::from(value) > frame::WINDOW => {
+                    return Err(Code::FlowControl);
+                }
+                setting::INITIAL_WINDOW_SIZE => initial_window = Some(value.into()),
                 setting::MAX_FRAME_SIZE => {
                     if !(1 << 14..1 << 24).contains(&value) {
                         return Err(Code::Protocol);
@@ -261,15 +306,16 @@ impl Session {
                 _ => {}
             }
         }
+        // Once for a frame: it concerns all streams, and a frame may hold 2,730 settings.
+        if let Some(window) = initial_window {
+            self.first_window(window)?;
+        }
         frame::put(&mut self.out, 0, frame::SETTINGS, frame::ACK, 0);
         Ok(())
     }
 
     /// The window of all streams, those that are open included.
     fn first_window(&mut self, window: i64) -> Result<(), Code> {
-        if window > frame::WINDOW {
-            return Err(Code::FlowControl);
-        }
         let more = window - mem::replace(&mut self.first_window, window);
         for (number, stream) in self.streams.iter_mut().enumerate() {
             if let Some(stream) = stream {
@@ -331,7 +377,10 @@ impl Session {
 mod tests {
     use std::sync::Arc;
 
-    use super::{super::probe::link, *};
+    use super::{
+        super::{flood::TurnBudget, probe::link, respond},
+        *,
+    };
     use crate::{
         model::State,
         runtime::{self, Gateway, Options},
@@ -342,7 +391,7 @@ mod tests {
     fn session() -> Session {
         let (options, stores) = (Options::default(), Stores::default());
         let (snapshot, _) = runtime::compile(Arc::new(State::default()), &options, &stores, None);
-        Session::new(link(&Gateway::new(options, stores, snapshot)))
+        Session::new(link(&Gateway::new(options, stores, snapshot)), respond)
     }
 
     /// Numbers that look random and are the same each time (xorshift).
@@ -423,6 +472,7 @@ mod tests {
                         break;
                     }
                 }
+                session.turn = TurnBudget::default();
                 session.run();
                 session.check();
                 answered += written(&mut session).iter().filter(|(kind, _)| *kind == frame::HEADERS).count();
