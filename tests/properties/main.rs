@@ -172,6 +172,18 @@ fn talk() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// A script for [`bodies::http2_model::run`]: three bytes an action, those that move bytes more often than the others.
+fn interleaving() -> impl Strategy<Value = Vec<u8>> {
+    let what = prop_oneof![
+        2 => 0u8..16,
+        2 => 2u8..5,
+        1 => 10u8..13,
+        3 => 13u8..16,
+    ];
+    vec((what, any::<u8>(), any::<u8>()), 0..400)
+        .prop_map(|acts| acts.into_iter().flat_map(|(what, a, b)| [what, a, b]).collect())
+}
+
 #[test]
 fn valid_files_load_and_survive_a_dump() {
     for file in VALID.iter() {
@@ -251,6 +263,11 @@ proptest! {
     #[test]
     fn whatever_frames_come_a_connection_keeps_the_rules(talk in talk(), piece in 1usize..300) {
         bodies::http2(&bodies::frames(&talk), piece);
+    }
+
+    #[test]
+    fn http2_bodies_arrive_in_any_interleaving(script in interleaving()) {
+        bodies::http2_model::run(&script);
     }
 
     #[test]

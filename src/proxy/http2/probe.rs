@@ -7,6 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use http::Response;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
@@ -19,7 +20,10 @@ use super::{
     window::{INITIAL_WINDOW, MAX_GROWTH},
 };
 use crate::{
-    proxy::worker::{Link, Peer, Worker},
+    proxy::{
+        respond::Tail,
+        worker::{Link, Peer, Worker},
+    },
     runtime::Gateway,
 };
 
@@ -61,6 +65,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Probe<S> {
     pub fn stream(&mut self) -> &mut S {
         &mut self.0.stream
     }
+}
+
+/// A response with that body, for handlers of [`Probe::with`].
+pub fn response(body: Vec<u8>) -> Response<Tail> {
+    Response::new(Tail::whole(body.into()))
 }
 
 /// A connection of somebody's to that gateway.
