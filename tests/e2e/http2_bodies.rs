@@ -165,6 +165,27 @@ async fn a_body_that_fails_ends_its_upstream_connection() {
 }
 
 #[tokio::test]
+async fn a_client_that_stops_in_a_streamed_body_gets_408() {
+    let upstream = Upstream::script(|mut stream, _| async move {
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    })
+    .await;
+    let rig =
+        streaming(&upstream, Options { body_timeout: Duration::from_millis(300), ..Options::default() });
+    let mut client = Client::new(&rig, &[]).await;
+    client.send(&post(1, "/", &[])).await;
+    client.send(&frame(DATA, 0, 1, b"half")).await;
+    let response = client.until(|frame| frame.stream == 1).await;
+    assert_eq!(response.kind, HEADERS);
+    assert!(response.payload.windows(3).any(|text| text == b"408"), "{:?}", response.payload);
+    let reset = client.until(|frame| frame.kind == RST_STREAM).await;
+    assert_eq!((reset.stream, reset.code()), (1, 0), "NO_ERROR");
+    // The connection goes on.
+    client.send(&frame(PING, 0, 0, b"are you?")).await;
+    client.until(|frame| frame.kind == PING && frame.payload == b"are you?").await;
+}
+
+#[tokio::test]
 async fn a_body_longer_than_allowed_is_refused_and_its_stream_reset() {
     let upstream = Upstream::echo().await;
     let rig = streaming(&upstream, Options { max_body: 10, ..Options::default() });

@@ -153,6 +153,9 @@ fn talk() -> impl Strategy<Value = Vec<u8>> {
             let stream = last.saturating_sub(2 * back);
             let (kind, flags, stream, payload) = match what {
                 0..3 => (1, 5, last + 2, &b"\x82\x86\x41\x01a\x04\x05/long"[..]),
+                3 if some == 0 => {
+                    (1, 4, last + 2, &b"\x83\x86\x41\x01a\x04\x05/echo\x00\x06expect\x0c100-continue"[..])
+                }
                 3 => (1, 4, last + 2, &b"\x83\x86\x41\x01a\x04\x05/echo"[..]),
                 4 => (0, some & 1, stream, &b"some data"[..]),
                 5 => (0, some & 1, stream, &[b'.'; 255][..]),

@@ -449,6 +449,76 @@ mod tests {
         frames
     }
 
+    /// A connection that has taken in these frames behind the preface, and how many bytes it took.
+    fn after(frames: &[u8]) -> (Session, usize) {
+        let mut session = session();
+        let greeting = [frame::PREFACE, &[0, 0, 0, frame::SETTINGS, 0, 0, 0, 0, 0]].concat();
+        session.read(&greeting).expect("a greeting");
+        let taken = session.read(frames).expect("frames that keep to the rules");
+        (session, taken)
+    }
+
+    fn request(flags: u8, id: u32) -> Vec<u8> {
+        let mut out = Vec::new();
+        frame::put(&mut out, 6, frame::HEADERS, flags, id);
+        out.extend_from_slice(&[0x83, 0x86, 0x84, 0x01, 1, b'a']);
+        out
+    }
+
+    #[tokio::test]
+    async fn a_turn_takes_a_bounded_number_of_frames_and_the_next_one_the_rest() {
+        const DATA: [u8; 10] = [0, 0, 1, frame::DATA, 0, 0, 0, 0, 1, b'x'];
+        let begun = request(frame::END_HEADERS, 1);
+        let frames = [&begun[..], &DATA.repeat(30_000)].concat();
+        let (mut session, mut taken) = after(&frames);
+        assert!(session.backlog && taken < frames.len() / 2, "{taken} bytes in one turn");
+        assert_eq!(session.read(&frames[taken..]), Ok(0), "the turn is over");
+        for turns in 1.. {
+            session.turn = TurnBudget::default();
+            taken += session.read(&frames[taken..]).expect("data");
+            if !session.backlog {
+                assert!((2..10).contains(&turns) && taken == frames.len());
+                break;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_read_from_a_client_that_does_not_take_its_answers() {
+        let ping = [&[0, 0, 8, frame::PING, 0, 0, 0, 0, 0][..], &[7; 8]].concat();
+        let (mut session, _) = after(&request(frame::END_HEADERS | frame::END_STREAM, 1));
+        session.out.resize(FULL - 100, 0);
+        let taken = session.read(&ping.repeat(1000)).expect("pings");
+        assert!(session.backlog && !session.reads() && taken < 10 * ping.len());
+        assert!(session.on_their_way() < FULL + 100);
+    }
+
+    #[tokio::test]
+    async fn a_turn_runs_a_bounded_number_of_streams_and_the_next_one_the_rest() {
+        let ends = frame::END_HEADERS | frame::END_STREAM;
+        let frames: Vec<u8> = (0..128).flat_map(|at| request(ends, 2 * at + 1)).collect();
+        let (mut session, taken) = after(&frames);
+        assert_eq!((taken, session.open), (frames.len(), 128));
+        session.turn = TurnBudget::default();
+        session.turn.spend(9_000);
+        session.run();
+        assert!((100..128).contains(&session.open), "{} wait for the next turn", session.open);
+        session.turn = TurnBudget::default();
+        session.run();
+        assert_eq!(session.open, 0);
+    }
+
+    #[tokio::test]
+    async fn the_last_of_many_initial_windows_counts() {
+        let setting = |value: u8| [0, 4, 0, 0, 0, value];
+        let settings = [setting(9), setting(200), setting(7)].concat();
+        let mut frames = request(frame::END_HEADERS, 1);
+        frame::put(&mut frames, settings.len(), frame::SETTINGS, 0, 0);
+        frames.extend_from_slice(&settings);
+        let (mut session, _) = after(&frames);
+        assert_eq!((session.first_window, session.stream(0).window), (7, 7));
+    }
+
     #[tokio::test]
     async fn whatever_comes_a_connection_keeps_its_books() {
         let (mut ended, mut answered) = (0, 0);
