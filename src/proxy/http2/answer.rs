@@ -22,7 +22,10 @@ use super::{
     session::{FULL, MAX_PARKED, MOST, Session},
     stream::Work,
 };
-use crate::proxy::{date::date, respond::Tail};
+use crate::{
+    net::BodyError,
+    proxy::{date::date, respond::Tail},
+};
 
 /// Frames of a response that leave before the other streams have their turn.
 const FRAMES_PER_POLL: usize = 32;
@@ -37,7 +40,7 @@ enum Next {
     Done,
     /// It failed.
     Fail,
-    /// The client has left it.
+    /// The request's body failed after the response had started.
     Cancel,
 }
 
@@ -113,10 +116,10 @@ impl Session {
             }
             _ => self.body(number),
         };
+        if !matches!(next, Next::Done) && self.has_stalled(number) {
+            return Next::Cancel;
+        }
         if matches!(next, Next::Wait | Next::Again) {
-            if self.has_stalled(number) {
-                return Next::Cancel;
-            }
             self.settle(number, 0);
         }
         next
@@ -194,7 +197,8 @@ impl Session {
                 Poll::Ready(Some(Ok(frame))) => frame,
                 Poll::Ready(Some(Err(error))) => {
                     tracing::debug!("an answer broke off: {error}");
-                    return Next::Fail;
+                    let of_client = matches!(error, BodyError::TooLong { .. } | BodyError::Client(_));
+                    return if of_client { Next::Cancel } else { Next::Fail };
                 }
                 Poll::Ready(None) => {
                     frame::put(&mut self.out, 0, frame::DATA, frame::END_STREAM, stream.id);
