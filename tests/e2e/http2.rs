@@ -261,8 +261,8 @@ async fn data_on_a_stream_that_was_reset_is_a_flood_once_the_client_must_know() 
 }
 
 #[tokio::test]
-async fn pings_do_not_keep_an_idle_connection_open() {
-    let options = Options { idle_timeout: Duration::from_millis(500), ..Options::default() };
+async fn pings_keep_an_idle_connection_open_for_as_long_as_with_nginx() {
+    let options = Options { idle_timeout: Duration::from_millis(400), requests: 3, ..Options::default() };
     let (rig, _upstream) = gateway(options).await;
     let mut client = Client::new(&rig, &[]).await;
     client.send(&get(1)).await;
@@ -270,11 +270,14 @@ async fn pings_do_not_keep_an_idle_connection_open() {
     let (mut from, mut to) = client.stream.into_split();
     let pinging = tokio::spawn(async move {
         while to.write_all(&frame(PING, 0, 0, &[0; 8])).await.is_ok() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     });
+    let begun = std::time::Instant::now();
     let mut all = Vec::new();
     let _ = soon(from.read_to_end(&mut all)).await;
+    // Thirty of them, and the timeout.
+    assert!(begun.elapsed() > Duration::from_millis(1500), "{:?}", begun.elapsed());
     soon(pinging).await.unwrap();
 }
 

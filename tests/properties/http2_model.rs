@@ -190,7 +190,7 @@ struct Stream {
 
 impl Stream {
     fn is_open(&self) -> bool {
-        !self.is_reset && !(self.request_ended && self.response_ended)
+        !(self.is_reset || self.request_ended && self.response_ended)
     }
 
     fn sends(&self) -> bool {

@@ -214,6 +214,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                         break;
                     }
                     Poll::Ready(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                    Poll::Ready(_) if self.session.open == 0 => {
+                        self.session.account.on_idle_read(self.session.now);
+                    }
                     Poll::Ready(_) => {}
                 }
             }

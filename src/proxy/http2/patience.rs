@@ -1,8 +1,7 @@
 //! How long a client may take.
 //!
 //! A connection that stays idle, a field block that never ends, a client that opens a window and never reads.
-//! Each deadline is set when the wait starts, and only what is waited for moves it: a PING does not keep an idle
-//! connection open.
+//! Each deadline is set when the wait starts, and only what is waited for moves it.
 
 use std::time::Duration;
 
@@ -11,6 +10,9 @@ use tokio::time::Instant;
 use super::flood::FloodCounters;
 use crate::runtime::Options;
 
+/// Reads without a request, as a multiple of the requests that a connection may carry, that keep it open: so many PINGs
+/// keep one with nginx.
+const IDLE_READS_PER_REQUEST: u64 = 10;
 /// The slowest that an answer may be taken, in bytes a second, beyond the time a client may pause.
 const SLOWEST: u64 = 1024;
 /// How long a connection that has been told to end may take to agree.
@@ -66,6 +68,9 @@ pub struct Account {
     pub requests: u64,
     /// When the last stream ended and all that it had to send was written.
     pub idle_since: Instant,
+    /// When the client has sent something since, and how often.
+    read_at: Instant,
+    idle_reads: u64,
     /// Since when a header block has been open.
     pub block: Option<Instant>,
     /// Since when the client has taken nothing.
@@ -83,11 +88,28 @@ impl Account {
             begun: now,
             requests: 0,
             idle_since: now,
+            read_at: now,
+            idle_reads: 0,
             block: None,
             stuck: None,
             told: None,
             flood: FloodCounters::new(now),
         }
+    }
+
+    /// The client has sent something while no stream was open.
+    pub fn on_idle_read(&mut self, now: Instant) {
+        self.idle_reads += 1;
+        if self.idle_reads <= self.patience.requests.saturating_mul(IDLE_READS_PER_REQUEST) {
+            self.read_at = now;
+        }
+    }
+
+    /// A request begins.
+    pub fn on_request(&mut self) {
+        self.requests += 1;
+        self.idle_reads = 0;
+        self.flood.on_request();
     }
 
     /// What is to become of the connection, some of whose streams may be open.
@@ -101,7 +123,7 @@ impl Account {
             _ if open || self.stuck.is_some() => None,
             Some(told) => Some(told.max(self.idle_since) + FAREWELL),
             None if first => Some(self.begun + head),
-            None => Some(self.idle_since + idle),
+            None => Some(self.idle_since.max(self.read_at) + idle),
         };
         let passed = |end: Option<Instant>| end.is_some_and(|end| end <= now);
         if passed(block) || passed(stuck) {
@@ -130,6 +152,18 @@ mod tests {
         assert_eq!(used().verdict(false, now), Verdict::Go(Some(now + second * 10)));
         assert_eq!(used().verdict(false, now + second * 10), Verdict::End);
         assert_eq!(used().verdict(true, now + second * 10), Verdict::Go(None));
+        let mut pinged = used();
+        for seconds in 1..=40 {
+            pinged.on_idle_read(now + second * seconds);
+        }
+        assert_eq!(
+            pinged.verdict(false, now + second * 39),
+            Verdict::Go(Some(now + second * 40)),
+            "30 of 40 count"
+        );
+        assert_eq!(pinged.verdict(false, now + second * 40), Verdict::End);
+        pinged.told = Some(now + second * 40);
+        assert_eq!(pinged.verdict(false, now + second * 45), Verdict::Cut, "none counts after GOAWAY");
         let told = Account { told: Some(now), ..used() };
         assert_eq!(told.verdict(true, now + second * 100), Verdict::Go(None));
         assert_eq!(told.verdict(false, now + second * 5), Verdict::Cut);

@@ -223,8 +223,7 @@ impl Session {
         }));
         self.open += 1;
         self.ready |= 1 << number;
-        self.account.requests += 1;
-        self.account.flood.on_request();
+        self.account.on_request();
         if self.account.requests >= self.account.patience.requests {
             // Before the answers: whoever reads one begins the next request.
             self.leave();
