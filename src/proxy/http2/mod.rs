@@ -8,6 +8,7 @@
 mod answer;
 mod bell;
 mod body;
+mod control;
 mod flood;
 mod frame;
 pub mod hpack;
