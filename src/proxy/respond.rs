@@ -217,13 +217,8 @@ fn debug_headers(snap: &Snapshot, flow: &mut Flow) {
 
 /// An answer that is left when even its making panicked.
 pub fn last_resort() -> Response<Tail> {
-    let mut response = Response::new(Tail {
-        source: Source::Whole(Bytes::from_static(b"{\"message\":\"An unexpected error occurred\"}")),
-        ending: None,
-        headers: None,
-        added: None,
-        first: None,
-    });
+    let mut response =
+        Response::new(Tail::whole(Bytes::from_static(b"{\"message\":\"An unexpected error occurred\"}")));
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     let kind = HeaderValue::from_static("application/json; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
@@ -361,6 +356,12 @@ impl Tail {
         self.ending
             .as_ref()
             .is_some_and(|ending| ending.filters && ending.flow.exchange.response.waits_for_body)
+    }
+
+    /// A body of these bytes, of which no plugin takes note.
+    pub fn whole(bytes: Bytes) -> Self {
+        let source = if bytes.is_empty() { Source::Empty } else { Source::Whole(bytes) };
+        Tail { source, ending: None, headers: None, added: None, first: None }
     }
 
     /// Reads one piece of an upstream's answer while the client does not take the one before, unless its route

@@ -13,6 +13,7 @@ mod handover;
 mod hostile;
 mod http1;
 mod http2;
+mod http2_bodies;
 mod http2_messages;
 mod http2_rules;
 mod interim;
