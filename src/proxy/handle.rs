@@ -16,8 +16,8 @@ use super::{
     admit, body_form,
     fault::Fault,
     forward::{self, Answer},
-    headers,
-    respond::{self, Tail},
+    headers, respond,
+    response_body::Tail,
     run::{Early, Flow},
     worker::Link,
 };

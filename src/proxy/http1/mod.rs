@@ -35,7 +35,7 @@ use self::{
 use super::{
     fault::Fault,
     handle::handle,
-    respond::Tail,
+    response_body::Tail,
     upgrade,
     worker::{Link, Worker},
 };

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     net::BodyError,
-    proxy::{date::date, respond::Tail},
+    proxy::{date::date, response_body::Tail},
 };
 
 /// Frames of a response that leave before the other streams have their turn.

@@ -45,7 +45,7 @@ use self::{
     patience::Verdict,
     session::{Handler, Session, Stage},
 };
-use super::{handle::handle, respond::Tail, worker::Link};
+use super::{handle::handle, response_body::Tail, worker::Link};
 use crate::{
     net::{Inbox, Timer},
     plugin::Request,

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     proxy::{
-        respond::Tail,
+        response_body::Tail,
         worker::{Link, Peer, Worker},
     },
     runtime::Gateway,

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     net::Body,
     plugin::Request,
-    proxy::{respond::Tail, worker::Link},
+    proxy::{response_body::Tail, worker::Link},
 };
 
 /// Streams that a client may have open, as with nginx.

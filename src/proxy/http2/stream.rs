@@ -11,7 +11,7 @@ use http::Response;
 use tokio::time::Instant;
 
 use super::{body::Inlet, window::StreamWindow};
-use crate::{plugin::Request, proxy::respond::Tail};
+use crate::{plugin::Request, proxy::response_body::Tail};
 
 /// One request and its answer.
 pub struct Stream {
