@@ -125,6 +125,11 @@ impl<S: Wire> Connection<S> {
         self.stream.is_watched()
     }
 
+    /// Whether the client has reset the connection, told without reading what came before that.
+    pub fn is_reset(&self) -> bool {
+        self.stream.is_reset()
+    }
+
     /// Whether nothing has come of the next request.
     pub fn is_idle(&self) -> bool {
         self.inbox.bytes.is_empty()

@@ -157,9 +157,16 @@ async fn exchange<S: Wire>(
             return Poll::Ready(Ok(answer));
         }
         let mut connection = connection.borrow_mut();
-        // Nobody watches a client that has just come: it is looked after when an answer takes long.
+        // The runtime does not watch a client that has just come: it is looked after when a response takes long.
         if !connection.is_watched() {
             ready!(tick.as_mut().poll(cx));
+        }
+        // A client whose body waits for the upstream is not read from, so that only this finds it gone.
+        while !connection.body_ended() && tick.as_mut().poll(cx).is_ready() {
+            if connection.is_reset() {
+                return Poll::Ready(Err(gone()));
+            }
+            tick.set(link.worker.ticks.notified());
         }
         connection.poll_gone(cx).map(|()| Err(gone()))
     })
