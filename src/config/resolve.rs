@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{nearest, shape::Found};
 use crate::{
     model::{Foreign, IdRule, KINDS, KindInfo, derived_id, namespace},
-    source::{Document, Finding, Findings, NodeId, Seg, Value},
+    source::{Document, Finding, Findings, Level, NodeId, Seg, Value},
 };
 
 /// Entities with their ids settled and their references found.
@@ -258,6 +258,9 @@ impl<'d> Resolver<'d> {
         tree: Vec<Seg>,
         findings: &mut Findings,
     ) {
+        if findings.is_full(Level::Error) {
+            return findings.count_omitted(Level::Error);
+        }
         let kind = self.kind(i).key;
         let text =
             format!("uniqueness violation: '{kind}' entity with {field} set to '{value}' already declared");
@@ -349,6 +352,10 @@ impl<'d> Resolver<'d> {
         number: usize,
         findings: &mut Findings,
     ) {
+        // The search for a similar name looks at all of them.
+        if findings.is_full(Level::Error) {
+            return findings.count_omitted(Level::Error);
+        }
         let target_key = KINDS[target].key;
         let text = format!("invalid reference '{field}: {written}' (no such entry in '{target_key}')");
         let named = self.by_name.iter().map(|&i| i as usize).filter(|&i| self.found[i].kind == target);

@@ -39,7 +39,7 @@ pub use runtime_data::{
     Parameter, RateLimitingMetric, Session, Workspace,
 };
 pub use service::{Service, ServiceProtocol};
-pub use state::State;
+pub use state::{DisplayState, State};
 pub use table::{Ix, Kind, Ref, Row, Table};
 pub use upstream::{
     ActiveChecks, ActiveHealthy, ActiveUnhealthy, Algorithm, HashOn, HealthChecks, PassiveChecks,

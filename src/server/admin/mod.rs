@@ -241,13 +241,13 @@ impl Admin {
     fn run(&self, endpoint: &Endpoint, endpoints: &Endpoints, asked: &Asked) -> Result<Answer, Answer> {
         let Asked { method, parts, query, body } = asked;
         let snapshot = self.gateway.snapshot();
-        let state = &*snapshot.state;
+        let state = snapshot.state.display();
         let part = |n: usize| parts.get(n).map_or("", String::as_str);
         if body.is_json() {
             body.object()?;
         }
         match endpoint.to {
-            To::Node => Ok(node::root(self, state)),
+            To::Node => Ok(node::root(self, &state)),
             To::Status => Ok(self.status.answer(&self.gateway, query, endpoints.tell_all)),
             To::Ready if *method == Method::POST => {
                 let told = body.object()?;
@@ -255,7 +255,7 @@ impl Admin {
                 Ok(self.status.retire(wanted))
             }
             To::Ready => Ok(self.status.ready()),
-            To::Config => Ok(config::get(state)),
+            To::Config => Ok(config::get(&state)),
             To::Endpoints => Ok(Answer::ok(&serde_json::json!({ "data": endpoints.paths() }))),
             To::Timers => Ok(node::timers(self)),
             To::Metrics => Ok(node::metrics(self)),

@@ -93,6 +93,7 @@ impl Status {
             "at": seconds(SystemTime::now()),
             "message": "the configuration is not valid",
             "findings": findings,
+            "omitted": loaded.findings.omitted().total(),
         }));
     }
 
