@@ -46,6 +46,7 @@ pub fn load(input: &Input, options: &Options<'_>) -> Result<Loaded, LoadError> {
         Some(root) => {
             check(&mut loaded, root, options);
             swapped::merge(&mut loaded);
+            secret::follow_aliases(&loaded.document, &mut loaded.secrets);
         }
         // What is secret is judged by names alone, since no schema can be walked along.
         None => {

@@ -51,6 +51,7 @@ pub fn resolve(doc: &Document, found: &[Found], findings: &mut Findings) -> Reso
         by_id: HashTable::with_capacity(found.len()),
         hasher: RandomState::default(),
         taken: vec![false; found.len()],
+        comparisons: MAX_COMPARISONS,
     };
     for i in 0..found.len() {
         let name = resolver.kind(i).name.and_then(|field| resolver.text(i, field)).filter(|n| !n.is_empty());
@@ -82,7 +83,12 @@ struct Resolver<'d> {
     hasher: RandomState,
     /// Whether its name or id was already taken.
     taken: Vec<bool>,
+    /// How many more names may be compared to suggest one.
+    comparisons: usize,
 }
+
+/// As many as take a few hundredths of a second: a file of many names and many mistakes costs no more.
+const MAX_COMPARISONS: usize = 500_000;
 
 /// The path of an entity in the document: `services[1].routes[2]`.
 pub fn path_of(found: &[Found], i: usize) -> Vec<Seg> {
@@ -341,9 +347,20 @@ impl<'d> Resolver<'d> {
         findings.push(finding);
     }
 
+    /// The name of an entity of that kind that is nearly the one written.
+    fn similar(&mut self, target: usize, written: &str) -> Option<&'d str> {
+        let secret = matches!(KINDS[target].name, Some("client_id" | "access_token"));
+        if secret || self.comparisons < self.by_name.len() {
+            return None;
+        }
+        self.comparisons -= self.by_name.len();
+        let named = self.by_name.iter().map(|&i| i as usize).filter(|&i| self.found[i].kind == target);
+        nearest(written, named.filter_map(|i| self.names[i]))
+    }
+
     #[allow(clippy::too_many_arguments)]
     fn dangling(
-        &self,
+        &mut self,
         i: usize,
         field: &str,
         target: usize,
@@ -358,10 +375,7 @@ impl<'d> Resolver<'d> {
         }
         let target_key = KINDS[target].key;
         let text = format!("invalid reference '{field}: {written}' (no such entry in '{target_key}')");
-        let named = self.by_name.iter().map(|&i| i as usize).filter(|&i| self.found[i].kind == target);
-        let names = named.filter_map(|i| self.names[i]);
-        let secret = matches!(KINDS[target].name, Some("client_id" | "access_token"));
-        let help = nearest(written, names).filter(|_| !secret).map(|near| format!("did you mean `{near}`?"));
+        let help = self.similar(target, written).map(|near| format!("did you mean `{near}`?"));
         let path = path_text(&path_of(self.found, i));
         let tree = vec![
             Seg::Key(self.kind(i).key.to_owned()),

@@ -61,6 +61,8 @@ pub struct Document {
     hasher: ahash::RandomState,
     /// Entries whose key was given again: no longer part of the tree, but still in the text.
     replaced: Vec<Entry>,
+    /// Scalars that were written as an alias, each with the one that has the anchor.
+    aliases: Vec<(NodeId, NodeId)>,
 }
 
 impl Document {
@@ -73,12 +75,22 @@ impl Document {
             texts: HashTable::new(),
             hasher: ahash::RandomState::default(),
             replaced: Vec::new(),
+            aliases: Vec::new(),
         }
     }
 
     /// Entries of maps whose key was given again, so that another value counts.
     pub fn replaced(&self) -> &[Entry] {
         &self.replaced
+    }
+
+    /// Scalars that were written as an alias, each with the one that has the anchor. Lists and maps are shared.
+    pub fn aliases(&self) -> &[(NodeId, NodeId)] {
+        &self.aliases
+    }
+
+    pub(super) fn add_alias(&mut self, alias: NodeId, anchor: NodeId) {
+        self.aliases.push((alias, anchor));
     }
 
     pub(super) fn add_replaced(&mut self, entry: Entry) {
@@ -159,6 +171,7 @@ impl Document {
         self.values.truncate(mark);
         self.spans.truncate(mark);
         self.replaced.retain(|entry| (entry.value.0 as usize) < mark);
+        self.aliases.retain(|(alias, _)| (alias.0 as usize) < mark);
     }
 
     /// The text of a string node.

@@ -281,7 +281,9 @@ impl<'a> Builder<'a> {
         } else {
             let value = self.doc.value(built.id).clone();
             self.written += 1;
-            self.doc.add(value, span)
+            let alias = self.doc.add(value, span);
+            self.doc.add_alias(alias, built.id);
+            alias
         };
         self.place(Built { id, end: span.end, ..built }, false, ignored)
     }

@@ -11,6 +11,7 @@ mod against;
 mod codes;
 mod editor;
 mod runs;
+mod secrets;
 mod sarif;
 
 use std::{

@@ -74,9 +74,12 @@ pub fn is_secret_name(name: &str) -> bool {
     const MIN_MISSPELT: usize = 6;
     let Names { secret, plain } = &*NAMES;
     secret.contains(name)
-        || !plain.contains(name)
-            && name.len() + 1 >= MIN_MISSPELT
-            && nearest(name, secret.iter().map(String::as_str).filter(|s| s.len() >= MIN_MISSPELT)).is_some()
+        || !plain.contains(name) && name.len() + 1 >= MIN_MISSPELT && {
+            // Few misspell the first letter, and files have many names.
+            let like =
+                |known: &&str| known.len() >= MIN_MISSPELT && known.as_bytes()[0] == name.as_bytes()[0];
+            nearest(name, secret.iter().map(String::as_str).filter(like)).is_some()
+        }
 }
 
 /// Collects the places of secrets among nodes that no schema was walked along.
@@ -109,6 +112,26 @@ impl Hidden {
             _ => {}
         }
     }
+}
+
+/// Adds the places of the scalars that secrets written as an alias refer to.
+pub fn follow_aliases(doc: &Document, secrets: &mut Vec<Span>) {
+    if doc.aliases().is_empty() {
+        return;
+    }
+    secrets.sort_unstable();
+    // The furthest end of all that begin before, since a secret may lie in another.
+    let mut ends: Vec<(Span, u32)> = Vec::with_capacity(secrets.len());
+    for &span in secrets.iter() {
+        let end = ends.last().filter(|(last, _)| last.file == span.file).map_or(0, |(_, end)| *end);
+        ends.push((span, end.max(span.end)));
+    }
+    let secret = |alias: Span| {
+        let before = ends.partition_point(|(span, _)| (span.file, span.start) <= (alias.file, alias.start));
+        ends[..before].last().is_some_and(|(span, end)| span.file == alias.file && alias.end <= *end)
+    };
+    let hidden = doc.aliases().iter().filter(|(alias, _)| secret(doc.span(*alias)));
+    secrets.extend(hidden.map(|(_, anchor)| doc.span(*anchor)).collect::<Vec<_>>());
 }
 
 /// The places of values in a text that cannot be parsed whose names are those of secrets.

@@ -7,7 +7,7 @@ use super::{
     explain::{Complaint, is_vault_reference},
 };
 use crate::{
-    config::secret::Hidden,
+    config::{nearest, secret::Hidden},
     model::KINDS,
     source::{Document, Entry, Finding, Findings, Level, NodeId, Seg, Span, Value},
 };
@@ -71,6 +71,8 @@ pub struct Refusal {
     pub message: String,
     /// What to write instead.
     pub help: Option<String>,
+    /// The word that is not known, and those it may be a misspelling of: compared only where a finding is made.
+    pub unknown: Option<(String, &'static [&'static str])>,
 }
 
 /// The value of a field as rules across fields see it.
@@ -494,10 +496,14 @@ impl<'d> Walker<'d> {
 
     fn refuse(&mut self, kind: usize, node: NodeId, refusal: Refusal) {
         self.path.push(PathStep::Field(refusal.field));
-        let place = self.doc.get(node, refusal.field).unwrap_or(node);
-        let span = self.span_of(place);
-        let segments = self.segments();
-        self.push(span, segments, refusal.code, refusal.message, refusal.text, refusal.help);
+        if !self.counts_error() {
+            let place = self.doc.get(node, refusal.field).unwrap_or(node);
+            let span = self.span_of(place);
+            let segments = self.segments();
+            let near = refusal.unknown.and_then(|(word, known)| nearest(&word, known.iter().copied()));
+            let help = refusal.help.or_else(|| near.map(|near| format!("did you mean `{near}`?")));
+            self.push(span, segments, refusal.code, refusal.message, refusal.text, help);
+        }
         self.path.pop();
         for i in 0..self.doc.entries(node).len() {
             let Entry { key, value } = self.doc.entries(node)[i];

@@ -74,7 +74,12 @@ fn reads(method: &Method) -> bool {
 }
 
 /// `/services`.
-pub fn list(state: DisplayState<'_>, method: &Method, of: &Collection, query: &Fields) -> Result<Answer, Answer> {
+pub fn list(
+    state: DisplayState<'_>,
+    method: &Method,
+    of: &Collection,
+    query: &Fields,
+) -> Result<Answer, Answer> {
     if !reads(method) {
         return Ok(refuse(method, of.kind, None));
     }

@@ -11,7 +11,12 @@ use crate::{model::DisplayState, upstream::host_and_port};
 const UNCHECKED: &str = "HEALTHCHECKS_OFF";
 
 /// `/upstreams/x/health`.
-pub fn of_upstream(state: DisplayState<'_>, node: Uuid, text: &str, query: &Fields) -> Result<Answer, Answer> {
+pub fn of_upstream(
+    state: DisplayState<'_>,
+    node: Uuid,
+    text: &str,
+    query: &Fields,
+) -> Result<Answer, Answer> {
     let (upstream, targets) = entities::upstream(state, text)?;
     let id = state.upstreams.rows()[upstream].id;
     if query.get("balancer_health") == Some("1") {
