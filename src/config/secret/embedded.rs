@@ -4,27 +4,10 @@ use std::{ops::Range, sync::LazyLock};
 
 use regex::Regex;
 
-use super::lexical::{Scanner, value_end};
-
-/// Whether a header field of that name carries a credential.
-pub fn is_credential_header(name: &str) -> bool {
-    const NAMES: [&str; 8] = [
-        "authorization",
-        "proxy-authorization",
-        "cookie",
-        "set-cookie",
-        "apikey",
-        "api-key",
-        "x-api-key",
-        "x-apikey",
-    ];
-    const ENDINGS: [&str; 5] = ["-token", "-api-key", "-apikey", "-secret", "-password"];
-    let ends = |ending: &&str| {
-        let at = name.len().checked_sub(ending.len());
-        at.and_then(|at| name.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case(ending))
-    };
-    NAMES.iter().any(|known| name.eq_ignore_ascii_case(known)) || ENDINGS.iter().any(|ending| ends(&ending))
-}
+use super::{
+    is_credential_header,
+    lexical::{Scanner, value_end},
+};
 
 /// A field name before a colon, with the quote that may end it.
 static HEADER: LazyLock<Regex> = LazyLock::new(|| {

@@ -14,7 +14,8 @@ use std::{borrow::Cow, ops::Range, sync::LazyLock};
 use ahash::{AHashMap, AHashSet};
 use serde_json::Value as Json;
 
-pub use embedded::{embedded, is_credential_header};
+pub use crate::model::is_credential_header;
+pub use embedded::embedded;
 pub use lexical::named_values;
 
 use super::nearest;

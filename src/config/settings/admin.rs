@@ -32,7 +32,7 @@ impl HostPattern {
 impl Setting for HostPattern {
     const FORM: &'static str = "a host without port such as `kong.example.com`, `*.example.com`, or `*`";
     fn parse(text: &str) -> Result<Self, BadValue> {
-        let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+        let name = text.strip_suffix('.').filter(|name| *name != "*").unwrap_or(text).to_ascii_lowercase();
         let word = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
         let domain = |name: &str| !name.is_empty() && !name.starts_with('.') && name.bytes().all(word);
         match name.strip_prefix('*') {

@@ -162,7 +162,8 @@ impl<'d> Walker<'d> {
             }
             return node;
         }
-        if shape.secret {
+        // A reference names a secret and is none.
+        if shape.secret && !(shape.referenceable && self.doc.str(node).is_some_and(is_vault_reference)) {
             self.secrets.push(self.doc.span(node));
         }
         if let Some(want) = &shape.must_be
