@@ -17,7 +17,7 @@ pub fn is_credential_header(name: &str) -> bool {
         let at = name.len().checked_sub(ending.len());
         at.and_then(|at| name.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case(ending))
     };
-    NAMES.iter().any(|known| name.eq_ignore_ascii_case(known)) || ENDINGS.iter().any(|ending| ends(&ending))
+    NAMES.iter().any(|known| name.eq_ignore_ascii_case(known)) || ENDINGS.iter().any(ends)
 }
 
 #[cfg(test)]

@@ -147,7 +147,7 @@ fn is_local_name(host: &str) -> bool {
     let number = !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit());
     let below = |domain: &&str| host.strip_suffix(*domain).is_some_and(|rest| rest.ends_with('.'));
     // What ends in a number is an address in a short form.
-    number || LOCAL.iter().any(|domain| below(&domain))
+    number || LOCAL.iter().any(below)
 }
 
 #[cfg(test)]
