@@ -90,8 +90,8 @@ pub fn configuration(base: &str, access: &Access) -> Result<Vec<u8>, Failure> {
                 Ok(text.as_bytes().to_vec())
             }
             (status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN), body) => {
-                let told: Value = serde_json::from_slice(&body).unwrap_or_default();
-                let why = told["message"].as_str().map_or_else(String::new, |why| format!(": {why}"));
+                let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
+                let why = answer["message"].as_str().map_or_else(String::new, |why| format!(": {why}"));
                 Err(client.failed("/config", format!("answered {status}{why}")))
             }
             // A gateway with a database has no file to show.

@@ -1,4 +1,4 @@
-//! A certificate where its key belongs, and the other way round: one mistake, told as one.
+//! A certificate where its key belongs, and the other way round: one mistake, reported as one.
 
 use super::{Loaded, resolve::path_of, shape::Found};
 use crate::{
