@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{
     resolve::{Resolved, path_of, path_text},
     shape::Found,
+    vault,
 };
 use crate::{
     model::{
@@ -259,6 +260,10 @@ impl Parts<'_> {
     fn check_routes(&self, state: &State, findings: &mut Findings) {
         for route in state.routes.rows() {
             let Err(text) = validate_route(route, self.flavor) else { continue };
+            if findings.is_full(Level::Error) {
+                findings.count_omitted(Level::Error);
+                continue;
+            }
             let place = self.found.iter().rposition(|found| Some(found.node) == route.origin);
             let Some(i) = place else { continue };
             let mut tree = path_of(self.found, i);
@@ -306,6 +311,29 @@ pub fn transform(state: &mut State) {
             row.client_secret = pbkdf2(&row.client_secret);
         }
     });
+}
+
+/// The same for the rows that are printed: what was computed for those that are served stands in them too, since a
+/// hash has a salt; references stay.
+pub fn transform_displayed(written: &State, served: &State) -> State {
+    let mut displayed = written.clone();
+    let own = |text: &str| vault::is_reference(text);
+    displayed.basicauth_credentials.change(|row| {
+        if let Some(ix) = served.basicauth_credentials.by_id(row.id).filter(|_| !own(&row.password)) {
+            row.password.clone_from(&served.basicauth_credentials[ix].password);
+        }
+    });
+    displayed.ca_certificates.change(|row| {
+        if let Some(ix) = served.ca_certificates.by_id(row.id) {
+            row.cert_digest.clone_from(&served.ca_certificates[ix].cert_digest);
+        }
+    });
+    displayed.oauth2_credentials.change(|row| {
+        if let Some(ix) = served.oauth2_credentials.by_id(row.id).filter(|_| !own(&row.client_secret)) {
+            row.client_secret.clone_from(&served.oauth2_credentials[ix].client_secret);
+        }
+    });
+    displayed
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -22,7 +22,7 @@ pub(super) struct Item {
     pub value: Value,
     pub origin: Option<NodeId>,
     /// Paths of secrets in `value`.
-    pub secrets: &'static [&'static str],
+    pub secrets: &'static [String],
 }
 
 /// What ids of one side are called.

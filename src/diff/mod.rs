@@ -7,10 +7,11 @@ mod secret;
 
 use std::collections::BTreeMap;
 
+use ahash::AHashMap;
 use serde_json::Value;
 
+pub use crate::config::secret::MASK;
 pub use change::{Action, Change, FieldChange, Segment};
-pub use secret::MASK;
 
 use crate::model::{Plugin, Row, State, Table};
 use identity::{Item, Names};
@@ -18,8 +19,10 @@ use identity::{Item, Names};
 /// The changes that turn `old` into `new`: by kind in load order, then by identity. Times of making and
 /// loading are left out, sets are compared as sets, and defaults are filled in on both sides, so a
 /// configuration never differs from itself written another way.
+/// Vault references are compared as they are written.
 pub fn diff(old: &State, new: &State) -> Vec<Change> {
-    let sides = [Names::of(old), Names::of(new)];
+    let (old, new) = (old.display(), new.display());
+    let sides = [Names::of(&old), Names::of(&new)];
     let mut changes = Vec::new();
     macro_rules! kinds {
         ($($table:ident),* $(,)?) => {$(
@@ -77,19 +80,14 @@ fn compare<T: Row + serde::Serialize + Sync>(
         (prints(0), other.join())
     });
     let theirs = theirs.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-    let mut pairs: BTreeMap<String, [Option<(usize, u64)>; 2]> = BTreeMap::new();
+    // Two nameless entities may look alike; the n-th of one side meets the n-th of the other.
+    let mut pairs: BTreeMap<(String, usize), [Option<(usize, u64)>; 2]> = BTreeMap::new();
     for (side, prints) in [(0, ours), (1, theirs)] {
+        let mut alike: AHashMap<String, usize> = AHashMap::new();
         for (row, (identity, print)) in prints.into_iter().enumerate() {
-            // Two nameless entities may look alike; the n-th of one side meets the n-th of the other.
-            let mut key = identity;
-            let plain = key.len();
-            let mut n = 0;
-            while pairs.get(&key).is_some_and(|pair| pair[side].is_some()) {
-                n += 1;
-                key.truncate(plain);
-                key.push_str(&format!("#{n}"));
-            }
-            pairs.entry(key).or_default()[side] = Some((row, print));
+            let count = alike.entry(identity.clone()).or_default();
+            pairs.entry((identity, *count)).or_default()[side] = Some((row, print));
+            *count += 1;
         }
     }
     let kind = T::KIND;

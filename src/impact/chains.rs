@@ -111,7 +111,7 @@ fn effective<'a>(chain: &Chain, side: &Side<'a>, consumer: &Option<String>) -> V
     let ix = consumer
         .as_deref()
         .and_then(|name| state.consumer(name).or_else(|| state.consumer_by_custom_id(name)));
-    chain.slots.iter().filter_map(|slot| Some(&state.plugins[slot.pick(ix)?])).collect()
+    chain.slots.iter().filter_map(|slot| Some(&state.display().rows().plugins[slot.pick(ix)?])).collect()
 }
 
 /// How two chains differ.

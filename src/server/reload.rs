@@ -14,7 +14,7 @@ use super::{
     watch::Watcher,
 };
 use crate::{
-    config::{self, Input, LoadError, Loaded},
+    config::{self, Input, LoadError, Loaded, secret},
     runtime::{self, Gateway, Options, Snapshot},
     source::{Finding, NodeId, Step},
     store::Stores,
@@ -39,6 +39,7 @@ pub fn build(
         }
         loaded.findings.push(finding);
     }
+    secret::redact_findings(&mut loaded.findings);
     loaded.findings.sort();
     problems.is_empty().then_some(snapshot)
 }

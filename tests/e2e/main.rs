@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod admin;
+mod admin_access;
+mod admin_limits;
 mod drain;
 mod drain_http;
 mod early;

@@ -5,7 +5,7 @@ use super::Report;
 use crate::source::{FileId, Finding, Level};
 
 pub fn render(report: Report<'_>) -> String {
-    let failures = report.findings.count(Level::Error) + report.findings.count(Level::Warning);
+    let failures = report.findings.iter().filter(|f| f.level > Level::Note).count();
     let mut suites = String::new();
     let mut tests = 0;
     for (file, source) in report.sources.iter() {

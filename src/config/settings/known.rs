@@ -20,6 +20,7 @@ pub const ALIASES: &[(&str, &str)] = &[
     ("nginx_http_keepalive_timeout", "keepalive_timeout"),
     ("nginx_http_keepalive_requests", "keepalive_requests"),
     ("nginx_admin_client_max_body_size", "admin_client_max_body_size"),
+    ("nginx_admin_ssl_client_certificate", "admin_ssl_client_certificate"),
     ("nginx_http_ssl_protocols", "ssl_protocols"),
     ("nginx_http_ssl_prefer_server_ciphers", "ssl_prefer_server_ciphers"),
     ("nginx_http_ssl_session_tickets", "ssl_session_tickets"),
@@ -84,6 +85,10 @@ const WITHOUT_MEANING: &[(&str, &str)] = &[
     ("openresty_path", "there is no nginx to find"),
     ("pluginserver_*", "plugin servers cannot be attached"),
     ("wasm*", "proxy-wasm filters are not run yet"),
+    (
+        "nginx_admin_ssl_verify_client",
+        "client certificates are verified where `admin_ssl_client_certificate` is given",
+    ),
     ("admin_gui_*", "there is no Kong Manager"),
     ("kic", "the ingress controller is served by the same admin API either way"),
     ("request_debug*", "request timing is not returned on demand yet; use traces"),
