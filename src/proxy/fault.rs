@@ -201,14 +201,15 @@ impl Fault {
 
     /// Writes the log line: an error where we or the upstream failed, nothing where the client did.
     pub fn log(&self, exchange: &Exchange, state: &State) {
-        let named = || exchange.route().and_then(|route| state.routes[route].name.as_deref()).unwrap_or("-");
+        let route = || exchange.route().and_then(|route| state.routes[route].name.as_deref()).unwrap_or("-");
+        let service = exchange.service().and_then(|service| state.services[service].name.as_deref());
         match self {
             Fault::Pick(_)
             | Fault::UpstreamTimeout
             | Fault::Upstream(_)
             | Fault::Plugin(_)
             | Fault::Panic => {
-                tracing::error!(request_id = %exchange.id, route = named(), "{self}");
+                tracing::error!(request_id = %exchange.id, route = route(), service, "{self}");
             }
             _ => tracing::debug!(request_id = %exchange.id, "{self}"),
         }

@@ -20,6 +20,7 @@ mod http2_messages;
 mod http2_rules;
 mod interim;
 mod lifecycle;
+mod log;
 mod mutual;
 mod names;
 mod one_reading;

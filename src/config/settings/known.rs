@@ -125,7 +125,6 @@ const NOT_YET: &[&str] = &[
     "dns_not_found_ttl",
     "dns_error_ttl",
     "dns_no_sync",
-    "log_level",
     "proxy_access_log",
     "admin_access_log",
     "status_access_log",

@@ -7,9 +7,9 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use super::admin::{AdminToken, HostPattern, WebOrigin};
 use super::value::{
-    BadValue, CipherSuite, DnsRecord, ErrorType, LogLevel, LogTarget, Pem, PortMap, ResponseHeaders,
-    RouteMatch, RouterFlavor, Secret, Setting, Size, TlsVersion, TrustedPeer, UntrustedLua, UpstreamHeaders,
-    Workers,
+    BadValue, CipherSuite, DnsRecord, ErrorType, LogFormat, LogLevel, LogTarget, Pem, PortMap,
+    ResponseHeaders, RouteMatch, RouterFlavor, Secret, Setting, Size, TlsVersion, TrustedPeer, UntrustedLua,
+    UpstreamHeaders, Workers,
 };
 use crate::config::listen::Listeners;
 
@@ -290,8 +290,11 @@ settings! {
         dns_no_sync: bool = "off";
     }
     "Logs and traces" {
-        /// How much is logged.
+        /// How much is logged on standard error. `info` is as much as `notice` here, and `crit`, `alert` and `emerg` as
+        /// much as `error`.
         log_level: LogLevel = "notice";
+        /// How a line of the log is written: `text` or `json`.
+        log_format: LogFormat = "text";
         /// Where each proxied request is logged. Kong's default is `logs/access.log`.
         proxy_access_log: LogTarget = "off";
         /// Where each admin request is logged. Kong's default is `logs/admin_access.log`.

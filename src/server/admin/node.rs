@@ -11,7 +11,7 @@ pub const KONG_VERSION: &str = "3.9.3";
 
 /// `GET /`.
 pub fn root(admin: &Admin, state: &State) -> Answer {
-    let (node, memory) = (&admin.gateway.stores.node, &admin.gateway.memory);
+    let node = &admin.gateway.stores.node;
     let available: Map<String, Value> = enabled(admin)
         .map(|e| (e.name.to_owned(), json!({ "version": KONG_VERSION, "priority": e.priority })))
         .collect();
@@ -53,7 +53,7 @@ pub fn timers(admin: &Admin) -> Answer {
 
 /// `GET /metrics`: what the node knows of itself.
 pub fn metrics(admin: &Admin) -> Answer {
-    let node = &admin.gateway.stores.node;
+    let (node, memory) = (&admin.gateway.stores.node, &admin.gateway.memory);
     let told = [
         (
             "kong_node_info",
