@@ -161,6 +161,11 @@ fn take(link: &Rc<Link>, flow: &mut Flow, answer: Answer) -> (Source, Option<Rea
 /// A reply or a failure becomes the exchange's answer.
 fn made_here(link: &Rc<Link>, snap: &Snapshot, flow: &mut Flow, early: Early) -> Source {
     let exchange = &mut flow.exchange;
+    // A plugin that bounds the body has said what to answer.
+    let early = match (early, exchange.request.too_long.take()) {
+        (Early::Fault(Fault::BodyTooLong), Some(reply)) => Early::Reply(reply),
+        (early, _) => early,
+    };
     let (reply, source) = match early {
         Early::Reply(reply) => (*reply, ResponseSource::Plugin),
         Early::Fault(fault) => {

@@ -196,7 +196,7 @@ settings! {
         /// Memory for the buffered bodies of one client connection. Beyond it, request bodies stream to the
         /// upstream where they can, and are answered 413 where a plugin has to read them; responses that a
         /// plugin has to change are answered 502.
-        body_buffer_connection_size: Size = "16m";
+        body_buffer_connection_size: Size = "32m";
         /// Count and size of the larger buffers for a request's head (`nginx_http_large_client_header_buffers`):
         /// no header line may be longer than one, nor the head longer than all.
         large_client_header_buffers: String = "4 8k";
