@@ -61,7 +61,7 @@ pub async fn wait(link: &Rc<Link>, response: Response<Tail>, id: &HeaderValue) -
     let (parts, mut tail) = response.into_parts();
     let error = match tail.frame().await.transpose() {
         Ok(first) => {
-            tail.first = first;
+            tail.first = first.map(Box::new);
             return Response::from_parts(parts, tail);
         }
         Err(error) => error,

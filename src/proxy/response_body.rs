@@ -27,7 +27,7 @@ pub struct Tail {
     /// Headers that are still to be added to the head.
     pub(super) added: Option<Added>,
     /// What left the filters while the head waited.
-    pub(super) first: Option<Frame<Bytes>>,
+    pub(super) first: Option<Box<Frame<Bytes>>>,
 }
 
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub(super) enum Source {
     Whole(Bytes),
     Upstream(Delivery),
     /// Trailers held back until the filters' last bytes have left.
-    Trailers(HeaderMap),
+    Trailers(Box<HeaderMap>),
     /// The upstream speaks another protocol from here on.
     Switched(Box<Switched>),
 }
@@ -51,13 +51,13 @@ pub(super) struct Delivery {
     pub(super) trailers: bool,
     /// Whether a piece is read while the client takes its time, and that piece.
     pub(super) ahead: bool,
-    pub(super) held: Option<Result<Frame<Bytes>, BodyError>>,
+    pub(super) held: Option<Box<Result<Frame<Bytes>, BodyError>>>,
 }
 
 impl Delivery {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self.held.take() {
-            Some(held) => Poll::Ready(Some(held)),
+            Some(held) => Poll::Ready(Some(*held)),
             None => self.poll_upstream(cx),
         }
     }
@@ -164,7 +164,7 @@ impl Tail {
             && delivery.held.is_none()
             && let Poll::Ready(piece) = delivery.poll_upstream(cx)
         {
-            delivery.held = piece;
+            delivery.held = piece.map(Box::new);
         }
     }
 
@@ -206,7 +206,7 @@ impl Tail {
             Source::Trailers(trailers) => {
                 let trailers = std::mem::take(trailers);
                 self.source = Source::Empty;
-                Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+                Poll::Ready(Some(Ok(Frame::trailers(*trailers))))
             }
         }
     }
@@ -230,7 +230,7 @@ impl Body for Tail {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
         if let Some(first) = this.first.take() {
-            return Poll::Ready(Some(Ok(first)));
+            return Poll::Ready(Some(Ok(*first)));
         }
         loop {
             let frame = ready!(this.poll_source(cx)?);
@@ -245,7 +245,7 @@ impl Body for Tail {
                     if data.is_empty() {
                         return Poll::Ready(Some(Ok(trailers)));
                     }
-                    this.source = Source::Trailers(trailers.into_trailers().unwrap_or_default());
+                    this.source = Source::Trailers(Box::new(trailers.into_trailers().unwrap_or_default()));
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
                 None if ending.done => return Poll::Ready(None),

@@ -97,7 +97,7 @@ impl Inbox {
         // A buffer read full is a sign of much to come.
         if read == room {
             self.resize((self.room * 2).min(ROOM.1));
-        } else if read < self.room / 4 {
+        } else if self.room > ROOM.0 && read < self.room / 4 {
             self.resize((self.room / 2).max(ROOM.0));
         }
         Poll::Ready(Ok(read))
