@@ -1,5 +1,11 @@
 //! The log of a running gateway: each event one line on standard error.
 
+use std::{
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+    time::Duration,
+};
+
 use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{
@@ -11,10 +17,14 @@ use crate::config::settings::{LogFormat, LogLevel, Settings};
 /// Lines that wait for standard error. A worker never waits for it: further lines are lost and counted.
 const MAX_WAITING_LINES: usize = 16 * 1024;
 
+/// How often lost lines are reported.
+const REPORT_INTERVAL: Duration = Duration::from_secs(10);
+
 /// Writes the lines that still wait when it is dropped.
 pub struct Log {
     _writer: WorkerGuard,
-    lost: ErrorCounter,
+    /// Ends the thread that reports lost lines.
+    _reporter: mpsc::Sender<()>,
 }
 
 impl Log {
@@ -39,15 +49,21 @@ impl Log {
         if let Err(error) = registry().with(lines.with_filter(filter)).try_init() {
             tracing::warn!("logging was started before: {error}");
         }
-        Log { _writer: guard, lost }
+        let (reporter, ended) = mpsc::channel();
+        thread::spawn(move || report_lost(&lost, &ended));
+        Log { _writer: guard, _reporter: reporter }
     }
 }
 
-impl Drop for Log {
-    fn drop(&mut self) {
-        let lost = self.lost.dropped_lines();
-        if lost > 0 {
-            tracing::warn!(lost, "lines of the log were lost: standard error was not read fast enough");
+/// Reports lines that were lost since the last report, until the other end of the channel is dropped.
+fn report_lost(lost: &ErrorCounter, ended: &mpsc::Receiver<()>) {
+    let mut reported = 0;
+    while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(REPORT_INTERVAL) {
+        let all = lost.dropped_lines();
+        if all > reported {
+            let lines = all - reported;
+            tracing::warn!(lines, "lines of the log were lost: standard error was not read fast enough");
+            reported = all;
         }
     }
 }

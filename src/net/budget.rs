@@ -19,10 +19,12 @@ const FREE_BYTES: usize = 16 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BudgetExceeded {
     /// That of the client's connection.
-    #[error("the request bodies of one connection are limited to {0} bytes together")]
+    #[error(
+        "the buffered bodies of a client connection are limited to {0} bytes (setting body_buffer_connection_size)"
+    )]
     Connection(usize),
     /// That of the process.
-    #[error("buffered bodies are limited to {0} bytes in this process")]
+    #[error("all buffered bodies together are limited to {0} bytes (setting body_buffer_total_size)")]
     Process(u64),
 }
 
@@ -66,9 +68,14 @@ impl MemoryBudget {
         self.refused_count.load(Relaxed)
     }
 
+    /// Whether more than half of it is used.
+    pub fn is_tight(&self) -> bool {
+        self.used_bytes() > self.max_bytes / 2
+    }
+
     /// Reserves bytes for what makes a transfer faster and is not needed for it; `None` once half of the budget is used.
     pub fn reserve_spare(self: &Arc<Self>, bytes: usize) -> Option<SpareReservation> {
-        if self.used_bytes() + bytes as u64 > self.max_bytes / 2 || !self.reserve(bytes) {
+        if self.is_tight() || !self.reserve(bytes) {
             return None;
         }
         Some(SpareReservation { budget: Arc::clone(self), bytes })

@@ -69,7 +69,8 @@ pub async fn wait(link: &Rc<Link>, response: Response<Tail>, id: &HeaderValue) -
     let Some(mut ending) = tail.ending.take() else { return last_resort() };
     let fault = match error {
         BodyError::Stalled => Fault::UpstreamTimeout,
-        BodyError::Budget(BudgetExceeded::Process(_)) => Fault::NoMemory,
+        BodyError::Budget(exceeded @ BudgetExceeded::Process(_)) => Fault::Budget(exceeded),
+        BodyError::Budget(exceeded) => Fault::Upstream(format!("the response cannot be held: {exceeded}")),
         other => Fault::Upstream(other.to_string()),
     };
     let Ending { flow, snap, filters, .. } = &mut *ending;
@@ -169,12 +170,13 @@ fn made_here(link: &Rc<Link>, snap: &Snapshot, flow: &mut Flow, early: Early) ->
     let (reply, source) = match early {
         Early::Reply(reply) => (*reply, ResponseSource::Plugin),
         Early::Fault(fault) => {
-            if matches!(fault, Fault::NoMemory) {
-                link.worker.log_limits.memory.log(|unlogged| {
-                    tracing::error!(request_id = %exchange.id, unlogged, "{fault} (setting body_buffer_total_size)");
-                });
+            match &fault {
+                // One event of many clients.
+                Fault::Budget(exceeded) => link.worker.log_limits.memory.log(|unlogged_events| {
+                    tracing::error!(request_id = %exchange.id, unlogged_events, "a body cannot be buffered: {exceeded}");
+                }),
+                fault => fault.log(exchange, &snap.state),
             }
-            fault.log(exchange, &snap.state);
             (fault.reply(exchange, &link.worker.options), ResponseSource::Gateway)
         }
     };

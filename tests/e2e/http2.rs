@@ -351,6 +351,26 @@ async fn a_client_that_makes_no_room_for_an_answer_loses_the_stream() {
 }
 
 #[tokio::test]
+async fn streams_whose_client_makes_no_room_are_reset_beyond_the_memory_for_them() {
+    let upstream = Upstream::script(|mut stream, _| async move {
+        while read_message(&mut stream).await.is_some() {
+            let head = "HTTP/1.1 200 OK\r\nContent-Length: 30000\r\n\r\n";
+            stream.write_all(&[head.as_bytes(), &[b'x'; 30_000]].concat()).await.unwrap();
+        }
+    })
+    .await;
+    let options = Options { max_buffered: 200_000, ..Options::default() };
+    let rig = Rig::with(one_service(upstream.address), options, &[clear()]);
+    let mut client = Client::new(&rig, &[(4, 0)]).await;
+    for stream in 0..20 {
+        client.send(&get(2 * stream + 1)).await;
+    }
+    let reset = client.until(|frame| frame.kind == RST_STREAM).await;
+    assert_eq!(reset.code(), 11, "ENHANCE_YOUR_CALM");
+    assert!(rig.gateway.memory.used_bytes() <= 200_000);
+}
+
+#[tokio::test]
 async fn a_client_that_reads_nothing_is_cut() {
     const LENGTH: usize = 64 * 1024 * 1024;
     let (gone, cut) = tokio::sync::oneshot::channel();

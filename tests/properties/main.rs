@@ -348,3 +348,12 @@ proptest! {
         prop_assert!(matches!(ended.status.code(), Some(0 | 1)), "{:?}: {told}", ended.status);
     }
 }
+
+#[test]
+fn exchanges_that_failed_once_hold() {
+    exchange::upstream(&[
+        1, 1, 0, 0, 73, 126, 0, 58, 0, 0, 56, 0, 100, 41, 56, 0, 112, 0, 0, 0, 0, 0, 132, 153, 17, 1, 0, 0,
+        88, 0, 0, 0, 0, 0, 0, 0, 136, 0, 8, 0, 8, 0, 68, 6, 109, 1, 0, 0, 8, 134, 188, 34, 1, 40, 24, 0, 88,
+        0, 8, 0, 100, 84, 176, 1, 228, 121,
+    ]);
+}

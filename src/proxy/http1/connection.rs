@@ -254,7 +254,8 @@ impl<S: Wire> Connection<S> {
         let taking = self.patience.taking;
         self.writing.set_once(|| Instant::now() + taking);
         ready!(self.writing.poll(cx));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        let why = "the client takes no more of the response (send_timeout)";
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)))
     }
 
     /// Reads and discards the rest of a request's body, as nginx does while it lingers.

@@ -76,7 +76,10 @@ pub async fn serve(link: Rc<Link>, stream: impl Wire) {
                 return;
             }
             Ok(End::Last) => break,
-            Err(_) => return,
+            Err(error) => {
+                tracing::debug!(peer = %link.client.peer, "a connection ends in the middle of an exchange: {error}");
+                return;
+            }
         }
     }
     if let Some(connection) = Rc::into_inner(connection) {
@@ -186,7 +189,7 @@ async fn exchange<S: Wire>(
 }
 
 fn gone() -> io::Error {
-    io::ErrorKind::ConnectionAborted.into()
+    io::Error::new(io::ErrorKind::ConnectionAborted, "the client has left")
 }
 
 /// An answer on its way to the client.

@@ -40,6 +40,8 @@ enum Next {
     Done,
     /// It failed.
     Fail,
+    /// It takes more than there is.
+    Refuse,
     /// The request's body failed after the response had started.
     Cancel,
 }
@@ -72,6 +74,7 @@ impl Session {
                     self.end(number, asks_for_more.then_some(Code::NoError));
                 }
                 Next::Fail => self.end(number, Some(Code::Internal)),
+                Next::Refuse => self.end(number, Some(Code::EnhanceYourCalm)),
                 Next::Cancel => self.end(number, Some(Code::Cancel)),
             }
         }
@@ -245,6 +248,21 @@ impl Session {
             } else if stream.window > 0 {
                 self.for_window |= 1 << number;
             }
+            // A client that gives no window makes us hold the piece.
+            if way > 0 && stream.reservation.is_none() {
+                match self.link.budget().reserve(stream.piece.len()) {
+                    Ok(reservation) => stream.reservation = Some(reservation),
+                    Err(exceeded) => {
+                        self.link.worker.log_limits.memory.log(|unlogged_events| {
+                            tracing::error!(
+                                unlogged_events,
+                                "a stream whose client takes no response is reset: {exceeded}"
+                            );
+                        });
+                        return Some(Next::Refuse);
+                    }
+                }
+            }
             if stream.due.is_none() {
                 stream.due = Some(self.now + self.account.patience.for_piece(stream.piece.len()));
                 self.paused |= 1 << number;
@@ -269,6 +287,7 @@ impl Session {
             return Some(Next::Again);
         }
         stream.piece = Bytes::new();
+        stream.reservation = None;
         stream.due = None;
         self.paused &= !(1 << number);
         None

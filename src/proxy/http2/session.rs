@@ -219,6 +219,7 @@ impl Session {
             left: length,
             piece: bytes::Bytes::new(),
             last: false,
+            reservation: None,
             due: None,
         }));
         self.open += 1;

@@ -11,7 +11,7 @@ use http::Response;
 use tokio::time::Instant;
 
 use super::{body::Inlet, window::StreamWindow};
-use crate::{plugin::Request, proxy::response_body::Tail};
+use crate::{net::Reservation, plugin::Request, proxy::response_body::Tail};
 
 /// One request and its answer.
 pub struct Stream {
@@ -31,6 +31,8 @@ pub struct Stream {
     /// A piece of the answer that has not left, and whether it is the last.
     pub piece: Bytes,
     pub last: bool,
+    /// Memory for a piece that waits for the client's window.
+    pub reservation: Option<Reservation>,
     /// When the client has to have made room for the piece.
     pub due: Option<Instant>,
 }
