@@ -5,7 +5,7 @@ mod github;
 mod gitlab;
 mod human;
 mod json;
-mod junit;
+pub mod junit;
 mod kong;
 mod sarif;
 #[cfg(test)]
@@ -13,7 +13,7 @@ mod tests;
 
 use clap::ValueEnum;
 
-use crate::source::{Findings, SourceMap, Span};
+use crate::source::{Findings, Level, SourceMap, Span};
 
 /// The forms findings can be printed in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -42,6 +42,8 @@ pub struct Report<'a> {
     pub sources: &'a SourceMap,
     /// Places of secrets, which no excerpt shows.
     pub secrets: &'a [Span],
+    /// The lowest level that fails the run.
+    pub fails_from: Level,
 }
 
 /// Renders findings in that form.
