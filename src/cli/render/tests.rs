@@ -117,11 +117,11 @@ const JUNIT: [(&str, &[&str]); 6] = [
 #[test]
 fn junit_has_the_elements_and_attributes_of_its_schema() {
     let (sources, findings) = findings();
+    let tags = regex::Regex::new("<([a-z-]+)([^>]*)>").expect("a pattern");
+    let attribute = regex::Regex::new("([a-z]+)=\"[^\"]*\"").expect("a pattern");
     for fails_from in [Level::Note, Level::Warning, Level::Error] {
         let report = Report { findings: &findings, sources: &sources, secrets: &[], fails_from };
         let text = render(report, Format::Junit, false);
-        let tags = regex::Regex::new("<([a-z-]+)([^>]*)>").expect("a pattern");
-        let attribute = regex::Regex::new("([a-z]+)=\"[^\"]*\"").expect("a pattern");
         for tag in tags.captures_iter(&text) {
             let (_, known) = JUNIT.iter().find(|(name, _)| *name == &tag[1]).expect(&tag[0]);
             for name in attribute.captures_iter(&tag[2]) {

@@ -36,7 +36,7 @@ const DEBOUNCE: Duration = Duration::from_millis(25);
 const DEBOUNCE_WHOLE: Duration = Duration::from_millis(2);
 /// Files that never fall quiet are read all the same after this, if no writer has one open.
 const MAX_DEBOUNCE: Duration = Duration::from_millis(250);
-/// Files whose writers are followed; beyond that only those of the configuration are.
+/// Files beside those of the configuration whose writers are followed: one may be renamed over them.
 const MAX_OPEN: usize = 1024;
 
 /// What a writer has done to a file that it may still have open.
@@ -146,8 +146,9 @@ impl State {
     fn record(&mut self, event: &Event, path: &Path, now: Instant) {
         use EventKind::{Access, Any, Create, Modify, Other, Remove};
         let whole = if self.places.has_several() { DEBOUNCE } else { DEBOUNCE_WHOLE };
-        let content = self.places.affects(path, false);
-        let name = self.places.affects(path, true);
+        let places = Arc::clone(&self.places);
+        let content = || places.affects(path, false);
+        let name = || places.affects(path, true);
         match event.kind {
             Access(AccessKind::Open(_)) => {
                 if self.open.get(path) == Some(&Open::Created) && has_one_name(path) {
@@ -156,22 +157,23 @@ impl State {
             }
             Access(AccessKind::Close(AccessMode::Write)) => {
                 self.open.remove(path);
-                self.change_if(content, whole, false, now);
+                self.change_if(content(), whole, false, now);
             }
             Access(_) => {}
             Create(kind) => {
                 if kind == CreateKind::File {
-                    self.set_open(path, Open::Created, content);
+                    self.set_open(path, Open::Created, content());
                 }
-                self.mark.writes += u64::from(content);
-                self.change_if(name, DEBOUNCE, true, now);
+                self.mark.writes += u64::from(content());
+                self.change_if(name(), DEBOUNCE, true, now);
             }
             Modify(ModifyKind::Data(_)) => {
-                self.set_open(path, Open::Written, content);
-                self.mark.writes += u64::from(content);
-                self.change_if(content, DEBOUNCE, false, now);
+                self.set_open(path, Open::Written, content());
+                self.mark.writes += u64::from(content());
+                self.change_if(content(), DEBOUNCE, false, now);
             }
             Modify(ModifyKind::Name(mode)) => {
+                self.forget_inside(path);
                 match mode {
                     RenameMode::From => {
                         let open = self.open.remove(path);
@@ -182,21 +184,22 @@ impl State {
                         if let Some((_, open)) =
                             self.moving.take().filter(|(cookie, _)| event.tracker() == Some(*cookie))
                         {
-                            self.set_open(path, open, content);
+                            self.set_open(path, open, content());
                         }
                     }
                     _ => {}
                 }
-                self.change_if(name, whole, true, now);
+                self.change_if(name(), whole, true, now);
             }
             Remove(_) => {
+                self.forget_inside(path);
                 // What is reported may be the former file, after another one was renamed over it.
                 if path.symlink_metadata().is_err() {
                     self.open.remove(path);
                 }
-                self.change_if(name, whole, true, now);
+                self.change_if(name(), whole, true, now);
             }
-            Modify(_) | Any | Other => self.change_if(name, DEBOUNCE, false, now),
+            Modify(_) | Any | Other => self.change_if(name(), DEBOUNCE, false, now),
         }
     }
 
@@ -206,9 +209,14 @@ impl State {
         }
         if let Some(known) = self.open.get_mut(path) {
             *known = open;
-        } else if is_ours || self.open.len() < MAX_OPEN {
+        } else if is_ours || (self.places.is_beside_a_file(path) && self.open.len() < MAX_OPEN) {
             self.open.insert(path.to_path_buf(), open);
         }
+    }
+
+    /// Forgets writers in a folder that has left its name: their files are no longer those of that path.
+    fn forget_inside(&mut self, folder: &Path) {
+        self.open.retain(|path, _| path == folder || !path.starts_with(folder));
     }
 
     /// A file of the configuration that a writer has open.
@@ -342,6 +350,14 @@ mod tests {
     fn a_file_that_is_renamed_into_place_replaces_one_that_is_being_written() {
         let folder = Folder::new();
         folder.events(&[(WRITE, "kong.yml"), (FROM, "whole"), (TO, "kong.yml")]);
+        assert_eq!(folder.quiet(), Some(DEBOUNCE_WHOLE));
+    }
+
+    #[test]
+    fn a_folder_that_is_moved_away_takes_its_writers_along() {
+        let folder = Folder::new();
+        assert!(folder.events(&[(WRITE, "kong.yml")]).is_open());
+        folder.events(&[(FROM, "")]);
         assert_eq!(folder.quiet(), Some(DEBOUNCE_WHOLE));
     }
 

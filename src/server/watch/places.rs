@@ -30,6 +30,8 @@ pub struct Places {
     names: HashSet<PathBuf>,
     /// Folders all files of which count.
     trees: HashSet<PathBuf>,
+    /// The folders of the files, by their real paths.
+    holders: HashSet<PathBuf>,
 }
 
 impl Places {
@@ -64,6 +66,11 @@ impl Places {
             || self.files.contains(path)
             || (is_structural && self.folders.contains(path))
             || in_tree()
+    }
+
+    /// Whether the path is in a folder with a file, where tools write what they rename over it.
+    pub fn is_beside_a_file(&self, path: &Path) -> bool {
+        path.parent().is_some_and(|folder| self.holders.contains(folder) || self.trees.contains(folder))
     }
 
     /// Follows a path to what it names, and notes every name on the way. `None` if there is nothing.
@@ -101,6 +108,7 @@ impl Places {
     fn add_file(&mut self, real: PathBuf, source: &Path) -> bool {
         let is_file = real.is_file();
         if is_file {
+            self.holders.extend(real.parent().map(Path::to_path_buf));
             self.files.insert(real);
             self.sources.push(source.to_path_buf());
         }
