@@ -1,9 +1,9 @@
 # make run     build (in some minutes), serve examples/kong.yml with built-in mock upstreams, and print requests to try
-# make build   build for production, which takes several times as long
+# make build   build for production
 # make test    everything CI checks
 # make bench   speed, as ratios within one run
 # make docs    write schemas/, man/, completions/ and docs/reference/ anew from the code
-# make deb     a Debian package, with target/release/gatewayctl built before
+# make deb     build a Debian package
 # make install put the program, its pages and completions under PREFIX (/usr/local)
 
 CARGO  ?= cargo
