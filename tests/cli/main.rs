@@ -10,6 +10,7 @@
 mod against;
 mod codes;
 mod editor;
+mod plugged;
 mod runs;
 mod sarif;
 mod secrets;

@@ -27,6 +27,7 @@ mod one_reading;
 mod process;
 mod proxy_protocol;
 mod reload;
+mod replacing;
 mod requests;
 mod rig;
 mod stream;

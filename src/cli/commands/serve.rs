@@ -232,8 +232,8 @@ impl Printer {
     }
 
     fn findings(&self, loaded: &Loaded) {
-        let report =
-            Report { findings: &loaded.findings, sources: &loaded.sources, secrets: &loaded.secrets };
+        let (findings, sources, secrets) = (&loaded.findings, &loaded.sources, &loaded.secrets);
+        let report = Report { findings, sources, secrets, fails_from: Level::Error };
         Console::new(Some(self.color)).err(&render::render(report, render::Format::Human, self.color));
     }
 }

@@ -24,7 +24,7 @@ use crate::{
     proxy::{self, Fate},
     router::{self, Calculation, Flavor, RequestLine, Router},
     runtime::{self, Gateway, Snapshot},
-    source::NodeId,
+    source::{Level, NodeId},
     store::Stores,
     upstream::shown_target,
 };
@@ -79,7 +79,7 @@ enum Format {
 pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     let loaded = input::load_files(vec![args.file.clone()], args.dialect)?;
     let Some(state) = loaded.state.clone() else {
-        validate::report(&loaded, render::Format::Human, console)?;
+        validate::report(&loaded, render::Format::Human, Level::Error, console)?;
         return Ok(Status::Findings);
     };
     let flavor = Flavor::from(args.dialect.router_flavor);

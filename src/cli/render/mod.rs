@@ -5,7 +5,7 @@ mod github;
 mod gitlab;
 mod human;
 mod json;
-mod junit;
+pub mod junit;
 mod kong;
 mod sarif;
 #[cfg(test)]
@@ -48,6 +48,8 @@ pub struct Report<'a> {
     pub sources: &'a SourceMap,
     /// Places of secrets, which no excerpt shows.
     pub secrets: &'a [Span],
+    /// The lowest level that fails the run.
+    pub fails_from: Level,
 }
 
 /// Renders findings in that form. Whatever is rendered is free of secrets, and bounded: a last finding says how many
@@ -62,7 +64,7 @@ pub fn render(report: Report<'_>, format: Format, color: bool) -> String {
     for file in files {
         secrets.extend(secret::spans_of_embedded(file, report.sources.get(file).text()));
     }
-    let report = Report { findings: &findings, sources: report.sources, secrets: &secrets };
+    let report = Report { findings: &findings, secrets: &secrets, ..report };
     match format {
         Format::Human => human::render(report, color),
         Format::Json => json::render(report),

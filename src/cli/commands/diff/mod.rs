@@ -148,7 +148,7 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
             if args.format == Form::Json {
                 console.out(&json::refused(&messages(&loaded)))?;
             } else {
-                validate::report(&loaded, render::Format::Human, console)?;
+                validate::report(&loaded, render::Format::Human, Level::Error, console)?;
             }
             return Ok(Status::Findings);
         };

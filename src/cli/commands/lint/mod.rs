@@ -122,7 +122,7 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
         linted.findings.retain_from(least);
     }
     if !args.dry_run {
-        validate::report(&linted, args.format, console)?;
+        validate::report(&linted, args.format, least, console)?;
         if args.format == Format::Human && !args.quiet {
             console.err(&format!("{summary}\n"));
         }
