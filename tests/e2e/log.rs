@@ -55,6 +55,9 @@ const CONFIG: &str = r#"{ "_format_version": "3.0", "services": [{
 
 fn ask(program: &Program) {
     let ready = program.line("serving on ");
+    if let Some(json) = ready.strip_prefix('{') {
+        assert!(json.contains("\"level\":\"INFO\""), "{ready}");
+    }
     let port = ready.split("127.0.0.1:").nth(1).and_then(|rest| rest.split(',').next()).unwrap();
     let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, port.parse().unwrap())).unwrap();
     client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
@@ -72,7 +75,7 @@ fn a_failure_of_an_upstream_is_a_line_that_names_it() {
 
 #[test]
 fn the_log_is_json_where_that_is_asked_for() {
-    let program = Program::serve(&["log_format=json", "log_level=error"]);
+    let program = Program::serve(&["log_format=json"]);
     ask(&program);
     let line: serde_json::Value = serde_json::from_str(&program.line("\"ERROR\"")).unwrap();
     assert_eq!((line["level"].as_str(), line["route"].as_str()), (Some("ERROR"), Some("r")));

@@ -19,7 +19,7 @@ use crate::{
     },
     config::{
         Input, LoadError, Loaded,
-        settings::{self, DEFAULT_FILES, Settings, Sources},
+        settings::{self, DEFAULT_FILES, LogFormat, Settings, Sources},
     },
     runtime::Mock,
     server::{
@@ -130,7 +130,8 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
         ..serve
     };
     let _log = Log::start(&settings, console.error_color());
-    let printer = Arc::new(Printer { color: console.error_color() });
+    let json = settings.log_format == LogFormat::Json;
+    let printer = Arc::new(Printer { color: console.error_color(), json });
     match server::run(serve, printer) {
         Ok(()) => Ok(Status::Clean),
         Err(ServeError::Refused) => Ok(Status::Findings),
@@ -221,20 +222,54 @@ fn input_of(files: Vec<PathBuf>, settings: &Settings) -> Input {
     }
 }
 
-/// Tells on standard error what the gateway does.
+/// Writes on standard error what the gateway does: for people, or as events of the log where that is JSON.
 struct Printer {
     color: bool,
+    json: bool,
 }
 
 impl Printer {
     fn line(&self, text: &str) {
-        Console::new(Some(self.color)).err(&format!("{text}\n"));
+        match self.json {
+            true => tracing::info!("{text}"),
+            false => Console::new(Some(self.color)).err(&format!("{text}\n")),
+        }
+    }
+
+    /// What an operator has to act on.
+    fn alarm(&self, text: &str) {
+        match self.json {
+            true => tracing::error!("{text}"),
+            false => self.line(text),
+        }
     }
 
     fn findings(&self, loaded: &Loaded) {
-        let (findings, sources, secrets) = (&loaded.findings, &loaded.sources, &loaded.secrets);
-        let report = Report { findings, sources, secrets, fails_from: Level::Error };
-        Console::new(Some(self.color)).err(&render::render(report, render::Format::Human, self.color));
+        let report = Report {
+            findings: &loaded.findings,
+            sources: &loaded.sources,
+            secrets: &loaded.secrets,
+            fails_from: Level::Error,
+        };
+        if !self.json {
+            Console::new(Some(self.color)).err(&render::render(report, render::Format::Human, self.color));
+            return;
+        }
+        // Rendered first, for what is masked and bounded there.
+        let rendered = serde_json::from_str(&render::render(report, render::Format::Json, false));
+        let Ok(serde_json::Value::Object(rendered)) = rendered else { return };
+        for finding in rendered.get("findings").and_then(|findings| findings.as_array()).into_iter().flatten()
+        {
+            let text = |name: &str| finding[name].as_str();
+            let place = &finding["place"];
+            let (code, file, line) = (text("code"), place["file"].as_str(), place["line"].as_u64());
+            let message = text("message").unwrap_or_default();
+            match text("level") {
+                Some("error") => tracing::error!(code, file, line, "{message}"),
+                Some("warning") => tracing::warn!(code, file, line, "{message}"),
+                _ => tracing::info!(code, file, line, "{message}"),
+            }
+        }
     }
 }
 
@@ -266,11 +301,11 @@ impl Observer for Printer {
         let errors = loaded.findings.count(Level::Error);
         let noun = if errors == 1 { "error" } else { "errors" };
         let then = if running { "what ran before goes on" } else { "nothing is served" };
-        self.line(&format!("the configuration is refused: {errors} {noun}; {then}"));
+        self.alarm(&format!("the configuration is refused: {errors} {noun}; {then}"));
     }
 
     fn unreadable(&self, error: &LoadError) {
-        self.line(&format!("the configuration cannot be read: {error}; what ran before goes on"));
+        self.alarm(&format!("the configuration cannot be read: {error}; what ran before goes on"));
     }
 
     fn draining(&self, signal: &str, limit: Duration) {
