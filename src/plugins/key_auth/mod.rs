@@ -45,8 +45,8 @@ use crate::{
 /// **Errors,** unless there is an `anonymous` consumer, all with `WWW-Authenticate: Key`: 401 `No API key
 /// found in request`, `Duplicate API key found`, `Unauthorized` for an unknown key. 413 if a body that is looked
 /// into is longer than 8 MiB (one known to be longer is looked into only for `hide_credentials`); 400 `Cannot
-/// process request body` if the key has to be taken out of a body that cannot be read, or that parsers disagree about; 500 if the anonymous
-/// consumer does not exist.
+/// process request body` if the key has to be taken out of a body that cannot be read, or that parsers could read
+/// differently; 500 if the anonymous consumer does not exist.
 ///
 /// **Timing:** a key is found by its hash, under a seed drawn at random when the program starts. How long
 /// that takes says nothing about how much of a guess is right: only a key of equal hash is ever compared.

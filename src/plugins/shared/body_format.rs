@@ -12,6 +12,8 @@ use super::{header::is_content_encoded, multipart};
 /// Charsets in which the ASCII characters of names are the bytes of ASCII. `utf8` is a common misspelling.
 const ASCII_CHARSETS: [&str; 4] = ["utf-8", "utf8", "us-ascii", "iso-8859-1"];
 
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// A format of bodies that have named fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -91,7 +93,7 @@ fn is_mentioned(text: &[u8]) -> bool {
 
 /// Whether parsers may take an argument's decoded name for this field.
 ///
-/// PHP skips blanks before a name and ends it at a NUL; PHP, qs and Rack read `name[]` and `name[x]` as values of
+/// PHP skips blanks before a name and ends it at a NUL; Express skips a byte order mark; PHP, qs and Rack read `name[]` and `name[x]` as values of
 /// `name`, and qs and Rack also `[name]`.
 pub fn is_field(argument: &[u8], field: &[u8]) -> bool {
     argument == field || argument.trim_ascii() == field || base_name(argument) == field
@@ -109,6 +111,7 @@ pub fn renamed(argument: &[u8], field: &[u8], new: &[u8]) -> Vec<u8> {
 /// The name without blanks and brackets around it, up to the brackets behind it.
 fn base_name(argument: &[u8]) -> &[u8] {
     let is_bracket = |byte: &u8| matches!(byte, b'[' | b']');
+    let argument = argument.strip_prefix(BYTE_ORDER_MARK).unwrap_or(argument);
     let start = argument.iter().position(|byte| !byte.is_ascii_whitespace() && !is_bracket(byte));
     let name = &argument[start.unwrap_or(argument.len())..];
     let end = name.iter().position(|byte| *byte == 0 || is_bracket(byte)).unwrap_or(name.len());
@@ -183,9 +186,17 @@ mod tests {
 
     #[test]
     fn names_that_parsers_take_for_a_field_are_the_field() {
-        for argument in
-            ["admin", " admin", "admin ", "admin[]", " admin[x][y]", "[admin]", "admin[", "admin\0x"]
-        {
+        for argument in [
+            "admin",
+            " admin",
+            "admin ",
+            "admin[]",
+            " admin[x][y]",
+            "[admin]",
+            "admin[",
+            "admin\0x",
+            "\u{feff}admin",
+        ] {
             assert!(is_field(argument.as_bytes(), b"admin"), "{argument:?}");
         }
         for argument in ["", "[]", "Admin", "x[admin]", "admin.x", "adminx", "x admin"] {
