@@ -41,11 +41,21 @@ async fn a_request_whose_field_must_go_and_cannot_be_read_is_refused() {
             "multipart/form-data; boundary=b",
             "--b\r\nContent-Disposition: form-data; name=x; name=password\r\n\r\n1\r\n--b--",
         ),
+        ("application/json; charset=utf-7", r#"{"x":1,"+AHAAYQBzAHMAdwBvAHIAZA-":true}"#),
+        ("application/x-www-form-urlencoded; x=application/json", r#"{"a":"&password=1&"}"#),
+        ("multipart/form-data; boundary=b,c", "--b\r\n\r\n--b--\r\n--b,c\r\n\r\n--b,c--"),
     ] {
         let answer = rig.send(&post(content_type, body)).await;
         assert_eq!(status(&answer), 400, "{answer}");
     }
     assert_eq!(upstream.connections(), 1);
+    for (content_type, body, after) in [
+        ("application/vnd.api+json", r#"{"password":1,"a":2}"#, r#"{"a":2}"#),
+        ("application/x-www-form-urlencoded", "+password=1&password[]=2&a=3", "a=3"),
+    ] {
+        let answer = rig.send(&post(content_type, body)).await;
+        assert!(answer.ends_with(&format!("\r\n\r\n{after}")), "{answer}");
+    }
 }
 
 #[tokio::test]

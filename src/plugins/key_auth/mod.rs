@@ -45,8 +45,8 @@ use crate::{
 /// **Errors,** unless there is an `anonymous` consumer, all with `WWW-Authenticate: Key`: 401 `No API key
 /// found in request`, `Duplicate API key found`, `Unauthorized` for an unknown key. 413 if a body that is looked
 /// into is longer than 8 MiB (one known to be longer is looked into only for `hide_credentials`); 400 `Cannot
-/// process request body` if the key has to be taken out of a body that cannot be read; 500 if the anonymous
-/// consumer does not exist.
+/// process request body` if the key has to be taken out of a body that cannot be read, or that parsers could read
+/// differently; 500 if the anonymous consumer does not exist.
 ///
 /// **Timing:** a key is found by its hash, under a seed drawn at random when the program starts. How long
 /// that takes says nothing about how much of a guess is right: only a key of equal hash is ever compared.
@@ -183,7 +183,7 @@ impl Plugin {
             return Step::Now(Ok(()));
         }
         let body_matters = self.in_body
-            && BodyArgs::expected(&call.exchange.request)
+            && BodyArgs::expected(&call.exchange.request, self.hide)
             && (self.hide
                 || !BodyArgs::is_too_long(&call.exchange.request)
                     && self.find(&call.exchange.request, &Look::Unread).is_none());
@@ -192,7 +192,7 @@ impl Plugin {
 
     async fn with_body(&self, call: Call<'_>) -> Outcome {
         let args = BodyArgs::read(&mut call.exchange.request).await?;
-        self.decide(call, args)
+        self.decide(call, Some(args))
     }
 
     fn decide(&self, call: Call<'_>, args: Option<BodyArgs>) -> Outcome {

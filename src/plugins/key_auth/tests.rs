@@ -196,6 +196,14 @@ fn hide_credentials_takes_the_key_out_of_the_body() {
     let mut exchange = post(FORM, "apikey=left&x=1");
     exchange.request.headers.insert("apikey", HeaderValue::from_static("kong"));
     assert_eq!(body(&passes(&bench, exchange)), "x=1", "taken out of every place");
+    for (content_type, before, after) in [
+        (FORM, "+apikey=kong&apikey[]=kong&[apikey]=kong&x=1", "x=1"),
+        ("application/vnd.api+json", r#"{"apikey":"kong","x":1}"#, r#"{"x":1}"#),
+    ] {
+        let mut exchange = post(content_type, before);
+        exchange.request.headers.insert("apikey", HeaderValue::from_static("kong"));
+        assert_eq!(body(&passes(&bench, exchange)), after);
+    }
 }
 
 #[test]
@@ -225,6 +233,24 @@ fn a_key_that_may_be_left_in_a_body_is_not_sent_on() {
         ("multipart/form-data; boundary=b", None, form, 400),
         ("multipart/form-data; boundary=b; boundary=c", None, form, 400),
         ("text/plain", None, "apikey=kong", 200),
+        ("application/json; charset=utf-7", None, r#"{"+AGEAcABpAGsAZQB5-":"kong"}"#, 400),
+        ("application/x-www-form-urlencoded; x=application/json", None, r#"{"a":"&apikey=kong&"}"#, 400),
+        ("application/x-www-form-urlencoded; charset=utf-7", None, "a=1", 400),
+        ("text/plain; x=application/json", None, r#"{"apikey":"kong"}"#, 400),
+        ("multipart/form-data; boundary=b,c", None, form, 400),
+        (
+            "multipart/form-data; boundary=b",
+            None,
+            "--b\r\n\r\nContent-Disposition: x\r\n\r\nkong\r\n--b--",
+            400,
+        ),
+        ("multipart/form-data; boundary=b", None, "text\r\n--b--\r\n", 400),
+        (
+            "multipart/form-data; boundary=b",
+            None,
+            "--b\r\nContent-Disposition: name=x\r\n\r\n1\r\n--b--",
+            400,
+        ),
     ] {
         assert_eq!(status(content_type, extra, body), expected, "{content_type} {extra:?} {body}");
     }

@@ -5,7 +5,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use smallvec::SmallVec;
 
 use super::rules::FieldRules;
-use crate::plugins::shared::template::{Env, RenderError, decode};
+use crate::plugins::shared::{
+    body_format::{is_field, renamed},
+    template::{Env, RenderError, decode},
+};
 
 /// Values of one argument; none stands for an argument without `=`.
 type Values = SmallVec<[Option<Vec<u8>>; 1]>;
@@ -53,25 +56,32 @@ impl Args {
         }
     }
 
-    /// Applies rules; whether something changed.
+    /// Applies rules; whether something changed. What is removed, renamed or replaced goes under all names that parsers
+    /// may take for the field.
     pub fn apply(&mut self, rules: &FieldRules, env: &Env<'_>) -> Result<bool, RenderError> {
         let mut changed = false;
         for name in &rules.remove {
-            changed |= self.0.shift_remove(name.as_bytes()).is_some();
+            changed |= self.remove(name);
         }
         for (old, new) in &rules.rename {
-            let new = new.render(env)?.into_owned();
-            if new != old.as_bytes()
-                && let Some(values) = self.0.shift_remove(old.as_bytes())
-            {
-                self.0.insert(new, values);
-                changed = true;
+            let new = new.render(env)?;
+            if *new == *old.as_bytes() {
+                continue;
+            }
+            let is_old = |name: &&Vec<u8>| is_field(name, old.as_bytes());
+            for name in self.0.keys().filter(is_old).cloned().collect::<Vec<_>>() {
+                if let Some(values) = self.0.shift_remove(&name) {
+                    self.0.insert(renamed(&name, old.as_bytes(), &new), values);
+                    changed = true;
+                }
             }
         }
         for (name, value) in &rules.replace {
             let value = value.render(env)?;
-            if let Some(values) = self.0.get_mut(name.as_bytes()) {
-                *values = SmallVec::from_elem(Some(value.into_owned()), 1);
+            if let Some(at) = self.0.keys().position(|argument| is_field(argument, name.as_bytes())) {
+                self.remove(name);
+                let values = SmallVec::from_elem(Some(value.into_owned()), 1);
+                self.0.shift_insert(at, name.as_bytes().to_vec(), values);
                 changed = true;
             }
         }
@@ -92,6 +102,13 @@ impl Args {
             changed = true;
         }
         Ok(changed)
+    }
+
+    /// Removes a field; whether it was there.
+    fn remove(&mut self, field: &str) -> bool {
+        let before = self.0.len();
+        self.0.retain(|name, _| !is_field(name, field.as_bytes()));
+        self.0.len() < before
     }
 
     /// Writes them in their order.

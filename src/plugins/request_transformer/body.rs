@@ -1,42 +1,15 @@
-//! Applies field rules to a body: which kind it is, and JSON. Forms are in [`super::args`], multipart
-//! bodies in [`super::multipart`].
+//! Applies field rules to a body: JSON here, forms in [`super::args`], multipart bodies in [`super::multipart`].
 
 use http::{HeaderMap, header::CONTENT_TYPE};
 
 use super::{args::Args, multipart, rules::FieldRules};
 use crate::plugins::shared::{
+    body_format::{Ambiguous, BodyFormat},
     header::is_content_encoded,
     json::{self, Document, Object, quoted},
+    multipart::Mode,
     template::{Env, RenderError},
 };
-
-/// A kind of body that rules can change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Kind {
-    Json,
-    Multipart,
-    Form,
-}
-
-impl Kind {
-    /// The kind that a content type names. The type may stand anywhere in the header, as in Kong.
-    pub fn of(headers: &HeaderMap) -> Option<Self> {
-        headers.get_all(CONTENT_TYPE).iter().find_map(|value| {
-            let text = value.as_bytes().to_ascii_lowercase();
-            let names = |kind: &str| memchr::memmem::find(&text, kind.as_bytes()).is_some();
-            if names("application/json") {
-                Some(Kind::Json)
-            } else if names("multipart/form-data") {
-                Some(Kind::Multipart)
-            } else if names("application/x-www-form-urlencoded") {
-                Some(Kind::Form)
-            } else {
-                None
-            }
-        })
-    }
-}
 
 /// Why a body was not changed.
 #[derive(Debug)]
@@ -47,15 +20,29 @@ pub enum Failure {
     Unreadable,
 }
 
+impl From<Ambiguous> for Failure {
+    fn from(_: Ambiguous) -> Self {
+        Failure::Unreadable
+    }
+}
+
 impl From<RenderError> for Failure {
     fn from(error: RenderError) -> Self {
         Failure::Render(error)
     }
 }
 
-/// The body after the rules; `None` if nothing changes.
+/// Whether rules may change a body with these headers, or must refuse it.
+pub fn is_expected(headers: &HeaderMap, rules: &FieldRules) -> bool {
+    if rules.hide() {
+        BodyFormat::agreed(headers) != Ok(None)
+    } else {
+        !rules.is_empty() && BodyFormat::mentioned(headers).is_some()
+    }
+}
+
+/// The body after the rules; `None` if nothing changes. Rules that hide fields read only what parsers agree about.
 pub fn transform(
-    kind: Kind,
     body: &[u8],
     headers: &HeaderMap,
     rules: &FieldRules,
@@ -63,14 +50,21 @@ pub fn transform(
 ) -> Result<Option<Vec<u8>>, Failure> {
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let content_type = types.next().map_or(&b""[..], |value| value.as_bytes());
-    // Of two types the upstream may take the other one.
-    if !body.is_empty() && (is_content_encoded(headers) || types.next().is_some()) {
-        return Err(Failure::Unreadable);
-    }
-    match kind {
-        Kind::Json => json(body, rules, env),
-        Kind::Multipart => multipart::transform(body, content_type, rules, env),
-        Kind::Form => {
+    // An empty body has no field to hide.
+    let (format, mode) = if rules.hide() && !body.is_empty() {
+        (BodyFormat::agreed(headers)?, Mode::Strict)
+    } else {
+        // Of two types the upstream may take the other one.
+        if !body.is_empty() && (is_content_encoded(headers) || types.next().is_some()) {
+            return Err(Failure::Unreadable);
+        }
+        (BodyFormat::mentioned(headers), Mode::Lenient)
+    };
+    match format {
+        None => Ok(None),
+        Some(BodyFormat::Json) => json(body, rules, env),
+        Some(BodyFormat::Multipart) => multipart::transform(body, content_type, rules, env, mode),
+        Some(BodyFormat::Form) => {
             let mut args = Args::read_form(body).ok_or(Failure::Unreadable)?;
             Ok(args.apply(rules, env)?.then(|| args.write().into_bytes()))
         }

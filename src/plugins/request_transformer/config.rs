@@ -42,7 +42,12 @@ use crate::{
 /// 8 MiB is read whole for it; a longer one is refused with 413. `Content-Length` is set. A body that cannot be
 /// read as its type (also one that is compressed, has two types, more than 10,000 fields, or parts that readers
 /// disagree about) passes as it is if fields are only added or appended; if fields are removed, renamed or
-/// replaced, it is refused with 400.
+/// replaced, it is refused with 400. In that case the type is what stands before `;` and must not be mentioned
+/// elsewhere in the header, types that end in `+json` are JSON, and a charset other than UTF-8, US-ASCII and
+/// ISO-8859-1 or a multipart form that parsers could read differently is refused too.
+///
+/// **Names** to remove, rename or replace in a query, a form or a multipart body also match `name[]`, `name[x]`,
+/// `[name]` and names with blanks around them, because PHP, qs and Rack take these for the same field.
 ///
 /// **Method.** `http_method` changes the method. If it becomes GET, HEAD or TRACE, the fields of a form also
 /// become query arguments; a form longer than 64 KiB is refused with 413 then.

@@ -19,7 +19,7 @@ use http::{
 
 use self::{
     args::Args,
-    body::{Failure, Kind},
+    body::Failure,
     config::Config,
     rules::{FieldRules, HeaderRules, allowed},
 };
@@ -27,6 +27,7 @@ use crate::{
     plugin::{self, Build, BuildError, Call, Checks, Exchange, Hook, Outcome, Phases, Reply, Step, Stop},
     plugins::shared::{
         body_args,
+        body_format::BodyFormat,
         template::{Env, RenderError, Template},
     },
 };
@@ -122,9 +123,9 @@ impl Plugin {
     }
 
     fn may_read_body(&self, headers: &HeaderMap) -> bool {
-        let kind = Kind::of(headers);
-        let rules_apply = !self.body.is_empty() && (kind.is_some() || self.headers.touch(&CONTENT_TYPE));
-        rules_apply || (kind == Some(Kind::Form) && self.moves_form())
+        let rules_apply = body::is_expected(headers, &self.body)
+            || (!self.body.is_empty() && self.headers.touch(&CONTENT_TYPE));
+        rules_apply || (self.moves_form() && BodyFormat::mentioned(headers) == Some(BodyFormat::Form))
     }
 
     /// Whether a form's fields become query arguments.
@@ -144,7 +145,7 @@ impl Plugin {
         let kept = self.kept_headers(exchange);
         self.set_uri(exchange)?;
         self.set_method(exchange)?;
-        if self.moves_form() && Kind::of(&exchange.request.headers) == Some(Kind::Form) {
+        if self.moves_form() && BodyFormat::mentioned(&exchange.request.headers) == Some(BodyFormat::Form) {
             let form = exchange.request.read_body(MAX_QUERY_FORM).await?;
             let form = Args::read_form(&form).ok_or_else(unreadable)?;
             if !form.is_empty() {
@@ -190,15 +191,14 @@ impl Plugin {
     }
 
     async fn set_body(&self, exchange: &mut Exchange, kept: Option<&HeaderMap>) -> Outcome {
-        if self.body.is_empty() {
+        if !body::is_expected(&exchange.request.headers, &self.body) {
             return Ok(());
         }
-        let Some(kind) = Kind::of(&exchange.request.headers) else { return Ok(()) };
         let body = exchange.request.read_body(MAX_BODY).await?;
         let changed = {
             let headers = &exchange.request.headers;
             let env = Env::of(exchange).with_headers(kept.unwrap_or(headers));
-            match body::transform(kind, &body, headers, &self.body, &env) {
+            match body::transform(&body, headers, &self.body, &env) {
                 Ok(changed) => changed,
                 // Kong sends it on as it is. What a rule takes away would get through.
                 Err(Failure::Unreadable) if self.body.hide() => return Err(unreadable()),

@@ -3,7 +3,11 @@
 use std::borrow::Cow;
 
 use super::{body::Failure, rules::FieldRules};
-use crate::plugins::shared::{multipart, template::Env};
+use crate::plugins::shared::{
+    body_format::{is_field, renamed},
+    multipart::{self, Mode},
+    template::Env,
+};
 
 /// A part as it is written: its headers and what follows the blank line.
 struct Part<'b> {
@@ -20,6 +24,11 @@ impl<'b> Part<'b> {
 
     fn is(&self, name: &[u8]) -> bool {
         self.name.as_deref() == Some(name)
+    }
+
+    /// Whether parsers may take it for this field.
+    fn is_field(&self, field: &str) -> bool {
+        self.name.as_deref().is_some_and(|name| is_field(name, field.as_bytes()))
     }
 }
 
@@ -41,11 +50,15 @@ pub fn transform(
     content_type: &[u8],
     rules: &FieldRules,
     env: &Env<'_>,
+    mode: Mode,
 ) -> Result<Option<Vec<u8>>, Failure> {
     let unreadable = |_: multipart::Malformed| Failure::Unreadable;
     let boundary = multipart::boundary(content_type).map_err(unreadable)?;
-    let read =
-        if body.is_empty() { Vec::new() } else { multipart::parts(body, boundary).map_err(unreadable)? };
+    let read = if body.is_empty() {
+        Vec::new()
+    } else {
+        multipart::parts(body, boundary, mode).map_err(unreadable)?
+    };
     let mut parts: Vec<Part<'_>> = read
         .into_iter()
         .map(|part| Part {
@@ -57,24 +70,29 @@ pub fn transform(
     let mut changed = false;
     for (old, new) in &rules.rename {
         let new = new.render(env)?;
-        let Some(at) = position(&parts, old.as_bytes()).filter(|_| *new != *old.as_bytes()) else { continue };
-        let renamed = Part::plain(&new, std::mem::take(&mut parts[at].value));
+        let Some(at) = parts.iter().position(|part| part.is_field(old)).filter(|_| *new != *old.as_bytes())
+        else {
+            continue;
+        };
+        let part = parts.remove(at);
+        let new = renamed(part.name.as_deref().unwrap_or_default(), old.as_bytes(), &new);
+        parts.retain(|part| !part.is_field(old));
+        let renamed = Part::plain(&new, part.value);
         match position(&parts, &new) {
             Some(there) => parts[there] = renamed,
             None => parts.push(renamed),
         }
-        parts.retain(|part| !part.is(old.as_bytes()));
         changed = true;
     }
     for name in &rules.remove {
         let before = parts.len();
-        parts.retain(|part| !part.is(name.as_bytes()));
+        parts.retain(|part| !part.is_field(name));
         changed |= parts.len() < before;
     }
     for (name, value) in &rules.replace {
         let value = value.render(env)?;
-        if position(&parts, name.as_bytes()).is_some() {
-            parts.retain(|part| !part.is(name.as_bytes()));
+        if parts.iter().any(|part| part.is_field(name)) {
+            parts.retain(|part| !part.is_field(name));
             parts.push(Part::plain(name.as_bytes(), value.into_owned()));
             changed = true;
         }

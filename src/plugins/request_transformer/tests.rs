@@ -330,6 +330,72 @@ fn a_body_that_a_rule_must_change_and_that_cannot_be_read_is_refused() {
     assert_eq!(refusal(&json!({"http_method": "GET"}), &[FORM], &[b'a'; MAX_QUERY_FORM + 1]), 413);
 }
 
+/// One row per way in which parsers of upstreams found `admin` where another reader sees no such field.
+#[test]
+fn a_field_that_some_parser_finds_does_not_pass() {
+    let form = "application/x-www-form-urlencoded";
+    let part = |head: &str| format!("--b\r\n{head}\r\n\r\n1\r\n--b--\r\n");
+    let named = part("Content-Disposition: form-data; name=\"admin\"");
+    let in_json = named.replace("--b", "--application/json");
+    for (content_type, sent) in [
+        ("application/json; charset=utf-7", r#"{"x":1,"+AGEAZABtAGkAbg-":true}"#.to_owned()),
+        ("application/vnd.api+json; charset=utf-7", "{}".to_owned()),
+        (&format!("{form}; x=application/json"), r#"{"a":"&admin=1&"}"#.to_owned()),
+        (&format!("application/json, {form}"), r#"{"a":"&admin=1&"}"#.to_owned()),
+        ("multipart/form-data; boundary=\"application/json\"", format!("{{\"x\":\"\r\n{in_json}\"}}")),
+        ("multipart/mixed; boundary=b; x=multipart/form-data", named.clone()),
+        (&format!("{form}; charset=cp037"), "\u{81}".to_owned()),
+        (&format!("{form}; charset=utf-7"), "+AGEAZABtAGkAbg-=1".to_owned()),
+        (&format!("{form}x"), "admin=1".to_owned()),
+        ("multipart/form-data; boundary=b,c", named.clone() + &part("X: y").replace("--b", "--b,c")),
+        ("multipart/form-data; boundary=b; charset=utf-16", named.clone()),
+        ("multipart/form-data; boundary=b", format!("--bX\r\n{}", &named[5..])),
+        ("multipart/form-data; boundary=b", format!("text\r\n{named}")),
+        ("multipart/form-data; boundary=b", part("\r\nContent-Disposition: form-data; name=\"admin\"")),
+        ("multipart/form-data; boundary=b", part("\nContent-Disposition: form-data; name=\"admin\"")),
+        ("multipart/form-data; boundary=b", part("Content-Disposition: name=\"admin\"")),
+        ("multipart/form-data; boundary=b", part("Content-Disposition: form-data; name=admin,x")),
+    ] {
+        for list in ["remove", "rename", "replace"] {
+            let rule = if list == "remove" { "admin" } else { "admin:x" };
+            let config = json!({list: {"body": [rule]}});
+            let status = refusal(&config, &[("content-type", content_type)], sent.as_bytes());
+            assert_eq!(status, 400, "{list} {content_type}: {sent}");
+        }
+    }
+}
+
+#[test]
+fn a_field_is_removed_renamed_and_replaced_under_all_names_that_parsers_take_for_it() {
+    let part = |name: &str| format!("--xx\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n1\r\n");
+    let parts = part(" a") + &part("a[]") + &part("x[a]") + "--xx--\r\n";
+    let rest = part("x[a]");
+    let remove = json!({"remove": {"body": ["a"]}});
+    assert_eq!(body(remove.clone(), FORM, "+a=1&a[]=2&a%5Bx%5D=3&[a]=4&a%00=5&x=6&x[a]=7"), "x=6&x%5Ba%5D=7");
+    assert_eq!(body(remove, MULTIPART, &parts), format!("{rest}--xx--\r\n"));
+    let rename = json!({"rename": {"body": ["a:z"]}});
+    assert_eq!(body(rename.clone(), FORM, "+a=1&x=2&a[k]=3"), "x=2&z=1&z%5Bk%5D=3");
+    assert_eq!(body(rename, MULTIPART, &parts), format!("{rest}{}--xx--\r\n", part("z")));
+    let replace = json!({"replace": {"body": ["a:1"]}});
+    assert_eq!(body(replace.clone(), FORM, "x=1&+a=2&y=3&a[]=4"), "x=1&a=1&y=3");
+    assert_eq!(body(replace, MULTIPART, &parts), format!("{rest}{}--xx--\r\n", part("a")));
+    assert_eq!(query(json!({"remove": {"querystring": ["a"]}}), "/?+a=1&a[]=2&b=3").as_deref(), Some("b=3"));
+    assert_eq!(body(json!({"add": {"body": ["a:1"]}}), FORM, "a[]=2"), "a%5B%5D=2&a=1", "as with Kong");
+}
+
+#[test]
+fn json_by_suffix_is_read_where_a_field_must_go_and_adding_stays_as_lenient_as_kong() {
+    let api = ("content-type", "application/vnd.api+json");
+    assert_eq!(body(json!({"remove": {"body": ["a"]}}), api, r#"{"a":1,"b":2}"#), r#"{"b":2}"#);
+    let add = json!({"add": {"body": ["c:3"]}});
+    assert_eq!(body(add.clone(), api, "{}"), "{}");
+    for content_type in ["application/json; charset=utf-7", "text/plain; x=application/json"] {
+        assert_eq!(body(add.clone(), ("content-type", content_type), "{}"), r#"{"c":"3"}"#);
+    }
+    let added = body(add, MULTIPART, &format!("preamble\r\n{PARTS}"));
+    assert!(added.contains("name=\"c\""), "{added}");
+}
+
 #[test]
 fn the_method_changes() {
     let exchange = run(json!({"http_method": "PUT"}), request("POST", "/", &[], "x"));

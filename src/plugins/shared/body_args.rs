@@ -11,9 +11,10 @@ use http::{
 use http_body::Body as _;
 
 use super::{
+    body_format::{Ambiguous, BodyFormat, is_field},
     header::is_content_encoded,
     json::{self, Document},
-    multipart,
+    multipart::{self, Mode},
 };
 use crate::plugin::{Reply, Request, Stop};
 
@@ -45,6 +46,7 @@ impl<'a> Seen<'a> {
     }
 }
 
+/// How an argument is looked for: by the beginning of the content type, as Kong does.
 enum Format {
     Form,
     Json,
@@ -78,14 +80,18 @@ impl Format {
 
 /// The arguments of one body.
 pub struct BodyArgs {
-    format: Format,
+    /// `None` if no argument is looked for in it.
+    format: Option<Format>,
     bytes: Bytes,
 }
 
 impl BodyArgs {
-    /// Whether a request may have arguments in its body, decided without reading it.
-    pub fn expected(request: &Request) -> bool {
-        request.body.size_hint().exact() != Some(0) && Format::of(&request.headers).is_some()
+    /// Whether a request may have arguments in its body, decided without reading it; `removes` if an argument may have
+    /// to be removed from it.
+    pub fn expected(request: &Request, removes: bool) -> bool {
+        let headers = &request.headers;
+        request.body.size_hint().exact() != Some(0)
+            && (Format::of(headers).is_some() || removes && BodyFormat::agreed(headers) != Ok(None))
     }
 
     /// Whether a request's body is known to be longer than [`LIMIT`].
@@ -93,52 +99,55 @@ impl BodyArgs {
         request.body.size_hint().lower() > LIMIT as u64
     }
 
-    /// Reads the body, which stays in the request; `None` if it has no arguments.
+    /// Reads the body, which stays in the request.
     ///
     /// # Errors
     /// When the connection fails, or the body is longer than [`LIMIT`].
-    pub async fn read(request: &mut Request) -> Result<Option<Self>, Stop> {
-        let Some(format) = Format::of(&request.headers) else { return Ok(None) };
+    pub async fn read(request: &mut Request) -> Result<Self, Stop> {
+        let format = Format::of(&request.headers);
         let bytes = request.read_body(LIMIT).await?;
-        Ok(Some(BodyArgs { format, bytes }))
+        Ok(BodyArgs { format, bytes })
     }
 
     /// What the body says about an argument. A body that cannot be read has none.
     pub fn find(&self, name: &str) -> Seen<'_> {
         match &self.format {
-            Format::Form => {
+            Some(Format::Form) => {
                 Seen::of(pairs(&self.bytes).filter(|(n, ..)| n == name).map(|(_, value, _)| value))
             }
-            Format::Json => match json::read(&self.bytes, &[name.as_bytes()]) {
+            Some(Format::Json) => match json::read(&self.bytes, &[name.as_bytes()]) {
                 Ok(Document::Object(mut object)) => {
                     object.remove(name.as_bytes()).map_or(Seen::Nothing, |value| of_json(&value))
                 }
                 _ => Seen::Nothing,
             },
-            Format::Multipart(boundary) => Seen::of(
-                multipart::parts(&self.bytes, boundary)
+            Some(Format::Multipart(boundary)) => Seen::of(
+                multipart::parts(&self.bytes, boundary, Mode::Lenient)
                     .unwrap_or_default()
                     .into_iter()
                     .filter(|part| part.name == Some(name.as_bytes()))
                     .map(|part| Some(String::from_utf8_lossy(part.value))),
             ),
-            Format::Unreadable => Seen::Nothing,
+            Some(Format::Unreadable) | None => Seen::Nothing,
         }
     }
 
-    /// Takes an argument out of the request's body, all its occurrences; other arguments stay as they are.
+    /// Removes an argument from the request's body, under all names that parsers may take for it; other arguments stay
+    /// as they are.
     ///
     /// # Errors
-    /// When the body cannot be read: the argument may be in it, and another reader may find it.
+    /// When parsers disagree about the body: the argument may be in it, and the upstream may find it.
     pub fn remove(self, request: &mut Request, name: &str) -> Result<(), Stop> {
         let refusal = || Reply::error(StatusCode::BAD_REQUEST, "Cannot process request body");
         if self.bytes.is_empty() {
             return Ok(());
         }
-        let left = match &self.format {
-            Format::Form => {
+        let name = name.as_bytes();
+        let left = match BodyFormat::agreed(&request.headers).map_err(|Ambiguous| refusal())? {
+            None => None,
+            Some(BodyFormat::Form) => {
                 let mut left = Vec::with_capacity(self.bytes.len());
-                for (.., raw) in pairs(&self.bytes).filter(|(n, ..)| n != name) {
+                for (.., raw) in pairs(&self.bytes).filter(|(n, ..)| !is_field(n.as_bytes(), name)) {
                     if !left.is_empty() {
                         left.push(b'&');
                     }
@@ -146,23 +155,25 @@ impl BodyArgs {
                 }
                 (left.len() < self.bytes.len()).then_some(left)
             }
-            Format::Json => match json::read(&self.bytes, &[name.as_bytes()]) {
-                Ok(Document::Object(mut object)) => object.remove(name.as_bytes()).map(|_| object.write()),
+            Some(BodyFormat::Json) => match json::read(&self.bytes, &[name]) {
+                Ok(Document::Object(mut object)) => object.remove(name).map(|_| object.write()),
                 Ok(Document::Other) => None,
                 Err(json::Malformed) => return Err(refusal().into()),
             },
-            Format::Multipart(boundary) => {
-                let parts = multipart::parts(&self.bytes, boundary).map_err(|_| refusal())?;
+            Some(BodyFormat::Multipart) => {
+                let content_type = request.headers.get(CONTENT_TYPE).map_or(&b""[..], |v| v.as_bytes());
+                let parts = multipart::boundary(content_type)
+                    .and_then(|boundary| multipart::parts(&self.bytes, boundary, Mode::Strict))
+                    .map_err(|multipart::Malformed| refusal())?;
                 let mut left = Vec::with_capacity(self.bytes.len());
                 let mut from = 0;
-                for part in parts.iter().filter(|part| part.name == Some(name.as_bytes())) {
+                for part in parts.iter().filter(|part| part.name.is_some_and(|n| is_field(n, name))) {
                     left.extend_from_slice(&self.bytes[from..part.span.start]);
                     from = part.span.end;
                 }
                 left.extend_from_slice(&self.bytes[from..]);
                 (from > 0).then_some(left)
             }
-            Format::Unreadable => return Err(refusal().into()),
         };
         let Some(left) = left else { return Ok(()) };
         if !request.headers.contains_key(TRANSFER_ENCODING) {

@@ -1,6 +1,7 @@
 //! What several plugins need.
 
 pub(in crate::plugins) mod body_args;
+pub(in crate::plugins) mod body_format;
 pub(in crate::plugins) mod consumer;
 #[cfg(test)]
 pub(in crate::plugins) mod fixture;

@@ -28,36 +28,63 @@ pub struct Part<'b> {
     pub span: Range<usize>,
 }
 
+/// How much of what parsers disagree about is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// A preamble, parts without a name, lines that end with LF alone: for rules that hide nothing.
+    Lenient,
+    /// None of that: each part is `form-data` with one name, and lines end with CRLF.
+    Strict,
+}
+
 /// The boundary that a content type names.
 ///
 /// # Errors
 /// When it names none, or more than one.
 pub fn boundary(content_type: &[u8]) -> Result<&[u8], Malformed> {
-    let found = parameter(content_type, b"boundary")?.unwrap_or_default();
+    let found = parameter(content_type, b"boundary")?.ok_or(Malformed)?.text;
     let fits = !found.is_empty() && found.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');
     if fits && !found.ends_with(b" ") { Ok(found) } else { Err(Malformed) }
+}
+
+/// The boundary that a content type names, if it is as RFC 2046 section 5.1.1 requires, and in quotes if it is no token.
+///
+/// # Errors
+/// When it is not.
+pub fn strict_boundary(content_type: &[u8]) -> Result<&[u8], Malformed> {
+    let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(byte);
+    let found = parameter(content_type, b"boundary")?.ok_or(Malformed)?;
+    let fits = found.text.len() <= 70 && found.text.iter().all(is_allowed) && found.is_well_formed();
+    if fits { boundary(content_type) } else { Err(Malformed) }
 }
 
 /// The parts of a body. One that was cut off counts as far as it goes.
 ///
 /// # Errors
 /// When the body is malformed.
-pub fn parts<'b>(body: &'b [u8], boundary: &[u8]) -> Result<Vec<Part<'b>>, Malformed> {
+pub fn parts<'b>(body: &'b [u8], boundary: &[u8], mode: Mode) -> Result<Vec<Part<'b>>, Malformed> {
+    let is_strict = mode == Mode::Strict;
     let delimiter = [b"--", boundary].concat();
     let mut parts = Vec::new();
     // Where the part being read has its delimiter and its content.
     let mut open: Option<(usize, usize)> = None;
     let mut closed = false;
     for at in memmem::find_iter(body, &delimiter) {
-        let starts_line = at == 0 || body[at - 1] == b'\n';
+        let starts_line = at == 0 || body[..at].ends_with(if is_strict { b"\r\n" } else { b"\n" });
         if closed || !starts_line || parts.len() == MAX_PARTS {
             return Err(Malformed);
         }
-        if let Some((start, content)) = open.take() {
-            parts.push(part(body, start, content, at)?);
+        match open.take() {
+            Some((start, content)) => parts.push(part(body, start, content, at, mode)?),
+            // A line break before the first delimiter is common, and no parser finds a part in it.
+            None if is_strict && at > b"\r\n".len() => return Err(Malformed),
+            None => {}
         }
         let after = &body[at + delimiter.len()..];
         let line = memchr::memchr(b'\n', after).map_or(after.len(), |end| end + 1);
+        if is_strict && !matches!(&after[..line], b"\r\n" | b"--\r\n" | b"--") {
+            return Err(Malformed);
+        }
         match after[..line].trim_ascii_end() {
             b"" => open = Some((at, at + delimiter.len() + line)),
             b"--" => closed = true,
@@ -65,14 +92,15 @@ pub fn parts<'b>(body: &'b [u8], boundary: &[u8]) -> Result<Vec<Part<'b>>, Malfo
         }
     }
     if let Some((start, content)) = open {
-        parts.push(part(body, start, content, body.len())?);
+        parts.push(part(body, start, content, body.len(), mode)?);
     } else if !closed {
         return Err(Malformed);
     }
     Ok(parts)
 }
 
-fn part(body: &[u8], start: usize, content: usize, end: usize) -> Result<Part<'_>, Malformed> {
+fn part(body: &[u8], start: usize, content: usize, end: usize, mode: Mode) -> Result<Part<'_>, Malformed> {
+    let is_strict = mode == Mode::Strict;
     let text = &body[content..end];
     let text = text.strip_suffix(b"\n").map_or(text, |text| text.strip_suffix(b"\r").unwrap_or(text));
     let mut name = None;
@@ -81,7 +109,11 @@ fn part(body: &[u8], start: usize, content: usize, end: usize) -> Result<Part<'_
     loop {
         let length = memchr::memchr(b'\n', &text[at..]).ok_or(Malformed)?;
         let line = &text[at..at + length];
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let line = match line.strip_suffix(b"\r") {
+            Some(line) => line,
+            None if is_strict => return Err(Malformed),
+            None => line,
+        };
         let line_end = at + line.len();
         at += length + 1;
         if line.is_empty() {
@@ -101,14 +133,58 @@ fn part(body: &[u8], start: usize, content: usize, end: usize) -> Result<Part<'_
             if std::mem::replace(&mut has_disposition, true) {
                 return Err(Malformed);
             }
-            name = parameter(value, b"name")?;
+            if is_strict && !is_form_data(value) {
+                return Err(Malformed);
+            }
+            name = parameter(value, b"name")?.map(|parameter| parameter.text);
         }
+    }
+    if is_strict && name.is_none() {
+        return Err(Malformed);
     }
     Ok(Part { name, headers, value: &text[at..], span: start..end })
 }
 
-/// A parameter of a header's value (RFC 9110 section 5.6.6), without quotes.
-fn parameter<'v>(value: &'v [u8], wanted: &[u8]) -> Result<Option<&'v [u8]>, Malformed> {
+/// Whether a content disposition is `form-data` with a name that all parsers find, wherever they look for `name=`.
+fn is_form_data(disposition: &[u8]) -> bool {
+    let kind = disposition.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    let lowercase = disposition.to_ascii_lowercase();
+    let starts_word = |at: &usize| at.checked_sub(1).is_some_and(|before| !is_word(lowercase[before]));
+    kind.eq_ignore_ascii_case(b"form-data")
+        && memmem::find_iter(&lowercase, b"name=").filter(starts_word).count() == 1
+        && parameter(disposition, b"name").is_ok_and(|name| name.is_some_and(|name| name.is_well_formed()))
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// A parameter of a header's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameter<'v> {
+    /// Its value without quotes.
+    pub text: &'v [u8],
+    is_quoted: bool,
+}
+
+impl Parameter<'_> {
+    /// Whether its value is this, in any case.
+    pub fn text_is(&self, text: &str) -> bool {
+        self.text.eq_ignore_ascii_case(text.as_bytes())
+    }
+
+    /// Whether it is in quotes or a token (RFC 9110 section 5.6.2): parsers end other values at different characters.
+    fn is_well_formed(&self) -> bool {
+        let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+        self.is_quoted || self.text.iter().all(is_token)
+    }
+}
+
+/// A parameter of a header's value (RFC 9110 section 5.6.6).
+///
+/// # Errors
+/// When the parameters are malformed, or more than one has that name.
+pub fn parameter<'v>(value: &'v [u8], wanted: &[u8]) -> Result<Option<Parameter<'v>>, Malformed> {
     let mut found = None;
     let mut rest = memchr::memchr(b';', value).map_or(&b""[..], |at| &value[at..]);
     while let Some(after) = rest.strip_prefix(b";").map(<[u8]>::trim_ascii_start) {
@@ -121,7 +197,9 @@ fn parameter<'v>(value: &'v [u8], wanted: &[u8]) -> Result<Option<&'v [u8]>, Mal
         if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
             return Err(Malformed);
         }
-        let text = match text.strip_prefix(b"\"") {
+        let quoted = text.strip_prefix(b"\"");
+        let is_quoted = quoted.is_some();
+        let text = match quoted {
             Some(quoted) => {
                 let end = end_of_quotes(quoted).ok_or(Malformed)?;
                 rest = quoted[end + 1..].trim_ascii_start();
@@ -149,7 +227,7 @@ fn parameter<'v>(value: &'v [u8], wanted: &[u8]) -> Result<Option<&'v [u8]>, Mal
             if !tail.is_empty() || found.is_some() || memchr::memchr(b'\\', text).is_some() {
                 return Err(Malformed);
             }
-            found = Some(text);
+            found = Some(Parameter { text, is_quoted });
         }
     }
     Ok(found)
@@ -174,8 +252,16 @@ mod tests {
     use super::*;
 
     fn read(body: &str) -> Option<Vec<(Option<&str>, &str)>> {
+        named(parts(body.as_bytes(), b"b", Mode::Lenient))
+    }
+
+    fn read_strictly(body: &str) -> Option<Vec<(Option<&str>, &str)>> {
+        named(parts(body.as_bytes(), b"b", Mode::Strict))
+    }
+
+    fn named(parts: Result<Vec<Part<'_>>, Malformed>) -> Option<Vec<(Option<&str>, &str)>> {
         let text = |bytes| std::str::from_utf8(bytes).expect("text");
-        let parts = parts(body.as_bytes(), b"b").ok()?;
+        let parts = parts.ok()?;
         Some(parts.into_iter().map(|part| (part.name.map(text), text(part.value))).collect())
     }
 
@@ -231,7 +317,51 @@ mod tests {
         ] {
             assert_eq!(read(body), None, "{body:?}");
         }
-        assert!(parts("--b\r\n\r\n\r\n".repeat(MAX_PARTS + 2).as_bytes(), b"b").is_err());
+        assert!(parts("--b\r\n\r\n\r\n".repeat(MAX_PARTS + 2).as_bytes(), b"b", Mode::Lenient).is_err());
+    }
+
+    #[test]
+    fn strictly_each_part_is_form_data_with_a_name() {
+        let part = |disposition: &str| format!("--b\r\n{disposition}\r\n\r\n1\r\n--b--\r\n");
+        let named = part("Content-Disposition: form-data; name=\"a\"");
+        for body in [
+            named.clone(),
+            part("content-disposition:form-data; filename=\"x.png\"; name=a\r\nContent-Type: image/png"),
+            part("Content-Disposition: Form-Data;name=\"a\"; filename=\"n\""),
+            format!("\r\n{named}epilogue"),
+            named.trim_end_matches("\r\n--b--\r\n").to_owned(),
+        ] {
+            assert_eq!(read_strictly(&body).as_deref(), Some(&[(Some("a"), "1")][..]), "{body:?}");
+        }
+        assert_eq!(read_strictly("--b--\r\n"), Some(vec![]));
+        for head in [
+            "",
+            "\r\nContent-Disposition: form-data; name=\"a\"",
+            "\nContent-Disposition: form-data; name=\"a\"",
+            "X: y",
+            "Content-Disposition: form-data",
+            "Content-Disposition: name=\"a\"",
+            "Content-Disposition: attachment; name=\"a\"",
+            "Content-Disposition: form-data name=\"a\"",
+            "Content-Disposition: form-data; name=a,b",
+            "Content-Disposition: form-data; name=a[]",
+            "Content-Disposition: form-data; x=\" name=a\"; name=\"z\"",
+            "Content-Disposition: form-data; name=\"z\"; filename=\"x; Name=a\"",
+            "Content-Disposition: form-data; name=\"a\"\nX: y",
+        ] {
+            assert_eq!(read_strictly(&part(head)), None, "{head:?}");
+        }
+        for body in [
+            format!("preamble\r\n{named}"),
+            format!("--b,c\r\n{named}"),
+            format!("\n{named}"),
+            named.replace("\r\n", "\n"),
+            named.replace("1\r\n", "1\n"),
+            named.replace("--b\r\n", "--b \r\n"),
+            named.replace("--b--\r\n", "--b-- \r\n"),
+        ] {
+            assert_eq!(read_strictly(&body), None, "{body:?}");
+        }
     }
 
     #[test]
