@@ -250,6 +250,10 @@ impl Chooser for Shapes {
         }
     }
 
+    fn kind(&self, kind: usize) -> Option<&'static Record> {
+        shapes(self.flavor).kinds.get(kind)
+    }
+
     fn custom(
         &self,
         name: &str,
@@ -320,6 +324,10 @@ impl Chooser for Enabled<'_> {
             }),
             _ => Ok(record),
         }
+    }
+
+    fn kind(&self, kind: usize) -> Option<&'static Record> {
+        self.shapes.kind(kind)
     }
 
     fn custom(

@@ -305,7 +305,11 @@ impl<'d> Resolver<'d> {
             let Some(target_kind) = KindInfo::number(target) else { continue };
             let (named, written) = match self.doc.value(value) {
                 Value::Str(name) => (self.named(target_kind, name), Some(&**name)),
-                Value::Map(_) => (None, self.doc.get(value, "id").and_then(|n| self.doc.str(n))),
+                Value::Map(_) => {
+                    let id = self.doc.get(value, "id").and_then(|n| self.doc.str(n));
+                    // What is no id has been reported as that.
+                    (None, id.filter(|id| Uuid::try_parse(id).is_ok()))
+                }
                 _ => continue,
             };
             let Some(written) = written else { continue };

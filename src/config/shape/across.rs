@@ -69,6 +69,9 @@ impl Walker<'_> {
                         Some(err) => err.replacen("%s", &names, 1),
                         None => format!("at least one of these fields must be non-empty: {names}"),
                     };
+                    if self.entity_follows(&text, &branch.fields) {
+                        continue;
+                    }
                     self.entity_error("config/needs-one-of", text.clone(), text);
                 }
                 Check::Custom { name, fields, always } => {
@@ -208,7 +211,34 @@ impl Walker<'_> {
                 format!("{names} must have different values"),
             ),
         };
+        let lacks = match group {
+            Group::AtLeastOneOf | Group::OnlyOneOf => set.is_empty(),
+            Group::AllOrNoneOf => true,
+            Group::AtMostOneOf | Group::Distinct => false,
+        };
+        if lacks && self.entity_follows(&text, fields) {
+            return;
+        }
         self.entity_error("config/needs-one-of", message, text);
+    }
+
+    /// Whether an error of the whole record, which lacks one of these fields, follows from an unknown field; then it
+    /// is reported with that.
+    fn entity_follows(&mut self, text: &str, fields: &[Field]) -> bool {
+        if self.meant.is_empty() {
+            return false;
+        }
+        let mut whole = self.segments();
+        let paths: Vec<Vec<Seg>> = fields.iter().map(|field| self.absolute(field)).collect();
+        whole.push(Seg::Entity);
+        self.follows_at(whole, text.to_owned(), paths)
+    }
+
+    /// A dotted path of the record at hand, from the root.
+    fn absolute(&self, field: &str) -> Vec<Seg> {
+        let mut path = self.segments();
+        path.extend(field.split('.').map(|part| Seg::Key(part.to_owned())));
+        path
     }
 
     fn json(&self, operand: Operand<'_>) -> Option<Json> {
@@ -343,10 +373,15 @@ impl Walker<'_> {
             _ => "nothing",
         };
         let message = format!("{}, {because}", complaint.message(&format!("`{then_field}`"), found));
-        let mut field = self.segments();
-        field.extend(then_field.split('.').map(|part| Seg::Key(part.to_owned())));
+        let field = self.absolute(then_field);
         let mut whole = self.segments();
         whole.push(Seg::Entity);
+        if matches!(complaint, Complaint::Missing)
+            && self.follows_at(field.clone(), complaint.text(), [field.clone()])
+        {
+            self.follows_at(whole, entity, [field]);
+            return;
+        }
         let span = match then {
             Operand::Node(n) => self.span_of(n),
             _ => match condition {

@@ -39,7 +39,10 @@ mod across;
 pub mod check;
 mod compile;
 pub(crate) mod explain;
+mod help;
 mod shorthand;
+mod unknown;
+mod url;
 mod walk;
 
 use ahash::AHashMap;
@@ -133,6 +136,16 @@ pub struct Number {
     pub above: Option<f64>,
     /// Whether it is a time.
     pub timestamp: bool,
+    /// What it counts, as its description says.
+    pub unit: Option<Unit>,
+}
+
+/// A unit of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Unit {
+    Milliseconds,
+    Seconds,
 }
 
 /// What a list must look like.

@@ -194,7 +194,7 @@ impl Piece {
             .into_iter()
             .chain(finding.help.as_mut())
             .chain(finding.labels.iter_mut().map(|l| &mut l.text))
-            .chain(finding.tree.iter_mut().map(|(_, text)| text));
+            .chain(finding.tree.iter_mut().chain(&mut finding.implied).map(|(_, text)| text));
         for text in texts {
             *text = replace_secret(text, &self.value, &self.shown);
         }
