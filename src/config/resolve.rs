@@ -283,8 +283,14 @@ impl<'d> Resolver<'d> {
             let first = self.doc.entries(self.found[i].node).first().map(|e| e.key);
             self.doc.span(node.or_else(|| self.field(i, "name")).or(first).unwrap_or(self.found[i].node))
         };
+        let (own, written) = (self.doc.span(self.found[i].node), place(i));
+        let again = match self.found[i].node == self.found[other].node {
+            true => self.doc.alias_of(self.found[i].node),
+            false if own.contains(written) => None,
+            false => self.doc.alias_within(own, written),
+        };
         let finding = Finding::error("config/duplicate", message)
-            .at(place(i), "declared again here")
+            .at(again.unwrap_or(written), "declared again here")
             .at(place(other), "first declared here")
             .path(path_text(&path_of(self.found, i)))
             .tree(tree, text);

@@ -233,6 +233,13 @@ impl Findings {
         self.1.0.iter_mut().zip(omitted.0).for_each(|(ours, theirs)| *ours += theirs);
     }
 
+    /// Takes out the retained findings that are so.
+    pub fn take(&mut self, so: impl Fn(&Finding) -> bool) -> Vec<Finding> {
+        let (taken, remaining) = std::mem::take(&mut self.0).into_iter().partition(|finding| so(finding));
+        self.0 = remaining;
+        taken
+    }
+
     /// The state now, for [`Findings::rewind`].
     pub fn mark(&self) -> FindingsMark {
         FindingsMark(self.0.len(), self.1)

@@ -244,8 +244,20 @@ impl Walker<'_> {
         }
         let help = self.help(shape, node, &complaint, &field);
         let text = shape.err.as_deref().map_or_else(|| complaint.text(), str::to_owned);
-        let span = self.span_of(node);
+        let span = self.span_of_value(node);
         self.push(span, self.segments(), complaint.code(), message, text, help);
+    }
+
+    /// Where to point for a value: at its field if it is a text of many lines, such as a certificate.
+    fn span_of_value(&self, node: NodeId) -> crate::source::Span {
+        let long = self.doc.str(node).is_some_and(|text| text.contains('\n') || text.len() > LONG_TEXT);
+        match self.path.last() {
+            Some(PathStep::Field(name)) if long => {
+                let entry = self.doc.entry(self.near, name).filter(|entry| entry.value == node);
+                entry.map_or(self.span_of(node), |entry| self.doc.span(entry.key))
+            }
+            _ => self.span_of(node),
+        }
     }
 
     /// The field at the current path, in backquotes; for items of a list the list's name.
@@ -262,6 +274,9 @@ impl Walker<'_> {
         "the document".to_owned()
     }
 }
+
+/// A longer text is not underlined, in bytes.
+const LONG_TEXT: usize = 500;
 
 /// What a value is, without saying its content.
 pub(crate) fn describe(value: &Value) -> &'static str {

@@ -169,7 +169,10 @@ fn text_help(text: &Text, written: &str, secret: bool, field: &str) -> Option<St
     let upper = repaired(written.to_ascii_uppercase());
     let lower = || repaired(written.to_ascii_lowercase());
     let trimmed = || repaired(written.trim().to_owned());
-    let slash = || repaired(format!("/{written}"));
+    let slash = || match written.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        true => repaired(format!("/{written}")),
+        false => None,
+    };
     if let Some(better) = upper.or_else(lower).or_else(trimmed).or_else(slash) {
         return Some(format!("write `{better}`"));
     }

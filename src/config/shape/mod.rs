@@ -36,6 +36,7 @@
 //! | `x-custom` | record | name of a function in `config::rules` for the whole record |
 
 mod across;
+mod aliased;
 pub mod check;
 mod compile;
 pub(crate) mod explain;

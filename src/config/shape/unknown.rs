@@ -350,13 +350,16 @@ fn listed(record: &Record) -> Option<String> {
         let other = record.shorthands.iter().filter(|s| !s.deprecated).map(|s| &*s.name);
         own.chain(other).filter(|name| !COMMON.contains(name) || *name == "name")
     };
-    let usual = |name: &&str| USUAL_KINDS.contains(name);
-    let all: Vec<&str> = names().filter(usual).chain(names().filter(|name| !usual(name))).collect();
+    let all: Vec<&str> = match record.field("_format_version") {
+        Some(_) => USUAL_KINDS.iter().copied().chain(names().filter(|name| !USUAL_KINDS.contains(name))).collect(),
+        None => names().collect(),
+    };
     if all.is_empty() {
         return None;
     }
-    let shown = all.iter().take(MAX_LISTED).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    Some(match all.len().saturating_sub(MAX_LISTED) {
+    let max = if record.field("_format_version").is_some() { USUAL_KINDS.len() } else { MAX_LISTED };
+    let shown = all.iter().take(max).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    Some(match all.len().saturating_sub(max) {
         0 => format!("the fields here are {shown}"),
         more => format!("the fields here are {shown} and {more} more"),
     })

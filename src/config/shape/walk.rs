@@ -536,7 +536,7 @@ impl<'d> Walker<'d> {
             let span = self.span_of(place);
             let segments = self.segments();
             let near = refusal.unknown.and_then(|(word, known)| nearest(&word, known.iter().copied()));
-            let help = refusal.help.or_else(|| near.map(|near| format!("did you mean `{near}`?")));
+            let help = near.map(|near| format!("did you mean `{near}`?")).or(refusal.help);
             self.push(span, segments, refusal.code, refusal.message, refusal.text, help);
         }
         self.path.pop();
@@ -651,7 +651,10 @@ impl<'d> Walker<'d> {
     }
 
     /// Reports anything.
-    pub(super) fn report(&mut self, finding: Finding) {
+    pub(super) fn report(&mut self, mut finding: Finding) {
+        if finding.level == Level::Error && self.doc.has_aliases() {
+            self.show_alias(&mut finding);
+        }
         self.errors += usize::from(finding.level == Level::Error);
         self.reported += 1;
         self.findings.push(finding);
