@@ -120,7 +120,8 @@ fn refused(doc: &Document, node: NodeId, route: &Route, flavor: Flavor) -> Vec<R
     }
     let headers = doc.get(node, "headers");
     for (name, values) in route.headers.iter().flat_map(|headers| headers.iter()) {
-        let nodes = headers.and_then(|headers| doc.get(headers, name)).map_or(&[][..], |list| doc.items(list));
+        let nodes =
+            headers.and_then(|headers| doc.get(headers, name)).map_or(&[][..], |list| doc.items(list));
         for (i, value) in values.iter().enumerate() {
             let only = [(name.clone(), vec![value.clone()])].into_iter().collect();
             let alone = Route { headers: Some(Box::new(only)), ..alone.clone() };
@@ -144,7 +145,9 @@ fn help(reason: &str, expression: bool) -> Option<String> {
             "the router's regular expressions have neither look-around nor backreferences: list what may match, or \
              give another route a higher `regex_priority`"
         }
-        _ if reason.contains("repetition") => "braces mean repetition: write `(?<name>[^/]+)` for a segment of any text",
+        _ if reason.contains("repetition") => {
+            "braces mean repetition: write `(?<name>[^/]+)` for a segment of any text"
+        }
         _ if reason.contains("LHS field") && expression => {
             "the fields are http.method, http.host, http.path, http.path.segments.*, http.headers.*, http.queries.*, \
              net.protocol, net.src.ip, net.src.port, net.dst.ip, net.dst.port and tls.sni"

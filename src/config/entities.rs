@@ -378,7 +378,9 @@ fn unknown_plugin(name: &str) -> Refusal {
         code: "plugin/unknown",
         text,
         message: format!("there is no plugin `{name}`"),
-        help: Some("custom plugins (KONG_PLUGINS) are written in Lua, which this gateway does not run".to_owned()),
+        help: Some(
+            "custom plugins (KONG_PLUGINS) are written in Lua, which this gateway does not run".to_owned(),
+        ),
         unknown: Some((name.to_owned(), plugins::BUNDLED)),
     }
 }

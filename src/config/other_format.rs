@@ -51,12 +51,13 @@ pub(super) fn merge(loaded: &mut Loaded, root: NodeId) {
         return;
     }
     let Some((key, name, help)) = recognise(doc, root) else { return };
-    let mut merged = Finding::error(OTHER_FORMAT, format!("this is {name}, not a configuration of the gateway"))
-        .at(doc.span(key), "")
-        .help(help);
-    for error in findings.take(|finding| {
-        finding.level == Level::Error || finding.code == super::dialect::NO_VERSION
-    }) {
+    let mut merged =
+        Finding::error(OTHER_FORMAT, format!("this is {name}, not a configuration of the gateway"))
+            .at(doc.span(key), "")
+            .help(help);
+    for error in
+        findings.take(|finding| finding.level == Level::Error || finding.code == super::dialect::NO_VERSION)
+    {
         merged.absorb(error);
     }
     findings.push(merged);
@@ -72,8 +73,9 @@ fn recognise(doc: &Document, root: NodeId) -> Option<(NodeId, &'static str, &'st
     let services = doc.entry(root, "services")?;
     let Value::Map(entries) = doc.value(services.value) else { return None };
     let container = |service| ["image", "build"].iter().any(|key| doc.get(service, key).is_some());
-    entries
-        .iter()
-        .any(|entry| container(entry.value))
-        .then_some((services.key, "a file for Docker Compose", NO_HELP))
+    entries.iter().any(|entry| container(entry.value)).then_some((
+        services.key,
+        "a file for Docker Compose",
+        NO_HELP,
+    ))
 }

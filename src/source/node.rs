@@ -190,7 +190,8 @@ impl Document {
 
     /// The place within a span of the alias through which a value that is written elsewhere comes in there.
     pub fn alias_within(&self, outer: Span, inner: Span) -> Option<Span> {
-        let brings = |&&(node, alias): &&(NodeId, Span)| outer.contains(alias) && self.span(node).contains(inner);
+        let brings =
+            |&&(node, alias): &&(NodeId, Span)| outer.contains(alias) && self.span(node).contains(inner);
         self.shared.iter().find(brings).map(|(_, alias)| *alias)
     }
 

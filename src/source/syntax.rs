@@ -288,7 +288,8 @@ impl<'a> Broken<'a> {
         if !self.says("document start") {
             return None;
         }
-        let content = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with(['#', '%', '-']);
+        let content =
+            |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with(['#', '%', '-']);
         let first = self.body.lines().find(content)?;
         let blank = first.len() - first.trim_start_matches(' ').len();
         let at = self.problem.at;

@@ -86,7 +86,8 @@ fn every_good_example_is_free_of_what_it_puts_right() {
 #[test]
 fn every_code_in_the_source_is_explained() {
     let known: Vec<&str> = examples().iter().map(|(code, ..)| *code).collect();
-    let pattern = regex::Regex::new(r#""((?:config|source|deck|plugin|upstream|lint|test)/[a-z][a-z-]+)""#).unwrap();
+    let pattern =
+        regex::Regex::new(r#""((?:config|source|deck|plugin|upstream|lint|test)/[a-z][a-z-]+)""#).unwrap();
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
     let mut unknown = std::collections::BTreeSet::new();
     while let Some(folder) = folders.pop() {

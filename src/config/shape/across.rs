@@ -9,7 +9,7 @@ use super::{
     explain::{Complaint, describe, is_vault_reference, quote},
     walk::{Before, Slots},
 };
-use crate::source::{Finding, NodeId, Seg, Value};
+use crate::source::{Finding, Level, NodeId, Seg, Value};
 
 /// A record that rules are run over.
 #[derive(Clone, Copy)]
@@ -33,7 +33,7 @@ impl Walker<'_> {
             match check {
                 Check::Group(group, fields) => {
                     if !self.skips(seen, fields, before) {
-                        self.group(*group, fields, seen);
+                        self.group(*group, fields, seen, before);
                     }
                 }
                 Check::Condition { if_field, if_match, then_field, then_match, err } => {
@@ -69,7 +69,7 @@ impl Walker<'_> {
                         Some(err) => err.replacen("%s", &names, 1),
                         None => format!("at least one of these fields must be non-empty: {names}"),
                     };
-                    if self.entity_follows(&text, &branch.fields) {
+                    if self.entity_follows(&text, &branch.fields, before) {
                         continue;
                     }
                     self.entity_error("config/needs-one-of", text.clone(), text);
@@ -172,7 +172,7 @@ impl Walker<'_> {
         }
     }
 
-    fn group(&mut self, group: Group, fields: &[Field], seen: Seen<'_>) {
+    fn group(&mut self, group: Group, fields: &[Field], seen: Seen<'_>, before: Before) {
         let set: SmallVec<[Operand<'_>; 8]> =
             fields.iter().map(|f| self.field(seen, f)).filter(|v| !self.is_empty(*v)).collect();
         let fine = match group {
@@ -216,21 +216,32 @@ impl Walker<'_> {
             Group::AllOrNoneOf => true,
             Group::AtMostOneOf | Group::Distinct => false,
         };
-        if lacks && self.entity_follows(&text, fields) {
+        if lacks && self.entity_follows(&text, fields, before) {
             return;
         }
         self.entity_error("config/needs-one-of", message, text);
     }
 
-    /// Whether an error of the whole record, which lacks one of these fields, follows from an unknown field; then it
-    /// is reported with that.
-    fn entity_follows(&mut self, text: &str, fields: &[Field]) -> bool {
-        if self.meant.is_empty() {
+    /// Whether an error of the whole record, which lacks one of these fields, follows from an unknown field, or from an
+    /// error of the record that they are in; then it is reported with that.
+    fn entity_follows(&mut self, text: &str, fields: &[Field], before: Before) -> bool {
+        let nothing_yet = self.since(before).is_some_and(<[Finding]>::is_empty);
+        if self.meant.is_empty() && nothing_yet {
             return false;
         }
         let mut whole = self.segments();
+        let depth = whole.len();
         let paths: Vec<Vec<Seg>> = fields.iter().map(|field| self.absolute(field)).collect();
         whole.push(Seg::Entity);
+        let around = |finding: &&mut Finding| {
+            let mut wrong = finding.tree.iter().map(|(path, _)| path).filter(|path| path.len() > depth);
+            finding.level == Level::Error
+                && wrong.any(|wrong| paths.iter().any(|p| p.len() > wrong.len() && p.starts_with(wrong)))
+        };
+        if let Some(cause) = self.findings.0[before.retained()..].iter_mut().find(around) {
+            cause.implied.push((whole, text.to_owned()));
+            return true;
+        }
         self.follows_at(whole, text.to_owned(), paths)
     }
 

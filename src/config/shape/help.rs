@@ -30,12 +30,10 @@ impl Walker<'_> {
                 let name = self.doc.str(node)?;
                 Some(format!("an id is looked for here; by name, write `{reference}: {name}`"))
             }
-            Complaint::OneOf(values, got) => odd_help(got)
-                .or_else(|| shell_variable(got))
-                .or_else(|| {
-                    let near = nearest(got, values.iter().map(String::as_str));
-                    near.map(|near| format!("did you mean `{near}`?"))
-                }),
+            Complaint::OneOf(values, got) => odd_help(got).or_else(|| shell_variable(got)).or_else(|| {
+                let near = nearest(got, values.iter().map(String::as_str));
+                near.map(|near| format!("did you mean `{near}`?"))
+            }),
             _ => match (&shape.kind, value) {
                 (ShapeKind::Text(text), Value::Str(written)) => text_help(text, written, shape.secret, field),
                 _ => None,
@@ -155,7 +153,9 @@ fn text_help(text: &Text, written: &str, secret: bool, field: &str) -> Option<St
         return None;
     }
     if written.starts_with("~~/") {
-        return Some("in formats before 3.0 a `~` is part of the path: write `_format_version: \"3.0\"`".to_owned());
+        return Some(
+            "in formats before 3.0 a `~` is part of the path: write `_format_version: \"3.0\"`".to_owned(),
+        );
     }
     if field == "`host`" {
         if let Some((_, _)) = written.split_once("://") {
@@ -165,7 +165,8 @@ fn text_help(text: &Text, written: &str, secret: bool, field: &str) -> Option<St
             return Some(format!("write `host: {host}` and `port: {port}`"));
         }
     }
-    let repaired = |repaired: String| (repaired != written && text.complaint(&repaired).is_none()).then_some(repaired);
+    let repaired =
+        |repaired: String| (repaired != written && text.complaint(&repaired).is_none()).then_some(repaired);
     let upper = repaired(written.to_ascii_uppercase());
     let lower = || repaired(written.to_ascii_lowercase());
     let trimmed = || repaired(written.trim().to_owned());
@@ -246,7 +247,10 @@ mod tests {
     #[test]
     fn a_shell_variable_is_named_and_a_template_is_none() {
         let help = shell_variable("http://${ORDERS_HOST}:80").expect("a variable");
-        assert!(help.contains("${ORDERS_HOST}") && help.contains("${{ env \"DECK_ORDERS_HOST\" }}"), "{help}");
+        assert!(
+            help.contains("${ORDERS_HOST}") && help.contains("${{ env \"DECK_ORDERS_HOST\" }}"),
+            "{help}"
+        );
         assert!(shell_variable("${DECK_X}").is_some_and(|help| help.contains("env \"DECK_X\"")));
         for text in ["${{ env \"DECK_X\" }}", "$X", "${}", "a"] {
             assert_eq!(shell_variable(text), None, "{text}");

@@ -1,7 +1,7 @@
 //! Keys that a record does not have: what they most likely stand for, where they belong, and which other errors
 //! follow from them.
 
-use super::{PathStep, Record, Shape, ShapeKind, Walker, help, walk::Before};
+use super::{PathStep, Record, Shape, ShapeKind, Walker, help, shorthand::Expansion, walk::Before};
 use crate::{
     config::nearest,
     model::KINDS,
@@ -64,7 +64,12 @@ const MAX_LISTED: usize = 12;
 
 impl Walker<'_> {
     /// Reports a key that a record does not have.
-    pub(super) fn complain_of_unknown(&mut self, record: &'static Record, node: Option<NodeId>, entry: Entry) {
+    pub(super) fn complain_of_unknown(
+        &mut self,
+        record: &'static Record,
+        node: Option<NodeId>,
+        entry: Entry,
+    ) {
         if self.counts_error() {
             // It may be a misspelt secret, and stand beside what is shown.
             self.secrets.push(self.doc.span(entry.value));
@@ -83,7 +88,15 @@ impl Walker<'_> {
         if let Some(meant) = meant {
             let mut path = segments.clone();
             path.extend(meant.split('.').map(|part| Seg::Key(part.to_owned())));
-            self.meant.push(Meant { finding: self.findings.0.len(), path });
+            let finding = self.findings.0.len();
+            // `url` stands for a host.
+            let shorthand = record.shorthands.iter().find(|s| *s.name == *meant);
+            if shorthand.is_some_and(|s| s.rule == Some(Expansion::ServiceUrl)) {
+                let mut host = segments.clone();
+                host.push(Seg::Key("host".to_owned()));
+                self.meant.push(Meant { finding, path: host });
+            }
+            self.meant.push(Meant { finding, path });
         }
         let help = match &guess {
             Guess::Field(_, help) | Guess::Elsewhere(help) => Some(help.clone()),
@@ -273,10 +286,12 @@ impl Walker<'_> {
     /// Whether a key is unknown only because the field is absent that decides which keys there are: `config` of a
     /// plugin without a name.
     pub(super) fn follows_from_missing(&self, record: &Record, node: Option<NodeId>, key: NodeId) -> bool {
+        // Maps may be large: the cheap questions come first.
+        if self.doc.str(key) != Some("config") || record.field("instance_name").is_none() {
+            return false;
+        }
         let named = node.and_then(|node| self.doc.get(node, "name")).and_then(|name| self.doc.str(name));
-        self.doc.str(key) == Some("config")
-            && record.field("instance_name").is_some()
-            && named.is_none_or(str::is_empty)
+        named.is_none_or(str::is_empty)
     }
 
     /// Reports such a key with the field that is absent.
@@ -351,7 +366,9 @@ fn listed(record: &Record) -> Option<String> {
         own.chain(other).filter(|name| !COMMON.contains(name) || *name == "name")
     };
     let all: Vec<&str> = match record.field("_format_version") {
-        Some(_) => USUAL_KINDS.iter().copied().chain(names().filter(|name| !USUAL_KINDS.contains(name))).collect(),
+        Some(_) => {
+            USUAL_KINDS.iter().copied().chain(names().filter(|name| !USUAL_KINDS.contains(name))).collect()
+        }
         None => names().collect(),
     };
     if all.is_empty() {

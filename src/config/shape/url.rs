@@ -67,7 +67,9 @@ impl Walker<'_> {
             .at(self.doc.span(entry.key), "without effect")
             .at(self.doc.span(url.key), "this counts")
             .path(path)
-            .help(format!("remove `{name}`, or write `protocol`, `host`, `port` and `path` in place of `url`"));
+            .help(format!(
+                "remove `{name}`, or write `protocol`, `host`, `port` and `path` in place of `url`"
+            ));
         self.report(finding);
     }
 
@@ -94,7 +96,10 @@ impl Walker<'_> {
         let Some(text) = self.doc.str(url.value).map(str::to_owned) else { return };
         let about_url = |finding: &Finding| {
             finding.span() == Some(span)
-                && finding.tree.first().is_some_and(|(path, _)| path.last() != Some(&Seg::Key("url".to_owned())))
+                && finding
+                    .tree
+                    .first()
+                    .is_some_and(|(path, _)| path.last() != Some(&Seg::Key("url".to_owned())))
         };
         let first = before.retained();
         let numbers: SmallVec<[usize; 4]> =
@@ -151,7 +156,10 @@ fn wrong_url(text: &str, finding: &Finding) -> (String, Option<String>) {
                 Some(Seg::Key(part)) => part.as_str(),
                 _ => "value",
             };
-            (format!("the {part} of `url` cannot be used: {text}"), variable)
+            match (part, text) {
+                ("host", "required field missing") => ("`url` names no host".to_owned(), variable),
+                _ => (format!("the {part} of `url` cannot be used: {text}"), variable),
+            }
         }
     }
 }
@@ -205,7 +213,8 @@ mod tests {
 
     #[test]
     fn a_url_without_a_scheme_is_one_error_that_shows_how_to_write_it() {
-        let finding = Finding::error("x", "").tree(vec![Seg::Key("host".to_owned())], "required field missing");
+        let finding =
+            Finding::error("x", "").tree(vec![Seg::Key("host".to_owned())], "required field missing");
         for (url, help) in [
             ("orders:8080", "write `http://orders:8080`"),
             ("orders.internal", "write `http://orders.internal`"),
@@ -218,7 +227,7 @@ mod tests {
         assert_eq!(message, "`url`: there is no scheme `htps`");
         assert_eq!(help.as_deref(), Some("did you mean `https://`?"));
         let (message, help) = wrong_url("http://${HOST}:80", &finding);
-        assert_eq!(message, "the host of `url` cannot be used: required field missing");
+        assert_eq!(message, "`url` names no host");
         assert!(help.is_some_and(|help| help.contains("DECK_HOST")));
     }
 }

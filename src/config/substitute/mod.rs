@@ -10,7 +10,8 @@
 use std::ops::Range;
 
 use crate::source::{
-    Document, FileId, Finding, Findings, Format, Level, Limits, NodeId, SourceMap, Span, parse, replace_secret,
+    Document, FileId, Finding, Findings, Format, Level, Limits, NodeId, SourceMap, Span, parse,
+    replace_secret,
 };
 
 mod template;
