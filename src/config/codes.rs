@@ -283,8 +283,8 @@ codes! {
     "source/unknown-tag": "a value has a YAML tag that means nothing",
     "In YAML, a `!` at the start of a value without quotes begins a tag, which is no part of the value. A password such as \
      !abc is read as nothing at all.",
-    "_format_version: \"3.0\"\nconsumers:\n- {username: !amy}\n" =>
-    "_format_version: \"3.0\"\nconsumers:\n- {username: '!amy'}\n";
+    "_format_version: \"3.0\"\nconsumers:\n- username: !amy\n  custom_id: amy\n" =>
+    "_format_version: \"3.0\"\nconsumers:\n- username: '!amy'\n  custom_id: amy\n";
 
     "source/yaml-syntax": "the text is not YAML",
     "The message says what the reader stumbled over; the cause is often a line above, such as a quote left open or \

@@ -158,7 +158,10 @@ fn text_help(text: &Text, written: &str, secret: bool, field: &str) -> Option<St
         );
     }
     if field == "`host`" {
-        if let Some((_, _)) = written.split_once("://") {
+        if written
+            .split_once("://")
+            .is_some_and(|(scheme, _)| scheme.bytes().all(|b| b.is_ascii_alphabetic()))
+        {
             return Some(format!("`host` takes a name alone: write `url: {written}` in its place"));
         }
         if let Some((host, port)) = written.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()) {

@@ -600,7 +600,9 @@ impl<'d> Walker<'d> {
                     out.push_str(name);
                 }
                 PathStep::Free(key) => {
-                    out.push('.');
+                    if !out.is_empty() {
+                        out.push('.');
+                    }
                     out.push_str(&self.doc.key_text(*key));
                 }
             }
