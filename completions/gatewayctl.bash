@@ -131,7 +131,7 @@ _gatewayctl() {
             return 0
             ;;
         gatewayctl__subcmd__diff)
-            opts="-h -V --against --header --ca-cert --client-cert --client-key --tls-skip-verify --kong-strict --router-flavor --format --whole --impact --log --log-host --exit-code --non-zero-exit-code --color --help --version"
+            opts="-h -V --against --header --ca-cert --client-cert --client-key --tls-skip-verify --kong-strict --allow-unsupported --router-flavor --format --whole --impact --log --log-host --exit-code --non-zero-exit-code --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -385,7 +385,7 @@ _gatewayctl() {
             return 0
             ;;
         gatewayctl__subcmd__lint)
-            opts="-F -D -q -h -V --kong-strict --router-flavor --rule --only --skip --config --ruleset --no-builtin --each --strict --fail-severity --display-only-failures --format --quiet --fix --diff --dry-run --color --help --version"
+            opts="-F -D -q -h -V --kong-strict --allow-unsupported --router-flavor --rule --only --skip --config --ruleset --no-builtin --each --strict --fail-severity --display-only-failures --format --quiet --fix --diff --dry-run --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -497,7 +497,7 @@ _gatewayctl() {
             return 0
             ;;
         gatewayctl__subcmd__serve)
-            opts="-c -h -V --kong-strict --watch --no-watch --conf --proxy-listen --admin-listen --stream-listen --router-flavor --route-match-calculation --workers --set --mock-upstreams --drain --drain-delay --color --help --version"
+            opts="-c -h -V --kong-strict --allow-unsupported --watch --no-watch --conf --proxy-listen --admin-listen --stream-listen --router-flavor --route-match-calculation --workers --set --mock-upstreams --drain --drain-delay --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -563,7 +563,7 @@ _gatewayctl() {
             return 0
             ;;
         gatewayctl__subcmd__simulate)
-            opts="-H -h -V --header --client-ip --sni --consumer --kong-strict --router-flavor --format --color --help --version"
+            opts="-H -h -V --header --client-ip --sni --consumer --kong-strict --allow-unsupported --router-flavor --format --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -643,7 +643,7 @@ _gatewayctl() {
             return 0
             ;;
         gatewayctl__subcmd__validate)
-            opts="-q -h -V --kong-strict --router-flavor --each --strict --format --quiet --color --help --version"
+            opts="-q -h -V --kong-strict --allow-unsupported --router-flavor --each --strict --format --quiet --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -54,6 +54,7 @@ complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand validate" -l color
 always\t''
 never\t''"
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand validate" -l kong-strict -d 'Refuse what Kong refuses although decK takes it (`_info`, `${{ env "X" }}`, references by {name: x})'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand validate" -l allow-unsupported -d 'Warn about settings that are not built yet, such as policy redis of rate-limiting, and do not refuse them'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand validate" -l each -d 'Take each file for a configuration of its own, with a report of its own'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand validate" -l strict -d 'Let warnings fail the run too'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand validate" -s q -l quiet -d 'Say nothing when all is well'
@@ -81,6 +82,7 @@ complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l color -d 
 always\t''
 never\t''"
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l kong-strict -d 'Refuse what Kong refuses although decK takes it (`_info`, `${{ env "X" }}`, references by {name: x})'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l allow-unsupported -d 'Warn about settings that are not built yet, such as policy redis of rate-limiting, and do not refuse them'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l no-builtin -d 'Leave out built-in lints and the checks of `validate`; the file may be of any kind'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l each -d 'Take each file for a configuration of its own, with a report of its own'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l strict -d 'Let warnings fail the run too'
@@ -108,6 +110,7 @@ always\t''
 never\t''"
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l tls-skip-verify -d 'Do not verify the admin API\'s certificate'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l kong-strict -d 'Refuse what Kong refuses although decK takes it (`_info`, `${{ env "X" }}`, references by {name: x})'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l allow-unsupported -d 'Warn about settings that are not built yet, such as policy redis of rate-limiting, and do not refuse them'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l whole -d 'Show whole entities, not only the fields that change'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l impact -d 'Show what the change does to traffic too'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l exit-code -d 'Exit with 1 where they differ'
@@ -130,6 +133,7 @@ complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l color -d
 always\t''
 never\t''"
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l kong-strict -d 'Refuse what Kong refuses although decK takes it (`_info`, `${{ env "X" }}`, references by {name: x})'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l allow-unsupported -d 'Run without settings that are not built yet, such as policy redis of rate-limiting, and warn at every start'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l watch -d 'Apply changes of the files as they happen; this is the default'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l no-watch -d 'Load only at the start, on SIGHUP and on POST /config'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -147,6 +151,7 @@ complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -l color
 always\t''
 never\t''"
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -l kong-strict -d 'Refuse what Kong refuses although decK takes it (`_info`, `${{ env "X" }}`, references by {name: x})'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -l allow-unsupported -d 'Warn about settings that are not built yet, such as policy redis of rate-limiting, and do not refuse them'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -s V -l version -d 'Print version'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand test" -l filter -d 'Run only cases whose file or name contains this; may be given more than once' -r

@@ -6,14 +6,14 @@ use serde_json::{Map, Value as Json, json};
 use super::{Loaded, resolve::singular};
 use crate::{
     model::{DisplayState, IdRule, KINDS, KindInfo},
-    source::{Findings, Level, NodeId, Seg, Value},
+    source::{Finding, Findings, Level, NodeId, Seg, Value},
 };
 
 /// The error tree (`fields`): lists keep their positions with nulls, complaints about a whole entity stand in a
 /// list under `@entity`.
 pub fn fields(findings: &Findings) -> Json {
     let mut root = Tree::default();
-    for (path, text) in findings.iter().flat_map(|f| &f.tree) {
+    for (path, text) in findings.iter().flat_map(Finding::answers) {
         root.insert(path, text);
     }
     root.json().unwrap_or_else(|| json!({}))
@@ -143,7 +143,7 @@ pub fn flattened(loaded: &Loaded) -> (Json, Json) {
     let mut references = Vec::new();
     let index = entity_index(loaded);
     for finding in loaded.findings.iter() {
-        for (path, text) in &finding.tree {
+        for (path, text) in finding.answers() {
             let mut owner = None;
             let mut node = None;
             for (depth, pair) in path.chunks(2).enumerate() {
@@ -168,7 +168,7 @@ pub fn flattened(loaded: &Loaded) -> (Json, Json) {
                 None if is_vanishing(path) => {}
                 None => {
                     let mut stays = finding.clone();
-                    stays.tree = vec![(path.clone(), text.clone())];
+                    (stays.tree, stays.implied) = (vec![(path.clone(), text.clone())], Vec::new());
                     left.push(stays);
                 }
             }
@@ -217,6 +217,7 @@ fn entity_index(loaded: &Loaded) -> ahash::AHashMap<EntityKey<'_>, usize> {
         .found
         .iter()
         .enumerate()
+        .filter(|(_, f)| !f.stray)
         .map(|(i, f)| ((f.parent.map(|(p, _)| p), KINDS[f.kind].key, f.index), i))
         .collect()
 }

@@ -118,10 +118,21 @@ codes! {
     "_format_version: \"1.1\"\nroutes:\n- {name: r, paths: ['/a/\\d+']}\n" =>
     "_format_version: \"3.0\"\nroutes:\n- {name: r, paths: ['~/a/\\d+']}\n";
 
+    "config/other-format": "the file is meant for another program",
+    "Its keys are those of a Kubernetes manifest, an OpenAPI description, a package.json or another well-known format, and \
+     it has no `_format_version`. It is reported once, in place of every key that the gateway does not know.",
+    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: kong}\n" => "_format_version: \"3.0\"\n";
+
     "config/out-of-range": "a number is too small or too large",
     "The message has the limits, which are included unless it says otherwise.",
     "_format_version: \"3.0\"\nservices:\n- {name: a, host: example.com, port: 70000}\n" =>
     "_format_version: \"3.0\"\nservices:\n- {name: a, host: example.com, port: 7000}\n";
+
+    "config/overridden-field": "a field has no effect beside `url`",
+    "`url` of a service stands for `protocol`, `host`, `port` and `path`. Where both are written and differ, `url` counts, \
+     as in Kong. Write one or the other.",
+    "_format_version: \"3.0\"\nservices:\n- {name: a, url: 'http://example.com', port: 8080}\n" =>
+    "_format_version: \"3.0\"\nservices:\n- {name: a, url: 'http://example.com:8080'}\n";
 
     "config/unknown-field": "there is no such field",
     "Fields that the format does not know are refused at every depth, so that a slip of the finger is not silently \
@@ -136,6 +147,11 @@ codes! {
     "config/unreadable": "a value that follows the schema cannot be used",
     "The value passed all checks of the published schema and still does not fit. Please report it: the schema has \
      a gap.",
+    "" => "";
+
+    "config/unservable": "what the file asks for cannot be run",
+    "The file follows the format, and Kong takes it, but the engine cannot work with it: a certificate of X.509 version 1, \
+     a key that TLS does not use here. The message has the reason.",
     "" => "";
 
     "config/vault": "a reference into a vault cannot be followed",
@@ -197,6 +213,12 @@ codes! {
     "_format_version: \"3.0\"\nplugins:\n- name: request-transformer\n  \
      config: {add: {headers: [\"X-User:$(headers.user)\"]}}\n";
 
+    "plugin/enterprise": "the plugin exists only in Kong Enterprise",
+    "The open-source gateway has no plugin of that name, and neither has this one. Many whose name ends in `-advanced` \
+     have an open-source counterpart.",
+    "_format_version: \"3.0\"\nplugins:\n- name: rate-limiting-advanced\n  config: {limit: [5]}\n" =>
+    "_format_version: \"3.0\"\nplugins:\n- name: rate-limiting\n  config: {minute: 5}\n";
+
     "plugin/invalid": "a plugin's settings do not make sense together",
     "Each setting is fine by itself; the plugin itself refuses the combination.",
     "" => "";
@@ -209,6 +231,12 @@ codes! {
     "plugin/not-yet": "the plugin is part of Kong but not built into this gateway yet",
     "The file is fine, but serving it would leave out what the plugin does. A gateway that silently skips \
      authentication or limits is worse than one that does not start.",
+    "" => "";
+
+    "plugin/redis-not-yet": "rate-limiting cannot count in Redis yet",
+    "With policy `redis` Kong counts the requests of all nodes together. That is not built yet: requests would pass \
+     uncounted, or be answered 500 if `fault_tolerant` is false. So the file is refused. `--allow-unsupported` runs it all \
+     the same, with a warning at every start. Policy `local` counts on each node.",
     "" => "";
 
     "plugin/unknown": "there is no plugin of that name",
@@ -252,10 +280,21 @@ codes! {
     "Size, the number of values and what aliases unfold to have limits, so that no file can exhaust the machine.",
     "" => "";
 
+    "source/unknown-tag": "a value has a YAML tag that means nothing",
+    "In YAML, a `!` at the start of a value without quotes begins a tag, which is no part of the value. A password such as \
+     !abc is read as nothing at all.",
+    "_format_version: \"3.0\"\nconsumers:\n- username: !amy\n  custom_id: amy\n" =>
+    "_format_version: \"3.0\"\nconsumers:\n- username: '!amy'\n  custom_id: amy\n";
+
     "source/yaml-syntax": "the text is not YAML",
     "The message says what the reader stumbled over; the cause is often a line above, such as a quote left open or \
      a tab for indentation.",
     "_format_version: \"3.0\nservices: []\n" => "_format_version: \"3.0\"\nservices: []\n";
+
+    "test/case": "a file of cases for `gatewayctl test` is wrong",
+    "The file that describes requests and what is expected of them has a field that there is not, lacks one, or has a value \
+     of another type.",
+    "" => "";
 
     "upstream/not-yet": "an upstream asks for balancing or health checks that are not built yet",
     "The file is valid and is served, but the targets take turns by weight (`round-robin`) and none is left out \

@@ -7,6 +7,7 @@ use ahash::AHashMap;
 use serde_json::{Value as Json, json};
 
 use super::{
+    dialect::enterprise,
     rules,
     shape::{self, Chooser, Field, Record, Refusal, Shape, ShapeKind, Text, Walker},
 };
@@ -250,6 +251,10 @@ impl Chooser for Shapes {
         }
     }
 
+    fn kind(&self, kind: usize) -> Option<&'static Record> {
+        shapes(self.flavor).kinds.get(kind)
+    }
+
     fn custom(
         &self,
         name: &str,
@@ -322,6 +327,10 @@ impl Chooser for Enabled<'_> {
         }
     }
 
+    fn kind(&self, kind: usize) -> Option<&'static Record> {
+        self.shapes.kind(kind)
+    }
+
     fn custom(
         &self,
         name: &str,
@@ -350,12 +359,28 @@ fn unknown_plugin(name: &str) -> Refusal {
             unknown: None,
         };
     }
+    if enterprise::PLUGINS.contains(&name) {
+        let open = name.strip_suffix("-advanced").filter(|open| plugins::BUNDLED.contains(open));
+        return Refusal {
+            field: "name",
+            code: "plugin/enterprise",
+            text,
+            message: format!("the plugin `{name}` exists only in Kong Enterprise"),
+            help: Some(match open {
+                Some(open) => format!("the open-source one is `{open}`"),
+                None => "remove the entry".to_owned(),
+            }),
+            unknown: None,
+        };
+    }
     Refusal {
         field: "name",
         code: "plugin/unknown",
         text,
         message: format!("there is no plugin `{name}`"),
-        help: None,
+        help: Some(
+            "custom plugins (KONG_PLUGINS) are written in Lua, which this gateway does not run".to_owned(),
+        ),
         unknown: Some((name.to_owned(), plugins::BUNDLED)),
     }
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use super::{
     Input, LoadError, Loaded, Options,
     entities::{Enabled, shapes},
-    pending,
+    other_format, pending,
     read::{self, ReadError, ReadOptions},
     resolve::resolve,
     rows::{Parts, rows, transform, transform_displayed},
     secret,
     shape::Walker,
     substitute::Env,
-    swapped, vault,
+    swapped, tags, vault,
 };
 use crate::{
     model::State,
@@ -46,6 +46,8 @@ pub fn load(input: &Input, options: &Options<'_>) -> Result<Loaded, LoadError> {
         Some(root) => {
             check(&mut loaded, root, options);
             swapped::merge(&mut loaded);
+            tags::merge(&mut loaded);
+            other_format::merge(&mut loaded, root);
             secret::follow_aliases(&loaded.document, &mut loaded.secrets);
         }
         // What is secret is judged by names alone, since no schema can be walked along.
@@ -95,7 +97,8 @@ fn check(loaded: &mut Loaded, root: NodeId, options: &Options<'_>) {
     let resolved = resolve(doc, &found, &mut later);
     let now = now();
     let read_rows = |doc: &mut Document, findings: &mut Findings| {
-        rows(Parts { doc, found: &found, resolved: &resolved, now, flavor: options.flavor }, findings)
+        let Options { flavor, allow_unsupported, .. } = *options;
+        rows(Parts { doc, found: &found, resolved: &resolved, now, flavor, allow_unsupported }, findings)
     };
     let mut state = read_rows(doc, findings);
     let mut written = None;
@@ -106,7 +109,7 @@ fn check(loaded: &mut Loaded, root: NodeId, options: &Options<'_>) {
         let mut unusable = Findings::default();
         let served = read_rows(doc, &mut unusable);
         vault::put_back(doc, texts);
-        vault::report(doc, &references, &unread, &unusable, findings);
+        vault::report(doc, &references, &unread, &vaults, &unusable, findings);
         written = Some(Arc::new(std::mem::replace(&mut state, served)));
     }
     if findings.has_errors() {

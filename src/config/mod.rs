@@ -3,12 +3,14 @@
 
 pub mod answer;
 pub mod codes;
+mod conditions;
 pub mod dialect;
 pub mod entities;
 pub mod listen;
 mod load;
 mod merge;
 mod nearest;
+mod other_format;
 mod pending;
 pub mod read;
 pub mod resolve;
@@ -20,6 +22,7 @@ pub mod settings;
 pub mod shape;
 pub mod substitute;
 mod swapped;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -62,12 +65,21 @@ pub struct Options<'a> {
     pub env: &'a (dyn Fn(&str) -> Option<String> + Sync),
     /// Whether the node has the plugin of that name switched on (its setting `plugins`).
     pub plugin_enabled: &'a (dyn Fn(&str) -> bool + Sync),
+    /// Whether settings that are not served yet are warned about and not refused.
+    pub allow_unsupported: bool,
 }
 
 impl Default for Options<'_> {
-    /// decK's additions are taken, the environment is empty, every plugin is switched on.
+    /// decK's additions are taken, the environment is empty, every plugin is switched on, and all that Kong accepts is
+    /// accepted.
     fn default() -> Self {
-        Options { kong_strict: false, flavor: Flavor::default(), env: &|_| None, plugin_enabled: &|_| true }
+        Options {
+            kong_strict: false,
+            flavor: Flavor::default(),
+            env: &|_| None,
+            plugin_enabled: &|_| true,
+            allow_unsupported: true,
+        }
     }
 }
 

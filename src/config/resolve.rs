@@ -283,8 +283,14 @@ impl<'d> Resolver<'d> {
             let first = self.doc.entries(self.found[i].node).first().map(|e| e.key);
             self.doc.span(node.or_else(|| self.field(i, "name")).or(first).unwrap_or(self.found[i].node))
         };
+        let (own, written) = (self.doc.span(self.found[i].node), place(i));
+        let again = match self.found[i].node == self.found[other].node {
+            true => self.doc.alias_of(self.found[i].node),
+            false if own.contains(written) => None,
+            false => self.doc.alias_within(own, written),
+        };
         let finding = Finding::error("config/duplicate", message)
-            .at(place(i), "declared again here")
+            .at(again.unwrap_or(written), "declared again here")
             .at(place(other), "first declared here")
             .path(path_text(&path_of(self.found, i)))
             .tree(tree, text);
@@ -305,7 +311,11 @@ impl<'d> Resolver<'d> {
             let Some(target_kind) = KindInfo::number(target) else { continue };
             let (named, written) = match self.doc.value(value) {
                 Value::Str(name) => (self.named(target_kind, name), Some(&**name)),
-                Value::Map(_) => (None, self.doc.get(value, "id").and_then(|n| self.doc.str(n))),
+                Value::Map(_) => {
+                    let id = self.doc.get(value, "id").and_then(|n| self.doc.str(n));
+                    // What is no id has been reported as that.
+                    (None, id.filter(|id| Uuid::try_parse(id).is_ok()))
+                }
                 _ => continue,
             };
             let Some(written) = written else { continue };

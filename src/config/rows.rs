@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::{
+    conditions,
     resolve::{Resolved, path_of, path_text},
     shape::Found,
     vault,
@@ -15,9 +16,9 @@ use crate::{
         DEFAULT_WORKSPACE, KINDS, Nothing, Plugin, PluginConfig, PluginRow, Row, Set, State, Table,
         Workspace, rule::pem,
     },
-    plugin::{Checks, Entry, Place},
+    plugin::{Checks, Entry, NOT_YET, Place},
     plugins,
-    router::{Flavor, validate_route},
+    router::Flavor,
     source::{Document, Finding, Findings, Level, NodeId, Seg, Span, Value, from_node},
 };
 
@@ -33,6 +34,8 @@ pub struct Parts<'d> {
     pub now: f64,
     /// Which router will run.
     pub flavor: Flavor,
+    /// Whether settings that are not served yet are only warned about.
+    pub allow_unsupported: bool,
 }
 
 /// Reads all entities that passed their checks. What does not is reported, and the rest is read all the same.
@@ -89,7 +92,7 @@ pub fn rows(mut parts: Parts<'_>, findings: &mut Findings) -> State {
         "ratelimiting_metrics" => ratelimiting_metrics,
         "sessions" => sessions,
     }
-    parts.check_routes(&state, findings);
+    conditions::check(parts.doc, parts.found, &state, parts.flavor, findings);
     if state.workspaces.by_name("default").is_none() {
         state.workspaces.push(Workspace {
             id: DEFAULT_WORKSPACE,
@@ -182,7 +185,11 @@ impl Parts<'_> {
         let mut checks = Checks::default();
         (entry.check)(config, &mut checks);
         let mut refused = false;
-        for (level, code, place, message) in checks.found {
+        for (mut level, code, place, message) in checks.found {
+            let unsupported = code.ends_with(NOT_YET);
+            if unsupported && self.allow_unsupported {
+                level = Level::Warning;
+            }
             refused |= level == Level::Error;
             let mut tree = path_of(self.found, i);
             let owner = path_text(&tree);
@@ -204,6 +211,7 @@ impl Parts<'_> {
                 Finding::new(level, code, format!("{}: {message}", entry.name)).at(span, "").path(path);
             if level == Level::Error {
                 finding = finding.tree(tree, message);
+                finding.help = unsupported.then(|| "`--allow-unsupported` runs without it".to_owned());
             }
             findings.push(finding);
         }
@@ -254,27 +262,6 @@ impl Parts<'_> {
             .path(path_text(&path))
             .tree(path, reason);
         findings.push(finding);
-    }
-
-    /// Asks the router about every route.
-    fn check_routes(&self, state: &State, findings: &mut Findings) {
-        for route in state.routes.rows() {
-            let Err(text) = validate_route(route, self.flavor) else { continue };
-            if findings.is_full(Level::Error) {
-                findings.count_omitted(Level::Error);
-                continue;
-            }
-            let place = self.found.iter().rposition(|found| Some(found.node) == route.origin);
-            let Some(i) = place else { continue };
-            let mut tree = path_of(self.found, i);
-            let path = path_text(&tree);
-            tree.push(Seg::Entity);
-            let finding = Finding::error("config/bad-expression", text.clone())
-                .at(self.span_of_entity(i), "")
-                .path(path)
-                .tree(tree, text);
-            findings.push(finding);
-        }
     }
 }
 

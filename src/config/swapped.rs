@@ -16,7 +16,8 @@ pub(super) fn merge(loaded: &mut Loaded) {
     for i in (0..found.len()).filter(|&i| found[i].kind == kind && !found[i].clean) {
         for (cert, key) in PAIRS {
             let Some((cert_node, key_node)) = swapped(doc, &found[i], cert, key) else { continue };
-            let spans = [doc.span(key_node), doc.span(cert_node)];
+            let fields = [cert, key].map(|field| key_span(doc, &found[i], field));
+            let spans = [doc.span(key_node), doc.span(cert_node), fields[0], fields[1]];
             // A private key is one wherever it stands.
             secrets.push(spans[1]);
             let ours = |finding: &Finding| finding.span().is_some_and(|span: Span| spans.contains(&span));
@@ -33,7 +34,7 @@ pub(super) fn merge(loaded: &mut Loaded) {
             for finding in findings.0.iter_mut().filter(|finding| ours(finding)) {
                 merged.tree.append(&mut finding.tree);
             }
-            if merged.tree.is_empty() {
+            if merged.tree.is_empty() && !found[i].stray {
                 merged.tree.push((
                     path_of(found, i).into_iter().chain([Seg::Entity]).collect(),
                     merged.message.clone(),

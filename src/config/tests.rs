@@ -71,7 +71,7 @@ fn deck_additions_are_taken_unless_only_kongs_own_are_wanted() {
 fn a_wrong_type_comes_with_the_way_to_write_it() {
     for (field, help) in [
         ("port: '80'", "write it without quotes"),
-        ("enabled: 'true'", "write it without quotes"),
+        ("enabled: 'true'", "write `true`, without quotes"),
         ("name: 12", "put it in quotes"),
         ("tags: a", "write it as a list of one item: [ … ]"),
         ("routes: {name: r}", "begin each item with `- `"),
@@ -87,4 +87,61 @@ fn a_wrong_type_comes_with_the_way_to_write_it() {
         "{:?}",
         loaded.findings
     );
+}
+
+#[test]
+fn what_follows_from_an_error_is_in_kongs_answer_alone() {
+    let text = "_format_version: '3.0'\nservices:\n- {name: a, url: 'a:80', routes: [{name: r, pathes: [/x]}]}\n\
+                plugins:\n- config: {minute: 5}\n- {name: rate-limiting, config: {minutes: 5}}\n";
+    let loaded = loaded(text, &Options::default());
+    let messages: Vec<_> = errors(&loaded).iter().map(|f| f.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        [
+            "`url` has no scheme",
+            "unknown field `pathes` in `routes`",
+            "`name` is missing",
+            "unknown field `minutes` in `config`",
+        ]
+    );
+    let answer = super::answer::fields(&loaded.findings);
+    let service = &answer["services"][0];
+    for part in ["host", "path", "protocol"] {
+        assert!(service[part].is_string(), "{part}: {answer}");
+    }
+    assert_eq!(service["routes"][0]["pathes"], "unknown field");
+    assert!(service["routes"][0]["@entity"][0].as_str().is_some_and(|text| text.contains("must set one of")));
+    assert_eq!(answer["plugins"][0]["config"], "unknown field");
+    assert!(answer["plugins"][1]["@entity"][0].as_str().is_some_and(|text| text.contains("at least one of")));
+}
+
+#[test]
+fn a_misspelt_section_is_searched_and_kongs_answer_names_it_alone() {
+    let text = "_format_version: '3.0'\nservcies:\n- {name: a, host: a.test, port: 70000}\n\
+                services: []\nroutes:\n- {name: r, paths: [/], service: a}\n";
+    let both = loaded(text, &Options::default());
+    assert_eq!(errors(&both).len(), 2, "the section is there under its name: {:?}", both.findings);
+    let loaded = loaded(&text.replace("services: []\n", ""), &Options::default());
+    let found: Vec<_> =
+        errors(&loaded).iter().map(|f| (f.code, f.path.clone().unwrap_or_default())).collect();
+    let wanted = [
+        ("config/unknown-field", "servcies".to_owned()),
+        ("config/out-of-range", "servcies[1].port".to_owned()),
+    ];
+    assert_eq!(found.iter().map(|(code, path)| (*code, path.clone())).collect::<Vec<_>>(), wanted);
+    assert_eq!(super::answer::fields(&loaded.findings), serde_json::json!({ "servcies": "unknown field" }));
+}
+
+#[test]
+fn what_is_not_served_is_refused_unless_that_is_allowed() {
+    let text = "_format_version: '3.0'\nplugins:\n- name: rate-limiting\n  \
+                config: {minute: 5, policy: redis, redis: {host: redis.test}}\n";
+    let allowed = loaded(text, &Options::default());
+    assert!(allowed.state.is_some());
+    assert_eq!(allowed.findings.0[0].code, "plugin/redis-not-yet");
+    let refused = loaded(text, &Options { allow_unsupported: false, ..Options::default() });
+    assert!(refused.state.is_none());
+    let [error] = errors(&refused)[..] else { panic!("{:?}", refused.findings) };
+    assert_eq!(error.code, "plugin/redis-not-yet");
+    assert!(error.help.as_deref().is_some_and(|help| help.contains("--allow-unsupported")));
 }

@@ -165,12 +165,7 @@ pub fn resolve(
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<String, VaultError> {
     let reference = parse(text)?;
-    let prefix = vaults.prefix(&reference)?;
-    let mut variable = format!("{}{}", prefix.unwrap_or_default(), reference.resource);
-    variable = variable.replace('-', "_").to_ascii_uppercase();
-    if reference.version == Some(2) {
-        variable.push_str("_PREVIOUS");
-    }
+    let variable = variable(&reference, vaults)?;
     let Some(value) = env(&variable) else { return Err(VaultError::NotSet(variable)) };
     let Some(key) = reference.key else { return Ok(value) };
     match serde_json::from_str(&value) {
@@ -180,6 +175,17 @@ pub fn resolve(
         },
         _ => Err(VaultError::NotAnObject(variable, key)),
     }
+}
+
+/// The variable of the environment that a reference names.
+fn variable(reference: &Reference, vaults: &Vaults) -> Result<String, VaultError> {
+    let prefix = vaults.prefix(reference)?;
+    let mut variable = format!("{}{}", prefix.unwrap_or_default(), reference.resource);
+    variable = variable.replace('-', "_").to_ascii_uppercase();
+    if reference.version == Some(2) {
+        variable.push_str("_PREVIOUS");
+    }
+    Ok(variable)
 }
 
 /// What a field holds in the end: its text if that is no reference, else what it stands for, or an
@@ -233,6 +239,7 @@ pub fn report(
     doc: &Document,
     references: &[NodeId],
     unread: &[NodeId],
+    vaults: &Vaults,
     unusable: &Findings,
     findings: &mut Findings,
 ) {
@@ -245,9 +252,15 @@ pub fn report(
         if unread.iter().any(|node| inside(&node)) {
             continue;
         }
-        let place = references.iter().find(inside).map_or(place, |&node| doc.span(node));
+        let node = references.iter().find(inside).copied();
+        let place = node.map_or(place, |node| doc.span(node));
+        let named = node
+            .and_then(|node| doc.str(node))
+            .and_then(|text| variable(&parse(text).ok()?, vaults).ok())
+            .map(|name| format!("the value comes from the environment variable `{name}`"));
         let message = "what the reference stands for cannot be used here";
         let mut finding = Finding::error(UNREADABLE, message).at(place, "");
+        finding.help = named;
         finding.path = reason.path.clone();
         findings.push(finding);
     }

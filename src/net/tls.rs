@@ -35,8 +35,25 @@ pub enum TlsError {
     )]
     UnfitKey(String),
     /// rustls refuses them.
-    #[error(transparent)]
+    #[error("{}", in_words(.0))]
     Rustls(#[from] rustls::Error),
+}
+
+/// An error of rustls, without its names for things where these would be printed.
+fn in_words(error: &rustls::Error) -> String {
+    use rustls::{CertificateError, Error};
+    match error {
+        // The library passes this one on without its type.
+        Error::InvalidCertificate(CertificateError::Other(other))
+            if format!("{other:?}").contains("UnsupportedCertVersion") =>
+        {
+            "this is an X.509 certificate of version 1, and TLS takes version 3: issue it again, with extensions \
+             (`openssl x509 -req … -extfile FILE`)"
+                .to_owned()
+        }
+        Error::InvalidCertificate(CertificateError::BadEncoding) => "this is not an X.509 certificate".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 /// The one provider of cryptography.

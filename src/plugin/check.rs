@@ -11,6 +11,9 @@ pub enum Place {
     Entity,
 }
 
+/// What codes about settings end with that are not served yet.
+pub const NOT_YET: &str = "-not-yet";
+
 /// Collects findings while settings are checked.
 #[derive(Debug, Default)]
 pub struct Checks {
@@ -27,6 +30,13 @@ impl Checks {
     /// Refuses the row as a whole.
     pub fn entity(&mut self, message: impl Into<String>) {
         self.found.push((Level::Error, "plugin/invalid", Place::Entity, message.into()));
+    }
+
+    /// Refuses a setting that Kong serves and this gateway does not, under a code that ends in [`NOT_YET`]; a node may
+    /// allow it (`--allow-unsupported`), and is warned then.
+    pub fn not_yet(&mut self, code: &'static str, pointer: &str, message: impl Into<String>) {
+        debug_assert!(code.ends_with(NOT_YET), "{code}");
+        self.found.push((Level::Error, code, Place::At(pointer.to_owned()), message.into()));
     }
 
     /// Accepts, with a warning under a code of its own.

@@ -13,7 +13,7 @@ mod reply;
 pub mod testing;
 
 pub use build::{Build, BuildError};
-pub use check::{Checks, Place};
+pub use check::{Checks, NOT_YET, Place};
 pub use exchange::{
     Client, Credential, Exchange, Matched, Request, RequestId, Response, ResponseSource, Stash,
     UpstreamRequest,

@@ -75,6 +75,8 @@ pub struct Read {
     pub env: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
     /// Which plugins are switched on.
     pub plugin_enabled: Arc<dyn Fn(&str) -> bool + Send + Sync>,
+    /// Warn about settings that are not served yet, and do not refuse them.
+    pub allow_unsupported: bool,
 }
 
 impl Read {
@@ -85,6 +87,7 @@ impl Read {
             flavor: self.flavor,
             env: &*self.env,
             plugin_enabled: &*self.plugin_enabled,
+            allow_unsupported: self.allow_unsupported,
         }
     }
 }

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     config::{self, Input, LoadError, Loaded, secret},
     runtime::{self, Gateway, Options, Snapshot},
-    source::{Finding, NodeId, Step},
+    source::{Finding, NodeId, Span, Step},
     store::Stores,
 };
 
@@ -34,8 +34,7 @@ pub fn build(
         let mut finding =
             Finding::error("config/unservable", format!("{}: {}", problem.kind, problem.message));
         if let Some(origin) = problem.origin {
-            let node = deepest(loaded, origin, &problem.pointer);
-            finding = finding.at(loaded.document.span(node), "here");
+            finding = finding.at(deepest(loaded, origin, &problem.pointer), "");
         }
         loaded.findings.push(finding);
     }
@@ -44,14 +43,18 @@ pub fn build(
     problems.is_empty().then_some(snapshot)
 }
 
-/// Follows a JSON pointer from a node as far as it leads.
-fn deepest(loaded: &Loaded, mut node: NodeId, pointer: &str) -> NodeId {
+/// Follows a JSON pointer from a node as far as it leads. Of a text of many lines the place is that of its field.
+fn deepest(loaded: &Loaded, mut node: NodeId, pointer: &str) -> Span {
+    let doc = &loaded.document;
+    let mut key = None;
     for part in pointer.split('/').filter(|p| !p.is_empty()) {
         let step = part.parse().map_or(Step::Key(part), Step::Index);
-        let Some(next) = loaded.document.at(node, &[step]) else { break };
+        let Some(next) = doc.at(node, &[step]) else { break };
+        key = doc.entry(node, part).map(|entry| entry.key);
         node = next;
     }
-    node
+    let long = doc.str(node).is_some_and(|text| text.contains('\n'));
+    doc.span(key.filter(|_| long).unwrap_or(node))
 }
 
 /// How soon after a swap the former snapshot is looked at: a busy worker has let go of it by then.

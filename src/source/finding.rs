@@ -69,6 +69,9 @@ pub struct Finding {
     /// Places and texts in the error tree of the admin API, for a finding that Kong would report too. Mostly
     /// one; a failed condition between fields has a second one on the entity.
     pub tree: Vec<(Vec<Seg>, String)>,
+    /// The same for what Kong reports beside it and what follows from it: a route whose `pathes` is misspelt also
+    /// lacks `paths`. Only the admin API's tree holds these.
+    pub implied: Vec<(Vec<Seg>, String)>,
     /// Changes that mend it without changing what the file means to people; all of them or none.
     pub fix: Vec<Edit>,
 }
@@ -84,6 +87,7 @@ impl Finding {
             help: None,
             path: None,
             tree: Vec::new(),
+            implied: Vec::new(),
             fix: Vec::new(),
         }
     }
@@ -125,6 +129,17 @@ impl Finding {
     pub fn tree(mut self, path: Vec<Seg>, text: impl Into<String>) -> Self {
         self.tree.push((path, text.into()));
         self
+    }
+
+    /// All places and texts that the admin API's error tree holds for this finding.
+    pub fn answers(&self) -> impl Iterator<Item = &(Vec<Seg>, String)> {
+        self.tree.iter().chain(&self.implied)
+    }
+
+    /// Takes over another finding that follows from this one.
+    pub fn absorb(&mut self, other: Finding) {
+        self.implied.extend(other.tree);
+        self.implied.extend(other.implied);
     }
 
     /// Says how the text can be mended safely.
@@ -218,6 +233,13 @@ impl Findings {
         self.1.0.iter_mut().zip(omitted.0).for_each(|(ours, theirs)| *ours += theirs);
     }
 
+    /// Takes out the retained findings that are so.
+    pub fn take(&mut self, so: impl Fn(&Finding) -> bool) -> Vec<Finding> {
+        let (taken, remaining) = std::mem::take(&mut self.0).into_iter().partition(|finding| so(finding));
+        self.0 = remaining;
+        taken
+    }
+
     /// The state now, for [`Findings::rewind`].
     pub fn mark(&self) -> FindingsMark {
         FindingsMark(self.0.len(), self.1)
@@ -275,7 +297,7 @@ impl Finding {
     fn shorten(&mut self) {
         let texts = [&mut self.message].into_iter().chain(&mut self.help).chain(&mut self.path);
         let labels = self.labels.iter_mut().map(|label| &mut label.text);
-        let tree = self.tree.iter_mut().flat_map(|(path, text)| {
+        let tree = self.tree.iter_mut().chain(&mut self.implied).flat_map(|(path, text)| {
             let keys = path.iter_mut().filter_map(|seg| match seg {
                 Seg::Key(key) => Some(key),
                 Seg::Index(_) | Seg::Entity => None,

@@ -55,7 +55,7 @@ pub use node::{Document, Entry, NodeId, Step, Value};
 pub use read::{Format, parse};
 pub use text::{FileId, Position, Source, SourceMap, Span};
 pub use write::{to_json, to_yaml};
-pub use yaml::parse_yaml;
+pub use yaml::{TAG, parse_yaml};
 
 #[cfg(test)]
 mod tests;

@@ -63,6 +63,8 @@ pub struct Document {
     replaced: Vec<Entry>,
     /// Scalars that were written as an alias, each with the one that has the anchor.
     aliases: Vec<(NodeId, NodeId)>,
+    /// Lists and maps that aliases refer to, and the places of those aliases.
+    shared: Vec<(NodeId, Span)>,
 }
 
 impl Document {
@@ -76,6 +78,7 @@ impl Document {
             hasher: ahash::RandomState::default(),
             replaced: Vec::new(),
             aliases: Vec::new(),
+            shared: Vec::new(),
         }
     }
 
@@ -139,6 +142,11 @@ impl Document {
         for span in &mut self.spans[first.0 as usize..] {
             *span = place(*span);
         }
+        for (node, span) in &mut self.shared {
+            if *node >= first {
+                *span = place(*span);
+            }
+        }
     }
 
     /// The one shared copy of a text.
@@ -172,6 +180,29 @@ impl Document {
         self.spans.truncate(mark);
         self.replaced.retain(|entry| (entry.value.0 as usize) < mark);
         self.aliases.retain(|(alias, _)| (alias.0 as usize) < mark);
+        self.shared.retain(|(node, _)| (node.0 as usize) < mark);
+    }
+
+    /// Notes the place of an alias that refers to a list or map.
+    pub(super) fn add_shared(&mut self, node: NodeId, alias: Span) {
+        self.shared.push((node, alias));
+    }
+
+    /// The place within a span of the alias through which a value that is written elsewhere comes in there.
+    pub fn alias_within(&self, outer: Span, inner: Span) -> Option<Span> {
+        let brings =
+            |&&(node, alias): &&(NodeId, Span)| outer.contains(alias) && self.span(node).contains(inner);
+        self.shared.iter().find(brings).map(|(_, alias)| *alias)
+    }
+
+    /// The place of an alias that refers to a list or map.
+    pub fn alias_of(&self, node: NodeId) -> Option<Span> {
+        self.shared.iter().find(|(shared, _)| *shared == node).map(|(_, alias)| *alias)
+    }
+
+    /// Whether any alias refers to a value.
+    pub fn has_aliases(&self) -> bool {
+        !(self.shared.is_empty() && self.aliases.is_empty())
     }
 
     /// The text of a string node.

@@ -20,6 +20,7 @@ pub(super) fn explain(place: Place<'_>, problem: &Problem) -> Finding {
         .or_else(|| broken.after_quotes())
         .or_else(|| broken.indentation())
         .or_else(|| broken.escape())
+        .or_else(|| broken.first_line())
         .unwrap_or_else(|| broken.other())
 }
 
@@ -280,6 +281,26 @@ impl<'a> Broken<'a> {
         }
         let finding = self.error("there is no such escape", self.problem.at);
         Some(finding.help("use single quotes, where a backslash is just a backslash, or write `\\\\`"))
+    }
+
+    /// A first line that is indented deeper than the others: the map it begins ends with the next one.
+    fn first_line(&self) -> Option<Finding> {
+        if !self.says("document start") {
+            return None;
+        }
+        let content =
+            |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with(['#', '%', '-']);
+        let first = self.body.lines().find(content)?;
+        let blank = first.len() - first.trim_start_matches(' ').len();
+        let at = self.problem.at;
+        if blank == 0 || indent(self.line(at)) >= blank || self.line(at).starts_with("---") {
+            return None;
+        }
+        let start = first.as_ptr() as usize - self.body.as_ptr() as usize;
+        let finding = Finding::error("source/yaml-syntax", "this line is indented, and those below are not")
+            .at(self.place.span(start, start + blank), "indented")
+            .at(self.span(at), "the file goes on here");
+        Some(finding.help("remove the space in front of it"))
     }
 
     fn other(&self) -> Finding {

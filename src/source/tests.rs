@@ -74,11 +74,17 @@ fn an_unquoted_scalar_has_the_type_that_kong_gives_it() {
 #[test]
 fn quotes_and_tags_decide_over_the_look_of_a_scalar() {
     let read = Read::yaml(
-        "a: '010'\nb: \"yes\"\nc: !!str 1\nd: !!int '7'\ne: !!float 3\nf: !!bool y\ng: !!null x\nh: !own 8\ni: |-\n  1\n",
+        "a: '010'\nb: \"yes\"\nc: !!str 1\nd: !!int '7'\ne: !!float 3\nf: !!bool y\ng: !!null x\ni: |-\n  1\n",
     );
     assert_eq!(
         read.value(),
-        json!({"a": "010", "b": "yes", "c": "1", "d": 7, "e": 3.0, "f": true, "g": null, "h": 8, "i": "1"})
+        json!({"a": "010", "b": "yes", "c": "1", "d": 7, "e": 3.0, "f": true, "g": null, "i": "1"})
+    );
+    let own = Read::yaml("- ! 7\n- !own 8\n");
+    assert_eq!(
+        own.said(),
+        ["2:3 source/unknown-tag: what follows the `!` is a YAML tag and no part of the value"],
+        "the tag changes nothing, and is not what was meant"
     );
     assert_eq!(Read::yaml("a: !!int x\n").said(), ["1:4 source/yaml-syntax: `x` is not a value for `!!int`"]);
     assert_eq!(

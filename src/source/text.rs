@@ -25,6 +25,11 @@ impl Span {
     pub const fn start_of(file: FileId) -> Self {
         Span { file, start: 0, end: 0 }
     }
+
+    /// Whether another span lies within this one.
+    pub fn contains(self, inner: Span) -> bool {
+        self.file == inner.file && self.start <= inner.start && inner.end <= self.end
+    }
 }
 
 /// A place as people count: lines and columns from 1, columns in characters.

@@ -115,6 +115,12 @@ enum Shape {
     Map { first: usize, key: Key, inherited: Vec<Entry>, index: Option<Box<Index>> },
 }
 
+/// A value has a tag that means nothing: its writer most likely meant a text that begins with `!`.
+pub const TAG: &str = "source/unknown-tag";
+
+/// What the tags begin with that YAML itself has.
+const STANDARD_TAG: &str = "tag:yaml.org,2002:";
+
 /// What a map waits for.
 enum Key {
     Wanted,
@@ -204,6 +210,13 @@ impl<'a> Builder<'a> {
                     span.end = self.trimmed(span);
                 }
                 let value = self.typed(tag, value, style, span)?;
+                if !ignored && tag.is_some_and(|tag| tag != "!" && !tag.starts_with(STANDARD_TAG)) {
+                    self.findings.push(
+                        Finding::warning(TAG, "what follows the `!` is a YAML tag and no part of the value")
+                            .at(span, "")
+                            .help("put the value in quotes if the `!` is part of it, or remove the tag"),
+                    );
+                }
                 let merge = tag == Some("tag:yaml.org,2002:merge");
                 let id = self.doc.add(value, span);
                 self.written += 1;
@@ -277,6 +290,7 @@ impl<'a> Builder<'a> {
         let list = matches!(self.doc.value(built.id), Value::Seq(_) | Value::Map(_));
         // A list or map is shared, as in Lua; a scalar gets a node of its own, which knows its place.
         let id = if list {
+            self.doc.add_shared(built.id, span);
             built.id
         } else {
             let value = self.doc.value(built.id).clone();

@@ -68,6 +68,7 @@ impl Engine {
                 variables.iter().find(|(given, _)| given == name).map(|(_, value)| value.clone())
             }),
             plugin_enabled: Arc::new(move |name| node.allows_plugin(name)),
+            allow_unsupported: true,
         };
         let heard = Arc::new(Heard::default());
         let serve =

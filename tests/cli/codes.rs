@@ -13,6 +13,7 @@ const NEVER: &[(&str, &str)] = &[
     ("config/unreadable", "would be a gap in the schema, and none is known"),
     ("lint/certificate-expires-soon", "depends on the day; tested beside the lint, with a clock"),
     ("source/more-findings", "takes more than 200 findings; tested in runs.rs"),
+    ("test/case", "is about cases, which `test` reads; tested in cases/test.trycmd"),
     ("plugin/not-enabled", "depends on a node's settings; tested in src/config/tests.rs"),
 ];
 
@@ -80,6 +81,31 @@ fn every_good_example_is_free_of_what_it_puts_right() {
         assert_eq!(ran.status, 0, "{code}: the good example has errors:\n{ran}");
         assert!(!ran.out.contains(code), "{code}: the good example earns it too:\n{ran}");
     }
+}
+
+#[test]
+fn every_code_in_the_source_is_explained() {
+    let known: Vec<&str> = examples().iter().map(|(code, ..)| *code).collect();
+    let pattern =
+        regex::Regex::new(r#""((?:config|source|deck|plugin|upstream|lint|test)/[a-z][a-z-]+)""#).unwrap();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut unknown = std::collections::BTreeSet::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                // Tests beside the code make up codes.
+                let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+                let codes = pattern.captures_iter(text).map(|found| found[1].to_owned());
+                unknown.extend(codes.filter(|code| !known.contains(&code.as_str())));
+            }
+        }
+    }
+    unknown.remove("lint/docs");
+    assert!(unknown.is_empty(), "codes that `explain` does not know: {unknown:?}");
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! `cases/` holds runs of the program, one file a command (trycmd), each in the folder `.in` of the same name.
 //! What cannot be written down there (standard input, ports, files made on the way) is in `runs.rs`; a bad file
-//! for every code of a finding in `codes.rs`; what editors make of the schema in `editor.rs`.
+//! for every code of a finding in `codes.rs`; a file for each common mistake in `mistakes.rs`; what editors make of the
+//! schema in `editor.rs`.
 //!
 //! After a change that is meant: `TRYCMD=overwrite INSTA_UPDATE=always cargo test --test cli`, and read the diff.
 #![allow(clippy::unwrap_used)]
@@ -10,6 +11,7 @@
 mod against;
 mod codes;
 mod editor;
+mod mistakes;
 mod plugged;
 mod runs;
 mod sarif;

@@ -80,6 +80,7 @@ impl Node {
                 found.map(|(_, value)| (*value).to_owned())
             }),
             plugin_enabled: Arc::new(move |name| node.allows_plugin(name)),
+            allow_unsupported: true,
         };
         let running = spawn_blocking(move || {
             let serve = Serve::new(&settings, input, read, Mock::Off)?;

@@ -42,6 +42,9 @@ pub struct Dialect {
     /// Refuse what Kong refuses although decK takes it (`_info`, `${{ env "X" }}`, references by {name: x})
     #[arg(long)]
     pub kong_strict: bool,
+    /// Warn about settings that are not built yet, such as policy redis of rate-limiting, and do not refuse them
+    #[arg(long)]
+    pub allow_unsupported: bool,
     /// Which router the file is for; `expressions` lets routes have an expression and a priority
     #[arg(
         long,
@@ -88,6 +91,7 @@ pub fn machine(input: &Input, dialect: Dialect) -> Result<(Loaded, Option<Snapsh
         kong_strict: dialect.kong_strict,
         flavor: dialect.router_flavor.into(),
         env: &environment,
+        allow_unsupported: dialect.allow_unsupported,
         ..Options::default()
     };
     let mut loaded = config::load(input, &options).map_err(|e| Failure::Other(e.to_string()))?;

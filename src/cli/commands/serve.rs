@@ -55,6 +55,9 @@ pub struct Args {
     /// Refuse what Kong refuses although decK takes it (`_info`, `${{ env "X" }}`, references by {name: x})
     #[arg(long)]
     kong_strict: bool,
+    /// Run without settings that are not built yet, such as policy redis of rate-limiting, and warn at every start
+    #[arg(long)]
+    allow_unsupported: bool,
     /// Apply changes of the files as they happen; this is the default
     #[arg(long, overrides_with = "no_watch")]
     watch: bool,
@@ -119,6 +122,7 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
         flavor: node::flavor(&settings),
         env: Arc::new(input::environment),
         plugin_enabled: enabled(&settings),
+        allow_unsupported: args.allow_unsupported,
     };
     let serve = Serve::new(&settings, input_of(args.files, &settings), read, mock).map_err(could_not)?;
     let serve = Serve {

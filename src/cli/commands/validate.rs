@@ -22,6 +22,7 @@ use crate::{
     gatewayctl validate kong.yml\n  \
     gatewayctl validate --strict --format json services/ consumers.yml\n  \
     deck file merge a.yml b.yml | gatewayctl validate -\n\n\
+    `gatewayctl explain CODE` says what the code of a finding means.\n\n\
     Exit status: 0 clean, 1 an error was found (with --strict: or a warning), 2 could not run.")]
 pub struct Args {
     #[command(flatten)]

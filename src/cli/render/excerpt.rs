@@ -64,7 +64,8 @@ impl SourceCode for Excerpt<'_> {
         let last =
             self.source.position(end.saturating_sub(usize::from(!span.is_empty())) as u32).line + after;
         let (from, to) = (self.source.line_start(first), self.source.line_start(last + 1));
-        if to - from > LONGEST {
+        let long = self.text[from..to].lines().any(|line| line.len() > LONGEST_LINE);
+        if long || to - from > LONGEST {
             return Ok(self.around(span.offset(), end));
         }
         Ok(self.window(from, to, first, 0, last + 1 - first))
@@ -73,6 +74,8 @@ impl SourceCode for Excerpt<'_> {
 
 /// Most bytes that are shown: what is longer is a file without line ends, such as JSON in one line.
 pub const LONGEST: usize = 2000;
+/// Most bytes of a line that are shown whole.
+const LONGEST_LINE: usize = 400;
 /// What is shown of such a line on each side of the place, in bytes.
 const SIDE: usize = 60;
 

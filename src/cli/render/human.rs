@@ -37,7 +37,20 @@ pub fn render(report: Report<'_>, color: bool) -> String {
         }
         out.push('\n');
     }
+    out.push_str(&dim(&more(report)));
     out
+}
+
+/// How to ask for more about the codes of a report.
+fn more(report: Report<'_>) -> String {
+    let mut codes: Vec<&str> = report.findings.iter().map(|finding| finding.code).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    match codes[..] {
+        [] => String::new(),
+        [code] => format!("`gatewayctl explain {code}` explains this\n\n"),
+        [code, ..] => format!("`gatewayctl explain CODE` explains each code, such as {code}\n\n"),
+    }
 }
 
 /// A finding as miette wants it.

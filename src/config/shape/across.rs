@@ -9,7 +9,7 @@ use super::{
     explain::{Complaint, describe, is_vault_reference, quote},
     walk::{Before, Slots},
 };
-use crate::source::{Finding, NodeId, Seg, Value};
+use crate::source::{Finding, Level, NodeId, Seg, Value};
 
 /// A record that rules are run over.
 #[derive(Clone, Copy)]
@@ -33,7 +33,7 @@ impl Walker<'_> {
             match check {
                 Check::Group(group, fields) => {
                     if !self.skips(seen, fields, before) {
-                        self.group(*group, fields, seen);
+                        self.group(*group, fields, seen, before);
                     }
                 }
                 Check::Condition { if_field, if_match, then_field, then_match, err } => {
@@ -69,6 +69,9 @@ impl Walker<'_> {
                         Some(err) => err.replacen("%s", &names, 1),
                         None => format!("at least one of these fields must be non-empty: {names}"),
                     };
+                    if self.entity_follows(&text, &branch.fields, before) {
+                        continue;
+                    }
                     self.entity_error("config/needs-one-of", text.clone(), text);
                 }
                 Check::Custom { name, fields, always } => {
@@ -169,7 +172,7 @@ impl Walker<'_> {
         }
     }
 
-    fn group(&mut self, group: Group, fields: &[Field], seen: Seen<'_>) {
+    fn group(&mut self, group: Group, fields: &[Field], seen: Seen<'_>, before: Before) {
         let set: SmallVec<[Operand<'_>; 8]> =
             fields.iter().map(|f| self.field(seen, f)).filter(|v| !self.is_empty(*v)).collect();
         let fine = match group {
@@ -208,7 +211,45 @@ impl Walker<'_> {
                 format!("{names} must have different values"),
             ),
         };
+        let lacks = match group {
+            Group::AtLeastOneOf | Group::OnlyOneOf => set.is_empty(),
+            Group::AllOrNoneOf => true,
+            Group::AtMostOneOf | Group::Distinct => false,
+        };
+        if lacks && self.entity_follows(&text, fields, before) {
+            return;
+        }
         self.entity_error("config/needs-one-of", message, text);
+    }
+
+    /// Whether an error of the whole record, which lacks one of these fields, follows from an unknown field, or from an
+    /// error of the record that they are in; then it is reported with that.
+    fn entity_follows(&mut self, text: &str, fields: &[Field], before: Before) -> bool {
+        let nothing_yet = self.since(before).is_some_and(<[Finding]>::is_empty);
+        if self.meant.is_empty() && nothing_yet {
+            return false;
+        }
+        let mut whole = self.segments();
+        let depth = whole.len();
+        let paths: Vec<Vec<Seg>> = fields.iter().map(|field| self.absolute(field)).collect();
+        whole.push(Seg::Entity);
+        let around = |finding: &&mut Finding| {
+            let mut wrong = finding.tree.iter().map(|(path, _)| path).filter(|path| path.len() > depth);
+            finding.level == Level::Error
+                && wrong.any(|wrong| paths.iter().any(|p| p.len() > wrong.len() && p.starts_with(wrong)))
+        };
+        if let Some(cause) = self.findings.0[before.retained()..].iter_mut().find(around) {
+            cause.implied.push((whole, text.to_owned()));
+            return true;
+        }
+        self.follows_at(whole, text.to_owned(), paths)
+    }
+
+    /// A dotted path of the record at hand, from the root.
+    fn absolute(&self, field: &str) -> Vec<Seg> {
+        let mut path = self.segments();
+        path.extend(field.split('.').map(|part| Seg::Key(part.to_owned())));
+        path
     }
 
     fn json(&self, operand: Operand<'_>) -> Option<Json> {
@@ -343,10 +384,15 @@ impl Walker<'_> {
             _ => "nothing",
         };
         let message = format!("{}, {because}", complaint.message(&format!("`{then_field}`"), found));
-        let mut field = self.segments();
-        field.extend(then_field.split('.').map(|part| Seg::Key(part.to_owned())));
+        let field = self.absolute(then_field);
         let mut whole = self.segments();
         whole.push(Seg::Entity);
+        if matches!(complaint, Complaint::Missing)
+            && self.follows_at(field.clone(), complaint.text(), [field.clone()])
+        {
+            self.follows_at(whole, entity, [field]);
+            return;
+        }
         let span = match then {
             Operand::Node(n) => self.span_of(n),
             _ => match condition {

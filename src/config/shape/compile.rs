@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{List, Number, Record, Shape, ShapeKind, Text, check, shorthand};
+use super::{List, Number, Record, Shape, ShapeKind, Text, Unit, check, shorthand};
 use crate::model::rule;
 
 /// Compiles a schema that has no `$ref` but to its own `$defs`.
@@ -232,5 +232,9 @@ fn number(object: &Map<String, Value>, values: Option<Vec<Value>>) -> Number {
         max: bound("maximum"),
         above: bound("exclusiveMinimum"),
         timestamp: flag(object, "x-timestamp"),
+        unit: object.get("description").and_then(Value::as_str).and_then(|text| {
+            let units = [("Milliseconds", Unit::Milliseconds), ("Seconds", Unit::Seconds)];
+            units.into_iter().find(|(word, _)| text.starts_with(word)).map(|(_, unit)| unit)
+        }),
     }
 }

@@ -1,8 +1,7 @@
 //! What is wrong with a value: in the format's exact words, and in plain ones.
 
-use super::{List, Number, PathStep, Record, Shape, Text, Walker};
-use crate::config::nearest;
-use crate::source::{Document, Entry, Finding, NodeId, Seg, Value};
+use super::{List, Number, PathStep, Shape, Text, Walker};
+use crate::source::{Document, NodeId, Value};
 
 /// What is wrong with a value.
 #[derive(Debug)]
@@ -232,6 +231,9 @@ impl Walker<'_> {
         if matches!(complaint, Complaint::Type(_)) && !shape.secret {
             self.hidden.value(self.doc, node);
         }
+        if matches!(complaint, Complaint::Missing) && self.follows(complaint.text(), [self.segments()]) {
+            return;
+        }
         if self.counts_error() {
             return;
         }
@@ -240,57 +242,26 @@ impl Walker<'_> {
         if let Some(err) = shape.err.as_deref() {
             message = format!("{field}: {err}");
         }
-        let help = match &complaint {
-            Complaint::OneOf(values, got) => {
-                nearest(got, values.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"))
-            }
-            Complaint::Type(wanted) => type_help(wanted, self.doc.value(node)).map(str::to_owned),
-            Complaint::Missing if field == "`host`" => {
-                Some("write `host: example.com`, or all in one: `url: http://example.com:80/`".to_owned())
-            }
-            _ => None,
-        };
+        let help = self.help(shape, node, &complaint, &field);
         let text = shape.err.as_deref().map_or_else(|| complaint.text(), str::to_owned);
-        let span = self.span_of(node);
+        let span = self.span_of_value(node);
         self.push(span, self.segments(), complaint.code(), message, text, help);
     }
 
-    /// Reports a key that a record does not have.
-    pub(super) fn complain_of_unknown(&mut self, record: &Record, entry: Entry) {
-        if self.counts_error() {
-            // It may be a misspelt secret, and stand beside what is shown.
-            self.secrets.push(self.doc.span(entry.value));
-            return;
+    /// Where to point for a value: at its field if it is a text of many lines, such as a certificate.
+    fn span_of_value(&self, node: NodeId) -> crate::source::Span {
+        let long = self.doc.str(node).is_some_and(|text| text.contains('\n') || text.len() > LONG_TEXT);
+        match self.path.last() {
+            Some(PathStep::Field(name)) if long => {
+                let entry = self.doc.entry(self.near, name).filter(|entry| entry.value == node);
+                entry.map_or(self.span_of(node), |entry| self.doc.span(entry.key))
+            }
+            _ => self.span_of(node),
         }
-        let key = self.doc.key_text(entry.key);
-        let near = nearest(&key, record.names());
-        if record.may_hide(near) {
-            self.secrets.push(self.doc.span(entry.value));
-        } else {
-            self.hidden.entry(self.doc, entry.key, entry.value);
-        }
-        let help = near.map(|near| format!("did you mean `{near}`?"));
-        let mut segments = self.segments();
-        segments.push(Seg::Key(key.clone()));
-        let owner = match self.path.iter().rev().find(|s| !matches!(s, PathStep::Item(_))) {
-            Some(PathStep::Field(name)) => format!(" in `{name}`"),
-            _ => String::new(),
-        };
-        let mut path = self.path_text();
-        if !path.is_empty() {
-            path.push('.');
-        }
-        path.push_str(&key);
-        let mut finding = Finding::error("config/unknown-field", format!("unknown field `{key}`{owner}"))
-            .at(self.doc.span(entry.key), "")
-            .path(path)
-            .tree(segments, "unknown field");
-        finding.help = help;
-        self.report(finding);
     }
 
     /// The field at the current path, in backquotes; for items of a list the list's name.
-    fn field_name(&self) -> String {
+    pub(super) fn field_name(&self) -> String {
         let mut item = None;
         for step in self.path.iter().rev() {
             match (step, item) {
@@ -304,20 +275,8 @@ impl Walker<'_> {
     }
 }
 
-/// How a value of another type is written, where the one found is nearly it. Does not repeat the value.
-fn type_help(wanted: &str, found: &Value) -> Option<&'static str> {
-    Some(match (wanted, found) {
-        ("string", Value::Int(_) | Value::Float(_) | Value::Bool(_)) => "put it in quotes",
-        ("integer", Value::Str(text)) if text.trim().parse::<i64>().is_ok() => "write it without quotes",
-        ("number", Value::Str(text)) if text.trim().parse::<f64>().is_ok() => "write it without quotes",
-        ("boolean", Value::Str(text)) if matches!(&**text, "true" | "false") => "write it without quotes",
-        ("array" | "set", Value::Str(_) | Value::Int(_) | Value::Float(_) | Value::Bool(_)) => {
-            "write it as a list of one item: [ … ]"
-        }
-        ("array" | "set", Value::Map(_)) => "begin each item with `- `",
-        _ => return None,
-    })
-}
+/// A longer text is not underlined, in bytes.
+const LONG_TEXT: usize = 500;
 
 /// What a value is, without saying its content.
 pub(crate) fn describe(value: &Value) -> &'static str {

@@ -36,10 +36,14 @@
 //! | `x-custom` | record | name of a function in `config::rules` for the whole record |
 
 mod across;
+mod aliased;
 pub mod check;
 mod compile;
 pub(crate) mod explain;
+mod help;
 mod shorthand;
+mod unknown;
+mod url;
 mod walk;
 
 use ahash::AHashMap;
@@ -133,6 +137,16 @@ pub struct Number {
     pub above: Option<f64>,
     /// Whether it is a time.
     pub timestamp: bool,
+    /// What it counts, as its description says.
+    pub unit: Option<Unit>,
+}
+
+/// A unit of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Unit {
+    Milliseconds,
+    Seconds,
 }
 
 /// What a list must look like.

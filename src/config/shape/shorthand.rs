@@ -60,7 +60,9 @@ impl Walker<'_> {
             let before = self.errors;
             self.value(&shorthand.shape, entry.value);
             let fine = self.errors == before;
-            if fine && shorthand.deprecated {
+            // Dumps write every field, the old ones as null: nothing is said with that.
+            let given = *self.doc.value(entry.value) != Value::Null;
+            if fine && given && shorthand.deprecated {
                 self.warn_deprecated(shorthand, entry);
             }
             node = match shorthand.rule {
@@ -71,6 +73,9 @@ impl Walker<'_> {
                 None => self.moved(node, shorthand, entry),
             };
             self.path.pop();
+            if !fine && shorthand.rule == Some(Expansion::ServiceUrl) {
+                self.last_is_why("host");
+            }
         }
         node
     }
@@ -122,7 +127,7 @@ impl Walker<'_> {
     }
 
     /// A copy of a map without a key.
-    fn without(&mut self, node: NodeId, key: &str) -> NodeId {
+    pub(super) fn without(&mut self, node: NodeId, key: &str) -> NodeId {
         let entries: Vec<Entry> =
             self.doc.entries(node).iter().copied().filter(|e| self.doc.str(e.key) != Some(key)).collect();
         let span = self.doc.span(node);
@@ -161,30 +166,6 @@ impl Walker<'_> {
         self.doc.add(Value::Map(entries.into()), span)
     }
 
-    /// `url` → `protocol`, `host`, `port`, `path`; it wins over them.
-    fn service_url(&mut self, node: NodeId, url: Entry) -> NodeId {
-        let span = self.doc.span(url.value);
-        let Some(text) = self.doc.str(url.value).map(str::to_owned) else { return self.without(node, "url") };
-        let parts = UrlParts::of(&text);
-        let mut entries: Vec<Entry> = Vec::with_capacity(self.doc.entries(node).len() + 3);
-        for entry in self.doc.entries(node) {
-            if !matches!(self.doc.str(entry.key), Some("url" | "protocol" | "host" | "port" | "path")) {
-                entries.push(*entry);
-            }
-        }
-        let mut add = |key: &'static str, value: Value| {
-            let key = self.doc.add(Value::Str(key.into()), span);
-            let value = self.doc.add(value, span);
-            entries.push(Entry { key, value });
-        };
-        add("protocol", Value::Str(parts.protocol.into()));
-        add("host", parts.host.map_or(Value::Null, |h| Value::Str(h.into())));
-        add("port", Value::Int(parts.port));
-        add("path", parts.path.map_or(Value::Null, |p| Value::Str(p.into())));
-        let span = self.doc.span(node);
-        self.doc.add(Value::Map(entries.into()), span)
-    }
-
     /// What is hashed decides the algorithm.
     fn upstream_hash_on(&mut self, node: NodeId, hash_on: Entry) -> NodeId {
         let span = self.doc.span(hash_on.value);
@@ -204,48 +185,5 @@ impl Walker<'_> {
             node = self.with_field(node, "algorithm", value, span);
         }
         node
-    }
-}
-
-/// The parts of a service's URL.
-#[derive(Debug, PartialEq, Eq)]
-struct UrlParts<'t> {
-    protocol: &'t str,
-    host: Option<&'t str>,
-    port: i64,
-    path: Option<&'t str>,
-}
-
-impl<'t> UrlParts<'t> {
-    /// Takes anything apart; what makes no sense is found when the fields are checked.
-    fn of(text: &'t str) -> Self {
-        let (text, _) = text.split_once('#').unwrap_or((text, ""));
-        let scheme_end = text.find(':').filter(|&end| {
-            end > 0 && text[..end].bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
-        });
-        let (scheme, rest) = match scheme_end {
-            Some(end) => (Some(&text[..end]), &text[end + 1..]),
-            None => (None, text),
-        };
-        let (authority, rest) = match rest.strip_prefix("//") {
-            Some(rest) => {
-                let end = rest.find('/').unwrap_or(rest.len());
-                (Some(&rest[..end]), &rest[end..])
-            }
-            None => (None, rest),
-        };
-        let path = rest.split('?').next().filter(|p| !p.is_empty());
-        let authority = authority.map(|a| a.rsplit_once('@').map_or(a, |(_, host)| host));
-        let (host, port) = match authority {
-            Some(a) => match a.rsplit_once(':') {
-                Some((host, port)) if !port.contains(']') => (host, port.parse::<i64>().ok()),
-                _ => (a, None),
-            },
-            None => ("", None),
-        };
-        let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
-        let protocol = scheme.unwrap_or(if port == Some(443) { "https" } else { "http" });
-        let port = port.unwrap_or(if protocol == "https" { 443 } else { 80 });
-        UrlParts { protocol, host: Some(host).filter(|h| !h.is_empty()), port, path }
     }
 }

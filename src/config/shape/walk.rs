@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use super::{
     Field, Record, Shape, ShapeKind,
     explain::{Complaint, is_vault_reference},
+    unknown::Meant,
 };
 use crate::{
     config::{nearest, secret::Hidden},
@@ -38,6 +39,8 @@ pub struct Found {
     pub index: usize,
     /// Whether nothing was wrong with it.
     pub clean: bool,
+    /// Whether it stands under a misspelt name, where Kong does not look.
+    pub stray: bool,
 }
 
 /// Chooses the shape of an entity, which may depend on its content (a plugin's name, a route's protocols).
@@ -47,6 +50,8 @@ pub trait Chooser {
     /// # Errors
     /// When there is no shape for such an entity.
     fn choose(&self, kind: usize, doc: &Document, node: NodeId) -> Result<&'static Record, Refusal>;
+    /// What entities of a kind may hold, whatever their content; `None` for a number that is none.
+    fn kind(&self, kind: usize) -> Option<&'static Record>;
     /// Rule for a record as a whole; none if there is nothing to say.
     fn custom(
         &self,
@@ -108,10 +113,16 @@ pub struct Walker<'d> {
     pub(super) path: Vec<PathStep>,
     /// Node to point at when a value is absent.
     pub(super) near: NodeId,
-    chooser: &'d dyn Chooser,
+    pub(super) chooser: &'d dyn Chooser,
+    /// The records being walked, the outermost first, and the length of the path at each.
+    pub(super) records: Vec<(&'static Record, usize)>,
+    /// What unknown fields most likely stand for.
+    pub(super) meant: Vec<Meant>,
+    /// How many unknown fields are being walked as the ones they stand for.
+    pub(super) strays: usize,
     pub(super) errors: usize,
     /// Findings of any level, retained or only counted.
-    reported: usize,
+    pub(super) reported: usize,
 }
 
 /// How many findings there were at some time.
@@ -119,6 +130,13 @@ pub struct Walker<'d> {
 pub(super) struct Before {
     reported: usize,
     retained: usize,
+}
+
+impl Before {
+    /// How many findings were retained.
+    pub(super) fn retained(self) -> usize {
+        self.retained
+    }
 }
 
 impl<'d> Walker<'d> {
@@ -135,6 +153,9 @@ impl<'d> Walker<'d> {
             path: Vec::new(),
             near,
             chooser,
+            records: Vec::new(),
+            meant: Vec::new(),
+            strays: 0,
             errors: 0,
             reported: 0,
         }
@@ -326,10 +347,11 @@ impl<'d> Walker<'d> {
     pub fn record(&mut self, record: &'static Record, node: Option<NodeId>) -> Option<NodeId> {
         let before = self.before();
         let near = self.near;
-        let mut node = node;
+        let (mut node, mut url) = (node, None);
         if let Some(written) = node {
             self.near = written;
             if !record.shorthands.is_empty() {
+                url = self.url_entry(record, written);
                 node = Some(self.expand(record, written));
             }
         }
@@ -342,6 +364,13 @@ impl<'d> Walker<'d> {
                     None => unknown.push(*entry),
                 }
             }
+        }
+        self.records.push((record, self.path.len()));
+        // First, since what these stand for is not missing.
+        let (later, unknown): (SmallVec<[Entry; 4]>, SmallVec<[Entry; 4]>) =
+            unknown.into_iter().partition(|entry| self.follows_from_missing(record, node, entry.key));
+        for entry in unknown {
+            self.complain_of_unknown(record, node, entry);
         }
         let mut changed: SmallVec<[(usize, NodeId); 4]> = SmallVec::new();
         for ((name, shape), (slot, missed)) in record.fields.iter().zip(slots.iter().zip(&record.missed)) {
@@ -363,8 +392,11 @@ impl<'d> Walker<'d> {
                 None => {}
             }
         }
-        for entry in unknown {
-            self.complain_of_unknown(record, entry);
+        for entry in later {
+            self.complain_of_undecided(record, entry, before);
+        }
+        if let Some(url) = url {
+            self.merge_url_errors(url, before);
         }
         if let Some(node) = &mut node {
             *node = self.with_values(*node, &changed);
@@ -377,6 +409,7 @@ impl<'d> Walker<'d> {
             let span = self.span_of(self.near);
             self.push(span, self.segments(), "config/invalid-value", text.clone(), text, None);
         }
+        self.records.pop();
         self.near = near;
         node
     }
@@ -484,12 +517,13 @@ impl<'d> Walker<'d> {
         }
         let number = self.found.len();
         let before = self.errors;
-        self.found.push(Found { kind, node, data: node, parent, index, clean: false });
+        let stray = self.strays > 0;
+        self.found.push(Found { kind, node, data: node, parent, index, clean: false, stray });
         match self.chooser.choose(kind, self.doc, node) {
             Ok(record) => {
                 let data = self.record(record, Some(node)).unwrap_or(node);
                 self.found[number].data = data;
-                self.found[number].clean = self.errors == before;
+                self.found[number].clean = self.errors == before && !stray;
             }
             Err(refusal) => self.refuse(kind, node, refusal),
         }
@@ -502,7 +536,7 @@ impl<'d> Walker<'d> {
             let span = self.span_of(place);
             let segments = self.segments();
             let near = refusal.unknown.and_then(|(word, known)| nearest(&word, known.iter().copied()));
-            let help = refusal.help.or_else(|| near.map(|near| format!("did you mean `{near}`?")));
+            let help = near.map(|near| format!("did you mean `{near}`?")).or(refusal.help);
             self.push(span, segments, refusal.code, refusal.message, refusal.text, help);
         }
         self.path.pop();
@@ -566,7 +600,9 @@ impl<'d> Walker<'d> {
                     out.push_str(name);
                 }
                 PathStep::Free(key) => {
-                    out.push('.');
+                    if !out.is_empty() {
+                        out.push('.');
+                    }
                     out.push_str(&self.doc.key_text(*key));
                 }
             }
@@ -617,7 +653,10 @@ impl<'d> Walker<'d> {
     }
 
     /// Reports anything.
-    pub(super) fn report(&mut self, finding: Finding) {
+    pub(super) fn report(&mut self, mut finding: Finding) {
+        if finding.level == Level::Error && self.doc.has_aliases() {
+            self.show_alias(&mut finding);
+        }
         self.errors += usize::from(finding.level == Level::Error);
         self.reported += 1;
         self.findings.push(finding);

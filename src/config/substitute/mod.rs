@@ -10,7 +10,8 @@
 use std::ops::Range;
 
 use crate::source::{
-    Document, FileId, Finding, Findings, Format, Limits, NodeId, SourceMap, Span, parse, replace_secret,
+    Document, FileId, Finding, Findings, Format, Level, Limits, NodeId, SourceMap, Span, parse,
+    replace_secret,
 };
 
 mod template;
@@ -166,6 +167,9 @@ impl Filled {
                     if piece.failed && !ours && i == 0 {
                         return false;
                     }
+                    if i == 0 && !ours && finding.level == Level::Error {
+                        piece.name_variable(finding);
+                    }
                     piece.hide_in(finding);
                 }
             }
@@ -186,6 +190,18 @@ impl Filled {
 }
 
 impl Piece {
+    /// Says which variable a wrong value comes from.
+    fn name_variable(&self, finding: &mut Finding) {
+        let after = self.shown.split("env").nth(1).unwrap_or_default();
+        let Some(name) = after.split(['"', '`', '\'']).nth(1).filter(|name| !name.is_empty()) else { return };
+        let origin = format!("the value comes from the environment variable `{name}`");
+        finding.help = match finding.help.take() {
+            Some(help) if help.contains(&origin) => Some(help),
+            Some(help) => Some(format!("{origin}; {help}")),
+            None => Some(origin),
+        };
+    }
+
     fn hide_in(&self, finding: &mut Finding) {
         if self.value.is_empty() || self.failed {
             return;
@@ -194,7 +210,7 @@ impl Piece {
             .into_iter()
             .chain(finding.help.as_mut())
             .chain(finding.labels.iter_mut().map(|l| &mut l.text))
-            .chain(finding.tree.iter_mut().map(|(_, text)| text));
+            .chain(finding.tree.iter_mut().chain(&mut finding.implied).map(|(_, text)| text));
         for text in texts {
             *text = replace_secret(text, &self.value, &self.shown);
         }

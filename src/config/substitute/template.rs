@@ -18,6 +18,9 @@ pub(super) struct Failure {
     pub instead: String,
 }
 
+/// Words of decK's template language that decide or repeat; there are none here.
+const CONTROL: &[&str] = &["if", "else", "end", "range", "with", "define", "block"];
+
 const FUNCTIONS: &[&str] = &["env", "toBool", "toInt", "toFloat", "indent"];
 const CLOSE: &str = "}}";
 const PREFIX: &str = "DECK_";
@@ -254,6 +257,9 @@ impl<'a> Parser<'a> {
         let name = &self.text[first.at.clone()];
         if !FUNCTIONS.contains(&name) {
             let help = match nearest(name, FUNCTIONS.iter().copied()) {
+                _ if CONTROL.contains(&name) => {
+                    "write both variants to files of their own: only values are filled in here".to_owned()
+                }
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("the functions are {}", FUNCTIONS.join(", ")),
             };

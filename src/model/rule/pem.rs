@@ -1,6 +1,9 @@
 //! Rules for certificates and keys in PEM.
 
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use rustls::pki_types::{
+    CertificateDer, PrivateKeyDer,
+    pem::{self, PemObject},
+};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::model::public_key::{KeyError, KeyKind, PublicKey};
@@ -8,7 +11,8 @@ use crate::model::public_key::{KeyError, KeyKind, PublicKey};
 /// A chain of certificates.
 pub fn certificate(value: &str) -> Result<(), String> {
     let der = first(value).map_err(|e| format!("invalid certificate: {e}"))?;
-    X509Certificate::from_der(&der).map(drop).map_err(|e| format!("invalid certificate: {e}"))
+    let parsed = X509Certificate::from_der(&der);
+    parsed.map(drop).map_err(|_| "invalid certificate: it is not an X.509 certificate".to_owned())
 }
 
 /// A private or public key.
@@ -17,7 +21,7 @@ pub fn key(value: &str) -> Result<(), String> {
         return Ok(());
     }
     if value.contains("ENCRYPTED") {
-        return Err("invalid key: it is encrypted; decrypt it with `openssl pkey -in key.pem`".to_owned());
+        return Err("invalid key: it is encrypted".to_owned());
     }
     Err("invalid key: no private or public key in PEM form".to_owned())
 }
@@ -40,8 +44,58 @@ pub fn chain(value: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     match found {
         Ok(list) if list.is_empty() => Err("no certificate in PEM form".to_owned()),
         Ok(list) => Ok(list),
-        Err(e) => Err(e.to_string()),
+        Err(e) => Err(in_words(&e)),
     }
+}
+
+/// Why a text is not PEM, without the bytes that the reader quotes.
+fn in_words(error: &pem::Error) -> String {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "its last line, `-----END …-----`, is missing",
+        pem::Error::IllegalSectionStart { .. } => "its first line is not `-----BEGIN CERTIFICATE-----` alone",
+        pem::Error::Base64Decode(_) => "what stands between its first and last line is not base64",
+        _ => "no certificate in PEM form",
+    }
+    .to_owned()
+}
+
+/// What to write in place of a certificate or key that cannot be read, from what is usually done to them on the way
+/// into a file. The field decides which of the two is wanted. Does not repeat the text.
+pub fn advice(value: &str, field: &str) -> Option<String> {
+    let (certificate, key) = match field {
+        "cert" | "cert_alt" | "certificate" => (true, false),
+        "key" | "key_alt" | "private_key" | "public_key" | "rsa_public_key" => (false, true),
+        _ => return None,
+    };
+    let what = if certificate { "CERTIFICATE" } else { "PRIVATE KEY" };
+    let advice = if value.contains("-----BEGIN ") {
+        if value.contains("\\n") {
+            "`\\n` is a line break only in double quotes: use these, or write the lines as a block after `|`"
+        } else if !value.trim().contains('\n') {
+            "its line breaks were lost: write the lines as a block after `|` (`>` joins them)"
+        } else if value.contains("CERTIFICATE REQUEST-----") {
+            "this is a request for a certificate; write the certificate that was issued for it"
+        } else if certificate && value.contains("PRIVATE KEY-----") {
+            "this is a private key: it belongs in `key`"
+        } else if key && value.contains("-----BEGIN CERTIFICATE-----") {
+            "this is a certificate: it belongs in `cert`"
+        } else if value.contains("OPENSSH PRIVATE KEY-----") {
+            "this is OpenSSH's own form: convert the key with `ssh-keygen -p -m PEM -f FILE`"
+        } else if value.contains("ENCRYPTED") {
+            "decrypt it with `openssl pkey -in FILE`"
+        } else if !value.contains("-----END ") {
+            return Some(format!("add the line `-----END {what}-----`, and see whether more was cut off"));
+        } else {
+            return None;
+        }
+    } else if value.len() < 512 && (value.starts_with(['/', '.']) || value.contains(".pem")) {
+        "write the text of the file, not its name, as a block after `|`"
+    } else {
+        return Some(format!(
+            "write all of the file, from `-----BEGIN {what}-----` on, as a block after `|`"
+        ));
+    };
+    Some(advice.to_owned())
 }
 
 fn first(value: &str) -> Result<CertificateDer<'static>, String> {

@@ -172,7 +172,7 @@ impl Config {
                 if sync_rate != -1.0 && sync_rate < 0.02 {
                     checks.error("", "sync_rate must be greater than 0.02, or -1 to disable");
                 }
-                checks.warning(
+                checks.not_yet(
                     "plugin/redis-not-yet",
                     "/policy",
                     format!(

@@ -299,7 +299,7 @@ fn redis_is_not_served_yet_and_says_so() {
     let (level, code, place, message) = &found[0];
     assert_eq!(
         (*level, *code, place),
-        (Level::Warning, "plugin/redis-not-yet", &Place::At("/policy".into()))
+        (Level::Error, "plugin/redis-not-yet", &Place::At("/policy".into()))
     );
     assert!(message.contains("500"), "{message}");
 }

@@ -196,7 +196,9 @@ pub fn validate(read: &Read, name: &str, entity: Value) -> Answer {
     let document = json!({ "_format_version": "3.0", name: [entity] });
     let text = to_json(&document).into_bytes();
     let input = Input::Text { name: "entity.json".to_owned(), text };
-    let mut fields = match config::load(&input, &read.options()) {
+    // What is served is no matter of the schema.
+    let options = config::Options { allow_unsupported: true, ..read.options() };
+    let mut fields = match config::load(&input, &options) {
         Ok(loaded) => match answer::fields(&loaded.findings)[name].take() {
             Value::Array(mut entries) => entries.first_mut().map(Value::take).unwrap_or_default(),
             // A reference to nothing is no matter of the schema.
