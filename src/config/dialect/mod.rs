@@ -12,7 +12,7 @@ use super::{
 };
 use crate::source::{Document, Entry, Finding, Findings, Level, NodeId, Value};
 
-mod enterprise;
+pub(super) mod enterprise;
 mod info;
 mod references;
 #[cfg(test)]
