@@ -42,8 +42,10 @@ impl From<Status> for ExitCode {
 /// The engine that judges a file in CI is the one that serves it in production: what validates, serves.
 #[derive(Debug, Parser)]
 #[command(name = "gatewayctl", version, max_term_width = 100, propagate_version = true)]
-#[command(after_help = "`gatewayctl explain CODE` says what the code of a finding means.\n\nExit status: 0 clean, 1 findings, 2 could not run.\n\
-    Start with: gatewayctl validate kong.yml && gatewayctl serve kong.yml")]
+#[command(
+    after_help = "`gatewayctl explain CODE` says what the code of a finding means.\n\nExit status: 0 clean, 1 findings, 2 could not run.\n\
+    Start with: gatewayctl validate kong.yml && gatewayctl serve kong.yml"
+)]
 struct Cli {
     /// When to colour the output; `auto` does on a terminal unless NO_COLOR is set.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]

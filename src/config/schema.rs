@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
+use super::dialect::enterprise;
 use crate::{
     model::{KINDS, KindInfo},
     plugin::Entry,
@@ -41,7 +42,7 @@ pub fn file_schema() -> Json {
         properties.insert(kind.key.to_owned(), list_of(kind.key));
     }
     deck(&mut properties);
-    json!({
+    without_notes(json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Declarative gateway configuration",
         "description": "Services, routes, consumers and plugins of a gateway in one file.",
@@ -49,7 +50,7 @@ pub fn file_schema() -> Json {
         "properties": properties,
         "additionalProperties": false,
         "definitions": defs,
-    })
+    }))
 }
 
 /// Schema of a plugin's settings; none if there is no such plugin.
@@ -57,7 +58,7 @@ pub fn plugin_schema(name: &str) -> Option<Json> {
     let entry = plugins::find(name)?;
     let mut schema = published((entry.schema)().to_value());
     schema["title"] = json!(format!("Settings of the plugin {name}"));
-    Some(schema)
+    Some(without_notes(schema))
 }
 
 fn settings_name(entry: &Entry) -> String {
@@ -89,9 +90,16 @@ fn entity(kind: &KindInfo) -> Json {
         if kind.key == "plugins" {
             plugin_rows(properties);
         }
+        if kind.key == "vaults" {
+            properties["name"]["enum"] = json!(["env"]);
+        }
         if kind.key == "consumers" {
-            let groups = json!({ "description": "Groups by name (decK).", "type": "array" });
-            properties.insert("groups".to_owned(), groups);
+            for field in ["groups", "consumer_groups"] {
+                let groups = json!({ "description": "Groups by name (decK).", "type": ["array", "null"] });
+                properties.insert(field.to_owned(), groups);
+            }
+            properties
+                .extend(enterprise::OF_CONSUMERS.iter().map(|field| left_out(field, "its plugin exists")));
         }
     }
     let required = schema.get_mut("required").and_then(Json::as_array_mut);
@@ -127,8 +135,19 @@ fn plugin_rows(properties: &mut Map<String, Json>) {
     );
     let config = json!({ "description": "Its settings, which depend on the plugin.", "type": "object" });
     properties.insert("config".to_owned(), config);
-    let shared = json!({ "description": "Name of settings in _plugin_configs (decK).", "type": "string" });
+    let shared =
+        json!({ "description": "Name of settings in _plugin_configs (decK).", "type": ["string", "null"] });
     properties.insert("_config".to_owned(), shared);
+    let partials = json!({
+        "description": "Settings shared in `partials` at top level (decK).",
+        "type": ["array", "null"],
+    });
+    properties.insert("partials".to_owned(), partials);
+    properties.extend(enterprise::OF_PLUGINS.iter().map(|(field, _)| left_out(field, "it exists")));
+    let group = json!({
+        "description": "A consumer group (decK). The plugin is left out: only Kong Enterprise applies plugins to groups.",
+    });
+    properties.insert("consumer_group".to_owned(), group);
 }
 
 /// `config` by `name`.
@@ -141,7 +160,7 @@ fn plugins_by_name() -> Json {
                 "then": {
                     "properties": {
                         "config": { "$ref": format!("#/definitions/{}", settings_name(entry)) },
-                        "protocols": { "items": { "enum": entry.protocols } },
+                        "protocols": { "type": "array", "items": { "enum": entry.protocols } },
                     },
                 },
             })
@@ -149,11 +168,19 @@ fn plugins_by_name() -> Json {
         .collect()
 }
 
+/// A field that is read and left out.
+fn left_out(field: &str, what: &str) -> (String, Json) {
+    (
+        field.to_owned(),
+        json!({ "description": format!("Left out: {what} only in Kong Enterprise and Konnect.") }),
+    )
+}
+
 /// What decK adds at top level.
 fn deck(properties: &mut Map<String, Json>) {
     let groups = json!({
         "description": "Groups of consumers (decK). The gateway itself has none.",
-        "type": "array",
+        "type": ["array", "null"],
         "items": { "type": "object" },
     });
     let info = json!({
@@ -177,13 +204,21 @@ fn deck(properties: &mut Map<String, Json>) {
     let workspace =
         json!({ "description": "Name of the workspace (decK); there is only default.", "type": "string" });
     let konnect = json!({ "description": "Control plane of Konnect (decK).", "type": "object" });
+    let partials = json!({
+        "description": "Settings that plugins take up with their `partials` (decK).",
+        "type": ["array", "null"],
+        "items": { "type": "object" },
+    });
     properties.extend([
         ("consumer_groups".to_owned(), groups),
         ("_info".to_owned(), info),
         ("_plugin_configs".to_owned(), configs),
         ("_workspace".to_owned(), workspace),
         ("_konnect".to_owned(), konnect),
+        ("partials".to_owned(), partials),
     ]);
+    properties
+        .extend(enterprise::TOP_LEVEL.iter().map(|(field, what)| left_out(field, &format!("{what} exist"))));
 }
 
 /// A schema as it is published: other ways to write fields stand beside them, made-up values have no default,
@@ -208,9 +243,21 @@ fn tidy(schema: &mut Json) {
             {
                 map.insert("minLength".to_owned(), json!(1));
             }
+            // Draft-07 allows no empty `enum`, and editors then load none of the schema: no value fits.
+            if map.get("enum").and_then(Json::as_array).is_some_and(Vec::is_empty) {
+                map.shift_remove("enum");
+                map.insert("not".to_owned(), json!({}));
+            }
             if map.get("minLength") == Some(&json!(0)) {
                 map.shift_remove("minLength");
             }
+            // Older than draft-07 is no format `uuid`, and strict validators refuse formats they do not know.
+            if map.get("format") == Some(&json!("uuid")) {
+                map.shift_remove("format");
+                map.insert("pattern".to_owned(), json!(UUID));
+            }
+            by_name(map);
+            may_be_template(map);
             if matches!(map.get("format").and_then(Json::as_str), Some(f) if f.starts_with("uint") || f.starts_with("int") || f == "double" || f == "float")
             {
                 map.shift_remove("format");
@@ -221,6 +268,7 @@ fn tidy(schema: &mut Json) {
                     tidy(field);
                 }
                 add_shorthands(properties, shorthands.as_ref());
+                map.entry("additionalProperties").or_insert_with(|| json!(false));
             }
             for key in ["items", "additionalProperties"] {
                 if let Some(inner) = map.get_mut(key) {
@@ -236,6 +284,56 @@ fn tidy(schema: &mut Json) {
         Json::Array(items) => items.iter_mut().for_each(tidy),
         _ => {}
     }
+}
+
+/// An id as text.
+const UUID: &str = "^[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$";
+
+/// A reference is an id or a name, also (decK) in a map.
+fn by_name(schema: &mut Map<String, Json>) {
+    let Some(kind) = schema.get("x-foreign").and_then(Json::as_str).and_then(KindInfo::of) else { return };
+    for option in schema.get_mut("anyOf").and_then(Json::as_array_mut).into_iter().flatten() {
+        if option.get("required") != Some(&json!(["id"])) {
+            continue;
+        }
+        option["additionalProperties"] = json!(true);
+        if let Some(name) = kind.name {
+            option["properties"][name] = json!({ "type": "string" });
+            option["anyOf"] = json!([{ "required": ["id"] }, { "required": [name] }]);
+            option.as_object_mut().map(|option| option.shift_remove("required"));
+        }
+    }
+}
+
+/// A number or a switch may be the text of a template, which is filled in before the value is looked at.
+fn may_be_template(schema: &mut Map<String, Json>) {
+    let Some(types) = schema.get_mut("type") else { return };
+    let takes_text = ["string", "array", "object"].iter().any(|name| names(types, name));
+    if takes_text || names(types, "null") && types.is_string() || schema.contains_key("enum") {
+        return;
+    }
+    let Some(types) = schema.get_mut("type") else { return };
+    match types {
+        Json::Array(many) => many.push(json!("string")),
+        one => *one = json!([one.take(), "string"]),
+    }
+    schema.insert("pattern".to_owned(), json!(r"\$\{\{"));
+}
+
+/// Without the notes for gatewayctl's own reader (`x-…`): strict validators refuse keywords they do not know.
+fn without_notes(mut schema: Json) -> Json {
+    fn clean(schema: &mut Json) {
+        match schema {
+            Json::Object(map) => {
+                map.retain(|key, _| !key.starts_with("x-"));
+                map.values_mut().for_each(clean);
+            }
+            Json::Array(items) => items.iter_mut().for_each(clean),
+            _ => {}
+        }
+    }
+    clean(&mut schema);
+    schema
 }
 
 fn names(types: &Json, name: &str) -> bool {
@@ -269,7 +367,11 @@ fn add_shorthands(properties: &mut Map<String, Json>, shorthands: Option<&Json>)
                 _ => format!("Old name of {to}."),
             };
             map.insert("description".to_owned(), json!(about));
+            if let Some(one) = map.get_mut("type").filter(|types| types.is_string()) {
+                *one = json!([one.take(), "null"]);
+            }
         }
+        tidy(&mut schema);
         properties.insert(name.to_owned(), schema);
     }
 }
@@ -295,6 +397,24 @@ mod tests {
             "consumers": [{ "username": "c", "keyauth_credentials": [{ "key": "k" }] }],
         });
         assert_eq!(complaints(&file), Vec::<String>::new());
+    }
+
+    #[test]
+    fn no_schema_has_an_empty_enum() {
+        fn empty_enums(schema: &Json) -> usize {
+            let own = usize::from(schema["enum"].as_array().is_some_and(Vec::is_empty));
+            let below: Vec<&Json> = match schema {
+                Json::Object(map) => map.values().collect(),
+                Json::Array(items) => items.iter().collect(),
+                _ => Vec::new(),
+            };
+            own + below.into_iter().map(empty_enums).sum::<usize>()
+        }
+        assert_eq!(empty_enums(&json!({ "not": [{ "enum": [] }] })), 1);
+        assert_eq!(empty_enums(&file_schema()), 0);
+        for entry in plugins::entries() {
+            assert_eq!(plugin_schema(entry.name).as_ref().map_or(0, empty_enums), 0, "{}", entry.name);
+        }
     }
 
     #[test]

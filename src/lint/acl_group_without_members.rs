@@ -2,7 +2,7 @@
 
 use ahash::AHashSet;
 
-use super::{Lint, Report, Subject, is_reference};
+use super::{Lint, Report, SUGGESTIONS, Subject, is_reference};
 use crate::{config::nearest, source::Level};
 
 pub static LINT: Lint = Lint {
@@ -27,6 +27,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
     if subject.plugins().any(|p| p.name == "ldap-auth" || p.name == "openid-connect") {
         return;
     }
+    let mut suggestions = 0..SUGGESTIONS;
     for acl in subject.named("acl") {
         let config = acl.config.json();
         if config["always_use_authenticated_groups"] == true {
@@ -37,7 +38,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
                 let Some(group) = group.as_str().filter(|g| !groups.contains(g) && !is_reference(g)) else {
                     continue;
                 };
-                let near = nearest(group, groups.iter().copied());
+                let near = suggestions.next().and_then(|_| nearest(group, groups.iter().copied()));
                 let help = near.map_or_else(
                     || "give a consumer that group, or take the entry out".to_owned(),
                     |near| format!("there is a group {near:?}"),

@@ -2,7 +2,7 @@
 
 use ahash::AHashSet;
 
-use super::{Lint, Report, Subject, authenticated, called, scope};
+use super::{Lint, Report, Subject, called, recognised, scope};
 use crate::source::Level;
 
 pub static LINT: Lint = Lint {
@@ -21,7 +21,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
     let mut told = AHashSet::new();
     for route in subject.state.routes.rows() {
         let Some(acl) = subject.effective("acl", route) else { continue };
-        if authenticated(subject, route) || !told.insert(acl.id) {
+        if recognised(subject, route) || !told.insert(acl.id) {
             continue;
         }
         report.at(

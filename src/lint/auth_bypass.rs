@@ -2,7 +2,7 @@
 
 use ahash::AHashMap;
 
-use super::{Lint, Report, Subject, authenticated, called};
+use super::{Lint, Report, Subject, called, protected};
 use crate::{model::Service, source::Level};
 
 pub static LINT: Lint = Lint {
@@ -23,7 +23,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
     let mut guarded: AHashMap<_, &Service> = AHashMap::new();
     for (service, routes) in &services {
         let service = &state.services[*service];
-        if service.enabled && routes.iter().all(|route| authenticated(subject, route)) {
+        if service.enabled && routes.iter().all(|route| protected(subject, route)) {
             guarded.entry(address(service)).or_insert(service);
         }
     }
@@ -33,7 +33,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
         else {
             continue;
         };
-        let Some(open) = routes.iter().find(|route| !authenticated(subject, route)) else { continue };
+        let Some(open) = routes.iter().find(|route| !protected(subject, route)) else { continue };
         let other = subject.span(*closed, &[]).map(|s| (s, "the same application, protected".to_owned()));
         report.with(
             subject.span(*open, &[]),

@@ -1,6 +1,6 @@
 //! A plugin for a consumer whom nothing recognises.
 
-use super::{Lint, Report, Subject, is_authentication, scope};
+use super::{Lint, Report, Subject, is_authentication, recognises, scope};
 use crate::source::Level;
 
 pub static LINT: Lint = Lint {
@@ -15,10 +15,14 @@ pub static LINT: Lint = Lint {
 };
 
 fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    if subject.plugins().any(|p| is_authentication(&p.name)) {
+    if subject.plugins().any(recognises) {
         return;
     }
-    for plugin in subject.plugins().filter(|p| p.consumer.is_some()) {
+    for plugin in subject
+        .plugins()
+        // lint/authentication-for-consumer reports the others.
+        .filter(|p| p.consumer.is_some() && !is_authentication(&p.name))
+    {
         report.at(
             subject.span(plugin, &[]),
             format!(

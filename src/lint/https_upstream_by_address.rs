@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use ahash::AHashMap;
+
 use super::{Lint, Report, Subject, called};
 use crate::{model::ServiceProtocol, source::Level};
 
@@ -18,15 +20,14 @@ pub static LINT: Lint = Lint {
 };
 
 fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    for service in subject.state.services.rows() {
+    let routes: AHashMap<_, _> = subject.routes_by_service().into_iter().collect();
+    for (ix, service) in subject.state.services.iter() {
         let tls = matches!(service.protocol, ServiceProtocol::Https | ServiceProtocol::Grpcs);
         let address = service.host.trim_matches(['[', ']']).parse::<IpAddr>();
         if let (true, Ok(address)) = (tls, address) {
             // The client's name is sent on then.
-            let routes =
-                subject.state.routes.rows().iter().filter(|r| r.service.is_some_and(|s| s.id == service.id));
-            if address.is_loopback() || routes.clone().count() > 0 && routes.clone().all(|r| r.preserve_host)
-            {
+            let keeps_host = routes.get(&ix).is_some_and(|routes| routes.iter().all(|r| r.preserve_host));
+            if address.is_loopback() || keeps_host {
                 continue;
             }
             let field = if subject.node(service, &["url"]).is_some() { "url" } else { "host" };

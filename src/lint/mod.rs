@@ -2,6 +2,7 @@
 //! table of them. A lint reads the data, points into the text, and knows nothing of other lints.
 
 mod allow;
+mod authentication;
 mod certificates;
 mod levels;
 mod mend;
@@ -9,13 +10,17 @@ pub mod ruleset;
 mod settings;
 mod subject;
 
+use authentication::{is_authentication, protected, recognised, recognises};
 pub use levels::{LevelError, Levels};
 pub use mend::mend;
 pub use settings::{Settings, SettingsError};
 pub use subject::Subject;
-use subject::{CREDENTIALS, authenticated, called, conditions, is_authentication, is_reference, scope};
+use subject::{CREDENTIALS, called, conditions, is_reference, scope};
 
 use crate::source::{Edit, Finding, Findings, Level, SourceMap, Span};
+
+/// For how many findings a lint looks for a name that is near: each is compared with all of them.
+const SUGGESTIONS: usize = 64;
 
 /// One lint.
 pub struct Lint {
@@ -87,6 +92,9 @@ lints! {
     anonymous_consumer_missing,
     anonymous_unrestricted,
     auth_bypass,
+    authentication_for_consumer,
+    authentication_without_credentials,
+    ca_certificate_missing,
     certificate_expired,
     certificate_expires_soon,
     certificate_unused,
@@ -94,9 +102,11 @@ lints! {
     consumer_without_credential,
     contradicting_timeouts,
     cors_any_origin_with_credentials,
+    cors_without_options,
     disabled_plugin,
     disabled_service,
     duplicate_item,
+    duplicate_plugin,
     duplicate_route,
     health_check_without_effect,
     health_check_without_recovery,
@@ -109,12 +119,15 @@ lints! {
     key_in_query,
     missing_name,
     missing_tags,
+    options_without_authentication,
     overlapping_regexes,
     path_with_trailing_slash,
+    placeholder_secret,
     plain_http_upstream,
     plugin_never_fires,
     plugin_overridden,
     port_ignored,
+    port_of_other_protocol,
     rate_limit_by_nobody,
     rate_limit_looser_than_parent,
     regex_defeats_index,
@@ -126,12 +139,15 @@ lints! {
     shadowed_route,
     sni_not_in_certificate,
     terminated,
+    timeout_in_seconds,
     tls_verify_off,
     unused_credential,
     unused_service,
     unused_upstream,
     upstream_without_targets,
     upstream_without_weight,
+    url_replaces_fields,
+    value_lost_to_tag,
     weak_secret,
 }
 
@@ -177,6 +193,78 @@ mod tests {
         for lint in LINTS.iter().filter(|lint| lint.code != by_day) {
             assert!(codes(lint.bad).contains(&lint.code), "{}: the bad example is not found", lint.code);
             assert!(!codes(lint.good).contains(&lint.code), "{}: the good example is found", lint.code);
+        }
+    }
+
+    /// A file of one service with these routes, and more below.
+    fn routes(routes: &str, more: &str) -> Vec<&'static str> {
+        codes(&format!(
+            "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n{routes}{more}"
+        ))
+    }
+
+    #[test]
+    fn a_route_is_shadowed_only_if_all_its_requests_go_elsewhere() {
+        let shadowed = |text: &str| routes(text, "").contains(&"lint/shadowed-route");
+        for alive in [
+            r"  - {name: one, paths: ['~/orders/1$'], regex_priority: 1}\n  - {name: all, paths: ['~/orders/\d+$']}\n",
+            "  - {name: one, hosts: [any.b.test], paths: [/x]}\n  - {name: all, hosts: ['*.b.test'], paths: [/x]}\n",
+            "  - {name: one, headers: {x-v: [a]}, methods: [GET], paths: [/x]}\n  - {name: all, headers: {x-v: [a, b]}, paths: [/x]}\n",
+        ] {
+            assert!(!shadowed(&alive.replace("\\n", "\n")), "{alive}");
+        }
+        assert!(shadowed(
+            "  - {name: all, paths: ['~/o/'], regex_priority: 1}\n  - {name: one, paths: ['~/o/[0-9]+$']}\n"
+        ));
+    }
+
+    #[test]
+    fn authentication_that_lets_requests_through_is_no_protection() {
+        const CLOSED: &str = "  - {name: closed, paths: [/x], plugins: [{name: key-auth}]}\n";
+        const GUEST: &str = "consumers:\n- {username: guest}\n";
+        let reported = |open: &str, more: &str| {
+            routes(&format!("{CLOSED}  - {{name: open, paths: [/y], {open}}}\n"), more)
+                .contains(&"lint/route-without-auth")
+        };
+        assert!(reported("plugins: [{name: key-auth, config: {anonymous: guest}}]", GUEST));
+        assert!(reported(
+            "methods: [OPTIONS], plugins: [{name: key-auth, config: {run_on_preflight: false}}]",
+            ""
+        ));
+        assert!(!reported("plugins: [{name: key-auth, config: {run_on_preflight: false}}]", ""));
+        let stopped = "consumers:\n- {username: guest, plugins: [{name: request-termination}]}\n";
+        assert!(!reported("plugins: [{name: key-auth, config: {anonymous: guest}}]", stopped));
+        let acl =
+            "plugins: [{name: key-auth, config: {anonymous: guest}}, {name: acl, config: {allow: [staff]}}]";
+        assert!(!reported(acl, GUEST), "the guest is in no group");
+        let member = "consumers:\n- {username: guest, acls: [{group: staff}]}\n";
+        assert!(reported(acl, member));
+        // Under a consumer it never sees a request without credentials.
+        let only = "consumers:\n- {username: u, plugins: [{name: key-auth}]}\n";
+        let found = routes("  - {name: r, paths: [/]}\n", only);
+        assert!(found.contains(&"lint/authentication-for-consumer"), "{found:?}");
+        let limited = "consumers:\n- {username: u, plugins: [{name: key-auth}, {name: rate-limiting, config: {minute: 5}}]}\n";
+        let found = routes("  - {name: r, paths: [/]}\n", limited);
+        assert!(found.contains(&"lint/consumer-plugin-without-authentication"), "{found:?}");
+    }
+
+    #[test]
+    fn a_port_that_a_service_has_by_default_is_that_of_http() {
+        let found = |service: &str| {
+            codes(&format!("_format_version: '3.0'\nservices:\n- {{name: a, {service}}}\n"))
+                .contains(&"lint/port-of-other-protocol")
+        };
+        assert!(found("protocol: https, host: a.test"));
+        assert!(found("url: 'http://a.test:443'"));
+        assert!(!found("url: 'https://a.test'"));
+        assert!(!found("url: 'http://a.test:8443'"));
+    }
+
+    #[test]
+    fn parameters_in_paths_are_taken_literally() {
+        for path in ["/users/{id}", "/users/:id", "/v1/{a}/b"] {
+            let found = routes(&format!("  - {{name: r, paths: ['{path}']}}\n"), "");
+            assert!(found.contains(&"lint/regex-without-tilde"), "{path}: {found:?}");
         }
     }
 

@@ -3,11 +3,7 @@
 use ahash::AHashSet;
 
 use super::{Lint, Report, Subject, called};
-use crate::{
-    model::Route,
-    router::{Calculation, Probe, Router},
-    source::Level,
-};
+use crate::{model::Route, router::Probe, source::Level};
 
 pub static LINT: Lint = Lint {
     code: "lint/overlapping-regexes",
@@ -23,12 +19,11 @@ pub static LINT: Lint = Lint {
 
 fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
     let state = subject.state;
-    let (router, _) = Router::build(state, subject.flavor, Calculation::Original);
     let is_regex = |route: &Route| route.paths.iter().flatten().any(|p| p.starts_with('~'));
     let mut told = AHashSet::new();
     for route in state.routes.rows().iter().filter(|r| is_regex(r)) {
         for probe in Probe::of(route) {
-            let Some(winner) = probe.ask(&router).map(|ix| &state.routes[ix]) else { continue };
+            let Some(winner) = probe.ask(subject.router()).map(|ix| &state.routes[ix]) else { continue };
             let alike = winner.id != route.id
                 && is_regex(winner)
                 && winner.regex_priority == route.regex_priority

@@ -2,7 +2,7 @@
 
 use ahash::AHashSet;
 
-use super::{Lint, Report, Subject, authenticated, called, scope};
+use super::{Lint, Report, Subject, called, recognised, scope};
 use crate::source::Level;
 
 pub static LINT: Lint = Lint {
@@ -22,7 +22,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
     for route in subject.state.routes.rows() {
         let Some(limit) = subject.effective("rate-limiting", route) else { continue };
         let place = ["config", "limit_by"];
-        if subject.node(limit, &place).is_none() || authenticated(subject, route) {
+        if subject.node(limit, &place).is_none() || recognised(subject, route) {
             continue;
         }
         // A dump writes every default.

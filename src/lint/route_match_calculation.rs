@@ -28,7 +28,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
     if subject.flavor == Flavor::Traditional {
         return; // it never had the fault
     }
-    let (original, _) = Router::build(state, subject.flavor, Calculation::Original);
+    let original = subject.router();
     let (strict, _) = Router::build(state, subject.flavor, Calculation::Strict);
     let hosts = hosts(state);
     let mut told = AHashSet::new();
@@ -39,7 +39,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
             let others =
                 hosts.iter().filter(|_| free).map(|h| Probe { host: Some(h.clone()), ..probe.clone() });
             for probe in std::iter::once(probe.clone()).chain(others) {
-                let (Some(now), Some(then)) = (probe.ask(&original), probe.ask(&strict)) else { continue };
+                let (Some(now), Some(then)) = (probe.ask(original), probe.ask(&strict)) else { continue };
                 if now == then || !told.insert((now, then)) {
                     continue;
                 }

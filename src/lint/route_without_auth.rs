@@ -1,8 +1,6 @@
 //! A route anybody may use, beside routes of the same service that ask who you are.
 
-use ahash::{AHashMap, AHashSet};
-
-use super::{Lint, Report, Subject, called, is_authentication};
+use super::{Lint, Report, Subject, called, is_authentication, protected, recognised};
 use crate::{model::Route, source::Level};
 
 pub static LINT: Lint = Lint {
@@ -19,33 +17,26 @@ pub static LINT: Lint = Lint {
 
 fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
     let state = subject.state;
-    // Of each route the first row, and the services whose routes are all alike.
-    let (mut guards, mut whole) = (AHashMap::new(), AHashSet::new());
-    for plugin in subject.plugins().filter(|p| is_authentication(&p.name)) {
-        match (plugin.route, plugin.service) {
-            (Some(route), _) => _ = guards.entry(route.id).or_insert(plugin),
-            (None, Some(service)) => _ = whole.insert(service.id),
-            (None, None) => return,
-        }
-    }
     for (service, routes) in subject.routes_by_service() {
-        let service = &state.services[service];
-        if whole.contains(&service.id) {
-            continue;
-        }
-        let guard = |route: &Route| guards.get(&route.id).copied();
-        let Some((closed, plugin)) = routes.iter().find_map(|r| Some((*r, guard(r)?))) else { continue };
-        for open in routes.iter().filter(|r| guard(r).is_none()) {
+        let (closed, open): (Vec<&Route>, Vec<&Route>) =
+            routes.into_iter().partition(|route| protected(subject, route));
+        let Some(closed) = closed.first() else { continue };
+        let guard = subject
+            .plugin_names()
+            .filter(|name| is_authentication(name))
+            .find_map(|name| subject.effective(name, closed));
+        let Some(guard) = guard else { continue };
+        for open in open {
             let other =
-                subject.span(plugin, &[]).map(|s| (s, format!("{} asks who you are", called(closed))));
+                subject.span(guard, &[]).map(|s| (s, format!("{} asks who you are", called(*closed))));
+            let why = if recognised(subject, open) {
+                ": its authentication lets everybody pass".to_owned()
+            } else {
+                format!(" without {}", guard.name)
+            };
             report.with(
-                subject.span(*open, &[]),
-                format!(
-                    "route {} reaches service {} without {}",
-                    called(*open),
-                    called(service),
-                    plugin.name
-                ),
+                subject.span(open, &[]),
+                format!("route {} reaches service {}{why}", called(open), called(&state.services[service])),
                 "move the plugin to the service, or add it to this route",
                 other,
             );

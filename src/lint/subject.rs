@@ -1,6 +1,6 @@
 //! What lints look at, and the questions that several of them ask.
 
-use std::collections::HashMap;
+use std::{cell::OnceCell, collections::HashMap};
 
 use ahash::AHashMap;
 use uuid::Uuid;
@@ -8,8 +8,7 @@ use uuid::Uuid;
 use crate::{
     config::Loaded,
     model::{Ix, Plugin, Route, Row, Service, State},
-    plugins,
-    router::Flavor,
+    router::{Calculation, Flavor, Router},
     source::{Document, NodeId, SourceMap, Span, Step, Value},
 };
 
@@ -26,6 +25,10 @@ pub struct Subject<'a> {
     /// Rows that run whoever asks, by name and then by the route and the service they are for: a lint that goes
     /// through all routes must not go through all plugins for each.
     scoped: AHashMap<&'a str, Rows<'a>>,
+    /// Rows of request-termination by the consumer they are for.
+    terminations: AHashMap<Uuid, Vec<&'a Plugin>>,
+    /// The router of the configuration, built when a lint first asks it.
+    router: OnceCell<Router>,
 }
 
 /// Rows of one plugin by the route and the service they are for.
@@ -39,9 +42,17 @@ impl<'a> Subject<'a> {
         let mut scoped: AHashMap<&str, Rows<'_>> = AHashMap::new();
         for row in state.plugins.rows().iter().filter(|p| p.enabled && p.consumer.is_none()) {
             let scope = (row.route.map(|r| r.id), row.service.map(|s| s.id));
-            scoped.entry(&row.name).or_default().insert(scope, row);
+            // Of rows with one scope the first runs.
+            scoped.entry(&row.name).or_default().entry(scope).or_insert(row);
         }
-        Some(Subject { state, document: &loaded.document, sources: &loaded.sources, flavor, scoped })
+        let mut terminations: AHashMap<Uuid, Vec<&Plugin>> = AHashMap::new();
+        for row in state.plugins.rows().iter().filter(|p| p.enabled && p.name == "request-termination") {
+            if let Some(consumer) = row.consumer {
+                terminations.entry(consumer.id).or_default().push(row);
+            }
+        }
+        let (document, sources) = (&loaded.document, &loaded.sources);
+        Some(Subject { state, document, sources, flavor, scoped, terminations, router: OnceCell::new() })
     }
 
     /// The node of a row, or of a field of it: `["config", "origins"]`. None where that was not written.
@@ -94,6 +105,16 @@ impl<'a> Subject<'a> {
     /// Plugins of that name that are switched on.
     pub fn named<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a Plugin> + use<'a, 'n> {
         self.plugins().filter(move |p| p.name == name)
+    }
+
+    /// The rows of request-termination for a consumer.
+    pub fn terminations(&self, consumer: Uuid) -> &[&'a Plugin] {
+        self.terminations.get(&consumer).map_or(&[], Vec::as_slice)
+    }
+
+    /// The router of the configuration.
+    pub fn router(&self) -> &Router {
+        self.router.get_or_init(|| Router::build(self.state, self.flavor, Calculation::Original).0)
     }
 
     /// The service of a route.
@@ -177,16 +198,6 @@ pub const CREDENTIALS: [(&str, &str); 6] = [
     ("oauth2_credentials", "oauth2"),
     ("acls", "acl"),
 ];
-
-/// Whether a plugin finds out who asks.
-pub fn is_authentication(name: &str) -> bool {
-    plugins::authenticates(name)
-}
-
-/// Whether something on a route finds out who asks, and turns away whom it does not know.
-pub fn authenticated(subject: &Subject<'_>, route: &Route) -> bool {
-    subject.plugin_names().any(|name| is_authentication(name) && subject.effective(name, route).is_some())
-}
 
 /// The conditions of a route as a text: equal where the routes match the same requests.
 pub fn conditions(route: &Route) -> String {

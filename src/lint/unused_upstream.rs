@@ -3,7 +3,7 @@
 use ahash::AHashSet;
 use serde_json::Value;
 
-use super::{Lint, Report, Subject};
+use super::{Lint, Report, SUGGESTIONS, Subject};
 use crate::{config::nearest, source::Level};
 
 pub static LINT: Lint = Lint {
@@ -40,11 +40,12 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
     for plugin in subject.plugins() {
         texts(&plugin.config.json(), &mut |text| used.extend(state.upstreams.by_name(text)));
     }
+    let mut suggestions = 0..SUGGESTIONS;
     for (ix, upstream) in state.upstreams.iter() {
         if used.contains(&ix) {
             continue;
         }
-        let near = nearest(&upstream.name, unknown.iter().copied());
+        let near = suggestions.next().and_then(|_| nearest(&upstream.name, unknown.iter().copied()));
         let help = near.map_or_else(
             || "name it as the host of a service, or take it out".to_owned(),
             |near| format!("a service has the host {near:?}"),

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Top-level keys, and what leaving them out means.
-const TOP_LEVEL: &[(&str, &str)] = &[
+pub(in crate::config) const TOP_LEVEL: &[(&str, &str)] = &[
     ("rbac_roles", "roles of Kong's own administrators"),
     ("licenses", "licences"),
     ("service_packages", "Konnect's catalogue of services"),
@@ -95,6 +95,15 @@ pub(in crate::config) const PLUGINS: &[&str] = &[
     "websocket-size-limit",
     "websocket-validator",
     "xml-threat-protection",
+];
+
+/// Credentials of a consumer whose plugin only Kong Enterprise has.
+pub(in crate::config) const OF_CONSUMERS: &[&str] = &["mtls_auth_credentials", "keyauth_enc_credentials"];
+
+/// Fields of a plugin, and what happens without them.
+pub(in crate::config) const OF_PLUGINS: &[(&str, &str)] = &[
+    ("ordering", "it runs where its priority puts it"),
+    ("condition", "it runs for every request it is scoped to"),
 ];
 
 /// A consumer group as a file declares it.
@@ -206,7 +215,7 @@ pub(super) fn groups_of(
             }
         }
     }
-    for field in ["mtls_auth_credentials", "keyauth_enc_credentials"] {
+    for field in OF_CONSUMERS {
         if let Some(entry) = take(doc, consumer, field).filter(|e| !is_empty(doc, e.value)) {
             let message = format!("`{field}` is left out: its plugin exists only in Kong Enterprise");
             let finding = Finding::warning(ENTERPRISE, message).at(doc.span(entry.key), "left out");
@@ -229,10 +238,7 @@ pub(super) fn plugin(
     path: &dyn Fn() -> String,
     findings: &mut Findings,
 ) -> bool {
-    for (field, means) in [
-        ("ordering", "it runs where its priority puts it"),
-        ("condition", "it runs for every request it is scoped to"),
-    ] {
+    for (field, means) in OF_PLUGINS {
         if let Some(entry) = take(doc, plugin, field).filter(|e| !is_empty(doc, e.value)) {
             let message = format!("`{field}` of a plugin exists only in Kong Enterprise: here {means}");
             let finding = Finding::warning(ENTERPRISE, message).at(doc.span(entry.key), "left out");

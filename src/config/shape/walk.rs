@@ -174,6 +174,10 @@ impl<'d> Walker<'d> {
     /// Checks a value and returns the node that holds it with shorthands expanded.
     pub fn value(&mut self, shape: &'static Shape, node: NodeId) -> NodeId {
         if *self.doc.value(node) == Value::Null {
+            // A secret that begins with `!` is a tag, and its value null.
+            if shape.secret {
+                self.secrets.push(self.doc.span(node));
+            }
             if let Some(want) = &shape.must_be {
                 if !want.is_null() {
                     self.complain(shape, node, Complaint::MustBe(want.clone()));

@@ -1,5 +1,7 @@
 //! The functions of rules: each looks at one value, absent or not, and says what is wrong with it.
 
+use std::borrow::Cow;
+
 use fancy_regex::Regex;
 use serde_json::Value as Json;
 
@@ -8,13 +10,25 @@ use serde_json::Value as Json;
 pub enum Function {
     Truthy,
     Falsy,
+    /// Finds nothing; holds the place of a rule.
+    Blank,
     Defined,
     Undefined,
-    Pattern { wanted: Option<Regex>, unwanted: Option<Regex> },
-    Length { min: Option<f64>, max: Option<f64> },
-    Enumeration(Vec<Json>),
+    Pattern {
+        wanted: Option<Regex>,
+        unwanted: Option<Regex>,
+    },
+    Length {
+        min: Option<f64>,
+        max: Option<f64>,
+    },
+    /// The values as texts: `5` is '5'.
+    Enumeration(Vec<String>),
     TypedEnum,
-    Casing { name: String, shape: Regex },
+    Casing {
+        name: String,
+        shape: Regex,
+    },
     Alphabetical(Option<String>),
     Xor(Vec<String>),
     Or(Vec<String>),
@@ -22,7 +36,8 @@ pub enum Function {
 }
 
 /// Names of all functions.
-pub const NAMES: [&str; 13] = [
+pub const NAMES: [&str; 14] = [
+    "blank",
     "truthy",
     "falsy",
     "defined",
@@ -44,10 +59,6 @@ impl Function {
     /// # Errors
     /// Why there is none, or what is wrong with its options.
     pub fn new(name: &str, options: &Json) -> Result<Function, String> {
-        let texts = |key: &str| -> Vec<String> {
-            let list = options[key].as_array().into_iter().flatten();
-            list.filter_map(|v| v.as_str().map(str::to_owned)).collect()
-        };
         let regex = |key: &str| options[key].as_str().map(regex).transpose();
         Ok(match name {
             "truthy" => Function::Truthy,
@@ -62,21 +73,23 @@ impl Function {
                 Function::Pattern { wanted, unwanted }
             }
             "length" => {
-                let (min, max) = (options["min"].as_f64(), options["max"].as_f64());
+                let (min, max) = (number(&options["min"]), number(&options["max"]));
                 if min.is_none() && max.is_none() {
                     return Err("length needs functionOptions `min` or `max`".to_owned());
                 }
                 Function::Length { min, max }
             }
-            "enumeration" => match options["values"].as_array() {
-                Some(values) => Function::Enumeration(values.clone()),
-                None => return Err("enumeration needs functionOptions `values`".to_owned()),
+            "enumeration" => match &options["values"] {
+                Json::Array(values) => Function::Enumeration(values.iter().map(plain).collect()),
+                Json::String(_) => Function::Enumeration(list(&options["values"])),
+                _ => return Err("enumeration needs functionOptions `values`".to_owned()),
             },
+            "blank" => Function::Blank,
             "typedEnum" => Function::TypedEnum,
             "casing" => casing(options)?,
             "alphabetical" => Function::Alphabetical(options["keyedBy"].as_str().map(str::to_owned)),
             "xor" | "or" => {
-                let names = texts("properties");
+                let names = list(&options["properties"]);
                 if names.len() < 2 {
                     return Err(format!("{name} needs functionOptions `properties`, at least two"));
                 }
@@ -102,13 +115,14 @@ impl Function {
     pub fn check(&self, value: Option<&Json>, shown: &str) -> Vec<(Vec<String>, String)> {
         let here = |message: Option<String>| message.map(|m| (Vec::new(), m)).into_iter().collect();
         match self {
+            Function::Blank => Vec::new(),
             Function::Truthy => here((!truthy(value)).then(|| "must be truthy".to_owned())),
             Function::Falsy => here(truthy(value).then(|| "must be falsy".to_owned())),
             Function::Defined => here(value.is_none().then(|| "must be defined".to_owned())),
             Function::Undefined => here(value.is_some().then(|| "must be undefined".to_owned())),
-            Function::Pattern { wanted, unwanted } => here(value.and_then(Json::as_str).and_then(|text| {
+            Function::Pattern { wanted, unwanted } => here(value.and_then(scalar).and_then(|text| {
                 // An expression that gives up has not matched.
-                let is = |regex: &Regex| regex.is_match(text).unwrap_or(false);
+                let is = |regex: &Regex| regex.is_match(&*text).unwrap_or(false);
                 match (wanted, unwanted) {
                     (Some(wanted), _) if !is(wanted) => {
                         Some(format!("{shown} must match {:?}", wanted.as_str()))
@@ -127,14 +141,13 @@ impl Function {
                 }))
             }
             Function::Enumeration(values) => {
-                here(value.filter(|v| !v.is_array() && !v.is_object() && !values.contains(v)).map(|_| {
-                    let allowed: Vec<String> = values.iter().map(plain).collect();
-                    format!("{shown} must be one of {}", allowed.join(", "))
-                }))
+                let is_allowed = |text: &str| values.iter().any(|allowed| allowed.trim() == text.trim());
+                let is_wrong = |v: &&Json| !v.is_array() && !v.is_object() && !is_allowed(&plain(v));
+                here(value.filter(is_wrong).map(|_| format!("{shown} must be one of {}", values.join(", "))))
             }
             Function::TypedEnum => value.map_or_else(Vec::new, typed_enum),
-            Function::Casing { name, shape } => here(value.and_then(Json::as_str).and_then(|text| {
-                (!text.is_empty() && !shape.is_match(text).unwrap_or(false))
+            Function::Casing { name, shape } => here(value.and_then(scalar).and_then(|text| {
+                (!text.is_empty() && !shape.is_match(&*text).unwrap_or(false))
                     .then(|| format!("{shown} must be {name} case"))
             })),
             Function::Alphabetical(key) => here(value.and_then(|v| disorder(v, key.as_deref()))),
@@ -191,6 +204,30 @@ fn given(value: Option<&Json>, names: &[String]) -> Option<usize> {
     Some(names.iter().filter(|name| map.contains_key(*name)).count())
 }
 
+/// A text, number or switch as it is written.
+fn scalar(value: &Json) -> Option<Cow<'_, str>> {
+    match value {
+        Json::String(text) => Some(Cow::Borrowed(text)),
+        Json::Number(_) | Json::Bool(_) => Some(Cow::Owned(value.to_string())),
+        _ => None,
+    }
+}
+
+/// Names in a list, or in a text with commas between them.
+fn list(value: &Json) -> Vec<String> {
+    let items: Vec<String> = match value {
+        Json::String(text) => text.split(',').map(str::to_owned).collect(),
+        Json::Array(items) => items.iter().map(plain).collect(),
+        _ => Vec::new(),
+    };
+    items.iter().map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()
+}
+
+/// A number, perhaps in quotes.
+fn number(value: &Json) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())
+}
+
 fn plain(value: &Json) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
@@ -231,7 +268,7 @@ fn typed_enum(value: &Json) -> Vec<(Vec<String>, String)> {
 }
 
 /// `abc` or `/abc/i`.
-fn regex(text: &str) -> Result<Regex, String> {
+pub(super) fn regex(text: &str) -> Result<Regex, String> {
     let written = text.strip_prefix('/').and_then(|rest| rest.rsplit_once('/'));
     let source = match written.filter(|(_, flags)| flags.bytes().all(|b| b"gimsuy".contains(&b))) {
         Some((body, flags)) => {
@@ -244,32 +281,38 @@ fn regex(text: &str) -> Result<Regex, String> {
 }
 
 fn casing(options: &Json) -> Result<Function, String> {
-    let name = options["type"].as_str().ok_or("casing needs functionOptions `type`")?;
-    let digits = if options["disallowDigits"] == true { "" } else { "0-9" };
-    let word = match name {
-        "flat" => format!("[a-z][a-z{digits}]*"),
-        "camel" => format!("[a-z][a-z{digits}]*(?:[A-Z{digits}](?:[a-z{digits}]+|$))*"),
-        "pascal" => format!("[A-Z][a-z{digits}]*(?:[A-Z{digits}](?:[a-z{digits}]+|$))*"),
-        "kebab" => format!("[a-z][a-z{digits}]*(?:-[a-z{digits}]+)*"),
-        "cobol" => format!("[A-Z][A-Z{digits}]*(?:-[A-Z{digits}]+)*"),
-        "snake" => format!("[a-z][a-z{digits}]*(?:_[a-z{digits}]+)*"),
-        "macro" => format!("[A-Z][A-Z{digits}]*(?:_[A-Z{digits}]+)*"),
-        other => {
+    let given = options["type"].as_str().ok_or("casing needs functionOptions `type`")?;
+    let is_on = |value: &Json| *value == true || value == "true";
+    let digits = if is_on(&options["disallowDigits"]) { "" } else { "0-9" };
+    // decK's linter takes the four with separators as sets of characters: `a--b` and `2fa` are kebab case.
+    let (name, word) = match given.to_ascii_lowercase().replace(['-', '_', ' '], "").trim_end_matches("case")
+    {
+        "flat" | "lower" => ("flat", format!("[a-z][a-z{digits}]*")),
+        "camel" => ("camel", format!("[a-z][a-z{digits}]*(?:[A-Z{digits}](?:[a-z{digits}]+|$))*")),
+        "pascal" => ("pascal", format!("[A-Z][a-z{digits}]*(?:[A-Z{digits}](?:[a-z{digits}]+|$))*")),
+        "kebab" => ("kebab", format!("[a-z{digits}-]+")),
+        "cobol" => ("cobol", format!("[A-Z{digits}-]+")),
+        "snake" => ("snake", format!("[a-z{digits}_]+")),
+        "macro" => ("macro", format!("[A-Z{digits}_]+")),
+        _ => {
             return Err(format!(
-                "there is no casing {other:?}; flat, camel, pascal, kebab, cobol, snake, macro"
+                "there is no casing {given:?}; flat, camel, pascal, kebab, cobol, snake, macro"
             ));
         }
     };
-    let shape = match options["separator"]["char"].as_str() {
+    // `separator: {char: /}` as Spectral writes it, or `separator.char: /`.
+    let option = |key: &str| match &options["separator"][key] {
+        Json::Null => &options[format!("separator.{key}")],
+        value => value,
+    };
+    let shape = match option("char").as_str().filter(|separator| !separator.is_empty()) {
         None => format!("^{word}$"),
         Some(separator) => {
             let separator = regex::escape(separator);
-            let leading = if options["separator"]["allowLeading"] == true {
-                format!("(?:{separator})?")
-            } else {
-                String::new()
-            };
-            format!("^{leading}(?:{word})(?:{separator}(?:{word}))*$")
+            let leading =
+                if is_on(option("allowLeading")) { format!("(?:{separator})?") } else { String::new() };
+            let alone = if leading.is_empty() { String::new() } else { format!("^{separator}$|") };
+            format!("{alone}^{leading}(?:{word})(?:{separator}(?:{word}))*$")
         }
     };
     let shape = Regex::new(&shape).map_err(|e| e.to_string())?;

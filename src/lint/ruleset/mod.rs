@@ -2,7 +2,7 @@
 //! by JSONPath, `then` says what they must be. They run on the file as written, of whatever kind it is.
 
 mod function;
-mod given;
+mod jsonpath;
 mod read;
 mod run;
 
@@ -10,7 +10,7 @@ pub use read::{RulesetError, beside, read};
 pub use run::check;
 
 use function::Function;
-use given::Given;
+use jsonpath::Query;
 
 use crate::source::Level;
 
@@ -28,6 +28,9 @@ impl Ruleset {
     }
 }
 
+/// The steps to a value: keys, and numbers as texts.
+type Path = Vec<String>;
+
 #[derive(Debug)]
 struct Rule {
     name: String,
@@ -39,7 +42,7 @@ struct Rule {
     usual: Level,
     message: Option<String>,
     description: Option<String>,
-    given: Vec<Given>,
+    given: Vec<Query>,
     then: Vec<Then>,
 }
 
@@ -58,7 +61,7 @@ enum Field {
     /// What is below it by names, which may be missing.
     Below(Vec<String>),
     /// What is found below it.
-    Found(Given),
+    Found(Query),
 }
 
 /// Other levels for some files, or for what is below a place in them.

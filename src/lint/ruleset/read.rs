@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::{Field, Function, Given, Override, Rule, Ruleset, Then};
+use super::{Field, Function, Override, Query, Rule, Ruleset, Then, jsonpath};
 use crate::source::{Document, Findings, Format, Level, Limits, NodeId, SourceMap, Span, Value, parse};
 
 /// A ruleset that cannot be used: `file:line:column: reason`.
@@ -289,17 +289,22 @@ impl Reader<'_> {
         }
     }
 
-    fn given(&self, node: NodeId) -> Done<Vec<Given>> {
+    fn given(&self, node: NodeId) -> Done<Vec<Query>> {
         let mut all = Vec::new();
         for text in self.texts(node)? {
             for path in self.resolved(node, &text, 0)? {
-                match Given::new(&path) {
-                    Ok(given) => all.push(given),
-                    Err(why) => return self.wrong(node, why),
-                }
+                all.push(self.query(node, &path)?);
             }
         }
         Ok(all)
+    }
+
+    fn query(&self, node: NodeId, text: &str) -> Done<Query> {
+        let text = text.trim();
+        match jsonpath::parse(text) {
+            Ok(query) => Ok(query),
+            Err(why) => self.wrong(node, format!("{text:?} is no JSONPath: {why}")),
+        }
     }
 
     /// An expression with its alias (`#Name.more`) put in.
@@ -326,10 +331,7 @@ impl Reader<'_> {
         let field = match self.document.get(node, "field").map(|n| (n, self.document.key_text(n))) {
             None => Field::Whole,
             Some((_, text)) if text == "@key" => Field::Keys,
-            Some((node, text)) if text.starts_with('$') => match Given::new(&text) {
-                Ok(given) => Field::Found(given),
-                Err(why) => return self.wrong(node, why),
-            },
+            Some((node, text)) if text.starts_with('$') => Field::Found(self.query(node, &text)?),
             Some((_, text)) => Field::Below(names(&text)),
         };
         let Some(name) = self.document.get(node, "function") else {

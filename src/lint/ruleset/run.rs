@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::{Field, Rule, Ruleset, given::Path};
+use super::{Field, Path, Rule, Ruleset};
 use crate::lint::{Levels, allow};
 use crate::source::{Document, Finding, Findings, Level, NodeId, SourceMap, Span, Step, Value};
 

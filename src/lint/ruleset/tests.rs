@@ -104,3 +104,40 @@ fn a_fault_of_a_ruleset_has_a_place() {
     assert!(fault("rulez: {}\n").contains("did you mean rules?"));
     assert!(fault("extends: spectral:oas\n").contains("not gateway files"));
 }
+
+#[test]
+fn options_are_taken_as_the_linter_of_deck_takes_them() {
+    let values = |options: &str| {
+        rule(&format!("    then: {{field: retries, function: enumeration, functionOptions: {options}}}\n"))
+    };
+    assert_eq!(values("{values: '3, 4'}"), [""; 0]);
+    assert_eq!(values("{values: [3]}"), [""; 0]);
+    assert_eq!(values("{values: '4,5'}"), ["5:services[1].retries warning 3 must be one of 4, 5"]);
+    let retries = |rest: &str| rule(&format!("    then: {{field: retries, {rest}}}\n")).len();
+    assert_eq!(retries("function: pattern, functionOptions: {match: '^[1-3]$'}"), 0);
+    assert_eq!(
+        retries("function: pattern, functionOptions: {match: '^[4-9]$'}"),
+        1,
+        "numbers match as written"
+    );
+    assert_eq!(retries("function: length, functionOptions: {max: '2'}"), 1, "a number in quotes");
+    assert_eq!(retries("function: blank"), 0);
+    let xor = |names: &str| {
+        rule(&format!("    then: {{function: xor, functionOptions: {{properties: {names}}}}}\n")).len()
+    };
+    assert_eq!(xor("'retries, tags'"), 0);
+    assert_eq!(xor("'host, name'"), 2);
+}
+
+#[test]
+fn casings_are_known_by_their_usual_names() {
+    let casing = |options: &str| {
+        rule(&format!("    then: {{field: name, function: casing, functionOptions: {options}}}\n")).len()
+    };
+    for kebab in ["{type: kebab}", "{type: kebab-case}", "{type: kebabCase}"] {
+        assert_eq!(casing(kebab), 1, "{kebab}: good-name alone");
+    }
+    assert_eq!(casing("{type: pascal, separator: {char: _}}"), 1);
+    assert_eq!(casing("{type: PascalCase, separator.char: _}"), 1, "decK's linter writes it flat");
+    assert!(std::panic::catch_unwind(|| casing("{type: sponge}")).is_err());
+}

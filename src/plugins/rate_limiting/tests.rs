@@ -297,10 +297,7 @@ fn redis_is_not_served_yet_and_says_so() {
     let found = checked(redis(false));
     assert_eq!(found.len(), 1);
     let (level, code, place, message) = &found[0];
-    assert_eq!(
-        (*level, *code, place),
-        (Level::Error, "plugin/redis-not-yet", &Place::At("/policy".into()))
-    );
+    assert_eq!((*level, *code, place), (Level::Error, "plugin/redis-not-yet", &Place::At("/policy".into())));
     assert!(message.contains("500"), "{message}");
 }
 

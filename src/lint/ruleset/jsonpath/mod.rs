@@ -1,0 +1,93 @@
+//! JSONPath (RFC 9535), with what rulesets of Spectral write on top: the key of a node (`@property`, `~` at the end),
+//! its parent (`^`), regular expressions between slashes (`.match(/…/i)`, `=~ /…/`), `===`, `.length`, names with
+//! dashes, names in brackets without quotes.
+
+mod parse;
+mod query;
+#[cfg(test)]
+mod tests;
+
+pub use parse::parse;
+
+use fancy_regex::Regex;
+use serde_json::Value as Json;
+
+/// An expression: from the root (`$`) or, in a filter, from the current node (`@`).
+#[derive(Clone, Debug)]
+pub struct Query {
+    from_root: bool,
+    segments: Vec<Segment>,
+    /// Whether the keys of what is found are meant (`~`).
+    pub keys: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Segment {
+    Child(Vec<Selector>),
+    Descendant(Vec<Selector>),
+    Parent,
+}
+
+#[derive(Clone, Debug)]
+enum Selector {
+    Name(String),
+    Index(i64),
+    Slice { start: Option<i64>, end: Option<i64>, step: i64 },
+    Wildcard,
+    Filter(Test),
+}
+
+/// What a filter asks of a node.
+#[derive(Clone, Debug)]
+enum Test {
+    Any(Vec<Test>),
+    All(Vec<Test>),
+    Not(Box<Test>),
+    Exists(Query),
+    Compare(Operand, Comparison, Operand),
+    /// Whether a text matches another one's expression, as a whole or in a part.
+    Matches {
+        text: Operand,
+        regex: Operand,
+        whole: bool,
+    },
+    /// The same with an expression that is known.
+    Regex(Operand, Regex),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+/// Something that has one value, or none.
+#[derive(Clone, Debug)]
+enum Operand {
+    Literal(Json),
+    /// A query that finds one node at most.
+    Singular(Query),
+    /// The key of the current node.
+    Property,
+    Length(Box<Operand>),
+    Count(Query),
+    Value(Query),
+}
+
+impl Query {
+    /// Whether it finds one node at most.
+    fn is_singular(&self) -> bool {
+        !self.keys
+            && self.segments.iter().all(|segment| match segment {
+                Segment::Child(selectors) => {
+                    matches!(selectors[..], [Selector::Name(_) | Selector::Index(_)])
+                }
+                Segment::Descendant(_) => false,
+                Segment::Parent => true,
+            })
+    }
+}
