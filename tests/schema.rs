@@ -145,6 +145,26 @@ fn editors_agree_with_validate() {
 }
 
 #[test]
+fn no_published_schema_has_an_empty_enum() {
+    fn has_one(schema: &Json) -> bool {
+        schema["enum"].as_array().is_some_and(Vec::is_empty)
+            || match schema {
+                Json::Object(map) => map.values().any(has_one),
+                Json::Array(items) => items.iter().any(has_one),
+                _ => false,
+            }
+    }
+    let schemas = files_below(&root().join("schemas"));
+    assert!(!schemas.is_empty());
+    for path in schemas {
+        let schema: Json =
+            serde_json::from_str(&std::fs::read_to_string(&path).expect("a file")).expect("JSON");
+        assert!(!has_one(&schema), "{}", path.display());
+        jsonschema::draft7::meta::validate(&schema).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    }
+}
+
+#[test]
 fn the_schema_takes_null_where_validate_does() {
     let schema = gatewayctl::config::schema::file_schema();
     let validator = jsonschema::validator_for(&schema).expect("a schema by the rules of draft-07");

@@ -146,8 +146,6 @@ lints! {
     unused_upstream,
     upstream_without_targets,
     upstream_without_weight,
-    url_replaces_fields,
-    value_lost_to_tag,
     weak_secret,
 }
 
