@@ -7,7 +7,10 @@ use super::{
     explain::{Complaint, is_vault_reference},
 };
 use crate::{
-    config::{nearest, secret::Hidden},
+    config::{
+        nearest,
+        secret::{self, Hidden},
+    },
     model::KINDS,
     source::{Document, Entry, Finding, Findings, Level, NodeId, Seg, Span, Value},
 };
@@ -364,6 +367,7 @@ impl<'d> Walker<'d> {
             }
         }
         for entry in unknown {
+            self.hide_name(record, entry);
             self.complain_of_unknown(record, entry);
         }
         if let Some(node) = &mut node {
@@ -449,6 +453,7 @@ impl<'d> Walker<'d> {
             Value::Seq(items) => items.len(),
             Value::Map(entries) if entries.is_empty() => 0,
             _ => {
+                self.hide_row(kind, node);
                 self.complain(shape, node, Complaint::Type("array"));
                 return;
             }
@@ -480,7 +485,10 @@ impl<'d> Walker<'d> {
             Value::Map(_) => {}
             Value::Seq(items) if items.is_empty() => {}
             Value::Null => return self.complain(ENTITY, node, Complaint::Null),
-            _ => return self.complain(ENTITY, node, Complaint::Type("record")),
+            _ => {
+                self.hide_row(kind, node);
+                return self.complain(ENTITY, node, Complaint::Type("record"));
+            }
         }
         let number = self.found.len();
         let before = self.errors;
@@ -492,6 +500,23 @@ impl<'d> Walker<'d> {
                 self.found[number].clean = self.errors == before;
             }
             Err(refusal) => self.refuse(kind, node, refusal),
+        }
+    }
+
+    /// Hides what stands in place of a row, or of a list of rows, that holds a secret.
+    fn hide_row(&mut self, kind: usize, node: NodeId) {
+        if secret::holds_secrets(KINDS[kind].key) {
+            self.secrets.push(self.doc.span(node));
+        }
+    }
+
+    /// Hides an unknown name without a value among fields one of which is a secret: it is most likely that secret.
+    fn hide_name(&mut self, record: &Record, entry: Entry) {
+        if *self.doc.value(entry.value) == Value::Null
+            && record.may_hide(None)
+            && nearest(&self.doc.key_text(entry.key), record.names()).is_none()
+        {
+            self.secrets.push(self.doc.span(entry.key));
         }
     }
 
