@@ -2,7 +2,7 @@
 
 use super::Report;
 use crate::{
-    config::secret::{is_called_by_secret, quotations, redact},
+    config::secret::{is_called_by_secret, quotable, redact},
     source::{Finding, Level, Seg, replace_secret},
 };
 
@@ -11,14 +11,7 @@ pub fn says(finding: &Finding, report: Report<'_>) -> Vec<String> {
     if finding.level != Level::Error {
         return Vec::new();
     }
-    let secret = finding.span().filter(|span| {
-        let inside =
-            |s: &crate::source::Span| s.file == span.file && s.start <= span.start && span.end <= s.end;
-        report.secrets.iter().any(inside)
-    });
-    let secret = secret.map_or_else(Vec::new, |span| {
-        quotations(&report.sources.get(span.file).text()[span.start as usize..span.end as usize])
-    });
+    let secret = finding.span().map_or_else(Vec::new, |span| quotable(span, report.sources, report.secrets));
     let lines = finding.tree.iter().map(|(path, text)| {
         let text = secret.iter().fold(text.clone(), |text, secret| replace_secret(&text, secret, STARS));
         let line = match place(path, &secret) {

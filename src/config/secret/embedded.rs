@@ -34,6 +34,10 @@ static HOST: LazyLock<Regex> = LazyLock::new(|| {
     .expect("the pattern is a constant")
 });
 
+/// What follows the colon of a call in Lua: `token:sub(1)`.
+static CALL: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"^[A-Za-z_]\w*\(").expect("the pattern is a constant"));
+
 /// Whether a name that begins there begins a text of its own: an item of a list, what a message quotes.
 fn begins_text(text: &str, at: usize) -> bool {
     let before = &text[..at];
@@ -111,7 +115,8 @@ pub fn embedded(text: &str) -> Vec<Range<usize>> {
             // `token:x` is a pair, and `token: x` an entry whose name a schema may know; `"token: x"` is a pair again.
             let joined = text[all.end()..].chars().next().is_some_and(|c| !c.is_whitespace());
             let pair = quote.is_empty() && (opening.is_some() || joined) && begins_text(text, name.start());
-            if !pair && !is_credential_field(name.as_str()) {
+            let call = || joined && CALL.is_match(&text[all.end()..]);
+            if !pair && (!is_credential_field(name.as_str()) || call()) {
                 continue;
             }
             let value = match opening {

@@ -276,8 +276,27 @@ pub fn redact_findings(findings: &mut Findings) {
     }
 }
 
+/// The secrets that a finding about that place may quote: the one it lies in, or those in it.
+pub fn quotable(span: Span, sources: &SourceMap, secrets: &[Span]) -> Vec<String> {
+    /// Messages quote no longer texts whole.
+    const MAX_BYTES: u32 = 4096;
+    let holds = |outer: Span, inner: Span| {
+        outer.file == inner.file && outer.start <= inner.start && inner.end <= outer.end
+    };
+    let inner = |secret: &Span| match (holds(*secret, span), holds(span, *secret)) {
+        (true, _) => Some(span),
+        (false, true) if span.end - span.start <= MAX_BYTES => Some(*secret),
+        _ => None,
+    };
+    let mut places: Vec<Span> = secrets.iter().filter_map(inner).collect();
+    places.sort_unstable();
+    places.dedup();
+    let text = sources.get(span.file).text();
+    places.into_iter().flat_map(|place| quotations(&text[place.start as usize..place.end as usize])).collect()
+}
+
 /// The texts a secret may be quoted as, given how it is written.
-pub fn quotations(written: &str) -> Vec<String> {
+fn quotations(written: &str) -> Vec<String> {
     let bare = written.trim_matches(['"', '\'']);
     // The escapes of JSON are among those of YAML.
     let decoded = serde_json::from_str::<String>(written).ok().filter(|text| text != bare);
@@ -289,11 +308,7 @@ pub fn hide_quoted(findings: &mut Findings, sources: &SourceMap, secrets: &[Span
     const STARS: &str = "****";
     for finding in &mut findings.0 {
         let Some(span) = finding.span() else { continue };
-        let inside = |s: &&Span| s.file == span.file && s.start <= span.start && span.end <= s.end;
-        if !secrets.iter().any(|secret| inside(&secret)) {
-            continue;
-        }
-        for quoted in quotations(&sources.get(span.file).text()[span.start as usize..span.end as usize]) {
+        for quoted in quotable(span, sources, secrets) {
             let labels = finding.labels.iter_mut().map(|label| &mut label.text);
             for text in [&mut finding.message].into_iter().chain(&mut finding.help).chain(labels) {
                 *text = text
