@@ -139,7 +139,7 @@ fn differences_show_no_value_of_a_name_that_credentials_go_by() {
         }
     }
     let ran = run(place.path(), &["diff", "none.yml", "b.yml", "--whole"], b"");
-    assert!(ran.out.contains("credentials: true"), "{ran}");
+    assert!(ran.out.contains("\"credentials\": true"), "{ran}");
 }
 
 #[test]
