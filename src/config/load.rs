@@ -59,6 +59,7 @@ pub fn load(input: &Input, options: &Options<'_>) -> Result<Loaded, LoadError> {
             );
         }
     }
+    secret::hide_quoted(&mut loaded.findings, &loaded.sources, &loaded.secrets);
     read::hide(&filled, &mut loaded.findings);
     secret::redact_findings(&mut loaded.findings);
     loaded.findings.sort();

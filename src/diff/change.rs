@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{identity::Item, secret};
 use crate::{
-    config::secret::{is_credential_header, redact},
+    config::secret::{is_credential_field, redact},
     model::Kind,
     source::NodeId,
 };
@@ -67,7 +67,7 @@ impl FieldChange {
             Segment::Key(key) => Some(key.as_str()),
             Segment::Index(_) => None,
         });
-        let named = last.is_some_and(is_credential_header);
+        let named = last.is_some_and(is_credential_field);
         for value in [&mut self.old, &mut self.new] {
             if named || secret::covers(secrets, &self.path) {
                 *value = secret::masked(value);

@@ -4,7 +4,7 @@ use ahash::AHashMap;
 
 use super::Probe;
 use crate::{
-    model::{Ix, Route, Row, Service, State, is_credential_header},
+    model::{Ix, Route, Row, Service, State, is_credential_name},
     runtime::Snapshot,
 };
 
@@ -84,7 +84,7 @@ fn label(route: &Route, state: &State) -> String {
     part(route.snis.as_deref());
     parts.extend(route.expression.clone());
     for (name, values) in route.headers.as_deref().into_iter().flatten() {
-        let values = if is_credential_header(name) { "***".to_owned() } else { values.join(",") };
+        let values = if is_credential_name(name) { "***".to_owned() } else { values.join(",") };
         parts.push(format!("{name}:{values}"));
     }
     let service =

@@ -1,38 +1,89 @@
-//! Header fields that carry credentials: their values are secrets, and are never printed.
+//! Names that credentials go by in headers, queries and bodies: their values are secrets, and are never printed.
 
-/// Whether a header field of that name carries a credential.
-pub fn is_credential_header(name: &str) -> bool {
-    const NAMES: [&str; 8] = [
+/// Whether a header, an argument of a query or a field of a body of that name carries a credential. Case does not
+/// count, nor whether words are joined by `-` or `_`.
+pub fn is_credential_name(name: &str) -> bool {
+    const NAMES: [&str; 12] = [
         "authorization",
         "proxy-authorization",
         "cookie",
         "set-cookie",
-        "apikey",
-        "api-key",
-        "x-api-key",
-        "x-apikey",
+        "key",
+        "sig",
+        "signature",
+        "x-signature",
+        "x-amz-signature",
+        "pwd",
+        "jwt",
+        "passphrase",
     ];
-    const ENDINGS: [&str; 5] = ["-token", "-api-key", "-apikey", "-secret", "-password"];
-    let ends = |ending: &&str| {
-        let at = name.len().checked_sub(ending.len());
-        at.and_then(|at| name.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case(ending))
+    /// With or without a word before.
+    const ENDINGS: [&str; 6] = ["token", "apikey", "api-key", "secret", "password", "passwd"];
+    /// Other keys are those of caches, of idempotence and the like.
+    const KEYS: [&str; 9] = [
+        "access-key",
+        "account-key",
+        "auth-key",
+        "functions-key",
+        "master-key",
+        "private-key",
+        "secret-key",
+        "signing-key",
+        "subscription-key",
+    ];
+    let same = |a: &[u8], known: &str| {
+        let lower = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+        a.len() == known.len() && a.iter().map(lower).eq(known.bytes())
     };
-    NAMES.iter().any(|known| name.eq_ignore_ascii_case(known)) || ENDINGS.iter().any(ends)
+    let name = name.as_bytes();
+    let ends =
+        |ending: &str| name.len().checked_sub(ending.len()).is_some_and(|at| same(&name[at..], ending));
+    NAMES.iter().any(|known| same(name, known)) || ENDINGS.iter().chain(&KEYS).any(|ending| ends(ending))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_credential_header;
+    use super::is_credential_name;
 
     #[test]
-    fn credentials_are_told_by_the_name_of_their_header() {
-        for name in
-            ["Authorization", "proxy-authorization", "Cookie", "X-API-Key", "apikey", "Kong-Admin-Token"]
-        {
-            assert!(is_credential_header(name), "{name}");
+    fn credentials_are_told_by_their_names() {
+        for name in [
+            "Authorization",
+            "proxy-authorization",
+            "Cookie",
+            "X-API-Key",
+            "apikey",
+            "Kong-Admin-Token",
+            "token",
+            "access_token",
+            "accessToken",
+            "key",
+            "api_key",
+            "secret",
+            "client_secret",
+            "sig",
+            "signature",
+            "password",
+            "passwd",
+            "Ocp-Apim-Subscription-Key",
+            "X-Internal-Secret",
+        ] {
+            assert!(is_credential_name(name), "{name}");
         }
-        for name in ["host", "x-foo", "credentials", "token", "access_token", "x-request-id", "-key", ""] {
-            assert!(!is_credential_header(name), "{name}");
+        for name in [
+            "host",
+            "x-foo",
+            "credentials",
+            "tokens",
+            "token_type",
+            "x-request-id",
+            "Idempotency-Key",
+            "sec-websocket-key",
+            "keys",
+            "-key",
+            "",
+        ] {
+            assert!(!is_credential_name(name), "{name}");
         }
     }
 }

@@ -28,7 +28,7 @@ mod vault;
 pub use certificate::{CaCertificate, Certificate, Sni};
 pub use consumer::Consumer;
 pub use credential::{Acl, BasicAuth, HmacAuth, JwtSecret, KeyAuth, OAuth2Credential};
-pub use credential_header::is_credential_header;
+pub use credential_header::is_credential_name;
 pub use derived::Derived;
 pub use field::{Protocol, Set, Timestamp};
 pub use filter_chain::{Filter, FilterChain};

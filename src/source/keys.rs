@@ -74,7 +74,7 @@ pub(super) fn find(
 }
 
 /// A text cut to what a message can hold.
-pub(super) fn short(text: &str) -> String {
+pub(crate) fn short(text: &str) -> String {
     const LONGEST: usize = 40;
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]),

@@ -50,6 +50,7 @@ mod yaml;
 pub use de::{DeError, from_node};
 pub use finding::{Edit, Finding, Findings, Label, Level, Omitted, Seg, replace_secret};
 pub use json::parse_json;
+pub(crate) use keys::short;
 pub use limits::Limits;
 pub use node::{Document, Entry, NodeId, Step, Value};
 pub use read::{Format, parse};

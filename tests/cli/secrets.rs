@@ -25,6 +25,21 @@ const BAD: &[(&str, &[u8])] = &[
     ("anchor.yml", b"_format_version: '3.0'\n_x: &pw s3cret\nplugins:\n- name: rate-limiting\n  config:\n    minute: visible\n    redis: {password: *pw}\n"),
     ("header.yml", b"_format_version: '3.0'\nplugins:\n- name: request-transformer\n  config:\n    add:\n      headerz: 1\n      headers: ['Authorization:Bearer s3cret', 'X-Foo:visible', \"x-api-key: s3cret\", Cookie:s3cret]\n"),
     ("url.yml", b"_format_version: '3.0'\nservices:\n- {name: s, url: 'http://visible:s3cret@h.test/', hots: 1}\n"),
+    ("dangling.yml", b"_format_version: '3.0'\nkeyauth_credentials:\n- {key: s3cret-1, consumer: visible}\n- {key: \"s3cret-2\", consumer: visible}\n"),
+    ("again.yml", b"_format_version: '3.0'\nconsumers:\n- username: visible\n  keyauth_credentials: [{key: s3cret}, {key: s3cret}]\n"),
+    ("row.yml", b"_format_version: '3.0'\nconsumers:\n- username: visible\n  keyauth_credentials: [s3cret]\n"),
+    ("rows.yml", b"_format_version: '3.0'\nconsumers:\n- username: visible\n  keyauth_credentials: s3cret\n"),
+    ("rows-map.yml", b"_format_version: '3.0'\nconsumers:\n- username: visible\n  basicauth_credentials: {s3cret: s3cret}\n"),
+    ("rows-unknown.yml", b"_format_version: '3.0'\nconsumer:\n- username: visible\n  keyauth_credentials: [s3cret]\n"),
+    ("field.yml", b"_format_version: '3.0'\nconsumers:\n- username: visible\n  keyauth_credentials: [{s3cret: }]\n"),
+    ("pairs.yml", b"_format_version: '3.0'\nplugins:\n- name: request-transformer\n  config:\n    add:\n      headerz: 1\n      headers: ['X-Foo:visible', token:s3cret, 'Ocp-Apim-Subscription-Key:s3cret']\n      querystring: [sig:s3cret, 'page:visible', \"access_token:s3cret\"]\n      body:\n      - client_secret:s3cret\n      - passwd:s3cret\n      bodi: 1\n"),
+    ("query.yml", b"_format_version: '3.0'\nservices:\n- {name: s, host: visible, path: '/x?page=visible&token=s3cret', hots: 1}\n- {name: t, url: 'https://visible.test/?api_key=s3cret', hots: 1}\n"),
+    ("host.yml", b"_format_version: '3.0'\nservices:\n- {name: visible, host: \"visible:s3cret@h\"}\n"),
+    ("settings.yml", b"_format_version: '3.0'\nplugins:\n- name: no-such-plugin\n  config: {api_key: s3cret, token: s3cret, a: visible}\nvaults:\n- {name: env, prefix: v, config: {token: s3cret, b: visible}}\n"),
+    ("tag.yml", b"_format_version: '3.0'\nconsumers:\n- username: visible\n  keyauth_credentials: [{key: !!int s3cret}]\n"),
+    ("explicit.yml", b"consumers:\n- username: visible\n  keyauth_credentials:\n  - ? key\n    : s3cret\n   visible: x\n"),
+    ("escaped.yml", b"consumers:\n- username: visible\n  keyauth_credentials:\n  - \"k\\x65y\": s3cret\n   visible: x\n"),
+    ("escaped.json", br#"{"consumers": [{"username": "visible", "keyauth_credentials": [{"k\u0065y": "s3cret" "x": 1}]}]}"#),
     ("names.yml", b"_format_version: '3.0'\nplugins:\n- name: cors\n  config: {credentials: 'visible', max_age: visible}\n- name: key-auth\n  config: {hide_credentials: visible, key_names: visible}\n"),
 ];
 
@@ -98,6 +113,47 @@ fn differences_show_no_credential() {
     std::fs::write(place.path().join("none.yml"), "_format_version: '3.0'\n").unwrap();
     let ran = run(place.path(), &["diff", "none.yml", "vault.yml", "--whole"], b"");
     assert!(ran.out.contains("{vault://env/home}"), "{ran}");
+}
+
+#[test]
+fn differences_show_no_value_of_a_name_that_credentials_go_by() {
+    let file = |secret: &str, plain: &str| {
+        format!(
+            "_format_version: '3.0'\nservices:\n- {{name: s, host: h.test}}\nplugins:\n- name: request-transformer\n  config:\n    add:\n      headers: ['token:{secret}', 'X-Internal-Secret:{secret}', 'X-Foo:{plain}']\n      querystring: ['access_token:{secret}', 'apikey:{secret}', 'key:{secret}', 'sig:{secret}', 'page:{plain}']\n    append: {{body: ['password:{secret}', 'client_secret:{secret}', 'passwd:{secret}', 'name:{plain}']}}\n    replace: {{uri: '/{plain}?page={plain}&apikey={secret}'}}\n- name: redirect\n  config: {{location: 'https://{plain}.test/?access_token={secret}&page={plain}'}}\n- name: cors\n  config: {{credentials: true, origins: ['{plain}.test']}}\n"
+        )
+    };
+    let place = tempfile::tempdir().unwrap();
+    std::fs::write(place.path().join("a.yml"), file("s3cret-1", "visible-a")).unwrap();
+    std::fs::write(place.path().join("b.yml"), file("s3cret-2", "visible-b")).unwrap();
+    std::fs::write(place.path().join("none.yml"), "_format_version: '3.0'\n").unwrap();
+    for format in ["human", "json", "markdown"] {
+        for arguments in
+            [&["a.yml", "b.yml"][..], &["none.yml", "b.yml", "--whole"], &["a.yml", "b.yml", "--whole"]]
+        {
+            let arguments = [&["diff", "--format", format], arguments].concat();
+            let ran = run(place.path(), &arguments, b"");
+            assert!(!ran.to_string().contains("s3cret"), "{ran}");
+            // Markdown lists no fields of what is created.
+            let least = if format == "markdown" && arguments.contains(&"none.yml") { 0 } else { 7 };
+            assert!(ran.out.matches("visible-b").count() >= least, "{ran}");
+        }
+    }
+    let ran = run(place.path(), &["diff", "none.yml", "b.yml", "--whole"], b"");
+    assert!(ran.out.contains("\"credentials\": true"), "{ran}");
+}
+
+#[test]
+fn kongs_words_name_a_row_without_its_key() {
+    let place = tempfile::tempdir().unwrap();
+    let text = "_format_version: '3.0'\nkeyauth_credentials: [{key: s3cret, consumer: visible}]\n";
+    std::fs::write(place.path().join("kong.yml"), text).unwrap();
+    for command in [&["validate"][..], &["lint"], &["validate", "--format", "json"]] {
+        let ran = run(place.path(), &[command, &["kong.yml"]].concat(), b"");
+        assert!(
+            ran.to_string().contains("keyauth_credentials.****[1]: invalid reference 'consumer: visible'"),
+            "{ran}"
+        );
+    }
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::{
         render,
     },
     config::Loaded,
-    model::{Consumer, Ix, Plugin, Route, Row, Service, State, is_credential_header},
+    model::{Consumer, Ix, Plugin, Route, Row, Service, State, is_credential_name},
     net::Spelling,
     plugins,
     proxy::{self, Fate},
@@ -329,7 +329,7 @@ impl Simulation<'_> {
     /// A header's value. What differs with each request has no value here, and a secret that the configuration
     /// puts in is not told.
     fn shown<'v>(&self, name: &HeaderName, value: &'v HeaderValue) -> &'v str {
-        let secret = is_credential_header(name.as_str());
+        let secret = is_credential_name(name.as_str());
         match name.as_str() {
             "x-kong-request-id" => "(new for each request)",
             _ if secret && !self.asked.headers.get_all(name).iter().any(|sent| sent == value) => "****",

@@ -2,7 +2,7 @@
 
 use super::Report;
 use crate::{
-    config::secret::redact,
+    config::secret::{is_called_by_secret, quotable, redact},
     source::{Finding, Level, Seg, replace_secret},
 };
 
@@ -11,36 +11,35 @@ pub fn says(finding: &Finding, report: Report<'_>) -> Vec<String> {
     if finding.level != Level::Error {
         return Vec::new();
     }
-    let secret = finding.span().filter(|span| {
-        let inside =
-            |s: &crate::source::Span| s.file == span.file && s.start <= span.start && span.end <= s.end;
-        report.secrets.iter().any(inside)
-    });
-    let secret = secret.map(|span| {
-        report.sources.get(span.file).text()[span.start as usize..span.end as usize].trim_matches(['"', '\''])
-    });
+    let secret = finding.span().map_or_else(Vec::new, |span| quotable(span, report.sources, report.secrets));
     let lines = finding.tree.iter().map(|(path, text)| {
-        let line = match place(path) {
+        let text = secret.iter().fold(text.clone(), |text, secret| replace_secret(&text, secret, STARS));
+        let line = match place(path, &secret) {
             Some(place) => format!("{place}: {text}"),
-            None => text.clone(),
-        };
-        let line = match secret.filter(|s| !s.is_empty()) {
-            Some(secret) => replace_secret(&line, secret, "****"),
-            None => line,
+            None => text,
         };
         redact(&line).into_owned()
     });
     lines.collect()
 }
 
-/// `services[1].port`; none for what concerns the document as a whole.
-fn place(path: &[Seg]) -> Option<String> {
+const STARS: &str = "****";
+
+/// `services[1].port`; none for what concerns the document as a whole. A name that is the secret is blanked out, and so
+/// is what a row is called by where that is one: `keyauth_credentials.****[1]`.
+fn place(path: &[Seg], secret: &[String]) -> Option<String> {
     if matches!(path, [Seg::Key(key)] if key == "error") {
         return None;
     }
     let mut text = String::new();
-    for seg in path {
+    for (i, seg) in path.iter().enumerate() {
+        let kind = i.checked_sub(1).and_then(|before| path.get(before));
+        let called = matches!(kind, Some(Seg::Key(kind)) if is_called_by_secret(kind));
         match seg {
+            Seg::Key(key) if called || secret.contains(key) => {
+                text.push_str(if text.is_empty() { "" } else { "." });
+                text.push_str(STARS);
+            }
             Seg::Key(key) if text.is_empty() => text.push_str(key),
             Seg::Key(key) => {
                 text.push('.');

@@ -5,13 +5,13 @@ use std::{ops::Range, sync::LazyLock};
 use regex::Regex;
 
 use super::{
-    is_credential_header,
+    is_credential_field, is_credential_name,
     lexical::{Scanner, value_end},
 };
 
 /// A field name before a colon, with the quote that may end it.
 static HEADER: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"([A-Za-z][A-Za-z0-9-]*)(["']?)[ \t]*:"#).expect("the pattern is a constant")
+    Regex::new(r#"([A-Za-z][A-Za-z0-9_-]*)(["']?)[ \t]*:"#).expect("the pattern is a constant")
 });
 
 /// The authority of a URL up to its last `@`.
@@ -19,6 +19,37 @@ static USERINFO: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#"[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#"'<>:@]*:([^\s/?#"'<>]*)@"#)
         .expect("the pattern is a constant")
 });
+
+/// An argument of a query, in a URL or a path.
+static ARGUMENT: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"[?&]([A-Za-z][A-Za-z0-9_.-]*)=([^\s&#"'`<>]+)"#).expect("the pattern is a constant")
+});
+
+/// A field that names a host, and the password of a user before an `@` where no scheme makes it a URL. A message may
+/// stand between.
+static HOST: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r#"\b(?:host|hostname|server|endpoint|address|target|url)["'`]?[ \t]*:[ \t]*(?:invalid [a-z]+:[ \t]*)?["'`]?[^\s:/@"'`,{}\[\]]*:([^\s/"'`]+)@"#,
+    )
+    .expect("the pattern is a constant")
+});
+
+/// What follows the colon of a call in Lua: `token:sub(1)`.
+static CALL: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"^[A-Za-z_]\w*\(").expect("the pattern is a constant"));
+
+/// Whether a name that begins there begins a text of its own: an item of a list, what a message quotes.
+fn begins_text(text: &str, at: usize) -> bool {
+    let before = &text[..at];
+    match before.chars().next_back() {
+        None => true,
+        Some(' ') => {
+            let before = before.trim_end_matches(' ');
+            before.is_empty() || before.ends_with(['[', ',', '-', ':', '\n'])
+        }
+        Some(c) => matches!(c, '"' | '\'' | '`' | '[' | ',' | '\n'),
+    }
+}
 
 /// The private keys in PEM. One without an end goes as far as its Base64.
 fn private_keys(text: &str) -> Vec<Range<usize>> {
@@ -58,6 +89,13 @@ pub fn embedded(text: &str) -> Vec<Range<usize>> {
             USERINFO.captures_iter(text).filter_map(|url| url.get(1).map(|password| password.range())),
         );
     }
+    if text.contains(['?', '&']) {
+        let secret = ARGUMENT.captures_iter(text).filter(|found| is_credential_name(&found[1]));
+        found.extend(secret.filter_map(|found| found.get(2).map(|value| value.range())));
+    }
+    if text.contains('@') {
+        found.extend(HOST.captures_iter(text).filter_map(|found| found.get(1).map(|value| value.range())));
+    }
     if text.contains(':') {
         let scanner = Scanner::new(text);
         let mut masked_to = 0;
@@ -69,11 +107,18 @@ pub fn embedded(text: &str) -> Vec<Range<usize>> {
             let before = text[..name.start()].chars().next_back();
             if name.start() < masked_to
                 || before.is_some_and(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
-                || !is_credential_header(name.as_str())
+                || !is_credential_name(name.as_str())
             {
                 continue;
             }
             let opening = before.filter(|c| matches!(c, '"' | '\''));
+            // `token:x` is a pair, and `token: x` an entry whose name a schema may know; `"token: x"` is a pair again.
+            let joined = text[all.end()..].chars().next().is_some_and(|c| !c.is_whitespace());
+            let pair = quote.is_empty() && (opening.is_some() || joined) && begins_text(text, name.start());
+            let call = || joined && CALL.is_match(&text[all.end()..]);
+            if !pair && (!is_credential_field(name.as_str()) || call()) {
+                continue;
+            }
             let value = match opening {
                 // `"Authorization:Bearer x"`: one text.
                 Some(quote_char) if quote.is_empty() => in_quotes(text, all.end(), quote_char),

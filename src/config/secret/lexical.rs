@@ -3,25 +3,63 @@
 //! A text that is broken in one place is mostly well-formed in others. Where in doubt a value is taken to be
 //! longer: better a line too many is masked than one too few.
 
-use std::{ops::Range, sync::LazyLock};
+use std::{borrow::Cow, ops::Range, sync::LazyLock};
 
 use ahash::AHashMap;
 use regex::Regex;
 
 use super::is_secret_name;
 
-/// A key in quotes or not, and its colon.
+/// A key in quotes or not, and its colon, which follows on another line after `? key`.
 static KEY: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"(["']?)([A-Za-z_][\w-]*)["']?[ \t]*:"#).expect("the pattern is a constant")
+    const NAME: &str = r#"(?:"((?:[^"\\\n]|\\.)*)"|["']?([A-Za-z_][\w-]*)["']?)[ \t]*"#;
+    Regex::new(&format!(r"\?[ \t]+{NAME}(?:#[^\n]*)?\r?\n[ \t]*:|{NAME}:"))
+        .expect("the pattern is a constant")
 });
+
+/// A name between double quotes, as it reads.
+fn unescaped(written: &str) -> Cow<'_, str> {
+    if !written.contains('\\') {
+        return Cow::Borrowed(written);
+    }
+    let mut out = String::with_capacity(written.len());
+    let mut rest = written;
+    while let Some((plain, escaped)) = rest.split_once('\\') {
+        out.push_str(plain);
+        let mut chars = escaped.chars();
+        let digits = match chars.next() {
+            Some('x') => 2,
+            Some('u') => 4,
+            Some('U') => 8,
+            Some(c) => {
+                out.push(c);
+                0
+            }
+            None => 0,
+        };
+        rest = chars.as_str();
+        if digits > 0 {
+            let code = rest.get(..digits).and_then(|hex| u32::from_str_radix(hex, 16).ok());
+            if let Some(c) = code.and_then(char::from_u32) {
+                out.push(c);
+                rest = &rest[digits..];
+            }
+        }
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
 
 /// The ranges of values whose names are those of secrets, in order.
 pub fn named_values(text: &str) -> Vec<Range<usize>> {
     let scanner = Scanner::new(text);
-    let mut known: AHashMap<&str, bool> = AHashMap::new();
+    let mut known: AHashMap<Cow<'_, str>, bool> = AHashMap::new();
     let mut found: Vec<Range<usize>> = Vec::new();
     for key in KEY.captures_iter(text) {
-        let (Some(all), Some(name)) = (key.get(0), key.get(2)) else { continue };
+        let Some(all) = key.get(0) else { continue };
+        let quoted = key.get(1).or_else(|| key.get(3)).map(|name| unescaped(name.as_str()));
+        let bare = || key.get(2).or_else(|| key.get(4)).map(|name| Cow::Borrowed(name.as_str()));
+        let Some(name) = quoted.or_else(bare) else { continue };
         let before = text[..all.start()].chars().next_back();
         if before
             .is_some_and(|c| !c.is_whitespace() && !matches!(c, '{' | '[' | ',' | '-' | '?' | '\u{feff}'))
@@ -31,7 +69,7 @@ pub fn named_values(text: &str) -> Vec<Range<usize>> {
         if found.last().is_some_and(|last| all.start() < last.end) {
             continue;
         }
-        if *known.entry(name.as_str()).or_insert_with_key(|name| is_secret_name(name)) {
+        if *known.entry(name).or_insert_with_key(|name| is_secret_name(name)) {
             let value = value_end(&scanner, all.start(), all.end());
             found.extend(value.filter(|range| !range.is_empty()));
         }

@@ -1,8 +1,8 @@
 //! Which values are secrets, and how they are kept out of everything that is printed.
 //!
 //! Three kinds of values are secrets: those of fields that a schema marks (`x-encrypted`), private keys in PEM, and
-//! credentials that other texts carry in a known form (the value of a header such as `Authorization`, the password
-//! in a URL). Where a document is walked along its schema, [`super::shape::Walker`] notes the places of the first
+//! credentials that other texts carry in a known form (the value of a header such as `Authorization` or of an argument
+//! such as `access_token`, the password in a URL). Where a document is walked along its schema, [`super::shape::Walker`] notes the places of the first
 //! kind. What it does not reach is judged by the names of fields: nodes by [`Hidden`], a text that is not even
 //! YAML by [`named_values`]. The other two kinds are recognised in any text, by [`embedded`].
 
@@ -14,15 +14,15 @@ use std::{borrow::Cow, ops::Range, sync::LazyLock};
 use ahash::{AHashMap, AHashSet};
 use serde_json::Value as Json;
 
-pub use crate::model::is_credential_header;
+use crate::model::is_credential_name;
 pub use embedded::embedded;
 pub use lexical::named_values;
 
 use super::nearest;
 use crate::{
-    model::KINDS,
+    model::{KINDS, KindInfo},
     plugins,
-    source::{Document, FileId, Findings, NodeId, Span, Value},
+    source::{Document, FileId, Findings, NodeId, SourceMap, Span, Value, short},
 };
 
 /// What is shown in place of a secret.
@@ -75,12 +75,30 @@ pub fn is_secret_name(name: &str) -> bool {
     const MIN_MISSPELT: usize = 6;
     let Names { secret, plain } = &*NAMES;
     secret.contains(name)
+        || is_credential_field(name)
         || !plain.contains(name) && name.len() + 1 >= MIN_MISSPELT && {
             // Few misspell the first letter, and files have many names.
             let like =
                 |known: &&str| known.len() >= MIN_MISSPELT && known.as_bytes()[0] == name.as_bytes()[0];
             nearest(name, secret.iter().map(String::as_str).filter(like)).is_some()
         }
+}
+
+/// Whether an entry of that name, which no schema knows, carries a credential: a header in a map of headers, a setting
+/// of a plugin that is not known.
+pub fn is_credential_field(name: &str) -> bool {
+    is_credential_name(name) && !NAMES.secret.contains(name) && !NAMES.plain.contains(name)
+}
+
+/// Whether rows of a kind hold secrets. What stands in place of such rows, or of their list, may be one.
+pub fn holds_secrets(kind: &str) -> bool {
+    !paths_of_kind(kind).is_empty()
+}
+
+/// Whether rows of a kind are called by a secret.
+pub fn is_called_by_secret(kind: &str) -> bool {
+    let name = KindInfo::of(kind).and_then(|kind| kind.name);
+    name.is_some_and(|name| paths_of_kind(kind).iter().any(|path| path == name))
 }
 
 /// Collects the places of secrets among nodes that no schema was walked along.
@@ -99,9 +117,23 @@ impl Hidden {
             Some(&secret) => secret,
             None => *self.known.entry(name.to_owned()).or_insert_with_key(|name| is_secret_name(name)),
         });
-        match secret {
-            true => self.spans.push(doc.span(value)),
-            false => self.value(doc, value),
+        if secret {
+            self.spans.push(doc.span(value));
+        } else if doc.str(key).is_some_and(holds_secrets) {
+            self.rows(doc, value);
+        } else {
+            self.value(doc, value);
+        }
+    }
+
+    /// What stands where rows that hold secrets are due.
+    fn rows(&mut self, doc: &Document, node: NodeId) {
+        let Value::Seq(items) = doc.value(node) else { return self.spans.push(doc.span(node)) };
+        for &item in items.iter() {
+            match doc.value(item) {
+                Value::Map(_) => self.value(doc, item),
+                _ => self.spans.push(doc.span(item)),
+            }
         }
     }
 
@@ -221,7 +253,7 @@ pub fn redact_json(value: &mut Json) {
                             .filter(|(name, _)| *name != "headers")
                             .for_each(|(_, v)| redact_json(v));
                     }
-                    Json::String(_) | Json::Array(_) if is_credential_header(name) => {
+                    Json::String(_) | Json::Array(_) if is_credential_field(name) => {
                         *value = Json::String(MASK.to_owned());
                     }
                     _ => redact_json(value),
@@ -239,6 +271,54 @@ pub fn redact_findings(findings: &mut Findings) {
         for text in [&mut finding.message].into_iter().chain(&mut finding.help).chain(labels) {
             if let Cow::Owned(masked) = redact(text) {
                 *text = masked;
+            }
+        }
+    }
+}
+
+/// The secrets that a finding about that place may quote: the one it lies in, or those in it.
+pub fn quotable(span: Span, sources: &SourceMap, secrets: &[Span]) -> Vec<String> {
+    /// Messages quote no longer texts whole.
+    const MAX_BYTES: u32 = 4096;
+    let holds = |outer: Span, inner: Span| {
+        outer.file == inner.file && outer.start <= inner.start && inner.end <= outer.end
+    };
+    let inner = |secret: &Span| match (holds(*secret, span), holds(span, *secret)) {
+        (true, _) => Some(span),
+        (false, true) if span.end - span.start <= MAX_BYTES => Some(*secret),
+        _ => None,
+    };
+    let mut places: Vec<Span> = secrets.iter().filter_map(inner).collect();
+    places.sort_unstable();
+    places.dedup();
+    let text = sources.get(span.file).text();
+    places.into_iter().flat_map(|place| quotations(&text[place.start as usize..place.end as usize])).collect()
+}
+
+/// The texts a secret may be quoted as, given how it is written.
+fn quotations(written: &str) -> Vec<String> {
+    let bare = written.trim_matches(['"', '\'']);
+    // The escapes of JSON are among those of YAML.
+    let decoded = serde_json::from_str::<String>(written).ok().filter(|text| text != bare);
+    [Some(bare.to_owned()), decoded].into_iter().flatten().filter(|text| !text.is_empty()).collect()
+}
+
+/// Masks the secrets that findings about them quote in backquotes, or have as the last name of their path.
+pub fn hide_quoted(findings: &mut Findings, sources: &SourceMap, secrets: &[Span]) {
+    const STARS: &str = "****";
+    for finding in &mut findings.0 {
+        let Some(span) = finding.span() else { continue };
+        for quoted in quotable(span, sources, secrets) {
+            let labels = finding.labels.iter_mut().map(|label| &mut label.text);
+            for text in [&mut finding.message].into_iter().chain(&mut finding.help).chain(labels) {
+                *text = text
+                    .replace(&format!("`{quoted}`"), &format!("`{STARS}`"))
+                    .replace(&format!("`{}`", short(&quoted)), &format!("`{STARS}`"));
+            }
+            if let Some(path) = finding.path.as_mut()
+                && let Some(owner) = path.strip_suffix(&format!(".{quoted}"))
+            {
+                *path = format!("{owner}.{STARS}");
             }
         }
     }

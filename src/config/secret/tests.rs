@@ -23,9 +23,18 @@ fn carried(text: &str, expected: &str) {
 
 #[test]
 fn names_are_those_the_schemas_mark_and_their_misspellings() {
-    for name in
-        ["password", "key", "secret", "client_secret", "redis_password", "jwk", "private_key", "key_alt"]
-    {
+    for name in [
+        "password",
+        "key",
+        "secret",
+        "token",
+        "api_key",
+        "client_secret",
+        "redis_password",
+        "jwk",
+        "private_key",
+        "key_alt",
+    ] {
         assert!(is_secret_name(name), "{name}");
     }
     for name in ["passwrod", "pasword", "secert", "clientsecret", "client-secret"] {
@@ -70,6 +79,17 @@ fn values_end_where_yaml_ends_them() {
 }
 
 #[test]
+fn names_are_read_as_yaml_and_json_read_them() {
+    named("- ? key\n  : abc\n  name: x\n", "- ? key\n  : **\n  name: x\n");
+    named("- ? \"k\\x65y\" # why\n  : abc\n", "- ? \"k\\x65y\" # why\n  : **\n");
+    named(r#""k\x65y": abc"#, r#""k\x65y": **"#);
+    named(r#"{"k\u0065y": "abc" "x": 1}"#, r#"{"k\u0065y": ** "x": 1}"#);
+    named(r#""\U0000006bey": abc"#, r#""\U0000006bey": **"#);
+    named(r#"{"a": "b", "key": "c"}"#, r#"{"a": "b", "key": **}"#);
+    named(r#"{"a\"": "b", "\q\u12": 1, "api_key": "c"}"#, r#"{"a\"": "b", "\q\u12": 1, "api_key": **}"#);
+}
+
+#[test]
 fn values_end_where_json_ends_them() {
     named(r#"{"key":"abc","name":"x"}"#, r#"{"key":**,"name":"x"}"#);
     named("{\"key\":\n\"abc\"\n, \"b\": 1}", "{\"key\":\n**\n, \"b\": 1}");
@@ -96,6 +116,30 @@ fn headers_urls_and_private_keys_are_recognised_in_any_text() {
     carried("cert: \"-----BEGIN EC PRIVATE KEY-----\\nAA==\\n\"\nb: 1\n", "cert: \"**\"\nb: 1\n");
     let public = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----";
     carried(public, public);
+}
+
+#[test]
+fn pairs_are_judged_by_names_that_credentials_go_by() {
+    carried("[token:x, 'sig: y', page:1]", "[token:**, 'sig: **', page:1]");
+    carried("- client_secret:a b\n- b:c\n", "- client_secret:**\n- b:c\n");
+    carried("invalid value: api_key:x", "invalid value: api_key:**");
+    // What a schema knows is judged by the schema.
+    carried("key: x\nsecret: y\ntoken: z\n", "key: x\nsecret: y\ntoken: **\n");
+    let lua = "local key = token:sub(1) -- f(key:len())";
+    carried(lua, lua);
+}
+
+#[test]
+fn arguments_of_queries_and_users_of_hosts_are_recognised() {
+    carried("/x?a=b&token=x&c=d#e", "/x?a=b&token=**&c=d#e");
+    carried(
+        "{location: 'https://h/?Access_Token=x', b: 1}",
+        "{location: 'https://h/?Access_Token=**', b: 1}",
+    );
+    carried("~/(?<token>[a-z]+)?key", "~/(?<token>[a-z]+)?key");
+    carried("host: \"u:x@h\"", "host: \"u:**@h\"");
+    carried("`host`: invalid value: u:x@h", "`host`: invalid value: u:**@h");
+    carried("tags: [owner:team@h.test]", "tags: [owner:team@h.test]");
 }
 
 #[test]

@@ -8,7 +8,10 @@ use super::{
     unknown::Meant,
 };
 use crate::{
-    config::{nearest, secret::Hidden},
+    config::{
+        nearest,
+        secret::{self, Hidden},
+    },
     model::KINDS,
     source::{Document, Entry, Finding, Findings, Level, NodeId, Seg, Span, Value},
 };
@@ -374,6 +377,7 @@ impl<'d> Walker<'d> {
         let (later, unknown): (SmallVec<[Entry; 4]>, SmallVec<[Entry; 4]>) =
             unknown.into_iter().partition(|entry| self.follows_from_missing(record, node, entry.key));
         for entry in unknown {
+            self.hide_name(record, entry);
             self.complain_of_unknown(record, node, entry);
         }
         let mut changed: SmallVec<[(usize, NodeId); 4]> = SmallVec::new();
@@ -397,6 +401,7 @@ impl<'d> Walker<'d> {
             }
         }
         for entry in later {
+            self.hide_name(record, entry);
             self.complain_of_undecided(record, entry, before);
         }
         if let Some(url) = url {
@@ -486,6 +491,7 @@ impl<'d> Walker<'d> {
             Value::Seq(items) => items.len(),
             Value::Map(entries) if entries.is_empty() => 0,
             _ => {
+                self.hide_row(kind, node);
                 self.complain(shape, node, Complaint::Type("array"));
                 return;
             }
@@ -517,7 +523,10 @@ impl<'d> Walker<'d> {
             Value::Map(_) => {}
             Value::Seq(items) if items.is_empty() => {}
             Value::Null => return self.complain(ENTITY, node, Complaint::Null),
-            _ => return self.complain(ENTITY, node, Complaint::Type("record")),
+            _ => {
+                self.hide_row(kind, node);
+                return self.complain(ENTITY, node, Complaint::Type("record"));
+            }
         }
         let number = self.found.len();
         let before = self.errors;
@@ -530,6 +539,23 @@ impl<'d> Walker<'d> {
                 self.found[number].clean = self.errors == before && !stray;
             }
             Err(refusal) => self.refuse(kind, node, refusal),
+        }
+    }
+
+    /// Hides what stands in place of a row, or of a list of rows, that holds a secret.
+    fn hide_row(&mut self, kind: usize, node: NodeId) {
+        if secret::holds_secrets(KINDS[kind].key) {
+            self.secrets.push(self.doc.span(node));
+        }
+    }
+
+    /// Hides an unknown name without a value among fields one of which is a secret: it is most likely that secret.
+    fn hide_name(&mut self, record: &Record, entry: Entry) {
+        if *self.doc.value(entry.value) == Value::Null
+            && record.may_hide(None)
+            && nearest(&self.doc.key_text(entry.key), record.names()).is_none()
+        {
+            self.secrets.push(self.doc.span(entry.key));
         }
     }
 

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 mod sample;
 
 use super::{RequestLine, Router, normalize, split_port};
-use crate::model::{Ix, Protocol, Route, is_credential_header};
+use crate::model::{Ix, Protocol, Route, is_credential_name};
 
 /// A request as far as routing looks at it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -185,7 +185,7 @@ fn concrete(pattern: &str) -> String {
 
 /// A header's value as it may be printed: that of a credential is not.
 fn printed<'v>(name: &str, value: &'v str) -> &'v str {
-    if is_credential_header(name) { "***" } else { value }
+    if is_credential_name(name) { "***" } else { value }
 }
 
 fn serialize_headers<S: Serializer>(headers: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
