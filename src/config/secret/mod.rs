@@ -300,7 +300,12 @@ fn quotations(written: &str) -> Vec<String> {
     let bare = written.trim_matches(['"', '\'']);
     // The escapes of JSON are among those of YAML.
     let decoded = serde_json::from_str::<String>(written).ok().filter(|text| text != bare);
-    [Some(bare.to_owned()), decoded].into_iter().flatten().filter(|text| !text.is_empty()).collect()
+    // One character is no secret, and may be what an error of syntax is about.
+    [Some(bare.to_owned()), decoded]
+        .into_iter()
+        .flatten()
+        .filter(|text| text.chars().nth(1).is_some())
+        .collect()
 }
 
 /// Masks the secrets that findings about them quote in backquotes, or have as the last name of their path.

@@ -106,7 +106,8 @@ impl Walker<'_> {
         let record = kind.and_then(|kind| self.chooser.kind(kind));
         let first = self.doc.entries(node).first().map(|entry| self.doc.key_text(entry.key));
         match (record, first) {
-            (Some(record), Some(first)) if record.field(&first).is_none() => {
+            // What stands in place of a row with a secret may be that secret.
+            (Some(record), Some(first)) if record.field(&first).is_none() && !record.may_hide(None) => {
                 let what = match name {
                     "plugins" => ", with its settings under `config:`",
                     _ => ", with its fields on the lines below",
