@@ -8,8 +8,9 @@ use super::{
     pending,
     read::{self, ReadError, ReadOptions},
     resolve::resolve,
-    rows::{Parts, rows, transform},
+    rows::{Parts, rows},
     shape::Walker,
+    stored::transform,
     substitute::Env,
     vault,
 };

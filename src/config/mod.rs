@@ -17,6 +17,7 @@ mod rules;
 pub mod schema;
 pub mod settings;
 pub mod shape;
+pub mod stored;
 pub mod substitute;
 #[cfg(test)]
 mod tests;

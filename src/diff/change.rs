@@ -5,7 +5,10 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::{identity::Item, secret};
+use super::{
+    identity::{GENERATED, Item},
+    secret,
+};
 use crate::{model::Kind, source::NodeId};
 
 /// What happens to an entity.
@@ -94,26 +97,35 @@ pub struct Change {
     pub new: Option<Value>,
     /// Where the entity is written before and after.
     pub origins: [Option<NodeId>; 2],
+    /// Its number in the table of its kind before and after.
+    pub rows: [Option<usize>; 2],
 }
 
 impl Change {
-    pub(super) fn whole(action: Action, kind: Kind, item: Item) -> Self {
+    pub(super) fn whole(action: Action, kind: Kind, item: Item, row: usize) -> Self {
         let Item { name, mut value, origin, secrets, .. } = item;
-        secret::mask(&mut value, secrets);
-        let (old, new, origins) = match action {
-            Action::Delete => (Some(value), None, [origin, None]),
-            _ => (None, Some(value), [None, origin]),
+        tidy(&mut value, secrets);
+        let (old, new, origins, rows) = match action {
+            Action::Delete => (Some(value), None, [origin, None], [Some(row), None]),
+            _ => (None, Some(value), [None, origin], [None, Some(row)]),
         };
-        Change { action, kind, name, fields: Vec::new(), old, new, origins }
+        Change { action, kind, name, fields: Vec::new(), old, new, origins, rows }
     }
 
-    pub(super) fn update(kind: Kind, mut old: Item, mut new: Item, mut fields: Vec<FieldChange>) -> Self {
+    pub(super) fn update(
+        kind: Kind,
+        (mut old, mut new): (Item, Item),
+        mut fields: Vec<FieldChange>,
+        rows: [usize; 2],
+    ) -> Self {
         for field in &mut fields {
             field.mask(new.secrets);
             field.mask(old.secrets);
+            show_generated(&mut field.old);
+            show_generated(&mut field.new);
         }
-        secret::mask(&mut old.value, old.secrets);
-        secret::mask(&mut new.value, new.secrets);
+        tidy(&mut old.value, old.secrets);
+        tidy(&mut new.value, new.secrets);
         Change {
             action: Action::Update,
             kind,
@@ -122,6 +134,7 @@ impl Change {
             origins: [old.origin, new.origin],
             old: Some(old.value),
             new: Some(new.value),
+            rows: rows.map(Some),
         }
     }
 
@@ -143,8 +156,23 @@ impl Change {
     }
 }
 
+/// Masks secrets, and shows generated texts as such.
+fn tidy(value: &mut Value, secrets: &[&str]) {
+    secret::mask(value, secrets);
+    value.as_object_mut().into_iter().flatten().for_each(|(_, value)| show_generated(value));
+}
+
+fn show_generated(value: &mut Value) {
+    if value == GENERATED {
+        *value = GENERATED.trim_start_matches('\0').into();
+    }
+}
+
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.singular(), self.name)
+        match self.name.as_str() {
+            "" => f.write_str(self.singular()),
+            name => write!(f, "{} {name}", self.singular()),
+        }
     }
 }
