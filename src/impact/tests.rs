@@ -285,8 +285,10 @@ fn tightening_is_a_risk() {
 fn what_a_vault_reference_leads_to_is_compared_and_not_shown() {
     let file = |prefix: &str| {
         format!(
-            "vaults: [{{name: env, prefix: v, config: {{prefix: {prefix}}}}}]\n{}",
-            with("{name: request-transformer, config: {add: {headers: ['x-a:{vault://v/t}']}}}")
+            "vaults: [{{name: env, prefix: vv, config: {{prefix: {prefix}}}}}]\n{}",
+            with(
+                "{name: rate-limiting, config: {minute: 5, policy: local, redis: {username: '{vault://vv/t}'}}}"
+            )
         )
     };
     let found = compared(&file("A_"), &file("B_"));
