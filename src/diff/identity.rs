@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{Side, secret, sets};
 use crate::{
-    model::{Row, State},
+    model::{Row, State, rule::pem},
     source::NodeId,
     upstream::shown_target,
 };
@@ -40,7 +40,7 @@ pub(super) const GENERATED: &str = "\0(generated)";
 pub(super) struct Names(AHashMap<Uuid, String>);
 
 impl Names {
-    pub fn of(state: &State, side: &Side<'_>) -> Self {
+    pub fn of(state: &State) -> Self {
         let mut names = AHashMap::new();
         macro_rules! named {
             ($($table:ident),*) => {$(
@@ -61,9 +61,7 @@ impl Names {
         for set in state.key_sets.rows().iter().filter(|set| set.name.is_none()) {
             names.insert(set.id, NAMELESS.to_owned());
         }
-        for row in state.certificates.rows().iter().filter(|row| side.leaves_out(row.origin, "id")) {
-            names.insert(row.id, fingerprint(&row.cert));
-        }
+        names.extend(certificates(state));
         for service in state.services.rows().iter().filter(|s| s.name.is_none()) {
             names.insert(service.id, url(&serde_json::to_value(service).unwrap_or_default()));
         }
@@ -194,10 +192,19 @@ fn subject(pem: &str) -> Option<String> {
     Some(certificate.subject().to_string())
 }
 
-/// A certificate's name where no id is written for it: its subject, and the beginning of its digest.
-fn fingerprint(pem: &str) -> String {
-    let digest = crate::model::rule::pem::digest(pem).unwrap_or_default();
-    format!("{} {}", subject(pem).unwrap_or_default(), digest.get(..16).unwrap_or_default())
+/// Names of certificates, whose ids files leave out: the subject, with the beginning of the digest if other certificates
+/// have the same. A certificate that is renewed keeps its name.
+fn certificates(state: &State) -> Vec<(Uuid, String)> {
+    let rows = state.certificates.rows();
+    let subjects: Vec<(Uuid, String, &str)> =
+        rows.iter().filter_map(|row| Some((row.id, subject(&row.cert)?, row.cert.as_str()))).collect();
+    let mut counts: AHashMap<&str, usize> = AHashMap::new();
+    subjects.iter().for_each(|(_, subject, _)| *counts.entry(subject).or_default() += 1);
+    let name = |subject: &str, cert: &str| match counts.get(subject) {
+        Some(1) => subject.to_owned(),
+        _ => format!("{subject} {:.16}", pem::digest(cert).unwrap_or_default()),
+    };
+    subjects.iter().map(|(id, subject, cert)| (*id, name(subject, cert))).collect()
 }
 
 /// What represents the name of an entity that has none: the n-th of one side is the n-th of the other.

@@ -29,7 +29,7 @@ pub fn diff(old: &State, new: &State) -> Vec<Change> {
 /// at every load are equal, so that a configuration never differs from itself written another way.
 pub fn compare(old: &Side<'_>, new: &Side<'_>) -> Vec<Change> {
     let states = [old.compared(new), new.compared(old)];
-    let names = [Names::of(states[0], old), Names::of(states[1], new)];
+    let names = states.map(Names::of);
     let mut comparison = Comparison { sides: [old, new], names, changes: Vec::new() };
     macro_rules! kinds {
         ($($table:ident),* $(,)?) => {$(

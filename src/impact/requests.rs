@@ -132,7 +132,7 @@ impl<'a> Comparison<'a, '_> {
     }
 
     /// Requests beside those that a route was written for: with methods, hosts and schemes that the other side's route
-    /// of that name has or lacks, and without its headers.
+    /// of that name has or lacks, with a longer path, and without its headers.
     fn around(&self, probes: &[Probe], label: &str) -> Vec<Probe> {
         let mut methods: Vec<String> = METHODS.map(str::to_owned).to_vec();
         let mut hosts = vec!["gateway.test".to_owned()];
@@ -146,6 +146,8 @@ impl<'a> Comparison<'a, '_> {
             found.extend(methods.iter().map(|method| Probe { method: method.clone(), ..probe.clone() }));
             found.extend(hosts.iter().map(|host| Probe { host: Some(host.clone()), ..probe.clone() }));
             found.push(Probe { https: !probe.https, ..probe.clone() });
+            // A prefix is matched in the middle of a segment too.
+            found.push(Probe { path: format!("{}more", probe.path), ..probe.clone() });
             if !probe.headers.is_empty() {
                 found.push(Probe { headers: Vec::new(), ..probe.clone() });
             }

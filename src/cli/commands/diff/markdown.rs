@@ -56,7 +56,7 @@ fn sign(action: Action) -> &'static str {
 /// A field that differs, in one line.
 fn field(field: &FieldChange) -> String {
     let (old, new) = (code(&field.old.to_string()), code(&field.new.to_string()));
-    format!("{}: {old} → {new}", cell(&field.name()))
+    format!("{}: {old} → {new}", code(&field.name()))
 }
 
 fn table(rows: &[String], text: &mut String) {
@@ -136,7 +136,7 @@ fn traffic(impact: &Impact, text: &mut String) {
         let mut what: Vec<String> = c.removed.iter().map(|p| format!("➖ {p}")).collect();
         what.extend(c.added.iter().map(|p| format!("➕ {p}")));
         for changed in &c.changed {
-            what.extend(changed.fields.iter().map(|f| format!("✏️ {} {}", changed.plugin, field(f))));
+            what.extend(changed.fields.iter().map(|f| format!("✏️ {} {}", cell(&changed.plugin), field(f))));
         }
         let whose = c.consumer.as_ref().map_or_else(String::new, |c| format!(", consumer {c}"));
         format!("| {} | {} |", cell(&(some(&c.routes, 5) + &whose)), what.join("<br>"))
