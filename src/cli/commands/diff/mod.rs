@@ -41,8 +41,9 @@ use crate::{
 /// OLD and NEW are files or folders, `-` for standard input, or REVISION:PATH as `git show` takes it. With
 /// --against, NEW is compared with what a running gateway serves: a gatewayctl, or a Kong.
 ///
-/// --impact asks both configurations, as machines, what they do with requests: which routes win others'
-/// requests, whose plugins change, where services lead, and what of it is a risk.
+/// --impact shows what the change does to traffic: sample requests are routed and rehearsed on both sides, as
+/// `simulate` does, and compared in all facts; routes are named whose settings, services, upstreams, plugins or
+/// credentials change; and what of it is a risk.
 #[derive(Debug, clap::Args)]
 #[command(
     override_usage = "gatewayctl diff [OPTIONS] OLD NEW\n       gatewayctl diff [OPTIONS] NEW --against URL"
@@ -78,8 +79,8 @@ pub struct Args {
     /// Show what the change does to traffic too
     #[arg(long)]
     impact: bool,
-    /// Ask both sides for the requests of an access log (nginx's and Kong's formats, or JSON lines of the
-    /// log plugins), and list those whose fate changes; implies --impact
+    /// Route and rehearse the requests of an access log (nginx's and Kong's formats, or JSON lines of the log
+    /// plugins) on both sides too, and list those whose outcome changes; implies --impact
     #[arg(long, value_name = "ACCESS_LOG")]
     log: Option<PathBuf>,
     /// Host of logged requests that do not name theirs
