@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use ahash::AHashSet;
+use ahash::AHashMap;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -68,12 +68,12 @@ pub fn changes(changes: &[Change], old: &Side<'_>, new: &Side<'_>) -> Vec<RouteC
             causes.entry(reach).or_default().push(cause);
         }
     }
+    let indexes = [Index::of(old), Index::of(new)];
     let mut alike: BTreeMap<Vec<String>, Vec<Cause>> = BTreeMap::new();
     for (reach, causes) in causes {
-        let routes = reach.routes(old, new);
+        let routes = reach.routes([old, new], &indexes);
         if !routes.is_empty() {
-            let known = alike.entry(routes).or_default();
-            known.extend(causes.into_iter().filter(|cause| !known.contains(cause)).collect::<Vec<_>>());
+            alike.entry(routes).or_default().extend(causes);
         }
     }
     alike.into_iter().map(|(routes, causes)| RouteChange { routes, causes }).collect()
@@ -130,46 +130,81 @@ fn reaches(change: &Change, old: &State, new: &State) -> Vec<Reach> {
     }
 }
 
+/// Routes of one side by what they depend on, so that many changes do not each walk all of them.
+#[derive(Debug, Default)]
+struct Index {
+    /// By the row of their service.
+    of_services: Vec<Vec<Ix<Route>>>,
+    /// Services by host.
+    of_hosts: AHashMap<String, Vec<Ix<Service>>>,
+    /// Services by the certificates and authorities that they refer to, or their upstreams.
+    of_certificates: AHashMap<Uuid, Vec<Ix<Service>>>,
+}
+
+impl Index {
+    fn of(side: &Side<'_>) -> Self {
+        let rows = side.rows;
+        let mut index = Index { of_services: vec![Vec::new(); rows.services.len()], ..Index::default() };
+        for (ix, route) in rows.routes.iter() {
+            if let Some(service) = route.service.and_then(|service| rows.services.find(service)) {
+                index.of_services[service.get()].push(ix);
+            }
+        }
+        for (ix, service) in rows.services.iter() {
+            index.of_hosts.entry(service.host.clone()).or_default().push(ix);
+            let upstream = rows.upstreams.by_name(&service.host).map(|ix| &rows.upstreams[ix]);
+            let shown = service.client_certificate.or(upstream.and_then(|u| u.client_certificate));
+            let authorities = service.ca_certificates.iter().flatten().copied();
+            for id in shown.map(|shown| shown.id).into_iter().chain(authorities) {
+                index.of_certificates.entry(id).or_default().push(ix);
+            }
+        }
+        index
+    }
+
+    fn routes(&self, services: Option<&Vec<Ix<Service>>>) -> Vec<Ix<Route>> {
+        let services = services.into_iter().flatten();
+        services.flat_map(|service| &self.of_services[service.get()]).copied().collect()
+    }
+}
+
 impl Reach {
     /// Labels of the routes, sorted. Routes that only one side has are reported as such instead.
-    fn routes(&self, old: &Side<'_>, new: &Side<'_>) -> Vec<String> {
+    fn routes(&self, sides: [&Side<'_>; 2], indexes: &[Index; 2]) -> Vec<String> {
         if *self == Reach::Handshakes {
             return vec![HANDSHAKES.to_owned()];
         }
-        let mut found = AHashSet::new();
-        for (number, (side, other)) in [(old, new), (new, old)].into_iter().enumerate() {
-            for (ix, label) in side.labels.iter().enumerate().map(|(i, label)| (Ix::<Route>::new(i), label)) {
-                if other.by_label(label).is_some() && self.includes(ix, side, number) {
-                    found.insert(label.clone());
+        let mut found = Vec::new();
+        for number in 0..2 {
+            let (side, other) = (sides[number], sides[1 - number]);
+            for route in self.of_side(side, &indexes[number], number) {
+                let label = side.label(route);
+                if other.by_label(label).is_some() {
+                    found.push(label.to_owned());
                 }
             }
         }
-        let mut routes: Vec<_> = found.into_iter().collect();
-        routes.sort();
-        routes
+        found.sort();
+        found.dedup();
+        found
     }
 
-    fn includes(&self, route: Ix<Route>, side: &Side<'_>, number: usize) -> bool {
-        let service = || -> Option<(Ix<Service>, &Service)> {
-            let ix = side.rows.services.find(side.rows.routes[route].service?)?;
-            Some((ix, &side.rows.services[ix]))
+    fn of_side(&self, side: &Side<'_>, index: &Index, number: usize) -> Vec<Ix<Route>> {
+        let running = |is: &dyn Fn(&str) -> bool| -> Vec<Ix<Route>> {
+            side.rows.routes.iter().map(|(ix, _)| ix).filter(|ix| runs(side, *ix, is)).collect()
         };
         match self {
-            Reach::Route(rows) => rows[number] == Some(route.get()),
-            Reach::Service(rows) => service().is_some_and(|(ix, _)| rows[number] == Some(ix.get())),
-            Reach::Host(host) => service().is_some_and(|(_, service)| service.host == *host),
-            Reach::Certificate(ids) => ids[number].is_some_and(|id| {
-                service().is_some_and(|(_, service)| {
-                    let upstream =
-                        side.rows.upstreams.by_name(&service.host).map(|ix| &side.rows.upstreams[ix]);
-                    let shown = service.client_certificate.or(upstream.and_then(|u| u.client_certificate));
-                    shown.is_some_and(|shown| shown.id == id)
-                        || service.ca_certificates.iter().flatten().any(|authority| *authority == id)
-                })
-            }),
-            Reach::Plugin(name) => runs(side, route, |plugin| plugin == *name),
-            Reach::Authentication => runs(side, route, plugins::authenticates),
-            Reach::Handshakes => false,
+            Reach::Route(rows) => rows[number].map(Ix::new).into_iter().collect(),
+            Reach::Service(rows) => {
+                rows[number].map(|row| index.of_services[row].clone()).unwrap_or_default()
+            }
+            Reach::Host(host) => index.routes(index.of_hosts.get(host)),
+            Reach::Certificate(ids) => {
+                index.routes(ids[number].and_then(|id| index.of_certificates.get(&id)))
+            }
+            Reach::Plugin(name) => running(&|plugin| plugin == *name),
+            Reach::Authentication => running(&plugins::authenticates),
+            Reach::Handshakes => Vec::new(),
         }
     }
 }

@@ -174,7 +174,7 @@ impl<'a> Comparison<'a, '_> {
         let mut counts: BTreeMap<&Probe, usize> = BTreeMap::new();
         log.requests.iter().for_each(|request| *counts.entry(request).or_default() += 1);
         let mut counts: Vec<_> = counts.into_iter().collect();
-        counts.sort_by(|a, b| b.1.cmp(&a.1));
+        counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         let mut budget = RECORDED;
         let mut unrehearsed = 0;
         let mut fates = Vec::new();
@@ -216,11 +216,11 @@ impl<'a> Comparison<'a, '_> {
 
 /// Which part of an outcome a fact belongs to.
 fn part(field: &FieldChange) -> &'static str {
-    let keys = field.path.iter().filter_map(|segment| match segment {
+    let mut keys = field.path.iter().filter_map(|segment| match segment {
         Segment::Key(key) => Some(key.as_str()),
         Segment::Index(_) => None,
     });
-    match keys.filter(|key| *key != "after_authentication").next() {
+    match keys.find(|key| *key != "after_authentication") {
         Some("outcome" | "response_headers" | "body") => "response",
         Some("plugins") => "plugins",
         Some("method" | "path" | "query" | "host" | "headers") => "request",
