@@ -1,7 +1,9 @@
-# make run     build, serve examples/kong.yml with built-in mock upstreams, and print requests to try
+# make run     build (in some minutes), serve examples/kong.yml with built-in mock upstreams, and print requests to try
+# make build   build for production
 # make test    everything CI checks
 # make bench   speed, as ratios within one run
 # make docs    write schemas/, man/, completions/ and docs/reference/ anew from the code
+# make deb     build a Debian package
 # make install put the program, its pages and completions under PREFIX (/usr/local)
 
 CARGO  ?= cargo
@@ -9,10 +11,11 @@ PREFIX ?= /usr/local
 BINARY := target/release/gatewayctl
 SOURCES = $$(git ls-files '*.rs')
 
-.PHONY: run build test format lint unit docs bench deny install setup
+.PHONY: run build test format lint unit docs bench deb deny install setup
 
-run: build
-	@scripts/try.sh $(BINARY)
+run: setup
+	$(CARGO) build --profile quick --locked
+	@scripts/try.sh target/quick/gatewayctl
 
 build: setup
 	$(CARGO) build --release --locked
@@ -39,6 +42,10 @@ bench:
 deny:
 	command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
 	$(CARGO) deny check
+
+deb: build
+	command -v cargo-deb >/dev/null || $(CARGO) install --locked cargo-deb
+	$(CARGO) deb --no-build --no-strip
 
 install: build
 	install -Dm755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/gatewayctl

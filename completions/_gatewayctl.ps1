@@ -85,8 +85,10 @@ Register-ArgumentCompleter -Native -CommandName 'gatewayctl' -ScriptBlock {
         }
         'gatewayctl;diff' {
             [CompletionResult]::new('--against', '--against', [CompletionResultType]::ParameterName, 'Compare with the configuration of a running gateway: the address of its admin API')
-            [CompletionResult]::new('--header', '--header', [CompletionResultType]::ParameterName, 'Header sent to the admin API, such as `Kong-Admin-Token: …`; may be given several times')
+            [CompletionResult]::new('--header', '--header', [CompletionResultType]::ParameterName, 'Header sent to the admin API, such as `Kong-Admin-Token: …`; may be given several times. The variable KONG_ADMIN_TOKEN is sent as that header where neither it nor `Authorization` is given')
             [CompletionResult]::new('--ca-cert', '--ca-cert', [CompletionResultType]::ParameterName, 'Authorities in PEM that the admin API''s certificate is verified with, instead of the system''s')
+            [CompletionResult]::new('--client-cert', '--client-cert', [CompletionResultType]::ParameterName, 'Certificate in PEM shown to an admin API that asks for one')
+            [CompletionResult]::new('--client-key', '--client-key', [CompletionResultType]::ParameterName, 'Its key in PEM')
             [CompletionResult]::new('--router-flavor', '--router-flavor', [CompletionResultType]::ParameterName, 'Which router the file is for; `expressions` lets routes have an expression and a priority')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How changes are printed')
             [CompletionResult]::new('--log', '--log', [CompletionResultType]::ParameterName, 'Route and rehearse the requests of an access log (nginx''s and Kong''s formats, or JSON lines of the log plugins) on both sides too, and list those whose outcome changes; implies --impact')

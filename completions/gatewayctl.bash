@@ -131,7 +131,7 @@ _gatewayctl() {
             return 0
             ;;
         gatewayctl__subcmd__diff)
-            opts="-h -V --against --header --ca-cert --tls-skip-verify --kong-strict --router-flavor --format --whole --impact --log --log-host --exit-code --non-zero-exit-code --color --help --version"
+            opts="-h -V --against --header --ca-cert --client-cert --client-key --tls-skip-verify --kong-strict --router-flavor --format --whole --impact --log --log-host --exit-code --non-zero-exit-code --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -146,6 +146,14 @@ _gatewayctl() {
                     return 0
                     ;;
                 --ca-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client-key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

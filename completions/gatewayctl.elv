@@ -79,8 +79,10 @@ set edit:completion:arg-completer[gatewayctl] = {|@words|
         }
         &'gatewayctl;diff'= {
             cand --against 'Compare with the configuration of a running gateway: the address of its admin API'
-            cand --header 'Header sent to the admin API, such as `Kong-Admin-Token: …`; may be given several times'
+            cand --header 'Header sent to the admin API, such as `Kong-Admin-Token: …`; may be given several times. The variable KONG_ADMIN_TOKEN is sent as that header where neither it nor `Authorization` is given'
             cand --ca-cert 'Authorities in PEM that the admin API''s certificate is verified with, instead of the system''s'
+            cand --client-cert 'Certificate in PEM shown to an admin API that asks for one'
+            cand --client-key 'Its key in PEM'
             cand --router-flavor 'Which router the file is for; `expressions` lets routes have an expression and a priority'
             cand --format 'How changes are printed'
             cand --log 'Route and rehearse the requests of an access log (nginx''s and Kong''s formats, or JSON lines of the log plugins) on both sides too, and list those whose outcome changes; implies --impact'

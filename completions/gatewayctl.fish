@@ -91,8 +91,10 @@ complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -l dry-run -
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand lint" -s V -l version -d 'Print version'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l against -d 'Compare with the configuration of a running gateway: the address of its admin API' -r
-complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l header -d 'Header sent to the admin API, such as `Kong-Admin-Token: …`; may be given several times' -r
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l header -d 'Header sent to the admin API, such as `Kong-Admin-Token: …`; may be given several times. The variable KONG_ADMIN_TOKEN is sent as that header where neither it nor `Authorization` is given' -r
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l ca-cert -d 'Authorities in PEM that the admin API\'s certificate is verified with, instead of the system\'s' -r -F
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l client-cert -d 'Certificate in PEM shown to an admin API that asks for one' -r -F
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l client-key -d 'Its key in PEM' -r -F
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l router-flavor -d 'Which router the file is for; `expressions` lets routes have an expression and a priority' -r -f -a "traditional_compatible\t''
 traditional\t''
 expressions\t''"

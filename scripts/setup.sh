@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what building needs, on a machine that may have none of it: a C compiler (for the crypto library
-# and the allocator) and the Rust toolchain that rust-toolchain.toml names. Does nothing where all is there.
+# and the allocator), jq and the Rust toolchain that rust-toolchain.toml names. Does nothing where all is there.
 set -euo pipefail
 
 root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
@@ -21,6 +21,8 @@ install() {
 }
 
 command -v cc >/dev/null || install gcc libc6-dev
+# The GitHub Action's scripts, which have tests, use it.
+command -v jq >/dev/null || install jq
 command -v cargo >/dev/null || { [ -f "$HOME/.cargo/env" ] && . "$HOME/.cargo/env"; } || true
 if ! command -v cargo >/dev/null; then
     install rustup || { echo "setup: please install Rust with rustup, then run make again" >&2; exit 2; }

@@ -7,6 +7,7 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 fn root() -> PathBuf {
@@ -49,6 +50,31 @@ fn generated_files_are_current() {
         }
     }
     assert!(stale.is_empty(), "stale, run `make docs`:\n{}", stale.join("\n"));
+}
+
+/// What the README shows of the program: a section, and the run that prints it.
+const SHOWN: [(&str, &[&str]); 2] =
+    [("error", &["validate", "kong.yml"]), ("impact", &["diff", "before.yml", "after.yml", "--impact"])];
+
+#[test]
+fn the_readme_shows_what_the_program_prints() {
+    let path = root().join("README.md");
+    let mut text = fs::read_to_string(&path).expect("a page");
+    for (section, arguments) in SHOWN {
+        let run = Command::new(env!("CARGO_BIN_EXE_gatewayctl"))
+            .args(arguments)
+            .current_dir(root().join("tests/fixtures/readme"))
+            .output()
+            .expect("run");
+        let printed = String::from_utf8(run.stdout).expect("text");
+        let (start, end, _) = part(&text, section).unwrap_or_else(|| panic!("{section}: no markers"));
+        let wanted = format!("```text\n$ gatewayctl {}\n{}\n```\n", arguments.join(" "), printed.trim_end());
+        text = format!("{}{wanted}{}", &text[..start], &text[end..]);
+    }
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&path, &text).expect("written");
+    }
+    assert_eq!(fs::read_to_string(&path).expect("a page"), text, "stale, run `make docs`");
 }
 
 #[test]

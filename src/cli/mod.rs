@@ -4,6 +4,7 @@
 mod commands;
 mod console;
 mod generate;
+mod log;
 mod remote;
 mod render;
 mod stories;

@@ -15,18 +15,25 @@ use tokio::{
     time::timeout,
 };
 
-use super::console::Failure;
+use super::{commands::input::environment, console::Failure};
 use crate::net::tls::{ClientTls, TlsTarget, Trusted};
 
 /// How a running gateway is reached.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Access {
-    /// Header sent to the admin API, such as `Kong-Admin-Token: …`; may be given several times
+    /// Header sent to the admin API, such as `Kong-Admin-Token: …`; may be given several times. The variable
+    /// KONG_ADMIN_TOKEN is sent as that header where neither it nor `Authorization` is given
     #[arg(long = "header", value_name = "NAME: VALUE")]
     headers: Vec<String>,
     /// Authorities in PEM that the admin API's certificate is verified with, instead of the system's
     #[arg(long, value_name = "FILE")]
     ca_cert: Option<PathBuf>,
+    /// Certificate in PEM shown to an admin API that asks for one
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    client_cert: Option<PathBuf>,
+    /// Its key in PEM
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    client_key: Option<PathBuf>,
     /// Do not verify the admin API's certificate
     #[arg(long)]
     tls_skip_verify: bool,
@@ -35,7 +42,10 @@ pub struct Access {
 impl Access {
     /// Whether it says anything.
     pub fn is_given(&self) -> bool {
-        !self.headers.is_empty() || self.ca_cert.is_some() || self.tls_skip_verify
+        !self.headers.is_empty()
+            || self.ca_cert.is_some()
+            || self.client_cert.is_some()
+            || self.tls_skip_verify
     }
 }
 
@@ -79,10 +89,23 @@ pub fn configuration(base: &str, access: &Access) -> Result<Vec<u8>, Failure> {
                 let text = answer["config"].as_str().ok_or_else(|| client.odd("/config"))?;
                 Ok(text.as_bytes().to_vec())
             }
+            (status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN), body) => {
+                let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
+                let why = answer["message"].as_str().map_or_else(String::new, |why| format!(": {why}"));
+                Err(client.failed("/config", format!("answered {status}{why}")))
+            }
             // A gateway with a database has no file to show.
             _ => client.entities().await,
         }
     })
+}
+
+/// The header that tokens are shown in.
+const TOKEN: HeaderName = HeaderName::from_static("kong-admin-token");
+
+/// The token of this process's environment. Of a hashed one, as servers are given it, nothing can be shown.
+fn token() -> Option<String> {
+    environment("KONG_ADMIN_TOKEN").filter(|token| !token.is_empty() && !token.starts_with("sha256:"))
 }
 
 struct Client {
@@ -115,21 +138,39 @@ impl Client {
             value.set_sensitive(true);
             headers.push((name.trim().parse().map_err(|_| malformed())?, value));
         }
+        let named = |name: &HeaderName| headers.iter().any(|(given, _)| given == name);
+        if let Some(token) = token()
+            && !named(&TOKEN)
+            && !named(&header::AUTHORIZATION)
+        {
+            let malformed = |_| say("KONG_ADMIN_TOKEN is no value of a header".to_owned());
+            let mut value: HeaderValue = token.parse().map_err(malformed)?;
+            value.set_sensitive(true);
+            headers.push((TOKEN, value));
+        }
         Ok(Client { base: base.trim_end_matches('/').to_owned(), host, port, tls, headers })
     }
 
     fn tls(host: &str, access: &Access) -> Result<TlsTarget, Failure> {
         const SYSTEM: [&str; 3] =
             ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+        let read = |path: &PathBuf| {
+            let failed = |error| Failure::File { path: path.display().to_string(), error };
+            std::fs::read_to_string(path).map_err(failed)
+        };
         let text = match &access.ca_cert {
-            Some(path) => std::fs::read_to_string(path)
-                .map_err(|error| Failure::File { path: path.display().to_string(), error })?,
+            Some(path) => read(path)?,
             None => SYSTEM.iter().find_map(|path| std::fs::read_to_string(path).ok()).unwrap_or_default(),
         };
         // As deep as rustls allows.
         let trusted = Trusted { authorities: &[&text], depth: usize::MAX };
-        let profile = ClientTls::new((!access.tls_skip_verify).then_some(trusted), None)
-            .map_err(|error| Failure::Other(format!("--ca-cert: {error}")))?;
+        let client = match (&access.client_cert, &access.client_key) {
+            (Some(cert), Some(key)) => Some((read(cert)?, read(key)?)),
+            _ => None,
+        };
+        let client = client.as_ref().map(|(cert, key)| (cert.as_str(), key.as_str()));
+        let profile = ClientTls::new((!access.tls_skip_verify).then_some(trusted), client)
+            .map_err(|error| Failure::Other(format!("--ca-cert or --client-cert: {error}")))?;
         TlsTarget::new(profile.into(), host)
             .ok_or_else(|| Failure::Other(format!("{host} is no name that a certificate can be for")))
     }

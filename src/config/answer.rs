@@ -5,8 +5,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{Loaded, resolve::singular};
 use crate::{
-    model::{IdRule, KINDS, KindInfo, State},
-    source::{Findings, NodeId, Seg, Value},
+    model::{DisplayState, IdRule, KINDS, KindInfo},
+    source::{Findings, Level, NodeId, Seg, Value},
 };
 
 /// The error tree (`fields`): lists keep their positions with nulls, complaints about a whole entity stand in a
@@ -120,6 +120,12 @@ pub fn refusal(loaded: &Loaded, flatten: bool) -> Json {
         "name": "invalid declarative configuration",
         "message": message(&loaded.findings),
     });
+    let omitted = loaded.findings.omitted().count(Level::Error);
+    if omitted > 0 {
+        let message = format!("{} (and {omitted} more errors)", message(&loaded.findings));
+        answer["message"] = json!(message);
+        answer["omitted_errors"] = json!(omitted);
+    }
     if flatten {
         let (fields, errors) = flattened(loaded);
         answer["fields"] = fields;
@@ -347,11 +353,12 @@ fn descending(a: &[Seg], b: &[Seg]) -> std::cmp::Ordering {
 
 /// The answer of `POST /config` to an accepted document: entities by kind and id, without workspaces.
 pub fn entities(loaded: &Loaded) -> Json {
-    loaded.shown.as_ref().or(loaded.state.as_ref()).map_or_else(|| json!({}), |state| by_kind(state))
+    let state = loaded.shown.as_ref().or(loaded.state.as_ref());
+    state.map_or_else(|| json!({}), |state| by_kind(state.display()))
 }
 
 /// All entities of a configuration by kind and id.
-pub fn by_kind(state: &State) -> Json {
+pub fn by_kind(state: DisplayState<'_>) -> Json {
     let mut out = Map::new();
     macro_rules! tables {
         ($($table:ident)*) => { $(

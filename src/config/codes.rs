@@ -17,6 +17,9 @@ pub struct Code {
     pub good: &'static str,
 }
 
+/// There are more findings than are listed.
+pub const MORE_FINDINGS: &str = "source/more-findings";
+
 /// The code of that name.
 pub fn find(code: &str) -> Option<&'static Code> {
     CODES.iter().find(|c| c.code == code)
@@ -235,6 +238,11 @@ codes! {
     "source/more-documents": "only the first document of the file counts",
     "A YAML file may hold several documents separated by ---. The others are not looked at.",
     "_format_version: \"3.0\"\n---\na: 1\n" => "_format_version: \"3.0\"\n";
+
+    "source/more-findings": "more was found than is listed",
+    "Of errors, warnings and notes the first 200 each are listed, so that a file that is wrong throughout can be read \
+     about and costs no more than a good one. The others were counted.",
+    "" => "";
 
     "source/too-deep": "values are nested too deep",
     "Nesting has a limit, so that no file can exhaust the machine.",

@@ -7,7 +7,7 @@ use ahash::AHashMap;
 use serde_json::{Value as Json, json};
 
 use super::{
-    nearest, rules,
+    rules,
     shape::{self, Chooser, Field, Record, Refusal, Shape, ShapeKind, Text, Walker},
 };
 use crate::{
@@ -242,6 +242,7 @@ impl Chooser for Shapes {
                     text: format!("vault '{name}' is not installed"),
                     message: format!("there is no vault type `{name}` in the open-source gateway"),
                     help: Some("the one type there is: `env`".to_owned()),
+                    unknown: None,
                 }),
                 _ => Ok(&this.kinds[kind]),
             },
@@ -284,14 +285,15 @@ impl Shapes {
                     Some(name) => format!("there is no protocol `{name}`"),
                     None => "`protocols` must not be empty".to_owned(),
                 },
-                help: other.and_then(|name| {
-                    let known = ["grpc", "grpcs", "http", "https", "tcp", "tls", "tls_passthrough", "udp"];
-                    nearest(name, known).map(|near| format!("did you mean `{near}`?"))
-                }),
+                help: None,
+                unknown: other.map(|name| (name.to_owned(), PROTOCOLS)),
             }),
         }
     }
 }
+
+/// All protocols of routes.
+const PROTOCOLS: &[&str] = &["grpc", "grpcs", "http", "https", "tcp", "tls", "tls_passthrough", "udp"];
 
 /// Shapes without those of plugins that the node has switched off.
 pub struct Enabled<'a> {
@@ -314,6 +316,7 @@ impl Chooser for Enabled<'_> {
                 text: not_enabled(name),
                 message: format!("the plugin `{name}` is switched off on this node"),
                 help: Some(format!("add `{name}` to the node's setting `plugins` (KONG_PLUGINS)")),
+                unknown: None,
             }),
             _ => Ok(record),
         }
@@ -344,6 +347,7 @@ fn unknown_plugin(name: &str) -> Refusal {
             text,
             message: format!("the plugin `{name}` is part of Kong but not built into this gateway yet"),
             help: Some("remove the entry until it is".to_owned()),
+            unknown: None,
         };
     }
     Refusal {
@@ -351,6 +355,7 @@ fn unknown_plugin(name: &str) -> Refusal {
         code: "plugin/unknown",
         text,
         message: format!("there is no plugin `{name}`"),
-        help: nearest(name, plugins::BUNDLED.iter().copied()).map(|near| format!("did you mean `{near}`?")),
+        help: None,
+        unknown: Some((name.to_owned(), plugins::BUNDLED)),
     }
 }

@@ -9,10 +9,11 @@ use super::{
     read::{self, ReadError, ReadOptions},
     resolve::resolve,
     rows::{Parts, rows},
+    secret,
     shape::Walker,
-    stored::transform,
+    stored::{transform, transform_displayed},
     substitute::Env,
-    vault,
+    swapped, vault,
 };
 use crate::{
     model::State,
@@ -37,15 +38,28 @@ pub fn load(input: &Input, options: &Options<'_>) -> Result<Loaded, LoadError> {
         root: opened.root,
         state: None,
         findings: opened.findings,
-        secrets: Vec::new(),
+        secrets: opened.secrets,
         found: Vec::new(),
         ids: Vec::new(),
         shown: None,
     };
-    if let Some(root) = loaded.root {
-        check(&mut loaded, root, options);
+    match loaded.root.filter(|&root| matches!(loaded.document.value(root), Value::Map(_))) {
+        Some(root) => {
+            check(&mut loaded, root, options);
+            swapped::merge(&mut loaded);
+            secret::follow_aliases(&loaded.document, &mut loaded.secrets);
+        }
+        // What is secret is judged by names alone, since no schema can be walked along.
+        None => {
+            not_a_map(&mut loaded);
+            let Loaded { sources, secrets, .. } = &mut loaded;
+            secrets.extend(
+                sources.iter().flat_map(|(file, source)| secret::spans_of_named(file, source.text())),
+            );
+        }
     }
     read::hide(&filled, &mut loaded.findings);
+    secret::redact_findings(&mut loaded.findings);
     loaded.findings.sort();
     Ok(loaded)
 }
@@ -56,24 +70,27 @@ impl From<ReadError> for LoadError {
     }
 }
 
+/// Reports a document that is something else than a map.
+fn not_a_map(loaded: &mut Loaded) {
+    let (Some(root), doc) = (loaded.root, &loaded.document) else { return };
+    let text = "failed parsing declarative configuration: expected an object";
+    let found = super::shape::explain::describe(doc.value(root));
+    let finding = Finding::error("config/not-a-map", format!("the document must be a map, found {found}"))
+        .at(doc.span(root), "")
+        .tree(vec![Seg::Key("error".to_owned())], text);
+    loaded.findings.push(finding);
+}
+
 /// From a document to rows: shapes, ids and references, types.
 fn check(loaded: &mut Loaded, root: NodeId, options: &Options<'_>) {
     let Loaded { document: doc, findings, .. } = loaded;
-    if !matches!(doc.value(root), Value::Map(_)) {
-        let text = "failed parsing declarative configuration: expected an object";
-        let found = super::shape::explain::describe(doc.value(root));
-        let finding =
-            Finding::error("config/not-a-map", format!("the document must be a map, found {found}"))
-                .at(doc.span(root), "")
-                .tree(vec![Seg::Key("error".to_owned())], text);
-        findings.push(finding);
-        return;
-    }
     let shapes = shapes(options.flavor);
     let chooser = Enabled { shapes, plugin: options.plugin_enabled };
     let mut walker = Walker::new(doc, findings, &chooser);
     walker.record(&shapes.file, Some(root));
-    let (found, secrets, references) = (walker.found, walker.secrets, walker.references);
+    let (found, references) = (walker.found, walker.references);
+    loaded.secrets.append(&mut walker.secrets);
+    loaded.secrets.append(&mut walker.hidden.spans);
 
     let mut later = Findings::default();
     let resolved = resolve(doc, &found, &mut later);
@@ -82,24 +99,24 @@ fn check(loaded: &mut Loaded, root: NodeId, options: &Options<'_>) {
         rows(Parts { doc, found: &found, resolved: &resolved, now, flavor: options.flavor }, findings)
     };
     let mut state = read_rows(doc, findings);
+    let mut written = None;
     if !references.is_empty() && !findings.has_errors() {
         // What is served holds the values; the document, and what is shown of it, the references.
         let vaults = vault::Vaults::of(&state, options.env);
-        let (written, unread) = vault::fill_in(doc, &references, &vaults, options.env, findings);
+        let (texts, unread) = vault::fill_in(doc, &references, &vaults, options.env, findings);
         let mut unusable = Findings::default();
         let served = read_rows(doc, &mut unusable);
-        vault::put_back(doc, written);
+        vault::put_back(doc, texts);
         vault::report(doc, &references, &unread, &unusable, findings);
-        loaded.shown = Some(Arc::new(std::mem::replace(&mut state, served)));
+        written = Some(Arc::new(std::mem::replace(&mut state, served)));
     }
     if findings.has_errors() {
         // The gateway looks for duplicates and references only in a valid document; its answer must not
         // hold these.
         later.0.iter_mut().for_each(|finding| finding.tree.clear());
     }
-    findings.0.append(&mut later.0);
+    findings.append(&mut later);
     loaded.found = found;
-    loaded.secrets = secrets;
     loaded.ids = resolved.ids;
     if loaded.findings.has_errors() {
         return;
@@ -107,9 +124,14 @@ fn check(loaded: &mut Loaded, root: NodeId, options: &Options<'_>) {
     let doc = &loaded.document;
     pending::warn(doc, &state, &mut loaded.findings);
     let transforms = doc.get(root, "_transform").is_none_or(|n| *doc.value(n) != Value::Bool(false));
+    loaded.shown.clone_from(&written);
     if transforms && needs_transform(&state) {
         loaded.shown.get_or_insert_with(|| Arc::new(state.clone()));
         transform(&mut state);
+        written = written.map(|written| Arc::new(transform_displayed(&written, &state)));
+    }
+    if let Some(written) = written {
+        state.set_displayed(written);
     }
     loaded.state = Some(Arc::new(state));
 }

@@ -15,10 +15,12 @@ pub mod resolve;
 mod rows;
 mod rules;
 pub mod schema;
+pub mod secret;
 pub mod settings;
 pub mod shape;
 pub mod stored;
 pub mod substitute;
+mod swapped;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -89,7 +91,8 @@ pub struct Loaded {
     pub found: Vec<shape::Found>,
     /// Id of each of them; empty if the document is too broken to tell.
     pub ids: Vec<uuid::Uuid>,
-    /// Rows as the admin API shows them right after loading, where they differ: secrets are not yet hashed then.
+    /// Rows as the admin API's response to a load has them, where they differ: vault references as written, and secrets
+    /// not hashed yet.
     pub(crate) shown: Option<Arc<State>>,
 }
 

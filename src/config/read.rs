@@ -12,10 +12,14 @@ use super::{
     Input,
     dialect::{self, Dialect},
     merge,
+    secret::Hidden,
     substitute::{Env, Filled, parse_filled},
     version,
 };
-use crate::source::{Document, FileId, Finding, Findings, Format, Limits, NodeId, SourceMap, Span, parse};
+use crate::{
+    model::KindInfo,
+    source::{Document, FileId, Finding, Findings, Format, Limits, NodeId, SourceMap, Span, parse},
+};
 
 /// Kong takes one file whose name ends in `yaml`, `yml` or `json`; this is something else.
 pub const UNKNOWN_TYPE: &str = "config/unknown-file-type";
@@ -94,6 +98,8 @@ pub struct Opened {
     pub findings: Findings,
     /// What decK's keys said.
     pub dialect: Dialect,
+    /// Places of secrets in what the gateway's own format does not know.
+    pub secrets: Vec<Span>,
     filled: Vec<Filled>,
 }
 
@@ -150,14 +156,16 @@ pub fn open(input: &Input, options: &ReadOptions<'_>) -> Result<Opened, ReadErro
         whole &= root.is_some();
         roots.extend(root);
     }
+    let dialect = Dialect::default();
     let mut opened =
-        Opened { sources, document: doc, root: None, findings, dialect: Dialect::default(), filled };
+        Opened { sources, document: doc, root: None, findings, dialect, secrets: Vec::new(), filled };
     if whole {
         let (doc, findings) = (&mut opened.document, &mut opened.findings);
         version::apply(doc, &roots, findings);
         if let Some(root) = merge::merge(doc, &roots, findings) {
             doc.set_root(root);
             opened.root = Some(root);
+            opened.secrets = foreign_secrets(doc, root);
             if !options.kong_strict {
                 opened.dialect = dialect::apply(doc, findings);
             }
@@ -165,6 +173,16 @@ pub fn open(input: &Input, options: &ReadOptions<'_>) -> Result<Opened, ReadErro
         }
     }
     Ok(opened)
+}
+
+/// Places of secrets in what no schema is walked along: keys at the top that are no kind of entity, most of which
+/// decK's dialect takes out, and values whose key is given again.
+fn foreign_secrets(doc: &Document, root: NodeId) -> Vec<Span> {
+    let mut hidden = Hidden::default();
+    let known = |key: NodeId| doc.str(key).is_some_and(|key| KindInfo::of(key).is_some());
+    let foreign = doc.entries(root).iter().filter(|entry| !known(entry.key));
+    foreign.chain(doc.replaced()).for_each(|entry| hidden.entry(doc, entry.key, entry.value));
+    hidden.spans
 }
 
 type File = (Option<FileId>, Format);

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{nearest, shape::Found};
 use crate::{
     model::{Foreign, IdRule, KINDS, KindInfo, derived_id, namespace},
-    source::{Document, Finding, Findings, NodeId, Seg, Value},
+    source::{Document, Finding, Findings, Level, NodeId, Seg, Value},
 };
 
 /// Entities with their ids settled and their references found.
@@ -51,6 +51,7 @@ pub fn resolve(doc: &Document, found: &[Found], findings: &mut Findings) -> Reso
         by_id: HashTable::with_capacity(found.len()),
         hasher: RandomState::default(),
         taken: vec![false; found.len()],
+        comparisons: MAX_COMPARISONS,
     };
     for i in 0..found.len() {
         let name = resolver.kind(i).name.and_then(|field| resolver.text(i, field)).filter(|n| !n.is_empty());
@@ -82,7 +83,12 @@ struct Resolver<'d> {
     hasher: RandomState,
     /// Whether its name or id was already taken.
     taken: Vec<bool>,
+    /// How many more names may be compared to suggest one.
+    comparisons: usize,
 }
+
+/// As many as take a few hundredths of a second: a file of many names and many mistakes costs no more.
+const MAX_COMPARISONS: usize = 500_000;
 
 /// The path of an entity in the document: `services[1].routes[2]`.
 pub fn path_of(found: &[Found], i: usize) -> Vec<Seg> {
@@ -258,6 +264,9 @@ impl<'d> Resolver<'d> {
         tree: Vec<Seg>,
         findings: &mut Findings,
     ) {
+        if findings.is_full(Level::Error) {
+            return findings.count_omitted(Level::Error);
+        }
         let kind = self.kind(i).key;
         let text =
             format!("uniqueness violation: '{kind}' entity with {field} set to '{value}' already declared");
@@ -338,9 +347,20 @@ impl<'d> Resolver<'d> {
         findings.push(finding);
     }
 
+    /// The name of an entity of that kind that is nearly the one written.
+    fn similar(&mut self, target: usize, written: &str) -> Option<&'d str> {
+        let secret = matches!(KINDS[target].name, Some("client_id" | "access_token"));
+        if secret || self.comparisons < self.by_name.len() {
+            return None;
+        }
+        self.comparisons -= self.by_name.len();
+        let named = self.by_name.iter().map(|&i| i as usize).filter(|&i| self.found[i].kind == target);
+        nearest(written, named.filter_map(|i| self.names[i]))
+    }
+
     #[allow(clippy::too_many_arguments)]
     fn dangling(
-        &self,
+        &mut self,
         i: usize,
         field: &str,
         target: usize,
@@ -349,12 +369,13 @@ impl<'d> Resolver<'d> {
         number: usize,
         findings: &mut Findings,
     ) {
+        // The search for a similar name looks at all of them.
+        if findings.is_full(Level::Error) {
+            return findings.count_omitted(Level::Error);
+        }
         let target_key = KINDS[target].key;
         let text = format!("invalid reference '{field}: {written}' (no such entry in '{target_key}')");
-        let named = self.by_name.iter().map(|&i| i as usize).filter(|&i| self.found[i].kind == target);
-        let names = named.filter_map(|i| self.names[i]);
-        let secret = matches!(KINDS[target].name, Some("client_id" | "access_token"));
-        let help = nearest(written, names).filter(|_| !secret).map(|near| format!("did you mean `{near}`?"));
+        let help = self.similar(target, written).map(|near| format!("did you mean `{near}`?"));
         let path = path_text(&path_of(self.found, i));
         let tree = vec![
             Seg::Key(self.kind(i).key.to_owned()),

@@ -258,6 +258,10 @@ impl Parts<'_> {
     fn check_routes(&self, state: &State, findings: &mut Findings) {
         for route in state.routes.rows() {
             let Err(text) = validate_route(route, self.flavor) else { continue };
+            if findings.is_full(Level::Error) {
+                findings.count_omitted(Level::Error);
+                continue;
+            }
             let place = self.found.iter().rposition(|found| Some(found.node) == route.origin);
             let Some(i) = place else { continue };
             let mut tree = path_of(self.found, i);

@@ -7,6 +7,7 @@ use aws_lc_rs::{digest, pbkdf2};
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use uuid::Uuid;
 
+use super::vault;
 use crate::model::{State, rule::pem};
 
 /// What is done to rows while they are stored, unless a file says `_transform: false`: passwords are hashed,
@@ -21,6 +22,29 @@ pub(super) fn transform(state: &mut State) {
             row.client_secret = client_secret(&row.client_secret);
         }
     });
+}
+
+/// The same for the rows that are printed: what was computed for those that are served stands in them too, since a
+/// hash has a salt; references stay.
+pub(super) fn transform_displayed(written: &State, served: &State) -> State {
+    let mut displayed = written.clone();
+    let own = |text: &str| vault::is_reference(text);
+    displayed.basicauth_credentials.change(|row| {
+        if let Some(ix) = served.basicauth_credentials.by_id(row.id).filter(|_| !own(&row.password)) {
+            row.password.clone_from(&served.basicauth_credentials[ix].password);
+        }
+    });
+    displayed.ca_certificates.change(|row| {
+        if let Some(ix) = served.ca_certificates.by_id(row.id) {
+            row.cert_digest.clone_from(&served.ca_certificates[ix].cert_digest);
+        }
+    });
+    displayed.oauth2_credentials.change(|row| {
+        if let Some(ix) = served.oauth2_credentials.by_id(row.id).filter(|_| !own(&row.client_secret)) {
+            row.client_secret.clone_from(&served.oauth2_credentials[ix].client_secret);
+        }
+    });
+    displayed
 }
 
 /// Whether a basic-auth password has that stored form for the consumer of that id.

@@ -9,7 +9,11 @@ use super::{
     identity::{GENERATED, Item},
     secret,
 };
-use crate::{model::Kind, source::NodeId};
+use crate::{
+    config::secret::{is_credential_header, redact},
+    model::Kind,
+    source::NodeId,
+};
 
 /// What happens to an entity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -60,11 +64,27 @@ impl FieldChange {
 }
 
 impl FieldChange {
-    /// Masks both values if the field is one of these, or inside one.
-    pub(super) fn mask(&mut self, secrets: &[&str]) {
-        if secret::covers(secrets, &self.path) {
-            self.old = secret::masked(&self.old);
-            self.new = secret::masked(&self.new);
+    /// Masks both values if the field is one of these or inside one, else those parts of them that are secrets.
+    pub(crate) fn mask(&mut self, secrets: &[String]) {
+        let last = self.path.iter().rev().find_map(|segment| match segment {
+            Segment::Key(key) => Some(key.as_str()),
+            Segment::Index(_) => None,
+        });
+        let named = last.is_some_and(is_credential_header);
+        for value in [&mut self.old, &mut self.new] {
+            if named || secret::covers(secrets, &self.path) {
+                *value = secret::masked(value);
+            } else {
+                // Paths within the value begin where its own ends.
+                let own = self.path.iter().filter_map(|segment| match segment {
+                    Segment::Key(key) => Some(key.as_str()),
+                    Segment::Index(_) => None,
+                });
+                let prefix = own.map(|key| format!("{key}.")).collect::<String>();
+                let inside: Vec<String> =
+                    secrets.iter().filter_map(|path| path.strip_prefix(&prefix)).map(str::to_owned).collect();
+                secret::mask(value, &inside);
+            }
         }
     }
 }
@@ -109,6 +129,7 @@ impl Change {
             Action::Delete => (Some(value), None, [origin, None], [Some(row), None]),
             _ => (None, Some(value), [None, origin], [None, Some(row)]),
         };
+        let name = redact(&name).into_owned();
         Change { action, kind, name, fields: Vec::new(), old, new, origins, rows }
     }
 
@@ -129,7 +150,7 @@ impl Change {
         Change {
             action: Action::Update,
             kind,
-            name: new.name,
+            name: redact(&new.name).into_owned(),
             fields,
             origins: [old.origin, new.origin],
             old: Some(old.value),
@@ -157,7 +178,7 @@ impl Change {
 }
 
 /// Masks secrets, and shows generated texts as such.
-fn tidy(value: &mut Value, secrets: &[&str]) {
+fn tidy(value: &mut Value, secrets: &[String]) {
     secret::mask(value, secrets);
     value.as_object_mut().into_iter().flatten().for_each(|(_, value)| show_generated(value));
 }

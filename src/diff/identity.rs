@@ -29,7 +29,7 @@ pub(super) struct Item {
     pub consumer: Option<String>,
     pub origin: Option<NodeId>,
     /// Paths of secrets in `value`.
-    pub secrets: &'static [&'static str],
+    pub secrets: &'static [String],
 }
 
 /// What represents a text that was generated while the file was read. It begins with NUL, so that no text that people

@@ -11,8 +11,8 @@ mod side;
 
 use serde_json::Value;
 
+pub use crate::config::secret::MASK;
 pub use change::{Action, Change, FieldChange, Segment};
-pub use secret::MASK;
 pub use side::Side;
 
 use crate::model::{Plugin, Row, State, Table};

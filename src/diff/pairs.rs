@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use ahash::AHashMap;
+
 use super::{
     identity::{GENERATED, Item},
     value_fields,
@@ -16,21 +18,18 @@ pub struct Pair {
     pub is_equal: bool,
 }
 
+/// Pairs by identity and number: two nameless entities may look alike; the n-th of one side is the n-th of the other.
+pub type Pairs = BTreeMap<(String, usize), Pair>;
+
 /// Joins rows, given as identity and fingerprint, whose identity is equal.
-pub fn by_identity(old: Vec<(String, u64)>, new: Vec<(String, u64)>) -> BTreeMap<String, Pair> {
-    let mut pairs: BTreeMap<String, (Pair, u64)> = BTreeMap::new();
+pub fn by_identity(old: Vec<(String, u64)>, new: Vec<(String, u64)>) -> Pairs {
+    let mut pairs: BTreeMap<(String, usize), (Pair, u64)> = BTreeMap::new();
     for (side, prints) in [(0, old), (1, new)] {
+        let mut alike: AHashMap<String, usize> = AHashMap::new();
         for (row, (identity, print)) in prints.into_iter().enumerate() {
-            // Two nameless entities may look alike; the n-th of one side meets the n-th of the other.
-            let mut key = identity;
-            let plain = key.len();
-            let mut n = 0;
-            while pairs.get(&key).is_some_and(|(pair, _)| pair.rows[side].is_some()) {
-                n += 1;
-                key.truncate(plain);
-                key.push_str(&format!("#{n}"));
-            }
-            let (pair, other) = pairs.entry(key).or_default();
+            let count = alike.entry(identity.clone()).or_default();
+            let (pair, other) = pairs.entry((identity, *count)).or_default();
+            *count += 1;
             pair.rows[side] = Some(row);
             pair.is_equal = side == 1 && *other == print;
             *other = print;
@@ -41,13 +40,9 @@ pub fn by_identity(old: Vec<(String, u64)>, new: Vec<(String, u64)>) -> BTreeMap
 
 /// Joins rows whose key a file leaves out with those of the running gateway that have the same owner and no
 /// counterpart: there the key is the one that was generated when the file was loaded.
-pub fn join_nameless(
-    pairs: &mut BTreeMap<String, Pair>,
-    running: usize,
-    item: impl Fn(usize, usize) -> Item,
-) {
+pub fn join_nameless(pairs: &mut Pairs, running: usize, item: impl Fn(usize, usize) -> Item) {
     let file = 1 - running;
-    let alone = |side: usize| -> Vec<(String, usize)> {
+    let alone = |side: usize| -> Vec<((String, usize), usize)> {
         let alone = pairs.iter().filter(|(_, pair)| pair.rows[1 - side].is_none());
         alone.filter_map(|(key, pair)| Some((key.clone(), pair.rows[side]?))).collect()
     };
@@ -59,7 +54,7 @@ pub fn join_nameless(
     if nameless.is_empty() {
         return;
     }
-    let mut candidates: BTreeMap<String, Vec<(String, usize, Item)>> = BTreeMap::new();
+    let mut candidates: BTreeMap<String, Vec<((String, usize), usize, Item)>> = BTreeMap::new();
     for (key, row) in alone(running) {
         let item = item(running, row);
         candidates.entry(item.owners.clone()).or_default().push((key, row, item));

@@ -22,9 +22,15 @@ pub struct Side<'a> {
 }
 
 impl<'a> Side<'a> {
-    /// Rows that are written as they are served.
+    /// Rows that are served, with vault references as they are written.
     pub fn of(state: &'a State) -> Self {
-        Side { written: state, served: state, document: None, running: false, by_value: false }
+        Side {
+            written: state.display().rows(),
+            served: state,
+            document: None,
+            running: false,
+            by_value: false,
+        }
     }
 
     /// A configuration that was read; `None` if a finding is an error.
@@ -39,10 +45,10 @@ impl<'a> Side<'a> {
         })
     }
 
-    /// The rows that are compared. A running gateway reports served values, so that those of a file are compared
-    /// with them.
+    /// The rows that are compared. A running gateway reports hashed passwords, and vault references as they are written
+    /// or the values they lead to, so that served values of both sides are compared where there is one.
     pub fn compared(&self, other: &Side<'_>) -> &'a State {
-        if other.running || self.by_value { self.served } else { self.written }
+        if self.running || other.running || self.by_value { self.served } else { self.written }
     }
 
     /// Whether the file that a row stands in leaves a field out, or gives it no value.

@@ -1,3 +1,5 @@
+use std::sync::LazyLock;
+
 use serde_json::json;
 
 use super::*;
@@ -65,9 +67,19 @@ fn nameless_entities_are_told_apart_by_what_they_are_not_by_ids() {
     assert_eq!(told[1], "route (service \"http://h.test:80/x\", paths [\"/a\"])");
 }
 
+static CERTIFICATE: LazyLock<rcgen::CertifiedKey<rcgen::KeyPair>> = LazyLock::new(|| {
+    rcgen::generate_simple_self_signed(["api.test".to_owned()]).expect("a certificate")
+});
+
 fn loaded(text: &str) -> crate::config::Loaded {
     let input = crate::config::Input::Text { name: "kong.yml".to_owned(), text: text.as_bytes().to_vec() };
-    let env = |name: &str| Some(format!("s3cret {name}"));
+    let env = |name: &str| {
+        Some(match name {
+            "CERT" => CERTIFICATE.cert.pem(),
+            "KEY" => CERTIFICATE.signing_key.serialize_pem(),
+            _ => format!("s3cret {name}"),
+        })
+    };
     let options = crate::config::Options { env: &env, ..crate::config::Options::default() };
     let loaded = crate::config::load(&input, &options).expect("the text is read");
     assert!(loaded.state.is_some(), "{text}\n{:?}", loaded.findings);
@@ -85,12 +97,13 @@ fn between(old: &str, new: &str, running: bool) -> Vec<String> {
     changes.iter().map(|c| format!("{:?} {c} {}", c.action, fields(c)).trim_end().to_owned()).collect()
 }
 
-/// The text that a gateway reports that serves a file: all rows with their ids, generated texts and hashes.
+/// The text that a gateway reports that serves a file: all rows with their ids, generated texts, hashes, and vault
+/// references as the file has them.
 fn exported(text: &str) -> String {
     let loaded = loaded(text);
     let served = loaded.state.expect("a valid file");
     let mut file = json!({ "_format_version": "3.0", "_transform": false });
-    for (kind, rows) in crate::config::answer::by_kind(&served).as_object().expect("kinds") {
+    for (kind, rows) in crate::config::answer::by_kind(served.display()).as_object().expect("kinds") {
         let rows = rows.as_object().expect("rows").values().cloned();
         file[kind] = rows
             .map(|mut row| {
@@ -170,10 +183,21 @@ fn a_vault_reference_equals_the_value_that_a_running_gateway_serves() {
     let referring = file("{vault://env/name}");
     assert_eq!(between(&exported(&referring), &referring, true), [""; 0]);
     assert_eq!(between(&referring, &referring, true), [""; 0], "as a Kong reports it");
+    assert_eq!(between(&file("s3cret NAME"), &referring, true), [""; 0], "as a gateway that reports values");
     assert_eq!(
         between(&exported(&file("other")), &referring, true),
         ["Update plugin rate-limiting (global) config.redis.username"]
     );
+}
+
+#[test]
+fn a_certificate_in_a_vault_is_the_same_in_a_file_and_in_the_gateway_that_serves_it() {
+    let file = "_format_version: '3.0'
+certificates:
+- {cert: '{vault://env/cert}', key: '{vault://env/key}', snis: [{name: api.test}]}
+";
+    assert_eq!(between(file, file, false), [""; 0]);
+    assert_eq!(between(&exported(file), file, true), [""; 0]);
 }
 
 #[test]

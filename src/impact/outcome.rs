@@ -74,6 +74,7 @@ fn shown(fields: Vec<FieldChange>) -> Vec<FieldChange> {
             let mask = |value: &Value| if value.is_null() { Value::Null } else { MASK.into() };
             (field.old, field.new) = (mask(&field.old), mask(&field.new));
         }
+        field.mask(&[]);
         if kept.iter().all(|other| other.path != field.path) {
             kept.push(field);
         }

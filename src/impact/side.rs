@@ -7,7 +7,7 @@ use ahash::AHashMap;
 use super::Probe;
 use crate::{
     diff::{self, Written},
-    model::{Ix, Plugin, Route, Row, Service, State},
+    model::{Ix, Plugin, Route, Row, Service, State, is_credential_header},
     proxy::Rehearsal,
     runtime::{Gateway, Snapshot},
 };
@@ -111,7 +111,8 @@ fn label(route: &Route, state: &State) -> String {
     part(route.snis.as_deref());
     parts.extend(route.expression.clone());
     for (name, values) in route.headers.as_deref().into_iter().flatten() {
-        parts.push(format!("{name}:{}", values.join(",")));
+        let values = if is_credential_header(name) { "***".to_owned() } else { values.join(",") };
+        parts.push(format!("{name}:{values}"));
     }
     let service =
         route.service.and_then(|r| state.services.find(r)).map(|ix| service_label(&state.services[ix]));

@@ -19,8 +19,11 @@ fn is(name: &str, code: &str) -> bool {
     name == code || code.strip_prefix("lint/") == Some(name) || code.strip_prefix("ruleset/") == Some(name)
 }
 
-/// The lints that a line's comment allows.
+/// The lints that a line's comment allows. Of a long line only the end is looked at, where a comment is: there may be
+/// as many findings on it as it has bytes.
 fn names(line: &str) -> impl Iterator<Item = &str> {
+    const MAX_BYTES: usize = 4096;
+    let line = &line[line.floor_char_boundary(line.len().saturating_sub(MAX_BYTES))..];
     let list = line
         .match_indices('#')
         .filter_map(|(at, _)| line[at + 1..].trim_start().strip_prefix("gatewayctl:"))

@@ -15,7 +15,7 @@ pub use settings::{Settings, SettingsError};
 pub use subject::Subject;
 use subject::{CREDENTIALS, authenticated, called, conditions, is_authentication, is_reference, scope};
 
-use crate::source::{Edit, Finding, Findings, Level, Span};
+use crate::source::{Edit, Finding, Findings, Level, SourceMap, Span};
 
 /// One lint.
 pub struct Lint {
@@ -34,11 +34,14 @@ pub struct Lint {
     run: fn(&Subject<'_>, &mut Report<'_>),
 }
 
-/// Takes what a lint has to say.
+/// Collects the findings of a lint, without those that a comment in the file allows.
 struct Report<'a> {
     code: &'static str,
     level: Level,
-    findings: &'a mut Vec<Finding>,
+    sources: &'a SourceMap,
+    findings: &'a mut Findings,
+    /// Whether the last finding was retained.
+    retained: bool,
 }
 
 impl Report<'_> {
@@ -56,12 +59,16 @@ impl Report<'_> {
         if let Some((span, text)) = other {
             finding = finding.at(span, text);
         }
-        self.findings.push(finding);
+        let before = self.findings.0.len();
+        if !allow::allowed(&finding, self.sources) {
+            self.findings.push(finding);
+        }
+        self.retained = self.findings.0.len() > before;
     }
 
     /// Mends what the last finding was about.
     fn fix(&mut self, edits: Vec<Edit>) {
-        if let Some(last) = self.findings.last_mut() {
+        if let Some(last) = self.findings.0.last_mut().filter(|_| self.retained) {
             last.fix = edits;
         }
     }
@@ -137,9 +144,8 @@ pub fn lints() -> &'static [&'static Lint] {
 pub fn lint(subject: &Subject<'_>, levels: &Levels, findings: &mut Findings) {
     for lint in LINTS {
         let Some(level) = levels.of(lint.code, lint.level) else { continue };
-        let mut found = Vec::new();
-        (lint.run)(subject, &mut Report { code: lint.code, level, findings: &mut found });
-        findings.0.extend(found.into_iter().filter(|f| !allow::allowed(f, subject.sources)));
+        let sources = subject.sources;
+        (lint.run)(subject, &mut Report { code: lint.code, level, sources, findings, retained: false });
     }
 }
 

@@ -7,6 +7,7 @@
 mod certificate;
 mod consumer;
 mod credential;
+mod credential_header;
 mod derived;
 pub mod field;
 mod filter_chain;
@@ -27,6 +28,7 @@ mod vault;
 pub use certificate::{CaCertificate, Certificate, Sni};
 pub use consumer::Consumer;
 pub use credential::{Acl, BasicAuth, HmacAuth, JwtSecret, KeyAuth, OAuth2Credential};
+pub use credential_header::is_credential_header;
 pub use derived::Derived;
 pub use field::{Protocol, Set, Timestamp};
 pub use filter_chain::{Filter, FilterChain};
@@ -40,7 +42,7 @@ pub use runtime_data::{
     Parameter, RateLimitingMetric, Session, Workspace,
 };
 pub use service::{Service, ServiceProtocol};
-pub use state::State;
+pub use state::{DisplayState, State};
 pub use table::{Ix, Kind, Ref, Row, Table};
 pub use upstream::{
     ActiveChecks, ActiveHealthy, ActiveUnhealthy, Algorithm, HashOn, HealthChecks, PassiveChecks,

@@ -1,5 +1,7 @@
 //! All tables of one configuration, and the look-ups that requests make in them.
 
+use std::{ops::Deref, sync::Arc};
+
 use ahash::AHashMap;
 
 use super::{
@@ -42,11 +44,43 @@ pub struct State {
     pub clustering_data_planes: Table<ClusteringDataPlane>,
     /// What plugins work out of this data once and share.
     pub derived: Derived,
+    /// The same rows with vault references as they are written, where there are any: here they are resolved.
+    displayed: Option<Arc<State>>,
     custom_ids: AHashMap<Box<str>, Ix<Consumer>>,
     groups: AHashMap<Ix<Consumer>, Vec<Box<str>>>,
 }
 
+/// The rows of a configuration as they may be printed: vault references as they are written, not the values they
+/// stand for. What prints rows takes this type, which no served row converts to.
+#[derive(Clone, Copy, Debug)]
+pub struct DisplayState<'s>(&'s State);
+
+impl<'s> DisplayState<'s> {
+    /// The rows, for as long as the configuration lives.
+    pub fn rows(self) -> &'s State {
+        self.0
+    }
+}
+
+impl Deref for DisplayState<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        self.0
+    }
+}
+
 impl State {
+    /// The rows to print.
+    pub fn display(&self) -> DisplayState<'_> {
+        DisplayState(self.displayed.as_deref().unwrap_or(self))
+    }
+
+    /// Sets the rows to print where they differ from those to serve.
+    pub fn set_displayed(&mut self, displayed: Arc<State>) {
+        self.displayed = Some(displayed);
+    }
+
     /// Builds the look-ups that span tables; call once all rows are in.
     #[must_use]
     pub fn indexed(mut self) -> Self {

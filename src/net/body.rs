@@ -93,25 +93,52 @@ impl Body {
     /// Reads to the end, up to `limit` bytes.
     ///
     /// # Errors
-    /// When the connection fails, or the body is longer.
-    pub async fn read(self, limit: usize) -> Result<Bytes, BodyError> {
-        match self {
-            Body::Empty => Ok(Bytes::new()),
-            Body::Whole(bytes) if bytes.len() > limit => Err(BodyError::TooLong { limit }),
-            Body::Whole(bytes) => Ok(bytes),
-            Body::Stream(mut stream) => {
-                let mut buffer = BodyBuffer::new(stream.budget());
-                while let Some(frame) = stream.frame().await {
-                    let Ok(data) = frame?.into_data() else { continue };
-                    if buffer.len() + data.len() > limit {
-                        return Err(BodyError::TooLong { limit });
-                    }
-                    buffer.push(data).map_err(|(_, exceeded)| exceeded)?;
-                }
-                Ok(buffer.freeze())
+    /// When the connection fails, the body is longer, or there is no memory to buffer it.
+    pub async fn read(mut self, limit: usize) -> Result<Bytes, BodyError> {
+        let budget = match &self {
+            Body::Empty => return Ok(Bytes::new()),
+            Body::Whole(bytes) if bytes.len() > limit => return Err(BodyError::TooLong { limit }),
+            Body::Whole(bytes) => return Ok(bytes.clone()),
+            Body::Stream(stream) => stream.budget().clone(),
+            Body::Upload(upload) => upload.rest.budget().clone(),
+        };
+        let mut buffer = BodyBuffer::new(&budget);
+        while let Some(frame) = self.frame().await {
+            let Ok(data) = frame?.into_data() else { continue };
+            if buffer.len() + data.len() > limit {
+                return Err(BodyError::TooLong { limit });
             }
-            Body::Upload(_) => Err(BodyError::Gone),
+            buffer.push(data).map_err(|(_, exceeded)| exceeded)?;
         }
+        Ok(buffer.freeze())
+    }
+
+    /// Reads to the end of a body that a connection delivers; or until more than `held` bytes are held, or there is no
+    /// memory for more, and streams the rest. Longer than `max` bytes, it fails, now or as it streams.
+    ///
+    /// # Errors
+    /// When the connection fails, or the body is longer than `max` bytes.
+    pub async fn hold(self, held: usize, max: u64) -> Result<Body, BodyError> {
+        let Body::Stream(mut stream) = self else { return Ok(self) };
+        let mut buffer = BodyBuffer::new(stream.budget());
+        let unheld = loop {
+            let Some(frame) = stream.frame().await else { return Ok(Body::whole(buffer.freeze())) };
+            // Trailers are not sent on.
+            let Ok(data) = frame?.into_data() else { continue };
+            if (buffer.len() + data.len()) as u64 > max {
+                return Err(BodyError::TooLong { limit: usize::try_from(max).unwrap_or(usize::MAX) });
+            }
+            if let Err((data, _)) = buffer.push(data) {
+                break data;
+            }
+            if stream.is_end_stream() {
+                return Ok(Body::whole(buffer.freeze()));
+            }
+            if buffer.len() > held {
+                break Bytes::new();
+            }
+        };
+        Ok(Body::Upload(Box::new(Upload::new([buffer.freeze(), unheld], stream, max))))
     }
 
     /// Whether all of it is at hand, so that it can be sent more than once.
@@ -132,6 +159,11 @@ impl Upload {
     /// A body that gives `held`, then `rest`; longer than `max_bytes` in all, it fails.
     pub fn new(held: impl IntoIterator<Item = Bytes>, rest: Delivered, max_bytes: u64) -> Self {
         Upload { held: held.into_iter().filter(|piece| !piece.is_empty()).collect(), rest, max_bytes }
+    }
+
+    /// Lets it fail beyond so many bytes, unless it does before. To be called before it is read.
+    pub fn limit(&mut self, max_bytes: u64) {
+        self.max_bytes = self.max_bytes.min(max_bytes);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {

@@ -19,10 +19,12 @@ const FREE_BYTES: usize = 16 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BudgetExceeded {
     /// That of the client's connection.
-    #[error("the request bodies of one connection are limited to {0} bytes together")]
+    #[error(
+        "the buffered bodies of a client connection are limited to {0} bytes (setting body_buffer_connection_size)"
+    )]
     Connection(usize),
     /// That of the process.
-    #[error("buffered bodies are limited to {0} bytes in this process")]
+    #[error("all buffered bodies together are limited to {0} bytes (setting body_buffer_total_size)")]
     Process(u64),
 }
 
@@ -66,9 +68,14 @@ impl MemoryBudget {
         self.refused_count.load(Relaxed)
     }
 
+    /// Whether more than half of it is used.
+    pub fn is_tight(&self) -> bool {
+        self.used_bytes() > self.max_bytes / 2
+    }
+
     /// Reserves bytes for what makes a transfer faster and is not needed for it; `None` once half of the budget is used.
     pub fn reserve_spare(self: &Arc<Self>, bytes: usize) -> Option<SpareReservation> {
-        if self.used_bytes() + bytes as u64 > self.max_bytes / 2 || !self.reserve(bytes) {
+        if self.is_tight() || !self.reserve(bytes) {
             return None;
         }
         Some(SpareReservation { budget: Arc::clone(self), bytes })
@@ -154,6 +161,13 @@ impl Reservation {
     /// # Errors
     /// When fewer are left; what was reserved stays so.
     pub fn grow(&mut self, bytes: usize) -> Result<(), BudgetExceeded> {
+        self.try_grow(bytes).inspect_err(|_| {
+            self.budget.0.process.refused_count.fetch_add(1, Relaxed);
+        })
+    }
+
+    /// The same, where there is another way if fewer are left.
+    fn try_grow(&mut self, bytes: usize) -> Result<(), BudgetExceeded> {
         let Inner { process, max_bytes, used_bytes } = &*self.budget.0;
         let exceeded = if used_bytes.fetch_add(bytes, Relaxed) + bytes > *max_bytes {
             BudgetExceeded::Connection(*max_bytes)
@@ -164,7 +178,6 @@ impl Reservation {
             BudgetExceeded::Process(process.max_bytes)
         };
         used_bytes.fetch_sub(bytes, Relaxed);
-        process.refused_count.fetch_add(1, Relaxed);
         Err(exceeded)
     }
 }
@@ -208,16 +221,10 @@ impl BodyBuffer {
     pub fn push(&mut self, piece: Bytes) -> Result<(), (Bytes, BudgetExceeded)> {
         let length = self.len() + piece.len();
         let reserved = self.reservation.as_ref().map_or(FREE_BYTES, |reservation| reservation.bytes);
-        if length > reserved {
-            // Twice what is needed, as the buffer grows: few reservations, and none that is far too large.
-            let wanted = length.max(2 * reserved) - self.reservation.as_ref().map_or(0, |own| own.bytes);
-            let reservation = match &mut self.reservation {
-                Some(reservation) => reservation.grow(wanted),
-                None => self.budget.reserve(wanted).map(|made| self.reservation = Some(made)),
-            };
-            if let Err(exceeded) = reservation {
-                return Err((piece, exceeded));
-            }
+        if length > reserved
+            && let Err(exceeded) = self.reserve(length, reserved)
+        {
+            return Err((piece, exceeded));
         }
         if self.is_empty() {
             self.first = piece;
@@ -228,6 +235,18 @@ impl BodyBuffer {
             self.joined.extend_from_slice(&piece);
         }
         Ok(())
+    }
+
+    /// Reserves what a body of that length takes: twice what is reserved, as the buffer grows, or just that length where
+    /// there is no more.
+    fn reserve(&mut self, length: usize, reserved: usize) -> Result<(), BudgetExceeded> {
+        let own = self.reservation.as_ref().map_or(0, |own| own.bytes);
+        let reservation = match &mut self.reservation {
+            Some(reservation) => reservation,
+            None => self.reservation.insert(self.budget.reserve(0)?),
+        };
+        let doubled = reservation.try_grow(length.max(2 * reserved) - own);
+        doubled.or_else(|_| reservation.grow(length - own))
     }
 
     /// The bytes collected. Their reservation ends with the last handle on them.

@@ -29,8 +29,9 @@ pub struct Headers {
     changed: bool,
     /// Whether names arrived in lower case, as HTTP/2 has them.
     lower: bool,
-    /// Names that the configuration spells.
-    spelled: Vec<Spelling>,
+    /// Names that the configuration spells. Boxed, since headers are moved often and few have any.
+    #[allow(clippy::box_collection, reason = "a pointer is a third of the size")]
+    spelled: Option<Box<Vec<Spelling>>>,
 }
 
 /// A header as it is written in HTTP/1.
@@ -141,9 +142,10 @@ impl Headers {
     pub fn spell(&mut self, name: &Spelling) {
         // What arrived is spelled otherwise, perhaps.
         let _ = &mut **self;
-        match self.spelled.iter_mut().find(|known| known.name == name.name) {
+        let spelled = self.spelled.get_or_insert_default();
+        match spelled.iter_mut().find(|known| known.name == name.name) {
             Some(known) => known.clone_from(name),
-            None => self.spelled.push(name.clone()),
+            None => spelled.push(name.clone()),
         }
     }
 
@@ -188,7 +190,8 @@ impl Headers {
                 (None, Some(before)) => before.place,
                 (None, None) => elsewhere,
             };
-            let by_configuration = self.spelled.iter().find(|known| known.name == *name);
+            let by_configuration =
+                self.spelled.iter().flat_map(|all| all.iter()).find(|known| known.name == *name);
             let spelled = match (by_configuration, found, before) {
                 (Some(known), ..) => Spelled::Text(&known.text),
                 (_, Some((_, text)), _) => Spelled::Text(text),

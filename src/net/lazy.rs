@@ -24,11 +24,24 @@ pub trait Watch {
     fn is_watched(&self) -> bool {
         true
     }
+
+    /// Whether the client has reset the connection, told without reading what came before that.
+    fn is_reset(&self) -> bool {
+        false
+    }
 }
 
-impl Watch for TcpStream {}
+impl Watch for TcpStream {
+    fn is_reset(&self) -> bool {
+        self.take_error().is_ok_and(|error| error.is_some())
+    }
+}
 
-impl<S> Watch for tokio_rustls::server::TlsStream<S> {}
+impl<S: Watch> Watch for tokio_rustls::server::TlsStream<S> {
+    fn is_reset(&self) -> bool {
+        self.get_ref().0.is_reset()
+    }
+}
 
 /// Where clients connect.
 #[derive(Debug)]
@@ -177,6 +190,15 @@ fn receive(fresh: &mio::net::TcpStream, buf: &mut ReadBuf<'_>) -> io::Result<()>
 impl Watch for LazyStream {
     fn is_watched(&self) -> bool {
         self.fresh.is_none()
+    }
+
+    fn is_reset(&self) -> bool {
+        let error = match (&self.fresh, &self.watched) {
+            (Some(fresh), _) => fresh.take_error(),
+            (None, Some(watched)) => watched.take_error(),
+            (None, None) => return false,
+        };
+        error.is_ok_and(|error| error.is_some())
     }
 }
 

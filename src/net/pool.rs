@@ -195,6 +195,9 @@ impl std::fmt::Debug for Connection {
     }
 }
 
+/// Idle connections that a worker keeps, whatever their destinations are: names and plugins may lead to any number.
+const MAX_IDLE_COUNT: usize = 8192;
+
 /// Idle connections of one worker. Not shared between threads, so it takes no lock.
 #[derive(Debug)]
 #[expect(clippy::vec_box, reason = "a connection is moved from hand to hand with each request")]
@@ -204,12 +207,18 @@ pub struct Pool {
     /// more than anything else about giving one back.
     swept: Cell<Instant>,
     idle: RefCell<AHashMap<PoolKey, Vec<Box<Connection>>>>,
+    idle_count: Cell<usize>,
 }
 
 impl Pool {
     /// An empty pool.
     pub fn new(limits: Keepalive) -> Self {
-        Pool { limits: Cell::new(limits), swept: Cell::new(Instant::now()), idle: RefCell::default() }
+        Pool {
+            limits: Cell::new(limits),
+            swept: Cell::new(Instant::now()),
+            idle: RefCell::default(),
+            idle_count: Cell::new(0),
+        }
     }
 
     /// The idle connection used last, if one still stands.
@@ -217,6 +226,7 @@ impl Pool {
         let mut idle = self.idle.borrow_mut();
         let list = idle.get_mut(key)?;
         while let Some(mut connection) = list.pop() {
+            self.idle_count.set(self.idle_count.get() - 1);
             if !connection.is_closed() {
                 return Some(connection);
             }
@@ -229,7 +239,8 @@ impl Pool {
         let limits = self.limits.get();
         connection.requests += 1;
         connection.used = true;
-        if connection.requests >= limits.requests || !connection.is_reusable() {
+        let is_full = self.idle_count.get() >= MAX_IDLE_COUNT;
+        if connection.requests >= limits.requests || is_full || !connection.is_reusable() {
             return;
         }
         if let Wire::Http1(http1) = &mut connection.wire {
@@ -238,10 +249,12 @@ impl Pool {
         let mut idle = self.idle.borrow_mut();
         if let Some(list) = idle.get_mut(&connection.key) {
             if list.len() < limits.idle {
+                self.idle_count.set(self.idle_count.get() + 1);
                 connection.idle_since = self.swept.get();
                 list.push(connection);
             }
         } else if limits.idle > 0 {
+            self.idle_count.set(self.idle_count.get() + 1);
             connection.idle_since = self.swept.get();
             idle.insert(connection.key.clone(), vec![connection]);
         }
@@ -252,17 +265,21 @@ impl Pool {
         let limits = self.limits.get();
         let now = Instant::now();
         self.swept.set(now);
+        let mut count = 0;
         self.idle.borrow_mut().retain(|_, list| {
             list.retain_mut(|c| {
                 !c.is_closed()
                     && (limits.timeout.is_zero() || now.duration_since(c.idle_since) < limits.timeout)
             });
+            count += list.len();
             !list.is_empty()
         });
+        self.idle_count.set(count);
     }
 
     /// Closes all of them.
     pub fn clear(&self) {
         self.idle.borrow_mut().clear();
+        self.idle_count.set(0);
     }
 }

@@ -13,11 +13,15 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 use smallvec::SmallVec;
 use uuid::Uuid;
 
+use super::Reply;
 use crate::{
     model::{Consumer, Ix, Route, Service},
     net::{Body, BodyBuffer, BodyError, ConnectionBudget, Headers, Known},
     router::{Capture, HeaderSource},
 };
+
+/// Bytes of a body that are held to learn whether it is longer than it may be.
+const HELD_BYTES: usize = 4 * 1024 * 1024;
 
 /// Who asks, as the connection tells.
 #[derive(Clone, Debug)]
@@ -59,6 +63,8 @@ pub struct Request {
     pub headers: Headers,
     /// Body.
     pub body: Body,
+    /// What a plugin answers to a body that turns out to be too long.
+    pub too_long: Option<Box<Reply>>,
     query: Option<Option<String>>,
     /// What the body is counted against, once it was read from a connection.
     budget: Option<ConnectionBudget>,
@@ -68,7 +74,7 @@ impl Request {
     /// A request as the client sent it.
     #[inline]
     pub fn new(method: Method, uri: Uri, version: Version, headers: Headers, body: Body) -> Self {
-        Request { method, uri, version, headers, body, query: None, budget: None }
+        Request { method, uri, version, headers, body, too_long: None, query: None, budget: None }
     }
 
     /// Takes a request apart.
@@ -144,6 +150,17 @@ impl Request {
         let bytes = std::mem::take(&mut self.body).read(limit).await?;
         self.body = Body::whole(bytes.clone());
         Ok(bytes)
+    }
+
+    /// Bounds the length of the body, to be answered with `too_long` if it is longer. Of one whose length is unknown as
+    /// much is read as may be held; if it goes on, it is cut off as it streams.
+    ///
+    /// # Errors
+    /// When the body fails, or is known to be longer; it is gone then.
+    pub async fn limit_body(&mut self, max: u64, too_long: Reply) -> Result<(), BodyError> {
+        self.too_long = Some(Box::new(too_long));
+        self.body = std::mem::take(&mut self.body).hold(HELD_BYTES, max).await?;
+        Ok(())
     }
 
     /// Puts other bytes in place of a body that was read, counted as that one was. Handles on that one should be

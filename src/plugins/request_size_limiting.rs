@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    net::{Body, BodyError},
-    plugin::{self, Build, BuildError, Call, Hook, Outcome, Phases, Reply, Request, Step, Stop},
+    net::Body,
+    plugin::{self, Build, BuildError, Call, Hook, Outcome, Phases, Reply, Request, Step},
 };
 
 /// Refuses requests with a body longer than a limit.
@@ -108,27 +108,26 @@ impl Plugin {
     }
 
     fn judge(&self, length: u64, headers: &HeaderMap) -> Outcome {
-        if self.limit.is_some_and(|limit| length <= limit) { Ok(()) } else { Err(too_long(headers)) }
+        if self.limit.is_some_and(|limit| length <= limit) { Ok(()) } else { Err(too_long(headers).into()) }
     }
 
-    /// Reads a body to know how long it is; it stays in memory for whoever comes next.
+    /// Lets a body pass as far as it may be long.
     async fn measure(&self, request: &mut Request) -> Outcome {
-        let Some(limit) = self.limit else { return Err(too_long(&request.headers)) };
-        match request.read_body(usize::try_from(limit).unwrap_or(usize::MAX)).await {
-            Ok(_) => Ok(()),
-            Err(BodyError::TooLong { .. }) => Err(too_long(&request.headers)),
-            Err(error) => Err(error.into()),
+        let too_long = too_long(&request.headers);
+        match self.limit {
+            Some(limit) => Ok(request.limit_body(limit, too_long).await?),
+            None => Err(too_long.into()),
         }
     }
 }
 
-fn too_long(headers: &HeaderMap) -> Stop {
+fn too_long(headers: &HeaderMap) -> Reply {
     let expects = headers.get(EXPECT).and_then(|value| value.to_str().ok());
     let status = match expects.is_some_and(|text| text.trim().eq_ignore_ascii_case("100-continue")) {
         true => StatusCode::EXPECTATION_FAILED,
         false => StatusCode::PAYLOAD_TOO_LARGE,
     };
-    Reply::error(status, "Request size limit exceeded").into()
+    Reply::error(status, "Request size limit exceeded")
 }
 
 #[cfg(test)]
@@ -138,7 +137,11 @@ mod tests {
     use super::*;
     use crate::{
         model::State,
-        plugin::testing::{Bench, request},
+        net::BodyError,
+        plugin::{
+            Stop,
+            testing::{Bench, request},
+        },
     };
 
     fn status(config: Value, headers: &[(&str, &str)], body: usize) -> u16 {
@@ -147,6 +150,7 @@ mod tests {
         match bench.access(&mut request("POST", "/", headers, &body)) {
             Ok(()) => 200,
             Err(Stop::Reply(reply)) => reply.status.as_u16(),
+            Err(Stop::Body(BodyError::TooLong { .. })) => 413,
             Err(other) => panic!("{other:?}"),
         }
     }

@@ -55,8 +55,8 @@ impl Door {
                 Ok((stream, peer)) => self.enter(stream, peer),
                 // Out of file descriptors: some will be free soon.
                 Err(error) => {
-                    self.worker.log_limits.accept.log(|unlogged| {
-                        tracing::error!(unlogged, "cannot accept a connection: {error}");
+                    self.worker.log_limits.accept.log(|unlogged_events| {
+                        tracing::error!(unlogged_events, "cannot accept a connection: {error}");
                     });
                     sleep(Duration::from_millis(10)).await;
                 }

@@ -36,9 +36,9 @@ pub enum Fault {
     /// The client stopped sending.
     #[error("the client stopped sending")]
     ClientStalled,
-    /// Buffering its body would take more memory than all clients may have together.
-    #[error("no memory is left to buffer the request's body")]
-    NoMemory,
+    /// A body cannot be buffered: the memory for that is used up.
+    #[error("a body cannot be buffered: {0}")]
+    Budget(BudgetExceeded),
     /// A method that no gateway serves.
     #[error("method not allowed")]
     MethodNotAllowed,
@@ -87,10 +87,8 @@ impl From<BodyError> for Fault {
     /// What is wrong with a request's body, as a response tells it.
     fn from(error: BodyError) -> Self {
         match error {
-            BodyError::TooLong { .. } | BodyError::Budget(BudgetExceeded::Connection(_)) => {
-                Fault::BodyTooLong
-            }
-            BodyError::Budget(BudgetExceeded::Process(_)) => Fault::NoMemory,
+            BodyError::TooLong { .. } => Fault::BodyTooLong,
+            BodyError::Budget(exceeded) => Fault::Budget(exceeded),
             BodyError::Stalled => Fault::ClientStalled,
             BodyError::Connection(_)
             | BodyError::Client(_)
@@ -122,7 +120,7 @@ impl Fault {
                 | BodyTooLong
                 | BodyBroken
                 | ClientStalled
-                | NoMemory
+                | Budget(_)
                 | NotImplemented
                 | Version
         )
@@ -135,7 +133,8 @@ impl Fault {
             Fault::UriTooLong => (414, "URI too long", Server),
             Fault::HeadersTooLong => (400, "Request header or cookie too large", Server),
             Fault::BodyTooLong => (413, "Payload too large", Server),
-            Fault::NoMemory => (503, "The server is overloaded", Server),
+            Fault::Budget(BudgetExceeded::Connection(_)) => (413, "Payload too large", Server),
+            Fault::Budget(BudgetExceeded::Process(_)) => (503, "The server is overloaded", Server),
             Fault::ClientStalled => (408, "Request timeout", Server),
             Fault::MethodNotAllowed => (405, "Method not allowed", Server),
             Fault::NotImplemented => (501, "Not implemented", Server),
@@ -201,14 +200,15 @@ impl Fault {
 
     /// Writes the log line: an error where we or the upstream failed, nothing where the client did.
     pub fn log(&self, exchange: &Exchange, state: &State) {
-        let named = || exchange.route().and_then(|route| state.routes[route].name.as_deref()).unwrap_or("-");
+        let route = || exchange.route().and_then(|route| state.routes[route].name.as_deref()).unwrap_or("-");
+        let service = exchange.service().and_then(|service| state.services[service].name.as_deref());
         match self {
             Fault::Pick(_)
             | Fault::UpstreamTimeout
             | Fault::Upstream(_)
             | Fault::Plugin(_)
             | Fault::Panic => {
-                tracing::error!(request_id = %exchange.id, route = named(), "{self}");
+                tracing::error!(request_id = %exchange.id, route = route(), service, "{self}");
             }
             _ => tracing::debug!(request_id = %exchange.id, "{self}"),
         }

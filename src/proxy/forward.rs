@@ -170,7 +170,7 @@ impl Tries<'_> {
         let dialing = Box::pin(dial(pick.address, tls, self.service.connect_timeout, key, memory));
         dialing.await.map_err(|error| match error {
             DialError::Timeout => (Fault::UpstreamTimeout, since),
-            other => (Fault::Upstream(chained(&other)), since),
+            other => (Fault::Upstream(format!("{}: {}", pick.address, chained(&other))), since),
         })
     }
 
@@ -216,6 +216,7 @@ impl Tries<'_> {
     /// Sends the request that was begun and waits for the answer's head, as long as write and read timeouts
     /// allow.
     async fn send(&mut self, mut connection: Box<Connection>) -> Result<Answer, Fault> {
+        let address = connection.key.address;
         let timeouts = Timeouts { write: self.service.write_timeout, read: self.service.read_timeout };
         let start = Instant::now();
         self.exchange.sent = Some(start.into_std());
@@ -231,7 +232,7 @@ impl Tries<'_> {
             Some(Ok(())) => Ok(Answer { connection, timeouts, ahead: false }),
             // The connection is closed with it, so that the upstream sees an incomplete request.
             Some(Err(SendError::Body(error))) => Err(error.into()),
-            Some(Err(error)) => Err(Fault::Upstream(chained(&error))),
+            Some(Err(error)) => Err(Fault::Upstream(format!("{address}: {}", chained(&error)))),
         }
     }
 }

@@ -16,8 +16,8 @@ use super::{
     admit, body_form,
     fault::Fault,
     forward::{self, Answer},
-    headers,
-    respond::{self, Tail},
+    headers, respond,
+    response_body::Tail,
     run::{Early, Flow},
     worker::Link,
 };
@@ -41,7 +41,11 @@ pub async fn handle(link: Rc<Link>, request: Request, refusal: Option<Fault>) ->
     };
     let respond = || respond::respond(&link, snap, flow, end, &id);
     let response = catch_unwind(AssertUnwindSafe(respond)).unwrap_or_else(|_| respond::last_resort());
-    if response.body().waits() { respond::wait(&link, response, &id).await } else { response }
+    match response.body().waits() {
+        // Apart, as it is rare: it would make the future of every request larger.
+        true => Box::pin(respond::wait(&link, response, &id)).await,
+        false => response,
+    }
 }
 
 /// Takes the request in.

@@ -20,6 +20,7 @@ mod proxy_protocol;
 mod rehearse;
 mod request_body;
 mod respond;
+mod response_body;
 mod run;
 mod slice;
 mod stream;

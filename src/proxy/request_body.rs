@@ -1,12 +1,10 @@
 //! What becomes of a request's body before it is sent on: held, measured, or streamed.
 
-use bytes::Bytes;
 use http_body::Body as _;
-use http_body_util::BodyExt;
 
 use super::fault::Fault;
 use crate::{
-    net::{Body, BodyBuffer, Delivered, Upload},
+    net::{Body, Upload},
     runtime::Options,
 };
 
@@ -16,47 +14,29 @@ use crate::{
 ///
 /// # Errors
 /// When it is too long, broken, or stops arriving.
-pub async fn prepare(body: Body, buffering: bool, options: &Options) -> Result<Body, Fault> {
-    let most = if options.max_body == 0 { u64::MAX } else { options.max_body };
-    let stream = match body {
-        Body::Stream(stream) => stream,
-        Body::Whole(bytes) if bytes.len() as u64 > most => return Err(Fault::BodyTooLong),
-        other => return Ok(other),
+pub async fn prepare(mut body: Body, buffering: bool, options: &Options) -> Result<Body, Fault> {
+    let max = if options.max_body == 0 { u64::MAX } else { options.max_body };
+    let length = match &mut body {
+        Body::Stream(stream) => stream.size_hint().exact(),
+        Body::Whole(bytes) if bytes.len() as u64 > max => return Err(Fault::BodyTooLong),
+        // A plugin has read its beginning.
+        Body::Upload(upload) => {
+            upload.limit(max);
+            return Ok(body);
+        }
+        Body::Empty | Body::Whole(_) => return Ok(body),
     };
-    let length = stream.size_hint().exact();
-    if length.is_some_and(|length| length > most) {
+    if length.is_some_and(|length| length > max) {
         return Err(Fault::BodyTooLong);
     }
-    let hold = match length {
+    let held = match length {
         _ if !buffering => None,
         Some(length) => (length <= options.replay as u64).then_some(options.replay),
         None => Some(options.measure),
     };
-    match hold {
-        Some(limit) => Box::pin(read(stream, limit, most)).await,
-        None => Ok(Body::Upload(Box::new(Upload::new([], stream, most)))),
+    match (held, body) {
+        (Some(held), body) => Ok(Box::pin(body.hold(held, max)).await?),
+        (None, Body::Stream(stream)) => Ok(Body::Upload(Box::new(Upload::new([], stream, max)))),
+        (None, body) => Ok(body),
     }
-}
-
-/// Reads to the end; or until `limit` bytes are held, or there is no memory for more, and streams the rest.
-async fn read(mut stream: Delivered, limit: usize, most: u64) -> Result<Body, Fault> {
-    let mut buffer = BodyBuffer::new(stream.budget());
-    let unheld = loop {
-        let Some(frame) = stream.frame().await else { return Ok(Body::whole(buffer.freeze())) };
-        // Trailers are not sent on.
-        let Ok(data) = frame?.into_data() else { continue };
-        if (buffer.len() + data.len()) as u64 > most {
-            return Err(Fault::BodyTooLong);
-        }
-        if let Err((data, _)) = buffer.push(data) {
-            break data;
-        }
-        if stream.is_end_stream() {
-            return Ok(Body::whole(buffer.freeze()));
-        }
-        if buffer.len() > limit {
-            break Bytes::new();
-        }
-    };
-    Ok(Body::Upload(Box::new(Upload::new([buffer.freeze(), unheld], stream, most))))
 }

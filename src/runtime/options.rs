@@ -235,7 +235,7 @@ impl Default for Options {
             replay: 256 * 1024,
             measure: 4 * 1024 * 1024,
             max_buffered: 256 * 1024 * 1024,
-            max_buffered_per_connection: 16 * 1024 * 1024,
+            max_buffered_per_connection: 32 * 1024 * 1024,
             client_timeout: Duration::from_secs(60),
             body_timeout: Duration::from_secs(60),
             send_timeout: Duration::from_secs(60),

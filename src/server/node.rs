@@ -253,7 +253,14 @@ pub fn admin(settings: &Settings) -> Result<admin::Options, ServeError> {
         certificate: pair(settings.admin_ssl_cert.first(), settings.admin_ssl_cert_key.first())?,
         status_listeners: listeners(&settings.status_listen)?,
         status_certificate: pair(settings.status_ssl_cert.first(), settings.status_ssl_cert_key.first())?,
+        client_authorities: authorities(&settings.admin_ssl_client_certificate)?,
+        guard: admin::Guard {
+            hosts: settings.admin_allowed_hosts.clone(),
+            origins: [&settings.admin_gui_url[..], &settings.admin_allowed_origins].concat(),
+            token: settings.admin_token.clone(),
+        },
         max_body: settings.admin_client_max_body_size.0,
+        max_buffered: settings.admin_body_buffer_total_size.0,
         settings: shown(settings),
     })
 }
@@ -268,10 +275,14 @@ const SWITCHES: [&str; 6] = [
     "ssl_session_tickets",
 ];
 /// Settings that are lists.
-const LISTS: [&str; 18] = [
+const LISTS: [&str; 22] = [
+    "admin_allowed_hosts",
+    "admin_allowed_origins",
+    "admin_gui_url",
     "admin_listen",
     "admin_ssl_cert",
     "admin_ssl_cert_key",
+    "admin_ssl_client_certificate",
     "dns_order",
     "dns_resolver",
     "headers",

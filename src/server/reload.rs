@@ -11,10 +11,10 @@ use tokio::{
 use super::{
     Observer, Read, Status,
     backroom::{Backroom, Broken},
-    watch::Watcher,
+    watch::{Change, Watcher},
 };
 use crate::{
-    config::{self, Input, LoadError, Loaded},
+    config::{self, Input, LoadError, Loaded, secret},
     runtime::{self, Gateway, Options, Snapshot},
     source::{Finding, NodeId, Step},
     store::Stores,
@@ -39,6 +39,7 @@ pub fn build(
         }
         loaded.findings.push(finding);
     }
+    secret::redact_findings(&mut loaded.findings);
     loaded.findings.sort();
     problems.is_empty().then_some(snapshot)
 }
@@ -170,13 +171,16 @@ impl Reloader {
                 }
             };
             let loaded = select! {
-                () = changed => {
-                    this.apply_files().await;
+                change = changed => {
+                    let applied = this.apply_files(Some(change)).await;
+                    if let (false, Some(watcher)) = (applied, &mut watcher) {
+                        watcher.retry();
+                    }
                     true
                 }
                 Some(ask) = asked.recv() => {
                     if ask.load {
-                        this.apply_files().await;
+                        this.apply_files(None).await;
                     }
                     let _ = ask.done.send(());
                     ask.load
@@ -208,18 +212,32 @@ impl Reloader {
         }
     }
 
-    async fn apply_files(self: &Arc<Self>) {
+    /// Loads the files and applies them. Returns false if a writer has touched one of them after that change: what was
+    /// loaded may be half of a text, and is dropped.
+    async fn apply_files(self: &Arc<Self>, change: Option<Change>) -> bool {
         let this = Arc::clone(self);
         // What was loaded is freed there too.
-        let work = move || drop(this.load_and_swap(&this.input, false, false));
-        if let Err(broken) = self.backroom.run(work).await {
+        let work = move || {
+            let begun = Instant::now();
+            let loaded = this.load(&this.input, false);
+            let is_whole = change.is_none_or(|change| change.is_whole());
+            if is_whole {
+                drop(this.swap(loaded, false, begun));
+            }
+            is_whole
+        };
+        self.backroom.run(work).await.unwrap_or_else(|broken| {
             self.unreadable(broken.into());
-        }
+            true
+        })
     }
 
     async fn apply(self: &Arc<Self>, input: Input, check_hash: bool, strict: bool) -> Outcome {
         let this = Arc::clone(self);
-        let work = move || this.load_and_swap(&input, check_hash, strict);
+        let work = move || {
+            let begun = Instant::now();
+            this.swap(this.load(&input, strict), check_hash, begun)
+        };
         self.backroom.run(work).await.unwrap_or_else(|broken| self.unreadable(broken.into()))
     }
 
@@ -237,11 +255,14 @@ impl Reloader {
         }
     }
 
-    fn load_and_swap(&self, input: &Input, check_hash: bool, strict: bool) -> Outcome {
-        let begun = Instant::now();
+    fn load(&self, input: &Input, strict: bool) -> Result<Loaded, LoadError> {
         let mut options = self.read.options();
         options.kong_strict |= strict;
-        let mut loaded = match config::load(input, &options) {
+        config::load(input, &options)
+    }
+
+    fn swap(&self, loaded: Result<Loaded, LoadError>, check_hash: bool, begun: Instant) -> Outcome {
+        let mut loaded = match loaded {
             Ok(loaded) => loaded,
             Err(error) => {
                 return self.unreadable(error);

@@ -147,14 +147,92 @@ pub(super) fn unparsable(finding: Finding, reason: &str) -> Finding {
     finding.tree(vec![Seg::Key("error".to_owned())], text)
 }
 
-/// All findings of one run, in the order of the file once [`Findings::sort`] ran.
+/// The findings of one run, in the order of the file once [`Findings::sort`] ran.
+///
+/// A file may be wrong in as many places as it has bytes, so of each level only the first
+/// [`Findings::MAX_PER_LEVEL`] are retained, with texts of bounded length; the rest is counted.
 #[derive(Clone, Debug, Default)]
-pub struct Findings(pub Vec<Finding>);
+pub struct Findings(pub Vec<Finding>, Omitted);
+
+/// How many findings of each level were counted but not retained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Omitted([usize; 3]);
+
+/// A state of [`Findings`] to return to.
+#[derive(Clone, Copy, Debug)]
+pub struct FindingsMark(usize, Omitted);
+
+impl From<Vec<Finding>> for Findings {
+    fn from(list: Vec<Finding>) -> Self {
+        Findings(list, Omitted::default())
+    }
+}
+
+impl Omitted {
+    /// How many of a level.
+    pub fn count(self, level: Level) -> usize {
+        self.0[level as usize]
+    }
+
+    /// How many in all.
+    pub fn total(self) -> usize {
+        self.0.iter().sum()
+    }
+}
 
 impl Findings {
-    /// Adds one.
-    pub fn push(&mut self, finding: Finding) {
+    /// How many findings of one level are retained: more than anyone mends before the next run, and few enough
+    /// that a log or an annotated diff holds them.
+    pub const MAX_PER_LEVEL: usize = 200;
+
+    /// Adds one, or counts it where there are enough of its level.
+    pub fn push(&mut self, mut finding: Finding) {
+        if self.is_full(finding.level) {
+            return self.count_omitted(finding.level);
+        }
+        finding.shorten();
         self.0.push(finding);
+    }
+
+    /// Whether further findings of a level are only counted. Callers ask before they build a costly one.
+    pub fn is_full(&self, level: Level) -> bool {
+        self.1.count(level) > 0
+            || self.0.len() >= Self::MAX_PER_LEVEL
+                && self.0.iter().filter(|f| f.level == level).count() >= Self::MAX_PER_LEVEL
+    }
+
+    /// Counts a finding that is not retained.
+    pub fn count_omitted(&mut self, level: Level) {
+        self.1.0[level as usize] += 1;
+    }
+
+    /// How many were counted but not retained.
+    pub fn omitted(&self) -> Omitted {
+        self.1
+    }
+
+    /// Moves all of another list to the end of this one.
+    pub fn append(&mut self, other: &mut Findings) {
+        let Findings(list, omitted) = std::mem::take(other);
+        list.into_iter().for_each(|finding| self.push(finding));
+        self.1.0.iter_mut().zip(omitted.0).for_each(|(ours, theirs)| *ours += theirs);
+    }
+
+    /// The state now, for [`Findings::rewind`].
+    pub fn mark(&self) -> FindingsMark {
+        FindingsMark(self.0.len(), self.1)
+    }
+
+    /// Forgets what was added since.
+    pub fn rewind(&mut self, mark: FindingsMark) {
+        self.0.truncate(mark.0);
+        self.1 = mark.1;
+    }
+
+    /// Drops the findings of the levels below that one.
+    pub fn retain_from(&mut self, least: Level) {
+        self.0.retain(|finding| finding.level >= least);
+        self.1.0[..least as usize].fill(0);
     }
 
     /// Whether the file has to be refused.
@@ -162,9 +240,9 @@ impl Findings {
         self.0.iter().any(|f| f.level == Level::Error)
     }
 
-    /// How many there are of a level.
+    /// How many there are of a level, retained or not.
     pub fn count(&self, level: Level) -> usize {
-        self.0.iter().filter(|f| f.level == level).count()
+        self.0.iter().filter(|f| f.level == level).count() + self.1.count(level)
     }
 
     /// Orders by file, place, then code; findings without a place come first.
@@ -172,8 +250,94 @@ impl Findings {
         self.0.sort_by(|a, b| (a.span(), a.code).cmp(&(b.span(), b.code)));
     }
 
-    /// One after another.
+    /// The retained ones, one after another.
     pub fn iter(&self) -> std::slice::Iter<'_, Finding> {
         self.0.iter()
+    }
+}
+
+/// Ends a text that was cut.
+const ELLIPSIS: char = '…';
+
+/// Cuts a text to that many bytes, at a character.
+fn cut(text: &mut String, max_bytes: usize) {
+    if text.len() > max_bytes {
+        text.truncate(text.floor_char_boundary(max_bytes));
+        text.push(ELLIPSIS);
+        text.shrink_to_fit();
+    }
+}
+
+impl Finding {
+    /// Longest text of a finding, in bytes. A message quotes names and values of the file, which may be long.
+    const MAX_TEXT_BYTES: usize = 1024;
+
+    fn shorten(&mut self) {
+        let texts = [&mut self.message].into_iter().chain(&mut self.help).chain(&mut self.path);
+        let labels = self.labels.iter_mut().map(|label| &mut label.text);
+        let tree = self.tree.iter_mut().flat_map(|(path, text)| {
+            let keys = path.iter_mut().filter_map(|seg| match seg {
+                Seg::Key(key) => Some(key),
+                Seg::Index(_) | Seg::Entity => None,
+            });
+            keys.chain([text])
+        });
+        texts.chain(labels).chain(tree).for_each(|text| cut(text, Self::MAX_TEXT_BYTES));
+    }
+}
+
+/// Replaces a secret in the text of a finding, also where the text was cut in the middle of it.
+pub fn replace_secret(text: &str, secret: &str, shown: &str) -> String {
+    let replaced = text.replace(secret, shown);
+    let Some(start) = replaced.strip_suffix(ELLIPSIS) else { return replaced };
+    let longest = secret.len().min(start.len());
+    let part =
+        (1..=longest).rev().filter(|&n| secret.is_char_boundary(n)).find(|&n| start.ends_with(&secret[..n]));
+    match part {
+        Some(n) => format!("{}{shown}", &start[..start.len() - n]),
+        None => replaced,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_of_each_level_are_retained_up_to_a_bound_and_counted_beyond() {
+        let mut findings = Findings::default();
+        for i in 0..1000 {
+            findings.push(Finding::warning("w", format!("{i}")));
+        }
+        findings.push(Finding::error("e", "x"));
+        assert_eq!(findings.0.len(), Findings::MAX_PER_LEVEL + 1);
+        assert!(findings.has_errors(), "errors are retained after many warnings");
+        assert_eq!((findings.count(Level::Warning), findings.count(Level::Error)), (1000, 1));
+        assert_eq!(findings.omitted().total(), 1000 - Findings::MAX_PER_LEVEL);
+        let mark = findings.mark();
+        let mut other = findings.clone();
+        findings.append(&mut other);
+        assert_eq!((findings.count(Level::Warning), findings.count(Level::Error)), (2000, 2));
+        findings.rewind(mark);
+        assert_eq!(findings.count(Level::Warning), 1000);
+        findings.retain_from(Level::Error);
+        assert_eq!((findings.0.len(), findings.omitted().total()), (1, 0));
+    }
+
+    #[test]
+    fn texts_are_cut_and_secrets_are_replaced_in_cut_texts_too() {
+        let long = "s3cret-".repeat(1000);
+        let mut findings = Findings::default();
+        findings.push(
+            Finding::error("e", format!("found {long}"))
+                .path(&*long)
+                .help(&*long)
+                .tree(vec![Seg::Key(long.clone())], &*long),
+        );
+        let finding = &findings.0[0];
+        assert!(format!("{finding:?}").len() < 7 * Finding::MAX_TEXT_BYTES);
+        assert_eq!(replace_secret(&finding.message, &long, "****"), "found ****");
+        assert_eq!(replace_secret("found s3cret-one", "s3cret-one", "****"), "found ****");
+        assert_eq!(replace_secret("found other…", "s3cret", "****"), "found other…");
     }
 }

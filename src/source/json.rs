@@ -97,6 +97,7 @@ impl Reader<'_> {
                 None => entries.push(entry),
                 Some(earlier) => {
                     let old = std::mem::replace(&mut entries[earlier], entry);
+                    self.doc.add_replaced(old);
                     self.findings.push(duplicate_key(self.doc, old.key, key));
                 }
             }

@@ -48,7 +48,7 @@ mod write;
 mod yaml;
 
 pub use de::{DeError, from_node};
-pub use finding::{Edit, Finding, Findings, Label, Level, Seg};
+pub use finding::{Edit, Finding, Findings, Label, Level, Omitted, Seg, replace_secret};
 pub use json::parse_json;
 pub use limits::Limits;
 pub use node::{Document, Entry, NodeId, Step, Value};

@@ -59,6 +59,10 @@ pub struct Document {
     /// Every text read so far, once: a file says `name` some hundred thousand times.
     texts: HashTable<Arc<str>>,
     hasher: ahash::RandomState,
+    /// Entries whose key was given again: no longer part of the tree, but still in the text.
+    replaced: Vec<Entry>,
+    /// Scalars that were written as an alias, each with the one that has the anchor.
+    aliases: Vec<(NodeId, NodeId)>,
 }
 
 impl Document {
@@ -70,7 +74,27 @@ impl Document {
             root: NodeId(0),
             texts: HashTable::new(),
             hasher: ahash::RandomState::default(),
+            replaced: Vec::new(),
+            aliases: Vec::new(),
         }
+    }
+
+    /// Entries of maps whose key was given again, so that another value counts.
+    pub fn replaced(&self) -> &[Entry] {
+        &self.replaced
+    }
+
+    /// Scalars that were written as an alias, each with the one that has the anchor. Lists and maps are shared.
+    pub fn aliases(&self) -> &[(NodeId, NodeId)] {
+        &self.aliases
+    }
+
+    pub(super) fn add_alias(&mut self, alias: NodeId, anchor: NodeId) {
+        self.aliases.push((alias, anchor));
+    }
+
+    pub(super) fn add_replaced(&mut self, entry: Entry) {
+        self.replaced.push(entry);
     }
 
     /// The root node.
@@ -146,6 +170,8 @@ impl Document {
     pub(super) fn truncate(&mut self, mark: usize) {
         self.values.truncate(mark);
         self.spans.truncate(mark);
+        self.replaced.retain(|entry| (entry.value.0 as usize) < mark);
+        self.aliases.retain(|(alias, _)| (alias.0 as usize) < mark);
     }
 
     /// The text of a string node.

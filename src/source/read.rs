@@ -44,7 +44,7 @@ pub fn parse(
             let mark = doc.mark();
             let mut as_json = Findings::default();
             if let Some(root) = parse_json(sources, file, doc, limits, &mut as_json) {
-                findings.0.append(&mut as_json.0);
+                findings.append(&mut as_json);
                 return Some(root);
             }
             doc.truncate(mark);
@@ -52,7 +52,7 @@ pub fn parse(
             let root = parse_yaml(sources, file, doc, limits, &mut as_yaml);
             // Broken either way: what begins like JSON was meant as JSON.
             let braces = sources.get(file).text().trim_start().starts_with(['{', '[']);
-            findings.0.append(if root.is_none() && braces { &mut as_json.0 } else { &mut as_yaml.0 });
+            findings.append(if root.is_none() && braces { &mut as_json } else { &mut as_yaml });
             root
         }
     }

@@ -41,8 +41,11 @@ pub struct Position {
 pub struct Source {
     name: String,
     text: Arc<String>,
-    /// Byte offset at which each line starts; made when somebody asks for a place.
+    /// Byte offset at which each line starts; computed for the first position.
     lines: OnceLock<Vec<u32>>,
+    /// Number of characters before every [`Source::STEP_BYTES`]-th byte; computed with the first position in a
+    /// long line, so that a file of one line costs no more than one of many.
+    chars: OnceLock<Vec<u32>>,
 }
 
 impl Source {
@@ -70,11 +73,34 @@ impl Source {
         let lines = self.lines();
         let line = lines.partition_point(|&start| start as usize <= offset).max(1);
         let start = lines[line - 1] as usize;
-        let mut end = offset;
-        while !self.text.is_char_boundary(end) {
-            end -= 1;
+        let end = self.text.floor_char_boundary(offset);
+        Position { line, column: self.chars_between(start, end) + 1 }
+    }
+
+    /// How many bytes lie between two entries of `chars`.
+    const STEP_BYTES: usize = 4096;
+
+    /// The number of characters between two byte offsets on boundaries of characters.
+    fn chars_between(&self, start: usize, end: usize) -> usize {
+        if end.saturating_sub(start) <= Self::STEP_BYTES {
+            return self.text[start.min(end)..end].chars().count();
         }
-        Position { line, column: self.text[start..end].chars().count() + 1 }
+        let bytes = self.text.as_bytes();
+        let count = |bytes: &[u8]| bytes.iter().filter(|&&byte| byte & 0xC0 != 0x80).count();
+        let chars = self.chars.get_or_init(|| {
+            let mut before = vec![0];
+            let mut sum = 0;
+            before.extend(bytes.chunks(Self::STEP_BYTES).map(|chunk| {
+                sum += count(chunk) as u32;
+                sum
+            }));
+            before
+        });
+        let before = |at: usize| {
+            let step = at / Self::STEP_BYTES;
+            chars[step] as usize + count(&bytes[step * Self::STEP_BYTES..at])
+        };
+        before(end) - before(start)
     }
 
     /// Text of a line counted from 1, without its line end; empty when there is no such line.
@@ -99,8 +125,8 @@ pub struct SourceMap {
 impl SourceMap {
     /// Adds a file and returns its number.
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> FileId {
-        let lines = OnceLock::new();
-        self.files.push(Source { name: name.into(), text: Arc::new(text.into()), lines });
+        let (lines, chars) = (OnceLock::new(), OnceLock::new());
+        self.files.push(Source { name: name.into(), text: Arc::new(text.into()), lines, chars });
         FileId((self.files.len() - 1) as u16)
     }
 
@@ -204,6 +230,19 @@ mod tests {
             Some(file) => Ok(sources.get(file).text().to_owned()),
             None => Err((sources.locate(findings.0[0].span().unwrap()), findings.0[0].code)),
         }
+    }
+
+    #[test]
+    fn columns_of_a_long_line_are_counted_in_characters() {
+        let mut sources = SourceMap::default();
+        let text = format!("first\n{}", "aé€".repeat(5000));
+        let file = sources.add("f", text.as_str());
+        let column = |offset: usize| sources.get(file).position(offset as u32).column;
+        for (offset, _) in text.char_indices().skip(6).step_by(997) {
+            assert_eq!(column(offset), text[6..offset].chars().count() + 1, "{offset}");
+        }
+        assert_eq!(column(text.len()), 15_001);
+        assert_eq!(column(text.len() - 1), 15_000, "inside of a character");
     }
 
     #[test]

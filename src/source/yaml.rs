@@ -29,13 +29,13 @@ pub fn parse_yaml(
     let place = Place { file, text, base: bom };
     doc.reserve_for(text.len());
     // What is not read quickly is read from its beginning, so that one reader judges it as a whole.
-    let (nodes, known) = (doc.mark(), findings.0.len());
+    let (nodes, known) = (doc.mark(), findings.mark());
     if let Some(mut events) = Scan::new(&text[bom..]) {
         if let Ok(root) = Builder::new(place, doc, limits, findings).run(&mut events) {
             return Some(root);
         }
         doc.truncate(nodes);
-        findings.0.truncate(known);
+        findings.rewind(known);
     }
     let mut events = Events::new(&text[bom..]);
     let mut builder = Builder::new(place, doc, limits, findings);
@@ -281,7 +281,9 @@ impl<'a> Builder<'a> {
         } else {
             let value = self.doc.value(built.id).clone();
             self.written += 1;
-            self.doc.add(value, span)
+            let alias = self.doc.add(value, span);
+            self.doc.add_alias(alias, built.id);
+            alias
         };
         self.place(Built { id, end: span.end, ..built }, false, ignored)
     }
@@ -356,6 +358,7 @@ impl<'a> Builder<'a> {
                     return Ok(());
                 };
                 let old = std::mem::replace(&mut entries[*first + earlier], entry);
+                self.doc.add_replaced(old);
                 if !ignored {
                     self.findings.push(duplicate_key(self.doc, old.key, key));
                 }

@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{Run, run};
+use super::{Run, run, run_with};
 
 const TOKEN: &str = "kong-admin-token: letmein";
 const ORDERS: &str = "5f1d7e76-2b3b-4a0e-9a6c-0d3c6a1f2b10";
@@ -121,6 +121,22 @@ fn what_a_gateway_serves_is_no_difference() {
     let gateway = gateway(false);
     let ran = diff(FILE, &gateway, &["--header", TOKEN, "--exit-code"]);
     assert_eq!((ran.status, ran.out.as_str()), (0, "No changes.\n"), "{ran}");
+}
+
+#[test]
+fn the_token_may_come_from_the_environment() {
+    let gateway = gateway(false);
+    let place = tempfile::tempdir().unwrap();
+    std::fs::write(place.path().join("kong.yml"), FILE).unwrap();
+    let arguments = ["diff", "kong.yml", "--against", &gateway];
+    let with = |token: &str, more: &[&str]| {
+        run_with(place.path(), &[&arguments[..], more].concat(), &[("KONG_ADMIN_TOKEN", token)], b"")
+    };
+    assert_eq!(with("letmein", &[]).status, 0);
+    let ran = with("letmein", &["--header", "Kong-Admin-Token: other"]);
+    assert!(ran.status == 2 && ran.err.contains("401"), "the flag counts: {ran}");
+    let ran = with("sha256:00", &[]);
+    assert!(ran.status == 2 && ran.err.contains("401"), "a digest is no token: {ran}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::run;
 const NEVER: &[(&str, &str)] = &[
     ("config/unreadable", "would be a gap in the schema, and none is known"),
     ("lint/certificate-expires-soon", "depends on the day; tested beside the lint, with a clock"),
+    ("source/more-findings", "takes more than 200 findings; tested in runs.rs"),
     ("plugin/not-enabled", "depends on a node's settings; tested in src/config/tests.rs"),
 ];
 

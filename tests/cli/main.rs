@@ -10,8 +10,10 @@
 mod against;
 mod codes;
 mod editor;
+mod plugged;
 mod runs;
 mod sarif;
+mod secrets;
 
 use std::{
     io::Write,
@@ -40,10 +42,17 @@ impl std::fmt::Display for Run {
 
 /// Runs the program in a folder, with a text on standard input.
 fn run(folder: &Path, arguments: &[&str], input: &[u8]) -> Run {
+    run_with(folder, arguments, &[], input)
+}
+
+/// The same with variables of the environment.
+fn run_with(folder: &Path, arguments: &[&str], variables: &[(&str, &str)], input: &[u8]) -> Run {
     let mut child = Command::new(env!("CARGO_BIN_EXE_gatewayctl"))
         .args(arguments)
         .current_dir(folder)
         .env_remove("KONG_ROUTER_FLAVOR")
+        .env_remove("KONG_ADMIN_TOKEN")
+        .envs(variables.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -34,7 +34,7 @@ impl Observer for Silent {
     fn ended(&self, _: usize) {}
 }
 
-const CONFIG: &str = r#"
+pub const CONFIG: &str = r#"
 _format_version: "3.0"
 services:
 - name: s
@@ -45,15 +45,23 @@ consumers:
 - {username: c, keyauth_credentials: [{key: k-1}]}
 "#;
 
-fn text(text: &str) -> Input {
+pub fn text(text: &str) -> Input {
     Input::Text { name: "kong.yml".to_owned(), text: text.as_bytes().to_vec() }
 }
 
 /// A gateway with its admin API.
-struct Node(Option<Running>);
+pub struct Node(Option<Running>);
 
 impl Node {
-    async fn start(input: Input, flags: &[(&str, &str)]) -> Result<Node, ServeError> {
+    pub async fn start(input: Input, flags: &[(&str, &str)]) -> Result<Node, ServeError> {
+        Self::with_environment(input, flags, &[]).await
+    }
+
+    pub async fn with_environment(
+        input: Input,
+        flags: &[(&str, &str)],
+        environment: &'static [(&'static str, &'static str)],
+    ) -> Result<Node, ServeError> {
         let own = [
             ("proxy_listen", "127.0.0.1:0"),
             ("admin_listen", "127.0.0.1:0"),
@@ -67,7 +75,10 @@ impl Node {
         let read = Read {
             kong_strict: false,
             flavor: Flavor::default(),
-            env: Arc::new(|_| None),
+            env: Arc::new(|name| {
+                let found = environment.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| (*value).to_owned())
+            }),
             plugin_enabled: Arc::new(move |name| node.allows_plugin(name)),
         };
         let running = spawn_blocking(move || {
@@ -77,27 +88,27 @@ impl Node {
         Ok(Node(Some(running.await.unwrap()?)))
     }
 
-    async fn of(config: &str) -> Node {
+    pub async fn of(config: &str) -> Node {
         Node::start(text(config), &[]).await.unwrap()
     }
 
-    fn running(&self) -> &Running {
+    pub fn running(&self) -> &Running {
         self.0.as_ref().unwrap()
     }
 
-    fn admin(&self) -> SocketAddr {
+    pub fn admin(&self) -> SocketAddr {
         self.running().admin()[0]
     }
 
-    fn status_api(&self) -> SocketAddr {
+    pub fn status_api(&self) -> SocketAddr {
         self.running().status_api()[0]
     }
 
-    async fn get(&self, path: &str) -> (u16, Value) {
+    pub async fn get(&self, path: &str) -> (u16, Value) {
         ask(self.admin(), &format!("GET {path} HTTP/1.1\r\n\r\n")).await
     }
 
-    async fn post(&self, path: &str, kind: &str, body: &str) -> (u16, Value) {
+    pub async fn post(&self, path: &str, kind: &str, body: &str) -> (u16, Value) {
         let length = body.len();
         let head =
             format!("POST {path} HTTP/1.1\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n");
@@ -114,7 +125,7 @@ impl Drop for Node {
 }
 
 /// Sends a request, its head without `Host` and `Connection`, and returns all that comes back.
-async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, request: &str) -> String {
+pub async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, request: &str) -> String {
     let request = request.replacen("\r\n", "\r\nHost: a\r\nConnection: close\r\n", 1);
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut got = Vec::new();
@@ -122,16 +133,16 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, request: &st
     String::from_utf8(got).unwrap()
 }
 
-async fn raw(address: SocketAddr, request: &str) -> String {
+pub async fn raw(address: SocketAddr, request: &str) -> String {
     exchange(TcpStream::connect(address).await.unwrap(), request).await
 }
 
 /// Status and body of an answer; null if it is not JSON.
-async fn ask(address: SocketAddr, request: &str) -> (u16, Value) {
+pub async fn ask(address: SocketAddr, request: &str) -> (u16, Value) {
     parsed(&raw(address, request).await)
 }
 
-fn parsed(answer: &str) -> (u16, Value) {
+pub fn parsed(answer: &str) -> (u16, Value) {
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
     (status(answer), serde_json::from_str(body).unwrap_or_default())
 }

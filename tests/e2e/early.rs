@@ -10,6 +10,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     sync::{Notify, mpsc, oneshot},
+    time::timeout,
 };
 
 use crate::rig::*;
@@ -263,4 +264,35 @@ async fn a_client_that_sends_all_before_it_reads_gets_an_early_response() {
         assert_eq!(status(&head), answer);
         assert!(length == 0 || body.len() == length, "{} of {length}", body.len());
     }
+}
+
+/// Connections to that port that neither side has closed.
+#[cfg(target_os = "linux")]
+fn established(port: u16) -> usize {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let remote = format!("0100007F:{port:04X} 01 ");
+    table.lines().filter(|line| line.contains(&remote)).count()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_client_that_resets_while_its_body_waits_for_the_upstream_is_noticed() {
+    let upstream = Upstream::script(|mut stream, _| async move {
+        read_head(&mut stream).await.unwrap();
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let rig = Rig::new(one_service(upstream.address));
+    let mut client = begun(&rig, &format!("Content-Length: {LONG}"), b"").await;
+    // Until the sockets' buffers are full.
+    while timeout(Duration::from_millis(300), client.write_all(&[b'x'; 64 * 1024])).await.is_ok() {}
+    assert_eq!(established(upstream.address.port()), 1);
+    socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(client);
+    soon(async {
+        while established(upstream.address.port()) > 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
 }

@@ -163,6 +163,124 @@ async fn frames_that_carry_nothing_end_the_connection() {
     }
 }
 
+/// Sends that again and again, reading all the time: how the connection ends. None if it does not.
+async fn flood(client: Client, bytes: Vec<u8>, times: usize) -> Option<u32> {
+    let (mut from, mut to) = client.stream.into_split();
+    let sending = tokio::spawn(async move {
+        for _ in 0..times {
+            if to.write_all(&bytes).await.is_err() {
+                break;
+            }
+        }
+        // Answered after all that came before it.
+        let _ = to.write_all(&frame(PING, 0, 0, b"the end!")).await;
+        to
+    });
+    let mut code = None;
+    loop {
+        let mut head = [0; 9];
+        if soon(from.read_exact(&mut head)).await.is_err() {
+            break;
+        }
+        let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
+        if soon(from.read_exact(&mut payload)).await.is_err() || payload == b"the end!" {
+            break;
+        }
+        if head[3] == GOAWAY {
+            code = Some(u32::from_be_bytes(payload[4..8].try_into().unwrap()));
+        }
+    }
+    drop(soon(sending).await.unwrap());
+    code
+}
+
+#[tokio::test]
+async fn frames_that_only_cost_end_the_connection_whatever_their_size() {
+    let entry = [0, 4, 0, 0, 0xff, 0xff];
+    // A field of 3,900 bytes that enters the table, and 10,000 references to it.
+    let mut bomb = GET.to_vec();
+    bomb.extend([0x40, 1, b'x', 0x7f, 0xbd, 0x1d]);
+    bomb.extend([b'y'; 3900]);
+    bomb.extend([0xbe; 10_000]);
+    let bombs = |count: u32| -> Vec<u8> {
+        (0..count).flat_map(|at| frame(HEADERS, END_STREAM | END_HEADERS, 2 * at + 1, &bomb)).collect()
+    };
+    for (what, bytes, times) in [
+        ("settings of 16 KiB", frame(SETTINGS, 0, 0, &entry.repeat(2730)), 200),
+        ("frames of 16 KiB that mean nothing", frame(0xee, 0, 0, &[0; 16_384]), 200),
+        ("receipts of pings", frame(PING, ACK, 0, &[0; 8]), 20_000),
+        ("header lists that are too long", bombs(100), 1),
+    ] {
+        let (rig, upstream) = gateway(Options::default()).await;
+        let client = Client::new(&rig, &[]).await;
+        assert_eq!(flood(client, bytes, times).await, Some(11), "ENHANCE_YOUR_CALM: {what}");
+        assert_eq!(upstream.connections(), 0);
+    }
+}
+
+#[tokio::test]
+async fn small_messages_are_no_flood() {
+    let upstream = Upstream::script(|mut stream, _| async move {
+        let mut all = Vec::new();
+        let _ = stream.read_to_end(&mut all).await;
+    })
+    .await;
+    let config = service(upstream.address, json!({}), json!({ "paths": ["/"], "request_buffering": false }));
+    let rig = Rig::with(config, Options::default(), &[clear()]);
+    let mut client = Client::new(&rig, &[]).await;
+    client.send(&frame(HEADERS, END_HEADERS, 1, GET)).await;
+    let (mut window, mut left) = (64 * 1024, 30_000);
+    while left > 0 {
+        let count = (window / 10).min(left);
+        left -= count;
+        window -= 10 * count;
+        client.send(&frame(DATA, 0, 1, b"10 letters").repeat(count)).await;
+        if left > 0 {
+            let credit = client.until(|frame| frame.kind == WINDOW_UPDATE && frame.stream == 1).await;
+            window += u32::from_be_bytes(credit.payload[..4].try_into().unwrap()) as usize;
+        }
+    }
+    client.send(&frame(PING, 0, 0, b"are you?")).await;
+    client.until(|frame| frame.kind == PING && frame.payload == b"are you?").await;
+}
+
+#[tokio::test]
+async fn data_on_a_stream_that_was_reset_is_a_flood_once_the_client_must_know() {
+    let (rig, _upstream) = gateway(Options::default()).await;
+    let mut client = Client::new(&rig, &[]).await;
+    // Malformed: more than its length.
+    let head = [GET, &[0x0f, 0x0d, 1, b'1']].concat();
+    client.send(&frame(HEADERS, END_HEADERS, 1, &head)).await;
+    client.send(&frame(DATA, 0, 1, b"12")).await;
+    client.until(|frame| frame.kind == RST_STREAM).await;
+    // What the stream's window allowed is taken and forgotten, in whatever pieces.
+    client.send(&frame(DATA, 0, 1, b"x").repeat(20_000)).await;
+    client.send(&frame(PING, 0, 0, b"are you?")).await;
+    client.until(|frame| frame.kind == PING && frame.payload == b"are you?").await;
+    assert_eq!(flood(client, frame(DATA, 0, 1, b"x").repeat(1000), 100).await, Some(11), "ENHANCE_YOUR_CALM");
+}
+
+#[tokio::test]
+async fn pings_keep_an_idle_connection_open_for_as_long_as_with_nginx() {
+    let options = Options { idle_timeout: Duration::from_millis(400), requests: 3, ..Options::default() };
+    let (rig, _upstream) = gateway(options).await;
+    let mut client = Client::new(&rig, &[]).await;
+    client.send(&get(1)).await;
+    client.until(|frame| frame.stream == 1 && frame.ends()).await;
+    let (mut from, mut to) = client.stream.into_split();
+    let pinging = tokio::spawn(async move {
+        while to.write_all(&frame(PING, 0, 0, &[0; 8])).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    let begun = std::time::Instant::now();
+    let mut all = Vec::new();
+    let _ = soon(from.read_to_end(&mut all)).await;
+    // Thirty of them, and the timeout.
+    assert!(begun.elapsed() > Duration::from_millis(1500), "{:?}", begun.elapsed());
+    soon(pinging).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_connection_is_closed_when_it_has_been_idle_even_if_pings_are_answered() {
     let options = Options { idle_timeout: Duration::from_millis(300), ..Options::default() };
@@ -230,6 +348,26 @@ async fn a_client_that_makes_no_room_for_an_answer_loses_the_stream() {
     // The connection goes on.
     client.send(&frame(PING, 0, 0, b"are you?")).await;
     client.until(|frame| frame.kind == PING && frame.payload == b"are you?").await;
+}
+
+#[tokio::test]
+async fn streams_whose_client_makes_no_room_are_reset_beyond_the_memory_for_them() {
+    let upstream = Upstream::script(|mut stream, _| async move {
+        while read_message(&mut stream).await.is_some() {
+            let head = "HTTP/1.1 200 OK\r\nContent-Length: 30000\r\n\r\n";
+            stream.write_all(&[head.as_bytes(), &[b'x'; 30_000]].concat()).await.unwrap();
+        }
+    })
+    .await;
+    let options = Options { max_buffered: 200_000, ..Options::default() };
+    let rig = Rig::with(one_service(upstream.address), options, &[clear()]);
+    let mut client = Client::new(&rig, &[(4, 0)]).await;
+    for stream in 0..20 {
+        client.send(&get(2 * stream + 1)).await;
+    }
+    let reset = client.until(|frame| frame.kind == RST_STREAM).await;
+    assert_eq!(reset.code(), 11, "ENHANCE_YOUR_CALM");
+    assert!(rig.gateway.memory.used_bytes() <= 200_000);
 }
 
 #[tokio::test]

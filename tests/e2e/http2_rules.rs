@@ -1,6 +1,7 @@
 //! What HTTP/2 forbids: the frames and the requests that end a connection or a stream, and with which code.
 
 use gatewayctl::runtime::Options;
+use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
 use crate::{frames::*, rig::*};
@@ -208,22 +209,28 @@ async fn a_client_that_makes_us_reset_again_and_again_is_told_to_calm_down() {
 }
 
 #[tokio::test]
-async fn more_than_the_window_is_refused() {
-    // Nobody takes it.
+async fn more_than_a_stream_s_window_ends_the_stream_and_then_the_connection() {
+    // It does not read.
     let upstream = Upstream::script(|stream, _| async move {
         std::future::pending::<()>().await;
         drop(stream);
     })
     .await;
-    let rig = Rig::with(one_service(upstream.address), Options::default(), &[clear()]);
+    let config = service(upstream.address, json!({}), json!({ "paths": ["/"], "request_buffering": false }));
+    let rig = Rig::with(config, Options::default(), &[clear()]);
     let mut client = Client::new(&rig, &[]).await;
     client.send(&frame(HEADERS, END_HEADERS, 1, POST)).await;
     let data = frame(DATA, 0, 1, &[b'x'; 16_000]);
     // Much more than the window, and than the gateway and the kernel hold beside it.
+    for _ in 0..700 {
+        client.send(&data).await;
+    }
+    let reset = client.until(|frame| frame.kind == RST_STREAM).await;
+    assert_eq!((reset.stream, reset.code()), (1, FLOW_CONTROL));
     for _ in 0..2000 {
         if soon(client.stream.write_all(&data)).await.is_err() {
             break;
         }
     }
-    assert_eq!(client.end().await, Some(FLOW_CONTROL));
+    assert_eq!(client.end().await, Some(11), "ENHANCE_YOUR_CALM");
 }

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod admin;
+mod admin_access;
+mod admin_limits;
 mod drain;
 mod drain_http;
 mod early;
@@ -13,16 +15,19 @@ mod handover;
 mod hostile;
 mod http1;
 mod http2;
+mod http2_bodies;
 mod http2_messages;
 mod http2_rules;
 mod interim;
 mod lifecycle;
+mod log;
 mod mutual;
 mod names;
 mod one_reading;
 mod process;
 mod proxy_protocol;
 mod reload;
+mod replacing;
 mod requests;
 mod rig;
 mod stream;

@@ -49,12 +49,17 @@ impl Process {
 
     /// Waits for a line that holds this.
     pub async fn says(&mut self, text: &str) -> String {
+        self.says_one_of(&[text]).await
+    }
+
+    /// Waits for the first line that holds one of these.
+    pub async fn says_one_of(&mut self, texts: &[&str]) -> String {
         let mut seen = Vec::new();
         loop {
             match soon(self.lines.recv()).await {
-                Some(line) if line.contains(text) => return line,
+                Some(line) if texts.iter().any(|text| line.contains(text)) => return line,
                 Some(line) => seen.push(line),
-                None => panic!("ended without saying {text:?}: {seen:#?}"),
+                None => panic!("ended without saying {texts:?}: {seen:#?}"),
             }
         }
     }

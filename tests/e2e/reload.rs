@@ -27,7 +27,7 @@ async fn asked(stream: &mut TcpStream) -> u32 {
     body.strip_prefix("GET /v").and_then(|rest| rest.split('/').next()).unwrap().parse().unwrap()
 }
 
-async fn version(process: &Process) -> u32 {
+pub async fn version(process: &Process) -> u32 {
     asked(&mut TcpStream::connect(process.proxy).await.unwrap()).await
 }
 

@@ -2,6 +2,7 @@
 
 use gatewayctl::runtime::Options;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::rig::*;
 
@@ -131,4 +132,29 @@ async fn a_response_that_cannot_be_held_fails_if_a_field_must_go() {
     assert!(status(&answer) == 200 && answer.contains("\"a\":\"1\"}"), "within the budget");
     assert!(rig.gateway.memory.peak_bytes() > 100_000);
     assert_eq!(rig.gateway.memory.used_bytes(), 0);
+}
+
+#[tokio::test]
+async fn a_body_beyond_a_plugin_s_limit_is_cut_off_as_it_streams() {
+    let upstream = Upstream::echo().await;
+    let rig = rig(&upstream, "request-size-limiting", json!({ "allowed_payload_size": 8 }));
+    // Within what is held, and beyond it; allowed, and not.
+    for (mebibytes, code) in [(1, 200), (6, 200), (9, 413)] {
+        let mut body = Vec::new();
+        for _ in 0..mebibytes * 16 {
+            body.extend_from_slice(b"10000\r\n");
+            body.resize(body.len() + 65_536, b'x');
+            body.extend_from_slice(b"\r\n");
+        }
+        body.extend_from_slice(b"0\r\n\r\n");
+        let mut client = rig.connect().await;
+        client.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").await.unwrap();
+        let (mut read, mut write) = client.split();
+        let mut head = vec![0; 12];
+        let (sent, _) = tokio::join!(soon(write.write_all(&body)), soon(read.read_exact(&mut head)));
+        sent.unwrap();
+        assert_eq!(String::from_utf8(head).unwrap(), format!("HTTP/1.1 {code}"));
+        let memory = &rig.gateway.memory;
+        assert!(memory.peak_bytes() < 12 << 20, "{}", memory.peak_bytes());
+    }
 }

@@ -1,6 +1,9 @@
 //! What must hold for any input, one function each. `main.rs` runs them on inputs made by proptest, the targets in
 //! `fuzz/` on those that a fuzzer finds.
 
+#[path = "http2_model.rs"]
+pub mod http2_model;
+
 use std::{
     collections::HashMap,
     io,
@@ -467,9 +470,16 @@ fn told(mut bytes: &[u8]) {
         // The last one may not have been taken whole.
         let Some((payload, rest)) = rest.split_at_checked(length as usize) else { return };
         bytes = rest;
+        let mut fields = 0;
+        if kind == 1 {
+            assert!(flags & 4 != 0, "a head in several frames");
+            decoder.decode(payload, |_, _| fields += 1).expect("a block that can be read");
+        }
         let stream = streams.entry(id).or_default();
         let ends = flags & 1 != 0;
         *stream = match (kind, *stream) {
+            // An interim response has but a status.
+            (1, Told::Nothing) if !ends && fields == 1 => Told::Nothing,
             (0, Told::Head) | (1, Told::Nothing) if !ends => Told::Head,
             (0, Told::Head) | (1, Told::Nothing | Told::Head) if ends => Told::All,
             (3, Told::Nothing | Told::Head | Told::All) => {
@@ -483,9 +493,5 @@ fn told(mut bytes: &[u8]) {
             (4 | 6 | 7, Told::Nothing) if id == 0 => Told::Nothing,
             (_, so_far) => panic!("a frame of kind {kind} on stream {id} after {so_far:?}"),
         };
-        if kind == 1 {
-            assert!(flags & 4 != 0, "a head in several frames");
-            decoder.decode(payload, |_, _| ()).expect("a block that can be read");
-        }
     }
 }

@@ -155,6 +155,8 @@ struct Exchange {
     response_length: usize,
     /// Whether the response leaves the connection open.
     keeps: bool,
+    /// Whether bytes follow that nothing has asked for.
+    has_excess: bool,
 }
 
 impl fmt::Debug for Exchange {
@@ -214,15 +216,16 @@ impl Exchange {
                 response.extend_from_slice(&body);
             }
         }
-        if dice.below(8) == 0 {
-            response.extend_from_slice(b"HTTP/1.1 200 Unasked\r\n\r\n");
-            keeps = false;
+        let has_excess = dice.below(8) == 0;
+        if has_excess {
+            const EXCESS: &[u8] = b"HTTP/1.1 200 Unasked\r\n\r\n";
+            response.extend_from_slice(EXCESS);
             if framing == 1 && status != 204 {
-                response_length += b"HTTP/1.1 200 Unasked\r\n\r\n".len();
+                response_length += EXCESS.len();
             }
         }
         let byte = b'A' + number % 26;
-        Exchange { byte, length, is_chunked, is_held, response, response_length, keeps }
+        Exchange { byte, length, is_chunked, is_held, response, response_length, keeps, has_excess }
     }
 
     fn head(&self) -> String {
@@ -263,11 +266,15 @@ pub fn upstream(script: &[u8]) {
                 !reusable || whole,
                 "a connection is reused whose request was not written: {exchanges:?}"
             );
-            assert!(!reusable || pipe.0.borrow().sent.is_empty() && exchange.keeps, "{exchange:?}");
-            let orderly = whole && outcome == Outcome::Whole && !disturbed && exchange.keeps;
+            let unread = !pipe.0.borrow().sent.is_empty();
+            assert!(!reusable || exchange.keeps, "{exchange:?}");
+            let orderly =
+                whole && outcome == Outcome::Whole && !disturbed && exchange.keeps && !exchange.has_excess;
             assert!(reusable || !orderly, "a connection in order is closed: {exchange:?}");
-            // As the pool does before it hands one out.
-            if !reusable || http1.is_closed() {
+            // As the pool does before it hands one out: bytes that nothing asked for are found then.
+            let closed = http1.is_closed();
+            assert!(closed || !unread, "bytes are left for the next exchange: {exchange:?}");
+            if !reusable || closed {
                 break;
             }
         }

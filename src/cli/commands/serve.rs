@@ -14,6 +14,7 @@ use crate::{
     cli::{
         Status,
         console::{Console, Failure},
+        log::Log,
         render::{self, Report},
     },
     config::{
@@ -128,6 +129,7 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
         program: program(),
         ..serve
     };
+    let _log = Log::start(&settings, console.error_color());
     let printer = Arc::new(Printer { color: console.error_color() });
     match server::run(serve, printer) {
         Ok(()) => Ok(Status::Clean),
@@ -230,8 +232,8 @@ impl Printer {
     }
 
     fn findings(&self, loaded: &Loaded) {
-        let report =
-            Report { findings: &loaded.findings, sources: &loaded.sources, secrets: &loaded.secrets };
+        let (findings, sources, secrets) = (&loaded.findings, &loaded.sources, &loaded.secrets);
+        let report = Report { findings, sources, secrets, fails_from: Level::Error };
         Console::new(Some(self.color)).err(&render::render(report, render::Format::Human, self.color));
     }
 }

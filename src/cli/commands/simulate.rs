@@ -17,13 +17,13 @@ use crate::{
         render,
     },
     config::Loaded,
-    model::{Consumer, Ix, Plugin, Route, Row, Service, State},
+    model::{Consumer, Ix, Plugin, Route, Row, Service, State, is_credential_header},
     net::Spelling,
     plugins,
     proxy::{self, Fate, Rehearsal},
     router::{self, Calculation, Flavor, RequestLine, Router},
     runtime::{self, Gateway, Snapshot},
-    source::NodeId,
+    source::{Level, NodeId},
     store::Stores,
     upstream::shown_target,
 };
@@ -78,7 +78,7 @@ enum Format {
 pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     let loaded = input::load_files(vec![args.file.clone()], args.dialect)?;
     let Some(state) = loaded.state.clone() else {
-        validate::report(&loaded, render::Format::Human, console)?;
+        validate::report(&loaded, render::Format::Human, Level::Error, console)?;
         return Ok(Status::Findings);
     };
     let flavor = Flavor::from(args.dialect.router_flavor);
@@ -326,7 +326,7 @@ impl Simulation<'_> {
     /// A header's value. What differs with each request has no value here, and a secret that the configuration
     /// puts in is not told.
     fn shown<'v>(&self, name: &HeaderName, value: &'v HeaderValue) -> &'v str {
-        let secret = ["authorization", "proxy-authorization", "cookie"].contains(&name.as_str());
+        let secret = is_credential_header(name.as_str());
         match name.as_str() {
             "x-kong-request-id" => "(new for each request)",
             _ if secret && !self.asked.headers.get_all(name).iter().any(|sent| sent == value) => "****",

@@ -45,8 +45,10 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
         return input::each(&args.input, |input| run(Args { input, each: false, ..args.clone() }, console));
     }
     let loaded = input::load(&args.input)?;
-    report(&loaded, args.format, console)?;
-    let status = status(&loaded, args.strict);
+    let fails_from = if args.strict { Level::Warning } else { Level::Error };
+    report(&loaded, args.format, fails_from, console)?;
+    let failed = loaded.findings.iter().any(|finding| finding.level >= fails_from);
+    let status = if failed { Status::Findings } else { Status::Clean };
     if args.format == Format::Human && !args.quiet {
         let verdict = if status == Status::Clean {
             ("is valid", "are valid")
@@ -58,15 +60,11 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     Ok(status)
 }
 
-/// Prints the findings.
-pub fn report(loaded: &Loaded, format: Format, console: &Console) -> Result<(), Failure> {
-    let report = Report { findings: &loaded.findings, sources: &loaded.sources, secrets: &loaded.secrets };
+/// Prints the findings. Those from that level on fail the run.
+pub fn report(loaded: &Loaded, format: Format, fails_from: Level, console: &Console) -> Result<(), Failure> {
+    let (findings, sources, secrets) = (&loaded.findings, &loaded.sources, &loaded.secrets);
+    let report = Report { findings, sources, secrets, fails_from };
     console.out(&render::render(report, format, console.color()))
-}
-
-fn status(loaded: &Loaded, strict: bool) -> Status {
-    let failed = loaded.findings.has_errors() || strict && loaded.findings.count(Level::Warning) > 0;
-    if failed { Status::Findings } else { Status::Clean }
 }
 
 /// One line: what was read, and what was found. The verdict is for one file and for several.

@@ -1,19 +1,8 @@
 //! Windows of source text with every secret blanked out.
 
-use std::sync::LazyLock;
-
 use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
-use regex::Regex;
 
 use crate::source::{FileId, Source, SourceMap, Span};
-
-/// A value under a key that sounds like a secret, also where the key is misspelt or out of place.
-static SOUNDS_SECRET: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r#"(?im)["']?[\w-]*(?:passw|secret|token|private_?key|api_?key|credential)[\w-]*["']?[ \t]*:[ \t]*([^\s\[{#&|>][^\n\r]*)"#,
-    )
-    .expect("the pattern is a constant")
-});
 
 /// One file's text as it may be shown: same length, same lines, secrets replaced by asterisks.
 pub struct Excerpt<'a> {
@@ -24,21 +13,22 @@ pub struct Excerpt<'a> {
 impl<'a> Excerpt<'a> {
     pub fn new(sources: &'a SourceMap, file: FileId, secrets: &[Span]) -> Self {
         let source = sources.get(file);
-        let mut bytes = source.text().as_bytes().to_vec();
-        let guessed =
-            SOUNDS_SECRET.captures_iter(source.text()).filter_map(|c| c.get(1).map(|m| (m.start(), m.end())));
-        let known = secrets.iter().filter(|s| s.file == file).map(|s| (s.start as usize, s.end as usize));
-        for (start, end) in known.chain(guessed).collect::<Vec<_>>() {
-            for byte in bytes.get_mut(start..end).into_iter().flatten() {
-                if !matches!(byte, b'\n' | b'\r' | b' ') {
-                    *byte = b'*';
-                }
+        Excerpt { source, text: visible(&masked(source.text(), file, secrets)) }
+    }
+}
+
+/// A file's text with secrets replaced by asterisks, byte for byte.
+pub fn masked(text: &str, file: FileId, secrets: &[Span]) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    for secret in secrets.iter().filter(|secret| secret.file == file) {
+        for byte in bytes.get_mut(secret.start as usize..secret.end as usize).into_iter().flatten() {
+            if !matches!(byte, b'\n' | b'\r' | b' ') {
+                *byte = b'*';
             }
         }
-        // Whole characters were replaced, so what is left is still UTF-8.
-        let text = visible(&String::from_utf8(bytes).unwrap_or_default());
-        Excerpt { source, text }
     }
+    // Whole characters are replaced, so what remains is still UTF-8.
+    String::from_utf8(bytes).unwrap_or_default()
 }
 
 /// A text of the same length in which nothing speaks to the terminal: no escapes, no change of direction.

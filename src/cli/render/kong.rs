@@ -1,7 +1,10 @@
 //! What Kong says of the same thing, for those who know its words or search for them.
 
 use super::Report;
-use crate::source::{Finding, Level, Seg};
+use crate::{
+    config::secret::redact,
+    source::{Finding, Level, Seg, replace_secret},
+};
 
 /// Place and text as Kong would tell them, a line each. Where the text quotes a secret, it is blanked out.
 pub fn says(finding: &Finding, report: Report<'_>) -> Vec<String> {
@@ -21,10 +24,11 @@ pub fn says(finding: &Finding, report: Report<'_>) -> Vec<String> {
             Some(place) => format!("{place}: {text}"),
             None => text.clone(),
         };
-        match secret.filter(|s| !s.is_empty()) {
-            Some(secret) => line.replace(secret, "****"),
+        let line = match secret.filter(|s| !s.is_empty()) {
+            Some(secret) => replace_secret(&line, secret, "****"),
             None => line,
-        }
+        };
+        redact(&line).into_owned()
     });
     lines.collect()
 }

@@ -27,7 +27,11 @@ fn findings() -> (SourceMap, Findings) {
 
 fn shown(format: Format) -> String {
     let (sources, findings) = findings();
-    render(Report { findings: &findings, sources: &sources, secrets: &[] }, format, false)
+    render(
+        Report { findings: &findings, sources: &sources, secrets: &[], fails_from: Level::Error },
+        format,
+        false,
+    )
 }
 
 #[test]
@@ -69,8 +73,11 @@ fn sarif_has_what_its_schema_demands() {
 fn a_fix_that_would_show_a_secret_is_not_told() {
     let (sources, findings) = findings();
     let secret = findings.0[1].span().expect("a place");
-    let text =
-        render(Report { findings: &findings, sources: &sources, secrets: &[secret] }, Format::Sarif, false);
+    let text = render(
+        Report { findings: &findings, sources: &sources, secrets: &[secret], fails_from: Level::Error },
+        Format::Sarif,
+        false,
+    );
     assert!(!text.contains("\"fixes\""), "{text}");
 }
 
@@ -97,15 +104,55 @@ fn gitlab_issues_have_a_place_and_a_fingerprint_of_their_own() {
     assert_eq!(issues[2]["location"]["path"], "a dir/kong.yml");
 }
 
+/// The elements of a JUnit report, with the attributes that each may have in the schema of Jenkins.
+const JUNIT: [(&str, &[&str]); 6] = [
+    ("testsuites", &["name", "tests", "failures", "errors", "time"]),
+    ("testsuite", &["name", "tests", "failures", "errors", "skipped", "time"]),
+    ("testcase", &["classname", "name", "file", "line", "time"]),
+    ("failure", &["type", "message"]),
+    ("skipped", &["message"]),
+    ("system-out", &[]),
+];
+
 #[test]
-fn junit_counts_failures_and_escapes() {
+fn junit_has_the_elements_and_attributes_of_its_schema() {
+    let (sources, findings) = findings();
+    let tags = regex::Regex::new("<([a-z-]+)([^>]*)>").expect("a pattern");
+    let attribute = regex::Regex::new("([a-z]+)=\"[^\"]*\"").expect("a pattern");
+    for fails_from in [Level::Note, Level::Warning, Level::Error] {
+        let report = Report { findings: &findings, sources: &sources, secrets: &[], fails_from };
+        let text = render(report, Format::Junit, false);
+        for tag in tags.captures_iter(&text) {
+            let (_, known) = JUNIT.iter().find(|(name, _)| *name == &tag[1]).expect(&tag[0]);
+            for name in attribute.captures_iter(&tag[2]) {
+                assert!(known.contains(&&name[1]), "{}", &tag[0]);
+            }
+        }
+    }
+}
+
+#[test]
+fn junit_fails_what_fails_the_run() {
+    let (sources, findings) = findings();
+    for (fails_from, failures) in [(Level::Error, 1), (Level::Warning, 2), (Level::Note, 3)] {
+        let report = Report { findings: &findings, sources: &sources, secrets: &[], fails_from };
+        let text = render(report, Format::Junit, false);
+        let head =
+            format!("<testsuites name=\"gatewayctl\" tests=\"3\" failures=\"{failures}\" errors=\"0\"");
+        assert!(text.contains(&head), "{text}");
+        assert_eq!(text.matches("<failure").count(), failures, "{text}");
+        assert_eq!(text.matches("<system-out").count(), 3 - failures, "{text}");
+    }
+}
+
+#[test]
+fn junit_escapes_and_shows_a_clean_file() {
     let text = shown(Format::Junit);
-    assert!(text.contains("tests=\"3\" failures=\"2\""), "{text}");
     assert!(text.contains("message=\"100% of&#10;&lt;it&gt;\""), "{text}");
-    assert_eq!(text.matches("<failure").count(), 2);
     assert_eq!(text.matches("<testcase").count(), text.matches("</testcase>").count());
     let sources = findings().0;
     let none = Findings::default();
-    let clean = render(Report { findings: &none, sources: &sources, secrets: &[] }, Format::Junit, false);
-    assert!(clean.contains("name=\"no findings\"/>"), "{clean}");
+    let report = Report { findings: &none, sources: &sources, secrets: &[], fails_from: Level::Error };
+    let clean = render(report, Format::Junit, false);
+    assert!(clean.contains("name=\"no findings\" time=\"0.000\"/>"), "{clean}");
 }

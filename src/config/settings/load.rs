@@ -199,13 +199,20 @@ impl Loading<'_, '_> {
                 self.sources.environment.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone())
             };
             match vault::resolve(&value, &vaults, &lookup) {
-                Ok(secret) => value = secret,
+                Ok(secret) => {
+                    value = secret;
+                    settings.references.insert(row.name, given.value.clone());
+                }
                 Err(error) => return self.issue(Level::Error, given, error.to_string(), None),
             }
         }
         if let Some(Err(BadValue { message, help })) = settings.assign(row.name, value.trim()) {
             let secret = row.secret || value != given.value;
-            let message = if secret { "the value cannot be read".to_owned() } else { message };
+            let message = match secret {
+                true if row.secret => format!("the value is not {}", row.form),
+                true => "the value cannot be read".to_owned(),
+                false => message,
+            };
             self.issue(Level::Error, given, message, help.filter(|_| !secret));
         }
     }

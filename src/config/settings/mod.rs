@@ -4,20 +4,22 @@
 //! a `kong.conf`, `KONG_*` variables, flags. Nothing here opens a file or reads the environment:
 //! the command line hands both in. What a setting does is its consumer's business.
 
+mod admin;
 mod known;
 mod load;
 mod reference;
 mod table;
 mod value;
 
+pub use admin::{AdminToken, HostPattern, WebOrigin};
 pub use known::{ALIASES, without_effect, without_meaning};
 pub use load::{DEFAULT_FILES, Issue, Origin, Sources, load};
 pub use reference::reference;
 pub use table::{ROWS, Row, Settings};
 pub use value::{
-    BadValue, CipherSuite, DnsRecord, ErrorType, LogLevel, LogTarget, Pem, PortMap, ResponseHeaders,
-    RouteMatch, RouterFlavor, Secret, Setting, Size, TlsVersion, TrustedPeer, UntrustedLua, UpstreamHeaders,
-    Workers, parse_time,
+    BadValue, CipherSuite, DnsRecord, ErrorType, LogFormat, LogLevel, LogTarget, Pem, PortMap,
+    ResponseHeaders, RouteMatch, RouterFlavor, Secret, Setting, Size, TlsVersion, TrustedPeer, UntrustedLua,
+    UpstreamHeaders, Workers, parse_time,
 };
 
 #[cfg(test)]

@@ -3,12 +3,13 @@
 //! To add one, add a row. The struct, its defaults, the flags, the variables and `docs/settings.md`
 //! follow from it.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
+use super::admin::{AdminToken, HostPattern, WebOrigin};
 use super::value::{
-    BadValue, CipherSuite, DnsRecord, ErrorType, LogLevel, LogTarget, Pem, PortMap, ResponseHeaders,
-    RouteMatch, RouterFlavor, Secret, Setting, Size, TlsVersion, TrustedPeer, UntrustedLua, UpstreamHeaders,
-    Workers,
+    BadValue, CipherSuite, DnsRecord, ErrorType, LogFormat, LogLevel, LogTarget, Pem, PortMap,
+    ResponseHeaders, RouteMatch, RouterFlavor, Secret, Setting, Size, TlsVersion, TrustedPeer, UntrustedLua,
+    UpstreamHeaders, Workers,
 };
 use crate::config::listen::Listeners;
 
@@ -45,6 +46,8 @@ macro_rules! settings {
         #[derive(Clone, Debug, PartialEq)]
         pub struct Settings {
             $($($(#[doc = $doc])+ pub $name: $kind,)+)+
+            /// Vault references as they were given, by the names of the settings they are the values of.
+            pub references: BTreeMap<&'static str, String>,
         }
 
         /// All settings, in the order of the reference page.
@@ -60,7 +63,7 @@ macro_rules! settings {
 
         impl Default for Settings {
             fn default() -> Self {
-                Settings { $($($name: <$kind as Setting>::parse($default)
+                Settings { references: BTreeMap::new(), $($($name: <$kind as Setting>::parse($default)
                     .expect(concat!("the default of ", stringify!($name), " reads (a test loads them all)")),)+)+ }
             }
         }
@@ -74,8 +77,12 @@ macro_rules! settings {
                 }
             }
 
-            /// The value of the one of that name as `kong.conf` would write it; secrets as stars.
+            /// The value of the one of that name as `kong.conf` would write it: secrets as stars, vault references as
+            /// they were given.
             pub fn show(&self, name: &str) -> Option<String> {
+                if let Some(reference) = self.references.get(name) {
+                    return Some(reference.clone());
+                }
                 match name {
                     $($(stringify!($name) => Some(self.$name.show()),)+)+
                     _ => None,
@@ -105,6 +112,28 @@ settings! {
         port_maps: Vec<PortMap> = "";
         /// How many threads serve requests.
         nginx_worker_processes: Workers = "auto";
+    }
+    "Access to the admin API" {
+        /// Hosts of requests to the admin and status APIs beside addresses and names that public DNS cannot hold
+        /// (`localhost`, one label, `.svc`, `.local`, `.internal`, …): `kong.example.com`, `*.example.com`, or `*`. A
+        /// request with another `Host` is answered 403, since a web page may let its own name lead here. Not a
+        /// setting of Kong.
+        admin_allowed_hosts: Vec<HostPattern> = "";
+        /// Web pages whose requests are taken, beside those of `admin_gui_url`; others are answered 403. Not a setting
+        /// of Kong.
+        admin_allowed_origins: Vec<WebOrigin> = "";
+        /// URLs of a Kong Manager that is served elsewhere: its requests are taken.
+        admin_gui_url: Vec<WebOrigin> = "";
+        /// A token that each request to the admin API has to show, as `Authorization: Bearer …` or
+        /// `Kong-Admin-Token: …`; others are answered 401. Best given as `sha256:` and its digest. Not a setting of
+        /// Kong's open-source edition.
+        admin_token: Option<AdminToken> = "";
+        /// Authorities whose client certificates listeners of `admin_listen` with `ssl` ask for: paths, PEM, or base64
+        /// of PEM (`nginx_admin_ssl_client_certificate`). None are asked for if none are given.
+        admin_ssl_client_certificate: Vec<Pem> = "";
+        /// Memory for the request bodies of the admin and status APIs together. Beyond it, requests are answered 503.
+        /// Not a setting of Kong.
+        admin_body_buffer_total_size: Size = "64m";
     }
     "Configuration" {
         /// The file or folder to serve if none is given as an argument.
@@ -167,7 +196,7 @@ settings! {
         /// Memory for the buffered bodies of one client connection. Beyond it, request bodies stream to the
         /// upstream where they can, and are answered 413 where a plugin has to read them; responses that a
         /// plugin has to change are answered 502.
-        body_buffer_connection_size: Size = "16m";
+        body_buffer_connection_size: Size = "32m";
         /// Count and size of the larger buffers for a request's head (`nginx_http_large_client_header_buffers`):
         /// no header line may be longer than one, nor the head longer than all.
         large_client_header_buffers: String = "4 8k";
@@ -261,8 +290,11 @@ settings! {
         dns_no_sync: bool = "off";
     }
     "Logs and traces" {
-        /// How much is logged.
+        /// How much is logged on standard error. `info` is as much as `notice` here, and `crit`, `alert` and `emerg` as
+        /// much as `error`.
         log_level: LogLevel = "notice";
+        /// How a line of the log is written: `text` or `json`.
+        log_format: LogFormat = "text";
         /// Where each proxied request is logged. Kong's default is `logs/access.log`.
         proxy_access_log: LogTarget = "off";
         /// Where each admin request is logged. Kong's default is `logs/admin_access.log`.

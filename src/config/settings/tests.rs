@@ -276,6 +276,20 @@ fn logs_go_to_a_path_with_a_format_or_nowhere() {
 }
 
 #[test]
+fn a_vault_reference_is_shown_as_it_was_given() {
+    let settings = clean(from_env(&[("KONG_LOG_LEVEL", "{vault://env/my-level}"), ("MY_LEVEL", "debug")]));
+    assert_eq!(settings.log_level, LogLevel::Debug, "what counts is the value");
+    assert_eq!(settings.show("log_level").as_deref(), Some("{vault://env/my-level}"));
+}
+
+#[test]
+fn a_token_that_cannot_be_one_is_explained_and_not_repeated() {
+    let issue = only(from_env(&[("KONG_ADMIN_TOKEN", "hunter2")]));
+    assert_eq!(issue.level, Level::Error);
+    assert!(issue.message.contains("at least 16") && !issue.message.contains("hunter2"), "{issue}");
+}
+
+#[test]
 fn the_reference_page_has_every_setting() {
     let page = reference();
     for row in ROWS {

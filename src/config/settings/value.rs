@@ -223,6 +223,13 @@ choices! {
         /// What stops everything.
         Emerg = "emerg",
     }
+    /// How a line of the log is written.
+    LogFormat {
+        /// For people: time, level, words.
+        Text = "text",
+        /// An object of JSON.
+        Json = "json",
+    }
     /// Whether Lua code in configurations may run.
     UntrustedLua {
         /// Without restrictions.

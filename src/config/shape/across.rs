@@ -7,7 +7,7 @@ use super::{
     Operand, Record, Shape, ShapeKind, Walker,
     check::{Check, Field, Group, Match},
     explain::{Complaint, describe, is_vault_reference, quote},
-    walk::Slots,
+    walk::{Before, Slots},
 };
 use crate::source::{Finding, NodeId, Seg, Value};
 
@@ -20,8 +20,14 @@ struct Seen<'r> {
 }
 
 impl Walker<'_> {
-    /// Runs a record's rules; `before` is the number of findings when the record was entered.
-    pub fn across(&mut self, record: &'static Record, node: Option<NodeId>, slots: &Slots, before: usize) {
+    /// Runs a record's rules; `before` is the state when the record was entered.
+    pub(super) fn across(
+        &mut self,
+        record: &'static Record,
+        node: Option<NodeId>,
+        slots: &Slots,
+        before: Before,
+    ) {
         let seen = Seen { record, node, slots };
         for check in &record.checks {
             match check {
@@ -79,8 +85,9 @@ impl Walker<'_> {
     }
 
     /// Whether a rule cannot be judged: a field is already wrong, or its value is kept in a vault.
-    fn skips<'f>(&self, seen: Seen<'_>, fields: impl IntoIterator<Item = &'f Field>, before: usize) -> bool {
-        let found = &self.findings.0[before..];
+    fn skips<'f>(&self, seen: Seen<'_>, fields: impl IntoIterator<Item = &'f Field>, before: Before) -> bool {
+        // Which field an error that was only counted is about is not known.
+        let Some(found) = self.since(before) else { return true };
         if found.is_empty() && !seen.record.may_refer {
             return false;
         }

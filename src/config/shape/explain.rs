@@ -229,6 +229,12 @@ impl Complaint {
 impl Walker<'_> {
     /// Reports what is wrong with the value at the current path.
     pub(super) fn complain(&mut self, shape: &Shape, node: NodeId, complaint: Complaint) {
+        if matches!(complaint, Complaint::Type(_)) && !shape.secret {
+            self.hidden.value(self.doc, node);
+        }
+        if self.counts_error() {
+            return;
+        }
         let field = self.field_name();
         let mut message = complaint.message(&field, describe(self.doc.value(node)));
         if let Some(err) = shape.err.as_deref() {
@@ -251,10 +257,17 @@ impl Walker<'_> {
 
     /// Reports a key that a record does not have.
     pub(super) fn complain_of_unknown(&mut self, record: &Record, entry: Entry) {
+        if self.counts_error() {
+            // It may be a misspelt secret, and stand beside what is shown.
+            self.secrets.push(self.doc.span(entry.value));
+            return;
+        }
         let key = self.doc.key_text(entry.key);
         let near = nearest(&key, record.names());
         if record.may_hide(near) {
             self.secrets.push(self.doc.span(entry.value));
+        } else {
+            self.hidden.entry(self.doc, entry.key, entry.value);
         }
         let help = near.map(|near| format!("did you mean `{near}`?"));
         let mut segments = self.segments();

@@ -7,6 +7,7 @@ use super::{
     explain::{Complaint, is_vault_reference},
 };
 use crate::{
+    config::{nearest, secret::Hidden},
     model::KINDS,
     source::{Document, Entry, Finding, Findings, Level, NodeId, Seg, Span, Value},
 };
@@ -70,6 +71,8 @@ pub struct Refusal {
     pub message: String,
     /// What to write instead.
     pub help: Option<String>,
+    /// The word that is not known, and those it may be a misspelling of: compared only where a finding is made.
+    pub unknown: Option<(String, &'static [&'static str])>,
 }
 
 /// The value of a field as rules across fields see it.
@@ -98,6 +101,8 @@ pub struct Walker<'d> {
     pub found: Vec<Found>,
     /// Places of values that must not be shown.
     pub secrets: Vec<Span>,
+    /// Places of secrets in what has no shape: unknown fields, values of another type than wanted.
+    pub hidden: Hidden,
     /// Texts that refer into a vault, where that is possible.
     pub references: Vec<NodeId>,
     pub(super) path: Vec<PathStep>,
@@ -105,6 +110,15 @@ pub struct Walker<'d> {
     pub(super) near: NodeId,
     chooser: &'d dyn Chooser,
     pub(super) errors: usize,
+    /// Findings of any level, retained or only counted.
+    reported: usize,
+}
+
+/// How many findings there were at some time.
+#[derive(Clone, Copy)]
+pub(super) struct Before {
+    reported: usize,
+    retained: usize,
 }
 
 impl<'d> Walker<'d> {
@@ -116,12 +130,24 @@ impl<'d> Walker<'d> {
             findings,
             found: Vec::new(),
             secrets: Vec::new(),
+            hidden: Hidden::default(),
             references: Vec::new(),
             path: Vec::new(),
             near,
             chooser,
             errors: 0,
+            reported: 0,
         }
+    }
+
+    pub(super) fn before(&self) -> Before {
+        Before { reported: self.reported, retained: self.findings.0.len() }
+    }
+
+    /// The findings since that are retained; `None` if some are not.
+    pub(super) fn since(&self, before: Before) -> Option<&[Finding]> {
+        let retained = &self.findings.0[before.retained..];
+        (retained.len() == self.reported - before.reported).then_some(retained)
     }
 
     /// Checks a value and returns the node that holds it with shorthands expanded.
@@ -136,18 +162,22 @@ impl<'d> Walker<'d> {
             }
             return node;
         }
+        // A reference names a secret and is none.
+        if shape.secret && !(shape.referenceable && self.doc.str(node).is_some_and(is_vault_reference)) {
+            self.secrets.push(self.doc.span(node));
+        }
         if let Some(want) = &shape.must_be
             && !self.equals(node, want)
         {
             self.complain(shape, node, Complaint::MustBe(want.clone()));
             return node;
         }
-        if shape.secret {
-            self.secrets.push(self.doc.span(node));
-        }
         let before = self.errors;
         let result = match &shape.kind {
-            ShapeKind::Any => node,
+            ShapeKind::Any => {
+                self.hidden.value(self.doc, node);
+                node
+            }
             ShapeKind::Bool => {
                 if !matches!(self.doc.value(node), Value::Bool(_)) {
                     self.complain(shape, node, Complaint::Type("boolean"));
@@ -272,6 +302,7 @@ impl<'d> Walker<'d> {
             }
             self.path.pop();
             if self.errors > before {
+                self.hidden.value(self.doc, node);
                 return node;
             }
         }
@@ -293,7 +324,7 @@ impl<'d> Walker<'d> {
 
     /// Checks a record; `node` is none for one that is absent and stands for its defaults.
     pub fn record(&mut self, record: &'static Record, node: Option<NodeId>) -> Option<NodeId> {
-        let before = self.findings.0.len();
+        let before = self.before();
         let near = self.near;
         let mut node = node;
         if let Some(written) = node {
@@ -340,7 +371,7 @@ impl<'d> Walker<'d> {
         }
         self.across(record, node, &slots, before);
         if let Some(name) = record.custom.as_deref()
-            && self.findings.0.len() == before
+            && self.reported == before.reported
             && let Some(text) = self.chooser.custom(name, self, record, node, &[])
         {
             let span = self.span_of(self.near);
@@ -466,11 +497,21 @@ impl<'d> Walker<'d> {
 
     fn refuse(&mut self, kind: usize, node: NodeId, refusal: Refusal) {
         self.path.push(PathStep::Field(refusal.field));
-        let place = self.doc.get(node, refusal.field).unwrap_or(node);
-        let span = self.span_of(place);
-        let segments = self.segments();
-        self.push(span, segments, refusal.code, refusal.message, refusal.text, refusal.help);
+        if !self.counts_error() {
+            let place = self.doc.get(node, refusal.field).unwrap_or(node);
+            let span = self.span_of(place);
+            let segments = self.segments();
+            let near = refusal.unknown.and_then(|(word, known)| nearest(&word, known.iter().copied()));
+            let help = refusal.help.or_else(|| near.map(|near| format!("did you mean `{near}`?")));
+            self.push(span, segments, refusal.code, refusal.message, refusal.text, help);
+        }
         self.path.pop();
+        for i in 0..self.doc.entries(node).len() {
+            let Entry { key, value } = self.doc.entries(node)[i];
+            if !KINDS[kind].children.iter().any(|child| self.doc.str(key) == Some(child.kind)) {
+                self.hidden.entry(self.doc, key, value);
+            }
+        }
         // What stands inside is checked all the same.
         let near = std::mem::replace(&mut self.near, node);
         for child in KINDS[kind].children {
@@ -548,6 +589,17 @@ impl<'d> Walker<'d> {
         }
     }
 
+    /// Whether errors are only counted by now; counts one if so. To be asked before an error is put into words.
+    pub(super) fn counts_error(&mut self) -> bool {
+        let full = self.findings.is_full(Level::Error);
+        if full {
+            self.errors += 1;
+            self.reported += 1;
+            self.findings.count_omitted(Level::Error);
+        }
+        full
+    }
+
     /// Reports an error at the current path.
     pub(super) fn push(
         &mut self,
@@ -567,6 +619,7 @@ impl<'d> Walker<'d> {
     /// Reports anything.
     pub(super) fn report(&mut self, finding: Finding) {
         self.errors += usize::from(finding.level == Level::Error);
+        self.reported += 1;
         self.findings.push(finding);
     }
 }

@@ -9,7 +9,9 @@
 
 use std::ops::Range;
 
-use crate::source::{Document, FileId, Finding, Findings, Format, Limits, NodeId, SourceMap, Span, parse};
+use crate::source::{
+    Document, FileId, Finding, Findings, Format, Limits, NodeId, SourceMap, Span, parse, replace_secret,
+};
 
 mod template;
 
@@ -81,7 +83,7 @@ pub fn parse_filled(
         finding.labels.iter_mut().for_each(|label| label.span = filled.place(label.span));
     }
     filled.hide(&mut found);
-    findings.0.append(&mut found.0);
+    findings.append(&mut found);
     (root, Some(filled))
 }
 
@@ -193,8 +195,8 @@ impl Piece {
             .chain(finding.help.as_mut())
             .chain(finding.labels.iter_mut().map(|l| &mut l.text))
             .chain(finding.tree.iter_mut().map(|(_, text)| text));
-        for text in texts.filter(|t| t.contains(&self.value)) {
-            *text = text.replace(&self.value, &self.shown);
+        for text in texts {
+            *text = replace_secret(text, &self.value, &self.shown);
         }
     }
 }

@@ -163,7 +163,7 @@ fn findings_about_values_do_not_show_them() {
     let text = "a: 1\nport: ${{ env \"DECK_SECRET\" }}\n";
     let (_, doc, root, _, filled) = read(text);
     let span = doc.span(doc.get(root.expect("reads"), "port").expect("port"));
-    let mut findings = Findings(vec![
+    let mut findings = Findings::from(vec![
         Finding::error("x/y", "expected a number, found `hunter2-and-more`").at(span, "`hunter2-and-more`"),
         Finding::error("x/y", "hunter2-and-more").at(Span { start: 0, end: 1, ..span }, ""),
     ]);

@@ -26,6 +26,8 @@ const PIECE: usize = 64 * 1024;
 /// Bytes of a body for which one unit of the task's budget is charged. A task has 128 units a turn, so that it takes
 /// 1 MiB out of its framing before other tasks run.
 const CHARGED_BYTES: usize = 8 * 1024;
+/// What a byte of framing is charged more than a byte of data: a chunk of one byte comes with five of them.
+const FRAMING_CHARGE: usize = 15;
 /// Room that is left of a buffer and not worth a read.
 const SCRAP: usize = 2 * 1024;
 
@@ -97,7 +99,7 @@ impl Inbox {
         // A buffer read full is a sign of much to come.
         if read == room {
             self.resize((self.room * 2).min(ROOM.1));
-        } else if read < self.room / 4 {
+        } else if self.room > ROOM.0 && read < self.room / 4 {
             self.resize((self.room / 2).max(ROOM.0));
         }
         Poll::Ready(Ok(read))
@@ -112,8 +114,11 @@ impl Inbox {
             else {
                 return;
             };
-            if body.left().is_some() {
+            if body.left().is_some() || self.bytes.len() >= FREE_ROOM {
                 self.resize(self.room.max(lacking as usize));
+            }
+            if self.room <= FREE_ROOM && self.bytes.len() >= self.free_bytes() {
+                return;
             }
             match self.poll_read(stream, cx) {
                 Poll::Ready(Ok(0)) => self.end = Some(Ok(())),
@@ -121,6 +126,15 @@ impl Inbox {
                 Poll::Ready(Err(error)) => self.end = Some(Err(error)),
                 Poll::Pending => return,
             }
+        }
+    }
+
+    /// Bytes that are held without a reservation: little, where all connections together hold much.
+    fn free_bytes(&self) -> usize {
+        match &self.memory {
+            Some(memory) if memory.is_tight() => ROOM.0,
+            Some(_) => FREE_ROOM,
+            None => usize::MAX,
         }
     }
 
@@ -154,7 +168,9 @@ impl Inbox {
         self.fill(body, stream, cx);
         let before = self.bytes.len();
         let step = body.step(&mut self.bytes);
-        self.uncharged_bytes += before - self.bytes.len();
+        let taken = before - self.bytes.len();
+        let data = if let Ok(Step::Data(data)) = &step { data.len() } else { 0 };
+        self.uncharged_bytes += taken + FRAMING_CHARGE * taken.saturating_sub(data);
         match step {
             Ok(Step::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
             Ok(Step::Trailers(trailers)) => return Poll::Ready(Some(Ok(Frame::trailers(trailers)))),

@@ -107,8 +107,9 @@ pub fn for_upstream(
         Some(Known::ForwardedPrefix) => mark(&mut seen.prefix, client.trusted, client.trusted),
         Some(Known::Host | Known::RealIp | Known::KongRequestId) => false,
         Some(Known::Connection | Known::KeepAlive | Known::TransferEncoding | Known::Upgrade) => false,
-        Some(Known::Proxy | Known::ProxyConnection | Known::Expect) => false,
-        Some(Known::Date | Known::Server | Known::Trailer | Known::Pad | Known::Accel | Known::Kong) => true,
+        // A request's trailers end here.
+        Some(Known::Proxy | Known::ProxyConnection | Known::Expect | Known::Trailer) => false,
+        Some(Known::Date | Known::Server | Known::Pad | Known::Accel | Known::Kong) => true,
         Some(Known::Authorization | Known::ContentRange | Known::IfRange | Known::IfMatch) => true,
         Some(Known::IfNoneMatch | Known::IfModifiedSince | Known::IfUnmodifiedSince) => true,
         Some(Known::ConsumerId | Known::ConsumerCustomId | Known::ConsumerUsername) => true,

@@ -125,6 +125,11 @@ impl<S: Wire> Connection<S> {
         self.stream.is_watched()
     }
 
+    /// Whether the client has reset the connection, told without reading what came before that.
+    pub fn is_reset(&self) -> bool {
+        self.stream.is_reset()
+    }
+
     /// Whether nothing has come of the next request.
     pub fn is_idle(&self) -> bool {
         self.inbox.bytes.is_empty()
@@ -249,7 +254,8 @@ impl<S: Wire> Connection<S> {
         let taking = self.patience.taking;
         self.writing.set_once(|| Instant::now() + taking);
         ready!(self.writing.poll(cx));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        let why = "the client takes no more of the response (send_timeout)";
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)))
     }
 
     /// Reads and discards the rest of a request's body, as nginx does while it lingers.

@@ -109,6 +109,9 @@ struct Said {
     expects: bool,
 }
 
+/// Bytes of empty lines that are passed over before a request line.
+const MAX_BLANK_BYTES: usize = 64;
+
 impl Scan {
     /// Reads on. `bytes` begins where it began the last time.
     pub fn advance(&mut self, bytes: &[u8], limits: HeadLimits) -> Scanned {
@@ -142,7 +145,9 @@ impl Scan {
             self.at += end + 1;
             let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
             let checked = match (self.said.started, line) {
-                (false, b"") => continue,
+                // RFC 9112 section 2.2 lets a server pass over empty lines; a client has no use for many.
+                (false, b"") if self.at <= MAX_BLANK_BYTES => continue,
+                (false, b"") => return Scanned::Refused(Refusal::Malformed),
                 (false, _) => self.request_line(line, begin),
                 (true, b"") => return self.complete(),
                 (true, _) => self.odd_field(line, begin),
@@ -224,7 +229,9 @@ impl Scan {
                     return Err(Refusal::Malformed);
                 }
                 let digits = std::str::from_utf8(value).map_err(|_| Refusal::Malformed)?;
-                said.length = Some(digits.parse().map_err(|_| Refusal::Malformed)?);
+                // As nginx: readers that have signed numbers would take a larger one for something else.
+                let length: i64 = digits.parse().map_err(|_| Refusal::Malformed)?;
+                said.length = Some(length.unsigned_abs());
             }
             Some(Known::Connection) => {
                 for token in value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
@@ -335,6 +342,21 @@ mod tests {
 
     fn refused(text: &str) -> Option<Refusal> {
         read(text).err()
+    }
+
+    #[test]
+    fn empty_lines_before_a_request_have_an_end() {
+        for line in ["\r\n", "\n"] {
+            assert!(complete(&format!("{}GET / HTTP/1.1\r\nHost: a\r\n\r\n", line.repeat(20))).keep);
+            assert_eq!(refused(&line.repeat(100)), Some(Refusal::Malformed));
+        }
+    }
+
+    #[test]
+    fn a_length_that_is_no_signed_number_is_none() {
+        let head = |length: u64| format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+        assert_eq!(complete(&head(i64::MAX as u64)).body, Decoder::length(i64::MAX as u64));
+        assert_eq!(refused(&head(i64::MAX as u64 + 1)), Some(Refusal::Malformed));
     }
 
     #[test]

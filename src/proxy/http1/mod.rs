@@ -35,7 +35,7 @@ use self::{
 use super::{
     fault::Fault,
     handle::handle,
-    respond::Tail,
+    response_body::Tail,
     upgrade,
     worker::{Link, Worker},
 };
@@ -76,7 +76,10 @@ pub async fn serve(link: Rc<Link>, stream: impl Wire) {
                 return;
             }
             Ok(End::Last) => break,
-            Err(_) => return,
+            Err(error) => {
+                tracing::debug!(peer = %link.client.peer, "a connection ends in the middle of an exchange: {error}");
+                return;
+            }
         }
     }
     if let Some(connection) = Rc::into_inner(connection) {
@@ -157,9 +160,16 @@ async fn exchange<S: Wire>(
             return Poll::Ready(Ok(answer));
         }
         let mut connection = connection.borrow_mut();
-        // Nobody watches a client that has just come: it is looked after when an answer takes long.
+        // The runtime does not watch a client that has just come: it is looked after when a response takes long.
         if !connection.is_watched() {
             ready!(tick.as_mut().poll(cx));
+        }
+        // A client whose body waits for the upstream is not read from, so that only this finds it gone.
+        while !connection.body_ended() && tick.as_mut().poll(cx).is_ready() {
+            if connection.is_reset() {
+                return Poll::Ready(Err(gone()));
+            }
+            tick.set(link.worker.ticks.notified());
         }
         connection.poll_gone(cx).map(|()| Err(gone()))
     })
@@ -179,7 +189,7 @@ async fn exchange<S: Wire>(
 }
 
 fn gone() -> io::Error {
-    io::ErrorKind::ConnectionAborted.into()
+    io::Error::new(io::ErrorKind::ConnectionAborted, "the client has left")
 }
 
 /// An answer on its way to the client.

@@ -15,12 +15,20 @@ use tokio::time::Instant;
 
 use super::{
     bell::{NUMBERS, Set},
+    body::Inlet,
+    flood,
     frame::{self, Code},
     request::stays_behind,
-    session::{MOST, Session},
+    session::{FULL, MAX_PARKED, MOST, Session},
     stream::Work,
 };
-use crate::proxy::{date::date, handle::handle, respond::Tail};
+use crate::{
+    net::BodyError,
+    proxy::{date::date, response_body::Tail},
+};
+
+/// Frames of a response that leave before the other streams have their turn.
+const FRAMES_PER_POLL: usize = 32;
 
 /// What a stream does next.
 enum Next {
@@ -32,16 +40,29 @@ enum Next {
     Done,
     /// It failed.
     Fail,
+    /// It takes more than there is.
+    Refuse,
+    /// The request's body failed after the response had started.
+    Cancel,
 }
 
 impl Session {
-    /// Lets all streams go on that can.
+    /// Lets all streams go on that can, until the turn is over or too much is on its way to the client.
     pub fn run(&mut self) {
         self.ready |= self.bell.rung();
         let first = self.next;
         let mut left: Set = mem::take(&mut self.ready).rotate_right(first);
         while left != 0 {
             let number = (left.trailing_zeros() + first) as usize % NUMBERS;
+            if self.turn.is_spent() {
+                self.ready |= left.rotate_left(first);
+                self.next = number as u32;
+                break;
+            }
+            if self.on_their_way() >= FULL {
+                self.for_way |= left.rotate_left(first);
+                break;
+            }
             left &= left - 1;
             // A panic ends its stream and nothing else.
             let next = catch_unwind(AssertUnwindSafe(|| self.advance(number))).unwrap_or(Next::Fail);
@@ -53,6 +74,8 @@ impl Session {
                     self.end(number, asks_for_more.then_some(Code::NoError));
                 }
                 Next::Fail => self.end(number, Some(Code::Internal)),
+                Next::Refuse => self.end(number, Some(Code::EnhanceYourCalm)),
+                Next::Cancel => self.end(number, Some(Code::Cancel)),
             }
         }
     }
@@ -76,13 +99,18 @@ impl Session {
         if let Work::New(_) = &stream.work
             && let Work::New(request) = mem::replace(&mut stream.work, Work::Done)
         {
-            stream.work = Work::Answer(Box::pin(handle(Rc::clone(&self.link), request, None)));
+            self.turn.spend(flood::START_REQUEST);
+            stream.work = Work::Answer((self.handler)(Rc::clone(&self.link), request));
         }
+        self.turn.spend(flood::POLL_STREAM);
         let next = match &mut stream.work {
             Work::Answer(answer) => {
                 let mut cx = Context::from_waker(&self.buttons[number]);
                 match answer.as_mut().poll(&mut cx) {
-                    Poll::Pending => Next::Wait,
+                    Poll::Pending => {
+                        self.interim(number);
+                        Next::Wait
+                    }
                     Poll::Ready(answer) => match self.head(number, answer) {
                         Next::Wait => self.body(number),
                         next => next,
@@ -91,10 +119,31 @@ impl Session {
             }
             _ => self.body(number),
         };
+        if !matches!(next, Next::Done) && self.has_stalled(number) {
+            return Next::Cancel;
+        }
         if matches!(next, Next::Wait | Next::Again) {
             self.settle(number, 0);
         }
         next
+    }
+
+    /// Sends 100 (Continue) if the client waits for it and its body is to be read.
+    fn interim(&mut self, number: usize) {
+        let stream = self.stream(number);
+        if stream.inlet.as_ref().is_some_and(Inlet::takes_continue) {
+            let id = stream.id;
+            let start = self.begin_block();
+            self.encoder.status(StatusCode::CONTINUE, &mut self.out);
+            frame::close_block(&mut self.out, start, 0, id, self.longest);
+        }
+    }
+
+    /// Whether the client has stopped sending the request's body although the response has started. Before that,
+    /// the response says so.
+    fn has_stalled(&mut self, number: usize) -> bool {
+        let stream = self.stream(number);
+        matches!(stream.work, Work::Body(_)) && stream.inlet.as_ref().is_some_and(Inlet::is_stalled)
     }
 
     /// Writes an answer's head.
@@ -134,13 +183,14 @@ impl Session {
 
     /// Sends as much of an answer's body as there is, and room for.
     fn body(&mut self, number: usize) -> Next {
-        loop {
+        for _ in 0..FRAMES_PER_POLL {
             let next = self.piece(number);
+            let parked = self.parked;
             let stream = self.streams[number].as_mut().expect("a stream that runs is open");
             let Work::Body(tail) = &mut stream.work else { return next.unwrap_or(Next::Wait) };
             let mut cx = Context::from_waker(&self.buttons[number]);
             if let Some(next) = next {
-                if matches!(next, Next::Wait) {
+                if matches!(next, Next::Wait) && parked <= MAX_PARKED {
                     tail.read_ahead(&mut cx);
                 }
                 return next;
@@ -150,7 +200,8 @@ impl Session {
                 Poll::Ready(Some(Ok(frame))) => frame,
                 Poll::Ready(Some(Err(error))) => {
                     tracing::debug!("an answer broke off: {error}");
-                    return Next::Fail;
+                    let of_client = matches!(error, BodyError::TooLong { .. } | BodyError::Client(_));
+                    return if of_client { Next::Cancel } else { Next::Fail };
                 }
                 Poll::Ready(None) => {
                     frame::put(&mut self.out, 0, frame::DATA, frame::END_STREAM, stream.id);
@@ -164,6 +215,7 @@ impl Session {
                         frame::put(&mut self.out, 0, frame::DATA, frame::END_STREAM, stream.id);
                         return Next::Done;
                     }
+                    self.parked += data.len();
                     stream.piece = data;
                 }
                 Err(frame) => {
@@ -173,6 +225,7 @@ impl Session {
                 }
             }
         }
+        Next::Again
     }
 
     /// Sends a frame of the piece at hand; none when all of it has left, and is not the last.
@@ -195,6 +248,21 @@ impl Session {
             } else if stream.window > 0 {
                 self.for_window |= 1 << number;
             }
+            // A client that gives no window makes us hold the piece.
+            if way > 0 && stream.reservation.is_none() {
+                match self.link.budget().reserve(stream.piece.len()) {
+                    Ok(reservation) => stream.reservation = Some(reservation),
+                    Err(exceeded) => {
+                        self.link.worker.log_limits.memory.log(|unlogged_events| {
+                            tracing::error!(
+                                unlogged_events,
+                                "a stream whose client takes no response is reset: {exceeded}"
+                            );
+                        });
+                        return Some(Next::Refuse);
+                    }
+                }
+            }
             if stream.due.is_none() {
                 stream.due = Some(self.now + self.account.patience.for_piece(stream.piece.len()));
                 self.paused |= 1 << number;
@@ -207,15 +275,19 @@ impl Session {
         self.out.extend_from_slice(&stream.piece[..count]);
         stream.window -= count as i64;
         self.window -= count as i64;
+        self.parked -= count;
+        self.turn.spend(flood::data_frame(count));
+        self.account.flood.on_payload(count);
         self.next = (number as u32 + 1) % NUMBERS as u32;
+        stream.piece.advance(count);
         if ends {
             return Some(Next::Done);
         }
         if !all {
-            stream.piece.advance(count);
             return Some(Next::Again);
         }
         stream.piece = Bytes::new();
+        stream.reservation = None;
         stream.due = None;
         self.paused &= !(1 << number);
         None

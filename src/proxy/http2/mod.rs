@@ -8,6 +8,8 @@
 mod answer;
 mod bell;
 mod body;
+mod control;
+mod flood;
 mod frame;
 pub mod hpack;
 mod patience;
@@ -17,9 +19,10 @@ mod receive;
 mod request;
 mod session;
 mod stream;
+mod window;
 
 use std::{
-    future::{Future as _, poll_fn},
+    future::{Future, poll_fn},
     io,
     pin::{Pin, pin},
     rc::Rc,
@@ -28,20 +31,25 @@ use std::{
 };
 
 use bytes::Buf as _;
+use http::Response;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    task::coop::has_budget_remaining,
+    task::{coop::has_budget_remaining, yield_now},
     time::{Instant, sleep, timeout},
 };
 
 use self::{
+    flood::TurnBudget,
     frame::Code,
     patience::Verdict,
-    session::{Session, Stage},
+    session::{Handler, Session, Stage},
 };
-use super::worker::Link;
-use crate::net::{Inbox, Timer};
+use super::{handle::handle, response_body::Tail, worker::Link};
+use crate::{
+    net::{Inbox, Timer},
+    plugin::Request,
+};
 
 /// Times that a client is read from before its streams are looked at.
 const READS: u32 = 8;
@@ -58,7 +66,7 @@ where
     let worker = Rc::clone(&link.worker);
     let mut drained = pin!(worker.drained());
     let (mut waiting, mut told) = (false, false);
-    let mut connection = Connection::new(link, stream);
+    let mut connection = Connection::new(link, stream, respond);
     poll_fn(|cx| {
         // Before the drain, asked once: this task's waker does not change.
         if !waiting || (worker.draining.get() && !told) {
@@ -75,6 +83,11 @@ where
     if connection.session.stage == Stage::Over(true) {
         connection.linger().await;
     }
+}
+
+/// Handles a request.
+fn respond(link: Rc<Link>, request: Request) -> Pin<Box<dyn Future<Output = Response<Tail>>>> {
+    Box::pin(handle(link, request, None))
 }
 
 /// Whether a clear-text connection begins with HTTP/2's preface. Looks, and takes nothing.
@@ -108,11 +121,13 @@ struct Connection<S> {
     /// What the socket wakes.
     socket: Waker,
     timer: Timer,
+    /// When the connection is closed even if the client does not take what says so.
+    closes_at: Option<Instant>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    fn new(link: Rc<Link>, stream: S) -> Self {
-        let session = Session::new(link);
+    fn new(link: Rc<Link>, stream: S, handler: Handler) -> Self {
+        let session = Session::new(link, handler);
         Connection {
             socket: bell::socket(&session.bell),
             session,
@@ -122,13 +137,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             writable: true,
             unflushed: false,
             timer: Timer::default(),
+            closes_at: None,
         }
     }
 
-    /// Does all that can be done now. Ready when the connection has ended.
+    /// Does what can be done now, up to a turn's work. Ready when the connection has ended.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.session.bell.attend(cx.waker());
         self.session.now = Instant::now();
+        self.session.turn = TurnBudget::default();
+        self.session.account.flood.advance(self.session.now);
         loop {
             if self.session.bell.socket() {
                 self.readable = true;
@@ -144,7 +162,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Poll::Ready(Ok(())) if over => return self.shutdown(cx),
                 _ => {}
             }
-            if !self.has_more() {
+            let yields = self.session.turn.is_spent() || !has_budget_remaining();
+            // Deadlines pass for a connection that always has more to do, too.
+            if yields || !self.has_more() {
                 match self.mind(cx) {
                     Verdict::Go(_) if !self.has_more() && self.session.bell.rest() => {
                         self.inbox.rest();
@@ -161,40 +181,51 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     }
                 }
             }
-            if !has_budget_remaining() {
-                // The others of this thread first.
+            if yields {
                 self.session.bell.rest();
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
+                // Polled once, it wakes the task after the runtime has looked at its sockets and timers. A task that
+                // wakes itself would run again before that.
+                return pin!(yield_now()).poll(cx);
             }
         }
     }
 
-    /// Whether something can be done at once.
+    /// Whether something can be done immediately.
     fn has_more(&self) -> bool {
         let Connection { session, readable, writable, .. } = self;
-        session.ready != 0 || *readable && session.reads() || *writable && session.on_their_way() > 0
+        session.ready != 0
+            || session.reads() && (*readable || session.backlog)
+            || *writable && session.on_their_way() > 0
     }
 
     /// Reads what is there, and takes the frames in.
     fn read(&mut self) -> io::Result<()> {
         for _ in 0..READS {
-            if !self.readable || !self.session.reads() {
+            if !self.session.reads() || self.session.turn.is_spent() {
                 break;
             }
-            let mut cx = Context::from_waker(&self.socket);
-            match self.inbox.poll_read(&mut self.stream, &mut cx)? {
-                Poll::Pending => self.readable = false,
-                Poll::Ready(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Poll::Ready(count) => {
-                    self.session.account.moved(count, self.session.now);
-                    match self.session.read(&self.inbox.bytes) {
-                        Ok(taken) => self.inbox.bytes.advance(taken),
-                        Err(code) => {
-                            tracing::debug!(?code, "an HTTP/2 client breaks the rules");
-                            self.session.fail(code);
-                        }
+            if !self.session.backlog {
+                if !self.readable {
+                    break;
+                }
+                let mut cx = Context::from_waker(&self.socket);
+                match self.inbox.poll_read(&mut self.stream, &mut cx)? {
+                    Poll::Pending => {
+                        self.readable = false;
+                        break;
                     }
+                    Poll::Ready(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                    Poll::Ready(_) if self.session.open == 0 => {
+                        self.session.account.on_idle_read(self.session.now);
+                    }
+                    Poll::Ready(_) => {}
+                }
+            }
+            match self.session.read(&self.inbox.bytes) {
+                Ok(taken) => self.inbox.bytes.advance(taken),
+                Err(code) => {
+                    tracing::debug!(?code, "an HTTP/2 client breaks the rules");
+                    self.session.fail(code);
                 }
             }
         }
@@ -204,6 +235,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Writes what is on its way.
     fn write(&mut self) -> Poll<io::Result<()>> {
         let written = self.poll_write();
+        if written.is_ready() && self.session.account.stuck.is_some() {
+            self.session.account.idle_since = self.session.now;
+        }
         self.session.account.stuck = match &written {
             Poll::Pending => Some(self.session.account.stuck.unwrap_or(self.session.now)),
             _ => None,
@@ -223,7 +257,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Poll::Ready(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(count) => {
                     session.left += count;
-                    session.account.moved(count, session.now);
                     self.unflushed = true;
                 }
             }
@@ -276,7 +309,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if Pin::new(&mut self.stream).poll_shutdown(&mut socket).is_ready() {
             return Poll::Ready(());
         }
-        self.timer.set(self.session.account.moved + LINGER.1);
+        self.timer.set(*self.closes_at.get_or_insert(self.session.now + LINGER.1));
         if self.timer.poll(cx).is_pending() && self.session.bell.rest() {
             return Poll::Pending;
         }

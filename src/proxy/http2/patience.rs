@@ -1,23 +1,18 @@
-//! How long a client may take, and how much of what carries nothing it may send.
+//! How long a client may take.
 //!
-//! A connection that stays idle, a header block that never ends, a client that opens a window and never reads,
-//! or that makes work by resetting streams, by faults, and by frames without a request or a body.
+//! A connection that stays idle, a field block that never ends, a client that opens a window and never reads.
+//! Each deadline is set when the wait starts, and only what is waited for moves it.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::flood::FloodCounters;
 use crate::runtime::Options;
 
-/// What is counted is counted anew after so long.
-const WINDOW: Duration = Duration::from_secs(10);
-/// Streams that a client may reset in a window, if they are more than half of those it opens.
-const RESETS: u32 = 100;
-/// Streams that it may make us reset.
-const FAULTS: u32 = 100;
-/// Frames without a request or a body in a window, if fewer than [`WORTH`] bytes move for each.
-const FRAMES: u32 = 10_000;
-const WORTH: u64 = 1024;
+/// Reads without a request, as a multiple of the requests that a connection may carry, that keep it open: so many PINGs
+/// keep one with nginx.
+const IDLE_READS_PER_REQUEST: u64 = 10;
 /// The slowest that an answer may be taken, in bytes a second, beyond the time a client may pause.
 const SLOWEST: u64 = 1024;
 /// How long a connection that has been told to end may take to agree.
@@ -71,15 +66,18 @@ pub struct Account {
     begun: Instant,
     /// Requests so far.
     pub requests: u64,
-    /// When bytes moved last.
-    pub moved: Instant,
+    /// When the last stream ended and all that it had to send was written.
+    pub idle_since: Instant,
+    /// When the client has sent something since, and how often.
+    read_at: Instant,
+    idle_reads: u64,
     /// Since when a header block has been open.
     pub block: Option<Instant>,
     /// Since when the client has taken nothing.
     pub stuck: Option<Instant>,
     /// When it was told to end.
     pub told: Option<Instant>,
-    pub tally: Tally,
+    pub flood: FloodCounters,
 }
 
 impl Account {
@@ -89,21 +87,29 @@ impl Account {
             patience,
             begun: now,
             requests: 0,
-            moved: now,
+            idle_since: now,
+            read_at: now,
+            idle_reads: 0,
             block: None,
             stuck: None,
             told: None,
-            tally: Tally::new(now),
+            flood: FloodCounters::new(now),
         }
     }
 
-    /// Bytes have moved.
-    pub fn moved(&mut self, bytes: usize, now: Instant) {
-        self.moved = now;
-        if now.duration_since(self.tally.since) > WINDOW {
-            self.tally = Tally::new(now);
+    /// The client has sent something while no stream was open.
+    pub fn on_idle_read(&mut self, now: Instant) {
+        self.idle_reads += 1;
+        if self.idle_reads <= self.patience.requests.saturating_mul(IDLE_READS_PER_REQUEST) {
+            self.read_at = now;
         }
-        self.tally.bytes += bytes as u64;
+    }
+
+    /// A request begins.
+    pub fn on_request(&mut self) {
+        self.requests += 1;
+        self.idle_reads = 0;
+        self.flood.on_request();
     }
 
     /// What is to become of the connection, some of whose streams may be open.
@@ -113,10 +119,11 @@ impl Account {
         let block = self.block.map(|since| since + head);
         let stuck = self.stuck.map(|since| since + taking);
         let rest = match self.told {
-            _ if open => None,
-            Some(told) => Some(told.max(self.moved) + FAREWELL),
+            // A client that is slow to read its last response is not idle.
+            _ if open || self.stuck.is_some() => None,
+            Some(told) => Some(told.max(self.idle_since) + FAREWELL),
             None if first => Some(self.begun + head),
-            None => Some(self.moved + idle),
+            None => Some(self.idle_since.max(self.read_at) + idle),
         };
         let passed = |end: Option<Instant>| end.is_some_and(|end| end <= now);
         if passed(block) || passed(stuck) {
@@ -129,49 +136,9 @@ impl Account {
     }
 }
 
-/// What a client has sent in a window.
-#[derive(Clone, Copy, Debug)]
-pub struct Tally {
-    since: Instant,
-    /// Header blocks.
-    pub heads: u32,
-    /// Streams that it has reset.
-    pub resets: u32,
-    /// Streams that it made us reset.
-    pub faults: u32,
-    /// Frames without a request or a body.
-    pub others: u32,
-    bytes: u64,
-}
-
-impl Tally {
-    fn new(since: Instant) -> Self {
-        Tally { since, heads: 0, resets: 0, faults: 0, others: 0, bytes: 0 }
-    }
-
-    /// Whether it is too much.
-    pub fn is_flood(&self) -> bool {
-        self.resets > RESETS && self.resets > self.heads / 2
-            || self.faults > FAULTS
-            || self.others > FRAMES && u64::from(self.others) * WORTH > self.bytes
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_flood_is_much_of_what_carries_nothing() {
-        let quiet = Tally::new(Instant::now());
-        assert!(!Tally { resets: 100, ..quiet }.is_flood());
-        assert!(Tally { resets: 101, heads: 150, ..quiet }.is_flood());
-        assert!(!Tally { resets: 101, heads: 300, ..quiet }.is_flood());
-        assert!(!Tally { faults: 100, ..quiet }.is_flood());
-        assert!(Tally { faults: 101, heads: 10_000, ..quiet }.is_flood());
-        assert!(Tally { others: 10_001, bytes: 400_000, ..quiet }.is_flood());
-        assert!(!Tally { others: 10_001, bytes: 100_000_000, ..quiet }.is_flood());
-    }
 
     #[test]
     fn what_a_client_may_take_time_for_depends_on_where_it_stands() {
@@ -185,6 +152,18 @@ mod tests {
         assert_eq!(used().verdict(false, now), Verdict::Go(Some(now + second * 10)));
         assert_eq!(used().verdict(false, now + second * 10), Verdict::End);
         assert_eq!(used().verdict(true, now + second * 10), Verdict::Go(None));
+        let mut pinged = used();
+        for seconds in 1..=40 {
+            pinged.on_idle_read(now + second * seconds);
+        }
+        assert_eq!(
+            pinged.verdict(false, now + second * 39),
+            Verdict::Go(Some(now + second * 40)),
+            "30 of 40 count"
+        );
+        assert_eq!(pinged.verdict(false, now + second * 40), Verdict::End);
+        pinged.told = Some(now + second * 40);
+        assert_eq!(pinged.verdict(false, now + second * 45), Verdict::Cut, "none counts after GOAWAY");
         let told = Account { told: Some(now), ..used() };
         assert_eq!(told.verdict(true, now + second * 100), Verdict::Go(None));
         assert_eq!(told.verdict(false, now + second * 5), Verdict::Cut);
@@ -193,5 +172,6 @@ mod tests {
         let stuck = Account { stuck: Some(now), ..used() };
         assert_eq!(stuck.verdict(true, now + second * 29), Verdict::Go(Some(now + second * 30)));
         assert_eq!(stuck.verdict(true, now + second * 30), Verdict::Cut);
+        assert_eq!(stuck.verdict(false, now + second * 15), Verdict::Go(Some(now + second * 30)), "it reads");
     }
 }

@@ -1,15 +1,16 @@
 //! What a client's frames do.
 
-use std::mem;
-
 use super::{
-    frame::{self, Code, Head, setting},
+    flood,
+    frame::{self, Code, Head},
     request::{Read, Section},
-    session::{Block, FAREWELL, Greeting, STREAMS, Session, Stage},
+    session::{Block, FULL, Greeting, STREAMS, Session, Stage},
+    window::INITIAL_WINDOW,
 };
 
 impl Session {
-    /// Reads the frames that are there whole: how many bytes they were.
+    /// Reads the frames that are there as a whole, until the turn is over or too much is on its way to the client:
+    /// how many bytes they were.
     ///
     /// # Errors
     /// When the connection has to end.
@@ -27,6 +28,7 @@ impl Session {
             at = here;
         }
         let mut block_begun = false;
+        self.backlog = false;
         while let Some(head) = Head::read(&bytes[at..]) {
             if head.length > frame::LONGEST {
                 return Err(Code::FrameSize);
@@ -34,10 +36,15 @@ impl Session {
             let from = at + frame::HEAD;
             let Some(payload) = bytes.get(from..from + head.length) else {
                 block_begun = matches!(head.kind, frame::HEADERS | frame::CONTINUATION);
+                self.partial(head, bytes.len() - from);
                 break;
             };
+            if self.turn.is_spent() || self.on_their_way() >= FULL {
+                self.backlog = true;
+                break;
+            }
             self.frame(head, payload)?;
-            if self.account.tally.is_flood() {
+            if self.account.flood.is_flood() {
                 tracing::debug!("an HTTP/2 client floods its connection");
                 return Err(Code::EnhanceYourCalm);
             }
@@ -46,6 +53,18 @@ impl Session {
         let in_block = block_begun || self.block.is_some();
         self.account.block = in_block.then(|| self.account.block.unwrap_or(self.now));
         Ok(at)
+    }
+
+    /// A frame whose end has not come. A body whose bytes arrive has not stalled.
+    fn partial(&mut self, head: Head, arrived: usize) {
+        let now = self.now;
+        if head.kind == frame::DATA
+            && arrived > 0
+            && let Some(number) = self.find(head.stream)
+            && let Some(inlet) = &self.stream(number).inlet
+        {
+            inlet.touch(now);
+        }
     }
 
     fn frame(&mut self, head: Head, payload: &[u8]) -> Result<(), Code> {
@@ -63,9 +82,12 @@ impl Session {
         match head.kind {
             frame::DATA => return self.data(head, payload),
             frame::HEADERS => return self.headers(head, payload),
-            frame::RST_STREAM => return self.reset_by_client(head, payload),
-            _ => self.account.tally.others += 1,
+            _ => self.turn.spend(flood::control_frame(payload.len())),
         }
+        if head.kind == frame::RST_STREAM {
+            return self.reset_by_client(head, payload);
+        }
+        self.account.flood.on_overhead(flood::control_frame(payload.len()));
         match head.kind {
             frame::CONTINUATION => self.continuation(head, payload),
             frame::SETTINGS => self.settings(head, payload),
@@ -85,31 +107,31 @@ impl Session {
     }
 
     fn data(&mut self, head: Head, payload: &[u8]) -> Result<(), Code> {
+        self.turn.spend(flood::data_frame(head.length));
         let data = head.unpadded(payload).ok_or(Code::Protocol)?;
-        self.room -= head.length as i64;
-        if self.room < 0 {
-            return Err(Code::FlowControl);
+        let credit = self.receive_window.receive(head.length).map_err(|_| Code::FlowControl)?;
+        if let Some(increment) = credit {
+            frame::put_numbers(&mut self.out, frame::WINDOW_UPDATE, 0, [increment]);
         }
         let Some(number) = self.find(head.stream) else {
-            self.give_back(head.length);
-            return self.stray(head.stream, Code::StreamClosed);
+            self.stray(head.stream, Code::StreamClosed)?;
+            self.stray_data(head.stream, head.length);
+            return Ok(());
         };
         let ends = head.has(frame::END_STREAM);
         let stream = self.stream(number);
         if !stream.receives {
-            self.give_back(head.length);
             return self.fault(head.stream, Code::StreamClosed);
         }
-        stream.room -= head.length as i64;
+        let received = stream.receive_window.receive(head.length);
         let left = stream.left.map(|left| left.checked_sub(data.len() as u64));
         let fault = match left {
-            _ if stream.room < 0 => Some(Code::FlowControl),
+            _ if received.is_err() => Some(Code::FlowControl),
             Some(None) => Some(Code::Protocol),
             Some(Some(left)) if ends && left > 0 => Some(Code::Protocol),
             _ => None,
         };
         if let Some(code) = fault {
-            self.give_back(head.length);
             return self.fault(head.stream, code);
         }
         stream.left = left.flatten();
@@ -123,11 +145,13 @@ impl Session {
                 inlet.end(None);
             }
         }
-        // What nobody waits for, padding included, has been taken already.
-        let taken = head.length - if wanted { data.len() } else { 0 };
-        self.settle(number, taken);
-        if data.is_empty() && !ends {
-            self.account.tally.others += 1;
+        // Padding, and what no caller waits for, has been consumed already.
+        let consumed = head.length - if wanted { data.len() } else { 0 };
+        self.settle(number, consumed);
+        if !data.is_empty() {
+            self.account.flood.on_payload(data.len());
+        } else if !ends {
+            self.account.flood.on_overhead(flood::control_frame(head.length));
         }
         Ok(())
     }
@@ -137,7 +161,7 @@ impl Session {
             return Err(Code::Protocol);
         }
         let block = head.unpadded(payload).ok_or(Code::Protocol)?;
-        self.account.tally.heads += 1;
+        self.account.flood.on_headers();
         let ends = head.has(frame::END_STREAM);
         if head.has(frame::END_HEADERS) {
             return self.section(head.stream, ends, block);
@@ -168,45 +192,60 @@ impl Session {
             Some(_) => Section::trailers(self.list),
             None => Section::head(self.list),
         };
-        let read = self.decoder.decode(block, |field, size| section.add(field, size));
+        let mut fields = 0;
+        let read = self.decoder.decode(block, |field, size| {
+            fields += 1;
+            section.add(field, size);
+        });
+        self.turn.spend(flood::field_block(block.len(), fields));
         read.map_err(|_| Code::Compression)?;
+        if !self.fields(number, id, ends, section)? {
+            self.account.flood.on_wasted_block(block.len(), fields);
+        }
+        Ok(())
+    }
+
+    /// A field section that was decoded: whether it is of use.
+    fn fields(&mut self, number: Option<usize>, id: u32, ends: bool, section: Section) -> Result<bool, Code> {
         if let Some(number) = number {
             return self.trailers(number, id, ends, section);
         }
         if id <= self.last {
-            return self.stray(id, Code::StreamClosed);
+            return self.stray(id, Code::StreamClosed).map(|()| false);
         }
         if self.stage == Stage::Last {
             // The client will find out that it came too late.
-            return Ok(());
+            return Ok(false);
         }
         self.last = id;
         if self.open == STREAMS {
-            // Nobody's fault: the client may not have heard yet how many it may open.
-            self.reset(id, Code::RefusedStream);
-            return Ok(());
+            // The client may not know yet how many streams it may open, so this is no stream error.
+            self.reset(id, Code::RefusedStream, INITIAL_WINDOW);
+            return Ok(false);
         }
         match section.into_head() {
-            Read::Malformed => self.fault(id, Code::Protocol),
-            Read::Head(_, Some(length)) if ends && length > 0 => self.fault(id, Code::Protocol),
+            Read::Malformed => self.fault(id, Code::Protocol).map(|()| false),
+            Read::Head(_, Some(length)) if ends && length > 0 => {
+                self.fault(id, Code::Protocol).map(|()| false)
+            }
             Read::Head(head, length) => {
                 self.begin(id, *head, length, ends);
-                Ok(())
+                Ok(true)
             }
             Read::TooLong => {
                 self.too_long(id);
                 if !ends {
-                    self.reset(id, Code::NoError);
+                    self.reset(id, Code::NoError, INITIAL_WINDOW);
                 }
-                Ok(())
+                Ok(false)
             }
         }
     }
 
-    fn trailers(&mut self, number: usize, id: u32, ends: bool, section: Section) -> Result<(), Code> {
+    fn trailers(&mut self, number: usize, id: u32, ends: bool, section: Section) -> Result<bool, Code> {
         let stream = self.stream(number);
         if !stream.receives {
-            return self.fault(id, Code::StreamClosed);
+            return self.fault(id, Code::StreamClosed).map(|()| false);
         }
         let whole = stream.left.is_none_or(|left| left == 0);
         match section.into_trailers() {
@@ -215,115 +254,10 @@ impl Session {
                 if let Some(inlet) = &stream.inlet {
                     inlet.end((!trailers.is_empty()).then_some(trailers));
                 }
-                Ok(())
+                Ok(true)
             }
-            _ => self.fault(id, Code::Protocol),
+            _ => self.fault(id, Code::Protocol).map(|()| false),
         }
-    }
-
-    fn reset_by_client(&mut self, head: Head, payload: &[u8]) -> Result<(), Code> {
-        self.account.tally.resets += 1;
-        if payload.len() != 4 {
-            return Err(Code::FrameSize);
-        }
-        if head.stream == 0 || self.is_idle(head.stream) {
-            return Err(Code::Protocol);
-        }
-        if let Some(number) = self.find(head.stream) {
-            self.close(number);
-        }
-        Ok(())
-    }
-
-    fn settings(&mut self, head: Head, payload: &[u8]) -> Result<(), Code> {
-        if head.stream != 0 {
-            return Err(Code::Protocol);
-        }
-        let (settings, rest) = payload.as_chunks::<6>();
-        if !rest.is_empty() || head.has(frame::ACK) && !payload.is_empty() {
-            return Err(Code::FrameSize);
-        }
-        if head.has(frame::ACK) {
-            return Ok(());
-        }
-        for &[a, b, c, d, e, f] in settings {
-            let value = u32::from_be_bytes([c, d, e, f]);
-            match u16::from_be_bytes([a, b]) {
-                setting::HEADER_TABLE_SIZE => self.encoder.resize(value as usize),
-                setting::ENABLE_PUSH if value > 1 => return Err(Code::Protocol),
-                setting::INITIAL_WINDOW_SIZE => self.first_window(value.into())?,
-                setting::MAX_FRAME_SIZE => {
-                    if !(1 << 14..1 << 24).contains(&value) {
-                        return Err(Code::Protocol);
-                    }
-                    self.longest = frame::LONGEST.min(value as usize);
-                }
-                _ => {}
-            }
-        }
-        frame::put(&mut self.out, 0, frame::SETTINGS, frame::ACK, 0);
-        Ok(())
-    }
-
-    /// The window of all streams, those that are open included.
-    fn first_window(&mut self, window: i64) -> Result<(), Code> {
-        if window > frame::WINDOW {
-            return Err(Code::FlowControl);
-        }
-        let more = window - mem::replace(&mut self.first_window, window);
-        for (number, stream) in self.streams.iter_mut().enumerate() {
-            if let Some(stream) = stream {
-                stream.window += more;
-                if stream.window > frame::WINDOW {
-                    return Err(Code::FlowControl);
-                }
-                self.ready |= 1 << number;
-            }
-        }
-        Ok(())
-    }
-
-    fn ping(&mut self, head: Head, payload: &[u8]) -> Result<(), Code> {
-        if head.stream != 0 {
-            return Err(Code::Protocol);
-        }
-        let payload = payload.try_into().map_err(|_| Code::FrameSize)?;
-        if !head.has(frame::ACK) {
-            frame::put_ping(&mut self.out, frame::ACK, payload);
-        } else if payload == FAREWELL && self.stage == Stage::Leaving {
-            self.stage = Stage::Last;
-            self.goaway(self.last, Code::NoError);
-        }
-        Ok(())
-    }
-
-    fn window_update(&mut self, head: Head, payload: &[u8]) -> Result<(), Code> {
-        let more =
-            i64::from(u32::from_be_bytes(payload.try_into().map_err(|_| Code::FrameSize)?) & 0x7fff_ffff);
-        if head.stream == 0 {
-            self.window += more;
-            if more == 0 {
-                return Err(Code::Protocol);
-            }
-            if self.window > frame::WINDOW {
-                return Err(Code::FlowControl);
-            }
-            self.ready |= mem::take(&mut self.for_window);
-            return Ok(());
-        }
-        let Some(number) = self.find(head.stream) else {
-            return if self.is_idle(head.stream) { Err(Code::Protocol) } else { Ok(()) };
-        };
-        let stream = self.stream(number);
-        stream.window += more;
-        if more == 0 {
-            return self.fault(head.stream, Code::Protocol);
-        }
-        if stream.window > frame::WINDOW {
-            return self.fault(head.stream, Code::FlowControl);
-        }
-        self.ready |= 1 << number;
-        Ok(())
     }
 }
 
@@ -331,7 +265,10 @@ impl Session {
 mod tests {
     use std::sync::Arc;
 
-    use super::{super::probe::link, *};
+    use super::{
+        super::{flood::TurnBudget, probe::link, respond},
+        *,
+    };
     use crate::{
         model::State,
         runtime::{self, Gateway, Options},
@@ -342,7 +279,7 @@ mod tests {
     fn session() -> Session {
         let (options, stores) = (Options::default(), Stores::default());
         let (snapshot, _) = runtime::compile(Arc::new(State::default()), &options, &stores, None);
-        Session::new(link(&Gateway::new(options, stores, snapshot)))
+        Session::new(link(&Gateway::new(options, stores, snapshot)), respond)
     }
 
     /// Numbers that look random and are the same each time (xorshift).
@@ -400,6 +337,76 @@ mod tests {
         frames
     }
 
+    /// A connection that has taken in these frames behind the preface, and how many bytes it took.
+    fn after(frames: &[u8]) -> (Session, usize) {
+        let mut session = session();
+        let greeting = [frame::PREFACE, &[0, 0, 0, frame::SETTINGS, 0, 0, 0, 0, 0]].concat();
+        session.read(&greeting).expect("a greeting");
+        let taken = session.read(frames).expect("frames that keep to the rules");
+        (session, taken)
+    }
+
+    fn request(flags: u8, id: u32) -> Vec<u8> {
+        let mut out = Vec::new();
+        frame::put(&mut out, 6, frame::HEADERS, flags, id);
+        out.extend_from_slice(&[0x83, 0x86, 0x84, 0x01, 1, b'a']);
+        out
+    }
+
+    #[tokio::test]
+    async fn a_turn_takes_a_bounded_number_of_frames_and_the_next_one_the_rest() {
+        const DATA: [u8; 10] = [0, 0, 1, frame::DATA, 0, 0, 0, 0, 1, b'x'];
+        let begun = request(frame::END_HEADERS, 1);
+        let frames = [&begun[..], &DATA.repeat(30_000)].concat();
+        let (mut session, mut taken) = after(&frames);
+        assert!(session.backlog && taken < frames.len() / 2, "{taken} bytes in one turn");
+        assert_eq!(session.read(&frames[taken..]), Ok(0), "the turn is over");
+        for turns in 1.. {
+            session.turn = TurnBudget::default();
+            taken += session.read(&frames[taken..]).expect("data");
+            if !session.backlog {
+                assert!((2..10).contains(&turns) && taken == frames.len());
+                break;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_read_from_a_client_that_does_not_take_its_answers() {
+        let ping = [&[0, 0, 8, frame::PING, 0, 0, 0, 0, 0][..], &[7; 8]].concat();
+        let (mut session, _) = after(&request(frame::END_HEADERS | frame::END_STREAM, 1));
+        session.out.resize(FULL - 100, 0);
+        let taken = session.read(&ping.repeat(1000)).expect("pings");
+        assert!(session.backlog && !session.reads() && taken < 10 * ping.len());
+        assert!(session.on_their_way() < FULL + 100);
+    }
+
+    #[tokio::test]
+    async fn a_turn_runs_a_bounded_number_of_streams_and_the_next_one_the_rest() {
+        let ends = frame::END_HEADERS | frame::END_STREAM;
+        let frames: Vec<u8> = (0..128).flat_map(|at| request(ends, 2 * at + 1)).collect();
+        let (mut session, taken) = after(&frames);
+        assert_eq!((taken, session.open), (frames.len(), 128));
+        session.turn = TurnBudget::default();
+        session.turn.spend(9_000);
+        session.run();
+        assert!((100..128).contains(&session.open), "{} wait for the next turn", session.open);
+        session.turn = TurnBudget::default();
+        session.run();
+        assert_eq!(session.open, 0);
+    }
+
+    #[tokio::test]
+    async fn the_last_of_many_initial_windows_counts() {
+        let setting = |value: u8| [0, 4, 0, 0, 0, value];
+        let settings = [setting(9), setting(200), setting(7)].concat();
+        let mut frames = request(frame::END_HEADERS, 1);
+        frame::put(&mut frames, settings.len(), frame::SETTINGS, 0, 0);
+        frames.extend_from_slice(&settings);
+        let (mut session, _) = after(&frames);
+        assert_eq!((session.first_window, session.stream(0).window), (7, 7));
+    }
+
     #[tokio::test]
     async fn whatever_comes_a_connection_keeps_its_books() {
         let (mut ended, mut answered) = (0, 0);
@@ -423,6 +430,7 @@ mod tests {
                         break;
                     }
                 }
+                session.turn = TurnBudget::default();
                 session.run();
                 session.check();
                 answered += written(&mut session).iter().filter(|(kind, _)| *kind == frame::HEADERS).count();

@@ -169,9 +169,11 @@ fn number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || digits.len() > 19 {
         return None;
     }
-    digits.iter().try_fold(0_u64, |number, digit| {
+    let number = digits.iter().try_fold(0_u64, |number, digit| {
         digit.is_ascii_digit().then(|| number * 10 + u64::from(digit - b'0'))
-    })
+    });
+    // As nginx: readers that have signed numbers would take a larger one for something else.
+    number.filter(|&number| i64::try_from(number).is_ok())
 }
 
 #[cfg(test)]

@@ -1,30 +1,36 @@
 //! A connection's state: its streams, and how it ends.
 
-use std::{collections::VecDeque, mem, rc::Rc, sync::Arc, task::Waker};
+use std::{collections::VecDeque, future::Future, pin::Pin, rc::Rc, sync::Arc, task::Waker};
 
-use http::{Method, request};
+use http::{Method, Response, header, request};
 use tokio::time::Instant;
 
 use super::{
     bell::{self, Bell, NUMBERS, Set},
-    body::body,
+    body::{Incoming, body},
+    flood::TurnBudget,
     frame::{self, Code, setting},
     hpack::{Decoder, Encoder},
     patience::{Account, Patience},
     stream::{Stream, Work},
+    window::{CONNECTION_WINDOW, ConnectionWindow, INITIAL_WINDOW, MAX_GROWTH, StreamWindow},
 };
-use crate::{net::Body, plugin::Request, proxy::worker::Link};
+use crate::{
+    net::Body,
+    plugin::Request,
+    proxy::{response_body::Tail, worker::Link},
+};
 
 /// Streams that a client may have open, as with nginx.
 pub const STREAMS: usize = NUMBERS;
-/// Bytes that a client may send ahead of who takes them: on a stream, and on all of them together.
-pub const ROOM: u32 = 1024 * 1024;
 /// What a client believes before it is told.
 const FIRST_WINDOW: i64 = 65_535;
 /// Bytes on their way to a client beyond which no body is read for it.
 pub const MOST: usize = 64 * 1024;
 /// And beyond which nothing more is read from it: it does not even take what answers frames of its own.
-const FULL: usize = MOST + 16 * 1024;
+pub const FULL: usize = MOST + 16 * 1024;
+/// Bytes of responses that a client has made no room for, beyond which no piece is read ahead of what it takes.
+pub const MAX_PARKED: usize = 1024 * 1024;
 /// Streams of late that were reset here, and about which the client may not have heard yet.
 const RECENT: usize = 128;
 /// What a ping asks that is sent with the first GOAWAY: whoever answers it has read that.
@@ -59,13 +65,21 @@ pub struct Block {
     pub bytes: Vec<u8>,
 }
 
+/// What makes a response of a request.
+pub type Handler = fn(Rc<Link>, Request) -> Pin<Box<dyn Future<Output = Response<Tail>>>>;
+
 /// A connection's state.
 pub struct Session {
     pub(super) link: Rc<Link>,
+    pub(super) handler: Handler,
     pub(super) bell: Arc<Bell>,
     pub(super) account: Account,
     /// When this turn began.
     pub(super) now: Instant,
+    /// Work that this turn may still do.
+    pub(super) turn: TurnBudget,
+    /// Whether frames were left in the buffer because the turn was over or too much was on its way.
+    pub(super) backlog: bool,
     pub(super) stage: Stage,
     pub(super) greeting: Greeting,
     /// Largest list of headers that is taken.
@@ -80,7 +94,8 @@ pub struct Session {
     pub(super) open: usize,
     /// The last stream begun.
     pub(super) last: u32,
-    pub(super) recent: VecDeque<u32>,
+    /// Streams that were reset here, and what the client may have sent on them before it knew.
+    pub(super) recent: VecDeque<(u32, usize)>,
     /// Streams to be looked at, and those that wait for something.
     pub(super) ready: Set,
     pub(super) for_way: Set,
@@ -96,16 +111,18 @@ pub struct Session {
     pub(super) window: i64,
     pub(super) first_window: i64,
     pub(super) longest: usize,
-    /// Bytes that the client may send, and those that it has not been given back.
-    pub(super) room: i64,
-    pub(super) owed: usize,
+    /// What the client may send, and by how much the streams' windows may grow.
+    pub(super) receive_window: ConnectionWindow,
+    pub(super) growth: usize,
+    /// Bytes of responses that the client has made no room for.
+    pub(super) parked: usize,
     /// Whether the client begins no more streams.
     pub(super) going: bool,
 }
 
 impl Session {
     /// A connection just opened.
-    pub fn new(link: Rc<Link>) -> Self {
+    pub fn new(link: Rc<Link>, handler: Handler) -> Self {
         let options = &link.worker.options;
         let now = Instant::now();
         let list = options.head.total;
@@ -114,16 +131,19 @@ impl Session {
             &mut out,
             &[
                 (setting::MAX_CONCURRENT_STREAMS, STREAMS as u32),
-                (setting::INITIAL_WINDOW_SIZE, ROOM),
+                (setting::INITIAL_WINDOW_SIZE, INITIAL_WINDOW as u32),
                 (setting::MAX_FRAME_SIZE, frame::LONGEST as u32),
                 (setting::MAX_HEADER_LIST_SIZE, u32::try_from(list).unwrap_or(u32::MAX)),
             ],
         );
-        frame::put_numbers(&mut out, frame::WINDOW_UPDATE, 0, [ROOM - FIRST_WINDOW as u32]);
+        let more = CONNECTION_WINDOW - FIRST_WINDOW as usize;
+        frame::put_numbers(&mut out, frame::WINDOW_UPDATE, 0, [more as u32]);
         Session {
             account: Account::new(Patience::new(options), now),
             bell: Arc::default(),
             now,
+            turn: TurnBudget::default(),
+            backlog: false,
             stage: Stage::Open,
             greeting: Greeting::Preface,
             list,
@@ -146,9 +166,11 @@ impl Session {
             window: FIRST_WINDOW,
             first_window: FIRST_WINDOW,
             longest: frame::LONGEST,
-            room: ROOM.into(),
-            owed: 0,
+            receive_window: ConnectionWindow::default(),
+            growth: MAX_GROWTH,
+            parked: 0,
             going: false,
+            handler,
             link,
         }
     }
@@ -174,7 +196,15 @@ impl Session {
         let (inlet, body) = if ends || head.method == Method::CONNECT {
             (None, Body::Empty)
         } else {
-            let (inlet, outlet) = body(length, self.buttons[number].clone(), self.link.budget().clone());
+            let expects = head.headers.get(header::EXPECT);
+            let (inlet, outlet) = body(Incoming {
+                length,
+                expects: expects.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")),
+                timeout: self.link.worker.options.body_timeout,
+                wake_at: INITIAL_WINDOW / 4,
+                connection: self.buttons[number].clone(),
+                budget: self.link.budget().clone(),
+            });
             (Some(inlet), Body::Stream(Box::new(outlet)))
         };
         self.ids[number] = id;
@@ -185,16 +215,16 @@ impl Session {
             window: self.first_window,
             inlet,
             receives: !ends,
-            room: ROOM.into(),
-            owed: 0,
+            receive_window: StreamWindow::new(self.now),
             left: length,
             piece: bytes::Bytes::new(),
             last: false,
+            reservation: None,
             due: None,
         }));
         self.open += 1;
         self.ready |= 1 << number;
-        self.account.requests += 1;
+        self.account.on_request();
         if self.account.requests >= self.account.patience.requests {
             // Before the answers: whoever reads one begins the next request.
             self.leave();
@@ -216,47 +246,63 @@ impl Session {
         self.stage != Stage::Last && (id.is_multiple_of(2) || id > self.last)
     }
 
-    /// A frame for a stream that is not open. One that was reset here may not have known.
+    /// Judges a frame for a stream that is not open: what it carries is lost. The client may not know yet that
+    /// a stream was reset here.
     pub(super) fn stray(&mut self, id: u32, code: Code) -> Result<(), Code> {
         if id == 0 || self.is_idle(id) {
             return Err(Code::Protocol);
         }
-        if id > self.last || self.recent.contains(&id) {
+        if id > self.last || self.recent.iter().any(|&(recent, _)| recent == id) {
             return Ok(());
         }
         Err(code)
     }
 
+    /// Counts data on a stream that is not open. A client that keeps to the stream's window sent it before it knew
+    /// of the reset; all else is overhead.
+    pub(super) fn stray_data(&mut self, id: u32, length: usize) {
+        if let Some((_, window)) = self.recent.iter_mut().find(|(recent, _)| *recent == id)
+            && length > 0
+            && let Some(left) = window.checked_sub(length)
+        {
+            *window = left;
+            return;
+        }
+        self.account.flood.on_overhead(1 + length as u64 / 1024);
+    }
+
     /// Ends a stream for what the client did.
     pub(super) fn fault(&mut self, id: u32, code: Code) -> Result<(), Code> {
         tracing::debug!(stream = id, ?code, "an HTTP/2 stream is reset");
-        self.account.tally.faults += 1;
+        self.account.flood.on_stream_error();
         match self.find(id) {
             Some(number) => self.end(number, Some(code)),
-            None => self.reset(id, code),
+            None => self.reset(id, code, INITIAL_WINDOW),
         }
         Ok(())
     }
 
-    pub(super) fn reset(&mut self, id: u32, code: Code) {
+    /// Resets a stream on which the client may have sent `window` bytes before it knows.
+    pub(super) fn reset(&mut self, id: u32, code: Code, window: usize) {
         frame::put_numbers(&mut self.out, frame::RST_STREAM, id, [code as u32]);
         if self.recent.len() == RECENT {
             self.recent.pop_front();
         }
-        self.recent.push_back(id);
+        self.recent.push_back((id, window));
     }
 
     /// Ends a stream, with a code if the client does not know yet.
     pub(super) fn end(&mut self, number: usize, code: Option<Code>) {
         if let Some(code) = code {
-            self.reset(self.ids[number], code);
+            let window = self.stream(number).receive_window.available();
+            self.reset(self.ids[number], code, window);
         }
         self.close(number);
     }
 
     /// Forgets a stream.
     pub(super) fn close(&mut self, number: usize) {
-        let Some(stream) = self.streams[number].take() else { return };
+        let Some(mut stream) = self.streams[number].take() else { return };
         self.ids[number] = 0;
         let others = !(1 << number);
         self.ready &= others;
@@ -265,35 +311,30 @@ impl Session {
         self.paused &= others;
         self.open -= 1;
         if self.open == 0 {
-            self.account.moved = self.now;
+            self.account.idle_since = self.now;
         }
-        if let Some(rest) = stream.leave() {
-            self.give_back(rest);
-        }
+        stream.receive_window.release(&mut self.growth);
+        self.parked -= stream.piece.len();
+        stream.leave();
     }
 
-    /// So many bytes of the client's have been taken, beside those that the request took.
-    pub(super) fn settle(&mut self, number: usize, taken: usize) {
+    /// Credits the client for so many bytes of a stream, beside those that the request consumed.
+    pub(super) fn settle(&mut self, number: usize, consumed: usize) {
         let stream = self.streams[number].as_mut().expect("it is called for streams that are open");
-        let taken = taken + stream.inlet.as_ref().map_or(0, |inlet| inlet.taken());
-        if taken == 0 {
+        let consumed = consumed + stream.inlet.as_ref().map_or(0, |inlet| inlet.taken());
+        if !stream.receives {
+            if stream.inlet.as_ref().is_none_or(|inlet| inlet.is_empty()) {
+                stream.receive_window.release(&mut self.growth);
+            }
             return;
         }
-        stream.owed += taken;
-        if stream.receives && stream.owed >= ROOM as usize / 2 {
-            let owed = mem::take(&mut stream.owed);
-            stream.room += owed as i64;
-            frame::put_numbers(&mut self.out, frame::WINDOW_UPDATE, stream.id, [owed as u32]);
-        }
-        self.give_back(taken);
-    }
-
-    pub(super) fn give_back(&mut self, taken: usize) {
-        self.owed += taken;
-        if self.owed >= ROOM as usize / 2 {
-            let owed = mem::take(&mut self.owed);
-            self.room += owed as i64;
-            frame::put_numbers(&mut self.out, frame::WINDOW_UPDATE, 0, [owed as u32]);
+        if consumed > 0
+            && let Some(increment) = stream.receive_window.consume(consumed, self.now, &mut self.growth)
+        {
+            frame::put_numbers(&mut self.out, frame::WINDOW_UPDATE, stream.id, [increment]);
+            if let Some(inlet) = &stream.inlet {
+                inlet.wake_at(stream.receive_window.size() / 4);
+            }
         }
     }
 

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use http::Response;
 use tokio::time::Instant;
 
-use super::body::Inlet;
-use crate::{plugin::Request, proxy::respond::Tail};
+use super::{body::Inlet, window::StreamWindow};
+use crate::{net::Reservation, plugin::Request, proxy::response_body::Tail};
 
 /// One request and its answer.
 pub struct Stream {
@@ -24,14 +24,15 @@ pub struct Stream {
     /// Where its bytes go, and whether more are to come.
     pub inlet: Option<Inlet>,
     pub receives: bool,
-    /// Bytes that the client may send, and those that it has not been given back.
-    pub room: i64,
-    pub owed: usize,
+    /// What the client may send.
+    pub receive_window: StreamWindow,
     /// Bytes of the request that are to come, if it has said so.
     pub left: Option<u64>,
     /// A piece of the answer that has not left, and whether it is the last.
     pub piece: Bytes,
     pub last: bool,
+    /// Memory for a piece that waits for the client's window.
+    pub reservation: Option<Reservation>,
     /// When the client has to have made room for the piece.
     pub due: Option<Instant>,
 }
@@ -49,11 +50,15 @@ pub enum Work {
 }
 
 impl Stream {
-    /// Ends it. Bytes of its request that nobody has taken into account, if there could be any.
-    pub fn leave(self: Box<Self>) -> Option<usize> {
+    /// Ends it: its request is handled no further, and its body fails for a task that still reads it.
+    pub fn leave(self: Box<Self>) {
         let inlet = self.inlet.clone();
-        // A plugin may look at the end of a request, and fail.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(self)));
-        inlet.map(|inlet| inlet.close())
+        // The log phase runs when the response is dropped, and a plugin may panic in it.
+        if catch_unwind(AssertUnwindSafe(|| drop(self))).is_err() {
+            tracing::error!("a plugin panicked at the end of a request");
+        }
+        if let Some(inlet) = inlet {
+            inlet.close();
+        }
     }
 }

@@ -57,8 +57,8 @@ pub async fn datagrams(worker: Rc<Worker>, socket: UdpSocket) {
             continue;
         };
         let Ok(reserved) = budget.reserve(count) else {
-            shared.worker.log_limits.udp_sessions.log(|unlogged| {
-                tracing::warn!(%peer, unlogged, "a datagram is lost: the memory for those that wait is used up");
+            shared.worker.log_limits.udp_sessions.log(|unlogged_events| {
+                tracing::warn!(%peer, unlogged_events, "a datagram is lost: the memory for those that wait is used up");
             });
             continue;
         };
@@ -70,8 +70,8 @@ pub async fn datagrams(worker: Rc<Worker>, socket: UdpSocket) {
             continue;
         }
         if held.len() >= SESSIONS {
-            shared.worker.log_limits.udp_sessions.log(|unlogged| {
-                tracing::warn!(%peer, unlogged, "a datagram is lost: there are {SESSIONS} UDP sessions already");
+            shared.worker.log_limits.udp_sessions.log(|unlogged_events| {
+                tracing::warn!(%peer, unlogged_events, "a datagram is lost: there are {SESSIONS} UDP sessions already");
             });
             continue;
         }

@@ -3,12 +3,12 @@
 use std::{fmt, net::IpAddr};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 mod sample;
 
 use super::{RequestLine, Router, normalize, split_port};
-use crate::model::{Ix, Protocol, Route};
+use crate::model::{Ix, Protocol, Route, is_credential_header};
 
 /// A request as far as routing looks at it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -22,7 +22,7 @@ pub struct Probe {
     /// Path as sent, without query.
     pub path: String,
     /// Other headers.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "serialize_headers")]
     pub headers: Vec<(String, String)>,
     /// Server name of the TLS connection, where it is not the host.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -183,12 +183,21 @@ fn concrete(pattern: &str) -> String {
     }
 }
 
+/// A header's value as it may be printed: that of a credential is not.
+fn printed<'v>(name: &str, value: &'v str) -> &'v str {
+    if is_credential_header(name) { "***" } else { value }
+}
+
+fn serialize_headers<S: Serializer>(headers: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(headers.iter().map(|(name, value)| (name, printed(name, value))))
+}
+
 impl fmt::Display for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.https { "https" } else { "http" };
         write!(f, "{} {scheme}://{}{}", self.method, self.host.as_deref().unwrap_or("?"), self.path)?;
         for (name, value) in &self.headers {
-            write!(f, " {name}: {value}")?;
+            write!(f, " {name}: {}", printed(name, value))?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 use serde::Serialize;
 use serde_json::{Value, json};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// An answer.
 #[derive(Debug)]
@@ -49,6 +50,33 @@ impl Answer {
     /// 400 with a message.
     pub fn bad_request(message: impl Into<String>) -> Self {
         Self::message(StatusCode::BAD_REQUEST, message)
+    }
+
+    /// 503 for what would take more memory than the API may.
+    pub fn overloaded(message: &str) -> Self {
+        Self::message(StatusCode::SERVICE_UNAVAILABLE, message)
+            .with(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
+    /// Bytes of its body.
+    pub fn len(&self) -> usize {
+        self.body.as_ref().map_or(0, |(_, body)| body.len())
+    }
+
+    /// Holds a permit until the body was sent.
+    #[must_use]
+    pub fn with_permit(mut self, permit: OwnedSemaphorePermit) -> Self {
+        struct Held(
+            Bytes,
+            #[allow(dead_code, reason = "held until the bytes are dropped")] OwnedSemaphorePermit,
+        );
+        impl AsRef<[u8]> for Held {
+            fn as_ref(&self) -> &[u8] {
+                &self.0
+            }
+        }
+        self.body = self.body.map(|(kind, body)| (kind, Bytes::from_owner(Held(body, permit))));
+        self
     }
 
     /// 404 in the API's words.

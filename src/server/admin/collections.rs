@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    model::{self, Row, State, Table},
+    model::{self, DisplayState, Row, Table},
     upstream::shown_target,
 };
 
@@ -115,10 +115,10 @@ macro_rules! tables {
         $(impl Tagged for model::$without {})*
 
         /// The rows of a kind; none if there is no such kind.
-        pub fn rows<'s>(state: &'s State, kind: &str) -> Option<&'s dyn Rows> {
+        pub fn rows<'s>(state: DisplayState<'s>, kind: &str) -> Option<&'s dyn Rows> {
             match kind {
-                $(stringify!($table) => Some(&state.$table),)*
-                $(stringify!($other) => Some(&state.$other),)*
+                $(stringify!($table) => Some(&state.rows().$table),)*
+                $(stringify!($other) => Some(&state.rows().$other),)*
                 _ => None,
             }
         }
@@ -158,7 +158,7 @@ tables! {
 }
 
 /// One entity as the API shows it. A certificate tells its server names, a target its port.
-pub fn shown(state: &State, kind: &str, rows: &dyn Rows, row: usize) -> Value {
+pub fn shown(state: DisplayState<'_>, kind: &str, rows: &dyn Rows, row: usize) -> Value {
     let mut json = rows.json(row);
     if kind == "certificates" {
         let id = rows.id(row);

@@ -24,7 +24,7 @@ pub fn get(state: &State) -> Answer {
 /// All entities flat, with references as ids, and with what was transformed on the way in marked as such.
 pub fn document(state: &State) -> Value {
     let mut document = json!({ "_format_version": "3.0", "_transform": false });
-    let Value::Object(kinds) = answer::by_kind(state) else { return document };
+    let Value::Object(kinds) = answer::by_kind(state.display()) else { return document };
     for (name, rows) in kinds {
         let foreign = KindInfo::of(&name).map_or(&[][..], |kind| kind.foreign);
         let Value::Object(rows) = rows else { continue };

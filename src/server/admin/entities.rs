@@ -13,14 +13,14 @@ use super::{
     page::{ESCAPED, Page},
 };
 use crate::{
-    model::{Ref, State},
+    model::{DisplayState, Ref},
     upstream::shown_target,
 };
 
 /// What comes of looking for an entity: its number, or the answer that ends the request.
 type Picked = Result<usize, Answer>;
 
-fn table<'s>(state: &'s State, collection: &Collection) -> Result<&'s dyn Rows, Answer> {
+fn table<'s>(state: DisplayState<'s>, collection: &Collection) -> Result<&'s dyn Rows, Answer> {
     rows(state, collection.kind).ok_or_else(Answer::not_found)
 }
 
@@ -30,7 +30,7 @@ fn as_id(text: &str) -> Option<Uuid> {
 }
 
 /// Finds an entity by id, or by what it is called.
-fn find(state: &State, collection: &Collection, text: &str) -> Result<Option<usize>, Answer> {
+fn find(state: DisplayState<'_>, collection: &Collection, text: &str) -> Result<Option<usize>, Answer> {
     let rows = table(state, collection)?;
     if let Some(id) = as_id(text) {
         return Ok(rows.by_id(id));
@@ -48,11 +48,11 @@ fn find(state: &State, collection: &Collection, text: &str) -> Result<Option<usi
     Err(Answer::failure(Failure::InvalidPrimaryKey, message.into(), Some(("fields", fields))))
 }
 
-fn pick(state: &State, collection: &Collection, text: &str) -> Picked {
+fn pick(state: DisplayState<'_>, collection: &Collection, text: &str) -> Picked {
     find(state, collection, text)?.ok_or_else(Answer::not_found)
 }
 
-fn show(state: &State, collection: &Collection, row: usize) -> Answer {
+fn show(state: DisplayState<'_>, collection: &Collection, row: usize) -> Answer {
     match rows(state, collection.kind) {
         Some(rows) => Answer::ok(&shown(state, collection.kind, rows, row)),
         None => Answer::not_found(),
@@ -77,7 +77,12 @@ fn reads(method: &Method) -> bool {
 }
 
 /// `/services`.
-pub fn list(state: &State, method: &Method, of: &Collection, query: &Fields) -> Result<Answer, Answer> {
+pub fn list(
+    state: DisplayState<'_>,
+    method: &Method,
+    of: &Collection,
+    query: &Fields,
+) -> Result<Answer, Answer> {
     if !reads(method) {
         return Ok(refuse(method, of.kind, None));
     }
@@ -91,7 +96,7 @@ pub fn list(state: &State, method: &Method, of: &Collection, query: &Fields) -> 
 }
 
 /// `/consumers?custom_id=…`: a list of one or none.
-fn by_custom_id(state: &State, of: &Collection, custom_id: &str) -> Answer {
+fn by_custom_id(state: DisplayState<'_>, of: &Collection, custom_id: &str) -> Answer {
     if custom_id.is_empty() {
         return Answer::bad_request("custom_id must be an unempty string");
     }
@@ -103,7 +108,7 @@ fn by_custom_id(state: &State, of: &Collection, custom_id: &str) -> Answer {
 
 /// A page of those rows of a kind that `wanted` lets through.
 fn list_of(
-    state: &State,
+    state: DisplayState<'_>,
     of: &Collection,
     page: &Page,
     path: &str,
@@ -119,7 +124,7 @@ fn list_of(
 
 /// The same for a list under another entity, whose links to the next page repeat nothing, as Kong's.
 fn nested(
-    state: &State,
+    state: DisplayState<'_>,
     of: &Collection,
     query: &Fields,
     path: &str,
@@ -135,7 +140,7 @@ pub fn escaped(part: &str) -> String {
 }
 
 /// `/services/x`.
-pub fn one(state: &State, method: &Method, of: &Collection, text: &str) -> Result<Answer, Answer> {
+pub fn one(state: DisplayState<'_>, method: &Method, of: &Collection, text: &str) -> Result<Answer, Answer> {
     if reads(method) {
         return Ok(show(state, of, pick(state, of, text)?));
     }
@@ -161,7 +166,7 @@ fn missing(by: Option<&str>, text: &str) -> Answer {
 
 /// `/routes/x/service`.
 pub fn referred(
-    state: &State,
+    state: DisplayState<'_>,
     method: &Method,
     (of, field, other): (&Collection, &str, &Collection),
     text: &str,
@@ -184,7 +189,7 @@ pub fn referred(
 
 /// `/services/x/routes`.
 pub fn children(
-    state: &State,
+    state: DisplayState<'_>,
     method: &Method,
     (parent, of, field): (&Collection, &Collection, &str),
     text: &str,
@@ -202,7 +207,7 @@ pub fn children(
 
 /// `/services/x/routes/y`.
 pub fn child(
-    state: &State,
+    state: DisplayState<'_>,
     method: &Method,
     (parent, of, field): (&Collection, &Collection, &str),
     text: &str,
@@ -229,7 +234,7 @@ pub fn child(
 }
 
 /// `/tags` and `/tags/x`: which entity has which tag.
-pub fn tags(state: &State, only: Option<&str>, query: &Fields) -> Result<Answer, Answer> {
+pub fn tags(state: DisplayState<'_>, only: Option<&str>, query: &Fields) -> Result<Answer, Answer> {
     let page = Page::new(query, false)?;
     let page = if only.is_some() { page.forgetful() } else { page };
     let mut keys = Vec::new();
@@ -255,7 +260,7 @@ fn collection(kind: &str) -> Result<&'static Collection, Answer> {
 }
 
 /// The upstream of that name or id, and its targets, the last one first where one stands twice.
-pub fn upstream(state: &State, text: &str) -> Result<(usize, Vec<usize>), Answer> {
+pub fn upstream(state: DisplayState<'_>, text: &str) -> Result<(usize, Vec<usize>), Answer> {
     let upstream = pick(state, collection("upstreams")?, text)?;
     let id = state.upstreams.rows()[upstream].id;
     let mine = |row: &usize| state.targets.rows()[*row].upstream.id == id;
@@ -263,7 +268,7 @@ pub fn upstream(state: &State, text: &str) -> Result<(usize, Vec<usize>), Answer
 }
 
 /// `/upstreams/x/targets/all`.
-pub fn all_targets(state: &State, text: &str, query: &Fields) -> Result<Answer, Answer> {
+pub fn all_targets(state: DisplayState<'_>, text: &str, query: &Fields) -> Result<Answer, Answer> {
     let (upstream, _) = upstream(state, text)?;
     let id = state.upstreams.rows()[upstream].id;
     let path = format!("/upstreams/{}/targets/all", escaped(text));
@@ -272,7 +277,7 @@ pub fn all_targets(state: &State, text: &str, query: &Fields) -> Result<Answer, 
 }
 
 /// A target of an upstream by its id or by its address.
-pub fn find_target(state: &State, text: &str, target: &str) -> Picked {
+pub fn find_target(state: DisplayState<'_>, text: &str, target: &str) -> Picked {
     let (_, targets) = upstream(state, text)?;
     let id = as_id(target);
     let is = |row: &usize| {
@@ -283,7 +288,7 @@ pub fn find_target(state: &State, text: &str, target: &str) -> Picked {
 }
 
 /// `/upstreams/x/targets/y`.
-pub fn target(state: &State, method: &Method, text: &str, target: &str) -> Result<Answer, Answer> {
+pub fn target(state: DisplayState<'_>, method: &Method, text: &str, target: &str) -> Result<Answer, Answer> {
     let row = find_target(state, text, target)?;
     if reads(method) {
         return Ok(show(state, collection("targets")?, row));

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{answer::Answer, body::Fields, entities, page::Page};
 use crate::{
-    model::State,
+    model::DisplayState,
     upstream::{host_and_port, shown_target},
 };
 
@@ -14,7 +14,12 @@ use crate::{
 const UNCHECKED: &str = "HEALTHCHECKS_OFF";
 
 /// `/upstreams/x/health`.
-pub fn of_upstream(state: &State, node: Uuid, text: &str, query: &Fields) -> Result<Answer, Answer> {
+pub fn of_upstream(
+    state: DisplayState<'_>,
+    node: Uuid,
+    text: &str,
+    query: &Fields,
+) -> Result<Answer, Answer> {
     let (upstream, targets) = entities::upstream(state, text)?;
     let id = state.upstreams.rows()[upstream].id;
     if query.get("balancer_health") == Some("1") {
@@ -54,7 +59,7 @@ fn addresses(target: &str, weight: u64) -> Value {
 }
 
 /// `/upstreams/x/targets/y/healthy`: refused while nobody keeps the health of targets.
-pub fn set(state: &State, upstream: &str, target: &str) -> Result<Answer, Answer> {
+pub fn set(state: DisplayState<'_>, upstream: &str, target: &str) -> Result<Answer, Answer> {
     entities::find_target(state, upstream, target)?;
     Ok(Answer::message(StatusCode::BAD_REQUEST, "the health of targets is not kept yet"))
 }

@@ -4,29 +4,34 @@ use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustls::{ServerConfig, server::ResolvesServerCert, sign::CertifiedKey};
+use rustls::{
+    RootCertStore, ServerConfig,
+    server::{ResolvesServerCert, WebPkiClientVerifier},
+    sign::CertifiedKey,
+};
 use socket2::{SockRef, Socket, Type};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
     task::AbortHandle,
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{Admin, endpoints::Endpoints};
+use super::{Admin, Client, connections::Connections, endpoints::Endpoints, send::SendTimeout};
 use crate::{
     net::{
         Inherited, Role, alpn,
-        tls::{certified_key, provider},
+        tls::{certificates, certified_key, provider},
     },
     proxy::Listener,
 };
 
-/// Most connections at a time; more wait in the system's queue.
-const MOST: usize = 1024;
+/// Most connections at a time. Beyond it, a new one takes the place of the slowest.
+const MAX_CONNECTIONS: usize = 256;
 /// How long a client may take for a request's head, and a connection be idle.
 const HEAD: Duration = Duration::from_secs(60);
+/// How long a client may take none of a response.
+const SEND: Duration = Duration::from_secs(60);
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// HTTP/2 by its name in the TLS handshake.
@@ -38,9 +43,19 @@ pub struct Bound {
     endpoints: &'static Endpoints,
     socket: TcpListener,
     tls: Option<TlsAcceptor>,
+    asks_for_certificates: bool,
 }
 
-/// Listens at those addresses; `certificate` is shown where TLS is spoken: chain and key in PEM.
+/// How TLS is spoken where it is.
+#[derive(Clone, Copy)]
+pub struct Tls<'a> {
+    /// The API's own certificate: chain and key in PEM.
+    pub certificate: Option<&'a (String, String)>,
+    /// Authorities in PEM whose certificates clients have to show.
+    pub client_authorities: Option<&'a str>,
+}
+
+/// Listens at those addresses.
 ///
 /// # Errors
 /// When an address cannot be listened at, or there is no usable certificate.
@@ -48,22 +63,23 @@ pub async fn bind(
     admin: &Admin,
     (role, endpoints): (Role, &'static Endpoints),
     listeners: &[Listener],
-    certificate: Option<&(String, String)>,
+    tls: Tls<'_>,
     inherited: &mut Inherited,
 ) -> io::Result<Vec<Bound>> {
     let mut bound = Vec::new();
     for listener in listeners {
         let named =
             |e: io::Error| io::Error::new(e.kind(), format!("admin API at {}: {e}", listener.address));
-        let tls = listener.tls.then(|| acceptor(admin, certificate, listener.http2)).transpose();
-        let tls = tls.map_err(named)?;
+        let asks_for_certificates = listener.tls && tls.client_authorities.is_some();
+        let acceptor = listener.tls.then(|| acceptor(admin, tls, listener.http2)).transpose();
+        let tls = acceptor.map_err(named)?;
         // One socket is enough, and all that are inherited may be the same one.
         let inherited = inherited.take(role, listener.address, Type::STREAM).map_err(named)?.pop();
         let socket = match inherited {
             Some(socket) => TcpListener::from_std(socket.into()),
             None => TcpListener::bind(listener.address).await,
         };
-        bound.push(Bound { role, endpoints, socket: socket.map_err(named)?, tls });
+        bound.push(Bound { role, endpoints, socket: socket.map_err(named)?, tls, asks_for_certificates });
     }
     Ok(bound)
 }
@@ -75,6 +91,11 @@ impl Bound {
     /// When the system does not tell.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
+    }
+
+    /// Whether clients have to show a certificate.
+    pub fn asks_for_certificates(&self) -> bool {
+        self.asks_for_certificates
     }
 
     /// The socket, once more.
@@ -102,26 +123,33 @@ impl ResolvesServerCert for One {
 }
 
 /// TLS with the API's own certificate, or with the one that the proxy shows where it knows no better.
-fn acceptor(admin: &Admin, certificate: Option<&(String, String)>, http2: bool) -> io::Result<TlsAcceptor> {
-    let own = match certificate {
+fn acceptor(admin: &Admin, tls: Tls<'_>, http2: bool) -> io::Result<TlsAcceptor> {
+    let own = match tls.certificate {
         Some((cert, key)) => Some(certified_key(cert, key).map(Arc::new).map_err(io::Error::other)?),
         None => admin.gateway.snapshot().certificates.fallback(),
     };
     let own = own.ok_or_else(|| io::Error::other("there is no certificate"))?;
-    let mut config = ServerConfig::builder_with_provider(provider())
+    let builder = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-        .map_err(io::Error::other)?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(One(own)));
+        .map_err(io::Error::other)?;
+    let builder = match tls.client_authorities {
+        None => builder.with_no_client_auth(),
+        Some(pem) => {
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(certificates(pem).map_err(io::Error::other)?);
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build();
+            builder.with_client_cert_verifier(verifier.map_err(io::Error::other)?)
+        }
+    };
+    let mut config = builder.with_cert_resolver(Arc::new(One(own)));
     config.alpn_protocols = alpn(http2).iter().map(|name| name.to_vec()).collect();
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
 async fn accept(admin: Arc<Admin>, bound: Bound) {
-    let Bound { endpoints, socket, tls, .. } = bound;
-    let room = Arc::new(Semaphore::new(MOST));
+    let Bound { role, endpoints, socket, tls, .. } = bound;
+    let connections = Connections::new(MAX_CONNECTIONS);
     loop {
-        let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
         let stream = match socket.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
@@ -132,38 +160,36 @@ async fn accept(admin: Arc<Admin>, bound: Bound) {
             }
         };
         let (admin, tls) = (Arc::clone(&admin), tls.clone());
-        tokio::spawn(async move {
-            connection(admin, endpoints, stream, tls).await;
-            drop(place);
+        let spawned = connections.spawn(|activity| {
+            let client = Client { role, endpoints, connections: Arc::clone(&connections), activity };
+            connection(admin, client, stream, tls)
         });
+        spawned.await;
     }
 }
 
-async fn connection(
-    admin: Arc<Admin>,
-    endpoints: &'static Endpoints,
-    stream: TcpStream,
-    tls: Option<TlsAcceptor>,
-) {
+async fn connection(admin: Arc<Admin>, client: Client, stream: TcpStream, tls: Option<TlsAcceptor>) {
+    // Only costs latency where it fails.
     let _ = stream.set_nodelay(true);
+    let stream = SendTimeout::new(stream, SEND);
     match tls {
-        None => serve(admin, endpoints, stream, false).await,
+        None => serve(admin, client, stream, false).await,
         Some(tls) => {
             if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
                 let http2 = stream.get_ref().1.alpn_protocol() == Some(H2);
-                serve(admin, endpoints, stream, http2).await;
+                serve(admin, client, stream, http2).await;
             }
         }
     }
 }
 
-async fn serve<S>(admin: Arc<Admin>, endpoints: &'static Endpoints, stream: S, http2: bool)
+async fn serve<S>(admin: Arc<Admin>, client: Client, stream: S, http2: bool)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request| {
-        let admin = Arc::clone(&admin);
-        async move { Ok::<_, Infallible>(admin.answer(endpoints, request).await) }
+        let (admin, client) = (Arc::clone(&admin), client.clone());
+        async move { Ok::<_, Infallible>(admin.answer(client, request).await) }
     });
     let io = TokioIo::new(stream);
     // A client that breaks off is its own business.

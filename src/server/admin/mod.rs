@@ -1,43 +1,59 @@
 //! The admin API: what runs, since when, and another configuration in its place; Kong's, without a database.
 //!
-//! `endpoints` lists every path, `Admin::run` says who answers it. Whoever reaches this API sees secrets, as
-//! with Kong: bind it where only operators do. Nothing here logs a body or a query.
+//! `endpoints` lists every path, `Admin::run` says what answers it. A client that reaches this API sees secrets, as
+//! with Kong: `guard` refuses browsers and, where a token is set, all who do not show it. What clients make the API
+//! hold is bounded in sum: connections (`connections`), bodies (`receive`), work and large responses (`Limits`).
+//! Nothing here logs a body, a query or an open part of a path.
 
 mod answer;
 mod body;
 mod collections;
 mod config;
+mod connections;
 mod endpoints;
 mod entities;
+mod guard;
 mod health;
 mod listen;
 mod node;
 mod page;
+mod receive;
 mod schemas;
+mod send;
 mod status;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration, time::Instant};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
-use http_body::Body as _;
-use http_body_util::{BodyExt, Full};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header, request::Parts};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use serde_json::Value;
 use socket2::Socket;
-use tokio::{sync::mpsc, task::AbortHandle};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    task::AbortHandle,
+};
 
 pub use config::document;
+pub use guard::Guard;
 pub use status::{POSTED, Status};
 
 use self::{
     answer::Answer,
     body::{Body, Fields},
+    connections::{Activity, Connections},
     endpoints::{Endpoint, Endpoints, Found, To},
+    guard::Admission,
 };
 use super::{Read, reload::Post};
 use crate::{
-    net::{Inherited, Role},
+    net::{Inherited, MemoryBudget, Role},
     proxy::Listener,
     runtime::Gateway,
 };
@@ -53,8 +69,14 @@ pub struct Options {
     pub status_listeners: Vec<Listener>,
     /// The certificate shown there.
     pub status_certificate: Option<(String, String)>,
+    /// Authorities in PEM whose certificates clients of the admin API have to show over TLS.
+    pub client_authorities: Option<String>,
+    /// Who may use the APIs.
+    pub guard: Guard,
     /// Longest body taken, in bytes; 0 is no limit.
     pub max_body: u64,
+    /// Bytes that bodies may take together; 0 is no limit.
+    pub max_buffered: u64,
     /// The node's settings as `/` tells them, secrets hidden.
     pub settings: Value,
 }
@@ -66,13 +88,48 @@ pub struct Admin {
     read: Read,
     posts: mpsc::Sender<Post>,
     settings: Value,
+    guard: Guard,
     max_body: u64,
+    limits: Limits,
+    /// What an operator should know of how this API is reached.
+    warnings: OnceLock<Vec<String>>,
 }
 
-/// How long a client may pause while it sends a body.
-const PAUSE: Duration = Duration::from_secs(60);
-/// How long a whole body may take.
-const BODY: Duration = Duration::from_secs(600);
+/// What all requests share.
+struct Limits {
+    /// Bytes of bodies.
+    bodies: Arc<MemoryBudget>,
+    /// Requests whose response is being made: lists and dumps take memory of their own.
+    working: Arc<Semaphore>,
+    /// Responses larger than [`Limits::LARGE_BYTES`] that were not sent to their end yet.
+    large: Arc<Semaphore>,
+}
+
+impl Limits {
+    const MAX_WORKING: usize = 4;
+    const MAX_LARGE: usize = 8;
+    const LARGE_BYTES: usize = 1 << 20;
+    /// How long a client must have been waited for to be cut where memory is short: a client in earnest sends the
+    /// largest body in less.
+    const SLOW: Duration = Duration::from_secs(10);
+
+    fn new(max_buffered: u64) -> Self {
+        Limits {
+            bodies: MemoryBudget::new(if max_buffered == 0 { u64::MAX / 2 } else { max_buffered }),
+            working: Arc::new(Semaphore::new(Self::MAX_WORKING)),
+            large: Arc::new(Semaphore::new(Self::MAX_LARGE)),
+        }
+    }
+}
+
+/// The connection a request came by.
+#[derive(Clone)]
+struct Client {
+    role: Role,
+    endpoints: &'static Endpoints,
+    connections: Arc<Connections>,
+    activity: Arc<Activity>,
+}
 
 /// Both APIs, bound but not served yet: connections wait.
 pub struct Bound {
@@ -96,21 +153,37 @@ pub async fn bind(
     posts: mpsc::Sender<Post>,
     inherited: &mut Inherited,
 ) -> io::Result<Bound> {
-    let Options { listeners, certificate, status_listeners, status_certificate, max_body, settings } =
-        options;
-    let admin = Arc::new(Admin { gateway, status, read, posts, settings, max_body });
-    let mut sockets =
-        listen::bind(&admin, (Role::Admin, &endpoints::ADMIN), &listeners, certificate.as_ref(), inherited)
-            .await?;
+    let Options {
+        listeners,
+        certificate,
+        status_listeners,
+        status_certificate,
+        client_authorities,
+        guard,
+        max_body,
+        max_buffered,
+        settings,
+    } = options;
+    let admin = Arc::new(Admin {
+        gateway,
+        status,
+        read,
+        posts,
+        settings,
+        guard,
+        max_body,
+        limits: Limits::new(max_buffered),
+        warnings: OnceLock::new(),
+    });
+    let client_authorities = client_authorities.as_deref();
+    let tls = listen::Tls { certificate: certificate.as_ref(), client_authorities };
+    let of = (Role::Admin, &*endpoints::ADMIN);
+    let mut sockets = listen::bind(&admin, of, &listeners, tls, inherited).await?;
     let addresses = sockets.iter().map(listen::Bound::address).collect::<io::Result<_>>()?;
-    let more = listen::bind(
-        &admin,
-        (Role::Status, &endpoints::STATUS_ONLY),
-        &status_listeners,
-        status_certificate.as_ref(),
-        inherited,
-    )
-    .await?;
+    admin.warn_of(&sockets)?;
+    let tls = listen::Tls { certificate: status_certificate.as_ref(), client_authorities: None };
+    let of = (Role::Status, &*endpoints::STATUS_ONLY);
+    let more = listen::bind(&admin, of, &status_listeners, tls, inherited).await?;
     let status_addresses = more.iter().map(listen::Bound::address).collect::<io::Result<_>>()?;
     sockets.extend(more);
     Ok(Bound { admin, sockets, addresses, status_addresses })
@@ -140,42 +213,79 @@ impl Admin {
         }
     }
 
-    /// From a request to its answer.
-    async fn answer(
-        self: Arc<Self>,
-        endpoints: &'static Endpoints,
-        request: Request<Incoming>,
-    ) -> Response<Full<Bytes>> {
+    /// Warns of sockets that other hosts reach without showing who they are.
+    fn warn_of(&self, sockets: &[listen::Bound]) -> io::Result<()> {
+        let mut warnings = Vec::new();
+        for socket in sockets {
+            let address = socket.address()?;
+            if !address.ip().is_loopback() && !socket.asks_for_certificates() && self.guard.token.is_none() {
+                warnings.push(format!(
+                    "the admin API listens on {address} without authentication: set admin_token or \
+                     admin_ssl_client_certificate, or listen on a loopback address"
+                ));
+            }
+        }
+        warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        self.warnings.get_or_init(|| warnings);
+        Ok(())
+    }
+
+    /// From a request to its response.
+    async fn answer(self: Arc<Self>, client: Client, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let begun = Instant::now();
-        let origin = request.headers().get(header::ORIGIN).cloned();
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let last = self.status.handed_over() && request.version() < Version::HTTP_2;
-        let answer = match endpoints.find(request.uri().path()) {
-            Some(found) => self.endpoint(found, endpoints, request).await,
-            None => Answer::not_found(),
+        client.activity.moved();
+        let (head, body) = request.into_parts();
+        let method = head.method.clone();
+        let last = self.status.handed_over() && head.version < Version::HTTP_2;
+        let Admission { origin, refusal } = self.guard.admit(client.role, &head);
+        let found = client.endpoints.find(head.uri.path());
+        let endpoint = found.as_ref().map_or("none", |found| found.endpoint.path.as_str());
+        let answer = match (refusal, found) {
+            (Some(refusal), _) => refusal,
+            (None, Some(found)) => Arc::clone(&self).endpoint(found, &client, head, body).await,
+            (None, None) => Answer::not_found(),
+        };
+        let answer = match answer.len() > Limits::LARGE_BYTES {
+            true => match self.large_response(&client).await {
+                Some(permit) => answer.with_permit(permit),
+                None => Answer::overloaded("too many large responses are being sent"),
+            },
+            false => answer,
         };
         let mut response = answer.into_response();
-        tracing::debug!(%method, path, status = response.status().as_u16(), "admin request");
+        tracing::debug!(%method, endpoint, status = response.status().as_u16(), "admin request");
         let headers = response.headers_mut();
         if last {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         headers.insert(header::SERVER, HeaderValue::from_static("kong/3.9.3"));
-        let any = HeaderValue::from_static("*");
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.unwrap_or(any));
-        headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        if let Some(origin) = origin {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+            headers.append(header::VARY, HeaderValue::from_static("Origin"));
+        }
         headers.insert("x-kong-admin-latency", HeaderValue::from(begun.elapsed().as_millis() as u64));
         response
+    }
+
+    /// A permit to send a large response: one that is free, or that of the slowest client.
+    async fn large_response(&self, client: &Client) -> Option<OwnedSemaphorePermit> {
+        loop {
+            if let Ok(permit) = Arc::clone(&self.limits.large).try_acquire_owned() {
+                return Some(permit);
+            }
+            client.evict_slowest().await.then_some(())?;
+        }
     }
 
     async fn endpoint(
         self: Arc<Self>,
         found: Found<'static>,
-        endpoints: &'static Endpoints,
-        request: Request<Incoming>,
+        client: &Client,
+        head: Parts,
+        body: Incoming,
     ) -> Answer {
         let Found { endpoint, parts } = found;
-        let (head, body) = request.into_parts();
         let writes = matches!(head.method, Method::POST | Method::PUT | Method::PATCH);
         let mut told = match Body::expected(&head.headers, endpoint.to == To::Config) {
             Err(refusal) if writes => return refusal,
@@ -190,72 +300,49 @@ impl Admin {
         }
         let query = Fields::of_query(head.uri.query().unwrap_or_default());
         if writes {
-            told.raw = match self.collect(body).await {
+            told.raw = match self.receive(client, body).await {
                 Ok(raw) => raw,
                 Err(refusal) => return refusal,
             };
-            if endpoint.to == To::Config {
-                return config::post(told, &query, &self.posts).await;
-            }
         }
+        let _working = client.activity.work();
+        if writes && endpoint.to == To::Config {
+            return config::post(told, &query, &self.posts).await;
+        }
+        let failed = || Answer::message(StatusCode::INTERNAL_SERVER_ERROR, "An unexpected error occurred");
+        let Ok(permit) = Arc::clone(&self.limits.working).acquire_owned().await else { return failed() };
         // Lists and schemas may be long: not on the thread that takes connections.
+        let endpoints = client.endpoints;
         let work = move || {
+            let _permit = permit;
             let asked = Asked { method: head.method, parts, query, body: told };
             self.run(endpoint, endpoints, &asked).unwrap_or_else(|refusal| refusal)
         };
-        tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| {
-            Answer::message(StatusCode::INTERNAL_SERVER_ERROR, "An unexpected error occurred")
-        })
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| failed())
     }
 
-    /// Reads a body to its end.
-    async fn collect(&self, body: Incoming) -> Result<Bytes, Answer> {
-        let whole = tokio::time::timeout(BODY, self.collect_all(body)).await;
-        whole.unwrap_or_else(|_| Err(timed_out()))
-    }
-
-    async fn collect_all(&self, mut body: Incoming) -> Result<Bytes, Answer> {
-        let too_large = || Answer::message(StatusCode::PAYLOAD_TOO_LARGE, "Request body too large");
-        let limit = if self.max_body == 0 { u64::MAX } else { self.max_body };
-        if body.size_hint().lower() > limit {
-            return Err(too_large());
-        }
-        let mut raw = BytesMut::new();
-        loop {
-            let frame = match tokio::time::timeout(PAUSE, body.frame()).await {
-                Ok(None) => return Ok(raw.freeze()),
-                Ok(Some(Ok(frame))) => frame,
-                Ok(Some(Err(_))) => return Err(Answer::bad_request("the body broke off")),
-                Err(_) => return Err(timed_out()),
-            };
-            if let Some(data) = frame.data_ref() {
-                if raw.len() as u64 + data.len() as u64 > limit {
-                    return Err(too_large());
-                }
-                raw.extend_from_slice(data);
-            }
-        }
-    }
-
-    /// Who answers which endpoint.
+    /// The response of each endpoint.
     fn run(&self, endpoint: &Endpoint, endpoints: &Endpoints, asked: &Asked) -> Result<Answer, Answer> {
         let Asked { method, parts, query, body } = asked;
         let snapshot = self.gateway.snapshot();
-        let state = &*snapshot.state;
+        let state = snapshot.state.display();
         let part = |n: usize| parts.get(n).map_or("", String::as_str);
         if body.is_json() {
             body.object()?;
         }
         match endpoint.to {
-            To::Node => Ok(node::root(self, state)),
-            To::Status => Ok(self.status.answer(&self.gateway, query, endpoints.tell_all)),
+            To::Node => Ok(node::root(self, &state)),
+            To::Status => {
+                let warnings = self.warnings.get().filter(|_| endpoints.tell_all);
+                Ok(self.status.answer(&self.gateway, query, warnings.map(Vec::as_slice)))
+            }
             To::Ready if *method == Method::POST => {
                 let told = body.object()?;
                 let wanted = told["status"].as_str().or(query.get("status"));
                 Ok(self.status.retire(wanted))
             }
             To::Ready => Ok(self.status.ready()),
-            To::Config => Ok(config::get(state)),
+            To::Config => Ok(config::get(&state)),
             To::Endpoints => Ok(Answer::ok(&serde_json::json!({ "data": endpoints.paths() }))),
             To::Timers => Ok(node::timers(self)),
             To::Metrics => Ok(node::metrics(self)),
@@ -308,9 +395,16 @@ impl Admin {
     }
 }
 
-/// The answer for a client that is too slow.
-fn timed_out() -> Answer {
-    Answer::message(StatusCode::REQUEST_TIMEOUT, "Request Timeout")
+impl Client {
+    /// Closes the connection that has been slow for longest; whether there is one. Its memory is free then.
+    async fn evict_slowest(&self) -> bool {
+        let evicted = self.connections.evict(Limits::SLOW);
+        if evicted {
+            // Its task ends on this runtime.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        evicted
+    }
 }
 
 /// A request as endpoints see it.

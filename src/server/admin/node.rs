@@ -53,7 +53,7 @@ pub fn timers(admin: &Admin) -> Answer {
 
 /// `GET /metrics`: what the node knows of itself.
 pub fn metrics(admin: &Admin) -> Answer {
-    let node = &admin.gateway.stores.node;
+    let (node, memory) = (&admin.gateway.stores.node, &admin.gateway.memory);
     let told = [
         (
             "kong_node_info",
@@ -75,6 +75,26 @@ pub fn metrics(admin: &Admin) -> Answer {
             "gatewayctl_config_last_reload_successful",
             "Whether the last configuration offered was accepted",
             format!(" {}", u8::from(!admin.status.failed())),
+        ),
+        (
+            "gatewayctl_buffered_bodies_bytes",
+            "Memory reserved for buffered bodies and for fast transfers",
+            format!(" {}", memory.used_bytes()),
+        ),
+        (
+            "gatewayctl_buffered_bodies_max_bytes",
+            "Memory that may be reserved (setting body_buffer_total_size)",
+            format!(" {}", memory.max_bytes()),
+        ),
+        (
+            "gatewayctl_buffered_bodies_peak_bytes",
+            "The most memory that was reserved at one time",
+            format!(" {}", memory.peak_bytes()),
+        ),
+        (
+            "gatewayctl_buffered_bodies_refused",
+            "Reservations refused since the start, by the budget of the process or of a connection",
+            format!(" {}", memory.refused_count()),
         ),
     ];
     let line = |(name, help, value): &(&str, &str, String)| {

@@ -93,6 +93,7 @@ impl Status {
             "at": seconds(SystemTime::now()),
             "message": "the configuration is not valid",
             "findings": findings,
+            "omitted": loaded.findings.omitted().total(),
         }));
     }
 
@@ -129,9 +130,9 @@ impl Status {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// `GET /status`: Kong's fields, and under `configuration` what else there is to know. `findings`: those of
-    /// the last refusal too, which quote the configuration.
-    pub fn answer(&self, gateway: &Gateway, query: &Fields, findings: bool) -> Answer {
+    /// `GET /status`: Kong's fields, and under `configuration` what else there is to know. To the admin API,
+    /// `warnings` are given; it also has the findings of the last refusal, which quote the configuration.
+    pub fn answer(&self, gateway: &Gateway, query: &Fields, warnings: Option<&[String]>) -> Answer {
         let unit = query.get("unit").unwrap_or("m");
         let scale = query.get("scale").and_then(|s| s.parse().ok()).unwrap_or(2.0);
         let memory = match resident().map_or(Ok(None), |bytes| size(bytes, unit, scale).map(Some)) {
@@ -140,11 +141,22 @@ impl Status {
         };
         let inner = self.inner.lock();
         let mut last_error = inner.last_error.clone();
-        if let Some(Value::Object(error)) = last_error.as_mut().filter(|_| !findings) {
+        if let Some(Value::Object(error)) = last_error.as_mut().filter(|_| warnings.is_none()) {
             error.remove("findings");
         }
-        Answer::ok(&json!({
-            "memory": { "resident": memory, "workers_lua_vms": [], "lua_shared_dicts": {} },
+        let bodies = &gateway.memory;
+        let mut status = json!({
+            "memory": {
+                "resident": memory,
+                "buffered_bodies": {
+                    "bytes": bodies.used_bytes(),
+                    "peak_bytes": bodies.peak_bytes(),
+                    "max_bytes": bodies.max_bytes(),
+                    "refused": bodies.refused_count(),
+                },
+                "workers_lua_vms": [],
+                "lua_shared_dicts": {},
+            },
             "configuration_hash": inner.hash.to_string(),
             "configuration": {
                 "generation": gateway.generation(),
@@ -153,7 +165,11 @@ impl Status {
                 "last_error": last_error,
             },
             "draining": self.draining(),
-        }))
+        });
+        if let Some(warnings) = warnings.filter(|warnings| !warnings.is_empty()) {
+            status["warnings"] = json!(warnings);
+        }
+        Answer::ok(&status)
     }
 
     /// `GET /status/ready`: whether requests should be sent here.

@@ -122,7 +122,7 @@ struct Side {
 
 pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     if args.against.is_none() && args.access.is_given() {
-        let flags = "--header, --ca-cert and --tls-skip-verify say how --against is reached";
+        let flags = "--header, --ca-cert, --client-cert and --tls-skip-verify say how --against is reached";
         return Err(Failure::Other(format!("{flags}, and that is not given")));
     }
     let read = [Some(&args.old), args.new.as_ref(), args.log.as_ref()];
@@ -154,7 +154,7 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
             if args.format == Form::Json {
                 console.out(&json::refused(&messages(&loaded)))?;
             } else {
-                validate::report(&loaded, render::Format::Human, console)?;
+                validate::report(&loaded, render::Format::Human, Level::Error, console)?;
             }
             return Ok(Status::Findings);
         };

@@ -1,20 +1,26 @@
 //! `lint --fix`: writes what can be mended, or shows it.
 
 use crate::{
-    cli::console::{Console, Failure},
-    config::Loaded,
+    cli::{
+        console::{Console, Failure},
+        render,
+    },
+    config::{Loaded, secret},
     edit::{self, Fixed},
     source::{Document, Findings, Format, Limits, Span, parse},
 };
 
-/// Most rounds: a fix may uncover another, or wait for one that it touches.
+/// Most rounds that leave as many findings as before: a fix may uncover another, or wait for one that it touches.
 const ROUNDS: usize = 8;
 
 /// The changes as a unified diff.
 pub fn preview(loaded: &Loaded) -> String {
     let shown = edit::fix(&loaded.findings, &loaded.sources).into_iter().map(|fixed| {
         let source = loaded.sources.get(fixed.file);
-        edit::diff(source.name(), source.text(), &fixed.changes)
+        // Same length, so that the changes fit.
+        let embedded = secret::spans_of_embedded(fixed.file, source.text());
+        let secrets: Vec<_> = loaded.secrets.iter().copied().chain(embedded).collect();
+        edit::diff(source.name(), &render::masked(source.text(), fixed.file, &secrets), &fixed.changes)
     });
     shown.collect()
 }
@@ -26,7 +32,9 @@ pub fn write(
     console: &Console,
     again: impl Fn() -> Result<Loaded, Failure>,
 ) -> Result<(), Failure> {
-    for _ in 0..ROUNDS {
+    let mut rounds = ROUNDS;
+    while rounds > 0 {
+        let before = total(loaded);
         let fixes: Vec<Fixed> = edit::fix(&loaded.findings, &loaded.sources)
             .into_iter()
             .filter(|fixed| reads(loaded, fixed))
@@ -46,8 +54,15 @@ pub fn write(
             console.err(&format!("{name}: {fixes}\n"));
         }
         *loaded = again()?;
+        // One round sees a bounded number of findings: rounds count only where they mend none of those left.
+        rounds -= usize::from(total(loaded) >= before);
     }
     Ok(())
+}
+
+/// How many findings there are.
+fn total(loaded: &Loaded) -> usize {
+    loaded.findings.0.len() + loaded.findings.omitted().total()
 }
 
 /// Whether a mended text can still be read: if not, the fix is at fault, and the file stays as it is.

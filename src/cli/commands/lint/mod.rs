@@ -119,10 +119,10 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     };
     let summary = validate::summary(&linted, verdict);
     if args.display_only_failures {
-        linted.findings.0.retain(|f| f.level >= least);
+        linted.findings.retain_from(least);
     }
     if !args.dry_run {
-        validate::report(&linted, args.format, console)?;
+        validate::report(&linted, args.format, least, console)?;
         if args.format == Format::Human && !args.quiet {
             console.err(&format!("{summary}\n"));
         }
@@ -140,7 +140,7 @@ fn look(args: &Args, settings: &Settings) -> Result<Loaded, Failure> {
     {
         let mut found = Findings::default();
         lint::lint(&subject, &settings.levels, &mut found);
-        loaded.findings.0.append(&mut found.0);
+        loaded.findings.append(&mut found);
     }
     if args.no_builtin {
         // What cannot be read cannot be checked either: those findings stay.

@@ -14,6 +14,7 @@ use crate::{
         console::{Console, Failure},
         render,
     },
+    source::Level,
     trial::{self, Plan, Suite, Verdict},
 };
 
@@ -67,7 +68,8 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     if suite.findings.has_errors() {
         // Kong has no words for what is wrong with a case.
         suite.findings.0.iter_mut().for_each(|finding| finding.tree.clear());
-        let report = render::Report { findings: &suite.findings, sources: &suite.sources, secrets: &[] };
+        let (findings, sources) = (&suite.findings, &suite.sources);
+        let report = render::Report { findings, sources, secrets: &[], fails_from: Level::Error };
         console.err(&render::render(report, render::Format::Human, console.error_color()));
         return Err(Failure::Other("there are cases that cannot be read".to_owned()));
     }

@@ -5,7 +5,10 @@ use std::{fmt::Write, time::Duration};
 use serde_json::{Value, json};
 
 use super::Format;
-use crate::trial::{Failure, Ran, Verdict, Written};
+use crate::{
+    cli::render::junit,
+    trial::{Failure, Ran, Verdict, Written},
+};
 
 /// Results, and what of them was not yet printed.
 pub struct Report<'a> {
@@ -166,44 +169,22 @@ impl<'a> Report<'a> {
     }
 
     fn junit(&self, took: Duration) -> String {
-        let mut out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
-        let _ = writeln!(
-            out,
-            "<testsuites name=\"gatewayctl test\" tests=\"{}\" failures=\"{}\" skipped=\"{}\" time=\"{:.3}\">",
-            self.ended(),
-            self.failed(),
-            self.skipped(),
-            took.as_secs_f64()
-        );
         let ran: Vec<&Ran> = self.ran.iter().flatten().collect();
-        for suite in ran.chunk_by(|a, b| self.cases[a.index].file == self.cases[b.index].file) {
-            let failures = suite.iter().filter(|r| matches!(r.verdict, Verdict::Failed(_))).count();
-            let skipped = suite.iter().filter(|r| matches!(r.verdict, Verdict::Skipped(_))).count();
-            let time: f64 = suite.iter().map(|r| r.took.as_secs_f64()).sum();
-            let file = xml(&self.cases[suite[0].index].file);
-            let _ = writeln!(
-                out,
-                "  <testsuite name=\"{file}\" tests=\"{}\" failures=\"{failures}\" skipped=\"{skipped}\" time=\"{time:.3}\">",
-                suite.len()
-            );
-            suite.iter().for_each(|ran| self.junit_case(ran, &file, &mut out));
-            out += "  </testsuite>\n";
-        }
-        out + "</testsuites>\n"
+        let suites: Vec<junit::Suite> = ran
+            .chunk_by(|a, b| self.cases[a.index].file == self.cases[b.index].file)
+            .map(|suite| junit::Suite {
+                name: self.cases[suite[0].index].file.clone(),
+                cases: suite.iter().map(|ran| self.junit_case(ran)).collect(),
+            })
+            .collect();
+        junit::document("gatewayctl test", &suites, took)
     }
 
-    fn junit_case(&self, ran: &Ran, file: &str, out: &mut String) {
+    fn junit_case(&self, ran: &Ran) -> junit::Case {
         let case = &self.cases[ran.index];
-        let _ = write!(
-            out,
-            "    <testcase classname=\"{file}\" name=\"{}\" file=\"{file}\" line=\"{}\" time=\"{:.3}\"",
-            xml(&case.name),
-            case.line,
-            ran.took.as_secs_f64()
-        );
-        *out += &match &ran.verdict {
-            Verdict::Passed => "/>\n".to_owned(),
-            Verdict::Skipped(why) => format!("><skipped message=\"{}\"/></testcase>\n", xml(why)),
+        let outcome = match &ran.verdict {
+            Verdict::Passed => junit::Outcome::Passed(String::new()),
+            Verdict::Skipped(why) => junit::Outcome::Skipped(why.clone()),
             Verdict::Failed(failure) => {
                 let first = failure.mismatches.first();
                 let message = first
@@ -211,30 +192,19 @@ impl<'a> Report<'a> {
                     .unwrap_or_default();
                 let plain = Report { color: false, verbose: true, ran: Vec::new(), ..*self };
                 let text = plain.failure(case, failure);
-                format!("><failure message=\"{}\">{}</failure></testcase>\n", xml(&message), xml(&text))
+                junit::Outcome::Failed { kind: "mismatch".to_owned(), message, text }
             }
         };
+        junit::Case {
+            class: case.file.clone(),
+            name: case.name.clone(),
+            place: Some((case.file.clone(), case.line)),
+            time: ran.took,
+            outcome,
+        }
     }
 }
 
 fn rounded(took: Duration) -> f64 {
     (took.as_secs_f64() * 1000.0).round() / 1000.0
-}
-
-/// A text within XML: characters that XML cannot hold are replaced.
-fn xml(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '<' => out += "&lt;",
-            '>' => out += "&gt;",
-            '&' => out += "&amp;",
-            '"' => out += "&quot;",
-            '\n' => out += "&#10;",
-            '\t' | '\r' => out.push(' '),
-            c if (c as u32) < 0x20 || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
 }

@@ -1,0 +1,195 @@
+//! The values of fields in a text that cannot be parsed, found by what YAML and JSON look like.
+//!
+//! A text that is broken in one place is mostly well-formed in others. Where in doubt a value is taken to be
+//! longer: better a line too many is masked than one too few.
+
+use std::{ops::Range, sync::LazyLock};
+
+use ahash::AHashMap;
+use regex::Regex;
+
+use super::is_secret_name;
+
+/// A key in quotes or not, and its colon.
+static KEY: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"(["']?)([A-Za-z_][\w-]*)["']?[ \t]*:"#).expect("the pattern is a constant")
+});
+
+/// The ranges of values whose names are those of secrets, in order.
+pub fn named_values(text: &str) -> Vec<Range<usize>> {
+    let scanner = Scanner::new(text);
+    let mut known: AHashMap<&str, bool> = AHashMap::new();
+    let mut found: Vec<Range<usize>> = Vec::new();
+    for key in KEY.captures_iter(text) {
+        let (Some(all), Some(name)) = (key.get(0), key.get(2)) else { continue };
+        let before = text[..all.start()].chars().next_back();
+        if before
+            .is_some_and(|c| !c.is_whitespace() && !matches!(c, '{' | '[' | ',' | '-' | '?' | '\u{feff}'))
+        {
+            continue;
+        }
+        if found.last().is_some_and(|last| all.start() < last.end) {
+            continue;
+        }
+        if *known.entry(name.as_str()).or_insert_with_key(|name| is_secret_name(name)) {
+            let value = value_end(&scanner, all.start(), all.end());
+            found.extend(value.filter(|range| !range.is_empty()));
+        }
+    }
+    found
+}
+
+/// A text, and what has to be known of it as a whole.
+pub(super) struct Scanner<'t> {
+    text: &'t str,
+    /// Whether it is JSON, where indentation means nothing.
+    json: bool,
+}
+
+impl<'t> Scanner<'t> {
+    pub fn new(text: &'t str) -> Self {
+        Scanner { text, json: text.trim_start_matches('\u{feff}').trim_start().starts_with(['{', '[']) }
+    }
+
+    /// How far back is looked for the start of a line: what is longer is no block, and must not be costly.
+    const MAX_BACK_BYTES: usize = 4096;
+
+    /// The column of a key in a block, in characters; `None` in a flow, where a bracket is open before it.
+    fn column(&self, key: usize) -> Option<usize> {
+        let from = key.saturating_sub(Self::MAX_BACK_BYTES);
+        let before = &self.text.as_bytes()[from..key];
+        let start = match memchr::memrchr(b'\n', before) {
+            Some(at) => from + at + 1,
+            None if from == 0 => 0,
+            None => return None,
+        };
+        let depth = self.text.as_bytes()[start..key].iter().fold(0_i32, |depth, byte| match byte {
+            b'[' | b'{' => depth + 1,
+            b']' | b'}' => (depth - 1).max(0),
+            _ => depth,
+        });
+        (!self.json && depth == 0).then(|| self.text[start..key].chars().count())
+    }
+
+    fn line_end(&self, at: usize) -> usize {
+        memchr::memchr(b'\n', &self.text.as_bytes()[at..]).map_or(self.text.len(), |i| at + i)
+    }
+
+    /// The end of the lines after `at` that belong to a value whose key is at that column: blank ones, and those
+    /// indented further.
+    fn block_end(&self, at: usize, column: usize) -> usize {
+        let mut end = self.line_end(at);
+        let mut next = end;
+        while next < self.text.len() {
+            let start = next + 1;
+            next = self.line_end(start);
+            let line = &self.text[start..next];
+            let indent = line.len() - line.trim_start_matches(' ').len();
+            let content = line[indent..].trim_end();
+            // The items of a list may be as far out as its key.
+            let item = indent == column && (content == "-" || content.starts_with("- "));
+            if content.is_empty() {
+                continue;
+            }
+            if indent <= column && !item {
+                break;
+            }
+            end = next;
+        }
+        end
+    }
+}
+
+/// The value after a key: from where it begins to where it ends. `key` is where the key begins, `colon` the end of
+/// its colon. `None` if there is none, or it is an alias.
+pub(super) fn value_end(scanner: &Scanner<'_>, key: usize, colon: usize) -> Option<Range<usize>> {
+    let text = scanner.text;
+    let column = scanner.column(key);
+    let mut start = colon;
+    loop {
+        let rest = &text[start..];
+        start += rest.len() - rest.trim_start_matches([' ', '\t']).len();
+        // Anchors and tags go before a value.
+        let property = text[start..].starts_with(['&', '!']);
+        let end = || text[start..].find(char::is_whitespace).map(|at| start + at);
+        match property.then(end).flatten() {
+            Some(end) => start = end,
+            None => break,
+        }
+    }
+    let Some(column) = column else { return value_in_flow(scanner, start) };
+    let end = match text[start..].chars().next()? {
+        '*' => return None,
+        quote @ ('"' | '\'') => quoted_end(text, start, quote, scanner.block_end(start, column)),
+        '|' | '>' => scanner.block_end(start, column),
+        '[' | '{' => collection_end(text, start, scanner.block_end(start, column)),
+        '\n' | '\r' | '#' => {
+            let end = scanner.block_end(start, column);
+            start = scanner.line_end(start);
+            end
+        }
+        _ => {
+            let (line_end, end) = (scanner.line_end(start), scanner.block_end(start, column));
+            let comment = text[start..line_end].find(" #").map_or(line_end, |at| start + at);
+            if end == line_end { comment } else { end }
+        }
+    };
+    Some(start..start + text[start..end.max(start)].trim_end().len())
+}
+
+/// A value in a flow, which may begin on a line of its own.
+fn value_in_flow(scanner: &Scanner<'_>, at: usize) -> Option<Range<usize>> {
+    let text = scanner.text;
+    let start = at + text[at..].find(|c: char| !c.is_whitespace())?;
+    let end = match text[start..].chars().next()? {
+        '*' => return None,
+        quote @ ('"' | '\'') => quoted_end(text, start, quote, text.len()),
+        '[' | '{' => collection_end(text, start, text.len()),
+        _ => text[start..].find([',', '}', ']', '\n', '\r']).map_or(text.len(), |at| start + at),
+    };
+    Some(start..start + text[start..end].trim_end().len())
+}
+
+/// The end of a text in quotes, or the limit where it is not closed before.
+fn quoted_end(text: &str, start: usize, quote: char, limit: usize) -> usize {
+    let bytes = text.as_bytes();
+    let mut at = start + 1;
+    while at < limit {
+        match bytes[at] {
+            b'\\' if quote == '"' => at += 2,
+            byte if byte == quote as u8 => {
+                if quote == '\'' && bytes.get(at + 1) == Some(&b'\'') {
+                    at += 2;
+                } else {
+                    return at + 1;
+                }
+            }
+            _ => at += 1,
+        }
+    }
+    limit
+}
+
+/// The end of a list or map in brackets, or the limit where it is not closed before.
+fn collection_end(text: &str, start: usize, limit: usize) -> usize {
+    let bytes = text.as_bytes();
+    let (mut depth, mut at) = (0_usize, start);
+    while at < limit {
+        match bytes[at] {
+            quote @ (b'"' | b'\'') => {
+                at = quoted_end(text, at, char::from(quote), limit);
+                continue;
+            }
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return at + 1;
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    limit
+}
