@@ -93,7 +93,7 @@ Register-ArgumentCompleter -Native -CommandName 'gatewayctl' -ScriptBlock {
             [CompletionResult]::new('--client-key', '--client-key', [CompletionResultType]::ParameterName, 'Its key in PEM')
             [CompletionResult]::new('--router-flavor', '--router-flavor', [CompletionResultType]::ParameterName, 'Which router the file is for; `expressions` lets routes have an expression and a priority')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How changes are printed')
-            [CompletionResult]::new('--log', '--log', [CompletionResultType]::ParameterName, 'Ask both sides for the requests of an access log (nginx''s and Kong''s formats, or JSON lines of the log plugins), and list those whose fate changes; implies --impact')
+            [CompletionResult]::new('--log', '--log', [CompletionResultType]::ParameterName, 'Route and rehearse the requests of an access log (nginx''s and Kong''s formats, or JSON lines of the log plugins) on both sides too, and list those whose outcome changes; implies --impact')
             [CompletionResult]::new('--log-host', '--log-host', [CompletionResultType]::ParameterName, 'Host of logged requests that do not name theirs')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour the output; `auto` does on a terminal unless NO_COLOR is set')
             [CompletionResult]::new('--tls-skip-verify', '--tls-skip-verify', [CompletionResultType]::ParameterName, 'Do not verify the admin API''s certificate')

@@ -87,7 +87,7 @@ set edit:completion:arg-completer[gatewayctl] = {|@words|
             cand --client-key 'Its key in PEM'
             cand --router-flavor 'Which router the file is for; `expressions` lets routes have an expression and a priority'
             cand --format 'How changes are printed'
-            cand --log 'Ask both sides for the requests of an access log (nginx''s and Kong''s formats, or JSON lines of the log plugins), and list those whose fate changes; implies --impact'
+            cand --log 'Route and rehearse the requests of an access log (nginx''s and Kong''s formats, or JSON lines of the log plugins) on both sides too, and list those whose outcome changes; implies --impact'
             cand --log-host 'Host of logged requests that do not name theirs'
             cand --color 'When to colour the output; `auto` does on a terminal unless NO_COLOR is set'
             cand --tls-skip-verify 'Do not verify the admin API''s certificate'

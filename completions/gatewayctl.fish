@@ -103,7 +103,7 @@ expressions\t''"
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l format -d 'How changes are printed' -r -f -a "human\t'For people, with colours and a pager on a terminal'
 json\t'One JSON document with decK\'s keys: changes, summary, warnings, errors'
 markdown\t'For a comment on a pull request'"
-complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l log -d 'Ask both sides for the requests of an access log (nginx\'s and Kong\'s formats, or JSON lines of the log plugins), and list those whose fate changes; implies --impact' -r -F
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l log -d 'Route and rehearse the requests of an access log (nginx\'s and Kong\'s formats, or JSON lines of the log plugins) on both sides too, and list those whose outcome changes; implies --impact' -r -F
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l log-host -d 'Host of logged requests that do not name theirs' -r
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand diff" -l color -d 'When to colour the output; `auto` does on a terminal unless NO_COLOR is set' -r -f -a "auto\t''
 always\t''

@@ -17,8 +17,8 @@ const ROWS: &[&[&str]] = &[
     &["plugins"],
     &["config"],
     &["edit", "lint", "diff", "runtime"],
-    &["proxy", "impact"],
-    &["server"],
+    &["proxy"],
+    &["server", "impact"],
     &["trial"],
     &["cli"],
 ];

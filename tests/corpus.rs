@@ -9,23 +9,70 @@
 
 use std::path::Path;
 
-use gatewayctl::config::{Input, Options, load};
+use gatewayctl::config::{Input, Loaded, Options, load};
+use gatewayctl::diff::{Side, compare};
 use gatewayctl::router::Flavor;
-use gatewayctl::source::Level;
+use gatewayctl::server;
+use gatewayctl::source::{Level, to_yaml};
+
+/// Values for templates, so that files which need some can be read.
+fn env(name: &str) -> Option<String> {
+    Some(match name {
+        "DECK_MOCKBIN_ENABLED" => "true".to_owned(),
+        "DECK_WRITE_TIMEOUT" => "777".to_owned(),
+        _ => "value".to_owned(),
+    })
+}
+
+#[test]
+fn real_files_differ_neither_from_themselves_nor_from_what_a_gateway_reports_that_serves_them() {
+    let Ok(folder) = std::env::var("CORPUS") else { return };
+    let manifest = std::fs::read_to_string(Path::new(&folder).join("manifest.tsv")).expect("a manifest");
+    let (mut compared, mut wrong) = (0, Vec::new());
+    for line in manifest.lines().skip(1) {
+        let Some(file) = line.split('\t').next() else { continue };
+        let Ok(text) = std::fs::read(Path::new(&folder).join(file)) else { continue };
+        let flavor =
+            if line.contains("expressions router") { Flavor::Expressions } else { Flavor::default() };
+        let read = |name: &str, text: &[u8]| -> Option<Loaded> {
+            let input = Input::Text { name: name.to_owned(), text: text.to_vec() };
+            load(&input, &Options { flavor, env: &env, ..Options::default() }).ok()
+        };
+        let loaded = [read(file, &text), read(file, &text)];
+        let [Some(one), Some(other)] = &loaded else { continue };
+        let Some(state) = &one.state else { continue };
+        if String::from_utf8_lossy(&text).contains("{vault://") {
+            // The values that references lead to here need not be valid.
+            continue;
+        }
+        let Some(reported) = read("reported", to_yaml(&server::document(state)).as_bytes()) else { continue };
+        let changes = |old: &Loaded, running: bool| -> Vec<String> {
+            let Some(old) = Side::loaded(old) else {
+                return vec![format!("not valid: {:?}", old.findings)];
+            };
+            let Some(new) = Side::loaded(other) else { return vec!["it is not valid any more".to_owned()] };
+            let changes = compare(&Side { running, ..old }, &new);
+            let fields =
+                |c: &gatewayctl::diff::Change| -> Vec<String> { c.fields.iter().map(|f| f.name()).collect() };
+            changes.iter().map(|c| format!("{:?} {c} {:?}", c.action, fields(c))).collect()
+        };
+        compared += 1;
+        for (old, running) in [(one, false), (&reported, true)] {
+            let found = changes(old, running);
+            if !found.is_empty() {
+                wrong.push(format!("{file}, running {running}: {found:#?}"));
+            }
+        }
+    }
+    println!("{compared} files compared\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty() && compared > 0, "{} of {compared} differ", wrong.len());
+}
 
 #[test]
 fn real_files_get_their_verdict() {
     let Ok(folder) = std::env::var("CORPUS") else { return };
     let manifest = std::fs::read_to_string(Path::new(&folder).join("manifest.tsv")).expect("a manifest");
     let (mut right, mut wrong, mut waiting, mut other, mut elsewhere) = (0, Vec::new(), 0, 0, Vec::new());
-    // Values for templates, so that files which need some can be read.
-    let env = |name: &str| {
-        Some(match name {
-            "DECK_MOCKBIN_ENABLED" => "true".to_owned(),
-            "DECK_WRITE_TIMEOUT" => "777".to_owned(),
-            _ => "value".to_owned(),
-        })
-    };
     for line in manifest.lines().skip(1) {
         let columns: Vec<&str> = line.split('\t').collect();
         let [file, _, _, _, expected, ..] = columns[..] else { continue };

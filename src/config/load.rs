@@ -8,9 +8,10 @@ use super::{
     other_format, pending,
     read::{self, ReadError, ReadOptions},
     resolve::resolve,
-    rows::{Parts, rows, transform, transform_displayed},
+    rows::{Parts, rows},
     secret,
     shape::Walker,
+    stored::{transform, transform_displayed},
     substitute::Env,
     swapped, tags, vault,
 };

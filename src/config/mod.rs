@@ -20,6 +20,7 @@ pub mod schema;
 pub mod secret;
 pub mod settings;
 pub mod shape;
+pub mod stored;
 pub mod substitute;
 mod swapped;
 mod tags;

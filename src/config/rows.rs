@@ -9,12 +9,10 @@ use super::{
     conditions,
     resolve::{Resolved, path_of, path_text},
     shape::Found,
-    vault,
 };
 use crate::{
     model::{
-        DEFAULT_WORKSPACE, KINDS, Nothing, Plugin, PluginConfig, PluginRow, Row, Set, State, Table,
-        Workspace, rule::pem,
+        DEFAULT_WORKSPACE, KINDS, Nothing, Plugin, PluginConfig, PluginRow, Row, Set, State, Table, Workspace,
     },
     plugin::{Checks, Entry, NOT_YET, Place},
     plugins,
@@ -281,68 +279,4 @@ fn plugin_of(row: PluginRow, entry: &Entry, config: Arc<dyn PluginConfig>) -> Pl
         updated_at: row.updated_at,
         origin: None,
     }
-}
-
-/// What is done to rows while they are stored, unless a file says `_transform: false`: passwords are hashed,
-/// digests computed.
-pub fn transform(state: &mut State) {
-    state.basicauth_credentials.change(|row| {
-        let text = format!("{}{}", row.password, row.consumer.id);
-        row.password =
-            hex(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes())
-                .as_ref());
-    });
-    state.ca_certificates.change(|row| row.cert_digest = pem::digest(&row.cert));
-    state.oauth2_credentials.change(|row| {
-        if row.hash_secret {
-            row.client_secret = pbkdf2(&row.client_secret);
-        }
-    });
-}
-
-/// The same for the rows that are printed: what was computed for those that are served stands in them too, since a
-/// hash has a salt; references stay.
-pub fn transform_displayed(written: &State, served: &State) -> State {
-    let mut displayed = written.clone();
-    let own = |text: &str| vault::is_reference(text);
-    displayed.basicauth_credentials.change(|row| {
-        if let Some(ix) = served.basicauth_credentials.by_id(row.id).filter(|_| !own(&row.password)) {
-            row.password.clone_from(&served.basicauth_credentials[ix].password);
-        }
-    });
-    displayed.ca_certificates.change(|row| {
-        if let Some(ix) = served.ca_certificates.by_id(row.id) {
-            row.cert_digest.clone_from(&served.ca_certificates[ix].cert_digest);
-        }
-    });
-    displayed.oauth2_credentials.change(|row| {
-        if let Some(ix) = served.oauth2_credentials.by_id(row.id).filter(|_| !own(&row.client_secret)) {
-            row.client_secret.clone_from(&served.oauth2_credentials[ix].client_secret);
-        }
-    });
-    displayed
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
-}
-
-/// `$pbkdf2-sha512$i=10000,l=32$<salt>$<hash>`, with a random salt of 16 bytes.
-fn pbkdf2(secret: &str) -> String {
-    use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
-    const ROUNDS: std::num::NonZeroU32 = std::num::NonZeroU32::MIN.saturating_add(9_999);
-    let salt = *Uuid::new_v4().as_bytes();
-    let mut hash = [0; 32];
-    aws_lc_rs::pbkdf2::derive(
-        aws_lc_rs::pbkdf2::PBKDF2_HMAC_SHA512,
-        ROUNDS,
-        &salt,
-        secret.as_bytes(),
-        &mut hash,
-    );
-    format!("$pbkdf2-sha512$i=10000,l=32${}${}", STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(hash))
 }

@@ -5,7 +5,10 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::{identity::Item, secret};
+use super::{
+    identity::{GENERATED, Item},
+    secret,
+};
 use crate::{
     config::secret::{is_credential_field, redact},
     model::Kind,
@@ -62,7 +65,7 @@ impl FieldChange {
 
 impl FieldChange {
     /// Masks both values if the field is one of these or inside one, else those parts of them that are secrets.
-    pub(super) fn mask(&mut self, secrets: &[String]) {
+    pub(crate) fn mask(&mut self, secrets: &[String]) {
         let last = self.path.iter().rev().find_map(|segment| match segment {
             Segment::Key(key) => Some(key.as_str()),
             Segment::Index(_) => None,
@@ -114,26 +117,36 @@ pub struct Change {
     pub new: Option<Value>,
     /// Where the entity is written before and after.
     pub origins: [Option<NodeId>; 2],
+    /// Its number in the table of its kind before and after.
+    pub rows: [Option<usize>; 2],
 }
 
 impl Change {
-    pub(super) fn whole(action: Action, kind: Kind, item: Item) -> Self {
+    pub(super) fn whole(action: Action, kind: Kind, item: Item, row: usize) -> Self {
         let Item { name, mut value, origin, secrets, .. } = item;
-        secret::mask(&mut value, secrets);
-        let (old, new, origins) = match action {
-            Action::Delete => (Some(value), None, [origin, None]),
-            _ => (None, Some(value), [None, origin]),
+        tidy(&mut value, secrets);
+        let (old, new, origins, rows) = match action {
+            Action::Delete => (Some(value), None, [origin, None], [Some(row), None]),
+            _ => (None, Some(value), [None, origin], [None, Some(row)]),
         };
-        Change { action, kind, name: redact(&name).into_owned(), fields: Vec::new(), old, new, origins }
+        let name = redact(&name).into_owned();
+        Change { action, kind, name, fields: Vec::new(), old, new, origins, rows }
     }
 
-    pub(super) fn update(kind: Kind, mut old: Item, mut new: Item, mut fields: Vec<FieldChange>) -> Self {
+    pub(super) fn update(
+        kind: Kind,
+        (mut old, mut new): (Item, Item),
+        mut fields: Vec<FieldChange>,
+        rows: [usize; 2],
+    ) -> Self {
         for field in &mut fields {
             field.mask(new.secrets);
             field.mask(old.secrets);
+            show_generated(&mut field.old);
+            show_generated(&mut field.new);
         }
-        secret::mask(&mut old.value, old.secrets);
-        secret::mask(&mut new.value, new.secrets);
+        tidy(&mut old.value, old.secrets);
+        tidy(&mut new.value, new.secrets);
         Change {
             action: Action::Update,
             kind,
@@ -142,6 +155,7 @@ impl Change {
             origins: [old.origin, new.origin],
             old: Some(old.value),
             new: Some(new.value),
+            rows: rows.map(Some),
         }
     }
 
@@ -163,8 +177,23 @@ impl Change {
     }
 }
 
+/// Masks secrets, and shows generated texts as such.
+fn tidy(value: &mut Value, secrets: &[String]) {
+    secret::mask(value, secrets);
+    value.as_object_mut().into_iter().flatten().for_each(|(_, value)| show_generated(value));
+}
+
+fn show_generated(value: &mut Value) {
+    if value == GENERATED {
+        *value = GENERATED.trim_start_matches('\0').into();
+    }
+}
+
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.singular(), self.name)
+        match self.name.as_str() {
+            "" => f.write_str(self.singular()),
+            name => write!(f, "{} {name}", self.singular()),
+        }
     }
 }

@@ -1,29 +1,40 @@
 //! Which entity of one side is which of the other: by name and owner where there is one, else by what
-//! makes it unique, else by id.
+//! makes it unique.
 
 use ahash::AHashMap;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::secret;
+use super::{Side, secret, sets};
 use crate::{
-    model::{Row, State},
+    model::{Row, State, rule::pem},
     source::NodeId,
     upstream::shown_target,
 };
 
-/// One entity, ready to be compared: references are names, times and derived ids are gone.
+/// One entity, ready to be compared: references are names, times and derived ids are removed, and generated texts
+/// are replaced by [`GENERATED`].
 #[derive(Debug)]
 pub(super) struct Item {
     /// Equal on both sides for the same entity.
     pub identity: String,
     /// The entity in words.
     pub name: String,
+    /// What it belongs to.
+    pub owners: String,
+    /// Whether the text that makes it unique was generated.
+    pub is_nameless: bool,
     pub value: Value,
+    /// Id of its consumer, if it has one: passwords are hashed with it.
+    pub consumer: Option<String>,
     pub origin: Option<NodeId>,
     /// Paths of secrets in `value`.
     pub secrets: &'static [String],
 }
+
+/// What represents a text that was generated while the file was read. It begins with NUL, so that no text that people
+/// write is taken for it.
+pub(super) const GENERATED: &str = "\0(generated)";
 
 /// What ids of one side are called.
 pub(super) struct Names(AHashMap<Uuid, String>);
@@ -47,12 +58,17 @@ impl Names {
             }
         }
         // Ids of nameless entities may differ at every load; what they are made of does not.
+        for set in state.key_sets.rows().iter().filter(|set| set.name.is_none()) {
+            names.insert(set.id, NAMELESS.to_owned());
+        }
+        names.extend(certificates(state));
         for service in state.services.rows().iter().filter(|s| s.name.is_none()) {
             names.insert(service.id, url(&serde_json::to_value(service).unwrap_or_default()));
         }
         let mut names = Names(names);
         for route in state.routes.rows().iter().filter(|r| r.name.is_none()) {
             let mut value = serde_json::to_value(route).unwrap_or_default();
+            sets::sort("routes", &mut value);
             value.get_mut("service").and_then(|service| names.in_place_of_id(service));
             names.0.insert(route.id, nameless(&value));
         }
@@ -72,58 +88,53 @@ impl Names {
     }
 }
 
-/// Fields whose order means nothing.
-const SETS: &[&str] = &["tags", "methods", "protocols", "snis", "sources", "destinations", "redirect_uris"];
-
 /// Fields that refer to another entity.
 const REFERENCES: &[&str] =
     &["service", "route", "consumer", "upstream", "certificate", "client_certificate", "set"];
 
 impl Item {
-    pub fn of<T: Row + serde::Serialize>(row: &T, names: &Names) -> Self {
+    pub fn of<T: Row + serde::Serialize>(row: &T, names: &Names, side: &Side<'_>) -> Self {
+        let kind = T::KIND.0;
         let mut value = serde_json::to_value(row).unwrap_or_default();
+        let consumer = value["consumer"]["id"].as_str().map(str::to_owned);
+        for field in T::GENERATED.iter().filter(|field| side.leaves_out(row.origin(), field)) {
+            value[*field] = GENERATED.into();
+        }
         let mut owners = Vec::new();
         for (field, value) in value.as_object_mut().into_iter().flatten() {
-            match value {
-                _ if REFERENCES.contains(&field.as_str()) => {
-                    owners.extend(names.in_place_of_id(value).map(|name| format!("{field} {name}")));
-                }
-                Value::Array(items) if SETS.contains(&field.as_str()) => {
-                    items.sort_by_cached_key(ToString::to_string);
-                }
-                _ => {}
+            if REFERENCES.contains(&field.as_str()) {
+                owners.extend(names.in_place_of_id(value).map(|name| format!("{field} {name}")));
             }
         }
-        let kind = T::KIND.0;
+        sets::sort(kind, &mut value);
         // A gateway that runs gives back the port that a file may leave out.
         if let ("targets", Some(target)) = (kind, value["target"].as_str()) {
             value["target"] = shown_target(target).into();
         }
         let key = own_key(kind, &value);
-        let (identity, name) = match &key {
-            Some(key) => {
-                let named = called(kind, key);
-                // What is told by its owners, because its own name says too little or too much.
-                let owned = matches!(kind, "plugins" | "targets" | "acls") || secret::names_itself(kind);
-                let of = match owners.as_slice() {
-                    [] if kind == "plugins" => "(global)".to_owned(),
-                    [] => String::new(),
-                    _ if owned => format!("for {}", owners.join(" and ")),
-                    _ => String::new(),
-                };
-                let name = [named, of].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(" ");
-                let identity = if owned { format!("{key} {}", owners.join(" ")) } else { key.clone() };
-                (identity, name)
-            }
-            None => (row.id().to_string(), row.id().to_string()),
+        let is_nameless = key == GENERATED;
+        // Entities that need their owners to be told apart, because their own names say too little or too much.
+        let owned = matches!(kind, "plugins" | "targets" | "acls" | "keys" | "filter_chains")
+            || is_nameless
+            || secret::names_itself(kind);
+        let (named, of) = (called(kind, &key), owners.join(" and "));
+        let of = match owners.as_slice() {
+            [] if kind == "plugins" => "(global)".to_owned(),
+            [] => String::new(),
+            _ if owned => format!("for {of}"),
+            _ => String::new(),
         };
+        let name = [named, of].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(" ");
+        let owners = owners.join(" ");
+        let identity = if owned { format!("{key} {owners}") } else { key };
         if let Some(map) = value.as_object_mut() {
-            // An id that follows from names says nothing new; one that is random differs at every load.
-            let told = |field: &str| field != "id" || key.is_none();
-            map.retain(|field, _| !matches!(field.as_str(), "created_at" | "updated_at") && told(field));
+            // Times and ids differ from load to load, or follow from the rest, as a digest does.
+            map.retain(|field, _| {
+                !matches!(field.as_str(), "id" | "created_at" | "updated_at" | "cert_digest")
+            });
         }
-        let secrets = secret::paths(T::KIND.0, &value);
-        Item { identity, name, value, origin: row.origin(), secrets }
+        let secrets = secret::paths(kind, &value);
+        Item { identity, name, owners, is_nameless, value, consumer, origin: row.origin(), secrets }
     }
 }
 
@@ -166,6 +177,7 @@ fn url(service: &Value) -> String {
 /// What an entity is called, without what it belongs to. A secret is told by no name.
 fn called(kind: &str, key: &str) -> String {
     match kind {
+        _ if key == GENERATED => String::new(),
         "certificates" | "ca_certificates" => subject(key).unwrap_or_default(),
         _ if secret::names_itself(kind) => String::new(),
         _ => key.to_owned(),
@@ -180,29 +192,46 @@ fn subject(pem: &str) -> Option<String> {
     Some(certificate.subject().to_string())
 }
 
-/// The text that makes an entity unique among its kind and owners.
-fn own_key(kind: &str, value: &Value) -> Option<String> {
-    let field = match kind {
-        "plugins" => {
-            let name = value["name"].as_str()?;
-            return Some(match value["instance_name"].as_str() {
-                Some(instance) => format!("{name} {instance}"),
-                None => name.to_owned(),
-            });
-        }
-        "consumers" => {
-            return value["username"].as_str().or_else(|| value["custom_id"].as_str()).map(str::to_owned);
-        }
-        "routes" if value["name"].is_null() => return Some(nameless(value)),
-        "services" if value["name"].is_null() => return Some(url(value)),
-        "targets" => "target",
-        "acls" => "group",
-        "basicauth_credentials" | "hmacauth_credentials" => "username",
-        "jwt_secrets" | "keyauth_credentials" => "key",
-        "oauth2_credentials" => "client_id",
-        "vaults" => "prefix",
-        "certificates" | "ca_certificates" => "cert",
-        _ => "name",
+/// Names of certificates, whose ids files leave out: the subject, with the beginning of the digest if other certificates
+/// have the same. A certificate that is renewed keeps its name.
+fn certificates(state: &State) -> Vec<(Uuid, String)> {
+    let rows = state.certificates.rows();
+    let subjects: Vec<(Uuid, String, &str)> =
+        rows.iter().filter_map(|row| Some((row.id, subject(&row.cert)?, row.cert.as_str()))).collect();
+    let mut counts: AHashMap<&str, usize> = AHashMap::new();
+    subjects.iter().for_each(|(_, subject, _)| *counts.entry(subject).or_default() += 1);
+    let name = |subject: &str, cert: &str| match counts.get(subject) {
+        Some(1) => subject.to_owned(),
+        _ => format!("{subject} {:.16}", pem::digest(cert).unwrap_or_default()),
     };
-    value[field].as_str().map(str::to_owned)
+    subjects.iter().map(|(id, subject, cert)| (*id, name(subject, cert))).collect()
+}
+
+/// What represents the name of an entity that has none: the n-th of one side is the n-th of the other.
+const NAMELESS: &str = "(nameless)";
+
+/// The text that makes an entity unique among its kind and owners.
+fn own_key(kind: &str, value: &Value) -> String {
+    let text = |field: &str| value[field].as_str().map(str::to_owned);
+    let key = match kind {
+        "plugins" => {
+            return match (value["name"].as_str(), value["instance_name"].as_str()) {
+                (Some(name), Some(instance)) => format!("{name} {instance}"),
+                (name, _) => name.unwrap_or_default().to_owned(),
+            };
+        }
+        "consumers" => text("username").or_else(|| text("custom_id")),
+        "routes" => text("name").or_else(|| Some(nameless(value))),
+        "services" => text("name").or_else(|| Some(url(value))),
+        "keys" => text("name").or_else(|| text("kid")),
+        "targets" => text("target"),
+        "acls" => text("group"),
+        "basicauth_credentials" | "hmacauth_credentials" => text("username"),
+        "jwt_secrets" | "keyauth_credentials" => text("key"),
+        "oauth2_credentials" => text("client_id"),
+        "vaults" => text("prefix"),
+        "certificates" | "ca_certificates" => text("cert"),
+        _ => text("name"),
+    };
+    key.unwrap_or_else(|| NAMELESS.to_owned())
 }

@@ -2,31 +2,38 @@
 //! one, secrets masked on both sides. Pure data in a stable order; rendering is the command line's.
 
 mod change;
+mod equal;
 mod identity;
+mod pairs;
 mod secret;
+mod sets;
+mod side;
 
-use std::collections::BTreeMap;
-
-use ahash::AHashMap;
 use serde_json::Value;
 
 pub use crate::config::secret::MASK;
 pub use change::{Action, Change, FieldChange, Segment};
+pub use side::Side;
 
 use crate::model::{Plugin, Row, State, Table};
 use identity::{Item, Names};
+use pairs::Pair;
+
+/// The changes that turn `old` into `new`, both as they stand.
+pub fn diff(old: &State, new: &State) -> Vec<Change> {
+    compare(&Side::of(old), &Side::of(new))
+}
 
 /// The changes that turn `old` into `new`: by kind in load order, then by identity. Times of making and
-/// loading are left out, sets are compared as sets, and defaults are filled in on both sides, so a
-/// configuration never differs from itself written another way.
-/// Vault references are compared as they are written.
-pub fn diff(old: &State, new: &State) -> Vec<Change> {
-    let (old, new) = (old.display(), new.display());
-    let sides = [Names::of(&old), Names::of(&new)];
-    let mut changes = Vec::new();
+/// loading are left out, sets are compared as sets, defaults are filled in on both sides, and texts that are generated
+/// at every load are equal, so that a configuration never differs from itself written another way.
+pub fn compare(old: &Side<'_>, new: &Side<'_>) -> Vec<Change> {
+    let states = [old.compared(new), new.compared(old)];
+    let names = states.map(Names::of);
+    let mut comparison = Comparison { sides: [old, new], names, changes: Vec::new() };
     macro_rules! kinds {
         ($($table:ident),* $(,)?) => {$(
-            compare(&mut changes, &old.$table, &new.$table, &sides);
+            comparison.of_kind([&states[0].$table, &states[1].$table], [&old.written.$table, &new.written.$table]);
         )*};
     }
     kinds!(
@@ -37,6 +44,7 @@ pub fn diff(old: &State, new: &State) -> Vec<Change> {
         keys,
         services,
         routes,
+        filter_chains,
         plugins,
         snis,
         upstreams,
@@ -49,63 +57,96 @@ pub fn diff(old: &State, new: &State) -> Vec<Change> {
         keyauth_credentials,
         oauth2_credentials,
     );
-    changes
+    comparison.changes
+}
+
+/// A plugin's row as it is compared, and as it is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Written<'a> {
+    /// As it is compared.
+    pub compared: &'a Plugin,
+    /// As the file has it; its values are those that are shown.
+    pub written: &'a Plugin,
 }
 
 /// The settings in which two rows of one plugin differ, secrets masked: `config` and below.
-pub fn plugin_settings(old: &Plugin, new: &Plugin) -> Vec<FieldChange> {
-    let side = |row: &Plugin| serde_json::json!({ "name": row.name, "config": row.config.json() });
-    let (old, new) = (side(old), side(new));
-    let mut fields = Vec::new();
-    leaves(&old, &new, &mut Vec::new(), &mut fields);
-    let secrets = secret::paths("plugins", &new);
+pub fn plugin_settings(old: Written<'_>, new: Written<'_>) -> Vec<FieldChange> {
+    let value = |row: &Plugin| {
+        let mut value = serde_json::json!({ "name": row.name, "config": row.config.json() });
+        sets::sort("plugins", &mut value);
+        value
+    };
+    let compared = [value(old.compared), value(new.compared)];
+    let mut fields = value_fields(&compared[0], &compared[1]);
+    if fields.is_empty() {
+        return fields;
+    }
+    let written = [value(old.written), value(new.written)];
+    equal::show_written(&mut fields, [&compared[0], &compared[1]], [&written[0], &written[1]]);
+    let secrets = secret::paths("plugins", &compared[1]);
     fields.iter_mut().for_each(|field| field.mask(secrets));
     fields
 }
 
-fn compare<T: Row + serde::Serialize + Sync>(
-    changes: &mut Vec<Change>,
-    old: &Table<T>,
-    new: &Table<T>,
-    names: &[Names; 2],
-) {
-    let tables = [old, new];
-    // First by fingerprints, one side a thread: of most rows of a large file no more is ever needed.
-    let prints = |side: usize| -> Vec<(String, u64)> {
-        let rows = tables[side].rows().iter();
-        rows.map(|row| Item::of(row, &names[side]).fingerprint()).collect()
-    };
-    let (ours, theirs) = std::thread::scope(|scope| {
-        let other = scope.spawn(|| prints(1));
-        (prints(0), other.join())
-    });
-    let theirs = theirs.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-    // Two nameless entities may look alike; the n-th of one side meets the n-th of the other.
-    let mut pairs: BTreeMap<(String, usize), [Option<(usize, u64)>; 2]> = BTreeMap::new();
-    for (side, prints) in [(0, ours), (1, theirs)] {
-        let mut alike: AHashMap<String, usize> = AHashMap::new();
-        for (row, (identity, print)) in prints.into_iter().enumerate() {
-            let count = alike.entry(identity.clone()).or_default();
-            pairs.entry((identity, *count)).or_default()[side] = Some((row, print));
-            *count += 1;
+/// The leaves in which two values differ.
+pub fn value_fields(old: &Value, new: &Value) -> Vec<FieldChange> {
+    let mut fields = Vec::new();
+    leaves(old, new, &mut Vec::new(), &mut fields);
+    fields
+}
+
+struct Comparison<'a> {
+    sides: [&'a Side<'a>; 2],
+    names: [Names; 2],
+    changes: Vec<Change>,
+}
+
+impl Comparison<'_> {
+    /// Compares the rows of one kind; `written` are the same rows as the files have them.
+    fn of_kind<T: Row + serde::Serialize + Sync>(&mut self, tables: [&Table<T>; 2], written: [&Table<T>; 2]) {
+        let item = |side: usize, row: usize| {
+            Item::of(&tables[side].rows()[row], &self.names[side], self.sides[side])
+        };
+        let shown = |side: usize, row: usize| {
+            Item::of(&written[side].rows()[row], &self.names[side], self.sides[side])
+        };
+        // First by fingerprints, one side a thread: of most rows of a large file no more is ever needed.
+        let prints = |side: usize| -> Vec<(String, u64)> {
+            (0..tables[side].len()).map(|row| item(side, row).fingerprint()).collect()
+        };
+        let (ours, theirs) = std::thread::scope(|scope| {
+            let other = scope.spawn(|| prints(1));
+            (prints(0), other.join())
+        });
+        let theirs = theirs.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let mut pairs = pairs::by_identity(ours, theirs);
+        if let Some(running) = self.sides.iter().position(|side| side.running)
+            && !T::GENERATED.is_empty()
+        {
+            pairs::join_nameless(&mut pairs, running, item);
         }
-    }
-    let kind = T::KIND;
-    let item = |side: usize, row: usize| Item::of(&tables[side].rows()[row], &names[side]);
-    for pair in pairs.into_values() {
-        match pair {
-            [Some((_, old)), Some((_, new))] if old == new => {}
-            [None, Some((row, _))] => changes.push(Change::whole(Action::Create, kind, item(1, row))),
-            [Some((row, _)), None] => changes.push(Change::whole(Action::Delete, kind, item(0, row))),
-            [Some((old, _)), Some((new, _))] => {
-                let (old, new) = (item(0, old), item(1, new));
-                let mut fields = Vec::new();
-                leaves(&old.value, &new.value, &mut Vec::new(), &mut fields);
-                if !fields.is_empty() {
-                    changes.push(Change::update(kind, old, new, fields));
+        for pair in pairs.into_values() {
+            let change = match pair {
+                Pair { rows: [Some(_), Some(_)], is_equal: true } => continue,
+                Pair { rows: [None, Some(row)], .. } => {
+                    Change::whole(Action::Create, T::KIND, shown(1, row), row)
                 }
-            }
-            [None, None] => {}
+                Pair { rows: [Some(row), None], .. } => {
+                    Change::whole(Action::Delete, T::KIND, shown(0, row), row)
+                }
+                Pair { rows: [Some(old), Some(new)], .. } => {
+                    let compared = [item(0, old), item(1, new)];
+                    let shown = [shown(0, old), shown(1, new)];
+                    let fields = equal::differing(T::KIND.0, self.sides, &compared, &shown);
+                    let [before, after] = shown;
+                    match fields.is_empty() {
+                        true => continue,
+                        false => Change::update(T::KIND, (before, after), fields, [old, new]),
+                    }
+                }
+                Pair { rows: [None, None], .. } => continue,
+            };
+            self.changes.push(change);
         }
     }
 }

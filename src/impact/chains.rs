@@ -1,4 +1,4 @@
-//! Routes whose plugins change: what is added, removed or set otherwise, for anybody and for each consumer
+//! Routes whose plugins change: what is added, removed or configured otherwise, in general and for each consumer
 //! that has rows of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,8 +11,8 @@ use super::{
     side::Side,
 };
 use crate::{
-    diff::{self, FieldChange},
-    model::{Consumer, Ix, Plugin, Row},
+    diff::{self, FieldChange, Written},
+    model::{Consumer, Ix, Row},
     runtime::Chain,
 };
 
@@ -21,11 +21,11 @@ use crate::{
 pub struct ChainChange {
     /// The routes; the one called `(no route)` stands for requests that none takes.
     pub routes: Vec<String>,
-    /// Whose requests; none for those of whoever has no plugins of their own.
+    /// Whose requests; `None` for those of consumers without plugins of their own.
     pub consumer: Option<String>,
-    /// Plugins that run now.
+    /// Plugins that only the new configuration runs.
     pub added: Vec<String>,
-    /// Plugins that run no more.
+    /// Plugins that only the old configuration runs.
     pub removed: Vec<String>,
     /// Plugins whose settings differ.
     pub changed: Vec<Changed>,
@@ -41,10 +41,10 @@ pub struct Changed {
 }
 
 /// What requests that no route takes are called.
-const NOWHERE: &str = "(no route)";
+pub const NOWHERE: &str = "(no route)";
 
 /// Compares the chains of all routes that both sides have.
-pub fn changes(old: &Side<'_>, new: &Side<'_>) -> (Vec<ChainChange>, Vec<Risk>) {
+pub fn changes<'a>(old: &Side<'a>, new: &Side<'a>) -> (Vec<ChainChange>, Vec<Risk>) {
     // Many routes share a chain: each pair of chains is compared once.
     type Pair = (*const Chain, *const Chain);
     let mut pairs: AHashMap<Pair, (&Chain, &Chain, Vec<String>)> = AHashMap::new();
@@ -61,7 +61,7 @@ pub fn changes(old: &Side<'_>, new: &Side<'_>) -> (Vec<ChainChange>, Vec<Risk>) 
     let mut alike: BTreeMap<String, ChainChange> = BTreeMap::new();
     let mut risks = Vec::new();
     for (before, after, routes) in pairs {
-        // Nobody in particular comes first; of what a consumer's change is, the rest is told.
+        // Requests without a consumer come first; of a consumer's change the remainder is reported.
         let mut general = Difference::default();
         for consumer in consumers(before, old).union(&consumers(after, new)) {
             let (a, b) = (effective(before, old, consumer), effective(after, new, consumer));
@@ -75,7 +75,8 @@ pub fn changes(old: &Side<'_>, new: &Side<'_>) -> (Vec<ChainChange>, Vec<Risk>) 
                 continue;
             }
             let Difference { added, removed, changed } = difference;
-            risks.extend(risk::of_chain(&a, &b, &routes, consumer.as_deref()));
+            let rows = |list: &[Written<'a>]| list.iter().map(|row| row.written).collect::<Vec<_>>();
+            risks.extend(risk::of_chain(&rows(&a), &rows(&b), &routes, consumer.as_deref()));
             let key = format!("{consumer:?}{added:?}{removed:?}{changed:?}");
             let change = alike.entry(key).or_insert_with(|| ChainChange {
                 routes: Vec::new(),
@@ -93,10 +94,10 @@ pub fn changes(old: &Side<'_>, new: &Side<'_>) -> (Vec<ChainChange>, Vec<Risk>) 
     (changes, risk::merged(risks))
 }
 
-/// Nobody in particular, and the consumers that have rows in a chain.
+/// `None` for requests without a consumer, and the consumers that have rows in a chain.
 fn consumers(chain: &Chain, side: &Side<'_>) -> BTreeSet<Option<String>> {
     let rows = chain.slots.iter().filter_map(|slot| slot.by_consumer.as_deref()).flat_map(|rows| rows.keys());
-    let name = |ix: &Ix<Consumer>| called(&side.state().consumers[*ix]);
+    let name = |ix: &Ix<Consumer>| called(&side.rows.consumers[*ix]);
     rows.map(|ix| Some(name(ix))).chain([None]).collect()
 }
 
@@ -106,12 +107,12 @@ fn called(consumer: &Consumer) -> String {
 }
 
 /// The rows that run for a consumer, in order.
-fn effective<'a>(chain: &Chain, side: &Side<'a>, consumer: &Option<String>) -> Vec<&'a Plugin> {
-    let state = side.state();
+fn effective<'a>(chain: &Chain, side: &Side<'a>, consumer: &Option<String>) -> Vec<Written<'a>> {
+    let state = &side.snapshot.state;
     let ix = consumer
         .as_deref()
         .and_then(|name| state.consumer(name).or_else(|| state.consumer_by_custom_id(name)));
-    chain.slots.iter().filter_map(|slot| Some(&state.display().rows().plugins[slot.pick(ix)?])).collect()
+    chain.slots.iter().filter_map(|slot| Some(side.plugin(slot.pick(ix)?))).collect()
 }
 
 /// How two chains differ.
@@ -130,15 +131,16 @@ impl Difference {
     }
 }
 
-fn compare(before: &[&Plugin], after: &[&Plugin]) -> Difference {
-    let lacks = |list: &[&Plugin], name: &str| list.iter().all(|p| p.name != name);
-    let only = |list: &[&Plugin], other: &[&Plugin]| -> Vec<String> {
-        list.iter().filter(|p| lacks(other, &p.name)).map(|p| p.name.clone()).collect()
+fn compare(before: &[Written<'_>], after: &[Written<'_>]) -> Difference {
+    let name = |row: &Written<'_>| row.compared.name.clone();
+    let find = |list: &[Written<'_>], name: &str| list.iter().position(|p| p.compared.name == name);
+    let only = |list: &[Written<'_>], other: &[Written<'_>]| -> Vec<String> {
+        list.iter().map(name).filter(|name| find(other, name).is_none()).collect()
     };
-    let changed = |old: &&Plugin| {
-        let new = after.iter().find(|new| new.name == old.name)?;
-        let fields = diff::plugin_settings(old, new);
-        (!fields.is_empty()).then(|| Changed { plugin: old.name.clone(), fields })
+    let changed = |old: &Written<'_>| {
+        let new = find(after, &old.compared.name)?;
+        let fields = diff::plugin_settings(*old, after[new]);
+        (!fields.is_empty()).then(|| Changed { plugin: name(old), fields })
     };
     Difference {
         added: only(after, before),

@@ -45,7 +45,7 @@ pub fn changes(old: &Side<'_>, new: &Side<'_>) -> Vec<DestinationChange> {
     let list = |state: &State| -> BTreeMap<String, Destination> {
         state.services.rows().iter().map(|s| (service_label(s), of(s, state))).collect()
     };
-    let (old, new) = (list(old.state()), list(new.state()));
+    let (old, new) = (list(old.rows), list(new.rows));
     old.into_iter()
         .filter_map(|(service, before)| {
             let after = new.get(&service)?.clone();

@@ -1,27 +1,51 @@
-//! One of the two machines, with names for its routes and services that both sides share.
+//! One of the two configurations, with names for its routes and services that both sides share.
+
+use std::{io, sync::Arc};
 
 use ahash::AHashMap;
 
 use super::Probe;
 use crate::{
-    model::{Ix, Route, Row, Service, State, is_credential_name},
-    runtime::Snapshot,
+    diff::{self, Written},
+    model::{Ix, Plugin, Route, Row, Service, State, is_credential_name},
+    proxy::Rehearsal,
+    runtime::{Gateway, Snapshot},
 };
 
-/// A machine and what its rows are called.
-pub struct Side<'a> {
+/// A compiled configuration, and its rows as they are written.
+#[derive(Clone, Copy, Debug)]
+pub struct Compiled<'a> {
+    /// A gateway that serves it. It receives no requests but those that are rehearsed; its clock is set on between
+    /// two of them, so that no counter of one limits the next.
+    pub gateway: &'a Arc<Gateway>,
+    /// The gateway's snapshot.
     pub snapshot: &'a Snapshot,
+    /// The rows.
+    pub rows: diff::Side<'a>,
+}
+
+/// A compiled configuration and what its rows are called.
+pub struct Side<'a> {
+    pub gateway: &'a Arc<Gateway>,
+    pub snapshot: &'a Snapshot,
+    /// Rows as they are compared with the other side's, with the same numbers as in the snapshot.
+    pub rows: &'a State,
+    /// Rows as they are shown.
+    pub written: &'a State,
+    pub rehearsal: Rehearsal,
     /// A label for each route, in the table's order; no two are alike.
     pub labels: Vec<String>,
     routes: AHashMap<String, Ix<Route>>,
 }
 
 impl<'a> Side<'a> {
-    pub fn new(snapshot: &'a Snapshot) -> Self {
+    pub fn new(compiled: &Compiled<'a>, other: &Compiled<'_>) -> io::Result<Self> {
+        let snapshot = compiled.snapshot;
+        let written = compiled.rows.written;
         let mut routes = AHashMap::new();
         let mut labels = Vec::new();
-        for (ix, route) in snapshot.state.routes.iter() {
-            let plain = label(route, &snapshot.state);
+        for (ix, route) in written.routes.iter() {
+            let plain = label(route, written);
             let mut unique = plain.clone();
             let mut n = 1;
             while routes.contains_key(&unique) {
@@ -31,11 +55,14 @@ impl<'a> Side<'a> {
             routes.insert(unique.clone(), ix);
             labels.push(unique);
         }
-        Side { snapshot, labels, routes }
+        let rows = compiled.rows.compared(&other.rows);
+        let rehearsal = Rehearsal::new(compiled.gateway)?;
+        Ok(Side { gateway: compiled.gateway, snapshot, rows, written, rehearsal, labels, routes })
     }
 
-    pub fn state(&self) -> &'a State {
-        &self.snapshot.state
+    /// A plugin's row.
+    pub fn plugin(&self, row: Ix<Plugin>) -> Written<'a> {
+        Written { compared: &self.rows.plugins[row], written: &self.written.plugins[row] }
     }
 
     pub fn label(&self, route: Ix<Route>) -> &str {
@@ -58,7 +85,7 @@ impl<'a> Side<'a> {
     }
 
     pub fn service_of(&self, route: Ix<Route>) -> Option<&'a Service> {
-        self.snapshot.route(route).service.map(|ix| &self.state().services[ix])
+        self.snapshot.route(route).service.map(|ix| &self.rows.services[ix])
     }
 
     /// The route that a request belongs to.

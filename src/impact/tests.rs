@@ -2,25 +2,44 @@ use std::sync::Arc;
 
 use super::*;
 use crate::{
-    config,
-    runtime::{self, Options},
-    store::Stores,
+    config::{self, Loaded},
+    diff,
+    runtime::{self, Gateway, Options},
+    store::{Clock, Stores},
 };
 
-fn machine(text: &str) -> Snapshot {
+fn loaded(text: &str) -> Loaded {
     let text = format!("_format_version: '3.0'\n{text}");
     let input = config::Input::Text { name: "kong.yml".to_owned(), text: text.clone().into_bytes() };
-    let options = config::Options { kong_strict: true, ..config::Options::default() };
+    let env = |name: &str| Some(format!("s3cret-{name}"));
+    let options = config::Options { kong_strict: true, env: &env, ..config::Options::default() };
     let loaded = config::load(&input, &options).expect("the text is read");
-    let state = loaded.state.unwrap_or_else(|| panic!("not valid: {text}\n{:?}", loaded.findings));
-    let (snapshot, problems) =
-        runtime::compile(Arc::clone(&state), &Options::default(), &Stores::default(), None);
+    assert!(loaded.state.is_some(), "not valid: {text}\n{:?}", loaded.findings);
+    loaded
+}
+
+fn gateway(loaded: &Loaded) -> Arc<Gateway> {
+    let stores = Stores { clock: Clock::manual(Clock::default().now()), ..Stores::default() };
+    let state = Arc::clone(loaded.state.as_ref().expect("a valid file"));
+    let (snapshot, problems) = runtime::compile(state, &Options::default(), &stores, None);
     assert!(problems.is_empty(), "{problems:?}");
-    snapshot
+    Gateway::new(Options::default(), stores, snapshot)
+}
+
+fn replayed(old: &str, new: &str, log: Option<&Log>) -> Impact {
+    let loaded = [loaded(old), loaded(new)];
+    let gateways = loaded.each_ref().map(gateway);
+    let snapshots = gateways.each_ref().map(|gateway| gateway.snapshot());
+    let side = |i: usize| Compiled {
+        gateway: &gateways[i],
+        snapshot: &snapshots[i],
+        rows: diff::Side::loaded(&loaded[i]).expect("a valid file"),
+    };
+    impact(&side(0), &side(1), log).expect("an event loop")
 }
 
 fn compared(old: &str, new: &str) -> Impact {
-    impact(&machine(old), &machine(new), None)
+    replayed(old, new, None)
 }
 
 const BASE: &str = "
@@ -85,7 +104,7 @@ fn protection_that_is_lost_is_a_risk() {
 }
 
 #[test]
-fn routes_that_change_alike_are_told_together() {
+fn routes_that_change_alike_are_one_group() {
     let file = |plugins: &str| {
         format!(
             "services: [{{name: a, url: 'http://a.test', routes: [{{name: r, paths: [/r]}}, {{name: s, paths: [/s]}}]}}]\nplugins: [{plugins}]\n"
@@ -98,7 +117,7 @@ fn routes_that_change_alike_are_told_together() {
 }
 
 #[test]
-fn a_consumers_own_limit_is_told_as_his() {
+fn a_limit_of_a_consumer_names_the_consumer() {
     let file = |n: u32| {
         format!(
             "{}consumers: [{{username: bob, plugins: [{{name: rate-limiting, config: {{hour: {n}, policy: local}}}}]}}]\n",
@@ -132,8 +151,149 @@ fn recorded_requests_whose_fate_changes_are_counted() {
     )
     .expect("a log");
     let new = BASE.replace("{name: b,", "{name: b, routes: [{name: v1, paths: [/v1]}],");
-    let replayed = impact(&machine(BASE), &machine(&new), Some(&log)).replayed.expect("a log was given");
+    let replayed = self::replayed(BASE, &new, Some(&log)).replayed.expect("a log was given");
     assert_eq!((replayed.requests, replayed.changed.len()), (3, 1));
     assert_eq!((replayed.changed[0].count, &*replayed.changed[0].request.path), (2, "/v1"));
     assert_eq!(replayed.changed[0].why, ["route"]);
+}
+
+fn one_route(service: &str, route: &str) -> String {
+    format!(
+        "services: [{{name: a, url: 'http://a.test/base', {service} routes: [{{name: r, paths: [/r], {route}}}]}}]\n"
+    )
+}
+
+#[test]
+fn a_change_of_any_setting_of_a_route_or_service_names_the_route() {
+    let changes = [
+        ("", "strip_path: false"),
+        ("", "methods: [GET]"),
+        ("", "protocols: [https]"),
+        ("", "protocols: [https], https_redirect_status_code: 301"),
+        ("", "preserve_host: true"),
+        ("", "path_handling: v1"),
+        ("", "request_buffering: false"),
+        ("", "response_buffering: false"),
+        ("", "hosts: [h.test]"),
+        ("", "headers: {x-a: [b]}"),
+        ("", "regex_priority: 5"),
+        ("read_timeout: 1,", ""),
+        ("write_timeout: 1,", ""),
+        ("connect_timeout: 1,", ""),
+        ("retries: 0,", ""),
+        ("enabled: false,", ""),
+        ("retries: 0,", "strip_path: false"),
+    ];
+    let base = one_route("", "");
+    for (service, route) in changes {
+        let changed = one_route(service, route);
+        for (old, new) in [(&base, &changed), (&changed, &base)] {
+            let found = compared(old, new);
+            let named = found.routes.iter().any(|change| change.routes == ["r"]);
+            assert!(named && !found.is_none(), "{old} -> {new}: {found:?}");
+        }
+    }
+}
+
+/// Names of the facts in which sampled requests of a route change.
+fn facts(old: &str, new: &str) -> Vec<String> {
+    let found = compared(old, new);
+    let mut names: Vec<String> =
+        found.requests.iter().flat_map(|moved| moved.fields.iter().map(diff::FieldChange::name)).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+#[test]
+fn samples_show_the_request_as_it_leaves() {
+    let base = one_route("", "");
+    assert_eq!(facts(&base, &one_route("", "strip_path: false")), ["headers.X-Forwarded-Prefix", "path"]);
+    assert_eq!(facts(&base, &one_route("", "preserve_host: true")), ["host"]);
+    assert_eq!(facts(&base, &one_route("read_timeout: 1, retries: 0,", "")), ["read_timeout", "retries"]);
+    assert_eq!(facts(&base, &one_route("", "protocols: [https]")), ["outcome"]);
+    let header = "plugins: [{name: request-transformer, config: {add: {headers: ['x-a:s3cret']}}}],";
+    let found = compared(&base, &one_route(header, ""));
+    let moved = &found.requests[0];
+    assert!(moved.fields.iter().any(|field| field.name() == "headers.x-a"), "{moved:?}");
+    assert!(!format!("{moved:?}").contains("s3cret"), "{moved:?}");
+}
+
+#[test]
+fn what_lies_behind_authentication_is_compared_too() {
+    let auth = "plugins: [{name: key-auth}, {name: acl, config: {allow: [g]}}],";
+    let found = facts(&one_route(auth, ""), &one_route(auth, "strip_path: false"));
+    assert_eq!(found, ["after_authentication.headers.X-Forwarded-Prefix", "after_authentication.path"]);
+}
+
+#[test]
+fn ids_that_differ_from_request_to_request_and_counters_are_no_change() {
+    let plugins = "plugins: [{name: correlation-id, config: {generator: uuid}}, {name: rate-limiting, config: {year: 1, policy: local}}],";
+    let found = facts(&one_route(plugins, ""), &one_route(plugins, "preserve_host: true"));
+    assert_eq!(found, ["host"]);
+}
+
+#[test]
+fn order_and_labels_are_no_impact() {
+    let old = one_route("", "hosts: [a.test, b.test], methods: [GET, PUT]");
+    let new = one_route("tags: [x],", "hosts: [b.test, a.test], methods: [PUT, GET], tags: [y]");
+    assert!(compared(&old, &new).is_none());
+}
+
+#[test]
+fn tightening_is_a_risk() {
+    let tightened = |old: &str, new: &str, what: &str| {
+        let said = compared(old, new).risks;
+        assert!(said.iter().any(|risk| risk.what.starts_with(what)), "{old} -> {new}: {said:?}");
+        let reversed = compared(new, old).risks;
+        assert!(reversed.iter().all(|risk| !risk.what.starts_with(what)), "{new} -> {old}: {reversed:?}");
+    };
+    let plugins = |old: &str, new: &str, what: &str| tightened(&with(old), &with(new), what);
+    plugins("", "{name: key-auth}", "authentication required");
+    plugins("", "{name: key-auth}", "requests refused: ");
+    plugins("{name: key-auth, config: {anonymous: nobody}}", "{name: key-auth}", "authentication required");
+    plugins("", "{name: request-termination}", "requests terminated");
+    plugins(
+        "",
+        "{name: rate-limiting, config: {minute: 5, policy: local}}",
+        "limit added: rate-limiting.minute 5",
+    );
+    let limit = |n: u32| format!("{{name: rate-limiting, config: {{minute: {n}, policy: local}}}}");
+    plugins(&limit(50), &limit(5), "limit tightened: rate-limiting.minute 50 -> 5");
+    let cors = |config: &str| format!("{{name: cors, config: {{{config}}}}}");
+    plugins(&cors("origins: ['*']"), &cors("origins: ['https://a.test']"), "CORS narrowed");
+    plugins(&cors("methods: [GET, PUT]"), &cors("methods: [GET]"), "CORS narrowed: methods PUT");
+    plugins(&cors(""), "", "CORS lost");
+    let allow = |list: &str| format!("{{name: ip-restriction, config: {{allow: [{list}]}}}}");
+    plugins(&allow("10.0.0.0/8, 11.0.0.0/8"), &allow("10.0.0.0/8"), "access narrowed");
+    let route = |old: &str, new: &str, what: &str| tightened(&one_route("", old), &one_route("", new), what);
+    route("methods: [GET, POST]", "methods: [GET]", "route narrowed: methods POST");
+    route("", "methods: [GET]", "route narrowed: only methods GET");
+    route("protocols: [http, https]", "protocols: [https]", "route narrowed: protocols http");
+    route("hosts: [a.test, b.test]", "hosts: [a.test]", "route narrowed: hosts b.test");
+    tightened(&one_route("", ""), &one_route("read_timeout: 5,", ""), "timeout shortened: read_timeout");
+    let keys = |consumers: &str| format!("{}consumers: [{consumers}]\n", with("{name: key-auth}"));
+    tightened(&keys("{username: bob}"), &keys(""), "consumers removed: consumer bob");
+    tightened(
+        &keys("{username: bob, keyauth_credentials: [{key: s3cret}]}"),
+        &keys("{username: bob}"),
+        "credentials removed: key-auth for consumer bob",
+    );
+}
+
+#[test]
+fn what_a_vault_reference_leads_to_is_compared_and_not_shown() {
+    let file = |prefix: &str| {
+        format!(
+            "vaults: [{{name: env, prefix: vv, config: {{prefix: {prefix}}}}}]\n{}",
+            with(
+                "{name: rate-limiting, config: {minute: 5, policy: local, redis: {username: '{vault://vv/t}'}}}"
+            )
+        )
+    };
+    let found = compared(&file("A_"), &file("B_"));
+    let shown = format!("{found:?}");
+    assert!(!found.chains.is_empty() && !found.requests.is_empty(), "{shown}");
+    assert!(!shown.to_ascii_lowercase().contains("s3cret"), "{shown}");
+    assert!(compared(&file("A_"), &file("A_")).is_none());
 }

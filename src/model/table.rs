@@ -23,6 +23,8 @@ impl fmt::Display for Kind {
 pub trait Row: std::any::Any {
     /// The kind, named as in a file: `services`.
     const KIND: Kind;
+    /// Text fields that get a random value if the file leaves them out.
+    const GENERATED: &'static [&'static str] = &[];
     /// Its id.
     fn id(&self) -> Uuid;
     /// The unique text it can be referred to by, if it has one: a name, a username, a key.
@@ -321,6 +323,7 @@ macro_rules! row {
     ) => {
         impl crate::model::Row for $type {
             const KIND: crate::model::Kind = crate::model::Kind($kind);
+            const GENERATED: &'static [&'static str] = &[$($( stringify!($text) ),+)?];
             fn id(&self) -> uuid::Uuid { self.id }
             fn name(&self) -> Option<&str> { crate::model::table::row!(@name self, $($name)+) }
             fn origin(&self) -> Option<crate::source::NodeId> { self.origin }

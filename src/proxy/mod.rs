@@ -31,7 +31,7 @@ mod worker;
 use std::net::SocketAddr;
 
 pub use listen::{Hurry, Workers};
-pub use rehearse::{Asked, Fate, rehearse};
+pub use rehearse::{Asked, Fate, Rehearsal};
 use socket2::Type;
 
 use crate::net::Role;

@@ -2,6 +2,7 @@
 //! would be sent.
 
 use std::{
+    io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     rc::Rc,
     sync::Arc,
@@ -10,6 +11,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Request, StatusCode};
 use smallvec::SmallVec;
+use tokio::task::LocalSet;
 
 use super::{
     admit, fault, forward,
@@ -39,7 +41,7 @@ pub struct Asked {
     pub sni: Option<Arc<str>>,
     /// Its address.
     pub client: IpAddr,
-    /// Who is behind it. Authentication is passed over then, since it would find them.
+    /// The consumer that authentication would find.
     pub consumer: Option<Ix<Consumer>>,
 }
 
@@ -69,19 +71,42 @@ pub enum Fate {
         plugin: Option<String>,
         /// Status.
         status: StatusCode,
+        /// Headers.
+        headers: HeaderMap,
         /// Body.
         body: Bytes,
     },
 }
 
-/// Rehearses a request with the gateway's snapshot; its id is all zeros. To be called within a runtime, whose plugins may wait; `passed`
-/// tells of a plugin by its name whether it is passed over because the consumer is known.
-pub async fn rehearse(gateway: &Arc<Gateway>, asked: Asked, passed: impl Fn(&str) -> bool) -> Fate {
-    let worker = Worker::new(Arc::clone(gateway));
+/// A worker that rehearses requests and serves none.
+#[derive(Debug)]
+pub struct Rehearsal {
+    runtime: tokio::runtime::Runtime,
+    worker: Rc<Worker>,
+}
+
+impl Rehearsal {
+    /// A worker of that gateway.
+    ///
+    /// # Errors
+    /// When the system gives no event loop.
+    pub fn new(gateway: &Arc<Gateway>) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(Rehearsal { runtime, worker: Worker::new(Arc::clone(gateway)) })
+    }
+
+    /// Rehearses a request with the gateway's snapshot; its id is all zeros. Access phases of plugins for whose name
+    /// `is_skipped` holds are skipped.
+    pub fn run(&self, asked: Asked, is_skipped: impl Fn(&str) -> bool) -> Fate {
+        LocalSet::new().block_on(&self.runtime, rehearse(&self.worker, asked, is_skipped))
+    }
+}
+
+async fn rehearse(worker: &Rc<Worker>, asked: Asked, is_skipped: impl Fn(&str) -> bool) -> Fate {
     let local = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), if asked.tls { 443 } else { 80 });
     let from = Peer { socket: SocketAddr::new(asked.client, 40_000), told: None };
-    let link = Rc::new(Link::new(worker, from, local, asked.tls, asked.sni));
-    let snap = gateway.snapshot();
+    let link = Rc::new(Link::new(Rc::clone(worker), from, local, asked.tls, asked.sni));
+    let snap = worker.gateway.snapshot();
     let mut request = plugin::Request::from_parts(asked.head.into_parts().0, Body::Empty);
     asked.spelled.iter().for_each(|name| request.headers.spell(name));
     // The reader of a head drops them.
@@ -92,8 +117,7 @@ pub async fn rehearse(gateway: &Arc<Gateway>, asked: Asked, passed: impl Fn(&str
     exchange.consumer = asked.consumer;
     let mut flow = Flow { exchange, picks: SmallVec::new() };
     let mut at = None;
-    let passed = |name: &str| asked.consumer.is_some() && passed(name);
-    match run(&link, &snap, &mut flow, &mut at, passed).await {
+    match run(&link, &snap, &mut flow, &mut at, is_skipped).await {
         Ok(fate) => fate,
         Err(early) => answered(&link, &mut flow.exchange, early, at),
     }
@@ -104,7 +128,7 @@ async fn run(
     snap: &Snapshot,
     flow: &mut Flow,
     at: &mut Option<String>,
-    passed: impl Fn(&str) -> bool,
+    is_skipped: impl Fn(&str) -> bool,
 ) -> Result<Fate, Early> {
     admit::admit(&mut flow.exchange, link)?;
     flow.rewrite(snap).await?;
@@ -115,7 +139,7 @@ async fn run(
     for slot in &route.chain.slots {
         let Some(row) = slot.pick(flow.exchange.consumer) else { continue };
         let name = &snap.state.plugins[row].name;
-        if let (true, false, Some(plugin)) = (slot.phases.access, passed(name), snap.plugin(row)) {
+        if let (true, false, Some(plugin)) = (slot.phases.access, is_skipped(name), snap.plugin(row)) {
             *at = Some(name.clone());
             plugin.access(Call { exchange: &mut flow.exchange, state: &snap.state }).finish().await?;
         }
@@ -165,5 +189,5 @@ fn answered(link: &Link, exchange: &mut Exchange, early: Early, plugin: Option<S
     };
     let mut headers = reply.headers;
     let body = fault::render(reply.body, reply.status, exchange, &options.templates, &mut headers);
-    Fate::Answered { plugin, status: reply.status, body }
+    Fate::Answered { plugin, status: reply.status, headers, body }
 }

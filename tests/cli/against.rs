@@ -4,6 +4,8 @@
 use std::{
     io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
+    path::Path,
+    process::{Child, Command, Stdio},
 };
 
 use serde_json::{Value, json};
@@ -174,4 +176,122 @@ fn a_gateway_that_refuses_or_fails_cannot_be_compared_with() {
     let broken = gateway(true);
     let ran = diff(FILE, &broken, &["--header", TOKEN, "--exit-code"]);
     assert!(ran.status == 2 && ran.err.contains("/routes") && ran.err.contains("500"), "{ran}");
+}
+
+/// A gateway that serves a file, and the address of its admin API. Dropped, it ends.
+struct Serving {
+    child: Child,
+    admin: String,
+}
+
+impl Serving {
+    fn of(file: &Path) -> Serving {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_gatewayctl"))
+            .args([
+                "serve",
+                "--proxy-listen",
+                "127.0.0.1:0",
+                "--admin-listen",
+                "127.0.0.1:0",
+                "--workers",
+                "1",
+            ])
+            .arg(file)
+            .env("S3CRET", "s3cret from the vault")
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let mut addresses = lines.filter_map(|line| {
+            Some(line.split("admin API on ").nth(1)?.split([',', ' ']).next()?.to_owned())
+        });
+        let admin = addresses.next().expect("the address of the admin API");
+        Serving { child, admin }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.child.kill().and_then(|()| self.child.wait()).expect("the gateway ends");
+    }
+}
+
+/// Credentials with every text that may be left out left out, and some that are not.
+const CREDENTIALS: &str = "_format_version: '3.0'
+vaults: [{name: env, prefix: vault, config: {}}]
+consumers:
+- username: foo
+  jwt_secrets:
+  - key: issuer
+    algorithm: RS256
+    rsa_public_key: |
+      -----BEGIN PUBLIC KEY-----
+      MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAp9SldrlprwIutJcA1QMc
+      emYx4Ffjt7GqDbbXBn4QuVQUJRlw1a6CEuh8/M6v8U6GTRayuCRTpYCMlMjFoLeJ
+      IoFQLGfti4QUjju+EwOXS0jQbKSAjmukgCq25fCvao2Zky7jtgsSbAVD+ZDjBZLs
+      PnBviamjnEvI4CKfWrvOWQj1FcNxRN0E3mFHMFlYutL0DRLPh9f9pkCipgTKMXC6
+      C1vg4Iqw5ZWL7Xw40P9yiJELbb0VcFmIk4FWeu5UGOMwveCQu0VHsgdkpRiw2fFr
+      Umpn/6xioghXoNn+4EymVHUNOK6LyqpYB4BMJNSpSsOv8RkoTl9zIAkipxKmlpbJ
+      SQIDAQAB
+      -----END PUBLIC KEY-----
+  - {}
+  hmacauth_credentials: [{username: foo}]
+  keyauth_credentials: [{}, {key: s3cret-key}]
+- custom_id: bar
+  basicauth_credentials: [{username: bar, password: s3cret}]
+  oauth2_credentials:
+  - {name: app, client_id: cid, client_secret: s3cret, hash_secret: true, redirect_uris: ['http://x.test']}
+  - {name: other}
+plugins:
+- {name: rate-limiting, config: {minute: 5, policy: local, redis: {username: '{vault://vault/s3cret}'}}}
+";
+
+#[test]
+fn a_file_differs_neither_from_itself_nor_from_a_gateway_that_runs_it() {
+    let place = tempfile::tempdir().unwrap();
+    let kinds = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/cases/diff.in/kinds.yml");
+    std::fs::copy(kinds, place.path().join("kinds.yml")).unwrap();
+    std::fs::write(place.path().join("credentials.yml"), CREDENTIALS).unwrap();
+    for file in ["kinds.yml", "credentials.yml"] {
+        let ran = run(place.path(), &["diff", file, file, "--exit-code", "--impact"], b"");
+        assert!(ran.status == 0 && ran.out.starts_with("No changes.\n\nNo sampled request changes"), "{ran}");
+        let gateway = Serving::of(&place.path().join(file));
+        let ran = against(place.path(), file, &gateway, &[]);
+        assert_eq!((ran.status, ran.out.as_str()), (0, "No changes.\n"), "{ran}");
+        let ran = against(place.path(), file, &gateway, &["--impact"]);
+        assert!(ran.out.starts_with("No changes.\n\nNo sampled request changes"), "{ran}");
+    }
+}
+
+#[test]
+fn a_changed_password_is_a_change_of_what_a_gateway_runs() {
+    let place = tempfile::tempdir().unwrap();
+    std::fs::write(place.path().join("old.yml"), CREDENTIALS).unwrap();
+    std::fs::write(place.path().join("new.yml"), CREDENTIALS.replace(": s3cret", ": s3cret2")).unwrap();
+    let gateway = Serving::of(&place.path().join("old.yml"));
+    let ran = against(place.path(), "new.yml", &gateway, &[]);
+    assert_eq!(ran.status, 1, "{ran}");
+    assert_eq!(
+        ran.out,
+        "~ basic-auth bar
+    password: \"[masked]\" -> \"[masked]\"
+- key-auth for consumer foo
++ key-auth for consumer foo
+~ oauth2-cred cid
+    client_secret: \"[masked]\" -> \"[masked]\"
+
+1 created, 2 updated, 1 deleted
+"
+    );
+}
+
+fn against(place: &Path, file: &str, gateway: &Serving, more: &[&str]) -> Run {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gatewayctl"));
+    command.args(["diff", file, "--against", &gateway.admin, "--exit-code"]).args(more);
+    let ended = command.current_dir(place).env("S3CRET", "s3cret from the vault").output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    let (out, err) = (text(ended.stdout), text(ended.stderr));
+    assert!(!out.contains("s3cret") && !err.contains("s3cret"), "{out}{err}");
+    Run { status: ended.status.code().expect("an exit status"), out, err }
 }

@@ -15,7 +15,7 @@ use std::{
 use bytes::BytesMut;
 use gatewayctl::{
     config::{self, Input, Loaded, Options},
-    diff::diff,
+    diff::{Change, FieldChange, Side, compare, diff},
     model::State,
     net::{Body, Decoder, Http1, Step},
     plugin,
@@ -39,7 +39,7 @@ use tokio::{
 };
 
 /// Reads a text as the file of that name.
-fn read(name: &str, text: &[u8]) -> Loaded {
+pub fn read(name: &str, text: &[u8]) -> Loaded {
     let env = |_: &str| Some("8080".to_owned());
     let options = Options { env: &env, ..Options::default() };
     let input = Input::Text { name: name.to_owned(), text: text.to_owned() };
@@ -70,16 +70,28 @@ pub fn scan(text: &str) {
     beside::reads(text);
 }
 
-/// What is loaded differs in nothing from itself, and what is dumped loads as the same again.
+/// A text that is loaded twice differs in nothing; what is dumped loads as the same again, and a gateway that reports the
+/// dump serves the text.
 pub fn dump(text: &[u8]) {
-    let Some(state) = read("kong.yml", text).state else { return };
-    assert!(diff(&state, &state).is_empty(), "differs from itself");
-    let dumped = to_yaml(&server::document(&state));
+    let loaded = read("kong.yml", text);
+    let (Some(state), again) = (&loaded.state, read("kong.yml", text)) else { return };
+    assert_equal(&loaded, &again, false, "loaded twice");
+    let dumped = to_yaml(&server::document(state));
     let again = read("kong.yml", dumped.as_bytes());
     let errors: Vec<_> = again.findings.iter().map(|f| (f.code, &f.message, &f.path)).collect();
-    let Some(again) = again.state else { panic!("its dump is refused: {errors:?}\n{dumped}") };
-    let changes: Vec<String> = diff(&state, &again).iter().map(ToString::to_string).collect();
+    let Some(dump) = &again.state else { panic!("its dump is refused: {errors:?}\n{dumped}") };
+    let changes: Vec<String> = diff(state, dump).iter().map(ToString::to_string).collect();
     assert!(changes.is_empty(), "its dump differs: {changes:?}\n{dumped}");
+    assert_equal(&again, &loaded, true, &dumped);
+}
+
+/// Two configurations do not differ; `running` if a gateway reported the first.
+pub fn assert_equal(old: &Loaded, new: &Loaded, running: bool, what: &str) {
+    let side = |loaded, running| Side { running, ..Side::loaded(loaded).expect("a valid file") };
+    let changes = compare(&side(old, running), &side(new, false));
+    let fields = |change: &Change| change.fields.iter().map(FieldChange::name).collect::<Vec<_>>().join(", ");
+    let changes: Vec<_> = changes.iter().map(|c| format!("{:?} {c}: {}", c.action, fields(c))).collect();
+    assert!(changes.is_empty(), "{changes:#?}\n{what}");
 }
 
 /// Templates of the transformers never panic, whatever stands in them.

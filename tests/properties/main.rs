@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod bodies;
+mod differences;
 mod exchange;
+mod impacts;
 mod mutations;
 
 use std::{

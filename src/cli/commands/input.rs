@@ -87,6 +87,16 @@ pub fn load_files(files: Vec<PathBuf>, dialect: Dialect) -> Result<Loaded, Failu
 
 /// Reads an input and makes the machine of it; none if a finding is an error, and no state then either.
 pub fn machine(input: &Input, dialect: Dialect) -> Result<(Loaded, Option<Snapshot>), Failure> {
+    let (loaded, snapshot) = compiled(input, dialect, &Stores::default())?;
+    Ok((loaded, snapshot.map(|(snapshot, _)| snapshot)))
+}
+
+/// The same with those stores, and the settings that it was compiled for.
+pub fn compiled(
+    input: &Input,
+    dialect: Dialect,
+    stores: &Stores,
+) -> Result<(Loaded, Option<(Snapshot, runtime::Options)>), Failure> {
     let options = Options {
         kong_strict: dialect.kong_strict,
         flavor: dialect.router_flavor.into(),
@@ -97,11 +107,11 @@ pub fn machine(input: &Input, dialect: Dialect) -> Result<(Loaded, Option<Snapsh
     let mut loaded = config::load(input, &options).map_err(|e| Failure::Other(e.to_string()))?;
     // Made as `serve` makes it, even where it is thrown away: what validates, serves.
     let node = runtime::Options { flavor: options.flavor, ..runtime::Options::default() };
-    let machine = server::build(&mut loaded, &node, &Stores::default(), None);
-    if machine.is_none() {
+    let snapshot = server::build(&mut loaded, &node, stores, None);
+    if snapshot.is_none() {
         loaded.state = None;
     }
-    Ok((loaded, machine))
+    Ok((loaded, snapshot.map(|snapshot| (snapshot, node))))
 }
 
 /// A variable of this process's environment.

@@ -5,7 +5,6 @@ use std::{path::PathBuf, sync::Arc};
 use clap::ValueEnum;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
-use tokio::task::LocalSet;
 
 use super::{
     input::{self, Dialect},
@@ -21,7 +20,7 @@ use crate::{
     model::{Consumer, Ix, Plugin, Route, Row, Service, State, is_credential_name},
     net::Spelling,
     plugins,
-    proxy::{self, Fate},
+    proxy::{self, Fate, Rehearsal},
     router::{self, Calculation, Flavor, RequestLine, Router},
     runtime::{self, Gateway, Snapshot},
     source::{Level, NodeId},
@@ -187,9 +186,7 @@ impl Asked {
             client: self.client,
             consumer,
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| Failure::Other(format!("cannot run: {error}")))?;
-        Ok(LocalSet::new().block_on(&runtime, proxy::rehearse(gateway, asked, plugins::authenticates)))
+        Ok(Rehearsal::new(gateway)?.run(asked, |name| consumer.is_some() && plugins::authenticates(name)))
     }
 
     /// The query with its question mark; nothing if there is none.
@@ -256,7 +253,7 @@ impl Simulation<'_> {
             })
             .collect();
         let (leaves, answered) = match &self.fate {
-            Fate::Answered { plugin, status, body } => {
+            Fate::Answered { plugin, status, body, .. } => {
                 let body = String::from_utf8_lossy(body);
                 (None, Some(json!({ "status": status.as_u16(), "plugin": plugin, "body": body })))
             }

@@ -4,12 +4,14 @@ use std::fmt::Write as _;
 
 use super::{Report, route, some};
 use crate::{
-    diff::Action,
+    diff::{Action, FieldChange},
     impact::{Destination, Impact, Severity},
 };
 
 /// Most requests of a log that are listed.
 const LISTED: usize = 20;
+/// Most facts listed for one group of requests.
+const FACTS: usize = 8;
 
 pub fn render(report: &Report<'_>, color: bool) -> String {
     let mut page = Page { text: String::new(), color };
@@ -46,22 +48,21 @@ impl Page {
         let _ = write!(self.text, "\n{text}\n");
     }
 
+    fn field(&mut self, indent: &str, head: &str, field: &FieldChange) {
+        let (old, new) = (self.paint(RED, &field.old.to_string()), self.paint(GREEN, &field.new.to_string()));
+        self.line(&format!("{indent}{head}{}: {old} -> {new}", field.name()));
+    }
+
     fn changes(&mut self, report: &Report<'_>) {
         if report.changes.is_empty() {
             return self.line("No changes.");
         }
         for change in report.changes {
-            let (sign, code) = match change.action {
-                Action::Create => ('+', GREEN),
-                Action::Update => ('~', YELLOW),
-                Action::Delete => ('-', RED),
-            };
+            let (sign, code) = sign(change.action);
             let head = self.paint(code, &format!("{sign} {change}"));
             self.line(&head);
             for field in &change.fields {
-                let (old, new) =
-                    (self.paint(RED, &field.old.to_string()), self.paint(GREEN, &field.new.to_string()));
-                self.line(&format!("    {}: {old} -> {new}", field.name()));
+                self.field("    ", "", field);
             }
             if report.whole {
                 let whole = change.new.as_ref().or(change.old.as_ref());
@@ -75,7 +76,7 @@ impl Page {
 
     fn impact(&mut self, impact: &Impact) {
         if impact.is_none() {
-            self.heading("Traffic stays as it is.");
+            self.heading(&unmoved(impact));
         }
         if !impact.risks.is_empty() {
             self.heading("Risks");
@@ -98,12 +99,42 @@ impl Page {
             }
         }
         if !impact.requests.is_empty() {
-            self.heading("Requests that go elsewhere");
+            let count: usize = impact.requests.iter().map(|moved| moved.count).sum();
+            self.heading(&format!("{count} of {} sampled requests change", impact.sampled));
             for moved in &impact.requests {
                 let (before, after) = (route(moved.before.as_deref()), route(moved.after.as_deref()));
-                self.line(&format!("  {} -> {}", self.paint(RED, before), self.paint(GREEN, after)));
+                if before == after {
+                    self.line(&format!("  {before}"));
+                } else {
+                    self.line(&format!("  {} -> {}", self.paint(RED, before), self.paint(GREEN, after)));
+                }
+                for field in moved.fields.iter().take(FACTS) {
+                    self.field("      ", "", field);
+                }
+                if moved.fields.len() > FACTS {
+                    self.line(&format!("      and {} more facts", moved.fields.len() - FACTS));
+                }
                 for example in &moved.examples {
                     self.line(&format!("      {example}"));
+                }
+            }
+        } else if !impact.is_none() {
+            self.heading(&unmoved(impact));
+        }
+        if !impact.routes.is_empty() {
+            self.heading("Routes concerned");
+            for change in &impact.routes {
+                self.line(&format!("  {}", some(&change.routes, 5)));
+                for cause in change.causes.iter().take(LISTED) {
+                    let (sign, code) = sign(cause.action);
+                    let head = self.paint(code, &format!("{sign} {}", cause.entity));
+                    self.line(&format!("    {head}"));
+                    for field in &cause.fields {
+                        self.field("        ", "", field);
+                    }
+                }
+                if change.causes.len() > LISTED {
+                    self.line(&format!("    and {} more", change.causes.len() - LISTED));
                 }
             }
         }
@@ -119,14 +150,9 @@ impl Page {
                     self.line(&format!("    {}", self.paint(GREEN, &format!("+ {plugin}"))));
                 }
                 for changed in &change.changed {
+                    let head = self.paint(YELLOW, &format!("~ {}", changed.plugin)) + " ";
                     for field in &changed.fields {
-                        self.line(&format!(
-                            "    {} {}: {} -> {}",
-                            self.paint(YELLOW, &format!("~ {}", changed.plugin)),
-                            field.name(),
-                            self.paint(RED, &field.old.to_string()),
-                            self.paint(GREEN, &field.new.to_string())
-                        ));
+                        self.field("    ", &head, field);
                     }
                 }
             }
@@ -160,6 +186,12 @@ impl Page {
                 replayed.changed.len() - LISTED
             ));
         }
+        if replayed.unrehearsed > 0 {
+            self.line(&format!(
+                "  {} more belong to changed routes and were not rehearsed",
+                replayed.unrehearsed
+            ));
+        }
         if replayed.unreadable > 0 {
             let lines = match replayed.unreadable {
                 1 => "1 line of the log holds".to_owned(),
@@ -168,6 +200,19 @@ impl Page {
             self.line(&format!("  {lines} no request"));
         }
     }
+}
+
+fn sign(action: Action) -> (char, &'static str) {
+    match action {
+        Action::Create => ('+', GREEN),
+        Action::Update => ('~', YELLOW),
+        Action::Delete => ('-', RED),
+    }
+}
+
+/// What is claimed if no sample changes: no more than what samples show.
+pub fn unmoved(impact: &Impact) -> String {
+    format!("No sampled request changes ({} sampled).", impact.sampled)
 }
 
 /// An address and its targets in one line.

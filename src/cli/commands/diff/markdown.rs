@@ -2,14 +2,20 @@
 
 use std::fmt::Write as _;
 
-use super::{Report, human::destination, route, some};
+use super::{
+    Report,
+    human::{destination, unmoved},
+    route, some,
+};
 use crate::{
-    diff::Action,
+    diff::{Action, FieldChange},
     impact::{Impact, Severity},
 };
 
 /// Most rows of a table: a comment has a longest length.
 const ROWS: usize = 50;
+/// Most facts in one cell.
+const FACTS: usize = 8;
 
 pub fn render(report: &Report<'_>) -> String {
     let mut text = format!("### Gateway configuration: {}\n", report.summary());
@@ -20,11 +26,7 @@ pub fn render(report: &Report<'_>) -> String {
         text += "\n<details><summary>Changes</summary>\n\n| | entity | field | before | after |\n|---|---|---|---|---|\n";
         let mut rows = Vec::new();
         for change in report.changes {
-            let sign = match change.action {
-                Action::Create => "➕",
-                Action::Update => "✏️",
-                Action::Delete => "➖",
-            };
+            let sign = sign(change.action);
             let entity = cell(&change.to_string());
             if change.fields.is_empty() {
                 rows.push(format!("| {sign} | {entity} | | | |"));
@@ -41,6 +43,20 @@ pub fn render(report: &Report<'_>) -> String {
         traffic(impact, &mut text);
     }
     text
+}
+
+fn sign(action: Action) -> &'static str {
+    match action {
+        Action::Create => "➕",
+        Action::Update => "✏️",
+        Action::Delete => "➖",
+    }
+}
+
+/// A field that differs, in one line.
+fn field(field: &FieldChange) -> String {
+    let (old, new) = (code(&field.old.to_string()), code(&field.new.to_string()));
+    format!("{}: {old} → {new}", code(&field.name()))
 }
 
 fn table(rows: &[String], text: &mut String) {
@@ -74,9 +90,8 @@ fn risks(impact: &Impact, text: &mut String) {
 }
 
 fn traffic(impact: &Impact, text: &mut String) {
-    if impact.is_none() {
-        *text += "\nTraffic stays as it is.\n";
-        return;
+    if impact.requests.is_empty() {
+        let _ = write!(text, "\n{}\n", unmoved(impact));
     }
     let mut section = |title: &str, head: &str, rows: Vec<String>| {
         if !rows.is_empty() {
@@ -90,20 +105,38 @@ fn traffic(impact: &Impact, text: &mut String) {
             *text += "\n</details>\n";
         }
     };
+    let fields = |fields: &[FieldChange]| -> Vec<String> {
+        let mut rows: Vec<String> = fields.iter().take(FACTS).map(field).collect();
+        if fields.len() > FACTS {
+            rows.push(format!("and {} more", fields.len() - FACTS));
+        }
+        rows
+    };
     let moved = impact.requests.iter().map(|m| {
         let example = m.examples.first().map(|e| code(&e.to_string())).unwrap_or_default();
         let (before, after) = (route(m.before.as_deref()), route(m.after.as_deref()));
-        format!("| {} | {} | {example} |", cell(before), cell(after))
+        format!("| {} | {} | {} | {example} |", cell(before), cell(after), fields(&m.fields).join("<br>"))
     });
-    section("Requests that go elsewhere", "| from | to | for example |", moved.collect());
+    let count: usize = impact.requests.iter().map(|moved| moved.count).sum();
+    let title = format!("{count} of {} sampled requests change", impact.sampled);
+    section(&title, "| from | to | what | for example |", moved.collect());
+    let routes = impact.routes.iter().map(|change| {
+        let mut what: Vec<String> = Vec::new();
+        for cause in change.causes.iter().take(FACTS) {
+            what.push(format!("{} {}", sign(cause.action), cell(&cause.entity)));
+            what.extend(fields(&cause.fields));
+        }
+        if change.causes.len() > FACTS {
+            what.push(format!("and {} more", change.causes.len() - FACTS));
+        }
+        format!("| {} | {} |", cell(&some(&change.routes, 5)), what.join("<br>"))
+    });
+    section("Routes concerned", "| routes | what changes for them |", routes.collect());
     let chains = impact.chains.iter().map(|c| {
         let mut what: Vec<String> = c.removed.iter().map(|p| format!("➖ {p}")).collect();
         what.extend(c.added.iter().map(|p| format!("➕ {p}")));
         for changed in &c.changed {
-            what.extend(changed.fields.iter().map(|f| {
-                let (old, new) = (code(&f.old.to_string()), code(&f.new.to_string()));
-                format!("✏️ {} {}: {old} → {new}", changed.plugin, f.name())
-            }));
+            what.extend(changed.fields.iter().map(|f| format!("✏️ {} {}", cell(&changed.plugin), field(f))));
         }
         let whose = c.consumer.as_ref().map_or_else(String::new, |c| format!(", consumer {c}"));
         format!("| {} | {} |", cell(&(some(&c.routes, 5) + &whose)), what.join("<br>"))

@@ -9,6 +9,7 @@ use std::{
     io::BufReader,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::Arc,
 };
 
 use clap::ValueEnum;
@@ -26,9 +27,10 @@ use crate::{
     },
     config::{Input, Loaded},
     diff::{self, Change},
-    impact::{self, Impact, Log},
-    runtime::Snapshot,
+    impact::{self, Compiled, Impact, Log},
+    runtime::{Gateway, Snapshot},
     source::Level,
+    store::{Clock, Stores},
 };
 
 /// Show what changes between two configurations
@@ -39,8 +41,9 @@ use crate::{
 /// OLD and NEW are files or folders, `-` for standard input, or REVISION:PATH as `git show` takes it. With
 /// --against, NEW is compared with what a running gateway serves: a gatewayctl, or a Kong.
 ///
-/// --impact asks both configurations, as machines, what they do with requests: which routes win others'
-/// requests, whose plugins change, where services lead, and what of it is a risk.
+/// --impact shows what the change does to traffic: sample requests are routed and rehearsed on both sides, as
+/// `simulate` does, and compared in all facts; routes are named whose settings, services, upstreams, plugins or
+/// credentials change; and what of it is a risk.
 #[derive(Debug, clap::Args)]
 #[command(
     override_usage = "gatewayctl diff [OPTIONS] OLD NEW\n       gatewayctl diff [OPTIONS] NEW --against URL"
@@ -76,8 +79,8 @@ pub struct Args {
     /// Show what the change does to traffic too
     #[arg(long)]
     impact: bool,
-    /// Ask both sides for the requests of an access log (nginx's and Kong's formats, or JSON lines of the
-    /// log plugins), and list those whose fate changes; implies --impact
+    /// Route and rehearse the requests of an access log (nginx's and Kong's formats, or JSON lines of the log
+    /// plugins) on both sides too, and list those whose outcome changes; implies --impact
     #[arg(long, value_name = "ACCESS_LOG")]
     log: Option<PathBuf>,
     /// Host of logged requests that do not name theirs
@@ -112,7 +115,9 @@ struct Report<'a> {
 /// One of the two configurations.
 struct Side {
     loaded: Loaded,
-    machine: Snapshot,
+    gateway: Arc<Gateway>,
+    /// Whether a running gateway reported it.
+    running: bool,
 }
 
 pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
@@ -128,6 +133,7 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
         Some(path) => Some(read_log(path, args.log_host.as_deref())?),
         None => None,
     };
+    let is_against = args.against.is_some();
     let (old, new) = match (args.against, args.new) {
         (Some(url), _) => {
             let text = remote::configuration(&url, &args.access)?;
@@ -138,13 +144,13 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     };
     // Each on a core of its own: files may be large.
     let (old, new) = std::thread::scope(|scope| {
-        let new = scope.spawn(|| input::machine(&new, args.dialect));
-        (input::machine(&old, args.dialect), new.join())
+        let new = scope.spawn(|| compiled(&new, args.dialect));
+        (compiled(&old, args.dialect), new.join())
     });
     let mut sides = Vec::new();
     for side in [old, new.unwrap_or_else(|panic| std::panic::resume_unwind(panic))] {
-        let (loaded, machine) = side?;
-        let Some(machine) = machine else {
+        let (loaded, gateway) = side?;
+        let Some(gateway) = gateway else {
             if args.format == Form::Json {
                 console.out(&json::refused(&messages(&loaded)))?;
             } else {
@@ -152,12 +158,15 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
             }
             return Ok(Status::Findings);
         };
-        sides.push(Side { loaded, machine });
+        sides.push(Side { loaded, gateway, running: sides.is_empty() && is_against });
     }
-    let (old, new) = (&sides[0], &sides[1]);
-    let changes = diff::diff(old.shown(), new.shown());
-    let impact =
-        (args.impact || log.is_some()).then(|| impact::impact(&old.machine, &new.machine, log.as_ref()));
+    let snapshots = [sides[0].gateway.snapshot(), sides[1].gateway.snapshot()];
+    let (old, new) = (sides[0].compiled(&snapshots[0]), sides[1].compiled(&snapshots[1]));
+    let changes = diff::compare(&old.rows, &new.rows);
+    let impact = match args.impact || log.is_some() {
+        true => Some(impact::impact(&old, &new, log.as_ref())?),
+        false => None,
+    };
     let report = Report { changes: &changes, impact: impact.as_ref(), whole: args.whole };
     match args.format {
         Form::Human => console.page(&human::render(&report, console.color()))?,
@@ -172,10 +181,25 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
 }
 
 impl Side {
-    /// The rows to show: vault references as they are written, not what they stand for.
-    fn shown(&self) -> &crate::model::State {
-        self.loaded.shown.as_deref().unwrap_or(&self.machine.state)
+    fn compiled<'a>(&'a self, snapshot: &'a Snapshot) -> Compiled<'a> {
+        let served = &*snapshot.state;
+        let rows = diff::Side {
+            written: self.loaded.shown.as_deref().unwrap_or(served),
+            served,
+            document: self.loaded.root.map(|root| (&self.loaded.document, root)),
+            running: self.running,
+            by_value: false,
+        };
+        Compiled { gateway: &self.gateway, snapshot, rows }
     }
+}
+
+/// Reads an input and makes the gateway that would serve it, with a clock that stands still; `None` if a finding is an
+/// error.
+fn compiled(input: &Input, dialect: Dialect) -> Result<(Loaded, Option<Arc<Gateway>>), Failure> {
+    let stores = Stores { clock: Clock::manual(Clock::default().now()), ..Stores::default() };
+    let (loaded, snapshot) = input::compiled(input, dialect, &stores)?;
+    Ok((loaded, snapshot.map(|(snapshot, node)| Gateway::new(node, stores, snapshot))))
 }
 
 /// A file, a folder, standard input, or what git has of a file.
