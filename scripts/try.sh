@@ -5,7 +5,7 @@ binary=$1
 proxy=${PROXY_LISTEN:-127.0.0.1:8000}
 admin=${ADMIN_LISTEN:-127.0.0.1:8001}
 # A token of the example's web-app, signed with the secret in examples/kong.yml, good until 2100.
-token=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJraWQiOiJ3ZWItYXBwLWtleSIsImlzcyI6IndlYi1hcHAta2V5IiwiZXhwIjo0MTAyNDQ0ODAwfQ.eF9G7dvxcmTPetPIEmHIvBu6S3rbuYGSYTKK_-WZsfg
+token=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJraWQiOiJ3ZWItYXBwLWtleSIsImlzcyI6IndlYi1hcHAta2V5IiwiZXhwIjo0MTAyNDQ0ODAwfQ.ocPkoe0INcxQO0WQpdZ-Z72JtJ_xJ-E5u3SFbjEDD5A
 
 cat <<TEXT
 Serving examples/kong.yml on http://$proxy; its upstreams do not exist here and are mocked. Try:

@@ -7,6 +7,7 @@ mod admin_limits;
 mod drain;
 mod drain_http;
 mod early;
+mod example;
 mod failures;
 mod forwarding;
 mod frames;
