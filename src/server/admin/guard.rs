@@ -251,6 +251,11 @@ mod tests {
         let guard = Guard { token: Some(AdminToken::parse(token).expect("a token")), ..guard() };
         assert_eq!(post(&guard, &[]).0, Some(401));
         assert_eq!(admit(&guard, Role::Status, Method::GET, &[]).0, None);
+        assert_eq!(
+            admit(&guard, Role::Status, Method::POST, &[]).0,
+            Some(401),
+            "it takes the node out of rotation"
+        );
         assert_eq!(post(&guard, &[("authorization", "Bearer 0123456789abcdef")]).0, None);
         assert_eq!(post(&guard, &[("authorization", "bearer 0123456789abcdef")]).0, None);
         assert_eq!(post(&guard, &[("kong-admin-token", token)]).0, None);
