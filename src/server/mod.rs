@@ -28,7 +28,7 @@ use tokio::{
 
 use self::handover::{HandoverError, Program, Received};
 use crate::{
-    config::{Input, LoadError, Loaded, Options as LoadOptions},
+    config::{Catalog, Input, LoadError, Loaded, Options as LoadOptions},
     net::Role,
     proxy::{Listener, Workers},
     router::Flavor,
@@ -67,6 +67,8 @@ pub struct Serve {
 /// How a configuration is read, kept for later loads.
 #[derive(Clone)]
 pub struct Read {
+    /// The format, and the plugins.
+    pub catalog: &'static Catalog,
     /// Refuse decK's additions.
     pub kong_strict: bool,
     /// The router's flavor.
@@ -83,6 +85,7 @@ impl Read {
     /// As `config` wants it.
     pub fn options(&self) -> LoadOptions<'_> {
         LoadOptions {
+            catalog: self.catalog,
             kong_strict: self.kong_strict,
             flavor: self.flavor,
             env: &*self.env,

@@ -20,7 +20,7 @@ use crate::{
         },
     },
     net::{Keepalive, ServerTls, tls::certified_key},
-    plugins,
+    plugin::Registry,
     proxy::{Listener, Traffic},
     router::{Calculation, Flavor},
     runtime::{AddedHeaders, BodyForm, HeadLimits, Mock, Options, RealIp, Templates},
@@ -35,10 +35,10 @@ impl Serve {
     pub fn new(settings: &Settings, input: Input, read: Read, mock: Mock) -> Result<Self, ServeError> {
         Ok(Serve {
             input,
-            read: Read { flavor: flavor(settings), ..read },
-            options: options(settings, mock)?,
+            options: options(settings, read.catalog.registry().clone(), mock)?,
             listeners: [listeners(&settings.proxy_listen)?, streams(&settings.stream_listen)?].concat(),
-            admin: admin(settings)?,
+            admin: admin(settings, read.catalog.registry())?,
+            read: Read { flavor: flavor(settings), ..read },
             node_id: settings.node_id,
             watch: true,
             drain: Duration::from_secs(30),
@@ -63,7 +63,7 @@ pub fn flavor(settings: &Settings) -> Flavor {
 ///
 /// # Errors
 /// When one cannot be read.
-pub fn options(settings: &Settings, mock: Mock) -> Result<Options, ServeError> {
+pub fn options(settings: &Settings, registry: Registry, mock: Mock) -> Result<Options, ServeError> {
     let headers = settings.headers;
     let client_certificate = pair(
         settings.client_ssl_cert.as_ref().filter(|_| settings.client_ssl),
@@ -143,6 +143,7 @@ pub fn options(settings: &Settings, mock: Mock) -> Result<Options, ServeError> {
         idle_timeout: settings.keepalive_timeout,
         requests: settings.keepalive_requests,
         mock,
+        registry,
         ..Options::default()
     })
 }
@@ -247,7 +248,7 @@ fn pem(source: &str) -> Result<String, ServeError> {
 ///
 /// # Errors
 /// When a name has no address, or a certificate cannot be read.
-pub fn admin(settings: &Settings) -> Result<admin::Options, ServeError> {
+pub fn admin(settings: &Settings, registry: &Registry) -> Result<admin::Options, ServeError> {
     Ok(admin::Options {
         listeners: listeners(&settings.admin_listen)?,
         certificate: pair(settings.admin_ssl_cert.first(), settings.admin_ssl_cert_key.first())?,
@@ -261,7 +262,7 @@ pub fn admin(settings: &Settings) -> Result<admin::Options, ServeError> {
         },
         max_body: settings.admin_client_max_body_size.0,
         max_buffered: settings.admin_body_buffer_total_size.0,
-        settings: shown(settings),
+        settings: shown(settings, registry),
     })
 }
 
@@ -302,7 +303,7 @@ const LISTS: [&str; 22] = [
 
 /// The settings as `GET /` of the admin API shows them: secrets hidden, and in the types that Kong has them in.
 /// Its clients look at some of them to learn what the node can do.
-fn shown(settings: &Settings) -> Value {
+fn shown(settings: &Settings, registry: &Registry) -> Value {
     let mut told = serde_json::to_value(settings).unwrap_or_default();
     if let Value::Object(fields) = &mut told {
         fields.retain(|_, value| value != "");
@@ -333,7 +334,7 @@ fn shown(settings: &Settings) -> Value {
         };
         told[name] = list.0.iter().map(one).collect();
     }
-    let loaded = plugins::entries().iter().filter(|entry| settings.allows_plugin(entry.name));
+    let loaded = registry.entries().iter().filter(|entry| settings.allows_plugin(entry.name));
     told["loaded_plugins"] = loaded.map(|entry| (entry.name.to_owned(), Value::Bool(true))).collect();
     told["database"] = "off".into();
     told["role"] = "traditional".into();
@@ -422,7 +423,7 @@ mod tests {
         ];
         let flags = flags.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let (settings, _) = settings::load(&Sources { file: None, environment: Vec::new(), flags });
-        let told = shown(&settings);
+        let told = shown(&settings, crate::catalog().registry());
         assert_eq!(told["proxy_listen"], json!(["127.0.0.1:8000", "127.0.0.1:8443 http2 ssl"]));
         assert_eq!(told["proxy_listeners"][1]["ssl"], true);
         assert_eq!(told["client_ssl"], false);

@@ -11,6 +11,7 @@ use clap::ValueEnum;
 
 use super::input;
 use crate::{
+    catalog,
     cli::{
         Status,
         console::{Console, Failure},
@@ -118,6 +119,7 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     let settings = settings(&args, console)?;
     let could_not = |error: ServeError| Failure::Other(error.to_string());
     let read = Read {
+        catalog: catalog(),
         kong_strict: args.kong_strict,
         flavor: node::flavor(&settings),
         env: Arc::new(input::environment),
