@@ -16,15 +16,16 @@ use bytes::BytesMut;
 use gatewayctl::{
     config::{self, Input, Loaded, Options},
     diff::{Change, FieldChange, Side, compare, diff},
+    http_codec::{
+        Decoder, Step,
+        http2::hpack::{self, Field},
+    },
     model::State,
-    net::{Body, Decoder, Http1, Step},
+    net::{Body, Http1},
     plugin,
     proxy::{
         http1::head::{Scan, Scanned},
-        http2::{
-            hpack::{self, Field},
-            probe::Probe,
-        },
+        http2::probe::Probe,
     },
     router,
     runtime::{self, Gateway, HeadLimits, Snapshot},
@@ -112,7 +113,12 @@ static REMOVAL: LazyLock<(Arc<State>, Snapshot)> = LazyLock::new(|| {
         "plugins": [{ "name": "request-transformer", "config": { "remove": { "body": ["password"] } } }],
     });
     let state = read("kong.json", file.to_string().as_bytes()).state.expect("a valid file");
-    let (snapshot, _) = runtime::compile(Arc::clone(&state), &Default::default(), &Stores::default(), None);
+    let options = runtime::Options {
+        registry: gatewayctl::catalog().registry().clone(),
+        ..runtime::Options::default()
+    };
+    let (snapshot, problems) = runtime::compile(Arc::clone(&state), &options, &Stores::default(), None);
+    assert!(problems.is_empty(), "{problems:?}");
     (state, snapshot)
 });
 
