@@ -30,6 +30,13 @@ fn toolchain_manifest_and_image_name_one_version_of_rust() {
 }
 
 #[test]
+fn the_changelog_of_the_debian_package_is_of_this_version() {
+    let newest = text("packaging/changelog");
+    let version = format!("gatewayctl ({}-1) ", env!("CARGO_PKG_VERSION"));
+    assert!(newest.starts_with(&version), "{newest}");
+}
+
+#[test]
 fn both_packages_hold_the_same_files_and_each_is_there() {
     let folder = |path: &str| path.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
     let deb = found("Cargo.toml", r#"(?m)^    \["([^"]+)", "[^"]+", "\d+"\],$"#);
