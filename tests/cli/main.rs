@@ -12,6 +12,7 @@ mod against;
 mod codes;
 mod editor;
 mod mistakes;
+mod packaging;
 mod plugged;
 mod runs;
 mod sarif;
