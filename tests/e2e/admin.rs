@@ -70,7 +70,7 @@ impl Node {
         ];
         let flags =
             own.iter().chain(flags).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let (settings, _) = settings::load(&Sources { file: None, environment: Vec::new(), flags });
+        let (settings, _) = settings::load(&Sources { flags, ..Sources::default() });
         let node = settings.clone();
         let read = Read {
             kong_strict: false,
