@@ -286,7 +286,7 @@ fn a_check_fails_where_a_start_would() {
     let (_folder, wrong) = folder_with("_format_version: \"3.0\"\nservices:\n- nam: s\n");
     let output = serve(&["--check", &wrong]).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
-    assert!(printed(&output).ends_with("configuration is not valid (1 error)\n"), "{}", printed(&output));
+    assert!(printed(&output).ends_with("configuration is not valid (2 errors)\n"), "{}", printed(&output));
 }
 
 #[test]
