@@ -145,7 +145,7 @@ pub struct Bound {
 pub fn warnings(options: &Options) -> Vec<String> {
     let open = |listeners: &[Listener], asks_for_certificates: bool| -> Vec<SocketAddr> {
         let open = listeners.iter().filter(|listener| {
-            !listener.address.ip().is_loopback() && !(listener.tls && asks_for_certificates)
+            !(listener.address.ip().is_loopback() || listener.tls && asks_for_certificates)
         });
         open.map(|listener| listener.address).collect()
     };
