@@ -123,6 +123,7 @@ Register-ArgumentCompleter -Native -CommandName 'gatewayctl' -ScriptBlock {
             [CompletionResult]::new('--drain', '--drain', [CompletionResultType]::ParameterName, 'How long requests in flight may take to end after a signal, in seconds')
             [CompletionResult]::new('--drain-delay', '--drain-delay', [CompletionResultType]::ParameterName, 'How long connections are still accepted after a signal while /status/ready says 503 already, in seconds')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour the output; `auto` does on a terminal unless NO_COLOR is set')
+            [CompletionResult]::new('--check', '--check', [CompletionResultType]::ParameterName, 'Check that a start with these settings and files would succeed, and end')
             [CompletionResult]::new('--kong-strict', '--kong-strict', [CompletionResultType]::ParameterName, 'Refuse what Kong refuses although decK takes it (`_info`, `${{ env "X" }}`, references by {name: x})')
             [CompletionResult]::new('--allow-unsupported', '--allow-unsupported', [CompletionResultType]::ParameterName, 'Run without settings that are not built yet, such as policy redis of rate-limiting, and warn at every start')
             [CompletionResult]::new('--watch', '--watch', [CompletionResultType]::ParameterName, 'Apply changes of the files as they happen; this is the default')

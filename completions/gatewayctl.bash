@@ -497,7 +497,7 @@ _gatewayctl() {
             return 0
             ;;
         gatewayctl__subcmd__serve)
-            opts="-c -h -V --kong-strict --allow-unsupported --watch --no-watch --conf --proxy-listen --admin-listen --stream-listen --router-flavor --route-match-calculation --workers --set --mock-upstreams --drain --drain-delay --color --help --version"
+            opts="-c -h -V --check --kong-strict --allow-unsupported --watch --no-watch --conf --proxy-listen --admin-listen --stream-listen --router-flavor --route-match-calculation --workers --set --mock-upstreams --drain --drain-delay --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

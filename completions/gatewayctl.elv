@@ -116,6 +116,7 @@ set edit:completion:arg-completer[gatewayctl] = {|@words|
             cand --drain 'How long requests in flight may take to end after a signal, in seconds'
             cand --drain-delay 'How long connections are still accepted after a signal while /status/ready says 503 already, in seconds'
             cand --color 'When to colour the output; `auto` does on a terminal unless NO_COLOR is set'
+            cand --check 'Check that a start with these settings and files would succeed, and end'
             cand --kong-strict 'Refuse what Kong refuses although decK takes it (`_info`, `${{ env "X" }}`, references by {name: x})'
             cand --allow-unsupported 'Run without settings that are not built yet, such as policy redis of rate-limiting, and warn at every start'
             cand --watch 'Apply changes of the files as they happen; this is the default'

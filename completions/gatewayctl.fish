@@ -132,6 +132,7 @@ complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l drain-de
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l color -d 'When to colour the output; `auto` does on a terminal unless NO_COLOR is set' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l check -d 'Check that a start with these settings and files would succeed, and end'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l kong-strict -d 'Refuse what Kong refuses although decK takes it (`_info`, `${{ env "X" }}`, references by {name: x})'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l allow-unsupported -d 'Run without settings that are not built yet, such as policy redis of rate-limiting, and warn at every start'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -l watch -d 'Apply changes of the files as they happen; this is the default'
