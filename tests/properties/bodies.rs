@@ -112,7 +112,12 @@ static REMOVAL: LazyLock<(Arc<State>, Snapshot)> = LazyLock::new(|| {
         "plugins": [{ "name": "request-transformer", "config": { "remove": { "body": ["password"] } } }],
     });
     let state = read("kong.json", file.to_string().as_bytes()).state.expect("a valid file");
-    let (snapshot, _) = runtime::compile(Arc::clone(&state), &Default::default(), &Stores::default(), None);
+    let options = runtime::Options {
+        registry: gatewayctl::catalog().registry().clone(),
+        ..runtime::Options::default()
+    };
+    let (snapshot, problems) = runtime::compile(Arc::clone(&state), &options, &Stores::default(), None);
+    assert!(problems.is_empty(), "{problems:?}");
     (state, snapshot)
 });
 
