@@ -5,6 +5,8 @@
 //! (`runtime::Snapshot`: router, plugin chains, upstreams; immutable). `docs/architecture.md` has
 //! the layers; a module imports only modules of the layers below its own.
 
+use std::sync::LazyLock;
+
 pub mod cli;
 pub mod config;
 pub mod diff;
@@ -23,3 +25,9 @@ pub mod source;
 pub mod store;
 pub mod trial;
 pub mod upstream;
+
+/// The format of configuration files with the settings of all plugins of this program.
+pub fn catalog() -> &'static config::Catalog {
+    static CATALOG: LazyLock<&config::Catalog> = LazyLock::new(|| config::Catalog::new(plugins::registry()));
+    *CATALOG
+}

@@ -75,15 +75,17 @@ fn reason(case: &str, failure: &Failure) -> String {
 fn failures(cases: &[Written]) -> BTreeMap<String, Box<Failure>> {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let (mut failed, mut skipped) = (Vec::new(), Vec::new());
-    trial::run(cases, Plan { jobs: cores * 2, fail_fast: false }, |ran| match ran.verdict {
-        Verdict::Passed => {}
-        Verdict::Skipped(why) => skipped.push(format!("{}: {why}", key(&cases[ran.index]))),
-        Verdict::Failed(failure) => failed.push((ran.index, failure)),
+    trial::run(cases, Plan { catalog: gatewayctl::catalog(), jobs: cores * 2, fail_fast: false }, |ran| {
+        match ran.verdict {
+            Verdict::Passed => {}
+            Verdict::Skipped(why) => skipped.push(format!("{}: {why}", key(&cases[ran.index]))),
+            Verdict::Failed(failure) => failed.push((ran.index, failure)),
+        }
     });
     let not_yet = |failure: &Failure| failure.mismatches.iter().any(|m| m.seen.contains("[plugin/not-yet]"));
     let (mut found, again): (Vec<_>, Vec<_>) = failed.into_iter().partition(|(_, failure)| not_yet(failure));
     let alone: Vec<Written> = again.iter().map(|(index, _)| cases[*index].clone()).collect();
-    trial::run(&alone, Plan { jobs: cores, fail_fast: false }, |ran| {
+    trial::run(&alone, Plan { catalog: gatewayctl::catalog(), jobs: cores, fail_fast: false }, |ran| {
         if let Verdict::Failed(failure) = ran.verdict {
             found.push((again[ran.index].0, failure));
         }

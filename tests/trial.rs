@@ -9,7 +9,9 @@ fn run(text: &str) -> Vec<Ran> {
     suite.add(text, "some.yaml", &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trial"));
     assert!(suite.findings.0.is_empty(), "{:?}", suite.findings);
     let mut all = Vec::new();
-    trial::run(&suite.cases, Plan { jobs: 4, fail_fast: false }, |ran| all.push(ran));
+    trial::run(&suite.cases, Plan { catalog: gatewayctl::catalog(), jobs: 4, fail_fast: false }, |ran| {
+        all.push(ran)
+    });
     all.sort_by_key(|ran| ran.index);
     all
 }
@@ -53,7 +55,7 @@ fn the_example_passes() {
         suite.add_file(&file, &file.display().to_string()).expect("a readable file");
     }
     assert!(suite.findings.0.is_empty() && !suite.cases.is_empty(), "{:?}", suite.findings);
-    trial::run(&suite.cases, Plan { jobs: 4, fail_fast: false }, |ran| {
+    trial::run(&suite.cases, Plan { catalog: gatewayctl::catalog(), jobs: 4, fail_fast: false }, |ran| {
         assert!(matches!(ran.verdict, Verdict::Passed), "case {}: {:?}", ran.index + 1, ran.verdict);
     });
 }

@@ -309,7 +309,7 @@ mod tests {
     use crate::config::{Input, Options, load};
 
     fn codes_of(text: &str) -> Vec<&'static str> {
-        let options = Options { kong_strict: true, ..Options::default() };
+        let options = Options { kong_strict: true, ..Options::new(crate::catalog()) };
         let input = Input::Text { name: "example".to_owned(), text: text.into() };
         load(&input, &options).expect("text at hand").findings.iter().map(|f| f.code).collect()
     }

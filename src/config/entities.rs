@@ -1,19 +1,17 @@
 //! The shape of every kind of entity in a file: its own schema, what may stand inside it, and the variants that
 //! depend on content (a plugin's settings by its name, a route's fields by its protocols).
 
-use std::sync::LazyLock;
-
 use ahash::AHashMap;
 use serde_json::{Value as Json, json};
 
 use super::{
+    BUNDLED, Catalog,
     dialect::enterprise,
     rules,
     shape::{self, Chooser, Field, Record, Refusal, Shape, ShapeKind, Text, Walker},
 };
 use crate::{
     model::{KINDS, KindInfo},
-    plugins,
     router::Flavor,
     source::{Document, NodeId, Value},
 };
@@ -27,22 +25,11 @@ pub struct Shapes {
     routes: [Record; 3],
     plugins: AHashMap<&'static str, Record>,
     flavor: Flavor,
-}
-
-/// The shapes for a router flavor, compiled on first use.
-pub fn shapes(flavor: Flavor) -> &'static Shapes {
-    static COMPATIBLE: LazyLock<Shapes> = LazyLock::new(|| Shapes::new(Flavor::TraditionalCompatible));
-    static TRADITIONAL: LazyLock<Shapes> = LazyLock::new(|| Shapes::new(Flavor::Traditional));
-    static EXPRESSIONS: LazyLock<Shapes> = LazyLock::new(|| Shapes::new(Flavor::Expressions));
-    match flavor {
-        Flavor::TraditionalCompatible => &COMPATIBLE,
-        Flavor::Traditional => &TRADITIONAL,
-        Flavor::Expressions => &EXPRESSIONS,
-    }
+    catalog: &'static Catalog,
 }
 
 impl Shapes {
-    fn new(flavor: Flavor) -> Self {
+    pub(super) fn new(catalog: &'static Catalog, flavor: Flavor) -> Self {
         let kinds = KINDS.iter().map(|kind| record(kind, (kind.schema)().to_value())).collect();
         let routes = KindInfo::of("routes").map_or_else(Json::default, |kind| (kind.schema)().to_value());
         let route = |family| {
@@ -53,8 +40,14 @@ impl Shapes {
             file: file_record(),
             kinds,
             routes: [route(Family::Http), route(Family::Tcp), route(Family::Grpc)],
-            plugins: plugins::entries().iter().map(|entry| (entry.name, plugin_record(entry))).collect(),
+            plugins: catalog
+                .registry()
+                .entries()
+                .iter()
+                .map(|entry| (entry.name, plugin_record(entry)))
+                .collect(),
             flavor,
+            catalog,
         }
     }
 
@@ -225,7 +218,7 @@ fn plugin_record(entry: &crate::plugin::Entry) -> Record {
 
 impl Chooser for Shapes {
     fn choose(&self, kind: usize, doc: &Document, node: NodeId) -> Result<&'static Record, Refusal> {
-        let this = shapes(self.flavor);
+        let this = self.catalog.shapes(self.flavor);
         let text = |field| doc.get(node, field).and_then(|n| doc.str(n));
         match KINDS[kind].key {
             "routes" => this.route(doc, node),
@@ -252,7 +245,7 @@ impl Chooser for Shapes {
     }
 
     fn kind(&self, kind: usize) -> Option<&'static Record> {
-        shapes(self.flavor).kinds.get(kind)
+        self.catalog.shapes(self.flavor).kinds.get(kind)
     }
 
     fn custom(
@@ -263,7 +256,7 @@ impl Chooser for Shapes {
         node: Option<NodeId>,
         fields: &[Field],
     ) -> Option<String> {
-        rules::custom(name, walker, record, node, fields)
+        rules::custom(name, self.catalog.registry(), walker, record, node, fields)
     }
 }
 
@@ -349,7 +342,7 @@ fn not_enabled(name: &str) -> String {
 
 fn unknown_plugin(name: &str) -> Refusal {
     let text = not_enabled(name);
-    if plugins::BUNDLED.contains(&name) {
+    if BUNDLED.contains(&name) {
         return Refusal {
             field: "name",
             code: "plugin/not-yet",
@@ -360,7 +353,7 @@ fn unknown_plugin(name: &str) -> Refusal {
         };
     }
     if enterprise::PLUGINS.contains(&name) {
-        let open = name.strip_suffix("-advanced").filter(|open| plugins::BUNDLED.contains(open));
+        let open = name.strip_suffix("-advanced").filter(|open| BUNDLED.contains(open));
         return Refusal {
             field: "name",
             code: "plugin/enterprise",
@@ -381,6 +374,6 @@ fn unknown_plugin(name: &str) -> Refusal {
         help: Some(
             "custom plugins (KONG_PLUGINS) are written in Lua, which this gateway does not run".to_owned(),
         ),
-        unknown: Some((name.to_owned(), plugins::BUNDLED)),
+        unknown: Some((name.to_owned(), BUNDLED)),
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Input, LoadError, Loaded, Options,
-    entities::{Enabled, shapes},
+    entities::Enabled,
     other_format, pending,
     read::{self, ReadError, ReadOptions},
     resolve::resolve,
@@ -27,12 +27,14 @@ use crate::{
 pub fn load(input: &Input, options: &Options<'_>) -> Result<Loaded, LoadError> {
     let read = ReadOptions {
         kong_strict: options.kong_strict,
+        secrets: options.catalog.secrets(),
         env: Env::Values(&|name| (options.env)(name)),
         limits: Limits::default(),
     };
     let mut opened = read::open(input, &read)?;
     let filled = opened.take_filled();
     let mut loaded = Loaded {
+        catalog: options.catalog,
         sources: opened.sources,
         document: opened.document,
         root: opened.root,
@@ -55,14 +57,14 @@ pub fn load(input: &Input, options: &Options<'_>) -> Result<Loaded, LoadError> {
         None => {
             not_a_map(&mut loaded);
             let Loaded { sources, secrets, .. } = &mut loaded;
-            secrets.extend(
-                sources.iter().flat_map(|(file, source)| secret::spans_of_named(file, source.text())),
-            );
+            let fields = options.catalog.secrets();
+            secrets
+                .extend(sources.iter().flat_map(|(file, source)| fields.spans_of_named(file, source.text())));
         }
     }
     secret::hide_quoted(&mut loaded.findings, &loaded.sources, &loaded.secrets);
     read::hide(&filled, &mut loaded.findings);
-    secret::redact_findings(&mut loaded.findings);
+    options.catalog.secrets().redact_findings(&mut loaded.findings);
     loaded.findings.sort();
     Ok(loaded)
 }
@@ -87,9 +89,9 @@ fn not_a_map(loaded: &mut Loaded) {
 /// From a document to rows: shapes, ids and references, types.
 fn check(loaded: &mut Loaded, root: NodeId, options: &Options<'_>) {
     let Loaded { document: doc, findings, .. } = loaded;
-    let shapes = shapes(options.flavor);
+    let shapes = options.catalog.shapes(options.flavor);
     let chooser = Enabled { shapes, plugin: options.plugin_enabled };
-    let mut walker = Walker::new(doc, findings, &chooser);
+    let mut walker = Walker::new(doc, findings, &chooser, options.catalog.secrets());
     walker.record(&shapes.file, Some(root));
     let (found, references) = (walker.found, walker.references);
     loaded.secrets.append(&mut walker.secrets);
@@ -99,8 +101,12 @@ fn check(loaded: &mut Loaded, root: NodeId, options: &Options<'_>) {
     let resolved = resolve(doc, &found, &mut later);
     let now = now();
     let read_rows = |doc: &mut Document, findings: &mut Findings| {
-        let Options { flavor, allow_unsupported, .. } = *options;
-        rows(Parts { doc, found: &found, resolved: &resolved, now, flavor, allow_unsupported }, findings)
+        let Options { catalog, flavor, allow_unsupported, .. } = *options;
+        let registry = catalog.registry();
+        rows(
+            Parts { doc, found: &found, resolved: &resolved, now, flavor, allow_unsupported, registry },
+            findings,
+        )
     };
     let mut state = read_rows(doc, findings);
     let mut written = None;

@@ -2,6 +2,8 @@
 //! node's own settings. Leaves running anything to `runtime` and what plugins mean to `plugins`.
 
 pub mod answer;
+mod bundled;
+mod catalog;
 pub mod codes;
 mod conditions;
 pub mod dialect;
@@ -30,6 +32,8 @@ mod tree;
 pub mod vault;
 pub mod version;
 
+pub use bundled::BUNDLED;
+pub use catalog::Catalog;
 pub use load::load;
 pub use nearest::nearest;
 
@@ -58,6 +62,8 @@ pub enum Input {
 /// How a configuration is read.
 #[derive(Clone, Copy)]
 pub struct Options<'a> {
+    /// The format: entities, and the settings of the plugins that the program has.
+    pub catalog: &'static Catalog,
     /// Refuse what Kong itself refuses though decK takes it.
     pub kong_strict: bool,
     /// Which fields routes may have.
@@ -70,11 +76,12 @@ pub struct Options<'a> {
     pub allow_unsupported: bool,
 }
 
-impl Default for Options<'_> {
+impl Options<'_> {
     /// decK's additions are taken, the environment is empty, every plugin is switched on, and all that Kong accepts is
     /// accepted.
-    fn default() -> Self {
+    pub fn new(catalog: &'static Catalog) -> Self {
         Options {
+            catalog,
             kong_strict: false,
             flavor: Flavor::default(),
             env: &|_| None,
@@ -87,6 +94,8 @@ impl Default for Options<'_> {
 /// What came of reading a configuration.
 #[derive(Debug)]
 pub struct Loaded {
+    /// The format it was read as.
+    pub catalog: &'static Catalog,
     /// The files read.
     pub sources: SourceMap,
     /// Their nodes, as one document.

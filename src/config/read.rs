@@ -12,7 +12,7 @@ use super::{
     Input,
     dialect::{self, Dialect},
     merge,
-    secret::Hidden,
+    secret::{Hidden, SecretFields},
     substitute::{Env, Filled, parse_filled},
     version,
 };
@@ -79,6 +79,8 @@ pub fn why(error: &std::io::Error) -> String {
 pub struct ReadOptions<'a> {
     /// As Kong itself does: one file, no templates, none of decK's keys.
     pub kong_strict: bool,
+    /// Which fields hold secrets.
+    pub secrets: &'a SecretFields,
     /// What templates are filled with.
     pub env: Env<'a>,
     /// Bounds of the reader.
@@ -165,7 +167,7 @@ pub fn open(input: &Input, options: &ReadOptions<'_>) -> Result<Opened, ReadErro
         if let Some(root) = merge::merge(doc, &roots, findings) {
             doc.set_root(root);
             opened.root = Some(root);
-            opened.secrets = foreign_secrets(doc, root);
+            opened.secrets = foreign_secrets(doc, root, options.secrets);
             if !options.kong_strict {
                 opened.dialect = dialect::apply(doc, findings);
             }
@@ -177,8 +179,8 @@ pub fn open(input: &Input, options: &ReadOptions<'_>) -> Result<Opened, ReadErro
 
 /// Places of secrets in what no schema is walked along: keys at the top that are no kind of entity, most of which
 /// decK's dialect takes out, and values whose key is given again.
-fn foreign_secrets(doc: &Document, root: NodeId) -> Vec<Span> {
-    let mut hidden = Hidden::default();
+fn foreign_secrets(doc: &Document, root: NodeId, secrets: &SecretFields) -> Vec<Span> {
+    let mut hidden = Hidden::new(secrets);
     let known = |key: NodeId| doc.str(key).is_some_and(|key| KindInfo::of(key).is_some());
     let foreign = doc.entries(root).iter().filter(|entry| !known(entry.key));
     foreign.chain(doc.replaced()).for_each(|entry| hidden.entry(doc, entry.key, entry.value));

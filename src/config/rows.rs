@@ -14,8 +14,7 @@ use crate::{
     model::{
         DEFAULT_WORKSPACE, KINDS, Nothing, Plugin, PluginConfig, PluginRow, Row, Set, State, Table, Workspace,
     },
-    plugin::{Checks, Entry, NOT_YET, Place},
-    plugins,
+    plugin::{Checks, Entry, NOT_YET, Place, Registry},
     router::Flavor,
     source::{Document, Finding, Findings, Level, NodeId, Seg, Span, Value, from_node},
 };
@@ -34,6 +33,8 @@ pub struct Parts<'d> {
     pub flavor: Flavor,
     /// Whether settings that are not served yet are only warned about.
     pub allow_unsupported: bool,
+    /// The plugins there are.
+    pub registry: &'d Registry,
 }
 
 /// Reads all entities that passed their checks. What does not is reported, and the rest is read all the same.
@@ -135,7 +136,11 @@ impl Parts<'_> {
 
     fn plugin(&mut self, i: usize, table: &mut Table<Plugin>, findings: &mut Findings) {
         let data = self.found[i].data;
-        let Some(entry) = self.doc.get(data, "name").and_then(|n| self.doc.str(n)).and_then(plugins::find)
+        let Some(entry) = self
+            .doc
+            .get(data, "name")
+            .and_then(|n| self.doc.str(n))
+            .and_then(|name| self.registry.find(name))
         else {
             return;
         };

@@ -1,11 +1,12 @@
 //! Rules about whole entities that need code: keys fit certificates, JWKs can be read.
 
 use super::shape::{Field, Operand, Record, Walker};
-use crate::{model::rule::pem, source::NodeId};
+use crate::{model::rule::pem, plugin::Registry, source::NodeId};
 
 /// Runs the rule of that name; the text is the format's own.
 pub fn custom(
     name: &str,
+    registry: &Registry,
     walker: &Walker<'_>,
     record: &Record,
     node: Option<NodeId>,
@@ -31,10 +32,9 @@ pub fn custom(
         }),
         "authority" => pem::authority(&text("cert")?, now()).err().map(str::to_owned),
         "key_pair" => key_pair(text("public_key").as_deref(), text("private_key").as_deref()),
-        "jwt_key" => crate::plugins::unusable_jwt_key(&text("algorithm")?, text("rsa_public_key").as_deref()),
         "jwk" => jwk(&text("jwk")?, text("kid").as_deref()),
         "no_wasm" => Some("wasm support is not enabled".to_owned()),
-        _ => None,
+        _ => registry.rule(name)?(&text),
     }
 }
 

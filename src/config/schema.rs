@@ -6,18 +6,17 @@ use serde_json::{Map, Value as Json, json};
 use super::dialect::enterprise;
 use crate::{
     model::{KINDS, KindInfo},
-    plugin::Entry,
-    plugins,
+    plugin::{Entry, Registry},
 };
 
 /// Schema of a file, in JSON Schema draft-07, which all editors know. Beside the plain format it knows the keys
 /// that decK adds.
-pub fn file_schema() -> Json {
+pub fn file_schema(registry: &Registry) -> Json {
     let mut defs = Map::new();
     for kind in KINDS {
-        defs.insert(kind.key.to_owned(), entity(kind));
+        defs.insert(kind.key.to_owned(), entity(registry, kind));
     }
-    for entry in plugins::entries() {
+    for entry in registry.entries() {
         defs.insert(settings_name(entry), published((entry.schema)().to_value()));
     }
     let mut properties = Map::new();
@@ -54,8 +53,8 @@ pub fn file_schema() -> Json {
 }
 
 /// Schema of a plugin's settings; none if there is no such plugin.
-pub fn plugin_schema(name: &str) -> Option<Json> {
-    let entry = plugins::find(name)?;
+pub fn plugin_schema(registry: &Registry, name: &str) -> Option<Json> {
+    let entry = registry.find(name)?;
     let mut schema = published((entry.schema)().to_value());
     schema["title"] = json!(format!("Settings of the plugin {name}"));
     Some(without_notes(schema))
@@ -78,7 +77,7 @@ fn comments(properties: &mut Map<String, Json>) {
 }
 
 /// An entity's own schema with what may stand inside it and beside its fields.
-fn entity(kind: &KindInfo) -> Json {
+fn entity(registry: &Registry, kind: &KindInfo) -> Json {
     let mut schema = published((kind.schema)().to_value());
     let shorthands = schema.get("x-shorthands").cloned();
     if let Some(properties) = schema.get_mut("properties").and_then(Json::as_object_mut) {
@@ -88,7 +87,7 @@ fn entity(kind: &KindInfo) -> Json {
             properties.insert(child.kind.to_owned(), list_of(child.kind));
         }
         if kind.key == "plugins" {
-            plugin_rows(properties);
+            plugin_rows(registry, properties);
         }
         if kind.key == "vaults" {
             properties["name"]["enum"] = json!(["env"]);
@@ -109,7 +108,7 @@ fn entity(kind: &KindInfo) -> Json {
         required.retain(|field| (!url || field != "host") && kind.foreign.iter().all(|f| field != f.field));
     }
     if kind.key == "plugins" {
-        schema["allOf"] = plugins_by_name();
+        schema["allOf"] = plugins_by_name(registry);
     }
     if kind.key == "services" {
         schema["anyOf"] = json!([{ "required": ["host"] }, { "required": ["url"] }]);
@@ -119,8 +118,9 @@ fn entity(kind: &KindInfo) -> Json {
 }
 
 /// The parts of a plugin row that depend on the plugin, or that only decK knows.
-fn plugin_rows(properties: &mut Map<String, Json>) {
-    let names: Vec<Json> = plugins::entries()
+fn plugin_rows(registry: &Registry, properties: &mut Map<String, Json>) {
+    let names: Vec<Json> = registry
+        .entries()
         .iter()
         .map(|entry| {
             let about = (entry.schema)().to_value();
@@ -151,8 +151,9 @@ fn plugin_rows(properties: &mut Map<String, Json>) {
 }
 
 /// `config` by `name`.
-fn plugins_by_name() -> Json {
-    plugins::entries()
+fn plugins_by_name(registry: &Registry) -> Json {
+    registry
+        .entries()
         .iter()
         .map(|entry| {
             json!({
@@ -381,7 +382,7 @@ mod tests {
     use super::*;
 
     fn complaints(file: &Json) -> Vec<String> {
-        let schema = file_schema();
+        let schema = file_schema(crate::catalog().registry());
         let validator = jsonschema::validator_for(&schema).expect("a schema by the rules of draft-07");
         validator.iter_errors(file).map(|e| format!("{}: {e}", e.instance_path())).collect()
     }
@@ -411,9 +412,15 @@ mod tests {
             own + below.into_iter().map(empty_enums).sum::<usize>()
         }
         assert_eq!(empty_enums(&json!({ "not": [{ "enum": [] }] })), 1);
-        assert_eq!(empty_enums(&file_schema()), 0);
-        for entry in plugins::entries() {
-            assert_eq!(plugin_schema(entry.name).as_ref().map_or(0, empty_enums), 0, "{}", entry.name);
+        let registry = crate::catalog().registry();
+        assert_eq!(empty_enums(&file_schema(registry)), 0);
+        for entry in registry.entries() {
+            assert_eq!(
+                plugin_schema(registry, entry.name).as_ref().map_or(0, empty_enums),
+                0,
+                "{}",
+                entry.name
+            );
         }
     }
 

@@ -10,7 +10,7 @@ fn loaded(text: &str, options: &Options<'_>) -> Loaded {
 
 /// The text at every secret's place.
 fn secrets(text: &str) -> Vec<String> {
-    let loaded = loaded(text, &Options::default());
+    let loaded = loaded(text, &Options::new(crate::catalog()));
     let shown = |span: &Span| text[span.start as usize..span.end as usize].to_owned();
     loaded.secrets.iter().map(shown).collect()
 }
@@ -38,7 +38,7 @@ fn a_secret_stays_one_where_its_field_is_misspelt() {
 #[test]
 fn a_plugin_that_the_node_switches_off_is_refused_as_kong_refuses_it() {
     let text = "_format_version: '3.0'\nplugins:\n- name: cors\n- name: key-auth\n";
-    let options = Options { plugin_enabled: &|name| name == "cors", ..Options::default() };
+    let options = Options { plugin_enabled: &|name| name == "cors", ..Options::new(crate::catalog()) };
     let loaded = loaded(text, &options);
     let [error] = errors(&loaded)[..] else { panic!("{:?}", loaded.findings) };
     assert_eq!((error.code, error.path.as_deref()), ("plugin/not-enabled", Some("plugins[2].name")));
@@ -52,7 +52,7 @@ fn a_plugin_that_the_node_switches_off_is_refused_as_kong_refuses_it() {
 #[test]
 fn what_says_nothing_is_no_configuration() {
     for text in ["services: []\n", "{}\n", "_comment: later\n"] {
-        let loaded = loaded(text, &Options::default());
+        let loaded = loaded(text, &Options::new(crate::catalog()));
         let [error] = errors(&loaded)[..] else { panic!("{text}: {:?}", loaded.findings) };
         assert_eq!(error.path.as_deref(), Some("_format_version"), "{text}");
     }
@@ -61,8 +61,8 @@ fn what_says_nothing_is_no_configuration() {
 #[test]
 fn deck_additions_are_taken_unless_only_kongs_own_are_wanted() {
     let text = "_info: {select_tags: [a]}\nservices: [{name: s, host: h}]\n";
-    assert!(loaded(text, &Options::default()).state.is_some());
-    let strict = loaded(text, &Options { kong_strict: true, ..Options::default() });
+    assert!(loaded(text, &Options::new(crate::catalog())).state.is_some());
+    let strict = loaded(text, &Options { kong_strict: true, ..Options::new(crate::catalog()) });
     let paths: Vec<_> = errors(&strict).iter().filter_map(|f| f.path.as_deref()).collect();
     assert_eq!(paths, ["_format_version", "_info"]);
 }
@@ -77,11 +77,11 @@ fn a_wrong_type_comes_with_the_way_to_write_it() {
         ("routes: {name: r}", "begin each item with `- `"),
     ] {
         let text = format!("_format_version: '3.0'\nservices:\n- host: h.test\n  {field}\n");
-        let loaded = loaded(&text, &Options::default());
+        let loaded = loaded(&text, &Options::new(crate::catalog()));
         let [error] = errors(&loaded)[..] else { panic!("{field}: {:?}", loaded.findings) };
         assert_eq!((error.code, error.help.as_deref()), ("config/wrong-type", Some(help)), "{field}");
     }
-    let loaded = loaded("_format_version: '3.0'\nservices: [{name: s}]\n", &Options::default());
+    let loaded = loaded("_format_version: '3.0'\nservices: [{name: s}]\n", &Options::new(crate::catalog()));
     assert!(
         errors(&loaded)[0].help.as_deref().is_some_and(|help| help.contains("url:")),
         "{:?}",
@@ -93,7 +93,7 @@ fn a_wrong_type_comes_with_the_way_to_write_it() {
 fn what_follows_from_an_error_is_in_kongs_answer_alone() {
     let text = "_format_version: '3.0'\nservices:\n- {name: a, url: 'a:80', routes: [{name: r, pathes: [/x]}]}\n\
                 plugins:\n- config: {minute: 5}\n- {name: rate-limiting, config: {minutes: 5}}\n";
-    let loaded = loaded(text, &Options::default());
+    let loaded = loaded(text, &Options::new(crate::catalog()));
     let messages: Vec<_> = errors(&loaded).iter().map(|f| f.message.as_str()).collect();
     assert_eq!(
         messages,
@@ -119,9 +119,9 @@ fn what_follows_from_an_error_is_in_kongs_answer_alone() {
 fn a_misspelt_section_is_searched_and_kongs_answer_names_it_alone() {
     let text = "_format_version: '3.0'\nservcies:\n- {name: a, host: a.test, port: 70000}\n\
                 services: []\nroutes:\n- {name: r, paths: [/], service: a}\n";
-    let both = loaded(text, &Options::default());
+    let both = loaded(text, &Options::new(crate::catalog()));
     assert_eq!(errors(&both).len(), 2, "the section is there under its name: {:?}", both.findings);
-    let loaded = loaded(&text.replace("services: []\n", ""), &Options::default());
+    let loaded = loaded(&text.replace("services: []\n", ""), &Options::new(crate::catalog()));
     let found: Vec<_> =
         errors(&loaded).iter().map(|f| (f.code, f.path.clone().unwrap_or_default())).collect();
     let wanted = [
@@ -136,10 +136,10 @@ fn a_misspelt_section_is_searched_and_kongs_answer_names_it_alone() {
 fn what_is_not_served_is_refused_unless_that_is_allowed() {
     let text = "_format_version: '3.0'\nplugins:\n- name: rate-limiting\n  \
                 config: {minute: 5, policy: redis, redis: {host: redis.test}}\n";
-    let allowed = loaded(text, &Options::default());
+    let allowed = loaded(text, &Options::new(crate::catalog()));
     assert!(allowed.state.is_some());
     assert_eq!(allowed.findings.0[0].code, "plugin/redis-not-yet");
-    let refused = loaded(text, &Options { allow_unsupported: false, ..Options::default() });
+    let refused = loaded(text, &Options { allow_unsupported: false, ..Options::new(crate::catalog()) });
     assert!(refused.state.is_none());
     let [error] = errors(&refused)[..] else { panic!("{:?}", refused.findings) };
     assert_eq!(error.code, "plugin/redis-not-yet");

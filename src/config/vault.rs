@@ -373,8 +373,11 @@ mod tests {
             "SECRET" => Some("s3cret".to_owned()),
             _ => None,
         };
-        let options =
-            crate::config::Options { kong_strict: true, env: &env, ..crate::config::Options::default() };
+        let options = crate::config::Options {
+            kong_strict: true,
+            env: &env,
+            ..crate::config::Options::new(crate::catalog())
+        };
         crate::config::load(&input, &options).expect("text at hand")
     }
 

@@ -9,11 +9,7 @@ use super::{
     identity::{GENERATED, Item},
     secret,
 };
-use crate::{
-    config::secret::{is_credential_field, redact},
-    model::Kind,
-    source::NodeId,
-};
+use crate::{config::secret::SecretFields, model::Kind, source::NodeId};
 
 /// What happens to an entity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -65,12 +61,12 @@ impl FieldChange {
 
 impl FieldChange {
     /// Masks both values if the field is one of these or inside one, else those parts of them that are secrets.
-    pub(crate) fn mask(&mut self, secrets: &[String]) {
+    pub(crate) fn mask(&mut self, secrets: &[String], fields: &SecretFields) {
         let last = self.path.iter().rev().find_map(|segment| match segment {
             Segment::Key(key) => Some(key.as_str()),
             Segment::Index(_) => None,
         });
-        let named = last.is_some_and(is_credential_field);
+        let named = last.is_some_and(|name| fields.is_credential_field(name));
         for value in [&mut self.old, &mut self.new] {
             if named || secret::covers(secrets, &self.path) {
                 *value = secret::masked(value);
@@ -83,7 +79,7 @@ impl FieldChange {
                 let prefix = own.map(|key| format!("{key}.")).collect::<String>();
                 let inside: Vec<String> =
                     secrets.iter().filter_map(|path| path.strip_prefix(&prefix)).map(str::to_owned).collect();
-                secret::mask(value, &inside);
+                secret::mask(value, &inside, fields);
             }
         }
     }
@@ -122,14 +118,14 @@ pub struct Change {
 }
 
 impl Change {
-    pub(super) fn whole(action: Action, kind: Kind, item: Item, row: usize) -> Self {
+    pub(super) fn whole(action: Action, kind: Kind, item: Item, row: usize, masks: &SecretFields) -> Self {
         let Item { name, mut value, origin, secrets, .. } = item;
-        tidy(&mut value, secrets);
+        tidy(&mut value, secrets, masks);
         let (old, new, origins, rows) = match action {
             Action::Delete => (Some(value), None, [origin, None], [Some(row), None]),
             _ => (None, Some(value), [None, origin], [None, Some(row)]),
         };
-        let name = redact(&name).into_owned();
+        let name = masks.redact(&name).into_owned();
         Change { action, kind, name, fields: Vec::new(), old, new, origins, rows }
     }
 
@@ -138,19 +134,20 @@ impl Change {
         (mut old, mut new): (Item, Item),
         mut fields: Vec<FieldChange>,
         rows: [usize; 2],
+        masks: &SecretFields,
     ) -> Self {
         for field in &mut fields {
-            field.mask(new.secrets);
-            field.mask(old.secrets);
+            field.mask(new.secrets, masks);
+            field.mask(old.secrets, masks);
             show_generated(&mut field.old);
             show_generated(&mut field.new);
         }
-        tidy(&mut old.value, old.secrets);
-        tidy(&mut new.value, new.secrets);
+        tidy(&mut old.value, old.secrets, masks);
+        tidy(&mut new.value, new.secrets, masks);
         Change {
             action: Action::Update,
             kind,
-            name: redact(&new.name).into_owned(),
+            name: masks.redact(&new.name).into_owned(),
             fields,
             origins: [old.origin, new.origin],
             old: Some(old.value),
@@ -178,8 +175,8 @@ impl Change {
 }
 
 /// Masks secrets, and shows generated texts as such.
-fn tidy(value: &mut Value, secrets: &[String]) {
-    secret::mask(value, secrets);
+fn tidy(value: &mut Value, secrets: &[String], masks: &SecretFields) {
+    secret::mask(value, secrets, masks);
     value.as_object_mut().into_iter().flatten().for_each(|(_, value)| show_generated(value));
 }
 

@@ -5,7 +5,10 @@ use ahash::AHashMap;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Side, secret, sets};
+use super::{
+    Side, secret,
+    sets::{self, PluginSets},
+};
 use crate::{
     model::{Row, State, rule::pem},
     source::NodeId,
@@ -93,7 +96,12 @@ const REFERENCES: &[&str] =
     &["service", "route", "consumer", "upstream", "certificate", "client_certificate", "set"];
 
 impl Item {
-    pub fn of<T: Row + serde::Serialize>(row: &T, names: &Names, side: &Side<'_>) -> Self {
+    pub fn of<T: Row + serde::Serialize>(
+        row: &T,
+        names: &Names,
+        side: &Side<'_>,
+        plugin_sets: &PluginSets<'_>,
+    ) -> Self {
         let kind = T::KIND.0;
         let mut value = serde_json::to_value(row).unwrap_or_default();
         let consumer = value["consumer"]["id"].as_str().map(str::to_owned);
@@ -106,7 +114,7 @@ impl Item {
                 owners.extend(names.in_place_of_id(value).map(|name| format!("{field} {name}")));
             }
         }
-        sets::sort(kind, &mut value);
+        plugin_sets.sort(kind, &mut value);
         // A gateway that runs gives back the port that a file may leave out.
         if let ("targets", Some(target)) = (kind, value["target"].as_str()) {
             value["target"] = shown_target(target).into();
@@ -133,7 +141,7 @@ impl Item {
                 !matches!(field.as_str(), "id" | "created_at" | "updated_at" | "cert_digest")
             });
         }
-        let secrets = secret::paths(kind, &value);
+        let secrets = secret::paths(side.catalog.secrets(), kind, &value);
         Item { identity, name, owners, is_nameless, value, consumer, origin: row.origin(), secrets }
     }
 }

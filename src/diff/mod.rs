@@ -15,13 +15,17 @@ pub use crate::config::secret::MASK;
 pub use change::{Action, Change, FieldChange, Segment};
 pub use side::Side;
 
-use crate::model::{Plugin, Row, State, Table};
+use crate::{
+    config::Catalog,
+    model::{Plugin, Row, State, Table},
+};
 use identity::{Item, Names};
 use pairs::Pair;
+use sets::PluginSets;
 
 /// The changes that turn `old` into `new`, both as they stand.
-pub fn diff(old: &State, new: &State) -> Vec<Change> {
-    compare(&Side::of(old), &Side::of(new))
+pub fn diff(old: &State, new: &State, catalog: &'static Catalog) -> Vec<Change> {
+    compare(&Side::of(old, catalog), &Side::of(new, catalog))
 }
 
 /// The changes that turn `old` into `new`: by kind in load order, then by identity. Times of making and
@@ -30,7 +34,8 @@ pub fn diff(old: &State, new: &State) -> Vec<Change> {
 pub fn compare(old: &Side<'_>, new: &Side<'_>) -> Vec<Change> {
     let states = [old.compared(new), new.compared(old)];
     let names = states.map(Names::of);
-    let mut comparison = Comparison { sides: [old, new], names, changes: Vec::new() };
+    let plugin_sets = PluginSets::new(new.catalog.registry());
+    let mut comparison = Comparison { sides: [old, new], names, plugin_sets, changes: Vec::new() };
     macro_rules! kinds {
         ($($table:ident),* $(,)?) => {$(
             comparison.of_kind([&states[0].$table, &states[1].$table], [&old.written.$table, &new.written.$table]);
@@ -70,10 +75,11 @@ pub struct Written<'a> {
 }
 
 /// The settings in which two rows of one plugin differ, secrets masked: `config` and below.
-pub fn plugin_settings(old: Written<'_>, new: Written<'_>) -> Vec<FieldChange> {
+pub fn plugin_settings(old: Written<'_>, new: Written<'_>, catalog: &'static Catalog) -> Vec<FieldChange> {
+    let plugin_sets = PluginSets::new(catalog.registry());
     let value = |row: &Plugin| {
         let mut value = serde_json::json!({ "name": row.name, "config": row.config.json() });
-        sets::sort("plugins", &mut value);
+        plugin_sets.sort("plugins", &mut value);
         value
     };
     let compared = [value(old.compared), value(new.compared)];
@@ -83,8 +89,9 @@ pub fn plugin_settings(old: Written<'_>, new: Written<'_>) -> Vec<FieldChange> {
     }
     let written = [value(old.written), value(new.written)];
     equal::show_written(&mut fields, [&compared[0], &compared[1]], [&written[0], &written[1]]);
-    let secrets = secret::paths("plugins", &compared[1]);
-    fields.iter_mut().for_each(|field| field.mask(secrets));
+    let masks = catalog.secrets();
+    let secrets = secret::paths(masks, "plugins", &compared[1]);
+    fields.iter_mut().for_each(|field| field.mask(secrets, masks));
     fields
 }
 
@@ -98,6 +105,7 @@ pub fn value_fields(old: &Value, new: &Value) -> Vec<FieldChange> {
 struct Comparison<'a> {
     sides: [&'a Side<'a>; 2],
     names: [Names; 2],
+    plugin_sets: PluginSets<'a>,
     changes: Vec<Change>,
 }
 
@@ -105,11 +113,12 @@ impl Comparison<'_> {
     /// Compares the rows of one kind; `written` are the same rows as the files have them.
     fn of_kind<T: Row + serde::Serialize + Sync>(&mut self, tables: [&Table<T>; 2], written: [&Table<T>; 2]) {
         let item = |side: usize, row: usize| {
-            Item::of(&tables[side].rows()[row], &self.names[side], self.sides[side])
+            Item::of(&tables[side].rows()[row], &self.names[side], self.sides[side], &self.plugin_sets)
         };
         let shown = |side: usize, row: usize| {
-            Item::of(&written[side].rows()[row], &self.names[side], self.sides[side])
+            Item::of(&written[side].rows()[row], &self.names[side], self.sides[side], &self.plugin_sets)
         };
+        let masks = self.sides[1].catalog.secrets();
         // First by fingerprints, one side a thread: of most rows of a large file no more is ever needed.
         let prints = |side: usize| -> Vec<(String, u64)> {
             (0..tables[side].len()).map(|row| item(side, row).fingerprint()).collect()
@@ -129,10 +138,10 @@ impl Comparison<'_> {
             let change = match pair {
                 Pair { rows: [Some(_), Some(_)], is_equal: true } => continue,
                 Pair { rows: [None, Some(row)], .. } => {
-                    Change::whole(Action::Create, T::KIND, shown(1, row), row)
+                    Change::whole(Action::Create, T::KIND, shown(1, row), row, masks)
                 }
                 Pair { rows: [Some(row), None], .. } => {
-                    Change::whole(Action::Delete, T::KIND, shown(0, row), row)
+                    Change::whole(Action::Delete, T::KIND, shown(0, row), row, masks)
                 }
                 Pair { rows: [Some(old), Some(new)], .. } => {
                     let compared = [item(0, old), item(1, new)];
@@ -141,7 +150,7 @@ impl Comparison<'_> {
                     let [before, after] = shown;
                     match fields.is_empty() {
                         true => continue,
-                        false => Change::update(T::KIND, (before, after), fields, [old, new]),
+                        false => Change::update(T::KIND, (before, after), fields, [old, new], masks),
                     }
                 }
                 Pair { rows: [None, None], .. } => continue,

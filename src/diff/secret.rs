@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Segment;
-use crate::config::secret::{self, MASK};
+use crate::config::secret::{self, MASK, SecretFields};
 
 /// Whether entities of a kind are identified by a secret.
 pub(super) fn names_itself(kind: &str) -> bool {
@@ -11,11 +11,11 @@ pub(super) fn names_itself(kind: &str) -> bool {
 }
 
 /// Dotted paths of the secrets in an entity.
-pub(super) fn paths(kind: &str, value: &Value) -> &'static [String] {
+pub(super) fn paths(fields: &'static SecretFields, kind: &str, value: &Value) -> &'static [String] {
     if kind != "plugins" {
         return secret::paths_of_kind(kind);
     }
-    value["name"].as_str().map_or(&[], secret::paths_of_plugin)
+    value["name"].as_str().map_or(&[], |name| fields.paths_of_plugin(name))
 }
 
 /// Whether a path leads to a secret or into one.
@@ -38,9 +38,9 @@ pub(super) fn masked(value: &Value) -> Value {
 }
 
 /// Masks all secrets of an entity: its secret fields, and the credentials that other texts carry.
-pub(super) fn mask(value: &mut Value, secrets: &[String]) {
+pub(super) fn mask(value: &mut Value, secrets: &[String], fields: &SecretFields) {
     secrets.iter().for_each(|path| mask_at(value, path));
-    secret::redact_json(value);
+    fields.redact_json(value);
 }
 
 /// Masks what a dotted path leads to, in each item of the lists on its way.

@@ -1,11 +1,11 @@
 //! Lists whose order means nothing, sorted before they are compared.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use ahash::AHashMap;
 use serde_json::Value;
 
-use crate::{model::KINDS, plugins};
+use crate::{model::KINDS, plugin::Registry};
 
 /// The sets in a value of some schema: whether it is one itself, and those inside it.
 #[derive(Debug, Default)]
@@ -42,9 +42,36 @@ static OF_KINDS: LazyLock<AHashMap<&str, Sets>> = LazyLock::new(|| {
     KINDS.iter().map(of).collect()
 });
 
-static OF_PLUGINS: LazyLock<AHashMap<&str, Sets>> = LazyLock::new(|| {
-    plugins::entries().iter().map(|entry| (entry.name, Sets::of((entry.schema)().as_value()))).collect()
-});
+/// The sets in the settings of all plugins, found on first use.
+pub(super) struct PluginSets<'r> {
+    registry: &'r Registry,
+    by_name: OnceLock<AHashMap<&'r str, Sets>>,
+}
+
+impl<'r> PluginSets<'r> {
+    pub fn new(registry: &'r Registry) -> Self {
+        PluginSets { registry, by_name: OnceLock::new() }
+    }
+
+    fn of(&self, name: &str) -> Option<&Sets> {
+        let all = || {
+            let entries = self.registry.entries().iter();
+            entries.map(|entry| (entry.name, Sets::of((entry.schema)().as_value()))).collect()
+        };
+        self.by_name.get_or_init(all).get(name)
+    }
+
+    /// Sorts all sets of an entity, those of a plugin's settings included.
+    pub fn sort(&self, kind: &str, value: &mut Value) {
+        sort(kind, value);
+        if kind == "plugins"
+            && let Some(sets) = value["name"].as_str().and_then(|name| self.of(name))
+            && let Some(config) = value.get_mut("config")
+        {
+            sets.sort(config);
+        }
+    }
+}
 
 impl Sets {
     fn of(schema: &Value) -> Sets {
@@ -91,16 +118,10 @@ impl Sets {
     }
 }
 
-/// Sorts all sets of an entity, those of a plugin's settings included.
+/// Sorts the sets of an entity; a plugin's settings are left as they are.
 pub(super) fn sort(kind: &str, value: &mut Value) {
     if let Some(sets) = OF_KINDS.get(kind) {
         sets.sort(value);
-    }
-    if kind == "plugins"
-        && let Some(sets) = value["name"].as_str().and_then(|name| OF_PLUGINS.get(name))
-        && let Some(config) = value.get_mut("config")
-    {
-        sets.sort(config);
     }
 }
 
@@ -118,11 +139,13 @@ mod tests {
             route,
             json!({"methods": ["GET", "PUT"], "hosts": ["a", "b"], "headers": {"x": ["1", "2"]}})
         );
+        let registry = crate::plugins::registry();
+        let sets = PluginSets::new(&registry);
         let mut plugin = json!({"name": "jwt", "config": {"header_names": ["b", "a"]}});
-        sort("plugins", &mut plugin);
+        sets.sort("plugins", &mut plugin);
         assert_eq!(plugin["config"]["header_names"], json!(["a", "b"]));
         let mut plugin = json!({"name": "cors", "config": {"methods": ["PUT", "GET"]}});
-        sort("plugins", &mut plugin);
+        sets.sort("plugins", &mut plugin);
         assert_eq!(
             plugin["config"]["methods"],
             json!(["PUT", "GET"]),

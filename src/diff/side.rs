@@ -1,7 +1,7 @@
 //! One of the two configurations that are compared, and what is known of its rows beside their values.
 
 use crate::{
-    config::Loaded,
+    config::{Catalog, Loaded},
     model::State,
     source::{Document, NodeId, Value},
 };
@@ -9,6 +9,8 @@ use crate::{
 /// One of the two configurations that are compared.
 #[derive(Clone, Copy, Debug)]
 pub struct Side<'a> {
+    /// The format of both.
+    pub catalog: &'static Catalog,
     /// Rows as they are written: vault references, passwords as the file has them.
     pub written: &'a State,
     /// Rows as they are served: references resolved, passwords hashed.
@@ -23,8 +25,9 @@ pub struct Side<'a> {
 
 impl<'a> Side<'a> {
     /// Rows that are served, with vault references as they are written.
-    pub fn of(state: &'a State) -> Self {
+    pub fn of(state: &'a State, catalog: &'static Catalog) -> Self {
         Side {
+            catalog,
             written: state.display().rows(),
             served: state,
             document: None,
@@ -37,6 +40,7 @@ impl<'a> Side<'a> {
     pub fn loaded(loaded: &'a Loaded) -> Option<Self> {
         let served = loaded.state.as_deref()?;
         Some(Side {
+            catalog: loaded.catalog,
             written: loaded.shown.as_deref().unwrap_or(served),
             served,
             document: loaded.root.map(|root| (&loaded.document, root)),

@@ -24,14 +24,14 @@ fn service(name: &str, host: &str) -> Value {
 fn a_configuration_does_not_differ_from_itself() {
     let one = state(json!([service("a", "h"), service("b", "h")]), json!([]));
     let other = state(json!([service("b", "h"), service("a", "h")]), json!([]));
-    assert!(diff(&one, &other).is_empty());
+    assert!(diff(&one, &other, crate::catalog()).is_empty());
 }
 
 #[test]
 fn changes_are_told_field_by_field() {
     let old = state(json!([service("a", "h"), service("gone", "h")]), json!([]));
     let new = state(json!([service("a", "i"), service("new", "h")]), json!([]));
-    let changes = diff(&old, &new);
+    let changes = diff(&old, &new, crate::catalog());
     let told: Vec<_> = changes.iter().map(|c| (c.action, c.name.as_str())).collect();
     assert_eq!(told, [(Action::Update, "a"), (Action::Delete, "gone"), (Action::Create, "new")]);
     assert_eq!(changes[0].fields.len(), 1);
@@ -42,7 +42,8 @@ fn changes_are_told_field_by_field() {
 fn secrets_are_masked_wherever_they_stand() {
     let consumer = "11111111-1111-1111-1111-111111111111";
     let key = |k: &str| json!([{"id": "22222222-2222-2222-2222-222222222222", "consumer": {"id": consumer}, "key": k}]);
-    let changes = diff(&state(json!([]), key("s3cret-one")), &state(json!([]), key("s3cret-two")));
+    let changes =
+        diff(&state(json!([]), key("s3cret-one")), &state(json!([]), key("s3cret-two")), crate::catalog());
     assert_eq!(changes.len(), 2, "another key is another credential");
     let shown = format!("{changes:?}");
     assert!(!shown.contains("s3cret"), "{shown}");
@@ -61,8 +62,9 @@ fn nameless_entities_are_told_apart_by_what_they_are_not_by_ids() {
         state.routes.push(serde_json::from_value(row).expect("a route"));
         state.indexed()
     };
-    assert!(diff(&loaded(), &loaded()).is_empty());
-    let told: Vec<_> = diff(&State::default(), &loaded()).iter().map(ToString::to_string).collect();
+    assert!(diff(&loaded(), &loaded(), crate::catalog()).is_empty());
+    let told: Vec<_> =
+        diff(&State::default(), &loaded(), crate::catalog()).iter().map(ToString::to_string).collect();
     assert_eq!(told[0], "service http://h.test:80/x");
     assert_eq!(told[1], "route (service \"http://h.test:80/x\", paths [\"/a\"])");
 }
@@ -79,7 +81,7 @@ fn loaded(text: &str) -> crate::config::Loaded {
             _ => format!("s3cret {name}"),
         })
     };
-    let options = crate::config::Options { env: &env, ..crate::config::Options::default() };
+    let options = crate::config::Options { env: &env, ..crate::config::Options::new(crate::catalog()) };
     let loaded = crate::config::load(&input, &options).expect("the text is read");
     assert!(loaded.state.is_some(), "{text}\n{:?}", loaded.findings);
     loaded

@@ -11,6 +11,7 @@ use super::{
     side::Side,
 };
 use crate::{
+    config::Catalog,
     diff::{self, FieldChange, Written},
     model::{Consumer, Ix, Row},
     runtime::Chain,
@@ -65,7 +66,7 @@ pub fn changes<'a>(old: &Side<'a>, new: &Side<'a>) -> (Vec<ChainChange>, Vec<Ris
         let mut general = Difference::default();
         for consumer in consumers(before, old).union(&consumers(after, new)) {
             let (a, b) = (effective(before, old, consumer), effective(after, new, consumer));
-            let mut difference = compare(&a, &b);
+            let mut difference = compare(&a, &b, new.catalog);
             if consumer.is_none() {
                 general = difference.clone();
             } else {
@@ -76,7 +77,13 @@ pub fn changes<'a>(old: &Side<'a>, new: &Side<'a>) -> (Vec<ChainChange>, Vec<Ris
             }
             let Difference { added, removed, changed } = difference;
             let rows = |list: &[Written<'a>]| list.iter().map(|row| row.written).collect::<Vec<_>>();
-            risks.extend(risk::of_chain(&rows(&a), &rows(&b), &routes, consumer.as_deref()));
+            risks.extend(risk::of_chain(
+                new.catalog.registry(),
+                &rows(&a),
+                &rows(&b),
+                &routes,
+                consumer.as_deref(),
+            ));
             let key = format!("{consumer:?}{added:?}{removed:?}{changed:?}");
             let change = alike.entry(key).or_insert_with(|| ChainChange {
                 routes: Vec::new(),
@@ -131,7 +138,7 @@ impl Difference {
     }
 }
 
-fn compare(before: &[Written<'_>], after: &[Written<'_>]) -> Difference {
+fn compare(before: &[Written<'_>], after: &[Written<'_>], catalog: &'static Catalog) -> Difference {
     let name = |row: &Written<'_>| row.compared.name.clone();
     let find = |list: &[Written<'_>], name: &str| list.iter().position(|p| p.compared.name == name);
     let only = |list: &[Written<'_>], other: &[Written<'_>]| -> Vec<String> {
@@ -139,7 +146,7 @@ fn compare(before: &[Written<'_>], after: &[Written<'_>]) -> Difference {
     };
     let changed = |old: &Written<'_>| {
         let new = find(after, &old.compared.name)?;
-        let fields = diff::plugin_settings(*old, after[new]);
+        let fields = diff::plugin_settings(*old, after[new], catalog);
         (!fields.is_empty()).then(|| Changed { plugin: name(old), fields })
     };
     Difference {

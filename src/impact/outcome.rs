@@ -8,10 +8,10 @@ use serde_json::{Map, Value, json};
 
 use super::{Probe, side::Side};
 use crate::{
+    config::secret::SecretFields,
     diff::{FieldChange, MASK, Segment, value_fields},
     model::{Consumer, Ix, Route},
     net::Spelling,
-    plugins,
     proxy::{Asked, Fate},
     router::split_port,
     upstream::shown_target,
@@ -43,11 +43,11 @@ pub fn differing(
         let volatile = value_fields(first, &second);
         fields.retain(|field| volatile.iter().all(|other| other.path != field.path));
     }
-    shown(fields)
+    shown(fields, new.catalog.secrets())
 }
 
 /// Leaves out what follows from a response in place of a request, or the reverse; masks what may hold secrets.
-fn shown(fields: Vec<FieldChange>) -> Vec<FieldChange> {
+fn shown(fields: Vec<FieldChange>, masks: &SecretFields) -> Vec<FieldChange> {
     let is = |segment: &Segment, name: &str| matches!(segment, Segment::Key(key) if key == name);
     let parent = |field: &FieldChange| field.path[..field.path.len() - 1].to_vec();
     let replaced: Vec<Vec<Segment>> = fields
@@ -74,7 +74,7 @@ fn shown(fields: Vec<FieldChange>) -> Vec<FieldChange> {
             let mask = |value: &Value| if value.is_null() { Value::Null } else { MASK.into() };
             (field.old, field.new) = (mask(&field.old), mask(&field.new));
         }
-        field.mask(&[]);
+        field.mask(&[], masks);
         if kept.iter().all(|other| other.path != field.path) {
             kept.push(field);
         }
@@ -85,7 +85,7 @@ fn shown(fields: Vec<FieldChange>) -> Vec<FieldChange> {
 /// All facts of a request's outcome on one side; `None` if it is no request that can be sent.
 fn outcome(probe: &Probe, side: &Side<'_>, route: Option<Ix<Route>>) -> Option<Value> {
     let fate = rehearse(probe, side, |_| false)?;
-    let refuses = |name: &str| plugins::authenticates(name) || name == "acl";
+    let refuses = |name: &str| side.catalog.registry().authenticates(name) || name == "acl";
     let is_refused = matches!(&fate, Fate::Answered { plugin: Some(name), .. } if refuses(name));
     let mut facts = facts(fate, side, route);
     if is_refused {

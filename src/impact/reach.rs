@@ -12,7 +12,6 @@ use super::side::Side;
 use crate::{
     diff::{Action, Change, FieldChange},
     model::{Ix, Route, Service, State},
-    plugins,
 };
 
 /// Routes that the same changes reach.
@@ -203,7 +202,7 @@ impl Reach {
                 index.routes(ids[number].and_then(|id| index.of_certificates.get(&id)))
             }
             Reach::Plugin(name) => running(&|plugin| plugin == *name),
-            Reach::Authentication => running(&plugins::authenticates),
+            Reach::Authentication => running(&|plugin| side.catalog.registry().authenticates(plugin)),
             Reach::Handshakes => Vec::new(),
         }
     }

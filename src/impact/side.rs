@@ -6,6 +6,7 @@ use ahash::AHashMap;
 
 use super::Probe;
 use crate::{
+    config::Catalog,
     diff::{self, Written},
     model::{Ix, Plugin, Route, Row, Service, State, is_credential_name},
     proxy::Rehearsal,
@@ -26,6 +27,7 @@ pub struct Compiled<'a> {
 
 /// A compiled configuration and what its rows are called.
 pub struct Side<'a> {
+    pub catalog: &'static Catalog,
     pub gateway: &'a Arc<Gateway>,
     pub snapshot: &'a Snapshot,
     /// Rows as they are compared with the other side's, with the same numbers as in the snapshot.
@@ -57,7 +59,8 @@ impl<'a> Side<'a> {
         }
         let rows = compiled.rows.compared(&other.rows);
         let rehearsal = Rehearsal::new(compiled.gateway)?;
-        Ok(Side { gateway: compiled.gateway, snapshot, rows, written, rehearsal, labels, routes })
+        let catalog = compiled.rows.catalog;
+        Ok(Side { catalog, gateway: compiled.gateway, snapshot, rows, written, rehearsal, labels, routes })
     }
 
     /// A plugin's row.

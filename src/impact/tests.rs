@@ -12,18 +12,22 @@ fn loaded(text: &str) -> Loaded {
     let text = format!("_format_version: '3.0'\n{text}");
     let input = config::Input::Text { name: "kong.yml".to_owned(), text: text.clone().into_bytes() };
     let env = |name: &str| Some(format!("s3cret-{name}"));
-    let options = config::Options { kong_strict: true, env: &env, ..config::Options::default() };
+    let options = config::Options { kong_strict: true, env: &env, ..config::Options::new(crate::catalog()) };
     let loaded = config::load(&input, &options).expect("the text is read");
     assert!(loaded.state.is_some(), "not valid: {text}\n{:?}", loaded.findings);
     loaded
 }
 
+fn options() -> Options {
+    Options { registry: crate::catalog().registry().clone(), ..Options::default() }
+}
+
 fn gateway(loaded: &Loaded) -> Arc<Gateway> {
     let stores = Stores { clock: Clock::manual(Clock::default().now()), ..Stores::default() };
     let state = Arc::clone(loaded.state.as_ref().expect("a valid file"));
-    let (snapshot, problems) = runtime::compile(state, &Options::default(), &stores, None);
+    let (snapshot, problems) = runtime::compile(state, &options(), &stores, None);
     assert!(problems.is_empty(), "{problems:?}");
-    Gateway::new(Options::default(), stores, snapshot)
+    Gateway::new(options(), stores, snapshot)
 }
 
 fn replayed(old: &str, new: &str, log: Option<&Log>) -> Impact {

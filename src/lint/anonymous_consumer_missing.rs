@@ -1,7 +1,7 @@
 //! An anonymous consumer that does not exist.
 
 use super::{Lint, Report, Subject};
-use crate::{plugins, source::Level};
+use crate::source::Level;
 
 pub static LINT: Lint = Lint {
     code: "lint/anonymous-consumer-missing",
@@ -20,7 +20,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
     if state.consumers.is_empty() {
         return;
     }
-    for plugin in subject.plugins().filter(|p| plugins::authenticates(&p.name)) {
+    for plugin in subject.plugins().filter(|p| subject.registry.authenticates(&p.name)) {
         let config = plugin.config.json();
         let Some(name) = config["anonymous"].as_str().filter(|n| !n.is_empty()) else { continue };
         if state.consumer(name).is_none() {

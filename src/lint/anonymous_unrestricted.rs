@@ -3,7 +3,7 @@
 use ahash::AHashSet;
 
 use super::{Lint, Report, Subject, called};
-use crate::{plugins, source::Level};
+use crate::source::Level;
 
 pub static LINT: Lint = Lint {
     code: "lint/anonymous-unrestricted",
@@ -23,7 +23,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
         return;
     }
     let restricted: AHashSet<_> = subject.plugins().filter_map(|p| p.consumer).map(|c| c.id).collect();
-    for plugin in subject.plugins().filter(|p| plugins::authenticates(&p.name)) {
+    for plugin in subject.plugins().filter(|p| subject.registry.authenticates(&p.name)) {
         let config = plugin.config.json();
         let Some(guest) = config["anonymous"].as_str().and_then(|name| state.consumer(name)) else {
             continue;

@@ -3,25 +3,17 @@
 use serde_json::Value as Json;
 
 use super::Subject;
-use crate::{
-    model::{Consumer, Ix, Plugin, Route},
-    plugins,
-};
-
-/// Whether a plugin finds out who asks.
-pub fn is_authentication(name: &str) -> bool {
-    plugins::authenticates(name)
-}
+use crate::model::{Consumer, Ix, Plugin, Route};
 
 /// Whether a row of a plugin finds out who asks. One for a consumer does not: it runs only once another plugin has
 /// found that consumer.
-pub fn recognises(plugin: &Plugin) -> bool {
-    is_authentication(&plugin.name) && plugin.consumer.is_none()
+pub fn recognises(subject: &Subject<'_>, plugin: &Plugin) -> bool {
+    subject.registry.authenticates(&plugin.name) && plugin.consumer.is_none()
 }
 
 /// The rows on a route that find out who asks.
 fn guards<'a>(subject: &Subject<'a>, route: &Route) -> impl Iterator<Item = &'a Plugin> {
-    let names = subject.plugin_names().filter(|name| is_authentication(name));
+    let names = subject.plugin_names().filter(|name| subject.registry.authenticates(name));
     names.filter_map(|name| subject.effective(name, route))
 }
 

@@ -1,6 +1,6 @@
 //! Authentication for one consumer.
 
-use super::{Lint, Report, Subject, called, is_authentication, protected, scope};
+use super::{Lint, Report, Subject, called, protected, scope};
 use crate::source::Level;
 
 pub static LINT: Lint = Lint {
@@ -18,7 +18,8 @@ pub static LINT: Lint = Lint {
 
 fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
     let state = subject.state;
-    let guards = || subject.plugins().filter(|p| p.consumer.is_some() && is_authentication(&p.name));
+    let guards =
+        || subject.plugins().filter(|p| p.consumer.is_some() && subject.registry.authenticates(&p.name));
     if guards().next().is_none() {
         return;
     }

@@ -25,7 +25,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
         if count(state, table) > 0 {
             continue;
         }
-        for plugin in subject.named(name).filter(|p| recognises(p)) {
+        for plugin in subject.named(name).filter(|p| recognises(subject, p)) {
             let passes = plugin.config.json()["anonymous"].as_str().is_some_and(|guest| !guest.is_empty());
             let effect = if passes { "recognises nobody" } else { "refuses every request" };
             report.at(

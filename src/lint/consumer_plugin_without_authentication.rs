@@ -1,6 +1,6 @@
 //! A plugin for a consumer whom nothing recognises.
 
-use super::{Lint, Report, Subject, is_authentication, recognises, scope};
+use super::{Lint, Report, Subject, recognises, scope};
 use crate::source::Level;
 
 pub static LINT: Lint = Lint {
@@ -15,13 +15,13 @@ pub static LINT: Lint = Lint {
 };
 
 fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    if subject.plugins().any(recognises) {
+    if subject.plugins().any(|plugin| recognises(subject, plugin)) {
         return;
     }
     for plugin in subject
         .plugins()
         // lint/authentication-for-consumer reports the others.
-        .filter(|p| p.consumer.is_some() && !is_authentication(&p.name))
+        .filter(|p| p.consumer.is_some() && !subject.registry.authenticates(&p.name))
     {
         report.at(
             subject.span(plugin, &[]),

@@ -3,7 +3,7 @@
 use ahash::AHashSet;
 use uuid::Uuid;
 
-use super::{CREDENTIALS, Lint, Report, Subject, called, is_authentication};
+use super::{CREDENTIALS, Lint, Report, Subject, called};
 use crate::{model::State, source::Level};
 
 pub static LINT: Lint = Lint {
@@ -21,8 +21,9 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
     let state = subject.state;
     let owners: AHashSet<Uuid> = owners(state).collect();
     // Credentials kept elsewhere, or a plugin that finds consumers by name.
-    let elsewhere =
-        |name: &str| is_authentication(name) && !CREDENTIALS.iter().any(|(_, plugin)| *plugin == name);
+    let elsewhere = |name: &str| {
+        subject.registry.authenticates(name) && !CREDENTIALS.iter().any(|(_, plugin)| *plugin == name)
+    };
     if owners.is_empty() || subject.plugins().any(|p| elsewhere(&p.name)) {
         return;
     }

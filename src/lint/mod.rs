@@ -10,7 +10,7 @@ pub mod ruleset;
 mod settings;
 mod subject;
 
-use authentication::{is_authentication, protected, recognised, recognises};
+use authentication::{protected, recognised, recognises};
 pub use levels::{LevelError, Levels};
 pub use mend::mend;
 pub use settings::{Settings, SettingsError};
@@ -170,7 +170,7 @@ mod tests {
 
     fn codes(text: &str) -> Vec<&'static str> {
         let input = config::Input::Text { name: "kong.yml".to_owned(), text: text.as_bytes().to_vec() };
-        let options = config::Options { kong_strict: true, ..config::Options::default() };
+        let options = config::Options { kong_strict: true, ..config::Options::new(crate::catalog()) };
         let loaded = config::load(&input, &options).expect("the text is read");
         let subject = Subject::of(&loaded, options.flavor);
         let subject = subject.unwrap_or_else(|| panic!("not valid: {text}\n{:?}", loaded.findings));

@@ -2,7 +2,7 @@
 
 use ahash::AHashSet;
 
-use super::{Lint, Report, Subject, called, is_authentication, scope};
+use super::{Lint, Report, Subject, called, scope};
 use crate::source::Level;
 
 pub static LINT: Lint = Lint {
@@ -20,7 +20,8 @@ pub static LINT: Lint = Lint {
 
 fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
     let mut reported = AHashSet::new();
-    let guards: Vec<&str> = subject.plugin_names().filter(|name| is_authentication(name)).collect();
+    let guards: Vec<&str> =
+        subject.plugin_names().filter(|name| subject.registry.authenticates(name)).collect();
     for route in subject.state.routes.rows() {
         let takes = route.methods.as_deref().is_none_or(|m| m.is_empty() || m.iter().any(|m| m == "OPTIONS"));
         let rows: Vec<_> = guards.iter().filter_map(|name| subject.effective(name, route)).collect();

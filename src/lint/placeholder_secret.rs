@@ -8,7 +8,6 @@ use serde_json::Value as Json;
 use super::{Lint, Report, Subject, scope};
 use crate::{
     model::{Plugin, Row},
-    plugins,
     source::Level,
 };
 
@@ -80,7 +79,7 @@ fn is_placeholder(text: &str) -> bool {
 
 /// References in settings that may hold none.
 fn settings(subject: &Subject<'_>, report: &mut Report<'_>, plugin: &Plugin, config: &Json) {
-    let Some(entry) = plugins::find(&plugin.name) else { return };
+    let Some(entry) = subject.registry.find(&plugin.name) else { return };
     let mut literal = Vec::new();
     unresolved(config, &mut vec!["config".to_owned()], &mut literal);
     if literal.is_empty() {

@@ -1,6 +1,6 @@
 //! A route anybody may use, beside routes of the same service that ask who you are.
 
-use super::{Lint, Report, Subject, called, is_authentication, protected, recognised};
+use super::{Lint, Report, Subject, called, protected, recognised};
 use crate::{model::Route, source::Level};
 
 pub static LINT: Lint = Lint {
@@ -23,7 +23,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
         let Some(closed) = closed.first() else { continue };
         let guard = subject
             .plugin_names()
-            .filter(|name| is_authentication(name))
+            .filter(|name| subject.registry.authenticates(name))
             .find_map(|name| subject.effective(name, closed));
         let Some(guard) = guard else { continue };
         for open in open {

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::{
     config::Loaded,
     model::{Ix, Plugin, Route, Row, Service, State},
+    plugin::Registry,
     router::{Calculation, Flavor, Router},
     source::{Document, NodeId, SourceMap, Span, Step, Value},
 };
@@ -22,6 +23,8 @@ pub struct Subject<'a> {
     pub sources: &'a SourceMap,
     /// The router the file is for.
     pub flavor: Flavor,
+    /// The plugins there are.
+    pub registry: &'a Registry,
     /// Rows that run whoever asks, by name and then by the route and the service they are for: a lint that goes
     /// through all routes must not go through all plugins for each.
     scoped: AHashMap<&'a str, Rows<'a>>,
@@ -52,7 +55,17 @@ impl<'a> Subject<'a> {
             }
         }
         let (document, sources) = (&loaded.document, &loaded.sources);
-        Some(Subject { state, document, sources, flavor, scoped, terminations, router: OnceCell::new() })
+        let registry = loaded.catalog.registry();
+        Some(Subject {
+            state,
+            document,
+            sources,
+            flavor,
+            registry,
+            scoped,
+            terminations,
+            router: OnceCell::new(),
+        })
     }
 
     /// The node of a row, or of a field of it: `["config", "origins"]`. None where that was not written.

@@ -19,7 +19,7 @@ pub use exchange::{
     UpstreamRequest,
 };
 pub use phase::{Call, Chunk, Hook, Instance, Outcome, PhaseSet, Phases, Step, Stop};
-pub use registry::{Entry, Scopes};
+pub use registry::{EntityRule, Entry, Registry, Scopes};
 pub use reply::{Reply, ReplyBody};
 
 use schemars::JsonSchema;
@@ -60,6 +60,11 @@ pub trait Plugin: Sized + Send + Sync + 'static {
     const PROTOCOLS: &'static [Protocol] = HTTP_FAMILY;
     /// Default of the field `protocols`.
     const DEFAULT_PROTOCOLS: &'static [Protocol] = HTTP_FAMILY;
+    /// Whether it identifies the client and refuses a request without valid credentials.
+    const AUTHENTICATES: bool = false;
+    /// Rules about whole entities that belong to it, such as its credentials, by the name that a schema's `x-custom`
+    /// gives.
+    const RULES: &'static [(&'static str, EntityRule)] = &[];
     /// Its settings. The doc comment is the plugin's manual page, those of the fields describe them.
     type Config: DeserializeOwned
         + Serialize

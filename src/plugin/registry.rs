@@ -1,6 +1,8 @@
-//! A plugin as a row of a table: everything the rest of the house needs, without its type.
+//! The plugins of a program as rows of a table, without their types.
 
 use std::sync::Arc;
+
+use ahash::AHashMap;
 
 use super::{Build, BuildError, Checks, Instance, Plugin};
 use crate::{
@@ -51,6 +53,58 @@ pub struct Entry {
     pub check: fn(&dyn PluginConfig, &mut Checks),
     /// Builds it. Settings of another plugin are refused.
     pub build: Make,
+    /// Whether it identifies the client and refuses a request without valid credentials.
+    pub authenticates: bool,
+    /// Rules about whole entities that belong to it, by the name that a schema's `x-custom` gives.
+    pub rules: &'static [(&'static str, EntityRule)],
+}
+
+/// A rule about a whole entity: given its text fields by name, the error in Kong's words; `None` if the entity is valid.
+pub type EntityRule = fn(&dyn Fn(&str) -> Option<String>) -> Option<String>;
+
+/// The plugins that a program knows. `main` makes it; a clone shares the rows.
+#[derive(Clone, Debug, Default)]
+pub struct Registry(Arc<Rows>);
+
+#[derive(Debug, Default)]
+struct Rows {
+    entries: Vec<Entry>,
+    by_name: AHashMap<&'static str, usize>,
+}
+
+impl Registry {
+    /// A registry of these rows.
+    ///
+    /// # Panics
+    /// If two rows have one name.
+    pub fn new(entries: Vec<Entry>) -> Self {
+        let mut by_name = AHashMap::with_capacity(entries.len());
+        for (i, entry) in entries.iter().enumerate() {
+            assert!(by_name.insert(entry.name, i).is_none(), "two plugins are named {}", entry.name);
+        }
+        Registry(Arc::new(Rows { entries, by_name }))
+    }
+
+    /// All plugins, in the order they were given.
+    pub fn entries(&self) -> &[Entry] {
+        &self.0.entries
+    }
+
+    /// The plugin of that name.
+    pub fn find(&self, name: &str) -> Option<&Entry> {
+        self.0.by_name.get(name).map(|&i| &self.0.entries[i])
+    }
+
+    /// Whether the plugin of that name identifies the client and refuses a request without valid credentials.
+    pub fn authenticates(&self, name: &str) -> bool {
+        self.find(name).is_some_and(|entry| entry.authenticates)
+    }
+
+    /// The rule about whole entities of that name.
+    pub fn rule(&self, name: &str) -> Option<EntityRule> {
+        let mut rules = self.entries().iter().flat_map(|entry| entry.rules);
+        rules.find(|(known, _)| *known == name).map(|(_, rule)| *rule)
+    }
 }
 
 impl Entry {
@@ -66,6 +120,8 @@ impl Entry {
             read: read::<P>,
             check: check::<P>,
             build: build::<P>,
+            authenticates: P::AUTHENTICATES,
+            rules: P::RULES,
         }
     }
 }

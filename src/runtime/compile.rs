@@ -16,7 +16,6 @@ use super::{
 use crate::{
     model::{Ix, Kind, Plugin, Row, Service, State},
     plugin::Build,
-    plugins,
     router::{Flavor, Kept, Router, StreamRouter},
     source::NodeId,
     store::Stores,
@@ -48,13 +47,17 @@ pub fn compile(
 ) -> (Snapshot, Vec<Problem>) {
     let mut problems = Vec::new();
     let (router, streams) = routers(&state, options, previous, &mut problems);
-    let plugins: Box<[_]> =
-        state.plugins.rows().iter().map(|row| built(row, &state, stores, previous, &mut problems)).collect();
+    let plugins: Box<[_]> = state
+        .plugins
+        .rows()
+        .iter()
+        .map(|row| built(row, &state, options, stores, previous, &mut problems))
+        .collect();
     let balancers = reuse::balancers(&state, previous);
     let services = services(&state, options, stores, &balancers, previous, &mut problems);
     let phases = |ix: Ix<Plugin>| plugins[ix.get()].as_ref().map(|built| built.instance.phases());
-    let scopes = Scopes::new(&state, &scope::HTTP, phases);
-    let of_streams = Scopes::new(&state, &scope::STREAMS, phases);
+    let scopes = Scopes::new(&state, &scope::HTTP, &options.registry, phases);
+    let of_streams = Scopes::new(&state, &scope::STREAMS, &options.registry, phases);
     let routes = routes(&state, [&scopes, &of_streams], options.flavor == Flavor::Traditional);
     let global = Arc::new(scopes.global());
     let certificates = Certificates::new(&state, options, &stores.carry, &mut problems);
@@ -92,6 +95,7 @@ fn routers(
 fn built(
     row: &Plugin,
     state: &State,
+    options: &Options,
     stores: &Stores,
     previous: Option<&Snapshot>,
     problems: &mut Vec<Problem>,
@@ -102,8 +106,10 @@ fn built(
     if let Some(built) = reuse::plugin(row, previous) {
         return Some(built);
     }
-    // A name that no plugin has was found when the configuration was checked.
-    let entry = plugins::find(&row.name)?;
+    let Some(entry) = options.registry.find(&row.name) else {
+        problems.push(Problem::new(row, "/name", format!("there is no plugin {}", row.name)));
+        return None;
+    };
     let mut with = Build::new(row, state, stores);
     (entry.build)(&*row.config, &mut with)
         .map(|instance| Built { instance, alone: !with.looked_around() })

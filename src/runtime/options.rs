@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use crate::{
     net::{Keepalive, ServerTls},
+    plugin::Registry,
     router::{Calculation, Flavor},
     upstream::Hosts,
 };
@@ -128,6 +129,8 @@ impl Templates {
 /// Settings of the data plane. The defaults are Kong's.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// The plugins that rows may name.
+    pub registry: Registry,
     /// Which rules order the routes.
     pub flavor: Flavor,
     /// How their priorities are computed.
@@ -208,6 +211,7 @@ impl Options {
 impl Default for Options {
     fn default() -> Self {
         Options {
+            registry: Registry::default(),
             flavor: Flavor::default(),
             calculation: Calculation::default(),
             workers: 0,

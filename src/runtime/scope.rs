@@ -9,8 +9,7 @@ use ahash::AHashMap;
 use super::chain::{Chain, Slot};
 use crate::{
     model::{Consumer, Ix, Plugin, Protocol, Route, Service, State},
-    plugin::{Entry, PhaseSet},
-    plugins,
+    plugin::{Entry, PhaseSet, Registry},
 };
 
 /// Protocols of requests.
@@ -20,16 +19,16 @@ pub const STREAMS: [Protocol; 4] = [Protocol::Tcp, Protocol::Tls, Protocol::TlsP
 
 /// A row with what decides about it.
 #[derive(Clone, Copy)]
-struct Candidate {
+struct Candidate<'r> {
     row: Ix<Plugin>,
-    entry: &'static Entry,
+    entry: &'r Entry,
     phases: PhaseSet,
     route: Option<Ix<Route>>,
     service: Option<Ix<Service>>,
     consumer: Option<Ix<Consumer>>,
 }
 
-impl Candidate {
+impl Candidate<'_> {
     /// The higher, the more specific.
     fn rank(&self) -> u8 {
         match (self.route.is_some(), self.service.is_some(), self.consumer.is_some()) {
@@ -47,21 +46,26 @@ impl Candidate {
 
 /// All rows of a configuration, filed by where they apply.
 #[derive(Default)]
-pub struct Scopes {
-    anywhere: Vec<Candidate>,
-    by_service: AHashMap<Ix<Service>, Vec<Candidate>>,
-    by_route: AHashMap<Ix<Route>, Vec<Candidate>>,
+pub struct Scopes<'r> {
+    anywhere: Vec<Candidate<'r>>,
+    by_service: AHashMap<Ix<Service>, Vec<Candidate<'r>>>,
+    by_route: AHashMap<Ix<Route>, Vec<Candidate<'r>>>,
 }
 
-impl Scopes {
+impl<'r> Scopes<'r> {
     /// Files the rows that apply to a family of protocols; `phases` says in which phases a row's plugin takes part, none if it was not built.
-    pub fn new(state: &State, family: &[Protocol], phases: impl Fn(Ix<Plugin>) -> Option<PhaseSet>) -> Self {
+    pub fn new(
+        state: &State,
+        family: &[Protocol],
+        registry: &'r Registry,
+        phases: impl Fn(Ix<Plugin>) -> Option<PhaseSet>,
+    ) -> Self {
         let mut scopes = Scopes::default();
         for (row, plugin) in state.plugins.iter() {
             if !plugin.protocols.iter().any(|p| family.contains(p)) {
                 continue;
             }
-            let (Some(phases), Some(entry)) = (phases(row), plugins::find(&plugin.name)) else { continue };
+            let (Some(phases), Some(entry)) = (phases(row), registry.find(&plugin.name)) else { continue };
             let route = plugin.route.and_then(|r| state.routes.find(r));
             let service = plugin.service.and_then(|r| state.services.find(r));
             let consumer = plugin.consumer.and_then(|r| state.consumers.find(r));
@@ -99,8 +103,8 @@ impl Scopes {
         Self::chain(self.anywhere.iter().chain(of_service).chain(of_route))
     }
 
-    fn chain<'a>(candidates: impl Iterator<Item = &'a Candidate>) -> Chain {
-        let mut by_plugin: Vec<(&'static Entry, Vec<&Candidate>)> = Vec::new();
+    fn chain<'a>(candidates: impl Iterator<Item = &'a Candidate<'a>>) -> Chain {
+        let mut by_plugin: Vec<(&Entry, Vec<&Candidate<'_>>)> = Vec::new();
         for candidate in candidates {
             match by_plugin.iter_mut().find(|(entry, _)| std::ptr::eq(*entry, candidate.entry)) {
                 Some((_, list)) => list.push(candidate),
@@ -113,11 +117,11 @@ impl Scopes {
     }
 }
 
-fn slot(candidates: &[&Candidate]) -> Slot {
-    let mut row: Option<&Candidate> = None;
-    let mut consumers: AHashMap<Ix<Consumer>, &Candidate> = AHashMap::new();
+fn slot(candidates: &[&Candidate<'_>]) -> Slot {
+    let mut row: Option<&Candidate<'_>> = None;
+    let mut consumers: AHashMap<Ix<Consumer>, &Candidate<'_>> = AHashMap::new();
     for candidate in candidates {
-        let better = |held: &Candidate| candidate.rank() > held.rank();
+        let better = |held: &Candidate<'_>| candidate.rank() > held.rank();
         match candidate.consumer {
             None if row.is_none_or(better) => row = Some(candidate),
             Some(consumer) if consumers.get(&consumer).is_none_or(|held| better(held)) => {
@@ -127,7 +131,7 @@ fn slot(candidates: &[&Candidate]) -> Slot {
         }
     }
     // Route and service together come before a consumer alone.
-    let above = |c: &Candidate| row.is_none_or(|row| c.rank() > row.rank());
+    let above = |c: &Candidate<'_>| row.is_none_or(|row| c.rank() > row.rank());
     let by_consumer: AHashMap<_, _> =
         consumers.into_iter().filter(|(_, c)| above(c)).map(|(consumer, c)| (consumer, c.row)).collect();
     Slot {

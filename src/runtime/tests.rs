@@ -11,6 +11,10 @@ use crate::{
     store::Stores,
 };
 
+fn options() -> Options {
+    Options { registry: crate::catalog().registry().clone(), ..Options::default() }
+}
+
 const ID: &str = "00000000-0000-0000-0000-00000000000";
 
 fn state(service: Value, paths: &[&str]) -> Arc<State> {
@@ -24,7 +28,7 @@ fn state(service: Value, paths: &[&str]) -> Arc<State> {
 }
 
 fn machine(state: Arc<State>, previous: Option<&Snapshot>) -> Snapshot {
-    let (snapshot, problems) = compile(state, &Options::default(), &Stores::default(), previous);
+    let (snapshot, problems) = compile(state, &options(), &Stores::default(), previous);
     assert!(problems.is_empty(), "{problems:?}");
     snapshot
 }
@@ -47,9 +51,9 @@ fn only_a_change_of_routes_makes_a_new_router() {
 /// The machine of a text, with parts of another one's.
 fn read(text: &str, stores: &Stores, previous: Option<&Snapshot>) -> Snapshot {
     let input = Input::Text { name: "kong.yml".to_owned(), text: text.as_bytes().to_vec() };
-    let loaded = config::load(&input, &config::Options::default()).expect("it can be read");
+    let loaded = config::load(&input, &config::Options::new(crate::catalog())).expect("it can be read");
     let state = loaded.state.unwrap_or_else(|| panic!("{:?}", loaded.findings));
-    let (snapshot, problems) = compile(state, &Options::default(), stores, previous);
+    let (snapshot, problems) = compile(state, &options(), stores, previous);
     assert!(problems.is_empty(), "{problems:?}");
     snapshot
 }

@@ -34,7 +34,7 @@ pub use warnings::without_routes;
 use self::handover::{HandoverError, Program, Received};
 use crate::{
     config::{
-        Input, LoadError, Loaded, Options as LoadOptions,
+        Catalog, Input, LoadError, Loaded, Options as LoadOptions,
         settings::{Issue, Origin},
     },
     net::Role,
@@ -77,6 +77,8 @@ pub struct Serve {
 /// How a configuration is read, kept for later loads.
 #[derive(Clone)]
 pub struct Read {
+    /// The format, and the plugins.
+    pub catalog: &'static Catalog,
     /// Refuse decK's additions.
     pub kong_strict: bool,
     /// The router's flavor.
@@ -93,6 +95,7 @@ impl Read {
     /// As `config` wants it.
     pub fn options(&self) -> LoadOptions<'_> {
         LoadOptions {
+            catalog: self.catalog,
             kong_strict: self.kong_strict,
             flavor: self.flavor,
             env: &*self.env,

@@ -23,7 +23,7 @@ use crate::{
         Keepalive, ServerTls,
         tls::{TlsError, certificates, certified_key},
     },
-    plugins,
+    plugin::Registry,
     proxy::{Listener, Traffic},
     router::{Calculation, Flavor},
     runtime::{AddedHeaders, BodyForm, HeadLimits, Mock, Options, RealIp, Templates},
@@ -38,12 +38,12 @@ impl Serve {
     pub fn new(settings: &Settings, input: Input, read: Read, mock: Mock) -> Result<Self, ServeError> {
         Ok(Serve {
             input,
-            read: Read { flavor: flavor(settings), ..read },
-            options: options(settings, mock)?,
+            options: options(settings, read.catalog.registry().clone(), mock)?,
             listeners: [listeners(settings, "proxy_listen", &settings.proxy_listen)?, streams(settings)?]
                 .concat(),
             origins: settings.origins.clone(),
-            admin: admin(settings)?,
+            admin: admin(settings, read.catalog.registry())?,
+            read: Read { flavor: flavor(settings), ..read },
             node_id: settings.node_id,
             watch: true,
             drain: Duration::from_secs(30),
@@ -68,7 +68,7 @@ pub fn flavor(settings: &Settings) -> Flavor {
 ///
 /// # Errors
 /// When one cannot be read.
-pub fn options(settings: &Settings, mock: Mock) -> Result<Options, ServeError> {
+pub fn options(settings: &Settings, registry: Registry, mock: Mock) -> Result<Options, ServeError> {
     let headers = settings.headers;
     let client_certificate = pair(
         settings,
@@ -154,6 +154,7 @@ pub fn options(settings: &Settings, mock: Mock) -> Result<Options, ServeError> {
         idle_timeout: settings.keepalive_timeout,
         requests: settings.keepalive_requests,
         mock,
+        registry,
         ..Options::default()
     })
 }
@@ -273,7 +274,7 @@ fn pem(settings: &Settings, name: &str, source: &str) -> Result<String, ServeErr
 ///
 /// # Errors
 /// When a name has no address, or a certificate cannot be read.
-pub fn admin(settings: &Settings) -> Result<admin::Options, ServeError> {
+pub fn admin(settings: &Settings, registry: &Registry) -> Result<admin::Options, ServeError> {
     Ok(admin::Options {
         listeners: listeners(settings, "admin_listen", &settings.admin_listen)?,
         certificate: pair(
@@ -301,7 +302,7 @@ pub fn admin(settings: &Settings) -> Result<admin::Options, ServeError> {
         },
         max_body: settings.admin_client_max_body_size.0,
         max_buffered: settings.admin_body_buffer_total_size.0,
-        settings: shown(settings),
+        settings: shown(settings, registry),
     })
 }
 
@@ -343,7 +344,7 @@ const LISTS: [&str; 22] = [
 
 /// The settings as `GET /` of the admin API shows them: secrets hidden, and in the types that Kong has them in.
 /// Its clients look at some of them to learn what the node can do.
-fn shown(settings: &Settings) -> Value {
+fn shown(settings: &Settings, registry: &Registry) -> Value {
     let mut told = serde_json::to_value(settings).unwrap_or_default();
     if let Value::Object(fields) = &mut told {
         fields.retain(|_, value| value != "");
@@ -374,7 +375,7 @@ fn shown(settings: &Settings) -> Value {
         };
         told[name] = list.0.iter().map(one).collect();
     }
-    let loaded = plugins::entries().iter().filter(|entry| settings.allows_plugin(entry.name));
+    let loaded = registry.entries().iter().filter(|entry| settings.allows_plugin(entry.name));
     told["loaded_plugins"] = loaded.map(|entry| (entry.name.to_owned(), Value::Bool(true))).collect();
     told["database"] = "off".into();
     told["role"] = "traditional".into();
@@ -470,7 +471,7 @@ mod tests {
         let error = |flags: &[(&str, &str)]| {
             let flags = flags.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
             let (settings, _) = settings::load(&Sources { flags, ..Sources::default() });
-            let made = options(&settings, Mock::Off).map(drop).and_then(|()| admin(&settings).map(drop));
+            let made = options(&settings, crate::catalog().registry().clone(), Mock::Off).map(drop).and_then(|()| admin(&settings, crate::catalog().registry()).map(drop));
             made.expect_err("an error").to_string()
         };
         for (flags, start) in [
@@ -514,7 +515,7 @@ mod tests {
         ];
         let flags = flags.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let (settings, _) = settings::load(&Sources { flags, ..Sources::default() });
-        let told = shown(&settings);
+        let told = shown(&settings, crate::catalog().registry());
         assert_eq!(told["proxy_listen"], json!(["127.0.0.1:8000", "127.0.0.1:8443 http2 ssl"]));
         assert_eq!(told["proxy_listeners"][1]["ssl"], true);
         assert_eq!(told["client_ssl"], false);

@@ -14,7 +14,7 @@ use super::{
     watch::{Change, Watcher},
 };
 use crate::{
-    config::{self, Input, LoadError, Loaded, secret},
+    config::{self, Input, LoadError, Loaded},
     runtime::{self, Gateway, Options, Snapshot},
     source::{Finding, NodeId, Span, Step},
     store::Stores,
@@ -38,7 +38,7 @@ pub fn build(
         }
         loaded.findings.push(finding);
     }
-    secret::redact_findings(&mut loaded.findings);
+    loaded.catalog.secrets().redact_findings(&mut loaded.findings);
     loaded.findings.sort();
     problems.is_empty().then_some(snapshot)
 }

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 
 use crate::{
     config::{
-        Input, LoadError, Loaded,
+        Catalog, Input, LoadError, Loaded,
         settings::{self, Sources},
     },
     model::{Plugin, Upstream},
@@ -38,6 +38,7 @@ impl Engine {
     /// # Errors
     /// When the configuration is refused or a port is missing.
     pub fn start(
+        catalog: &'static Catalog,
         input: Input,
         variables: Vec<(String, String)>,
         hosts: Option<Hosts>,
@@ -62,6 +63,7 @@ impl Engine {
         }
         let node = settings.clone();
         let read = Read {
+            catalog,
             kong_strict: false,
             flavor: router::Flavor::default(),
             env: Arc::new(move |name| {

@@ -25,11 +25,17 @@ use super::{
     sink::{Place, Sink},
     steps::{self, Stage},
 };
-use crate::{config::Input, store::Clock, upstream::Hosts};
+use crate::{
+    config::{Catalog, Input},
+    store::Clock,
+    upstream::Hosts,
+};
 
 /// How cases are run.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
+    /// The format, and the plugins.
+    pub catalog: &'static Catalog,
     /// How many at a time; at least one.
     pub jobs: usize,
     /// Whether none begins after one has failed.
@@ -48,7 +54,7 @@ pub fn run(cases: &[Written], plan: Plan, mut told: impl FnMut(Ran)) {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(case) = cases.get(index) else { break };
                     let begun = Instant::now();
-                    let verdict = one(case);
+                    let verdict = one(case, plan.catalog);
                     if plan.fail_fast && matches!(verdict, Verdict::Failed(_)) {
                         stop.store(true, Ordering::Relaxed);
                     }
@@ -64,12 +70,12 @@ pub fn run(cases: &[Written], plan: Plan, mut told: impl FnMut(Ran)) {
 }
 
 /// Runs one case.
-fn one(case: &Written) -> Verdict {
+fn one(case: &Written, catalog: &'static Catalog) -> Verdict {
     let missing: Vec<&str> = case.case.needs.iter().map(String::as_str).filter(|s| !is_there(s)).collect();
     if !missing.is_empty() {
         return Verdict::Skipped(format!("needs {}", missing.join(", ")));
     }
-    match trial(case) {
+    match trial(case, catalog) {
         Ok(()) => Verdict::Passed,
         Err(failure) => Verdict::Failed(failure),
     }
@@ -101,7 +107,7 @@ fn everything() -> Mock {
     Mock { hosts: vec!["*".to_owned()], ..Mock::default() }
 }
 
-fn trial(case: &Written) -> Result<(), Box<Failure>> {
+fn trial(case: &Written, catalog: &'static Catalog) -> Result<(), Box<Failure>> {
     let before = |expected: &str, seen: String| {
         let mismatches = vec![Mismatch::new("the gateway", expected, seen)];
         Box::new(Failure {
@@ -177,7 +183,7 @@ fn trial(case: &Written) -> Result<(), Box<Failure>> {
         }
     }
     let clock = Clock::ahead();
-    let engine = match (Engine::start(input, variables, hosts, clock.clone()), &case.case.refused) {
+    let engine = match (Engine::start(catalog, input, variables, hosts, clock.clone()), &case.case.refused) {
         (Ok(engine), None) => engine,
         (Ok(engine), Some(_)) => {
             engine.stop();

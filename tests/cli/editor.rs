@@ -22,19 +22,28 @@ fn read(name: &str, text: &str) -> Value {
 
 /// What an editor would underline: JSON pointer and reason.
 fn complaints(file: &Value) -> Vec<String> {
-    let schema = schema::file_schema();
+    let schema = schema::file_schema(gatewayctl::catalog().registry());
     let validator = jsonschema::validator_for(&schema).expect("a schema");
     validator.iter_errors(file).map(|e| format!("{}: {e}", e.instance_path())).collect()
 }
 
 #[test]
 fn the_schema_is_draft_07_as_editors_want_it() {
-    let mut schemas = vec![schema::file_schema()];
-    schemas.extend(gatewayctl::plugins::entries().iter().filter_map(|e| schema::plugin_schema(e.name)));
+    let mut schemas = vec![schema::file_schema(gatewayctl::catalog().registry())];
+    schemas.extend(
+        gatewayctl::catalog()
+            .registry()
+            .entries()
+            .iter()
+            .filter_map(|e| schema::plugin_schema(gatewayctl::catalog().registry(), e.name)),
+    );
     for schema in schemas {
         assert!(jsonschema::draft7::meta::is_valid(&schema), "{}", schema["title"]);
     }
-    assert_eq!(schema::file_schema()["$schema"], "http://json-schema.org/draft-07/schema#");
+    assert_eq!(
+        schema::file_schema(gatewayctl::catalog().registry())["$schema"],
+        "http://json-schema.org/draft-07/schema#"
+    );
 }
 
 #[test]
@@ -98,8 +107,12 @@ fn every_setting_of_every_plugin_is_described() {
         }
     }
     let mut missing = Vec::new();
-    for entry in gatewayctl::plugins::entries() {
-        walk(&schema::plugin_schema(entry.name).unwrap(), entry.name, &mut missing);
+    for entry in gatewayctl::catalog().registry().entries() {
+        walk(
+            &schema::plugin_schema(gatewayctl::catalog().registry(), entry.name).unwrap(),
+            entry.name,
+            &mut missing,
+        );
     }
     assert!(missing.is_empty(), "settings without a doc comment:\n{}", missing.join("\n"));
 }

@@ -73,6 +73,7 @@ impl Node {
         let (settings, _) = settings::load(&Sources { flags, ..Sources::default() });
         let node = settings.clone();
         let read = Read {
+            catalog: gatewayctl::catalog(),
             kong_strict: false,
             flavor: Flavor::default(),
             env: Arc::new(|name| {

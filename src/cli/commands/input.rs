@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use crate::{
+    catalog,
     cli::{Status, console::Failure},
     config::{self, Input, Loaded, Options},
     router,
@@ -102,11 +103,15 @@ pub fn compiled(
         flavor: dialect.router_flavor.into(),
         env: &environment,
         allow_unsupported: dialect.allow_unsupported,
-        ..Options::default()
+        ..Options::new(catalog())
     };
     let mut loaded = config::load(input, &options).map_err(|e| Failure::Other(e.to_string()))?;
     // Made as `serve` makes it, even where it is thrown away: what validates, serves.
-    let node = runtime::Options { flavor: options.flavor, ..runtime::Options::default() };
+    let node = runtime::Options {
+        flavor: options.flavor,
+        registry: catalog().registry().clone(),
+        ..runtime::Options::default()
+    };
     let snapshot = server::build(&mut loaded, &node, stores, None);
     if snapshot.is_none() {
         loaded.state = None;

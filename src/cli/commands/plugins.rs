@@ -3,13 +3,13 @@
 use serde_json::Value;
 
 use crate::{
+    catalog,
     cli::{
         Status,
         console::{Console, Failure},
     },
     config,
     plugin::Entry,
-    plugins,
 };
 
 /// List the plugins, or explain one
@@ -27,7 +27,7 @@ pub struct Args {
 pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     let text = match args.name {
         None => table(),
-        Some(name) => page(plugins::find(&name).ok_or_else(|| unknown(&name))?),
+        Some(name) => page(catalog().registry().find(&name).ok_or_else(|| unknown(&name))?),
     };
     console.out(&text)?;
     Ok(Status::Clean)
@@ -35,10 +35,10 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
 
 /// There is no plugin of that name: not here, or not at all.
 pub fn unknown(name: &str) -> Failure {
-    if plugins::BUNDLED.contains(&name) {
+    if config::BUNDLED.contains(&name) {
         return Failure::Other(format!("plugin {name} of Kong is not built into gatewayctl yet"));
     }
-    let known = plugins::entries().iter().map(|e| e.name);
+    let known = catalog().registry().entries().iter().map(|e| e.name);
     let meant =
         config::nearest(name, known).map_or_else(String::new, |near| format!("; did you mean {near}?"));
     Failure::Other(format!("there is no plugin {name}{meant} (gatewayctl plugins lists them)"))
@@ -46,7 +46,7 @@ pub fn unknown(name: &str) -> Failure {
 
 /// Plugins in the order they run.
 fn in_order() -> Vec<&'static Entry> {
-    let mut entries: Vec<_> = plugins::entries().iter().collect();
+    let mut entries: Vec<_> = catalog().registry().entries().iter().collect();
     entries.sort_by_key(|e| std::cmp::Reverse(e.priority));
     entries
 }

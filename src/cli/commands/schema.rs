@@ -1,6 +1,7 @@
 //! `gatewayctl schema [--plugin NAME]`.
 
 use crate::{
+    catalog,
     cli::{
         Status,
         console::{Console, Failure},
@@ -25,8 +26,9 @@ pub struct Args {
 
 pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     let schema = match args.plugin {
-        None => schema::file_schema(),
-        Some(name) => schema::plugin_schema(&name).ok_or_else(|| super::plugins::unknown(&name))?,
+        None => schema::file_schema(catalog().registry()),
+        Some(name) => schema::plugin_schema(catalog().registry(), &name)
+            .ok_or_else(|| super::plugins::unknown(&name))?,
     };
     console.out(&format!("{schema:#}\n"))?;
     Ok(Status::Clean)

@@ -11,6 +11,7 @@ use super::{
     validate,
 };
 use crate::{
+    catalog,
     cli::{
         Status,
         console::{Console, Failure},
@@ -19,7 +20,6 @@ use crate::{
     config::Loaded,
     model::{Consumer, Ix, Plugin, Route, Row, Service, State, is_credential_name},
     net::Spelling,
-    plugins,
     proxy::{self, Fate, Rehearsal},
     router::{self, Calculation, Flavor, RequestLine, Router},
     runtime::{self, Gateway, Snapshot},
@@ -82,7 +82,8 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
         return Ok(Status::Findings);
     };
     let flavor = Flavor::from(args.dialect.router_flavor);
-    let node = runtime::Options { flavor, ..runtime::Options::default() };
+    let node =
+        runtime::Options { flavor, registry: catalog().registry().clone(), ..runtime::Options::default() };
     let stores = Stores::default();
     let (snapshot, _) = runtime::compile(state, &node, &stores, None);
     let gateway = Gateway::new(node, stores, snapshot);
@@ -186,7 +187,8 @@ impl Asked {
             client: self.client,
             consumer,
         };
-        Ok(Rehearsal::new(gateway)?.run(asked, |name| consumer.is_some() && plugins::authenticates(name)))
+        Ok(Rehearsal::new(gateway)?
+            .run(asked, |name| consumer.is_some() && catalog().registry().authenticates(name)))
     }
 
     /// The query with its question mark; nothing if there is none.

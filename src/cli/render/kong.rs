@@ -2,7 +2,8 @@
 
 use super::Report;
 use crate::{
-    config::secret::{is_called_by_secret, quotable, redact},
+    catalog,
+    config::secret::{is_called_by_secret, quotable},
     source::{Finding, Level, Seg, replace_secret},
 };
 
@@ -18,7 +19,7 @@ pub fn says(finding: &Finding, report: Report<'_>) -> Vec<String> {
             Some(place) => format!("{place}: {text}"),
             None => text,
         };
-        redact(&line).into_owned()
+        catalog().secrets().redact(&line).into_owned()
     });
     lines.collect()
 }

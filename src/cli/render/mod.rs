@@ -17,7 +17,8 @@ use clap::ValueEnum;
 pub use excerpt::masked;
 
 use crate::{
-    config::{codes::MORE_FINDINGS, secret},
+    catalog,
+    config::codes::MORE_FINDINGS,
     source::{FileId, Finding, Findings, Level, Omitted, SourceMap, Span},
 };
 
@@ -56,13 +57,13 @@ pub struct Report<'a> {
 /// more there are.
 pub fn render(report: Report<'_>, format: Format, color: bool) -> String {
     let mut findings = report.findings.clone();
-    secret::redact_findings(&mut findings);
+    catalog().secrets().redact_findings(&mut findings);
     findings.0.extend(more(report.findings.omitted()));
     let mut secrets = report.secrets.to_vec();
     let files: BTreeSet<FileId> =
         findings.iter().flat_map(|f| &f.labels).map(|label| label.span.file).collect();
     for file in files {
-        secrets.extend(secret::spans_of_embedded(file, report.sources.get(file).text()));
+        secrets.extend(catalog().secrets().spans_of_embedded(file, report.sources.get(file).text()));
     }
     let report = Report { findings: &findings, secrets: &secrets, ..report };
     match format {

@@ -4,6 +4,7 @@ use crate::source::Level;
 fn options(kong_strict: bool) -> ReadOptions<'static> {
     ReadOptions {
         kong_strict,
+        secrets: crate::catalog().secrets(),
         env: Env::Values(&|name| (name == "DECK_HOST").then(|| "h".to_owned())),
         limits: Limits::default(),
     }

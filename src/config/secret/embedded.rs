@@ -5,7 +5,7 @@ use std::{ops::Range, sync::LazyLock};
 use regex::Regex;
 
 use super::{
-    is_credential_field, is_credential_name,
+    SecretFields, is_credential_name,
     lexical::{Scanner, value_end},
 };
 
@@ -82,7 +82,7 @@ fn private_keys(text: &str) -> Vec<Range<usize>> {
 }
 
 /// The ranges of credentials in a text, in order: a value alone, or a whole file.
-pub fn embedded(text: &str) -> Vec<Range<usize>> {
+pub fn embedded(text: &str, fields: &SecretFields) -> Vec<Range<usize>> {
     let mut found = private_keys(text);
     if memchr::memmem::find(text.as_bytes(), b"://").is_some() {
         found.extend(
@@ -116,7 +116,7 @@ pub fn embedded(text: &str) -> Vec<Range<usize>> {
             let joined = text[all.end()..].chars().next().is_some_and(|c| !c.is_whitespace());
             let pair = quote.is_empty() && (opening.is_some() || joined) && begins_text(text, name.start());
             let call = || joined && CALL.is_match(&text[all.end()..]);
-            if !pair && (!is_credential_field(name.as_str()) || call()) {
+            if !pair && (!fields.is_credential_field(name.as_str()) || call()) {
                 continue;
             }
             let value = match opening {

@@ -8,7 +8,7 @@ use std::{borrow::Cow, ops::Range, sync::LazyLock};
 use ahash::AHashMap;
 use regex::Regex;
 
-use super::is_secret_name;
+use super::SecretFields;
 
 /// A key in quotes or not, and its colon, which follows on another line after `? key`.
 static KEY: LazyLock<Regex> = LazyLock::new(|| {
@@ -51,7 +51,7 @@ fn unescaped(written: &str) -> Cow<'_, str> {
 }
 
 /// The ranges of values whose names are those of secrets, in order.
-pub fn named_values(text: &str) -> Vec<Range<usize>> {
+pub fn named_values(text: &str, fields: &SecretFields) -> Vec<Range<usize>> {
     let scanner = Scanner::new(text);
     let mut known: AHashMap<Cow<'_, str>, bool> = AHashMap::new();
     let mut found: Vec<Range<usize>> = Vec::new();
@@ -69,7 +69,7 @@ pub fn named_values(text: &str) -> Vec<Range<usize>> {
         if found.last().is_some_and(|last| all.start() < last.end) {
             continue;
         }
-        if *known.entry(name).or_insert_with_key(|name| is_secret_name(name)) {
+        if *known.entry(name).or_insert_with_key(|name| fields.is_secret_name(name)) {
             let value = value_end(&scanner, all.start(), all.end());
             found.extend(value.filter(|range| !range.is_empty()));
         }

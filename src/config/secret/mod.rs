@@ -7,87 +7,29 @@
 //! YAML by [`named_values`]. The other two kinds are recognised in any text, by [`embedded`].
 
 mod embedded;
+mod fields;
 mod lexical;
 
-use std::{borrow::Cow, ops::Range, sync::LazyLock};
+use std::{ops::Range, sync::LazyLock};
 
-use ahash::{AHashMap, AHashSet};
+use ahash::AHashMap;
 use serde_json::Value as Json;
 
 use crate::model::is_credential_name;
 pub use embedded::embedded;
+pub use fields::SecretFields;
 pub use lexical::named_values;
 
-use super::nearest;
 use crate::{
     model::{KINDS, KindInfo},
-    plugins,
     source::{Document, FileId, Findings, NodeId, SourceMap, Span, Value, short},
 };
 
 /// What is shown in place of a secret.
 pub const MASK: &str = "[masked]";
 
-/// Names of fields, of all entities and all plugins' settings.
-struct Names {
-    /// Those that some schema marks as secret.
-    secret: AHashSet<String>,
-    /// All others.
-    plain: AHashSet<String>,
-}
-
-static NAMES: LazyLock<Names> = LazyLock::new(|| {
-    let mut names = Names { secret: AHashSet::new(), plain: AHashSet::new() };
-    let kinds = KINDS.iter().map(|kind| (kind.schema)().to_value());
-    let settings = plugins::entries().iter().map(|entry| (entry.schema)().to_value());
-    kinds.chain(settings).for_each(|schema| names.collect(&schema));
-    names.plain.extend(KINDS.iter().map(|kind| kind.key.to_owned()));
-    names.plain.retain(|name| !names.secret.contains(name));
-    names
-});
-
-impl Names {
-    fn collect(&mut self, schema: &Json) {
-        match schema {
-            Json::Object(map) => {
-                let named = map.get("properties").and_then(Json::as_object).into_iter().flatten();
-                let short = map.get("x-shorthands").and_then(Json::as_array).into_iter().flatten();
-                let short = short.filter_map(|field| Some((field.get("name")?.as_str()?, field)));
-                for (name, field) in named.map(|(name, field)| (name.as_str(), field)).chain(short) {
-                    let names = if is_marked(field) { &mut self.secret } else { &mut self.plain };
-                    names.insert(name.to_owned());
-                }
-                map.values().for_each(|inner| self.collect(inner));
-            }
-            Json::Array(list) => list.iter().for_each(|inner| self.collect(inner)),
-            _ => {}
-        }
-    }
-}
-
 fn is_marked(field: &Json) -> bool {
     field.get("x-encrypted") == Some(&Json::Bool(true))
-}
-
-/// Whether a field of that name holds a secret somewhere, or is most likely such a field misspelt.
-pub fn is_secret_name(name: &str) -> bool {
-    /// Shorter names differ from many a word by one letter.
-    const MIN_MISSPELT: usize = 6;
-    let Names { secret, plain } = &*NAMES;
-    secret.contains(name)
-        || is_credential_field(name)
-        || !plain.contains(name) && name.len() + 1 >= MIN_MISSPELT && {
-            // Few misspell the first letter, and files have many names.
-            let like =
-                |known: &&str| known.len() >= MIN_MISSPELT && known.as_bytes()[0] == name.as_bytes()[0];
-            nearest(name, secret.iter().map(String::as_str).filter(like)).is_some()
-        }
-}
-
-/// Whether an entry of that name, which no schema knows, carries a credential: a header in a map of headers, a setting
-/// of a plugin that is not known.
-pub fn is_credential_field(name: &str) -> bool {
-    is_credential_name(name) && !NAMES.secret.contains(name) && !NAMES.plain.contains(name)
 }
 
 /// Whether rows of a kind hold secrets. What stands in place of such rows, or of their list, may be one.
@@ -102,20 +44,27 @@ pub fn is_called_by_secret(kind: &str) -> bool {
 }
 
 /// Collects the places of secrets among nodes that no schema was walked along.
-#[derive(Default)]
-pub struct Hidden {
+pub struct Hidden<'a> {
+    fields: &'a SecretFields,
     /// The places.
     pub spans: Vec<Span>,
     /// What was decided about names so far; files repeat them.
     known: AHashMap<String, bool>,
 }
 
-impl Hidden {
+impl<'a> Hidden<'a> {
+    /// None yet.
+    pub fn new(fields: &'a SecretFields) -> Self {
+        Hidden { fields, spans: Vec::new(), known: AHashMap::new() }
+    }
+
     /// A value, with its name if it has one.
     pub fn entry(&mut self, doc: &Document, key: NodeId, value: NodeId) {
         let secret = doc.str(key).is_some_and(|name| match self.known.get(name) {
             Some(&secret) => secret,
-            None => *self.known.entry(name.to_owned()).or_insert_with_key(|name| is_secret_name(name)),
+            None => {
+                *self.known.entry(name.to_owned()).or_insert_with_key(|name| self.fields.is_secret_name(name))
+            }
         });
         if secret {
             self.spans.push(doc.span(value));
@@ -167,16 +116,6 @@ pub fn follow_aliases(doc: &Document, secrets: &mut Vec<Span>) {
     secrets.extend(hidden.map(|(_, anchor)| doc.span(*anchor)).collect::<Vec<_>>());
 }
 
-/// The places of values in a text that cannot be parsed whose names are those of secrets.
-pub fn spans_of_named(file: FileId, text: &str) -> impl Iterator<Item = Span> {
-    spans(file, named_values(text))
-}
-
-/// The places of credentials in a file that are recognised by their form.
-pub fn spans_of_embedded(file: FileId, text: &str) -> impl Iterator<Item = Span> {
-    spans(file, embedded(text))
-}
-
 fn spans(file: FileId, ranges: Vec<Range<usize>>) -> impl Iterator<Item = Span> {
     ranges.into_iter().map(move |range| Span { file, start: range.start as u32, end: range.end as u32 })
 }
@@ -187,15 +126,6 @@ pub fn paths_of_kind(kind: &str) -> &'static [String] {
         KINDS.iter().map(|kind| (kind.key, marked(&(kind.schema)().to_value(), String::new()))).collect()
     });
     PATHS.get(kind).map_or(&[], Vec::as_slice)
-}
-
-/// Dotted paths of the secret fields in a row of a plugin: `config.redis.password`. Items of lists are not counted.
-pub fn paths_of_plugin(name: &str) -> &'static [String] {
-    static PATHS: LazyLock<AHashMap<&str, Vec<String>>> = LazyLock::new(|| {
-        let entries = plugins::entries().iter();
-        entries.map(|entry| (entry.name, marked(&(entry.schema)().to_value(), "config".to_owned()))).collect()
-    });
-    PATHS.get(name).map_or(&[], Vec::as_slice)
 }
 
 fn marked(schema: &Json, prefix: String) -> Vec<String> {
@@ -213,67 +143,6 @@ fn marked(schema: &Json, prefix: String) -> Vec<String> {
         found.extend(marked(inner, prefix.clone()));
     }
     found
-}
-
-/// A text without the credentials it carries.
-pub fn redact(text: &str) -> Cow<'_, str> {
-    let found = embedded(text);
-    if found.is_empty() {
-        return Cow::Borrowed(text);
-    }
-    let (mut out, mut copied) = (String::with_capacity(text.len()), 0);
-    for range in found.into_iter().filter(|range| !range.is_empty()) {
-        if range.start >= copied {
-            out.push_str(&text[copied..range.start]);
-            out.push_str(MASK);
-        }
-        copied = copied.max(range.end);
-    }
-    out.push_str(&text[copied..]);
-    Cow::Owned(out)
-}
-
-/// Masks the credentials that texts anywhere in a value carry: `Authorization:Bearer …` in a list of headers, the
-/// entry `Authorization` of a map of headers, the password of a URL, a private key.
-pub fn redact_json(value: &mut Json) {
-    match value {
-        Json::String(text) => {
-            if let Cow::Owned(masked) = redact(text) {
-                *text = masked;
-            }
-        }
-        Json::Array(items) => items.iter_mut().for_each(redact_json),
-        Json::Object(map) => {
-            for (name, value) in map {
-                match value {
-                    // `Old:New`: names, and no value.
-                    Json::Object(lists) if name == "rename" => {
-                        lists
-                            .iter_mut()
-                            .filter(|(name, _)| *name != "headers")
-                            .for_each(|(_, v)| redact_json(v));
-                    }
-                    Json::String(_) | Json::Array(_) if is_credential_field(name) => {
-                        *value = Json::String(MASK.to_owned());
-                    }
-                    _ => redact_json(value),
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
-/// Masks the credentials that findings quote.
-pub fn redact_findings(findings: &mut Findings) {
-    for finding in &mut findings.0 {
-        let labels = finding.labels.iter_mut().map(|label| &mut label.text);
-        for text in [&mut finding.message].into_iter().chain(&mut finding.help).chain(labels) {
-            if let Cow::Owned(masked) = redact(text) {
-                *text = masked;
-            }
-        }
-    }
 }
 
 /// The secrets that a finding about that place may quote: the one it lies in, or those in it.

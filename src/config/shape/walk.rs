@@ -10,7 +10,7 @@ use super::{
 use crate::{
     config::{
         nearest,
-        secret::{self, Hidden},
+        secret::{self, Hidden, SecretFields},
     },
     model::KINDS,
     source::{Document, Entry, Finding, Findings, Level, NodeId, Seg, Span, Value},
@@ -110,7 +110,7 @@ pub struct Walker<'d> {
     /// Places of values that must not be shown.
     pub secrets: Vec<Span>,
     /// Places of secrets in what has no shape: unknown fields, values of another type than wanted.
-    pub hidden: Hidden,
+    pub hidden: Hidden<'d>,
     /// Texts that refer into a vault, where that is possible.
     pub references: Vec<NodeId>,
     pub(super) path: Vec<PathStep>,
@@ -144,14 +144,19 @@ impl Before {
 
 impl<'d> Walker<'d> {
     /// A walk that has not begun.
-    pub fn new(doc: &'d mut Document, findings: &'d mut Findings, chooser: &'d dyn Chooser) -> Self {
+    pub fn new(
+        doc: &'d mut Document,
+        findings: &'d mut Findings,
+        chooser: &'d dyn Chooser,
+        secrets: &'d SecretFields,
+    ) -> Self {
         let near = doc.root();
         Walker {
             doc,
             findings,
             found: Vec::new(),
             secrets: Vec::new(),
-            hidden: Hidden::default(),
+            hidden: Hidden::new(secrets),
             references: Vec::new(),
             path: Vec::new(),
             near,

@@ -3,10 +3,11 @@
 use serde_json::Value;
 
 use super::{Risk, Severity};
-use crate::{model::Plugin, plugins};
+use crate::{model::Plugin, plugin::Registry};
 
 /// Risks of a route's plugins, before and after.
 pub fn of_chain(
+    registry: &Registry,
     before: &[&Plugin],
     after: &[&Plugin],
     routes: &[String],
@@ -15,7 +16,7 @@ pub fn of_chain(
     let mut found = Found(Vec::new());
     let has = |list: &[&Plugin], name: &str| list.iter().any(|p| p.name == name);
     let authenticating = |list: &[&Plugin]| -> Vec<String> {
-        list.iter().filter(|p| plugins::authenticates(&p.name)).map(|p| p.name.clone()).collect()
+        list.iter().filter(|p| registry.authenticates(&p.name)).map(|p| p.name.clone()).collect()
     };
     let (had, now) = (authenticating(before), authenticating(after));
     if now.is_empty() && !had.is_empty() {
@@ -37,7 +38,7 @@ pub fn of_chain(
     }
     for old in before {
         if let Some(new) = after.iter().find(|p| p.name == old.name) {
-            changed_plugin(&old.name, &old.config.json(), &new.config.json(), &mut found);
+            changed_plugin(registry, &old.name, &old.config.json(), &new.config.json(), &mut found);
         }
     }
     let risk = |(severity, what)| Risk {
@@ -97,8 +98,8 @@ fn added_plugin(new: &Plugin, found: &mut Found) {
     }
 }
 
-fn changed_plugin(name: &str, a: &Value, b: &Value, found: &mut Found) {
-    if plugins::authenticates(name) {
+fn changed_plugin(registry: &Registry, name: &str, a: &Value, b: &Value, found: &mut Found) {
+    if registry.authenticates(name) {
         match (unset(&a["anonymous"]), unset(&b["anonymous"])) {
             (true, false) => {
                 found.high(format!("authentication optional: {name} admits anonymous requests"));

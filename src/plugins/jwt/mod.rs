@@ -20,7 +20,7 @@ use self::{
 use super::shared::consumer::{Gate, Recognised};
 use crate::{
     model::{Set, State},
-    plugin::{self, Build, BuildError, Call, Credential, Hook, Outcome, Phases, Reply, Scopes},
+    plugin::{self, Build, BuildError, Call, Credential, EntityRule, Hook, Outcome, Phases, Reply, Scopes},
     store::Clock,
 };
 
@@ -153,6 +153,9 @@ impl plugin::Plugin for Plugin {
     const PRIORITY: i32 = 1450;
     const PHASES: Phases<Self> = Phases { access: Hook::Sync(Self::access), ..Phases::NONE };
     const SCOPES: Scopes = Scopes::NO_CONSUMER;
+    const AUTHENTICATES: bool = true;
+    const RULES: &'static [(&'static str, EntityRule)] =
+        &[("jwt_key", |field| unusable_key(&field("algorithm")?, field("rsa_public_key").as_deref()))];
     type Config = Config;
 
     fn build(config: Config, with: &mut Build<'_>) -> Result<Self, BuildError> {

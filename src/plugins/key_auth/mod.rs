@@ -132,6 +132,7 @@ impl plugin::Plugin for Plugin {
     const PRIORITY: i32 = 1250;
     const PHASES: Phases<Self> = Phases { access: Hook::Async(Self::access), ..Phases::NONE };
     const SCOPES: Scopes = Scopes::NO_CONSUMER;
+    const AUTHENTICATES: bool = true;
     type Config = Config;
 
     fn build(config: Config, with: &mut Build<'_>) -> Result<Self, BuildError> {

@@ -372,9 +372,9 @@ impl Admin {
             To::PluginSettingsSchema | To::PluginSchema if !(self.read.plugin_enabled)(part(0)) => {
                 Ok(schemas::unknown("plugin", part(0)))
             }
-            To::PluginSettingsSchema => Ok(schemas::of_settings(part(0))),
+            To::PluginSettingsSchema => Ok(schemas::of_settings(self.read.catalog.registry(), part(0))),
             To::Schema => Ok(schemas::of_entity(part(0))),
-            To::PluginSchema => Ok(schemas::of_plugin(part(0))),
+            To::PluginSchema => Ok(schemas::of_plugin(self.read.catalog.registry(), part(0))),
             To::VaultSchema => Ok(schemas::of_vault(part(0))),
             To::FilterSchema => {
                 let missing = format!("Filter '{}' not found", part(0));

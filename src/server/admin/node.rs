@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::{Admin, answer::Answer};
-use crate::{model::State, plugin::Entry, plugins};
+use crate::{model::State, plugin::Entry};
 
 /// The version of Kong whose behaviour this is, which its clients look at.
 pub const KONG_VERSION: &str = "3.9.3";
@@ -37,8 +37,8 @@ pub fn root(admin: &Admin, state: &State) -> Answer {
 }
 
 /// The plugins that the node's settings leave on.
-fn enabled(admin: &Admin) -> impl Iterator<Item = &'static Entry> {
-    plugins::entries().iter().filter(|entry| (admin.read.plugin_enabled)(entry.name))
+fn enabled(admin: &Admin) -> impl Iterator<Item = &Entry> {
+    admin.read.catalog.registry().entries().iter().filter(|entry| (admin.read.plugin_enabled)(entry.name))
 }
 
 /// `GET /plugins/enabled`.

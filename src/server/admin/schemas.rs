@@ -8,8 +8,7 @@ use super::answer::{Answer, Failure};
 use crate::{
     config::{self, Input, answer},
     model::{KindInfo, VaultConfig, inline_schema},
-    plugin::Entry,
-    plugins,
+    plugin::{Entry, Registry},
     server::Read,
     source::to_json,
 };
@@ -33,8 +32,8 @@ pub fn of_entity(name: &str) -> Answer {
 }
 
 /// `/schemas/plugins/:name`.
-pub fn of_plugin(name: &str) -> Answer {
-    let Some(entry) = plugins::find(name) else { return unknown("plugin", name) };
+pub fn of_plugin(registry: &Registry, name: &str) -> Answer {
+    let Some(entry) = registry.find(name) else { return unknown("plugin", name) };
     let protocols: Vec<Value> =
         entry.protocols.iter().map(|p| serde_json::to_value(p).unwrap_or_default()).collect();
     let mut fields = vec![json!({ "protocols": {
@@ -57,8 +56,8 @@ pub fn of_plugin(name: &str) -> Answer {
 }
 
 /// `/plugins/schema/:name`: the settings alone.
-pub fn of_settings(name: &str) -> Answer {
-    match plugins::find(name) {
+pub fn of_settings(registry: &Registry, name: &str) -> Answer {
+    match registry.find(name) {
         Some(entry) => Answer::ok(&json!({ "entity_checks": [], "fields": settings(entry)["fields"] })),
         None => unknown("plugin", name),
     }

@@ -211,7 +211,7 @@ mod tests {
         fs::create_dir(root.join("empty")).expect("made");
         symlink("b", root.join("link")).expect("a link");
         symlink(".hidden/f.yml", root.join("linked.yml")).expect("a link");
-        let loaded = config::load(&Input::Paths(vec![root.clone()]), &config::Options::default());
+        let loaded = config::load(&Input::Paths(vec![root.clone()]), &config::Options::new(crate::catalog()));
         let loaded = loaded.expect("a folder that can be read");
         let read: Vec<PathBuf> = loaded.sources.iter().map(|(_, file)| PathBuf::from(file.name())).collect();
         let places = Places::of(std::slice::from_ref(&root));

@@ -184,6 +184,7 @@ impl Side {
     fn compiled<'a>(&'a self, snapshot: &'a Snapshot) -> Compiled<'a> {
         let served = &*snapshot.state;
         let rows = diff::Side {
+            catalog: self.loaded.catalog,
             written: self.loaded.shown.as_deref().unwrap_or(served),
             served,
             document: self.loaded.root.map(|root| (&self.loaded.document, root)),

@@ -10,6 +10,7 @@ use clap::ValueEnum;
 use self::printer::Printer;
 use super::{input, validate};
 use crate::{
+    catalog,
     cli::{
         Status,
         console::{Console, Failure},
@@ -127,6 +128,7 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     let (settings, issues) = settings::load(&args, console)?;
     let could_not = |error: ServeError| Failure::Other(error.to_string());
     let read = Read {
+        catalog: catalog(),
         kong_strict: args.kong_strict,
         flavor: node::flavor(&settings),
         env: Arc::new(input::environment),

@@ -9,6 +9,7 @@ use clap::ValueEnum;
 
 use self::{progress::Progress, report::Report};
 use crate::{
+    catalog,
     cli::{
         Status,
         console::{Console, Failure},
@@ -93,7 +94,11 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     }
     // A case waits more than it works.
     let cores = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
-    let plan = Plan { jobs: args.jobs.map_or(cores * 2, NonZeroUsize::get), fail_fast: args.fail_fast };
+    let plan = Plan {
+        catalog: catalog(),
+        jobs: args.jobs.map_or(cores * 2, NonZeroUsize::get),
+        fail_fast: args.fail_fast,
+    };
     let begun = Instant::now();
     let mut report = Report::new(&cases, args.format, args.verbose, console.color());
     let mut progress = Progress::new(console, cases.len());
