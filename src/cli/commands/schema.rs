@@ -26,7 +26,9 @@ pub struct Args {
 pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     let schema = match args.plugin {
         None => schema::file_schema(),
-        Some(name) => schema::plugin_schema(&name).ok_or_else(|| super::plugins::unknown(&name))?,
+        Some(name) => {
+            schema::plugin_schema(&name).ok_or_else(|| super::plugins::unknown(&name).of("--plugin:"))?
+        }
     };
     console.out(&format!("{schema:#}\n"))?;
     Ok(Status::Clean)
