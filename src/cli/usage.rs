@@ -33,6 +33,9 @@ pub fn completed(
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             let (argument, value) = (text(ContextKind::InvalidArg), text(ContextKind::InvalidValue));
+            // Only what is built can be shown as clap shows it.
+            let mut root = root.clone();
+            root.build();
             let known = root.get_subcommands().flat_map(clap::Command::get_arguments);
             let variable = known
                 .filter(|known| argument.as_ref().is_some_and(|argument| known.to_string() == *argument))
