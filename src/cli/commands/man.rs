@@ -139,7 +139,12 @@ fn tagged(entry: &str) -> String {
 /// A text in roff: nothing in it is a request or an escape.
 fn roff(text: &str) -> String {
     let line = |line: &str| {
-        let line = line.replace('\\', "\\e").replace('-', "\\-").replace('`', "\\(ga").replace('\'', "\\(aq").replace('…', "...");
+        let line = line
+            .replace('\\', "\\e")
+            .replace('-', "\\-")
+            .replace('`', "\\(ga")
+            .replace('\'', "\\(aq")
+            .replace('…', "...");
         if line.starts_with('.') { format!("\\&{line}") } else { line }
     };
     text.lines().map(line).collect::<Vec<_>>().join("\n")
