@@ -7,9 +7,11 @@ use crate::{
     cli::{
         Status,
         console::{Console, Failure},
+        project::Project,
         render::{self, Format, Report},
     },
     config::Loaded,
+    lint::Settings,
     source::Level,
 };
 
@@ -42,6 +44,8 @@ pub struct Args {
 }
 
 pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
+    let project = Project::of(&args.input.files, None, Settings::default())?;
+    let args = Args { input: project.complete(args.input.clone(), console)?, ..args };
     if args.each {
         return input::each(&args.input, |input| run(Args { input, each: false, ..args.clone() }, console));
     }
