@@ -2,6 +2,7 @@
 # With git and a shell, for CI: docker build --target ci -t gatewayctl:ci .
 #
 # Alpine's compiler links statically against musl, so that the image needs nothing but the binary.
+# The toolchain of rust-toolchain.toml, which is left out: rustup would download the parts that only developers need.
 ARG RUST=1.95.0
 FROM rust:${RUST}-alpine3.22 AS build
 RUN apk add --no-cache musl-dev=~1.2 gcc=~14 make=~4.4 cmake=~3.31

@@ -3,15 +3,19 @@
 # make test    everything CI checks
 # make bench   speed, as ratios within one run
 # make docs    write schemas/, man/, completions/ and docs/reference/ anew from the code
+# make static  build one binary that needs no library, for Linux
 # make deb     build a Debian package
 # make install put the program, its pages and completions under PREFIX (/usr/local)
 
 CARGO  ?= cargo
 PREFIX ?= /usr/local
 BINARY := target/release/gatewayctl
+MUSL   := $(shell uname -m)-unknown-linux-musl
+# Where rustup has just been installed, no shell knows it yet.
+export PATH := $(PATH):$(HOME)/.cargo/bin
 SOURCES = $$(git ls-files '*.rs')
 
-.PHONY: run build test format lint unit docs bench deb deny install setup
+.PHONY: run build static test format lint unit docs bench deb deny install setup
 
 run: setup
 	$(CARGO) build --profile quick --locked
@@ -20,6 +24,15 @@ run: setup
 build: setup
 	$(CARGO) build --release --locked
 
+# With a C compiler for musl (musl-tools on Debian) and the target of rustup.
+static: TOOLS = musl-gcc
+static: setup
+	rustup target add $(MUSL)
+	$(CARGO) build --release --locked --target $(MUSL) --bin gatewayctl
+	@echo "target/$(MUSL)/release/gatewayctl"
+
+# The GitHub Action's scripts, which have tests, use jq.
+test: TOOLS = jq
 test: setup format lint unit
 
 # Plugins are declared by a macro, which `cargo fmt` does not follow: every file is named.
@@ -55,4 +68,4 @@ install: build
 	install -Dm644 completions/gatewayctl.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/gatewayctl.fish
 
 setup:
-	@scripts/setup.sh
+	@scripts/setup.sh $(TOOLS)

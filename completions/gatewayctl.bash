@@ -1,3 +1,23 @@
+_gatewayctl_all() {
+    _gatewayctl "$@"
+    [[ $2 == -* || ${COMP_CWORD} -lt 2 || ${COMPREPLY[0]:--} != -* ]] && return 0
+    local IFS=$'\n' word
+    case "${COMP_WORDS[1]}" in
+        validate|lint|diff|serve|simulate|test)
+            compopt -o filenames 2>/dev/null
+            COMPREPLY=($(compgen -d -- "$2"; compgen -f -X '!*.yml' -- "$2"; compgen -f -X '!*.yaml' -- "$2"
+                compgen -f -X '!*.json' -- "$2"))
+            ;;
+        *)
+            local words=()
+            for word in "${COMPREPLY[@]}"; do
+                [[ ${word} == -* ]] || words+=("${word}")
+            done
+            COMPREPLY=("${words[@]}")
+            ;;
+    esac
+}
+
 _gatewayctl() {
     local i cur prev opts cmd
     COMPREPLY=()
@@ -52,6 +72,9 @@ _gatewayctl() {
             gatewayctl,validate)
                 cmd="gatewayctl__subcmd__validate"
                 ;;
+            gatewayctl,version)
+                cmd="gatewayctl__subcmd__version"
+                ;;
             gatewayctl__subcmd__help,completions)
                 cmd="gatewayctl__subcmd__help__subcmd__completions"
                 ;;
@@ -88,6 +111,9 @@ _gatewayctl() {
             gatewayctl__subcmd__help,validate)
                 cmd="gatewayctl__subcmd__help__subcmd__validate"
                 ;;
+            gatewayctl__subcmd__help,version)
+                cmd="gatewayctl__subcmd__help__subcmd__version"
+                ;;
             *)
                 ;;
         esac
@@ -95,7 +121,7 @@ _gatewayctl() {
 
     case "${cmd}" in
         gatewayctl)
-            opts="-h -V --color --help --version validate lint diff serve simulate test explain plugins schema completions man help"
+            opts="-h -V --color --help --version validate diff serve simulate test completions version explain plugins schema lint man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -185,7 +211,7 @@ _gatewayctl() {
             return 0
             ;;
         gatewayctl__subcmd__explain)
-            opts="-h -V --color --help --version"
+            opts="-h -V --color --help --version config/bad-expression config/bad-length config/bad-reference config/conflict config/deprecated-field config/duplicate config/ignored-parent config/invalid-entity config/invalid-value config/merge-conflict config/missing-field config/needs-one-of config/no-format-version config/not-a-map config/not-allowed config/old-format config/other-format config/out-of-range config/overridden-field config/unknown-field config/unknown-file-type config/unreadable config/unservable config/vault config/wrong-type deck/consumer-group deck/destination deck/enterprise deck/env deck/info deck/partial deck/plugin-config deck/template deck/unknown-consumer-group lint/acl-group-without-members lint/acl-without-authentication lint/anonymous-consumer-missing lint/anonymous-unrestricted lint/auth-bypass lint/authentication-for-consumer lint/authentication-without-credentials lint/ca-certificate-missing lint/certificate-expired lint/certificate-expires-soon lint/certificate-unused lint/consumer-plugin-without-authentication lint/consumer-without-credential lint/contradicting-timeouts lint/cors-any-origin-with-credentials lint/cors-without-options lint/disabled-plugin lint/disabled-service lint/duplicate-item lint/duplicate-plugin lint/duplicate-route lint/health-check-without-effect lint/health-check-without-recovery lint/host-with-port lint/https-redirect-unused lint/https-upstream-by-address lint/https-without-redirect lint/ip-restriction-allows-all lint/jwt-without-expiry lint/key-in-query lint/missing-name lint/missing-tags lint/options-without-authentication lint/overlapping-regexes lint/path-with-trailing-slash lint/placeholder-secret lint/plain-http-upstream lint/plugin-never-fires lint/plugin-overridden lint/port-ignored lint/port-of-other-protocol lint/rate-limit-by-nobody lint/rate-limit-looser-than-parent lint/regex-defeats-index lint/regex-path-without-end lint/regex-without-tilde lint/reused-secret lint/route-match-calculation lint/route-without-auth lint/shadowed-route lint/sni-not-in-certificate lint/terminated lint/timeout-in-seconds lint/tls-verify-off lint/unused-credential lint/unused-service lint/unused-upstream lint/upstream-without-targets lint/upstream-without-weight lint/weak-secret plugin/always-fails plugin/enterprise plugin/invalid plugin/not-enabled plugin/not-yet plugin/redis-not-yet plugin/unknown plugin/unknown-name source/duplicate-key source/encoding source/json-syntax source/more-documents source/more-findings source/too-deep source/too-large source/unknown-tag source/yaml-syntax test/case upstream/not-yet acl-group-without-members acl-without-authentication anonymous-consumer-missing anonymous-unrestricted auth-bypass authentication-for-consumer authentication-without-credentials ca-certificate-missing certificate-expired certificate-expires-soon certificate-unused consumer-plugin-without-authentication consumer-without-credential contradicting-timeouts cors-any-origin-with-credentials cors-without-options disabled-plugin disabled-service duplicate-item duplicate-plugin duplicate-route health-check-without-effect health-check-without-recovery host-with-port https-redirect-unused https-upstream-by-address https-without-redirect ip-restriction-allows-all jwt-without-expiry key-in-query missing-name missing-tags options-without-authentication overlapping-regexes path-with-trailing-slash placeholder-secret plain-http-upstream plugin-never-fires plugin-overridden port-ignored port-of-other-protocol rate-limit-by-nobody rate-limit-looser-than-parent regex-defeats-index regex-path-without-end regex-without-tilde reused-secret route-match-calculation route-without-auth shadowed-route sni-not-in-certificate terminated timeout-in-seconds tls-verify-off unused-credential unused-service unused-upstream upstream-without-targets upstream-without-weight weak-secret"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -203,7 +229,7 @@ _gatewayctl() {
             return 0
             ;;
         gatewayctl__subcmd__help)
-            opts="validate lint diff serve simulate test explain plugins schema completions man help"
+            opts="validate diff serve simulate test completions version explain plugins schema lint man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -384,8 +410,22 @@ _gatewayctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        gatewayctl__subcmd__help__subcmd__version)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         gatewayctl__subcmd__lint)
-            opts="-F -D -q -h -V --kong-strict --allow-unsupported --router-flavor --rule --only --skip --config --ruleset --no-builtin --each --strict --fail-severity --display-only-failures --format --quiet --fix --diff --dry-run --color --help --version"
+            opts="-v -F -D -q -h -V --verbose --kong-strict --allow-unsupported --router-flavor --rule --config --ruleset --no-builtin --each --strict --fail-severity --display-only-failures --format --quiet --fix --diff --dry-run --only --skip --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -396,14 +436,6 @@ _gatewayctl() {
                     return 0
                     ;;
                 --rule)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --only)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --skip)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -427,6 +459,14 @@ _gatewayctl() {
                     COMPREPLY=($(compgen -W "human json sarif github gitlab junit" -- "${cur}"))
                     return 0
                     ;;
+                --only)
+                    COMPREPLY=($(compgen -W "acl-group-without-members acl-without-authentication anonymous-consumer-missing anonymous-unrestricted auth-bypass authentication-for-consumer authentication-without-credentials ca-certificate-missing certificate-expired certificate-expires-soon certificate-unused consumer-plugin-without-authentication consumer-without-credential contradicting-timeouts cors-any-origin-with-credentials cors-without-options disabled-plugin disabled-service duplicate-item duplicate-plugin duplicate-route health-check-without-effect health-check-without-recovery host-with-port https-redirect-unused https-upstream-by-address https-without-redirect ip-restriction-allows-all jwt-without-expiry key-in-query missing-name missing-tags options-without-authentication overlapping-regexes path-with-trailing-slash placeholder-secret plain-http-upstream plugin-never-fires plugin-overridden port-ignored port-of-other-protocol rate-limit-by-nobody rate-limit-looser-than-parent regex-defeats-index regex-path-without-end regex-without-tilde reused-secret route-match-calculation route-without-auth shadowed-route sni-not-in-certificate terminated timeout-in-seconds tls-verify-off unused-credential unused-service unused-upstream upstream-without-targets upstream-without-weight weak-secret" -- "${cur}"))
+                    return 0
+                    ;;
+                --skip)
+                    COMPREPLY=($(compgen -W "acl-group-without-members acl-without-authentication anonymous-consumer-missing anonymous-unrestricted auth-bypass authentication-for-consumer authentication-without-credentials ca-certificate-missing certificate-expired certificate-expires-soon certificate-unused consumer-plugin-without-authentication consumer-without-credential contradicting-timeouts cors-any-origin-with-credentials cors-without-options disabled-plugin disabled-service duplicate-item duplicate-plugin duplicate-route health-check-without-effect health-check-without-recovery host-with-port https-redirect-unused https-upstream-by-address https-without-redirect ip-restriction-allows-all jwt-without-expiry key-in-query missing-name missing-tags options-without-authentication overlapping-regexes path-with-trailing-slash placeholder-secret plain-http-upstream plugin-never-fires plugin-overridden port-ignored port-of-other-protocol rate-limit-by-nobody rate-limit-looser-than-parent regex-defeats-index regex-path-without-end regex-without-tilde reused-secret route-match-calculation route-without-auth shadowed-route sni-not-in-certificate terminated timeout-in-seconds tls-verify-off unused-credential unused-service unused-upstream upstream-without-targets upstream-without-weight weak-secret" -- "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -439,7 +479,7 @@ _gatewayctl() {
             return 0
             ;;
         gatewayctl__subcmd__man)
-            opts="-h -V --color --help --version"
+            opts="-h -V --color --help --version validate lint diff serve simulate test explain plugins schema completions man version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -457,7 +497,7 @@ _gatewayctl() {
             return 0
             ;;
         gatewayctl__subcmd__plugins)
-            opts="-h -V --color --help --version"
+            opts="-h -V --color --help --version acl correlation-id cors ip-restriction jwt key-auth rate-limiting redirect request-size-limiting request-termination request-transformer response-transformer"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -482,7 +522,7 @@ _gatewayctl() {
             fi
             case "${prev}" in
                 --plugin)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "acl correlation-id cors ip-restriction jwt key-auth rate-limiting redirect request-size-limiting request-termination request-transformer response-transformer" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -497,7 +537,7 @@ _gatewayctl() {
             return 0
             ;;
         gatewayctl__subcmd__serve)
-            opts="-c -h -V --kong-strict --allow-unsupported --watch --no-watch --conf --proxy-listen --admin-listen --stream-listen --router-flavor --route-match-calculation --workers --set --mock-upstreams --drain --drain-delay --color --help --version"
+            opts="-c -h -V --check --kong-strict --allow-unsupported --watch --no-watch --conf --proxy-listen --admin-listen --stream-listen --router-flavor --route-match-calculation --workers --set --mock-upstreams --drain --drain-delay --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -643,7 +683,7 @@ _gatewayctl() {
             return 0
             ;;
         gatewayctl__subcmd__validate)
-            opts="-q -h -V --kong-strict --allow-unsupported --router-flavor --each --strict --format --quiet --color --help --version"
+            opts="-v -q -h -V --verbose --kong-strict --allow-unsupported --router-flavor --each --strict --format --quiet --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -668,11 +708,33 @@ _gatewayctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        gatewayctl__subcmd__version)
+            opts="-h -V --format --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "human json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
     esac
 }
 
 if [[ "${BASH_VERSINFO[0]}" -eq 4 && "${BASH_VERSINFO[1]}" -ge 4 || "${BASH_VERSINFO[0]}" -gt 4 ]]; then
-    complete -F _gatewayctl -o nosort -o bashdefault -o default gatewayctl
+    complete -F _gatewayctl_all -o nosort -o bashdefault -o default gatewayctl
 else
-    complete -F _gatewayctl -o bashdefault -o default gatewayctl
+    complete -F _gatewayctl_all -o bashdefault -o default gatewayctl
 fi

@@ -1,9 +1,9 @@
-# Credentials of consumers lie in this file: it is for the gateway alone.
+# Credentials of consumers lie in this file: it is for the gateway alone. Once, so that the administrator may change it.
 if command -v systemd-sysusers >/dev/null; then
     systemd-sysusers gatewayctl.conf
-    chown root:gatewayctl /etc/gatewayctl/kong.yml
+    if [ "$1" = 1 ]; then chown root:gatewayctl /etc/gatewayctl/kong.yml; fi
 fi
 if [ -d /run/systemd/system ]; then
     systemctl daemon-reload
-    systemctl try-restart gatewayctl.service
+    systemctl try-restart gatewayctl.service || true
 fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Puts gatewayctl into $PREFIX/bin: the binary of a release, checked against the release's checksums, else one that was
-# built from the action's own source (`built.sh` then does that).
+# built from the action's own source (`build.sh` then does that).
 set -euo pipefail
 
 case "$RUNNER_OS-$RUNNER_ARCH" in

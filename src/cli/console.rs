@@ -5,14 +5,14 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::Status;
+use super::{Status, usage};
 use crate::config;
 
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// A file could not be read or written.
-    #[error("{path}: {}", config::read::why(error))]
+    #[error("{path}: {}{}", config::read::why(error), usage::similar(path))]
     File {
         /// The file, as the user gave it.
         path: String,
@@ -27,6 +27,13 @@ pub enum Failure {
     Other(String),
 }
 
+impl Failure {
+    /// The same, about the value of that flag; nothing where the value stands for itself.
+    pub fn of(self, flag: &str) -> Self {
+        if flag.is_empty() { self } else { Failure::Other(format!("{flag} {self}")) }
+    }
+}
+
 /// Where a command's output goes.
 #[derive(Debug)]
 pub struct Console {
@@ -35,19 +42,19 @@ pub struct Console {
 }
 
 impl Console {
-    /// A console that colours always, never, or as the terminal and `NO_COLOR` say.
+    /// A console that colours always, never, or as the terminal and the environment say.
     pub fn new(color: Option<bool>) -> Self {
         Console { color }
     }
 
     /// Whether standard output takes colour.
     pub fn color(&self) -> bool {
-        self.color.unwrap_or_else(|| io::stdout().is_terminal() && no_color_unset())
+        self.color.unwrap_or_else(|| is_colored(io::stdout().is_terminal(), &variable))
     }
 
     /// Whether standard error takes colour.
     pub fn error_color(&self) -> bool {
-        self.color.unwrap_or_else(|| io::stderr().is_terminal() && no_color_unset())
+        self.color.unwrap_or_else(|| is_colored(io::stderr().is_terminal(), &variable))
     }
 
     /// Whether standard error is a terminal, on which a line can be drawn anew.
@@ -112,7 +119,44 @@ fn pager(text: &str) -> Option<()> {
     child.wait().ok().map(|_| ())
 }
 
+/// Whether output is coloured: `NO_COLOR` forbids it, `CLICOLOR_FORCE` asks for it anywhere, and else a terminal that
+/// can gets it.
+fn is_colored(terminal: bool, variable: &dyn Fn(&str) -> Option<String>) -> bool {
+    let given = |name| variable(name).filter(|value| !value.is_empty());
+    if given("NO_COLOR").is_some() {
+        return false;
+    }
+    if given("CLICOLOR_FORCE").is_some_and(|value| value != "0") {
+        return true;
+    }
+    terminal && given("TERM").is_none_or(|term| term != "dumb") && given("CLICOLOR").is_none_or(|v| v != "0")
+}
+
 #[allow(clippy::disallowed_methods, reason = "the console owns the terminal's conventions")]
-fn no_color_unset() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+fn variable(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colour_follows_the_conventions_of_terminals() {
+        for (terminal, variables, colored) in [
+            (true, &[][..], true),
+            (false, &[], false),
+            (true, &[("NO_COLOR", "1")], false),
+            (true, &[("NO_COLOR", "")], true),
+            (false, &[("CLICOLOR_FORCE", "1")], true),
+            (false, &[("CLICOLOR_FORCE", "0")], false),
+            (false, &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false),
+            (true, &[("TERM", "dumb")], false),
+            (true, &[("TERM", "xterm"), ("CLICOLOR", "0")], false),
+        ] {
+            let variable =
+                |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+            assert_eq!(is_colored(terminal, &variable), colored, "{variables:?}");
+        }
+    }
 }

@@ -5,9 +5,11 @@ mod commands;
 mod console;
 mod generate;
 mod log;
+mod project;
 mod remote;
 mod render;
 mod stories;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -47,7 +49,7 @@ impl From<Status> for ExitCode {
     Start with: gatewayctl validate kong.yml && gatewayctl serve kong.yml"
 )]
 struct Cli {
-    /// When to colour the output; `auto` does on a terminal unless NO_COLOR is set.
+    /// When to colour the output; `auto` does on a terminal, unless NO_COLOR is set, and where CLICOLOR_FORCE is.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     color: When,
     #[command(subcommand)]
@@ -74,7 +76,24 @@ enum Command {
     Schema(commands::schema::Args),
     Completions(commands::completions::Args),
     Man(commands::man::Args),
+    Version(commands::version::Args),
 }
+
+/// Names of the commands, in their order.
+const COMMANDS: &[&str] = &[
+    "validate",
+    "lint",
+    "diff",
+    "serve",
+    "simulate",
+    "test",
+    "explain",
+    "plugins",
+    "schema",
+    "completions",
+    "man",
+    "version",
+];
 
 /// Runs the program on this process's arguments.
 pub fn main() -> ExitCode {
@@ -83,7 +102,9 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Help and version are no failures; anything else could not run.
             let status = if error.use_stderr() { Status::Failed } else { Status::Clean };
-            let _ = error.print();
+            let arguments: Vec<_> = std::env::args_os().collect();
+            let environment = &commands::input::environment;
+            let _ = usage::completed(error, &command(), &arguments, environment).print();
             return status.into();
         }
     };
@@ -104,6 +125,7 @@ pub fn main() -> ExitCode {
         Command::Schema(args) => commands::schema::run(args, &console),
         Command::Completions(args) => commands::completions::run(args, &console),
         Command::Man(args) => commands::man::run(args, &console),
+        Command::Version(args) => commands::version::run(args, &console),
     };
     match ended {
         Ok(status) => status.into(),

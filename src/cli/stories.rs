@@ -13,6 +13,13 @@ pub struct Story {
     pub good: &'static str,
 }
 
+impl Story {
+    /// The code without its group.
+    pub fn short(&self) -> &'static str {
+        self.code.split_once('/').map_or(self.code, |(_, name)| name)
+    }
+}
+
 /// All stories, by code.
 pub fn stories() -> Vec<Story> {
     let codes = CODES.iter().map(|c| Story {

@@ -3,19 +3,24 @@
 //! `cases/` holds runs of the program, one file a command (trycmd), each in the folder `.in` of the same name.
 //! What cannot be written down there (standard input, ports, files made on the way) is in `runs.rs`; a bad file
 //! for every code of a finding in `codes.rs`; a file for each common mistake in `mistakes.rs`; what editors make of the
-//! schema in `editor.rs`.
+//! schema in `editor.rs`; examples of `--help` and of files in `examples.rs`; the Tab key in
+//! `completing.rs`; what is typed wrongly in `typed.rs`.
 //!
 //! After a change that is meant: `TRYCMD=overwrite INSTA_UPDATE=always cargo test --test cli`, and read the diff.
 #![allow(clippy::unwrap_used)]
 
 mod against;
 mod codes;
+mod completing;
 mod editor;
+mod examples;
 mod mistakes;
+mod packaging;
 mod plugged;
 mod runs;
 mod sarif;
 mod secrets;
+mod typed;
 
 use std::{
     io::Write,

@@ -62,7 +62,19 @@ fn every_command_has_a_manual_page() {
     for command in commands() {
         let ran = run(here(), &["man", &command], b"");
         assert_eq!(ran.status, 0, "{command}\n{ran}");
-        assert!(ran.out.contains(".SH SYNOPSIS") && ran.out.contains("EXTRA"), "{command}\n{ran}");
+        for section in [
+            "NAME",
+            "SYNOPSIS",
+            "DESCRIPTION",
+            "OPTIONS",
+            "EXIT STATUS",
+            "ENVIRONMENT",
+            "EXAMPLES",
+            "SEE ALSO",
+        ] {
+            let heading = [format!(".SH {section}\n"), format!(".SH \"{section}\"\n")];
+            assert!(heading.iter().any(|heading| ran.out.contains(heading)), "{command}: {section}\n{ran}");
+        }
     }
 }
 

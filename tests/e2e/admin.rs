@@ -70,7 +70,7 @@ impl Node {
         ];
         let flags =
             own.iter().chain(flags).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let (settings, _) = settings::load(&Sources { file: None, environment: Vec::new(), flags });
+        let (settings, _) = settings::load(&Sources { flags, ..Sources::default() });
         let node = settings.clone();
         let read = Read {
             catalog: gatewayctl::catalog(),
@@ -346,4 +346,22 @@ async fn only_plugins_that_are_on_are_told() {
     assert_eq!(node.get("/schemas/plugins/cors").await.0, 200);
     let (code, told) = node.get("/schemas/plugins/acl").await;
     assert_eq!((code, told), (404, json!({ "message": "No plugin named 'acl'" })));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_have_the_names_and_types_that_prometheus_expects() {
+    let node = Node::of(CONFIG).await;
+    let response = raw(node.admin(), "GET /metrics HTTP/1.1\r\n\r\n").await;
+    let (_, body) = response.split_once("\r\n\r\n").unwrap();
+    let lines: Vec<&str> = body.lines().collect();
+    assert!(lines.len() >= 3 && lines.len().is_multiple_of(3), "{body}");
+    for metric in lines.chunks(3) {
+        let name = metric[0].strip_prefix("# HELP ").and_then(|rest| rest.split(' ').next()).unwrap();
+        let kind = metric[1].strip_prefix(&format!("# TYPE {name} ")).unwrap();
+        let sample = metric[2].strip_prefix(name).unwrap();
+        assert!(sample.starts_with([' ', '{']) && sample.rsplit(' ').next().unwrap().parse::<f64>().is_ok());
+        let expected = if name.ends_with("_total") { "counter" } else { "gauge" };
+        assert_eq!(kind, expected, "{name}");
+    }
+    assert!(body.contains("# TYPE gatewayctl_buffered_bodies_refused_total counter\n"), "{body}");
 }

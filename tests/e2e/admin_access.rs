@@ -89,6 +89,20 @@ async fn an_open_listener_without_authentication_is_warned_of() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_open_status_api_without_a_token_is_warned_of() {
+    let open = ("status_listen", "0.0.0.0:0");
+    let node = Node::start(text(CONFIG), &[open]).await.unwrap();
+    let (_, told) = node.get("/status").await;
+    let warning = told["warnings"][0].as_str().unwrap();
+    assert!(
+        warning.starts_with("the status API listens on 0.0.0.0:0") && warning.contains("POST /status/ready")
+    );
+    let node = Node::start(text(CONFIG), &[open, ("admin_token", "0123456789abcdef")]).await.unwrap();
+    let get = "GET /status HTTP/1.1\r\nKong-Admin-Token: 0123456789abcdef\r\n\r\n";
+    assert_eq!(ask(node.admin(), get).await.1.get("warnings"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn client_certificates_are_asked_for_where_authorities_are_set() {
     let made = rcgen::generate_simple_self_signed(["admin.test".to_owned()]).unwrap();
     let (cert, key) = (made.cert.pem(), made.signing_key.serialize_pem());

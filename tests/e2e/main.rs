@@ -31,6 +31,7 @@ mod reload;
 mod replacing;
 mod requests;
 mod rig;
+mod startup;
 mod stream;
 mod tls;
 mod transform;

@@ -52,7 +52,7 @@ impl Engine {
         if !variables.iter().any(|(name, _)| name == "KONG_NGINX_WORKER_PROCESSES") {
             flags.push(("nginx_worker_processes".to_owned(), "1".to_owned()));
         }
-        let sources = Sources { file: None, environment: variables.clone(), flags };
+        let sources = Sources { environment: variables.clone(), flags, ..Sources::default() };
         let (settings, issues) = settings::load(&sources);
         let wrong: Vec<String> =
             issues.iter().filter(|i| i.level == Level::Error).map(ToString::to_string).collect();

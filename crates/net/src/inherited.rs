@@ -63,6 +63,11 @@ impl Inherited {
         Ok(taken)
     }
 
+    /// Addresses and kinds of the sockets that nobody has taken.
+    pub fn bound(&self) -> impl Iterator<Item = (SocketAddr, Type)> + '_ {
+        self.0.iter().filter_map(|(_, socket)| Some((bound(socket)?, socket.r#type().ok()?)))
+    }
+
     /// Addresses of the sockets that nobody has taken.
     pub fn left(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         self.0.iter().filter_map(|(_, socket)| bound(socket))

@@ -67,9 +67,9 @@ pub enum Fault {
     /// No address to go to.
     #[error(transparent)]
     Pick(#[from] PickError),
-    /// The upstream did not answer in time.
-    #[error("the upstream did not answer in time")]
-    UpstreamTimeout,
+    /// The upstream did not answer in time: who, and what was waited for.
+    #[error("the upstream timed out: {0}")]
+    UpstreamTimeout(String),
     /// The upstream cannot be reached, or what it answered is no HTTP.
     #[error("the upstream failed: {0}")]
     Upstream(String),
@@ -147,7 +147,7 @@ impl Fault {
             Fault::Pick(PickError::NoPeer(_)) => {
                 (503, "failure to get a peer from the ring-balancer", Gateway)
             }
-            Fault::UpstreamTimeout => (504, "The upstream server is timing out", Server),
+            Fault::UpstreamTimeout(_) => (504, "The upstream server is timing out", Server),
             Fault::Upstream(_) => (502, "An invalid response was received from the upstream server", Server),
             Fault::Plugin(_) | Fault::Panic => (500, "An unexpected error occurred", Gateway),
         }
@@ -200,15 +200,23 @@ impl Fault {
     pub fn log(&self, exchange: &Exchange, state: &State) {
         let route = || exchange.route().and_then(|route| state.routes[route].name.as_deref()).unwrap_or("-");
         let service = exchange.service().and_then(|service| state.services[service].name.as_deref());
+        let request = &exchange.request;
+        let (client, method) = (exchange.client.ip, &request.method);
+        let host = request.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        // A query may hold credentials.
+        let query = if request.uri.query().is_some() { "?…" } else { "" };
+        let path = format_args!("{}{query}", request.uri.path());
         match self {
             Fault::Pick(_)
-            | Fault::UpstreamTimeout
+            | Fault::UpstreamTimeout(_)
             | Fault::Upstream(_)
             | Fault::Plugin(_)
             | Fault::Panic => {
-                tracing::error!(request_id = %exchange.id, route = route(), service, "{self}");
+                tracing::error!(
+                    request_id = %exchange.id, %client, %method, host, %path, route = route(), service, "{self}"
+                );
             }
-            _ => tracing::debug!(request_id = %exchange.id, "{self}"),
+            _ => tracing::debug!(request_id = %exchange.id, %client, %method, host, %path, "{self}"),
         }
     }
 }

@@ -167,7 +167,10 @@ impl Tries<'_> {
         let memory = &self.link.worker.gateway.memory;
         let dialing = Box::pin(dial(pick.address, tls, self.service.connect_timeout, key, memory));
         dialing.await.map_err(|error| match error {
-            DialError::Timeout => (Fault::UpstreamTimeout, since),
+            DialError::Timeout => {
+                let timeout = self.service.connect_timeout;
+                (Fault::UpstreamTimeout(format!("{}: no connection within {timeout:?}", pick.address)), since)
+            }
             other => (Fault::Upstream(format!("{}: {}", pick.address, chained(&other))), since),
         })
     }
@@ -226,7 +229,12 @@ impl Tries<'_> {
         .await;
         self.exchange.answered = Some(std::time::Instant::now());
         match answered {
-            None => Err(Fault::UpstreamTimeout),
+            None => {
+                let Timeouts { write, read } = timeouts;
+                Err(Fault::UpstreamTimeout(format!(
+                    "{address} made no progress for as long as write_timeout ({write:?}) or read_timeout ({read:?}) allows"
+                )))
+            }
             Some(Ok(())) => Ok(Answer { connection, timeouts, ahead: false }),
             // The connection is closed with it, so that the upstream sees an incomplete request.
             Some(Err(SendError::Body(error))) => Err(error.into()),

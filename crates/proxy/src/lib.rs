@@ -30,7 +30,7 @@ mod worker;
 
 use std::net::SocketAddr;
 
-pub use listen::{Hurry, Workers};
+pub use listen::{Hurry, StartError, Workers};
 pub use rehearse::{Asked, Fate, Rehearsal};
 use socket2::Type;
 
@@ -71,6 +71,8 @@ pub struct Listener {
     /// Whether clients are taken in only with their first words, or after a second of silence, where the system
     /// knows how. A client of HTTP speaks first; one of a stream may wait to be spoken to.
     pub deferred: bool,
+    /// Whether another process may listen at the same address.
+    pub shared: bool,
 }
 
 impl Listener {
@@ -86,6 +88,7 @@ impl Listener {
             only_v6: true,
             so_keepalive: None,
             deferred: true,
+            shared: false,
         }
     }
 

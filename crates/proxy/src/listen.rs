@@ -35,6 +35,30 @@ pub struct Workers {
     threads: Vec<thread::JoinHandle<usize>>,
 }
 
+/// Why the workers do not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be listened at.
+    #[error("cannot listen at {address}: {error}")]
+    Listen {
+        /// What the address is for.
+        role: Role,
+        /// The address.
+        address: SocketAddr,
+        /// The reason.
+        error: io::Error,
+    },
+    /// The system refuses threads or the like.
+    #[error(transparent)]
+    System(#[from] io::Error),
+}
+
+impl StartError {
+    fn listening(listener: &Listener, error: io::Error) -> Self {
+        StartError::Listen { role: listener.role(), address: listener.address, error }
+    }
+}
+
 /// How a drain goes.
 #[derive(Clone, Copy, Debug, Default)]
 struct Drain {
@@ -73,7 +97,7 @@ impl Workers {
         gateway: Arc<Gateway>,
         listeners: &[Listener],
         inherited: &mut Inherited,
-    ) -> io::Result<Workers> {
+    ) -> Result<Workers, StartError> {
         let count = match gateway.options.workers {
             0 => thread::available_parallelism().map_or(1, usize::from),
             count => count,
@@ -82,12 +106,11 @@ impl Workers {
         let mut shared = Vec::new();
         let mut sockets: Vec<Vec<Opening>> = (0..count).map(|_| Vec::new()).collect();
         // What takes time comes first: when one address can be reached, so can all.
-        let acceptors: Vec<Option<Acceptor>> = listeners
-            .iter()
-            .map(|listener| listener.tls.then(|| Acceptor::new(&gateway, listener)).transpose())
-            .collect::<io::Result<_>>()?;
+        let acceptors = acceptors(&gateway, listeners)?;
+        let mut own_sockets = OwnSockets::of(inherited);
         for (listener, acceptor) in listeners.iter().zip(&acceptors) {
-            let (address, open, own) = open(listener, count, inherited)?;
+            let (address, open, own) = open(listener, count, inherited, &mut own_sockets)
+                .map_err(|error| StartError::listening(listener, error))?;
             for (number, socket) in open.into_iter().enumerate() {
                 shared.push((listener.role(), socket.try_clone()?));
                 let (listener, acceptor) = (listener.clone(), acceptor.clone());
@@ -108,6 +131,14 @@ impl Workers {
             })
             .collect::<io::Result<_>>()?;
         Ok(Workers { addresses, sockets: shared, drain, threads })
+    }
+
+    /// Everything that [`Workers::start`] does before it opens a socket.
+    ///
+    /// # Errors
+    /// When TLS cannot be used as a listener is to use it.
+    pub fn check(gateway: &Arc<Gateway>, listeners: &[Listener]) -> Result<(), StartError> {
+        acceptors(gateway, listeners).map(|_| ())
     }
 
     /// The addresses bound, in the order of the listeners, with the ports that 0 became.
@@ -178,11 +209,21 @@ struct Opening {
     own: bool,
 }
 
+/// TLS for each listener that uses it.
+fn acceptors(gateway: &Arc<Gateway>, listeners: &[Listener]) -> Result<Vec<Option<Acceptor>>, StartError> {
+    let acceptor = |listener: &Listener| {
+        let acceptor = listener.tls.then(|| Acceptor::new(gateway, listener)).transpose();
+        acceptor.map_err(|error| StartError::listening(listener, error))
+    };
+    listeners.iter().map(acceptor).collect()
+}
+
 /// Sockets for a listener, at least one to each of `count` workers; their address, and whether they are new.
 fn open(
     listener: &Listener,
     count: usize,
     inherited: &mut Inherited,
+    own_sockets: &mut OwnSockets,
 ) -> io::Result<(SocketAddr, Vec<Socket>, bool)> {
     let mut address = listener.address;
     let mut sockets = inherited.take(listener.role(), address, listener.kind())?;
@@ -194,19 +235,60 @@ fn open(
         }
         return Ok((address, sockets, false));
     }
-    for _ in 0..count {
-        let socket = bind(address, listener)?;
+    let exclusive = !listener.shared && !own_sockets.overlap(listener);
+    for number in 0..count {
+        let socket = bind(address, listener, exclusive && number == 0)?;
         // Where the system chose the port, the other workers take the same.
         address = socket.local_addr()?.as_socket().unwrap_or(address);
         sockets.push(socket);
     }
+    own_sockets.add(address, listener.kind(), listener.only_v6);
     Ok((address, sockets, true))
 }
 
-fn bind(address: SocketAddr, listener: &Listener) -> io::Result<Socket> {
+/// Addresses at which this process, or the one that handed its sockets over, listens: another address of ours may
+/// include one of them (`0.0.0.0:80` includes `127.0.0.1:80`).
+struct OwnSockets(Vec<(SocketAddr, Type, bool)>);
+
+impl OwnSockets {
+    fn of(inherited: &Inherited) -> Self {
+        let mut own = OwnSockets(Vec::new());
+        for (address, kind) in inherited.bound() {
+            own.add(address, kind, false);
+        }
+        own
+    }
+
+    fn add(&mut self, address: SocketAddr, kind: Type, only_v6: bool) {
+        self.0.push((address, kind, only_v6));
+    }
+
+    /// Whether the system takes the listener's address and one of these for the same.
+    fn overlap(&self, listener: &Listener) -> bool {
+        let (new, new_only_v6) = (listener.address, listener.only_v6);
+        // An unspecified IPv6 address takes IPv4 connections too, unless told otherwise.
+        let includes = |wide: SocketAddr, only_v6: bool, other: SocketAddr| {
+            wide.ip().is_unspecified() && (wide.is_ipv4() == other.is_ipv4() || wide.is_ipv6() && !only_v6)
+        };
+        self.0.iter().any(|(own, kind, own_only_v6)| {
+            *kind == listener.kind()
+                && own.port() == new.port()
+                && (own.ip() == new.ip()
+                    || includes(*own, *own_only_v6, new)
+                    || includes(new, new_only_v6, *own))
+        })
+    }
+}
+
+/// A listening socket. If it is exclusive, the address must be free: without `SO_REUSEPORT` the system refuses an
+/// address at which any socket listens, and so it does if another process opens it at the same moment. Connections of a
+/// process that has ended (TIME_WAIT) do not count, thanks to `SO_REUSEADDR`. Once it listens, the sockets of the other
+/// workers may join it.
+fn bind(address: SocketAddr, listener: &Listener, exclusive: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), listener.kind(), None)?;
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
+    // With datagrams it would let several sockets have one address.
+    socket.set_reuse_address(listener.kind() == Type::STREAM)?;
+    socket.set_reuse_port(!exclusive)?;
     if address.is_ipv6() {
         socket.set_only_v6(listener.only_v6)?;
     }
@@ -228,6 +310,7 @@ fn bind(address: SocketAddr, listener: &Listener) -> io::Result<Socket> {
         }
         socket.listen(i32::try_from(listener.backlog).unwrap_or(i32::MAX))?;
     }
+    socket.set_reuse_port(true)?;
     Ok(socket)
 }
 
@@ -328,7 +411,7 @@ mod tests {
             so_keepalive: Some(probes),
             ..Listener::plain("[::]:0".parse().unwrap())
         };
-        let socket = bind(listener.address, &listener).unwrap();
+        let socket = bind(listener.address, &listener, true).unwrap();
         let port = socket.local_addr().unwrap().as_socket().unwrap().port();
         assert!(!socket.only_v6().unwrap());
         let _client = std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
@@ -338,6 +421,45 @@ mod tests {
         assert_eq!(accepted.tcp_keepalive_time().unwrap(), Duration::from_secs(77));
         assert_eq!(accepted.tcp_keepalive_retries().unwrap(), 3);
         let alone = Listener::plain("[::1]:0".parse().unwrap());
-        assert!(bind(alone.address, &alone).unwrap().only_v6().unwrap());
+        assert!(bind(alone.address, &alone, true).unwrap().only_v6().unwrap());
+    }
+
+    #[test]
+    fn an_address_that_is_in_use_is_refused_unless_it_may_be_shared() {
+        let open_with =
+            |listener: &Listener, own: &mut OwnSockets| open(listener, 2, &mut Inherited::default(), own);
+        let fresh = || OwnSockets(Vec::new());
+        for traffic in [Traffic::Http, Traffic::Datagrams] {
+            let free = Listener { traffic, ..Listener::plain((Ipv4Addr::LOCALHOST, 0).into()) };
+            let mut own = fresh();
+            let (address, sockets, _) = open_with(&free, &mut own).expect("a free port");
+            assert_eq!(sockets.len(), 2, "both workers listen at the same address");
+            let taken = Listener { address, ..free.clone() };
+            let refused = open_with(&taken, &mut fresh()).expect_err("in use");
+            assert_eq!(refused.kind(), io::ErrorKind::AddrInUse, "{traffic:?}");
+            let wide = Listener { address: (Ipv4Addr::UNSPECIFIED, address.port()).into(), ..free.clone() };
+            assert!(open_with(&wide, &mut fresh()).is_err(), "{traffic:?}: it includes the one in use");
+            assert!(open_with(&wide, &mut own).is_ok(), "{traffic:?}: a second address of the same process");
+            drop(sockets);
+        }
+        let free = Listener { shared: true, ..Listener::plain((Ipv4Addr::LOCALHOST, 0).into()) };
+        let (address, _sockets, _) = open_with(&free, &mut fresh()).expect("a free port");
+        let taken = Listener { address, ..free };
+        assert!(open_with(&taken, &mut fresh()).is_ok(), "shared on purpose");
+    }
+
+    #[test]
+    fn an_address_can_be_taken_again_while_connections_of_before_linger() {
+        let free = Listener::plain((Ipv4Addr::LOCALHOST, 0).into());
+        let (address, sockets, _) =
+            open(&free, 1, &mut Inherited::default(), &mut OwnSockets(Vec::new())).expect("a free port");
+        let client = std::net::TcpStream::connect(address).expect("a connection");
+        sockets[0].set_nonblocking(false).unwrap();
+        let (accepted, _) = sockets[0].accept().unwrap();
+        // The side that closes first is left in TIME_WAIT.
+        drop((accepted, sockets));
+        drop(client);
+        let again = Listener { address, ..free };
+        open(&again, 1, &mut Inherited::default(), &mut OwnSockets(Vec::new())).expect("restarted");
     }
 }

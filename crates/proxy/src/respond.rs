@@ -67,7 +67,7 @@ pub async fn wait(link: &Rc<Link>, response: Response<Tail>, id: &HeaderValue) -
     };
     let Some(mut ending) = tail.ending.take() else { return last_resort() };
     let fault = match error {
-        BodyError::Stalled => Fault::UpstreamTimeout,
+        BodyError::Stalled => Fault::UpstreamTimeout("its response's body stopped arriving".to_owned()),
         BodyError::Budget(exceeded @ BudgetExceeded::Process(_)) => Fault::Budget(exceeded),
         BodyError::Budget(exceeded) => Fault::Upstream(format!("the response cannot be held: {exceeded}")),
         other => Fault::Upstream(other.to_string()),

@@ -5,6 +5,8 @@
 
 pub mod admin;
 mod backroom;
+mod check;
+mod descriptors;
 #[cfg(target_os = "linux")]
 mod footprint;
 pub mod handover;
@@ -13,26 +15,32 @@ pub mod node;
 mod notify;
 mod reload;
 mod signals;
+mod warnings;
 mod watch;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration};
 
 pub use admin::{Status, document};
 use backroom::Backroom;
+pub use check::{Checked, check};
 pub use reload::{Hash, Outcome, build, nothing};
 use socket2::Socket;
 use tokio::{
     sync::{mpsc, oneshot},
     task::AbortHandle,
 };
+pub use warnings::without_routes;
 
 use self::handover::{HandoverError, Program, Received};
-use config::{Catalog, Input, LoadError, Loaded, Options as LoadOptions};
+use config::{
+    Catalog, Input, LoadError, Loaded, Options as LoadOptions,
+    settings::{Issue, Origin},
+};
 use net::Role;
 use proxy::{Listener, Workers};
 use router::Flavor;
 use runtime::{Gateway, Options};
-use store::{Clock, Stores};
+use store::Clock;
 
 /// Everything `serve` needs to know.
 pub struct Serve {
@@ -46,6 +54,8 @@ pub struct Serve {
     pub listeners: Vec<Listener>,
     /// How the admin and status APIs are served.
     pub admin: admin::Options,
+    /// Where settings were given, for errors.
+    pub origins: BTreeMap<&'static str, Origin>,
     /// The node's id; a new one if none.
     pub node_id: Option<uuid::Uuid>,
     /// Whether changes of the files are applied.
@@ -120,10 +130,14 @@ pub trait Observer: Send + Sync {
 pub struct Ready<'a> {
     /// The configuration that serves.
     pub loaded: &'a Loaded,
-    /// Where requests are accepted, in the order of the listeners.
-    pub proxy: &'a [SocketAddr],
+    /// What is accepted where, with the real addresses.
+    pub listeners: &'a [Listener],
     /// Where the admin API is.
     pub admin: &'a [SocketAddr],
+    /// Where the status API is.
+    pub status: &'a [SocketAddr],
+    /// How many configurations have served.
+    pub generation: u64,
     /// From the start of the load until now.
     pub took: Duration,
 }
@@ -137,17 +151,9 @@ pub enum ServeError {
     /// The configuration is refused; the observer has seen why.
     #[error("the configuration is not valid")]
     Refused,
-    /// A setting names a certificate or key that cannot be read.
+    /// A setting cannot be put into force: a file that cannot be read, an address that is in use.
     #[error("{0}")]
-    Setting(String),
-    /// An address cannot be listened at.
-    #[error("cannot listen at {address}: {error}")]
-    Listen {
-        /// The address.
-        address: String,
-        /// The system's reason.
-        error: io::Error,
-    },
+    Setting(Issue),
     /// The system refuses threads, signals or the like.
     #[error("cannot start: {0}")]
     Start(#[from] io::Error),
@@ -207,11 +213,7 @@ impl Running {
         control: tokio::runtime::Runtime,
     ) -> Result<Self, ServeError> {
         let begun = std::time::Instant::now();
-        let mut stores = Stores { clock: serve.clock.clone(), ..Stores::default() };
-        stores.node.untrusted_lua = serve.options.untrusted_lua;
-        if let Some(id) = serve.node_id {
-            stores.node.id = id;
-        }
+        let stores = check::stores(&serve);
         let backroom = Backroom::open()?;
         // Before the files are read: a change from here on is not missed.
         let watcher = serve.watch.then(|| watch::Watcher::of(&serve.input, &backroom)).flatten();
@@ -230,6 +232,8 @@ impl Running {
             observer.refused(&loaded, false);
             return Err(ServeError::Refused);
         };
+        warnings::of_start(&serve, &loaded).iter().for_each(|warning| tracing::warn!("{warning}"));
+        let not_started = check::failure(&serve.origins);
         let gateway = Gateway::new(serve.options, stores, snapshot);
         let (posts, posted) = mpsc::channel(1);
         let (asks, asked) = mpsc::channel(1);
@@ -241,24 +245,25 @@ impl Running {
             serve.read.clone(),
             posts.clone(),
             &mut received.sockets,
-        ))?;
+        ));
+        let api = api.map_err(&not_started)?;
         let api_sockets = api.share()?;
         let (admin, status_api) = (api.addresses.clone(), api.status_addresses.clone());
-        let workers = Workers::start(Arc::clone(&gateway), &serve.listeners, &mut received.sockets).map_err(
-            |error| {
-                let address =
-                    serve.listeners.iter().map(|l| l.address.to_string()).collect::<Vec<_>>().join(", ");
-                ServeError::Listen { address, error }
-            },
-        )?;
+        let workers = Workers::start(Arc::clone(&gateway), &serve.listeners, &mut received.sockets)
+            .map_err(&not_started)?;
         let mut leaving = control.block_on(async { api.serve() });
         for address in received.sockets.left() {
             tracing::warn!("a socket at {address} was passed to this process; no setting names it: closed");
         }
+        let bound = serve.listeners.into_iter().zip(workers.addresses());
+        let listeners: Vec<_> =
+            bound.map(|(listener, address)| Listener { address: *address, ..listener }).collect();
         observer.ready(&Ready {
             loaded: &loaded,
-            proxy: workers.addresses(),
+            listeners: &listeners,
             admin: &admin,
+            status: &status_api,
+            generation: gateway.generation(),
             took: begun.elapsed(),
         });
         received.ready();

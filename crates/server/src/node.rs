@@ -18,7 +18,10 @@ use config::{
         UntrustedLua, Workers,
     },
 };
-use net::{Keepalive, ServerTls, tls::certified_key};
+use net::{
+    Keepalive, ServerTls,
+    tls::{TlsError, certificates, certified_key},
+};
 use plugin::Registry;
 use proxy::{Listener, Traffic};
 use router::{Calculation, Flavor};
@@ -34,7 +37,9 @@ impl Serve {
         Ok(Serve {
             input,
             options: options(settings, read.catalog.registry().clone(), mock)?,
-            listeners: [listeners(&settings.proxy_listen)?, streams(&settings.stream_listen)?].concat(),
+            listeners: [listeners(settings, "proxy_listen", &settings.proxy_listen)?, streams(settings)?]
+                .concat(),
+            origins: settings.origins.clone(),
             admin: admin(settings, read.catalog.registry())?,
             read: Read { flavor: flavor(settings), ..read },
             node_id: settings.node_id,
@@ -64,22 +69,28 @@ pub fn flavor(settings: &Settings) -> Flavor {
 pub fn options(settings: &Settings, registry: Registry, mock: Mock) -> Result<Options, ServeError> {
     let headers = settings.headers;
     let client_certificate = pair(
+        settings,
+        "client_ssl_cert",
         settings.client_ssl_cert.as_ref().filter(|_| settings.client_ssl),
         settings.client_ssl_cert_key.as_ref(),
     )?;
     Ok(Options {
-        certificates: pairs(&settings.ssl_cert, &settings.ssl_cert_key)?,
+        certificates: pairs(settings, "ssl_cert", &settings.ssl_cert, &settings.ssl_cert_key)?,
         tls: tls(settings),
         head: head(settings)?,
         templates: Templates {
-            plain: template(settings.error_template_plain.as_deref())?,
-            json: template(settings.error_template_json.as_deref())?,
-            html: template(settings.error_template_html.as_deref())?,
-            xml: template(settings.error_template_xml.as_deref())?,
+            plain: template(settings, "error_template_plain", settings.error_template_plain.as_deref())?,
+            json: template(settings, "error_template_json", settings.error_template_json.as_deref())?,
+            html: template(settings, "error_template_html", settings.error_template_html.as_deref())?,
+            xml: template(settings, "error_template_xml", settings.error_template_xml.as_deref())?,
         },
         client_certificate,
         verify_depth: settings.lua_ssl_verify_depth,
-        trusted_authorities: authorities(&settings.lua_ssl_trusted_certificate)?,
+        trusted_authorities: authorities(
+            settings,
+            "lua_ssl_trusted_certificate",
+            &settings.lua_ssl_trusted_certificate,
+        )?,
         flavor: flavor(settings),
         calculation: match settings.route_match_calculation {
             RouteMatch::Original => Calculation::Original,
@@ -186,43 +197,53 @@ fn head(settings: &Settings) -> Result<HeadLimits, ServeError> {
         (total > 0).then(|| HeadLimits { line: line.max(first), total: total.max(first) })
     });
     parsed.ok_or_else(|| {
-        ServeError::Setting(format!(
-            "`large_client_header_buffers` is a count and a size like `4 8k`, not `{buffers}`"
-        ))
+        let message = format!("`{buffers}` is not a count and a size such as `4 8k`");
+        ServeError::Setting(settings.error("large_client_header_buffers", message, None))
     })
 }
 
 /// An error page of the user's own.
-fn template(path: Option<&str>) -> Result<Option<Box<str>>, ServeError> {
+fn template(settings: &Settings, name: &str, path: Option<&str>) -> Result<Option<Box<str>>, ServeError> {
     let Some(path) = path.filter(|path| !path.is_empty()) else { return Ok(None) };
     let text = std::fs::read_to_string(path);
-    text.map(|text| Some(text.into()))
-        .map_err(|error| ServeError::Setting(format!("cannot read {path}: {error}")))
+    text.map(|text| Some(text.into())).map_err(|error| {
+        let message = format!("cannot read `{path}`: {}", read::why(&error));
+        ServeError::Setting(settings.error(name, message, None))
+    })
 }
 
 /// Certificates with their keys, in the order of the lists.
-fn pairs(certs: &[Pem], keys: &[Secret]) -> Result<Vec<(String, String)>, ServeError> {
-    let mut made = Vec::with_capacity(certs.len());
-    for (cert, key) in certs.iter().zip(keys) {
-        if let Some((cert, key)) = pair(Some(cert), Some(key))? {
-            certified_key(&cert, &key)
-                .map_err(|error| ServeError::Setting(format!("`ssl_cert` and `ssl_cert_key`: {error}")))?;
-            made.push((cert, key));
-        }
-    }
-    Ok(made)
+fn pairs(
+    settings: &Settings,
+    name: &str,
+    certs: &[Pem],
+    keys: &[Secret],
+) -> Result<Vec<(String, String)>, ServeError> {
+    let made = certs.iter().zip(keys).map(|(cert, key)| pair(settings, name, Some(cert), Some(key)));
+    made.filter_map(Result::transpose).collect()
 }
 
-/// A certificate and its key, both in PEM.
-fn pair(cert: Option<&Pem>, key: Option<&Secret>) -> Result<Option<(String, String)>, ServeError> {
-    match cert.zip(key) {
-        Some((cert, key)) => Ok(Some((pem(&cert.0)?, pem(&key.0)?))),
-        None => Ok(None),
+/// The certificate of the setting of that name and its key, both in PEM.
+fn pair(
+    settings: &Settings,
+    name: &str,
+    cert: Option<&Pem>,
+    key: Option<&Secret>,
+) -> Result<Option<(String, String)>, ServeError> {
+    let Some((cert, key)) = cert.zip(key) else { return Ok(None) };
+    let key_name = format!("{name}_key");
+    let (cert, key) = (pem(settings, name, &cert.0)?, pem(settings, &key_name, &key.0)?);
+    match certified_key(&cert, &key) {
+        Ok(_) => Ok(Some((cert, key))),
+        Err(error) => {
+            let name = if matches!(error, TlsError::Key | TlsError::UnfitKey(_)) { &key_name } else { name };
+            Err(ServeError::Setting(settings.error(name, error.to_string(), None)))
+        }
     }
 }
 
 /// Authorities in PEM, one after the other. `system` are those of the system, if it has any.
-fn authorities(list: &[Pem]) -> Result<Option<String>, ServeError> {
+fn authorities(settings: &Settings, name: &str, list: &[Pem]) -> Result<Option<String>, ServeError> {
     const SYSTEM: [&str; 3] =
         ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
     let mut all = String::new();
@@ -230,16 +251,21 @@ fn authorities(list: &[Pem]) -> Result<Option<String>, ServeError> {
         if source == "system" {
             all.extend(SYSTEM.iter().find_map(|path| std::fs::read_to_string(path).ok()));
         } else {
-            all.push_str(&pem(source)?);
+            let pem = pem(settings, name, source)?;
+            certificates(&pem)
+                .map_err(|error| ServeError::Setting(settings.error(name, error.to_string(), None)))?;
+            all.push_str(&pem);
         }
         all.push('\n');
     }
     Ok((!all.trim().is_empty()).then_some(all))
 }
 
-fn pem(source: &str) -> Result<String, ServeError> {
-    let bytes = read::pem(source).map_err(|error| ServeError::Setting(error.to_string()))?;
-    String::from_utf8(bytes).map_err(|_| ServeError::Setting("a certificate or key is not PEM".to_owned()))
+/// The PEM that a value of the setting of that name leads to.
+fn pem(settings: &Settings, name: &str, source: &str) -> Result<String, ServeError> {
+    let failed = |message: String| ServeError::Setting(settings.error(name, message, None));
+    let bytes = read::pem(source).map_err(|error| failed(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|_| failed("this is not PEM".to_owned()))
 }
 
 /// How the admin and status APIs are served.
@@ -248,11 +274,25 @@ fn pem(source: &str) -> Result<String, ServeError> {
 /// When a name has no address, or a certificate cannot be read.
 pub fn admin(settings: &Settings, registry: &Registry) -> Result<admin::Options, ServeError> {
     Ok(admin::Options {
-        listeners: listeners(&settings.admin_listen)?,
-        certificate: pair(settings.admin_ssl_cert.first(), settings.admin_ssl_cert_key.first())?,
-        status_listeners: listeners(&settings.status_listen)?,
-        status_certificate: pair(settings.status_ssl_cert.first(), settings.status_ssl_cert_key.first())?,
-        client_authorities: authorities(&settings.admin_ssl_client_certificate)?,
+        listeners: listeners(settings, "admin_listen", &settings.admin_listen)?,
+        certificate: pair(
+            settings,
+            "admin_ssl_cert",
+            settings.admin_ssl_cert.first(),
+            settings.admin_ssl_cert_key.first(),
+        )?,
+        status_listeners: listeners(settings, "status_listen", &settings.status_listen)?,
+        status_certificate: pair(
+            settings,
+            "status_ssl_cert",
+            settings.status_ssl_cert.first(),
+            settings.status_ssl_cert_key.first(),
+        )?,
+        client_authorities: authorities(
+            settings,
+            "admin_ssl_client_certificate",
+            &settings.admin_ssl_client_certificate,
+        )?,
         guard: admin::Guard {
             hosts: settings.admin_allowed_hosts.clone(),
             origins: [&settings.admin_gui_url[..], &settings.admin_allowed_origins].concat(),
@@ -265,10 +305,11 @@ pub fn admin(settings: &Settings, registry: &Registry) -> Result<admin::Options,
 }
 
 /// Settings that are on or off.
-const SWITCHES: [&str; 6] = [
+const SWITCHES: [&str; 7] = [
     "allow_debug_header",
     "client_ssl",
     "dns_no_sync",
+    "listen_shared",
     "real_ip_recursive",
     "ssl_prefer_server_ciphers",
     "ssl_session_tickets",
@@ -339,14 +380,18 @@ fn shown(settings: &Settings, registry: &Registry) -> Value {
     told
 }
 
-/// The addresses of a list, names looked up.
+/// The addresses of the setting of that name, names looked up.
 ///
 /// # Errors
 /// When a name has no address.
-pub fn listeners(list: &Listeners) -> Result<Vec<Listener>, ServeError> {
+fn listeners(settings: &Settings, name: &str, list: &Listeners) -> Result<Vec<Listener>, ServeError> {
     let mut found = Vec::new();
     for listener in &list.0 {
-        let plain = Listener::plain(address(listener)?);
+        let address = address(listener).map_err(|error| {
+            let message = format!("`{}` cannot be resolved: {error}", listener.address());
+            ServeError::Setting(settings.error(name, message, None))
+        })?;
+        let plain = Listener::plain(address);
         found.push(Listener {
             tls: listener.ssl,
             http2: listener.http2,
@@ -354,15 +399,17 @@ pub fn listeners(list: &Listeners) -> Result<Vec<Listener>, ServeError> {
             backlog: listener.backlog.unwrap_or(plain.backlog),
             only_v6: listener.ipv6only.unwrap_or(plain.only_v6),
             so_keepalive: listener.so_keepalive,
+            shared: settings.listen_shared,
             ..plain
         });
     }
     Ok(found)
 }
 
-/// The addresses of a list for streams.
-fn streams(list: &Listeners) -> Result<Vec<Listener>, ServeError> {
-    let mut found = listeners(list)?;
+/// The addresses for streams.
+fn streams(settings: &Settings) -> Result<Vec<Listener>, ServeError> {
+    let list = &settings.stream_listen;
+    let mut found = listeners(settings, "stream_listen", list)?;
     for (made, listener) in found.iter_mut().zip(&list.0) {
         made.traffic = if listener.udp { Traffic::Datagrams } else { Traffic::Streams };
         made.deferred = listener.deferred && !listener.udp;
@@ -371,14 +418,13 @@ fn streams(list: &Listeners) -> Result<Vec<Listener>, ServeError> {
 }
 
 /// The socket address of a listener.
-fn address(listener: &listen::Listener) -> Result<SocketAddr, ServeError> {
+fn address(listener: &listen::Listener) -> std::io::Result<SocketAddr> {
     let name = match &listener.host {
         Host::Ip(ip) => return Ok(SocketAddr::new(*ip, listener.port)),
         Host::Name(name) => name,
     };
-    let failed = |error| ServeError::Listen { address: listener.address(), error };
-    let mut addresses = (name.as_str(), listener.port).to_socket_addrs().map_err(failed)?;
-    addresses.next().ok_or_else(|| failed(std::io::Error::other("the name has no address")))
+    let mut addresses = (name.as_str(), listener.port).to_socket_addrs()?;
+    addresses.next().ok_or_else(|| std::io::Error::other("the name has no address"))
 }
 
 #[cfg(test)]
@@ -408,8 +454,56 @@ mod tests {
             found.unwrap().iter().map(|listener| listener.deferred).collect::<Vec<_>>()
         };
         let list = Listeners::parse("127.0.0.1:1, 127.0.0.1:2 deferred, 127.0.0.1:3 udp deferred").unwrap();
-        assert_eq!(deferred(streams(&list)), [false, true, false]);
-        assert_eq!(deferred(listeners(&Listeners::parse("127.0.0.1:1").unwrap())), [true]);
+        let settings = Settings { stream_listen: list, ..Settings::default() };
+        assert_eq!(deferred(streams(&settings)), [false, true, false]);
+        let list = Listeners::parse("127.0.0.1:1").unwrap();
+        assert_eq!(deferred(listeners(&settings, "proxy_listen", &list)), [true]);
+    }
+
+    #[test]
+    fn an_error_of_a_file_names_the_setting_that_leads_to_it() {
+        let made = rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap();
+        let (cert, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+        let other = rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap().signing_key;
+        let other = other.serialize_pem();
+        let error = |flags: &[(&str, &str)]| {
+            let flags = flags.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let (settings, _) = settings::load(&Sources { flags, ..Sources::default() });
+            let made = options(&settings, crate::catalog().registry().clone(), Mock::Off)
+                .map(drop)
+                .and_then(|()| admin(&settings, crate::catalog().registry()).map(drop));
+            made.expect_err("an error").to_string()
+        };
+        for (flags, start) in [
+            (
+                &[("error_template_html", "/nowhere/x")][..],
+                "--error-template-html: cannot read `/nowhere/x`: no such",
+            ),
+            (&[("ssl_cert", "/nowhere/x"), ("ssl_cert_key", &key)], "--ssl-cert: /nowhere/x: neither a file"),
+            (
+                &[("ssl_cert", &cert), ("ssl_cert_key", "/nowhere/x")],
+                "--ssl-cert-key: /nowhere/x: neither a file",
+            ),
+            (&[("ssl_cert", &cert), ("ssl_cert_key", &cert)], "--ssl-cert-key: not a private key"),
+            (&[("admin_ssl_cert", &cert), ("admin_ssl_cert_key", &other)], "--admin-ssl-cert: "),
+            (
+                &[("status_ssl_cert", &key), ("status_ssl_cert_key", &key)],
+                "--status-ssl-cert: not a certificate",
+            ),
+            (
+                &[("client_ssl", "on"), ("client_ssl_cert", &key), ("client_ssl_cert_key", &key)],
+                "--client-ssl-cert: not a certificate",
+            ),
+            (&[("lua_ssl_trusted_certificate", &key)], "--lua-ssl-trusted-certificate: not a certificate"),
+            (&[("admin_ssl_client_certificate", "x")], "--admin-ssl-client-certificate: "),
+            (
+                &[("admin_listen", "nowhere.invalid:1")],
+                "--admin-listen: `nowhere.invalid:1` cannot be resolved",
+            ),
+        ] {
+            let error = error(flags);
+            assert!(error.starts_with(start), "{start}: {error}");
+        }
     }
 
     #[test]
@@ -420,7 +514,7 @@ mod tests {
             ("client_ssl", "off"),
         ];
         let flags = flags.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        let (settings, _) = settings::load(&Sources { file: None, environment: Vec::new(), flags });
+        let (settings, _) = settings::load(&Sources { flags, ..Sources::default() });
         let told = shown(&settings, crate::catalog().registry());
         assert_eq!(told["proxy_listen"], json!(["127.0.0.1:8000", "127.0.0.1:8443 http2 ssl"]));
         assert_eq!(told["proxy_listeners"][1]["ssl"], true);

@@ -5,6 +5,7 @@ use crate::{
         Status,
         console::{Console, Failure},
         stories::{Story, stories},
+        usage,
     },
     config,
 };
@@ -30,12 +31,14 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
             let line = |s: &Story| format!("{:wide$}  {:7}  {}\n", s.code, s.level.unwrap_or(""), s.summary);
             stories.iter().map(line).collect()
         }
-        Some(code) => match stories.iter().find(|s| s.code == code || short(s) == code) {
+        Some(code) => match stories.iter().find(|s| s.code == code || s.short() == code) {
             Some(story) => page(story),
             None => {
-                let near = config::nearest(&code, stories.iter().flat_map(|s| [s.code, short(s)]));
-                let meant = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
-                return Err(Failure::Other(format!("there is no code {code}{meant}")));
+                let near = config::nearest(&code, stories.iter().flat_map(|s| [s.code, s.short()]));
+                let meant = near.map_or_else(String::new, usage::did_you_mean);
+                return Err(Failure::Other(format!(
+                    "there is no code {code}{meant} (gatewayctl explain lists them)"
+                )));
             }
         },
     };
@@ -52,7 +55,7 @@ fn page(story: &Story) -> String {
         }
     }
     if let Some(level) = story.level {
-        let name = short(story);
+        let name = story.short();
         out += &format!(
             "\nLevel: {level}. `--rule {name}=LEVEL` sets another (off, info, warn, error), as does `rules` in \
              `.gatewayctl.yml`;\na comment `# gatewayctl: allow {name}` on its line, or on the line above, allows a \
@@ -60,11 +63,6 @@ fn page(story: &Story) -> String {
         );
     }
     out
-}
-
-/// A code without its group.
-fn short(story: &Story) -> &'static str {
-    story.code.split_once('/').map_or(story.code, |(_, name)| name)
 }
 
 /// The codes that are not lints', in Markdown.
@@ -91,11 +89,11 @@ pub fn lint_pages() -> Vec<(String, String)> {
         lints().count()
     );
     for (story, level) in lints() {
-        let name = short(story);
+        let name = story.short();
         index += &format!("| [`{name}`]({name}.md) | {level} | {} |\n", story.summary.replace('|', "\\|"));
     }
     let mut pages = vec![("docs/lints/index.md".to_owned(), index)];
-    pages.extend(lints().map(|(story, _)| (format!("docs/lints/{}.md", short(story)), page(story))));
+    pages.extend(lints().map(|(story, _)| (format!("docs/lints/{}.md", story.short()), page(story))));
     pages
 }
 

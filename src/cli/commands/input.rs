@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 use crate::{
     catalog,
-    cli::{Status, console::Failure},
+    cli::{Status, console::Failure, usage},
     config::{self, Input, Loaded, Options},
     router,
     runtime::{self, Snapshot},
@@ -17,9 +17,12 @@ use crate::{
 /// The files, and how they are read.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Files {
-    /// Files or folders; several make one configuration, - is standard input
-    #[arg(value_name = "FILE", required = true)]
+    /// Files or folders; several make one configuration, - is standard input [default: `files` of .gatewayctl.yml]
+    #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// Name the settings file that is used, on standard error
+    #[arg(short, long)]
+    pub verbose: bool,
     #[command(flatten)]
     pub dialect: Dialect,
 }
@@ -29,7 +32,7 @@ pub struct Files {
 pub fn each(input: &Files, mut run: impl FnMut(Files) -> Result<Status, Failure>) -> Result<Status, Failure> {
     let mut worst = Ok(Status::Clean);
     for file in &input.files {
-        let ran = run(Files { files: vec![file.clone()], dialect: input.dialect });
+        let ran = run(Files { files: vec![file.clone()], verbose: false, dialect: input.dialect });
         if worst.is_ok() && !matches!(ran, Ok(Status::Clean)) {
             worst = ran;
         }
@@ -47,14 +50,21 @@ pub struct Dialect {
     #[arg(long)]
     pub allow_unsupported: bool,
     /// Which router the file is for; `expressions` lets routes have an expression and a priority
-    #[arg(
-        long,
-        value_name = "FLAVOR",
-        env = "KONG_ROUTER_FLAVOR",
-        hide_env_values = true,
-        default_value = "traditional_compatible"
-    )]
-    pub router_flavor: Flavor,
+    /// [default: `router_flavor` of .gatewayctl.yml, else traditional_compatible]
+    #[arg(long, value_name = "FLAVOR", env = "KONG_ROUTER_FLAVOR", hide_env_values = true)]
+    router_flavor: Option<Flavor>,
+}
+
+impl Dialect {
+    /// Which router the files are for.
+    pub fn flavor(self) -> router::Flavor {
+        self.router_flavor.unwrap_or_default().into()
+    }
+
+    /// The same with that router, where none was asked for.
+    pub fn or_flavor(self, flavor: Option<router::Flavor>) -> Self {
+        Dialect { router_flavor: self.router_flavor.or(flavor.map(Flavor::from)), ..self }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -72,6 +82,16 @@ impl From<Flavor> for router::Flavor {
             Flavor::TraditionalCompatible => router::Flavor::TraditionalCompatible,
             Flavor::Traditional => router::Flavor::Traditional,
             Flavor::Expressions => router::Flavor::Expressions,
+        }
+    }
+}
+
+impl From<router::Flavor> for Flavor {
+    fn from(flavor: router::Flavor) -> Self {
+        match flavor {
+            router::Flavor::TraditionalCompatible => Flavor::TraditionalCompatible,
+            router::Flavor::Traditional => Flavor::Traditional,
+            router::Flavor::Expressions => Flavor::Expressions,
         }
     }
 }
@@ -100,12 +120,13 @@ pub fn compiled(
 ) -> Result<(Loaded, Option<(Snapshot, runtime::Options)>), Failure> {
     let options = Options {
         kong_strict: dialect.kong_strict,
-        flavor: dialect.router_flavor.into(),
+        flavor: dialect.flavor(),
         env: &environment,
         allow_unsupported: dialect.allow_unsupported,
         ..Options::new(catalog())
     };
-    let mut loaded = config::load(input, &options).map_err(|e| Failure::Other(e.to_string()))?;
+    let mut loaded = config::load(input, &options)
+        .map_err(|e| Failure::Other(format!("{e}{}", usage::similar(&e.path))))?;
     // Made as `serve` makes it, even where it is thrown away: what validates, serves.
     let node = runtime::Options {
         flavor: options.flavor,

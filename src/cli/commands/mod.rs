@@ -12,3 +12,4 @@ pub mod serve;
 pub mod simulate;
 pub mod test;
 pub mod validate;
+pub mod version;

@@ -7,6 +7,7 @@ use crate::{
     cli::{
         Status,
         console::{Console, Failure},
+        usage,
     },
     config,
     plugin::Entry,
@@ -39,8 +40,7 @@ pub fn unknown(name: &str) -> Failure {
         return Failure::Other(format!("plugin {name} of Kong is not built into gatewayctl yet"));
     }
     let known = catalog().registry().entries().iter().map(|e| e.name);
-    let meant =
-        config::nearest(name, known).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+    let meant = config::nearest(name, known).map_or_else(String::new, usage::did_you_mean);
     Failure::Other(format!("there is no plugin {name}{meant} (gatewayctl plugins lists them)"))
 }
 

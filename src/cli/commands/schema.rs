@@ -28,7 +28,7 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     let schema = match args.plugin {
         None => schema::file_schema(catalog().registry()),
         Some(name) => schema::plugin_schema(catalog().registry(), &name)
-            .ok_or_else(|| super::plugins::unknown(&name))?,
+            .ok_or_else(|| super::plugins::unknown(&name).of("--plugin:"))?,
     };
     console.out(&format!("{schema:#}\n"))?;
     Ok(Status::Clean)

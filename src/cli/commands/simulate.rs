@@ -15,7 +15,8 @@ use crate::{
     cli::{
         Status,
         console::{Console, Failure},
-        render,
+        project::Project,
+        render, usage,
     },
     config::Loaded,
     http_codec::Spelling,
@@ -35,8 +36,8 @@ use crate::{
 /// those that serve; no upstream is asked.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
-    gatewayctl simulate kong.yml GET https://api.test/users\n  \
-    gatewayctl simulate kong.yml POST http://api.test/x -H 'X-Version: 2' --consumer bob --format json\n\n\
+    gatewayctl simulate kong.yml GET https://localhost/api/v1/users\n  \
+    gatewayctl simulate kong.yml POST http://localhost/api/v1/orders -H 'X-Version: 2' --consumer web-app --format json\n\n\
     Exit status: 0 a route wins, 1 none does or the configuration is not valid, 2 could not run.")]
 pub struct Args {
     /// The configuration: a file, a folder, or - for standard input
@@ -76,12 +77,13 @@ enum Format {
 }
 
 pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
-    let loaded = input::load_files(vec![args.file.clone()], args.dialect)?;
+    let dialect = Project::dialect(std::slice::from_ref(&args.file), args.dialect)?;
+    let loaded = input::load_files(vec![args.file.clone()], dialect)?;
     let Some(state) = loaded.state.clone() else {
         validate::report(&loaded, render::Format::Human, Level::Error, console)?;
         return Ok(Status::Findings);
     };
-    let flavor = Flavor::from(args.dialect.router_flavor);
+    let flavor = dialect.flavor();
     let node =
         runtime::Options { flavor, registry: catalog().registry().clone(), ..runtime::Options::default() };
     let stores = Stores::default();
@@ -110,7 +112,11 @@ fn consumer(state: &State, name: &str) -> Result<Ix<Consumer>, Failure> {
             || c.id.to_string() == name
     };
     let found = state.consumers.iter().find(|(_, c)| is(c)).map(|(ix, _)| ix);
-    found.ok_or_else(|| Failure::Other(format!("there is no consumer {name}")))
+    let names = || {
+        let rows = state.consumers.iter();
+        rows.flat_map(|(_, c)| [c.username.as_deref(), c.custom_id.as_deref()]).flatten()
+    };
+    found.ok_or_else(|| usage::unknown("--consumer", name, "the configuration has no such consumer", names()))
 }
 
 /// The request asked about.
@@ -129,7 +135,8 @@ struct Asked {
 impl Asked {
     fn new(args: &Args) -> Result<Self, Failure> {
         if http::Method::from_bytes(args.method.as_bytes()).is_err() {
-            return Err(Failure::Other(format!("{:?} is no method", args.method)));
+            let turned = if args.method.contains("://") { "; the method stands before the URL" } else { "" };
+            return Err(Failure::Other(format!("{:?} is no method{turned}", args.method)));
         }
         let bad = |what: &str| Failure::Other(format!("{what}: write URLs as https://host[:port]/path"));
         let (scheme, rest) = args.url.split_once("://").ok_or_else(|| bad(&args.url))?;

@@ -7,9 +7,11 @@ use crate::{
     cli::{
         Status,
         console::{Console, Failure},
+        project::Project,
         render::{self, Format, Report},
     },
     config::Loaded,
+    lint::Settings,
     source::Level,
 };
 
@@ -42,6 +44,8 @@ pub struct Args {
 }
 
 pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
+    let project = Project::of(&args.input.files, None, Settings::default())?;
+    let args = Args { input: project.complete(args.input.clone(), console)?, ..args };
     if args.each {
         return input::each(&args.input, |input| run(Args { input, each: false, ..args.clone() }, console));
     }
@@ -78,6 +82,11 @@ pub fn summary(loaded: &Loaded, verdict: (&str, &str)) -> String {
         more => format!("{} files", more.len()),
     };
     let verdict = if names.len() > 1 { verdict.1 } else { verdict.0 };
+    format!("{files} {verdict}{}{}", found(loaded), contents(loaded))
+}
+
+/// How much was found, in brackets: ` (1 error, 2 notes)`; empty if nothing was.
+pub fn found(loaded: &Loaded) -> String {
     let found = [(Level::Error, "error"), (Level::Warning, "warning"), (Level::Note, "note")]
         .into_iter()
         .map(|(level, word)| (loaded.findings.count(level), word))
@@ -85,7 +94,12 @@ pub fn summary(loaded: &Loaded, verdict: (&str, &str)) -> String {
         .map(|(n, word)| number(n, word))
         .collect::<Vec<_>>()
         .join(", ");
-    let contents = loaded.state.as_ref().map_or_else(String::new, |state| {
+    if found.is_empty() { String::new() } else { format!(" ({found})") }
+}
+
+/// How many entities there are, behind a colon: `: 1 service, 2 routes`; empty if there are none.
+pub fn contents(loaded: &Loaded) -> String {
+    loaded.state.as_ref().map_or_else(String::new, |state| {
         let counts = [
             (state.services.len(), "service"),
             (state.routes.len(), "route"),
@@ -96,9 +110,7 @@ pub fn summary(loaded: &Loaded, verdict: (&str, &str)) -> String {
         let parts: Vec<String> =
             counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| number(*n, what)).collect();
         if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) }
-    });
-    let found = if found.is_empty() { String::new() } else { format!(" ({found})") };
-    format!("{files} {verdict}{found}{contents}")
+    })
 }
 
 /// A number of things: `1 route`, `2 routes`.

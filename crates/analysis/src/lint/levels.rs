@@ -22,8 +22,8 @@ pub enum LevelError {
     #[error("there is no lint or rule {0:?}{1}")]
     Unknown(String, String),
     /// The level is none of those known.
-    #[error("{0:?} is no level: off, info, warn or error")]
-    Level(String),
+    #[error("{0:?} is no level: off, info, warn or error{1}")]
+    Level(String, String),
     /// A flag without `=`.
     #[error("{0:?} is not LINT=LEVEL")]
     Form(String),
@@ -45,7 +45,11 @@ impl Levels {
             "hint" | "info" | "note" => Some(Level::Note),
             "warn" | "warning" => Some(Level::Warning),
             "error" => Some(Level::Error),
-            other => return Err(LevelError::Level(other.to_owned())),
+            other => {
+                let near = config::nearest(other, ["off", "info", "warn", "error"]);
+                let meant = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+                return Err(LevelError::Level(other.to_owned(), meant));
+            }
         };
         self.set.insert(self.code(lint)?.to_owned(), level);
         Ok(())

@@ -1,6 +1,8 @@
-//! The part of a settings file (`.gatewayctl.yml`) that is about lints:
+//! A settings file (`.gatewayctl.yml`):
 //!
 //! ```yaml
+//! files: [kong.yml]
+//! router_flavor: expressions
 //! lint:
 //!   builtin: true
 //!   rules: {plain-http-upstream: off, weak-secret: error}
@@ -11,9 +13,11 @@ use super::{
     Levels,
     ruleset::{self, Ruleset},
 };
+use config::nearest;
+use router::Flavor;
 use source::{Document, FileId, Findings, Format, Limits, NodeId, SourceMap, Span, Value, parse};
 
-/// Which lints and rulesets run.
+/// Which lints and rulesets run, on what.
 #[derive(Debug)]
 pub struct Settings {
     /// Levels of lints, and of the rules in the rulesets.
@@ -22,11 +26,21 @@ pub struct Settings {
     pub rulesets: Vec<Ruleset>,
     /// Whether built-in lints run.
     pub builtin: bool,
+    /// Files that are looked at where none is named.
+    pub files: Vec<String>,
+    /// The router that they are for, where none is asked for.
+    pub router_flavor: Option<Flavor>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { levels: Levels::default(), rulesets: Vec::new(), builtin: true }
+        Settings {
+            levels: Levels::default(),
+            rulesets: Vec::new(),
+            builtin: true,
+            files: Vec::new(),
+            router_flavor: None,
+        }
     }
 }
 
@@ -81,10 +95,44 @@ impl Reader<'_> {
         for entry in self.document.entries(root) {
             match self.document.str(entry.key) {
                 Some("lint") => self.lint(entry.value, settings)?,
-                _ => return Err(self.wrong(entry.key, "the only section there is is `lint`")),
+                Some("files") => self.files(entry.value, settings)?,
+                Some("router_flavor") => settings.router_flavor = Some(self.flavor(entry.value)?),
+                other => {
+                    let near = other.and_then(|name| nearest(name, ["files", "lint", "router_flavor"]));
+                    let meant = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+                    let why = format!("there is no such section, but files, lint and router_flavor{meant}");
+                    return Err(self.wrong(entry.key, &why));
+                }
             }
         }
         Ok(())
+    }
+
+    fn files(&self, node: NodeId, settings: &mut Settings) -> Result<(), SettingsError> {
+        let Value::Seq(items) = self.document.value(node) else {
+            return Err(self.wrong(node, "`files` is a list of files and folders"));
+        };
+        for &item in items {
+            let path = self.document.str(item).ok_or_else(|| self.wrong(item, "this is no file name"))?;
+            settings.files.push(ruleset::beside(self.name, path));
+        }
+        Ok(())
+    }
+
+    fn flavor(&self, node: NodeId) -> Result<Flavor, SettingsError> {
+        const FLAVORS: [(&str, Flavor); 3] = [
+            ("traditional_compatible", Flavor::TraditionalCompatible),
+            ("traditional", Flavor::Traditional),
+            ("expressions", Flavor::Expressions),
+        ];
+        let text = self.document.str(node).unwrap_or_default();
+        if let Some((_, flavor)) = FLAVORS.iter().find(|(name, _)| *name == text) {
+            return Ok(*flavor);
+        }
+        let near = nearest(text, FLAVORS.map(|(name, _)| name));
+        let meant = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+        Err(self
+            .wrong(node, &format!("a flavor is traditional_compatible, traditional or expressions{meant}")))
     }
 
     fn lint(&self, node: NodeId, settings: &mut Settings) -> Result<(), SettingsError> {
@@ -163,6 +211,13 @@ mod tests {
     }
 
     #[test]
+    fn files_lie_beside_the_settings_and_a_router_may_be_named() {
+        let settings = read("files: [kong.yml, parts]\nrouter_flavor: expressions\n").expect("reads");
+        assert_eq!(settings.files, ["conf/kong.yml", "conf/parts"]);
+        assert_eq!(settings.router_flavor, Some(Flavor::Expressions));
+    }
+
+    #[test]
     fn faults_have_a_place() {
         for (text, fault) in [
             (
@@ -171,6 +226,12 @@ mod tests {
             ),
             ("lint:\n  rulesets: [b.yml]\n", "conf/s.yml:2:14: conf/b.yml: no such file"),
             ("lint: [\n", "conf/s.yml:"),
+            (
+                "lnt: {}\n",
+                "conf/s.yml:1:1: there is no such section, but files, lint and router_flavor; did you mean lint?",
+            ),
+            ("files: kong.yml\n", "conf/s.yml:1:8: `files` is a list"),
+            ("router_flavor: expresions\n", "conf/s.yml:1:16: a flavor is"),
         ] {
             let error = read(text).expect_err("a fault").to_string();
             assert!(error.starts_with(fault), "{error}");

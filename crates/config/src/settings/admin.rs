@@ -114,7 +114,8 @@ impl fmt::Debug for AdminToken {
 }
 
 impl Setting for AdminToken {
-    const FORM: &'static str = "a text of at least 16 visible ASCII characters, or `sha256:` and the SHA-256 of one in hex; never shown";
+    const FORM: &'static str =
+        "a text of at least 16 visible ASCII characters, or `sha256:` and the SHA-256 of one in hex";
     const SECRET: bool = true;
     fn parse(text: &str) -> Result<Self, BadValue> {
         let bad = || BadValue { message: format!("this is not {}", Self::FORM), help: None };

@@ -1,7 +1,5 @@
 //! Other names of our settings, and Kong's settings that have no meaning here, each with the reason.
 
-use super::table::Settings;
-
 /// Names a setting is known by as well, and the setting.
 pub const ALIASES: &[(&str, &str)] = &[
     ("nginx_main_worker_processes", "nginx_worker_processes"),
@@ -114,32 +112,66 @@ const BODIES: &str = "bodies never go to a file: short ones are held in memory, 
 const ERRORS: &str = "errors go to standard error, where `log_level` says how much";
 const ENTERPRISE: &str = "it belongs to Kong Enterprise or Konnect";
 
-/// Settings that are read and checked although nothing is built yet that they would change.
-const NOT_YET: &[&str] = &[
-    "dns_resolver",
-    "dns_hostsfile",
-    "dns_order",
-    "dns_valid_ttl",
-    "dns_stale_ttl",
-    "dns_cache_size",
-    "dns_not_found_ttl",
-    "dns_error_ttl",
-    "dns_no_sync",
-    "proxy_access_log",
-    "admin_access_log",
-    "status_access_log",
-    "proxy_stream_access_log",
-    "tracing_instrumentations",
-    "tracing_sampling_rate",
-    "untrusted_lua_sandbox_requires",
-    "untrusted_lua_sandbox_environment",
-    "lua_ssl_protocols",
+const DNS: &str = "names are resolved as `/etc/resolv.conf` and `/etc/hosts` say";
+const ACCESS_LOGS: &str = "there are no access logs yet; plugins such as `file-log` write them";
+const TRACES: &str = "spans are not recorded yet";
+const LUA: &str = "Lua runs with the same modules and globals everywhere";
+
+/// Settings that are read and checked although nothing is built yet that they would change: the reason, and the value
+/// that describes what happens anyway.
+const NO_EFFECT_YET: &[(&str, &str, Option<&str>)] = &[
+    ("vaults", "the environment is the one vault that is built", Some("bundled")),
+    ("vault_env_prefix", "`{vault://env/…}` reads variables by their whole name", None),
+    ("dns_resolver", DNS, None),
+    ("dns_hostsfile", DNS, Some("/etc/hosts")),
+    ("dns_order", DNS, None),
+    ("dns_valid_ttl", DNS, None),
+    ("dns_stale_ttl", DNS, None),
+    ("dns_cache_size", DNS, None),
+    ("dns_not_found_ttl", DNS, None),
+    ("dns_error_ttl", DNS, None),
+    ("dns_no_sync", DNS, None),
+    ("proxy_access_log", ACCESS_LOGS, Some("off")),
+    ("admin_access_log", ACCESS_LOGS, Some("off")),
+    ("status_access_log", ACCESS_LOGS, Some("off")),
+    ("proxy_stream_access_log", ACCESS_LOGS, Some("off")),
+    ("tracing_instrumentations", TRACES, Some("off")),
+    ("tracing_sampling_rate", TRACES, None),
+    ("untrusted_lua_sandbox_requires", LUA, None),
+    ("untrusted_lua_sandbox_environment", LUA, None),
+    ("lua_ssl_protocols", "TLS 1.2 and 1.3 are offered to other servers", Some("TLSv1.2 TLSv1.3")),
 ];
 
-/// Those settings that have been given another value than their default although that changes nothing yet.
-pub fn without_effect(settings: &Settings) -> Vec<&'static str> {
-    let default = Settings::default();
-    NOT_YET.iter().copied().filter(|name| settings.show(name) != default.show(name)).collect()
+/// Why one of our settings changes nothing yet, if that is so.
+pub fn no_effect_yet(name: &str) -> Option<&'static str> {
+    NO_EFFECT_YET.iter().find(|(setting, ..)| *setting == name).map(|(_, why, _)| *why)
+}
+
+/// Whether that value of a setting without effect describes what happens anyway.
+pub(super) fn holds_anyway(name: &str, value: &str) -> bool {
+    let value = value.trim();
+    if let Some((.., truth)) = NO_EFFECT_YET.iter().find(|(setting, ..)| *setting == name) {
+        return *truth == Some(value);
+    }
+    match name {
+        "role" => value == "traditional",
+        "database"
+        | "anonymous_reports"
+        | "nginx_daemon"
+        | "nginx_main_daemon"
+        | "wasm"
+        | "admin_gui_listen"
+        | "debug_listen"
+        | "request_debug"
+        | "cluster_listen"
+        | "cluster_telemetry_listen" => value == "off",
+        _ => false,
+    }
+}
+
+/// Names, and beginnings of names with `*`, of Kong's settings that mean nothing here, each with the reason.
+pub(super) fn names_without_meaning() -> impl Iterator<Item = (&'static str, &'static str)> {
+    WITHOUT_MEANING.iter().copied()
 }
 
 /// Why a setting of Kong's means nothing here, if that is so.

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, fmt};
 
 use super::{
-    known::{ALIASES, without_meaning},
+    consistency::{self, Conflict},
+    known::{ALIASES, holds_anyway, names_without_meaning, no_effect_yet, without_meaning},
     table::{ROWS, Row, Settings},
     value::{BadValue, CipherSuite, TlsVersion},
 };
@@ -22,10 +23,12 @@ pub struct Sources<'a> {
     pub environment: Vec<(String, String)>,
     /// Flags as name and value; the name with dashes or underscores, without the two in front.
     pub flags: Vec<(String, String)>,
+    /// Arguments of `--set`, as name and value. They win over flags of their own.
+    pub set: Vec<(String, String)>,
 }
 
 /// Where a value was given.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Origin {
     /// In that file, on that line (from 1).
     File(String, usize),
@@ -33,7 +36,10 @@ pub enum Origin {
     Variable(String),
     /// By that flag, with its dashes.
     Flag(String),
+    /// By `--set` with that name.
+    Set(String),
     /// Nowhere.
+    #[default]
     Default,
 }
 
@@ -57,7 +63,8 @@ impl fmt::Display for Origin {
         match self {
             Origin::File(name, line) => write!(f, "{name}:{line}"),
             Origin::Variable(name) | Origin::Flag(name) => f.write_str(name),
-            Origin::Default => f.write_str("settings"),
+            Origin::Set(name) => write!(f, "--set {name}"),
+            Origin::Default => f.write_str("default"),
         }
     }
 }
@@ -66,8 +73,11 @@ impl fmt::Display for Issue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.origin {
             // The name of a variable or a flag is the setting's already.
-            Origin::Variable(_) | Origin::Flag(_) => write!(f, "{}: {}", self.origin, self.message)?,
-            _ => write!(f, "{}: {}: {}", self.origin, self.setting, self.message)?,
+            Origin::Variable(_) | Origin::Flag(_) | Origin::Set(_) => {
+                write!(f, "{}: {}", self.origin, self.message)?;
+            }
+            Origin::File(..) => write!(f, "{}: {}: {}", self.origin, self.setting, self.message)?,
+            Origin::Default => write!(f, "{}: {}", self.setting, self.message)?,
         }
         if let Some(help) = &self.help {
             write!(f, " ({help})")?;
@@ -93,11 +103,13 @@ pub fn load(sources: &Sources<'_>) -> (Settings, Vec<Issue>) {
     }
     loading.take(variables(&sources.environment));
     loading.take(flags(&sources.flags));
+    loading.take(set(&sources.set));
 
     let mut settings = Settings::default();
     for row in ROWS {
         if let Some(given) = loading.winners.remove(row.name) {
             loading.assign(&mut settings, row, &given);
+            settings.origins.insert(row.name, given.origin.clone());
             loading.winners.insert(row.name, given);
         }
     }
@@ -129,6 +141,23 @@ fn flags(flags: &[(String, String)]) -> Vec<Given> {
         origin: Origin::Flag(format!("--{}", flag.replace('_', "-"))),
     };
     flags.iter().map(given).collect()
+}
+
+fn set(arguments: &[(String, String)]) -> Vec<Given> {
+    let given = |(name, value): &(String, String)| Given {
+        name: name.replace('-', "_"),
+        value: value.clone(),
+        origin: Origin::Set(name.clone()),
+    };
+    arguments.iter().map(given).collect()
+}
+
+impl Settings {
+    /// An error about the setting of that name, with the place where it was given.
+    pub fn error(&self, name: &str, message: impl Into<String>, help: Option<String>) -> Issue {
+        let origin = self.origins.get(name).cloned().unwrap_or_default();
+        Issue { level: Level::Error, setting: name.to_owned(), origin, message: message.into(), help }
+    }
 }
 
 fn row(name: &str) -> Option<&'static Row> {
@@ -170,20 +199,25 @@ impl Loading<'_, '_> {
 
     fn unknown(&mut self, given: &Given) {
         if let Some(why) = without_meaning(&given.name) {
-            return self.issue(Level::Note, given, format!("has no meaning here: {why}"), None);
+            let level = if holds_anyway(&given.name, &given.value) { Level::Note } else { Level::Warning };
+            return self.issue(level, given, format!("has no effect: {why}"), None);
         }
         let names = ROWS.iter().map(|row| row.name).chain(ALIASES.iter().map(|(alias, _)| *alias));
-        let near = nearest(&given.name, names);
+        // Orchestrators put names of their own into the environment, which are not to be taken for slips.
+        let is_variable = matches!(given.origin, Origin::Variable(_));
+        let meaningless = names_without_meaning().map(|(name, _)| name).filter(|name| !name.ends_with('*'));
+        let near = nearest(&given.name, names.chain(meaningless.filter(|_| !is_variable)));
         let shown = |name: &str| match given.origin {
             Origin::Variable(_) => format!("KONG_{}", name.to_ascii_uppercase()),
             Origin::Flag(_) => format!("--{}", name.replace('_', "-")),
+            Origin::Set(_) => format!("--set {name}"),
             _ => name.to_owned(),
         };
         let help = near.map(|name| format!("did you mean `{}`?", shown(name)));
         let level = match given.origin {
-            // Orchestrators put names of their own into the environment: KONG_PROXY_SERVICE_HOST.
+            // Such as KONG_PROXY_SERVICE_HOST.
             Origin::Variable(_) if near.is_none() => return,
-            Origin::Flag(_) => Level::Error,
+            Origin::Flag(_) | Origin::Set(_) => Level::Error,
             _ => Level::Warning,
         };
         self.issue(level, given, "is not a setting", help);
@@ -211,7 +245,10 @@ impl Loading<'_, '_> {
                 true => "the value cannot be read".to_owned(),
                 false => message,
             };
-            self.issue(Level::Error, given, message, help.filter(|_| !secret));
+            return self.issue(Level::Error, given, message, help.filter(|_| !secret));
+        }
+        if let Some(why) = no_effect_yet(row.name).filter(|_| !holds_anyway(row.name, &given.value)) {
+            self.issue(Level::Warning, given, format!("has no effect yet: {why}"), None);
         }
     }
 
@@ -320,6 +357,13 @@ impl Loading<'_, '_> {
                     "`udp` belongs in `stream_listen`",
                 );
             }
+        }
+        if self.issues.iter().any(|issue| issue.level == Level::Error) {
+            return;
+        }
+        let conflicts = consistency::check(settings, &|name| self.winners.contains_key(name));
+        for Conflict { level, setting, message, help } in conflicts {
+            self.complain(level, setting, message, &help);
         }
     }
 

@@ -5,6 +5,7 @@
 //! the command line hands both in. What a setting does is its consumer's business.
 
 mod admin;
+mod consistency;
 mod known;
 mod load;
 mod reference;
@@ -12,7 +13,7 @@ mod table;
 mod value;
 
 pub use admin::{AdminToken, HostPattern, WebOrigin};
-pub use known::{ALIASES, without_effect, without_meaning};
+pub use known::{ALIASES, no_effect_yet, without_meaning};
 pub use load::{DEFAULT_FILES, Issue, Origin, Sources, load};
 pub use reference::reference;
 pub use table::{ROWS, Row, Settings};

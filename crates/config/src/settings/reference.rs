@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use super::table::ROWS;
+use super::{
+    known::{names_without_meaning, no_effect_yet},
+    table::ROWS,
+};
 
 /// `docs/settings.md`: every setting with its variable, flag, form, default and meaning.
 pub fn reference() -> String {
@@ -13,7 +16,8 @@ pub fn reference() -> String {
          `--set name=value`, for which some have a flag of their own. A flag wins over a variable, a variable over the file, the file over the default. Lists are separated by \
          commas. Switches take `on` and `off`. Sizes take `k`, `m` and `g`; times are in seconds unless a unit \
          follows (`ms`, `s`, `m`, `h`, `d`). A value may be a reference to a variable, `{vault://env/name}`.\n\n\
-         Kong's other settings are accepted, with a note that says why they mean nothing here.\n",
+         A setting that is marked \"no effect yet\" is read and checked, and changes nothing; a warning at the start names \
+         each that was set. So it does for [Kong's other settings](#settings-of-kong-without-effect).\n",
     );
     let mut section = "";
     for row in ROWS {
@@ -26,13 +30,25 @@ pub fn reference() -> String {
             text => format!("`{text}`"),
         };
         let meaning = row.doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
+        let shown = if row.secret { ", never shown" } else { "" };
         let _ = write!(
             page,
-            "\n### {}\n\n{meaning}\n\n- variable `{}`\n- value: {}\n- default: {default}\n",
+            "\n### {}\n\n{meaning}\n\n- variable `{}`\n- value: {}{shown}\n- default: {default}\n",
             row.name,
             row.variable(),
             row.form,
         );
+        if let Some(why) = no_effect_yet(row.name) {
+            let _ = writeln!(page, "- **no effect yet**: {why}");
+        }
+    }
+    page.push_str(
+        "\n## Settings of Kong without effect\n\n\
+         They are accepted. A name that ends in `*` covers all that begin so, unless a setting above has that name.\n\n\
+         | setting | why |\n|---|---|\n",
+    );
+    for (name, why) in names_without_meaning() {
+        let _ = writeln!(page, "| `{name}` | {why} |");
     }
     page
 }

@@ -6,6 +6,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use super::admin::{AdminToken, HostPattern, WebOrigin};
+use super::load::Origin;
 use super::value::{
     BadValue, CipherSuite, DnsRecord, ErrorType, LogFormat, LogLevel, LogTarget, Pem, PortMap,
     ResponseHeaders, RouteMatch, RouterFlavor, Secret, Setting, Size, TlsVersion, TrustedPeer, UntrustedLua,
@@ -48,6 +49,8 @@ macro_rules! settings {
             $($($(#[doc = $doc])+ pub $name: $kind,)+)+
             /// Vault references as they were given, by the names of the settings they are the values of.
             pub references: BTreeMap<&'static str, String>,
+            /// Where the settings that do not have their default were given.
+            pub origins: BTreeMap<&'static str, Origin>,
         }
 
         /// All settings, in the order of the reference page.
@@ -63,7 +66,7 @@ macro_rules! settings {
 
         impl Default for Settings {
             fn default() -> Self {
-                Settings { references: BTreeMap::new(), $($($name: <$kind as Setting>::parse($default)
+                Settings { references: BTreeMap::new(), origins: BTreeMap::new(), $($($name: <$kind as Setting>::parse($default)
                     .expect(concat!("the default of ", stringify!($name), " reads (a test loads them all)")),)+)+ }
             }
         }
@@ -110,6 +113,10 @@ settings! {
         /// Ports as clients know them where a load balancer or a container maps them, such as
         /// `80:8000,443:8443`: routes that match ports, and `X-Forwarded-Port`, use the outer one.
         port_maps: Vec<PortMap> = "";
+        /// Whether another process may listen at the same addresses of `proxy_listen` and `stream_listen` at the same time:
+        /// the system spreads connections over both then. Otherwise an address in use is an error. Sockets that are handed
+        /// over (`SIGUSR2`, systemd) need no such permission. Not a setting of Kong.
+        listen_shared: bool = "off";
         /// How many threads serve requests.
         nginx_worker_processes: Workers = "auto";
     }

@@ -42,30 +42,35 @@ fn every_default_reads_and_shows_as_text_that_reads_back() {
 #[test]
 fn flags_win_over_variables_over_the_file_over_the_defaults() {
     let mut sources = Sources {
-        file: Some(("kong.conf", "log_level = debug\nadmin_listen = 127.0.0.1:1\nclient_ssl = on\n")),
+        file: Some(("kong.conf", "log_level = debug\nadmin_listen = 127.0.0.1:1\nclient_body_timeout = 4\n")),
         environment: pairs(&[
             ("KONG_ADMIN_LISTEN", "127.0.0.1:2"),
             ("KONG_LOG_LEVEL", "warn"),
             ("OTHER", "x"),
         ]),
         flags: pairs(&[("admin-listen", "off")]),
+        set: pairs(&[("client_body_timeout", "5")]),
     };
     let settings = clean(load(&sources));
     assert!(settings.admin_listen.is_off());
     assert_eq!(settings.log_level, LogLevel::Warn);
-    assert!(settings.client_ssl);
+    assert_eq!(settings.client_body_timeout, Duration::from_secs(5));
+    assert!(settings.ssl_session_tickets, "the default");
     assert_eq!(settings.router_flavor, RouterFlavor::TraditionalCompatible);
     sources.flags.clear();
-    assert_eq!(clean(load(&sources)).admin_listen.0[0].port, 2);
+    sources.set.clear();
+    let settings = clean(load(&sources));
+    assert_eq!(settings.admin_listen.0[0].port, 2);
+    assert_eq!(settings.client_body_timeout, Duration::from_secs(4));
 }
 
 #[test]
 fn a_file_has_comments_continuations_and_escaped_hashes() {
     let settings = clean(from_file(
-        "# a comment\n\n  proxy_listen = 0.0.0.0:1, \\\n    0.0.0.0:2 ssl # two of them\r\nvault_env_prefix=a\\#b\n",
+        "# a comment\n\n  proxy_listen = 0.0.0.0:1, \\\n    0.0.0.0:2 ssl # two of them\r\ndeclarative_config=a\\#b\n",
     ));
     assert_eq!(settings.proxy_listen.0.len(), 2);
-    assert_eq!(settings.vault_env_prefix.as_deref(), Some("a#b"));
+    assert_eq!(settings.declarative_config.as_deref(), Some("a#b"));
 }
 
 #[test]
@@ -101,12 +106,17 @@ fn an_unknown_flag_is_an_error() {
 }
 
 #[test]
-fn a_setting_of_kongs_without_meaning_here_gets_a_note_with_the_reason() {
+fn a_setting_of_kongs_without_effect_here_is_a_warning_with_the_reason() {
     for name in ["database", "pg_host", "prefix", "nginx_http_charset", "lua_package_path", "cluster_listen"]
     {
         let issue = only(from_file(&format!("{name} = x\n")));
-        assert_eq!(issue.level, Level::Note, "{name}");
-        assert!(issue.message.starts_with("has no meaning here: "), "{issue}");
+        assert_eq!(issue.level, Level::Warning, "{name}");
+        assert!(issue.to_string().starts_with(&format!("kong.conf:1: {name}: has no effect: ")), "{issue}");
+    }
+    for (name, value) in
+        [("KONG_DATABASE", "off"), ("KONG_ROLE", "traditional"), ("KONG_NGINX_DAEMON", "off")]
+    {
+        assert_eq!(only(from_env(&[(name, value)])).level, Level::Note, "{name}: nothing else happens");
     }
 }
 
@@ -122,7 +132,11 @@ fn no_setting_of_ours_is_listed_as_meaningless_unless_a_wider_pattern_covers_it(
 fn other_names_are_understood_and_the_own_name_wins_on_the_same_level() {
     let settings = clean(from_env(&[("KONG_NGINX_HTTP_CLIENT_MAX_BODY_SIZE", "1k")]));
     assert_eq!(settings.client_max_body_size, Size(1024));
-    let both = [("KONG_REAL_IP_HEADER", "X-A"), ("KONG_NGINX_PROXY_REAL_IP_HEADER", "X-B")];
+    let both = [
+        ("KONG_REAL_IP_HEADER", "X-A"),
+        ("KONG_NGINX_PROXY_REAL_IP_HEADER", "X-B"),
+        ("KONG_TRUSTED_IPS", "10.0.0.0/8"),
+    ];
     assert_eq!(clean(from_env(&both)).real_ip_header, "X-A");
 }
 
@@ -135,8 +149,13 @@ fn an_empty_value_takes_a_list_away_and_otherwise_counts_as_not_given() {
 
 #[test]
 fn switches_sizes_and_times_read_as_kong_and_nginx_write_them() {
+    let trusted = ("KONG_TRUSTED_IPS", "10.0.0.0/8");
     for (text, value) in [("on", true), ("true", true), ("yes", true), ("off", false), ("false", false)] {
-        assert_eq!(clean(from_env(&[("KONG_CLIENT_SSL", text)])).client_ssl, value, "{text}");
+        assert_eq!(
+            clean(from_env(&[("KONG_REAL_IP_RECURSIVE", text), trusted])).real_ip_recursive,
+            value,
+            "{text}"
+        );
     }
     assert_eq!(only(from_env(&[("KONG_CLIENT_SSL", "1x")])).level, Level::Error);
     for (text, bytes) in [("0", 0), ("8k", 8192), ("1m", 1 << 20), ("2G", 2 << 30), ("17", 17)] {
@@ -182,7 +201,7 @@ fn headers_switch_alone_and_in_groups() {
 
 #[test]
 fn trusted_peers_are_addresses_and_blocks() {
-    let settings = clean(from_env(&[("KONG_TRUSTED_IPS", "127.0.0.1, 10.0.0.0/8,::/0,unix:")]));
+    let settings = clean(from_env(&[("KONG_TRUSTED_IPS", "127.0.0.1, 10.0.0.0/8,::/0")]));
     let trusts = |text: &str| settings.trusts(text.parse::<IpAddr>().expect("ip"));
     assert!(trusts("127.0.0.1") && trusts("10.9.9.9") && trusts("fe80::1") && trusts("::ffff:10.1.1.1"));
     assert!(!trusts("127.0.0.2") && !trusts("192.168.0.1"));
@@ -229,7 +248,9 @@ fn values_with_limits_beyond_their_kind_are_checked() {
         ("KONG_REAL_IP_HEADER", "X Forwarded"),
         ("KONG_PROXY_LISTEN", "0.0.0.0:1 udp"),
     ] {
-        assert_eq!(only(from_env(&[(name, value)])).level, Level::Error, "{name}={value}");
+        let (_, issues) = from_env(&[(name, value)]);
+        let errors = issues.iter().filter(|issue| issue.level == Level::Error);
+        assert_eq!(errors.count(), 1, "{name}={value}: {issues:#?}");
     }
 }
 
@@ -269,7 +290,7 @@ fn plugins_are_allowed_by_name_all_together_or_not_at_all() {
 
 #[test]
 fn logs_go_to_a_path_with_a_format_or_nowhere() {
-    let settings = clean(from_env(&[("KONG_PROXY_ACCESS_LOG", "/dev/stdout custom_fmt")]));
+    let (settings, _) = from_env(&[("KONG_PROXY_ACCESS_LOG", "/dev/stdout custom_fmt")]);
     let expected = LogTarget::File { path: "/dev/stdout".into(), format: Some("custom_fmt".into()) };
     assert_eq!(settings.proxy_access_log, expected);
     assert_eq!(clean(from_env(&[("KONG_PROXY_ACCESS_LOG", "off")])).proxy_access_log, LogTarget::Off);
@@ -287,6 +308,7 @@ fn a_token_that_cannot_be_one_is_explained_and_not_repeated() {
     let issue = only(from_env(&[("KONG_ADMIN_TOKEN", "hunter2")]));
     assert_eq!(issue.level, Level::Error);
     assert!(issue.message.contains("at least 16") && !issue.message.contains("hunter2"), "{issue}");
+    assert!(issue.message.ends_with("in hex"), "{issue}");
 }
 
 #[test]
@@ -309,8 +331,80 @@ fn what_an_accepted_flag_does_not_do_is_said() {
 }
 
 #[test]
-fn settings_that_change_nothing_yet_are_known_once_they_differ_from_their_default() {
-    assert_eq!(without_effect(&Settings::default()), [""; 0]);
-    let settings = clean(from_file("log_level = notice\ndns_resolver = 127.0.0.1\n"));
-    assert_eq!(without_effect(&settings), ["dns_resolver"]);
+fn a_setting_that_changes_nothing_yet_is_warned_of_wherever_it_is_set() {
+    let sources = Sources {
+        file: Some(("kong.conf", "log_level = notice\ndns_resolver = 127.0.0.1\n")),
+        environment: pairs(&[("KONG_TRACING_SAMPLING_RATE", "0.01")]),
+        flags: pairs(&[("proxy_access_log", "off")]),
+        set: pairs(&[("vault_env_prefix", "A_")]),
+    };
+    let (_, issues) = load(&sources);
+    let said: Vec<String> = issues.iter().map(ToString::to_string).collect();
+    let starts = [
+        "--set vault_env_prefix: has no effect yet: ",
+        "kong.conf:2: dns_resolver: has no effect yet: ",
+        "KONG_TRACING_SAMPLING_RATE: has no effect yet: ",
+    ];
+    assert_eq!(said.len(), starts.len(), "{said:#?}");
+    for start in starts {
+        assert!(said.iter().any(|line| line.starts_with(start)), "{start}: {said:#?}");
+    }
+    assert!(issues.iter().all(|issue| issue.level == Level::Warning));
+}
+
+/// The code that settings take effect through, without blanks before a dot.
+fn readers() -> String {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let files = [
+        "config/settings/table.rs",
+        "server/node.rs",
+        "cli/log.rs",
+        "cli/commands/serve/mod.rs",
+        "cli/commands/serve/settings.rs",
+    ];
+    let text = files.map(|name| std::fs::read_to_string(root.join(name)).expect("a source file")).concat();
+    text.lines()
+        .map(str::trim)
+        .fold(String::new(), |all, line| if line.starts_with('.') { all + line } else { all + "\n" + line })
+}
+
+#[test]
+fn a_setting_is_marked_as_without_effect_exactly_if_nothing_reads_it() {
+    let readers = readers();
+    let is_read = |name: &str| {
+        ["settings.", "self."].iter().any(|owner| {
+            let field = format!("{owner}{name}");
+            let end = |at: usize| readers[at + field.len()..].chars().next();
+            readers
+                .match_indices(&field)
+                .any(|(at, _)| end(at).is_none_or(|c| !c.is_alphanumeric() && c != '_'))
+        })
+    };
+    for row in ROWS {
+        assert_ne!(is_read(row.name), no_effect_yet(row.name).is_some(), "{}", row.name);
+    }
+    let page = reference();
+    let marked = page.split("\n### ").filter(|part| part.contains("- **no effect yet**: "));
+    let marked: Vec<&str> = marked.filter_map(|part| part.lines().next()).collect();
+    let expected: Vec<&str> =
+        ROWS.iter().map(|row| row.name).filter(|name| no_effect_yet(name).is_some()).collect();
+    assert_eq!(marked, expected);
+    assert!(page.contains("| `pg_*` | there is no database"));
+}
+
+#[test]
+fn a_misspelled_name_is_answered_with_the_nearest_in_the_spelling_of_its_source() {
+    let sources = Sources { set: pairs(&[("proxy-listn", "off")]), ..Sources::default() };
+    let issue = only(load(&sources));
+    assert_eq!(issue.level, Level::Error);
+    assert_eq!(issue.to_string(), "--set proxy-listn: is not a setting (did you mean `--set proxy_listen`?)");
+    let issue = only(from_file("databse = off\n"));
+    assert_eq!(issue.to_string(), "kong.conf:1: databse: is not a setting (did you mean `database`?)");
+}
+
+#[test]
+fn an_error_found_later_names_the_setting_and_where_it_was_given() {
+    let (settings, _) = from_env(&[("KONG_SSL_CERT", "/a"), ("KONG_SSL_CERT_KEY", "/b")]);
+    assert_eq!(settings.error("ssl_cert", "m", None).to_string(), "KONG_SSL_CERT: m");
+    assert_eq!(settings.error("proxy_listen", "m", Some("h".into())).to_string(), "proxy_listen: m (h)");
 }

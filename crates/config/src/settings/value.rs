@@ -453,7 +453,7 @@ impl Setting for Pem {
 }
 
 impl Setting for Secret {
-    const FORM: &'static str = "text, which is never shown";
+    const FORM: &'static str = "text";
     const SECRET: bool = true;
     fn parse(text: &str) -> Result<Self, BadValue> {
         Ok(Secret(text.to_owned()))

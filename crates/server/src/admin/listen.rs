@@ -22,7 +22,8 @@ use net::{
     Inherited, Role, alpn,
     tls::{certificates, certified_key, provider},
 };
-use proxy::Listener;
+use proxy::{Listener, StartError};
+use runtime::Gateway;
 
 /// Most connections at a time. Beyond it, a new one takes the place of the slowest.
 const MAX_CONNECTIONS: usize = 256;
@@ -41,7 +42,6 @@ pub struct Bound {
     endpoints: &'static Endpoints,
     socket: TcpListener,
     tls: Option<TlsAcceptor>,
-    asks_for_certificates: bool,
 }
 
 /// How TLS is spoken where it is.
@@ -53,31 +53,46 @@ pub struct Tls<'a> {
     pub client_authorities: Option<&'a str>,
 }
 
+/// Why that listener does not listen.
+fn failed(role: Role, listener: &Listener) -> impl Fn(io::Error) -> StartError {
+    let address = listener.address;
+    move |error| StartError::Listen { role, address, error }
+}
+
+/// Everything that [`bind`] does before it opens a socket.
+///
+/// # Errors
+/// When there is no usable certificate.
+pub fn check(gateway: &Gateway, role: Role, listeners: &[Listener], tls: Tls<'_>) -> Result<(), StartError> {
+    for listener in listeners.iter().filter(|listener| listener.tls) {
+        acceptor(gateway, tls, listener.http2).map_err(failed(role, listener))?;
+    }
+    Ok(())
+}
+
 /// Listens at those addresses.
 ///
 /// # Errors
 /// When an address cannot be listened at, or there is no usable certificate.
 pub async fn bind(
-    admin: &Admin,
+    gateway: &Gateway,
     (role, endpoints): (Role, &'static Endpoints),
     listeners: &[Listener],
     tls: Tls<'_>,
     inherited: &mut Inherited,
-) -> io::Result<Vec<Bound>> {
+) -> Result<Vec<Bound>, StartError> {
     let mut bound = Vec::new();
     for listener in listeners {
-        let named =
-            |e: io::Error| io::Error::new(e.kind(), format!("admin API at {}: {e}", listener.address));
-        let asks_for_certificates = listener.tls && tls.client_authorities.is_some();
-        let acceptor = listener.tls.then(|| acceptor(admin, tls, listener.http2)).transpose();
-        let tls = acceptor.map_err(named)?;
+        let failed = failed(role, listener);
+        let acceptor = listener.tls.then(|| acceptor(gateway, tls, listener.http2)).transpose();
+        let tls = acceptor.map_err(&failed)?;
         // One socket is enough, and all that are inherited may be the same one.
-        let inherited = inherited.take(role, listener.address, Type::STREAM).map_err(named)?.pop();
+        let inherited = inherited.take(role, listener.address, Type::STREAM).map_err(&failed)?.pop();
         let socket = match inherited {
             Some(socket) => TcpListener::from_std(socket.into()),
             None => TcpListener::bind(listener.address).await,
         };
-        bound.push(Bound { role, endpoints, socket: socket.map_err(named)?, tls, asks_for_certificates });
+        bound.push(Bound { role, endpoints, socket: socket.map_err(&failed)?, tls });
     }
     Ok(bound)
 }
@@ -89,11 +104,6 @@ impl Bound {
     /// When the system does not tell.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
-    }
-
-    /// Whether clients have to show a certificate.
-    pub fn asks_for_certificates(&self) -> bool {
-        self.asks_for_certificates
     }
 
     /// The socket, once more.
@@ -121,10 +131,10 @@ impl ResolvesServerCert for One {
 }
 
 /// TLS with the API's own certificate, or with the one that the proxy shows where it knows no better.
-fn acceptor(admin: &Admin, tls: Tls<'_>, http2: bool) -> io::Result<TlsAcceptor> {
+fn acceptor(gateway: &Gateway, tls: Tls<'_>, http2: bool) -> io::Result<TlsAcceptor> {
     let own = match tls.certificate {
         Some((cert, key)) => Some(certified_key(cert, key).map(Arc::new).map_err(io::Error::other)?),
-        None => admin.gateway.snapshot().certificates.fallback(),
+        None => gateway.snapshot().certificates.fallback(),
     };
     let own = own.ok_or_else(|| io::Error::other("there is no certificate"))?;
     let builder = ServerConfig::builder_with_provider(provider())

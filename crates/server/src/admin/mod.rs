@@ -25,7 +25,7 @@ mod status;
 use std::{
     io,
     net::SocketAddr,
-    sync::{Arc, OnceLock},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -53,7 +53,7 @@ use self::{
 };
 use super::{Read, reload::Post};
 use net::{Inherited, MemoryBudget, Role};
-use proxy::Listener;
+use proxy::{Listener, StartError};
 use runtime::Gateway;
 
 /// How the APIs are served.
@@ -89,8 +89,8 @@ pub struct Admin {
     guard: Guard,
     max_body: u64,
     limits: Limits,
-    /// What an operator should know of how this API is reached.
-    warnings: OnceLock<Vec<String>>,
+    /// What an operator should know of how the APIs are reached.
+    warnings: Vec<String>,
 }
 
 /// What all requests share.
@@ -139,6 +139,52 @@ pub struct Bound {
     pub status_addresses: Vec<SocketAddr>,
 }
 
+/// Warns of addresses that other hosts reach without showing who they are.
+pub fn warnings(options: &Options) -> Vec<String> {
+    let open = |listeners: &[Listener], asks_for_certificates: bool| -> Vec<SocketAddr> {
+        let open = listeners.iter().filter(|listener| {
+            !(listener.address.ip().is_loopback() || listener.tls && asks_for_certificates)
+        });
+        open.map(|listener| listener.address).collect()
+    };
+    if options.guard.token.is_some() {
+        return Vec::new();
+    }
+    let admin = open(&options.listeners, options.client_authorities.is_some()).into_iter().map(|address| {
+        format!(
+            "the admin API listens on {address} without authentication: set admin_token or \
+             admin_ssl_client_certificate, or listen on a loopback address"
+        )
+    });
+    let status = open(&options.status_listeners, false).into_iter().map(|address| {
+        format!(
+            "the status API listens on {address} and there is no admin_token: any client that reaches it can take this \
+             node out of rotation with POST /status/ready"
+        )
+    });
+    admin.chain(status).collect()
+}
+
+/// Everything that [`bind`] does before it opens a socket.
+///
+/// # Errors
+/// When there is no usable certificate.
+pub fn check(options: &Options, gateway: &Gateway) -> Result<(), StartError> {
+    listen::check(gateway, Role::Admin, &options.listeners, options.tls())?;
+    listen::check(gateway, Role::Status, &options.status_listeners, options.status_tls())
+}
+
+impl Options {
+    fn tls(&self) -> listen::Tls<'_> {
+        let client_authorities = self.client_authorities.as_deref();
+        listen::Tls { certificate: self.certificate.as_ref(), client_authorities }
+    }
+
+    fn status_tls(&self) -> listen::Tls<'_> {
+        listen::Tls { certificate: self.status_certificate.as_ref(), client_authorities: None }
+    }
+}
+
 /// Listens where the options say. Before the proxy does: who can reach the one finds the other.
 ///
 /// # Errors
@@ -150,40 +196,18 @@ pub async fn bind(
     read: Read,
     posts: mpsc::Sender<Post>,
     inherited: &mut Inherited,
-) -> io::Result<Bound> {
-    let Options {
-        listeners,
-        certificate,
-        status_listeners,
-        status_certificate,
-        client_authorities,
-        guard,
-        max_body,
-        max_buffered,
-        settings,
-    } = options;
-    let admin = Arc::new(Admin {
-        gateway,
-        status,
-        read,
-        posts,
-        settings,
-        guard,
-        max_body,
-        limits: Limits::new(max_buffered),
-        warnings: OnceLock::new(),
-    });
-    let client_authorities = client_authorities.as_deref();
-    let tls = listen::Tls { certificate: certificate.as_ref(), client_authorities };
+) -> Result<Bound, StartError> {
     let of = (Role::Admin, &*endpoints::ADMIN);
-    let mut sockets = listen::bind(&admin, of, &listeners, tls, inherited).await?;
+    let mut sockets = listen::bind(&gateway, of, &options.listeners, options.tls(), inherited).await?;
     let addresses = sockets.iter().map(listen::Bound::address).collect::<io::Result<_>>()?;
-    admin.warn_of(&sockets)?;
-    let tls = listen::Tls { certificate: status_certificate.as_ref(), client_authorities: None };
     let of = (Role::Status, &*endpoints::STATUS_ONLY);
-    let more = listen::bind(&admin, of, &status_listeners, tls, inherited).await?;
+    let more = listen::bind(&gateway, of, &options.status_listeners, options.status_tls(), inherited).await?;
     let status_addresses = more.iter().map(listen::Bound::address).collect::<io::Result<_>>()?;
     sockets.extend(more);
+    let warnings = warnings(&options);
+    let Options { guard, max_body, max_buffered, settings, .. } = options;
+    let limits = Limits::new(max_buffered);
+    let admin = Arc::new(Admin { gateway, status, read, posts, settings, guard, max_body, limits, warnings });
     Ok(Bound { admin, sockets, addresses, status_addresses })
 }
 
@@ -209,23 +233,6 @@ impl Admin {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             count => count,
         }
-    }
-
-    /// Warns of sockets that other hosts reach without showing who they are.
-    fn warn_of(&self, sockets: &[listen::Bound]) -> io::Result<()> {
-        let mut warnings = Vec::new();
-        for socket in sockets {
-            let address = socket.address()?;
-            if !address.ip().is_loopback() && !socket.asks_for_certificates() && self.guard.token.is_none() {
-                warnings.push(format!(
-                    "the admin API listens on {address} without authentication: set admin_token or \
-                     admin_ssl_client_certificate, or listen on a loopback address"
-                ));
-            }
-        }
-        warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-        self.warnings.get_or_init(|| warnings);
-        Ok(())
     }
 
     /// From a request to its response.
@@ -331,8 +338,8 @@ impl Admin {
         match endpoint.to {
             To::Node => Ok(node::root(self, &state)),
             To::Status => {
-                let warnings = self.warnings.get().filter(|_| endpoints.tell_all);
-                Ok(self.status.answer(&self.gateway, query, warnings.map(Vec::as_slice)))
+                let warnings = endpoints.tell_all.then_some(self.warnings.as_slice());
+                Ok(self.status.answer(&self.gateway, query, warnings))
             }
             To::Ready if *method == Method::POST => {
                 let told = body.object()?;

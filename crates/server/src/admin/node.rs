@@ -1,5 +1,7 @@
 //! What there is to know of the node itself: version, plugins, settings.
 
+use std::fmt;
+
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
@@ -55,53 +57,77 @@ pub fn timers(admin: &Admin) -> Answer {
 /// `GET /metrics`: what the node knows of itself.
 pub fn metrics(admin: &Admin) -> Answer {
     let (node, memory) = (&admin.gateway.stores.node, &admin.gateway.memory);
-    let told = [
-        (
-            "kong_node_info",
-            "Kong Node metadata information",
-            format!("{{node_id=\"{}\",version=\"{KONG_VERSION}\"}} 1", node.id),
-        ),
-        ("kong_datastore_reachable", "Datastore reachable from Kong, 0 is unreachable", " 1".to_owned()),
-        (
+    let metrics = [
+        Metric {
+            name: "kong_node_info",
+            help: "Kong Node metadata information",
+            kind: "gauge",
+            labels: format!("{{node_id=\"{}\",version=\"{KONG_VERSION}\"}}", node.id),
+            value: 1,
+        },
+        Metric::gauge("kong_datastore_reachable", "Datastore reachable from Kong, 0 is unreachable", 1),
+        Metric::gauge(
             "gatewayctl_config_generation",
             "Number of configurations that have served",
-            format!(" {}", admin.gateway.generation()),
+            admin.gateway.generation(),
         ),
-        (
+        Metric::gauge(
             "gatewayctl_config_applied_timestamp_seconds",
             "When the running configuration was applied",
-            format!(" {}", admin.status.applied_at()),
+            admin.status.applied_at(),
         ),
-        (
+        Metric::gauge(
             "gatewayctl_config_last_reload_successful",
             "Whether the last configuration offered was accepted",
-            format!(" {}", u8::from(!admin.status.failed())),
+            u64::from(!admin.status.failed()),
         ),
-        (
+        Metric::gauge(
             "gatewayctl_buffered_bodies_bytes",
             "Memory reserved for buffered bodies and for fast transfers",
-            format!(" {}", memory.used_bytes()),
+            memory.used_bytes(),
         ),
-        (
+        Metric::gauge(
             "gatewayctl_buffered_bodies_max_bytes",
             "Memory that may be reserved (setting body_buffer_total_size)",
-            format!(" {}", memory.max_bytes()),
+            memory.max_bytes(),
         ),
-        (
+        Metric::gauge(
             "gatewayctl_buffered_bodies_peak_bytes",
             "The most memory that was reserved at one time",
-            format!(" {}", memory.peak_bytes()),
+            memory.peak_bytes(),
         ),
-        (
-            "gatewayctl_buffered_bodies_refused",
-            "Reservations refused since the start, by the budget of the process or of a connection",
-            format!(" {}", memory.refused_count()),
-        ),
+        Metric {
+            kind: "counter",
+            ..Metric::gauge(
+                "gatewayctl_buffered_bodies_refused_total",
+                "Reservations refused since the start, by the budget of the process or of a connection",
+                memory.refused_count(),
+            )
+        },
     ];
-    let line = |(name, help, value): &(&str, &str, String)| {
-        format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name}{value}\n")
-    };
-    Answer::text(told.iter().map(line).collect())
+    Answer::text(metrics.iter().map(ToString::to_string).collect())
+}
+
+/// A metric with one value, in the text format of Prometheus.
+struct Metric {
+    name: &'static str,
+    help: &'static str,
+    kind: &'static str,
+    labels: String,
+    value: u64,
+}
+
+impl Metric {
+    fn gauge(name: &'static str, help: &'static str, value: u64) -> Self {
+        Metric { name, help, kind: "gauge", labels: String::new(), value }
+    }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Metric { name, help, kind, labels, value } = self;
+        writeln!(f, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name}{labels} {value}")
+    }
 }
 
 /// `GET /debug/node/log-level`.

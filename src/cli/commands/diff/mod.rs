@@ -22,6 +22,7 @@ use crate::{
     cli::{
         Status,
         console::{Console, Failure},
+        project::Project,
         remote::{self, Access},
         render,
     },
@@ -130,10 +131,14 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
         return Err(Failure::Other("-: standard input can be read only once".to_owned()));
     }
     let log = match &args.log {
-        Some(path) => Some(read_log(path, args.log_host.as_deref())?),
+        Some(path) => Some(read_log(path, args.log_host.as_deref()).map_err(|failure| failure.of("--log"))?),
         None => None,
     };
     let is_against = args.against.is_some();
+    let dialect = Project::dialect(
+        &[Some(&args.old), args.new.as_ref()].map(|f| f.cloned().unwrap_or_default()),
+        args.dialect,
+    )?;
     let (old, new) = match (args.against, args.new) {
         (Some(url), _) => {
             let text = remote::configuration(&url, &args.access)?;
@@ -144,8 +149,8 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     };
     // Each on a core of its own: files may be large.
     let (old, new) = std::thread::scope(|scope| {
-        let new = scope.spawn(|| compiled(&new, args.dialect));
-        (compiled(&old, args.dialect), new.join())
+        let new = scope.spawn(|| compiled(&new, dialect));
+        (compiled(&old, dialect), new.join())
     });
     let mut sides = Vec::new();
     for side in [old, new.unwrap_or_else(|panic| std::panic::resume_unwind(panic))] {

@@ -3,7 +3,7 @@
 mod fix;
 mod rulesets;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 
@@ -12,10 +12,11 @@ use crate::{
     cli::{
         Status,
         console::{Console, Failure},
+        project::{self, Project},
         render::Format,
     },
-    config::{self, Loaded},
-    lint::{self, Levels, Settings, Subject, ruleset},
+    config::Loaded,
+    lint::{self, Levels, Settings, Subject},
     source::{Findings, Level},
 };
 
@@ -31,8 +32,10 @@ use crate::{
     gatewayctl lint kong.yml --fix --dry-run\n  \
     gatewayctl lint kong.yml --ruleset rules.yml --fail-severity warn\n  \
     gatewayctl lint kong.yml --strict --format sarif > lint.sarif\n\n\
-    Settings file (.gatewayctl.yml, or --config):\n  \
-    lint:\n    rules: {plain-http-upstream: off, weak-secret: error}\n\n\
+    Settings file (.gatewayctl.yml here or in a folder above, or --config):\n  \
+    files: [kong.yml]\n  \
+    router_flavor: traditional_compatible\n  \
+    lint:\n    rules: {plain-http-upstream: off, weak-secret: error}\n    rulesets: [rules.yml]\n\n\
     Exit status: 0 clean, 1 an error was found (with --strict: or a warning), 2 could not run.")]
 pub struct Args {
     #[command(flatten)]
@@ -46,7 +49,7 @@ pub struct Args {
     /// Do not run these lints
     #[arg(long, value_name = "LINT", value_delimiter = ',')]
     skip: Vec<String>,
-    /// Settings file; .gatewayctl.yml in this folder if there is one
+    /// Settings file [default: the nearest .gatewayctl.yml above the first FILE, else above this folder]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Check the rules of a Spectral ruleset too
@@ -90,14 +93,16 @@ enum Severity {
     Hint,
 }
 
-/// Name of the settings file that is read without being asked for.
-const SETTINGS: &str = ".gatewayctl.yml";
-
 pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
+    let mut settings = Settings::default();
+    project::add_rulesets(&mut settings, &args.ruleset)?;
+    let mut project = Project::of(&args.input.files, args.config.as_deref(), settings)?;
+    let args = Args { input: project.complete(args.input.clone(), console)?, ..args };
     if args.each {
         return input::each(&args.input, |input| run(Args { input, each: false, ..args.clone() }, console));
     }
-    let settings = settings(&args)?;
+    flags(&args, &mut project.settings.levels)?;
+    let settings = project.settings;
     let mut linted = look(&args, &settings)?;
     if args.dry_run {
         console.out(&fix::preview(&linted))?;
@@ -136,7 +141,7 @@ fn look(args: &Args, settings: &Settings) -> Result<Loaded, Failure> {
     lint::mend(&mut loaded);
     if settings.builtin
         && !args.no_builtin
-        && let Some(subject) = Subject::of(&loaded, args.input.dialect.router_flavor.into())
+        && let Some(subject) = Subject::of(&loaded, args.input.dialect.flavor())
     {
         let mut found = Findings::default();
         lint::lint(&subject, &settings.levels, &mut found);
@@ -151,29 +156,18 @@ fn look(args: &Args, settings: &Settings) -> Result<Loaded, Failure> {
     Ok(loaded)
 }
 
-/// What the flags and the settings file say; flags count for more.
-fn settings(args: &Args) -> Result<Settings, Failure> {
-    let open = |path: &str| std::fs::read_to_string(path).map_err(|error| config::read::why(&error));
-    let other = |error: &dyn std::fmt::Display| Failure::Other(error.to_string());
-    let mut settings = Settings::default();
-    for path in &args.ruleset {
-        let (name, text) = (path.display().to_string(), read(path)?);
-        settings.add(ruleset::read(&name, &text, &open).map_err(|e| other(&e))?);
+/// What flags say of lints; they count for more than the settings file.
+fn flags(args: &Args, levels: &mut Levels) -> Result<(), Failure> {
+    let wrong =
+        |flag: &str, value: &str, error: lint::LevelError| Failure::Other(format!("{flag} {value}: {error}"));
+    for rule in &args.rule {
+        levels.assign(rule).map_err(|error| wrong("--rule", rule, error))?;
     }
-    let path = args.config.clone().unwrap_or_else(|| SETTINGS.into());
-    if args.config.is_some() || path.exists() {
-        settings.read(&path.display().to_string(), &read(&path)?, &open).map_err(|e| other(&e))?;
+    for lint in &args.only {
+        levels.only(lint).map_err(|error| wrong("--only", lint, error))?;
     }
-    flags(args, &mut settings.levels).map_err(|e| other(&e))?;
-    Ok(settings)
-}
-
-fn read(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|error| Failure::File { path: path.display().to_string(), error })
-}
-
-fn flags(args: &Args, levels: &mut Levels) -> Result<(), lint::LevelError> {
-    args.rule.iter().try_for_each(|rule| levels.assign(rule))?;
-    args.only.iter().try_for_each(|lint| levels.only(lint))?;
-    args.skip.iter().try_for_each(|lint| levels.skip(lint))
+    for lint in &args.skip {
+        levels.skip(lint).map_err(|error| wrong("--skip", lint, error))?;
+    }
+    Ok(())
 }

@@ -3,7 +3,11 @@
 mod progress;
 mod report;
 
-use std::{num::NonZeroUsize, path::PathBuf, time::Instant};
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use clap::ValueEnum;
 
@@ -31,7 +35,7 @@ use crate::{
     gatewayctl test tests/ --format junit > results.xml\n\n\
     Exit status: 0 all cases pass, 1 one fails, 2 could not run (a file that cannot be read, or no case).")]
 pub struct Args {
-    /// Case files, or folders of them (*.yaml, *.yml)
+    /// Case files, or folders of them (*.yaml, *.yml); - is standard input
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// Run only cases whose file or name contains this; may be given more than once
@@ -84,7 +88,11 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
             || args.filter.iter().any(|text| format!("{} {}", case.file, case.name).contains(text.as_str()))
     });
     if cases.is_empty() {
-        return Err(Failure::Other("no case has that in its file or name".to_owned()));
+        let texts: Vec<&str> = args.filter.iter().map(String::as_str).collect();
+        return Err(Failure::Other(format!(
+            "--filter {}: no case has that in its file or name (--list lists them)",
+            texts.join(" --filter ")
+        )));
     }
     if args.list {
         let lines: String =
@@ -121,6 +129,12 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
 fn read(paths: &[PathBuf]) -> Result<Suite, Failure> {
     let mut suite = Suite::default();
     for path in paths {
+        if path.as_os_str() == "-" {
+            let failed = |error| Failure::File { path: "-".to_owned(), error };
+            let text = std::io::read_to_string(std::io::stdin()).map_err(failed)?;
+            suite.add(&text, "-", Path::new(""));
+            continue;
+        }
         let failed = |path: &PathBuf, error| Failure::File { path: path.display().to_string(), error };
         for file in trial::files(path).map_err(|error| failed(path, error))? {
             suite.add_file(&file, &file.display().to_string()).map_err(|error| failed(&file, error))?;
