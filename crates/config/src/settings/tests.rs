@@ -354,13 +354,13 @@ fn a_setting_that_changes_nothing_yet_is_warned_of_wherever_it_is_set() {
 
 /// The code that settings take effect through, without blanks before a dot.
 fn readers() -> String {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let files = [
-        "config/settings/table.rs",
-        "server/node.rs",
-        "cli/log.rs",
-        "cli/commands/serve/mod.rs",
-        "cli/commands/serve/settings.rs",
+        "crates/config/src/settings/table.rs",
+        "crates/server/src/node.rs",
+        "src/cli/log.rs",
+        "src/cli/commands/serve/mod.rs",
+        "src/cli/commands/serve/settings.rs",
     ];
     let text = files.map(|name| std::fs::read_to_string(root.join(name)).expect("a source file")).concat();
     text.lines()
