@@ -13,7 +13,6 @@ BINARY := target/release/gatewayctl
 MUSL   := $(shell uname -m)-unknown-linux-musl
 # Where rustup has just been installed, no shell knows it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
-SOURCES = $$(git ls-files '*.rs')
 
 .PHONY: run build static test format lint unit docs bench deb deny install setup
 
@@ -35,19 +34,18 @@ static: setup
 test: TOOLS = jq
 test: setup format lint unit
 
-# Plugins are declared by a macro, which `cargo fmt` does not follow: every file is named.
 format:
-	rustfmt --check --edition 2024 $(SOURCES)
+	$(CARGO) fmt --all --check
 
 lint:
-	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
 unit:
-	$(CARGO) test --locked
+	$(CARGO) test --locked --workspace
 
 docs:
 	UPDATE=1 $(CARGO) test --locked --test generated
-	$(CARGO) doc --no-deps --locked
+	$(CARGO) doc --no-deps --locked --workspace
 
 bench:
 	$(CARGO) bench --locked

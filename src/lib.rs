@@ -8,23 +8,12 @@
 use std::sync::LazyLock;
 
 pub mod cli;
-pub mod config;
-pub mod diff;
-pub mod edit;
-pub mod impact;
-pub mod lint;
-pub mod model;
-pub mod net;
-pub mod plugin;
-pub mod plugins;
-pub mod proxy;
-pub mod router;
-pub mod runtime;
-pub mod server;
-pub mod source;
-pub mod store;
-pub mod trial;
-pub mod upstream;
+
+pub use analysis::{diff, edit, impact, lint};
+pub use casetest as trial;
+pub use {
+    config, http_codec, model, net, plugin, plugins, proxy, router, runtime, server, source, store, upstream,
+};
 
 /// The format of configuration files with the settings of all plugins of this program.
 pub fn catalog() -> &'static config::Catalog {

@@ -1,27 +1,15 @@
-//! The layers, held by reading every `use crate::` in the tree: a folder imports only folders above it
-//! in the table, plugins never import each other, and every folder has its place in the table.
+//! Rules of the layers that Cargo does not hold by itself: who may know the plugins, and that plugins do not know each
+//! other. That a crate uses only crates below it follows from the manifests, which cannot be circular.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
 
-/// Rows of the table in docs/architecture.md, from the bottom of the house to the top.
-const ROWS: &[&[&str]] = &[
-    &["source"],
-    &["model"],
-    &["net", "telemetry", "router"],
-    &["store", "upstream"],
-    &["plugin"],
-    &["plugins"],
-    &["config"],
-    &["edit", "lint", "diff", "runtime"],
-    &["proxy"],
-    &["server", "impact"],
-    &["trial"],
-    &["cli"],
-];
+fn crates() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("crates")
+}
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     let mut entries: Vec<_> = fs::read_dir(folder).expect("a folder of sources").flatten().collect();
@@ -36,96 +24,72 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Every `crate::name` that code (not comments) mentions, `use crate::{a, b::c}` included.
-fn imports(text: &str) -> Vec<String> {
-    let code: String =
-        text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
-    let mut found = Vec::new();
-    for rest in code.split("crate::").skip(1) {
-        let Some(group) = rest.strip_prefix('{') else {
-            found.push(rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
-            continue;
-        };
-        // Top-level names of the group: those at depth one.
-        let (mut depth, mut name) = (1, String::new());
-        let mut wanted = true;
-        for c in group.chars() {
-            match c {
-                '{' => depth += 1,
-                '}' => depth -= 1,
-                ',' if depth == 1 => {
-                    found.push(std::mem::take(&mut name));
-                    wanted = true;
-                }
-                ':' if depth == 1 => wanted = false,
-                c if depth == 1 && wanted && (c.is_alphanumeric() || c == '_') => name.push(c),
-                _ => {}
-            }
-            if depth == 0 {
-                break;
-            }
-        }
-        found.push(name);
-    }
-    found.retain(|n| !n.is_empty());
-    found
+/// The manifest of each crate, by the name of its folder.
+fn manifests() -> BTreeMap<String, String> {
+    let entries = fs::read_dir(crates()).expect("the folder of crates").flatten();
+    entries
+        .map(|entry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            (name, fs::read_to_string(entry.path().join("Cargo.toml")).expect("a manifest"))
+        })
+        .collect()
+}
+
+/// Names in the table `[dependencies]` of a manifest.
+fn dependencies(manifest: &str) -> BTreeSet<&str> {
+    let table = manifest.split("\n[dependencies]\n").nth(1).unwrap_or_default();
+    let table = table.split("\n[").next().unwrap_or_default();
+    table.lines().filter_map(|line| line.split(['.', ' ']).next()).filter(|name| !name.is_empty()).collect()
 }
 
 #[test]
-fn folders_import_only_what_lies_below_them() {
-    let row: BTreeMap<&str, usize> =
-        ROWS.iter().enumerate().flat_map(|(i, names)| names.iter().map(move |n| (*n, i))).collect();
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut wrong = Vec::new();
-    for entry in fs::read_dir(&src).expect("src").flatten().filter(|e| e.path().is_dir()) {
-        let folder = entry.file_name().to_string_lossy().into_owned();
-        let Some(&own) = row.get(folder.as_str()) else {
-            wrong.push(format!("src/{folder} has no row in the table of layers"));
-            continue;
-        };
-        let mut files = Vec::new();
-        rust_files(&entry.path(), &mut files);
-        for file in files {
-            let text = fs::read_to_string(&file).expect("a source file");
-            for import in imports(&text) {
-                let Some(&other) = row.get(import.as_str()) else { continue };
-                if import != folder && other >= own {
-                    let file = file.strip_prefix(&src).expect("inside src").display();
-                    wrong.push(format!("src/{file}: {folder} (row {own}) imports {import} (row {other})"));
-                }
-            }
-        }
+fn only_the_program_depends_on_the_plugins() {
+    for (name, manifest) in manifests() {
+        assert!(
+            !dependencies(&manifest).contains("plugins"),
+            "crates/{name} depends on the plugins: it should be handed a plugin::Registry"
+        );
     }
-    assert!(wrong.is_empty(), "the layers are broken:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_codecs_know_no_sockets_and_no_runtime() {
+    let manifests = manifests();
+    let names = dependencies(&manifests["http"]);
+    for forbidden in ["tokio", "mio", "socket2", "rustls", "net"] {
+        assert!(!names.contains(forbidden), "crates/http depends on {forbidden}");
+    }
+}
+
+#[test]
+fn every_crate_has_the_lints_of_the_workspace() {
+    for (name, manifest) in manifests() {
+        assert!(manifest.contains("[lints]\nworkspace = true"), "crates/{name} has no lints");
+    }
 }
 
 #[test]
 fn plugins_do_not_import_each_other() {
-    let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/plugins");
+    let plugins = crates().join("plugins/src");
     let mut wrong = Vec::new();
     let mut files = Vec::new();
     rust_files(&plugins, &mut files);
     for file in files {
-        let inside = file.strip_prefix(&plugins).expect("inside src/plugins");
+        let inside = file.strip_prefix(&plugins).expect("inside the crate");
         let own = inside.components().next().expect("a name").as_os_str().to_string_lossy().into_owned();
         let own = own.trim_end_matches(".rs");
+        if own == "lib" {
+            continue;
+        }
         let text = fs::read_to_string(&file).expect("a source file");
-        for rest in text.split("crate::plugins::").skip(1).chain(text.split("super::super::").skip(1)) {
+        for rest in text.split("crate::").skip(1).chain(text.split("super::super::").skip(1)) {
             let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-            if !name.is_empty() && name != "shared" && name != own && plugins.join(&name).exists()
-                || plugins.join(format!("{name}.rs")).exists() && name != own && name != "mod"
-            {
-                wrong.push(format!("src/plugins/{}: imports the plugin {name}", inside.display()));
+            let is_plugin =
+                plugins.join(&name).is_dir() && name != "shared" || plugins.join(format!("{name}.rs")).is_file();
+            if !name.is_empty() && name != own && is_plugin {
+                wrong.push(format!("crates/plugins/src/{}: imports the plugin {name}", inside.display()));
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-#[test]
-fn imports_are_found_in_all_their_forms() {
-    let text = "use crate::{a::B, c::{D, e::F}, g};\nuse crate::h::I; // crate::not\nlet x = crate::j::k();";
-    let mut found = imports(text);
-    found.sort();
-    assert_eq!(found, ["a", "c", "g", "h", "j"]);
 }

@@ -5,7 +5,7 @@
 #[path = "../../tests/properties/bodies.rs"]
 mod bodies;
 
-use gatewayctl::proxy::http2::hpack::{Decoder, Field};
+use gatewayctl::http_codec::http2::hpack::{Decoder, Field};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     bodies::hpack(bytes);

@@ -20,6 +20,26 @@ const MAX_WAITING_LINES: usize = 16 * 1024;
 /// How often lost lines are reported.
 const REPORT_INTERVAL: Duration = Duration::from_secs(10);
 
+/// The crates of this program, whose events are logged at the level that is set.
+const CRATES: [&str; 16] = [
+    env!("CARGO_CRATE_NAME"),
+    "analysis",
+    "casetest",
+    "config",
+    "http_codec",
+    "model",
+    "net",
+    "plugin",
+    "plugins",
+    "proxy",
+    "router",
+    "runtime",
+    "server",
+    "source",
+    "store",
+    "upstream",
+];
+
 /// Writes the lines that still wait when it is dropped.
 pub struct Log {
     _writer: WorkerGuard,
@@ -44,7 +64,7 @@ impl Log {
         let level = level(settings.log_level);
         // What libraries note below a warning is about themselves.
         let filter = Targets::new()
-            .with_target(env!("CARGO_CRATE_NAME"), level)
+            .with_targets(CRATES.map(|name| (name, level)))
             .with_default(level.min(LevelFilter::WARN));
         if let Err(error) = registry().with(lines.with_filter(filter)).try_init() {
             tracing::warn!("logging was started before: {error}");
@@ -75,5 +95,24 @@ fn level(level: LogLevel) -> LevelFilter {
         LogLevel::Info | LogLevel::Notice => LevelFilter::INFO,
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Error | LogLevel::Crit | LogLevel::Alert | LogLevel::Emerg => LevelFilter::ERROR,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    use super::CRATES;
+
+    #[test]
+    fn every_crate_of_the_workspace_is_logged_at_the_level_that_is_set() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
+        let library = |name: String| if name == "http" { "http_codec".to_owned() } else { name };
+        let mut crates: BTreeSet<String> = fs::read_dir(folder)
+            .expect("the folder of crates")
+            .map(|entry| library(entry.expect("an entry").file_name().to_string_lossy().into_owned()))
+            .collect();
+        crates.insert(env!("CARGO_CRATE_NAME").to_owned());
+        assert_eq!(CRATES.map(str::to_owned).into_iter().collect::<BTreeSet<_>>(), crates);
     }
 }

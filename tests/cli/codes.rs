@@ -14,7 +14,7 @@ const NEVER: &[(&str, &str)] = &[
     ("lint/certificate-expires-soon", "depends on the day; tested beside the lint, with a clock"),
     ("source/more-findings", "takes more than 200 findings; tested in runs.rs"),
     ("test/case", "is about cases, which `test` reads; tested in cases/test.trycmd"),
-    ("plugin/not-enabled", "depends on a node's settings; tested in src/config/tests.rs"),
+    ("plugin/not-enabled", "depends on a node's settings; tested in crates/config/src/tests.rs"),
 ];
 
 /// Codes that are told only with certain arguments.
@@ -88,7 +88,10 @@ fn every_code_in_the_source_is_explained() {
     let known: Vec<&str> = examples().iter().map(|(code, ..)| *code).collect();
     let pattern =
         regex::Regex::new(r#""((?:config|source|deck|plugin|upstream|lint|test)/[a-z][a-z-]+)""#).unwrap();
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut folders = vec![
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("crates"),
+    ];
     let mut unknown = std::collections::BTreeSet::new();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {

@@ -94,7 +94,9 @@ async fn an_open_status_api_without_a_token_is_warned_of() {
     let node = Node::start(text(CONFIG), &[open]).await.unwrap();
     let (_, told) = node.get("/status").await;
     let warning = told["warnings"][0].as_str().unwrap();
-    assert!(warning.starts_with("the status API listens on 0.0.0.0:0") && warning.contains("POST /status/ready"));
+    assert!(
+        warning.starts_with("the status API listens on 0.0.0.0:0") && warning.contains("POST /status/ready")
+    );
     let node = Node::start(text(CONFIG), &[open, ("admin_token", "0123456789abcdef")]).await.unwrap();
     let get = "GET /status HTTP/1.1\r\nKong-Admin-Token: 0123456789abcdef\r\n\r\n";
     assert_eq!(ask(node.admin(), get).await.1.get("warnings"), None);

@@ -16,15 +16,16 @@ use bytes::BytesMut;
 use gatewayctl::{
     config::{self, Input, Loaded, Options},
     diff::{Change, FieldChange, Side, compare, diff},
+    http_codec::{
+        Decoder, Step,
+        http2::hpack::{self, Field},
+    },
     model::State,
-    net::{Body, Decoder, Http1, Step},
+    net::{Body, Http1},
     plugin,
     proxy::{
         http1::head::{Scan, Scanned},
-        http2::{
-            hpack::{self, Field},
-            probe::Probe,
-        },
+        http2::probe::Probe,
     },
     router,
     runtime::{self, Gateway, HeadLimits, Snapshot},

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use gatewayctl::proxy::http2::hpack;
+use gatewayctl::http_codec::http2::hpack;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;

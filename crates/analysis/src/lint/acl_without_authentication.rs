@@ -1,0 +1,37 @@
+//! Groups asked for where nobody says who they are.
+
+use ahash::AHashSet;
+
+use super::{Lint, Report, Subject, called, recognised, scope};
+use source::Level;
+
+pub static LINT: Lint = Lint {
+    code: "lint/acl-without-authentication",
+    level: Some(Level::Warning),
+    summary: "an acl plugin runs where no authentication does",
+    story: "The acl plugin looks at the groups of the consumer that an authentication plugin found. Without \
+            one there is no consumer, and every request is refused with 401. Add an authentication plugin to \
+            the route, its service, or everywhere.",
+    bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: [/x], plugins: [{name: acl, config: {allow: [g]}}]}\n",
+    good: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: [/x], plugins: [{name: key-auth}, {name: acl, config: {allow: [g]}}]}\n",
+    run,
+};
+
+fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
+    let mut told = AHashSet::new();
+    for route in subject.state.routes.rows() {
+        let Some(acl) = subject.effective("acl", route) else { continue };
+        if recognised(subject, route) || !told.insert(acl.id) {
+            continue;
+        }
+        report.at(
+            subject.span(acl, &[]),
+            format!(
+                "acl {} refuses every request to route {}: nothing finds out who asks",
+                scope(subject.state, acl),
+                called(route)
+            ),
+            "add an authentication plugin such as key-auth or jwt",
+        );
+    }
+}

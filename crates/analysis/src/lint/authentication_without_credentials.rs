@@ -1,0 +1,51 @@
+//! Authentication that recognises no consumer.
+
+use super::{CREDENTIALS, Lint, Report, Subject, recognises, scope};
+use model::State;
+use source::Level;
+
+pub static LINT: Lint = Lint {
+    code: "lint/authentication-without-credentials",
+    level: Some(Level::Note),
+    summary: "an authentication plugin runs, but no consumer has a credential for it",
+    story: "Credentials are looked up among those of the consumers, and this file has none of the kind that \
+            the plugin reads, so it refuses every request with 401. Give a consumer one: \
+            `keyauth_credentials` for key-auth, `jwt_secrets` for jwt. Files without routes are not looked \
+            at; allow the finding where consumers are in another file.",
+    bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes: [{name: r, paths: [/x], plugins: [{name: jwt, config: {claims_to_verify: [exp]}}]}]\n",
+    good: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes: [{name: r, paths: [/x], plugins: [{name: jwt, config: {claims_to_verify: [exp]}}]}]\nconsumers:\n- {username: u, jwt_secrets: [{key: u, secret: 5fKx0aQ7bTz1LmPwW3nS9fKx0aQ7bTz1LmP}]}\n",
+    run,
+};
+
+fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
+    let state = subject.state;
+    if state.routes.is_empty() {
+        return;
+    }
+    for (table, name) in CREDENTIALS {
+        if count(state, table) > 0 {
+            continue;
+        }
+        for plugin in subject.named(name).filter(|p| recognises(subject, p)) {
+            let passes = plugin.config.json()["anonymous"].as_str().is_some_and(|guest| !guest.is_empty());
+            let effect = if passes { "recognises nobody" } else { "refuses every request" };
+            report.at(
+                subject.span(plugin, &[]),
+                format!("{name} {} {effect}: no consumer has {table}", scope(state, plugin)),
+                &format!("give a consumer {table}"),
+            );
+        }
+    }
+}
+
+/// How many credentials a table has.
+fn count(state: &State, table: &str) -> usize {
+    match table {
+        "keyauth_credentials" => state.keyauth_credentials.len(),
+        "basicauth_credentials" => state.basicauth_credentials.len(),
+        "hmacauth_credentials" => state.hmacauth_credentials.len(),
+        "jwt_secrets" => state.jwt_secrets.len(),
+        "oauth2_credentials" => state.oauth2_credentials.len(),
+        _ => state.acls.len(),
+    }
+}

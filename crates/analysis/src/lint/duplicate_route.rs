@@ -1,0 +1,43 @@
+//! Routes with the same conditions: only one of them can ever win.
+
+use std::collections::HashMap;
+
+use super::{Lint, Report, Subject, called, conditions};
+use model::Row;
+use source::Level;
+
+pub static LINT: Lint = Lint {
+    code: "lint/duplicate-route",
+    level: Some(Level::Warning),
+    summary: "two routes match exactly the same requests",
+    story: "Of routes with the same conditions and priority the one with the higher id wins every time; the \
+            other is never used. Remove one, or tell them apart by host, path, method or header.",
+    bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: one, paths: [/x]}\n  - {name: two, paths: [/x]}\n",
+    good: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: one, paths: [/x]}\n  - {name: two, paths: [/y]}\n",
+    run,
+};
+
+fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
+    let mut seen: HashMap<String, &model::Route> = HashMap::new();
+    for route in subject.state.routes.rows() {
+        let conditions = conditions(route);
+        let Some(first) = seen.get(&conditions) else {
+            seen.insert(conditions, route);
+            continue;
+        };
+        // Ties are won by the higher id.
+        let winner = if first.id() > route.id() { first } else { route };
+        let other = subject.span(*first, &[]).map(|span| (span, "the same conditions here".to_owned()));
+        report.with(
+            subject.span(route, &[]),
+            format!(
+                "routes {} and {} match the same requests; {} always wins",
+                called(*first),
+                called(route),
+                called(winner)
+            ),
+            "remove one, or add a condition that tells them apart",
+            other,
+        );
+    }
+}

@@ -1,0 +1,155 @@
+//! Placeholders that are live credentials.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde_json::Value as Json;
+
+use super::{Lint, Report, Subject, scope};
+use model::{Plugin, Row};
+use source::Level;
+
+pub static LINT: Lint = Lint {
+    code: "lint/placeholder-secret",
+    level: Some(Level::Warning),
+    summary: "a credential is a placeholder, and works as it is written",
+    story: "A reference that nothing resolves, a variable that nothing fills in, and `changeme` are \
+            credentials like any other: whoever reads the template can use them. Kong resolves \
+            `{vault://…}` only in fields that may hold a reference, and keys and passwords of consumers are \
+            none; variables are filled in as `${{ env \"DECK_NAME\" }}` alone. Write the real one, or leave \
+            the field out for a random one.",
+    bad: "_format_version: '3.0'\nconsumers:\n- username: u\n  keyauth_credentials: [{key: '{vault://env/MY_API_KEY}'}]\n",
+    good: "_format_version: '3.0'\nconsumers:\n- username: u\n  keyauth_credentials: [{key: wW3nS9fKx0aQ7bTz1LmP}]\n",
+    run,
+};
+
+fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
+    let state = subject.state;
+    for row in state.keyauth_credentials.rows() {
+        credential(subject, report, row, "key", &row.key);
+    }
+    for row in state.basicauth_credentials.rows() {
+        credential(subject, report, row, "password", &row.password);
+    }
+    for row in state.hmacauth_credentials.rows() {
+        credential(subject, report, row, "secret", &row.secret);
+    }
+    for row in state.jwt_secrets.rows() {
+        credential(subject, report, row, "secret", row.secret.as_deref().unwrap_or_default());
+    }
+    for row in state.oauth2_credentials.rows() {
+        credential(subject, report, row, "client_secret", &row.client_secret);
+    }
+    for plugin in subject.plugins() {
+        let config = plugin.config.json();
+        settings(subject, report, plugin, &config);
+    }
+}
+
+fn credential<T: Row>(subject: &Subject<'_>, report: &mut Report<'_>, row: &T, field: &str, text: &str) {
+    let what = if text.starts_with("{vault://") {
+        "a reference that is not resolved here: its letters are"
+    } else if is_placeholder(text) {
+        "a placeholder: its letters are"
+    } else {
+        return;
+    };
+    report.at(
+        subject.span(row, &[field]),
+        format!("this {field} is {what} the credential"),
+        "write the real one, or leave it out for a random one",
+    );
+}
+
+/// Whether a text is there to be replaced: `$VAR`, `${VAR}`, `<key>`, `changeme`.
+fn is_placeholder(text: &str) -> bool {
+    static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(
+            r"(?ix) ^ ( \$\w+ | \$\{[^}]*\} | \{\{.*\}\} | %\w+% | <[^<>]+> | __\w+__ | x{3,} | \*{3,} | \.{3}
+            | todo | tbd | fixme | placeholder | dummy | example | secret | password | passw0rd | default
+            | (your|insert|put|enter|replace)[-_\ ].* | .*[-_\ ](goes[-_\ ])?here ) $
+            | (^|[^a-z]) (change[-_\ ]?(me|it|this) | replace[-_\ ]?me) ($|[^a-z])",
+        )
+        .expect("the pattern is a constant, and a test uses it")
+    });
+    PLACEHOLDER.is_match(text)
+}
+
+/// References in settings that may hold none.
+fn settings(subject: &Subject<'_>, report: &mut Report<'_>, plugin: &Plugin, config: &Json) {
+    let Some(entry) = subject.registry.find(&plugin.name) else { return };
+    let mut literal = Vec::new();
+    unresolved(config, &mut vec!["config".to_owned()], &mut literal);
+    if literal.is_empty() {
+        return;
+    }
+    let schema = (entry.schema)().to_value();
+    for path in literal {
+        let below: Vec<&str> = path.iter().map(String::as_str).collect();
+        if !is_referenceable(&schema, &below[1..]) {
+            report.at(
+                subject.span(plugin, &below),
+                format!(
+                    "{} of {} {} is a reference that is not resolved here: it is used letter by letter",
+                    below.join("."),
+                    plugin.name,
+                    scope(subject.state, plugin)
+                ),
+                "only some settings may be references; write the value",
+            );
+        }
+    }
+}
+
+/// The paths of all references in a value.
+fn unresolved(value: &Json, path: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
+    let mut below = |step: String, value: &Json| {
+        path.push(step);
+        unresolved(value, path, found);
+        path.pop();
+    };
+    match value {
+        Json::String(text) if text.starts_with("{vault://") => found.push(path.clone()),
+        Json::Array(items) => items.iter().enumerate().for_each(|(i, item)| below(i.to_string(), item)),
+        Json::Object(map) => map.iter().for_each(|(key, value)| below(key.clone(), value)),
+        _ => {}
+    }
+}
+
+/// Whether the field at a path may be a reference.
+fn is_referenceable(schema: &Json, path: &[&str]) -> bool {
+    let Some((step, rest)) = path.split_first() else { return schema["x-referenceable"] == true };
+    let next = if step.parse::<usize>().is_ok() { &schema["items"] } else { &schema["properties"][step] };
+    is_referenceable(next, rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_placeholder;
+
+    #[test]
+    fn placeholders_are_told_from_secrets() {
+        for text in [
+            "$API_KEY",
+            "${API_KEY}",
+            "changeme",
+            "change-me-please",
+            "<your key>",
+            "YOUR_API_KEY",
+            "xxxx",
+            "{{ .Values.key }}",
+        ] {
+            assert!(is_placeholder(text), "{text}");
+        }
+        for text in [
+            "$2y$10$abcdefghijkl",
+            "wW3nS9fKx0aQ7bTz1LmP",
+            "exchange-medium",
+            "where",
+            "secret-of-the-sea",
+            "",
+        ] {
+            assert!(!is_placeholder(text), "{text}");
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! What lints look at, and the questions that several of them ask.
+
+use std::{cell::OnceCell, collections::HashMap};
+
+use ahash::AHashMap;
+use uuid::Uuid;
+
+use config::Loaded;
+use model::{Ix, Plugin, Route, Row, Service, State};
+use plugin::Registry;
+use router::{Calculation, Flavor, Router};
+use source::{Document, NodeId, SourceMap, Span, Step, Value};
+
+/// What lints look at.
+pub struct Subject<'a> {
+    /// The data, secrets as they were written.
+    pub state: &'a State,
+    /// The text it was read from.
+    pub document: &'a Document,
+    /// The files.
+    pub sources: &'a SourceMap,
+    /// The router the file is for.
+    pub flavor: Flavor,
+    /// The plugins there are.
+    pub registry: &'a Registry,
+    /// Rows that run whoever asks, by name and then by the route and the service they are for: a lint that goes
+    /// through all routes must not go through all plugins for each.
+    scoped: AHashMap<&'a str, Rows<'a>>,
+    /// Rows of request-termination by the consumer they are for.
+    terminations: AHashMap<Uuid, Vec<&'a Plugin>>,
+    /// The router of the configuration, built when a lint first asks it.
+    router: OnceCell<Router>,
+}
+
+/// Rows of one plugin by the route and the service they are for.
+type Rows<'a> = AHashMap<(Option<Uuid>, Option<Uuid>), &'a Plugin>;
+
+impl<'a> Subject<'a> {
+    /// What was read, as lints look at it; none if that was not valid.
+    pub fn of(loaded: &'a Loaded, flavor: Flavor) -> Option<Self> {
+        // Secrets as written: neither hashed nor fetched from a vault.
+        let state = loaded.shown.as_deref().or(loaded.state.as_deref())?;
+        let mut scoped: AHashMap<&str, Rows<'_>> = AHashMap::new();
+        for row in state.plugins.rows().iter().filter(|p| p.enabled && p.consumer.is_none()) {
+            let scope = (row.route.map(|r| r.id), row.service.map(|s| s.id));
+            // Of rows with one scope the first runs.
+            scoped.entry(&row.name).or_default().entry(scope).or_insert(row);
+        }
+        let mut terminations: AHashMap<Uuid, Vec<&Plugin>> = AHashMap::new();
+        for row in state.plugins.rows().iter().filter(|p| p.enabled && p.name == "request-termination") {
+            if let Some(consumer) = row.consumer {
+                terminations.entry(consumer.id).or_default().push(row);
+            }
+        }
+        let (document, sources) = (&loaded.document, &loaded.sources);
+        let registry = loaded.catalog.registry();
+        Some(Subject {
+            state,
+            document,
+            sources,
+            flavor,
+            registry,
+            scoped,
+            terminations,
+            router: OnceCell::new(),
+        })
+    }
+
+    /// The node of a row, or of a field of it: `["config", "origins"]`. None where that was not written.
+    pub fn node<T: Row>(&self, row: &T, field: &[&str]) -> Option<NodeId> {
+        let steps: Vec<Step<'_>> =
+            field.iter().map(|part| part.parse().map_or(Step::Key(part), Step::Index)).collect();
+        self.document.at(row.origin()?, &steps)
+    }
+
+    /// Where a row was written, or a field of it. A field that was not written leads to the row, and a row
+    /// to its name.
+    pub fn span<T: Row>(&self, row: &T, field: &[&str]) -> Option<Span> {
+        let mut node: NodeId = row.origin()?;
+        for part in field {
+            let step = part.parse().map_or(Step::Key(part), Step::Index);
+            let Some(next) = self.document.at(node, &[step]) else { break };
+            node = next;
+        }
+        Some(self.head(node))
+    }
+
+    /// Where a map is best pointed at: its name, or its first key; other nodes as a whole.
+    fn head(&self, node: NodeId) -> Span {
+        let Value::Map(entries) = self.document.value(node) else { return self.document.span(node) };
+        let named = ["name", "username", "target", "key", "custom_id", "id"]
+            .iter()
+            .find_map(|key| self.document.get(node, key))
+            .or_else(|| entries.first().map(|e| e.key))
+            .map(|node| self.document.span(node));
+        // A value that was put in place of what is written (a shared default, a template) lies elsewhere.
+        let whole = self.document.span(node);
+        let inside = |s: &Span| s.file == whole.file && whole.start <= s.start && s.end <= whole.end;
+        named.filter(inside).unwrap_or(whole)
+    }
+
+    /// The entry of a row's field, key and value, as one place.
+    pub fn entry<T: Row>(&self, row: &T, field: &[&str]) -> Option<Span> {
+        let (last, way) = field.split_last()?;
+        let map = self.node(row, way)?;
+        let entry = self.document.entry(map, last)?;
+        let (key, value) = (self.document.span(entry.key), self.document.span(entry.value));
+        (key.file == value.file && key.end <= value.start).then_some(Span { end: value.end, ..key })
+    }
+
+    /// Plugins that are switched on, in the order of the file.
+    pub fn plugins(&self) -> impl Iterator<Item = &'a Plugin> + use<'a> {
+        self.state.plugins.rows().iter().filter(|p| p.enabled)
+    }
+
+    /// Plugins of that name that are switched on.
+    pub fn named<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a Plugin> + use<'a, 'n> {
+        self.plugins().filter(move |p| p.name == name)
+    }
+
+    /// The rows of request-termination for a consumer.
+    pub fn terminations(&self, consumer: Uuid) -> &[&'a Plugin] {
+        self.terminations.get(&consumer).map_or(&[], Vec::as_slice)
+    }
+
+    /// The router of the configuration.
+    pub fn router(&self) -> &Router {
+        self.router.get_or_init(|| Router::build(self.state, self.flavor, Calculation::Original).0)
+    }
+
+    /// The service of a route.
+    pub fn service(&self, route: &Route) -> Option<&'a Service> {
+        let state = self.state;
+        route.service.and_then(|s| state.services.find(s)).map(|ix| &state.services[ix])
+    }
+
+    /// Routes by the service they lead to, in the order of the file.
+    pub fn routes_by_service(&self) -> Vec<(Ix<Service>, Vec<&'a Route>)> {
+        let state = self.state;
+        let mut routes: HashMap<Ix<Service>, Vec<&Route>> = HashMap::new();
+        for route in state.routes.rows() {
+            if let Some(service) = route.service.and_then(|s| state.services.find(s)) {
+                routes.entry(service).or_default().push(route);
+            }
+        }
+        let mut services: Vec<_> = routes.into_iter().collect();
+        services.sort_by_key(|(service, _)| *service);
+        services
+    }
+
+    /// The names of plugins that have a row switched on that runs whoever asks.
+    pub fn plugin_names(&self) -> impl Iterator<Item = &'a str> {
+        self.scoped.keys().copied()
+    }
+
+    /// The row of a plugin for exactly that route and that service, whoever asks.
+    pub fn row(&self, name: &str, route: Option<Uuid>, service: Option<Uuid>) -> Option<&'a Plugin> {
+        self.scoped.get(name)?.get(&(route, service)).copied()
+    }
+
+    /// The rows of a plugin that apply to a route for a consumer nobody knows, by precedence: the route's, its
+    /// service's, and the one for everything.
+    pub fn candidates(&self, name: &str, route: &Route) -> impl Iterator<Item = &'a Plugin> + use<'a> {
+        let (own, service) = (Some(route.id), route.service.map(|s| s.id));
+        let scopes = [(own, service), (own, None), (None, service), (None, None)];
+        // Without a service the second and the fourth are the first and the third again.
+        let step = if service.is_some() { 1 } else { 2 };
+        let rows = self.scoped.get(name).map(|rows| scopes.map(|scope| rows.get(&scope).copied()));
+        rows.into_iter().flatten().step_by(step).flatten()
+    }
+
+    /// The row of a plugin that runs on a route for a consumer nobody knows.
+    pub fn effective(&self, name: &str, route: &Route) -> Option<&'a Plugin> {
+        self.candidates(name, route).next()
+    }
+}
+
+/// What people call a row: its name in quotes, or its id.
+pub fn called<T: Row>(row: &T) -> String {
+    row.name().map_or_else(|| row.id().to_string(), |name| format!("{name:?}"))
+}
+
+/// Whether a text stands for a secret kept elsewhere.
+pub fn is_reference(text: &str) -> bool {
+    text.starts_with("{vault://") || text.contains("${{")
+}
+
+/// Where a plugin applies, in words: `on route "a"`.
+pub fn scope(state: &State, plugin: &Plugin) -> String {
+    let mut parts = Vec::new();
+    if let Some(route) = plugin.route.and_then(|r| state.routes.find(r)) {
+        parts.push(format!("route {}", called(&state.routes[route])));
+    }
+    if let Some(service) = plugin.service.and_then(|s| state.services.find(s)) {
+        parts.push(format!("service {}", called(&state.services[service])));
+    }
+    if let Some(consumer) = plugin.consumer.and_then(|c| state.consumers.find(c)) {
+        parts.push(format!("consumer {}", called(&state.consumers[consumer])));
+    }
+    if parts.is_empty() { "everywhere".to_owned() } else { format!("on {}", parts.join(" and ")) }
+}
+
+/// Each table of credentials with the plugin that looks into it.
+pub const CREDENTIALS: [(&str, &str); 6] = [
+    ("keyauth_credentials", "key-auth"),
+    ("basicauth_credentials", "basic-auth"),
+    ("hmacauth_credentials", "hmac-auth"),
+    ("jwt_secrets", "jwt"),
+    ("oauth2_credentials", "oauth2"),
+    ("acls", "acl"),
+];
+
+/// The conditions of a route as a text: equal where the routes match the same requests.
+pub fn conditions(route: &Route) -> String {
+    let sorted = |list: Option<&[String]>| {
+        let mut list: Vec<_> = list.unwrap_or_default().to_vec();
+        list.sort();
+        list
+    };
+    format!(
+        "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+        sorted(route.hosts.as_deref()),
+        sorted(route.paths.as_deref()),
+        sorted(route.methods.as_deref()),
+        sorted(route.snis.as_deref()),
+        route.headers,
+        route.sources,
+        route.destinations,
+        route.regex_priority,
+        (
+            &route.expression,
+            &route.priority,
+            route.protocols.iter().any(|p| format!("{p:?}").starts_with("Tcp"))
+        ),
+    )
+}

@@ -1,0 +1,75 @@
+//! An upstream that no service names.
+
+use ahash::AHashSet;
+use serde_json::Value;
+
+use super::{Lint, Report, SUGGESTIONS, Subject};
+use config::nearest;
+use source::Level;
+
+pub static LINT: Lint = Lint {
+    code: "lint/unused-upstream",
+    level: Some(Level::Note),
+    summary: "no service has an upstream as its host",
+    story: "A service uses an upstream by having the upstream's name as its host. No service of this file \
+            does, so its targets get no requests. Often one of the two names is misspelt.",
+    bad: "_format_version: '3.0'\nupstreams:\n- {name: pool, targets: [{target: '10.0.0.1:80'}]}\nservices:\n- {name: a, host: pol}\n",
+    good: "_format_version: '3.0'\nupstreams:\n- {name: pool, targets: [{target: '10.0.0.1:80'}]}\nservices:\n- {name: a, host: pool}\n",
+    run,
+};
+
+fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
+    let state = subject.state;
+    // A file without any services has them elsewhere.
+    if state.services.is_empty() {
+        return;
+    }
+    if state.upstreams.is_empty() {
+        return;
+    }
+    let mut used = AHashSet::new();
+    let mut unknown = Vec::new();
+    for host in state.services.rows().iter().map(|s| s.host.as_str()) {
+        match state.upstreams.by_name(host) {
+            Some(upstream) => _ = used.insert(upstream),
+            // A host without a dot may be an upstream's name, misspelt.
+            None if !host.contains('.') => unknown.push(host),
+            None => {}
+        }
+    }
+    // Plugins may choose an upstream by name; which do is theirs to know.
+    for plugin in subject.plugins() {
+        texts(&plugin.config.json(), &mut |text| used.extend(state.upstreams.by_name(text)));
+    }
+    let mut suggestions = 0..SUGGESTIONS;
+    for (ix, upstream) in state.upstreams.iter() {
+        if used.contains(&ix) {
+            continue;
+        }
+        let near = suggestions.next().and_then(|_| nearest(&upstream.name, unknown.iter().copied()));
+        let help = near.map_or_else(
+            || "name it as the host of a service, or take it out".to_owned(),
+            |near| format!("a service has the host {near:?}"),
+        );
+        report.at(
+            subject.span(upstream, &[]),
+            format!("no service uses upstream {:?}", upstream.name),
+            &help,
+        );
+    }
+}
+
+/// All texts in a value, names of entries too.
+fn texts(value: &Value, tell: &mut impl FnMut(&str)) {
+    match value {
+        Value::String(text) => tell(text),
+        Value::Array(items) => items.iter().for_each(|item| texts(item, tell)),
+        Value::Object(entries) => {
+            for (name, value) in entries {
+                tell(name);
+                texts(value, tell);
+            }
+        }
+        _ => {}
+    }
+}

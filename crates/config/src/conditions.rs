@@ -1,0 +1,174 @@
+//! Conditions of routes that the router refuses, each reported at the text that it refuses.
+
+use super::{
+    resolve::{path_of, path_text},
+    shape::Found,
+};
+use model::{KindInfo, Route, State};
+use router::{Flavor, validate_route};
+use source::{Document, Finding, Findings, Level, NodeId, Seg, Span, from_node};
+
+/// The router cannot use a route's conditions.
+const BAD_EXPRESSION: &str = "config/bad-expression";
+
+/// Asks the router about every route. Of a route that has another error, each condition is tried alone, so that one run
+/// finds all.
+pub(super) fn check(doc: &Document, found: &[Found], state: &State, flavor: Flavor, findings: &mut Findings) {
+    for route in state.routes.rows() {
+        let Err(text) = validate_route(route, flavor) else { continue };
+        if findings.is_full(Level::Error) {
+            findings.count_omitted(Level::Error);
+            continue;
+        }
+        let place = found.iter().rposition(|found| Some(found.node) == route.origin);
+        let Some(i) = place else { continue };
+        let mut tree = path_of(found, i);
+        tree.push(Seg::Entity);
+        report(doc, found, i, route, flavor, Some((tree, text)), findings);
+    }
+    let Some(routes) = KindInfo::number("routes") else { return };
+    let unclean = |i: &usize| found[*i].kind == routes && !found[*i].clean && !found[*i].stray;
+    for i in (0..found.len()).filter(unclean) {
+        if findings.is_full(Level::Error) {
+            break;
+        }
+        if let Ok(route) = from_node::<Route>(doc, found[i].data) {
+            report(doc, found, i, &route, flavor, None, findings);
+        }
+    }
+}
+
+/// A condition that is refused.
+struct Refused {
+    node: NodeId,
+    /// Its path within the route, and what it is called.
+    path: String,
+    name: String,
+    text: String,
+}
+
+/// Reports the conditions of one route. The first finding has the text of Kong's answer, which names none of them.
+fn report(
+    doc: &Document,
+    found: &[Found],
+    i: usize,
+    route: &Route,
+    flavor: Flavor,
+    mut answer: Option<(Vec<Seg>, String)>,
+    findings: &mut Findings,
+) {
+    let owner = path_text(&path_of(found, i));
+    for refused in refused(doc, found[i].data, route, flavor) {
+        let place = doc.span(refused.node);
+        // What the shape refused has been reported.
+        if findings.iter().any(|finding| finding.level == Level::Error && finding.span() == Some(place)) {
+            continue;
+        }
+        if findings.is_full(Level::Error) {
+            findings.count_omitted(Level::Error);
+            continue;
+        }
+        let reason = reason(&refused.text);
+        let span = doc.str(refused.node).and_then(|text| part(place, text, &refused.text)).unwrap_or(place);
+        let mut finding = Finding::error(BAD_EXPRESSION, format!("{}: {reason}", refused.name))
+            .at(span, "")
+            .path(format!("{owner}.{}", refused.path));
+        finding.tree.extend(answer.take());
+        finding.help = help(reason, refused.name.contains("expression"));
+        findings.push(finding);
+    }
+    let Some((tree, text)) = answer else { return };
+    let node = found[i].node;
+    let first = doc.get(node, "name").or_else(|| doc.entries(node).first().map(|e| e.key));
+    let finding = Finding::error(BAD_EXPRESSION, reason(&text).to_owned())
+        .at(doc.span(first.unwrap_or(node)), "")
+        .path(owner)
+        .tree(tree, text);
+    findings.push(finding);
+}
+
+/// The conditions that are refused by themselves.
+fn refused(doc: &Document, node: NodeId, route: &Route, flavor: Flavor) -> Vec<Refused> {
+    let mut all = Vec::new();
+    let alone = Route {
+        methods: None,
+        hosts: None,
+        paths: None,
+        headers: None,
+        snis: None,
+        sources: None,
+        destinations: None,
+        expression: None,
+        ..route.clone()
+    };
+    let mut attempt = |node: Option<NodeId>, path: String, name: String, route: Route| {
+        if let (Some(node), Err(text)) = (node, validate_route(&route, flavor)) {
+            all.push(Refused { node, path, name, text });
+        }
+    };
+    if let Some(expression) = &route.expression {
+        let alone = Route { expression: Some(expression.clone()), ..alone.clone() };
+        attempt(doc.get(node, "expression"), "expression".to_owned(), "`expression`".to_owned(), alone);
+    }
+    let paths = doc.get(node, "paths").map_or(&[][..], |list| doc.items(list));
+    for (i, path) in route.paths.iter().flatten().enumerate().filter(|(_, path)| path.starts_with('~')) {
+        let alone = Route { paths: Some(vec![path.clone()]), ..alone.clone() };
+        let name = format!("item {} of `paths`", i + 1);
+        attempt(paths.get(i).copied(), format!("paths[{}]", i + 1), name, alone);
+    }
+    let headers = doc.get(node, "headers");
+    for (name, values) in route.headers.iter().flat_map(|headers| headers.iter()) {
+        let nodes =
+            headers.and_then(|headers| doc.get(headers, name)).map_or(&[][..], |list| doc.items(list));
+        for (i, value) in values.iter().enumerate() {
+            let only = [(name.clone(), vec![value.clone()])].into_iter().collect();
+            let alone = Route { headers: Some(Box::new(only)), ..alone.clone() };
+            let path = format!("headers.{name}[{}]", i + 1);
+            attempt(nodes.get(i).copied(), path, format!("the header `{name}`"), alone);
+        }
+    }
+    all
+}
+
+/// The reason in the router's message, which shows the whole expression before it.
+fn reason(text: &str) -> &str {
+    let text = text.strip_prefix("Router Expression failed validation:").unwrap_or(text).trim();
+    let last = text.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or(text);
+    last.strip_prefix("error: ").or_else(|| last.strip_prefix("= ")).unwrap_or(last)
+}
+
+fn help(reason: &str, expression: bool) -> Option<String> {
+    let help = match reason {
+        _ if reason.contains("look-around") || reason.contains("backreferences") => {
+            "the router's regular expressions have neither look-around nor backreferences: list what may match, or \
+             give another route a higher `regex_priority`"
+        }
+        _ if reason.contains("repetition") => {
+            "braces mean repetition: write `(?<name>[^/]+)` for a segment of any text"
+        }
+        _ if reason.contains("LHS field") && expression => {
+            "the fields are http.method, http.host, http.path, http.path.segments.*, http.headers.*, http.queries.*, \
+             net.protocol, net.src.ip, net.src.port, net.dst.ip, net.dst.port and tls.sni"
+        }
+        _ => return None,
+    };
+    Some(help.to_owned())
+}
+
+/// The part of a text on one line that the router's message underlines: `--> 1:13`, and `^-----^` two lines below.
+fn part(place: Span, text: &str, message: &str) -> Option<Span> {
+    let column: usize = message.split("--> 1:").nth(1)?.lines().next()?.trim().parse().ok()?;
+    let marks = message.lines().find(|line| line.contains('^') && line.trim_start().starts_with('|'))?;
+    let marks = marks.trim_start_matches([' ', '|']).trim_end();
+    // Quotes stand around a text that is written as it is.
+    let quote = match (place.end - place.start) as usize {
+        length if length == text.len() => 0,
+        length if length == text.len() + 2 => 1,
+        _ => return None,
+    };
+    let ours = text.is_ascii() && !text.contains('\n') && message.contains(text);
+    let start = (column - 1).min(text.len());
+    let end = (start + marks.len().max(1)).min(text.len());
+    let byte = |at: usize| place.start + (quote + at) as u32;
+    ours.then(|| Span { start: byte(start), end: byte(end), ..place })
+}

@@ -1,0 +1,322 @@
+//! What only Kong Enterprise and Konnect serve: taken out, each with a finding that says so.
+//!
+//! Consumer groups are kept in a form of their own ([`ConsumerGroup`]) though nothing serves them yet.
+//! Partials are different: they only keep in one place what plugins share, so they are put where they
+//! are used.
+
+use super::{CONSUMER_GROUP, ENTERPRISE, PARTIAL, UNKNOWN_GROUP, unknown};
+use crate::tree::{get, is_null, merged, put, take};
+use source::{Document, Entry, Finding, Findings, Level, NodeId, Value};
+
+/// Top-level keys, and what leaving them out means.
+pub(crate) const TOP_LEVEL: &[(&str, &str)] = &[
+    ("rbac_roles", "roles of Kong's own administrators"),
+    ("licenses", "licences"),
+    ("service_packages", "Konnect's catalogue of services"),
+    ("custom_entities", "entities of Enterprise plugins"),
+    ("custom_plugins", "plugins that Konnect streams to its gateways"),
+    ("cloned_plugins", "plugins under a second name"),
+    ("degraphql_routes", "entities of an Enterprise plugin"),
+    ("graphql_ratelimiting_cost_decorations", "entities of an Enterprise plugin"),
+    ("graphql_ratelimiting_advanced_costs", "entities of an Enterprise plugin"),
+    ("keyauth_enc_credentials", "credentials of an Enterprise plugin"),
+    ("mtls_auth_credentials", "credentials of an Enterprise plugin"),
+    ("ai_models", "Konnect's catalogue of models"),
+    ("plugins_partials", "links between plugins and partials"),
+    ("consumer_group_plugins", "plugins of consumer groups"),
+    ("consumer_group_consumers", "members of consumer groups"),
+];
+
+/// Plugins that only Kong Enterprise and Konnect have.
+pub(crate) const PLUGINS: &[&str] = &[
+    "ace",
+    "ai-aws-guardrails",
+    "ai-azure-content-safety",
+    "ai-llm-as-judge",
+    "ai-mcp-proxy",
+    "ai-prompt-compressor",
+    "ai-proxy-advanced",
+    "ai-rag-injector",
+    "ai-rate-limiting-advanced",
+    "ai-sanitizer",
+    "ai-semantic-cache",
+    "ai-semantic-prompt-guard",
+    "ai-semantic-response-guard",
+    "app-dynamics",
+    "application-registration",
+    "canary",
+    "confluent",
+    "confluent-consume",
+    "datakit",
+    "degraphql",
+    "exit-transformer",
+    "forward-proxy",
+    "graphql-proxy-cache-advanced",
+    "graphql-rate-limiting-advanced",
+    "header-cert-auth",
+    "injection-protection",
+    "jq",
+    "json-threat-protection",
+    "jwe-decrypt",
+    "jwt-signer",
+    "kafka-consume",
+    "kafka-log",
+    "kafka-upstream",
+    "key-auth-enc",
+    "konnect-application-auth",
+    "ldap-auth-advanced",
+    "mocking",
+    "mtls-auth",
+    "oas-validation",
+    "oauth2-introspection",
+    "opa",
+    "openid-connect",
+    "proxy-cache-advanced",
+    "rate-limiting-advanced",
+    "request-callout",
+    "request-transformer-advanced",
+    "request-validator",
+    "response-transformer-advanced",
+    "route-by-header",
+    "route-transformer-advanced",
+    "saml",
+    "service-protection",
+    "solace-consume",
+    "solace-log",
+    "solace-upstream",
+    "statsd-advanced",
+    "tls-handshake-modifier",
+    "tls-metadata-headers",
+    "upstream-oauth",
+    "upstream-timeout",
+    "vault-auth",
+    "websocket-size-limit",
+    "websocket-validator",
+    "xml-threat-protection",
+];
+
+/// Credentials of a consumer whose plugin only Kong Enterprise has.
+pub(crate) const OF_CONSUMERS: &[&str] = &["mtls_auth_credentials", "keyauth_enc_credentials"];
+
+/// Fields of a plugin, and what happens without them.
+pub(crate) const OF_PLUGINS: &[(&str, &str)] = &[
+    ("ordering", "it runs where its priority puts it"),
+    ("condition", "it runs for every request it is scoped to"),
+];
+
+/// A consumer group as a file declares it.
+#[derive(Clone, Debug)]
+pub struct ConsumerGroup {
+    /// Where it is declared.
+    pub node: NodeId,
+    /// Its name.
+    pub name: Option<String>,
+    /// Its id.
+    pub id: Option<String>,
+    /// Its members by username, custom id or id, as written, from both sides.
+    pub members: Vec<String>,
+    /// Plugins scoped to it, wherever they are written. They are in no other list.
+    pub plugins: Vec<NodeId>,
+}
+
+impl ConsumerGroup {
+    fn is_called(&self, name_or_id: &str) -> bool {
+        self.name.as_deref() == Some(name_or_id) || self.id.as_deref() == Some(name_or_id)
+    }
+}
+
+/// Takes out top-level keys; an empty list says nothing and is taken out silently.
+pub(super) fn top_level(doc: &mut Document, root: NodeId, findings: &mut Findings) {
+    for (key, what) in TOP_LEVEL {
+        let Some(entry) = take(doc, root, key) else { continue };
+        if is_empty(doc, entry.value) {
+            continue;
+        }
+        let message = format!("`{key}` is left out: {what} exist only in Kong Enterprise and Konnect");
+        findings.push(Finding::warning(ENTERPRISE, message).at(doc.span(entry.key), "left out").path(*key));
+    }
+}
+
+fn is_empty(doc: &Document, node: NodeId) -> bool {
+    match doc.value(node) {
+        Value::Null => true,
+        Value::Seq(items) => items.is_empty(),
+        Value::Map(entries) => entries.is_empty(),
+        _ => false,
+    }
+}
+
+/// Takes the consumer groups out of the document.
+pub(super) fn consumer_groups(
+    doc: &mut Document,
+    root: NodeId,
+    findings: &mut Findings,
+) -> Vec<ConsumerGroup> {
+    let Some(entry) = take(doc, root, "consumer_groups") else { return Vec::new() };
+    let mut groups = Vec::new();
+    for (i, &node) in doc.items(entry.value).iter().enumerate() {
+        let text = |key| get(doc, node, key).and_then(|n| doc.str(n)).map(str::to_owned);
+        let members = get(doc, node, "consumers").map_or(&[][..], |list| doc.items(list));
+        let members = members.iter().filter_map(|&member| {
+            let key = ["username", "id", "custom_id"].iter().find_map(|key| get(doc, member, key));
+            doc.str(key.unwrap_or(member)).map(str::to_owned)
+        });
+        let plugins = get(doc, node, "plugins").map_or(&[][..], |list| doc.items(list)).to_vec();
+        let group =
+            ConsumerGroup { node, name: text("name"), id: text("id"), members: members.collect(), plugins };
+        if !group.plugins.is_empty() {
+            let name = group.name.as_deref().unwrap_or("without a name");
+            let message = format!(
+                "{} of the consumer group `{name}` left out: only Kong Enterprise applies plugins to groups",
+                match group.plugins.len() {
+                    1 => "the plugin is".to_owned(),
+                    n => format!("{n} plugins are"),
+                },
+            );
+            let place = doc.entry(node, "plugins").map_or(doc.span(node), |e| doc.span(e.key));
+            let finding = Finding::warning(CONSUMER_GROUP, message).at(place, "left out");
+            findings.push(finding.path(format!("consumer_groups[{}].plugins", i + 1)).help(INSTEAD));
+        }
+        groups.push(group);
+    }
+    if !groups.is_empty() {
+        let message = "consumer groups exist only in Kong Enterprise; they have no effect here";
+        let finding = Finding::new(Level::Note, CONSUMER_GROUP, message).at(doc.span(entry.key), "");
+        findings.push(finding.path("consumer_groups"));
+    }
+    groups
+}
+
+const INSTEAD: &str = "scope the plugin to each consumer, or tell consumers apart by the groups of `acls`";
+
+/// Takes `groups` (or `consumer_groups`) out of a consumer and counts it as a member of them.
+pub(super) fn groups_of(
+    doc: &mut Document,
+    consumer: NodeId,
+    groups: &mut [ConsumerGroup],
+    path: &dyn Fn() -> String,
+    findings: &mut Findings,
+) {
+    let key = ["username", "id", "custom_id"].iter().find_map(|key| get(doc, consumer, key));
+    let member = key.and_then(|n| doc.str(n)).map(str::to_owned);
+    for field in ["groups", "consumer_groups"] {
+        let Some(entry) = take(doc, consumer, field) else { continue };
+        for &item in doc.items(entry.value) {
+            let node = ["name", "id"].iter().find_map(|key| get(doc, item, key)).unwrap_or(item);
+            let Some(name) = doc.str(node) else { continue };
+            match groups.iter_mut().find(|group| group.is_called(name)) {
+                Some(group) => group.members.extend(member.clone().filter(|m| !group.members.contains(m))),
+                None => {
+                    let finding = unknown_group(name, groups).at(doc.span(node), "not in this file");
+                    findings.push(finding.path(format!("{}.{field}", path())));
+                }
+            }
+        }
+    }
+    for field in OF_CONSUMERS {
+        if let Some(entry) = take(doc, consumer, field).filter(|e| !is_empty(doc, e.value)) {
+            let message = format!("`{field}` is left out: its plugin exists only in Kong Enterprise");
+            let finding = Finding::warning(ENTERPRISE, message).at(doc.span(entry.key), "left out");
+            findings.push(finding.path(format!("{}.{field}", path())));
+        }
+    }
+}
+
+fn unknown_group(name: &str, groups: &[ConsumerGroup]) -> Finding {
+    let names = groups.iter().filter_map(|g| g.name.as_deref());
+    unknown(UNKNOWN_GROUP, format!("there is no consumer group `{name}` in `consumer_groups`"), name, names)
+}
+
+/// Takes what only Enterprise knows out of a plugin; whether the plugin itself has to be left out because
+/// it is scoped to a consumer group.
+pub(super) fn plugin(
+    doc: &mut Document,
+    plugin: NodeId,
+    groups: &mut [ConsumerGroup],
+    path: &dyn Fn() -> String,
+    findings: &mut Findings,
+) -> bool {
+    for (field, means) in OF_PLUGINS {
+        if let Some(entry) = take(doc, plugin, field).filter(|e| !is_empty(doc, e.value)) {
+            let message = format!("`{field}` of a plugin exists only in Kong Enterprise: here {means}");
+            let finding = Finding::warning(ENTERPRISE, message).at(doc.span(entry.key), "left out");
+            findings.push(finding.path(format!("{}.{field}", path())));
+        }
+    }
+    let Some(entry) = take(doc, plugin, "consumer_group").filter(|e| !is_null(doc, e.value)) else {
+        return false;
+    };
+    let node = ["name", "id"].iter().find_map(|key| get(doc, entry.value, key)).unwrap_or(entry.value);
+    let name = doc.str(node).unwrap_or_default().to_owned();
+    let finding = match groups.iter_mut().find(|group| group.is_called(&name)) {
+        Some(group) => {
+            group.plugins.push(plugin);
+            let message = "the plugin is left out: only Kong Enterprise applies plugins to consumer groups";
+            Finding::warning(CONSUMER_GROUP, message).help(INSTEAD).at(doc.span(entry.key), "left out")
+        }
+        None => unknown_group(&name, groups).at(doc.span(node), "not in this file"),
+    };
+    findings.push(finding.path(format!("{}.consumer_group", path())));
+    true
+}
+
+/// The settings that `partials` holds.
+#[derive(Default)]
+pub(super) struct Partials {
+    rows: Vec<Partial>,
+}
+
+struct Partial {
+    name: Option<String>,
+    id: Option<String>,
+    config: Option<NodeId>,
+}
+
+/// Takes the partials out of the document.
+pub(super) fn partials(doc: &mut Document, root: NodeId) -> Partials {
+    let Some(entry) = take(doc, root, "partials") else { return Partials::default() };
+    let row = |&node: &NodeId| {
+        let text = |key| get(doc, node, key).and_then(|n| doc.str(n)).map(str::to_owned);
+        Partial { name: text("name"), id: text("id"), config: get(doc, node, "config") }
+    };
+    Partials { rows: doc.items(entry.value).iter().map(row).collect() }
+}
+
+impl Partials {
+    /// Puts the partials a plugin names into its settings, at their `path` (`config.redis` by default).
+    pub(super) fn apply(
+        &self,
+        doc: &mut Document,
+        plugin: NodeId,
+        path: &dyn Fn() -> String,
+        findings: &mut Findings,
+    ) {
+        let Some(Entry { value, .. }) = take(doc, plugin, "partials") else { return };
+        for item in doc.items(value).to_vec() {
+            let Some(node) = ["name", "id"].iter().find_map(|key| get(doc, item, key)) else { continue };
+            let called = doc.str(node).unwrap_or_default().to_owned();
+            let named = |p: &&Partial| p.name.as_ref() == Some(&called) || p.id.as_ref() == Some(&called);
+            let Some(partial) = self.rows.iter().find(named) else {
+                let names = self.rows.iter().filter_map(|p| p.name.as_deref());
+                let message = format!("there is no partial `{called}` in `partials`");
+                let finding =
+                    unknown(PARTIAL, message, &called, names).at(doc.span(node), "not in this file");
+                findings.push(finding.path(format!("{}.partials", path())));
+                continue;
+            };
+            let Some(config) = partial.config else { continue };
+            let at = get(doc, item, "path").and_then(|n| doc.str(n)).unwrap_or("config.redis").to_owned();
+            // Wrapped into the maps its path goes through, it can be joined with the plugin as a whole.
+            let place = doc.span(item);
+            let mut wrapped = config;
+            for step in at.rsplit('.') {
+                let map = doc.add(Value::Map(Box::default()), place);
+                put(doc, map, step, place, wrapped);
+                wrapped = map;
+            }
+            let joined = merged(doc, plugin, wrapped, true);
+            let joined = doc.value(joined).clone();
+            doc.set(plugin, joined);
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! References by an object that holds a name: `service: {name: a}` becomes `service: a`.
+
+use super::walk::Entity;
+use crate::tree::{get, put};
+use model::KindInfo;
+use source::{Document, Value};
+
+/// Rewrites an entity's references. One with an `id` keeps that alone; what is neither is left for the
+/// shape to judge.
+pub(super) fn by_name(doc: &mut Document, entity: &Entity) {
+    for foreign in entity.kind.foreign {
+        let Some(value) = doc.get(entity.node, foreign.field) else { continue };
+        if !matches!(doc.value(value), Value::Map(_)) {
+            continue;
+        }
+        let place = doc.span(value);
+        if get(doc, value, "id").is_some() {
+            if let (Some(id), true) = (doc.entry(value, "id"), doc.entries(value).len() > 1) {
+                let alone = doc.add(Value::Map([id].into()), place);
+                put(doc, entity.node, foreign.field, place, alone);
+            }
+            continue;
+        }
+        let name = KindInfo::of(foreign.kind).and_then(|kind| kind.name);
+        if let Some(name) = name.and_then(|field| get(doc, value, field)).filter(|&n| doc.str(n).is_some()) {
+            put(doc, entity.node, foreign.field, place, name);
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! The shape of every kind of entity in a file: its own schema, what may stand inside it, and the variants that
+//! depend on content (a plugin's settings by its name, a route's fields by its protocols).
+
+use ahash::AHashMap;
+use serde_json::{Value as Json, json};
+
+use super::{
+    BUNDLED, Catalog,
+    dialect::enterprise,
+    rules,
+    shape::{self, Chooser, Field, Record, Refusal, Shape, ShapeKind, Text, Walker},
+};
+use model::{KINDS, KindInfo};
+use router::Flavor;
+use source::{Document, NodeId, Value};
+
+/// All shapes for one router flavor.
+pub struct Shapes {
+    /// The document.
+    pub file: Record,
+    kinds: Vec<Record>,
+    /// By family of protocols: http, tcp, grpc.
+    routes: [Record; 3],
+    plugins: AHashMap<&'static str, Record>,
+    flavor: Flavor,
+    catalog: &'static Catalog,
+}
+
+impl Shapes {
+    pub(super) fn new(catalog: &'static Catalog, flavor: Flavor) -> Self {
+        let kinds = KINDS.iter().map(|kind| record(kind, (kind.schema)().to_value())).collect();
+        let routes = KindInfo::of("routes").map_or_else(Json::default, |kind| (kind.schema)().to_value());
+        let route = |family| {
+            let schema = route_schema(routes.clone(), family, flavor);
+            KindInfo::of("routes").map_or_else(Record::default, |kind| record(kind, schema))
+        };
+        Shapes {
+            file: file_record(),
+            kinds,
+            routes: [route(Family::Http), route(Family::Tcp), route(Family::Grpc)],
+            plugins: catalog
+                .registry()
+                .entries()
+                .iter()
+                .map(|entry| (entry.name, plugin_record(entry)))
+                .collect(),
+            flavor,
+            catalog,
+        }
+    }
+
+    /// The router flavor these shapes are for.
+    pub fn flavor(&self) -> Flavor {
+        self.flavor
+    }
+}
+
+/// Compiles the record of a kind and adds what every entity may have.
+fn record(kind: &'static KindInfo, schema: Json) -> Record {
+    let mut record = as_record(shape::compile(&schema));
+    add_comments(&mut record);
+    let mut children: Vec<_> =
+        kind.children.iter().filter_map(|c| Some((KindInfo::number(c.kind)?, c))).collect();
+    children.sort_by_key(|(number, _)| *number);
+    for (number, child) in children {
+        record.set(child.kind, Shape::of(ShapeKind::Children(number, child.field)));
+    }
+    record
+}
+
+fn as_record(shape: Shape) -> Record {
+    match shape.kind {
+        ShapeKind::Record(record) => *record,
+        _ => Record::default(),
+    }
+}
+
+fn add_comments(record: &mut Record) {
+    record.set("_comment", Shape::text());
+    let any = shape::List {
+        set: false,
+        item: Shape::of(ShapeKind::Any),
+        min: None,
+        max: None,
+        length: None,
+        exclusive: Vec::new(),
+        contains: None,
+    };
+    record.set("_ignore", Shape::of(ShapeKind::List(Box::new(any))));
+}
+
+fn file_record() -> Record {
+    let mut record = Record::default();
+    let versions = ["1.1", "2.1", "3.0"].map(Into::into).to_vec();
+    let text = Text { min: 1, one_of: Some(versions), ..Text::default() };
+    let mut version = Shape::of(ShapeKind::Text(Box::new(text)));
+    version.required = true;
+    record.set("_format_version", version);
+    let mut transform = Shape::of(ShapeKind::Bool);
+    transform.default = Some(Json::Bool(true));
+    record.set("_transform", transform);
+    add_comments(&mut record);
+    for (number, kind) in KINDS.iter().enumerate() {
+        record.set(kind.key, Shape::of(ShapeKind::Children(number, "")));
+    }
+    record
+}
+
+/// Which rules a route follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Family {
+    Http,
+    Tcp,
+    Grpc,
+}
+
+fn route_schema(mut schema: Json, family: Family, flavor: Flavor) -> Json {
+    let expressions = flavor == Flavor::Expressions;
+    let Some(fields) = schema.get_mut("properties").and_then(Json::as_object_mut) else { return schema };
+    if !expressions {
+        fields.shift_remove("expression");
+        fields.shift_remove("priority");
+    }
+    if flavor == Flavor::Traditional
+        && let Some(snis) = fields.get_mut("snis")
+    {
+        snis["items"]["x-rule"] = json!("sni");
+    }
+    let (forbidden, protocols): (&[&str], _) = match family {
+        Family::Http if expressions => (&[], ""),
+        Family::Http => (&["sources", "destinations"], "'http' or 'https'"),
+        Family::Tcp => {
+            (&["methods", "hosts", "paths", "headers"], "'tcp', 'tls', 'tls_passthrough' or 'udp'")
+        }
+        Family::Grpc if expressions => (&["methods"], "'grpc' or 'grpcs'"),
+        Family::Grpc => (&["methods", "sources", "destinations"], "'grpc' or 'grpcs'"),
+    };
+    let err = |field: &str| format!("cannot set '{field}' when 'protocols' is {protocols}");
+    for field in forbidden {
+        fields.insert((*field).to_owned(), json!({ "x-must-be": null, "x-err": err(field) }));
+    }
+    if family == Family::Grpc {
+        let strip =
+            json!({ "type": "boolean", "default": false, "x-must-not-be": true, "x-err": err("strip_path") });
+        fields.insert("strip_path".to_owned(), strip);
+    }
+    let with = |fields: &[&str]| {
+        let mut all = fields.to_vec();
+        all.extend(expressions.then_some("expression"));
+        json!(all)
+    };
+    let must = |protocols: &str| format!("must set one of %s when 'protocols' is {protocols}");
+    let more = match family {
+        Family::Http => vec![json!({
+            "if": "protocols", "if_contains": "https",
+            "then_at_least_one_of": with(&["methods", "hosts", "headers", "paths", "snis"]), "err": must("'https'"),
+            "else": {
+                "if_contains": "http",
+                "then_at_least_one_of": with(&["methods", "hosts", "headers", "paths"]), "err": must("'http'"),
+            },
+        })],
+        Family::Tcp => vec![
+            json!({
+                "if": "protocols", "each_in": ["tcp", "tls", "udp"],
+                "then_at_least_one_of": with(&["sources", "destinations", "snis"]),
+                "err": must("'tcp', 'tls' or 'udp'"),
+            }),
+            json!({
+                "if": "protocols", "each_in": ["tls_passthrough"], "then_at_least_one_of": with(&["snis"]),
+                "err": "must set snis when 'protocols' is 'tls_passthrough'",
+            }),
+        ],
+        Family::Grpc => vec![json!({
+            "if": "protocols", "if_contains": "grpcs",
+            "then_at_least_one_of": with(&["hosts", "headers", "paths", "snis"]), "err": must("'grpcs'"),
+            "else": {
+                "if_contains": "grpc",
+                "then_at_least_one_of": with(&["hosts", "headers", "paths"]), "err": must("'grpc'"),
+            },
+        })],
+    };
+    if let Some(checks) = schema.get_mut("x-entity-checks").and_then(Json::as_array_mut) {
+        checks.extend(more);
+    }
+    schema
+}
+
+/// The record of a plugin's rows: what all have, its settings, its protocols, the scopes it may not have.
+fn plugin_record(entry: &plugin::Entry) -> Record {
+    let Some(kind) = KindInfo::of("plugins") else { return Record::default() };
+    let mut schema = (kind.schema)().to_value();
+    let protocols = json!(entry.protocols);
+    let settings = (entry.schema)().to_value();
+    let plugin_checks = settings.get("x-plugin-checks").cloned();
+    if let Some(fields) = schema.get_mut("properties").and_then(Json::as_object_mut) {
+        let item = json!({ "type": "string", "enum": protocols });
+        let default = entry.default_protocols;
+        fields.insert(
+            "protocols".to_owned(),
+            json!({ "type": "array", "x-set": true, "items": item, "default": default }),
+        );
+        let pins = [
+            ("consumer", entry.scopes.consumer),
+            ("service", entry.scopes.service),
+            ("route", entry.scopes.route),
+        ];
+        for (scope, _) in pins.iter().filter(|(_, allowed)| !allowed) {
+            fields.insert((*scope).to_owned(), json!({ "x-must-be": null }));
+        }
+    }
+    let mut record = record(kind, schema);
+    record.set("config", shape::compile(&settings));
+    record.checks = shape::check::compile(plugin_checks.as_ref(), &record.index);
+    record
+}
+
+impl Chooser for Shapes {
+    fn choose(&self, kind: usize, doc: &Document, node: NodeId) -> Result<&'static Record, Refusal> {
+        let this = self.catalog.shapes(self.flavor);
+        let text = |field| doc.get(node, field).and_then(|n| doc.str(n));
+        match KINDS[kind].key {
+            "routes" => this.route(doc, node),
+            "plugins" => match text("name") {
+                Some(name) if !name.is_empty() => match this.plugins.get(name) {
+                    Some(record) => Ok(record),
+                    None => Err(unknown_plugin(name)),
+                },
+                _ => Ok(&this.kinds[kind]),
+            },
+            "vaults" => match text("name") {
+                Some(name) if name != "env" && !name.is_empty() => Err(Refusal {
+                    field: "name",
+                    code: "config/not-allowed",
+                    text: format!("vault '{name}' is not installed"),
+                    message: format!("there is no vault type `{name}` in the open-source gateway"),
+                    help: Some("the one type there is: `env`".to_owned()),
+                    unknown: None,
+                }),
+                _ => Ok(&this.kinds[kind]),
+            },
+            _ => Ok(&this.kinds[kind]),
+        }
+    }
+
+    fn kind(&self, kind: usize) -> Option<&'static Record> {
+        self.catalog.shapes(self.flavor).kinds.get(kind)
+    }
+
+    fn custom(
+        &self,
+        name: &str,
+        walker: &Walker<'_>,
+        record: &Record,
+        node: Option<NodeId>,
+        fields: &[Field],
+    ) -> Option<String> {
+        rules::custom(name, self.catalog.registry(), walker, record, node, fields)
+    }
+}
+
+impl Shapes {
+    /// The first of a route's protocols decides.
+    fn route(&'static self, doc: &Document, node: NodeId) -> Result<&'static Record, Refusal> {
+        let [http, tcp, grpc] = &self.routes;
+        let Some(protocols) = doc.get(node, "protocols") else { return Ok(http) };
+        let first = match doc.value(protocols) {
+            Value::Null => return Ok(http),
+            Value::Str(s) => Some(&**s),
+            Value::Seq(items) => items.first().and_then(|&n| doc.str(n)),
+            _ => None,
+        };
+        match first {
+            Some("http" | "https") => Ok(http),
+            Some("tcp" | "tls" | "udp" | "tls_passthrough") => Ok(tcp),
+            Some("grpc" | "grpcs") => Ok(grpc),
+            other => Err(Refusal {
+                field: "protocols",
+                code: "config/not-allowed",
+                text: format!("unknown type: {}", other.unwrap_or("nil")),
+                message: match other {
+                    Some(name) => format!("there is no protocol `{name}`"),
+                    None => "`protocols` must not be empty".to_owned(),
+                },
+                help: None,
+                unknown: other.map(|name| (name.to_owned(), PROTOCOLS)),
+            }),
+        }
+    }
+}
+
+/// All protocols of routes.
+const PROTOCOLS: &[&str] = &["grpc", "grpcs", "http", "https", "tcp", "tls", "tls_passthrough", "udp"];
+
+/// Shapes without those of plugins that the node has switched off.
+pub struct Enabled<'a> {
+    /// All of them.
+    pub shapes: &'static Shapes,
+    /// Whether a plugin is switched on.
+    pub plugin: &'a (dyn Fn(&str) -> bool + Sync),
+}
+
+impl Chooser for Enabled<'_> {
+    fn choose(&self, kind: usize, doc: &Document, node: NodeId) -> Result<&'static Record, Refusal> {
+        let record = self.shapes.choose(kind, doc, node)?;
+        if KINDS[kind].key != "plugins" {
+            return Ok(record);
+        }
+        match doc.get(node, "name").and_then(|n| doc.str(n)) {
+            Some(name) if !name.is_empty() && !(self.plugin)(name) => Err(Refusal {
+                field: "name",
+                code: "plugin/not-enabled",
+                text: not_enabled(name),
+                message: format!("the plugin `{name}` is switched off on this node"),
+                help: Some(format!("add `{name}` to the node's setting `plugins` (KONG_PLUGINS)")),
+                unknown: None,
+            }),
+            _ => Ok(record),
+        }
+    }
+
+    fn kind(&self, kind: usize) -> Option<&'static Record> {
+        self.shapes.kind(kind)
+    }
+
+    fn custom(
+        &self,
+        name: &str,
+        walker: &Walker<'_>,
+        record: &Record,
+        node: Option<NodeId>,
+        fields: &[Field],
+    ) -> Option<String> {
+        self.shapes.custom(name, walker, record, node, fields)
+    }
+}
+
+fn not_enabled(name: &str) -> String {
+    format!("plugin '{name}' not enabled; add it to the 'plugins' configuration property")
+}
+
+fn unknown_plugin(name: &str) -> Refusal {
+    let text = not_enabled(name);
+    if BUNDLED.contains(&name) {
+        return Refusal {
+            field: "name",
+            code: "plugin/not-yet",
+            text,
+            message: format!("the plugin `{name}` is part of Kong but not built into this gateway yet"),
+            help: Some("remove the entry until it is".to_owned()),
+            unknown: None,
+        };
+    }
+    if enterprise::PLUGINS.contains(&name) {
+        let open = name.strip_suffix("-advanced").filter(|open| BUNDLED.contains(open));
+        return Refusal {
+            field: "name",
+            code: "plugin/enterprise",
+            text,
+            message: format!("the plugin `{name}` exists only in Kong Enterprise"),
+            help: Some(match open {
+                Some(open) => format!("the open-source one is `{open}`"),
+                None => "remove the entry".to_owned(),
+            }),
+            unknown: None,
+        };
+    }
+    Refusal {
+        field: "name",
+        code: "plugin/unknown",
+        text,
+        message: format!("there is no plugin `{name}`"),
+        help: Some(
+            "custom plugins (KONG_PLUGINS) are written in Lua, which this gateway does not run".to_owned(),
+        ),
+        unknown: Some((name.to_owned(), BUNDLED)),
+    }
+}

@@ -1,0 +1,157 @@
+//! The pipeline from text to a configuration, on one page.
+
+use std::sync::Arc;
+
+use super::{
+    Input, LoadError, Loaded, Options,
+    entities::Enabled,
+    other_format, pending,
+    read::{self, ReadError, ReadOptions},
+    resolve::resolve,
+    rows::{Parts, rows},
+    secret,
+    shape::Walker,
+    stored::{transform, transform_displayed},
+    substitute::Env,
+    swapped, tags, vault,
+};
+use model::State;
+use source::{Document, Finding, Findings, Limits, NodeId, Seg, Value};
+
+/// Text → data: reads, substitutes, shapes, flattens, resolves.
+///
+/// # Errors
+/// When a file cannot be read at all; what is wrong inside one is a finding.
+pub fn load(input: &Input, options: &Options<'_>) -> Result<Loaded, LoadError> {
+    let read = ReadOptions {
+        kong_strict: options.kong_strict,
+        secrets: options.catalog.secrets(),
+        env: Env::Values(&|name| (options.env)(name)),
+        limits: Limits::default(),
+    };
+    let mut opened = read::open(input, &read)?;
+    let filled = opened.take_filled();
+    let mut loaded = Loaded {
+        catalog: options.catalog,
+        sources: opened.sources,
+        document: opened.document,
+        root: opened.root,
+        state: None,
+        findings: opened.findings,
+        secrets: opened.secrets,
+        found: Vec::new(),
+        ids: Vec::new(),
+        shown: None,
+    };
+    match loaded.root.filter(|&root| matches!(loaded.document.value(root), Value::Map(_))) {
+        Some(root) => {
+            check(&mut loaded, root, options);
+            swapped::merge(&mut loaded);
+            tags::merge(&mut loaded);
+            other_format::merge(&mut loaded, root);
+            secret::follow_aliases(&loaded.document, &mut loaded.secrets);
+        }
+        // What is secret is judged by names alone, since no schema can be walked along.
+        None => {
+            not_a_map(&mut loaded);
+            let Loaded { sources, secrets, .. } = &mut loaded;
+            let fields = options.catalog.secrets();
+            secrets
+                .extend(sources.iter().flat_map(|(file, source)| fields.spans_of_named(file, source.text())));
+        }
+    }
+    secret::hide_quoted(&mut loaded.findings, &loaded.sources, &loaded.secrets);
+    read::hide(&filled, &mut loaded.findings);
+    options.catalog.secrets().redact_findings(&mut loaded.findings);
+    loaded.findings.sort();
+    Ok(loaded)
+}
+
+impl From<ReadError> for LoadError {
+    fn from(error: ReadError) -> Self {
+        LoadError { path: error.path().to_owned(), reason: error.reason() }
+    }
+}
+
+/// Reports a document that is something else than a map.
+fn not_a_map(loaded: &mut Loaded) {
+    let (Some(root), doc) = (loaded.root, &loaded.document) else { return };
+    let text = "failed parsing declarative configuration: expected an object";
+    let found = super::shape::explain::describe(doc.value(root));
+    let finding = Finding::error("config/not-a-map", format!("the document must be a map, found {found}"))
+        .at(doc.span(root), "")
+        .tree(vec![Seg::Key("error".to_owned())], text);
+    loaded.findings.push(finding);
+}
+
+/// From a document to rows: shapes, ids and references, types.
+fn check(loaded: &mut Loaded, root: NodeId, options: &Options<'_>) {
+    let Loaded { document: doc, findings, .. } = loaded;
+    let shapes = options.catalog.shapes(options.flavor);
+    let chooser = Enabled { shapes, plugin: options.plugin_enabled };
+    let mut walker = Walker::new(doc, findings, &chooser, options.catalog.secrets());
+    walker.record(&shapes.file, Some(root));
+    let (found, references) = (walker.found, walker.references);
+    loaded.secrets.append(&mut walker.secrets);
+    loaded.secrets.append(&mut walker.hidden.spans);
+
+    let mut later = Findings::default();
+    let resolved = resolve(doc, &found, &mut later);
+    let now = now();
+    let read_rows = |doc: &mut Document, findings: &mut Findings| {
+        let Options { catalog, flavor, allow_unsupported, .. } = *options;
+        let registry = catalog.registry();
+        rows(
+            Parts { doc, found: &found, resolved: &resolved, now, flavor, allow_unsupported, registry },
+            findings,
+        )
+    };
+    let mut state = read_rows(doc, findings);
+    let mut written = None;
+    if !references.is_empty() && !findings.has_errors() {
+        // What is served holds the values; the document, and what is shown of it, the references.
+        let vaults = vault::Vaults::of(&state, options.env);
+        let (texts, unread) = vault::fill_in(doc, &references, &vaults, options.env, findings);
+        let mut unusable = Findings::default();
+        let served = read_rows(doc, &mut unusable);
+        vault::put_back(doc, texts);
+        vault::report(doc, &references, &unread, &vaults, &unusable, findings);
+        written = Some(Arc::new(std::mem::replace(&mut state, served)));
+    }
+    if findings.has_errors() {
+        // The gateway looks for duplicates and references only in a valid document; its answer must not
+        // hold these.
+        later.0.iter_mut().for_each(|finding| finding.tree.clear());
+    }
+    findings.append(&mut later);
+    loaded.found = found;
+    loaded.ids = resolved.ids;
+    if loaded.findings.has_errors() {
+        return;
+    }
+    let doc = &loaded.document;
+    pending::warn(doc, &state, &mut loaded.findings);
+    let transforms = doc.get(root, "_transform").is_none_or(|n| *doc.value(n) != Value::Bool(false));
+    loaded.shown.clone_from(&written);
+    if transforms && needs_transform(&state) {
+        loaded.shown.get_or_insert_with(|| Arc::new(state.clone()));
+        transform(&mut state);
+        written = written.map(|written| Arc::new(transform_displayed(&written, &state)));
+    }
+    if let Some(written) = written {
+        state.set_displayed(written);
+    }
+    loaded.state = Some(Arc::new(state));
+}
+
+fn needs_transform(state: &State) -> bool {
+    !(state.basicauth_credentials.is_empty()
+        && state.ca_certificates.is_empty()
+        && state.oauth2_credentials.is_empty())
+}
+
+/// Seconds since 1970, to the millisecond.
+fn now() -> f64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0.0, |d| (d.as_secs_f64() * 1000.0).round() / 1000.0)
+}

@@ -1,0 +1,133 @@
+//! Several files as one document, as decK makes it: lists are appended, maps are joined at every depth,
+//! and what is neither must agree.
+
+use source::{Document, Entry, Finding, Findings, NodeId, Value};
+
+/// Two files say different things where only one can be said.
+pub const CONFLICT: &str = "config/merge-conflict";
+
+/// Makes one root of several. With one file that is its own root, untouched. None if there is none.
+///
+/// A file that is empty adds nothing. One that is not a map is an error here if there are several; alone,
+/// it is the shape's to judge.
+pub fn merge(doc: &mut Document, roots: &[NodeId], findings: &mut Findings) -> Option<NodeId> {
+    if let &[only] = roots {
+        return Some(only);
+    }
+    let mut merged: Option<NodeId> = None;
+    for &root in roots {
+        match doc.value(root) {
+            Value::Null => {}
+            Value::Map(_) => {
+                merged = Some(match merged {
+                    None => root,
+                    Some(sum) => {
+                        let (place, entries) = (doc.span(sum), doc.entries(sum).to_vec());
+                        let entries = join(doc, entries, root, "", findings);
+                        doc.add(Value::Map(entries.into()), place)
+                    }
+                });
+            }
+            _ => {
+                let place = doc.span(root);
+                findings.push(Finding::error(CONFLICT, "the file does not hold a map").at(place, ""));
+            }
+        }
+    }
+    merged.or(roots.first().copied())
+}
+
+fn join(
+    doc: &mut Document,
+    mut sum: Vec<Entry>,
+    other: NodeId,
+    path: &str,
+    findings: &mut Findings,
+) -> Vec<Entry> {
+    for entry in doc.entries(other).to_vec() {
+        let name = doc.key_text(entry.key);
+        let Some(known) = sum.iter_mut().find(|e| doc.key_text(e.key) == name) else {
+            sum.push(entry);
+            continue;
+        };
+        let (a, b) = (known.value, entry.value);
+        let place = doc.span(a);
+        let here = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        let joined = match (doc.value(a), doc.value(b)) {
+            (_, Value::Null) => continue,
+            (Value::Null, _) => b,
+            (Value::Seq(first), Value::Seq(second)) => {
+                let items = first.iter().chain(second).copied().collect();
+                doc.add(Value::Seq(items), place)
+            }
+            (Value::Map(first), Value::Map(_)) => {
+                let first = first.to_vec();
+                let entries = join(doc, first, b, &here, findings);
+                doc.add(Value::Map(entries.into()), place)
+            }
+            (first, second) if first == second => continue,
+            _ => {
+                let (first, second) = (doc.span(a), doc.span(b));
+                let finding = Finding::error(CONFLICT, format!("the files do not agree on `{here}`"))
+                    .at(second, "this one says otherwise")
+                    .at(first, "given here first")
+                    .help("give it in one file only, or the same in all")
+                    .path(here);
+                findings.push(finding);
+                continue;
+            }
+        };
+        known.value = joined;
+    }
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use source::{Format, Limits, SourceMap, Span, parse};
+
+    fn merged(texts: &[&str]) -> (serde_json::Value, Vec<String>) {
+        let mut sources = SourceMap::default();
+        let mut findings = Findings::default();
+        let files: Vec<_> = texts.iter().enumerate().map(|(i, t)| sources.add(i.to_string(), *t)).collect();
+        let mut doc = Document::new(Span::start_of(files[0]));
+        let mut read =
+            |f| parse(&sources, f, Format::Yaml, &mut doc, &Limits::default(), &mut findings).expect("reads");
+        let roots: Vec<NodeId> = files.into_iter().map(&mut read).collect();
+        let root = merge(&mut doc, &roots, &mut findings).expect("a root");
+        let places = findings.iter().flat_map(|f| f.labels.iter().map(|l| sources.locate(l.span))).collect();
+        (doc.to_json(root), places)
+    }
+
+    #[test]
+    fn lists_are_appended_and_maps_joined() {
+        let (json, places) = merged(&[
+            "_format_version: '3.0'\nservices: [a]\n_info: {select_tags: [x], defaults: {route: {a: 1}}}\n",
+            "_format_version: '3.0'\nservices: [b]\nroutes: [r]\n",
+            "_info: {select_tags: [y], defaults: {service: {b: 2}}}\n",
+            "",
+        ]);
+        assert!(places.is_empty(), "{places:?}");
+        let expected = serde_json::json!({
+            "_format_version": "3.0", "services": ["a", "b"], "routes": ["r"],
+            "_info": {"select_tags": ["x", "y"], "defaults": {"route": {"a": 1}, "service": {"b": 2}}},
+        });
+        assert_eq!(json, expected);
+    }
+
+    #[test]
+    fn single_values_must_agree_and_both_places_are_named() {
+        let (json, places) = merged(&["_workspace: a\n", "x: 1\n_workspace: b\n", "_workspace: null\n"]);
+        assert_eq!(json["_workspace"], "a");
+        assert_eq!(places, ["1:2:13", "0:1:13"]);
+        assert_eq!(merged(&["services: [a]\n", "services: {}\n"]).1.len(), 2);
+    }
+
+    #[test]
+    fn one_file_stays_as_it_is_and_no_map_is_an_error_among_several() {
+        assert_eq!(merged(&["[1]"]).0, serde_json::json!([1]));
+        let (json, places) = merged(&["[1]", "a: 1\n"]);
+        assert_eq!((json, places.len()), (serde_json::json!({"a": 1}), 1));
+    }
+}

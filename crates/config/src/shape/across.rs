@@ -1,0 +1,440 @@
+//! Running the rules across a record's fields.
+
+use serde_json::Value as Json;
+use smallvec::SmallVec;
+
+use super::{
+    Operand, Record, Shape, ShapeKind, Walker,
+    check::{Check, Field, Group, Match},
+    explain::{Complaint, describe, is_vault_reference, quote},
+    walk::{Before, Slots},
+};
+use source::{Finding, Level, NodeId, Seg, Value};
+
+/// A record that rules are run over.
+#[derive(Clone, Copy)]
+struct Seen<'r> {
+    record: &'r Record,
+    node: Option<NodeId>,
+    slots: &'r Slots,
+}
+
+impl Walker<'_> {
+    /// Runs a record's rules; `before` is the state when the record was entered.
+    pub(super) fn across(
+        &mut self,
+        record: &'static Record,
+        node: Option<NodeId>,
+        slots: &Slots,
+        before: Before,
+    ) {
+        let seen = Seen { record, node, slots };
+        for check in &record.checks {
+            match check {
+                Check::Group(group, fields) => {
+                    if !self.skips(seen, fields, before) {
+                        self.group(*group, fields, seen, before);
+                    }
+                }
+                Check::Condition { if_field, if_match, then_field, then_match, err } => {
+                    let condition = self.field(seen, if_field);
+                    if !self.matches(condition, if_match) || self.skips(seen, [if_field, then_field], before)
+                    {
+                        continue;
+                    }
+                    let then = self.field(seen, then_field);
+                    if let Some(complaint) = then_match.iter().find_map(|m| self.refuses(then, m)) {
+                        self.condition_failed(
+                            if_field,
+                            condition,
+                            then_field,
+                            then,
+                            &complaint,
+                            err.as_deref(),
+                        );
+                    }
+                }
+                Check::NeedsOne { if_field, branches } => {
+                    let condition = self.field(seen, if_field);
+                    let Some(branch) = branches.iter().find(|b| self.matches(condition, &b.when)) else {
+                        continue;
+                    };
+                    if self.skips(seen, branch.fields.iter().chain([if_field]), before)
+                        || branch.fields.iter().any(|f| !self.is_empty(self.field(seen, f)))
+                    {
+                        continue;
+                    }
+                    let names = quote(&branch.fields);
+                    let text = match &branch.err {
+                        Some(err) => err.replacen("%s", &names, 1),
+                        None => format!("at least one of these fields must be non-empty: {names}"),
+                    };
+                    if self.entity_follows(&text, &branch.fields, before) {
+                        continue;
+                    }
+                    self.entity_error("config/needs-one-of", text.clone(), text);
+                }
+                Check::Custom { name, fields, always } => {
+                    let missing = fields.iter().all(|f| self.is_empty(self.field(seen, f)));
+                    if !always && (missing || self.skips(seen, fields, before)) {
+                        continue;
+                    }
+                    if let Some(text) = self.custom_check(name, record, node, fields) {
+                        self.entity_error("config/invalid-entity", text.clone(), text);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a rule cannot be judged: a field is already wrong, or its value is kept in a vault.
+    fn skips<'f>(&self, seen: Seen<'_>, fields: impl IntoIterator<Item = &'f Field>, before: Before) -> bool {
+        // Which field an error that was only counted is about is not known.
+        let Some(found) = self.since(before) else { return true };
+        if found.is_empty() && !seen.record.may_refer {
+            return false;
+        }
+        let depth = if found.is_empty() { 0 } else { self.segments().len() };
+        fields.into_iter().any(|field| {
+            let wrong = found.iter().flat_map(|f| &f.tree).any(|(path, _)| {
+                let mut rest = path.get(depth..).unwrap_or_default().iter();
+                field.split('.').all(|part| matches!(rest.next(), Some(Seg::Key(key)) if key == part))
+            });
+            wrong || seen.record.may_refer && self.is_reference(seen, field)
+        })
+    }
+
+    fn is_reference(&self, seen: Seen<'_>, field: &Field) -> bool {
+        let Operand::Node(value) = self.field(seen, field) else { return false };
+        self.doc.str(value).is_some_and(is_vault_reference)
+            && shape_at(seen.record, field).is_some_and(|s| s.referenceable)
+    }
+
+    /// The value of a field that a rule looks at.
+    fn field<'r>(&self, seen: Seen<'r>, field: &Field) -> Operand<'r> {
+        let Some(number) = field.number else { return self.operand(seen.record, seen.node, field) };
+        let entry = seen.slots[number].zip(seen.node);
+        let value = entry.map(|(i, node)| self.doc.entries(node)[i as usize].value);
+        self.plain_operand(&seen.record.fields[number].1, field, value)
+    }
+
+    fn plain_operand<'r>(&self, shape: &'r Shape, name: &str, value: Option<NodeId>) -> Operand<'r> {
+        match value {
+            Some(n) if *self.doc.value(n) == Value::Null => Operand::Null,
+            Some(n) => Operand::Node(n),
+            None if self.is_given_by_parent(shape, name) => Operand::Node(self.near),
+            None => shape.default.as_ref().map_or(Operand::Null, Operand::Default),
+        }
+    }
+
+    /// The value of a dotted field of a record.
+    pub fn operand<'r>(&self, record: &'r Record, node: Option<NodeId>, path: &str) -> Operand<'r> {
+        let (first, rest) = step(path);
+        let Some(shape) = record.field(first) else { return Operand::Missing };
+        let value = node.and_then(|n| self.doc.get(n, first));
+        let Some(rest) = rest else { return self.plain_operand(shape, first, value) };
+        let ShapeKind::Record(inner) = &shape.kind else { return Operand::Missing };
+        match value {
+            Some(n) if *self.doc.value(n) != Value::Null => self.operand(inner, Some(n), rest),
+            None if shape.required => self.operand(inner, None, rest),
+            _ => Operand::Missing,
+        }
+    }
+
+    fn is_given_by_parent(&self, shape: &Shape, field: &str) -> bool {
+        matches!(shape.kind, ShapeKind::Foreign(_))
+            && self
+                .found
+                .iter()
+                .rev()
+                .find(|f| f.node == self.near)
+                .is_some_and(|f| f.parent.is_some_and(|(_, parent)| parent == field))
+    }
+
+    /// Whether a value counts as unset: null, absent, or without content. False and 0 are content.
+    pub fn is_empty(&self, operand: Operand<'_>) -> bool {
+        match operand {
+            Operand::Missing | Operand::Null => true,
+            Operand::Node(n) => match self.doc.value(n) {
+                Value::Null => true,
+                Value::Str(s) => s.is_empty(),
+                Value::Seq(items) => items.is_empty(),
+                Value::Map(entries) => entries.is_empty(),
+                _ => false,
+            },
+            Operand::Default(json) => match json {
+                Json::Null => true,
+                Json::String(s) => s.is_empty(),
+                Json::Array(items) => items.is_empty(),
+                Json::Object(map) => map.is_empty(),
+                _ => false,
+            },
+        }
+    }
+
+    fn group(&mut self, group: Group, fields: &[Field], seen: Seen<'_>, before: Before) {
+        let set: SmallVec<[Operand<'_>; 8]> =
+            fields.iter().map(|f| self.field(seen, f)).filter(|v| !self.is_empty(*v)).collect();
+        let fine = match group {
+            Group::AtLeastOneOf => !set.is_empty(),
+            Group::OnlyOneOf => set.len() == 1,
+            Group::AtMostOneOf => set.len() <= 1,
+            Group::AllOrNoneOf => set.is_empty() || set.len() == fields.len(),
+            Group::Distinct => {
+                let values: Vec<Json> = set.iter().filter_map(|v| self.json(*v)).collect();
+                values.iter().enumerate().all(|(i, v)| !values[..i].contains(v))
+            }
+        };
+        if fine {
+            return;
+        }
+        let names = quote(fields);
+        let (text, message) = match group {
+            Group::AtLeastOneOf => (
+                format!("at least one of these fields must be non-empty: {names}"),
+                format!("one of {names} is needed"),
+            ),
+            Group::OnlyOneOf => (
+                format!("exactly one of these fields must be non-empty: {names}"),
+                format!("exactly one of {names} must be set"),
+            ),
+            Group::AtMostOneOf => (
+                format!("only one or none of these fields must be set: {names}"),
+                format!("only one of {names} may be set"),
+            ),
+            Group::AllOrNoneOf => (
+                format!("all or none of these fields must be set: {names}"),
+                format!("{names} belong together: set all of them or none"),
+            ),
+            Group::Distinct => (
+                format!("values of these fields must be distinct: {names}"),
+                format!("{names} must have different values"),
+            ),
+        };
+        let lacks = match group {
+            Group::AtLeastOneOf | Group::OnlyOneOf => set.is_empty(),
+            Group::AllOrNoneOf => true,
+            Group::AtMostOneOf | Group::Distinct => false,
+        };
+        if lacks && self.entity_follows(&text, fields, before) {
+            return;
+        }
+        self.entity_error("config/needs-one-of", message, text);
+    }
+
+    /// Whether an error of the whole record, which lacks one of these fields, follows from an unknown field, or from an
+    /// error of the record that they are in; then it is reported with that.
+    fn entity_follows(&mut self, text: &str, fields: &[Field], before: Before) -> bool {
+        let nothing_yet = self.since(before).is_some_and(<[Finding]>::is_empty);
+        if self.meant.is_empty() && nothing_yet {
+            return false;
+        }
+        let mut whole = self.segments();
+        let depth = whole.len();
+        let paths: Vec<Vec<Seg>> = fields.iter().map(|field| self.absolute(field)).collect();
+        whole.push(Seg::Entity);
+        let around = |finding: &&mut Finding| {
+            let mut wrong = finding.tree.iter().map(|(path, _)| path).filter(|path| path.len() > depth);
+            finding.level == Level::Error
+                && wrong.any(|wrong| paths.iter().any(|p| p.len() > wrong.len() && p.starts_with(wrong)))
+        };
+        if let Some(cause) = self.findings.0[before.retained()..].iter_mut().find(around) {
+            cause.implied.push((whole, text.to_owned()));
+            return true;
+        }
+        self.follows_at(whole, text.to_owned(), paths)
+    }
+
+    /// A dotted path of the record at hand, from the root.
+    fn absolute(&self, field: &str) -> Vec<Seg> {
+        let mut path = self.segments();
+        path.extend(field.split('.').map(|part| Seg::Key(part.to_owned())));
+        path
+    }
+
+    fn json(&self, operand: Operand<'_>) -> Option<Json> {
+        match operand {
+            Operand::Missing => None,
+            Operand::Null => Some(Json::Null),
+            Operand::Node(n) => Some(self.doc.to_json(n)),
+            Operand::Default(json) => Some(json.clone()),
+        }
+    }
+
+    /// Whether a condition is met. Null meets every condition but that of a value it is not.
+    fn matches(&self, operand: Operand<'_>, condition: &Match) -> bool {
+        match operand {
+            Operand::Missing => false,
+            Operand::Null => {
+                !matches!(condition, Match::Eq(v) if !v.is_null()) && !matches!(condition, Match::Contains(_))
+            }
+            // The usual conditions, without a complaint made for nothing.
+            _ => match condition {
+                Match::In(values) => values.iter().any(|v| self.is(operand, v)),
+                Match::NotIn(values) => !values.iter().any(|v| self.is(operand, v)),
+                _ => self.refuses(operand, condition).is_none(),
+            },
+        }
+    }
+
+    fn is(&self, operand: Operand<'_>, value: &Json) -> bool {
+        match operand {
+            Operand::Node(n) => self.equals(n, value),
+            Operand::Default(default) => default == value,
+            Operand::Missing | Operand::Null => false,
+        }
+    }
+
+    /// What is wrong with a value, if it does not match.
+    fn refuses(&self, operand: Operand<'_>, wanted: &Match) -> Option<Complaint> {
+        if matches!(operand, Operand::Missing | Operand::Null) {
+            return match wanted {
+                Match::Required => Some(Complaint::Missing),
+                Match::Eq(v) if !v.is_null() => Some(Complaint::MustBe(v.clone())),
+                _ => None,
+            };
+        }
+        let is = |v: &Json| self.is(operand, v);
+        let each = |allowed: &dyn Fn(&str) -> bool| match operand {
+            Operand::Node(n) => self.doc.items(n).iter().all(|&i| self.doc.str(i).is_none_or(allowed)),
+            Operand::Default(Json::Array(items)) => items.iter().all(|i| i.as_str().is_none_or(allowed)),
+            _ => true,
+        };
+        let listed = |values: &[Json], s: &str| values.iter().any(|v| v.as_str() == Some(s));
+        let texts = |values: &[Json]| {
+            values.iter().map(|v| v.as_str().map_or(v.to_string(), str::to_owned)).collect()
+        };
+        let fine = match wanted {
+            Match::Required => true,
+            Match::Rule(rule) => {
+                let text = match operand {
+                    Operand::Node(n) => self.doc.str(n),
+                    Operand::Default(d) => d.as_str(),
+                    _ => None,
+                };
+                return text.and_then(|t| rule(t).err()).map(Complaint::Said);
+            }
+            Match::In(values) => {
+                if values.iter().any(is) {
+                    return None;
+                }
+                let got =
+                    self.json(operand).map_or(String::new(), |v| v.as_str().unwrap_or_default().to_owned());
+                return Some(Complaint::OneOf(texts(values), got));
+            }
+            Match::NotIn(values) => {
+                return values.iter().any(is).then(|| Complaint::NotOneOf(texts(values)));
+            }
+            Match::EachIn(values) => each(&|s| listed(values, s)),
+            Match::EachNotIn(values) => each(&|s| !listed(values, s)),
+            Match::Eq(v) => return (!is(v)).then(|| Complaint::MustBe(v.clone())),
+            Match::Ne(v) => return is(v).then(|| Complaint::MustNotBe(v.clone())),
+            Match::Above(limit) => {
+                let n = self.json(operand).and_then(|v| v.as_f64()).unwrap_or(f64::NAN);
+                n > *limit
+            }
+            Match::Contains(v) => {
+                let found = match operand {
+                    Operand::Node(n) => self.doc.items(n).iter().any(|&i| self.equals(i, v)),
+                    Operand::Default(Json::Array(items)) => items.contains(v),
+                    _ => false,
+                };
+                let name = || v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+                return (!found).then(|| Complaint::Contains(name()));
+            }
+            Match::Length(length) => {
+                let got = match operand {
+                    Operand::Node(n) => match self.doc.value(n) {
+                        Value::Str(s) => s.len(),
+                        _ => self.doc.items(n).len(),
+                    },
+                    Operand::Default(Json::Array(items)) => items.len(),
+                    _ => *length,
+                };
+                return (got != *length).then_some(Complaint::Length(*length));
+            }
+        };
+        (!fine).then(|| Complaint::Said("failed validating".to_owned()))
+    }
+
+    fn condition_failed(
+        &mut self,
+        if_field: &str,
+        condition: Operand<'_>,
+        then_field: &str,
+        then: Operand<'_>,
+        complaint: &Complaint,
+        err: Option<&str>,
+    ) {
+        let entity = err.map_or_else(
+            || format!("failed conditional validation given value of field '{if_field}'"),
+            str::to_owned,
+        );
+        let because = match self.json(condition) {
+            Some(Json::String(s)) => format!("because `{if_field}` is {s}"),
+            Some(Json::Array(items)) => {
+                let texts: Vec<_> = items.iter().filter_map(Json::as_str).collect();
+                format!("because `{if_field}` is {}", texts.join(", "))
+            }
+            Some(other) => format!("because `{if_field}` is {other}"),
+            None => format!("because of `{if_field}`"),
+        };
+        let found = match then {
+            Operand::Node(n) => describe(self.doc.value(n)),
+            _ => "nothing",
+        };
+        let message = format!("{}, {because}", complaint.message(&format!("`{then_field}`"), found));
+        let field = self.absolute(then_field);
+        let mut whole = self.segments();
+        whole.push(Seg::Entity);
+        if matches!(complaint, Complaint::Missing)
+            && self.follows_at(field.clone(), complaint.text(), [field.clone()])
+        {
+            self.follows_at(whole, entity, [field]);
+            return;
+        }
+        let span = match then {
+            Operand::Node(n) => self.span_of(n),
+            _ => match condition {
+                Operand::Node(n) => self.span_of(n),
+                _ => self.span_of(self.near),
+            },
+        };
+        let path = match self.path_text() {
+            p if p.is_empty() => then_field.to_owned(),
+            p => format!("{p}.{then_field}"),
+        };
+        let finding = Finding::error("config/conflict", message)
+            .at(span, "")
+            .path(path)
+            .tree(field, complaint.text())
+            .tree(whole, entity);
+        self.report(finding);
+    }
+
+    /// Reports an error of the record as a whole.
+    pub(super) fn entity_error(&mut self, code: &'static str, message: String, text: String) {
+        let mut segments = self.segments();
+        segments.push(Seg::Entity);
+        let span = self.span_of(self.near);
+        self.push(span, segments, code, message, text, None);
+    }
+}
+
+/// The first part of a dotted path, and the others.
+fn step(path: &str) -> (&str, Option<&str>) {
+    match path.bytes().position(|b| b == b'.') {
+        Some(dot) => (&path[..dot], Some(&path[dot + 1..])),
+        None => (path, None),
+    }
+}
+
+fn shape_at<'r>(record: &'r Record, path: &str) -> Option<&'r Shape> {
+    let (first, rest) = step(path);
+    let shape = record.field(first)?;
+    match (rest, &shape.kind) {
+        (None, _) => Some(shape),
+        (Some(rest), ShapeKind::Record(inner)) => shape_at(inner, rest),
+        _ => None,
+    }
+}

@@ -1,0 +1,53 @@
+//! Errors in what an alias brings in: the value stands at the anchor, and the alias makes it wrong.
+
+use super::{PathStep, Walker};
+use source::{Finding, NodeId, Span};
+
+/// An error that comes through more aliases is in a text that is hard to follow anyway.
+const MAX_SHOWN: usize = 2;
+
+impl Walker<'_> {
+    /// Adds the other place to a finding whose value is written at an anchor, or as an alias.
+    pub(super) fn show_alias(&self, finding: &mut Finding) {
+        let Some(place) = finding.span() else { return };
+        let scalar = self.doc.aliases().iter().find(|(alias, _)| self.doc.span(*alias) == place);
+        if let Some((_, anchor)) = scalar {
+            finding.labels.push(label(self.doc.span(*anchor), "the value is written here"));
+            return;
+        }
+        let way = self.way();
+        let mut outer = self.doc.span(self.doc.root());
+        let inner = way.iter().map(|&node| self.doc.span(node)).chain([place]);
+        for inner in inner {
+            if !outer.contains(inner)
+                && let Some(alias) = self.doc.alias_within(outer, inner)
+                && finding.labels.len() <= MAX_SHOWN
+            {
+                finding.labels.push(label(alias, "used here"));
+            }
+            outer = inner;
+        }
+    }
+
+    /// The nodes on the current path, as far as they are written in the document.
+    fn way(&self) -> Vec<NodeId> {
+        let mut way = vec![self.doc.root()];
+        for step in &self.path {
+            let Some(&at) = way.last() else { break };
+            let next = match step {
+                PathStep::Field(name) => self.doc.get(at, name),
+                PathStep::Item(i) => self.doc.items(at).get(i - 1).copied(),
+                PathStep::Free(key) => {
+                    self.doc.entries(at).iter().find(|entry| entry.key == *key).map(|entry| entry.value)
+                }
+            };
+            let Some(next) = next else { break };
+            way.push(next);
+        }
+        way
+    }
+}
+
+fn label(span: Span, text: &str) -> source::Label {
+    source::Label { span, text: text.to_owned() }
+}

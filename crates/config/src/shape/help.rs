@@ -1,0 +1,261 @@
+//! What to write instead of a value, where the mistake is one that people make often. Secrets are never repeated.
+
+use super::{Shape, ShapeKind, Text, Unit, Walker, explain::Complaint};
+use crate::nearest;
+use model::{KINDS, rule::pem};
+use source::{NodeId, Value};
+
+impl Walker<'_> {
+    /// What helps with a complaint about the value at the current path.
+    pub(super) fn help(
+        &self,
+        shape: &Shape,
+        node: NodeId,
+        complaint: &Complaint,
+        field: &str,
+    ) -> Option<String> {
+        let value = self.doc.value(node);
+        match complaint {
+            Complaint::Type(wanted) => self.type_help(shape, wanted, node, field),
+            Complaint::Missing if field == "`host`" => {
+                Some("write `host: example.com`, or all in one: `url: http://example.com:80/`".to_owned())
+            }
+            Complaint::Missing if field == "`name`" && self.is_plugin() => {
+                Some("a plugin is chosen by its name: `name: rate-limiting`".to_owned())
+            }
+            Complaint::NoUuid => {
+                let reference = self.reference_field()?;
+                let name = self.doc.str(node)?;
+                Some(format!("an id is looked for here; by name, write `{reference}: {name}`"))
+            }
+            Complaint::OneOf(values, got) => odd_help(got).or_else(|| shell_variable(got)).or_else(|| {
+                let near = nearest(got, values.iter().map(String::as_str));
+                near.map(|near| format!("did you mean `{near}`?"))
+            }),
+            _ => match (&shape.kind, value) {
+                (ShapeKind::Text(text), Value::Str(written)) => text_help(text, written, shape.secret, field),
+                _ => None,
+            },
+        }
+    }
+
+    /// The field of an entity in which a reference is written as an object, if the current path is its `id`.
+    fn reference_field(&self) -> Option<&'static str> {
+        match self.path[..] {
+            [.., super::PathStep::Field(field), super::PathStep::Field("id")] => Some(field),
+            _ => None,
+        }
+    }
+
+    fn is_plugin(&self) -> bool {
+        self.records.last().is_some_and(|(record, _)| record.field("instance_name").is_some())
+    }
+
+    /// How a value of another type is written, where the one found is nearly it.
+    fn type_help(&self, shape: &Shape, wanted: &str, node: NodeId, field: &str) -> Option<String> {
+        let fixed = |text: &str| Some(text.to_owned());
+        match (wanted, self.doc.value(node)) {
+            ("string", Value::Int(_) | Value::Float(_) | Value::Bool(_)) => fixed("put it in quotes"),
+            ("string", Value::Map(_)) => self.map_for_text(node),
+            ("integer" | "number", Value::Str(text)) if !shape.secret => match &shape.kind {
+                ShapeKind::Number(number) => number_help(number.unit, text),
+                _ => None,
+            },
+            ("boolean", Value::Str(text)) => match text.to_ascii_lowercase().as_str() {
+                "true" | "yes" | "on" | "1" | "y" => fixed("write `true`, without quotes"),
+                "false" | "no" | "off" | "0" | "n" => fixed("write `false`, without quotes"),
+                _ => None,
+            },
+            ("boolean", Value::Int(1)) => fixed("write `true`"),
+            ("boolean", Value::Int(0)) => fixed("write `false`"),
+            ("array" | "set", Value::Map(_)) => Some(self.list_help(node, field)),
+            ("array" | "set", Value::Str(text)) if text.contains(',') => {
+                fixed("write it as a list, between brackets: [ a, b ]")
+            }
+            ("array" | "set", Value::Str(_) | Value::Int(_) | Value::Float(_) | Value::Bool(_)) => {
+                fixed("write it as a list of one item: [ … ]")
+            }
+            ("record" | "map", Value::Seq(_)) => fixed("write its fields without `- ` in front"),
+            ("record" | "map", Value::Str(_)) => {
+                fixed("write its fields on the lines below, indented, each as `name: value`")
+            }
+            _ => None,
+        }
+    }
+
+    /// A map where a text is wanted: mostly a text without quotes that YAML reads as a map.
+    fn map_for_text(&self, node: NodeId) -> Option<String> {
+        let [entry] = self.doc.entries(node) else { return None };
+        let key = self.doc.key_text(entry.key);
+        if key.starts_with("vault://") {
+            return Some(format!("put the reference in quotes: \"{{{key}}}\""));
+        }
+        match self.doc.value(entry.value) {
+            Value::Seq(_) | Value::Map(_) => None,
+            Value::Null => Some("put it in quotes: `{` or `: ` makes a map of a text".to_owned()),
+            _ => Some(format!("put it in quotes, without a space after the `:`: \"{key}:…\"")),
+        }
+    }
+
+    /// A map where a list is wanted. Of entities it is mostly one by name, or a single one without its `- `.
+    fn list_help(&self, node: NodeId, field: &str) -> String {
+        let name = field.trim_matches('`');
+        let kind = KINDS.iter().position(|kind| kind.key == name);
+        let record = kind.and_then(|kind| self.chooser.kind(kind));
+        let first = self.doc.entries(node).first().map(|entry| self.doc.key_text(entry.key));
+        match (record, first) {
+            // What stands in place of a row with a secret may be that secret.
+            (Some(record), Some(first)) if record.field(&first).is_none() && !record.may_hide(None) => {
+                let what = match name {
+                    "plugins" => ", with its settings under `config:`",
+                    _ => ", with its fields on the lines below",
+                };
+                format!("{name} are a list: write `- name: {first}`{what}")
+            }
+            _ => "begin each item with `- `".to_owned(),
+        }
+    }
+}
+
+/// How many of its unit a text such as `60s` means.
+fn number_help(unit: Option<Unit>, text: &str) -> Option<String> {
+    let text = text.trim();
+    if text.parse::<f64>().is_ok() {
+        return Some("write it without quotes".to_owned());
+    }
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len();
+    let (number, suffix) = text.split_at(digits);
+    let milliseconds = match suffix.trim().to_ascii_lowercase().as_str() {
+        "ms" | "millis" | "milliseconds" => 1.0,
+        "s" | "sec" | "secs" | "second" | "seconds" => 1_000.0,
+        "m" | "min" | "mins" | "minute" | "minutes" => 60_000.0,
+        "h" | "hr" | "hour" | "hours" => 3_600_000.0,
+        "d" | "day" | "days" => 86_400_000.0,
+        _ => return None,
+    } * number.parse::<f64>().ok()?;
+    match unit {
+        Some(Unit::Milliseconds) => Some(format!("write `{milliseconds}`: it is a number of milliseconds")),
+        Some(Unit::Seconds) => Some(format!("write `{}`: it is a number of seconds", milliseconds / 1_000.0)),
+        None => Some("write a number alone, without a unit".to_owned()),
+    }
+}
+
+/// What to write instead of a text that breaks the rules of its field.
+fn text_help(text: &Text, written: &str, secret: bool, field: &str) -> Option<String> {
+    if let Some(advice) = pem::advice(written, field.trim_matches('`')) {
+        return Some(advice);
+    }
+    if let Some(help) = odd_help(written).or_else(|| shell_variable(written)) {
+        return Some(help);
+    }
+    if secret {
+        return None;
+    }
+    if written.starts_with("~~/") {
+        return Some(
+            "in formats before 3.0 a `~` is part of the path: write `_format_version: \"3.0\"`".to_owned(),
+        );
+    }
+    if field == "`host`" {
+        if written
+            .split_once("://")
+            .is_some_and(|(scheme, _)| scheme.bytes().all(|b| b.is_ascii_alphabetic()))
+        {
+            return Some(format!("`host` takes a name alone: write `url: {written}` in its place"));
+        }
+        if let Some((host, port)) = written.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()) {
+            return Some(format!("write `host: {host}` and `port: {port}`"));
+        }
+    }
+    let repaired =
+        |repaired: String| (repaired != written && text.complaint(&repaired).is_none()).then_some(repaired);
+    let upper = repaired(written.to_ascii_uppercase());
+    let lower = || repaired(written.to_ascii_lowercase());
+    let trimmed = || repaired(written.trim().to_owned());
+    let slash = || match written.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        true => repaired(format!("/{written}")),
+        false => None,
+    };
+    if let Some(better) = upper.or_else(lower).or_else(trimmed).or_else(slash) {
+        return Some(format!("write `{better}`"));
+    }
+    let pair = repaired(written.replacen('=', ":", 1)).or_else(|| repaired(written.replacen(": ", ":", 1)));
+    pair.map(|better| format!("name and value are separated by a `:` alone: write `{better}`"))
+}
+
+/// `${NAME}`: nothing expands it.
+pub(super) fn shell_variable(text: &str) -> Option<String> {
+    let start = text.find("${")?;
+    let name = text[start + 2..].split_once('}')?.0;
+    let word = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let prefixed = name.strip_prefix("DECK_").unwrap_or(name);
+    word.then(|| {
+        format!(
+            "`${{{name}}}` is not expanded: write `${{{{ env \"DECK_{prefixed}\" }}}}` and set that variable"
+        )
+    })
+}
+
+/// Characters that come with text copied from a web page or a word processor, and how they are called.
+const ODD: &[(char, &str)] = &[
+    ('\u{a0}', "a no-break space (U+00A0)"),
+    ('\u{202f}', "a no-break space (U+202F)"),
+    ('\u{2007}', "a no-break space (U+2007)"),
+    ('\u{200b}', "an invisible space (U+200B)"),
+    ('\u{feff}', "an invisible space (U+FEFF)"),
+    ('\u{ad}', "an invisible hyphen (U+00AD)"),
+    ('\u{2018}', "a typographic quote (U+2018)"),
+    ('\u{2019}', "a typographic quote (U+2019)"),
+    ('\u{201c}', "a typographic quote (U+201C)"),
+    ('\u{201d}', "a typographic quote (U+201D)"),
+    ('\u{201e}', "a typographic quote (U+201E)"),
+    ('\u{2010}', "a typographic hyphen (U+2010)"),
+    ('\u{2011}', "a typographic hyphen (U+2011)"),
+    ('\u{2013}', "a dash (U+2013)"),
+    ('\u{2014}', "a dash (U+2014)"),
+];
+
+/// How such a character in a text is called.
+pub(super) fn odd_character(text: &str) -> Option<&'static str> {
+    ODD.iter().find(|(odd, _)| text.contains(*odd)).map(|(_, name)| *name)
+}
+
+/// Whether a character is one of them.
+pub(super) fn is_odd(c: char) -> bool {
+    ODD.iter().any(|(odd, _)| *odd == c)
+}
+
+fn odd_help(text: &str) -> Option<String> {
+    odd_character(text).map(|name| format!("it contains {name}: write it anew, by hand"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_with_a_unit_is_converted_to_the_unit_of_its_field() {
+        let milliseconds = |text| number_help(Some(Unit::Milliseconds), text);
+        assert_eq!(milliseconds("60s").as_deref(), Some("write `60000`: it is a number of milliseconds"));
+        assert_eq!(milliseconds("1.5 s").as_deref(), Some("write `1500`: it is a number of milliseconds"));
+        assert_eq!(milliseconds("20ms").as_deref(), Some("write `20`: it is a number of milliseconds"));
+        assert_eq!(milliseconds(" 60 ").as_deref(), Some("write it without quotes"));
+        assert_eq!(milliseconds("soon"), None);
+        let seconds = number_help(Some(Unit::Seconds), "1h");
+        assert_eq!(seconds.as_deref(), Some("write `3600`: it is a number of seconds"));
+        assert_eq!(number_help(None, "5m").as_deref(), Some("write a number alone, without a unit"));
+    }
+
+    #[test]
+    fn a_shell_variable_is_named_and_a_template_is_none() {
+        let help = shell_variable("http://${ORDERS_HOST}:80").expect("a variable");
+        assert!(
+            help.contains("${ORDERS_HOST}") && help.contains("${{ env \"DECK_ORDERS_HOST\" }}"),
+            "{help}"
+        );
+        assert!(shell_variable("${DECK_X}").is_some_and(|help| help.contains("env \"DECK_X\"")));
+        for text in ["${{ env \"DECK_X\" }}", "$X", "${}", "a"] {
+            assert_eq!(shell_variable(text), None, "{text}");
+        }
+    }
+}

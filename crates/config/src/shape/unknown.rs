@@ -1,0 +1,381 @@
+//! Keys that a record does not have: what they most likely stand for, where they belong, and which other errors
+//! follow from them.
+
+use super::{PathStep, Record, Shape, ShapeKind, Walker, help, shorthand::Expansion, walk::Before};
+use crate::nearest;
+use model::KINDS;
+use source::{Entry, Finding, NodeId, Seg, Value};
+
+/// The field that an unknown one most likely stands for.
+pub(super) struct Meant {
+    /// Number of the finding about the unknown one.
+    finding: usize,
+    /// Path of the field in the error tree.
+    path: Vec<Seg>,
+}
+
+/// What an unknown key most likely is.
+enum Guess {
+    /// A field of this record under another name.
+    Field(&'static str, String),
+    /// A field of a record inside this one: its dotted path.
+    Inside(String, &'static Shape),
+    /// A field of another record; the help says which.
+    Elsewhere(String),
+    /// A field that only the router flavor `expressions` has.
+    Expression,
+    /// Anything.
+    Nothing,
+}
+
+/// Names that people write for a field, from other gateways and from older versions of this format.
+const OTHER_NAMES: &[(&str, &[&str])] = &[
+    ("username", &["name", "user", "login"]),
+    ("jwt_secrets", &["jwt", "jwts", "jwt_credentials", "jwt_keys"]),
+    ("keyauth_credentials", &["key_auth", "keyauth", "api_keys", "apikeys", "keys"]),
+    ("basicauth_credentials", &["basic_auth", "basicauth"]),
+    ("hmacauth_credentials", &["hmac_auth", "hmacauth"]),
+    ("oauth2_credentials", &["oauth2", "oauth2_apps"]),
+    ("acls", &["acl"]),
+    ("allow", &["whitelist", "allowlist", "allowed"]),
+    ("deny", &["blacklist", "denylist", "blocklist", "denied"]),
+    ("url", &["upstream_url", "uri", "address", "endpoint"]),
+    ("host", &["hostname", "upstream_host", "upstream"]),
+    ("paths", &["uris", "uri", "prefix"]),
+    ("target", &["host", "address", "url"]),
+    ("strip_path", &["strip_uri", "strip_prefix"]),
+    ("services", &["apis"]),
+    ("config", &["settings", "options", "configuration", "parameters"]),
+    ("name", &["plugin", "plugin_name"]),
+    ("_format_version", &["version", "format"]),
+    ("read_timeout", &["timeout"]),
+];
+
+/// Fields that so many kinds have that the name does not say which is meant.
+const COMMON: &[&str] = &["id", "name", "tags", "created_at", "updated_at", "_comment", "_ignore"];
+
+/// What most files consist of; named first where all kinds are listed.
+const USUAL_KINDS: &[&str] = &["services", "routes", "consumers", "plugins", "upstreams", "certificates"];
+
+/// How many fields are listed where none is near.
+const MAX_LISTED: usize = 12;
+
+impl Walker<'_> {
+    /// Reports a key that a record does not have.
+    pub(super) fn complain_of_unknown(
+        &mut self,
+        record: &'static Record,
+        node: Option<NodeId>,
+        entry: Entry,
+    ) {
+        if self.counts_error() {
+            // It may be a misspelt secret, and stand beside what is shown.
+            self.secrets.push(self.doc.span(entry.value));
+            return;
+        }
+        let key = self.doc.key_text(entry.key);
+        let guess = self.guess(record, node, &key, entry.value);
+        self.hide_unknown(record, &guess, entry);
+        let mut segments = self.segments();
+        let meant = match &guess {
+            Guess::Field(name, _) => Some(*name),
+            Guess::Inside(path, _) => Some(path.as_str()),
+            Guess::Expression => Some("paths"),
+            Guess::Elsewhere(_) | Guess::Nothing => None,
+        };
+        if let Some(meant) = meant {
+            let mut path = segments.clone();
+            path.extend(meant.split('.').map(|part| Seg::Key(part.to_owned())));
+            let finding = self.findings.0.len();
+            // `url` stands for a host.
+            let shorthand = record.shorthands.iter().find(|s| *s.name == *meant);
+            if shorthand.is_some_and(|s| s.rule == Some(Expansion::ServiceUrl)) {
+                let mut host = segments.clone();
+                host.push(Seg::Key("host".to_owned()));
+                self.meant.push(Meant { finding, path: host });
+            }
+            self.meant.push(Meant { finding, path });
+        }
+        let help = match &guess {
+            Guess::Field(_, help) | Guess::Elsewhere(help) => Some(help.clone()),
+            Guess::Inside(path, _) => {
+                let (above, _) = path.rsplit_once('.').unwrap_or_default();
+                Some(format!("`{key}` belongs under `{above}:`"))
+            }
+            Guess::Expression => Some(format!(
+                "only the router flavor `expressions` knows `{key}`: set `router_flavor` \
+                 (KONG_ROUTER_FLAVOR, `--router-flavor`)"
+            )),
+            Guess::Nothing => listed(record),
+        };
+        segments.push(Seg::Key(key.clone()));
+        let owner = match self.path.iter().rev().find(|s| !matches!(s, PathStep::Item(_))) {
+            Some(PathStep::Field(name)) => format!(" in `{name}`"),
+            _ => String::new(),
+        };
+        let mut path = self.path_text();
+        if !path.is_empty() {
+            path.push('.');
+        }
+        path.push_str(&key);
+        let mut finding = Finding::error("config/unknown-field", format!("unknown field `{key}`{owner}"))
+            .at(self.doc.span(entry.key), "")
+            .path(path)
+            .tree(segments, "unknown field");
+        finding.help = help;
+        self.report(finding);
+        self.walk_stray(record, node, &guess, entry);
+    }
+
+    /// Notes the secrets in the value of an unknown key.
+    fn hide_unknown(&mut self, record: &Record, guess: &Guess, entry: Entry) {
+        let (near, secret) = match guess {
+            Guess::Field(name, _) => (Some(*name), false),
+            Guess::Inside(_, shape) => (None, shape.secret),
+            Guess::Elsewhere(_) | Guess::Expression | Guess::Nothing => (None, false),
+        };
+        if secret || record.may_hide(near) {
+            self.secrets.push(self.doc.span(entry.value));
+        } else {
+            self.hidden.entry(self.doc, entry.key, entry.value);
+        }
+    }
+
+    /// Finds the errors inside a list or map whose name is misspelt: Kong's answer does not have them.
+    fn walk_stray(&mut self, record: &'static Record, node: Option<NodeId>, guess: &Guess, entry: Entry) {
+        let shape = match guess {
+            Guess::Field(name, _) if node.is_none_or(|node| self.doc.get(node, name).is_none()) => {
+                record.field(name)
+            }
+            Guess::Inside(_, shape) => Some(*shape),
+            _ => None,
+        };
+        let nested = matches!(self.doc.value(entry.value), Value::Seq(_) | Value::Map(_));
+        let Some(shape) = shape.filter(|_| nested) else { return };
+        let first = self.findings.0.len();
+        self.path.push(PathStep::Free(entry.key));
+        self.strays += 1;
+        self.value(shape, entry.value);
+        self.strays -= 1;
+        self.path.pop();
+        for finding in &mut self.findings.0[first..] {
+            finding.tree.clear();
+            finding.implied.clear();
+        }
+    }
+
+    fn guess(&self, record: &'static Record, node: Option<NodeId>, key: &str, value: NodeId) -> Guess {
+        if let Some(odd) = help::odd_character(key) {
+            let plain: String = key.chars().filter(|c| !help::is_odd(*c)).collect();
+            if let Some(name) = record.names().find(|name| *name == plain) {
+                return Guess::Field(name, format!("the name contains {odd}: write `{name}` anew"));
+            }
+        }
+        let free = |name: &str| node.is_none_or(|node| self.doc.get(node, name).is_none());
+        let plain = key.to_ascii_lowercase().replace('-', "_");
+        let renamed = OTHER_NAMES.iter().find(|(name, others)| {
+            others.contains(&plain.as_str()) && free(name) && record.names().any(|own| own == *name)
+        });
+        let fits = |shape: &Shape| fits(shape, self.doc.value(value));
+        let near = nearest(key, record.names());
+        if let Some(near) = near.filter(|near| renamed.is_none() && record.field(near).is_none_or(fits)) {
+            return Guess::Field(near, format!("did you mean `{near}`?"));
+        }
+        if let Some((name, _)) = renamed {
+            return Guess::Field(name, format!("it is called `{name}` here"));
+        }
+        if matches!(key, "expression" | "priority") && record.field("regex_priority").is_some() {
+            return Guess::Expression;
+        }
+        if let Some((path, shape)) = inside(record, key).filter(|(_, shape)| fits(shape)) {
+            return Guess::Inside(path, shape);
+        }
+        match (self.elsewhere(record, key, value), near) {
+            (Some(help), _) => Guess::Elsewhere(help),
+            (None, Some(near)) => Guess::Field(near, format!("did you mean `{near}`?")),
+            (None, None) => Guess::Nothing,
+        }
+    }
+
+    /// Which record around this one, or which kind of entity that goes with it, has a field of that name.
+    fn elsewhere(&self, record: &'static Record, key: &str, value: NodeId) -> Option<String> {
+        let above = self.records.iter().rev().skip(1);
+        let mut inner = self.records.last().map_or(0, |(_, depth)| *depth);
+        for (i, (outer, depth)) in above.enumerate() {
+            // What every entity has belongs to the record right around this one, if anywhere.
+            let known = outer.field(key).is_some_and(|shape| fits(shape, self.doc.value(value)));
+            if known && (i == 0 || !COMMON.contains(&key)) {
+                let step = self.path[*depth..inner].iter().find_map(|step| match step {
+                    PathStep::Field(name) => Some((*name).to_owned()),
+                    PathStep::Free(key) => Some(self.doc.key_text(*key)),
+                    PathStep::Item(_) => None,
+                })?;
+                return Some(format!("`{key}` belongs beside `{step}:`, not inside it"));
+            }
+            inner = *depth;
+        }
+        if COMMON.contains(&key) {
+            return None;
+        }
+        let has = |kind: usize| {
+            let field = self.chooser.kind(kind).and_then(|kind| kind.field(key));
+            field.is_some_and(|shape| fits(shape, self.doc.value(value)))
+        };
+        let children: Vec<usize> = record
+            .fields
+            .iter()
+            .filter_map(|(_, shape)| match shape.kind {
+                ShapeKind::Children(kind, _) if has(kind) => Some(kind),
+                _ => None,
+            })
+            .collect();
+        if let [kind] = children[..] {
+            return Some(format!("`{key}` belongs to {}", KINDS[kind].key));
+        }
+        let parents = record.fields.iter().find_map(|(_, shape)| match &shape.kind {
+            ShapeKind::Foreign(kind) => KINDS.iter().position(|k| k.key == &**kind).filter(|&kind| has(kind)),
+            _ => None,
+        });
+        parents.map(|kind| format!("`{key}` belongs to {}", KINDS[kind].key))
+    }
+
+    /// Whether an error about one of these fields being absent follows from an unknown field. Then it is reported with
+    /// that one, at the current path.
+    pub(super) fn follows(&mut self, text: String, fields: impl IntoIterator<Item = Vec<Seg>>) -> bool {
+        if self.meant.is_empty() {
+            return false;
+        }
+        let place = self.segments();
+        self.follows_at(place, text, fields)
+    }
+
+    /// The same at another place of the error tree.
+    pub(super) fn follows_at(
+        &mut self,
+        place: Vec<Seg>,
+        text: String,
+        fields: impl IntoIterator<Item = Vec<Seg>>,
+    ) -> bool {
+        let cause = fields
+            .into_iter()
+            .find_map(|field| self.meant.iter().rev().find(|meant| field.starts_with(&meant.path)))
+            .map(|meant| meant.finding);
+        let Some(finding) = cause.and_then(|cause| self.findings.0.get_mut(cause)) else { return false };
+        finding.implied.push((place, text));
+        self.errors += 1;
+        true
+    }
+
+    /// Notes that a finding is taken out.
+    pub(super) fn meant_after(&mut self, removed: usize) {
+        self.meant.retain(|meant| meant.finding != removed);
+        self.meant.iter_mut().filter(|meant| meant.finding > removed).for_each(|meant| meant.finding -= 1);
+    }
+
+    /// Notes that the finding reported last is why a field is absent.
+    pub(super) fn last_is_why(&mut self, field: &str) {
+        let mut path = self.segments();
+        path.push(Seg::Key(field.to_owned()));
+        if let Some(finding) = self.findings.0.len().checked_sub(1) {
+            self.meant.push(Meant { finding, path });
+        }
+    }
+
+    /// Whether a key is unknown only because the field is absent that decides which keys there are: `config` of a
+    /// plugin without a name.
+    pub(super) fn follows_from_missing(&self, record: &Record, node: Option<NodeId>, key: NodeId) -> bool {
+        // Maps may be large: the cheap questions come first.
+        if self.doc.str(key) != Some("config") || record.field("instance_name").is_none() {
+            return false;
+        }
+        let named = node.and_then(|node| self.doc.get(node, "name")).and_then(|name| self.doc.str(name));
+        named.is_none_or(str::is_empty)
+    }
+
+    /// Reports such a key with the field that is absent.
+    pub(super) fn complain_of_undecided(&mut self, record: &'static Record, entry: Entry, before: Before) {
+        let mut name = self.segments();
+        name.push(Seg::Key("name".to_owned()));
+        let mut place = self.segments();
+        place.push(Seg::Key(self.doc.key_text(entry.key)));
+        self.hidden.entry(self.doc, entry.key, entry.value);
+        if self.follows_at(place.clone(), "unknown field".to_owned(), [name.clone()]) {
+            return;
+        }
+        let cause = self.findings.0[before.retained()..]
+            .iter_mut()
+            .find(|finding| finding.tree.iter().any(|(path, _)| *path == name));
+        match cause {
+            Some(finding) => finding.implied.push((place, "unknown field".to_owned())),
+            None => self.complain_of_unknown(record, None, entry),
+        }
+    }
+}
+
+/// The one field of that name in the records inside a record, by its dotted path.
+fn inside(record: &'static Record, key: &str) -> Option<(String, &'static Shape)> {
+    /// Fields of that name, down to that depth.
+    fn search(
+        record: &'static Record,
+        key: &str,
+        above: &str,
+        depth: usize,
+        found: &mut Vec<(String, &'static Shape)>,
+    ) {
+        for (name, shape) in &record.fields {
+            let ShapeKind::Record(inner) = &shape.kind else { continue };
+            if let Some(field) = inner.field(key) {
+                found.push((format!("{above}{name}.{key}"), field));
+            }
+            if depth > 1 {
+                search(inner, key, &format!("{above}{name}."), depth - 1, found);
+            }
+        }
+    }
+    const MAX_DEPTH: usize = 3;
+    let mut found = Vec::new();
+    search(record, key, "", MAX_DEPTH, &mut found);
+    // Of several, the one that is least deep is meant, if it is alone there.
+    let depth = |path: &str| path.matches('.').count();
+    let least = found.iter().map(|(path, _)| depth(path)).min()?;
+    found.retain(|(path, _)| depth(path) == least);
+    if found.len() == 1 { found.pop() } else { None }
+}
+
+/// Whether a value could be one of that shape; a single value may stand for a list of one.
+fn fits(shape: &Shape, value: &Value) -> bool {
+    match (&shape.kind, value) {
+        (_, Value::Null) | (ShapeKind::Any, _) => true,
+        (ShapeKind::Text(_) | ShapeKind::Number(_) | ShapeKind::Bool, _) => {
+            !matches!(value, Value::Seq(_) | Value::Map(_))
+        }
+        (ShapeKind::List(_), _) => !matches!(value, Value::Map(_)),
+        (ShapeKind::Map(_) | ShapeKind::Record(_), _) => matches!(value, Value::Map(_)),
+        (ShapeKind::Foreign(_), _) => matches!(value, Value::Str(_) | Value::Map(_)),
+        (ShapeKind::Children(..), _) => matches!(value, Value::Seq(_) | Value::Map(_)),
+    }
+}
+
+/// The fields that a record has.
+fn listed(record: &Record) -> Option<String> {
+    let names = || {
+        let own = record.fields.iter().map(|(name, _)| &**name);
+        let other = record.shorthands.iter().filter(|s| !s.deprecated).map(|s| &*s.name);
+        own.chain(other).filter(|name| !COMMON.contains(name) || *name == "name")
+    };
+    let all: Vec<&str> = match record.field("_format_version") {
+        Some(_) => {
+            USUAL_KINDS.iter().copied().chain(names().filter(|name| !USUAL_KINDS.contains(name))).collect()
+        }
+        None => names().collect(),
+    };
+    if all.is_empty() {
+        return None;
+    }
+    let max = if record.field("_format_version").is_some() { USUAL_KINDS.len() } else { MAX_LISTED };
+    let shown = all.iter().take(max).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    Some(match all.len().saturating_sub(max) {
+        0 => format!("the fields here are {shown}"),
+        more => format!("the fields here are {shown} and {more} more"),
+    })
+}

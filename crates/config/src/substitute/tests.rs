@@ -1,0 +1,194 @@
+use super::*;
+use source::Level;
+
+fn env(name: &str) -> Option<String> {
+    let value = match name {
+        "DECK_HOST" => "example.com",
+        "DECK_PORT" => "8443",
+        "DECK_ON" => "True",
+        "DECK_RATIO" => "0.25",
+        "DECK_PEM" => "one\ntwo",
+        "DECK_SECRET" => "hunter2-and-more",
+        "DECK_EMPTY" => "",
+        _ => return None,
+    };
+    Some(value.to_owned())
+}
+
+fn fill(text: &str) -> (Option<String>, Findings) {
+    let mut findings = Findings::default();
+    let filled = Filled::new(text, FileId(0), Env::Values(&env), &mut findings);
+    (filled.map(|f| f.text), findings)
+}
+
+#[track_caller]
+fn filled(text: &str) -> String {
+    let (filled, findings) = fill(text);
+    assert!(findings.0.is_empty(), "{:#?}", findings.0);
+    filled.unwrap_or_else(|| text.to_owned())
+}
+
+#[track_caller]
+fn failed(text: &str) -> Finding {
+    let (_, mut findings) = fill(text);
+    assert_eq!(findings.0.len(), 1, "{:#?}", findings.0);
+    findings.0.remove(0)
+}
+
+/// Reads a text with its templates and returns the document as JSON, the findings, and a place to look at.
+fn read(text: &str) -> (SourceMap, Document, Option<NodeId>, Findings, Option<Filled>) {
+    let mut sources = SourceMap::default();
+    sources.add("first.yml", "x");
+    let file = sources.add("kong.yml", text);
+    let mut doc = Document::new(Span::start_of(file));
+    let mut findings = Findings::default();
+    let limits = Limits::default();
+    let env = Env::Values(&env);
+    let (root, filled) = parse_filled(&sources, file, Format::Yaml, env, &mut doc, &limits, &mut findings);
+    (sources, doc, root, findings, filled)
+}
+
+#[test]
+fn a_text_without_templates_is_left_as_it_is() {
+    assert_eq!(fill("a: ${HOST} {{ x }}").0, None);
+}
+
+#[test]
+fn values_are_filled_in_wherever_they_stand() {
+    assert_eq!(filled("host: ${{ env \"DECK_HOST\" }}\n"), "host: example.com\n");
+    assert_eq!(filled("a: \"x-${{env `DECK_HOST`}}-y\"${{ env \"DECK_EMPTY\" }}"), "a: \"x-example.com-y\"");
+    assert_eq!(filled("${{ \"DECK_HOST\" | env }}"), "example.com");
+    assert_eq!(filled("${{ \"}}\" }}${{ \"a\\\"b\" }}"), "}}a\"b");
+    assert_eq!(filled("é${{/* nothing */}}é"), "éé");
+}
+
+#[test]
+fn functions_turn_texts_into_what_yaml_should_see() {
+    assert_eq!(filled("${{ env \"DECK_PORT\" | toInt }}"), "8443");
+    assert_eq!(filled("${{ toInt (env \"DECK_PORT\") }}"), "8443");
+    assert_eq!(filled("${{ env \"DECK_ON\" | toBool }}"), "true");
+    assert_eq!(filled("${{ env \"DECK_RATIO\" | toFloat }}"), "0.25");
+    assert_eq!(filled("c: |\n  ${{ env \"DECK_PEM\" | indent 2 }}\n"), "c: |\n  one\n  two\n");
+    assert_eq!(filled("${{ indent 1 (env \"DECK_PEM\") }}"), "one\n two");
+}
+
+#[test]
+fn trim_markers_take_blanks_away() {
+    assert_eq!(filled("a: \n  ${{- env \"DECK_HOST\" -}}  \n b"), "a:example.comb");
+}
+
+#[test]
+fn comment_lines_are_left_alone_and_comments_after_text_are_not() {
+    let text = "  # ${{ env \"NOPE\" }}\na: ${{ env \"DECK_HOST\" }}\n# ${{";
+    assert_eq!(filled(text), "  # ${{ env \"NOPE\" }}\na: example.com\n# ${{");
+    assert_eq!(failed("a: 1 # ${{ env \"DECK_NONE\" }}").code, ENV);
+}
+
+#[test]
+fn an_unset_variable_is_an_error_at_its_place() {
+    let finding = failed("a: b\nc: ${{ env \"DECK_NONE\" }}\n");
+    assert_eq!((finding.code, finding.level), (ENV, Level::Error));
+    assert!(finding.message.contains("`DECK_NONE` is not set"), "{}", finding.message);
+    let span = finding.span().expect("a place");
+    assert_eq!((span.start, span.end), (12, 15), "the word `env`");
+}
+
+#[test]
+fn only_variables_of_decks_may_be_read() {
+    let finding = failed("${{ env \"HOME\" }}");
+    assert_eq!((finding.code, finding.help.as_deref()), (ENV, Some("name it `DECK_HOME`")));
+}
+
+#[test]
+fn a_template_that_makes_no_sense_says_where_and_why() {
+    for (text, why) in [
+        ("${{ }}", "empty"),
+        ("${{ env \"DECK_HOST\"\nb: 1", "not closed by `}}`"),
+        ("${{ env \"DECK_HOST }}\n", "not closed by `\"`"),
+        ("${{ envv \"DECK_HOST\" }}", "`envv` is not a function"),
+        ("${{ if true }}", "`if` is not a function"),
+        ("${{ env DECK_HOST }}", "`DECK_HOST` is not a value"),
+        ("${{ env }}", "takes 1 value, not 0"),
+        ("${{ env \"DECK_HOST\" | indent }}", "takes 2 values, not 1"),
+        ("${{ (env \"DECK_HOST\" }}", "parenthesis"),
+        ("${{ env \"DECK_HOST\" | }}", "missing"),
+        ("${{ env \"DECK_HOST\" ) }}", "`)` is not expected"),
+        ("${{ \"a\" | \"b\" }}", "piped into a function"),
+        ("${{ env \"DECK_HOST\" ; }}", "`;` has no meaning"),
+    ] {
+        let finding = failed(text);
+        assert_eq!(finding.code, TEMPLATE, "{text}");
+        assert!(finding.message.contains(why), "{text}: {}", finding.message);
+    }
+}
+
+#[test]
+fn what_cannot_be_converted_is_not_repeated() {
+    for (text, form) in [("toInt", "a whole number"), ("toBool", "`true`"), ("toFloat", "a number")] {
+        let finding = failed(&format!("${{{{ env \"DECK_SECRET\" | {text} }}}}"));
+        assert!(finding.message.contains("`DECK_SECRET` is not") && finding.message.contains(form));
+        assert!(!finding.message.contains("hunter2"));
+    }
+}
+
+#[test]
+fn mocked_values_need_no_environment() {
+    let text = "${{ env \"DECK_A\" }} ${{ env \"DECK_B\" | toInt }} ${{ env \"DECK_C\" | toBool }}";
+    let mut findings = Findings::default();
+    let filled = Filled::new(text, FileId(0), Env::Mock, &mut findings).expect("templates");
+    assert_eq!((filled.text(), findings.0.len()), ("DECK_A 42 false", 0));
+}
+
+#[test]
+fn nodes_keep_the_places_they_were_written_at() {
+    let text = "a: ${{ env \"DECK_PEM\" | indent 3 }}\nb: [\"x${{ env \"DECK_HOST\" }}y\", z]\nc: 1\n";
+    let (sources, doc, root, findings, filled) = read(text);
+    assert!(findings.0.is_empty(), "{:#?}", findings.0);
+    let root = root.expect("reads");
+    let snippet = |node| sources.snippet(doc.span(node));
+    let get = |key| doc.get(root, key).expect(key);
+    assert_eq!(snippet(get("a")), "${{ env \"DECK_PEM\" | indent 3 }}");
+    let items = doc.items(get("b"));
+    assert_eq!(doc.str(items[0]), Some("xexample.comy"));
+    assert_eq!(snippet(items[0]), "\"x${{ env \"DECK_HOST\" }}y\"");
+    assert_eq!(snippet(items[1]), "z");
+    assert_eq!(snippet(get("c")), "1");
+    assert_eq!(sources.locate(doc.span(get("c"))), "kong.yml:3:4");
+    let filled = filled.expect("templates");
+    assert!(filled.covers(doc.span(items[0])) && !filled.covers(doc.span(items[1])));
+}
+
+#[test]
+fn findings_about_values_do_not_show_them() {
+    let text = "a: 1\nport: ${{ env \"DECK_SECRET\" }}\n";
+    let (_, doc, root, _, filled) = read(text);
+    let span = doc.span(doc.get(root.expect("reads"), "port").expect("port"));
+    let mut findings = Findings::from(vec![
+        Finding::error("x/y", "expected a number, found `hunter2-and-more`").at(span, "`hunter2-and-more`"),
+        Finding::error("x/y", "hunter2-and-more").at(Span { start: 0, end: 1, ..span }, ""),
+    ]);
+    filled.expect("templates").hide(&mut findings);
+    assert_eq!(findings.0[0].message, "expected a number, found `${{ env \"DECK_SECRET\" }}`");
+    assert!(!findings.0[0].labels[0].text.contains("hunter2"));
+    assert_eq!(findings.0[1].message, "hunter2-and-more", "another place");
+}
+
+#[test]
+fn broken_yaml_after_filling_in_is_reported_at_its_place_without_the_value() {
+    let (sources, _, root, findings, _) = read("a: 1\nb: \"${{ env \"DECK_SECRET\" }}\nc: 2\n");
+    assert_eq!(root, None);
+    let finding = &findings.0[0];
+    assert!(sources.locate(finding.span().expect("a place")).starts_with("kong.yml:"), "{finding:?}");
+    assert!(!format!("{finding:?}").contains("hunter2"), "{finding:?}");
+}
+
+#[test]
+fn what_follows_from_a_missing_value_is_not_reported() {
+    let text = "port: ${{ env \"DECK_NONE\" | toInt }}\n";
+    let (_, doc, root, mut findings, filled) = read(text);
+    let node = doc.get(root.expect("reads"), "port").expect("port");
+    assert_eq!(doc.to_json(node), 42);
+    findings.push(Finding::error("x/y", "too small").at(doc.span(node), ""));
+    filled.expect("templates").hide(&mut findings);
+    assert_eq!(findings.0.iter().map(|f| f.code).collect::<Vec<_>>(), [ENV]);
+}

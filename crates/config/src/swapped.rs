@@ -1,0 +1,58 @@
+//! A certificate where its key belongs, and the other way round: one mistake, reported as one.
+
+use super::{Loaded, resolve::path_of, shape::Found};
+use model::KindInfo;
+use source::{Document, Finding, NodeId, Seg, Span};
+
+/// Pairs of fields of a certificate.
+const PAIRS: [(&str, &str); 2] = [("cert", "key"), ("cert_alt", "key_alt")];
+
+/// Puts one finding in place of the two that say that neither field holds what it should.
+pub(super) fn merge(loaded: &mut Loaded) {
+    let Some(kind) = KindInfo::number("certificates") else { return };
+    let Loaded { document: doc, findings, found, secrets, .. } = loaded;
+    for i in (0..found.len()).filter(|&i| found[i].kind == kind && !found[i].clean) {
+        for (cert, key) in PAIRS {
+            let Some((cert_node, key_node)) = swapped(doc, &found[i], cert, key) else { continue };
+            let fields = [cert, key].map(|field| key_span(doc, &found[i], field));
+            let spans = [doc.span(key_node), doc.span(cert_node), fields[0], fields[1]];
+            // A private key is one wherever it stands.
+            secrets.push(spans[1]);
+            let ours = |finding: &Finding| finding.span().is_some_and(|span: Span| spans.contains(&span));
+            let mut merged = Finding::error(
+                "config/invalid-value",
+                format!(
+                    "`{cert}` and `{key}` are swapped: `{key}` holds a certificate, `{cert}` a private key"
+                ),
+            )
+            .at(key_span(doc, &found[i], key), "a certificate")
+            .at(key_span(doc, &found[i], cert), "a private key")
+            .path(super::resolve::path_text(&path_of(found, i)))
+            .help(format!("exchange the names `{cert}` and `{key}`"));
+            for finding in findings.0.iter_mut().filter(|finding| ours(finding)) {
+                merged.tree.append(&mut finding.tree);
+            }
+            if merged.tree.is_empty() && !found[i].stray {
+                merged.tree.push((
+                    path_of(found, i).into_iter().chain([Seg::Entity]).collect(),
+                    merged.message.clone(),
+                ));
+            }
+            findings.0.retain(|finding| !ours(finding));
+            findings.push(merged);
+        }
+    }
+}
+
+/// The values of both fields, if each holds what belongs in the other.
+fn swapped(doc: &Document, found: &Found, cert: &str, key: &str) -> Option<(NodeId, NodeId)> {
+    let (cert, key) = (doc.get(found.data, cert)?, doc.get(found.data, key)?);
+    let private = doc.str(cert)?.contains("PRIVATE KEY-----");
+    let public = doc.str(key)?.contains("-----BEGIN CERTIFICATE-----");
+    (private && public).then_some((cert, key))
+}
+
+fn key_span(doc: &Document, found: &Found, field: &str) -> Span {
+    let entry = doc.entry(found.node, field);
+    doc.span(entry.map_or(found.node, |entry| entry.key))
+}

@@ -1,0 +1,143 @@
+//! Access by group: lets members of some groups in, or keeps them out. Who asks is found out before it runs.
+
+use http::{HeaderValue, StatusCode};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::shared::consumer::{X_AUTHENTICATED_GROUPS, X_CONSUMER_GROUPS};
+use plugin::{self, Build, BuildError, Call, Hook, Outcome, Phases, Reply, Scopes};
+
+/// Lets a request pass, or refuses it, by the groups of the consumer behind it.
+///
+/// Groups are given to consumers in the file (`acls`), or brought by an authentication plugin such as
+/// `ldap-auth`. Exactly one of `allow` and `deny` must be given; one common group is enough for either.
+/// Names are compared letter by letter. Put an authentication plugin such as `key-auth` beside it: it runs
+/// first and finds out who asks.
+///
+/// ```yaml
+/// plugins:
+/// - name: key-auth
+/// - name: acl
+///   config:
+///     allow: [staff]
+/// consumers:
+/// - username: amy
+///   keyauth_credentials: [{key: amy-key}]
+///   acls: [{group: staff}]
+/// ```
+///
+/// **To the upstream:** `X-Consumer-Groups` with the consumer's groups, or `X-Authenticated-Groups` with those
+/// that came with the authentication, separated by a comma and a space. What the client put into either never
+/// gets through.
+///
+/// **Errors:** 401 `Unauthorized` if nobody was recognised and there are no groups to go by; 403 `You cannot
+/// consume this service` for everyone else who may not pass.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("x-plugin-checks" = [
+    {"only_one_of": ["config.allow", "config.deny"]},
+    {"at_least_one_of": ["config.allow", "config.deny"]},
+]))]
+pub struct Config {
+    /// Groups whose members may pass; all others are refused.
+    pub allow: Option<Vec<String>>,
+    /// Groups whose members are refused; all others may pass.
+    pub deny: Option<Vec<String>>,
+    /// Keeps the groups from the upstream.
+    pub hide_groups_header: bool,
+    /// Goes by the groups that came with the authentication, where there are any, even if a consumer was
+    /// recognised. Otherwise they only count for an anonymous consumer, or where there is no consumer.
+    pub always_use_authenticated_groups: bool,
+}
+
+/// The plugin `acl`.
+#[derive(Debug)]
+pub struct Plugin {
+    names: ahash::AHashSet<String>,
+    /// Whether members are kept out; otherwise only they are let in.
+    deny: bool,
+    hide_groups_header: bool,
+    always_use_authenticated_groups: bool,
+}
+
+impl plugin::Plugin for Plugin {
+    const NAME: &'static str = "acl";
+    const PRIORITY: i32 = 950;
+    const PHASES: Phases<Self> = Phases { access: Hook::Sync(Self::access), ..Phases::NONE };
+    const SCOPES: Scopes = Scopes::NO_CONSUMER;
+    type Config = Config;
+
+    fn build(config: Config, _: &mut Build<'_>) -> Result<Self, BuildError> {
+        let denied = config.deny.filter(|names| !names.is_empty());
+        Ok(Plugin {
+            deny: denied.is_some(),
+            names: denied.or(config.allow).unwrap_or_default().into_iter().collect(),
+            hide_groups_header: config.hide_groups_header,
+            always_use_authenticated_groups: config.always_use_authenticated_groups,
+        })
+    }
+}
+
+impl Plugin {
+    fn access(&self, call: Call<'_>) -> Outcome {
+        let Call { exchange, state } = call;
+        let known = exchange.credential.is_some();
+        let headers = &mut exchange.request.headers;
+        headers.remove(X_CONSUMER_GROUPS);
+        headers.remove(X_AUTHENTICATED_GROUPS);
+
+        let brought = exchange
+            .groups
+            .as_deref()
+            .filter(|_| exchange.consumer.is_none() || !known || self.always_use_authenticated_groups);
+        let (name, passes, list) = match (brought, exchange.consumer) {
+            (Some(groups), _) => (X_AUTHENTICATED_GROUPS, self.admits(groups), self.list(groups)),
+            (None, Some(consumer)) => {
+                let groups = state.groups(consumer);
+                if groups.is_empty() && !self.deny {
+                    return Err(refusal(known).into());
+                }
+                (X_CONSUMER_GROUPS, self.admits(groups), self.list(groups))
+            }
+            (None, None) => return Err(refusal(known).into()),
+        };
+        if !passes {
+            return Err(refusal(true).into());
+        }
+        if let Some(list) = list {
+            headers.insert(name, list);
+        }
+        Ok(())
+    }
+
+    fn admits(&self, groups: &[impl AsRef<str>]) -> bool {
+        groups.iter().any(|group| self.names.contains(group.as_ref())) != self.deny
+    }
+
+    /// The header's value, if the upstream shall know.
+    fn list(&self, groups: &[impl AsRef<str>]) -> Option<HeaderValue> {
+        if self.hide_groups_header {
+            return None;
+        }
+        let mut list = String::new();
+        for group in groups {
+            if !list.is_empty() {
+                list.push_str(", ");
+            }
+            list.push_str(group.as_ref());
+        }
+        HeaderValue::from_bytes(list.as_bytes()).ok()
+    }
+}
+
+/// Refuses someone who is known, or someone who is not.
+fn refusal(known: bool) -> Reply {
+    if known {
+        Reply::error(StatusCode::FORBIDDEN, "You cannot consume this service")
+    } else {
+        Reply::error(StatusCode::UNAUTHORIZED, "Unauthorized")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,269 @@
+//! Cross-origin requests: answers to preflights, and the headers that let a browser read an answer. What an
+//! origin is and which are allowed is in `origin.rs`.
+
+mod origin;
+#[cfg(test)]
+mod tests;
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
+    header::{
+        ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+        ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
+        ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+    },
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Number;
+
+use self::origin::{Allowed, Origins};
+use super::shared::number;
+use plugin::{self, Build, BuildError, Call, Hook, Outcome, Phases, Reply, Scopes};
+
+const REQUEST_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-request-private-network");
+const ALLOW_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");
+
+/// Lets browsers use a service from pages of other origins: answers preflight requests, and adds the
+/// `Access-Control-…` headers to all other answers, those of the gateway itself included.
+///
+/// A preflight is a request with method OPTIONS, `Origin` and `Access-Control-Request-Method`. It is
+/// answered 200 with an empty body before authentication, so that it needs no credentials; with
+/// `preflight_continue` the upstream answers it alone. A route that lists `methods` has to list OPTIONS for
+/// its preflights to come here.
+///
+/// ```yaml
+/// plugins:
+/// - name: cors
+///   config:
+///     origins: [https://app.example.com, '.*\.example\.org']
+///     headers: [Authorization, Content-Type]
+///     credentials: true
+///     max_age: 3600
+/// ```
+///
+/// **Origins.** Without `origins`, or with `*` among them, every origin is allowed (`*`; with `credentials`
+/// the request's own origin, since browsers refuse `*` there). An entry of letters, digits and `.:/-` is
+/// compared with the request's origin, the usual port of its scheme left out; if it is the only entry it is
+/// sent whatever the request's origin. Any other entry is a regular expression that has to match the whole
+/// origin, or, if it has no `:`, the whole host name. Where the answer depends on the origin, `Vary: Origin`
+/// says so.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Allowed origins: plain ones, regular expressions, or `*`. None, or an empty list, allows all.
+    #[schemars(extend("items" = {"type": "string", "x-rule": "cors_origin"}))]
+    pub origins: Option<Vec<String>>,
+    /// Request headers allowed; none, or an empty list, allows those that the preflight asks for.
+    pub headers: Option<Vec<String>>,
+    /// Response headers that pages may read.
+    pub exposed_headers: Option<Vec<String>>,
+    /// Methods allowed.
+    pub methods: Option<Vec<AllowedMethod>>,
+    /// Seconds that a browser may remember the answer to a preflight.
+    pub max_age: Option<Number>,
+    /// Whether requests may carry cookies and other credentials.
+    pub credentials: bool,
+    /// Whether pages from public networks may ask for private ones.
+    pub private_network: bool,
+    /// Leaves preflights to the upstream.
+    pub preflight_continue: bool,
+    /// Whether answers to requests without `Origin` get the headers too.
+    #[serde(skip_serializing_if = "is_true")] // Kong 3.9 does not know the field yet
+    #[schemars(extend("default" = true))]
+    pub allow_origin_absent: bool,
+}
+
+/// A method that may be allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum AllowedMethod {
+    Get,
+    Head,
+    Put,
+    Patch,
+    Post,
+    Delete,
+    Options,
+    Trace,
+    Connect,
+}
+
+impl AllowedMethod {
+    const ALL: [(Self, &'static str); 9] = [
+        (Self::Get, "GET"),
+        (Self::Head, "HEAD"),
+        (Self::Put, "PUT"),
+        (Self::Patch, "PATCH"),
+        (Self::Post, "POST"),
+        (Self::Delete, "DELETE"),
+        (Self::Options, "OPTIONS"),
+        (Self::Trace, "TRACE"),
+        (Self::Connect, "CONNECT"),
+    ];
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_true(value: &bool) -> bool {
+    *value
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            origins: None,
+            headers: None,
+            exposed_headers: None,
+            methods: Some(AllowedMethod::ALL.map(|(method, _)| method).to_vec()),
+            max_age: None,
+            credentials: false,
+            private_network: false,
+            preflight_continue: false,
+            allow_origin_absent: true,
+        }
+    }
+}
+
+/// The answers to cross-origin requests on one row.
+pub struct Plugin {
+    origins: Origins,
+    headers: Option<HeaderValue>,
+    exposed_headers: Option<HeaderValue>,
+    methods: HeaderValue,
+    max_age: Option<HeaderValue>,
+    credentials: bool,
+    private_network: bool,
+    preflight_continue: bool,
+    allow_origin_absent: bool,
+}
+
+/// Kept for a preflight, whose answer is complete without the header filter.
+#[derive(Default)]
+struct Preflight;
+
+impl plugin::Plugin for Plugin {
+    const NAME: &'static str = "cors";
+    const PRIORITY: i32 = 2000;
+    const PHASES: Phases<Self> =
+        Phases { access: Hook::Sync(Self::access), header_filter: Some(Self::header_filter), ..Phases::NONE };
+    const SCOPES: Scopes = Scopes::NO_CONSUMER;
+    type Config = Config;
+
+    fn build(config: Config, _: &mut Build<'_>) -> Result<Self, BuildError> {
+        let methods = config.methods.unwrap_or_else(|| AllowedMethod::ALL.map(|(method, _)| method).to_vec());
+        let methods = methods.iter().filter_map(|m| AllowedMethod::ALL.iter().find(|(of, _)| of == m));
+        let methods: Vec<&str> = methods.map(|(_, name)| *name).collect();
+        Ok(Plugin {
+            origins: Origins::new(config.origins.unwrap_or_default())?,
+            headers: list(config.headers, "/headers")?,
+            exposed_headers: list(config.exposed_headers, "/exposed_headers")?,
+            methods: value(&methods.join(","), "/methods")?,
+            max_age: match config.max_age.and_then(|seconds| seconds.as_f64()) {
+                Some(seconds) => Some(value(&number::text(seconds), "/max_age")?),
+                None => None,
+            },
+            credentials: config.credentials,
+            private_network: config.private_network,
+            preflight_continue: config.preflight_continue,
+            allow_origin_absent: config.allow_origin_absent,
+        })
+    }
+}
+
+/// A list as one header value; none for an empty one.
+fn list(items: Option<Vec<String>>, pointer: &str) -> Result<Option<HeaderValue>, BuildError> {
+    match items {
+        Some(items) if !items.is_empty() => value(&items.join(","), pointer).map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn value(text: &str, pointer: &str) -> Result<HeaderValue, BuildError> {
+    HeaderValue::from_str(text).map_err(|e| BuildError::at(pointer, e.to_string()))
+}
+
+impl Plugin {
+    /// Answers a preflight.
+    fn access(&self, call: Call<'_>) -> Outcome {
+        let request = &call.exchange.request;
+        let origin = origin_of(&request.headers);
+        if request.method != Method::OPTIONS
+            || origin.is_none()
+            || !request.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+        {
+            return Ok(());
+        }
+        if self.preflight_continue {
+            call.exchange.stash::<Preflight>();
+            return Ok(());
+        }
+        let mut reply = Reply::empty(StatusCode::OK);
+        self.allow_origin(origin, &mut reply.headers);
+        let asked = request.headers.get(ACCESS_CONTROL_REQUEST_HEADERS);
+        if let Some(headers) = self.headers.as_ref().or(asked) {
+            reply.headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, headers.clone());
+        }
+        reply.headers.insert(ACCESS_CONTROL_ALLOW_METHODS, self.methods.clone());
+        if let Some(seconds) = &self.max_age {
+            reply.headers.insert(ACCESS_CONTROL_MAX_AGE, seconds.clone());
+        }
+        let private = request.headers.get(REQUEST_PRIVATE_NETWORK);
+        if self.private_network && private.is_some_and(|asks| asks == "true") {
+            reply.headers.insert(ALLOW_PRIVATE_NETWORK, HeaderValue::from_static("true"));
+        }
+        call.exchange.stash::<Preflight>();
+        Err(reply.into())
+    }
+
+    /// Adds to every other answer what lets a page read it.
+    fn header_filter(&self, call: Call<'_>) {
+        let exchange = call.exchange;
+        if exchange.stashed::<Preflight>().is_some() {
+            return;
+        }
+        let origin = origin_of(&exchange.request.headers);
+        if origin.is_none() && !self.allow_origin_absent {
+            return;
+        }
+        let headers = &mut exchange.response.headers;
+        self.allow_origin(origin, headers);
+        if let Some(exposed) = &self.exposed_headers {
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed.clone());
+        }
+    }
+
+    /// Writes which origin is allowed, whether with credentials, and whether the answer depends on it.
+    fn allow_origin(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
+        let mut vary = self.origins.vary();
+        let mut credentials = self.credentials;
+        let allowed = match self.origins.allowed(origin) {
+            Allowed::Any => match origin.filter(|_| self.credentials) {
+                Some(origin) => {
+                    vary = true;
+                    Some(origin.clone())
+                }
+                None => {
+                    credentials = false;
+                    Some(HeaderValue::from_static("*"))
+                }
+            },
+            Allowed::This(origin) => Some(origin),
+            Allowed::None => None,
+        };
+        match allowed {
+            Some(origin) => headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin),
+            None => headers.remove(ACCESS_CONTROL_ALLOW_ORIGIN),
+        };
+        if credentials {
+            headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        }
+        if vary {
+            headers.append(VARY, HeaderValue::from_static("Origin"));
+        }
+    }
+}
+
+/// The request's origin; an empty one counts as absent.
+fn origin_of(headers: &HeaderMap) -> Option<&HeaderValue> {
+    headers.get(ORIGIN).filter(|origin| !origin.is_empty())
+}

@@ -1,0 +1,202 @@
+//! Lets requests in, or keeps them out, by the client's address.
+
+use std::net::IpAddr;
+
+use http::StatusCode;
+use ipnet::IpNet;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Number;
+
+use super::shared::status::error_status;
+use model::Protocol;
+use plugin::{self, ALL_PROTOCOLS, Build, BuildError, Call, Hook, Outcome, Phases, Reply, Stop};
+
+/// Refuses clients by their address: those in `deny`, and those outside `allow` if there is one.
+///
+/// The address is that of the connection, or the one that a trusted proxy in front reports
+/// (`trusted_ips`). IPv4 networks only hold IPv4 clients, IPv6 networks only IPv6 clients. Lists may be long:
+/// an address is found by halving, not one by one.
+///
+/// ```yaml
+/// plugins:
+/// - name: ip-restriction
+///   config:
+///     allow: [10.0.0.0/8, 192.168.1.7]
+///     deny: [10.1.0.0/16]
+/// ```
+///
+/// **Errors:** `status` (403) with `message`, or `IP address not allowed:` and the address.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("x-plugin-checks" = [{"at_least_one_of": ["config.allow", "config.deny"]}]))]
+pub struct Config {
+    /// Addresses and networks that may come in; none, or an empty list, lets all in that are not denied.
+    #[schemars(extend("items" = {"type": "string", "x-rule": "ip_or_cidr"}))]
+    pub allow: Option<Vec<String>>,
+    /// Addresses and networks that are kept out, even if they are allowed.
+    #[schemars(extend("items" = {"type": "string", "x-rule": "ip_or_cidr"}))]
+    pub deny: Option<Vec<String>>,
+    /// Status of a refusal, from 400 to 599; 403 if absent.
+    pub status: Option<Number>,
+    /// Message of a refusal.
+    pub message: Option<String>,
+}
+
+/// The lists of one row.
+pub struct Plugin {
+    allow: Option<Networks>,
+    deny: Networks,
+    status: Result<StatusCode, String>,
+    message: Option<String>,
+}
+
+impl plugin::Plugin for Plugin {
+    const NAME: &'static str = "ip-restriction";
+    const PRIORITY: i32 = 990;
+    const PHASES: Phases<Self> = Phases { access: Hook::Sync(Self::access), ..Phases::NONE };
+    const PROTOCOLS: &'static [Protocol] = ALL_PROTOCOLS;
+    const DEFAULT_PROTOCOLS: &'static [Protocol] =
+        &[Protocol::Http, Protocol::Https, Protocol::Tcp, Protocol::Tls, Protocol::Grpc, Protocol::Grpcs];
+    type Config = Config;
+
+    fn build(config: Config, _: &mut Build<'_>) -> Result<Self, BuildError> {
+        let allow = config.allow.filter(|entries| !entries.is_empty());
+        let status = config.status.as_ref().map_or(Ok(StatusCode::FORBIDDEN), error_status);
+        Ok(Plugin {
+            allow: allow.map(|entries| Networks::new(&entries, "/allow")).transpose()?,
+            deny: Networks::new(&config.deny.unwrap_or_default(), "/deny")?,
+            status: status.map_err(|reason| format!("ip-restriction: status {reason}")),
+            message: config.message,
+        })
+    }
+}
+
+impl Plugin {
+    fn access(&self, call: Call<'_>) -> Outcome {
+        let ip = call.exchange.client.ip;
+        if !self.deny.contains(ip) && self.allow.as_ref().is_none_or(|allow| allow.contains(ip)) {
+            return Ok(());
+        }
+        let status = self.status.clone().map_err(Stop::Fault)?;
+        let message = self.message.clone().unwrap_or_else(|| format!("IP address not allowed: {ip}"));
+        Err(Reply::error(status, message).into())
+    }
+}
+
+/// Addresses as sorted ranges that do not meet, first and last included.
+struct Networks {
+    v4: Vec<(u32, u32)>,
+    v6: Vec<(u128, u128)>,
+}
+
+impl Networks {
+    fn new(entries: &[String], pointer: &str) -> Result<Self, BuildError> {
+        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        for (at, entry) in entries.iter().enumerate() {
+            let network = entry.parse::<IpNet>().or_else(|_| entry.parse::<IpAddr>().map(IpNet::from));
+            match network {
+                Ok(IpNet::V4(net)) => v4.push((net.network().to_bits(), net.broadcast().to_bits())),
+                Ok(IpNet::V6(net)) => v6.push((net.network().to_bits(), net.broadcast().to_bits())),
+                Err(_) => {
+                    let message = format!("invalid ip or cidr range: '{entry}'");
+                    return Err(BuildError::at(format!("{pointer}/{at}"), message));
+                }
+            }
+        }
+        Ok(Networks { v4: merged(v4), v6: merged(v6) })
+    }
+
+    fn contains(&self, ip: IpAddr) -> bool {
+        match ip {
+            IpAddr::V4(ip) => holds(&self.v4, ip.to_bits()),
+            IpAddr::V6(ip) => holds(&self.v6, ip.to_bits()),
+        }
+    }
+}
+
+/// Sorts ranges and joins those that overlap.
+fn merged<T: Ord + Copy>(mut ranges: Vec<(T, T)>) -> Vec<(T, T)> {
+    ranges.sort_unstable();
+    ranges.dedup_by(|next, kept| {
+        let overlaps = next.0 <= kept.1;
+        if overlaps {
+            kept.1 = kept.1.max(next.1);
+        }
+        overlaps
+    });
+    ranges
+}
+
+fn holds<T: Ord + Copy>(ranges: &[(T, T)], address: T) -> bool {
+    let after = ranges.partition_point(|(first, _)| *first <= address);
+    after > 0 && address <= ranges[after - 1].1
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use model::State;
+    use plugin::{
+        ReplyBody,
+        testing::{Bench, request},
+    };
+
+    fn passes(config: Value, ip: &str) -> bool {
+        let bench = Bench::new::<Plugin>(config, State::default()).expect("settings are valid");
+        let mut exchange = request("GET", "/", &[], "");
+        exchange.client.ip = ip.parse().expect("an address");
+        bench.access(&mut exchange).is_ok()
+    }
+
+    #[test]
+    fn addresses_and_networks_are_allowed_and_denied() {
+        let cases = [
+            (json!({"deny": ["127.0.0.1", "10.0.0.1"]}), "127.0.0.1", false),
+            (json!({"deny": ["127.0.0.1", "10.0.0.1"]}), "127.0.0.2", true),
+            (json!({"deny": ["127.0.0.0/24"]}), "127.0.0.255", false),
+            (json!({"deny": ["127.0.0.0/24"]}), "127.0.1.0", true),
+            (json!({"deny": ["127.0.0.77/24"]}), "127.0.0.1", false),
+            (json!({"allow": ["127.0.0.2/31"]}), "127.0.0.1", false),
+            (json!({"allow": ["127.0.0.2/31"]}), "127.0.0.3", true),
+            (json!({"allow": ["10.0.0.0/8"], "deny": ["10.1.0.0/16"]}), "10.1.2.3", false),
+            (json!({"allow": ["10.0.0.0/8"], "deny": ["10.1.0.0/16"]}), "10.2.2.3", true),
+            (json!({"allow": [], "deny": ["10.1.0.0/16"]}), "1.1.1.1", true),
+            (json!({"allow": ["1.1.1.1"], "deny": []}), "1.1.1.2", false),
+            (json!({"deny": ["::/0"]}), "127.0.0.1", true),
+            (json!({"deny": ["0.0.0.0/0"]}), "::1", true),
+            (json!({"deny": ["::/0"]}), "2001:db8::1", false),
+            (json!({"allow": ["2001:db8::/32"]}), "2001:db8:ffff::1", true),
+            (json!({"allow": ["10.0.0.0/8", "10.0.0.1", "11.0.0.0/8", "9.0.0.1"]}), "10.255.0.1", true),
+            (json!({"allow": ["10.0.0.0/8", "10.0.0.1", "12.0.0.0/8", "9.0.0.1"]}), "11.0.0.1", false),
+        ];
+        for (config, ip, expected) in cases {
+            assert_eq!(passes(config.clone(), ip), expected, "{config} {ip}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_address_unless_the_settings_say_otherwise() {
+        let refuse = |config: Value| {
+            let bench = Bench::new::<Plugin>(config, State::default()).expect("settings are valid");
+            bench.reply(&mut request("GET", "/", &[], ""))
+        };
+        let reply = refuse(json!({"deny": ["127.0.0.1"]}));
+        assert_eq!(reply.status, StatusCode::FORBIDDEN);
+        let message = "IP address not allowed: 127.0.0.1";
+        assert!(matches!(reply.body, ReplyBody::Message(Some(text)) if text == message));
+        let reply = refuse(json!({"deny": ["127.0.0.1"], "status": 451, "message": "no"}));
+        assert_eq!(reply.status.as_u16(), 451);
+        assert!(matches!(reply.body, ReplyBody::Message(Some(text)) if text == "no"));
+    }
+
+    #[test]
+    fn an_entry_that_is_no_address_is_refused() {
+        let error = Bench::new::<Plugin>(json!({"allow": ["::1", "300.1.1.1"]}), State::default()).err();
+        let error = error.expect("refused");
+        assert_eq!(error.pointer, "/allow/1");
+        assert_eq!(error.message, "invalid ip or cidr range: '300.1.1.1'");
+    }
+}

@@ -1,0 +1,261 @@
+//! Authentication by a signed JSON Web Token (RFC 7519): the plugin's settings and its decisions. Taking a
+//! token apart is in `token`, keys and signatures in `verify`; what follows is in `shared::consumer`.
+
+mod claims;
+mod ed448;
+mod token;
+mod verify;
+
+use std::{borrow::Cow, sync::Arc};
+
+use http::{HeaderName, HeaderValue, StatusCode, header::WWW_AUTHENTICATE};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use self::{
+    claims::{Flaws, Value},
+    token::{Parts, Places, Sent},
+    verify::{Algorithm, Keys, Verifier},
+};
+use super::shared::consumer::{Gate, Recognised};
+use model::{Set, State};
+use plugin::{self, Build, BuildError, Call, Credential, EntityRule, Hook, Outcome, Phases, Reply, Scopes};
+use store::Clock;
+
+/// A claim whose time can be checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum TimeClaim {
+    Exp,
+    Nbf,
+}
+
+/// Recognises a consumer by a signed JSON Web Token.
+///
+/// A token is looked for in the query, in cookies, and after `Bearer` in headers; a request with two
+/// different ones is refused. The claim `key_claim_name`, in the payload or else in the token's header, is
+/// the `key` of a `jwt_secrets` entry of a consumer. That entry has the algorithm, the only one accepted for
+/// it (HS, RS, PS and ES with 256, 384 or 512 bits, EdDSA with Ed25519 or Ed448), and the secret or public
+/// key that the signature is checked with.
+///
+/// ```yaml
+/// plugins:
+/// - name: jwt
+///   config:
+///     claims_to_verify: [exp]
+/// consumers:
+/// - username: amy
+///   jwt_secrets:
+///   - {key: issuer-of-amy, algorithm: HS256, secret: a-long-random-text}
+/// ```
+///
+/// **To the upstream:** the token as it came, `X-Consumer-ID`, `X-Consumer-Custom-ID`, `X-Consumer-Username`,
+/// and `X-Credential-Identifier` with the entry's key; for the anonymous consumer `X-Anonymous-Consumer:
+/// true` in place of the latter. Whatever the client put into these, or into `X-Consumer-Groups` and
+/// `X-Authenticated-Groups`, never gets through.
+///
+/// **Errors,** unless there is an `anonymous` consumer: 401 `Unauthorized` with `WWW-Authenticate: Bearer` if
+/// there is no token; 401 with `error="invalid_token"` added for one that is not accepted: `Multiple tokens
+/// provided`, `Bad token; …`, `No mandatory '…' in claims`, `No credentials found for given '…'`, `Invalid
+/// algorithm`, `Invalid key/secret`, `Invalid signature`, or an object that says for each claim of time what
+/// is wrong with it. Always JSON. 500 if the anonymous consumer does not exist.
+///
+/// Stricter than Kong, to no honest token's harm: tokens with `crit` (extensions that must be understood,
+/// RFC 7515 section 4.1.11), and tokens that name twice what is looked at here, are refused.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("x-plugin-checks" = [
+    {"if": "config.maximum_expiration", "above": 0, "then": "config.claims_to_verify", "contains": "exp"},
+]))]
+pub struct Config {
+    /// Query arguments that may hold the token.
+    pub uri_param_names: Option<Set<String>>,
+    /// Cookies that may hold the token; case does not matter.
+    pub cookie_names: Option<Set<String>>,
+    /// Claim that holds the credential's `key`.
+    pub key_claim_name: Option<String>,
+    /// Whether the secrets of HS credentials are written in base64, in either alphabet, with or without padding.
+    pub secret_is_base64: bool,
+    /// Claims of time that every token must have, and keep to.
+    pub claims_to_verify: Option<Set<TimeClaim>>,
+    /// Username or id of the consumer that requests count as which nobody recognises. If given, requests
+    /// that another plugin recognised pass without a token.
+    pub anonymous: Option<String>,
+    /// Whether requests with the method OPTIONS need a token.
+    pub run_on_preflight: bool,
+    /// Seconds from now beyond which no token may be valid; 0 for no bound.
+    #[schemars(range(min = 0, max = 31_536_000))]
+    pub maximum_expiration: Option<serde_json::Number>,
+    /// Headers that may hold the token, after `Bearer`.
+    pub header_names: Option<Set<String>>,
+    /// Realm named in `WWW-Authenticate`.
+    pub realm: Option<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            uri_param_names: Some(Set(["jwt".to_owned()].into())),
+            cookie_names: Some(Set::default()),
+            key_claim_name: Some("iss".to_owned()),
+            secret_is_base64: false,
+            claims_to_verify: None,
+            anonymous: None,
+            run_on_preflight: true,
+            maximum_expiration: Some(0.into()),
+            header_names: Some(Set(["authorization".to_owned()].into())),
+            realm: None,
+        }
+    }
+}
+
+/// Why a credential of that algorithm cannot verify a token with that public key; `None` if it can, or has a secret.
+pub fn unusable_key(algorithm: &str, public_key: Option<&str>) -> Option<String> {
+    let algorithm = Algorithm::named(algorithm).filter(|algorithm| algorithm.has_public_key())?;
+    Verifier::public(algorithm, public_key).err().map(|unusable| unusable.to_string())
+}
+
+/// The plugin `jwt`.
+#[derive(Debug)]
+pub struct Plugin {
+    places: Places,
+    key_claim: String,
+    claims: Vec<TimeClaim>,
+    /// Seconds; 0 for no bound.
+    maximum_expiration: f64,
+    base64: bool,
+    keys: Arc<Keys>,
+    challenge: HeaderValue,
+    challenge_invalid: HeaderValue,
+    gate: Gate,
+    clock: Clock,
+}
+
+/// Why a request is not accepted.
+#[derive(Debug)]
+enum Refusal {
+    NoToken,
+    Invalid(Cow<'static, str>),
+    Times(Flaws),
+}
+
+impl From<&'static str> for Refusal {
+    fn from(message: &'static str) -> Self {
+        Refusal::Invalid(message.into())
+    }
+}
+
+impl plugin::Plugin for Plugin {
+    const NAME: &'static str = "jwt";
+    const PRIORITY: i32 = 1450;
+    const PHASES: Phases<Self> = Phases { access: Hook::Sync(Self::access), ..Phases::NONE };
+    const SCOPES: Scopes = Scopes::NO_CONSUMER;
+    const AUTHENTICATES: bool = true;
+    const RULES: &'static [(&'static str, EntityRule)] =
+        &[("jwt_key", |field| unusable_key(&field("algorithm")?, field("rsa_public_key").as_deref()))];
+    type Config = Config;
+
+    fn build(config: Config, with: &mut Build<'_>) -> Result<Self, BuildError> {
+        let challenge = |error: &str| {
+            let realm = config.realm.as_ref().map_or_else(String::new, |realm| format!(" realm=\"{realm}\""));
+            HeaderValue::from_str(&format!("Bearer{realm}{error}"))
+                .map_err(|_| BuildError::at("/realm", "a header cannot hold this"))
+        };
+        let (challenge, challenge_invalid) = (challenge("")?, challenge(" error=\"invalid_token\"")?);
+        let header = |name: String| {
+            HeaderName::from_bytes(name.as_bytes())
+                .map_err(|_| BuildError::at("/header_names", format!("{name} is no name of a header")))
+        };
+        Ok(Plugin {
+            places: Places {
+                arguments: config.uri_param_names.unwrap_or_default().0.into(),
+                cookies: config.cookie_names.unwrap_or_default().0.into(),
+                headers: config
+                    .header_names
+                    .unwrap_or_default()
+                    .0
+                    .into_iter()
+                    .map(header)
+                    .collect::<Result<_, _>>()?,
+            },
+            key_claim: config.key_claim_name.unwrap_or_else(|| "iss".to_owned()),
+            claims: config.claims_to_verify.unwrap_or_default().0.into(),
+            maximum_expiration: config.maximum_expiration.and_then(|n| n.as_f64()).unwrap_or(0.0),
+            base64: config.secret_is_base64,
+            keys: with.state().derived.get_or(|| Keys::of(with.state())),
+            challenge,
+            challenge_invalid,
+            gate: Gate::new(config.anonymous, config.run_on_preflight, with.state()),
+            clock: with.stores.clock.clone(),
+        })
+    }
+}
+
+impl Plugin {
+    fn access(&self, call: Call<'_>) -> Outcome {
+        if self.gate.is_open(call.exchange) {
+            return Ok(());
+        }
+        let found = match self.places.find(&call.exchange.request) {
+            Sent::Nothing => Err(Refusal::NoToken),
+            Sent::Several => Err("Multiple tokens provided".into()),
+            Sent::NoText => Err("Unrecognizable token".into()),
+            Sent::Token(token) => self.recognise(call.state, &token),
+        };
+        self.gate.settle(call, found, |refusal| self.refuse(refusal))
+    }
+
+    fn recognise(&self, state: &State, token: &str) -> Result<Recognised, Refusal> {
+        let mut decoded = token::Decoded::default();
+        let Parts { algorithm, header, mut claims, signed, signature } =
+            token::parse(token, &self.key_claim, &mut decoded)
+                .map_err(|flaw| Refusal::Invalid(format!("Bad token; {flaw}").into()))?;
+
+        let key = match std::mem::take(&mut claims.key).or(header.key) {
+            Value::Nothing => {
+                let message = format!("No mandatory '{}' in claims", self.key_claim);
+                return Err(Refusal::Invalid(message.into()));
+            }
+            Value::Text(key) if key.is_empty() => {
+                return Err(Refusal::Invalid(format!("Invalid '{}' in claims", self.key_claim).into()));
+            }
+            Value::Text(key) => Some(key),
+            Value::Number(_) | Value::Other => None,
+        };
+        let unknown =
+            || Refusal::Invalid(format!("No credentials found for given '{}'", self.key_claim).into());
+        let ix = key.and_then(|key| state.jwt_secrets.by_name(&key)).ok_or_else(unknown)?;
+        let row = &state.jwt_secrets[ix];
+        if row.algorithm.as_deref().unwrap_or("HS256") != algorithm.name() {
+            return Err("Invalid algorithm".into());
+        }
+        let verifier = self.keys.of_row(ix, row, algorithm, self.base64);
+        match verifier.map(|verifier| verifier.accepts(signed, &signature)) {
+            Err(_) => return Err("Invalid key/secret".into()),
+            Ok(false) => return Err("Invalid signature".into()),
+            Ok(true) => {}
+        }
+        claims.keep_to(&self.claims, self.maximum_expiration, self.clock.now()).map_err(Refusal::Times)?;
+        Ok(Recognised {
+            consumer: Some(state.consumers.find(row.consumer).ok_or_else(unknown)?),
+            credential: Credential { id: row.id, identifier: Some(row.key.clone()) },
+        })
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Reply {
+        let (reply, challenge) = match refusal {
+            Refusal::NoToken => (Reply::message(StatusCode::UNAUTHORIZED, "Unauthorized"), &self.challenge),
+            Refusal::Invalid(message) => {
+                (Reply::message(StatusCode::UNAUTHORIZED, message), &self.challenge_invalid)
+            }
+            Refusal::Times(flaws) => {
+                (Reply::json(StatusCode::UNAUTHORIZED, flaws.json()), &self.challenge_invalid)
+            }
+        };
+        reply.header(WWW_AUTHENTICATE, challenge.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests;

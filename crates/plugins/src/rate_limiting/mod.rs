@@ -1,0 +1,222 @@
+//! Limits on the number of requests in fixed windows of the calendar. Counting itself is done by
+//! `store::Counters`; here it is decided who is counted, and what the client is told.
+
+mod config;
+#[cfg(test)]
+mod tests;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::RETRY_AFTER};
+
+use self::config::{Config, LimitBy, Policy};
+use super::shared::{header::HeaderKey, number, status::error_status};
+use model::State;
+use plugin::{
+    self, Build, BuildError, Call, Checks, Exchange, Hook, Outcome, Phases, Reply, ReplyBody, Stop,
+};
+use router::normalize;
+use store::{Clock, Counters, Limits, Period, Scope, Subject, Taken, Windows};
+
+const RATELIMIT_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
+const RATELIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+const RATELIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
+
+/// The rate limit of one row.
+pub struct Plugin {
+    by: By,
+    scope: Scope,
+    limits: Limits,
+    windows: Vec<Window>,
+    clock: Clock,
+    /// None while there is nowhere to count.
+    counters: Option<Counters>,
+    fault_tolerant: bool,
+    hide_headers: bool,
+    refusal: Refusal,
+    warned: AtomicBool,
+}
+
+/// Who is counted.
+enum By {
+    Consumer,
+    Credential,
+    Ip,
+    Service,
+    Header(HeaderKey),
+    Path(String),
+}
+
+/// One window with a limit, and its headers.
+struct Window {
+    period: Period,
+    limit: f64,
+    limit_name: HeaderName,
+    remaining_name: HeaderName,
+}
+
+/// The answer when a window is full; a status that cannot be sent is kept as it was written.
+struct Refusal {
+    status: Result<StatusCode, String>,
+    body: ReplyBody,
+}
+
+impl plugin::Plugin for Plugin {
+    const NAME: &'static str = "rate-limiting";
+    const PRIORITY: i32 = 910;
+    const PHASES: Phases<Self> = Phases { access: Hook::Sync(Self::access), ..Phases::NONE };
+    type Config = Config;
+
+    fn check(config: &Config, checks: &mut Checks) {
+        config.check(checks);
+    }
+
+    fn build(config: Config, with: &mut Build<'_>) -> Result<Self, BuildError> {
+        let limits = config.limits();
+        let windows = Period::ALL.into_iter().filter_map(|period| Window::of(period, &limits)).collect();
+        let row = with.row;
+        Ok(Plugin {
+            by: By::of(&config)?,
+            scope: Scope::new(Self::NAME, row.route.map(|r| r.id), row.service.map(|s| s.id)),
+            limits,
+            windows,
+            clock: with.stores.clock.clone(),
+            counters: match config.policy {
+                Some(Policy::Redis) => None,
+                _ => Some(with.stores.counters.clone()),
+            },
+            fault_tolerant: config.fault_tolerant,
+            hide_headers: config.hide_client_headers,
+            refusal: Refusal::of(&config),
+            warned: AtomicBool::new(false),
+        })
+    }
+}
+
+impl Plugin {
+    fn access(&self, call: Call<'_>) -> Outcome {
+        let Some(counters) = &self.counters else { return self.uncounted() };
+        let Call { exchange, state } = call;
+        let now = Windows::at(self.clock.now());
+        let taken = counters.take(&self.scope, self.by.subject(exchange, state), &now, &self.limits);
+        if !self.hide_headers {
+            self.tell(&taken, &now, &mut exchange.response.headers);
+        }
+        if taken.counted { Ok(()) } else { Err(self.refusal.stop()) }
+    }
+
+    /// A request that cannot be counted.
+    fn uncounted(&self) -> Outcome {
+        const WHY: &str = "rate-limiting: policy redis is not served yet";
+        if !self.fault_tolerant {
+            return Err(Stop::Fault(WHY.to_owned()));
+        }
+        if !self.warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!("{WHY}: requests pass uncounted");
+        }
+        Ok(())
+    }
+
+    /// Tells the client what remains: in each window, and in the scarcest.
+    fn tell(&self, taken: &Taken, now: &Windows, headers: &mut HeaderMap) {
+        headers.reserve(2 * self.windows.len() + 4);
+        let mut scarcest: Option<(&Window, f64)> = None;
+        for window in &self.windows {
+            let used = taken.used[window.period.index()] + u64::from(taken.counted);
+            let remaining = (window.limit - used as f64).max(0.0);
+            headers.insert(window.limit_name.clone(), value(window.limit));
+            headers.insert(window.remaining_name.clone(), value(remaining));
+            // Windows go from the shortest to the longest: of equals, the longest stays.
+            if scarcest.is_none_or(|(_, fewest)| remaining <= fewest) {
+                scarcest = Some((window, remaining));
+            }
+        }
+        if let Some((window, remaining)) = scarcest {
+            let reset = number::header(now.left(window.period));
+            headers.insert(RATELIMIT_LIMIT, value(window.limit));
+            headers.insert(RATELIMIT_REMAINING, value(remaining));
+            if !taken.counted {
+                headers.insert(RETRY_AFTER, reset.clone());
+            }
+            headers.insert(RATELIMIT_RESET, reset);
+        }
+    }
+}
+
+impl By {
+    fn of(config: &Config) -> Result<By, BuildError> {
+        Ok(match config.limit_by {
+            Some(LimitBy::Consumer) => By::Consumer,
+            Some(LimitBy::Credential) => By::Credential,
+            Some(LimitBy::Service) => By::Service,
+            Some(LimitBy::Header) => {
+                let name = config.header_name.as_deref().unwrap_or_default();
+                By::Header(HeaderKey::new(name).map_err(|e| BuildError::at("/header_name", e.to_string()))?)
+            }
+            Some(LimitBy::Path) => By::Path(config.path.clone().unwrap_or_default()),
+            Some(LimitBy::Ip) | None => By::Ip,
+        })
+    }
+
+    /// Whom this request counts for: its address where there is nothing else.
+    fn subject<'a>(&'a self, exchange: &'a Exchange, state: &State) -> Subject<'a> {
+        let found = match self {
+            By::Ip => None,
+            By::Consumer => exchange
+                .consumer
+                .map(|consumer| state.consumers[consumer].id)
+                .or_else(|| exchange.credential.as_ref().map(|credential| credential.id))
+                .map(Subject::Id),
+            By::Credential => exchange.credential.as_ref().map(|credential| Subject::Id(credential.id)),
+            By::Service => exchange.service().map(|service| Subject::Id(state.services[service].id)),
+            By::Header(name) => {
+                name.get(&exchange.request.headers).map(|value| Subject::Text(value.as_bytes()))
+            }
+            By::Path(path) => (*normalize(exchange.request.path()) == *path.as_bytes())
+                .then_some(Subject::Text(path.as_bytes())),
+        };
+        found.unwrap_or(Subject::Ip(exchange.client.ip))
+    }
+}
+
+impl Window {
+    fn of(period: Period, limits: &Limits) -> Option<Window> {
+        let [limit_name, remaining_name] = match period {
+            Period::Second => ["x-ratelimit-limit-second", "x-ratelimit-remaining-second"],
+            Period::Minute => ["x-ratelimit-limit-minute", "x-ratelimit-remaining-minute"],
+            Period::Hour => ["x-ratelimit-limit-hour", "x-ratelimit-remaining-hour"],
+            Period::Day => ["x-ratelimit-limit-day", "x-ratelimit-remaining-day"],
+            Period::Month => ["x-ratelimit-limit-month", "x-ratelimit-remaining-month"],
+            Period::Year => ["x-ratelimit-limit-year", "x-ratelimit-remaining-year"],
+        }
+        .map(HeaderName::from_static);
+        limits[period.index()].map(|limit| Window { period, limit, limit_name, remaining_name })
+    }
+}
+
+impl Refusal {
+    fn of(config: &Config) -> Refusal {
+        let status = config.error_code.as_ref().map_or(Ok(StatusCode::TOO_MANY_REQUESTS), error_status);
+        Refusal {
+            status: status.map_err(|reason| format!("rate-limiting: error_code {reason}")),
+            body: ReplyBody::Message(config.error_message.clone()),
+        }
+    }
+
+    fn stop(&self) -> Stop {
+        match &self.status {
+            Ok(status) => {
+                Reply { status: *status, headers: HeaderMap::new(), body: self.body.clone() }.into()
+            }
+            Err(reason) => Stop::Fault(reason.clone()),
+        }
+    }
+}
+
+/// A number as a header's value.
+fn value(number: f64) -> HeaderValue {
+    if number.fract() == 0.0 && (0.0..1e14).contains(&number) {
+        return number::header(number as u64);
+    }
+    HeaderValue::try_from(number::text(number)).unwrap_or(HeaderValue::from_static("0"))
+}

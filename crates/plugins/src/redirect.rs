@@ -1,0 +1,189 @@
+//! Sends clients elsewhere.
+
+use http::{HeaderMap, HeaderValue, StatusCode, header::LOCATION};
+use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use plugin::{self, Build, BuildError, Call, Hook, Outcome, Phases, Reply, ReplyBody, Request};
+use router::normalize;
+
+/// Characters that a URL's path may not hold, and those of its query.
+const PATH: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}');
+const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'\'');
+
+/// Answers with a redirect, without asking the upstream.
+///
+/// With `keep_incoming_path` the path and the query of `location` are replaced by those of the request; the
+/// path is normalised, a usual port left out. Authentication runs before it.
+///
+/// ```yaml
+/// plugins:
+/// - name: redirect
+///   config:
+///     location: https://new.example.com
+///     status_code: 308
+///     keep_incoming_path: true
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Status of the answer.
+    #[serde(default = "moved")]
+    #[schemars(range(min = 100, max = 599))]
+    pub status_code: u16,
+    /// URL to go to.
+    #[schemars(extend("x-rule" = "url"))]
+    pub location: String,
+    /// Goes to the path and query of the request instead of those of `location`.
+    #[serde(default = "no")]
+    pub keep_incoming_path: Option<bool>,
+}
+
+fn moved() -> u16 {
+    301
+}
+
+#[allow(clippy::unnecessary_wraps)] // what a default has to be
+fn no() -> Option<bool> {
+    Some(false)
+}
+
+/// The redirect of one row.
+pub struct Plugin {
+    status: StatusCode,
+    location: Location,
+}
+
+enum Location {
+    Fixed(HeaderValue),
+    /// With the request's path and query between the origin and the fragment.
+    Incoming {
+        origin: String,
+        fragment: String,
+    },
+}
+
+impl plugin::Plugin for Plugin {
+    const NAME: &'static str = "redirect";
+    const PRIORITY: i32 = 779;
+    const PHASES: Phases<Self> = Phases { access: Hook::Sync(Self::access), ..Phases::NONE };
+    type Config = Config;
+
+    fn build(config: Config, _: &mut Build<'_>) -> Result<Self, BuildError> {
+        let location = match config.keep_incoming_path {
+            Some(true) => {
+                let (url, fragment) = config.location.split_once('#').unwrap_or((&config.location, ""));
+                let fragment = if fragment.is_empty() { String::new() } else { format!("#{fragment}") };
+                Location::Incoming { origin: origin(url)?, fragment }
+            }
+            _ => Location::Fixed(value(&config.location)?),
+        };
+        let status = StatusCode::from_u16(config.status_code)
+            .map_err(|_| BuildError::at("/status_code", "value should be between 100 and 599"))?;
+        Ok(Plugin { status, location })
+    }
+}
+
+fn value(location: &str) -> Result<HeaderValue, BuildError> {
+    HeaderValue::from_str(location).map_err(|e| BuildError::at("/location", e.to_string()))
+}
+
+/// Scheme and authority: the host in lower case, the scheme's usual port left out.
+fn origin(url: &str) -> Result<String, BuildError> {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return Err(BuildError::at("/location", "missing scheme in url"));
+    };
+    let scheme = scheme.to_ascii_lowercase();
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let (user, host) = match authority.rsplit_once('@') {
+        Some((user, host)) => (format!("{user}@"), host),
+        None => (String::new(), authority),
+    };
+    let host = host.to_ascii_lowercase();
+    let usual = match scheme.as_str() {
+        "http" | "ws" => ":80",
+        "https" | "wss" => ":443",
+        _ => ":",
+    };
+    let host = host.strip_suffix(usual).unwrap_or(&host);
+    let origin = format!("{scheme}://{user}{host}");
+    value(&origin).map(|_| origin)
+}
+
+impl Plugin {
+    fn access(&self, call: Call<'_>) -> Outcome {
+        let location = match &self.location {
+            Location::Fixed(location) => location.clone(),
+            Location::Incoming { origin, fragment } => incoming(&call.exchange.request, origin, fragment),
+        };
+        let headers = HeaderMap::from_iter([(LOCATION, location)]);
+        let body = ReplyBody::Bytes("redirecting".into());
+        Err(Reply { status: self.status, headers, body }.into())
+    }
+}
+
+fn incoming(request: &Request, origin: &str, fragment: &str) -> HeaderValue {
+    let mut url = origin.to_owned();
+    url.extend(percent_encode(&normalize(request.path()), PATH));
+    if let Some(query) = request.query().filter(|query| !query.is_empty()) {
+        url.push('?');
+        url.extend(percent_encode(query.as_bytes(), QUERY));
+    }
+    url.push_str(fragment);
+    // Nothing but visible ASCII is left.
+    HeaderValue::try_from(url).unwrap_or(HeaderValue::from_static("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use model::State;
+    use plugin::testing::{Bench, request};
+
+    fn answer(config: Value, target: &str) -> (u16, String) {
+        let bench = Bench::new::<Plugin>(config, State::default()).expect("settings are valid");
+        let reply = bench.reply(&mut request("GET", target, &[], ""));
+        assert!(matches!(reply.body, ReplyBody::Bytes(body) if body == "redirecting"));
+        (reply.status.as_u16(), reply.headers[LOCATION].to_str().expect("text").to_owned())
+    }
+
+    #[test]
+    fn the_location_is_sent_as_it_is() {
+        for (status, location) in
+            [(301, "http://Example.TEST:80"), (302, "https://example.test/path?foo=bar#x")]
+        {
+            let config = json!({"location": location, "status_code": status});
+            assert_eq!(answer(config, "/p?q"), (status, location.to_owned()));
+        }
+    }
+
+    #[test]
+    fn the_requests_path_and_query_replace_those_of_the_location() {
+        let cases = [
+            ("https://example.test/some?x=y", "/a/b", "https://example.test/a/b"),
+            ("https://example.test/some?x=y#top", "/a/b?c=d", "https://example.test/a/b?c=d#top"),
+            ("http://example.test:8080", "/p", "http://example.test:8080/p"),
+            ("HTTP://me@Example.TEST:80/x", "/a/../b%20c?", "http://me@example.test/b%20c"),
+            ("https://[::1]:443", "/ü/%C3%BC?q='a'", "https://[::1]/%C3%BC/%C3%BC?q=%27a%27"),
+            ("https://example.test", "//other.test/x", "https://example.test/other.test/x"),
+        ];
+        for (location, target, expected) in cases {
+            let config = json!({"location": location, "keep_incoming_path": true});
+            let target = target.replace('ü', "%C3%BC");
+            assert_eq!(answer(config, &target), (301, expected.to_owned()), "{location} {target}");
+        }
+    }
+}

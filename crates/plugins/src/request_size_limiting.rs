@@ -1,0 +1,183 @@
+//! Refuses requests whose body is too long.
+
+use http::{
+    HeaderMap, StatusCode,
+    header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use net::Body;
+use plugin::{self, Build, BuildError, Call, Hook, Outcome, Phases, Reply, Request, Step};
+
+/// Refuses requests with a body longer than a limit.
+///
+/// A body whose `Content-Length` is known is judged by it, without being read. One of unknown length
+/// (chunked, or HTTP/2 without the header) is read up to the limit before the upstream is asked, and held in
+/// memory meanwhile: keep the limit low where such uploads are common.
+///
+/// ```yaml
+/// plugins:
+/// - name: request-size-limiting
+///   config:
+///     allowed_payload_size: 512
+///     size_unit: kilobytes
+/// ```
+///
+/// **Errors:** 413 `Request size limit exceeded`, or 417 if the client asked with `Expect: 100-continue`; 411
+/// `A valid Content-Length header is required` with `require_content_length`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Longest body allowed, in `size_unit`.
+    pub allowed_payload_size: Option<i64>,
+    /// A kilobyte is 1024 bytes, a megabyte 1024 kilobytes.
+    pub size_unit: SizeUnit,
+    /// Refuses requests with neither `Content-Length` nor `Transfer-Encoding: chunked`, those without a body
+    /// included.
+    pub require_content_length: bool,
+}
+
+/// What sizes are given in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SizeUnit {
+    Megabytes,
+    Kilobytes,
+    Bytes,
+}
+
+const DEFAULT_SIZE: i64 = 128;
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            allowed_payload_size: Some(DEFAULT_SIZE),
+            size_unit: SizeUnit::Megabytes,
+            require_content_length: false,
+        }
+    }
+}
+
+/// The limit of one row.
+pub struct Plugin {
+    /// Bytes allowed; none lets not even an empty body pass.
+    limit: Option<u64>,
+    require_length: bool,
+}
+
+impl plugin::Plugin for Plugin {
+    const NAME: &'static str = "request-size-limiting";
+    const PRIORITY: i32 = 951;
+    const PHASES: Phases<Self> = Phases { access: Hook::Async(Self::access), ..Phases::NONE };
+    type Config = Config;
+
+    fn build(config: Config, _: &mut Build<'_>) -> Result<Self, BuildError> {
+        let unit = match config.size_unit {
+            SizeUnit::Megabytes => 1024 * 1024,
+            SizeUnit::Kilobytes => 1024,
+            SizeUnit::Bytes => 1,
+        };
+        let size = u64::try_from(config.allowed_payload_size.unwrap_or(DEFAULT_SIZE)).ok();
+        Ok(Plugin {
+            limit: size.map(|size| size.saturating_mul(unit)),
+            require_length: config.require_content_length,
+        })
+    }
+}
+
+impl Plugin {
+    fn access<'a>(&'a self, call: Call<'a>) -> Step<'a> {
+        let request = &mut call.exchange.request;
+        if let Some(length) =
+            request.header(CONTENT_LENGTH.as_str()).and_then(|text| text.trim().parse().ok())
+        {
+            return Step::Now(self.judge(length, &request.headers));
+        }
+        if self.require_length && request.headers.get(TRANSFER_ENCODING).is_none_or(|te| te != "chunked") {
+            let message = "A valid Content-Length header is required";
+            return Step::Now(Err(Reply::error(StatusCode::LENGTH_REQUIRED, message).into()));
+        }
+        match &request.body {
+            Body::Empty => Step::Now(self.judge(0, &request.headers)),
+            Body::Whole(bytes) => Step::Now(self.judge(bytes.len() as u64, &request.headers)),
+            Body::Stream(_) | Body::Upload(_) => Step::wait(self.measure(request)),
+        }
+    }
+
+    fn judge(&self, length: u64, headers: &HeaderMap) -> Outcome {
+        if self.limit.is_some_and(|limit| length <= limit) { Ok(()) } else { Err(too_long(headers).into()) }
+    }
+
+    /// Lets a body pass as far as it may be long.
+    async fn measure(&self, request: &mut Request) -> Outcome {
+        let too_long = too_long(&request.headers);
+        match self.limit {
+            Some(limit) => Ok(request.limit_body(limit, too_long).await?),
+            None => Err(too_long.into()),
+        }
+    }
+}
+
+fn too_long(headers: &HeaderMap) -> Reply {
+    let expects = headers.get(EXPECT).and_then(|value| value.to_str().ok());
+    let status = match expects.is_some_and(|text| text.trim().eq_ignore_ascii_case("100-continue")) {
+        true => StatusCode::EXPECTATION_FAILED,
+        false => StatusCode::PAYLOAD_TOO_LARGE,
+    };
+    Reply::error(status, "Request size limit exceeded")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use model::State;
+    use net::BodyError;
+    use plugin::{
+        Stop,
+        testing::{Bench, request},
+    };
+
+    fn status(config: Value, headers: &[(&str, &str)], body: usize) -> u16 {
+        let bench = Bench::new::<Plugin>(config, State::default()).expect("settings are valid");
+        let body = "x".repeat(body);
+        match bench.access(&mut request("POST", "/", headers, &body)) {
+            Ok(()) => 200,
+            Err(Stop::Reply(reply)) => reply.status.as_u16(),
+            Err(Stop::Body(BodyError::TooLong { .. })) => 413,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn bodies_are_judged_by_their_length() {
+        let bytes = |size: i64| json!({"allowed_payload_size": size, "size_unit": "bytes"});
+        let length = |text: &'static str| ("Content-Length", text);
+        let chunked = ("Transfer-Encoding", "chunked");
+        let required =
+            json!({"allowed_payload_size": 10, "size_unit": "bytes", "require_content_length": true});
+        let cases: [(Value, &[(&str, &str)], usize, u16); 16] = [
+            (bytes(100), &[length("100")], 100, 200),
+            (bytes(100), &[length("101")], 101, 413),
+            (bytes(100), &[chunked], 100, 200),
+            (bytes(100), &[chunked], 101, 413),
+            (bytes(100), &[length("101"), ("Expect", "100-Continue ")], 0, 417),
+            (bytes(0), &[], 0, 200),
+            (bytes(-1), &[], 0, 413),
+            (json!({}), &[length("134217728")], 0, 200),
+            (json!({}), &[length("134217729")], 0, 413),
+            (json!({"allowed_payload_size": 1, "size_unit": "kilobytes"}), &[length("1024")], 0, 200),
+            (json!({"allowed_payload_size": 1, "size_unit": "kilobytes"}), &[length("1025")], 0, 413),
+            (required.clone(), &[], 0, 411),
+            (required.clone(), &[length("5")], 5, 200),
+            (required.clone(), &[chunked], 5, 200),
+            (required.clone(), &[chunked], 50, 413),
+            (required, &[length("50")], 50, 413),
+        ];
+        for (config, headers, body, expected) in cases {
+            assert_eq!(status(config.clone(), headers, body), expected, "{config} {headers:?} {body}");
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! An answer in place of the upstream's: a message, a body, or a copy of the request.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::shared::header::HeaderKey;
+use plugin::{
+    self, Build, BuildError, Call, Checks, Exchange, Hook, Outcome, Phases, Reply, ReplyBody, Request, Step,
+};
+use router::normalize;
+use store::Node;
+
+/// Longest request body that is read for a copy of the request, in bytes; of a longer one none is shown.
+const BODY_LIMIT: usize = 1024 * 1024;
+
+/// Answers every request itself, without asking the upstream: to take a service out of operation, to retire
+/// a path, or to see what arrives here.
+///
+/// ```yaml
+/// plugins:
+/// - name: request-termination
+///   config:
+///     status_code: 410
+///     message: This API has moved to /v2
+/// ```
+///
+/// **The answer** is `body` with `content_type`, or JSON with `message`. Without either, the statuses 401,
+/// 404, 405, 500, 502 and 503 have a message of their own, some others the gateway's usual one or a plain
+/// HTML page; what is left (2xx, 418 and so on) is empty.
+///
+/// With `echo` it is a copy of the request as JSON: `message`, `kong` (node and process), `request`,
+/// `matched_route` and `matched_service`. Bodies beyond 1 MiB are left out. Since it shows what the client
+/// sent and the route's settings, use it on live systems with a `trigger` that others do not know.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Status of the answer.
+    #[schemars(range(min = 100, max = 599))]
+    pub status_code: u16,
+    /// Message of the answer, sent as JSON.
+    pub message: Option<String>,
+    /// Content type of `body`.
+    pub content_type: Option<String>,
+    /// Body of the answer.
+    pub body: Option<String>,
+    /// Answers with a copy of the request.
+    pub echo: bool,
+    /// Only answers requests that have a header, or a query argument, of this name; others pass.
+    #[schemars(extend("x-rule" = "header_name"))]
+    pub trigger: Option<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config { status_code: 503, message: None, content_type: None, body: None, echo: false, trigger: None }
+    }
+}
+
+/// The answer of one row.
+pub struct Plugin {
+    trigger: Option<(HeaderKey, String)>,
+    status: StatusCode,
+    answer: Answer,
+    node: Node,
+}
+
+enum Answer {
+    Ready { headers: HeaderMap, body: ReplyBody },
+    Echo { message: Option<String> },
+}
+
+impl plugin::Plugin for Plugin {
+    const NAME: &'static str = "request-termination";
+    const PRIORITY: i32 = 2;
+    const PHASES: Phases<Self> = Phases { access: Hook::Async(Self::access), ..Phases::NONE };
+    type Config = Config;
+
+    fn check(config: &Config, checks: &mut Checks) {
+        let given = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
+        let (content_type, body) = (given(&config.content_type), given(&config.body));
+        if given(&config.message) && (content_type || body) {
+            checks.error("", "message cannot be used with content_type or body");
+        } else if content_type && !body {
+            checks.error("", "content_type requires a body");
+        } else if config.echo && (content_type || body) {
+            checks.error("", "echo cannot be used with content_type and body");
+        }
+    }
+
+    fn build(config: Config, with: &mut Build<'_>) -> Result<Self, BuildError> {
+        let status = StatusCode::from_u16(config.status_code)
+            .map_err(|_| BuildError::at("/status_code", "value should be between 100 and 599"))?;
+        let message = config.message.or_else(|| default_message(config.status_code).map(str::to_owned));
+        let answer = match (config.echo, config.body) {
+            (true, _) => Answer::Echo { message },
+            (false, Some(body)) => {
+                let mut headers = HeaderMap::new();
+                if let Some(content_type) = config.content_type {
+                    let value = HeaderValue::try_from(content_type)
+                        .map_err(|e| BuildError::at("/content_type", e.to_string()))?;
+                    headers.insert(CONTENT_TYPE, value);
+                }
+                Answer::Ready { headers, body: ReplyBody::Bytes(body.into()) }
+            }
+            (false, None) => match message {
+                Some(text) => {
+                    let body = ReplyBody::Json(json!({ "message": text }));
+                    Answer::Ready { headers: HeaderMap::new(), body }
+                }
+                None => bare(status),
+            },
+        };
+        let trigger = match config.trigger {
+            Some(name) => {
+                let header = HeaderKey::new(&name).map_err(|e| BuildError::at("/trigger", e.to_string()))?;
+                Some((header, name))
+            }
+            None => None,
+        };
+        Ok(Plugin { trigger, status, answer, node: with.stores.node.clone() })
+    }
+}
+
+/// The message of a status that has one.
+fn default_message(status: u16) -> Option<&'static str> {
+    Some(match status {
+        401 => "Unauthorized",
+        404 => "Not found",
+        405 => "Method not allowed",
+        500 => "An unexpected error occurred",
+        502 => "Bad Gateway",
+        503 => "Service unavailable",
+        _ => return None,
+    })
+}
+
+/// The answer when nothing is set: the gateway's usual message or a plain page, where a status has one, as
+/// nginx sends them under Kong.
+fn bare(status: StatusCode) -> Answer {
+    let mut headers = HeaderMap::new();
+    let body = match status.as_u16() {
+        400 | 408 | 411..=414 | 417 | 504 => ReplyBody::Message(None),
+        301..=303 | 307 | 308 | 402..=410 | 415 | 416 | 421 | 429 | 501 | 505 | 507 => {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
+            let page =
+                format!("<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>\n");
+            ReplyBody::Bytes(page.into())
+        }
+        _ => ReplyBody::Empty,
+    };
+    Answer::Ready { headers, body }
+}
+
+impl Plugin {
+    fn access<'a>(&'a self, call: Call<'a>) -> Step<'a> {
+        if !self.is_triggered(&call.exchange.request) {
+            return Step::Now(Ok(()));
+        }
+        match &self.answer {
+            Answer::Ready { headers, body } => {
+                let reply = Reply { status: self.status, headers: headers.clone(), body: body.clone() };
+                Step::Now(Err(reply.into()))
+            }
+            Answer::Echo { message } => Step::wait(self.echo(message.as_deref(), call)),
+        }
+    }
+
+    fn is_triggered(&self, request: &Request) -> bool {
+        self.trigger.as_ref().is_none_or(|(header, argument)| {
+            header.get(&request.headers).is_some() || request.query_args().any(|(name, _)| name == *argument)
+        })
+    }
+
+    /// Answers with a copy of the request.
+    async fn echo(&self, message: Option<&str>, call: Call<'_>) -> Outcome {
+        let Call { exchange, state } = call;
+        let body = exchange.request.read_body(BODY_LIMIT).await?;
+        let mut copy = Map::new();
+        if let Some(message) = message {
+            copy.insert("message".to_owned(), message.into());
+        }
+        copy.insert(
+            "kong".to_owned(),
+            json!({
+                "node_id": self.node.id,
+                "worker_pid": std::process::id(),
+                "hostname": &*self.node.hostname,
+            }),
+        );
+        copy.insert("request".to_owned(), request(exchange, body));
+        if let Some(route) = exchange.route() {
+            copy.insert("matched_route".to_owned(), entity(&state.routes[route]));
+        }
+        if let Some(service) = exchange.service() {
+            copy.insert("matched_service".to_owned(), entity(&state.services[service]));
+        }
+        Err(Reply::json(self.status, Value::Object(copy)).into())
+    }
+}
+
+fn entity(row: &impl Serialize) -> Value {
+    serde_json::to_value(row).unwrap_or_default()
+}
+
+/// The request as JSON. What comes several times becomes a list, an argument without `=` is `true`.
+fn request(exchange: &Exchange, body: Bytes) -> Value {
+    let request = &exchange.request;
+    let (host, port) = host_and_port(exchange);
+    let mut copy = json!({
+        "scheme": exchange.scheme(),
+        "host": host,
+        "port": port,
+        "method": request.method.as_str(),
+        "path": String::from_utf8_lossy(&normalize(request.path())),
+        "headers": grouped(request.headers.iter().map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into())
+        })),
+        "query": grouped(request.query_args().map(|(name, value)| {
+            (name.into_owned(), value.map_or(Value::Bool(true), |text| text.into()))
+        })),
+        "uri_captures": captures(exchange),
+    });
+    if !body.is_empty() {
+        if let Some(parsed) = parsed(request, &body) {
+            copy["body"] = parsed;
+        }
+        copy["raw_body"] = String::from_utf8_lossy(&body).into();
+    }
+    copy
+}
+
+fn host_and_port(exchange: &Exchange) -> (String, u16) {
+    let request = &exchange.request;
+    let host = request.header("host").or_else(|| request.uri.authority().map(|a| a.as_str())).unwrap_or("");
+    match host.rsplit_once(':') {
+        Some((name, port)) if !port.contains(']') => {
+            (name.to_ascii_lowercase(), port.parse().unwrap_or(exchange.client.local.port()))
+        }
+        _ => (host.to_ascii_lowercase(), exchange.client.local.port()),
+    }
+}
+
+/// Values by name; those of one name as a list.
+fn grouped(pairs: impl Iterator<Item = (String, Value)>) -> Value {
+    let mut groups: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for (name, value) in pairs {
+        groups.entry(name).or_default().push(value);
+    }
+    let single = |mut values: Vec<Value>| match values.len() {
+        1 => values.remove(0),
+        _ => Value::Array(values),
+    };
+    groups.into_iter().map(|(name, values)| (name, single(values))).collect::<Map<_, _>>().into()
+}
+
+/// Captures of the route's path: `unnamed` by number, `named` by name.
+fn captures(exchange: &Exchange) -> Value {
+    let captures = exchange.matched.iter().flat_map(|matched| &matched.captures);
+    let (mut unnamed, mut named) = (BTreeMap::new(), Map::new());
+    for (name, text) in captures {
+        match name.parse::<usize>() {
+            // 0 is the whole match.
+            Ok(0) => {}
+            Ok(number) => {
+                unnamed.insert(number, Value::from(&**text));
+            }
+            Err(_) => {
+                named.insert(name.to_string(), Value::from(&**text));
+            }
+        }
+    }
+    json!({ "unnamed": unnamed.into_values().collect::<Vec<_>>(), "named": named })
+}
+
+/// A body that is a form or JSON.
+fn parsed(request: &Request, body: &[u8]) -> Option<Value> {
+    let content_type = request.header("content-type")?.to_ascii_lowercase();
+    if content_type.starts_with("application/json") {
+        return serde_json::from_slice(body)
+            .ok()
+            .filter(|value: &Value| value.is_object() || value.is_array());
+    }
+    content_type
+        .starts_with("application/x-www-form-urlencoded")
+        .then(|| grouped(form_urlencoded::parse(body).map(|(name, value)| (name.into_owned(), value.into()))))
+}
+
+#[cfg(test)]
+mod tests;

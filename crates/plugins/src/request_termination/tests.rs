@@ -1,0 +1,179 @@
+//! The forms of the answer, and what triggers it.
+
+use serde_json::{Value, json};
+
+use super::*;
+use model::{Ix, Route, State};
+use net::BodyError;
+use plugin::{
+    Matched, Stop,
+    testing::{Bench, request},
+};
+
+fn bench(config: Value) -> Bench {
+    Bench::new::<Plugin>(config, State::default()).expect("settings are valid")
+}
+
+fn answer(config: Value) -> Reply {
+    bench(config).reply(&mut request("GET", "/", &[], ""))
+}
+
+#[test]
+fn some_statuses_have_a_message_of_their_own() {
+    let cases = [
+        (401, "Unauthorized"),
+        (404, "Not found"),
+        (405, "Method not allowed"),
+        (500, "An unexpected error occurred"),
+        (502, "Bad Gateway"),
+        (503, "Service unavailable"),
+    ];
+    for (status, message) in cases {
+        let reply = answer(json!({ "status_code": status }));
+        assert_eq!(reply.status.as_u16(), status);
+        assert!(
+            matches!(reply.body, ReplyBody::Json(body) if body == json!({"message": message})),
+            "{status}"
+        );
+    }
+    for status in [400, 408, 413, 504] {
+        assert!(
+            matches!(answer(json!({ "status_code": status })).body, ReplyBody::Message(None)),
+            "{status}"
+        );
+    }
+    let page = answer(json!({"status_code": 403}));
+    assert_eq!(page.headers[CONTENT_TYPE], "text/html");
+    assert!(matches!(page.body, ReplyBody::Bytes(page) if page.windows(13).any(|w| w == b"403 Forbidden")));
+    for status in [202, 204, 418] {
+        assert!(matches!(answer(json!({ "status_code": status })).body, ReplyBody::Empty), "{status}");
+    }
+    assert_eq!(answer(json!({})).status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[test]
+fn a_message_is_sent_as_json() {
+    let reply = answer(json!({"message": "say \"hi\" / ü", "status_code": 404}));
+    assert!(matches!(reply.body, ReplyBody::Json(body) if body == json!({"message": "say \"hi\" / ü"})));
+}
+
+#[test]
+fn a_body_is_sent_as_it_is() {
+    let reply = answer(json!({"status_code": 200, "body": "<b>hello</b>"}));
+    assert!(reply.headers.is_empty(), "no content type by itself");
+    assert!(matches!(reply.body, ReplyBody::Bytes(body) if body == "<b>hello</b>"));
+    let reply = answer(json!({"body": "<b>gone</b>", "content_type": "text/html"}));
+    assert_eq!(reply.headers[CONTENT_TYPE], "text/html");
+}
+
+#[test]
+fn a_trigger_is_a_header_or_a_query_argument() {
+    let bench = bench(json!({"status_code": 202, "message": "x", "trigger": "get-out"}));
+    let stops = |target: &str, headers: &[(&str, &str)]| {
+        matches!(bench.access(&mut request("GET", target, headers, "")), Err(Stop::Reply(_)))
+    };
+    assert!(!stops("/get-out?other=1", &[("Other", "1")]));
+    assert!(!stops("/?Get-Out=1", &[]));
+    for target in ["/?get-out=1", "/?get-out", "/?a=b&get%2Dout="] {
+        assert!(stops(target, &[]), "{target}");
+    }
+    assert!(stops("/", &[("Get-Out", "")]));
+    assert!(stops("/", &[("get_out", "1")]));
+}
+
+fn echoed(exchange: &mut Exchange, config: Value, state: State) -> Value {
+    let bench = Bench::new::<Plugin>(config, state).expect("settings are valid");
+    match bench.reply(exchange).body {
+        ReplyBody::Json(body) => body,
+        other => panic!("expected JSON, got {other:?}"),
+    }
+}
+
+#[test]
+fn an_echo_shows_the_request() {
+    let headers = [
+        ("Host", "A.test:81"),
+        ("X-A", "1"),
+        ("X-A", "2"),
+        ("Content-Type", "application/x-www-form-urlencoded"),
+    ];
+    let mut exchange = request("POST", "/a/../b%20c?x=1&y&x=2&z=", &headers, "p=q+r&s=");
+    let config = json!({"echo": true, "message": "look", "status_code": 400});
+    let body = echoed(&mut exchange, config, State::default());
+    assert_eq!(body["message"], "look");
+    assert_eq!(body["kong"]["worker_pid"], std::process::id());
+    assert!(body.get("matched_route").is_none());
+    assert_eq!(
+        body["request"],
+        json!({
+            "scheme": "http", "host": "a.test", "port": 81, "method": "POST", "path": "/b c",
+            "headers": {
+                "content-type": "application/x-www-form-urlencoded", "host": "A.test:81", "x-a": ["1", "2"]
+            },
+            "query": {"x": ["1", "2"], "y": true, "z": ""},
+            "uri_captures": {"unnamed": [], "named": {}},
+            "body": {"p": "q r", "s": ""},
+            "raw_body": "p=q+r&s=",
+        })
+    );
+}
+
+#[test]
+fn an_echo_shows_the_route_and_its_captures() {
+    let mut state = State::default();
+    let route = json!({"id": model::derived_id("routes", "r"), "name": "r", "paths": ["~/(?<kind>[^/]+)"]});
+    let route = state.routes.push(serde_json::from_value::<Route>(route).expect("a route"));
+    assert_eq!(route, Ix::new(0));
+    let mut exchange = request("GET", "/status/200", &[], "cool body");
+    let captures = [("0", "/status"), ("1", "status"), ("kind", "status")];
+    exchange.matched = Some(Matched {
+        route,
+        service: None,
+        matched: 7,
+        captures: captures.map(|(name, text)| (name.into(), text.into())).into_iter().collect(),
+    });
+    let body = echoed(&mut exchange, json!({"echo": true, "status_code": 404}), state);
+    assert_eq!(body["message"], "Not found");
+    assert_eq!(body["matched_route"]["paths"][0], "~/(?<kind>[^/]+)");
+    assert_eq!(body["request"]["uri_captures"], json!({"unnamed": ["status"], "named": {"kind": "status"}}));
+    assert_eq!((&body["request"]["raw_body"], body["request"].get("body")), (&json!("cool body"), None));
+}
+
+#[test]
+fn settings_that_exclude_each_other_are_refused() {
+    let cases = [
+        (json!({"message": "a", "body": "b"}), Some("message cannot be used with content_type or body")),
+        (
+            json!({"message": "a", "content_type": "b"}),
+            Some("message cannot be used with content_type or body"),
+        ),
+        (json!({"content_type": "a"}), Some("content_type requires a body")),
+        (json!({"echo": true, "body": "b"}), Some("echo cannot be used with content_type and body")),
+        (json!({"echo": true, "message": "a"}), None),
+        (json!({"content_type": "a", "body": "b"}), None),
+    ];
+    for (config, expected) in cases {
+        let mut checks = Checks::default();
+        let settings: Config = serde_json::from_value(config.clone()).expect("settings fit");
+        <Plugin as plugin::Plugin>::check(&settings, &mut checks);
+        assert_eq!(checks.found.first().map(|(.., message)| message.as_str()), expected, "{config}");
+    }
+}
+
+#[test]
+fn defaults_are_those_of_the_format() {
+    assert_eq!(
+        serde_json::to_value(Config::default()).expect("json"),
+        json!({
+            "status_code": 503, "message": null, "content_type": null, "body": null, "echo": false,
+            "trigger": null
+        })
+    );
+}
+
+#[test]
+fn a_body_that_cannot_be_read_is_answered_as_what_it_is() {
+    let bench = bench(json!({"echo": true}));
+    let mut exchange = request("POST", "/", &[], &"x".repeat(BODY_LIMIT + 1));
+    assert!(matches!(bench.access(&mut exchange), Err(Stop::Body(BodyError::TooLong { .. }))));
+}

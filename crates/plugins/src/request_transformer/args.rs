@@ -1,0 +1,144 @@
+//! Arguments of a query or a form: read, changed by rules, written again.
+
+use indexmap::IndexMap;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use smallvec::SmallVec;
+
+use super::rules::FieldRules;
+use crate::shared::{
+    body_format::{is_field, renamed},
+    template::{Env, RenderError, decode},
+};
+
+/// Values of one argument; none stands for an argument without `=`.
+type Values = SmallVec<[Option<Vec<u8>>; 1]>;
+
+/// Arguments by name, in the order in which the names come first.
+#[derive(Debug, Default)]
+pub struct Args(IndexMap<Vec<u8>, Values, ahash::RandomState>);
+
+/// Arguments of one form: more are not read, because each takes room of its own.
+const MAX_FORM_ARGS: usize = 10_000;
+
+/// All but letters, digits and `-._~` is written as `%XX`.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+impl Args {
+    /// Reads a form; `None` if it has too many arguments.
+    pub fn read_form(text: &[u8]) -> Option<Self> {
+        let count = memchr::memchr_iter(b'&', text).take(MAX_FORM_ARGS).count();
+        (count < MAX_FORM_ARGS).then(|| Self::read(text))
+    }
+
+    /// Reads `a=1&b`. An argument without a name is dropped.
+    pub fn read(text: &[u8]) -> Self {
+        let mut args = Args::default();
+        for pair in text.split(|byte| *byte == b'&') {
+            let mut halves = pair.splitn(2, |byte| *byte == b'=');
+            let name = halves.next().unwrap_or_default();
+            if !name.is_empty() {
+                let value = halves.next().map(|value| decode(value).into_owned());
+                args.0.entry(decode(name).into_owned()).or_default().push(value);
+            }
+        }
+        args
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Puts other arguments behind these.
+    pub fn extend(&mut self, others: Args) {
+        for (name, values) in others.0 {
+            self.0.entry(name).or_default().extend(values);
+        }
+    }
+
+    /// Applies rules; whether something changed. What is removed, renamed or replaced goes under all names that parsers
+    /// may take for the field.
+    pub fn apply(&mut self, rules: &FieldRules, env: &Env<'_>) -> Result<bool, RenderError> {
+        let mut changed = false;
+        for name in &rules.remove {
+            changed |= self.remove(name);
+        }
+        for (old, new) in &rules.rename {
+            let new = new.render(env)?;
+            if *new == *old.as_bytes() {
+                continue;
+            }
+            let is_old = |name: &&Vec<u8>| is_field(name, old.as_bytes());
+            for name in self.0.keys().filter(is_old).cloned().collect::<Vec<_>>() {
+                if let Some(values) = self.0.shift_remove(&name) {
+                    self.0.insert(renamed(&name, old.as_bytes(), &new), values);
+                    changed = true;
+                }
+            }
+        }
+        for (name, value) in &rules.replace {
+            let value = value.render(env)?;
+            if let Some(at) = self.0.keys().position(|argument| is_field(argument, name.as_bytes())) {
+                self.remove(name);
+                let values = SmallVec::from_elem(Some(value.into_owned()), 1);
+                self.0.shift_insert(at, name.as_bytes().to_vec(), values);
+                changed = true;
+            }
+        }
+        for (name, value) in &rules.add {
+            let value = value.render(env)?;
+            if !self.0.contains_key(name.as_bytes()) {
+                self.0.insert(name.as_bytes().to_vec(), SmallVec::from_elem(Some(value.into_owned()), 1));
+                changed = true;
+            }
+        }
+        for (name, value) in &rules.append {
+            let values = self.0.entry(name.as_bytes().to_vec()).or_default();
+            // A lone argument without `=` gives way, so it is with Kong.
+            if matches!(values[..], [None]) {
+                values.clear();
+            }
+            values.push(Some(value.render(env)?.into_owned()));
+            changed = true;
+        }
+        Ok(changed)
+    }
+
+    /// Removes a field; whether it was there.
+    fn remove(&mut self, field: &str) -> bool {
+        let before = self.0.len();
+        self.0.retain(|name, _| !is_field(name, field.as_bytes()));
+        self.0.len() < before
+    }
+
+    /// Writes them in their order.
+    pub fn write(&self) -> String {
+        self.pieces().join("&")
+    }
+
+    /// Writes them sorted by name, as Kong writes a query.
+    pub fn write_sorted(&self) -> String {
+        let mut pieces = self.pieces();
+        pieces.sort_unstable();
+        pieces.join("&")
+    }
+
+    /// Each name with all of its values.
+    fn pieces(&self) -> Vec<String> {
+        let piece = |(name, values): (&Vec<u8>, &Values)| {
+            let mut out = String::new();
+            for value in values {
+                if !out.is_empty() {
+                    out.push('&');
+                }
+                out.extend(percent_encode(name, ESCAPED));
+                if let Some(value) = value {
+                    out.push('=');
+                    out.extend(percent_encode(value, ESCAPED));
+                }
+            }
+            out
+        };
+        self.0.iter().map(piece).collect()
+    }
+}

@@ -1,0 +1,252 @@
+//! `request-transformer`: changes a request before it is sent on.
+//!
+//! Here is the order in which it happens, and the path and the method; the settings are in [`config`], their
+//! compiled form in [`rules`], and each of headers, arguments and bodies has a file.
+
+mod args;
+mod body;
+mod config;
+mod headers;
+mod multipart;
+mod rules;
+#[cfg(test)]
+mod tests;
+
+use http::{
+    HeaderMap, HeaderValue, Method, StatusCode,
+    header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING},
+};
+
+use self::{
+    args::Args,
+    body::Failure,
+    config::Config,
+    rules::{FieldRules, HeaderRules, allowed},
+};
+use crate::shared::{
+    body_args,
+    body_format::BodyFormat,
+    template::{Env, RenderError, Template},
+};
+use plugin::{self, Build, BuildError, Call, Checks, Exchange, Hook, Outcome, Phases, Reply, Step, Stop};
+
+/// Bytes of a body that are read for rules.
+const MAX_BODY: usize = body_args::LIMIT;
+
+/// Bytes of a form that becomes a query: servers take no request line that is longer.
+const MAX_QUERY_FORM: usize = 64 * 1024;
+
+/// Methods that a request can be given; another one fails.
+const METHODS: &[&str] = &[
+    "GET",
+    "HEAD",
+    "PUT",
+    "POST",
+    "DELETE",
+    "OPTIONS",
+    "MKCOL",
+    "COPY",
+    "MOVE",
+    "PROPFIND",
+    "PROPPATCH",
+    "LOCK",
+    "UNLOCK",
+    "PATCH",
+    "TRACE",
+];
+
+/// The plugin `request-transformer`.
+#[derive(Debug)]
+pub struct Plugin {
+    uri: Option<Uri>,
+    method: Option<Result<Method, String>>,
+    headers: HeaderRules,
+    body: FieldRules,
+    query: FieldRules,
+    /// Whether a body's or query's templates must see the headers as they were before the header rules.
+    /// With Kong, templates see them as they were when the first template looked at them.
+    keep_headers: bool,
+}
+
+/// Where the upstream is asked.
+#[derive(Debug)]
+enum Uri {
+    Constant(String),
+    Template(Template),
+}
+
+impl plugin::Plugin for Plugin {
+    const NAME: &'static str = "request-transformer";
+    const PRIORITY: i32 = 801;
+    const PHASES: Phases<Self> = Phases { access: Hook::Async(Self::access), ..Phases::NONE };
+    type Config = Config;
+
+    fn check(config: &Config, checks: &mut Checks) {
+        config.check(checks);
+    }
+
+    fn build(config: Config, with: &mut Build<'_>) -> Result<Self, BuildError> {
+        let lua = with.stores.node.untrusted_lua;
+        let headers = HeaderRules::of(&config, lua)?;
+        let body = FieldRules::of_body(&config, lua)?;
+        let query = FieldRules::of_query(&config, lua)?;
+        let uri = config.replace.uri.as_deref().map(Template::compile_late).transpose().map_err(|error| {
+            let value = config.replace.uri.as_deref().unwrap_or_default();
+            BuildError::at("/replace/uri", config::unsupported(value, &error))
+        })?;
+        let looks = |template: &Template| template.uses("headers");
+        let keep_headers = headers.templates().chain(&uri).any(looks)
+            && body.templates().chain(query.templates()).any(looks);
+        let method = config.http_method.map(|name| match Method::from_bytes(name.as_bytes()) {
+            Ok(method) if METHODS.contains(&name.as_str()) => Ok(method),
+            _ => Err(name),
+        });
+        let uri =
+            uri.map(|uri| allowed(uri, lua)).filter(|uri| uri.constant().is_none_or(|text| !text.is_empty()));
+        let uri = uri.map(|uri| match uri.constant() {
+            Some(path) if path.starts_with(b"/") => Uri::Constant(escape(path)),
+            _ => Uri::Template(uri),
+        });
+        Ok(Plugin { uri, method, headers, body, query, keep_headers })
+    }
+}
+
+impl Plugin {
+    fn access<'a>(&'a self, call: Call<'a>) -> Step<'a> {
+        if self.may_read_body(&call.exchange.request.headers) {
+            Step::wait(self.transform_with_body(call.exchange))
+        } else {
+            Step::Now(self.transform(call.exchange))
+        }
+    }
+
+    fn may_read_body(&self, headers: &HeaderMap) -> bool {
+        let rules_apply = body::is_expected(headers, &self.body)
+            || (!self.body.is_empty() && self.headers.touch(&CONTENT_TYPE));
+        rules_apply || (self.moves_form() && BodyFormat::mentioned(headers) == Some(BodyFormat::Form))
+    }
+
+    /// Whether a form's fields become query arguments.
+    fn moves_form(&self) -> bool {
+        matches!(&self.method, Some(Ok(method)) if [Method::GET, Method::HEAD, Method::TRACE].contains(method))
+    }
+
+    fn transform(&self, exchange: &mut Exchange) -> Outcome {
+        let kept = self.kept_headers(exchange);
+        self.set_uri(exchange)?;
+        self.set_method(exchange)?;
+        headers::apply(&self.headers, exchange).map_err(failed)?;
+        self.set_query(exchange, kept.as_ref())
+    }
+
+    async fn transform_with_body(&self, exchange: &mut Exchange) -> Outcome {
+        let kept = self.kept_headers(exchange);
+        self.set_uri(exchange)?;
+        self.set_method(exchange)?;
+        if self.moves_form() && BodyFormat::mentioned(&exchange.request.headers) == Some(BodyFormat::Form) {
+            let form = exchange.request.read_body(MAX_QUERY_FORM).await?;
+            let form = Args::read_form(&form).ok_or_else(unreadable)?;
+            if !form.is_empty() {
+                let mut query = Args::read(exchange.request.query().unwrap_or("").as_bytes());
+                query.extend(form);
+                exchange.request.set_query(Some(query.write_sorted()));
+            }
+        }
+        headers::apply(&self.headers, exchange).map_err(failed)?;
+        self.set_body(exchange, kept.as_ref()).await?;
+        self.set_query(exchange, kept.as_ref())
+    }
+
+    fn kept_headers(&self, exchange: &Exchange) -> Option<HeaderMap> {
+        self.keep_headers.then(|| HeaderMap::clone(&exchange.request.headers))
+    }
+
+    fn set_uri(&self, exchange: &mut Exchange) -> Outcome {
+        let path = match &self.uri {
+            None => return Ok(()),
+            Some(Uri::Constant(path)) => path.clone(),
+            Some(Uri::Template(template)) => {
+                let path = template.render(&Env::of(exchange)).map_err(failed)?;
+                if !path.starts_with(b"/") {
+                    return Err(Stop::Fault("[request-transformer] path must start with /".to_owned()));
+                }
+                escape(&path)
+            }
+        };
+        exchange.upstream.path = Some(path);
+        Ok(())
+    }
+
+    fn set_method(&self, exchange: &mut Exchange) -> Outcome {
+        match &self.method {
+            None => {}
+            Some(Ok(method)) => exchange.request.method = method.clone(),
+            Some(Err(name)) => {
+                return Err(Stop::Fault(format!("[request-transformer] invalid method: {name}")));
+            }
+        }
+        Ok(())
+    }
+
+    async fn set_body(&self, exchange: &mut Exchange, kept: Option<&HeaderMap>) -> Outcome {
+        if !body::is_expected(&exchange.request.headers, &self.body) {
+            return Ok(());
+        }
+        let body = exchange.request.read_body(MAX_BODY).await?;
+        let changed = {
+            let headers = &exchange.request.headers;
+            let env = Env::of(exchange).with_headers(kept.unwrap_or(headers));
+            match body::transform(&body, headers, &self.body, &env) {
+                Ok(changed) => changed,
+                // Kong sends it on as it is. What a rule takes away would get through.
+                Err(Failure::Unreadable) if self.body.hide() => return Err(unreadable()),
+                Err(Failure::Unreadable) => None,
+                Err(Failure::Render(error)) => return Err(failed(error)),
+            }
+        };
+        if let Some(changed) = changed {
+            let headers = &mut exchange.request.headers;
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(changed.len()));
+            headers.remove(TRANSFER_ENCODING);
+            drop(body);
+            exchange.request.replace_body(changed)?;
+        }
+        Ok(())
+    }
+
+    fn set_query(&self, exchange: &mut Exchange, kept: Option<&HeaderMap>) -> Outcome {
+        if self.query.is_empty() {
+            return Ok(());
+        }
+        let mut args = Args::read(exchange.request.query().unwrap_or("").as_bytes());
+        let changed = {
+            let env = Env::of(exchange).with_headers(kept.unwrap_or(&exchange.request.headers));
+            args.apply(&self.query, &env).map_err(failed)?
+        };
+        if changed {
+            exchange.request.set_query((!args.is_empty()).then(|| args.write_sorted()));
+        }
+        Ok(())
+    }
+}
+
+fn failed(error: RenderError) -> Stop {
+    Stop::Fault(format!("[request-transformer] {error}"))
+}
+
+fn unreadable() -> Stop {
+    Reply::error(StatusCode::BAD_REQUEST, "Request body cannot be read").into()
+}
+
+/// A path as it may stand in a request: what RFC 3986 allows there and `%` stay, the rest becomes `%XX`.
+fn escape(path: &[u8]) -> String {
+    let mut out = String::with_capacity(path.len());
+    for byte in path {
+        if byte.is_ascii_alphanumeric() || b"!#$&'()*+,/:;=?@[]-_.~%".contains(byte) {
+            out.push(char::from(*byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}

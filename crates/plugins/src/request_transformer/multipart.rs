@@ -1,0 +1,135 @@
+//! Field rules for multipart bodies. Parts that no rule is about keep their bytes.
+
+use std::borrow::Cow;
+
+use super::{body::Failure, rules::FieldRules};
+use crate::shared::{
+    body_format::{is_field, renamed},
+    multipart::{self, Mode},
+    template::Env,
+};
+
+/// A part as it is written: its headers and what follows the blank line.
+struct Part<'b> {
+    name: Option<Cow<'b, [u8]>>,
+    headers: Cow<'b, [u8]>,
+    value: Cow<'b, [u8]>,
+}
+
+impl<'b> Part<'b> {
+    fn plain(name: &[u8], value: impl Into<Cow<'b, [u8]>>) -> Self {
+        let headers = [b"Content-Disposition: form-data; name=\"", &*escaped(name), b"\""].concat();
+        Part { name: Some(name.to_vec().into()), headers: headers.into(), value: value.into() }
+    }
+
+    fn is(&self, name: &[u8]) -> bool {
+        self.name.as_deref() == Some(name)
+    }
+
+    /// Whether parsers may take it for this field.
+    fn is_field(&self, field: &str) -> bool {
+        self.name.as_deref().is_some_and(|name| is_field(name, field.as_bytes()))
+    }
+}
+
+/// A name as it stands in quotes (RFC 7578 section 2): `"` and line breaks would end it.
+fn escaped(name: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(name.len());
+    for &byte in name {
+        match byte {
+            b'"' | b'\r' | b'\n' => out.extend_from_slice(format!("%{byte:02X}").as_bytes()),
+            _ => out.push(byte),
+        }
+    }
+    out
+}
+
+/// The body after the rules; `None` if nothing changes. Nothing can be appended to a part.
+pub fn transform(
+    body: &[u8],
+    content_type: &[u8],
+    rules: &FieldRules,
+    env: &Env<'_>,
+    mode: Mode,
+) -> Result<Option<Vec<u8>>, Failure> {
+    let unreadable = |_: multipart::Malformed| Failure::Unreadable;
+    let boundary = multipart::boundary(content_type).map_err(unreadable)?;
+    let read = if body.is_empty() {
+        Vec::new()
+    } else {
+        multipart::parts(body, boundary, mode).map_err(unreadable)?
+    };
+    let mut parts: Vec<Part<'_>> = read
+        .into_iter()
+        .map(|part| Part {
+            name: part.name.map(Cow::Borrowed),
+            headers: part.headers.into(),
+            value: part.value.into(),
+        })
+        .collect();
+    let mut changed = false;
+    for (old, new) in &rules.rename {
+        let new = new.render(env)?;
+        let Some(at) = parts.iter().position(|part| part.is_field(old)).filter(|_| *new != *old.as_bytes())
+        else {
+            continue;
+        };
+        let part = parts.remove(at);
+        let new = renamed(part.name.as_deref().unwrap_or_default(), old.as_bytes(), &new);
+        parts.retain(|part| !part.is_field(old));
+        let renamed = Part::plain(&new, part.value);
+        match position(&parts, &new) {
+            Some(there) => parts[there] = renamed,
+            None => parts.push(renamed),
+        }
+        changed = true;
+    }
+    for name in &rules.remove {
+        let before = parts.len();
+        parts.retain(|part| !part.is_field(name));
+        changed |= parts.len() < before;
+    }
+    for (name, value) in &rules.replace {
+        let value = value.render(env)?;
+        if parts.iter().any(|part| part.is_field(name)) {
+            parts.retain(|part| !part.is_field(name));
+            parts.push(Part::plain(name.as_bytes(), value.into_owned()));
+            changed = true;
+        }
+    }
+    for (name, value) in &rules.add {
+        let value = value.render(env)?;
+        if position(&parts, name.as_bytes()).is_none() {
+            parts.push(Part::plain(name.as_bytes(), value.into_owned()));
+            changed = true;
+        }
+    }
+    Ok(changed.then(|| write(&parts, boundary)))
+}
+
+fn position(parts: &[Part<'_>], name: &[u8]) -> Option<usize> {
+    parts.iter().position(|part| part.is(name))
+}
+
+fn write(parts: &[Part<'_>], boundary: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    if parts.is_empty() {
+        return out;
+    }
+    for part in parts {
+        for piece in [&b"--"[..], boundary, b"\r\n"] {
+            out.extend_from_slice(piece);
+        }
+        if !part.headers.is_empty() {
+            out.extend_from_slice(&part.headers);
+            out.extend_from_slice(b"\r\n");
+        }
+        for piece in [&b"\r\n"[..], &part.value, b"\r\n"] {
+            out.extend_from_slice(piece);
+        }
+    }
+    for piece in [&b"--"[..], boundary, b"--\r\n"] {
+        out.extend_from_slice(piece);
+    }
+    out
+}

@@ -1,0 +1,98 @@
+//! Header rules, compiled, and applied to an answer.
+
+use http::{HeaderName, HeaderValue};
+use smallvec::SmallVec;
+
+use super::config::Config;
+use crate::shared::transform::{header_name, header_value, split};
+use http_codec::{Headers, Spelling};
+use plugin::BuildError;
+
+/// Header rules.
+#[derive(Debug)]
+pub struct Rules {
+    remove: Box<[HeaderName]>,
+    rename: Box<[(HeaderName, Spelling)]>,
+    replace: Box<[(Spelling, HeaderValue)]>,
+    add: Box<[(Spelling, HeaderValue)]>,
+    append: Box<[(Spelling, HeaderValue)]>,
+}
+
+impl Rules {
+    /// Compiles them. A rule without a value does nothing.
+    pub fn of(config: &Config) -> Result<Self, BuildError> {
+        let mut remove = Vec::new();
+        for (at, rule) in config.remove.headers.iter().enumerate() {
+            remove.push(name(rule, "remove", at)?.0.name);
+        }
+        let mut rename = Vec::new();
+        for (at, rule) in config.rename.headers.iter().enumerate() {
+            let (old, new) = name(rule, "rename", at)?;
+            let new = header_name(new).map_err(|error| wrong("rename", at, error))?;
+            rename.push((old.name, new));
+        }
+        Ok(Rules {
+            remove: remove.into(),
+            rename: rename.into(),
+            replace: pairs("replace", &config.replace.headers)?,
+            add: pairs("add", &config.add.headers)?,
+            append: pairs("append", &config.append.headers)?,
+        })
+    }
+
+    /// Changes an answer's headers. Conditions look at them as they came.
+    pub fn apply(&self, headers: &mut Headers) {
+        let moved: SmallVec<[SmallVec<[HeaderValue; 1]>; 2]> =
+            self.rename.iter().map(|(old, _)| headers.get_all(old).iter().cloned().collect()).collect();
+        let there = |list: &[(Spelling, HeaderValue)]| -> SmallVec<[bool; 16]> {
+            list.iter().map(|(name, _)| headers.contains_key(&name.name)).collect()
+        };
+        let (replaced, kept) = (there(&self.replace), there(&self.add));
+        for name in &self.remove {
+            headers.remove(name);
+        }
+        for ((old, new), values) in self.rename.iter().zip(moved) {
+            if values.is_empty() {
+                continue;
+            }
+            if *old == new.name {
+                headers.spell(new);
+                continue;
+            }
+            headers.remove(&new.name);
+            for value in values {
+                headers.add(new, value);
+            }
+            headers.remove(old);
+        }
+        for ((name, value), _) in self.replace.iter().zip(replaced).filter(|(_, there)| *there) {
+            headers.set(name, value.clone());
+        }
+        for ((name, value), _) in self.add.iter().zip(kept).filter(|(_, there)| !*there) {
+            headers.set(name, value.clone());
+        }
+        for (name, value) in &self.append {
+            headers.add(name, value.clone());
+        }
+    }
+}
+
+fn wrong(list: &str, at: usize, error: String) -> BuildError {
+    BuildError::at(format!("/{list}/headers/{at}"), error)
+}
+
+fn name<'r>(rule: &'r str, list: &str, at: usize) -> Result<(Spelling, &'r str), BuildError> {
+    let (name, value) = split(rule).unwrap_or(("nil", ""));
+    Ok((header_name(name).map_err(|error| wrong(list, at, error))?, value))
+}
+
+fn pairs(list: &str, rules: &[String]) -> Result<Box<[(Spelling, HeaderValue)]>, BuildError> {
+    let mut pairs = Vec::new();
+    for (at, rule) in rules.iter().enumerate() {
+        let (name, value) = name(rule, list, at)?;
+        if !value.is_empty() {
+            pairs.push((name, header_value(value.as_bytes())));
+        }
+    }
+    Ok(pairs.into())
+}

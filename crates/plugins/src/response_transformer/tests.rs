@@ -1,0 +1,256 @@
+//! The plugin against what Kong does with the same settings.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde_json::{Value, json};
+
+use super::{MAX_BODY, Plugin, headers, json};
+use model::State;
+use net::{BodyError, ConnectionBudget, MemoryBudget};
+use plugin::{
+    Call, Chunk, Exchange,
+    testing::{Bench, request},
+};
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+fn answered(config: Value, headers: &[(&str, &str)]) -> (Bench, Exchange) {
+    let bench = Bench::new::<Plugin>(config, State::default()).expect("settings that can be built");
+    let mut exchange = request("GET", "/", &[], "");
+    let headers: HeaderMap = headers
+        .iter()
+        .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap()))
+        .collect();
+    bench.header_filter(&mut exchange, StatusCode::OK, headers);
+    (bench, exchange)
+}
+
+/// The headers `x-a` and `x-b` after the rules.
+fn headers_after(config: Value, headers: &[(&str, &str)]) -> [Vec<String>; 2] {
+    let (_, exchange) = answered(config, headers);
+    ["x-a", "x-b"].map(|name| {
+        let values = exchange.response.headers.get_all(name).iter();
+        values.map(|value| value.to_str().unwrap().to_owned()).collect()
+    })
+}
+
+fn body_after(config: Value, sent: &Value) -> Value {
+    let (bench, mut exchange) = answered(config, &[JSON]);
+    let sent = sent.to_string();
+    let (first, second) = sent.split_at(sent.len() / 2);
+    serde_json::from_str(&bench.body_filter(&mut exchange, &[first, second])).expect("JSON")
+}
+
+fn sample() -> Value {
+    json!({"a": "1", "n": 5, "t": true, "l": ["x"], "o": {"k": "v"}})
+}
+
+/// The sample's fields after the rules, those that did not change left out, a lost one as null.
+fn difference(config: Value) -> Value {
+    let (before, after) = (sample(), body_after(config, &sample()));
+    let mut out = json!({});
+    for name in before.as_object().unwrap().keys().filter(|name| after.get(name.as_str()).is_none()) {
+        out[name] = Value::Null;
+    }
+    for (name, value) in after.as_object().unwrap() {
+        if before.get(name) != Some(value) {
+            out[name] = value.clone();
+        }
+    }
+    out
+}
+
+#[test]
+fn headers_follow_the_rules() {
+    let two = [("x-a", "1"), ("x-a", "2")];
+    let after = |config| headers_after(config, &two);
+    assert_eq!(after(json!({"remove": {"headers": ["X-A:1"]}})), [vec![], Vec::<String>::new()]);
+    assert_eq!(after(json!({"rename": {"headers": ["X-A:X-B"]}})), [vec![], vec!["1", "2"]]);
+    assert_eq!(after(json!({"replace": {"headers": ["X-A:new", "X-B:no"]}})), [vec!["new"], vec![]]);
+    assert_eq!(
+        after(json!({"add": {"headers": ["X-A:no", "X-B:http://x:80/y"]}})),
+        [vec!["1", "2"], vec!["http://x:80/y"]]
+    );
+    assert_eq!(
+        after(json!({"append": {"headers": ["X-A:3", "X-B:one"]}})),
+        [vec!["1", "2", "3"], vec!["one"]]
+    );
+    assert_eq!(after(json!({"add": {"headers": ["X-B:"]}})), [vec!["1", "2"], vec![]]);
+}
+
+#[test]
+fn conditions_look_at_the_headers_as_they_came() {
+    let config = json!({"remove": {"headers": ["X-A"]}, "add": {"headers": ["X-A:new"]}});
+    assert_eq!(headers_after(config, &[("x-a", "1")])[0], Vec::<String>::new());
+    let config = json!({"rename": {"headers": ["X-A:X-B"]}, "replace": {"headers": ["X-B:new"]}});
+    assert_eq!(headers_after(config, &[("x-a", "1")])[1], ["1"]);
+    let config = json!({"add": {"headers": ["X-A:one", "X-A:two"]}});
+    assert_eq!(headers_after(config, &[])[0], ["two"]);
+}
+
+#[test]
+fn fields_are_removed_renamed_and_appended() {
+    assert_eq!(difference(json!({"remove": {"json": ["a", "zz"]}})), json!({"a": null}));
+    assert_eq!(difference(json!({"rename": {"json": ["a:z", "zz:y"]}})), json!({"a": null, "z": "1"}));
+    assert_eq!(
+        difference(json!({"append": {"json": ["a:x", "l:y", "n:6", "zz:z"]}})),
+        json!({"a": ["1", "x"], "l": ["x", "y"], "n": ["6"], "zz": ["z"]})
+    );
+    let typed = json!({"append": {"json": ["l:5", "l:true"], "json_types": ["number", "boolean"]}});
+    assert_eq!(difference(typed), json!({"l": ["x", 5, true]}));
+}
+
+#[test]
+fn values_are_texts_unless_a_type_is_given() {
+    assert_eq!(difference(json!({"replace": {"json": ["a:2", "n:7", "zz:1"]}})), json!({"a": "2", "n": "7"}));
+    let types = json!(["number", "string", "boolean"]);
+    assert_eq!(
+        difference(json!({"replace": {"json": ["a:2", "n:7.5", "t:false"], "json_types": types}})),
+        json!({"a": 2, "n": "7.5", "t": false})
+    );
+    assert_eq!(difference(json!({"add": {"json": ["a:9", "new:9"]}})), json!({"new": "9"}));
+    assert_eq!(
+        difference(json!({"add": {"json": ["x:1", "y:2"], "json_types": ["number"]}})),
+        json!({"x": 1, "y": "2"})
+    );
+    assert_eq!(
+        difference(json!({"add": {"json": ["x:abc", "y:-1.5"], "json_types": ["number", "number"]}})),
+        json!({"y": -1.5})
+    );
+    assert_eq!(difference(json!({"add": {"json": ["x:\"q\"/"]}})), json!({"x": "\"q\"/"}));
+}
+
+#[test]
+fn rules_for_json_run_in_their_order() {
+    let config = json!({
+        "remove": {"json": ["a"]}, "rename": {"json": ["o:a"]}, "replace": {"json": ["a:r"]},
+        "add": {"json": ["a:no", "o:yes"]}, "append": {"json": ["a:p"]}
+    });
+    assert_eq!(difference(config), json!({"a": ["r", "p"], "o": "yes"}));
+}
+
+#[test]
+fn only_json_is_held_and_loses_its_length() {
+    let config = json!({"add": {"json": ["x:1"]}});
+    for (content_type, held) in [
+        ("application/json", true),
+        ("Application/JSON; charset=utf-8", true),
+        ("application/problem+json", true),
+        ("text/html, application/json", true),
+        ("text/plain", false),
+        ("application/jsonx", false),
+    ] {
+        let (bench, mut exchange) =
+            answered(config.clone(), &[("content-type", content_type), ("content-length", "2")]);
+        assert_eq!(exchange.response.headers.contains_key("content-length"), !held, "{content_type}");
+        let expected = if held { r#"{"x":"1"}"# } else { "{}" };
+        assert_eq!(bench.body_filter(&mut exchange, &["{", "}"]), expected, "{content_type}");
+    }
+    let (_, exchange) = answered(json!({"add": {"headers": ["X-A:1"]}}), &[JSON, ("content-length", "2")]);
+    assert!(exchange.response.headers.contains_key("content-length"), "no rule for JSON");
+}
+
+#[test]
+fn what_is_no_object_passes_as_it_is() {
+    for sent in ["oops", "", "[1, 2]", "null"] {
+        let (bench, mut exchange) = answered(json!({"add": {"json": ["x:1"]}}), &[JSON]);
+        assert_eq!(bench.body_filter(&mut exchange, &[sent]), sent);
+    }
+}
+
+/// A plugin that holds 6 bytes, on a connection that may hold so many.
+fn small(config: &Value, budget: usize) -> (Plugin, Exchange) {
+    let config = serde_json::from_value(config.clone()).expect("settings");
+    let plugin = Plugin {
+        headers: headers::Rules::of(&config).expect("header rules"),
+        json: json::Rules::of(&config),
+        limit: if budget == 0 { MAX_BODY } else { 6 },
+    };
+    let mut exchange = request("GET", "/", &[], "");
+    exchange.budget = Some(ConnectionBudget::new(MemoryBudget::new(budget as u64), budget));
+    exchange.response.headers.insert("content-type", HeaderValue::from_static("application/json"));
+    let state = State::default();
+    plugin.header_filter(Call { exchange: &mut exchange, state: &state });
+    (plugin, exchange)
+}
+
+/// What leaves of a response, and why it was refused.
+fn passed(plugin: &Plugin, exchange: &mut Exchange, pieces: &[&[u8]]) -> (Vec<u8>, Option<BodyError>) {
+    let state = State::default();
+    let mut out = Vec::new();
+    for (at, piece) in pieces.iter().enumerate() {
+        let mut chunk = Chunk { data: Bytes::copy_from_slice(piece), last: at + 1 == pieces.len() };
+        plugin.body_filter(Call { exchange, state: &state }, &mut chunk);
+        out.extend_from_slice(&chunk.data);
+    }
+    (out, exchange.response.refused.take())
+}
+
+#[test]
+fn a_response_that_cannot_be_held_passes_only_if_nothing_is_to_be_hidden() {
+    let long = [b'x'; 40_000];
+    let piece = [&b"{\"a\":\""[..], &long, b"\"}"].concat();
+    for (budget, pieces) in [(1 << 20, [&b"{\"a\""[..], b":\"12345\"", b"}"]), (0, [&piece[..], b" ", b" "])]
+    {
+        let (plugin, mut exchange) = small(&json!({"add": {"json": ["x:1"]}}), budget);
+        let (out, refused) = passed(&plugin, &mut exchange, &pieces);
+        assert_eq!((out, refused.is_some()), (pieces.concat(), false));
+        assert!(!exchange.response.waits_for_body);
+        let (plugin, mut exchange) = small(&json!({"remove": {"json": ["a"]}}), budget);
+        assert!(exchange.response.waits_for_body);
+        let (out, refused) = passed(&plugin, &mut exchange, &pieces);
+        assert_eq!(out, b"");
+        let expected = matches!(
+            (budget, refused),
+            (0, Some(BodyError::Budget(_))) | (_, Some(BodyError::TooLong { .. }))
+        );
+        assert!(expected, "budget {budget}");
+    }
+}
+
+#[test]
+fn a_field_that_must_go_does_not_pass_in_a_body_that_cannot_be_read() {
+    let remove = |headers: &[(&str, &str)], sent: &[u8]| {
+        let (_, mut exchange) = answered(json!({"remove": {"json": ["password"]}}), headers);
+        let config = serde_json::from_value(json!({"remove": {"json": ["password"]}})).expect("settings");
+        let plugin = Plugin {
+            headers: headers::Rules::of(&config).expect("header rules"),
+            json: json::Rules::of(&config),
+            limit: MAX_BODY,
+        };
+        let (out, refused) = passed(&plugin, &mut exchange, &[sent, b""]);
+        refused.is_none().then_some(out)
+    };
+    let deep = format!(r#"{{"password":"x","a":{}{}}}"#, "[".repeat(127), "]".repeat(127));
+    for sent in
+        [deep.as_bytes(), br#"{"password":"x","a":0x10}"#, b"{\"password\":\"x\",\"name\":\"M\xfcller\"}"]
+    {
+        let out = remove(&[JSON], sent).expect("it is read");
+        assert!(!out.starts_with(b"{\"p") && out.len() + 15 == sent.len());
+    }
+    for (headers, sent) in [
+        (&[JSON][..], &b"oops"[..]),
+        (&[JSON], br#"{"password":"x""#),
+        (&[JSON, ("content-encoding", "gzip")], b"\x1f\x8b"),
+        (&[("content-type", "text/plain"), JSON], b"{"),
+    ] {
+        assert_eq!(remove(headers, sent), None, "{headers:?}");
+    }
+    for (headers, sent) in [(&[JSON][..], &b"[{}]"[..]), (&[JSON, ("content-encoding", "gzip")], b"")] {
+        assert_eq!(remove(headers, sent).as_deref(), Some(sent), "{headers:?}");
+    }
+}
+
+#[test]
+fn upstreams_are_asked_for_what_can_be_read() {
+    for (config, stays) in
+        [(json!({"remove": {"json": ["a"]}}), false), (json!({"add": {"json": ["a:1"]}}), true)]
+    {
+        let bench = Bench::new::<Plugin>(config, State::default()).expect("settings that can be built");
+        let mut exchange = request("GET", "/", &[("accept-encoding", "gzip"), ("range", "bytes=0-9")], "");
+        bench.access(&mut exchange).expect("the request passes");
+        for name in ["accept-encoding", "range"] {
+            assert_eq!(exchange.request.headers.contains_key(name), stays, "{name}");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! What several plugins need.
+
+pub(crate) mod body_args;
+pub(crate) mod body_format;
+pub(crate) mod consumer;
+#[cfg(test)]
+pub(crate) mod fixture;
+pub(crate) mod header;
+pub(crate) mod json;
+pub(crate) mod multipart;
+pub(crate) mod number;
+pub(crate) mod redis;
+pub(crate) mod status;
+pub(crate) mod template;
+pub(crate) mod transform;

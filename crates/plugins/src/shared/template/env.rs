@@ -1,0 +1,174 @@
+//! What a template sees of a request, and by which names.
+//!
+//! | name | what |
+//! |---|---|
+//! | `headers` | request headers: by name in any case, `_` for `-`; a repeated header is a table |
+//! | `query_params` | query arguments, decoded; a repeated one is a table, one without `=` is `true` |
+//! | `uri_captures` | captures of the route's regular expression, by name or number; 0 is the whole match |
+//! | `shared` | what plugins left for one another ([`Shared`]) |
+//! | `type` `tostring` `tonumber` `string` `math` | the functions of [`super::strings`] |
+
+use std::{borrow::Cow, cell::Cell, collections::BTreeMap};
+
+use http::HeaderMap;
+
+use super::{
+    eval::{Table, Value},
+    strings::Function,
+};
+use plugin::{Exchange, Request};
+use router::Capture;
+
+/// Values that a plugin leaves for later ones, by name: Kong's `kong.ctx.shared`. Lives in the stash.
+#[derive(Debug, Default)]
+pub struct Shared(pub BTreeMap<String, serde_json::Value>);
+
+/// What a template is rendered over.
+pub struct Env<'a> {
+    headers: &'a HeaderMap,
+    request: &'a Request,
+    captures: &'a [Capture],
+    shared: Option<&'a Shared>,
+    budget: Cell<usize>,
+}
+
+/// Steps that the patterns of all templates rendered over one environment may take together.
+const BUDGET: usize = 500_000;
+
+/// Names that mean something.
+const ROOTS: &[&str] = &["headers", "query_params", "uri_captures", "shared", "string", "math"];
+
+/// Whether a global name means something.
+pub(super) fn is_known(name: &str) -> bool {
+    ROOTS.contains(&name) || Function::global(name).is_some()
+}
+
+impl<'a> Env<'a> {
+    /// A request as it is now.
+    pub fn of(exchange: &'a Exchange) -> Self {
+        Env {
+            headers: &exchange.request.headers,
+            request: &exchange.request,
+            captures: exchange.matched.as_ref().map_or(&[], |matched| &matched.captures),
+            shared: exchange.stashed(),
+            budget: Cell::new(BUDGET),
+        }
+    }
+
+    /// With other headers than the request has now.
+    #[must_use]
+    pub fn with_headers(self, headers: &'a HeaderMap) -> Self {
+        Env { headers, ..self }
+    }
+
+    /// Takes steps; an error when too many have been taken.
+    pub(super) fn spend(&self, steps: usize) -> Result<(), String> {
+        let left = self.budget.get().checked_sub(steps).ok_or("pattern too complex")?;
+        self.budget.set(left);
+        Ok(())
+    }
+
+    /// The value of a global name.
+    pub(super) fn global(&self, name: &str) -> Value<'_> {
+        match name {
+            "headers" => Value::Table(Table::Headers),
+            "query_params" => Value::Table(Table::Query),
+            "uri_captures" => Value::Table(Table::Captures),
+            "shared" => Value::Table(Table::Shared),
+            "string" => Value::Table(Table::Strings),
+            "math" => Value::Table(Table::Math),
+            _ => Function::global(name).map_or(Value::Nil, Value::Function),
+        }
+    }
+
+    /// What a table holds under a key.
+    pub(super) fn index(&self, table: Table<'a>, key: &Value<'_>) -> Value<'a> {
+        let text = match key {
+            Value::Text(text) => std::str::from_utf8(text).ok(),
+            _ => None,
+        };
+        match (table, text) {
+            (Table::Headers, Some(name)) => self.header(name),
+            (Table::Query, Some(_)) => match key {
+                Value::Text(name) => self.argument(name),
+                _ => Value::Nil,
+            },
+            (Table::Captures, Some(name)) if !name.bytes().all(|b| b.is_ascii_digit()) => self.capture(name),
+            (Table::Captures, _) => match key {
+                Value::Number(at) => self.capture(&super::number_text(*at)),
+                _ => Value::Nil,
+            },
+            (Table::Shared, Some(name)) => {
+                self.shared.and_then(|shared| shared.0.get(name)).map_or(Value::Nil, Value::of_json)
+            }
+            (Table::Strings, Some(name)) => Function::of_strings(name).map_or(Value::Nil, Value::Function),
+            (Table::Math, Some("pi")) => Value::Number(std::f64::consts::PI),
+            (Table::Math, Some("huge")) => Value::Number(f64::INFINITY),
+            (Table::Math, Some(name)) => Function::of_math(name).map_or(Value::Nil, Value::Function),
+            (Table::Json(serde_json::Value::Object(fields)), Some(name)) => {
+                fields.get(name).map_or(Value::Nil, Value::of_json)
+            }
+            (Table::Json(serde_json::Value::Array(items)), None) => match key {
+                Value::Number(at) if *at >= 1.0 => {
+                    items.get(*at as usize - 1).map_or(Value::Nil, Value::of_json)
+                }
+                _ => Value::Nil,
+            },
+            _ => Value::Nil,
+        }
+    }
+
+    fn header(&self, name: &str) -> Value<'a> {
+        if let Some(found) = self.header_values(name) {
+            return found;
+        }
+        // So that a name with dashes can be written as a field: `headers.x_request_id`.
+        name.contains('_')
+            .then(|| self.header_values(&name.replace('_', "-")))
+            .flatten()
+            .unwrap_or(Value::Nil)
+    }
+
+    fn header_values(&self, name: &str) -> Option<Value<'a>> {
+        let values = self.headers.get_all(name).iter().map(|value| Cow::Borrowed(value.as_bytes()));
+        if let Some(found) = one_or_more(values.map(Value::Text)) {
+            return Some(found);
+        }
+        // HTTP/2 has the host in its target.
+        let host = self.request.uri.authority().filter(|_| name.eq_ignore_ascii_case("host"))?;
+        Some(Value::Text(Cow::Borrowed(host.as_str().as_bytes())))
+    }
+
+    fn argument(&self, name: &[u8]) -> Value<'a> {
+        let pairs = self.request.query().unwrap_or("").as_bytes().split(|b| *b == b'&');
+        one_or_more(pairs.filter(|pair| !pair.is_empty()).filter_map(|pair| {
+            let mut halves = pair.splitn(2, |b| *b == b'=');
+            if *decode(halves.next()?) != *name {
+                return None;
+            }
+            Some(halves.next().map_or(Value::Bool(true), |value| Value::Text(decode(value))))
+        }))
+        .unwrap_or(Value::Nil)
+    }
+
+    fn capture(&self, name: &str) -> Value<'a> {
+        let found = self.captures.iter().find(|(capture, _)| **capture == *name);
+        found.map_or(Value::Nil, |(_, text)| Value::Text(Cow::Borrowed(text.as_bytes())))
+    }
+}
+
+/// One value as it is, several as a list.
+fn one_or_more<'a>(mut values: impl Iterator<Item = Value<'a>>) -> Option<Value<'a>> {
+    let first = values.next()?;
+    let Some(second) = values.next() else { return Some(first) };
+    Some(Value::List([first, second].into_iter().chain(values).collect()))
+}
+
+/// An argument's name or value, decoded: `+` is a blank, `%XX` a byte.
+pub fn decode(text: &[u8]) -> Cow<'_, [u8]> {
+    if !text.iter().any(|b| matches!(b, b'%' | b'+')) {
+        return Cow::Borrowed(text);
+    }
+    let spaced: Vec<u8> = text.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
+    Cow::Owned(percent_encoding::percent_decode(&spaced).collect())
+}

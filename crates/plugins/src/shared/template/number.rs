@@ -1,0 +1,27 @@
+//! Numbers as Lua reads them; it writes them as the format does.
+
+pub use crate::shared::number::{general, text as number_text};
+
+/// The number that a text stands for, by the rules of Lua's `tonumber`: blanks around it, a sign, decimal
+/// or hexadecimal. Neither infinity nor "not a number" can be written.
+pub fn number(text: &[u8]) -> Option<f64> {
+    let text = std::str::from_utf8(text).ok()?.trim_ascii();
+    let (negative, digits) = match text.as_bytes().first()? {
+        b'-' => (true, &text[1..]),
+        b'+' => (false, &text[1..]),
+        _ => (false, text),
+    };
+    let value = if let Some(hex) = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+        if hex.starts_with('+') {
+            return None;
+        }
+        u64::from_str_radix(hex, 16).ok()? as f64
+    } else {
+        let known = |b: u8| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-');
+        if !digits.bytes().all(known) || digits.starts_with(['+', '-', 'e', 'E']) {
+            return None;
+        }
+        digits.parse::<f64>().ok()?
+    };
+    Some(if negative { -value } else { value })
+}

@@ -1,0 +1,55 @@
+//! What the transformers have in common: rules written `name:value`, and values for headers.
+
+use http::HeaderValue;
+
+use http_codec::Spelling;
+
+/// A rule's name and value: the name ends at the first colon, the value begins after the colons there.
+/// Nothing if there is no name.
+pub fn split(rule: &str) -> Option<(&str, &str)> {
+    let (name, rest) = rule.split_once(':').unwrap_or((rule, ""));
+    (!name.is_empty()).then(|| (name, rest.trim_start_matches(':')))
+}
+
+/// The header that a rule names, as it spells it.
+///
+/// # Errors
+/// When it is no name of a header; the text is Kong's.
+pub fn header_name(name: &str) -> Result<Spelling, String> {
+    Spelling::new(name).map_err(|_| format!("'{name}' is not a valid header"))
+}
+
+/// A header's value. Bytes that no header may hold are written as `%XX`, as OpenResty does.
+pub fn header_value(text: &[u8]) -> HeaderValue {
+    if let Ok(value) = HeaderValue::from_bytes(text) {
+        return value;
+    }
+    let mut escaped = Vec::with_capacity(text.len() + 8);
+    for byte in text {
+        match byte {
+            b'\t' | b' '..=b'~' | 0x80.. => escaped.push(*byte),
+            _ => escaped.extend_from_slice(format!("%{byte:02X}").as_bytes()),
+        }
+    }
+    HeaderValue::from_bytes(&escaped).expect("bytes that headers may not hold are escaped")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_splits_at_its_first_colon() {
+        assert_eq!(split("a:b"), Some(("a", "b")));
+        assert_eq!(split("a:http://x:80"), Some(("a", "http://x:80")));
+        assert_eq!(split("a::b"), Some(("a", "b")));
+        assert_eq!(split("a"), Some(("a", "")));
+        assert_eq!(split(":b"), None);
+    }
+
+    #[test]
+    fn control_characters_do_not_end_a_header() {
+        assert_eq!(header_value(b"a\r\nX-Evil: 1"), "a%0D%0AX-Evil: 1");
+        assert_eq!(header_value("ü".as_bytes()).as_bytes(), "ü".as_bytes());
+    }
+}

@@ -1,0 +1,50 @@
+//! The built-in echo: answers in place of services that are not there, with the request as JSON.
+
+use http::{StatusCode, uri::PathAndQuery};
+use serde_json::{Map, Value, json};
+
+use super::run::Early;
+use model::State;
+use plugin::{Exchange, Reply};
+
+/// Longest body that is echoed, in bytes.
+const LONGEST: usize = 1024 * 1024;
+
+/// The echo's answer to a request that would have gone to that path.
+pub async fn answer(exchange: &mut Exchange, state: &State, target: &PathAndQuery) -> Early {
+    let body = exchange.request.read_body(LONGEST).await.unwrap_or_default();
+    let mut headers = Map::new();
+    for name in exchange.request.headers.keys() {
+        let values = exchange.request.headers.get_all(name).iter();
+        let mut values: Vec<Value> =
+            values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned().into()).collect();
+        let value = if values.len() == 1 { values.remove(0) } else { Value::Array(values) };
+        headers.insert(name.to_string(), value);
+    }
+    let mut query = Map::new();
+    for (name, value) in form_urlencoded::parse(target.query().unwrap_or("").as_bytes()) {
+        let value = Value::from(value.into_owned());
+        match query.get_mut(&*name) {
+            None => drop(query.insert(name.into_owned(), value)),
+            Some(Value::Array(values)) => values.push(value),
+            Some(first) => *first = Value::Array(vec![first.take(), value]),
+        }
+    }
+    let service = exchange.service().map(|ix| &state.services[ix]);
+    let route = exchange.route().map(|ix| &state.routes[ix]);
+    let consumer = exchange.consumer.map(|ix| &state.consumers[ix]);
+    Early::Reply(Box::new(Reply::json(
+        StatusCode::OK,
+        json!({
+            "mock": true,
+            "service": service.and_then(|s| s.name.as_deref()),
+            "route": route.and_then(|r| r.name.as_deref()),
+            "consumer": consumer.and_then(|c| c.username.as_deref()),
+            "method": exchange.request.method.as_str(),
+            "path": target.path(),
+            "query": query,
+            "headers": headers,
+            "body": String::from_utf8_lossy(&body),
+        }),
+    )))
+}

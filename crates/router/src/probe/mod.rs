@@ -1,0 +1,204 @@
+//! A request to ask routers with, and those that a route was written for.
+
+use std::{fmt, net::IpAddr};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde::{Serialize, Serializer};
+
+mod sample;
+
+use super::{RequestLine, Router, normalize, split_port};
+use model::{Ix, Protocol, Route, is_credential_name};
+
+/// A request as far as routing looks at it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct Probe {
+    /// Method.
+    pub method: String,
+    /// Whether the client speaks TLS.
+    pub https: bool,
+    /// Host header; none if it is not known.
+    pub host: Option<String>,
+    /// Path as sent, without query.
+    pub path: String,
+    /// Other headers.
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "serialize_headers")]
+    pub headers: Vec<(String, String)>,
+    /// Server name of the TLS connection, where it is not the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sni: Option<String>,
+}
+
+/// Most samples made from one route.
+const PER_ROUTE: usize = 48;
+/// A client and a listener; routes for HTTP do not look at them.
+const SOMEWHERE: (IpAddr, u16) = (IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8000);
+
+impl Probe {
+    /// The route that a router gives it to.
+    pub fn ask(&self, router: &Router) -> Option<Ix<Route>> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &self.headers {
+            let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) else {
+                continue;
+            };
+            headers.append(name, value);
+        }
+        let (path, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
+        let host = self.host.as_deref();
+        let sni = self.sni.as_deref().or(host.map(|h| split_port(h).0));
+        let line = RequestLine {
+            method: &self.method,
+            https: self.https,
+            host,
+            query,
+            headers: &headers,
+            sni: sni.filter(|_| self.https),
+            source: SOMEWHERE,
+            destination: SOMEWHERE,
+        };
+        router.find(&line, &normalize(path)).map(|found| found.route)
+    }
+
+    /// Requests that a route was written for, and some just beside them.
+    pub fn of(route: &Route) -> Vec<Probe> {
+        let has = |p: Protocol| route.protocols.contains(&p);
+        let (clear, tls) =
+            (has(Protocol::Http) || has(Protocol::Grpc), has(Protocol::Https) || has(Protocol::Grpcs));
+        if !clear && !tls {
+            return Vec::new();
+        }
+        let written = Written::of(route);
+        let mut headers = Vec::new();
+        for (name, values) in route.headers.as_deref().into_iter().flatten() {
+            let value = values.iter().find_map(|v| match v.strip_prefix("~*") {
+                Some(regex) => sample::matching(regex),
+                None => Some(v.clone()),
+            });
+            headers.extend(value.map(|value| (name.clone(), value)));
+        }
+        let sni = route.snis.iter().flat_map(|s| s.iter()).next().map(|name| concrete(name));
+        let mut probes = Vec::new();
+        for path in &written.paths {
+            for host in &written.hosts {
+                for method in &written.methods {
+                    for https in [false, true] {
+                        if if https { tls } else { clear } && probes.len() < PER_ROUTE {
+                            probes.push(Probe {
+                                method: method.clone(),
+                                https,
+                                host: Some(host.clone()),
+                                path: path.clone(),
+                                headers: headers.clone(),
+                                sni: sni.clone().filter(|_| https),
+                            });
+                        }
+                    }
+                }
+            }
+        }
+        probes
+    }
+}
+
+/// Values that a route's conditions name.
+struct Written {
+    paths: Vec<String>,
+    hosts: Vec<String>,
+    methods: Vec<String>,
+}
+
+impl Written {
+    fn of(route: &Route) -> Self {
+        let list = |list: Option<&[String]>| list.unwrap_or_default().to_vec();
+        let mut written = Written {
+            paths: Vec::new(),
+            hosts: list(route.hosts.as_deref()).iter().map(|h| concrete(h)).collect(),
+            methods: list(route.methods.as_deref()),
+        };
+        for path in list(route.paths.as_deref()) {
+            match path.strip_prefix('~') {
+                Some(regex) => written.paths.extend(sample::matching(regex)),
+                None => {
+                    written.paths.push(path.clone());
+                    written.paths.push(format!("{}/more", path.trim_end_matches('/')));
+                }
+            }
+        }
+        if let Some(expression) = &route.expression {
+            written.read(expression);
+        }
+        let or = |list: &mut Vec<String>, default: &str| {
+            if list.is_empty() {
+                list.push(default.to_owned());
+            }
+        };
+        or(&mut written.paths, "/");
+        or(&mut written.hosts, "gateway.test");
+        or(&mut written.methods, "GET");
+        written
+    }
+
+    /// Takes the texts that an expression compares path, host and method with.
+    fn read(&mut self, expression: &str) {
+        for field in ["http.path", "http.host", "http.method"] {
+            for (at, _) in expression.match_indices(field) {
+                let rest = expression[at + field.len()..].trim_start_matches(')').trim_start();
+                let operator: String = rest.chars().take_while(|c| !matches!(c, ' ' | '"' | 'r')).collect();
+                let Some((quoted, raw)) = rest[operator.len()..]
+                    .trim_start()
+                    .split_once('"')
+                    .map(|(before, rest)| (rest, before.starts_with('r')))
+                else {
+                    continue;
+                };
+                let Some(text) = (if raw { quoted.split("\"#").next() } else { quoted.split('"').next() })
+                else {
+                    continue;
+                };
+                let value = match operator.as_str() {
+                    "~" => sample::matching(&text.replace(r"\\", r"\")),
+                    "=^" if field == "http.host" => Some(format!("any{text}")),
+                    "==" | "^=" | "=^" | "contains" => Some(text.to_owned()),
+                    _ => None,
+                };
+                match field {
+                    "http.path" => self.paths.extend(value.filter(|v| v.starts_with('/'))),
+                    "http.host" => self.hosts.extend(value),
+                    _ => self.methods.extend(value),
+                }
+            }
+        }
+    }
+}
+
+/// A name that a pattern with a wildcard stands for.
+fn concrete(pattern: &str) -> String {
+    if let Some(rest) = pattern.strip_prefix("*.") {
+        format!("any.{rest}")
+    } else if let Some(rest) = pattern.strip_suffix(".*") {
+        format!("{rest}.test")
+    } else {
+        pattern.replace('*', "any")
+    }
+}
+
+/// A header's value as it may be printed: that of a credential is not.
+fn printed<'v>(name: &str, value: &'v str) -> &'v str {
+    if is_credential_name(name) { "***" } else { value }
+}
+
+fn serialize_headers<S: Serializer>(headers: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(headers.iter().map(|(name, value)| (name, printed(name, value))))
+}
+
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.https { "https" } else { "http" };
+        write!(f, "{} {scheme}://{}{}", self.method, self.host.as_deref().unwrap_or("?"), self.path)?;
+        for (name, value) in &self.headers {
+            write!(f, " {name}: {}", printed(name, value))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,137 @@
+//! What there is to know of the node itself: version, plugins, settings.
+
+use std::fmt;
+
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+
+use super::{Admin, answer::Answer};
+use model::State;
+use plugin::Entry;
+
+/// The version of Kong whose behaviour this is, which its clients look at.
+pub const KONG_VERSION: &str = "3.9.3";
+
+/// `GET /`.
+pub fn root(admin: &Admin, state: &State) -> Answer {
+    let node = &admin.gateway.stores.node;
+    let available: Map<String, Value> = enabled(admin)
+        .map(|e| (e.name.to_owned(), json!({ "version": KONG_VERSION, "priority": e.priority })))
+        .collect();
+    let mut in_use: Vec<&str> = state.plugins.rows().iter().map(|plugin| plugin.name.as_str()).collect();
+    in_use.sort_unstable();
+    in_use.dedup();
+    Answer::ok(&json!({
+        "tagline": "Welcome to kong",
+        "version": KONG_VERSION,
+        "edition": "community",
+        "implementation": { "name": "gatewayctl", "version": env!("CARGO_PKG_VERSION") },
+        "hostname": &*node.hostname,
+        "node_id": node.id,
+        "timers": { "running": 0, "pending": 0 },
+        "plugins": { "available_on_server": available, "enabled_in_cluster": in_use },
+        // There is none, and clients want to see a text here.
+        "lua_version": "none",
+        "configuration": admin.settings,
+        "pids": { "master": std::process::id(), "workers": [std::process::id()] },
+    }))
+}
+
+/// The plugins that the node's settings leave on.
+fn enabled(admin: &Admin) -> impl Iterator<Item = &Entry> {
+    admin.read.catalog.registry().entries().iter().filter(|entry| (admin.read.plugin_enabled)(entry.name))
+}
+
+/// `GET /plugins/enabled`.
+pub fn plugins_enabled(admin: &Admin) -> Answer {
+    let names: Vec<&str> = enabled(admin).map(|entry| entry.name).collect();
+    Answer::ok(&json!({ "enabled_plugins": names }))
+}
+
+/// `GET /timers`.
+pub fn timers(admin: &Admin) -> Answer {
+    let workers = admin.workers();
+    Answer::ok(&json!({ "worker": { "id": 0, "count": workers }, "stats": { "timers": {} } }))
+}
+
+/// `GET /metrics`: what the node knows of itself.
+pub fn metrics(admin: &Admin) -> Answer {
+    let (node, memory) = (&admin.gateway.stores.node, &admin.gateway.memory);
+    let metrics = [
+        Metric {
+            name: "kong_node_info",
+            help: "Kong Node metadata information",
+            kind: "gauge",
+            labels: format!("{{node_id=\"{}\",version=\"{KONG_VERSION}\"}}", node.id),
+            value: 1,
+        },
+        Metric::gauge("kong_datastore_reachable", "Datastore reachable from Kong, 0 is unreachable", 1),
+        Metric::gauge(
+            "gatewayctl_config_generation",
+            "Number of configurations that have served",
+            admin.gateway.generation(),
+        ),
+        Metric::gauge(
+            "gatewayctl_config_applied_timestamp_seconds",
+            "When the running configuration was applied",
+            admin.status.applied_at(),
+        ),
+        Metric::gauge(
+            "gatewayctl_config_last_reload_successful",
+            "Whether the last configuration offered was accepted",
+            u64::from(!admin.status.failed()),
+        ),
+        Metric::gauge(
+            "gatewayctl_buffered_bodies_bytes",
+            "Memory reserved for buffered bodies and for fast transfers",
+            memory.used_bytes(),
+        ),
+        Metric::gauge(
+            "gatewayctl_buffered_bodies_max_bytes",
+            "Memory that may be reserved (setting body_buffer_total_size)",
+            memory.max_bytes(),
+        ),
+        Metric::gauge(
+            "gatewayctl_buffered_bodies_peak_bytes",
+            "The most memory that was reserved at one time",
+            memory.peak_bytes(),
+        ),
+        Metric {
+            kind: "counter",
+            ..Metric::gauge(
+                "gatewayctl_buffered_bodies_refused_total",
+                "Reservations refused since the start, by the budget of the process or of a connection",
+                memory.refused_count(),
+            )
+        },
+    ];
+    Answer::text(metrics.iter().map(ToString::to_string).collect())
+}
+
+/// A metric with one value, in the text format of Prometheus.
+struct Metric {
+    name: &'static str,
+    help: &'static str,
+    kind: &'static str,
+    labels: String,
+    value: u64,
+}
+
+impl Metric {
+    fn gauge(name: &'static str, help: &'static str, value: u64) -> Self {
+        Metric { name, help, kind: "gauge", labels: String::new(), value }
+    }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Metric { name, help, kind, labels, value } = self;
+        writeln!(f, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name}{labels} {value}")
+    }
+}
+
+/// `GET /debug/node/log-level`.
+pub fn log_level(admin: &Admin) -> Answer {
+    let level = admin.settings["log_level"].as_str().unwrap_or("notice");
+    Answer::message(StatusCode::OK, format!("log level: {level}"))
+}

@@ -1,0 +1,97 @@
+//! What `serve` does before it listens, alone; and what an error of listening means to an operator.
+
+use std::{collections::BTreeMap, io::ErrorKind};
+
+use super::{Serve, ServeError, admin, reload, warnings};
+use config::{
+    Loaded,
+    settings::{Issue, Origin},
+};
+use net::Role;
+use proxy::{StartError, Workers};
+use runtime::Gateway;
+use source::Level;
+use store::Stores;
+
+/// What came of a check.
+pub struct Checked {
+    /// The configuration, with everything that was found.
+    pub loaded: Loaded,
+    /// Whether it would be served.
+    pub is_valid: bool,
+    /// What the log would warn of at the start.
+    pub warnings: Vec<String>,
+}
+
+/// Does everything that serving does before it listens: opens no socket and writes nothing.
+///
+/// # Errors
+/// When a gateway could not start for another reason than the configuration's content.
+pub fn check(serve: Serve) -> Result<Checked, ServeError> {
+    let stores = stores(&serve);
+    let mut loaded = config::load(&serve.input, &serve.read.options())?;
+    let snapshot = reload::build(&mut loaded, &serve.options, &stores, None);
+    let Some(snapshot) = snapshot else {
+        return Ok(Checked { loaded, is_valid: false, warnings: Vec::new() });
+    };
+    let warnings = warnings::of_start(&serve, &loaded);
+    let failed = failure(&serve.origins);
+    let gateway = Gateway::new(serve.options, stores, snapshot);
+    admin::check(&serve.admin, &gateway).map_err(&failed)?;
+    Workers::check(&gateway, &serve.listeners).map_err(&failed)?;
+    Ok(Checked { loaded, is_valid: true, warnings })
+}
+
+/// What a gateway holds that outlives a configuration.
+pub fn stores(serve: &Serve) -> Stores {
+    let mut stores = Stores { clock: serve.clock.clone(), ..Stores::default() };
+    stores.node.untrusted_lua = serve.options.untrusted_lua;
+    if let Some(id) = serve.node_id {
+        stores.node.id = id;
+    }
+    stores
+}
+
+/// Says of an error of listening which setting it is about, and what to do.
+pub fn failure(origins: &BTreeMap<&'static str, Origin>) -> impl Fn(StartError) -> ServeError {
+    let origins = origins.clone();
+    move |error| match error {
+        StartError::System(error) => ServeError::Start(error),
+        StartError::Listen { role, address, error } => {
+            let setting = match role {
+                Role::Proxy => "proxy_listen",
+                Role::Stream => "stream_listen",
+                Role::Admin => "admin_listen",
+                Role::Status => "status_listen",
+            };
+            let shareable = matches!(role, Role::Proxy | Role::Stream);
+            let (message, help) = match error.kind() {
+                ErrorKind::AddrInUse => (
+                    format!("address {address} is already in use"),
+                    Some(if shareable {
+                        "end the process that listens there, or send SIGUSR2 to a running gatewayctl to replace it; \
+                         `listen_shared = on` listens beside it"
+                    } else {
+                        "end the process that listens there, or choose another port"
+                    }),
+                ),
+                ErrorKind::PermissionDenied => (
+                    format!("listening at {address} is not permitted"),
+                    (address.port() < 1024)
+                        .then_some("ports below 1024 need the capability CAP_NET_BIND_SERVICE"),
+                ),
+                ErrorKind::AddrNotAvailable => {
+                    (format!("no interface of this machine has the address {}", address.ip()), None)
+                }
+                _ => (format!("cannot listen at {address}: {error}"), None),
+            };
+            ServeError::Setting(Issue {
+                level: Level::Error,
+                setting: setting.to_owned(),
+                origin: origins.get(setting).cloned().unwrap_or_default(),
+                message,
+                help: help.map(str::to_owned),
+            })
+        }
+    }
+}

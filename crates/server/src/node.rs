@@ -1,0 +1,528 @@
+//! From the node's settings to what the machine and the proxy are told.
+
+use std::{
+    net::{SocketAddr, ToSocketAddrs},
+    time::Duration,
+};
+
+use http::HeaderName;
+use serde_json::{Value, json};
+
+use super::{Read, Serve, ServeError, admin, handover::Received};
+use config::{
+    Input,
+    listen::{self, Host, Listeners},
+    read,
+    settings::{
+        CipherSuite, ErrorType, Pem, RouteMatch, RouterFlavor, Secret, Settings, TlsVersion, TrustedPeer,
+        UntrustedLua, Workers,
+    },
+};
+use net::{
+    Keepalive, ServerTls,
+    tls::{TlsError, certificates, certified_key},
+};
+use plugin::Registry;
+use proxy::{Listener, Traffic};
+use router::{Calculation, Flavor};
+use runtime::{AddedHeaders, BodyForm, HeadLimits, Mock, Options, RealIp, Templates};
+use store::Clock;
+
+impl Serve {
+    /// What the settings say, for a configuration from there. Files are watched; 30 seconds to drain.
+    ///
+    /// # Errors
+    /// When a certificate cannot be read or a name has no address.
+    pub fn new(settings: &Settings, input: Input, read: Read, mock: Mock) -> Result<Self, ServeError> {
+        Ok(Serve {
+            input,
+            options: options(settings, read.catalog.registry().clone(), mock)?,
+            listeners: [listeners(settings, "proxy_listen", &settings.proxy_listen)?, streams(settings)?]
+                .concat(),
+            origins: settings.origins.clone(),
+            admin: admin(settings, read.catalog.registry())?,
+            read: Read { flavor: flavor(settings), ..read },
+            node_id: settings.node_id,
+            watch: true,
+            drain: Duration::from_secs(30),
+            drain_delay: Duration::ZERO,
+            received: Received::default(),
+            program: None,
+            clock: Clock::System,
+        })
+    }
+}
+
+/// The flavor that the settings name.
+pub fn flavor(settings: &Settings) -> Flavor {
+    match settings.router_flavor {
+        RouterFlavor::TraditionalCompatible => Flavor::TraditionalCompatible,
+        RouterFlavor::Traditional => Flavor::Traditional,
+        RouterFlavor::Expressions => Flavor::Expressions,
+    }
+}
+
+/// The data plane's options. Reads the certificates that the settings name.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn options(settings: &Settings, registry: Registry, mock: Mock) -> Result<Options, ServeError> {
+    let headers = settings.headers;
+    let client_certificate = pair(
+        settings,
+        "client_ssl_cert",
+        settings.client_ssl_cert.as_ref().filter(|_| settings.client_ssl),
+        settings.client_ssl_cert_key.as_ref(),
+    )?;
+    Ok(Options {
+        certificates: pairs(settings, "ssl_cert", &settings.ssl_cert, &settings.ssl_cert_key)?,
+        tls: tls(settings),
+        head: head(settings)?,
+        templates: Templates {
+            plain: template(settings, "error_template_plain", settings.error_template_plain.as_deref())?,
+            json: template(settings, "error_template_json", settings.error_template_json.as_deref())?,
+            html: template(settings, "error_template_html", settings.error_template_html.as_deref())?,
+            xml: template(settings, "error_template_xml", settings.error_template_xml.as_deref())?,
+        },
+        client_certificate,
+        verify_depth: settings.lua_ssl_verify_depth,
+        trusted_authorities: authorities(
+            settings,
+            "lua_ssl_trusted_certificate",
+            &settings.lua_ssl_trusted_certificate,
+        )?,
+        flavor: flavor(settings),
+        calculation: match settings.route_match_calculation {
+            RouteMatch::Original => Calculation::Original,
+            RouteMatch::Strict => Calculation::Strict,
+        },
+        workers: match settings.nginx_worker_processes {
+            Workers::Auto => 0,
+            Workers::Count(n) => usize::from(n),
+        },
+        trusted: settings
+            .trusted_ips
+            .iter()
+            .filter_map(|peer| match peer {
+                TrustedPeer::Net(net) => Some(*net),
+                TrustedPeer::Unix => None,
+            })
+            .collect(),
+        real_ip: if settings.real_ip_header.eq_ignore_ascii_case("proxy_protocol") {
+            RealIp::ProxyProtocol
+        } else {
+            let name = HeaderName::try_from(settings.real_ip_header.as_str());
+            RealIp::Header(name.unwrap_or(HeaderName::from_static("x-real-ip")))
+        },
+        real_ip_recursive: settings.real_ip_recursive,
+        headers: AddedHeaders {
+            server: headers.server,
+            via: headers.via,
+            proxy_latency: headers.proxy_latency,
+            response_latency: headers.response_latency,
+            upstream_latency: headers.upstream_latency,
+            upstream_status: headers.upstream_status,
+            request_id: headers.request_id,
+        },
+        request_id_upstream: settings.headers_upstream.request_id,
+        keepalive: Keepalive {
+            idle: settings.upstream_keepalive_pool_size as usize,
+            timeout: settings.upstream_keepalive_idle_timeout,
+            requests: match settings.upstream_keepalive_max_requests {
+                0 => u32::MAX,
+                n => n,
+            },
+        },
+        max_body: settings.client_max_body_size.0,
+        max_buffered: settings.body_buffer_total_size.0,
+        max_buffered_per_connection: usize::try_from(settings.body_buffer_connection_size.0)
+            .unwrap_or(usize::MAX),
+        port_maps: settings.port_maps.iter().map(|map| (map.listen, map.host)).collect(),
+        error_form: match settings.error_default_type {
+            ErrorType::Plain => BodyForm::Plain,
+            ErrorType::Json => BodyForm::Json,
+            ErrorType::Html => BodyForm::Html,
+            ErrorType::Xml => BodyForm::Xml,
+        },
+        debug_header: settings.allow_debug_header,
+        untrusted_lua: settings.untrusted_lua != UntrustedLua::Off,
+        client_timeout: settings.client_header_timeout,
+        body_timeout: settings.client_body_timeout,
+        send_timeout: settings.send_timeout,
+        idle_timeout: settings.keepalive_timeout,
+        requests: settings.keepalive_requests,
+        mock,
+        registry,
+        ..Options::default()
+    })
+}
+
+/// How TLS is spoken to clients.
+fn tls(settings: &Settings) -> ServerTls {
+    let versions = settings.tls_versions();
+    let custom = settings.ssl_cipher_suite == CipherSuite::Custom;
+    let named = |list: &str| list.split(':').map(|name| name.trim().to_owned()).collect();
+    ServerTls {
+        tls12: versions.contains(&TlsVersion::V12),
+        tls13: versions.contains(&TlsVersion::V13),
+        suites: match settings.ssl_cipher_suite {
+            CipherSuite::Custom => settings.ssl_ciphers.as_deref().map(named),
+            CipherSuite::Fips => Some(named(
+                "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384",
+            )),
+            _ => None,
+        },
+        server_order: settings.ssl_cipher_suite == CipherSuite::Old
+            || custom && settings.ssl_prefer_server_ciphers,
+        tickets: settings.ssl_session_tickets,
+        // nginx fits about 4,000 sessions into a megabyte.
+        sessions: usize::try_from(settings.ssl_session_cache_size.0 / 256).unwrap_or(usize::MAX),
+        session_timeout: settings.ssl_session_timeout,
+    }
+}
+
+/// `4 8k`: so many buffers, and the size of each. What fits the first, smaller one needs none of them.
+fn head(settings: &Settings) -> Result<HeadLimits, ServeError> {
+    let buffers = &settings.large_client_header_buffers;
+    let first = usize::try_from(settings.client_header_buffer_size.0).unwrap_or(usize::MAX);
+    let parsed = buffers.split_once(char::is_whitespace).and_then(|(count, size)| {
+        let size = size.trim().to_ascii_lowercase();
+        let (digits, unit) = match size.as_bytes().last()? {
+            b'k' => (&size[..size.len() - 1], 1024),
+            b'm' => (&size[..size.len() - 1], 1024 * 1024),
+            _ => (&size[..], 1),
+        };
+        let line = digits.parse::<usize>().ok()?.checked_mul(unit)?;
+        let total = line.checked_mul(count.trim().parse().ok()?)?;
+        (total > 0).then(|| HeadLimits { line: line.max(first), total: total.max(first) })
+    });
+    parsed.ok_or_else(|| {
+        let message = format!("`{buffers}` is not a count and a size such as `4 8k`");
+        ServeError::Setting(settings.error("large_client_header_buffers", message, None))
+    })
+}
+
+/// An error page of the user's own.
+fn template(settings: &Settings, name: &str, path: Option<&str>) -> Result<Option<Box<str>>, ServeError> {
+    let Some(path) = path.filter(|path| !path.is_empty()) else { return Ok(None) };
+    let text = std::fs::read_to_string(path);
+    text.map(|text| Some(text.into())).map_err(|error| {
+        let message = format!("cannot read `{path}`: {}", read::why(&error));
+        ServeError::Setting(settings.error(name, message, None))
+    })
+}
+
+/// Certificates with their keys, in the order of the lists.
+fn pairs(
+    settings: &Settings,
+    name: &str,
+    certs: &[Pem],
+    keys: &[Secret],
+) -> Result<Vec<(String, String)>, ServeError> {
+    let made = certs.iter().zip(keys).map(|(cert, key)| pair(settings, name, Some(cert), Some(key)));
+    made.filter_map(Result::transpose).collect()
+}
+
+/// The certificate of the setting of that name and its key, both in PEM.
+fn pair(
+    settings: &Settings,
+    name: &str,
+    cert: Option<&Pem>,
+    key: Option<&Secret>,
+) -> Result<Option<(String, String)>, ServeError> {
+    let Some((cert, key)) = cert.zip(key) else { return Ok(None) };
+    let key_name = format!("{name}_key");
+    let (cert, key) = (pem(settings, name, &cert.0)?, pem(settings, &key_name, &key.0)?);
+    match certified_key(&cert, &key) {
+        Ok(_) => Ok(Some((cert, key))),
+        Err(error) => {
+            let name = if matches!(error, TlsError::Key | TlsError::UnfitKey(_)) { &key_name } else { name };
+            Err(ServeError::Setting(settings.error(name, error.to_string(), None)))
+        }
+    }
+}
+
+/// Authorities in PEM, one after the other. `system` are those of the system, if it has any.
+fn authorities(settings: &Settings, name: &str, list: &[Pem]) -> Result<Option<String>, ServeError> {
+    const SYSTEM: [&str; 3] =
+        ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+    let mut all = String::new();
+    for Pem(source) in list {
+        if source == "system" {
+            all.extend(SYSTEM.iter().find_map(|path| std::fs::read_to_string(path).ok()));
+        } else {
+            let pem = pem(settings, name, source)?;
+            certificates(&pem)
+                .map_err(|error| ServeError::Setting(settings.error(name, error.to_string(), None)))?;
+            all.push_str(&pem);
+        }
+        all.push('\n');
+    }
+    Ok((!all.trim().is_empty()).then_some(all))
+}
+
+/// The PEM that a value of the setting of that name leads to.
+fn pem(settings: &Settings, name: &str, source: &str) -> Result<String, ServeError> {
+    let failed = |message: String| ServeError::Setting(settings.error(name, message, None));
+    let bytes = read::pem(source).map_err(|error| failed(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|_| failed("this is not PEM".to_owned()))
+}
+
+/// How the admin and status APIs are served.
+///
+/// # Errors
+/// When a name has no address, or a certificate cannot be read.
+pub fn admin(settings: &Settings, registry: &Registry) -> Result<admin::Options, ServeError> {
+    Ok(admin::Options {
+        listeners: listeners(settings, "admin_listen", &settings.admin_listen)?,
+        certificate: pair(
+            settings,
+            "admin_ssl_cert",
+            settings.admin_ssl_cert.first(),
+            settings.admin_ssl_cert_key.first(),
+        )?,
+        status_listeners: listeners(settings, "status_listen", &settings.status_listen)?,
+        status_certificate: pair(
+            settings,
+            "status_ssl_cert",
+            settings.status_ssl_cert.first(),
+            settings.status_ssl_cert_key.first(),
+        )?,
+        client_authorities: authorities(
+            settings,
+            "admin_ssl_client_certificate",
+            &settings.admin_ssl_client_certificate,
+        )?,
+        guard: admin::Guard {
+            hosts: settings.admin_allowed_hosts.clone(),
+            origins: [&settings.admin_gui_url[..], &settings.admin_allowed_origins].concat(),
+            token: settings.admin_token.clone(),
+        },
+        max_body: settings.admin_client_max_body_size.0,
+        max_buffered: settings.admin_body_buffer_total_size.0,
+        settings: shown(settings, registry),
+    })
+}
+
+/// Settings that are on or off.
+const SWITCHES: [&str; 7] = [
+    "allow_debug_header",
+    "client_ssl",
+    "dns_no_sync",
+    "listen_shared",
+    "real_ip_recursive",
+    "ssl_prefer_server_ciphers",
+    "ssl_session_tickets",
+];
+/// Settings that are lists.
+const LISTS: [&str; 22] = [
+    "admin_allowed_hosts",
+    "admin_allowed_origins",
+    "admin_gui_url",
+    "admin_listen",
+    "admin_ssl_cert",
+    "admin_ssl_cert_key",
+    "admin_ssl_client_certificate",
+    "dns_order",
+    "dns_resolver",
+    "headers",
+    "headers_upstream",
+    "lua_ssl_trusted_certificate",
+    "plugins",
+    "port_maps",
+    "proxy_listen",
+    "ssl_cert",
+    "ssl_cert_key",
+    "status_listen",
+    "stream_listen",
+    "tracing_instrumentations",
+    "trusted_ips",
+    "vaults",
+];
+
+/// The settings as `GET /` of the admin API shows them: secrets hidden, and in the types that Kong has them in.
+/// Its clients look at some of them to learn what the node can do.
+fn shown(settings: &Settings, registry: &Registry) -> Value {
+    let mut told = serde_json::to_value(settings).unwrap_or_default();
+    if let Value::Object(fields) = &mut told {
+        fields.retain(|_, value| value != "");
+        for (name, value) in fields.iter_mut() {
+            let Value::String(text) = value else { continue };
+            *value = if SWITCHES.contains(&name.as_str()) {
+                Value::Bool(text == "on")
+            } else if LISTS.contains(&name.as_str()) {
+                text.split(',').map(str::trim).collect()
+            } else if let Ok(number) = text.parse::<u64>() {
+                number.into()
+            } else {
+                continue;
+            };
+        }
+    }
+    for (name, list) in [
+        ("proxy_listeners", &settings.proxy_listen),
+        ("admin_listeners", &settings.admin_listen),
+        ("status_listeners", &settings.status_listen),
+    ] {
+        let one = |l: &listen::Listener| {
+            let ip = match &l.host {
+                Host::Ip(ip) => ip.to_string(),
+                Host::Name(name) => name.clone(),
+            };
+            json!({ "ip": ip, "port": l.port, "ssl": l.ssl, "http2": l.http2, "listener": l.address() })
+        };
+        told[name] = list.0.iter().map(one).collect();
+    }
+    let loaded = registry.entries().iter().filter(|entry| settings.allows_plugin(entry.name));
+    told["loaded_plugins"] = loaded.map(|entry| (entry.name.to_owned(), Value::Bool(true))).collect();
+    told["database"] = "off".into();
+    told["role"] = "traditional".into();
+    told
+}
+
+/// The addresses of the setting of that name, names looked up.
+///
+/// # Errors
+/// When a name has no address.
+fn listeners(settings: &Settings, name: &str, list: &Listeners) -> Result<Vec<Listener>, ServeError> {
+    let mut found = Vec::new();
+    for listener in &list.0 {
+        let address = address(listener).map_err(|error| {
+            let message = format!("`{}` cannot be resolved: {error}", listener.address());
+            ServeError::Setting(settings.error(name, message, None))
+        })?;
+        let plain = Listener::plain(address);
+        found.push(Listener {
+            tls: listener.ssl,
+            http2: listener.http2,
+            proxy_protocol: listener.proxy_protocol,
+            backlog: listener.backlog.unwrap_or(plain.backlog),
+            only_v6: listener.ipv6only.unwrap_or(plain.only_v6),
+            so_keepalive: listener.so_keepalive,
+            shared: settings.listen_shared,
+            ..plain
+        });
+    }
+    Ok(found)
+}
+
+/// The addresses for streams.
+fn streams(settings: &Settings) -> Result<Vec<Listener>, ServeError> {
+    let list = &settings.stream_listen;
+    let mut found = listeners(settings, "stream_listen", list)?;
+    for (made, listener) in found.iter_mut().zip(&list.0) {
+        made.traffic = if listener.udp { Traffic::Datagrams } else { Traffic::Streams };
+        made.deferred = listener.deferred && !listener.udp;
+    }
+    Ok(found)
+}
+
+/// The socket address of a listener.
+fn address(listener: &listen::Listener) -> std::io::Result<SocketAddr> {
+    let name = match &listener.host {
+        Host::Ip(ip) => return Ok(SocketAddr::new(*ip, listener.port)),
+        Host::Name(name) => name,
+    };
+    let mut addresses = (name.as_str(), listener.port).to_socket_addrs()?;
+    addresses.next().ok_or_else(|| std::io::Error::other("the name has no address"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use config::settings::{self, Sources};
+
+    #[test]
+    fn a_head_may_be_as_long_as_the_largest_buffer() {
+        let limits = |first: u64, large: &str| {
+            let settings = Settings {
+                client_header_buffer_size: settings::Size(first),
+                large_client_header_buffers: large.to_owned(),
+                ..Settings::default()
+            };
+            head(&settings).map(|limits| (limits.line, limits.total)).ok()
+        };
+        assert_eq!(limits(1024, "4 8k"), Some((8192, 32768)));
+        assert_eq!(limits(65536, "4 8k"), Some((65536, 65536)));
+        assert_eq!(limits(1024, "0 8k"), None);
+        assert_eq!(limits(1024, "8k"), None);
+    }
+
+    #[test]
+    fn clients_of_http_speak_first_and_those_of_streams_where_the_flag_says_so() {
+        let deferred = |found: Result<Vec<Listener>, ServeError>| {
+            found.unwrap().iter().map(|listener| listener.deferred).collect::<Vec<_>>()
+        };
+        let list = Listeners::parse("127.0.0.1:1, 127.0.0.1:2 deferred, 127.0.0.1:3 udp deferred").unwrap();
+        let settings = Settings { stream_listen: list, ..Settings::default() };
+        assert_eq!(deferred(streams(&settings)), [false, true, false]);
+        let list = Listeners::parse("127.0.0.1:1").unwrap();
+        assert_eq!(deferred(listeners(&settings, "proxy_listen", &list)), [true]);
+    }
+
+    #[test]
+    fn an_error_of_a_file_names_the_setting_that_leads_to_it() {
+        let made = rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap();
+        let (cert, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+        let other = rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap().signing_key;
+        let other = other.serialize_pem();
+        let error = |flags: &[(&str, &str)]| {
+            let flags = flags.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let (settings, _) = settings::load(&Sources { flags, ..Sources::default() });
+            let made = options(&settings, crate::catalog().registry().clone(), Mock::Off)
+                .map(drop)
+                .and_then(|()| admin(&settings, crate::catalog().registry()).map(drop));
+            made.expect_err("an error").to_string()
+        };
+        for (flags, start) in [
+            (
+                &[("error_template_html", "/nowhere/x")][..],
+                "--error-template-html: cannot read `/nowhere/x`: no such",
+            ),
+            (&[("ssl_cert", "/nowhere/x"), ("ssl_cert_key", &key)], "--ssl-cert: /nowhere/x: neither a file"),
+            (
+                &[("ssl_cert", &cert), ("ssl_cert_key", "/nowhere/x")],
+                "--ssl-cert-key: /nowhere/x: neither a file",
+            ),
+            (&[("ssl_cert", &cert), ("ssl_cert_key", &cert)], "--ssl-cert-key: not a private key"),
+            (&[("admin_ssl_cert", &cert), ("admin_ssl_cert_key", &other)], "--admin-ssl-cert: "),
+            (
+                &[("status_ssl_cert", &key), ("status_ssl_cert_key", &key)],
+                "--status-ssl-cert: not a certificate",
+            ),
+            (
+                &[("client_ssl", "on"), ("client_ssl_cert", &key), ("client_ssl_cert_key", &key)],
+                "--client-ssl-cert: not a certificate",
+            ),
+            (&[("lua_ssl_trusted_certificate", &key)], "--lua-ssl-trusted-certificate: not a certificate"),
+            (&[("admin_ssl_client_certificate", "x")], "--admin-ssl-client-certificate: "),
+            (
+                &[("admin_listen", "nowhere.invalid:1")],
+                "--admin-listen: `nowhere.invalid:1` cannot be resolved",
+            ),
+        ] {
+            let error = error(flags);
+            assert!(error.starts_with(start), "{start}: {error}");
+        }
+    }
+
+    #[test]
+    fn settings_are_shown_in_kongs_types_without_secrets() {
+        let flags = [
+            ("proxy_listen", "127.0.0.1:8000, 127.0.0.1:8443 http2 ssl"),
+            ("declarative_config_string", "{\"secret\": 1}"),
+            ("client_ssl", "off"),
+        ];
+        let flags = flags.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let (settings, _) = settings::load(&Sources { flags, ..Sources::default() });
+        let told = shown(&settings, crate::catalog().registry());
+        assert_eq!(told["proxy_listen"], json!(["127.0.0.1:8000", "127.0.0.1:8443 http2 ssl"]));
+        assert_eq!(told["proxy_listeners"][1]["ssl"], true);
+        assert_eq!(told["client_ssl"], false);
+        assert_eq!(told["keepalive_timeout"], 75);
+        assert_eq!(told["plugins"], json!(["bundled"]));
+        assert_eq!(told["database"], "off");
+        assert_eq!(told["declarative_config_string"], "******");
+        assert_eq!(told.get("ssl_cert"), None);
+    }
+}

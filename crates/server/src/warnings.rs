@@ -1,0 +1,85 @@
+//! What an operator should know of how a gateway is started: one line each, in the log and from `serve --check`.
+
+use super::{Hash, Serve, admin, descriptors};
+use config::Loaded;
+use plugin::NOT_YET;
+use proxy::Listener;
+use runtime::Mock;
+use source::{Finding, Level};
+
+/// Everything to warn of, in no order of importance.
+pub fn of_start(serve: &Serve, loaded: &Loaded) -> Vec<String> {
+    let mut all = admin::warnings(&serve.admin);
+    all.extend(descriptors::raise());
+    all.extend(of_mocks(serve.options.mock));
+    all.extend(of_certificates(serve));
+    all.extend(of_unsupported(loaded));
+    all.extend(without_routes(loaded));
+    all
+}
+
+/// A configuration that serves nothing.
+pub fn without_routes(loaded: &Loaded) -> Option<String> {
+    let is_empty = loaded.state.as_ref().is_some_and(|state| state.routes.is_empty());
+    is_empty.then(|| match Hash::of(loaded) {
+        Hash::NOTHING => {
+            "no configuration was given: every request is answered 404 until one arrives by POST /config"
+                .to_owned()
+        }
+        _ => "the configuration has no routes: every request is answered 404".to_owned(),
+    })
+}
+
+fn of_mocks(mock: Mock) -> Option<String> {
+    let which = match mock {
+        Mock::Off => return None,
+        Mock::Unresolved => "upstreams whose host does not resolve are",
+        Mock::All => "every upstream is",
+    };
+    Some(format!("--mock-upstreams: {which} replaced by a built-in echo; this is for trying things out"))
+}
+
+/// TLS with the certificate that is made where none is set.
+fn of_certificates(serve: &Serve) -> Vec<String> {
+    if !serve.options.certificates.is_empty() {
+        return Vec::new();
+    }
+    let with_tls = |listeners: &[Listener]| {
+        let tls = listeners.iter().filter(|listener| listener.tls);
+        tls.map(|listener| listener.address.to_string()).collect::<Vec<_>>().join(", ")
+    };
+    let api = |listeners: &[Listener], certificate: &Option<_>| match certificate {
+        None => with_tls(listeners),
+        Some(_) => String::new(),
+    };
+    let admin = &serve.admin;
+    [
+        (with_tls(&serve.listeners), "ssl_cert", " where no SNI of the configuration matches"),
+        (api(&admin.listeners, &admin.certificate), "admin_ssl_cert", ""),
+        (api(&admin.status_listeners, &admin.status_certificate), "status_ssl_cert", ""),
+    ]
+    .into_iter()
+    .filter(|(addresses, ..)| !addresses.is_empty())
+    .map(|(addresses, setting, place)| {
+        format!(
+            "TLS on {addresses} uses a self-signed certificate made at this start{place}: set {setting} and \
+             {setting}_key"
+        )
+    })
+    .collect()
+}
+
+/// What `--allow-unsupported` lets pass.
+fn of_unsupported(loaded: &Loaded) -> Option<String> {
+    let passed = |finding: &&Finding| finding.level == Level::Warning && finding.code.ends_with(NOT_YET);
+    let named: Vec<String> = loaded
+        .findings
+        .iter()
+        .filter(passed)
+        .map(|finding| match finding.labels.first() {
+            Some(label) => format!("{}: {}", loaded.sources.locate(label.span), finding.message),
+            None => finding.message.clone(),
+        })
+        .collect();
+    (!named.is_empty()).then(|| format!("--allow-unsupported: accepted without effect: {}", named.join("; ")))
+}

@@ -1,0 +1,100 @@
+//! Which of the two notations a text is in, and reading it.
+
+use super::{Document, FileId, Findings, Limits, NodeId, SourceMap, parse_json, parse_yaml};
+
+/// The notation of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Format {
+    /// YAML 1.1 as Kong reads it; most JSON is YAML too.
+    Yaml,
+    /// JSON.
+    Json,
+    /// JSON if it can be read as such, else YAML: what the gateway does with a text that has no file name.
+    #[default]
+    Auto,
+}
+
+impl Format {
+    /// The notation a file name stands for. `None` for a name the gateway refuses: it takes names that end in
+    /// `json`, `yaml` or `yml`, with or without a dot.
+    pub fn of_name(name: &str) -> Option<Format> {
+        if name.ends_with("json") {
+            Some(Format::Json)
+        } else if name.ends_with("yaml") || name.ends_with("yml") {
+            Some(Format::Yaml)
+        } else {
+            None
+        }
+    }
+}
+
+/// Reads a file into `doc` and returns its root; `None` after an error was added to `findings`.
+pub fn parse(
+    sources: &SourceMap,
+    file: FileId,
+    format: Format,
+    doc: &mut Document,
+    limits: &Limits,
+    findings: &mut Findings,
+) -> Option<NodeId> {
+    match format {
+        Format::Yaml => parse_yaml(sources, file, doc, limits, findings),
+        Format::Json => parse_json(sources, file, doc, limits, findings),
+        Format::Auto => {
+            let mark = doc.mark();
+            let mut as_json = Findings::default();
+            if let Some(root) = parse_json(sources, file, doc, limits, &mut as_json) {
+                findings.append(&mut as_json);
+                return Some(root);
+            }
+            doc.truncate(mark);
+            let mut as_yaml = Findings::default();
+            let root = parse_yaml(sources, file, doc, limits, &mut as_yaml);
+            // Broken either way: what begins like JSON was meant as JSON.
+            let braces = sources.get(file).text().trim_start().starts_with(['{', '[']);
+            findings.append(if root.is_none() && braces { &mut as_json } else { &mut as_yaml });
+            root
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Span;
+
+    fn read(text: &str, format: Format) -> Result<serde_json::Value, &'static str> {
+        let mut sources = SourceMap::default();
+        let file = sources.add("text", text);
+        let mut doc = Document::new(Span::start_of(file));
+        let mut findings = Findings::default();
+        match parse(&sources, file, format, &mut doc, &Limits::default(), &mut findings) {
+            Some(root) => Ok(doc.to_json(root)),
+            None => Err(findings.0[0].code),
+        }
+    }
+
+    #[test]
+    fn a_name_tells_the_notation() {
+        assert_eq!(Format::of_name("a/kong.yml"), Some(Format::Yaml));
+        assert_eq!(Format::of_name("kong.yaml"), Some(Format::Yaml));
+        assert_eq!(Format::of_name("kong.json"), Some(Format::Json));
+        assert_eq!(Format::of_name("kong.toml"), None);
+    }
+
+    #[test]
+    fn a_text_without_a_name_is_json_before_it_is_yaml() {
+        // As YAML the pair of escapes would be an error, and the key a number.
+        let both = r#"{"010": "\ud83d\ude00"}"#;
+        assert_eq!(read(both, Format::Auto), Ok(serde_json::json!({"010": "😀"})));
+        assert_eq!(read("a: 010\n", Format::Auto), Ok(serde_json::json!({"a": 8})));
+        assert_eq!(read("{a: 1}", Format::Auto), Ok(serde_json::json!({"a": 1})));
+        assert_eq!(read("", Format::Auto), Ok(serde_json::Value::Null));
+    }
+
+    #[test]
+    fn a_text_that_is_neither_is_reported_as_what_it_looks_like() {
+        assert_eq!(read("{\"a\": [1,\n", Format::Auto), Err("source/json-syntax"));
+        assert_eq!(read("a: [1,\n", Format::Auto), Err("source/yaml-syntax"));
+    }
+}

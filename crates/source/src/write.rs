@@ -1,0 +1,400 @@
+//! JSON values → YAML and JSON text, in the order they come in.
+//!
+//! What is written reads back as the same value, by our own typing (`scalar.rs`), which is Kong's. Text that
+//! other YAML readers take for something else (`y`, `0o17`, a date) is put in quotes as well. The one value
+//! YAML cannot hold for us is a map with the key `<<`: Kong merges even a quoted one. Whole numbers beyond 2^53
+//! read back as doubles, as all numbers are for Kong.
+
+use serde_json::Value as Json;
+
+use super::scalar;
+
+/// A value as pretty-printed JSON with a line end.
+pub fn to_json(value: &Json) -> String {
+    // Writing a `Value` to memory cannot fail: its keys are text.
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// A value as a YAML document: two spaces a level, lists at the indentation of their key.
+pub fn to_yaml(value: &Json) -> String {
+    let mut writer = Writer { out: String::new(), levels: Vec::new(), after_dash: false };
+    writer.document(value);
+    writer.out
+}
+
+/// What is left of a list or map being written, and its indentation.
+enum Level<'v> {
+    List(std::slice::Iter<'v, Json>, usize),
+    Map(serde_json::map::Iter<'v>, usize),
+}
+
+struct Writer<'v> {
+    out: String,
+    /// Instead of recursion, so that a deep value costs no stack.
+    levels: Vec<Level<'v>>,
+    /// The dash of an item was written, and what it holds goes beside it.
+    after_dash: bool,
+}
+
+impl<'v> Writer<'v> {
+    fn document(&mut self, value: &'v Json) {
+        match value {
+            Json::Array(items) if !items.is_empty() => self.levels.push(Level::List(items.iter(), 0)),
+            Json::Object(map) if !map.is_empty() => self.levels.push(Level::Map(map.iter(), 0)),
+            value => self.scalar(value, 2),
+        }
+        while let Some(level) = self.levels.last_mut() {
+            match level {
+                Level::List(items, indent) => {
+                    let indent = *indent;
+                    match items.next() {
+                        Some(item) => self.item(item, indent),
+                        None => drop(self.levels.pop()),
+                    }
+                }
+                Level::Map(entries, indent) => {
+                    let indent = *indent;
+                    match entries.next() {
+                        Some((key, value)) => self.entry(key, value, indent),
+                        None => drop(self.levels.pop()),
+                    }
+                }
+            }
+        }
+    }
+
+    fn item(&mut self, item: &'v Json, indent: usize) {
+        self.start(indent);
+        self.out.push('-');
+        self.after_dash = true;
+        match item {
+            Json::Array(items) if !items.is_empty() => {
+                self.levels.push(Level::List(items.iter(), indent + 2))
+            }
+            Json::Object(map) if !map.is_empty() => self.levels.push(Level::Map(map.iter(), indent + 2)),
+            item => {
+                self.start(indent);
+                self.scalar(item, indent + 2);
+            }
+        }
+    }
+
+    fn entry(&mut self, key: &str, value: &'v Json, indent: usize) {
+        self.start(indent);
+        let from = self.out.len();
+        text(&mut self.out, key);
+        // A parser looks for the colon of a simple key within so many characters.
+        if self.out.len() - from > 1000 {
+            self.out.insert_str(from, "? ");
+            self.start(indent);
+        }
+        self.out.push(':');
+        match value {
+            Json::Array(items) if !items.is_empty() => self.levels.push(Level::List(items.iter(), indent)),
+            Json::Object(map) if !map.is_empty() => self.levels.push(Level::Map(map.iter(), indent + 2)),
+            value => {
+                self.out.push(' ');
+                self.scalar(value, indent + 2);
+            }
+        }
+    }
+
+    /// To where an entry or item begins: on a line of its own, or right after the dash of the item it is in.
+    fn start(&mut self, indent: usize) {
+        if std::mem::take(&mut self.after_dash) {
+            self.out.push(' ');
+            return;
+        }
+        if !self.out.is_empty() && !self.out.ends_with('\n') {
+            self.out.push('\n');
+        }
+        self.out.extend(std::iter::repeat_n(' ', indent));
+    }
+
+    /// A scalar, or a collection without content, and the end of its line.
+    fn scalar(&mut self, value: &Json, indent: usize) {
+        match value {
+            Json::Null => self.out.push_str("null"),
+            Json::Bool(b) => self.out.push_str(if *b { "true" } else { "false" }),
+            Json::Number(n) => self.out.push_str(&n.to_string()),
+            Json::String(s) if fits_block(s) => return block(&mut self.out, s, indent),
+            Json::String(s) => text(&mut self.out, s),
+            Json::Array(_) => self.out.push_str("[]"),
+            Json::Object(_) => self.out.push_str("{}"),
+        }
+        self.out.push('\n');
+    }
+}
+
+/// Whether a text has lines, and nothing that a block scalar could not show as it is.
+fn fits_block(text: &str) -> bool {
+    text.trim_end_matches('\n').contains('\n')
+        && !text.starts_with([' ', '\n', '\t'])
+        && text.chars().all(|c| c == '\n' || c == '\t' || shown(c))
+}
+
+/// A text of several lines after `|`.
+fn block(out: &mut String, text: &str, indent: usize) {
+    out.push_str(match text.len() - text.trim_end_matches('\n').len() {
+        0 => "|-\n",
+        1 => "|\n",
+        _ => "|+\n",
+    });
+    for line in text.split_inclusive('\n') {
+        if line != "\n" {
+            out.extend(std::iter::repeat_n(' ', indent));
+        }
+        out.push_str(line);
+    }
+    if !text.ends_with('\n') {
+        out.push('\n');
+    }
+}
+
+/// A text on one line: plain if it can be, else in quotes.
+fn text(out: &mut String, text: &str) {
+    if is_plain(text) {
+        out.push_str(text);
+    } else if text.chars().all(shown) && text.contains(['\\', '"']) {
+        out.push('\'');
+        out.push_str(&text.replace('\'', "''"));
+        out.push('\'');
+    } else {
+        out.push('"');
+        text.chars().for_each(|c| escaped(out, c));
+        out.push('"');
+    }
+}
+
+/// A character as it stands between double quotes.
+fn escaped(out: &mut String, c: char) {
+    use std::fmt::Write as _;
+    match c {
+        '"' => out.push_str("\\\""),
+        '\\' => out.push_str("\\\\"),
+        '\n' => out.push_str("\\n"),
+        '\t' => out.push_str("\\t"),
+        '\r' => out.push_str("\\r"),
+        c if shown(c) => out.push(c),
+        // Writing to a String cannot fail.
+        c => drop(match u32::from(c) {
+            code @ 0..=0xff => write!(out, "\\x{code:02X}"),
+            code @ 0x100..=0xffff => write!(out, "\\u{code:04X}"),
+            code => write!(out, "\\U{code:08X}"),
+        }),
+    }
+}
+
+/// Whether YAML shows a character as it is, within a line.
+fn shown(c: char) -> bool {
+    matches!(c, ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+        // Two that end a line in YAML 1.1, and the byte order mark.
+        && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
+}
+
+/// Whether a text needs no quotes.
+fn is_plain(text: &str) -> bool {
+    let Some(first) = text.chars().next() else { return false };
+    let indicator = "-?:,[]{}#&*!|>'\"%@`=<".contains(first);
+    !indicator
+        && first != ' '
+        && !text.ends_with([' ', ':'])
+        && !text.contains(": ")
+        && !text.contains(" #")
+        && !text.starts_with("...")
+        && text.chars().all(shown)
+        && scalar::implicit(text) == Ok(None)
+        && !misread_elsewhere(text)
+}
+
+/// Whether YAML 1.2 or a stricter 1.1 reader would take a text for something else: `y`, `0o17`, a date.
+fn misread_elsewhere(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let word = matches!(
+        text.to_ascii_lowercase().as_str(),
+        "y" | "n" | "yes" | "no" | "on" | "off" | "true" | "false" | "null"
+    );
+    let octal = text.starts_with("0o") || text.starts_with("0X") || text.starts_with("0b");
+    let date = bytes.len() >= 8 && bytes[..4].iter().all(u8::is_ascii_digit) && bytes[4] == b'-';
+    word || octal || date
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Document, Findings, Limits, SourceMap, Span, parse_json, parse_yaml};
+
+    fn read(text: &str, json: bool) -> Json {
+        let mut sources = SourceMap::default();
+        let file = sources.add("written", text);
+        let mut doc = Document::new(Span::start_of(file));
+        let mut findings = Findings::default();
+        let parse = if json { parse_json } else { parse_yaml };
+        match parse(&sources, file, &mut doc, &Limits::default(), &mut findings) {
+            Some(root) if findings.0.is_empty() => doc.to_json(root),
+            _ => panic!("{findings:?} for\n{text}"),
+        }
+    }
+
+    #[test]
+    fn yaml_is_written_as_people_write_it() {
+        let value = json!({
+            "_format_version": "3.0",
+            "services": [
+                {"name": "a", "retries": 5, "tags": [], "routes": [{"paths": ["/x", "~/y\\d+$"], "headers": {}}]},
+                {"name": "on", "url": null, "path": "*"},
+            ],
+            "certificates": [{"cert": "-----BEGIN\nabc\n-----END\n", "key": "one\ntwo"}],
+            "nested": [[1, [2.5, true]], "it's", "a \"b\"", "2024-01-01", "10.0.0.1", "a: b", "\u{7}"],
+        });
+        let text = r#"_format_version: "3.0"
+services:
+- name: a
+  retries: 5
+  tags: []
+  routes:
+  - paths:
+    - /x
+    - ~/y\d+$
+    headers: {}
+- name: "on"
+  url: null
+  path: "*"
+certificates:
+- cert: |
+    -----BEGIN
+    abc
+    -----END
+  key: |-
+    one
+    two
+nested:
+- - 1
+  - - 2.5
+    - true
+- it's
+- a "b"
+- "2024-01-01"
+- 10.0.0.1
+- "a: b"
+- "\x07"
+"#;
+        assert_eq!(to_yaml(&value), text);
+        assert_eq!(read(text, false), value);
+    }
+
+    #[test]
+    fn what_is_written_for_a_telling_text_reads_back() {
+        for text in [
+            "",
+            " ",
+            "a ",
+            "-",
+            "- a",
+            "---",
+            "...",
+            "... a",
+            "a:",
+            "#",
+            "a #b",
+            "~",
+            "=",
+            "<<x",
+            "1:30",
+            "0x1F",
+            "1_0",
+            ".5",
+            "+1",
+            "é",
+            "\u{85}",
+            "\u{2028}a\nb",
+            "a\r\nb",
+            "\na",
+            "a\n",
+            "a\n\n",
+            "a\n\n\nb\n\n",
+            "\n",
+            " a\nb",
+            "a\n b",
+            "a \nb ",
+            "\ta\nb",
+            "a\n\tb",
+            "a\n#b",
+            "{{x}}",
+            "\u{feff}a",
+            "%a",
+            "?",
+            "? a",
+            ":a",
+            "a\tb",
+            "\\",
+            "'",
+            "''",
+            "!a",
+            "0o17",
+            "y",
+            "\0",
+            "😀",
+        ] {
+            for value in [
+                json!(text),
+                json!({"k": text}),
+                json!([text, [text], {"k": text}]),
+                json!({text: text, "z": 1}),
+            ] {
+                assert_eq!(read(&to_yaml(&value), false), value, "{}", to_yaml(&value));
+                assert_eq!(read(&to_json(&value), true), value);
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_too_long_for_a_simple_one_reads_back() {
+        let value = json!([{"k -".repeat(700): {"x".repeat(1100): [1, {"y": 2}]}, "after": "x"}]);
+        assert_eq!(read(&to_yaml(&value), false), value);
+    }
+
+    #[test]
+    fn a_deep_value_is_written_without_a_deep_stack() {
+        let mut value = json!(1);
+        for _ in 0..10_000 {
+            value = Json::Array(vec![value]);
+        }
+        assert!(to_yaml(&value).starts_with("- - - "));
+        // Dropping it would recurse; that is serde_json's affair.
+        std::mem::forget(value);
+    }
+
+    fn any_value() -> impl Strategy<Value = Json> {
+        let leaf = prop_oneof![
+            Just(Json::Null),
+            any::<bool>().prop_map(Json::from),
+            (-(1i64 << 53)..(1i64 << 53)).prop_map(Json::from),
+            any::<f64>().prop_filter("finite", |f| f.is_finite()).prop_map(Json::from),
+            any::<String>().prop_map(Json::from),
+            "[-+0-9a-fx_:. \n#'\"{}\\[\\],&*!|>%@~]{0,12}".prop_map(Json::from),
+        ];
+        let key =
+            prop_oneof![any::<String>(), "[-+0-9a-z_:. \n#?]{0,8}"].prop_filter("merge key", |k| k != "<<");
+        leaf.prop_recursive(4, 40, 6, move |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..6).prop_map(Json::from),
+                proptest::collection::vec((key.clone(), inner), 0..6)
+                    .prop_map(|entries| Json::Object(entries.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back(value in any_value()) {
+            prop_assert_eq!(read(&to_yaml(&value), false), value.clone());
+            prop_assert_eq!(read(&to_json(&value), true), value);
+        }
+    }
+}
