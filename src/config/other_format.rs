@@ -55,12 +55,11 @@ pub(super) fn merge(loaded: &mut Loaded, root: NodeId) {
         Finding::error(OTHER_FORMAT, format!("this is {name}, not a configuration of the gateway"))
             .at(doc.span(key), "")
             .help(help);
-    for error in
-        findings.take(|finding| finding.level == Level::Error || finding.code == super::dialect::NO_VERSION)
-    {
+    let versions = findings.take(|finding| finding.code == super::dialect::NO_VERSION);
+    for error in findings.take_level(Level::Error).into_iter().chain(versions) {
         merged.absorb(error);
     }
-    findings.push(merged);
+    findings.put(merged);
 }
 
 /// The key that shows a format, what a file of it is called, and what to do with it.

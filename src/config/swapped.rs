@@ -41,7 +41,7 @@ pub(super) fn merge(loaded: &mut Loaded) {
                 ));
             }
             findings.0.retain(|finding| !ours(finding));
-            findings.push(merged);
+            findings.put(merged);
         }
     }
 }
