@@ -66,7 +66,13 @@ pub(super) fn merge(loaded: &mut Loaded, root: NodeId) {
 fn recognise(doc: &Document, root: NodeId) -> Option<(NodeId, &'static str, &'static str)> {
     let format = FORMATS.iter().find(|format| format.keys.iter().all(|key| doc.get(root, key).is_some()));
     if let Some(format) = format {
-        return Some((doc.entry(root, format.keys[0])?.key, format.name, format.help));
+        let kind = doc.get(root, "kind").and_then(|kind| doc.str(kind));
+        // Of manifests these alone hold other files.
+        let help = match kind {
+            Some("ConfigMap" | "Secret") | None => format.help,
+            Some(_) => NO_HELP,
+        };
+        return Some((doc.entry(root, format.keys[0])?.key, format.name, help));
     }
     // Compose has services too, but by name.
     let services = doc.entry(root, "services")?;

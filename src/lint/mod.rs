@@ -115,12 +115,14 @@ lints! {
     https_upstream_by_address,
     https_without_redirect,
     ip_restriction_allows_all,
+    jwt_private_key,
     jwt_without_expiry,
     key_in_query,
     missing_name,
     missing_tags,
     options_without_authentication,
     overlapping_regexes,
+    path_never_matches,
     path_with_trailing_slash,
     placeholder_secret,
     plain_http_upstream,
@@ -146,6 +148,8 @@ lints! {
     unused_upstream,
     upstream_without_targets,
     upstream_without_weight,
+    url_part_ignored,
+    value_cut_by_comment,
     weak_secret,
 }
 

@@ -322,7 +322,8 @@ impl Reader<'_> {
     fn wrong(&self, message: impl Into<String>) -> Finding {
         match (self.rest().chars().next(), self.open.last()) {
             (None, Some(&open)) => {
-                let (open_text, close) = (&self.text[open..=open], if self.text[open..].starts_with('[') { ']' } else { '}' });
+                let (open_text, close) =
+                    (&self.text[open..=open], if self.text[open..].starts_with('[') { ']' } else { '}' });
                 self.error(format!("this `{open_text}` is never closed"), open, open + 1)
                     .at(self.span(self.at, self.at), "the text ends here")
                     .help(format!("add the missing `{close}`"))

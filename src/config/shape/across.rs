@@ -410,7 +410,7 @@ impl Walker<'_> {
             .tree(field, complaint.text())
             .tree(whole, entity);
         if let Operand::Node(node) = then {
-            finding.help = self.pem_help(node, complaint);
+            finding.help = self.refusal_help(node, complaint);
         }
         self.report(finding);
     }

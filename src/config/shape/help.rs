@@ -5,7 +5,10 @@ pub(super) use crate::source::{is_odd, odd_character};
 use super::{Shape, ShapeKind, Text, Unit, Walker, explain::Complaint};
 use crate::{
     config::nearest,
-    model::{KINDS, rule::pem},
+    model::{
+        KINDS,
+        rule::{pem, regex},
+    },
     source::{NodeId, Value, joined},
 };
 
@@ -41,17 +44,21 @@ impl Walker<'_> {
             }
             _ => match (&shape.kind, value) {
                 (ShapeKind::Text(text), Value::Str(written)) => self
-                    .pem_help(node, complaint)
+                    .refusal_help(node, complaint)
                     .or_else(|| text_help(text, written, shape.secret, field)),
                 _ => None,
             },
         }
     }
 
-    /// What helps with a certificate or key that a rule refused.
-    pub(super) fn pem_help(&self, node: NodeId, complaint: &Complaint) -> Option<String> {
+    /// What helps with a certificate, a key or a regular expression that a rule refused.
+    pub(super) fn refusal_help(&self, node: NodeId, complaint: &Complaint) -> Option<String> {
         let Complaint::Said(refusal) = complaint else { return None };
-        pem::advice(self.doc.str(node)?, refusal, self.doc.is_json(node))
+        let written = self.doc.str(node)?;
+        if refusal.contains("invalid regex") || refusal.contains("a valid regex") {
+            return regex::advice(written.strip_prefix('~').unwrap_or(written));
+        }
+        pem::advice(written, refusal, self.doc.is_json(node))
     }
 
     /// The field of an entity in which a reference is written as an object, if the current path is its `id`.

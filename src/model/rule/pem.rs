@@ -122,7 +122,9 @@ pub fn advice(value: &str, refusal: &str, json: bool) -> Option<String> {
     if !bare.contains('\n') {
         return match json {
             true => Some(format!("its line breaks were lost: write it {lines}")),
-            false => fixed("its line breaks were lost: write the lines as a block after `|` (`>` joins them)"),
+            false => {
+                fixed("its line breaks were lost: write the lines as a block after `|` (`>` joins them)")
+            }
         };
     }
     let certificate = value.contains("-----BEGIN CERTIFICATE-----");

@@ -24,7 +24,11 @@ pub(in crate::source) fn foreign(text: &str) -> Option<Foreign> {
         ));
     }
     line("```").map(|at| {
-        (at..at + 3, "a fence of Markdown is no part of the text", "remove the lines that begin with three backquotes")
+        (
+            at..at + 3,
+            "a fence of Markdown is no part of the text",
+            "remove the lines that begin with three backquotes",
+        )
     })
 }
 
@@ -99,7 +103,8 @@ impl Broken<'_> {
         if !self.says("document start") || !self.body.starts_with('%') {
             return None;
         }
-        let finding = self.error("the lines that begin with `%` end with a line `---`, which is missing", self.problem.at);
+        let finding = self
+            .error("the lines that begin with `%` end with a line `---`, which is missing", self.problem.at);
         Some(finding.help("write `---` on a line of its own above this one, or remove the lines with `%`"))
     }
 }

@@ -217,9 +217,11 @@ impl<'a> Broken<'a> {
             let at = self.doing("simple key").unwrap_or(at);
             let finding = self.error("this line is neither `key: value` nor a list item", at);
             let help = habits::joined(self.from(at).lines().next().unwrap_or(""));
-            return Some(finding.help(help.unwrap_or_else(|| {
-                "add a `:` with a space after it, or check the indentation".to_owned()
-            })));
+            return Some(finding.help(
+                help.unwrap_or_else(|| {
+                    "add a `:` with a space after it, or check the indentation".to_owned()
+                }),
+            ));
         }
         if !self.says("mapping values are not allowed") {
             return None;
