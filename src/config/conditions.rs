@@ -111,7 +111,8 @@ fn refused(doc: &Document, node: NodeId, route: &Route, flavor: Flavor) -> Vec<R
             all.push(Refused { node, path, name, text });
         }
     };
-    if let Some(expression) = &route.expression {
+    // Under another flavor the field itself is refused, which is all there is to say.
+    if let Some(expression) = route.expression.as_ref().filter(|_| flavor == Flavor::Expressions) {
         let alone = Route { expression: Some(expression.clone()), ..alone.clone() };
         attempt(doc.get(node, "expression"), "expression".to_owned(), "`expression`".to_owned(), alone);
     }

@@ -22,7 +22,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
         for (what, help) in ignored(url) {
             report.at(
                 Some(subject.document.span(node)),
-                format!("the {what} of the url of service {} has no effect", called(service)),
+                format!("service {} does not use the {what} of its url", called(service)),
                 &help.replace("PORT", &service.port.to_string()),
             );
         }

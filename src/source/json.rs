@@ -183,7 +183,7 @@ impl Reader<'_> {
         Box::new(match self.peek() {
             Some(b'\'') => self.wrong("a key needs double quotes").help("write `\"` instead of `'`"),
             Some(b'a'..=b'z' | b'A'..=b'Z' | b'_') => self.wrong("a key needs double quotes"),
-            Some(b'/' | b'#') => self.wrong("a key needs double quotes").help(NO_COMMENTS),
+            Some(b'/' | b'#') => self.wrong("a comment stands where a key is expected").help(NO_COMMENTS),
             _ if after_others => self.wrong("expected a key after the comma"),
             _ => self.wrong("expected a key or `}`"),
         })
