@@ -84,8 +84,8 @@ fn plugins_do_not_import_each_other() {
         let text = fs::read_to_string(&file).expect("a source file");
         for rest in text.split("crate::").skip(1).chain(text.split("super::super::").skip(1)) {
             let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-            let is_plugin =
-                plugins.join(&name).is_dir() && name != "shared" || plugins.join(format!("{name}.rs")).is_file();
+            let is_plugin = plugins.join(&name).is_dir() && name != "shared"
+                || plugins.join(format!("{name}.rs")).is_file();
             if !name.is_empty() && name != own && is_plugin {
                 wrong.push(format!("crates/plugins/src/{}: imports the plugin {name}", inside.display()));
             }

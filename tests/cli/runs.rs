@@ -182,3 +182,30 @@ fn each_file_is_looked_at_though_one_is_not_there() {
     let ran = run(place.path(), &["validate", "--each", "nowhere.yml", "bad.yml"], b"");
     assert!(ran.status == 2 && ran.out.contains("bad.yml") && ran.err.contains("nowhere.yml"), "{ran}");
 }
+
+#[test]
+fn a_file_with_more_errors_than_are_listed_is_refused_in_every_form() {
+    let place = tempfile::tempdir().unwrap();
+    let fields = |n: usize| (0..n).map(|i| format!("\"k{i}\": 1")).collect::<Vec<_>>().join(", ");
+    let of_another = format!("{{\"name\": \"x\", \"version\": \"1\", \"scripts\": {{}}, {}}}", fields(300));
+    let ours = format!("{{\"_format_version\": \"3.0\", {}}}", fields(300));
+    for (name, text, errors, listed) in [("other.json", of_another, 1, 1), ("ours.json", ours, 300, 200)] {
+        std::fs::write(place.path().join(name), text).unwrap();
+        for command in ["validate", "lint"] {
+            for format in ["human", "json", "sarif", "github", "gitlab", "junit"] {
+                let ran = run(place.path(), &[command, "--format", format, name], b"");
+                assert_eq!(ran.status, 1, "{command} {format} {name}: {ran}");
+                let told = match format {
+                    "human" => ran.err.contains(&format!("({errors} error")),
+                    "json" => {
+                        ran.out.contains(&format!("\"errors\": {listed}"))
+                            || ran.out.contains(&format!("\"errors\": {errors}"))
+                    }
+                    "junit" => ran.out.contains(&format!("failures=\"{listed}\"")),
+                    _ => true,
+                };
+                assert!(told, "{command} {format} {name}: {}", ran.err);
+            }
+        }
+    }
+}

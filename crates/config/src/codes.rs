@@ -286,6 +286,10 @@ codes! {
     "_format_version: \"3.0\"\nconsumers:\n- username: !amy\n  custom_id: amy\n" =>
     "_format_version: \"3.0\"\nconsumers:\n- username: '!amy'\n  custom_id: amy\n";
 
+    "source/yaml-in-json": "a file named for JSON holds YAML",
+    "It is read as YAML, which most JSON is too. Kong goes by the name of the file and refuses it.",
+    "" => "";
+
     "source/yaml-syntax": "the text is not YAML",
     "The message says what the reader stumbled over; the cause is often a line above, such as a quote left open or \
      a tab for indentation.",

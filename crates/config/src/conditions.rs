@@ -1,10 +1,11 @@
 //! Conditions of routes that the router refuses, each reported at the text that it refuses.
 
 use super::{
+    expression,
     resolve::{path_of, path_text},
     shape::Found,
 };
-use model::{KindInfo, Route, State};
+use model::{KindInfo, Route, State, rule::regex};
 use router::{Flavor, validate_route};
 use source::{Document, Finding, Findings, Level, NodeId, Seg, Span, from_node};
 
@@ -69,12 +70,14 @@ fn report(
             continue;
         }
         let reason = reason(&refused.text);
-        let span = doc.str(refused.node).and_then(|text| part(place, text, &refused.text)).unwrap_or(place);
-        let mut finding = Finding::error(BAD_EXPRESSION, format!("{}: {reason}", refused.name))
+        let text = doc.str(refused.node).unwrap_or("");
+        let span = part(place, text, &refused.text).unwrap_or(place);
+        let said = expression::reason(reason).unwrap_or_else(|| reason.to_owned());
+        let mut finding = Finding::error(BAD_EXPRESSION, format!("{}: {said}", refused.name))
             .at(span, "")
             .path(format!("{owner}.{}", refused.path));
         finding.tree.extend(answer.take());
-        finding.help = help(reason, refused.name.contains("expression"));
+        finding.help = help(text, reason, &refused);
         findings.push(finding);
     }
     let Some((tree, text)) = answer else { return };
@@ -106,7 +109,8 @@ fn refused(doc: &Document, node: NodeId, route: &Route, flavor: Flavor) -> Vec<R
             all.push(Refused { node, path, name, text });
         }
     };
-    if let Some(expression) = &route.expression {
+    // Under another flavor the field itself is refused, which is all there is to say.
+    if let Some(expression) = route.expression.as_ref().filter(|_| flavor == Flavor::Expressions) {
         let alone = Route { expression: Some(expression.clone()), ..alone.clone() };
         attempt(doc.get(node, "expression"), "expression".to_owned(), "`expression`".to_owned(), alone);
     }
@@ -131,37 +135,44 @@ fn refused(doc: &Document, node: NodeId, route: &Route, flavor: Flavor) -> Vec<R
 }
 
 /// The reason in the router's message, which shows the whole expression before it.
-fn reason(text: &str) -> &str {
+pub(super) fn reason(text: &str) -> &str {
     let text = text.strip_prefix("Router Expression failed validation:").unwrap_or(text).trim();
     let last = text.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or(text);
     last.strip_prefix("error: ").or_else(|| last.strip_prefix("= ")).unwrap_or(last)
 }
 
-fn help(reason: &str, expression: bool) -> Option<String> {
-    let help = match reason {
-        _ if reason.contains("look-around") || reason.contains("backreferences") => {
-            "the router's regular expressions have neither look-around nor backreferences: list what may match, or \
-             give another route a higher `regex_priority`"
-        }
-        _ if reason.contains("repetition") => {
-            "braces mean repetition: write `(?<name>[^/]+)` for a segment of any text"
-        }
-        _ if reason.contains("LHS field") && expression => {
-            "the fields are http.method, http.host, http.path, http.path.segments.*, http.headers.*, http.queries.*, \
-             net.protocol, net.src.ip, net.src.port, net.dst.ip, net.dst.port and tls.sni"
-        }
-        _ => return None,
-    };
-    Some(help.to_owned())
+fn help(text: &str, reason: &str, refused: &Refused) -> Option<String> {
+    if reason.contains("look-around") || reason.contains("backreferences") {
+        let help = "the router's regular expressions have neither look-around nor backreferences: list what may match, \
+                    or give another route a higher `regex_priority`";
+        return Some(help.to_owned());
+    }
+    let named = |at: usize| text[at + 1..].starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if reason.contains("repetition") && text.match_indices('{').any(|(at, _)| named(at)) {
+        return Some("braces mean repetition: write `(?<name>[^/]+)` for a segment of any text".to_owned());
+    }
+    if refused.path != "expression" {
+        return regex::advice(text.strip_prefix('~').unwrap_or(text));
+    }
+    // The parser counts columns in characters.
+    let at = place(&refused.text).filter(|(line, _)| *line == 1).map(|(_, column)| column - 1);
+    let byte = at.map(|at| text.char_indices().nth(at).map_or(text.len(), |(byte, _)| byte));
+    expression::help(text, reason, byte)
+}
+
+/// The line and column that the router's message names.
+pub(super) fn place(message: &str) -> Option<(usize, usize)> {
+    let (line, column) = message.split("--> ").nth(1)?.lines().next()?.trim().split_once(':')?;
+    Some((line.parse().ok()?, column.parse().ok().filter(|column| *column > 0)?))
 }
 
 /// The part of a text on one line that the router's message underlines: `--> 1:13`, and `^-----^` two lines below.
-fn part(place: Span, text: &str, message: &str) -> Option<Span> {
-    let column: usize = message.split("--> 1:").nth(1)?.lines().next()?.trim().parse().ok()?;
+fn part(whole: Span, text: &str, message: &str) -> Option<Span> {
+    let (_, column) = place(message).filter(|(line, _)| *line == 1)?;
     let marks = message.lines().find(|line| line.contains('^') && line.trim_start().starts_with('|'))?;
     let marks = marks.trim_start_matches([' ', '|']).trim_end();
     // Quotes stand around a text that is written as it is.
-    let quote = match (place.end - place.start) as usize {
+    let quote = match (whole.end - whole.start) as usize {
         length if length == text.len() => 0,
         length if length == text.len() + 2 => 1,
         _ => return None,
@@ -169,6 +180,6 @@ fn part(place: Span, text: &str, message: &str) -> Option<Span> {
     let ours = text.is_ascii() && !text.contains('\n') && message.contains(text);
     let start = (column - 1).min(text.len());
     let end = (start + marks.len().max(1)).min(text.len());
-    let byte = |at: usize| place.start + (quote + at) as u32;
-    ours.then(|| Span { start: byte(start), end: byte(end), ..place })
+    let byte = |at: usize| whole.start + (quote + at) as u32;
+    ours.then(|| Span { start: byte(start), end: byte(end), ..whole })
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Input, LoadError, Loaded, Options,
+    Input, LoadError, Loaded, Options, commas,
     entities::Enabled,
     other_format, pending,
     read::{self, ReadError, ReadOptions},
@@ -47,6 +47,7 @@ pub fn load(input: &Input, options: &Options<'_>) -> Result<Loaded, LoadError> {
         Some(root) => {
             check(&mut loaded, root, options);
             swapped::merge(&mut loaded);
+            commas::merge(&mut loaded.findings, &loaded.sources);
             tags::merge(&mut loaded);
             other_format::merge(&mut loaded, root);
             secret::follow_aliases(&loaded.document, &mut loaded.secrets);
@@ -78,8 +79,16 @@ fn not_a_map(loaded: &mut Loaded) {
     let (Some(root), doc) = (loaded.root, &loaded.document) else { return };
     let text = "failed parsing declarative configuration: expected an object";
     let found = super::shape::explain::describe(doc.value(root));
+    let help = match doc.value(root) {
+        Value::Seq(_) => {
+            "write it under the name of what it lists, such as `services`, beside `_format_version`"
+        }
+        Value::Null => "a configuration of nothing is `_format_version: \"3.0\"`",
+        _ => "a configuration begins with `_format_version: \"3.0\"`",
+    };
     let finding = Finding::error("config/not-a-map", format!("the document must be a map, found {found}"))
         .at(doc.span(root), "")
+        .help(help)
         .tree(vec![Seg::Key("error".to_owned())], text);
     loaded.findings.push(finding);
 }

@@ -55,19 +55,24 @@ pub(super) fn merge(loaded: &mut Loaded, root: NodeId) {
         Finding::error(OTHER_FORMAT, format!("this is {name}, not a configuration of the gateway"))
             .at(doc.span(key), "")
             .help(help);
-    for error in
-        findings.take(|finding| finding.level == Level::Error || finding.code == super::dialect::NO_VERSION)
-    {
+    let versions = findings.take(|finding| finding.code == super::dialect::NO_VERSION);
+    for error in findings.take_level(Level::Error).into_iter().chain(versions) {
         merged.absorb(error);
     }
-    findings.push(merged);
+    findings.put(merged);
 }
 
 /// The key that shows a format, what a file of it is called, and what to do with it.
 fn recognise(doc: &Document, root: NodeId) -> Option<(NodeId, &'static str, &'static str)> {
     let format = FORMATS.iter().find(|format| format.keys.iter().all(|key| doc.get(root, key).is_some()));
     if let Some(format) = format {
-        return Some((doc.entry(root, format.keys[0])?.key, format.name, format.help));
+        let kind = doc.get(root, "kind").and_then(|kind| doc.str(kind));
+        // Of manifests these alone hold other files.
+        let help = match kind {
+            Some("ConfigMap" | "Secret") | None => format.help,
+            Some(_) => NO_HELP,
+        };
+        return Some((doc.entry(root, format.keys[0])?.key, format.name, help));
     }
     // Compose has services too, but by name.
     let services = doc.entry(root, "services")?;

@@ -28,6 +28,9 @@ pub enum TlsError {
     /// A PEM text has no private key or is not PEM.
     #[error("not a private key in PEM")]
     Key,
+    /// A PEM text has the public half of a key.
+    #[error("this is a public key; the private one is needed")]
+    PublicKey,
     /// A key that TLS cannot be spoken with here.
     #[error(
         "{0} cannot be used for TLS: it takes an RSA key of 2048 to 8192 bits, a key on P-256, P-384 or P-521, or \
@@ -37,6 +40,13 @@ pub enum TlsError {
     /// rustls refuses them.
     #[error("{}", in_words(.0))]
     Rustls(#[from] rustls::Error),
+}
+
+impl TlsError {
+    /// Whether the key is at fault, rather than the certificate or both.
+    pub fn is_about_key(&self) -> bool {
+        matches!(self, TlsError::Key | TlsError::PublicKey | TlsError::UnfitKey(_))
+    }
 }
 
 /// An error of rustls, without its names for things where these would be printed.
@@ -84,7 +94,10 @@ pub fn certified_key(cert: &str, key: &str) -> Result<CertifiedKey, TlsError> {
 
 /// The private key of a PEM text, of a kind that TLS is spoken with here.
 fn private_key(pem: &str) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let private = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| TlsError::Key)?;
+    let private = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| {
+        let public = PublicKey::from_public_pem(pem) != Err(KeyError::Malformed);
+        if public { TlsError::PublicKey } else { TlsError::Key }
+    })?;
     fits_tls(PublicKey::from_private_pem(pem))?;
     Ok(private)
 }
@@ -273,6 +286,6 @@ mod tests {
         }
         assert!(check_authority(&fine).is_ok());
         assert!(check_authority("no PEM").is_err());
-        assert!(matches!(certified_key(&fine, &file("p256.spki.pem")), Err(TlsError::Key)));
+        assert!(matches!(certified_key(&fine, &file("p256.spki.pem")), Err(TlsError::PublicKey)));
     }
 }

@@ -36,12 +36,12 @@ impl Certificates {
             let shown = made.entry(ix).or_default();
             match carried(carry, &row.cert, &row.key) {
                 Ok(key) => shown.push(key),
-                Err(error) => problems.push(Problem::new(row, "/cert", error.to_string())),
+                Err(error) => problems.push(refused(row, ["/cert", "/key"], &error)),
             }
             if let (Some(cert), Some(key)) = (&row.cert_alt, &row.key_alt) {
                 match carried(carry, cert, key) {
                     Ok(key) => shown.push(key),
-                    Err(error) => problems.push(Problem::new(row, "/cert_alt", error.to_string())),
+                    Err(error) => problems.push(refused(row, ["/cert_alt", "/key_alt"], &error)),
                 }
             }
         }
@@ -84,6 +84,11 @@ impl Certificates {
         let trailing = || name.rfind('.').and_then(|dot| self.trailing.get(&name[..=dot]));
         exact().or_else(leading).or_else(trailing).or(self.any.as_ref())
     }
+}
+
+/// A certificate that cannot be shown, at the field that is at fault.
+fn refused(row: &Certificate, [cert, key]: [&str; 2], error: &TlsError) -> Problem {
+    Problem::new(row, if error.is_about_key() { key } else { cert }, error.to_string())
 }
 
 fn carried(carry: &Carry, cert: &str, key: &str) -> Result<Arc<CertifiedKey>, TlsError> {

@@ -233,6 +233,18 @@ impl Findings {
         self.1.0.iter_mut().zip(omitted.0).for_each(|(ours, theirs)| *ours += theirs);
     }
 
+    /// Adds one that stands for others, which were taken out: it is retained however many there are.
+    pub fn put(&mut self, mut finding: Finding) {
+        finding.shorten();
+        self.0.push(finding);
+    }
+
+    /// Takes out all of one level, and forgets those that were only counted.
+    pub fn take_level(&mut self, level: Level) -> Vec<Finding> {
+        self.1.0[level as usize] = 0;
+        self.take(|finding| finding.level == level)
+    }
+
     /// Takes out the retained findings that are so.
     pub fn take(&mut self, so: impl Fn(&Finding) -> bool) -> Vec<Finding> {
         let (taken, remaining) = std::mem::take(&mut self.0).into_iter().partition(|finding| so(finding));
@@ -259,7 +271,17 @@ impl Findings {
 
     /// Whether the file has to be refused.
     pub fn has_errors(&self) -> bool {
-        self.0.iter().any(|f| f.level == Level::Error)
+        self.reaches(Level::Error)
+    }
+
+    /// Whether there is one of that level or a worse one, retained or not.
+    pub fn reaches(&self, least: Level) -> bool {
+        self.0.iter().any(|f| f.level >= least) || self.1.0[least as usize..].iter().any(|n| *n > 0)
+    }
+
+    /// Whether there is none, retained or not.
+    pub fn is_empty(&self) -> bool {
+        !self.reaches(Level::Note)
     }
 
     /// How many there are of a level, retained or not.
@@ -344,6 +366,21 @@ mod tests {
         assert_eq!(findings.count(Level::Warning), 1000);
         findings.retain_from(Level::Error);
         assert_eq!((findings.0.len(), findings.omitted().total()), (1, 0));
+    }
+
+    #[test]
+    fn what_is_only_counted_still_refuses_the_file() {
+        let mut findings = Findings::default();
+        (0..300).for_each(|i| findings.push(Finding::error("e", format!("{i}"))));
+        findings.push(Finding::warning("w", "x"));
+        findings.take(|finding| finding.level == Level::Error);
+        assert!(findings.has_errors() && findings.reaches(Level::Warning) && !findings.is_empty());
+        findings.put(Finding::error("e", "in place of the first"));
+        assert_eq!((findings.0.len(), findings.count(Level::Error)), (2, 101));
+        assert_eq!(findings.take_level(Level::Error).len(), 1);
+        assert!(!findings.has_errors() && findings.reaches(Level::Warning));
+        findings.put(Finding::error("e", "in place of all"));
+        assert_eq!((findings.count(Level::Error), findings.omitted().total()), (1, 0));
     }
 
     #[test]

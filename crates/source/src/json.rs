@@ -6,6 +6,7 @@
 use super::finding::unparsable;
 use super::keys::{Index, duplicate_key, find};
 use super::scalar::{hex_float, whole};
+use super::syntax;
 use super::{Document, Entry, FileId, Finding, Findings, Limits, NodeId, SourceMap, Span, Value};
 
 /// Reads a JSON file into `doc` and returns its root; `None` after an error was added to `findings`.
@@ -30,10 +31,20 @@ pub fn parse_json(
         buffer: String::new(),
     };
     match reader.document() {
-        Ok(root) => Some(root),
+        Ok(root) => {
+            doc.add_json(file);
+            Some(root)
+        }
         Err(finding) => {
             let reason = finding.message.clone();
-            findings.push(unparsable(*finding, &reason));
+            let finding = match syntax::foreign(text) {
+                Some((range, message, help)) => {
+                    let span = Span { file, start: range.start as u32, end: range.end as u32 };
+                    Finding::error("source/json-syntax", message).at(span, "").help(help)
+                }
+                None => *finding,
+            };
+            findings.push(unparsable(finding, &reason));
             None
         }
     }
@@ -60,7 +71,13 @@ impl Reader<'_> {
         let root = self.value()?;
         match self.peek() {
             None => Ok(root),
-            Some(_) => Err(Box::new(self.wrong("something follows the end of the document"))),
+            Some(next) => {
+                let finding = self.wrong("something follows the end of the document");
+                Err(Box::new(match next {
+                    b'{' | b'[' => finding.help("a file holds one document: make one of them"),
+                    _ => finding.help("remove it"),
+                }))
+            }
         }
     }
 
@@ -149,7 +166,16 @@ impl Reader<'_> {
                 Err(Box::new(finding.help("remove the comma")))
             }
             Some(byte) if byte == close => Ok(()),
-            _ => Err(Box::new(self.wrong(format!("expected `,` or `{}`", close as char)))),
+            _ => Err(Box::new(self.no_comma(close))),
+        }
+    }
+
+    fn no_comma(&mut self, close: u8) -> Finding {
+        let message = format!("expected `,` or `{}`", close as char);
+        match self.peek() {
+            Some(b'/' | b'#') => self.wrong(message).help(NO_COMMENTS),
+            Some(b'"' | b'{' | b'[') => self.wrong(message).help("put a `,` after the value before it"),
+            _ => self.wrong(message),
         }
     }
 
@@ -157,6 +183,7 @@ impl Reader<'_> {
         Box::new(match self.peek() {
             Some(b'\'') => self.wrong("a key needs double quotes").help("write `\"` instead of `'`"),
             Some(b'a'..=b'z' | b'A'..=b'Z' | b'_') => self.wrong("a key needs double quotes"),
+            Some(b'/' | b'#') => self.wrong("a comment stands where a key is expected").help(NO_COMMENTS),
             _ if after_others => self.wrong("expected a key after the comma"),
             _ => self.wrong("expected a key or `}`"),
         })
@@ -180,7 +207,9 @@ impl Reader<'_> {
         let mut finding = self.wrong("expected a value");
         match self.rest().bytes().next() {
             Some(b'\'') => finding = finding.help("strings need double quotes"),
-            Some(b'/' | b'#') => finding = finding.help("JSON has no comments"),
+            Some(b'/' | b'#') => finding = finding.help(NO_COMMENTS),
+            Some(b'T' | b'F') => finding = finding.help("write `true` or `false`"),
+            Some(b'N') => finding = finding.help("write `null`"),
             _ => {}
         }
         Err(Box::new(finding))
@@ -293,14 +322,19 @@ impl Reader<'_> {
     fn wrong(&self, message: impl Into<String>) -> Finding {
         match (self.rest().chars().next(), self.open.last()) {
             (None, Some(&open)) => {
-                let message = format!("this `{}` is never closed", &self.text[open..=open]);
-                self.error(message, open, open + 1).at(self.span(self.at, self.at), "the text ends here")
+                let (open_text, close) =
+                    (&self.text[open..=open], if self.text[open..].starts_with('[') { ']' } else { '}' });
+                self.error(format!("this `{open_text}` is never closed"), open, open + 1)
+                    .at(self.span(self.at, self.at), "the text ends here")
+                    .help(format!("add the missing `{close}`"))
             }
             (None, None) => self.error("the text ends where a value is expected", self.at, self.at),
             (Some(c), _) => self.error(message, self.at, self.at + c.len_utf8()),
         }
     }
 }
+
+const NO_COMMENTS: &str = "JSON has no comments: remove it; YAML has them, after a `#`";
 
 /// The number at the start of a text, and its length: as much as C's `strtod` takes.
 fn number(text: &str) -> Option<(Value, usize)> {

@@ -37,6 +37,7 @@ mod keys;
 mod libyaml;
 mod limits;
 mod node;
+mod odd;
 mod read;
 mod scalar;
 #[doc(hidden)]
@@ -53,7 +54,9 @@ pub use json::parse_json;
 pub use keys::short;
 pub use limits::Limits;
 pub use node::{Document, Entry, NodeId, Step, Value};
+pub use odd::{is_odd, is_unseen, odd_character};
 pub use read::{Format, parse};
+pub(crate) use syntax::joined;
 pub use text::{FileId, Position, Source, SourceMap, Span};
 pub use write::{to_json, to_yaml};
 pub use yaml::{TAG, parse_yaml};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use super::{Span, limits::DEEPEST};
+use super::{FileId, Span, limits::DEEPEST};
 
 /// Number of a node in a [`Document`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,6 +65,8 @@ pub struct Document {
     aliases: Vec<(NodeId, NodeId)>,
     /// Lists and maps that aliases refer to, and the places of those aliases.
     shared: Vec<(NodeId, Span)>,
+    /// The files that were read as JSON.
+    json: Vec<FileId>,
 }
 
 impl Document {
@@ -79,6 +81,7 @@ impl Document {
             replaced: Vec::new(),
             aliases: Vec::new(),
             shared: Vec::new(),
+            json: Vec::new(),
         }
     }
 
@@ -108,6 +111,15 @@ impl Document {
     /// Makes a node the root.
     pub fn set_root(&mut self, id: NodeId) {
         self.root = id;
+    }
+
+    pub(super) fn add_json(&mut self, file: FileId) {
+        self.json.push(file);
+    }
+
+    /// Whether a node was written in JSON.
+    pub fn is_json(&self, id: NodeId) -> bool {
+        self.json.contains(&self.span(id).file)
     }
 
     /// What a node holds.

@@ -1,6 +1,6 @@
 //! Which of the two notations a text is in, and reading it.
 
-use super::{Document, FileId, Findings, Limits, NodeId, SourceMap, parse_json, parse_yaml};
+use super::{Document, FileId, Finding, Findings, Limits, NodeId, SourceMap, Span, parse_json, parse_yaml};
 
 /// The notation of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -52,16 +52,27 @@ pub fn parse(
             let root = parse_yaml(sources, file, doc, limits, &mut as_yaml);
             // Broken either way: what begins like JSON was meant as JSON.
             let braces = sources.get(file).text().trim_start().starts_with(['{', '[']);
+            if root.is_some() && Format::of_name(sources.get(file).name()) == Some(Format::Json) {
+                as_yaml.push(not_json(&as_json, file));
+            }
             findings.append(if root.is_none() && braces { &mut as_json } else { &mut as_yaml });
             root
         }
     }
 }
 
+/// A file's name says JSON, and its text is YAML.
+fn not_json(as_json: &Findings, file: FileId) -> Finding {
+    let place = as_json.iter().find_map(Finding::span).unwrap_or(Span::start_of(file));
+    let message = "this is YAML under a name for JSON: Kong, which goes by the name, refuses it";
+    Finding::warning("source/yaml-in-json", message)
+        .at(place, "no JSON from here on")
+        .help("name the file `.yml`, or write it as JSON")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Span;
 
     fn read(text: &str, format: Format) -> Result<serde_json::Value, &'static str> {
         let mut sources = SourceMap::default();

@@ -61,8 +61,11 @@ impl Source {
 
     fn lines(&self) -> &[u32] {
         self.lines.get_or_init(|| {
+            let bytes = self.text.as_bytes();
+            // A carriage return alone ends a line of YAML too.
+            let ends = |i: &usize| bytes[*i] == b'\n' || bytes.get(i + 1) != Some(&b'\n');
             let mut lines = vec![0];
-            lines.extend(memchr::memchr_iter(b'\n', self.text.as_bytes()).map(|i| i as u32 + 1));
+            lines.extend(memchr::memchr2_iter(b'\n', b'\r', bytes).filter(ends).map(|i| i as u32 + 1));
             lines
         })
     }

@@ -43,7 +43,7 @@ pub fn parse_yaml(
     let at = builder.at;
     let (error, reason) = match outcome {
         Ok(root) => return Some(root),
-        Err(Failure::Syntax(problem)) => (syntax::explain(place, &problem), problem.message),
+        Err(Failure::Syntax(problem)) => (syntax::explain(place, &problem, at), problem.message),
         Err(Failure::Refused(finding)) => (*finding.clone(), finding.message),
     };
     // lyaml counts from the last thing it saw whole, and knows no place before the first.

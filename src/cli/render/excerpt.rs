@@ -40,7 +40,14 @@ pub fn visible(text: &str) -> String {
         c if c.is_control() => '\u{bf}',
         c => c,
     };
-    text.chars().map(stand_in).collect()
+    let mut rest = text.chars().peekable();
+    let mut out = String::with_capacity(text.len());
+    while let Some(c) = rest.next() {
+        // A carriage return alone ends a line, and would have the terminal write over it.
+        let alone = c == '\r' && rest.peek() != Some(&'\n');
+        out.push(if alone { '\n' } else { stand_in(c) });
+    }
+    out
 }
 
 impl SourceCode for Excerpt<'_> {

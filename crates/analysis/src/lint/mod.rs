@@ -38,12 +38,14 @@ mod https_redirect_unused;
 mod https_upstream_by_address;
 mod https_without_redirect;
 mod ip_restriction_allows_all;
+mod jwt_private_key;
 mod jwt_without_expiry;
 mod key_in_query;
 mod missing_name;
 mod missing_tags;
 mod options_without_authentication;
 mod overlapping_regexes;
+mod path_never_matches;
 mod path_with_trailing_slash;
 mod placeholder_secret;
 mod plain_http_upstream;
@@ -69,6 +71,8 @@ mod unused_service;
 mod unused_upstream;
 mod upstream_without_targets;
 mod upstream_without_weight;
+mod url_part_ignored;
+mod value_cut_by_comment;
 mod weak_secret;
 
 use authentication::{protected, recognised, recognises};
@@ -169,12 +173,14 @@ static LINTS: &[&Lint] = &[
     &https_upstream_by_address::LINT,
     &https_without_redirect::LINT,
     &ip_restriction_allows_all::LINT,
+    &jwt_private_key::LINT,
     &jwt_without_expiry::LINT,
     &key_in_query::LINT,
     &missing_name::LINT,
     &missing_tags::LINT,
     &options_without_authentication::LINT,
     &overlapping_regexes::LINT,
+    &path_never_matches::LINT,
     &path_with_trailing_slash::LINT,
     &placeholder_secret::LINT,
     &plain_http_upstream::LINT,
@@ -200,6 +206,8 @@ static LINTS: &[&Lint] = &[
     &unused_upstream::LINT,
     &upstream_without_targets::LINT,
     &upstream_without_weight::LINT,
+    &url_part_ignored::LINT,
+    &value_cut_by_comment::LINT,
     &weak_secret::LINT,
 ];
 

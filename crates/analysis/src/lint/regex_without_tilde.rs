@@ -39,15 +39,40 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
                     || path.ends_with('*')
                     || path.ends_with('$');
             if looks {
-                let bare = path.trim_end_matches(['.', '*', '+', '$']);
+                let prefix = prefix(path);
+                let or =
+                    prefix.map_or_else(String::new, |prefix| format!(", or {prefix} for all that begins so"));
                 report.at(
                     subject.span(route, &["paths", &i.to_string()]),
                     format!("route {} matches the letters {path}, not a pattern", called(route)),
-                    &format!("write ~{path} for a regular expression, or {bare} for all that begins so"),
+                    &format!("write ~{} for a regular expression{or}", regex(path)),
                 );
             }
         }
     }
+}
+
+/// The regular expression that was meant: a `*` that repeats nothing stands for any text, as in a shell.
+fn regex(path: &str) -> String {
+    let mut out = String::with_capacity(path.len() + 4);
+    for (at, c) in path.char_indices() {
+        let repeats =
+            path[..at].ends_with(|c: char| matches!(c, '.' | ')' | ']' | '}' | '\\') || c.is_alphanumeric());
+        match c {
+            '*' if !repeats && path[at + 1..].is_empty() => out.push_str(".*"),
+            '*' if !repeats => out.push_str("[^/]*"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// What stands before a pattern for any text at the end.
+fn prefix(path: &str) -> Option<&str> {
+    const ANY: [&str; 10] = ["(.*)$", "(.+)$", ".*$", ".+$", "(.*)", "(.+)", ".*", ".+", "**", "*"];
+    let prefix = ANY.iter().find_map(|any| path.strip_suffix(any))?;
+    let plain = !prefix.contains(['*', '+', '(', '[', '\\', '?', '^', '$', '|']);
+    (plain && prefix.starts_with('/')).then_some(prefix)
 }
 
 /// Whether a segment is a parameter: `{id}`, `:id`.
@@ -59,7 +84,21 @@ fn is_parameter(segment: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_parameter;
+    use super::{is_parameter, prefix, regex};
+
+    #[test]
+    fn what_is_suggested_is_what_was_meant() {
+        for (path, meant, begins) in [
+            ("/orders/*", "/orders/.*", Some("/orders/")),
+            ("/a/(.*)", "/a/(.*)", Some("/a/")),
+            ("/users/.*", "/users/.*", Some("/users/")),
+            ("/a/*/b/*", "/a/[^/]*/b/.*", None),
+            ("/v[12]/x", "/v[12]/x", None),
+            ("/a$", "/a$", None),
+        ] {
+            assert_eq!((regex(path).as_str(), prefix(path)), (meant, begins), "{path}");
+        }
+    }
 
     #[test]
     fn parameters_of_frameworks_are_known() {

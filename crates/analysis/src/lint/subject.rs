@@ -99,6 +99,11 @@ impl<'a> Subject<'a> {
         named.filter(inside).unwrap_or(whole)
     }
 
+    /// Where a field of a row is named, for values of many lines.
+    pub fn key<T: Row>(&self, row: &T, field: &str) -> Option<Span> {
+        Some(self.document.span(self.document.entry(row.origin()?, field)?.key))
+    }
+
     /// The entry of a row's field, key and value, as one place.
     pub fn entry<T: Row>(&self, row: &T, field: &[&str]) -> Option<Span> {
         let (last, way) = field.split_last()?;

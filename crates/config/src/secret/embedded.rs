@@ -73,7 +73,13 @@ fn private_keys(text: &str) -> Vec<Range<usize>> {
             None => {
                 let base64 =
                     |b: &u8| b.is_ascii_alphanumeric() || b"+/=\\".contains(b) || b.is_ascii_whitespace();
-                head + text.as_bytes()[head..].iter().take_while(|b| base64(b)).count()
+                let end = head + text.as_bytes()[head..].iter().take_while(|b| base64(b)).count();
+                // The first line of every key is no secret.
+                if text[head..end].trim().is_empty() {
+                    at = head;
+                    continue;
+                }
+                end
             }
         };
         found.push(start..at);

@@ -116,6 +116,9 @@ fn headers_urls_and_private_keys_are_recognised_in_any_text() {
     let pem = "-----BEGIN PRIVATE KEY-----\n  AA==\n  -----END PRIVATE KEY-----";
     carried(&format!("cert: |\n  {pem}\nb: 1\n"), "cert: |\n  **\nb: 1\n");
     carried("cert: \"-----BEGIN EC PRIVATE KEY-----\\nAA==\\n\"\nb: 1\n", "cert: \"**\"\nb: 1\n");
+    // The first line alone, as help quotes it, is the same for all keys.
+    let help = "write all of the file, from `-----BEGIN PRIVATE KEY-----` on";
+    carried(help, help);
     let public = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----";
     carried(public, public);
 }

@@ -394,7 +394,7 @@ impl Walker<'_> {
             return;
         }
         let span = match then {
-            Operand::Node(n) => self.span_of(n),
+            Operand::Node(n) => self.span_of_field(then_field, n),
             _ => match condition {
                 Operand::Node(n) => self.span_of(n),
                 _ => self.span_of(self.near),
@@ -404,11 +404,14 @@ impl Walker<'_> {
             p if p.is_empty() => then_field.to_owned(),
             p => format!("{p}.{then_field}"),
         };
-        let finding = Finding::error("config/conflict", message)
+        let mut finding = Finding::error("config/conflict", message)
             .at(span, "")
             .path(path)
             .tree(field, complaint.text())
             .tree(whole, entity);
+        if let Operand::Node(node) = then {
+            finding.help = self.refusal_help(node, complaint);
+        }
         self.report(finding);
     }
 

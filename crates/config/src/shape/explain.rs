@@ -250,14 +250,17 @@ impl Walker<'_> {
 
     /// Where to point for a value: at its field if it is a text of many lines, such as a certificate.
     fn span_of_value(&self, node: NodeId) -> source::Span {
-        let long = self.doc.str(node).is_some_and(|text| text.contains('\n') || text.len() > LONG_TEXT);
         match self.path.last() {
-            Some(PathStep::Field(name)) if long => {
-                let entry = self.doc.entry(self.near, name).filter(|entry| entry.value == node);
-                entry.map_or(self.span_of(node), |entry| self.doc.span(entry.key))
-            }
+            Some(PathStep::Field(name)) => self.span_of_field(name, node),
             _ => self.span_of(node),
         }
+    }
+
+    /// The same for a field of the record at hand.
+    pub(super) fn span_of_field(&self, name: &str, node: NodeId) -> source::Span {
+        let long = self.doc.str(node).is_some_and(|text| text.contains('\n') || text.len() > LONG_TEXT);
+        let entry = self.doc.entry(self.near, name).filter(|entry| long && entry.value == node);
+        entry.map_or(self.span_of(node), |entry| self.doc.span(entry.key))
     }
 
     /// The field at the current path, in backquotes; for items of a list the list's name.

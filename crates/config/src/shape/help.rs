@@ -1,9 +1,14 @@
 //! What to write instead of a value, where the mistake is one that people make often. Secrets are never repeated.
 
+pub(super) use source::{is_odd, odd_character};
+
 use super::{Shape, ShapeKind, Text, Unit, Walker, explain::Complaint};
 use crate::nearest;
-use model::{KINDS, rule::pem};
-use source::{NodeId, Value};
+use model::{
+    KINDS,
+    rule::{pem, regex},
+};
+use source::{NodeId, Value, joined};
 
 impl Walker<'_> {
     /// What helps with a complaint about the value at the current path.
@@ -32,11 +37,26 @@ impl Walker<'_> {
                 let near = nearest(got, values.iter().map(String::as_str));
                 near.map(|near| format!("did you mean `{near}`?"))
             }),
+            Complaint::TooShort(1) if shape.auto => {
+                Some("write one, or leave the field out for a random one".to_owned())
+            }
             _ => match (&shape.kind, value) {
-                (ShapeKind::Text(text), Value::Str(written)) => text_help(text, written, shape.secret, field),
+                (ShapeKind::Text(text), Value::Str(written)) => self
+                    .refusal_help(node, complaint)
+                    .or_else(|| text_help(text, written, shape.secret, field)),
                 _ => None,
             },
         }
+    }
+
+    /// What helps with a certificate, a key or a regular expression that a rule refused.
+    pub(super) fn refusal_help(&self, node: NodeId, complaint: &Complaint) -> Option<String> {
+        let Complaint::Said(refusal) = complaint else { return None };
+        let written = self.doc.str(node)?;
+        if refusal.contains("invalid regex") || refusal.contains("a valid regex") {
+            return regex::advice(written.strip_prefix('~').unwrap_or(written));
+        }
+        pem::advice(written, refusal, self.doc.is_json(node))
     }
 
     /// The field of an entity in which a reference is written as an object, if the current path is its `id`.
@@ -76,6 +96,7 @@ impl Walker<'_> {
                 fixed("write it as a list of one item: [ … ]")
             }
             ("record" | "map", Value::Seq(_)) => fixed("write its fields without `- ` in front"),
+            ("record" | "map", Value::Str(text)) if let Some(help) = joined(text) => Some(help),
             ("record" | "map", Value::Str(_)) => {
                 fixed("write its fields on the lines below, indented, each as `name: value`")
             }
@@ -103,6 +124,9 @@ impl Walker<'_> {
         let kind = KINDS.iter().position(|kind| kind.key == name);
         let record = kind.and_then(|kind| self.chooser.kind(kind));
         let first = self.doc.entries(node).first().map(|entry| self.doc.key_text(entry.key));
+        if let Some(name) = first.as_deref().and_then(|key| key.strip_prefix('-')) {
+            return format!("a space is missing after the `-`: write `- {name}: …`");
+        }
         match (record, first) {
             // What stands in place of a row with a secret may be that secret.
             (Some(record), Some(first)) if record.field(&first).is_none() && !record.may_hide(None) => {
@@ -120,7 +144,7 @@ impl Walker<'_> {
 /// How many of its unit a text such as `60s` means.
 fn number_help(unit: Option<Unit>, text: &str) -> Option<String> {
     let text = text.trim();
-    if text.parse::<f64>().is_ok() {
+    if text.parse::<f64>().is_ok_and(f64::is_finite) {
         return Some("write it without quotes".to_owned());
     }
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len();
@@ -142,9 +166,6 @@ fn number_help(unit: Option<Unit>, text: &str) -> Option<String> {
 
 /// What to write instead of a text that breaks the rules of its field.
 fn text_help(text: &Text, written: &str, secret: bool, field: &str) -> Option<String> {
-    if let Some(advice) = pem::advice(written, field.trim_matches('`')) {
-        return Some(advice);
-    }
     if let Some(help) = odd_help(written).or_else(|| shell_variable(written)) {
         return Some(help);
     }
@@ -194,35 +215,6 @@ pub(super) fn shell_variable(text: &str) -> Option<String> {
             "`${{{name}}}` is not expanded: write `${{{{ env \"DECK_{prefixed}\" }}}}` and set that variable"
         )
     })
-}
-
-/// Characters that come with text copied from a web page or a word processor, and how they are called.
-const ODD: &[(char, &str)] = &[
-    ('\u{a0}', "a no-break space (U+00A0)"),
-    ('\u{202f}', "a no-break space (U+202F)"),
-    ('\u{2007}', "a no-break space (U+2007)"),
-    ('\u{200b}', "an invisible space (U+200B)"),
-    ('\u{feff}', "an invisible space (U+FEFF)"),
-    ('\u{ad}', "an invisible hyphen (U+00AD)"),
-    ('\u{2018}', "a typographic quote (U+2018)"),
-    ('\u{2019}', "a typographic quote (U+2019)"),
-    ('\u{201c}', "a typographic quote (U+201C)"),
-    ('\u{201d}', "a typographic quote (U+201D)"),
-    ('\u{201e}', "a typographic quote (U+201E)"),
-    ('\u{2010}', "a typographic hyphen (U+2010)"),
-    ('\u{2011}', "a typographic hyphen (U+2011)"),
-    ('\u{2013}', "a dash (U+2013)"),
-    ('\u{2014}', "a dash (U+2014)"),
-];
-
-/// How such a character in a text is called.
-pub(super) fn odd_character(text: &str) -> Option<&'static str> {
-    ODD.iter().find(|(odd, _)| text.contains(*odd)).map(|(_, name)| *name)
-}
-
-/// Whether a character is one of them.
-pub(super) fn is_odd(c: char) -> bool {
-    ODD.iter().any(|(odd, _)| *odd == c)
 }
 
 fn odd_help(text: &str) -> Option<String> {

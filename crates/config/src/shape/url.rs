@@ -136,6 +136,10 @@ fn wrong_url(text: &str, finding: &Finding) -> (String, Option<String>) {
     let address = text.trim_start_matches('/');
     let scheme = text.split_once("://").map(|(scheme, _)| scheme);
     match scheme {
+        None if let Some((scheme, rest)) = broken_scheme(text) => {
+            let shown = if rest.contains('@') { "…" } else { rest };
+            (format!("`url`: after `{scheme}` comes `://`"), Some(format!("write `{scheme}://{shown}`")))
+        }
         None if variable.is_none() => {
             // What stands before an `@` is a credential.
             let shown = if address.contains('@') { "…" } else { address };
@@ -160,6 +164,14 @@ fn wrong_url(text: &str, finding: &Finding) -> (String, Option<String>) {
             }
         }
     }
+}
+
+/// A scheme and what follows, where a part of the `://` between them is missing.
+fn broken_scheme(text: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = text.split_at(text.find([':', '/'])?);
+    let rest = rest.trim_start_matches([':', '/']);
+    let port = rest.starts_with(|c: char| c.is_ascii_digit()) && !rest.contains('.');
+    (SCHEMES.contains(&scheme) && !rest.is_empty() && !port).then_some((scheme, rest))
 }
 
 /// The parts of a service's URL.
@@ -220,6 +232,10 @@ mod tests {
             ("user:hunter2@orders", "write `http://…`"),
         ] {
             assert_eq!(wrong_url(url, &finding), ("`url` has no scheme".to_owned(), Some(help.to_owned())));
+        }
+        for url in ["http:/a.internal", "http//a.internal", "http:a.internal"] {
+            let help = wrong_url(url, &finding).1;
+            assert_eq!(help.as_deref(), Some("write `http://a.internal`"), "{url}");
         }
         let (message, help) = wrong_url("htps://orders", &finding);
         assert_eq!(message, "`url`: there is no scheme `htps`");

@@ -7,11 +7,12 @@ mod host;
 mod pair;
 mod path;
 pub mod pem;
+pub mod regex;
 mod text;
 
 pub use host::{Address, AddressKind, is_ip, is_ip_or_cidr, parse_address};
 pub use path::normalize;
-pub use text::{check_regex, compile_regex};
+pub use regex::{check_regex, compile_regex};
 
 /// Says what is wrong with a text.
 pub type Rule = fn(&str) -> Result<(), String>;

@@ -59,44 +59,102 @@ fn in_words(error: &pem::Error) -> String {
     .to_owned()
 }
 
-/// What to write in place of a certificate or key that cannot be read, from what is usually done to them on the way
-/// into a file. The field decides which of the two is wanted. Does not repeat the text.
-pub fn advice(value: &str, field: &str) -> Option<String> {
-    let (certificate, key) = match field {
-        "cert" | "cert_alt" | "certificate" => (true, false),
-        "key" | "key_alt" | "private_key" | "public_key" | "rsa_public_key" => (false, true),
-        _ => return None,
-    };
-    let what = if certificate { "CERTIFICATE" } else { "PRIVATE KEY" };
-    let advice = if value.contains("-----BEGIN ") {
-        if value.contains("\\n") {
-            "`\\n` is a line break only in double quotes: use these, or write the lines as a block after `|`"
-        } else if !value.trim().contains('\n') {
-            "its line breaks were lost: write the lines as a block after `|` (`>` joins them)"
-        } else if value.contains("CERTIFICATE REQUEST-----") {
-            "this is a request for a certificate; write the certificate that was issued for it"
-        } else if certificate && value.contains("PRIVATE KEY-----") {
-            "this is a private key: it belongs in `key`"
-        } else if key && value.contains("-----BEGIN CERTIFICATE-----") {
-            "this is a certificate: it belongs in `cert`"
-        } else if value.contains("OPENSSH PRIVATE KEY-----") {
-            "this is OpenSSH's own form: convert the key with `ssh-keygen -p -m PEM -f FILE`"
-        } else if value.contains("ENCRYPTED") {
-            "decrypt it with `openssl pkey -in FILE`"
-        } else if !value.contains("-----END ") {
-            return Some(format!("add the line `-----END {what}-----`, and see whether more was cut off"));
-        } else {
-            return None;
-        }
-    } else if value.len() < 512 && (value.starts_with(['/', '.']) || value.contains(".pem")) {
-        "write the text of the file, not its name, as a block after `|`"
-    } else {
-        return Some(format!(
-            "write all of the file, from `-----BEGIN {what}-----` on, as a block after `|`"
-        ));
-    };
-    Some(advice.to_owned())
+/// What a field in PEM takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Certificate,
+    PrivateKey,
+    PublicKey,
 }
+
+impl Wanted {
+    /// What the rule takes that refused a text with these words.
+    fn by(refusal: &str) -> Option<Self> {
+        match refusal {
+            _ if refusal.starts_with("invalid certificate: ") => Some(Wanted::Certificate),
+            _ if refusal.starts_with("invalid key: ") => Some(Wanted::PrivateKey),
+            "invalid key" => Some(Wanted::PublicKey),
+            _ => None,
+        }
+    }
+
+    /// Its name in PEM.
+    fn label(self) -> &'static str {
+        match self {
+            Wanted::Certificate => "CERTIFICATE",
+            Wanted::PrivateKey => "PRIVATE KEY",
+            Wanted::PublicKey => "PUBLIC KEY",
+        }
+    }
+}
+
+/// What to write in place of a certificate or key that a rule refused with these words, from what is usually done to
+/// them on the way into a file. Does not repeat the text.
+pub fn advice(value: &str, refusal: &str, json: bool) -> Option<String> {
+    let wanted = Wanted::by(refusal)?;
+    let what = wanted.label();
+    // Blocks are YAML's.
+    let lines = if json { "as one text, with `\\n` for each line break" } else { "as a block after `|`" };
+    let fixed = |text: &str| Some(text.to_owned());
+    let bare = value.trim();
+    if bare.starts_with(BASE64_OF_PEM) {
+        return fixed("it is base64 once more: decode it with `base64 -d`");
+    }
+    if bare.starts_with("MII") && bare.len() < 100_000 {
+        return Some(format!(
+            "its first and last line are missing: `-----BEGIN {what}-----`, and the same with `END`"
+        ));
+    }
+    if !value.contains("-----BEGIN ") {
+        return match value.len() < 512 && (value.starts_with(['/', '.']) || value.contains(".pem")) {
+            true => Some(format!("write the text of the file, not its name, {lines}")),
+            false => Some(format!("write all of the file, from `-----BEGIN {what}-----` on, {lines}")),
+        };
+    }
+    if value.contains("\\n") {
+        return match json {
+            true => fixed("`\\\\n` is no line break: write `\\n`"),
+            false => fixed(
+                "`\\n` is a line break only in double quotes: use these, or write the lines as a block after `|`",
+            ),
+        };
+    }
+    if !bare.contains('\n') {
+        return match json {
+            true => Some(format!("its line breaks were lost: write it {lines}")),
+            false => {
+                fixed("its line breaks were lost: write the lines as a block after `|` (`>` joins them)")
+            }
+        };
+    }
+    let certificate = value.contains("-----BEGIN CERTIFICATE-----");
+    match wanted {
+        _ if value.contains("CERTIFICATE REQUEST-----") => {
+            fixed("this is a request for a certificate; write the certificate that was issued for it")
+        }
+        Wanted::Certificate if value.contains("PRIVATE KEY-----") => {
+            fixed("this is a private key: it belongs in `key`")
+        }
+        Wanted::PrivateKey if certificate => fixed("this is a certificate: it belongs in `cert`"),
+        Wanted::PublicKey if certificate => fixed(
+            "this is a certificate: write its public key, which `openssl x509 -pubkey -noout -in FILE` prints",
+        ),
+        Wanted::PublicKey if value.contains("ENCRYPTED") => {
+            fixed("this is a private key: write the public one, which `openssl pkey -pubout -in FILE` prints")
+        }
+        _ if value.contains("OPENSSH PRIVATE KEY-----") => {
+            fixed("this is OpenSSH's own form: convert the key with `ssh-keygen -p -m PEM -f FILE`")
+        }
+        _ if value.contains("ENCRYPTED") => fixed("decrypt it with `openssl pkey -in FILE`"),
+        _ if !value.contains("-----END ") => {
+            Some(format!("add the line `-----END {what}-----`, and see whether more was cut off"))
+        }
+        _ => fixed("a part of it is missing or changed: copy the whole file anew"),
+    }
+}
+
+/// What base64 makes of the dashes that PEM begins with.
+const BASE64_OF_PEM: &str = "LS0tLS1";
 
 fn first(value: &str) -> Result<CertificateDer<'static>, String> {
     chain(value).map(|mut list| list.swap_remove(0))

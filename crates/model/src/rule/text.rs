@@ -1,5 +1,7 @@
 //! Rules for names, labels, headers, regular expressions.
 
+use super::check_regex;
+
 /// A unique name: of the ASCII characters only letters, digits and `.-_~`.
 pub fn name(value: &str) -> Result<(), String> {
     let fine = |b: u8| !b.is_ascii() || b.is_ascii_alphanumeric() || b"._-~".contains(&b);
@@ -79,24 +81,4 @@ pub fn cors_origin(value: &str) -> Result<(), String> {
         return Ok(());
     }
     check_regex(value).map_err(|_| format!("'{value}' is not a valid regex"))
-}
-
-/// Whether a regular expression is one that [`compile_regex`] compiles. Most are told by their syntax alone,
-/// which costs a hundredth of compiling.
-///
-/// # Errors
-/// The engine's own words.
-pub fn check_regex(pattern: &str) -> Result<(), String> {
-    match regex_syntax::parse(pattern) {
-        Ok(_) => Ok(()),
-        Err(_) => compile_regex(pattern).map(drop),
-    }
-}
-
-/// Compiles a regular expression with what PCRE has beyond regular languages.
-///
-/// # Errors
-/// The engine's own words.
-pub fn compile_regex(pattern: &str) -> Result<fancy_regex::Regex, String> {
-    fancy_regex::Regex::new(pattern).map_err(|e| e.to_string())
 }

@@ -116,11 +116,11 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
         None if args.strict => Level::Warning,
         None => Level::Error,
     };
-    let failed = linted.findings.iter().any(|f| f.level >= least);
-    let verdict = match linted.findings.iter().next() {
-        None => ("is clean", "are clean"),
-        Some(_) if failed => ("fails", "fail"),
-        Some(_) => ("passes", "pass"),
+    let failed = linted.findings.reaches(least);
+    let verdict = match failed {
+        true => ("fails", "fail"),
+        false if linted.findings.is_empty() => ("is clean", "are clean"),
+        false => ("passes", "pass"),
     };
     let summary = validate::summary(&linted, verdict);
     if args.display_only_failures {
@@ -148,8 +148,11 @@ fn look(args: &Args, settings: &Settings) -> Result<Loaded, Failure> {
         loaded.findings.append(&mut found);
     }
     if args.no_builtin {
-        // What cannot be read cannot be checked either: those findings stay.
-        loaded.findings.0.retain(|f| loaded.root.is_none() && f.level == Level::Error);
+        match loaded.root {
+            // What cannot be read cannot be checked either: those findings stay.
+            None => loaded.findings.retain_from(Level::Error),
+            Some(_) => loaded.findings = Findings::default(),
+        }
     }
     rulesets::check(settings, &mut loaded);
     loaded.findings.sort();

@@ -4,15 +4,20 @@
 //! key"). What people really get wrong is a short list, and each has its own message and help here; for the rest
 //! there is a table of what each of libyaml's messages means.
 
+mod habits;
+
 use super::libyaml::Problem;
 use super::yaml::Place;
 use super::{Finding, Span};
+pub(super) use habits::foreign;
+pub(crate) use habits::joined;
 
-/// The error for a text libyaml refuses.
-pub(super) fn explain(place: Place<'_>, problem: &Problem) -> Finding {
-    let broken = Broken { place, body: &place.text[place.base..], problem };
+/// The error for a text libyaml refuses. The last thing it told before is at `last`.
+pub(super) fn explain(place: Place<'_>, problem: &Problem, last: Option<Span>) -> Finding {
+    let broken = Broken { place, body: &place.text[place.base..], problem, last };
     broken
-        .tab()
+        .habit()
+        .or_else(|| broken.tab())
         .or_else(|| broken.dash())
         .or_else(|| broken.unclosed())
         .or_else(|| broken.character())
@@ -28,6 +33,7 @@ struct Broken<'a> {
     place: Place<'a>,
     body: &'a str,
     problem: &'a Problem,
+    last: Option<Span>,
 }
 
 impl<'a> Broken<'a> {
@@ -167,6 +173,10 @@ impl<'a> Broken<'a> {
             let message = format!("the control character U+{:04X} is not allowed", c.map_or(0, u32::from));
             return Some(self.error(message, at).help("write it as an escape inside double quotes"));
         }
+        if self.says("cannot start any token") && c == Some('\t') {
+            let finding = self.error("a tab stands where a space is due", at);
+            return Some(finding.help("write a space in its place; YAML forbids tabs here"));
+        }
         if self.says("cannot start any token") {
             let message = format!("a value cannot start with `{}`", c?.escape_default());
             return Some(self.error(message, at).help("put the value in quotes"));
@@ -206,7 +216,12 @@ impl<'a> Broken<'a> {
         if self.says("could not find expected ':'") {
             let at = self.doing("simple key").unwrap_or(at);
             let finding = self.error("this line is neither `key: value` nor a list item", at);
-            return Some(finding.help("add a `:` with a space after it, or check the indentation"));
+            let help = habits::joined(self.from(at).lines().next().unwrap_or(""));
+            return Some(finding.help(
+                help.unwrap_or_else(|| {
+                    "add a `:` with a space after it, or check the indentation".to_owned()
+                }),
+            ));
         }
         if !self.says("mapping values are not allowed") {
             return None;
@@ -233,7 +248,9 @@ impl<'a> Broken<'a> {
         let whole = self.place.span(above + indent(text), above + text.trim_end().len());
         let finding =
             Finding::error("source/yaml-syntax", "this line is neither `key: value` nor a list item");
-        Some(finding.at(whole, "").at(key, "a key follows").help("add a `:` with a space after it"))
+        let help = habits::joined(text.trim());
+        let finding = finding.at(whole, "").at(key, "a key follows");
+        Some(finding.help(help.unwrap_or_else(|| "add a `:` with a space after it".to_owned())))
     }
 
     /// Text after a closing quote.
@@ -244,6 +261,18 @@ impl<'a> Broken<'a> {
             return None;
         }
         let finding = self.error("text follows the closing quote", at);
+        let rest = self.from(at).lines().next().unwrap_or("").trim();
+        if let ";" | "," = rest {
+            return Some(finding.help(format!("remove the `{rest}`: the end of the line ends the value")));
+        }
+        // A text over several lines mostly was to end on its first.
+        let began = self.last.map(|last| last.start as usize - self.place.base).filter(|began| {
+            self.from(*began).starts_with(quote) && self.line_start(*began) != self.line_start(at)
+        });
+        if let Some(began) = began {
+            let text = format!("the text began here: is its closing `{quote}` missing?");
+            return Some(finding.at(self.span(began), text).help(format!("add the missing `{quote}` there")));
+        }
         Some(finding.help(match quote {
             '\'' => "write `''` for a quote inside single quotes",
             _ => "write `\\\"` for a quote inside double quotes",

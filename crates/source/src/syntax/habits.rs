@@ -1,0 +1,137 @@
+//! What is written in a file for another program or reader: marks of a merge, fences of Markdown, comments of other
+//! languages, characters that only look like spaces.
+
+use std::ops::Range;
+
+use super::Broken;
+use crate::odd::{is_unseen, is_wide};
+use crate::{Finding, odd_character};
+
+/// A place, what it is, and what to do about it.
+type Foreign = (Range<usize>, &'static str, &'static str);
+
+/// What no text in YAML or JSON is meant to hold.
+pub(crate) fn foreign(text: &str) -> Option<Foreign> {
+    let line = |mark: &str| {
+        let begins = |at: &usize| *at == 0 || text.as_bytes()[at - 1] == b'\n';
+        text.match_indices(mark).map(|(at, _)| at).find(begins)
+    };
+    if let (Some(at), Some(_)) = (line("<<<<<<< "), line(">>>>>>> ")) {
+        return Some((
+            at..at + 7,
+            "a merge conflict that is not resolved",
+            "keep one of the two versions, and remove the lines with `<<<<<<<`, `=======` and `>>>>>>>`",
+        ));
+    }
+    line("```").map(|at| {
+        (
+            at..at + 3,
+            "a fence of Markdown is no part of the text",
+            "remove the lines that begin with three backquotes",
+        )
+    })
+}
+
+/// What helps where a `- `, a `: ` or a `=` was written without its space. Repeats no value.
+pub(crate) fn joined(line: &str) -> Option<String> {
+    let (dash, rest) = match line.strip_prefix('-') {
+        Some(rest) => (!rest.starts_with([' ', '-']), rest.trim_start()),
+        None => (false, line),
+    };
+    let length = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+    let (name, after) = rest.split_at(length);
+    if name.is_empty() || !name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
+        return None;
+    }
+    let after = after.trim_start();
+    match after.chars().next() {
+        Some(':') if dash => Some(format!("a space is missing after the `-`: write `- {name}: …`")),
+        Some(':') if !after[1..].starts_with([' ', '/']) && after.len() > 1 => {
+            Some(format!("a space is missing after the `:`: write `{name}: …`"))
+        }
+        Some('=') => Some(format!("name and value are separated by a `:` and a space: write `{name}: …`")),
+        _ => None,
+    }
+}
+
+impl Broken<'_> {
+    pub(super) fn habit(&self) -> Option<Finding> {
+        let says = |range: Range<usize>, message: &str, help: &str| {
+            let span = self.place.span(range.start, range.end);
+            Finding::error("source/yaml-syntax", message).at(span, "").help(help)
+        };
+        if let Some((range, message, help)) = foreign(self.body) {
+            return Some(says(range, message, help));
+        }
+        self.unseen().or_else(|| self.comment()).or_else(|| self.directive())
+    }
+
+    /// A character that only looks like a space, or like nothing, where the text broke: outside quotes and comments.
+    fn unseen(&self) -> Option<Finding> {
+        let at = self.problem.at;
+        let context = self.problem.context.as_ref().map(|(_, at)| *at);
+        let above = self.line_above(at).map(|(start, _)| start);
+        for place in [Some(at), context, above].into_iter().flatten() {
+            let start = self.line_start(place);
+            let line = self.line(place);
+            let Some((column, c)) = line.char_indices().find(|(_, c)| is_unseen(*c)) else { continue };
+            let before = &line[..column];
+            let quoted = ['"', '\''].iter().any(|quote| before.matches(*quote).count() % 2 == 1);
+            if quoted || before.contains(" #") || before.trim_start().starts_with('#') {
+                continue;
+            }
+            let name = odd_character(&line[column..]).unwrap_or("an invisible character");
+            let span = self.place.span(start + column, start + column + c.len_utf8());
+            let finding = Finding::error("source/yaml-syntax", format!("{name} stands here")).at(span, "");
+            return Some(finding.help(if is_wide(c) { "write an ordinary space" } else { "remove it" }));
+        }
+        None
+    }
+
+    /// A comment of another language.
+    fn comment(&self) -> Option<Finding> {
+        let at = self.doing("simple key").unwrap_or(self.problem.at);
+        let line = self.line(at);
+        let start = self.line_start(at) + line.len() - line.trim_start().len();
+        let mark = ["//", "/*"].into_iter().find(|mark| self.from(start).starts_with(mark))?;
+        let finding = self.error(format!("`{mark}` begins no comment here"), start);
+        Some(finding.help(format!("write `#` in place of `{mark}`")))
+    }
+
+    /// `%YAML 1.2` without the line that ends such lines.
+    fn directive(&self) -> Option<Finding> {
+        if !self.says("document start") || !self.body.starts_with('%') {
+            return None;
+        }
+        let finding = self
+            .error("the lines that begin with `%` end with a line `---`, which is missing", self.problem.at);
+        Some(finding.help("write `---` on a line of its own above this one, or remove the lines with `%`"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_space_is_told_without_the_value() {
+        for (line, said) in [
+            ("name:orders", Some("after the `:`: write `name: …`")),
+            ("-name: a", Some("after the `-`: write `- name: …`")),
+            ("- name:orders", Some("after the `:`: write `name: …`")),
+            ("name = a", Some("write `name: …`")),
+            ("password=s3cret", Some("write `password: …`")),
+            ("http://a.internal", None),
+            ("name: a", None),
+            ("name:", None),
+            ("some text", None),
+            ("---", None),
+            ("10:20", None),
+        ] {
+            let help = joined(line);
+            assert_eq!(help.is_some(), said.is_some(), "{line}: {help:?}");
+            let fits = help.iter().all(|help| help.ends_with(said.unwrap_or("")) && !help.contains("s3cret"));
+            assert!(fits, "{line}: {help:?}");
+        }
+    }
+}
