@@ -132,7 +132,8 @@ impl Walker<'_> {
             _ => None,
         };
         let nested = matches!(self.doc.value(entry.value), Value::Seq(_) | Value::Map(_));
-        let Some(shape) = shape.filter(|_| nested) else { return };
+        let fits = |shape: &&Shape| nested && fits(shape, self.doc.value(entry.value));
+        let Some(shape) = shape.filter(fits) else { return };
         let first = self.findings.0.len();
         self.path.push(PathStep::Free(entry.key));
         self.strays += 1;
