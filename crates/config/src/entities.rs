@@ -49,6 +49,11 @@ impl Shapes {
         }
     }
 
+    /// Whether there is a plugin of that name.
+    pub fn has_plugin(&self, name: &str) -> bool {
+        self.plugins.contains_key(name)
+    }
+
     /// The router flavor these shapes are for.
     pub fn flavor(&self) -> Flavor {
         self.flavor

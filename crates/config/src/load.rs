@@ -4,18 +4,19 @@ use std::sync::Arc;
 
 use super::{
     Input, LoadError, Loaded, Options, commas,
-    entities::Enabled,
+    dialect::ConsumerGroup,
+    entities::{Enabled, Shapes},
     other_format, pending,
     read::{self, ReadError, ReadOptions},
     resolve::resolve,
     rows::{Parts, rows},
     secret,
-    shape::Walker,
+    shape::{PathStep, Walker},
     stored::{transform, transform_displayed},
     substitute::Env,
     swapped, tags, vault,
 };
-use model::State;
+use model::{KindInfo, State};
 use source::{Document, Finding, Findings, Limits, NodeId, Seg, Value};
 
 /// Text → data: reads, substitutes, shapes, flattens, resolves.
@@ -31,6 +32,7 @@ pub fn load(input: &Input, options: &Options<'_>) -> Result<Loaded, LoadError> {
     };
     let mut opened = read::open(input, &read)?;
     let filled = opened.take_filled();
+    let groups = std::mem::take(&mut opened.dialect.consumer_groups);
     let mut loaded = Loaded {
         catalog: options.catalog,
         sources: opened.sources,
@@ -45,7 +47,7 @@ pub fn load(input: &Input, options: &Options<'_>) -> Result<Loaded, LoadError> {
     };
     match loaded.root.filter(|&root| matches!(loaded.document.value(root), Value::Map(_))) {
         Some(root) => {
-            check(&mut loaded, root, options);
+            check(&mut loaded, root, &groups, options);
             swapped::merge(&mut loaded);
             commas::merge(&mut loaded.findings, &loaded.sources);
             tags::merge(&mut loaded);
@@ -94,12 +96,13 @@ fn not_a_map(loaded: &mut Loaded) {
 }
 
 /// From a document to rows: shapes, ids and references, types.
-fn check(loaded: &mut Loaded, root: NodeId, options: &Options<'_>) {
+fn check(loaded: &mut Loaded, root: NodeId, groups: &[ConsumerGroup], options: &Options<'_>) {
     let Loaded { document: doc, findings, .. } = loaded;
     let shapes = options.catalog.shapes(options.flavor);
     let chooser = Enabled { shapes, plugin: options.plugin_enabled };
     let mut walker = Walker::new(doc, findings, &chooser, options.catalog.secrets());
     walker.record(&shapes.file, Some(root));
+    check_groups(&mut walker, shapes, groups);
     let (found, references) = (walker.found, walker.references);
     loaded.secrets.append(&mut walker.secrets);
     loaded.secrets.append(&mut walker.hidden.spans);
@@ -151,6 +154,25 @@ fn check(loaded: &mut Loaded, root: NodeId, options: &Options<'_>) {
         state.set_displayed(written);
     }
     loaded.state = Some(Arc::new(state));
+}
+
+/// Checks the settings of plugins that stand in consumer groups. Those that this gateway does not have are left out.
+fn check_groups(walker: &mut Walker<'_>, shapes: &Shapes, groups: &[ConsumerGroup]) {
+    let Some(kind) = KindInfo::number("plugins") else { return };
+    for group in groups {
+        for (i, &plugin) in group.own_plugins.iter().enumerate() {
+            let name = walker.doc.get(plugin, "name").and_then(|name| walker.doc.str(name));
+            if name.is_some_and(|name| shapes.has_plugin(name)) {
+                let path = [
+                    PathStep::Field("consumer_groups"),
+                    PathStep::Item(group.index),
+                    PathStep::Field("plugins"),
+                    PathStep::Item(i + 1),
+                ];
+                walker.apart(kind, &path, plugin);
+            }
+        }
+    }
 }
 
 fn needs_transform(state: &State) -> bool {

@@ -1,6 +1,7 @@
 //! Several files as one document, as decK makes it: lists are appended, maps are joined at every depth,
 //! and what is neither must agree.
 
+use model::KindInfo;
 use source::{Document, Entry, Finding, Findings, NodeId, Value};
 
 /// Two files say different things where only one can be said.
@@ -67,6 +68,22 @@ fn join(
             }
             (first, second) if first == second => continue,
             _ => {
+                let values = (doc.value(a), doc.value(b));
+                // Of a list and a map under the name of a section, the map is the mistake.
+                let section = path.is_empty() && KindInfo::of(&name).is_some();
+                if section && let (Value::Map(_), Value::Seq(_)) | (Value::Seq(_), Value::Map(_)) = values {
+                    let (map, list) = match values.0 {
+                        Value::Map(_) => (a, b),
+                        _ => (b, a),
+                    };
+                    let finding = Finding::error(CONFLICT, format!("the files do not agree on `{here}`"))
+                        .at(doc.span(map), "a map here")
+                        .at(doc.span(list), "a list there")
+                        .help(format!("{here} are a list: begin each item with `- `"))
+                        .path(here);
+                    findings.push(finding);
+                    continue;
+                }
                 let (first, second) = (doc.span(a), doc.span(b));
                 let finding = Finding::error(CONFLICT, format!("the files do not agree on `{here}`"))
                     .at(second, "this one says otherwise")
@@ -122,6 +139,12 @@ mod tests {
         assert_eq!(json["_workspace"], "a");
         assert_eq!(places, ["1:2:13", "0:1:13"]);
         assert_eq!(merged(&["services: [a]\n", "services: {}\n"]).1.len(), 2);
+    }
+
+    #[test]
+    fn of_a_list_and_a_map_the_map_is_named_first() {
+        assert_eq!(merged(&["services: [a]\n", "services: {b: {}}\n"]).1, ["1:1:11", "0:1:11"]);
+        assert_eq!(merged(&["services: {b: {}}\n", "services: [a]\n"]).1, ["0:1:11", "1:1:11"]);
     }
 
     #[test]

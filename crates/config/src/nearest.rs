@@ -12,7 +12,10 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         // Lengths alone tell most words apart: a large file has many thousand names.
         .filter(|candidate| candidate.chars().count().abs_diff(letters) <= allowed)
         .map(|candidate| (strsim::osa_distance(&word, &plain(candidate)), candidate))
-        .filter(|(distance, _)| *distance <= allowed)
+        // One letter more makes another word of two letters: `kid` is no `id`.
+        .filter(|(distance, candidate)| {
+            *distance <= allowed && (*distance == 0 || candidate.chars().count() > 2)
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }

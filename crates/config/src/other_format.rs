@@ -36,6 +36,21 @@ const FORMATS: &[Format] = &[
     Format { name: "npm's package.json", keys: &["name", "version", "dependencies"], help: NO_HELP },
     Format { name: "npm's package.json", keys: &["name", "private", "scripts"], help: NO_HELP },
     Format { name: "a Helm chart", keys: &["apiVersion", "name", "version"], help: NO_HELP },
+    Format {
+        name: "a file of values for Kong's Helm chart",
+        keys: &["dblessConfig"],
+        help: "give the text under `dblessConfig.config`, in a file of its own",
+    },
+    Format {
+        name: "a file of values for Kong's Helm chart",
+        keys: &["ingressController", "image"],
+        help: NO_HELP,
+    },
+    Format {
+        name: "an answer of Kong's Admin API",
+        keys: &["data", "next"],
+        help: "`deck gateway dump` writes the whole configuration as a file",
+    },
     Format { name: "a configuration of Prometheus", keys: &["scrape_configs"], help: NO_HELP },
     Format { name: "a configuration of Envoy", keys: &["static_resources"], help: NO_HELP },
 ];
@@ -45,9 +60,7 @@ const NO_HELP: &str = "a declarative configuration begins with `_format_version:
 /// Puts one finding in place of all errors about a file of another format. Kong's answer keeps them.
 pub(super) fn merge(loaded: &mut Loaded, root: NodeId) {
     let Loaded { document: doc, findings, .. } = loaded;
-    let versioned = doc.get(root, "_format_version").is_some()
-        && !findings.iter().any(|finding| finding.code == super::dialect::NO_VERSION);
-    if versioned || !findings.has_errors() {
+    if !super::dialect::lacks_version(doc, root) || !findings.has_errors() {
         return;
     }
     let Some((key, name, help)) = recognise(doc, root) else { return };
@@ -74,6 +87,18 @@ fn recognise(doc: &Document, root: NodeId) -> Option<(NodeId, &'static str, &'st
         };
         return Some((doc.entry(root, format.keys[0])?.key, format.name, help));
     }
+    let inside = |map: &str, keys: &[&str]| {
+        let entry = doc.entry(root, map)?;
+        keys.iter().any(|key| doc.get(entry.value, key).is_some()).then_some(entry.key)
+    };
+    let traefik =
+        ["http", "tcp", "udp"].iter().find_map(|key| inside(key, &["routers", "services", "middlewares"]));
+    if let Some(key) = traefik {
+        return Some((key, "a configuration of Traefik", NO_HELP));
+    }
+    if let Some(key) = apisix(doc, root) {
+        return Some((key, "a configuration of APISIX", NO_HELP));
+    }
     // Compose has services too, but by name.
     let services = doc.entry(root, "services")?;
     let Value::Map(entries) = doc.value(services.value) else { return None };
@@ -83,4 +108,14 @@ fn recognise(doc: &Document, root: NodeId) -> Option<(NodeId, &'static str, &'st
         "a file for Docker Compose",
         NO_HELP,
     ))
+}
+
+/// The key that shows a file of APISIX: its routes have one `uri` and an upstream in place.
+fn apisix(doc: &Document, root: NodeId) -> Option<NodeId> {
+    let routes = doc.entry(root, "routes")?;
+    let is_own = |&route: &NodeId| {
+        let has = |keys: &[&str]| keys.iter().any(|key| doc.get(route, key).is_some());
+        has(&["uri", "uris"]) && has(&["upstream", "upstream_id", "service_id", "plugin_config_id"])
+    };
+    doc.items(routes.value).iter().any(is_own).then_some(routes.key)
 }

@@ -316,7 +316,8 @@ impl<'d> Resolver<'d> {
                 }
                 _ => continue,
             };
-            let Some(written) = written else { continue };
+            // What is empty has been reported as that.
+            let Some(written) = written.filter(|written| !written.is_empty()) else { continue };
             let by_id = || self.with_id(target_kind, Uuid::try_parse(written).ok()?);
             match named.or_else(by_id) {
                 Some(other) => self.links.all.push((field, self.ids[other])),
@@ -383,7 +384,12 @@ impl<'d> Resolver<'d> {
         }
         let target_key = KINDS[target].key;
         let text = format!("invalid reference '{field}: {written}' (no such entry in '{target_key}')");
-        let help = self.similar(target, written).map(|near| format!("did you mean `{near}`?"));
+        let help = match KINDS[target].name {
+            None if Uuid::try_parse(written).is_err() => {
+                Some(format!("{target_key} have no name: give one an `id`, and write that id here"))
+            }
+            _ => self.similar(target, written).map(|near| format!("did you mean `{near}`?")),
+        };
         let path = path_text(&path_of(self.found, i));
         let tree = vec![
             Seg::Key(self.kind(i).key.to_owned()),

@@ -145,3 +145,214 @@ fn what_is_not_served_is_refused_unless_that_is_allowed() {
     assert_eq!(error.code, "plugin/redis-not-yet");
     assert!(error.help.as_deref().is_some_and(|help| help.contains("--allow-unsupported")));
 }
+
+/// Messages and helps of the errors of a file, `|` between them.
+fn complaints(text: &str) -> Vec<String> {
+    let loaded = loaded(text, &Options::new(crate::catalog()));
+    let one = |f: &&Finding| format!("{} | {}", f.message, f.help.as_deref().unwrap_or("-"));
+    errors(&loaded).iter().map(one).collect()
+}
+
+#[track_caller]
+fn complain(text: &str, wanted: &[&str]) {
+    assert_eq!(complaints(&format!("_format_version: '3.0'\n{text}")), wanted, "{text}");
+}
+
+#[test]
+fn another_name_of_a_field_is_the_one_error() {
+    for (text, wanted) in [
+        (
+            "services: [{name: a, proxy_pass: 'http://a'}]",
+            "unknown field `proxy_pass` in `services` | it is called `url` here",
+        ),
+        ("routes: [{location: /a}]", "unknown field `location` in `routes` | it is called `paths` here"),
+        (
+            "routes: [{server_name: a.test}]",
+            "unknown field `server_name` in `routes` | it is called `hosts` here",
+        ),
+        (
+            "consumers: [{username: a, keyauth_credentials: [{keys: [k]}]}]",
+            "unknown field `keys` in `keyauth_credentials` | it is called `key` here",
+        ),
+        (
+            "consumers: [{username: a, keyauth_credentials: [], key_auth: [{key: k}]}]",
+            "unknown field `key_auth` in `consumers` | it is called `keyauth_credentials` here, and that is given already",
+        ),
+        (
+            "consumers: [{username: a, basicauth_credentials: [{username: u, pass: p}]}]",
+            "unknown field `pass` in `basicauth_credentials` | it is called `password` here",
+        ),
+        (
+            "upstreams: [{name: u, healthchecks: {active: {path: /h}}}]",
+            "unknown field `path` in `active` | it is called `http_path` here",
+        ),
+        (
+            "upstreams: [{name: u, healthchecks: {active: {interval: 5}}}]",
+            "unknown field `interval` in `active` | `interval` belongs under `healthy:` or `unhealthy:`",
+        ),
+        (
+            "plugins: [{name: rate-limiting, config.minute: 5}]",
+            "unknown field `config.minute` in `plugins` | write `config: {minute: 5}`",
+        ),
+        (
+            "_plugin_config: {}\nservices: [{host: a}]",
+            "unknown field `_plugin_config` | did you mean `_plugin_configs`?",
+        ),
+        (
+            "plugins: [{name: redirect, config: {url: 'https://a.test'}}]",
+            "unknown field `url` in `config` | it is called `location` here",
+        ),
+    ] {
+        complain(text, &[wanted]);
+    }
+    let both = complaints("_format_version: '3.0'\ncertificates: [{certificate: a, private_key: b}]");
+    assert_eq!(
+        both,
+        [
+            "unknown field `certificate` in `certificates` | it is called `cert` here",
+            "unknown field `private_key` in `certificates` | it is called `key` here",
+        ]
+    );
+}
+
+#[test]
+fn the_version_under_another_name_is_the_one_error() {
+    for name in ["version", "format_version", "Version"] {
+        let text = format!("{name}: '3.0'\nservices: [{{name: a, host: h}}]\n");
+        let loaded = loaded(&text, &Options::new(crate::catalog()));
+        let found: Vec<_> = loaded.findings.iter().map(|f| f.help.clone().unwrap_or_default()).collect();
+        assert_eq!(found, ["it is called `_format_version` here"], "{name}");
+    }
+    for (version, help) in
+        [("'3'", "write `_format_version: \"3.0\"`"), ("'3.0,'", "write `_format_version: \"3.0\"`")]
+    {
+        let text = format!("_format_version: {version}\nservices: []\n");
+        assert!(complaints(&text)[0].ends_with(help), "{version}: {:?}", complaints(&text));
+    }
+}
+
+#[test]
+fn a_text_in_place_of_an_entity_comes_with_the_way_to_write_it() {
+    for (text, help) in [
+        ("services: ['name:orders']", "write `name: orders`: a space belongs after the `:`"),
+        ("services: ['name = a']", "write `name: a`: a space belongs after the `:`"),
+        ("upstreams: [{name: u, targets: ['10.0.0.4:80']}]", "write `- target: 10.0.0.4:80`"),
+        ("consumers: [{username: a, acls: [admins]}]", "write `- group: admins`"),
+        ("consumers: [{username: a, keyauth_credentials: [s3cret]}]", "write `- key: …`"),
+        ("plugins: [key-auth]", "write `- name: key-auth`"),
+        ("routes: [{protocols: [tcp], destinations: ['10.0.0.1:80']}]", "write `{ip: 10.0.0.1, port: 80}`"),
+        (
+            "plugins: [{name: rate-limiting, config: {minute: 5, redis: 'redis:6379'}}]",
+            "write `host: redis` and `port: 6379` below it",
+        ),
+    ] {
+        let found = complaints(&format!("_format_version: '3.0'\n{text}\n"));
+        assert!(matches!(&found[..], [one] if one.ends_with(&format!(" | {help}"))), "{text}: {found:?}");
+    }
+}
+
+#[test]
+fn a_reference_says_what_its_kind_is_called_by() {
+    complain(
+        "snis: [{name: a.test, certificate: mine}]",
+        &[
+            "there is no certificate `mine` | certificates have no name: give one an `id`, and write that id here",
+        ],
+    );
+    complain(
+        "snis: [{name: a.test, certificate: {name: mine}}]",
+        &[
+            "`certificate` needs an `id` | certificates have no name: give one an `id`, and write that id here",
+        ],
+    );
+    complain("plugins: [{name: cors, service: ''}]", &["`service` must not be empty | -"]);
+}
+
+#[test]
+fn a_time_to_live_is_a_number_of_seconds() {
+    let with =
+        |ttl: &str| complaints(&format!("{CREDENTIALS}  keyauth_credentials: [{{key: k, ttl: {ttl}}}]\n"));
+    assert_eq!(
+        with("3600s"),
+        ["`ttl` must be a number, found a text | write `3600`: it is a number of seconds"]
+    );
+    assert_eq!(with("never"), ["`ttl` must be a number, found a text | -"]);
+    assert_eq!(with("[1]"), ["`ttl` must be a number, found a list | -"]);
+    assert_eq!(with("-5"), ["`ttl` must be at least 0 | -"]);
+    for fine in ["0", "3600", "null"] {
+        assert_eq!(with(fine), [""; 0], "{fine}");
+    }
+}
+
+#[test]
+fn what_deck_adds_is_never_dropped_for_its_shape() {
+    let partial = "partials: [{name: r, config: {host: h}}]\n";
+    let plugin = "plugins:\n- {name: rate-limiting, config: {minute: 5, policy: redis}, partials: ";
+    complain(
+        &format!("{partial}{plugin}[r]}}\n"),
+        &["items of `plugins[1].partials` must be maps, found a text | write `- name: r`"],
+    );
+    for (text, wanted) in [
+        ("partials: {a: b}", "`partials` takes a list | begin each item with `- `"),
+        ("partials: [my-redis]", "items of `partials` must be maps, found a text | write `- name: my-redis`"),
+        ("partials: [{config: {}}]", "a partial needs a `name`, by which plugins use it | -"),
+        ("_plugin_configs: [a]", "`_plugin_configs` takes a map | -"),
+        ("_plugin_configs: {a: b}", "`_plugin_configs.a` takes a map | -"),
+        ("_konnect: {control_plane: a}", "unknown field `control_plane` in `_konnect` | -"),
+        ("consumer_groups: gold", "`consumer_groups` takes a list | begin each item with `- `"),
+        (
+            "consumer_groups: [gold]",
+            "items of `consumer_groups` must be maps, found a text | write `- name: gold`",
+        ),
+        ("consumer_groups: [{name: g, foo: b}]", "unknown field `foo` in `consumer_groups[1]` | -"),
+        (
+            "consumer_groups: [{name: g, consumers: [ann]}]",
+            "items of `consumer_groups[1].consumers` must be maps, found a text | write `- username: ann`",
+        ),
+        (
+            "consumer_groups: [{name: g, plugins: [{name: rate-limiting, config: {minuet: 5}}]}]",
+            "unknown field `minuet` in `config` | did you mean `minute`?",
+        ),
+        (
+            "consumer_groups: [{name: g}]\nconsumers: [{username: a, groups: [g]}]",
+            "items of `consumers[1].groups` must be maps, found a text | write `- name: g`",
+        ),
+        (
+            "consumers: [{username: a, groups: g}]",
+            "`consumers[1].groups` takes a list | begin each item with `- `",
+        ),
+    ] {
+        complain(&format!("services: [{{name: s, host: h}}]\n{text}\n"), &[wanted]);
+    }
+}
+
+#[test]
+fn files_of_other_programs_are_recognised_once() {
+    for (text, name) in [
+        ("http: {routers: {a: {rule: x}}}", "a configuration of Traefik"),
+        ("routes: [{uri: /a, upstream: {nodes: {a: 1}}}]", "a configuration of APISIX"),
+        ("image: {tag: a}\ndblessConfig: {config: x}", "a file of values for Kong's Helm chart"),
+        ("{\"data\":[{\"name\":\"a\"}],\"next\":null}", "an answer of Kong's Admin API"),
+    ] {
+        let loaded = loaded(text, &Options::new(crate::catalog()));
+        let messages: Vec<_> = loaded.findings.iter().map(|f| f.message.clone()).collect();
+        assert_eq!(messages, [format!("this is {name}, not a configuration of the gateway")], "{text}");
+    }
+}
+
+#[test]
+fn an_address_in_another_form_comes_with_ours() {
+    for (text, help) in [
+        ("routes: [{paths: ['^/a$']}]", "write `~/a$`"),
+        ("routes: [{paths: ['~ /a']}]", "write `~/a`"),
+        ("routes: [{paths: ['~*/a']}]", "write `~/a`"),
+        ("routes: [{paths: ['*']}]", "write `/`"),
+        ("routes: [{hosts: ['http://a.test/x']}]", "write `a.test`"),
+        ("routes: [{hosts: ['Host(`a.test`)']}]", "write `a.test`"),
+        ("upstreams: [{name: u, targets: [{target: 'http://10.0.0.1:80'}]}]", "write `10.0.0.1:80`"),
+        ("plugins: [{name: request-size-limiting, config: {size_unit: MB}}]", "write `megabytes`"),
+    ] {
+        let found = complaints(&format!("_format_version: '3.0'\n{text}\n"));
+        assert!(matches!(&found[..], [one] if one.contains(&format!(" | {help}"))), "{text}: {found:?}");
+    }
+}

@@ -156,7 +156,7 @@ pub struct KeyAuth {
     pub key: String,
     /// Seconds it lives, counted from its making.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "field::lenient_seconds")]
-    #[schemars(with = "field::Ignored")]
+    #[schemars(with = "Option<field::Ttl>")]
     pub ttl: Option<i64>,
     /// Free labels.
     #[schemars(with = "Option<Set<field::Tag>>")]

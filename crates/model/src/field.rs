@@ -85,7 +85,7 @@ impl<'de, T: Deserialize<'de> + PartialEq> Deserialize<'de> for Set<T> {
     }
 }
 
-/// A whole number of seconds, from whatever number or text is there: the format never checks a `ttl`.
+/// A whole number of seconds, from a number with or without a fraction.
 ///
 /// # Errors
 /// Never; what is no number counts as absent.
@@ -149,6 +149,8 @@ markers! {
     Updated = { "x-auto": true, "x-ignored": true };
     /// Something that is read but never checked.
     Ignored = { "x-ignored": true };
+    /// How long an entity lives, in seconds.
+    Ttl = { "type": "number", "minimum": 0 };
     /// A time given by someone.
     Time = { "type": "integer", "x-timestamp": true };
     /// Text that is made up at random when absent.

@@ -88,7 +88,7 @@ pub struct Session {
     pub created_at: Timestamp,
     /// Seconds it lives.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "field::lenient_seconds")]
-    #[schemars(with = "field::Ignored")]
+    #[schemars(with = "Option<field::Ttl>")]
     pub ttl: Option<i64>,
     /// Where it was written.
     #[serde(skip)]
@@ -133,7 +133,7 @@ pub struct OAuth2Token {
     pub scope: Option<String>,
     /// Seconds it lives.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "field::lenient_seconds")]
-    #[schemars(with = "field::Ignored")]
+    #[schemars(with = "Option<field::Ttl>")]
     pub ttl: Option<i64>,
     /// Where it was written.
     #[serde(skip)]
@@ -179,7 +179,7 @@ pub struct OAuth2AuthorizationCode {
     pub plugin: Option<Ref<Plugin>>,
     /// Seconds it lives.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "field::lenient_seconds")]
-    #[schemars(with = "field::Ignored")]
+    #[schemars(with = "Option<field::Ttl>")]
     pub ttl: Option<i64>,
     /// Where it was written.
     #[serde(skip)]
@@ -211,7 +211,7 @@ pub struct AcmeStorage {
     pub created_at: Timestamp,
     /// Seconds it lives.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "field::lenient_seconds")]
-    #[schemars(with = "field::Ignored")]
+    #[schemars(with = "Option<field::Ttl>")]
     pub ttl: Option<i64>,
     /// Where it was written.
     #[serde(skip)]
@@ -244,7 +244,7 @@ pub struct RateLimitingMetric {
     pub value: i64,
     /// Seconds it lives.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "field::lenient_seconds")]
-    #[schemars(with = "field::Ignored")]
+    #[schemars(with = "Option<field::Ttl>")]
     pub ttl: Option<i64>,
     /// Where it was written.
     #[serde(skip)]
@@ -297,7 +297,7 @@ pub struct ClusteringDataPlane {
     pub rpc_capabilities: Option<Set<String>>,
     /// Seconds it lives.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "field::lenient_seconds")]
-    #[schemars(with = "field::Ignored")]
+    #[schemars(with = "Option<field::Ttl>")]
     pub ttl: Option<i64>,
     /// Where it was written.
     #[serde(skip)]

@@ -56,7 +56,7 @@ pub use limits::Limits;
 pub use node::{Document, Entry, NodeId, Step, Value};
 pub use odd::{is_odd, is_unseen, odd_character};
 pub use read::{Format, parse};
-pub(crate) use syntax::joined;
+pub use syntax::joined;
 pub use text::{FileId, Position, Source, SourceMap, Span};
 pub use write::{to_json, to_yaml};
 pub use yaml::{TAG, parse_yaml};

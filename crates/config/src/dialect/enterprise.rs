@@ -1,12 +1,12 @@
 //! What only Kong Enterprise and Konnect serve: taken out, each with a finding that says so.
 //!
 //! Consumer groups are kept in a form of their own ([`ConsumerGroup`]) though nothing serves them yet.
-//! Partials are different: they only keep in one place what plugins share, so they are put where they
-//! are used.
 
-use super::{CONSUMER_GROUP, ENTERPRISE, PARTIAL, UNKNOWN_GROUP, unknown};
-use crate::tree::{get, is_null, merged, put, take};
-use source::{Document, Entry, Finding, Findings, Level, NodeId, Value};
+use super::{
+    CONSUMER_GROUP, ENTERPRISE, UNKNOWN_GROUP, items_of, known_fields, not_named, unknown, wrong_type,
+};
+use crate::tree::{get, is_null, take};
+use source::{Document, Finding, Findings, Level, NodeId, Value};
 
 /// Top-level keys, and what leaving them out means.
 pub(crate) const TOP_LEVEL: &[(&str, &str)] = &[
@@ -109,6 +109,10 @@ pub(crate) const OF_PLUGINS: &[(&str, &str)] = &[
 pub struct ConsumerGroup {
     /// Where it is declared.
     pub node: NodeId,
+    /// Its place in the list, from 1.
+    pub index: usize,
+    /// The plugins that stand in it.
+    pub own_plugins: Vec<NodeId>,
     /// Its name.
     pub name: Option<String>,
     /// Its id.
@@ -146,6 +150,10 @@ fn is_empty(doc: &Document, node: NodeId) -> bool {
     }
 }
 
+/// Fields of a consumer group.
+const OF_GROUPS: &[&str] =
+    &["name", "id", "tags", "consumers", "plugins", "created_at", "updated_at", "_comment"];
+
 /// Takes the consumer groups out of the document.
 pub(super) fn consumer_groups(
     doc: &mut Document,
@@ -154,28 +162,66 @@ pub(super) fn consumer_groups(
 ) -> Vec<ConsumerGroup> {
     let Some(entry) = take(doc, root, "consumer_groups") else { return Vec::new() };
     let mut groups = Vec::new();
-    for (i, &node) in doc.items(entry.value).iter().enumerate() {
+    for (i, node) in
+        items_of(doc, CONSUMER_GROUP, "consumer_groups", entry.value, findings).into_iter().enumerate()
+    {
+        let path = format!("consumer_groups[{}]", i + 1);
+        if !matches!(doc.value(node), Value::Map(_)) {
+            findings.push(not_named(doc, CONSUMER_GROUP, "consumer_groups", "name", node));
+            // Others may name it: that is no further mistake.
+            if let Some(name) = doc.str(node).map(str::to_owned) {
+                let (id, members, plugins, own_plugins) = (None, Vec::new(), Vec::new(), Vec::new());
+                groups.push(ConsumerGroup {
+                    node,
+                    index: i + 1,
+                    name: Some(name),
+                    id,
+                    members,
+                    plugins,
+                    own_plugins,
+                });
+            }
+            continue;
+        }
+        known_fields(doc, CONSUMER_GROUP, &path, node, OF_GROUPS, findings);
         let text = |key| get(doc, node, key).and_then(|n| doc.str(n)).map(str::to_owned);
-        let members = get(doc, node, "consumers").map_or(&[][..], |list| doc.items(list));
-        let members = members.iter().filter_map(|&member| {
+        let (name, id) = (text("name"), text("id"));
+        if name.is_none() && id.is_none() {
+            let finding = Finding::error(CONSUMER_GROUP, "a consumer group needs a `name`");
+            findings.push(finding.at(doc.span(node), "").path(path.clone()));
+        }
+        let mut list = |key: &str| match get(doc, node, key) {
+            Some(list) => items_of(doc, CONSUMER_GROUP, &format!("{path}.{key}"), list, findings),
+            None => Vec::new(),
+        };
+        let (consumers, plugins) = (list("consumers"), list("plugins"));
+        let mut members = Vec::new();
+        for member in consumers {
             let key = ["username", "id", "custom_id"].iter().find_map(|key| get(doc, member, key));
-            doc.str(key.unwrap_or(member)).map(str::to_owned)
-        });
-        let plugins = get(doc, node, "plugins").map_or(&[][..], |list| doc.items(list)).to_vec();
-        let group =
-            ConsumerGroup { node, name: text("name"), id: text("id"), members: members.collect(), plugins };
+            match key {
+                Some(key) => members.extend(doc.str(key).map(str::to_owned)),
+                None => {
+                    let path = format!("{path}.consumers");
+                    findings.push(not_named(doc, CONSUMER_GROUP, &path, "username", member));
+                    members.extend(doc.str(member).map(str::to_owned));
+                }
+            }
+        }
+        for &plugin in plugins.iter().filter(|&&plugin| !matches!(doc.value(plugin), Value::Map(_))) {
+            findings.push(not_named(doc, CONSUMER_GROUP, &format!("{path}.plugins"), "name", plugin));
+        }
+        let own_plugins = plugins.clone();
+        let group = ConsumerGroup { node, index: i + 1, name, id, members, plugins, own_plugins };
         if !group.plugins.is_empty() {
             let name = group.name.as_deref().unwrap_or("without a name");
-            let message = format!(
-                "{} of the consumer group `{name}` left out: only Kong Enterprise applies plugins to groups",
-                match group.plugins.len() {
-                    1 => "the plugin is".to_owned(),
-                    n => format!("{n} plugins are"),
-                },
-            );
+            let which = match group.plugins.len() {
+                1 => format!("the plugin of the consumer group `{name}` is"),
+                n => format!("{n} plugins of the consumer group `{name}` are"),
+            };
+            let message = format!("{which} left out: only Kong Enterprise applies plugins to groups");
             let place = doc.entry(node, "plugins").map_or(doc.span(node), |e| doc.span(e.key));
             let finding = Finding::warning(CONSUMER_GROUP, message).at(place, "left out");
-            findings.push(finding.path(format!("consumer_groups[{}].plugins", i + 1)).help(INSTEAD));
+            findings.push(finding.path(format!("{path}.plugins")).help(INSTEAD));
         }
         groups.push(group);
     }
@@ -201,8 +247,17 @@ pub(super) fn groups_of(
     let member = key.and_then(|n| doc.str(n)).map(str::to_owned);
     for field in ["groups", "consumer_groups"] {
         let Some(entry) = take(doc, consumer, field) else { continue };
-        for &item in doc.items(entry.value) {
-            let node = ["name", "id"].iter().find_map(|key| get(doc, item, key)).unwrap_or(item);
+        let own = || format!("{}.{field}", path());
+        if is_null(doc, entry.value) {
+            continue;
+        }
+        for item in items_of(doc, CONSUMER_GROUP, &own(), entry.value, findings) {
+            let named =
+                ["name", "id"].iter().find_map(|key| get(doc, item, key)).filter(|&n| doc.str(n).is_some());
+            if named.is_none() {
+                findings.push(not_named(doc, CONSUMER_GROUP, &own(), "name", item));
+            }
+            let node = named.unwrap_or(item);
             let Some(name) = doc.str(node) else { continue };
             match groups.iter_mut().find(|group| group.is_called(name)) {
                 Some(group) => group.members.extend(member.clone().filter(|m| !group.members.contains(m))),
@@ -247,7 +302,11 @@ pub(super) fn plugin(
         return false;
     };
     let node = ["name", "id"].iter().find_map(|key| get(doc, entry.value, key)).unwrap_or(entry.value);
-    let name = doc.str(node).unwrap_or_default().to_owned();
+    let Some(name) = doc.str(node).map(str::to_owned) else {
+        let path = format!("{}.consumer_group", path());
+        findings.push(wrong_type(doc, CONSUMER_GROUP, &path, "the name of a consumer group", entry.value));
+        return true;
+    };
     let finding = match groups.iter_mut().find(|group| group.is_called(&name)) {
         Some(group) => {
             group.plugins.push(plugin);
@@ -258,65 +317,4 @@ pub(super) fn plugin(
     };
     findings.push(finding.path(format!("{}.consumer_group", path())));
     true
-}
-
-/// The settings that `partials` holds.
-#[derive(Default)]
-pub(super) struct Partials {
-    rows: Vec<Partial>,
-}
-
-struct Partial {
-    name: Option<String>,
-    id: Option<String>,
-    config: Option<NodeId>,
-}
-
-/// Takes the partials out of the document.
-pub(super) fn partials(doc: &mut Document, root: NodeId) -> Partials {
-    let Some(entry) = take(doc, root, "partials") else { return Partials::default() };
-    let row = |&node: &NodeId| {
-        let text = |key| get(doc, node, key).and_then(|n| doc.str(n)).map(str::to_owned);
-        Partial { name: text("name"), id: text("id"), config: get(doc, node, "config") }
-    };
-    Partials { rows: doc.items(entry.value).iter().map(row).collect() }
-}
-
-impl Partials {
-    /// Puts the partials a plugin names into its settings, at their `path` (`config.redis` by default).
-    pub(super) fn apply(
-        &self,
-        doc: &mut Document,
-        plugin: NodeId,
-        path: &dyn Fn() -> String,
-        findings: &mut Findings,
-    ) {
-        let Some(Entry { value, .. }) = take(doc, plugin, "partials") else { return };
-        for item in doc.items(value).to_vec() {
-            let Some(node) = ["name", "id"].iter().find_map(|key| get(doc, item, key)) else { continue };
-            let called = doc.str(node).unwrap_or_default().to_owned();
-            let named = |p: &&Partial| p.name.as_ref() == Some(&called) || p.id.as_ref() == Some(&called);
-            let Some(partial) = self.rows.iter().find(named) else {
-                let names = self.rows.iter().filter_map(|p| p.name.as_deref());
-                let message = format!("there is no partial `{called}` in `partials`");
-                let finding =
-                    unknown(PARTIAL, message, &called, names).at(doc.span(node), "not in this file");
-                findings.push(finding.path(format!("{}.partials", path())));
-                continue;
-            };
-            let Some(config) = partial.config else { continue };
-            let at = get(doc, item, "path").and_then(|n| doc.str(n)).unwrap_or("config.redis").to_owned();
-            // Wrapped into the maps its path goes through, it can be joined with the plugin as a whole.
-            let place = doc.span(item);
-            let mut wrapped = config;
-            for step in at.rsplit('.') {
-                let map = doc.add(Value::Map(Box::default()), place);
-                put(doc, map, step, place, wrapped);
-                wrapped = map;
-            }
-            let joined = merged(doc, plugin, wrapped, true);
-            let joined = doc.value(joined).clone();
-            doc.set(plugin, joined);
-        }
-    }
 }

@@ -184,6 +184,23 @@ impl Info {
     }
 }
 
+/// Takes `_plugin_configs` out of the document: settings by name.
+pub(super) fn plugin_configs(doc: &mut Document, root: NodeId, findings: &mut Findings) -> Option<Entry> {
+    let entry = take(doc, root, "_plugin_configs")?;
+    match doc.value(entry.value) {
+        Value::Map(_) => {}
+        Value::Null => return None,
+        _ => findings.push(wrong_type(doc, PLUGIN_CONFIG, "_plugin_configs", "a map", entry.value)),
+    }
+    for shared in doc.entries(entry.value) {
+        if !matches!(doc.value(shared.value), Value::Map(_) | Value::Null) {
+            let path = format!("_plugin_configs.{}", doc.key_text(shared.key));
+            findings.push(wrong_type(doc, PLUGIN_CONFIG, &path, "a map", shared.value));
+        }
+    }
+    Some(entry)
+}
+
 /// Gives a plugin with `_config: NAME` the settings of that name; its own win, maps are joined.
 pub(super) fn plugin_config(
     doc: &mut Document,

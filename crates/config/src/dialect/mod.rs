@@ -14,6 +14,7 @@ use source::{Document, Entry, Finding, Findings, Level, NodeId, Value};
 
 pub(crate) mod enterprise;
 mod info;
+mod partials;
 mod references;
 #[cfg(test)]
 mod tests;
@@ -63,9 +64,9 @@ pub fn apply(doc: &mut Document, findings: &mut Findings) -> Dialect {
     version(doc, root, findings);
     destination(doc, root, &mut dialect, findings);
     enterprise::top_level(doc, root, findings);
-    let partials = enterprise::partials(doc, root);
+    let partials = partials::read(doc, root, findings);
     let info = info::read(doc, root, &mut dialect, findings);
-    let configs = take(doc, root, "_plugin_configs");
+    let configs = info::plugin_configs(doc, root, findings);
     dialect.consumer_groups = enterprise::consumer_groups(doc, root, findings);
 
     let entities = walk::entities(doc, root);
@@ -105,15 +106,32 @@ fn version(doc: &mut Document, root: NodeId, findings: &mut Findings) {
     if doc.get(root, "_format_version").is_some() || !doc.entries(root).iter().any(holds) {
         return;
     }
+    let renamed = doc.entries(root).iter().any(|entry| is_version(&doc.key_text(entry.key)));
     let place = doc.span(root);
     let text = doc.intern(CURRENT);
     let node = doc.add(Value::Str(text), place);
     put(doc, root, "_format_version", place, node);
+    // That the version is given under another name is said of that name.
+    if renamed {
+        return;
+    }
     let start = source::Span { end: place.start, ..place };
     let finding = Finding::warning(NO_VERSION, "`_format_version` is missing; the file is read as 3.0")
         .at(start, "")
         .help("write `_format_version: \"3.0\"` at the top; Kong itself refuses a file without it");
     findings.push(finding);
+}
+
+/// Whether a key at the top is another name of `_format_version`, or a misspelt one.
+pub(crate) fn is_version(key: &str) -> bool {
+    let plain = key.to_ascii_lowercase().replace('-', "_");
+    matches!(plain.as_str(), "version" | "format") || nearest(key, ["_format_version"]).is_some()
+}
+
+/// Whether the file says nothing of its version, so that it was filled in.
+pub(crate) fn lacks_version(doc: &Document, root: NodeId) -> bool {
+    let entry = doc.entry(root, "_format_version");
+    entry.is_none_or(|entry| doc.span(entry.key) == doc.span(root))
 }
 
 /// Which workspace or control plane decK would write to.
@@ -141,6 +159,14 @@ fn destination(doc: &mut Document, root: NodeId, dialect: &mut Dialect, findings
         if !matches!(doc.value(entry.value), Value::Map(_) | Value::Null) {
             findings.push(wrong_type(doc, DESTINATION, "_konnect", "a map", entry.value));
         } else if !tree::is_null(doc, entry.value) {
+            known_fields(
+                doc,
+                DESTINATION,
+                "_konnect",
+                entry.value,
+                &["control_plane_name", "runtime_group_name"],
+                findings,
+            );
             let message = "nothing is sent to Konnect: `_konnect` changes nothing here";
             findings.push(Finding::new(Level::Note, DESTINATION, message).at(doc.span(entry.key), ""));
         }
@@ -151,6 +177,55 @@ fn wrong_type(doc: &Document, code: &'static str, path: &str, form: &str, node: 
     Finding::error(code, format!("`{path}` takes {form}"))
         .at(doc.span(node), format!("not {form}"))
         .path(path)
+}
+
+/// Refuses fields that a map of decK's does not have.
+fn known_fields(
+    doc: &Document,
+    code: &'static str,
+    path: &str,
+    map: NodeId,
+    known: &[&str],
+    findings: &mut Findings,
+) {
+    for entry in doc.entries(map) {
+        let word = doc.key_text(entry.key);
+        if !known.contains(&word.as_str()) {
+            let finding =
+                unknown(code, format!("unknown field `{word}` in `{path}`"), &word, known.iter().copied());
+            findings.push(finding.at(doc.span(entry.key), "").path(format!("{path}.{word}")));
+        }
+    }
+}
+
+/// The items of a list, or an error if there is something else; null is an empty one.
+fn items_of(
+    doc: &Document,
+    code: &'static str,
+    path: &str,
+    node: NodeId,
+    findings: &mut Findings,
+) -> Vec<NodeId> {
+    match doc.value(node) {
+        Value::Null => Vec::new(),
+        Value::Seq(items) => items.to_vec(),
+        _ => {
+            findings.push(wrong_type(doc, code, path, "a list", node).help("begin each item with `- `"));
+            Vec::new()
+        }
+    }
+}
+
+/// An item that is no map where one with a name is wanted.
+fn not_named(doc: &Document, code: &'static str, path: &str, field: &str, node: NodeId) -> Finding {
+    let found = crate::shape::explain::describe(doc.value(node));
+    let finding = Finding::error(code, format!("items of `{path}` must be maps, found {found}"))
+        .at(doc.span(node), "")
+        .path(path);
+    match doc.str(node) {
+        Some(name) => finding.help(format!("write `- {field}: {name}`")),
+        None => finding,
+    }
 }
 
 /// A finding about an unknown word, with the nearest known one as its help.

@@ -188,7 +188,7 @@ impl Complaint {
         match self {
             Complaint::Missing => format!("{field} is missing"),
             Complaint::Null => format!("{field} must not be null"),
-            Complaint::NoKey => format!("{field} needs an id"),
+            Complaint::NoKey => format!("{field} needs an `id`"),
             Complaint::Type(name) => {
                 let wanted = match *name {
                     "string" => "a text",
@@ -238,7 +238,11 @@ impl Walker<'_> {
             return;
         }
         let field = self.field_name();
-        let mut message = complaint.message(&field, describe(self.doc.value(node)));
+        let named = match (&complaint, &self.path[..]) {
+            (Complaint::NoKey, [.., PathStep::Field(reference), _]) => format!("`{reference}`"),
+            _ => field.clone(),
+        };
+        let mut message = complaint.message(&named, describe(self.doc.value(node)));
         if let Some(err) = shape.err.as_deref() {
             message = format!("{field}: {err}");
         }

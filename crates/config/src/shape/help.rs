@@ -5,7 +5,7 @@ pub(super) use source::{is_odd, odd_character};
 use super::{Shape, ShapeKind, Text, Unit, Walker, explain::Complaint};
 use crate::nearest;
 use model::{
-    KINDS,
+    KINDS, KindInfo,
     rule::{pem, regex},
 };
 use source::{NodeId, Value, joined};
@@ -28,10 +28,31 @@ impl Walker<'_> {
             Complaint::Missing if field == "`name`" && self.is_plugin() => {
                 Some("a plugin is chosen by its name: `name: rate-limiting`".to_owned())
             }
+            Complaint::NoKey => {
+                let ShapeKind::Foreign(kind) = &shape.kind else { return None };
+                let reference = self.reference_field()?;
+                match KindInfo::of(kind).and_then(|kind| kind.name) {
+                    None => Some(format!("{kind} have no name: give one an `id`, and write that id here")),
+                    Some(field) => match self.doc.get(node, field).and_then(|name| self.doc.str(name)) {
+                        Some(name) => Some(format!("write `{reference}: {name}`")),
+                        None => Some(format!("write its name: `{reference}: NAME`")),
+                    },
+                }
+            }
             Complaint::NoUuid => {
                 let reference = self.reference_field()?;
                 let name = self.doc.str(node)?;
                 Some(format!("an id is looked for here; by name, write `{reference}: {name}`"))
+            }
+            Complaint::OneOf(_, got) if field == "`_format_version`" && got.starts_with('3') => {
+                Some("write `_format_version: \"3.0\"`".to_owned())
+            }
+            // Of numbers, none is a misspelling of another.
+            Complaint::OneOf(_, got) if got.parse::<f64>().is_ok() => None,
+            Complaint::OneOf(values, got)
+                if unit_of_size(got).is_some_and(|unit| values.iter().any(|v| v == unit)) =>
+            {
+                unit_of_size(got).map(|unit| format!("write `{unit}`"))
             }
             Complaint::OneOf(values, got) => odd_help(got).or_else(|| shell_variable(got)).or_else(|| {
                 let near = nearest(got, values.iter().map(String::as_str));
@@ -75,6 +96,9 @@ impl Walker<'_> {
     fn type_help(&self, shape: &Shape, wanted: &str, node: NodeId, field: &str) -> Option<String> {
         let fixed = |text: &str| Some(text.to_owned());
         match (wanted, self.doc.value(node)) {
+            ("string", Value::Int(3)) if field == "`_format_version`" => {
+                fixed("write `_format_version: \"3.0\"`")
+            }
             ("string", Value::Int(_) | Value::Float(_) | Value::Bool(_)) => fixed("put it in quotes"),
             ("string", Value::Map(_)) => self.map_for_text(node),
             ("integer" | "number", Value::Str(text)) if !shape.secret => match &shape.kind {
@@ -96,9 +120,11 @@ impl Walker<'_> {
                 fixed("write it as a list of one item: [ … ]")
             }
             ("record" | "map", Value::Seq(_)) => fixed("write its fields without `- ` in front"),
-            ("record" | "map", Value::Str(text)) if let Some(help) = joined(text) => Some(help),
-            ("record" | "map", Value::Str(_)) => {
-                fixed("write its fields on the lines below, indented, each as `name: value`")
+            ("record" | "map", Value::Str(text)) => {
+                match joined(text).or_else(|| self.map_instead(shape, text)) {
+                    Some(help) => Some(help),
+                    None => fixed("write its fields on the lines below, indented, each as `name: value`"),
+                }
             }
             _ => None,
         }
@@ -138,6 +164,16 @@ impl Walker<'_> {
             }
             _ => "begin each item with `- `".to_owned(),
         }
+    }
+}
+
+/// A unit of size in full.
+fn unit_of_size(text: &str) -> Option<&'static str> {
+    match text.to_ascii_lowercase().as_str() {
+        "mb" | "mib" | "m" => Some("megabytes"),
+        "kb" | "kib" | "k" => Some("kilobytes"),
+        "b" => Some("bytes"),
+        _ => None,
     }
 }
 
@@ -188,6 +224,9 @@ fn text_help(text: &Text, written: &str, secret: bool, field: &str) -> Option<St
             return Some(format!("write `host: {host}` and `port: {port}`"));
         }
     }
+    if let Some(help) = address_help(written, field) {
+        return Some(help);
+    }
     let repaired =
         |repaired: String| (repaired != written && text.complaint(&repaired).is_none()).then_some(repaired);
     let upper = repaired(written.to_ascii_uppercase());
@@ -202,6 +241,37 @@ fn text_help(text: &Text, written: &str, secret: bool, field: &str) -> Option<St
     }
     let pair = repaired(written.replacen('=', ":", 1)).or_else(|| repaired(written.replacen(": ", ":", 1)));
     pair.map(|better| format!("name and value are separated by a `:` alone: write `{better}`"))
+}
+
+/// What to write in place of a path, a host or a target in the form of another gateway.
+fn address_help(written: &str, field: &str) -> Option<String> {
+    let is = |name: &str| field == format!("`{name}`") || field.ends_with(&format!(" of `{name}`"));
+    let bare = written.split_once("://").map(|(_, rest)| rest);
+    if is("paths") {
+        if written == "*" {
+            return Some("write `/`: it takes every path".to_owned());
+        }
+        let regex =
+            written.strip_prefix("~*").or_else(|| written.strip_prefix('~')).unwrap_or(written).trim_start();
+        let regex = regex.strip_prefix('^').unwrap_or(regex);
+        let regex = regex.starts_with('/').then_some(regex).filter(|_| written.starts_with(['~', '^']))?;
+        return Some(format!(
+            "write `~{regex}`: a regular expression begins with `~/`, and at the start of the path"
+        ));
+    }
+    if is("hosts") {
+        if written == "*" {
+            return Some("leave `hosts` out: without it every host matches".to_owned());
+        }
+        let name = written.strip_prefix("Host(`").and_then(|rest| rest.strip_suffix("`)"));
+        let name = name.or_else(|| bare.map(|rest| rest.split('/').next().unwrap_or_default()))?;
+        return (!name.is_empty() && !name.contains('@')).then(|| format!("write `{name}`"));
+    }
+    if is("target") {
+        let address = bare?.split('/').next().unwrap_or_default();
+        return (!address.is_empty() && !address.contains('@')).then(|| format!("write `{address}`"));
+    }
+    None
 }
 
 /// `${NAME}`: nothing expands it.

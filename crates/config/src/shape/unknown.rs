@@ -1,8 +1,8 @@
 //! Keys that a record does not have: what they most likely stand for, where they belong, and which other errors
 //! follow from them.
 
-use super::{PathStep, Record, Shape, ShapeKind, Walker, help, shorthand::Expansion, walk::Before};
-use crate::nearest;
+use super::{PathStep, Record, Shape, ShapeKind, Walker, help, names, shorthand::Expansion, walk::Before};
+use crate::{dialect, nearest};
 use model::KINDS;
 use source::{Entry, Finding, NodeId, Seg, Value};
 
@@ -20,6 +20,8 @@ enum Guess {
     Field(&'static str, String),
     /// A field of a record inside this one: its dotted path.
     Inside(String, &'static Shape),
+    /// The same, named with dots, and what to write.
+    Dotted(String, &'static Shape, String),
     /// A field of another record; the help says which.
     Elsewhere(String),
     /// A field that only the router flavor `expressions` has.
@@ -27,29 +29,6 @@ enum Guess {
     /// Anything.
     Nothing,
 }
-
-/// Names that people write for a field, from other gateways and from older versions of this format.
-const OTHER_NAMES: &[(&str, &[&str])] = &[
-    ("username", &["name", "user", "login"]),
-    ("jwt_secrets", &["jwt", "jwts", "jwt_credentials", "jwt_keys"]),
-    ("keyauth_credentials", &["key_auth", "keyauth", "api_keys", "apikeys", "keys"]),
-    ("basicauth_credentials", &["basic_auth", "basicauth"]),
-    ("hmacauth_credentials", &["hmac_auth", "hmacauth"]),
-    ("oauth2_credentials", &["oauth2", "oauth2_apps"]),
-    ("acls", &["acl"]),
-    ("allow", &["whitelist", "allowlist", "allowed"]),
-    ("deny", &["blacklist", "denylist", "blocklist", "denied"]),
-    ("url", &["upstream_url", "uri", "address", "endpoint"]),
-    ("host", &["hostname", "upstream_host", "upstream"]),
-    ("paths", &["uris", "uri", "prefix"]),
-    ("target", &["host", "address", "url"]),
-    ("strip_path", &["strip_uri", "strip_prefix"]),
-    ("services", &["apis"]),
-    ("config", &["settings", "options", "configuration", "parameters"]),
-    ("name", &["plugin", "plugin_name"]),
-    ("_format_version", &["version", "format"]),
-    ("read_timeout", &["timeout"]),
-];
 
 /// Fields that so many kinds have that the name does not say which is meant.
 const COMMON: &[&str] = &["id", "name", "tags", "created_at", "updated_at", "_comment", "_ignore"];
@@ -79,7 +58,7 @@ impl Walker<'_> {
         let mut segments = self.segments();
         let meant = match &guess {
             Guess::Field(name, _) => Some(*name),
-            Guess::Inside(path, _) => Some(path.as_str()),
+            Guess::Inside(path, _) | Guess::Dotted(path, ..) => Some(path.as_str()),
             Guess::Expression => Some("paths"),
             Guess::Elsewhere(_) | Guess::Nothing => None,
         };
@@ -97,7 +76,7 @@ impl Walker<'_> {
             self.meant.push(Meant { finding, path });
         }
         let help = match &guess {
-            Guess::Field(_, help) | Guess::Elsewhere(help) => Some(help.clone()),
+            Guess::Field(_, help) | Guess::Elsewhere(help) | Guess::Dotted(_, _, help) => Some(help.clone()),
             Guess::Inside(path, _) => {
                 let (above, _) = path.rsplit_once('.').unwrap_or_default();
                 Some(format!("`{key}` belongs under `{above}:`"))
@@ -131,7 +110,7 @@ impl Walker<'_> {
     fn hide_unknown(&mut self, record: &Record, guess: &Guess, entry: Entry) {
         let (near, secret) = match guess {
             Guess::Field(name, _) => (Some(*name), false),
-            Guess::Inside(_, shape) => (None, shape.secret),
+            Guess::Inside(_, shape) | Guess::Dotted(_, shape, _) => (None, shape.secret),
             Guess::Elsewhere(_) | Guess::Expression | Guess::Nothing => (None, false),
         };
         if secret || record.may_hide(near) {
@@ -147,11 +126,12 @@ impl Walker<'_> {
             Guess::Field(name, _) if node.is_none_or(|node| self.doc.get(node, name).is_none()) => {
                 record.field(name)
             }
-            Guess::Inside(_, shape) => Some(*shape),
+            Guess::Inside(_, shape) | Guess::Dotted(_, shape, _) => Some(*shape),
             _ => None,
         };
         let nested = matches!(self.doc.value(entry.value), Value::Seq(_) | Value::Map(_));
-        let Some(shape) = shape.filter(|_| nested) else { return };
+        let fits = |shape: &&Shape| nested && fits(shape, self.doc.value(entry.value));
+        let Some(shape) = shape.filter(fits) else { return };
         let first = self.findings.0.len();
         self.path.push(PathStep::Free(entry.key));
         self.strays += 1;
@@ -171,18 +151,35 @@ impl Walker<'_> {
                 return Guess::Field(name, format!("the name contains {odd}: write `{name}` anew"));
             }
         }
+        if let Some(guess) = self.guess_dotted(record, key, value) {
+            return guess;
+        }
+        if record.field("_format_version").is_some() {
+            if dialect::is_version(key) {
+                return Guess::Field("_format_version", "it is called `_format_version` here".to_owned());
+            }
+            if let Some(near) = nearest(key, names::DECK.iter().copied()) {
+                return Guess::Elsewhere(format!("did you mean `{near}`?"));
+            }
+        }
         let free = |name: &str| node.is_none_or(|node| self.doc.get(node, name).is_none());
-        let plain = key.to_ascii_lowercase().replace('-', "_");
-        let renamed = OTHER_NAMES.iter().find(|(name, others)| {
-            others.contains(&plain.as_str()) && free(name) && record.names().any(|own| own == *name)
-        });
+        let other = |name: &str| record.names().find(|own| *own == name);
+        let renamed = names::renamed(record, key, &free);
         let fits = |shape: &Shape| fits(shape, self.doc.value(value));
-        let near = nearest(key, record.names());
+        let known = record.names().filter(|name| !names::RUNTIME.contains(name));
+        let near = nearest(key, known);
         if let Some(near) = near.filter(|near| renamed.is_none() && record.field(near).is_none_or(fits)) {
             return Guess::Field(near, format!("did you mean `{near}`?"));
         }
-        if let Some((name, _)) = renamed {
-            return Guess::Field(name, format!("it is called `{name}` here"));
+        if let Some(name) = renamed.and_then(other) {
+            return match free(name) {
+                true => Guess::Field(name, format!("it is called `{name}` here")),
+                false => Guess::Elsewhere(format!("it is called `{name}` here, and that is given already")),
+            };
+        }
+        if key == "rule" && record.field("paths").is_some() {
+            let help = "a route has `hosts`, `paths`, `methods` and `headers` in place of a rule: `paths: [/orders]`";
+            return Guess::Field("paths", help.to_owned());
         }
         if matches!(key, "expression" | "priority") && record.field("regex_priority").is_some() {
             return Guess::Expression;
@@ -190,21 +187,45 @@ impl Walker<'_> {
         if let Some((path, shape)) = inside(record, key).filter(|(_, shape)| fits(shape)) {
             return Guess::Inside(path, shape);
         }
-        match (self.elsewhere(record, key, value), near) {
+        if let Some(help) = inside_several(record, key) {
+            return Guess::Elsewhere(help);
+        }
+        match (self.elsewhere(record, key, value, near.is_some()), near) {
             (Some(help), _) => Guess::Elsewhere(help),
             (None, Some(near)) => Guess::Field(near, format!("did you mean `{near}`?")),
             (None, None) => Guess::Nothing,
         }
     }
 
-    /// Which record around this one, or which kind of entity that goes with it, has a field of that name.
-    fn elsewhere(&self, record: &'static Record, key: &str, value: NodeId) -> Option<String> {
+    /// A key such as `config.minute`, which names a field inside a record with a dot.
+    fn guess_dotted(&self, record: &'static Record, key: &str, value: NodeId) -> Option<Guess> {
+        let (first, rest) = key.split_once('.')?;
+        let mut inner = record.field(first)?;
+        for part in rest.split('.') {
+            let ShapeKind::Record(record) = &inner.kind else { return None };
+            inner = record.field(part)?;
+        }
+        let written = match self.doc.value(value) {
+            Value::Int(n) => n.to_string(),
+            Value::Bool(b) => b.to_string(),
+            _ => "…".to_owned(),
+        };
+        let opened = rest.replace('.', ": {");
+        let closed = "}".repeat(rest.matches('.').count());
+        let help = format!("write `{first}: {{{opened}: {written}{closed}}}`");
+        Some(Guess::Dotted(key.to_owned(), inner, help))
+    }
+
+    /// Which record around this one, or which kind of entity that goes with it, has a field of that name. A section of
+    /// the file is none where a field of this record is near.
+    fn elsewhere(&self, record: &'static Record, key: &str, value: NodeId, near: bool) -> Option<String> {
         let above = self.records.iter().rev().skip(1);
         let mut inner = self.records.last().map_or(0, |(_, depth)| *depth);
         for (i, (outer, depth)) in above.enumerate() {
             // What every entity has belongs to the record right around this one, if anywhere.
             let known = outer.field(key).is_some_and(|shape| fits(shape, self.doc.value(value)));
-            if known && (i == 0 || !COMMON.contains(&key)) {
+            let section = outer.field("_format_version").is_some();
+            if known && !(section && near) && (i == 0 || !COMMON.contains(&key)) {
                 let step = self.path[*depth..inner].iter().find_map(|step| match step {
                     PathStep::Field(name) => Some((*name).to_owned()),
                     PathStep::Free(key) => Some(self.doc.key_text(*key)),
@@ -218,6 +239,9 @@ impl Walker<'_> {
             return None;
         }
         let has = |kind: usize| {
+            if names::RUNTIME.contains(&KINDS[kind].key) {
+                return false;
+            }
             let field = self.chooser.kind(kind).and_then(|kind| kind.field(key));
             field.is_some_and(|shape| fits(shape, self.doc.value(value)))
         };
@@ -342,6 +366,21 @@ fn inside(record: &'static Record, key: &str) -> Option<(String, &'static Shape)
     if found.len() == 1 { found.pop() } else { None }
 }
 
+/// What to write where two records right inside this one have a field of that name, as `healthy` and `unhealthy` have.
+fn inside_several(record: &'static Record, key: &str) -> Option<String> {
+    if COMMON.contains(&key) {
+        return None;
+    }
+    let inner = record.fields.iter().filter_map(|(name, shape)| match &shape.kind {
+        ShapeKind::Record(inner) if inner.field(key).is_some() => Some(&**name),
+        _ => None,
+    });
+    match inner.collect::<Vec<_>>()[..] {
+        [one, other] => Some(format!("`{key}` belongs under `{one}:` or `{other}:`")),
+        _ => None,
+    }
+}
+
 /// Whether a value could be one of that shape; a single value may stand for a list of one.
 fn fits(shape: &Shape, value: &Value) -> bool {
     match (&shape.kind, value) {
@@ -361,7 +400,9 @@ fn listed(record: &Record) -> Option<String> {
     let names = || {
         let own = record.fields.iter().map(|(name, _)| &**name);
         let other = record.shorthands.iter().filter(|s| !s.deprecated).map(|s| &*s.name);
-        own.chain(other).filter(|name| !COMMON.contains(name) || *name == "name")
+        own.chain(other)
+            .filter(|name| !COMMON.contains(name) || *name == "name")
+            .filter(|name| !names::RUNTIME.contains(name))
     };
     let all: Vec<&str> = match record.field("_format_version") {
         Some(_) => {

@@ -33,7 +33,7 @@ pub(crate) fn foreign(text: &str) -> Option<Foreign> {
 }
 
 /// What helps where a `- `, a `: ` or a `=` was written without its space. Repeats no value.
-pub(crate) fn joined(line: &str) -> Option<String> {
+pub fn joined(line: &str) -> Option<String> {
     let (dash, rest) = match line.strip_prefix('-') {
         Some(rest) => (!rest.starts_with([' ', '-']), rest.trim_start()),
         None => (false, line),

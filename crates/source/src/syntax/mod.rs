@@ -10,7 +10,7 @@ use super::libyaml::Problem;
 use super::yaml::Place;
 use super::{Finding, Span};
 pub(super) use habits::foreign;
-pub(crate) use habits::joined;
+pub use habits::joined;
 
 /// The error for a text libyaml refuses. The last thing it told before is at `last`.
 pub(super) fn explain(place: Place<'_>, problem: &Problem, last: Option<Span>) -> Finding {

@@ -1,0 +1,92 @@
+//! Partials: settings that plugins share, kept in one place. Only Kong Enterprise stores them; here they are put where
+//! they are used.
+
+use super::{PARTIAL, items_of, known_fields, not_named, unknown, wrong_type};
+use crate::tree::{get, is_null, merged, put, take};
+use source::{Document, Entry, Finding, Findings, NodeId, Value};
+
+/// The settings that `partials` holds.
+#[derive(Default)]
+pub(super) struct Partials {
+    rows: Vec<Partial>,
+}
+
+struct Partial {
+    name: Option<String>,
+    id: Option<String>,
+    config: Option<NodeId>,
+}
+
+/// Takes the partials out of the document.
+pub(super) fn read(doc: &mut Document, root: NodeId, findings: &mut Findings) -> Partials {
+    let Some(entry) = take(doc, root, "partials") else { return Partials::default() };
+    let mut rows = Vec::new();
+    for (i, node) in items_of(doc, PARTIAL, "partials", entry.value, findings).into_iter().enumerate() {
+        let text = |key| get(doc, node, key).and_then(|n| doc.str(n)).map(str::to_owned);
+        let row = Partial { name: text("name"), id: text("id"), config: get(doc, node, "config") };
+        if !matches!(doc.value(node), Value::Map(_)) {
+            findings.push(not_named(doc, PARTIAL, "partials", "name", node));
+        } else if row.name.is_none() && row.id.is_none() {
+            let finding = Finding::error(PARTIAL, "a partial needs a `name`, by which plugins use it");
+            findings.push(finding.at(doc.span(node), "").path(format!("partials[{}]", i + 1)));
+        }
+        if let Some(config) = row.config.filter(|&config| !matches!(doc.value(config), Value::Map(_))) {
+            findings.push(wrong_type(doc, PARTIAL, &format!("partials[{}].config", i + 1), "a map", config));
+        }
+        rows.push(row);
+    }
+    Partials { rows }
+}
+
+impl Partials {
+    /// Puts the partials a plugin names into its settings, at their `path` (`config.redis` by default).
+    pub(super) fn apply(
+        &self,
+        doc: &mut Document,
+        plugin: NodeId,
+        path: &dyn Fn() -> String,
+        findings: &mut Findings,
+    ) {
+        let Some(Entry { value, .. }) = take(doc, plugin, "partials") else { return };
+        if is_null(doc, value) {
+            return;
+        }
+        let own = || format!("{}.partials", path());
+        for item in items_of(doc, PARTIAL, &own(), value, findings) {
+            let named = ["name", "id"].iter().find_map(|key| get(doc, item, key));
+            let node = named.unwrap_or(item);
+            let called = doc.str(node).map(str::to_owned);
+            if named.is_none() || called.is_none() {
+                findings.push(not_named(doc, PARTIAL, &own(), "name", item));
+            } else {
+                known_fields(doc, PARTIAL, &own(), item, &["name", "id", "path", "type"], findings);
+            }
+            // What is written as a text is put in all the same: what it sets is not missing.
+            let Some(called) = called else { continue };
+            let is_called = |p: &&Partial| p.name.as_ref() == Some(&called) || p.id.as_ref() == Some(&called);
+            let Some(partial) = self.rows.iter().find(is_called) else {
+                let names = self.rows.iter().filter_map(|p| p.name.as_deref());
+                let message = format!("there is no partial `{called}` in `partials`");
+                let finding =
+                    unknown(PARTIAL, message, &called, names).at(doc.span(node), "not in this file");
+                findings.push(finding.path(own()));
+                continue;
+            };
+            let Some(config) = partial.config.filter(|&c| matches!(doc.value(c), Value::Map(_))) else {
+                continue;
+            };
+            let at = get(doc, item, "path").and_then(|n| doc.str(n)).unwrap_or("config.redis").to_owned();
+            // Wrapped into the maps its path goes through, it can be joined with the plugin as a whole.
+            let place = doc.span(item);
+            let mut wrapped = config;
+            for step in at.rsplit('.') {
+                let map = doc.add(Value::Map(Box::default()), place);
+                put(doc, map, step, place, wrapped);
+                wrapped = map;
+            }
+            let joined = merged(doc, plugin, wrapped, true);
+            let joined = doc.value(joined).clone();
+            doc.set(plugin, joined);
+        }
+    }
+}

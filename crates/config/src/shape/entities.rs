@@ -1,0 +1,137 @@
+//! Walking lists of entities, each along the shape of its kind.
+
+use super::{Found, PathStep, Record, Refusal, Shape, ShapeKind, Walker, explain::Complaint};
+use crate::{nearest, secret};
+use model::KINDS;
+use source::{Entry, NodeId, Value};
+
+impl Walker<'_> {
+    /// Checks a list of entities, at top level (no parent field) or inside the entity found last.
+    pub fn entities(
+        &mut self,
+        shape: &'static Shape,
+        kind: usize,
+        field: Option<&'static str>,
+        node: NodeId,
+    ) {
+        let len = match self.doc.value(node) {
+            Value::Seq(items) => items.len(),
+            Value::Map(entries) if entries.is_empty() => 0,
+            _ => {
+                self.hide_row(kind, node);
+                self.complain(shape, node, Complaint::Type("array"));
+                return;
+            }
+        };
+        let parent = field.filter(|f| !f.is_empty()).and_then(|field| {
+            Some((self.found.iter().rposition(|f| f.node == self.near || f.data == self.near)?, field))
+        });
+        for i in 0..len {
+            let item = self.doc.items(node)[i];
+            self.path.push(PathStep::Item(i + 1));
+            self.entity(kind, parent, i + 1, item);
+            self.path.pop();
+        }
+    }
+
+    fn entity(&mut self, kind: usize, parent: Option<(usize, &'static str)>, index: usize, node: NodeId) {
+        const ENTITY: &Shape = &Shape {
+            kind: ShapeKind::Any,
+            required: true,
+            auto: false,
+            default: None,
+            err: None,
+            referenceable: false,
+            secret: false,
+            must_be: None,
+            must_not_be: None,
+        };
+        match self.doc.value(node) {
+            Value::Map(_) => {}
+            Value::Seq(items) if items.is_empty() => {}
+            Value::Null => return self.complain(ENTITY, node, Complaint::Null),
+            _ => {
+                self.hide_row(kind, node);
+                return self.complain(ENTITY, node, Complaint::Type("record"));
+            }
+        }
+        let number = self.found.len();
+        let before = self.errors;
+        let stray = self.strays > 0;
+        self.found.push(Found { kind, node, data: node, parent, index, clean: false, stray });
+        match self.chooser.choose(kind, self.doc, node) {
+            Ok(record) => {
+                let data = self.record(record, Some(node)).unwrap_or(node);
+                self.found[number].data = data;
+                self.found[number].clean = self.errors == before && !stray;
+            }
+            Err(refusal) => self.refuse(kind, node, refusal),
+        }
+    }
+
+    /// Checks entities that the gateway does not load, such as the plugins of a consumer group: what is wrong with them
+    /// is reported, and Kong's answer does not have it.
+    pub fn apart(&mut self, kind: usize, path: &[PathStep], node: NodeId) {
+        let (first, known) = (self.findings.0.len(), self.found.len());
+        self.path.extend_from_slice(path);
+        self.strays += 1;
+        self.entity(kind, None, 1, node);
+        self.strays -= 1;
+        self.path.truncate(self.path.len() - path.len());
+        self.found.truncate(known);
+        for finding in &mut self.findings.0[first..] {
+            finding.tree.clear();
+            finding.implied.clear();
+        }
+    }
+
+    /// Hides what stands in place of a row, or of a list of rows, that holds a secret.
+    fn hide_row(&mut self, kind: usize, node: NodeId) {
+        if secret::holds_secrets(KINDS[kind].key) {
+            self.secrets.push(self.doc.span(node));
+        }
+    }
+
+    /// Hides an unknown name without a value among fields one of which is a secret: it is most likely that secret.
+    pub(super) fn hide_name(&mut self, record: &Record, entry: Entry) {
+        if *self.doc.value(entry.value) == Value::Null
+            && record.may_hide(None)
+            && nearest(&self.doc.key_text(entry.key), record.names()).is_none()
+        {
+            self.secrets.push(self.doc.span(entry.key));
+        }
+    }
+
+    fn refuse(&mut self, kind: usize, node: NodeId, refusal: Refusal) {
+        self.path.push(PathStep::Field(refusal.field));
+        if !self.counts_error() {
+            let place = self.doc.get(node, refusal.field).unwrap_or(node);
+            let span = self.span_of(place);
+            let segments = self.segments();
+            let near = refusal.unknown.and_then(|(word, known)| nearest(&word, known.iter().copied()));
+            let help = near.map(|near| format!("did you mean `{near}`?")).or(refusal.help);
+            self.push(span, segments, refusal.code, refusal.message, refusal.text, help);
+        }
+        self.path.pop();
+        for i in 0..self.doc.entries(node).len() {
+            let Entry { key, value } = self.doc.entries(node)[i];
+            if !KINDS[kind].children.iter().any(|child| self.doc.str(key) == Some(child.kind)) {
+                self.hidden.entry(self.doc, key, value);
+            }
+        }
+        // What stands inside is checked all the same.
+        let near = std::mem::replace(&mut self.near, node);
+        for child in KINDS[kind].children {
+            if let Some(list) = self.doc.get(node, child.kind)
+                && let Some(child_kind) = model::KindInfo::number(child.kind)
+            {
+                static LIST: std::sync::LazyLock<Shape> =
+                    std::sync::LazyLock::new(|| Shape::of(ShapeKind::Any));
+                self.path.push(PathStep::Field(child.kind));
+                self.entities(&LIST, child_kind, Some(child.field), list);
+                self.path.pop();
+            }
+        }
+        self.near = near;
+    }
+}

@@ -1,0 +1,63 @@
+//! A text where a map is wanted: what to write, by the kind of the map.
+
+use super::{PathStep, Record, Shape, ShapeKind, Walker};
+use crate::secret;
+use model::{KINDS, KindInfo};
+
+/// The field that a text in place of a whole entity most likely holds.
+fn main_field(kind: &str) -> &'static str {
+    match kind {
+        "targets" => "target",
+        "acls" => "group",
+        "consumers" => "username",
+        "keyauth_credentials" | "jwt_secrets" | "parameters" => "key",
+        "basicauth_credentials" | "hmacauth_credentials" => "username",
+        "certificates" | "ca_certificates" => "cert",
+        _ => "name",
+    }
+}
+
+impl Walker<'_> {
+    /// What to write in place of a text at the current path.
+    pub(super) fn map_instead(&self, shape: &Shape, text: &str) -> Option<String> {
+        let list = match self.path[..] {
+            [.., PathStep::Field(list), PathStep::Item(_)] => Some(list),
+            _ => None,
+        };
+        let kind = list.and_then(KindInfo::number).filter(|_| matches!(shape.kind, ShapeKind::Any));
+        let record = match (kind, &shape.kind) {
+            (Some(kind), _) => self.chooser.kind(kind),
+            (None, ShapeKind::Record(record)) => Some(&**record),
+            _ => None,
+        }?;
+        let hides = kind.is_some_and(|kind| secret::holds_secrets(KINDS[kind].key)) || record.may_hide(None);
+        if let Some((name, value)) = assignment(record, text) {
+            let shown = if hides { "…" } else { value };
+            return Some(format!("write `{name}: {shown}`: a space belongs after the `:`"));
+        }
+        if let Some(kind) = kind {
+            let kind = KINDS[kind].key;
+            let shown = if hides || text.contains('\n') || text.is_empty() { "…" } else { text };
+            return Some(format!("write `- {}: {shown}`", main_field(kind)));
+        }
+        let (host, port) = text.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok())?;
+        if record.field("ip").is_some() {
+            return Some(format!("write `{{ip: {host}, port: {port}}}`"));
+        }
+        let has = |field: &str| record.field(field).is_some();
+        let plain = !host.contains(['@', '/']);
+        (has("host") && has("port") && plain)
+            .then(|| format!("write `host: {host}` and `port: {port}` below it"))
+    }
+}
+
+/// `name:orders`, `name = orders`: the name of a field and a value, without a `: ` between them.
+fn assignment<'t>(record: &Record, text: &'t str) -> Option<(&'t str, &'t str)> {
+    let (name, _) = text.split_once([':', '='])?;
+    let name = name.trim();
+    let rest = text.trim_start().strip_prefix(name)?.trim_start();
+    let value = rest.strip_prefix(':').or_else(|| rest.strip_prefix('='))?.trim_start();
+    // Lines that follow have been joined to the first.
+    let value = value.split_whitespace().next().unwrap_or_default();
+    (!value.is_empty() && record.names().any(|own| own == name)).then_some((name, value))
+}
