@@ -1,5 +1,5 @@
 //! What becomes of a request on both sides, and in which facts it differs: the gateway's own response, or the request
-//! as it leaves, its destination, its limits and the plugins that run.
+//! as it leaves, its destination and its limits. Settings of plugins without an effect on it are left to the chains.
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use super::{Probe, side::Side};
 use crate::{
     config::secret::SecretFields,
     diff::{FieldChange, MASK, Segment, value_fields},
-    model::{Consumer, Ix, Route},
+    model::{Ix, Route},
     net::Spelling,
     proxy::{Asked, Fate},
     router::split_port,
@@ -21,7 +21,7 @@ use crate::{
 const BETWEEN_REQUESTS: Duration = Duration::from_secs(400 * 24 * 3600);
 
 /// Facts whose values plugins make up of settings that may hold secrets; that they differ is shown, not how.
-const UNSHOWN: [&str; 4] = ["query", "headers", "body", "plugins"];
+const UNSHOWN: [&str; 3] = ["query", "headers", "body"];
 
 /// The facts in which a request's outcome differs, given the route it belongs to on each side. Empty if none does, or
 /// if the request cannot be sent.
@@ -58,13 +58,8 @@ fn shown(fields: Vec<FieldChange>, masks: &SecretFields) -> Vec<FieldChange> {
     let mut kept: Vec<FieldChange> = Vec::new();
     for mut field in fields {
         let is_outcome = field.path.last().is_some_and(|last| is(last, "outcome"));
-        let is_plugin = field.path.first().is_some_and(|first| is(first, "plugins"));
-        if !is_outcome && !is_plugin && replaced.iter().any(|parent| field.path.starts_with(parent)) {
+        if !is_outcome && replaced.iter().any(|parent| field.path.starts_with(parent)) {
             continue;
-        }
-        if is_plugin {
-            // Their settings are shown once, among the chains.
-            field.path.truncate(2);
         }
         let is_unshown = field.path.iter().any(|segment| UNSHOWN.iter().any(|name| is(segment, name)));
         // Those are the gateway's own.
@@ -93,11 +88,6 @@ fn outcome(probe: &Probe, side: &Side<'_>, route: Option<Ix<Route>>) -> Option<V
         let fate = rehearse(probe, side, refuses)?;
         facts.insert("after_authentication".to_owned(), self::facts(fate, side, route).into());
     }
-    let chain = route.map_or(&side.snapshot.global, |route| &side.snapshot.route(route).chain);
-    let rows = chain.slots.iter().filter_map(|slot| slot.pick(None::<Ix<Consumer>>));
-    let plugins: Map<String, Value> =
-        rows.map(|row| (side.rows.plugins[row].name.clone(), side.rows.plugins[row].config.json())).collect();
-    facts.insert("plugins".to_owned(), plugins.into());
     Some(facts.into())
 }
 

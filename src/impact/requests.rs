@@ -37,7 +37,7 @@ pub struct Fate {
     pub before: Option<String>,
     /// The route that it belongs to.
     pub after: Option<String>,
-    /// What changes: `route`, `response`, `request`, `destination`, `limits`, `plugins`.
+    /// What changes: `route`, `response`, `request`, `destination`, `limits`.
     pub why: Vec<&'static str>,
     /// The facts that change.
     pub fields: Vec<FieldChange>,
@@ -222,7 +222,6 @@ fn part(field: &FieldChange) -> &'static str {
     });
     match keys.find(|key| *key != "after_authentication") {
         Some("outcome" | "response_headers" | "body") => "response",
-        Some("plugins") => "plugins",
         Some("method" | "path" | "query" | "host" | "headers") => "request",
         Some(
             "retries" | "connect_timeout" | "write_timeout" | "read_timeout" | "request_buffering"

@@ -297,7 +297,47 @@ fn what_a_vault_reference_leads_to_is_compared_and_not_shown() {
     };
     let found = compared(&file("A_"), &file("B_"));
     let shown = format!("{found:?}");
-    assert!(!found.chains.is_empty() && !found.requests.is_empty(), "{shown}");
+    assert!(!found.chains.is_empty(), "{shown}");
     assert!(!shown.to_ascii_lowercase().contains("s3cret"), "{shown}");
     assert!(compared(&file("A_"), &file("A_")).is_none());
+}
+
+#[test]
+fn address_lists_are_compared_by_what_they_admit() {
+    let list =
+        |kind: &str, networks: &str| format!("{{name: ip-restriction, config: {{{kind}: [{networks}]}}}}");
+    let (whole, halves) = ("10.0.0.0/8", "10.0.0.0/9, 10.128.0.0/9");
+    for kind in ["allow", "deny"] {
+        assert!(risks(&list(kind, whole), &list(kind, halves)).is_empty());
+    }
+    let half = "10.0.0.0/9";
+    let narrowed = ["access narrowed: ip-restriction does not admit 10.128.0.0/9 any more"];
+    let widened = ["access widened: ip-restriction admits 10.128.0.0/9 too"];
+    assert_eq!(risks(&list("allow", whole), &list("allow", half)), narrowed);
+    assert_eq!(risks(&list("allow", half), &list("allow", whole)), widened);
+    assert_eq!(risks(&list("deny", half), &list("deny", whole)), narrowed);
+}
+
+#[test]
+fn a_pattern_in_place_of_another_is_replaced_and_not_narrowed() {
+    let said = |old: &str, new: &str| -> Vec<String> {
+        compared(&one_route("", old), &one_route("", new)).risks.into_iter().map(|r| r.what).collect()
+    };
+    let header = |regex: &str| format!("headers: {{x-v: ['~*{regex}']}}");
+    let found = said(&header("^v[0-9]+$"), &header("^v[0-4]+$"));
+    assert!(
+        found.contains(&"route condition replaced: headers.x-v ~*^v[0-9]+$ by ~*^v[0-4]+$".to_owned()),
+        "{found:?}"
+    );
+    assert!(
+        said("hosts: [a.test]", "hosts: [b.test]").iter().all(|what| !what.starts_with("route narrowed"))
+    );
+}
+
+#[test]
+fn settings_without_an_effect_on_a_sample_are_told_as_plugins_alone() {
+    let cors =
+        |origin: &str| with(&format!("{{name: ip-restriction, config: {{allow: [127.0.0.1, {origin}]}}}}"));
+    let found = compared(&cors("10.0.0.1"), &cors("10.0.0.2"));
+    assert!(found.requests.is_empty() && !found.chains.is_empty(), "{found:?}");
 }

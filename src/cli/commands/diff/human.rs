@@ -55,7 +55,8 @@ impl Page {
 
     fn changes(&mut self, report: &Report<'_>) {
         if report.changes.is_empty() {
-            return self.line("No changes.");
+            let is_empty = report.is_empty();
+            return self.line(if is_empty { "No changes." } else { "No entity changes, but traffic does:" });
         }
         for change in report.changes {
             let (sign, code) = sign(change.action);
