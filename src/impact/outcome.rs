@@ -10,7 +10,7 @@ use super::{Probe, side::Side};
 use crate::{
     config::secret::SecretFields,
     diff::{FieldChange, MASK, Segment, value_fields},
-    model::{Ix, Route},
+    model::{Consumer, Ix, Route, Row},
     net::Spelling,
     proxy::{Asked, Fate},
     router::split_port,
@@ -24,13 +24,21 @@ const BETWEEN_REQUESTS: Duration = Duration::from_secs(400 * 24 * 3600);
 const UNSHOWN: [&str; 3] = ["query", "headers", "body"];
 
 /// The facts in which a request's outcome differs, given the route it belongs to on each side. Empty if none does, or
-/// if the request cannot be sent.
+/// if the request cannot be sent. The consumers are those that authentication finds; a client that it knows on no more
+/// than one side is refused on the other.
 pub fn differing(
     probe: &Probe,
+    consumers: Option<[Option<Ix<Consumer>>; 2]>,
     (old, before): (&Side<'_>, Option<Ix<Route>>),
     (new, after): (&Side<'_>, Option<Ix<Route>>),
 ) -> Vec<FieldChange> {
-    let (Some(a), Some(b)) = (outcome(probe, old, before), outcome(probe, new, after)) else {
+    let clients = match consumers {
+        Some(consumers) => consumers.map(Client::Sought),
+        None => [Client::Unknown; 2],
+    };
+    let (Some(a), Some(b)) =
+        (outcome(probe, clients[0], old, before), outcome(probe, clients[1], new, after))
+    else {
         return Vec::new();
     };
     let mut fields = value_fields(&a, &b);
@@ -38,8 +46,8 @@ pub fn differing(
         return fields;
     }
     // What differs from request to request, such as an id that a plugin adds, is no change of the configuration.
-    for (side, route, first) in [(old, before, &a), (new, after, &b)] {
-        let second = outcome(probe, side, route).unwrap_or_default();
+    for (client, side, route, first) in [(clients[0], old, before, &a), (clients[1], new, after, &b)] {
+        let second = outcome(probe, client, side, route).unwrap_or_default();
         let volatile = value_fields(first, &second);
         fields.retain(|field| volatile.iter().all(|other| other.path != field.path));
     }
@@ -77,21 +85,45 @@ fn shown(fields: Vec<FieldChange>, masks: &SecretFields) -> Vec<FieldChange> {
     kept
 }
 
+/// Who sends a request.
+#[derive(Clone, Copy)]
+enum Client {
+    /// Someone without credentials.
+    Unknown,
+    /// Someone with a credential, whom authentication finds or refuses.
+    Sought(Option<Ix<Consumer>>),
+}
+
 /// All facts of a request's outcome on one side; `None` if it is no request that can be sent.
-fn outcome(probe: &Probe, side: &Side<'_>, route: Option<Ix<Route>>) -> Option<Value> {
-    let fate = rehearse(probe, side, |_| false)?;
-    let refuses = |name: &str| side.catalog.registry().authenticates(name) || name == "acl";
+fn outcome(probe: &Probe, client: Client, side: &Side<'_>, route: Option<Ix<Route>>) -> Option<Value> {
+    let authenticates = |name: &str| side.catalog.registry().authenticates(name);
+    if let Client::Sought(consumer) = client {
+        let is_skipped = |name: &str| consumer.is_some() && authenticates(name);
+        let mut facts = facts(rehearse(probe, consumer, side, is_skipped)?, side, route);
+        let name = consumer
+            .map(|ix| &side.rows.consumers[ix])
+            .and_then(|row| Row::name(row).or(row.custom_id.as_deref()));
+        facts.insert("consumer".to_owned(), name.into());
+        return Some(facts.into());
+    }
+    let fate = rehearse(probe, None, side, |_| false)?;
+    let refuses = |name: &str| authenticates(name) || name == "acl";
     let is_refused = matches!(&fate, Fate::Answered { plugin: Some(name), .. } if refuses(name));
     let mut facts = facts(fate, side, route);
     if is_refused {
         // Samples carry no credentials: what a client with credentials gets is looked at too.
-        let fate = rehearse(probe, side, refuses)?;
+        let fate = rehearse(probe, None, side, refuses)?;
         facts.insert("after_authentication".to_owned(), self::facts(fate, side, route).into());
     }
     Some(facts.into())
 }
 
-fn rehearse(probe: &Probe, side: &Side<'_>, is_skipped: impl Fn(&str) -> bool) -> Option<Fate> {
+fn rehearse(
+    probe: &Probe,
+    consumer: Option<Ix<Consumer>>,
+    side: &Side<'_>,
+    is_skipped: impl Fn(&str) -> bool,
+) -> Option<Fate> {
     let mut head = http::Request::builder().method(&*probe.method).uri(&*probe.path);
     let mut spelled = Vec::new();
     let headers = head.headers_mut()?;
@@ -109,7 +141,7 @@ fn rehearse(probe: &Probe, side: &Side<'_>, is_skipped: impl Fn(&str) -> bool) -
         tls: probe.https,
         sni: sni.filter(|_| probe.https).map(Arc::from),
         client: Ipv4Addr::LOCALHOST.into(),
-        consumer: None,
+        consumer,
     };
     side.gateway.stores.clock.advance(BETWEEN_REQUESTS);
     Some(side.rehearsal.run(asked, is_skipped))

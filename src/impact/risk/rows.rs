@@ -14,7 +14,8 @@ use crate::{
 
 /// The risk of requests whose outcome changes: that they are refused.
 pub fn of_request(moved: &Moved) -> Option<Risk> {
-    let example = moved.examples.first().map(ToString::to_string).unwrap_or_default();
+    let client = moved.client.as_ref().map_or_else(String::new, |client| format!(" by {client}"));
+    let example = moved.examples.first().map(ToString::to_string).unwrap_or_default() + &client;
     let risk = |route: &str, what: String| {
         Some(Risk { severity: Severity::Medium, what, whom: vec![route.to_owned()], consumer: None })
     };

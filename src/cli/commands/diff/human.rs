@@ -116,7 +116,8 @@ impl Page {
                     self.line(&format!("      and {} more facts", moved.fields.len() - FACTS));
                 }
                 for example in &moved.examples {
-                    self.line(&format!("      {example}"));
+                    let client = moved.client.as_ref().map_or_else(String::new, |c| format!(" by {c}"));
+                    self.line(&format!("      {example}{client}"));
                 }
             }
         } else if !impact.is_none() {
