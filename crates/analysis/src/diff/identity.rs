@@ -117,6 +117,9 @@ impl Item {
         if let ("targets", Some(target)) = (kind, value["target"].as_str()) {
             value["target"] = shown_target(target).into();
         }
+        let is_loading = side.leaves_out(row.origin(), "created_at");
+        let written = value.get("created_at").filter(|_| side.document.is_some()).cloned();
+        let written = written.map(|time| if is_loading { GENERATED.into() } else { time });
         let key = own_key(kind, &value);
         let is_nameless = key == GENERATED;
         // Entities that need their owners to be told apart, because their own names say too little or too much.
@@ -138,6 +141,10 @@ impl Item {
             map.retain(|field, _| {
                 !matches!(field.as_str(), "id" | "created_at" | "updated_at" | "cert_digest")
             });
+        }
+        // Written times decide between routes where the router asks for them; those of loading are no setting.
+        if let (true, "routes", Some(time)) = (side.dated, kind, written) {
+            value["created_at"] = time;
         }
         let secrets = secret::paths(side.catalog.secrets(), kind, &value);
         Item { identity, name, owners, is_nameless, value, consumer, origin: row.origin(), secrets }

@@ -19,6 +19,8 @@ pub struct Side<'a> {
     pub running: bool,
     /// Whether served values are compared even between files: what vault references lead to may have changed.
     pub by_value: bool,
+    /// Whether the time when a route was made decides which route a request belongs to, as in flavor `traditional`.
+    pub dated: bool,
 }
 
 impl<'a> Side<'a> {
@@ -31,6 +33,7 @@ impl<'a> Side<'a> {
             document: None,
             running: false,
             by_value: false,
+            dated: false,
         }
     }
 
@@ -44,6 +47,7 @@ impl<'a> Side<'a> {
             document: loaded.root.map(|root| (&loaded.document, root)),
             running: false,
             by_value: false,
+            dated: false,
         })
     }
 

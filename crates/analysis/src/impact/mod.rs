@@ -8,6 +8,7 @@
 
 mod chains;
 mod destinations;
+mod identities;
 mod log;
 mod outcome;
 mod reach;
@@ -107,7 +108,7 @@ fn compared(old: &Side<'_>, new: &Side<'_>, changes: &[Change], log: Option<&Log
     let destinations = destinations::changes(old, new);
     let chained = chains.iter().flat_map(|change| &change.routes);
     let touched = routes.iter().flat_map(|change| &change.routes).chain(chained).cloned().collect();
-    let comparison = Comparison { old, new, touched };
+    let comparison = Comparison { old, new, touched, identities: identities::changed(changes, old, new) };
     let Sampled { requests, count } = comparison.sampled();
     risks.extend(requests.iter().filter_map(risk::of_request));
     risks.extend(routes.iter().flat_map(risk::of_causes));

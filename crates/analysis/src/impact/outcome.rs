@@ -1,5 +1,5 @@
 //! What becomes of a request on both sides, and in which facts it differs: the gateway's own response, or the request
-//! as it leaves, its destination, its limits and the plugins that run.
+//! as it leaves, its destination and its limits. Settings of plugins without an effect on it are left to the chains.
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use super::{Probe, side::Side};
 use crate::diff::{FieldChange, MASK, Segment, value_fields};
 use config::secret::SecretFields;
 use http_codec::Spelling;
-use model::{Consumer, Ix, Route};
+use model::{Consumer, Ix, Route, Row};
 use proxy::{Asked, Fate};
 use router::split_port;
 use upstream::shown_target;
@@ -19,16 +19,24 @@ use upstream::shown_target;
 const BETWEEN_REQUESTS: Duration = Duration::from_secs(400 * 24 * 3600);
 
 /// Facts whose values plugins make up of settings that may hold secrets; that they differ is shown, not how.
-const UNSHOWN: [&str; 4] = ["query", "headers", "body", "plugins"];
+const UNSHOWN: [&str; 3] = ["query", "headers", "body"];
 
 /// The facts in which a request's outcome differs, given the route it belongs to on each side. Empty if none does, or
-/// if the request cannot be sent.
+/// if the request cannot be sent. The consumers are those that authentication finds; a client that it knows on no more
+/// than one side is refused on the other.
 pub fn differing(
     probe: &Probe,
+    consumers: Option<[Option<Ix<Consumer>>; 2]>,
     (old, before): (&Side<'_>, Option<Ix<Route>>),
     (new, after): (&Side<'_>, Option<Ix<Route>>),
 ) -> Vec<FieldChange> {
-    let (Some(a), Some(b)) = (outcome(probe, old, before), outcome(probe, new, after)) else {
+    let clients = match consumers {
+        Some(consumers) => consumers.map(Client::Sought),
+        None => [Client::Unknown; 2],
+    };
+    let (Some(a), Some(b)) =
+        (outcome(probe, clients[0], old, before), outcome(probe, clients[1], new, after))
+    else {
         return Vec::new();
     };
     let mut fields = value_fields(&a, &b);
@@ -36,8 +44,8 @@ pub fn differing(
         return fields;
     }
     // What differs from request to request, such as an id that a plugin adds, is no change of the configuration.
-    for (side, route, first) in [(old, before, &a), (new, after, &b)] {
-        let second = outcome(probe, side, route).unwrap_or_default();
+    for (client, side, route, first) in [(clients[0], old, before, &a), (clients[1], new, after, &b)] {
+        let second = outcome(probe, client, side, route).unwrap_or_default();
         let volatile = value_fields(first, &second);
         fields.retain(|field| volatile.iter().all(|other| other.path != field.path));
     }
@@ -56,13 +64,8 @@ fn shown(fields: Vec<FieldChange>, masks: &SecretFields) -> Vec<FieldChange> {
     let mut kept: Vec<FieldChange> = Vec::new();
     for mut field in fields {
         let is_outcome = field.path.last().is_some_and(|last| is(last, "outcome"));
-        let is_plugin = field.path.first().is_some_and(|first| is(first, "plugins"));
-        if !is_outcome && !is_plugin && replaced.iter().any(|parent| field.path.starts_with(parent)) {
+        if !is_outcome && replaced.iter().any(|parent| field.path.starts_with(parent)) {
             continue;
-        }
-        if is_plugin {
-            // Their settings are shown once, among the chains.
-            field.path.truncate(2);
         }
         let is_unshown = field.path.iter().any(|segment| UNSHOWN.iter().any(|name| is(segment, name)));
         // Those are the gateway's own.
@@ -80,26 +83,45 @@ fn shown(fields: Vec<FieldChange>, masks: &SecretFields) -> Vec<FieldChange> {
     kept
 }
 
+/// Who sends a request.
+#[derive(Clone, Copy)]
+enum Client {
+    /// Someone without credentials.
+    Unknown,
+    /// Someone with a credential, whom authentication finds or refuses.
+    Sought(Option<Ix<Consumer>>),
+}
+
 /// All facts of a request's outcome on one side; `None` if it is no request that can be sent.
-fn outcome(probe: &Probe, side: &Side<'_>, route: Option<Ix<Route>>) -> Option<Value> {
-    let fate = rehearse(probe, side, |_| false)?;
-    let refuses = |name: &str| side.catalog.registry().authenticates(name) || name == "acl";
+fn outcome(probe: &Probe, client: Client, side: &Side<'_>, route: Option<Ix<Route>>) -> Option<Value> {
+    let authenticates = |name: &str| side.catalog.registry().authenticates(name);
+    if let Client::Sought(consumer) = client {
+        let is_skipped = |name: &str| consumer.is_some() && authenticates(name);
+        let mut facts = facts(rehearse(probe, consumer, side, is_skipped)?, side, route);
+        let name = consumer
+            .map(|ix| &side.rows.consumers[ix])
+            .and_then(|row| Row::name(row).or(row.custom_id.as_deref()));
+        facts.insert("consumer".to_owned(), name.into());
+        return Some(facts.into());
+    }
+    let fate = rehearse(probe, None, side, |_| false)?;
+    let refuses = |name: &str| authenticates(name) || name == "acl";
     let is_refused = matches!(&fate, Fate::Answered { plugin: Some(name), .. } if refuses(name));
     let mut facts = facts(fate, side, route);
     if is_refused {
         // Samples carry no credentials: what a client with credentials gets is looked at too.
-        let fate = rehearse(probe, side, refuses)?;
+        let fate = rehearse(probe, None, side, refuses)?;
         facts.insert("after_authentication".to_owned(), self::facts(fate, side, route).into());
     }
-    let chain = route.map_or(&side.snapshot.global, |route| &side.snapshot.route(route).chain);
-    let rows = chain.slots.iter().filter_map(|slot| slot.pick(None::<Ix<Consumer>>));
-    let plugins: Map<String, Value> =
-        rows.map(|row| (side.rows.plugins[row].name.clone(), side.rows.plugins[row].config.json())).collect();
-    facts.insert("plugins".to_owned(), plugins.into());
     Some(facts.into())
 }
 
-fn rehearse(probe: &Probe, side: &Side<'_>, is_skipped: impl Fn(&str) -> bool) -> Option<Fate> {
+fn rehearse(
+    probe: &Probe,
+    consumer: Option<Ix<Consumer>>,
+    side: &Side<'_>,
+    is_skipped: impl Fn(&str) -> bool,
+) -> Option<Fate> {
     let mut head = http::Request::builder().method(&*probe.method).uri(&*probe.path);
     let mut spelled = Vec::new();
     let headers = head.headers_mut()?;
@@ -117,7 +139,7 @@ fn rehearse(probe: &Probe, side: &Side<'_>, is_skipped: impl Fn(&str) -> bool) -
         tls: probe.https,
         sni: sni.filter(|_| probe.https).map(Arc::from),
         client: Ipv4Addr::LOCALHOST.into(),
-        consumer: None,
+        consumer,
     };
     side.gateway.stores.clock.advance(BETWEEN_REQUESTS);
     Some(side.rehearsal.run(asked, is_skipped))

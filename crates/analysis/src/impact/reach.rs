@@ -207,7 +207,7 @@ impl Reach {
 }
 
 /// Whether a plugin runs on a route, for any consumer.
-fn runs(side: &Side<'_>, route: Ix<Route>, is: impl Fn(&str) -> bool) -> bool {
+pub fn runs(side: &Side<'_>, route: Ix<Route>, is: impl Fn(&str) -> bool) -> bool {
     side.snapshot.route(route).chain.slots.iter().any(|slot| {
         let of_consumers = slot.by_consumer.iter().flat_map(|rows| rows.values().copied());
         slot.row.into_iter().chain(of_consumers).any(|row| is(&side.rows.plugins[row].name))

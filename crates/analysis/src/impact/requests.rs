@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ahash::{AHashMap, AHashSet};
 use serde::Serialize;
 
-use super::{Probe, chains::NOWHERE, log::Log, outcome, side::Side};
+use super::{Probe, chains::NOWHERE, identities::Identity, log::Log, outcome, side::Side};
 use crate::diff::{FieldChange, Segment};
 use model::{Ix, Route};
 
@@ -16,6 +16,9 @@ pub struct Moved {
     pub before: Option<String>,
     /// The route that they belong to.
     pub after: Option<String>,
+    /// The client, where it is one that authentication identifies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
     /// The facts that change, with the values of the first example.
     pub fields: Vec<FieldChange>,
     /// How many samples.
@@ -35,7 +38,7 @@ pub struct Fate {
     pub before: Option<String>,
     /// The route that it belongs to.
     pub after: Option<String>,
-    /// What changes: `route`, `response`, `request`, `destination`, `limits`, `plugins`.
+    /// What changes: `route`, `response`, `request`, `destination`, `limits`.
     pub why: Vec<&'static str>,
     /// The facts that change.
     pub fields: Vec<FieldChange>,
@@ -68,6 +71,8 @@ pub struct Comparison<'a, 's> {
     pub new: &'a Side<'s>,
     /// Labels of those routes.
     pub touched: AHashSet<String>,
+    /// Clients who are identified otherwise, or whose groups change.
+    pub identities: Vec<Identity>,
 }
 
 /// Where a request belongs on both sides.
@@ -102,7 +107,7 @@ impl<'a> Comparison<'a, '_> {
                     if self.may_differ(winners) && *done < most && budget > 0 {
                         *done += 1;
                         budget -= 1;
-                        fields = outcome::differing(&probe, (self.old, routes.0), (self.new, routes.1));
+                        fields = outcome::differing(&probe, None, (self.old, routes.0), (self.new, routes.1));
                     }
                     if winners.before == winners.after && fields.is_empty() {
                         continue;
@@ -115,6 +120,7 @@ impl<'a> Comparison<'a, '_> {
                     let moved = groups.entry((winners, facts)).or_insert_with(|| Moved {
                         before: winners.before.map(str::to_owned),
                         after: winners.after.map(str::to_owned),
+                        client: None,
                         fields,
                         count: 0,
                         examples: Vec::new(),
@@ -126,7 +132,33 @@ impl<'a> Comparison<'a, '_> {
                 }
             }
         }
-        Sampled { requests: groups.into_values().collect(), count: seen.len() }
+        let mut requests: Vec<Moved> = groups.into_values().collect();
+        let mut count = seen.len();
+        for identity in &self.identities {
+            for route in identity.routes(self.old, self.new) {
+                let Some(probe) = Probe::of(&self.new.rows.routes[route]).into_iter().next() else {
+                    continue;
+                };
+                count += 1;
+                requests.extend(self.identified(identity, probe));
+            }
+        }
+        Sampled { requests, count }
+    }
+
+    /// A request of a client who is identified otherwise, if its outcome changes.
+    fn identified(&self, identity: &Identity, probe: Probe) -> Option<Moved> {
+        let (winners, routes) = self.route(&probe);
+        let fields =
+            outcome::differing(&probe, Some(identity.consumers), (self.old, routes.0), (self.new, routes.1));
+        (!fields.is_empty()).then(|| Moved {
+            before: winners.before.map(str::to_owned),
+            after: winners.after.map(str::to_owned),
+            client: Some(identity.client.clone()),
+            fields,
+            count: 1,
+            examples: vec![probe],
+        })
     }
 
     /// Requests beside those that a route was written for: with methods, hosts and schemes that the other side's route
@@ -140,6 +172,12 @@ impl<'a> Comparison<'a, '_> {
             hosts.extend(Probe::of(route).into_iter().filter_map(|probe| probe.host).take(VALUES));
         }
         let mut found = Vec::new();
+        let [old, new] =
+            [self.old, self.new].map(|side| side.by_label(label).map(|ix| &side.rows.routes[ix]));
+        if let (Some(old), Some(new)) = (old, new) {
+            found.extend(Probe::at_boundaries(old, new));
+            found.extend(Probe::at_boundaries(new, old));
+        }
         for probe in probes.iter().take(VALUES) {
             found.extend(methods.iter().map(|method| Probe { method: method.clone(), ..probe.clone() }));
             found.extend(hosts.iter().map(|host| Probe { host: Some(host.clone()), ..probe.clone() }));
@@ -188,7 +226,7 @@ impl<'a> Comparison<'a, '_> {
             let mut fields = Vec::new();
             if budget > 0 {
                 budget -= 1;
-                fields = outcome::differing(request, (self.old, routes.0), (self.new, routes.1));
+                fields = outcome::differing(request, None, (self.old, routes.0), (self.new, routes.1));
             } else if why.is_empty() {
                 unrehearsed += count;
             }
@@ -220,7 +258,6 @@ fn part(field: &FieldChange) -> &'static str {
     });
     match keys.find(|key| *key != "after_authentication") {
         Some("outcome" | "response_headers" | "body") => "response",
-        Some("plugins") => "plugins",
         Some("method" | "path" | "query" | "host" | "headers") => "request",
         Some(
             "retries" | "connect_timeout" | "write_timeout" | "read_timeout" | "request_buffering"

@@ -295,7 +295,91 @@ fn what_a_vault_reference_leads_to_is_compared_and_not_shown() {
     };
     let found = compared(&file("A_"), &file("B_"));
     let shown = format!("{found:?}");
-    assert!(!found.chains.is_empty() && !found.requests.is_empty(), "{shown}");
+    assert!(!found.chains.is_empty(), "{shown}");
     assert!(!shown.to_ascii_lowercase().contains("s3cret"), "{shown}");
     assert!(compared(&file("A_"), &file("A_")).is_none());
+}
+
+#[test]
+fn address_lists_are_compared_by_what_they_admit() {
+    let list =
+        |kind: &str, networks: &str| format!("{{name: ip-restriction, config: {{{kind}: [{networks}]}}}}");
+    let (whole, halves) = ("10.0.0.0/8", "10.0.0.0/9, 10.128.0.0/9");
+    for kind in ["allow", "deny"] {
+        assert!(risks(&list(kind, whole), &list(kind, halves)).is_empty());
+    }
+    let half = "10.0.0.0/9";
+    let narrowed = ["access narrowed: ip-restriction does not admit 10.128.0.0/9 any more"];
+    let widened = ["access widened: ip-restriction admits 10.128.0.0/9 too"];
+    assert_eq!(risks(&list("allow", whole), &list("allow", half)), narrowed);
+    assert_eq!(risks(&list("allow", half), &list("allow", whole)), widened);
+    assert_eq!(risks(&list("deny", half), &list("deny", whole)), narrowed);
+}
+
+#[test]
+fn a_pattern_in_place_of_another_is_replaced_and_not_narrowed() {
+    let said = |old: &str, new: &str| -> Vec<String> {
+        compared(&one_route("", old), &one_route("", new)).risks.into_iter().map(|r| r.what).collect()
+    };
+    let header = |regex: &str| format!("headers: {{x-v: ['~*{regex}']}}");
+    let found = said(&header("^v[0-9]+$"), &header("^v[0-4]+$"));
+    assert!(
+        found.contains(&"route condition replaced: headers.x-v ~*^v[0-9]+$ by ~*^v[0-4]+$".to_owned()),
+        "{found:?}"
+    );
+    assert!(
+        said("hosts: [a.test]", "hosts: [b.test]").iter().all(|what| !what.starts_with("route narrowed"))
+    );
+}
+
+#[test]
+fn settings_without_an_effect_on_a_sample_are_told_as_plugins_alone() {
+    let cors =
+        |origin: &str| with(&format!("{{name: ip-restriction, config: {{allow: [127.0.0.1, {origin}]}}}}"));
+    let found = compared(&cors("10.0.0.1"), &cors("10.0.0.2"));
+    assert!(found.requests.is_empty() && !found.chains.is_empty(), "{found:?}");
+}
+
+#[test]
+fn samples_lie_at_the_boundaries_of_changed_patterns() {
+    let lost = |old: &str, new: &str| {
+        let found = compared(&one_route("", old), &one_route("", new));
+        found.requests.iter().any(|moved| moved.before.is_some() && moved.after.is_none())
+    };
+    let header = |regex: &str| format!("headers: {{x-v: ['~*{regex}']}}");
+    assert!(lost(&header("^v[0-9]+$"), &header("^v[0-4]+$")));
+    assert!(!lost(&header("^v[0-4]+$"), &header("^v[0-9]+$")));
+    let path = |most: u8| {
+        format!(
+            "services: [{{name: a, url: 'http://a.test', routes: [{{name: r, paths: ['~/a/[a-z]{{1,{most}}}$']}}]}}]\n"
+        )
+    };
+    let found = compared(&path(40), &path(39));
+    let longest = found.requests.iter().flat_map(|moved| &moved.examples).map(|e| e.path.len()).max();
+    assert_eq!(longest, Some(43), "{found:?}");
+}
+
+#[test]
+fn clients_whose_credential_or_group_changes_are_sampled() {
+    let file = |consumers: &str| {
+        format!("{}consumers: [{consumers}]\n", with("{name: key-auth}, {name: acl, config: {allow: [g]}}"))
+    };
+    let group = |name: &str| {
+        file(&format!("{{username: c, keyauth_credentials: [{{key: s3cret}}], acls: [{{group: {name}}}]}}"))
+    };
+    let found = compared(&group("g"), &group("h"));
+    let of_c = found.requests.iter().find(|moved| moved.client.as_deref() == Some("consumer c"));
+    let outcome = of_c.map(|moved| moved.fields[0].new.clone());
+    assert_eq!(outcome, Some("answered 403 by acl".into()), "{found:?}");
+
+    let (with_key, without) = ("keyauth_credentials: [{key: s3cret}],", "");
+    let holder = |of_c: &str, of_d: &str| {
+        file(&format!(
+            "{{username: c, {of_c} acls: [{{group: g}}]}}, {{username: d, {of_d} acls: [{{group: g}}]}}"
+        ))
+    };
+    let found = compared(&holder(with_key, without), &holder(without, with_key));
+    let consumer = found.requests.iter().flat_map(|moved| &moved.fields).find(|f| f.name() == "consumer");
+    assert_eq!(consumer.map(|f| (f.old.clone(), f.new.clone())), Some(("c".into(), "d".into())), "{found:?}");
+    assert!(!format!("{found:?}").contains("s3cret"));
 }

@@ -60,6 +60,35 @@ impl Probe {
         router.find(&line, &normalize(path)).map(|found| found.route)
     }
 
+    /// Requests at the boundaries of the paths and header values that a route has and another one lacks.
+    pub fn at_boundaries(route: &Route, other: &Route) -> Vec<Probe> {
+        let Some(base) = Probe::of(route).into_iter().next() else { return Vec::new() };
+        let mut probes = Vec::new();
+        let known = other.paths.as_deref().unwrap_or_default();
+        for path in route.paths.as_deref().unwrap_or_default().iter().filter(|path| !known.contains(path)) {
+            let paths = path.strip_prefix('~').map(sample::boundaries).unwrap_or_default();
+            let paths = paths.into_iter().filter(|path| path.starts_with('/'));
+            probes.extend(paths.map(|path| Probe { path, ..base.clone() }));
+        }
+        for (name, values) in route.headers.as_deref().into_iter().flatten() {
+            let mut others = other.headers.as_deref().into_iter().flatten();
+            let known = others.find(|(other, _)| *other == name).map(|(_, values)| values);
+            for value in values.iter().filter(|value| known.is_none_or(|known| !known.contains(value))) {
+                let values = match value.strip_prefix("~*") {
+                    Some(regex) => sample::boundaries(regex),
+                    None => vec![value.clone()],
+                };
+                for value in values {
+                    let mut probe = base.clone();
+                    probe.headers.retain(|(other, _)| other != name);
+                    probe.headers.push((name.clone(), value));
+                    probes.push(probe);
+                }
+            }
+        }
+        probes
+    }
+
     /// Requests that a route was written for, and some just beside them.
     pub fn of(route: &Route) -> Vec<Probe> {
         let has = |p: Protocol| route.protocols.contains(&p);

@@ -11,6 +11,106 @@ pub fn matching(regex: &str) -> Option<String> {
     Some(text)
 }
 
+/// Most texts at the boundaries of one expression.
+const BOUNDARIES: usize = 24;
+/// Most times that a part is repeated in one of them.
+const REPEATED: u32 = 512;
+
+/// Texts just inside and just outside of what an expression matches: with the ends of its classes and of its
+/// repetitions, one at a time. Few, and without the characters that divide an address.
+pub fn boundaries(regex: &str) -> Vec<String> {
+    let Ok(hir) = regex_syntax::ParserBuilder::new().build().parse(regex) else { return Vec::new() };
+    let mut found: Vec<String> = Vec::new();
+    let mut spots = Vec::new();
+    collect(&hir, &mut spots);
+    for spot in spots {
+        let ways: Vec<Hir> = match spot.kind() {
+            HirKind::Class(class) => {
+                ends(class).into_iter().map(|c| Hir::literal(c.to_string().into_bytes())).collect()
+            }
+            HirKind::Repetition(repetition) => {
+                let (min, max) = (repetition.min, repetition.max.unwrap_or(repetition.min + 1));
+                let mut counts = vec![min.saturating_sub(1), min, max, max.saturating_add(1)];
+                counts.retain(|count| *count <= REPEATED);
+                counts.dedup();
+                let times = |count: u32| Hir::concat(vec![(*repetition.sub).clone(); count as usize]);
+                counts.into_iter().map(times).collect()
+            }
+            HirKind::Alternation(ways) => ways.clone(),
+            _ => Vec::new(),
+        };
+        for way in ways {
+            let mut text = String::new();
+            if found.len() < BOUNDARIES
+                && write_with(&hir, &mut text, spot, &way).is_some()
+                && !found.contains(&text)
+            {
+                found.push(text);
+            }
+        }
+    }
+    found
+}
+
+/// The parts of an expression that have more than one form.
+fn collect<'h>(hir: &'h Hir, spots: &mut Vec<&'h Hir>) {
+    match hir.kind() {
+        HirKind::Class(_) => spots.push(hir),
+        HirKind::Repetition(repetition) => {
+            spots.push(hir);
+            collect(&repetition.sub, spots);
+        }
+        HirKind::Capture(capture) => collect(&capture.sub, spots),
+        HirKind::Concat(parts) => parts.iter().for_each(|part| collect(part, spots)),
+        HirKind::Alternation(ways) => {
+            spots.push(hir);
+            ways.iter().for_each(|way| collect(way, spots));
+        }
+        HirKind::Empty | HirKind::Look(_) | HirKind::Literal(_) => {}
+    }
+}
+
+/// First and last characters of a class, and those beside them.
+fn ends(class: &Class) -> Vec<char> {
+    const MOST: usize = 16;
+    let ranges: Vec<(u32, u32)> = match class {
+        Class::Unicode(class) => class.ranges().iter().map(|r| (r.start().into(), r.end().into())).collect(),
+        Class::Bytes(class) => class.ranges().iter().map(|r| (r.start().into(), r.end().into())).collect(),
+    };
+    let beside = |(first, last): (u32, u32)| [last, first, last + 1, first.saturating_sub(1)];
+    let is_plain = |c: &char| c.is_ascii_graphic() && !"?#%/".contains(*c);
+    let ends = ranges.into_iter().flat_map(beside).filter_map(char::from_u32).filter(is_plain);
+    ends.take(MOST).collect()
+}
+
+/// Writes a match in which one part is written in a way of its own.
+fn write_with(hir: &Hir, text: &mut String, spot: &Hir, way: &Hir) -> Option<()> {
+    if std::ptr::eq(hir, spot) {
+        return write(way, text);
+    }
+    match hir.kind() {
+        HirKind::Concat(parts) => parts.iter().try_for_each(|part| write_with(part, text, spot, way)),
+        HirKind::Capture(capture) => write_with(&capture.sub, text, spot, way),
+        HirKind::Alternation(ways) => {
+            let holds = |one: &&Hir| {
+                let mut inner = Vec::new();
+                collect(one, &mut inner);
+                inner.iter().any(|inner| std::ptr::eq(*inner, spot))
+            };
+            match ways.iter().find(holds) {
+                Some(one) => write_with(one, text, spot, way),
+                None => write(hir, text),
+            }
+        }
+        HirKind::Repetition(repetition) => {
+            write_with(&repetition.sub, text, spot, way)?;
+            let times = repetition.min.min(64);
+            (1..times).try_for_each(|_| write(&repetition.sub, text))
+        }
+        _ => write(hir, text),
+    }
+}
+
 fn write(hir: &Hir, text: &mut String) -> Option<()> {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => Some(()),
@@ -54,6 +154,18 @@ fn member(class: &Class) -> Option<char> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn boundaries_lie_on_both_sides_of_ends() {
+        let found = boundaries("^v[0-4]+$");
+        for text in ["v0", "v4", "v5", "v"] {
+            assert!(found.iter().any(|f| f == text), "{text} is missing: {found:?}");
+        }
+        let lengths: Vec<usize> = boundaries("/[a-z]{1,40}$").iter().map(String::len).collect();
+        assert!([1, 2, 41, 42].iter().all(|length| lengths.contains(length)), "{lengths:?}");
+        assert!(boundaries("/(a|b[0-3]|c)").contains(&"/b3".to_owned()));
+        assert!(boundaries(r"/[^/]{9}[\w.]*(x|y){1,1000000}").len() <= BOUNDARIES);
+    }
 
     #[test]
     fn a_sample_matches_its_expression() {

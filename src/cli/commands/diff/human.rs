@@ -55,7 +55,8 @@ impl Page {
 
     fn changes(&mut self, report: &Report<'_>) {
         if report.changes.is_empty() {
-            return self.line("No changes.");
+            let is_empty = report.is_empty();
+            return self.line(if is_empty { "No changes." } else { "No entity changes, but traffic does:" });
         }
         for change in report.changes {
             let (sign, code) = sign(change.action);
@@ -115,7 +116,8 @@ impl Page {
                     self.line(&format!("      and {} more facts", moved.fields.len() - FACTS));
                 }
                 for example in &moved.examples {
-                    self.line(&format!("      {example}"));
+                    let client = moved.client.as_ref().map_or_else(String::new, |c| format!(" by {c}"));
+                    self.line(&format!("      {example}{client}"));
                 }
             }
         } else if !impact.is_none() {

@@ -113,7 +113,8 @@ fn traffic(impact: &Impact, text: &mut String) {
         rows
     };
     let moved = impact.requests.iter().map(|m| {
-        let example = m.examples.first().map(|e| code(&e.to_string())).unwrap_or_default();
+        let client = m.client.as_ref().map_or_else(String::new, |c| format!(" by {}", cell(c)));
+        let example = m.examples.first().map(|e| code(&e.to_string())).unwrap_or_default() + &client;
         let (before, after) = (route(m.before.as_deref()), route(m.after.as_deref()));
         format!("| {} | {} | {} | {example} |", cell(before), cell(after), fields(&m.fields).join("<br>"))
     });

@@ -29,6 +29,7 @@ use crate::{
     config::{Input, Loaded},
     diff::{self, Change},
     impact::{self, Compiled, Impact, Log},
+    router::Flavor,
     runtime::{Gateway, Snapshot},
     source::Level,
     store::{Clock, Stores},
@@ -178,7 +179,7 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
         Form::Json => console.out(&json::render(&report))?,
         Form::Markdown => console.out(&markdown::render(&report))?,
     }
-    Ok(match (changes.is_empty(), args.exit_code, args.non_zero_exit_code) {
+    Ok(match (report.is_empty(), args.exit_code, args.non_zero_exit_code) {
         (true, ..) | (_, false, false) => Status::Clean,
         (_, true, _) => Status::Findings,
         (.., true) => Status::Failed,
@@ -195,6 +196,7 @@ impl Side {
             document: self.loaded.root.map(|root| (&self.loaded.document, root)),
             running: self.running,
             by_value: false,
+            dated: self.gateway.options.flavor == Flavor::Traditional,
         };
         Compiled { gateway: &self.gateway, snapshot, rows }
     }
@@ -246,6 +248,11 @@ fn messages(loaded: &Loaded) -> Vec<String> {
 }
 
 impl Report<'_> {
+    /// Whether nothing differs: neither entities nor what was found of their traffic.
+    fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.impact.is_none_or(Impact::is_none)
+    }
+
     fn count(&self, action: diff::Action) -> usize {
         self.changes.iter().filter(|c| c.action == action).count()
     }

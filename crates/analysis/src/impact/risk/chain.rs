@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Risk, Severity};
+use super::{Risk, Severity, networks::Networks};
 use model::Plugin;
 use plugin::Registry;
 
@@ -160,6 +160,18 @@ fn cors(a: &Value, b: &Value, found: &mut Found) {
 }
 
 fn access(name: &str, a: &Value, b: &Value, found: &mut Found) {
+    if name == "ip-restriction"
+        && let (Some(before), Some(after)) = (Networks::admitted(a), Networks::admitted(b))
+    {
+        if let Some(more) = after.beyond(&before) {
+            let severity = if after.is_all() { Severity::High } else { Severity::Medium };
+            found.0.push((severity, format!("access widened: {name} admits {more} too")));
+        }
+        if let Some(fewer) = before.beyond(&after) {
+            found.medium(format!("access narrowed: {name} does not admit {fewer} any more"));
+        }
+        return;
+    }
     match (unset(&a["allow"]), unset(&b["allow"])) {
         (false, true) => found.high(format!("access widened: {name} allows all that is not denied")),
         (true, false) => {

@@ -2,6 +2,7 @@
 //! refused.
 
 mod chain;
+mod networks;
 mod rows;
 
 use serde::Serialize;

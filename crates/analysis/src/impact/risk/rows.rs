@@ -14,7 +14,8 @@ use crate::{
 
 /// The risk of requests whose outcome changes: that they are refused.
 pub fn of_request(moved: &Moved) -> Option<Risk> {
-    let example = moved.examples.first().map(ToString::to_string).unwrap_or_default();
+    let client = moved.client.as_ref().map_or_else(String::new, |client| format!(" by {client}"));
+    let example = moved.examples.first().map(ToString::to_string).unwrap_or_default() + &client;
     let risk = |route: &str, what: String| {
         Some(Risk { severity: Severity::Medium, what, whom: vec![route.to_owned()], consumer: None })
     };
@@ -92,8 +93,22 @@ fn narrowed(field: &FieldChange) -> Option<String> {
     let list = |value: &Value| value.as_array().map(|items| items.iter().map(text).collect::<Vec<_>>());
     match (list(&field.old), list(&field.new)) {
         (Some(old), Some(new)) => {
-            let fewer: Vec<_> = old.into_iter().filter(|item| !new.contains(item)).collect();
-            (!fewer.is_empty()).then(|| format!("route narrowed: {name} {} removed", fewer.join(", ")))
+            let fewer: Vec<_> = old.iter().filter(|item| !new.contains(item)).cloned().collect();
+            let more: Vec<_> = new.iter().filter(|item| !old.contains(item)).cloned().collect();
+            if fewer.is_empty() {
+                return None;
+            }
+            // Of two patterns it is not known which one admits more.
+            let is_within = |item: &String| {
+                condition == "paths"
+                    && old.iter().any(|path| !path.starts_with('~') && item.starts_with(path.as_str()))
+            };
+            Some(match more.iter().all(is_within) {
+                true => format!("route narrowed: {name} {} removed", fewer.join(", ")),
+                false => {
+                    format!("route condition replaced: {name} {} by {}", fewer.join(", "), more.join(", "))
+                }
+            })
         }
         (None, Some(new)) => Some(format!("route narrowed: only {name} {}", new.join(", "))),
         (None, None) if condition == "headers" && !field.new.is_null() => {

@@ -1,5 +1,5 @@
 //! JSONPath (RFC 9535), with what rulesets of Spectral write on top: the key of a node (`@property`, `~` at the end),
-//! its parent (`^`), regular expressions between slashes (`.match(/…/i)`, `=~ /…/`), `===`, `.length`, names with
+//! its parent (`^`), regular expressions between slashes (`.match(/…/i)`, `=~ /…/`), `===`, `.length`, `.indexOf(…)`, names with
 //! dashes, names in brackets without quotes.
 
 mod parse;
@@ -44,6 +44,8 @@ enum Test {
     All(Vec<Test>),
     Not(Box<Test>),
     Exists(Query),
+    /// Whether the current node has a key that is neither empty nor 0.
+    HasProperty,
     Compare(Operand, Comparison, Operand),
     /// Whether a text matches another one's expression, as a whole or in a part.
     Matches {
@@ -74,6 +76,8 @@ enum Operand {
     /// The key of the current node.
     Property,
     Length(Box<Operand>),
+    /// Where a text, or a list, has a text first; -1 if it has it nowhere.
+    IndexOf(Box<Operand>, String),
     Count(Query),
     Value(Query),
 }

@@ -109,9 +109,9 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// Whether `.match(` is next, which is no step.
+    /// Whether `.match(` or `.indexOf(` is next, which is no step.
     fn is_method(&self) -> bool {
-        self.rest().starts_with(".match(")
+        [".match(", ".indexOf("].iter().any(|method| self.rest().starts_with(method))
     }
 
     fn dotted(&mut self) -> Parsed<Selector> {
@@ -301,8 +301,29 @@ impl<'t> Parser<'t> {
             },
             _ => {
                 let left = self.operand()?;
+                if matches!(left, Operand::Property) {
+                    return self.of_property();
+                }
                 self.comparison(left)?.ok_or_else(|| "expected a comparison".to_owned())
             }
+        }
+    }
+
+    /// What follows `@property`: nothing, its length, a method, or a comparison.
+    fn of_property(&mut self) -> Parsed<Test> {
+        let mut left = Operand::Property;
+        let is_length = self.take(".length");
+        if is_length {
+            left = Operand::Length(Box::new(left));
+        } else if self.rest().starts_with(['.', '[', '^']) && !self.is_method() {
+            let end = self.rest().find(|c: char| !(c.is_ascii_alphanumeric() || ".[^".contains(c)));
+            let step = &self.rest()[..end.unwrap_or(self.rest().len())];
+            return Err(format!("@property{step} is not supported"));
+        }
+        match self.comparison(left)? {
+            Some(test) => Ok(test),
+            None if is_length => Err("expected a comparison".to_owned()),
+            None => Ok(Test::HasProperty),
         }
     }
 
@@ -324,6 +345,14 @@ impl<'t> Parser<'t> {
     }
 
     fn comparison(&mut self, left: Operand) -> Parsed<Option<Test>> {
+        if self.take(".indexOf(") {
+            self.blank();
+            let left = Operand::IndexOf(Box::new(left), self.string()?);
+            self.blank();
+            self.expect(")")?;
+            let compared = self.comparison(left)?;
+            return compared.map(Some).ok_or_else(|| "expected a comparison".to_owned());
+        }
         if self.take(".match(") {
             self.blank();
             let regex = self.regex()?;

@@ -180,6 +180,10 @@ impl Test {
                 let wanted = if *whole { format!(r"\A(?R:{regex})\z") } else { format!("(?R:{regex})") };
                 regex::Regex::new(&wanted).is_ok_and(|regex| regex.is_match(text))
             }
+            Test::HasProperty => node.step.as_ref().is_some_and(|step| match step.key {
+                Key::Name(name) => !name.is_empty(),
+                Key::Index(index) => index != 0,
+            }),
             Test::Regex(text, regex) => match text.value(root, node).as_deref() {
                 // Numbers and switches match as they are written.
                 Some(value @ (Json::String(_) | Json::Number(_) | Json::Bool(_))) => {
@@ -203,6 +207,7 @@ impl Operand {
                     Key::Index(index) => Json::from(index),
                 })
             }),
+            Operand::IndexOf(of, text) => index_of(&*of.value(root, node)?, text),
             Operand::Length(of) => length(&*of.value(root, node)?),
             Operand::Count(query) => Some(Cow::Owned(Json::from(query.nodes(root, node).len()))),
             Operand::Value(query) => match &query.nodes(root, node)[..] {
@@ -211,6 +216,16 @@ impl Operand {
             },
         }
     }
+}
+
+/// Texts are counted in units of UTF-16, as JavaScript does.
+fn index_of(value: &Json, wanted: &str) -> Option<Cow<'static, Json>> {
+    let at = match value {
+        Json::String(text) => text.find(wanted).map(|at| text[..at].encode_utf16().count()),
+        Json::Array(items) => items.iter().position(|item| item == wanted),
+        _ => return None,
+    };
+    Some(Cow::Owned(at.map_or(Json::from(-1), Json::from)))
 }
 
 fn length(value: &Json) -> Option<Cow<'static, Json>> {

@@ -32,6 +32,15 @@ fn spellings_of_rulesets_are_understood() {
         ["services/0/x-team", "services/1/retries",]
     );
     assert_eq!(find("$.services[?(@property == 1)]"), ["services/1"]);
+    assert_eq!(find("$.services[?(@property)]"), ["services/1"], "0 is no truth");
+    assert_eq!(find("$.services[1][?(@property)]").len(), 3);
+    assert_eq!(
+        find("$.services[*][?(@property.length === 6)]"),
+        ["services/0/x-team", "services/0/routes", "services/1/routes"]
+    );
+    assert_eq!(find("$.services[1][?(@property.indexOf('r') === -1)]^"), ["services/1"]);
+    assert_eq!(find("$.services[*][?(@property.indexOf('r') === 0)]").len(), 3);
+    assert_eq!(find("$.services[?(@.name.indexOf('-') !== -1)]"), ["services/0"]);
     let keys = parse("$.services[*]~").expect("an expression");
     assert!(keys.keys && keys.find(&json).len() == 2);
 }
@@ -57,6 +66,7 @@ fn what_is_wrong_has_a_place() {
     assert_eq!(fault("$.["), "expected a name at character 3");
     assert_eq!(fault("$[?(@.a =~ /b)]"), "expected the end of a regular expression, \"/\" at character 13");
     assert_eq!(fault("$[?lenght(@.a) > 1]"), "there is no function \"lenght\" at character 4");
+    assert_eq!(fault("$[?(@property.slice(1) == 'a')]"), "@property.slice is not supported at character 14");
     assert_eq!(fault("$[?@[*] == 1]"), "this finds more than one value at character 4");
     assert!(parse(&format!("$[?{}@.a{}]", "(".repeat(1000), ")".repeat(1000))).is_err());
 }

@@ -1,0 +1,91 @@
+//! Clients who are someone else, or in other groups, than before: who holds a changed credential, and consumers whose
+//! groups change.
+
+use super::{Side, reach::runs};
+use crate::diff::Change;
+use model::{Consumer, Ix, Route, Row, State};
+
+/// A client that authentication identifies, perhaps as another consumer on each side.
+#[derive(Debug, PartialEq)]
+pub struct Identity {
+    /// Who, in words.
+    pub client: String,
+    /// The consumer on each side; `None` where the client is refused.
+    pub consumers: [Option<Ix<Consumer>>; 2],
+    /// The plugin that looks at what changes.
+    plugin: &'static str,
+}
+
+/// Most clients that are sampled.
+const MOST: usize = 32;
+/// Most routes on which each is.
+const ROUTES: usize = 3;
+
+/// The clients that changes concern.
+pub fn changed(changes: &[Change], old: &Side<'_>, new: &Side<'_>) -> Vec<Identity> {
+    let states = [old.rows, new.rows];
+    let mut found: Vec<Identity> = Vec::new();
+    for change in changes {
+        let Some((plugin, consumers)) = identified(change, states) else { continue };
+        let client = match plugin {
+            "acl" => consumers.iter().zip(states).find_map(|(ix, state)| Some(called(state, (*ix)?))),
+            _ => Some(format!("holder of {change}")),
+        };
+        let identity = Identity { client: client.unwrap_or_default(), consumers, plugin };
+        let is_known =
+            |other: &Identity| other.plugin == identity.plugin && other.consumers == identity.consumers;
+        if consumers != [None, None] && found.len() < MOST && !found.iter().any(is_known) {
+            found.push(identity);
+        }
+    }
+    found
+}
+
+impl Identity {
+    /// Some of the routes on which it matters who the client is.
+    pub fn routes(&self, old: &Side<'_>, new: &Side<'_>) -> Vec<Ix<Route>> {
+        let is = |name: &str| name == self.plugin;
+        let shared = old.shared(new).filter(|(a, b, _)| runs(old, *a, is) || runs(new, *b, is));
+        shared.map(|(_, after, _)| after).take(ROUTES).collect()
+    }
+}
+
+fn called(state: &State, consumer: Ix<Consumer>) -> String {
+    let row = &state.consumers[consumer];
+    let name = Row::name(row).or(row.custom_id.as_deref()).unwrap_or_default();
+    format!("consumer {name}")
+}
+
+/// The plugin that looks at a changed row, and whose row it is on each side.
+fn identified(change: &Change, states: [&State; 2]) -> Option<(&'static str, [Option<Ix<Consumer>>; 2])> {
+    macro_rules! credential {
+        ($table:ident, $plugin:literal) => {{
+            let row = (0..2).find_map(|side| Some(&states[side].$table.rows()[change.rows[side]?]))?;
+            let name = row.name()?;
+            let consumers = states.map(|state| {
+                let row = &state.$table[state.$table.by_name(name)?];
+                state.consumers.by_id(row.linked("consumer")?)
+            });
+            ($plugin, consumers)
+        }};
+    }
+    Some(match change.kind.0 {
+        "acls" => {
+            let side = (0..2).find(|side| change.rows[*side].is_some())?;
+            let id = states[side].acls.rows()[change.rows[side]?].linked("consumer")?;
+            let row = &states[side].consumers[states[side].consumers.by_id(id)?];
+            let consumers = states.map(|state| match (&row.username, &row.custom_id) {
+                (Some(name), _) => state.consumers.by_name(name),
+                (None, Some(custom)) => state.consumer_by_custom_id(custom),
+                (None, None) => state.consumers.by_id(id),
+            });
+            ("acl", consumers)
+        }
+        "basicauth_credentials" => credential!(basicauth_credentials, "basic-auth"),
+        "hmacauth_credentials" => credential!(hmacauth_credentials, "hmac-auth"),
+        "jwt_secrets" => credential!(jwt_secrets, "jwt"),
+        "keyauth_credentials" => credential!(keyauth_credentials, "key-auth"),
+        "oauth2_credentials" => credential!(oauth2_credentials, "oauth2"),
+        _ => return None,
+    })
+}
