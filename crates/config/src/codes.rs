@@ -168,7 +168,7 @@ codes! {
     "_format_version: 3.0\n" => "_format_version: \"3.0\"\n";
 
     "deck/consumer-group": "consumer groups exist only in Kong Enterprise",
-    "Groups and their members are read and have no effect; plugins scoped to a group are left out. Scope them to \
+    "Groups and their members are checked and have no effect; plugins scoped to a group are left out. Scope them to \
      each consumer, or tell consumers apart by the groups of `acls`.",
     "" => "";
 
@@ -189,12 +189,13 @@ codes! {
      switches. Nothing is looked up in other files or gateways.",
     "" => "";
 
-    "deck/partial": "a plugin uses a partial that is not in the file",
-    "`partials` of a plugin names entries of the top-level `partials` by name or id.",
+    "deck/partial": "a partial is not in the file, or cannot be read as one",
+    "`partials` of a plugin is a list of maps, `- name: my-redis`, which name entries of the top-level `partials` by \
+     name or id.",
     "" => "";
 
-    "deck/plugin-config": "a plugin uses shared settings that are not in the file",
-    "`_config` of a plugin names an entry of the top-level `_plugin_configs`.",
+    "deck/plugin-config": "shared settings of plugins are not in the file, or are no map",
+    "`_config` of a plugin names an entry of the top-level `_plugin_configs`, a map of settings by name.",
     "" => "";
 
     "deck/template": "a template cannot be read or computed",
