@@ -9,7 +9,6 @@ use config::{
     settings::{self, Sources},
 };
 use model::{Plugin, Upstream};
-use router;
 use runtime::{self, Mock};
 use server::{Observer, Outcome, Read, Ready, Running, Serve, ServeError};
 use source::{Level, Seg};

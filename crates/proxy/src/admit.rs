@@ -14,7 +14,6 @@ use super::{
 };
 use http_codec::SINGLETONS;
 use plugin::{Exchange, Request};
-use router;
 use runtime::{Options, RealIp};
 
 /// Checks a request's head and settles its Host header, target and the client's address.

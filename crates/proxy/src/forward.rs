@@ -17,7 +17,6 @@ use super::{
 };
 use net::{Body, Connection, DialError, PoolKey, SendError, Timeouts, Wire, dial, tls::TlsTarget};
 use plugin::Exchange;
-use router;
 use runtime::{Mock, RouteEntry, ServiceEntry, Snapshot};
 use upstream::{Destination, Pick};
 

@@ -24,7 +24,6 @@ use http_codec::{Known, Spelling};
 use model::{Consumer, Ix};
 use net::Body;
 use plugin::{self, Call, Exchange};
-use router;
 use runtime::{Gateway, RouteEntry, Snapshot};
 
 /// A request to rehearse.

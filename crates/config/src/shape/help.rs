@@ -255,6 +255,10 @@ fn address_help(written: &str, field: &str) -> Option<String> {
             written.strip_prefix("~*").or_else(|| written.strip_prefix('~')).unwrap_or(written).trim_start();
         let regex = regex.strip_prefix('^').unwrap_or(regex);
         let regex = regex.starts_with('/').then_some(regex).filter(|_| written.starts_with(['~', '^']))?;
+        // It has our form already: something else is wrong with it.
+        if written.strip_prefix('~') == Some(regex) {
+            return None;
+        }
         return Some(format!(
             "write `~{regex}`: a regular expression begins with `~/`, and at the start of the path"
         ));

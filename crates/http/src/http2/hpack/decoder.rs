@@ -167,7 +167,7 @@ impl Decoder {
 
     /// How many entries the table has.
     #[cfg(test)]
-    pub fn len(&self) -> usize {
+    pub(super) fn entry_count(&self) -> usize {
         self.entries.len()
     }
 
