@@ -38,6 +38,7 @@ format:
 	$(CARGO) fmt --all --check
 
 lint:
+	scripts/words.sh
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
 unit:
