@@ -16,9 +16,7 @@ fn root() -> &'static Path {
 fn shell(folder: &Path, line: &str) -> Run {
     let program = Path::new(env!("CARGO_BIN_EXE_gatewayctl")).parent().unwrap();
     let path = std::env::join_paths(
-        [program.to_owned(), folder.join("bin")]
-            .into_iter()
-            .chain(std::env::split_paths(&std::env::var("PATH").unwrap())),
+        [program.to_owned(), folder.join("bin")].into_iter().chain(std::env::split_paths(env!("PATH"))),
     );
     let ended = Command::new("bash")
         .args(["-o", "pipefail", "-c", line])

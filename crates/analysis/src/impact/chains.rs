@@ -10,9 +10,9 @@ use super::{
     risk::{self, Risk},
     side::Side,
 };
-use crate::diff::{self, FieldChange, Written};
+use crate::diff::{self, FieldChange, Segment, Written};
 use config::Catalog;
-use model::{Consumer, Ix, Row};
+use model::{Consumer, Ix, Plugin, Row};
 use runtime::Chain;
 
 /// Routes whose plugins change alike.
@@ -136,6 +136,24 @@ impl Difference {
     }
 }
 
+/// The change of what a plugin is configured on: a rate limit of a service counts the requests of all its routes.
+fn moved(old: &Plugin, new: &Plugin) -> Option<FieldChange> {
+    let scope = |row: &Plugin| match (row.route.is_some(), row.service.is_some(), row.consumer.is_some()) {
+        (false, false, false) => "global".to_owned(),
+        (route, service, consumer) => [(route, "route"), (service, "service"), (consumer, "consumer")]
+            .into_iter()
+            .filter_map(|(is_set, name)| is_set.then_some(name))
+            .collect::<Vec<_>>()
+            .join(" and "),
+    };
+    let [before, after] = [old, new].map(scope);
+    (before != after).then(|| FieldChange {
+        path: vec![Segment::Key("scope".to_owned())],
+        old: before.into(),
+        new: after.into(),
+    })
+}
+
 fn compare(before: &[Written<'_>], after: &[Written<'_>], catalog: &'static Catalog) -> Difference {
     let name = |row: &Written<'_>| row.compared.name.clone();
     let find = |list: &[Written<'_>], name: &str| list.iter().position(|p| p.compared.name == name);
@@ -144,7 +162,8 @@ fn compare(before: &[Written<'_>], after: &[Written<'_>], catalog: &'static Cata
     };
     let changed = |old: &Written<'_>| {
         let new = find(after, &old.compared.name)?;
-        let fields = diff::plugin_settings(*old, after[new], catalog);
+        let mut fields = diff::plugin_settings(*old, after[new], catalog);
+        fields.extend(moved(old.compared, after[new].compared));
         (!fields.is_empty()).then(|| Changed { plugin: name(old), fields })
     };
     Difference {

@@ -48,6 +48,24 @@ impl Identity {
         let shared = old.shared(new).filter(|(a, b, _)| runs(old, *a, is) || runs(new, *b, is));
         shared.map(|(_, after, _)| after).take(ROUTES).collect()
     }
+
+    /// The consumer that a request to these routes is identified as: on a side where no plugin of the route looks at the
+    /// credential, it is identified as none.
+    pub fn on(
+        &self,
+        (old, before): (&Side<'_>, Option<Ix<Route>>),
+        (new, after): (&Side<'_>, Option<Ix<Route>>),
+    ) -> [Option<Ix<Consumer>>; 2] {
+        let identifies = |side: &Side<'_>, route: Option<Ix<Route>>| {
+            let is = |name: &str| match self.plugin {
+                "acl" => side.catalog.registry().authenticates(name),
+                credential => name == credential,
+            };
+            route.is_some_and(|route| runs(side, route, is))
+        };
+        let [was, is] = self.consumers;
+        [was.filter(|_| identifies(old, before)), is.filter(|_| identifies(new, after))]
+    }
 }
 
 fn called(state: &State, consumer: Ix<Consumer>) -> String {

@@ -149,8 +149,8 @@ impl<'a> Comparison<'a, '_> {
     /// A request of a client who is identified otherwise, if its outcome changes.
     fn identified(&self, identity: &Identity, probe: Probe) -> Option<Moved> {
         let (winners, routes) = self.route(&probe);
-        let fields =
-            outcome::differing(&probe, Some(identity.consumers), (self.old, routes.0), (self.new, routes.1));
+        let consumers = identity.on((self.old, routes.0), (self.new, routes.1));
+        let fields = outcome::differing(&probe, Some(consumers), (self.old, routes.0), (self.new, routes.1));
         (!fields.is_empty()).then(|| Moved {
             before: winners.before.map(str::to_owned),
             after: winners.after.map(str::to_owned),

@@ -121,7 +121,7 @@ impl Walker<'_> {
             }
             ("record" | "map", Value::Seq(_)) => fixed("write its fields without `- ` in front"),
             ("record" | "map", Value::Str(text)) => {
-                match joined(text).or_else(|| self.map_instead(shape, text)) {
+                match self.map_instead(shape, text).or_else(|| joined(text)) {
                     Some(help) => Some(help),
                     None => fixed("write its fields on the lines below, indented, each as `name: value`"),
                 }
