@@ -9,7 +9,7 @@ pub static LINT: Lint = Lint {
     code: "lint/acl-without-authentication",
     level: Some(Level::Warning),
     summary: "an acl plugin runs where no authentication does",
-    story: "The acl plugin looks at the groups of the consumer that an authentication plugin found. Without \
+    explanation: "The acl plugin looks at the groups of the consumer that an authentication plugin found. Without \
             one there is no consumer, and every request is refused with 401. Add an authentication plugin to \
             the route, its service, or everywhere.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: [/x], plugins: [{name: acl, config: {allow: [g]}}]}\n",

@@ -9,7 +9,7 @@ pub static LINT: Lint = Lint {
     code: "lint/anonymous-unrestricted",
     level: Some(Level::Note),
     summary: "an authentication plugin refuses nobody",
-    story: "With `anonymous`, a request without valid credentials passes as that consumer. Unless something \
+    explanation: "With `anonymous`, a request without valid credentials passes as that consumer. Unless something \
             stops that consumer (an acl plugin, a plugin of its own such as request-termination or rate- \
             limiting) the service is as open as without authentication.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: [/x], plugins: [{name: key-auth, config: {anonymous: guest}}]}\nconsumers:\n- {username: guest}\n",

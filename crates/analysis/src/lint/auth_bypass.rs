@@ -10,7 +10,7 @@ pub static LINT: Lint = Lint {
     code: "lint/auth-bypass",
     level: Some(Level::Warning),
     summary: "a protected application can be reached through another service without authentication",
-    story: "Two services lead to the same host, port and path. The routes of one ask who you are, a route of \
+    explanation: "Two services lead to the same host, port and path. The routes of one ask who you are, a route of \
             the other does not, so whoever uses the other one gets in without credentials. Put \
             authentication on both, or let them share one service.",
     bad: "_format_version: '3.0'\nservices:\n- name: closed\n  url: https://a.test/v1\n  plugins: [{name: key-auth}]\n  routes: [{name: r1, paths: [/x]}]\n- name: open\n  url: https://a.test/v1\n  routes: [{name: r2, paths: [/y]}]\n",

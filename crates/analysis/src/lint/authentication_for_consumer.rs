@@ -7,7 +7,7 @@ pub static LINT: Lint = Lint {
     code: "lint/authentication-for-consumer",
     level: Some(Level::Warning),
     summary: "an authentication plugin is set for a consumer, so it asks nobody for credentials",
-    story: "A plugin with a consumer runs only on requests that another plugin has found to be that \
+    explanation: "A plugin with a consumer runs only on requests that another plugin has found to be that \
             consumer's. An authentication plugin under a consumer therefore never sees a request without \
             credentials, and protects nothing. Put it on a service, a route, or at top level; the consumer \
             keeps its credentials.",

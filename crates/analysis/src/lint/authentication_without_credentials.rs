@@ -8,7 +8,7 @@ pub static LINT: Lint = Lint {
     code: "lint/authentication-without-credentials",
     level: Some(Level::Note),
     summary: "an authentication plugin runs, but no consumer has a credential for it",
-    story: "Credentials are looked up among those of the consumers, and this file has none of the kind that \
+    explanation: "Credentials are looked up among those of the consumers, and this file has none of the kind that \
             the plugin reads, so it refuses every request with 401. Give a consumer one: \
             `keyauth_credentials` for key-auth, `jwt_secrets` for jwt. Files without routes are not looked \
             at; allow the finding where consumers are in another file.",

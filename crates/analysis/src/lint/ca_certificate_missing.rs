@@ -7,7 +7,7 @@ pub static LINT: Lint = Lint {
     code: "lint/ca-certificate-missing",
     level: Some(Level::Warning),
     summary: "a service trusts a CA certificate that the file does not have",
-    story: "The ids under `ca_certificates` are not checked when a file is loaded. One that no CA \
+    explanation: "The ids under `ca_certificates` are not checked when a file is loaded. One that no CA \
             certificate has makes every request to the service fail with 502, since nothing can be \
             verified. Add the certificate under `ca_certificates` at top level with that id, or mend the \
             id.",

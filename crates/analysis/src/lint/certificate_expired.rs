@@ -7,7 +7,7 @@ pub static LINT: Lint = Lint {
     code: "lint/certificate-expired",
     level: Some(Level::Warning),
     summary: "a certificate is past its end",
-    story: "Clients refuse a certificate after its end (`notAfter`). Put the new one in.",
+    explanation: "Clients refuse a certificate after its end (`notAfter`). Put the new one in.",
     bad: include_str!("examples/certificate_expired.yml"),
     good: include_str!("examples/certificate.yml"),
     run,

@@ -7,7 +7,7 @@ pub static LINT: Lint = Lint {
     code: "lint/certificate-expires-soon",
     level: Some(Level::Warning),
     summary: "a certificate ends within 30 days",
-    story: "Clients refuse a certificate after its end (`notAfter`). Where certificates are renewed by hand, or a \
+    explanation: "Clients refuse a certificate after its end (`notAfter`). Where certificates are renewed by hand, or a \
             renewal has failed silently, this is the time to put the new one in; what is past its end is found by \
             `lint/certificate-expired`.",
     bad: include_str!("examples/certificate_ends_soon.yml"),

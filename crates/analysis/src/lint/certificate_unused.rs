@@ -9,7 +9,7 @@ pub static LINT: Lint = Lint {
     code: "lint/certificate-unused",
     level: Some(Level::Note),
     summary: "no server name and no service uses a certificate",
-    story: "A certificate is shown for the server names in its `snis` (`*` for all others), or to an \
+    explanation: "A certificate is shown for the server names in its `snis` (`*` for all others), or to an \
             upstream as `client_certificate`. This one is used for neither.",
     bad: include_str!("examples/certificate_unused.yml"),
     good: include_str!("examples/certificate.yml"),

@@ -7,7 +7,7 @@ pub static LINT: Lint = Lint {
     code: "lint/consumer-plugin-without-authentication",
     level: Some(Level::Warning),
     summary: "a plugin is meant for a consumer, but nothing finds out who asks",
-    story: "A plugin with a consumer runs only on requests that an authentication plugin found to be that \
+    explanation: "A plugin with a consumer runs only on requests that an authentication plugin found to be that \
             consumer's. No such plugin is switched on in this file, so it never runs.",
     bad: "_format_version: '3.0'\nconsumers:\n- {username: u, plugins: [{name: rate-limiting, config: {minute: 5}}]}\n",
     good: "_format_version: '3.0'\nplugins: [{name: key-auth}]\nconsumers:\n- {username: u, plugins: [{name: rate-limiting, config: {minute: 5}}], keyauth_credentials: [{key: wW3nS9fKx0aQ7bTz1LmP}]}\n",

@@ -11,7 +11,7 @@ pub static LINT: Lint = Lint {
     code: "lint/consumer-without-credential",
     level: Some(Level::Note),
     summary: "a consumer has nothing to be recognised by",
-    story: "The file has authentication plugins, and this consumer has no credential for any of them and no \
+    explanation: "The file has authentication plugins, and this consumer has no credential for any of them and no \
             `custom_id`, and no plugin falls back to it as `anonymous`. No request is ever made in its name.",
     bad: "_format_version: '3.0'\nplugins: [{name: key-auth}]\nconsumers:\n- {username: a, keyauth_credentials: [{key: wW3nS9fKx0aQ7bTz1LmP}]}\n- {username: b}\n",
     good: "_format_version: '3.0'\nplugins: [{name: key-auth, config: {anonymous: b}}]\nconsumers:\n- {username: a, keyauth_credentials: [{key: wW3nS9fKx0aQ7bTz1LmP}]}\n- {username: b}\n",

@@ -7,7 +7,7 @@ pub static LINT: Lint = Lint {
     code: "lint/contradicting-timeouts",
     level: Some(Level::Warning),
     summary: "a timeout can never be reached, or always is",
-    story: "A probe that may take longer than the time to the next one piles up, or is cut short. A service \
+    explanation: "A probe that may take longer than the time to the next one piles up, or is cut short. A service \
             that waits longer for a connection than for an answer has the two mixed up most of the time: \
             connecting takes milliseconds, answering seconds.",
     bad: "_format_version: '3.0'\nservices:\n- {name: a, url: 'https://a.test', connect_timeout: 90000, read_timeout: 3000}\n",

@@ -7,7 +7,7 @@ pub static LINT: Lint = Lint {
     code: "lint/cors-any-origin-with-credentials",
     level: Some(Level::Warning),
     summary: "any origin may send requests with credentials",
-    story: "With `credentials: true` and `*` (or no list) as origins, the gateway answers every site with that \
+    explanation: "With `credentials: true` and `*` (or no list) as origins, the gateway answers every site with that \
             site's own origin, so any page a user visits can call the API as that user. Name the origins that \
             are yours.",
     bad: "_format_version: '3.0'\nplugins:\n- name: cors\n  config: {origins: ['*'], credentials: true}\n",

@@ -9,7 +9,7 @@ pub static LINT: Lint = Lint {
     code: "lint/cors-without-options",
     level: Some(Level::Warning),
     summary: "a route with cors does not take OPTIONS, so no preflight reaches it",
-    story: "Before a request with other methods, headers or credentials a browser sends OPTIONS. The cors \
+    explanation: "Before a request with other methods, headers or credentials a browser sends OPTIONS. The cors \
             plugin answers it, but it runs on a route, and a route whose `methods` lack OPTIONS does not \
             match: the preflight is answered with 404 and the browser sends nothing more. Add OPTIONS to \
             the methods.",

@@ -7,7 +7,7 @@ pub static LINT: Lint = Lint {
     code: "lint/disabled-plugin",
     level: Some(Level::Note),
     summary: "a plugin is switched off",
-    story: "A plugin with `enabled: false` counts as absent, also where it would replace one of a wider \
+    explanation: "A plugin with `enabled: false` counts as absent, also where it would replace one of a wider \
             scope. If it is off for good, taking it out keeps the file honest.",
     bad: "_format_version: '3.0'\nplugins: [{name: correlation-id, enabled: false}]\n",
     good: "_format_version: '3.0'\nplugins: [{name: correlation-id}]\n",

@@ -7,7 +7,7 @@ pub static LINT: Lint = Lint {
     code: "lint/disabled-service",
     level: Some(Level::Note),
     summary: "a service is switched off, and its routes with it",
-    story: "Routes of a service with `enabled: false` are not in the router: their requests go to other \
+    explanation: "Routes of a service with `enabled: false` are not in the router: their requests go to other \
             routes, or to none (404). If that is meant for a while, fine; if for good, take the service out.",
     bad: "_format_version: '3.0'\nservices:\n- {name: a, url: 'https://a.test', enabled: false, routes: [{name: r, paths: [/x]}]}\n",
     good: "_format_version: '3.0'\nservices:\n- {name: a, url: 'https://a.test', routes: [{name: r, paths: [/x]}]}\n",

@@ -10,7 +10,7 @@ pub static LINT: Lint = Lint {
     code: "lint/duplicate-item",
     level: Some(Level::Note),
     summary: "a list names the same thing twice",
-    story: "Tags, protocols, methods, hosts, paths and server names are sets: the second one does nothing. \
+    explanation: "Tags, protocols, methods, hosts, paths and server names are sets: the second one does nothing. \
             `lint --fix` takes it out.",
     bad: "_format_version: '3.0'\nservices:\n- {name: a, url: 'https://a.test', tags: [x, y, x]}\n",
     good: "_format_version: '3.0'\nservices:\n- {name: a, url: 'https://a.test', tags: [x, y]}\n",

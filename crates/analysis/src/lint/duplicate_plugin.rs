@@ -9,7 +9,7 @@ pub static LINT: Lint = Lint {
     code: "lint/duplicate-plugin",
     level: Some(Level::Warning),
     summary: "a plugin is set twice for the same service, route and consumer",
-    story: "Of the rows of a plugin for the same service, route and consumer one runs, whether they are \
+    explanation: "Of the rows of a plugin for the same service, route and consumer one runs, whether they are \
             nested or name it in a field; the others do nothing. Keep one, and merge their settings.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  plugins: [{name: rate-limiting, config: {minute: 5}}]\nplugins:\n- {name: rate-limiting, service: a, config: {second: 1}}\n",
     good: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  plugins: [{name: rate-limiting, config: {minute: 5, second: 1}}]\n",

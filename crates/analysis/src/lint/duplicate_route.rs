@@ -10,7 +10,7 @@ pub static LINT: Lint = Lint {
     code: "lint/duplicate-route",
     level: Some(Level::Warning),
     summary: "two routes match exactly the same requests",
-    story: "Of routes with the same conditions and priority the one with the higher id wins every time; the \
+    explanation: "Of routes with the same conditions and priority the one with the higher id wins every time; the \
             other is never used. Remove one, or tell them apart by host, path, method or header.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: one, paths: [/x]}\n  - {name: two, paths: [/x]}\n",
     good: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: one, paths: [/x]}\n  - {name: two, paths: [/y]}\n",

@@ -7,7 +7,7 @@ pub static LINT: Lint = Lint {
     code: "lint/health-check-without-effect",
     level: Some(Level::Warning),
     summary: "a health check is set up but decides nothing",
-    story: "Active checks need an interval above 0 to probe at all, and thresholds above 0 \
+    explanation: "Active checks need an interval above 0 to probe at all, and thresholds above 0 \
             (`unhealthy.http_failures`, `tcp_failures`, `timeouts`) to take a target out. With one and \
             without the other, targets are probed for nothing, or never probed.",
     bad: "_format_version: '3.0'\nupstreams:\n- name: u\n  targets: [{target: '10.0.0.1:80'}]\n  healthchecks: {active: {healthy: {interval: 5, successes: 1}}}\n",

@@ -7,7 +7,7 @@ pub static LINT: Lint = Lint {
     code: "lint/health-check-without-recovery",
     level: Some(Level::Warning),
     summary: "passive health checks take targets out, and nothing brings them back",
-    story: "Passive checks look at the requests of clients. A target that was taken out gets no more \
+    explanation: "Passive checks look at the requests of clients. A target that was taken out gets no more \
             requests, so nothing can show that it works again: it stays out until the gateway restarts. \
             Active checks with a `healthy` interval bring it back.",
     bad: "_format_version: '3.0'\nupstreams:\n- name: u\n  targets: [{target: '10.0.0.1:80'}]\n  healthchecks: {passive: {unhealthy: {http_failures: 3}}}\n",

@@ -8,7 +8,7 @@ pub static LINT: Lint = Lint {
     code: "lint/host-with-port",
     level: Some(Level::Note),
     summary: "a host of a route names a port",
-    story: "`hosts: [api.test:8443]` matches requests on port 8443 only; on another listener, or behind a \
+    explanation: "`hosts: [api.test:8443]` matches requests on port 8443 only; on another listener, or behind a \
             load balancer that maps ports, the route is not found. Leave the port out unless the routes of \
             one host differ by it.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, hosts: ['api.test:8443']}\n",

@@ -8,7 +8,7 @@ pub static LINT: Lint = Lint {
     code: "lint/https-redirect-unused",
     level: Some(Level::Warning),
     summary: "a redirect to https is set up on a route that answers plain http",
-    story: "`https_redirect_status_code` is used when a plain http request meets a route whose protocols are \
+    explanation: "`https_redirect_status_code` is used when a plain http request meets a route whose protocols are \
             https only. This route takes http itself, so the request is passed on, unencrypted, and nobody \
             is redirected.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: [/x], protocols: [http, https], https_redirect_status_code: 301}\n",

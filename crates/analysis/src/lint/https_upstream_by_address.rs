@@ -12,7 +12,7 @@ pub static LINT: Lint = Lint {
     code: "lint/https-upstream-by-address",
     level: Some(Level::Note),
     summary: "a service speaks TLS to an address in place of a name",
-    story: "A certificate is made out to a name. With an address as host there is no name to send (SNI) or \
+    explanation: "A certificate is made out to a name. With an address as host there is no name to send (SNI) or \
             to check, so the upstream may show the wrong certificate and nobody notices. Use a name, or an \
             upstream with `host_header`.",
     bad: "_format_version: '3.0'\nservices:\n- {name: a, url: 'https://10.0.0.1'}\n",

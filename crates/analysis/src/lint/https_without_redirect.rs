@@ -7,7 +7,7 @@ pub static LINT: Lint = Lint {
     code: "lint/https-without-redirect",
     level: None,
     summary: "plain http requests to a route for https get 426, which browsers do not follow",
-    story: "A route for https only answers plain http with `https_redirect_status_code`, by default 426 \
+    explanation: "A route for https only answers plain http with `https_redirect_status_code`, by default 426 \
             (Upgrade Required). Programs understand that, browsers show an error. For a site that people \
             visit, 301 or 308 sends them on. Off by default: for an API, 426 is right.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: [/x], protocols: [https]}\n",

@@ -7,7 +7,7 @@ pub static LINT: Lint = Lint {
     code: "lint/ip-restriction-allows-all",
     level: Some(Level::Warning),
     summary: "an ip-restriction plugin allows every address",
-    story: "`0.0.0.0/0` or `::/0` in `allow` lets everybody in, so the other entries mean nothing. Name the \
+    explanation: "`0.0.0.0/0` or `::/0` in `allow` lets everybody in, so the other entries mean nothing. Name the \
             networks, or take the plugin out.",
     bad: "_format_version: '3.0'\nplugins: [{name: ip-restriction, config: {allow: [10.0.0.0/8, 0.0.0.0/0]}}]\n",
     good: "_format_version: '3.0'\nplugins: [{name: ip-restriction, config: {allow: [10.0.0.0/8]}}]\n",

@@ -7,7 +7,7 @@ pub static LINT: Lint = Lint {
     code: "lint/jwt-without-expiry",
     level: Some(Level::Warning),
     summary: "a jwt plugin does not look at when a token ends",
-    story: "Without `exp` in `claims_to_verify` a token that leaked once works until its secret is changed, \
+    explanation: "Without `exp` in `claims_to_verify` a token that leaked once works until its secret is changed, \
             even if it says when it ends. Add `claims_to_verify: [exp]`; tokens without the claim are then \
             refused.",
     bad: "_format_version: '3.0'\nplugins: [{name: jwt}]\n",

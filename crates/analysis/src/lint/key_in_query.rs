@@ -7,7 +7,7 @@ pub static LINT: Lint = Lint {
     code: "lint/key-in-query",
     level: Some(Level::Note),
     summary: "an API key may be sent in the query",
-    story: "Queries end up in access logs, in histories of browsers and in Referer headers, and a key in \
+    explanation: "Queries end up in access logs, in histories of browsers and in Referer headers, and a key in \
             them with them. Set `key_in_query: false` and let clients send a header. The plugin's own \
             default is true; only files that say so are reported.",
     bad: "_format_version: '3.0'\nplugins: [{name: key-auth, config: {key_in_query: true}}]\n",

@@ -7,7 +7,7 @@ pub static LINT: Lint = Lint {
     code: "lint/missing-tags",
     level: None,
     summary: "a service, route or consumer has no tags",
-    story: "Tags tell whose an entity is, and decK's `select_tags` works by them. Off by default: only teams \
+    explanation: "Tags tell whose an entity is, and decK's `select_tags` works by them. Off by default: only teams \
             that use tags want it.",
     bad: "_format_version: '3.0'\nservices:\n- {name: a, url: 'https://a.test'}\n",
     good: "_format_version: '3.0'\nservices:\n- {name: a, url: 'https://a.test', tags: [team-a]}\n",

@@ -96,7 +96,7 @@ pub struct Lint {
     /// What it finds, in one line.
     pub summary: &'static str,
     /// Why that is a problem, and what to do.
-    pub story: &'static str,
+    pub explanation: &'static str,
     /// A file it finds something in.
     pub bad: &'static str,
     /// The same, mended.

@@ -9,7 +9,7 @@ pub static LINT: Lint = Lint {
     code: "lint/options-without-authentication",
     level: Some(Level::Note),
     summary: "requests with OPTIONS reach the upstream without credentials",
-    story: "With `run_on_preflight: false` an authentication plugin lets every request with OPTIONS pass, \
+    explanation: "With `run_on_preflight: false` an authentication plugin lets every request with OPTIONS pass, \
             not only a browser's preflight. If the route takes OPTIONS they reach the upstream without \
             credentials. A cors plugin answers preflights before authentication runs, so the setting is not \
             needed for them; leave it out.",

@@ -11,7 +11,7 @@ pub static LINT: Lint = Lint {
     code: "lint/overlapping-regexes",
     level: Some(Level::Warning),
     summary: "two regular expression paths match the same request, and neither goes first on purpose",
-    story: "Among routes with equal conditions and the same `regex_priority`, which expression wins is \
+    explanation: "Among routes with equal conditions and the same `regex_priority`, which expression wins is \
             decided by the age or the id of the route. Make the expressions exclude each other, or give the \
             one that should win a higher `regex_priority`.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: one, paths: ['~/users/\\w+$']}\n  - {name: two, paths: ['~/users/\\d+$']}\n",

@@ -7,7 +7,7 @@ pub static LINT: Lint = Lint {
     code: "lint/path-never-matches",
     level: Some(Level::Warning),
     summary: "a path has characters that the path of a request does not have",
-    story: "The path of a request ends before `?`, and a `#` is never sent; a blank at the end, or a character that \
+    explanation: "The path of a request ends before `?`, and a `#` is never sent; a blank at the end, or a character that \
             cannot be seen, mostly came along with a copy. The route matches no request by such a path. Conditions on \
             arguments are `http.queries.*` of the router flavor `expressions`.",
     bad: "_format_version: '3.0'\nservices:\n- {name: a, url: 'https://a.test', routes: [{name: r, paths: ['/a?x=1']}]}\n",

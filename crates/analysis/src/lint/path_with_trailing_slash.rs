@@ -9,7 +9,7 @@ pub static LINT: Lint = Lint {
     code: "lint/path-with-trailing-slash",
     level: Some(Level::Note),
     summary: "a path ends with a slash, so the path without it is not found",
-    story: "Prefixes are compared letter by letter: `/api/` matches `/api/x`, and not `/api`. List both, or \
+    explanation: "Prefixes are compared letter by letter: `/api/` matches `/api/x`, and not `/api`. List both, or \
             leave the slash out (then `/apiary` matches too; a regular expression `~/api(/|$)` tells them \
             apart).",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: [/api/]}\n",

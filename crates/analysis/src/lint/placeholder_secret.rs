@@ -13,7 +13,7 @@ pub static LINT: Lint = Lint {
     code: "lint/placeholder-secret",
     level: Some(Level::Warning),
     summary: "a credential is a placeholder, and works as it is written",
-    story: "A reference that nothing resolves, a variable that nothing fills in, and `changeme` are \
+    explanation: "A reference that nothing resolves, a variable that nothing fills in, and `changeme` are \
             credentials like any other: whoever reads the template can use them. Kong resolves \
             `{vault://…}` only in fields that may hold a reference, and keys and passwords of consumers are \
             none; variables are filled in as `${{ env \"DECK_NAME\" }}` alone. Write the real one, or leave \

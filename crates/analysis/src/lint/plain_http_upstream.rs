@@ -8,7 +8,7 @@ pub static LINT: Lint = Lint {
     code: "lint/plain-http-upstream",
     level: Some(Level::Note),
     summary: "a service is reached over plain HTTP by a public-looking name",
-    story: "Requests to this host are sent unencrypted, credentials and all. Inside one host or a trusted \
+    explanation: "Requests to this host are sent unencrypted, credentials and all. Inside one host or a trusted \
             network that may be meant; for a name with a domain it rarely is. Use https, or grpcs.",
     bad: "_format_version: '3.0'\nservices:\n- {name: a, url: 'http://api.example.com/v1'}\n",
     good: "_format_version: '3.0'\nservices:\n- {name: a, url: 'https://api.example.com/v1'}\n",

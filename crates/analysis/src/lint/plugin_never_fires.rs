@@ -10,7 +10,7 @@ pub static LINT: Lint = Lint {
     code: "lint/plugin-never-fires",
     level: Some(Level::Warning),
     summary: "a plugin can never run where it is",
-    story: "A plugin runs if it shares a protocol with the route. One on a route without a common protocol, \
+    explanation: "A plugin runs if it shares a protocol with the route. One on a route without a common protocol, \
             or on a service without any such route, does nothing.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  plugins: [{name: cors, protocols: [grpc]}]\n  routes: [{name: r, paths: [/x]}]\n",
     good: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  plugins: [{name: cors, protocols: [http, https]}]\n  routes: [{name: r, paths: [/x]}]\n",

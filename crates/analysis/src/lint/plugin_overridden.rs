@@ -9,7 +9,7 @@ pub static LINT: Lint = Lint {
     code: "lint/plugin-overridden",
     level: Some(Level::Note),
     summary: "a plugin never runs, as each route has one of its own",
-    story: "Of several rows of one plugin only the most specific runs: that of the route, else that of the \
+    explanation: "Of several rows of one plugin only the most specific runs: that of the route, else that of the \
             service, else the one for everything. This row is replaced on every route it could run on.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  plugins: [{name: rate-limiting, config: {minute: 5}}]\n  routes:\n  - {name: r, paths: [/x], plugins: [{name: rate-limiting, config: {minute: 3}}]}\n",
     good: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  plugins: [{name: rate-limiting, config: {minute: 5}}]\n  routes:\n  - {name: r, paths: [/x], plugins: [{name: rate-limiting, config: {minute: 3}}]}\n  - {name: s, paths: [/y]}\n",

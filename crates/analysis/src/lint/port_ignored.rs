@@ -7,7 +7,7 @@ pub static LINT: Lint = Lint {
     code: "lint/port-ignored",
     level: Some(Level::Note),
     summary: "a service names a port, but its host is an upstream",
-    story: "If a service's host is the name of an upstream, requests go to the targets with the targets' \
+    explanation: "If a service's host is the name of an upstream, requests go to the targets with the targets' \
             ports; the service's own port is not used.",
     bad: "_format_version: '3.0'\nupstreams:\n- {name: pool, targets: [{target: '10.0.0.1:80'}]}\nservices:\n- {name: a, host: pool, port: 8080}\n",
     good: "_format_version: '3.0'\nupstreams:\n- {name: pool, targets: [{target: '10.0.0.1:80'}]}\nservices:\n- {name: a, host: pool}\n",

@@ -8,7 +8,7 @@ pub static LINT: Lint = Lint {
     code: "lint/port-of-other-protocol",
     level: Some(Level::Warning),
     summary: "a service speaks HTTP to port 443, or HTTPS to port 80",
-    story: "Port 80 is that of HTTP and port 443 that of HTTPS; a server on one rarely speaks the other, \
+    explanation: "Port 80 is that of HTTP and port 443 that of HTTPS; a server on one rarely speaks the other, \
             and the service answers 502 or 400. A service that gives `protocol: https` and no port has port \
             80, as with Kong: write `port: 443`, or the `url`.",
     bad: "_format_version: '3.0'\nservices:\n- {name: a, protocol: https, host: a.test}\n",

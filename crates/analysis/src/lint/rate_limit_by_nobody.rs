@@ -9,7 +9,7 @@ pub static LINT: Lint = Lint {
     code: "lint/rate-limit-by-nobody",
     level: Some(Level::Note),
     summary: "a rate limit counts consumers where no authentication runs",
-    story: "`limit_by: consumer` or `credential` counts by address where no consumer is known, so users \
+    explanation: "`limit_by: consumer` or `credential` counts by address where no consumer is known, so users \
             behind one address share one limit. Add an authentication plugin, or say `limit_by: ip`. Only \
             files that write `limit_by` are reported.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: [/x], plugins: [{name: rate-limiting, config: {minute: 5, limit_by: consumer}}]}\n",

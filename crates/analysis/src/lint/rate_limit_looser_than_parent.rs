@@ -7,7 +7,7 @@ pub static LINT: Lint = Lint {
     code: "lint/rate-limit-looser-than-parent",
     level: Some(Level::Note),
     summary: "a rate limit on a route or service allows more than the wider one it replaces",
-    story: "Limits do not add up: a row on a route replaces that of its service, and a row on a service the \
+    explanation: "Limits do not add up: a row on a route replaces that of its service, and a row on a service the \
             one for everything. This one allows more than the row it replaces, in every window both have. If \
             the route is meant to be an exception, allow it with a comment.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  plugins: [{name: rate-limiting, config: {minute: 5}}]\n  routes:\n  - {name: r, paths: [/x], plugins: [{name: rate-limiting, config: {minute: 500}}]}\n  - {name: s, paths: [/y]}\n",

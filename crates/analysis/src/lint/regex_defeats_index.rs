@@ -7,7 +7,7 @@ pub static LINT: Lint = Lint {
     code: "lint/regex-defeats-index",
     level: Some(Level::Note),
     summary: "a regular expression path does not begin with fixed text",
-    story: "The router finds the few routes a request may belong to by host and by the fixed beginning of \
+    explanation: "The router finds the few routes a request may belong to by host and by the fixed beginning of \
             the path. An expression such as `~/.*/x` has none, and the route no host, so it is tried on \
             every request. Begin with a fixed segment, or name hosts.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: ['~/.*/users$']}\n",

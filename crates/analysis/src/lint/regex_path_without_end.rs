@@ -7,7 +7,7 @@ pub static LINT: Lint = Lint {
     code: "lint/regex-path-without-end",
     level: Some(Level::Note),
     summary: "a regular expression path does not say where it ends",
-    story: "A path after `~` is anchored at its start only: `~/users/\\d+` also matches /users/1/secrets. End it \
+    explanation: "A path after `~` is anchored at its start only: `~/users/\\d+` also matches /users/1/secrets. End it \
             with `$` for exactly that path, or with `(/|$)` for whole segments.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: ['~/users/\\d+']}\n",
     good: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: ['~/users/\\d+$']}\n",

@@ -7,7 +7,7 @@ pub static LINT: Lint = Lint {
     code: "lint/regex-without-tilde",
     level: Some(Level::Warning),
     summary: "a path looks like a regular expression but does not begin with `~`",
-    story: "Since format 3.0 a path is a regular expression only after `~`; `/users/.*` matches a request \
+    explanation: "Since format 3.0 a path is a regular expression only after `~`; `/users/.*` matches a request \
             for exactly these letters. Write `~/users/.*`, or for everything below a path simply the path: \
             `/users`.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: ['/users/.*']}\n",

@@ -11,7 +11,7 @@ pub static LINT: Lint = Lint {
     code: "lint/route-match-calculation",
     level: Some(Level::Note),
     summary: "a request goes to another route when priorities are computed as documented",
-    story: "Kong 3.9 computes the priorities of routes with a fault: a route with plain hosts comes before \
+    explanation: "Kong 3.9 computes the priorities of routes with a fault: a route with plain hosts comes before \
             any other, whatever else that one asks for, and a regular expression before any prefix. \
             Enterprise releases can compute them as documented (`route_match_calculation: strict`). The \
             request shown goes to one route by the first way and to another by the second; make one of them \

@@ -8,7 +8,7 @@ pub static LINT: Lint = Lint {
     code: "lint/route-without-auth",
     level: Some(Level::Warning),
     summary: "a route has no authentication though its siblings have",
-    story: "Other routes of the same service are protected by an authentication plugin, this one is not, so \
+    explanation: "Other routes of the same service are protected by an authentication plugin, this one is not, so \
             the service can be reached without credentials. Put the plugin on the service, or on this route \
             too. If the route is meant to be public, give it a service of its own.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: closed, paths: [/x], plugins: [{name: key-auth}]}\n  - {name: open, paths: [/y]}\n",

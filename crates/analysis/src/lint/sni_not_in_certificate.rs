@@ -7,7 +7,7 @@ pub static LINT: Lint = Lint {
     code: "lint/sni-not-in-certificate",
     level: Some(Level::Warning),
     summary: "a server name is not among those of its certificate",
-    story: "Clients compare the name they asked for with those in the certificate (RFC 6125); this one is \
+    explanation: "Clients compare the name they asked for with those in the certificate (RFC 6125); this one is \
             not there, so they refuse the connection. Name the server as the certificate does, or use the \
             certificate made out to it.",
     bad: include_str!("examples/certificate_other_name.yml"),

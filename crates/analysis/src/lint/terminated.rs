@@ -7,7 +7,7 @@ pub static LINT: Lint = Lint {
     code: "lint/terminated",
     level: Some(Level::Note),
     summary: "a request-termination plugin answers every request of a service, or of the gateway",
-    story: "Without a `trigger`, request-termination answers each request itself: the upstream is never \
+    explanation: "Without a `trigger`, request-termination answers each request itself: the upstream is never \
             asked. On a route, or for one consumer, that is what it is for; for a whole service or \
             everything it is mostly left over from maintenance.",
     bad: "_format_version: '3.0'\nplugins: [{name: request-termination, config: {status_code: 503}}]\n",

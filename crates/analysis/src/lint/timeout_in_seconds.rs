@@ -8,7 +8,7 @@ pub static LINT: Lint = Lint {
     code: "lint/timeout-in-seconds",
     level: Some(Level::Warning),
     summary: "a time in milliseconds looks like seconds, or one in seconds like milliseconds",
-    story: "Timeouts of services and of Redis are in milliseconds: `read_timeout: 60` gives up after six \
+    explanation: "Timeouts of services and of Redis are in milliseconds: `read_timeout: 60` gives up after six \
             hundredths of a second. Intervals and timeouts of health checks are in seconds: `interval: \
             5000` probes once in 83 minutes. Write `60000`, and `5`.",
     bad: "_format_version: '3.0'\nservices:\n- {name: a, url: 'https://a.test', read_timeout: 60}\n",

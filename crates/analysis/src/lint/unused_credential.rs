@@ -8,7 +8,7 @@ pub static LINT: Lint = Lint {
     code: "lint/unused-credential",
     level: Some(Level::Note),
     summary: "consumers have credentials of a kind that no plugin reads",
-    story: "Credentials are read by the plugin of their kind: `keyauth_credentials` by key-auth, `acls` by \
+    explanation: "Credentials are read by the plugin of their kind: `keyauth_credentials` by key-auth, `acls` by \
             acl. No such plugin is switched on in this file, so they do nothing here. Files without routes \
             are not looked at: the plugins live elsewhere.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: [/x], plugins: [{name: jwt, config: {claims_to_verify: [exp]}}]}\nconsumers:\n- {username: u, keyauth_credentials: [{key: wW3nS9fKx0aQ7bTz1LmP}]}\n",

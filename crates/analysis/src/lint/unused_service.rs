@@ -9,7 +9,7 @@ pub static LINT: Lint = Lint {
     code: "lint/unused-service",
     level: Some(Level::Note),
     summary: "no route leads to a service",
-    story: "Requests reach a service through a route. Without one it is dead weight, or its routes are \
+    explanation: "Requests reach a service through a route. Without one it is dead weight, or its routes are \
             missing.",
     bad: "_format_version: '3.0'\nservices:\n- {name: a, url: 'https://a.test'}\n- {name: b, url: 'https://b.test', routes: [{name: r, paths: [/x]}]}\n",
     good: "_format_version: '3.0'\nservices:\n- {name: b, url: 'https://b.test', routes: [{name: r, paths: [/x]}]}\n",

@@ -11,7 +11,7 @@ pub static LINT: Lint = Lint {
     code: "lint/unused-upstream",
     level: Some(Level::Note),
     summary: "no service has an upstream as its host",
-    story: "A service uses an upstream by having the upstream's name as its host. No service of this file \
+    explanation: "A service uses an upstream by having the upstream's name as its host. No service of this file \
             does, so its targets get no requests. Often one of the two names is misspelt.",
     bad: "_format_version: '3.0'\nupstreams:\n- {name: pool, targets: [{target: '10.0.0.1:80'}]}\nservices:\n- {name: a, host: pol}\n",
     good: "_format_version: '3.0'\nupstreams:\n- {name: pool, targets: [{target: '10.0.0.1:80'}]}\nservices:\n- {name: a, host: pool}\n",

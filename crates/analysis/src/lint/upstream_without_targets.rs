@@ -9,7 +9,7 @@ pub static LINT: Lint = Lint {
     code: "lint/upstream-without-targets",
     level: Some(Level::Warning),
     summary: "an upstream in use has no targets",
-    story: "A service leads to this upstream, which has no target, so every request is answered with 503. \
+    explanation: "A service leads to this upstream, which has no target, so every request is answered with 503. \
             Add targets.",
     bad: "_format_version: '3.0'\nupstreams:\n- {name: pool}\nservices:\n- {name: a, host: pool}\n",
     good: "_format_version: '3.0'\nupstreams:\n- {name: pool, targets: [{target: '10.0.0.1:80'}]}\nservices:\n- {name: a, host: pool}\n",

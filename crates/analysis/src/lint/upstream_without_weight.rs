@@ -9,7 +9,7 @@ pub static LINT: Lint = Lint {
     code: "lint/upstream-without-weight",
     level: Some(Level::Warning),
     summary: "all targets of an upstream have weight 0",
-    story: "A target with weight 0 gets no requests. All targets of this upstream have it, so every request \
+    explanation: "A target with weight 0 gets no requests. All targets of this upstream have it, so every request \
             is answered with 503.",
     bad: "_format_version: '3.0'\nupstreams:\n- {name: pool, targets: [{target: '10.0.0.1:80', weight: 0}]}\n",
     good: "_format_version: '3.0'\nupstreams:\n- {name: pool, targets: [{target: '10.0.0.1:80', weight: 0}, {target: '10.0.0.2:80'}]}\n",

@@ -7,7 +7,7 @@ pub static LINT: Lint = Lint {
     code: "lint/url-part-ignored",
     level: Some(Level::Warning),
     summary: "a part of a service's `url` has no effect",
-    story: "`url` stands for `protocol`, `host`, `port` and `path`. A port that is no number is passed over, and the \
+    explanation: "`url` stands for `protocol`, `host`, `port` and `path`. A port that is no number is passed over, and the \
             protocol's own is used; a user and password, a query and a fragment have no field and are dropped. Write \
             the port as a number; what an upstream wants beside the path is added by the plugin request-transformer.",
     bad: "_format_version: '3.0'\nservices:\n- {name: a, url: 'https://a.test/x?tenant=1'}\n",

@@ -8,7 +8,7 @@ pub static LINT: Lint = Lint {
     code: "lint/value-cut-by-comment",
     level: Some(Level::Warning),
     summary: "a `#` after a space ends a secret",
-    story: "In YAML a `#` after a space begins a comment: `password: abc #123` is `abc`, and `key: #123` is nothing, \
+    explanation: "In YAML a `#` after a space begins a comment: `password: abc #123` is `abc`, and `key: #123` is nothing, \
             for which the gateway makes up a random key. Put the value in quotes if the `#` is part of it; put a \
             space after the `#` if it is a comment.",
     bad: "_format_version: '3.0'\nconsumers:\n- username: u\n  keyauth_credentials:\n  - key: wW3nS9fKx0aQ7bTz1LmP #789\n",

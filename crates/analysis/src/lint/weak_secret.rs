@@ -7,7 +7,7 @@ pub static LINT: Lint = Lint {
     code: "lint/weak-secret",
     level: Some(Level::Warning),
     summary: "a key or secret is short enough to be guessed",
-    story: "API keys of fewer than 16 characters, and secrets of HMAC-signed tokens shorter than the hash they \
+    explanation: "API keys of fewer than 16 characters, and secrets of HMAC-signed tokens shorter than the hash they \
             feed (RFC 7518, section 3.2: 32 bytes for HS256), can be found by trying. Use random ones, or leave \
             the field out: the gateway makes one up.",
     bad: "_format_version: '3.0'\nconsumers:\n- username: u\n  keyauth_credentials: [{key: abc}]\n",

@@ -23,7 +23,7 @@ use crate::{
 /// Give advice on declarative files
 ///
 /// Looks at valid files for what is accepted but likely not meant: routes that never win, credentials over
-/// plain HTTP, rules that undo each other. `gatewayctl explain CODE` tells the long story of a finding; a
+/// plain HTTP, rules that undo each other. `gatewayctl explain CODE` explains a finding; a
 /// comment `# gatewayctl: allow LINT` on its line, or on the line above, allows it.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \

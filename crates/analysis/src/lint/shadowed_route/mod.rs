@@ -13,7 +13,7 @@ pub static LINT: Lint = Lint {
     code: "lint/shadowed-route",
     level: Some(Level::Warning),
     summary: "every request that a route is written for goes to another one",
-    story: "The router was asked with requests written for the route: for each host, path and method it names, \
+    explanation: "The router was asked with requests written for the route: for each host, path and method it names, \
             another route wins, by order of precedence (hosts before headers before paths; longer prefixes \
             and higher `regex_priority` first), and the winners take every path that the route takes. Take the \
             route out, or give it a condition that the winner lacks.",
