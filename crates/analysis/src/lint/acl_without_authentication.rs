@@ -2,7 +2,7 @@
 
 use ahash::AHashSet;
 
-use super::{Lint, Report, Subject, called, recognised, scope};
+use super::{Lint, LintContext, Report, called, recognised, scope};
 use source::Level;
 
 pub static LINT: Lint = Lint {
@@ -17,18 +17,18 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
     let mut told = AHashSet::new();
-    for route in subject.state.routes.rows() {
-        let Some(acl) = subject.effective("acl", route) else { continue };
-        if recognised(subject, route) || !told.insert(acl.id) {
+    for route in context.state.routes.rows() {
+        let Some(acl) = context.effective("acl", route) else { continue };
+        if recognised(context, route) || !told.insert(acl.id) {
             continue;
         }
         report.at(
-            subject.span(acl, &[]),
+            context.span(acl, &[]),
             format!(
                 "acl {} refuses every request to route {}: nothing finds out who asks",
-                scope(subject.state, acl),
+                scope(context.state, acl),
                 called(route)
             ),
             "add an authentication plugin such as key-auth or jwt",

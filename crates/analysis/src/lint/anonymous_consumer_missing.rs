@@ -1,6 +1,6 @@
 //! An anonymous consumer that does not exist.
 
-use super::{Lint, Report, Subject};
+use super::{Lint, LintContext, Report};
 use source::Level;
 
 pub static LINT: Lint = Lint {
@@ -15,17 +15,17 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    let state = subject.state;
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    let state = context.state;
     if state.consumers.is_empty() {
         return;
     }
-    for plugin in subject.plugins().filter(|p| subject.registry.authenticates(&p.name)) {
+    for plugin in context.plugins().filter(|p| context.registry.authenticates(&p.name)) {
         let config = plugin.config.json();
         let Some(name) = config["anonymous"].as_str().filter(|n| !n.is_empty()) else { continue };
         if state.consumer(name).is_none() {
             report.at(
-                subject.span(plugin, &["config", "anonymous"]),
+                context.span(plugin, &["config", "anonymous"]),
                 format!("there is no consumer {name:?} for those whom {} does not recognise", plugin.name),
                 "add the consumer, or leave `anonymous` out to refuse them",
             );

@@ -1,6 +1,6 @@
 //! Authentication that recognises no consumer.
 
-use super::{CREDENTIALS, Lint, Report, Subject, recognises, scope};
+use super::{CREDENTIALS, Lint, LintContext, Report, recognises, scope};
 use model::State;
 use source::Level;
 
@@ -17,8 +17,8 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    let state = subject.state;
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    let state = context.state;
     if state.routes.is_empty() {
         return;
     }
@@ -26,11 +26,11 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
         if count(state, table) > 0 {
             continue;
         }
-        for plugin in subject.named(name).filter(|p| recognises(subject, p)) {
+        for plugin in context.named(name).filter(|p| recognises(context, p)) {
             let passes = plugin.config.json()["anonymous"].as_str().is_some_and(|guest| !guest.is_empty());
             let effect = if passes { "recognises nobody" } else { "refuses every request" };
             report.at(
-                subject.span(plugin, &[]),
+                context.span(plugin, &[]),
                 format!("{name} {} {effect}: no consumer has {table}", scope(state, plugin)),
                 &format!("give a consumer {table}"),
             );

@@ -1,6 +1,6 @@
 //! A plugin for a consumer whom nothing recognises.
 
-use super::{Lint, Report, Subject, recognises, scope};
+use super::{Lint, LintContext, Report, recognises, scope};
 use source::Level;
 
 pub static LINT: Lint = Lint {
@@ -14,21 +14,21 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    if subject.plugins().any(|plugin| recognises(subject, plugin)) {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    if context.plugins().any(|plugin| recognises(context, plugin)) {
         return;
     }
-    for plugin in subject
+    for plugin in context
         .plugins()
         // lint/authentication-for-consumer reports the others.
-        .filter(|p| p.consumer.is_some() && !subject.registry.authenticates(&p.name))
+        .filter(|p| p.consumer.is_some() && !context.registry.authenticates(&p.name))
     {
         report.at(
-            subject.span(plugin, &[]),
+            context.span(plugin, &[]),
             format!(
                 "{} {} never runs: no plugin finds out who asks",
                 plugin.name,
-                scope(subject.state, plugin)
+                scope(context.state, plugin)
             ),
             "add an authentication plugin such as key-auth",
         );

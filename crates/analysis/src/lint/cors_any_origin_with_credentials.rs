@@ -1,6 +1,6 @@
 //! CORS that lets every site act with the visitor's cookies.
 
-use super::{Lint, Report, Subject};
+use super::{Lint, LintContext, Report};
 use source::Level;
 
 pub static LINT: Lint = Lint {
@@ -15,14 +15,14 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    for row in subject.state.plugins.rows().iter().filter(|p| p.name == "cors" && p.enabled) {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    for row in context.state.plugins.rows().iter().filter(|p| p.name == "cors" && p.enabled) {
         let config = row.config.json();
         let origins = config["origins"].as_array();
         let any = origins.is_none_or(|list| list.iter().any(|o| o == "*"));
         if any && config["credentials"] == true {
             report.at(
-                subject.span(row, &["config", "credentials"]),
+                context.span(row, &["config", "credentials"]),
                 "any site may send requests with the user's credentials".to_owned(),
                 "list the origins that may, or set credentials to false",
             );

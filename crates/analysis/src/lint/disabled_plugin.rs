@@ -1,6 +1,6 @@
 //! A plugin that is switched off.
 
-use super::{Lint, Report, Subject, scope};
+use super::{Lint, LintContext, Report, scope};
 use source::Level;
 
 pub static LINT: Lint = Lint {
@@ -14,11 +14,11 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    for plugin in subject.state.plugins.rows().iter().filter(|p| !p.enabled) {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    for plugin in context.state.plugins.rows().iter().filter(|p| !p.enabled) {
         report.at(
-            subject.span(plugin, &["enabled"]),
-            format!("{} {} is switched off", plugin.name, scope(subject.state, plugin)),
+            context.span(plugin, &["enabled"]),
+            format!("{} {} is switched off", plugin.name, scope(context.state, plugin)),
             "take it out if it is not coming back",
         );
     }

@@ -1,6 +1,6 @@
 //! A service that is switched off with its routes.
 
-use super::{Lint, Report, Subject, called};
+use super::{Lint, LintContext, Report, called};
 use source::Level;
 
 pub static LINT: Lint = Lint {
@@ -14,13 +14,13 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    for (service, routes) in subject.routes_by_service() {
-        let service = &subject.state.services[service];
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    for (service, routes) in context.routes_by_service() {
+        let service = &context.state.services[service];
         if !service.enabled {
             let count = routes.len();
             report.at(
-                subject.span(service, &["enabled"]),
+                context.span(service, &["enabled"]),
                 format!("service {} is switched off; its routes ({count}) match nothing", called(service)),
                 "take it out if it is not coming back",
             );

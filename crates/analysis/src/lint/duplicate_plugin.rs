@@ -2,7 +2,7 @@
 
 use ahash::AHashMap;
 
-use super::{Lint, Report, Subject, scope};
+use super::{Lint, LintContext, Report, scope};
 use source::Level;
 
 pub static LINT: Lint = Lint {
@@ -16,22 +16,22 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
     let mut seen = AHashMap::new();
-    for plugin in subject.plugins() {
+    for plugin in context.plugins() {
         let applies =
             (plugin.route.map(|r| r.id), plugin.service.map(|s| s.id), plugin.consumer.map(|c| c.id));
         let first = *seen.entry((plugin.name.as_str(), applies)).or_insert(plugin);
         if first.id != plugin.id {
             report.with(
-                subject.span(plugin, &[]),
+                context.span(plugin, &[]),
                 format!(
                     "{} {} is set twice; this one does not run",
                     plugin.name,
-                    scope(subject.state, plugin)
+                    scope(context.state, plugin)
                 ),
                 "keep one of them",
-                subject.span(first, &[]).map(|s| (s, "this one runs".to_owned())),
+                context.span(first, &[]).map(|s| (s, "this one runs".to_owned())),
             );
         }
     }

@@ -1,6 +1,6 @@
 //! Health checks that never change anything.
 
-use super::{Lint, Report, Subject};
+use super::{Lint, LintContext, Report};
 use source::Level;
 
 pub static LINT: Lint = Lint {
@@ -15,15 +15,15 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    for upstream in subject.state.upstreams.rows() {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    for upstream in context.state.upstreams.rows() {
         let active = &upstream.healthchecks.active;
         let on = |interval: Option<f64>| interval.is_some_and(|i| i > 0.0);
         let probes = on(active.healthy.interval) || on(active.unhealthy.interval);
         let bad = &active.unhealthy;
         let limits = [bad.http_failures, bad.tcp_failures, bad.timeouts];
         let decides = limits.iter().any(|limit| limit.is_some_and(|l| l > 0));
-        let place = subject.span(upstream, &["healthchecks", "active"]);
+        let place = context.span(upstream, &["healthchecks", "active"]);
         if probes && !decides {
             report.at(
                 place,

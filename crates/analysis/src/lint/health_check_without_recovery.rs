@@ -1,6 +1,6 @@
 //! Targets that are taken out and never come back.
 
-use super::{Lint, Report, Subject};
+use super::{Lint, LintContext, Report};
 use source::Level;
 
 pub static LINT: Lint = Lint {
@@ -15,8 +15,8 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    for upstream in subject.state.upstreams.rows() {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    for upstream in context.state.upstreams.rows() {
         let bad = &upstream.healthchecks.passive.unhealthy;
         let taken_out =
             [bad.http_failures, bad.tcp_failures, bad.timeouts].iter().any(|n| n.is_some_and(|n| n > 0));
@@ -26,7 +26,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
             [active.unhealthy.interval, active.healthy.interval].iter().any(|i| i.is_some_and(|i| i > 0.0));
         if taken_out && !probed {
             report.at(
-                subject.span(upstream, &["healthchecks", "passive"]),
+                context.span(upstream, &["healthchecks", "passive"]),
                 format!("targets of upstream {:?} that fail are never tried again", upstream.name),
                 "add active checks: healthchecks.active.unhealthy.interval and .healthy.successes",
             );

@@ -1,6 +1,6 @@
 //! Plain http answered with 426.
 
-use super::{Lint, Report, Subject, called};
+use super::{Lint, LintContext, Report, called};
 use model::Protocol;
 
 pub static LINT: Lint = Lint {
@@ -15,11 +15,11 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    for route in subject.state.routes.rows() {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    for route in context.state.routes.rows() {
         if *route.protocols == [Protocol::Https] && route.https_redirect_status_code == 426 {
             report.at(
-                subject.span(route, &["protocols"]),
+                context.span(route, &["protocols"]),
                 format!("route {} answers plain http with 426", called(route)),
                 "set https_redirect_status_code to 301 or 308",
             );

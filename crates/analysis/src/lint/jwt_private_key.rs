@@ -1,6 +1,6 @@
 //! Private keys where the public one is enough.
 
-use super::{Lint, Report, Subject};
+use super::{Lint, LintContext, Report};
 use model::rule::pem;
 use source::Level;
 
@@ -16,11 +16,11 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    for secret in subject.state.jwt_secrets.rows() {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    for secret in context.state.jwt_secrets.rows() {
         if secret.rsa_public_key.as_deref().is_some_and(pem::is_private_key) {
             report.at(
-                subject.key(secret, "rsa_public_key"),
+                context.key(secret, "rsa_public_key"),
                 "this is a private key; the public one is enough to verify tokens".to_owned(),
                 "write the public key, which `openssl pkey -pubout -in FILE` prints",
             );

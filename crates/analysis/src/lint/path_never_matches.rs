@@ -1,6 +1,6 @@
 //! Paths that no request has.
 
-use super::{Lint, Report, Subject, called};
+use super::{Lint, LintContext, Report, called};
 use source::{Level, is_unseen, odd_character};
 
 pub static LINT: Lint = Lint {
@@ -15,12 +15,12 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    for route in subject.state.routes.rows() {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    for route in context.state.routes.rows() {
         for (i, path) in route.paths.iter().flatten().enumerate().filter(|(_, p)| !p.starts_with('~')) {
             let Some((what, help)) = amiss(path) else { continue };
             report.at(
-                subject.span(route, &["paths", &i.to_string()]),
+                context.span(route, &["paths", &i.to_string()]),
                 format!("route {} matches nothing by this path: {what}", called(route)),
                 &help,
             );

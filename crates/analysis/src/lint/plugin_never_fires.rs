@@ -2,7 +2,7 @@
 
 use ahash::AHashMap;
 
-use super::{Lint, Report, Subject, scope};
+use super::{Lint, LintContext, Report, scope};
 use model::Route;
 use source::Level;
 
@@ -17,11 +17,11 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    let state = subject.state;
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    let state = context.state;
     let services: AHashMap<_, _> =
-        subject.routes_by_service().into_iter().map(|(ix, routes)| (state.services[ix].id, routes)).collect();
-    for plugin in subject.plugins() {
+        context.routes_by_service().into_iter().map(|(ix, routes)| (state.services[ix].id, routes)).collect();
+    for plugin in context.plugins() {
         let routes: Vec<&Route> = match (plugin.route, plugin.service) {
             (Some(route), _) => state.routes.find(route).map(|ix| &state.routes[ix]).into_iter().collect(),
             (None, Some(service)) => services.get(&service.id).cloned().unwrap_or_default(),
@@ -35,7 +35,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
         let common = routes.iter().any(|r| r.protocols.iter().any(|p| plugin.protocols.contains(p)));
         if elsewhere {
             report.at(
-                subject.span(plugin, &[]),
+                context.span(plugin, &[]),
                 format!("{} never runs: the route does not lead to the service it is for", plugin.name),
                 "take the service out of the plugin",
             );
@@ -47,7 +47,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
                 format!("{why} one of its protocols")
             };
             report.at(
-                subject.span(plugin, &["protocols"]),
+                context.span(plugin, &["protocols"]),
                 format!("{} {} never runs: {why}", plugin.name, scope(state, plugin)),
                 "give it the protocols of the routes",
             );

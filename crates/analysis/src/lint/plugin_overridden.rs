@@ -2,7 +2,7 @@
 
 use ahash::AHashSet;
 
-use super::{Lint, Report, Subject, scope};
+use super::{Lint, LintContext, Report, scope};
 use source::Level;
 
 pub static LINT: Lint = Lint {
@@ -16,24 +16,24 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    let state = subject.state;
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    let state = context.state;
     // The rows that run somewhere, and the rows that are replaced somewhere.
     let (mut runs, mut replaced) = (AHashSet::new(), AHashSet::new());
-    for name in subject.plugin_names() {
+    for name in context.plugin_names() {
         for route in state.routes.rows() {
-            let mut rows = subject.candidates(name, route).map(|row| row.id);
+            let mut rows = context.candidates(name, route).map(|row| row.id);
             runs.extend(rows.next());
             replaced.extend(rows);
         }
     }
-    for plugin in subject.plugins().filter(|p| replaced.contains(&p.id) && !runs.contains(&p.id)) {
+    for plugin in context.plugins().filter(|p| replaced.contains(&p.id) && !runs.contains(&p.id)) {
         // Requests that match no route still meet the row for everything.
         if plugin.service.is_none() && plugin.route.is_none() {
             continue;
         }
         report.at(
-            subject.span(plugin, &[]),
+            context.span(plugin, &[]),
             format!("{} {} never runs: each route has one of its own", plugin.name, scope(state, plugin)),
             "take it out",
         );

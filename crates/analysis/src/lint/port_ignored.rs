@@ -1,6 +1,6 @@
 //! A port beside the name of an upstream.
 
-use super::{Lint, Report, Subject, called};
+use super::{Lint, LintContext, Report, called};
 use source::Level;
 
 pub static LINT: Lint = Lint {
@@ -14,16 +14,16 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    for service in subject.state.services.rows() {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    for service in context.state.services.rows() {
         // 80 and 443 are what dumps and URLs write without being asked.
         let usual = matches!(service.port, 80 | 443);
-        if subject.state.upstreams.by_name(&service.host).is_some()
+        if context.state.upstreams.by_name(&service.host).is_some()
             && !usual
-            && subject.node(service, &["port"]).is_some()
+            && context.node(service, &["port"]).is_some()
         {
             report.at(
-                subject.span(service, &["port"]),
+                context.span(service, &["port"]),
                 format!(
                     "service {} goes to upstream {:?}; port {} is not used",
                     called(service),

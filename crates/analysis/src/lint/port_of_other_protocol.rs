@@ -1,6 +1,6 @@
 //! A port that belongs to another protocol.
 
-use super::{Lint, Report, Subject, called};
+use super::{Lint, LintContext, Report, called};
 use model::ServiceProtocol;
 use source::Level;
 
@@ -16,8 +16,8 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    let state = subject.state;
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    let state = context.state;
     for service in state.services.rows() {
         let (wrong, protocol, usual) = match service.protocol {
             ServiceProtocol::Http | ServiceProtocol::Grpc => (443, "HTTP", 80),
@@ -29,10 +29,10 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
             continue;
         }
         let written =
-            ["url", "port", "protocol"].into_iter().find(|field| subject.node(service, &[field]).is_some());
+            ["url", "port", "protocol"].into_iter().find(|field| context.node(service, &[field]).is_some());
         let default = if written == Some("protocol") { ", which it has by default" } else { "" };
         report.at(
-            subject.span(service, &[written.unwrap_or("host")]),
+            context.span(service, &[written.unwrap_or("host")]),
             format!("service {} speaks {protocol} to port {wrong}{default}", called(service)),
             &format!("write port {usual}, or the other protocol"),
         );

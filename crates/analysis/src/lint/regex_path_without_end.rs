@@ -1,6 +1,6 @@
 //! Regular expression paths that match more than they show.
 
-use super::{Lint, Report, Subject, called};
+use super::{Lint, LintContext, Report, called};
 use source::Level;
 
 pub static LINT: Lint = Lint {
@@ -14,8 +14,8 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    for route in subject.state.routes.rows() {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    for route in context.state.routes.rows() {
         for (i, path) in route.paths.iter().flatten().enumerate() {
             let open = path.starts_with('~')
                 && !path.ends_with('$')
@@ -24,7 +24,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
                 && !path.ends_with('/');
             if open {
                 report.at(
-                    subject.span(route, &["paths", &i.to_string()]),
+                    context.span(route, &["paths", &i.to_string()]),
                     format!("route {}: {path} also matches every longer path", called(route)),
                     &format!("end it with $: {path}$"),
                 );

@@ -2,7 +2,7 @@
 
 use ahash::AHashSet;
 
-use super::{Lint, Report, Subject, called};
+use super::{Lint, LintContext, Report, called};
 use model::State;
 use router::{Calculation, Flavor, Probe, Router};
 use source::Level;
@@ -21,13 +21,13 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    let state = subject.state;
-    if subject.flavor == Flavor::Traditional {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    let state = context.state;
+    if context.flavor == Flavor::Traditional {
         return; // it never had the fault
     }
-    let original = subject.router();
-    let (strict, _) = Router::build(state, subject.flavor, Calculation::Strict);
+    let original = context.router();
+    let (strict, _) = Router::build(state, context.flavor, Calculation::Strict);
     let hosts = hosts(state);
     let mut told = AHashSet::new();
     for route in state.routes.rows() {
@@ -42,9 +42,9 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
                     continue;
                 }
                 let (now, then) = (&state.routes[now], &state.routes[then]);
-                let other = subject.span(now, &[]).map(|s| (s, "wins as 3.9 computes".to_owned()));
+                let other = context.span(now, &[]).map(|s| (s, "wins as 3.9 computes".to_owned()));
                 report.with(
-                    subject.span(then, &[]),
+                    context.span(then, &[]),
                     format!(
                         "{probe} goes to route {}, computed strictly to route {}",
                         called(now),

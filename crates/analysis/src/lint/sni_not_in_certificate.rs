@@ -1,6 +1,6 @@
 //! Server names that the certificate is not for.
 
-use super::{Lint, Report, Subject, certificates::Facts};
+use super::{Lint, LintContext, Report, certificates::Facts};
 use source::Level;
 
 pub static LINT: Lint = Lint {
@@ -15,8 +15,8 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    let state = subject.state;
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    let state = context.state;
     for sni in state.snis.rows() {
         let Some(certificate) = state.certificates.find(sni.certificate).map(|ix| &state.certificates[ix])
         else {
@@ -25,7 +25,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
         let Some(facts) = Facts::of(&certificate.cert) else { continue };
         if sni.name != "*" && !facts.names.is_empty() && !facts.covers(&sni.name) {
             report.at(
-                subject.span(sni, &[]),
+                context.span(sni, &[]),
                 format!("the certificate for {} does not cover {:?}", facts.whose(), sni.name),
                 "use a certificate that is made out to this name",
             );

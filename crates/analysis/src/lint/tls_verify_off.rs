@@ -1,6 +1,6 @@
 //! TLS without knowing to whom.
 
-use super::{Lint, Report, Subject, called};
+use super::{Lint, LintContext, Report, called};
 use source::Level;
 
 pub static LINT: Lint = Lint {
@@ -14,10 +14,10 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    for service in subject.state.services.rows().iter().filter(|s| s.tls_verify == Some(false)) {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    for service in context.state.services.rows().iter().filter(|s| s.tls_verify == Some(false)) {
         report.at(
-            subject.span(service, &["tls_verify"]),
+            context.span(service, &["tls_verify"]),
             format!("service {} does not verify the certificate of {}", called(service), service.host),
             "set tls_verify to true, and ca_certificates for a CA of your own",
         );

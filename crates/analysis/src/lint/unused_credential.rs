@@ -1,6 +1,6 @@
 //! Credentials that no plugin looks at.
 
-use super::{CREDENTIALS, Lint, Report, Subject};
+use super::{CREDENTIALS, Lint, LintContext, Report};
 use model::Row;
 use source::{Level, Span};
 
@@ -16,22 +16,22 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    let state = subject.state;
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    let state = context.state;
     if state.routes.is_empty() {
         return;
     }
     for (table, plugin) in CREDENTIALS {
-        if subject.named(plugin).next().is_some() {
+        if context.named(plugin).next().is_some() {
             continue;
         }
         let (count, place) = match table {
-            "keyauth_credentials" => first(subject, state.keyauth_credentials.rows()),
-            "basicauth_credentials" => first(subject, state.basicauth_credentials.rows()),
-            "hmacauth_credentials" => first(subject, state.hmacauth_credentials.rows()),
-            "jwt_secrets" => first(subject, state.jwt_secrets.rows()),
-            "oauth2_credentials" => first(subject, state.oauth2_credentials.rows()),
-            _ => first(subject, state.acls.rows()),
+            "keyauth_credentials" => first(context, state.keyauth_credentials.rows()),
+            "basicauth_credentials" => first(context, state.basicauth_credentials.rows()),
+            "hmacauth_credentials" => first(context, state.hmacauth_credentials.rows()),
+            "jwt_secrets" => first(context, state.jwt_secrets.rows()),
+            "oauth2_credentials" => first(context, state.oauth2_credentials.rows()),
+            _ => first(context, state.acls.rows()),
         };
         if count > 0 {
             report.at(
@@ -45,6 +45,6 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
     }
 }
 
-fn first<T: Row>(subject: &Subject<'_>, rows: &[T]) -> (usize, Option<Span>) {
-    (rows.len(), rows.first().and_then(|row| subject.span(row, &[])))
+fn first<T: Row>(context: &LintContext<'_>, rows: &[T]) -> (usize, Option<Span>) {
+    (rows.len(), rows.first().and_then(|row| context.span(row, &[])))
 }

@@ -2,7 +2,7 @@
 
 use ahash::AHashMap;
 
-use super::{Lint, Report, Subject};
+use super::{Lint, LintContext, Report};
 use source::Level;
 
 pub static LINT: Lint = Lint {
@@ -16,8 +16,8 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    let state = subject.state;
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    let state = context.state;
     // Upstreams with targets, and whether one of them is ever chosen.
     let mut usable: AHashMap<_, bool> = AHashMap::new();
     for target in state.targets.rows() {
@@ -26,7 +26,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
     for upstream in state.upstreams.rows() {
         if usable.get(&upstream.id) == Some(&false) {
             report.at(
-                subject.span(upstream, &[]),
+                context.span(upstream, &[]),
                 format!("no target of upstream {:?} has a weight above 0", upstream.name),
                 "give one of them a weight",
             );

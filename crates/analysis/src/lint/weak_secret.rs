@@ -1,6 +1,6 @@
 //! Credentials that can be guessed.
 
-use super::{Lint, Report, Subject};
+use super::{Lint, LintContext, Report};
 use source::Level;
 
 pub static LINT: Lint = Lint {
@@ -15,18 +15,18 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
     let reference = |text: &str| text.starts_with("{vault://");
-    for key in subject.state.keyauth_credentials.rows() {
+    for key in context.state.keyauth_credentials.rows() {
         if key.key.len() < 16 && !reference(&key.key) {
             report.at(
-                subject.span(key, &["key"]),
+                context.span(key, &["key"]),
                 format!("an API key of {} characters can be guessed", key.key.len()),
                 "use at least 16 random characters",
             );
         }
     }
-    for secret in subject.state.jwt_secrets.rows() {
+    for secret in context.state.jwt_secrets.rows() {
         let wanted = match secret.algorithm.as_deref() {
             Some("HS256") => 32,
             Some("HS384") => 48,
@@ -36,7 +36,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
         let Some(text) = secret.secret.as_deref().filter(|t| !reference(t)) else { continue };
         if text.len() < wanted {
             report.at(
-                subject.span(secret, &["secret"]),
+                context.span(secret, &["secret"]),
                 format!("the secret has {} bytes; its algorithm wants {wanted}", text.len()),
                 "use a longer random secret",
             );

@@ -16,7 +16,7 @@ use crate::{
         render::Format,
     },
     config::Loaded,
-    lint::{self, Levels, Settings, Subject},
+    lint::{self, Levels, LintContext, Settings},
     source::{Findings, Level},
 };
 
@@ -138,10 +138,10 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
 /// Reads the files and runs the lints.
 fn look(args: &Args, settings: &Settings) -> Result<Loaded, Failure> {
     let mut loaded = input::load(&args.input)?;
-    lint::mend(&mut loaded);
+    lint::autofix(&mut loaded);
     if settings.builtin
         && !args.no_builtin
-        && let Some(subject) = Subject::of(&loaded, args.input.dialect.flavor())
+        && let Some(subject) = LintContext::of(&loaded, args.input.dialect.flavor())
     {
         let mut found = Findings::default();
         lint::lint(&subject, &settings.levels, &mut found);
