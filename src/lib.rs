@@ -10,9 +10,9 @@ use std::sync::LazyLock;
 pub mod cli;
 
 pub use analysis::{diff, edit, impact, lint};
-pub use casetest as trial;
 pub use {
-    config, http_codec, model, net, plugin, plugins, proxy, router, runtime, server, source, store, upstream,
+    casetest, config, http_codec, model, net, plugin, plugins, proxy, router, runtime, server, source, store,
+    upstream,
 };
 
 /// The format of configuration files with the settings of all plugins of this program.

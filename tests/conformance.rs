@@ -16,15 +16,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use gatewayctl::trial::{self, Failure, Plan, Suite, Verdict, Written};
+use gatewayctl::casetest::{self, Failure, LoadedCase, Plan, Suite, Verdict};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance")
 }
 
-fn cases() -> Vec<Written> {
+fn cases() -> Vec<LoadedCase> {
     let mut suite = Suite::default();
-    for file in trial::files(&root()).expect("the folder of cases") {
+    for file in casetest::files(&root()).expect("the folder of cases") {
         let shown = file.strip_prefix(root()).expect("inside").display().to_string();
         suite.add_file(&file, &shown).expect("a readable file");
     }
@@ -32,7 +32,7 @@ fn cases() -> Vec<Written> {
     suite.cases
 }
 
-fn key(case: &Written) -> String {
+fn key(case: &LoadedCase) -> String {
     format!("{}: {}", case.file, case.name)
 }
 
@@ -72,10 +72,10 @@ fn reason(case: &str, failure: &Failure) -> String {
 }
 
 /// Which of them fail, and how. What fails beside others is tried again alone: a machine under load is slow.
-fn failures(cases: &[Written]) -> BTreeMap<String, Box<Failure>> {
+fn failures(cases: &[LoadedCase]) -> BTreeMap<String, Box<Failure>> {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let (mut failed, mut skipped) = (Vec::new(), Vec::new());
-    trial::run(cases, Plan { catalog: gatewayctl::catalog(), jobs: cores * 2, fail_fast: false }, |ran| {
+    casetest::run(cases, Plan { catalog: gatewayctl::catalog(), jobs: cores * 2, fail_fast: false }, |ran| {
         match ran.verdict {
             Verdict::Passed => {}
             Verdict::Skipped(why) => skipped.push(format!("{}: {why}", key(&cases[ran.index]))),
@@ -84,8 +84,8 @@ fn failures(cases: &[Written]) -> BTreeMap<String, Box<Failure>> {
     });
     let not_yet = |failure: &Failure| failure.mismatches.iter().any(|m| m.seen.contains("[plugin/not-yet]"));
     let (mut found, again): (Vec<_>, Vec<_>) = failed.into_iter().partition(|(_, failure)| not_yet(failure));
-    let alone: Vec<Written> = again.iter().map(|(index, _)| cases[*index].clone()).collect();
-    trial::run(&alone, Plan { catalog: gatewayctl::catalog(), jobs: cores, fail_fast: false }, |ran| {
+    let alone: Vec<LoadedCase> = again.iter().map(|(index, _)| cases[*index].clone()).collect();
+    casetest::run(&alone, Plan { catalog: gatewayctl::catalog(), jobs: cores, fail_fast: false }, |ran| {
         if let Verdict::Failed(failure) = ran.verdict {
             found.push((again[ran.index].0, failure));
         }

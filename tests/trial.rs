@@ -2,14 +2,14 @@
 
 use std::{path::Path, time::Duration};
 
-use gatewayctl::trial::{self, Plan, Ran, Suite, Verdict};
+use gatewayctl::casetest::{self, Plan, Ran, Suite, Verdict};
 
 fn run(text: &str) -> Vec<Ran> {
     let mut suite = Suite::default();
     suite.add(text, "some.yaml", &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trial"));
     assert!(suite.findings.0.is_empty(), "{:?}", suite.findings);
     let mut all = Vec::new();
-    trial::run(&suite.cases, Plan { catalog: gatewayctl::catalog(), jobs: 4, fail_fast: false }, |ran| {
+    casetest::run(&suite.cases, Plan { catalog: gatewayctl::catalog(), jobs: 4, fail_fast: false }, |ran| {
         all.push(ran)
     });
     all.sort_by_key(|ran| ran.index);
@@ -51,23 +51,23 @@ fn a_configuration_that_should_be_refused_and_serves_is_a_failure() {
 fn the_example_passes() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut suite = Suite::default();
-    for file in trial::files(&root.join("examples/tests")).expect("the folder of examples") {
+    for file in casetest::files(&root.join("examples/tests")).expect("the folder of examples") {
         suite.add_file(&file, &file.display().to_string()).expect("a readable file");
     }
     assert!(suite.findings.0.is_empty() && !suite.cases.is_empty(), "{:?}", suite.findings);
-    trial::run(&suite.cases, Plan { catalog: gatewayctl::catalog(), jobs: 4, fail_fast: false }, |ran| {
+    casetest::run(&suite.cases, Plan { catalog: gatewayctl::catalog(), jobs: 4, fail_fast: false }, |ran| {
         assert!(matches!(ran.verdict, Verdict::Passed), "case {}: {:?}", ran.index + 1, ran.verdict);
     });
 }
 
 #[test]
 fn every_case_follows_the_published_schema() {
-    let schema = jsonschema::validator_for(&trial::schema()).expect("a schema");
+    let schema = jsonschema::validator_for(&casetest::schema()).expect("a schema");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut wrong = Vec::new();
     let mut count = 0;
     for folder in ["examples/tests", "tests/trial", "tests/conformance"] {
-        for file in trial::files(&root.join(folder)).expect("a folder of cases") {
+        for file in casetest::files(&root.join(folder)).expect("a folder of cases") {
             let mut suite = Suite::default();
             suite.add_file(&file, &file.display().to_string()).expect("a readable file");
             for case in &suite.cases {

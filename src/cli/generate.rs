@@ -14,7 +14,7 @@ use crate::{
 pub fn artefacts() -> Vec<(String, String)> {
     let registry = catalog().registry();
     let mut files = vec![("schemas/kong.schema.json".to_owned(), pretty(&schema::file_schema(registry)))];
-    files.push(("schemas/test.schema.json".to_owned(), pretty(&crate::trial::schema())));
+    files.push(("schemas/test.schema.json".to_owned(), pretty(&crate::casetest::schema())));
     for entry in registry.entries() {
         let name = entry.name;
         let schema = schema::plugin_schema(registry, name).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! The command line: the tree of arguments, and which command runs. A command is a file in `commands/`
 //! with its arguments and a `run`; here it is one variant.
 
+mod code_docs;
 mod commands;
 mod console;
 mod generate;
@@ -8,7 +9,6 @@ mod log;
 mod project;
 mod remote;
 mod render;
-mod stories;
 mod usage;
 
 use std::process::ExitCode;

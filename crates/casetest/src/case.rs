@@ -1,6 +1,6 @@
 //! What a case says: the types that the reader checks a case file with and `schemas/test.schema.json` is made of.
 //!
-//! Texts may hold `${name}` (see `fill`), so a part of a case is read into its type when its turn comes, after
+//! Texts may hold `${name}` (see `interpolate`), so a part of a case is read into its type when its turn comes, after
 //! its names were filled in. Expected values are left as they are written: `compare` knows what they mean.
 
 use std::path::PathBuf;
@@ -120,7 +120,7 @@ pub enum SinkKind {
 }
 
 /// A step. It does exactly one thing: the field that says what is one of `send`, `admin`, `wait`, `align`, `reload`,
-/// `upstream`, `saw`, `received` and `make`.
+/// `upstream`, `saw`, `received` and `generators`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Step {

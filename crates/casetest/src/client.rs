@@ -13,14 +13,14 @@ use tokio::{
 
 use super::{
     case::{Scheme, Send},
-    fill::plain,
-    wire::{self, AnyStream, Fields},
+    interpolate::plain,
+    raw_http::{self, AnyStream, Fields},
 };
 use net::tls::ClientTls;
 
 /// An answer.
 #[derive(Clone, Debug, Default)]
-pub struct Answer {
+pub struct Response {
     /// Status.
     pub status: u16,
     /// Reason phrase.
@@ -48,7 +48,7 @@ pub struct Answer {
 /// # Errors
 /// `UnexpectedEof`, `ConnectionReset` and the like where the connection ends without a whole answer; `TimedOut`;
 /// `InvalidData` where what comes is no answer.
-pub async fn send(address: SocketAddr, spec: &Send) -> io::Result<Answer> {
+pub async fn send(address: SocketAddr, spec: &Send) -> io::Result<Response> {
     let limit = Duration::try_from_secs_f64(spec.timeout.unwrap_or(10.0)).unwrap_or(Duration::MAX);
     match timeout(limit, exchange(address, spec)).await {
         Ok(outcome) => outcome,
@@ -73,7 +73,7 @@ pub fn is_closed(error: &io::Error) -> bool {
     )
 }
 
-async fn exchange(address: SocketAddr, spec: &Send) -> io::Result<Answer> {
+async fn exchange(address: SocketAddr, spec: &Send) -> io::Result<Response> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let mut certificate = None;
@@ -85,7 +85,7 @@ async fn exchange(address: SocketAddr, spec: &Send) -> io::Result<Answer> {
         Box::new(stream)
     };
     let (method, bytes) = match &spec.raw {
-        Some(raw) => (raw.split(' ').next().unwrap_or_default().to_owned(), wire::to_latin1(raw)),
+        Some(raw) => (raw.split(' ').next().unwrap_or_default().to_owned(), raw_http::to_latin1(raw)),
         None => (spec.method.clone().unwrap_or_else(|| "GET".to_owned()), request(address, spec)?),
     };
     let (reader, mut writer) = split(stream);
@@ -102,7 +102,7 @@ async fn exchange(address: SocketAddr, spec: &Send) -> io::Result<Answer> {
     };
     let mut answer = tokio::select! {
         answer = read_answer(&mut reader, &method) => answer?,
-        () = write => return Err(wire::cut("nothing was sent")),
+        () = write => return Err(raw_http::cut("nothing was sent")),
     };
     answer.certificate = certificate;
     if spec.rest {
@@ -119,7 +119,7 @@ async fn exchange(address: SocketAddr, spec: &Send) -> io::Result<Answer> {
         writer.flush().await?;
         let mut head = [0; 2];
         reader.read_exact(&mut head).await?;
-        let data = wire::exactly(&mut reader, usize::from(head[1] & 127)).await?;
+        let data = raw_http::exactly(&mut reader, usize::from(head[1] & 127)).await?;
         answer.websocket = Some(String::from_utf8_lossy(&data).into_owned());
     }
     Ok(answer)
@@ -148,7 +148,7 @@ fn request(address: SocketAddr, spec: &Send) -> io::Result<Vec<u8>> {
     let mut own: Vec<(&str, String)> = Vec::new();
     let mut body = spec.body.clone().unwrap_or_default().into_bytes();
     if let Some(json) = &spec.json {
-        body = wire::json_text(json).into_bytes();
+        body = raw_http::json_text(json).into_bytes();
         own.push(("Content-Type", "application/json".to_owned()));
     }
     if let Some(form) = &spec.form {
@@ -167,8 +167,9 @@ fn request(address: SocketAddr, spec: &Send) -> io::Result<Vec<u8>> {
         own.push(("Content-Type", "application/x-www-form-urlencoded".to_owned()));
     }
     if let Some(text) = &spec.base64 {
-        body =
-            BASE64_STANDARD.decode(text).map_err(|e| wire::malformed(format!("base64 of the body: {e}")))?;
+        body = BASE64_STANDARD
+            .decode(text)
+            .map_err(|e| raw_http::malformed(format!("base64 of the body: {e}")))?;
     }
     if let Some(size) = spec.size {
         body = vec![b'x'; size];
@@ -192,7 +193,7 @@ fn request(address: SocketAddr, spec: &Send) -> io::Result<Vec<u8>> {
 
     let version = spec.version.as_deref().unwrap_or("HTTP/1.1");
     let mut head =
-        wire::to_latin1(&format!("{method} {} {version}\r\n", spec.path.as_deref().unwrap_or("/")));
+        raw_http::to_latin1(&format!("{method} {} {version}\r\n", spec.path.as_deref().unwrap_or("/")));
     let mut add = |name: &str, value: &str| head.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
     let given = |name: &str| spec.headers.keys().any(|k| k.eq_ignore_ascii_case(name));
     own.iter().filter(|(name, _)| !given(name)).for_each(|(name, value)| add(name, value));
@@ -214,22 +215,24 @@ fn request(address: SocketAddr, spec: &Send) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-async fn read_answer<R>(reader: &mut R, method: &str) -> io::Result<Answer>
+async fn read_answer<R>(reader: &mut R, method: &str) -> io::Result<Response>
 where
     R: tokio::io::AsyncBufRead + Unpin,
 {
-    let mut answer = Answer::default();
+    let mut answer = Response::default();
     loop {
-        let line = wire::line(reader).await.map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => wire::cut("the gateway closed the connection without an answer"),
+        let line = raw_http::line(reader).await.map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                raw_http::cut("the gateway closed the connection without an answer")
+            }
             _ => error,
         })?;
         let mut parts = line.splitn(3, ' ');
         answer.version = parts.next().unwrap_or_default().to_owned();
         let status = parts.next().and_then(|s| s.parse().ok());
-        answer.status = status.ok_or_else(|| wire::malformed(format!("no status line: {line:?}")))?;
+        answer.status = status.ok_or_else(|| raw_http::malformed(format!("no status line: {line:?}")))?;
         answer.reason = parts.next().unwrap_or_default().to_owned();
-        answer.fields = wire::fields(reader).await?;
+        answer.fields = raw_http::fields(reader).await?;
         if answer.status >= 200 || answer.status == 101 {
             break;
         }
@@ -238,12 +241,12 @@ where
     if method == "HEAD" || matches!(answer.status, 101 | 204 | 304) {
         return Ok(answer);
     }
-    if wire::is_chunked(&answer.fields) {
-        answer.body = wire::chunks(reader).await?;
-        answer.trailers = wire::fields(reader).await?;
-    } else if let Some(length) = wire::get(&answer.fields, "content-length").first() {
-        let length = length.parse().map_err(|_| wire::malformed(format!("no length: {length:?}")))?;
-        answer.body = wire::exactly(reader, length).await?;
+    if raw_http::is_chunked(&answer.fields) {
+        answer.body = raw_http::chunks(reader).await?;
+        answer.trailers = raw_http::fields(reader).await?;
+    } else if let Some(length) = raw_http::get(&answer.fields, "content-length").first() {
+        let length = length.parse().map_err(|_| raw_http::malformed(format!("no length: {length:?}")))?;
+        answer.body = raw_http::exactly(reader, length).await?;
     } else {
         reader.read_to_end(&mut answer.body).await?;
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::fill::plain;
+use super::interpolate::plain;
 
 /// Something that is not as expected.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -18,23 +18,23 @@ pub struct Mismatch {
 impl Mismatch {
     /// A difference in words.
     pub fn new(what: impl Into<String>, expected: impl Into<String>, seen: impl Into<String>) -> Self {
-        Mismatch { what: what.into(), expected: expected.into(), seen: short(seen.into()) }
+        Mismatch { what: what.into(), expected: expected.into(), seen: truncate(seen.into()) }
     }
 }
 
 /// Longest value shown whole, in bytes.
-const SHOWN: usize = 600;
+const MAX_SHOWN_CHARS: usize = 600;
 
-fn short(text: String) -> String {
-    if text.len() <= SHOWN {
+fn truncate(text: String) -> String {
+    if text.len() <= MAX_SHOWN_CHARS {
         return text;
     }
-    let end = (0..=SHOWN).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
+    let end = (0..=MAX_SHOWN_CHARS).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
     format!("{} … ({} bytes)", &text[..end], text.len())
 }
 
 /// A value as the reader of a difference wants it.
-fn told(value: Option<&Value>) -> String {
+fn describe(value: Option<&Value>) -> String {
     value.map_or_else(|| "nothing".to_owned(), Value::to_string)
 }
 
@@ -51,7 +51,7 @@ pub fn compare(want: &Value, seen: Option<&Value>, what: &str, found: &mut Vec<M
         Value::Object(tests) if !tests.is_empty() && tests.keys().all(|k| TESTS.contains(&k.as_str())) => {
             for (name, argument) in tests {
                 if let Err(expected) = test(name, argument, seen) {
-                    found.push(Mismatch::new(what, expected, told(seen)));
+                    found.push(Mismatch::new(what, expected, describe(seen)));
                 }
             }
         }
@@ -61,7 +61,7 @@ pub fn compare(want: &Value, seen: Option<&Value>, what: &str, found: &mut Vec<M
                     compare(want, other.get(key), &format!("{what}.{key}"), found);
                 }
             }
-            _ => found.push(Mismatch::new(what, told(Some(want)), told(seen))),
+            _ => found.push(Mismatch::new(what, describe(Some(want)), describe(seen))),
         },
         Value::Array(items) => match seen {
             Some(Value::Array(others)) if others.len() == items.len() => {
@@ -69,11 +69,11 @@ pub fn compare(want: &Value, seen: Option<&Value>, what: &str, found: &mut Vec<M
                     compare(want, Some(seen), &format!("{what}[{i}]"), found);
                 }
             }
-            _ => found.push(Mismatch::new(what, told(Some(want)), told(seen))),
+            _ => found.push(Mismatch::new(what, describe(Some(want)), describe(seen))),
         },
         _ if same(want, seen) => {}
-        Value::Null => found.push(Mismatch::new(what, "nothing", told(seen))),
-        _ => found.push(Mismatch::new(what, told(Some(want)), told(seen))),
+        Value::Null => found.push(Mismatch::new(what, "nothing", describe(seen))),
+        _ => found.push(Mismatch::new(what, describe(Some(want)), describe(seen))),
     }
 }
 

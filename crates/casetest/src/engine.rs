@@ -22,7 +22,7 @@ pub struct Engine {
 
 /// Why there is none.
 #[derive(Debug)]
-pub enum Refusal {
+pub enum StartError {
     /// The configuration or a setting is not accepted: the findings.
     Refused(String),
     /// Something else.
@@ -40,7 +40,7 @@ impl Engine {
         variables: Vec<(String, String)>,
         hosts: Option<Hosts>,
         clock: Clock,
-    ) -> Result<Engine, Refusal> {
+    ) -> Result<Engine, StartError> {
         let own = [
             ("proxy_listen", "127.0.0.1:0, 127.0.0.1:0 http2 ssl"),
             ("admin_listen", "127.0.0.1:0"),
@@ -56,7 +56,7 @@ impl Engine {
         let wrong: Vec<String> =
             issues.iter().filter(|i| i.level == Level::Error).map(ToString::to_string).collect();
         if !wrong.is_empty() {
-            return Err(Refusal::Refused(wrong.join("\n")));
+            return Err(StartError::Refused(wrong.join("\n")));
         }
         let node = settings.clone();
         let read = Read {
@@ -69,15 +69,17 @@ impl Engine {
             plugin_enabled: Arc::new(move |name| node.allows_plugin(name)),
             allow_unsupported: true,
         };
-        let heard = Arc::new(Heard::default());
+        let heard = Arc::new(CapturedErrors::default());
         let serve =
-            Serve::new(&settings, input, read, Mock::Off).map_err(|e| Refusal::Broken(e.to_string()))?;
+            Serve::new(&settings, input, read, Mock::Off).map_err(|e| StartError::Broken(e.to_string()))?;
         let options = runtime::Options { hosts: hosts.map(Arc::new), ..serve.options };
         let serve = Serve { options, watch: false, drain: Duration::ZERO, clock, ..serve };
         match Running::start(serve, Arc::clone(&heard) as Arc<dyn Observer>) {
             Ok(running) => Ok(Engine { running }),
-            Err(ServeError::Refused | ServeError::Load(_)) => Err(Refusal::Refused(heard.0.lock().clone())),
-            Err(error) => Err(Refusal::Broken(error.to_string())),
+            Err(ServeError::Refused | ServeError::Load(_)) => {
+                Err(StartError::Refused(heard.0.lock().clone()))
+            }
+            Err(error) => Err(StartError::Broken(error.to_string())),
         }
     }
 
@@ -98,7 +100,7 @@ impl Engine {
 
     /// Whether nothing but the clock makes a difference while no request is under way: no queue waits to be sent,
     /// no target is probed, no other server counts.
-    pub fn only_has_a_clock(&self) -> bool {
+    pub fn can_use_virtual_time(&self) -> bool {
         let state = &self.running.gateway().snapshot().state;
         let keeps_time = |plugin: &Plugin| {
             let config = plugin.config.json();
@@ -118,7 +120,7 @@ impl Engine {
     pub async fn reload(&self, input: Input) -> Result<(), String> {
         match self.running.apply(input).await {
             Some(Outcome::Applied(_) | Outcome::Unchanged) => Ok(()),
-            Some(Outcome::Refused(loaded)) => Err(told(&loaded)),
+            Some(Outcome::Refused(loaded)) => Err(render_findings(&loaded)),
             Some(Outcome::Unreadable(error)) => Err(error.to_string()),
             None => Err("the gateway has ended".to_owned()),
         }
@@ -131,7 +133,7 @@ impl Engine {
 }
 
 /// The findings in words, a line each with its place.
-fn told(loaded: &Loaded) -> String {
+fn render_findings(loaded: &Loaded) -> String {
     let mut lines = Vec::new();
     for finding in loaded.findings.iter() {
         let place =
@@ -157,15 +159,15 @@ fn told(loaded: &Loaded) -> String {
 
 /// Keeps what the engine says of a configuration it does not take.
 #[derive(Default)]
-struct Heard(Mutex<String>);
+struct CapturedErrors(Mutex<String>);
 
-impl Observer for Heard {
+impl Observer for CapturedErrors {
     fn ready(&self, _: &Ready<'_>) {}
 
     fn reloaded(&self, _: &Loaded, _: u64, _: Duration) {}
 
     fn refused(&self, loaded: &Loaded, _: bool) {
-        *self.0.lock() = told(loaded);
+        *self.0.lock() = render_findings(loaded);
     }
 
     fn unreadable(&self, error: &LoadError) {

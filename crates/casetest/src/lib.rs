@@ -1,26 +1,26 @@
 //! Unit tests for a gateway's configuration: cases, mock upstreams, and the real engine in this process.
 //!
-//! A case (`case`) is read from a file (`read`); its names are filled in (`fill`), its mocks (`mock`, `sink`)
+//! A case (`case`) is read from a file (`read`); its names are filled in (`interpolate`), its mocks (`mock`, `sink`)
 //! are started, the engine is started on its configuration exactly as `serve` would (`engine`), and its steps
-//! (`steps`) send requests (`client`) and judge what came of them (`judge`, `compare`). Each case has its own gateway,
+//! (`steps`) send requests (`client`) and judge what came of them (`assertions`, `compare`). Each case has its own gateway,
 //! ports and clock, so that cases run side by side. What is printed is the command line's business.
 
+mod assertions;
 pub mod case;
 mod client;
 mod compare;
 mod engine;
-mod fill;
-mod judge;
-mod make;
+mod generators;
+mod interpolate;
 mod mock;
+mod raw_http;
 mod read;
 mod run;
 mod sink;
 mod steps;
-mod wire;
 
 pub use compare::Mismatch;
-pub use read::{Suite, Written, files};
+pub use read::{LoadedCase, Suite, files};
 pub use run::{Plan, run};
 
 /// How a case ended.

@@ -22,8 +22,8 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{
     case::{Mock, MockTls},
-    fill::plain,
-    wire::{self, AnyStream, Fields},
+    interpolate::plain,
+    raw_http::{self, AnyStream, Fields},
 };
 use net::tls::{certificates, certified_key, provider};
 
@@ -131,7 +131,7 @@ impl Server {
             let behaviour = self.behaviour();
             let echo = request.echo(&self.name, tls.as_ref());
             self.seen.borrow_mut().push(echo.clone());
-            let upgrade = |name| wire::get(&request.fields, name).first().map(|v| v.to_ascii_lowercase());
+            let upgrade = |name| raw_http::get(&request.fields, name).first().map(|v| v.to_ascii_lowercase());
             if upgrade("connection").is_some_and(|v| v.contains("upgrade"))
                 && upgrade("upgrade").is_some_and(|v| v == "websocket")
             {
@@ -140,7 +140,7 @@ impl Server {
             let how = behaviour.routes.get(request.path()).unwrap_or(&behaviour);
             if let Some(raw) = &how.raw {
                 pause(how.delay).await;
-                stream.write_all(&wire::to_latin1(raw)).await?;
+                stream.write_all(&raw_http::to_latin1(raw)).await?;
                 return stream.shutdown().await;
             }
             if behaviour.fail_first.is_some_and(|n| self.count() <= n) {
@@ -183,19 +183,19 @@ struct Request {
 
 impl Request {
     async fn read(stream: &mut BufReader<AnyStream>) -> io::Result<Request> {
-        let line = wire::line(stream).await?;
+        let line = raw_http::line(stream).await?;
         let mut parts = line.splitn(3, ' ').map(str::to_owned);
         let (Some(method), Some(uri), Some(version)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(wire::malformed(format!("no request line: {line:?}")));
+            return Err(raw_http::malformed(format!("no request line: {line:?}")));
         };
-        let fields = wire::fields(stream).await?;
-        let body = if wire::is_chunked(&fields) {
-            let body = wire::chunks(stream).await?;
-            wire::fields(stream).await?;
+        let fields = raw_http::fields(stream).await?;
+        let body = if raw_http::is_chunked(&fields) {
+            let body = raw_http::chunks(stream).await?;
+            raw_http::fields(stream).await?;
             body
-        } else if let Some(length) = wire::get(&fields, "content-length").first() {
-            let length = length.parse().map_err(|_| wire::malformed("no length"))?;
-            wire::exactly(stream, length).await?
+        } else if let Some(length) = raw_http::get(&fields, "content-length").first() {
+            let length = length.parse().map_err(|_| raw_http::malformed("no length"))?;
+            raw_http::exactly(stream, length).await?
         } else {
             Vec::new()
         };
@@ -213,15 +213,15 @@ impl Request {
     /// The request as JSON.
     fn echo(&self, upstream: &str, tls: Option<&Value>) -> Value {
         let mut query = Map::new();
-        for (name, value) in form_urlencoded::parse(&wire::to_latin1(self.query())) {
-            wire::add(&mut query, name.into_owned(), value.into_owned());
+        for (name, value) in form_urlencoded::parse(&raw_http::to_latin1(self.query())) {
+            raw_http::add(&mut query, name.into_owned(), value.into_owned());
         }
         let body = String::from_utf8_lossy(&self.body);
         let mut echo = json!({
             "upstream": upstream, "method": self.method, "uri": self.uri, "path": self.path(), "query": query,
-            "http_version": self.version, "headers": wire::by_name(&self.fields), "body": body,
+            "http_version": self.version, "headers": raw_http::by_name(&self.fields), "body": body,
         });
-        let kind = wire::get(&self.fields, "content-type").first().copied().unwrap_or_default();
+        let kind = raw_http::get(&self.fields, "content-type").first().copied().unwrap_or_default();
         if kind.contains("json") {
             if let Ok(value) = serde_json::from_slice::<Value>(&self.body) {
                 echo["json"] = value;
@@ -258,21 +258,21 @@ fn answer(how: &Mock, request: &Request, echo: Value) -> Vec<u8> {
     let size = path.strip_prefix("/bytes/").and_then(|n| n.parse().ok());
     let mut body = match (&how.body, &how.json, &how.base64, size) {
         (Some(body), ..) => plain(body).into_bytes(),
-        (_, Some(json), ..) => wire::json_text(json).into_bytes(),
+        (_, Some(json), ..) => raw_http::json_text(json).into_bytes(),
         (_, _, Some(text), _) => BASE64_STANDARD.decode(text).unwrap_or_default(),
         (.., Some(size)) => vec![b'x'; size],
-        _ => wire::json_text(&echo).into_bytes(),
+        _ => raw_http::json_text(&echo).into_bytes(),
     };
-    if wire::get(&fields, "content-type").is_empty() && !how.no_content_type {
+    if raw_http::get(&fields, "content-type").is_empty() && !how.no_content_type {
         fields.push(("Content-Type".to_owned(), "application/json".to_owned()));
     }
-    if wire::get(&fields, "date").is_empty() {
+    if raw_http::get(&fields, "date").is_empty() {
         fields.push(("Date".to_owned(), httpdate::fmt_http_date(SystemTime::now())));
     }
     let has_length = status >= 200 && !matches!(status, 204 | 304);
     if how.chunked {
         fields.push(("Transfer-Encoding".to_owned(), "chunked".to_owned()));
-        body = wire::in_chunks(&body);
+        body = raw_http::in_chunks(&body);
     } else if has_length {
         fields.push(("Content-Length".to_owned(), body.len().to_string()));
     }
@@ -282,7 +282,7 @@ fn answer(how: &Mock, request: &Request, echo: Value) -> Vec<u8> {
         head += &format!("{name}: {value}\r\n");
     }
     head += "\r\n";
-    let mut out = wire::to_latin1(&head);
+    let mut out = raw_http::to_latin1(&head);
     if has_length && request.method != "HEAD" {
         out.extend_from_slice(&body);
     }
@@ -291,7 +291,8 @@ fn answer(how: &Mock, request: &Request, echo: Value) -> Vec<u8> {
 
 /// Opens a WebSocket and sends every frame back, unmasked, until the client closes.
 async fn websocket(request: &Request, stream: &mut BufReader<AnyStream>) -> io::Result<()> {
-    let key = wire::get(&request.fields, "sec-websocket-key").first().copied().unwrap_or_default().to_owned();
+    let key =
+        raw_http::get(&request.fields, "sec-websocket-key").first().copied().unwrap_or_default().to_owned();
     // RFC 6455, 1.3: the hash of the key and this text proves that the handshake was understood.
     let proof = aws_lc_rs::digest::digest(
         &aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY,

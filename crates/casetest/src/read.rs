@@ -10,7 +10,7 @@ use source::{Document, Finding, Findings, Format, Limits, SourceMap, Span, Step,
 
 /// A case as it was read.
 #[derive(Clone, Debug)]
-pub struct Written {
+pub struct LoadedCase {
     /// The file, as it is shown.
     pub file: String,
     /// The case's name.
@@ -31,7 +31,7 @@ pub struct Written {
 #[derive(Debug, Default)]
 pub struct Suite {
     /// Its cases, and those of the files read before.
-    pub cases: Vec<Written>,
+    pub cases: Vec<LoadedCase>,
     /// The files' texts.
     pub sources: SourceMap,
     /// What is wrong with them.
@@ -99,13 +99,13 @@ impl Suite {
             {
                 Ok(case) => case,
                 Err((node, message)) => {
-                    self.findings.push(told(&message).at(document.span(node), ""));
+                    self.findings.push(invalid_case(&message).at(document.span(node), ""));
                     continue;
                 }
             };
             let line = |node| self.sources.position(document.span(node)).line;
             let steps = document.get(root, "steps").map(|s| document.items(s)).unwrap_or_default();
-            self.cases.push(Written {
+            self.cases.push(LoadedCase {
                 file: shown.to_owned(),
                 name: case.name.clone().unwrap_or_else(|| format!("{stem} #{number}")),
                 line: line(root),
@@ -162,7 +162,7 @@ fn documents(text: &str) -> Vec<String> {
 }
 
 /// A finding in place of serde's message, whose list of all fields is long: the nearest of them is enough.
-fn told(message: &str) -> Finding {
+fn invalid_case(message: &str) -> Finding {
     let Some((unknown, known)) = message.split_once(", expected one of ") else {
         return Finding::error("test/case", message);
     };

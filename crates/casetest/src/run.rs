@@ -18,12 +18,12 @@ use super::{
     Failure, Ran, Verdict,
     case::Mock,
     compare::{Mismatch, compare},
-    engine::{Engine, Refusal},
-    fill::{Names, fill, plain},
+    engine::{Engine, StartError},
+    interpolate::{Names, fill, plain},
     mock,
-    read::Written,
+    read::LoadedCase,
     sink::{Place, Sink},
-    steps::{self, Stage},
+    steps::{self, CaseRunner},
 };
 use config::{Catalog, Input};
 use store::Clock;
@@ -41,7 +41,7 @@ pub struct Plan {
 }
 
 /// Runs the cases and tells of each as it ends, in that order. Cases that did not begin are not told of.
-pub fn run(cases: &[Written], plan: Plan, mut told: impl FnMut(Ran)) {
+pub fn run(cases: &[LoadedCase], plan: Plan, mut report: impl FnMut(Ran)) {
     let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     let (sender, ended) = mpsc::channel();
     std::thread::scope(|scope| {
@@ -52,7 +52,7 @@ pub fn run(cases: &[Written], plan: Plan, mut told: impl FnMut(Ran)) {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(case) = cases.get(index) else { break };
                     let begun = Instant::now();
-                    let verdict = one(case, plan.catalog);
+                    let verdict = run_if_possible(case, plan.catalog);
                     if plan.fail_fast && matches!(verdict, Verdict::Failed(_)) {
                         stop.store(true, Ordering::Relaxed);
                     }
@@ -63,17 +63,17 @@ pub fn run(cases: &[Written], plan: Plan, mut told: impl FnMut(Ran)) {
             });
         }
         drop(sender);
-        ended.iter().for_each(&mut told);
+        ended.iter().for_each(&mut report);
     });
 }
 
 /// Runs one case.
-fn one(case: &Written, catalog: &'static Catalog) -> Verdict {
+fn run_if_possible(case: &LoadedCase, catalog: &'static Catalog) -> Verdict {
     let missing: Vec<&str> = case.case.needs.iter().map(String::as_str).filter(|s| !is_there(s)).collect();
     if !missing.is_empty() {
         return Verdict::Skipped(format!("needs {}", missing.join(", ")));
     }
-    match trial(case, catalog) {
+    match run_case(case, catalog) {
         Ok(()) => Verdict::Passed,
         Err(failure) => Verdict::Failed(failure),
     }
@@ -105,7 +105,7 @@ fn everything() -> Mock {
     Mock { hosts: vec!["*".to_owned()], ..Mock::default() }
 }
 
-fn trial(case: &Written, catalog: &'static Catalog) -> Result<(), Box<Failure>> {
+fn run_case(case: &LoadedCase, catalog: &'static Catalog) -> Result<(), Box<Failure>> {
     let before = |expected: &str, seen: String| {
         let mismatches = vec![Mismatch::new("the gateway", expected, seen)];
         Box::new(Failure {
@@ -133,7 +133,7 @@ fn trial(case: &Written, catalog: &'static Catalog) -> Result<(), Box<Failure>> 
         Some(raw) => serde_json::from_value(fill(raw, &names)).map_err(|e| broken(&e))?,
         None => IndexMap::from([("main".to_owned(), case.case.config_file.is_some().then(everything))]),
     };
-    let (mocks, sinks) = steps::on_stage(&runtime, &local, async {
+    let (mocks, sinks) = steps::block_on_local(&runtime, &local, async {
         let mocks = mock::start_all(mocks).await?;
         let mut sinks = IndexMap::new();
         for (name, kind) in &case.case.sinks {
@@ -187,14 +187,16 @@ fn trial(case: &Written, catalog: &'static Catalog) -> Result<(), Box<Failure>> 
             engine.stop();
             return Err(before("to refuse the configuration", "it serves".to_owned()));
         }
-        (Err(Refusal::Refused(reason)), Some(want)) => {
+        (Err(StartError::Refused(reason)), Some(want)) => {
             let mut mismatches = Vec::new();
             compare(&fill(want, &names), Some(&reason.into()), "the refusal", &mut mismatches);
             let action = "start".to_owned();
             let failure = Failure { step: None, line: case.line, action, mismatches, answer: None };
             return if failure.mismatches.is_empty() { Ok(()) } else { Err(Box::new(failure)) };
         }
-        (Err(Refusal::Refused(reason) | Refusal::Broken(reason)), _) => return Err(before("ready", reason)),
+        (Err(StartError::Refused(reason) | StartError::Broken(reason)), _) => {
+            return Err(before("ready", reason));
+        }
     };
     let mut port = |name: &str, address: SocketAddr| {
         names.insert(format!("{name}.port"), address.port().into());
@@ -204,9 +206,15 @@ fn trial(case: &Written, catalog: &'static Catalog) -> Result<(), Box<Failure>> 
     port("proxy_tls", engine.https());
     port("admin", engine.admin());
     let outcome = {
-        let stage =
-            Stage { case, engine: &engine, clock: &clock, mocks: &mocks, sinks: &sinks, names: names.into() };
-        steps::on_stage(&runtime, &local, stage.run())
+        let stage = CaseRunner {
+            case,
+            engine: &engine,
+            clock: &clock,
+            mocks: &mocks,
+            sinks: &sinks,
+            names: names.into(),
+        };
+        steps::block_on_local(&runtime, &local, stage.run())
     };
     engine.stop();
     outcome

@@ -9,7 +9,7 @@ use tokio::{
     task::spawn_local,
 };
 
-use super::{case::SinkKind, wire};
+use super::{case::SinkKind, raw_http};
 
 /// A sink at work.
 pub struct Sink {
@@ -100,20 +100,20 @@ async fn lines(stream: TcpStream, kept: &RefCell<Vec<Value>>) -> io::Result<()> 
 async fn requests(stream: TcpStream, kept: &RefCell<Vec<Value>>) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     loop {
-        let line = wire::line(&mut stream).await?;
+        let line = raw_http::line(&mut stream).await?;
         let mut parts = line.split(' ');
         let (method, uri) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        let fields = wire::fields(&mut stream).await?;
-        let body = if wire::is_chunked(&fields) {
-            let body = wire::chunks(&mut stream).await?;
-            wire::fields(&mut stream).await?;
+        let fields = raw_http::fields(&mut stream).await?;
+        let body = if raw_http::is_chunked(&fields) {
+            let body = raw_http::chunks(&mut stream).await?;
+            raw_http::fields(&mut stream).await?;
             body
         } else {
-            let length = wire::get(&fields, "content-length").first().and_then(|l| l.parse().ok());
-            wire::exactly(&mut stream, length.unwrap_or(0)).await?
+            let length = raw_http::get(&fields, "content-length").first().and_then(|l| l.parse().ok());
+            raw_http::exactly(&mut stream, length.unwrap_or(0)).await?
         };
         let mut entry = json!({
-            "method": method, "uri": uri, "headers": wire::by_name(&fields), "body": String::from_utf8_lossy(&body),
+            "method": method, "uri": uri, "headers": raw_http::by_name(&fields), "body": String::from_utf8_lossy(&body),
         });
         if let Ok(value) = serde_json::from_slice::<Value>(&body) {
             entry["json"] = value;

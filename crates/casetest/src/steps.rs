@@ -16,26 +16,26 @@ use serde_json::{Map, Value, json};
 use tokio::task::spawn_local;
 
 use super::{
-    Failure,
+    Failure, assertions,
     case::{Expect, Mock, Received, Send, Step},
-    client::{self, Answer},
+    client::{self, Response},
     compare::{Mismatch, compare},
     engine::Engine,
-    fill::{Names, fill, plain},
-    judge, make,
+    generators,
+    interpolate::{Names, fill, plain},
     mock::Server,
-    read::Written,
+    raw_http,
+    read::LoadedCase,
     sink::Sink,
-    wire,
 };
 use config::Input;
 use source::to_yaml;
 use store::Clock;
 
 /// A case under way.
-pub struct Stage<'a> {
+pub struct CaseRunner<'a> {
     /// The case.
-    pub case: &'a Written,
+    pub case: &'a LoadedCase,
     /// The gateway.
     pub engine: &'a Engine,
     /// Its clock.
@@ -49,20 +49,20 @@ pub struct Stage<'a> {
 }
 
 /// How often something that is to come true is looked at.
-const POLL: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// What a step came to: what differs, and the answer it is about.
-type Outcome = Result<(), (Vec<Mismatch>, Option<Answer>)>;
+type Outcome = Result<(), (Vec<Mismatch>, Option<Response>)>;
 
 fn wrong(
     what: impl Into<String>,
     expected: impl Into<String>,
     seen: impl Into<String>,
-) -> (Vec<Mismatch>, Option<Answer>) {
+) -> (Vec<Mismatch>, Option<Response>) {
     (vec![Mismatch::new(what, expected, seen)], None)
 }
 
-fn typed<T: DeserializeOwned>(value: Value) -> Result<T, (Vec<Mismatch>, Option<Answer>)> {
+fn typed<T: DeserializeOwned>(value: Value) -> Result<T, (Vec<Mismatch>, Option<Response>)> {
     serde_json::from_value(value)
         .map_err(|error| wrong("the step", "something that can be done", error.to_string()))
 }
@@ -80,7 +80,7 @@ fn seconds(wait: f64) -> Duration {
     Duration::try_from_secs_f64(wait).unwrap_or_default()
 }
 
-impl Stage<'_> {
+impl CaseRunner<'_> {
     /// Does all steps, up to the first that fails.
     ///
     /// # Errors
@@ -99,7 +99,7 @@ impl Stage<'_> {
                     line: self.case.steps.get(number).copied().unwrap_or(self.case.line),
                     action: describe(&raw),
                     mismatches,
-                    answer: answer.as_ref().map(tell),
+                    answer: answer.as_ref().map(render_response),
                 }));
             }
         }
@@ -135,7 +135,7 @@ impl Stage<'_> {
 
     async fn wait(&self, wait: Duration) {
         let idle = !self.case.case.steps.iter().any(|step| step.background);
-        if idle && self.engine.only_has_a_clock() {
+        if idle && self.engine.can_use_virtual_time() {
             self.clock.advance(wait);
         } else {
             tokio::time::sleep(wait).await;
@@ -154,7 +154,7 @@ impl Stage<'_> {
         for (name, one) in made {
             for (kind, settings) in one {
                 let settings = fill(settings, &self.names.borrow());
-                let value = make::make(kind, &settings, self.clock.now())
+                let value = generators::make(kind, &settings, self.clock.now())
                     .map_err(|reason| wrong(name.as_str(), format!("a {kind}"), reason))?;
                 self.names.borrow_mut().insert(name.clone(), value.into());
             }
@@ -195,14 +195,14 @@ impl Stage<'_> {
     async fn received(&self, want: &Received) -> Outcome {
         let until = Instant::now() + seconds(want.within.unwrap_or(5.0));
         loop {
-            let found = judge::entries(want, &self.entries(&want.sink));
+            let found = assertions::entries(want, &self.entries(&want.sink));
             if found.is_empty() {
                 return Ok(());
             }
             if Instant::now() > until {
                 return fail_if(found, None);
             }
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
@@ -226,7 +226,7 @@ impl Stage<'_> {
             return spread_over(address, template, step.times.unwrap_or(100), spread).await;
         }
         let want = step.expect.clone().unwrap_or_default();
-        let mut last: Option<Answer> = None;
+        let mut last: Option<Response> = None;
         for number in 0..step.times.unwrap_or(1) {
             let spec = match step.times {
                 Some(_) => numbered(template, number)?,
@@ -244,9 +244,9 @@ impl Stage<'_> {
                 })?;
             let Some(answer) = answer else { return Ok(()) };
             if let (Some(name), Some(last)) = (&want.different, &last)
-                && wire::get(&answer.fields, name) == wire::get(&last.fields, name)
+                && raw_http::get(&answer.fields, name) == raw_http::get(&last.fields, name)
             {
-                let seen = wire::get(&answer.fields, name).join(", ");
+                let seen = raw_http::get(&answer.fields, name).join(", ");
                 return Err(wrong(format!("header {name}"), "another value than before", seen));
             }
             last = Some(answer);
@@ -265,12 +265,12 @@ impl Stage<'_> {
         spec: &Send,
         want: &Expect,
         within: Option<f64>,
-    ) -> Result<Option<Answer>, (Vec<Mismatch>, Option<Answer>)> {
+    ) -> Result<Option<Response>, (Vec<Mismatch>, Option<Response>)> {
         let until = Instant::now() + seconds(within.unwrap_or(0.0));
         loop {
             let failed = match client::send(address, spec).await {
                 Ok(answer) => {
-                    let found = judge::answer(want, &answer);
+                    let found = assertions::response(want, &answer);
                     if found.is_empty() {
                         return Ok(Some(answer));
                     }
@@ -282,16 +282,16 @@ impl Stage<'_> {
             if Instant::now() >= until {
                 return Err(failed);
             }
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
-    fn save(&self, save: &IndexMap<String, String>, answer: &Answer) -> Outcome {
+    fn save(&self, save: &IndexMap<String, String>, answer: &Response) -> Outcome {
         for (name, place) in save {
             let (kind, key) = place.split_once(':').unwrap_or((place, ""));
             let body = || String::from_utf8_lossy(&answer.body).into_owned();
             let value = match kind {
-                "header" => wire::by_name(&answer.fields).get(&key.to_ascii_lowercase()).cloned(),
+                "header" => raw_http::by_name(&answer.fields).get(&key.to_ascii_lowercase()).cloned(),
                 "json" => serde_json::from_slice::<Value>(&answer.body).ok().and_then(|value| {
                     key.split('.').try_fold(value, |value, key| match value {
                         Value::Array(mut items) => {
@@ -307,7 +307,7 @@ impl Stage<'_> {
                     Some(found.get(1)?.as_str().into())
                 }),
                 "cookie" => {
-                    let cookies = wire::get(&answer.fields, "set-cookie");
+                    let cookies = raw_http::get(&answer.fields, "set-cookie");
                     let pairs: Vec<&str> = cookies.iter().filter_map(|c| c.split(';').next()).collect();
                     Some(pairs.join("; ").into())
                 }
@@ -322,11 +322,11 @@ impl Stage<'_> {
     }
 }
 
-fn fail_if(found: Vec<Mismatch>, answer: Option<Answer>) -> Outcome {
+fn fail_if(found: Vec<Mismatch>, answer: Option<Response>) -> Outcome {
     if found.is_empty() { Ok(()) } else { Err((found, answer)) }
 }
 
-fn numbered(template: &Value, number: usize) -> Result<Send, (Vec<Mismatch>, Option<Answer>)> {
+fn numbered(template: &Value, number: usize) -> Result<Send, (Vec<Mismatch>, Option<Response>)> {
     typed(fill(template, &Names::from([("n".to_owned(), json!(number))])))
 }
 
@@ -382,23 +382,23 @@ fn describe(raw: &Value) -> String {
 }
 
 /// An answer as it came, its body shortened.
-fn tell(answer: &Answer) -> String {
-    const SHOWN: usize = 1000;
+fn render_response(answer: &Response) -> String {
+    const MAX_SHOWN_CHARS: usize = 1000;
     let mut out = format!("{} {} {}\n", answer.version, answer.status, answer.reason);
     for (name, value) in &answer.fields {
         out += &format!("{name}: {value}\n");
     }
     let body = String::from_utf8_lossy(&answer.body);
     out.push('\n');
-    out.extend(body.chars().take(SHOWN));
-    if body.chars().nth(SHOWN).is_some() {
+    out.extend(body.chars().take(MAX_SHOWN_CHARS));
+    if body.chars().nth(MAX_SHOWN_CHARS).is_some() {
         out += &format!(" … ({} bytes)", answer.body.len());
     }
     out.trim_end().to_owned()
 }
 
 /// Waits for a future, on the runtime's thread, with the tasks of its mocks.
-pub fn on_stage<T>(
+pub fn block_on_local<T>(
     runtime: &tokio::runtime::Runtime,
     local: &tokio::task::LocalSet,
     future: impl Future<Output = T>,

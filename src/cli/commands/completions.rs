@@ -5,8 +5,8 @@ use clap_complete::Shell;
 
 use crate::cli::{
     Status,
+    code_docs::{CodeDoc, code_docs},
     console::{Console, Failure},
-    stories::{Story, stories},
 };
 
 /// Print a completion script for a shell
@@ -77,9 +77,9 @@ const FILES: [&str; 6] = ["validate", "lint", "diff", "serve", "simulate", "test
 /// Names that arguments take: of which command, of which argument, and the names. Completion alone knows them: clap
 /// would list all of them in an error, which proposes the nearest instead.
 fn names() -> Vec<(&'static str, &'static str, Vec<&'static str>)> {
-    let stories = stories();
-    let lints: Vec<&str> = stories.iter().filter(|s| s.level.is_some()).map(Story::short).collect();
-    let codes = stories.iter().map(|s| s.code).chain(lints.iter().copied()).collect();
+    let code_docs = code_docs();
+    let lints: Vec<&str> = code_docs.iter().filter(|s| s.level.is_some()).map(CodeDoc::short).collect();
+    let codes = code_docs.iter().map(|s| s.code).chain(lints.iter().copied()).collect();
     let plugins: Vec<&str> = crate::catalog().registry().entries().iter().map(|entry| entry.name).collect();
     vec![
         ("explain", "code", codes),

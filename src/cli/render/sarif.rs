@@ -1,4 +1,4 @@
-//! Findings as SARIF 2.1.0 (OASIS), the form that code scanning services read: rules with their stories,
+//! Findings as SARIF 2.1.0 (OASIS), the form that code scanning services read: rules with their documentation,
 //! places with columns in characters, and fixes.
 
 use indexmap::IndexMap;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Report;
 use crate::{
-    cli::stories::stories,
+    cli::code_docs::code_docs,
     edit,
     source::{Edit, FileId, Finding, SourceMap, Span},
 };
@@ -22,16 +22,16 @@ pub fn render(report: Report<'_>) -> String {
             result(finding, rule, report)
         })
         .collect();
-    let stories = stories();
+    let code_docs = code_docs();
     let rules: Vec<Value> = rules
         .keys()
         .map(|code| {
             let mut rule = json!({ "id": code });
-            if let Some(story) = stories.iter().find(|story| story.code == *code) {
-                rule["shortDescription"] = json!({ "text": story.summary });
-                rule["fullDescription"] = json!({ "text": story.text });
+            if let Some(doc) = code_docs.iter().find(|doc| doc.code == *code) {
+                rule["shortDescription"] = json!({ "text": doc.summary });
+                rule["fullDescription"] = json!({ "text": doc.text });
                 rule["help"] = json!({
-                    "text": format!("{}\n\ngatewayctl explain {code} shows examples.", story.text),
+                    "text": format!("{}\n\ngatewayctl explain {code} shows examples.", doc.text),
                 });
             }
             rule

@@ -70,20 +70,20 @@ impl Names {
         for route in state.routes.rows().iter().filter(|r| r.name.is_none()) {
             let mut value = serde_json::to_value(route).unwrap_or_default();
             sets::sort("routes", &mut value);
-            value.get_mut("service").and_then(|service| names.in_place_of_id(service));
-            names.0.insert(route.id, nameless(&value));
+            value.get_mut("service").and_then(|service| names.replace_id_with_name(service));
+            names.0.insert(route.id, unnamed_route_key(&value));
         }
         names
     }
 
     /// Puts the name of what is referred to in place of the reference, and returns it.
-    fn in_place_of_id(&self, reference: &mut Value) -> Option<String> {
-        let name = self.call(reference.get("id")?.as_str()?);
+    fn replace_id_with_name(&self, reference: &mut Value) -> Option<String> {
+        let name = self.display_name(reference.get("id")?.as_str()?);
         *reference = Value::String(name.clone());
         Some(name)
     }
 
-    fn call(&self, id: &str) -> String {
+    fn display_name(&self, id: &str) -> String {
         let known = id.parse::<Uuid>().ok().and_then(|id| self.0.get(&id));
         known.cloned().unwrap_or_else(|| id.to_owned())
     }
@@ -109,7 +109,7 @@ impl Item {
         let mut owners = Vec::new();
         for (field, value) in value.as_object_mut().into_iter().flatten() {
             if REFERENCES.contains(&field.as_str()) {
-                owners.extend(names.in_place_of_id(value).map(|name| format!("{field} {name}")));
+                owners.extend(names.replace_id_with_name(value).map(|name| format!("{field} {name}")));
             }
         }
         plugin_sets.sort(kind, &mut value);
@@ -175,7 +175,7 @@ fn print(value: &Value, hasher: &ahash::RandomState) -> u64 {
 }
 
 /// What a nameless route matches.
-fn nameless(route: &Value) -> String {
+fn unnamed_route_key(route: &Value) -> String {
     let fields = ["service", "hosts", "paths", "methods", "headers", "snis", "expression"];
     let set = fields.iter().filter(|f| route.get(**f).is_some_and(|value| !value.is_null()));
     format!("({})", set.map(|f| format!("{f} {}", route[*f])).collect::<Vec<_>>().join(", "))
@@ -234,7 +234,7 @@ fn own_key(kind: &str, value: &Value) -> String {
             };
         }
         "consumers" => text("username").or_else(|| text("custom_id")),
-        "routes" => text("name").or_else(|| Some(nameless(value))),
+        "routes" => text("name").or_else(|| Some(unnamed_route_key(value))),
         "services" => text("name").or_else(|| Some(url(value))),
         "keys" => text("name").or_else(|| text("kid")),
         "targets" => text("target"),

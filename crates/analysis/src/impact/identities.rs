@@ -17,9 +17,9 @@ pub struct Identity {
 }
 
 /// Most clients that are sampled.
-const MOST: usize = 32;
+const MAX_CLIENTS: usize = 32;
 /// Most routes on which each is.
-const ROUTES: usize = 3;
+const MAX_ROUTES_PER_CLIENT: usize = 3;
 
 /// The clients that changes concern.
 pub fn changed(changes: &[Change], old: &Side<'_>, new: &Side<'_>) -> Vec<Identity> {
@@ -34,7 +34,7 @@ pub fn changed(changes: &[Change], old: &Side<'_>, new: &Side<'_>) -> Vec<Identi
         let identity = Identity { client: client.unwrap_or_default(), consumers, plugin };
         let is_known =
             |other: &Identity| other.plugin == identity.plugin && other.consumers == identity.consumers;
-        if consumers != [None, None] && found.len() < MOST && !found.iter().any(is_known) {
+        if consumers != [None, None] && found.len() < MAX_CLIENTS && !found.iter().any(is_known) {
             found.push(identity);
         }
     }
@@ -46,7 +46,7 @@ impl Identity {
     pub fn routes(&self, old: &Side<'_>, new: &Side<'_>) -> Vec<Ix<Route>> {
         let is = |name: &str| name == self.plugin;
         let shared = old.shared(new).filter(|(a, b, _)| runs(old, *a, is) || runs(new, *b, is));
-        shared.map(|(_, after, _)| after).take(ROUTES).collect()
+        shared.map(|(_, after, _)| after).take(MAX_ROUTES_PER_CLIENT).collect()
     }
 
     /// The consumer that a request to these routes is identified as: on a side where no plugin of the route looks at the

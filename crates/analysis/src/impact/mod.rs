@@ -24,7 +24,7 @@ pub use chains::{ChainChange, Changed};
 pub use destinations::{Destination, DestinationChange, Share};
 pub use log::{Log, LogError};
 pub use reach::{Cause, RouteChange};
-pub use requests::{Fate, Moved};
+pub use requests::{Fate, ReroutedRequests};
 pub use risk::{Risk, Severity};
 pub use router::Probe;
 pub use side::Compiled;
@@ -43,7 +43,7 @@ pub struct Impact {
     /// Routes that only the old configuration has.
     pub vanishing: Vec<String>,
     /// Sampled requests whose outcome changes.
-    pub requests: Vec<Moved>,
+    pub requests: Vec<ReroutedRequests>,
     /// Routes whose requests depend on a changed entity.
     pub routes: Vec<RouteChange>,
     /// Routes whose plugins change.

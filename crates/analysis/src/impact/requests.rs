@@ -11,7 +11,7 @@ use model::{Ix, Route};
 
 /// Requests whose outcome changes in the same facts: those of one route on each side.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Moved {
+pub struct ReroutedRequests {
     /// The route that they belonged to; `None` if no route matched.
     pub before: Option<String>,
     /// The route that they belong to.
@@ -61,7 +61,7 @@ const VALUES: usize = 8;
 /// Sample requests whose outcome changes, and how many samples there were.
 #[derive(Debug, Default)]
 pub struct Sampled {
-    pub requests: Vec<Moved>,
+    pub requests: Vec<ReroutedRequests>,
     pub count: usize,
 }
 
@@ -86,7 +86,7 @@ impl<'a> Comparison<'a, '_> {
     /// Routes samples of the routes of both sides on both, and rehearses those whose outcome may change.
     pub fn sampled(&self) -> Sampled {
         let mut seen = AHashSet::new();
-        let mut groups: BTreeMap<(Winners<'a>, Vec<String>), Moved> = BTreeMap::new();
+        let mut groups: BTreeMap<(Winners<'a>, Vec<String>), ReroutedRequests> = BTreeMap::new();
         let mut rehearsed: AHashMap<Winners<'a>, usize> = AHashMap::new();
         let mut budget = REHEARSED;
         for (side, other) in [(self.old, self.new), (self.new, self.old)] {
@@ -117,7 +117,7 @@ impl<'a> Comparison<'a, '_> {
                         true => fields.iter().map(FieldChange::name).collect(),
                         false => Vec::new(),
                     };
-                    let moved = groups.entry((winners, facts)).or_insert_with(|| Moved {
+                    let moved = groups.entry((winners, facts)).or_insert_with(|| ReroutedRequests {
                         before: winners.before.map(str::to_owned),
                         after: winners.after.map(str::to_owned),
                         client: None,
@@ -132,7 +132,7 @@ impl<'a> Comparison<'a, '_> {
                 }
             }
         }
-        let mut requests: Vec<Moved> = groups.into_values().collect();
+        let mut requests: Vec<ReroutedRequests> = groups.into_values().collect();
         let mut count = seen.len();
         for identity in &self.identities {
             for route in identity.routes(self.old, self.new) {
@@ -147,11 +147,11 @@ impl<'a> Comparison<'a, '_> {
     }
 
     /// A request of a client who is identified otherwise, if its outcome changes.
-    fn identified(&self, identity: &Identity, probe: Probe) -> Option<Moved> {
+    fn identified(&self, identity: &Identity, probe: Probe) -> Option<ReroutedRequests> {
         let (winners, routes) = self.route(&probe);
         let consumers = identity.on((self.old, routes.0), (self.new, routes.1));
         let fields = outcome::differing(&probe, Some(consumers), (self.old, routes.0), (self.new, routes.1));
-        (!fields.is_empty()).then(|| Moved {
+        (!fields.is_empty()).then(|| ReroutedRequests {
             before: winners.before.map(str::to_owned),
             after: winners.after.map(str::to_owned),
             client: Some(identity.client.clone()),

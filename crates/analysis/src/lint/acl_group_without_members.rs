@@ -2,7 +2,7 @@
 
 use ahash::AHashSet;
 
-use super::{Lint, Report, SUGGESTIONS, Subject, is_reference};
+use super::{Lint, LintContext, Report, SUGGESTIONS, is_reference};
 use config::nearest;
 use source::Level;
 
@@ -10,7 +10,7 @@ pub static LINT: Lint = Lint {
     code: "lint/acl-group-without-members",
     level: Some(Level::Warning),
     summary: "an acl plugin names a group that no consumer is in",
-    story: "The consumers of this file are in other groups, so an entry of `allow` lets nobody in and one of \
+    explanation: "The consumers of this file are in other groups, so an entry of `allow` lets nobody in and one of \
             `deny` keeps nobody out. Mostly the name is misspelt. Files without any consumer are not looked \
             at: theirs live elsewhere.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: [/x], plugins: [{name: key-auth}, {name: acl, config: {allow: [admins]}}]}\nconsumers:\n- {username: u, acls: [{group: admin}], keyauth_credentials: [{key: wW3nS9fKx0aQ7bTz1LmP}]}\n",
@@ -18,18 +18,18 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    let state = subject.state;
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    let state = context.state;
     if state.consumers.is_empty() {
         return;
     }
     let groups: AHashSet<&str> = state.acls.rows().iter().map(|acl| acl.group.as_str()).collect();
     // Groups may also come from a directory.
-    if subject.plugins().any(|p| p.name == "ldap-auth" || p.name == "openid-connect") {
+    if context.plugins().any(|p| p.name == "ldap-auth" || p.name == "openid-connect") {
         return;
     }
     let mut suggestions = 0..SUGGESTIONS;
-    for acl in subject.named("acl") {
+    for acl in context.named("acl") {
         let config = acl.config.json();
         if config["always_use_authenticated_groups"] == true {
             continue;
@@ -45,7 +45,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
                     |near| format!("there is a group {near:?}"),
                 );
                 report.at(
-                    subject.span(acl, &["config", list, &i.to_string()]),
+                    context.span(acl, &["config", list, &i.to_string()]),
                     format!("no consumer is in group {group:?}"),
                     &help,
                 );

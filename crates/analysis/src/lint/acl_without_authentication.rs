@@ -2,14 +2,14 @@
 
 use ahash::AHashSet;
 
-use super::{Lint, Report, Subject, called, recognised, scope};
+use super::{Lint, LintContext, Report, called, recognised, scope};
 use source::Level;
 
 pub static LINT: Lint = Lint {
     code: "lint/acl-without-authentication",
     level: Some(Level::Warning),
     summary: "an acl plugin runs where no authentication does",
-    story: "The acl plugin looks at the groups of the consumer that an authentication plugin found. Without \
+    explanation: "The acl plugin looks at the groups of the consumer that an authentication plugin found. Without \
             one there is no consumer, and every request is refused with 401. Add an authentication plugin to \
             the route, its service, or everywhere.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: [/x], plugins: [{name: acl, config: {allow: [g]}}]}\n",
@@ -17,18 +17,18 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
     let mut told = AHashSet::new();
-    for route in subject.state.routes.rows() {
-        let Some(acl) = subject.effective("acl", route) else { continue };
-        if recognised(subject, route) || !told.insert(acl.id) {
+    for route in context.state.routes.rows() {
+        let Some(acl) = context.effective("acl", route) else { continue };
+        if recognised(context, route) || !told.insert(acl.id) {
             continue;
         }
         report.at(
-            subject.span(acl, &[]),
+            context.span(acl, &[]),
             format!(
                 "acl {} refuses every request to route {}: nothing finds out who asks",
-                scope(subject.state, acl),
+                scope(context.state, acl),
                 called(route)
             ),
             "add an authentication plugin such as key-auth or jwt",

@@ -2,14 +2,14 @@
 
 use ahash::AHashSet;
 
-use super::{Lint, Report, Subject, called};
+use super::{Lint, LintContext, Report, called};
 use source::Level;
 
 pub static LINT: Lint = Lint {
     code: "lint/anonymous-unrestricted",
     level: Some(Level::Note),
     summary: "an authentication plugin refuses nobody",
-    story: "With `anonymous`, a request without valid credentials passes as that consumer. Unless something \
+    explanation: "With `anonymous`, a request without valid credentials passes as that consumer. Unless something \
             stops that consumer (an acl plugin, a plugin of its own such as request-termination or rate- \
             limiting) the service is as open as without authentication.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: [/x], plugins: [{name: key-auth, config: {anonymous: guest}}]}\nconsumers:\n- {username: guest}\n",
@@ -17,13 +17,13 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    let state = subject.state;
-    if subject.named("acl").next().is_some() {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    let state = context.state;
+    if context.named("acl").next().is_some() {
         return;
     }
-    let restricted: AHashSet<_> = subject.plugins().filter_map(|p| p.consumer).map(|c| c.id).collect();
-    for plugin in subject.plugins().filter(|p| subject.registry.authenticates(&p.name)) {
+    let restricted: AHashSet<_> = context.plugins().filter_map(|p| p.consumer).map(|c| c.id).collect();
+    for plugin in context.plugins().filter(|p| context.registry.authenticates(&p.name)) {
         let config = plugin.config.json();
         let Some(guest) = config["anonymous"].as_str().and_then(|name| state.consumer(name)) else {
             continue;
@@ -31,7 +31,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
         let guest = &state.consumers[guest];
         if !restricted.contains(&guest.id) {
             report.at(
-                subject.span(plugin, &["config", "anonymous"]),
+                context.span(plugin, &["config", "anonymous"]),
                 format!("{} lets everybody pass, as consumer {}", plugin.name, called(guest)),
                 "restrict that consumer with a plugin of its own, or leave `anonymous` out",
             );

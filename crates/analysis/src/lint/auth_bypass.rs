@@ -2,7 +2,7 @@
 
 use ahash::AHashMap;
 
-use super::{Lint, Report, Subject, called, protected};
+use super::{Lint, LintContext, Report, called, protected};
 use model::Service;
 use source::Level;
 
@@ -10,7 +10,7 @@ pub static LINT: Lint = Lint {
     code: "lint/auth-bypass",
     level: Some(Level::Warning),
     summary: "a protected application can be reached through another service without authentication",
-    story: "Two services lead to the same host, port and path. The routes of one ask who you are, a route of \
+    explanation: "Two services lead to the same host, port and path. The routes of one ask who you are, a route of \
             the other does not, so whoever uses the other one gets in without credentials. Put \
             authentication on both, or let them share one service.",
     bad: "_format_version: '3.0'\nservices:\n- name: closed\n  url: https://a.test/v1\n  plugins: [{name: key-auth}]\n  routes: [{name: r1, paths: [/x]}]\n- name: open\n  url: https://a.test/v1\n  routes: [{name: r2, paths: [/y]}]\n",
@@ -18,13 +18,13 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    let state = subject.state;
-    let services = subject.routes_by_service();
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    let state = context.state;
+    let services = context.routes_by_service();
     let mut guarded: AHashMap<_, &Service> = AHashMap::new();
     for (service, routes) in &services {
         let service = &state.services[*service];
-        if service.enabled && routes.iter().all(|route| protected(subject, route)) {
+        if service.enabled && routes.iter().all(|route| protected(context, route)) {
             guarded.entry(address(service)).or_insert(service);
         }
     }
@@ -34,10 +34,10 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
         else {
             continue;
         };
-        let Some(open) = routes.iter().find(|route| !protected(subject, route)) else { continue };
-        let other = subject.span(*closed, &[]).map(|s| (s, "the same application, protected".to_owned()));
+        let Some(open) = routes.iter().find(|route| !protected(context, route)) else { continue };
+        let other = context.span(*closed, &[]).map(|s| (s, "the same application, protected".to_owned()));
         report.with(
-            subject.span(*open, &[]),
+            context.span(*open, &[]),
             format!(
                 "route {} reaches what service {} protects, without authentication",
                 called(*open),

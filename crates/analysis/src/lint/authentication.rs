@@ -2,51 +2,51 @@
 
 use serde_json::Value as Json;
 
-use super::Subject;
+use super::LintContext;
 use model::{Consumer, Ix, Plugin, Route};
 
 /// Whether a row of a plugin finds out who asks. One for a consumer does not: it runs only once another plugin has
 /// found that consumer.
-pub fn recognises(subject: &Subject<'_>, plugin: &Plugin) -> bool {
-    subject.registry.authenticates(&plugin.name) && plugin.consumer.is_none()
+pub fn recognises(context: &LintContext<'_>, plugin: &Plugin) -> bool {
+    context.registry.authenticates(&plugin.name) && plugin.consumer.is_none()
 }
 
 /// The rows on a route that find out who asks.
-fn guards<'a>(subject: &Subject<'a>, route: &Route) -> impl Iterator<Item = &'a Plugin> {
-    let names = subject.plugin_names().filter(|name| subject.registry.authenticates(name));
-    names.filter_map(|name| subject.effective(name, route))
+fn guards<'a>(context: &LintContext<'a>, route: &Route) -> impl Iterator<Item = &'a Plugin> {
+    let names = context.plugin_names().filter(|name| context.registry.authenticates(name));
+    names.filter_map(|name| context.effective(name, route))
 }
 
 /// Whether something on a route finds out who asks, though it may let others pass.
-pub fn recognised(subject: &Subject<'_>, route: &Route) -> bool {
-    guards(subject, route).next().is_some()
+pub fn recognised(context: &LintContext<'_>, route: &Route) -> bool {
+    guards(context, route).next().is_some()
 }
 
 /// Whether something on a route turns away those whom it does not recognise.
-pub fn protected(subject: &Subject<'_>, route: &Route) -> bool {
-    guards(subject, route).any(|guard| {
+pub fn protected(context: &LintContext<'_>, route: &Route) -> bool {
+    guards(context, route).any(|guard| {
         let config = guard.config.json();
         // Preflights alone reach a route for OPTIONS.
         let only_options =
             route.methods.as_deref().is_some_and(|m| !m.is_empty() && m.iter().all(|m| m == "OPTIONS"));
         let preflights_pass = config["run_on_preflight"] == false && only_options;
-        let guest = config["anonymous"].as_str().and_then(|name| subject.state.consumer(name));
-        !preflights_pass && guest.is_none_or(|guest| refused(subject, route, guest))
+        let guest = config["anonymous"].as_str().and_then(|name| context.state.consumer(name));
+        !preflights_pass && guest.is_none_or(|guest| refused(context, route, guest))
     })
 }
 
 /// Whether the requests of a consumer are refused on a route: by a plugin of its own, or for its groups.
-fn refused(subject: &Subject<'_>, route: &Route, consumer: Ix<Consumer>) -> bool {
-    let state = subject.state;
+fn refused(context: &LintContext<'_>, route: &Route, consumer: Ix<Consumer>) -> bool {
+    let state = context.state;
     let id = state.consumers[consumer].id;
     let applies = |plugin: &Plugin| {
         plugin.route.is_none_or(|r| r.id == route.id)
             && plugin.service.is_none_or(|s| Some(s.id) == route.service.map(|s| s.id))
     };
-    if subject.terminations(id).iter().any(|plugin| applies(plugin)) {
+    if context.terminations(id).iter().any(|plugin| applies(plugin)) {
         return true;
     }
-    let Some(acl) = subject.effective("acl", route) else { return false };
+    let Some(acl) = context.effective("acl", route) else { return false };
     let config = acl.config.json();
     let groups = state.groups(consumer);
     let is_member = |group: &Json| groups.iter().any(|g| group.as_str() == Some(g));

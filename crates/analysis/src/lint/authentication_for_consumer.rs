@@ -1,13 +1,13 @@
 //! Authentication for one consumer.
 
-use super::{Lint, Report, Subject, called, protected, scope};
+use super::{Lint, LintContext, Report, called, protected, scope};
 use source::Level;
 
 pub static LINT: Lint = Lint {
     code: "lint/authentication-for-consumer",
     level: Some(Level::Warning),
     summary: "an authentication plugin is set for a consumer, so it asks nobody for credentials",
-    story: "A plugin with a consumer runs only on requests that another plugin has found to be that \
+    explanation: "A plugin with a consumer runs only on requests that another plugin has found to be that \
             consumer's. An authentication plugin under a consumer therefore never sees a request without \
             credentials, and protects nothing. Put it on a service, a route, or at top level; the consumer \
             keeps its credentials.",
@@ -16,21 +16,21 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    let state = subject.state;
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    let state = context.state;
     let guards =
-        || subject.plugins().filter(|p| p.consumer.is_some() && subject.registry.authenticates(&p.name));
+        || context.plugins().filter(|p| p.consumer.is_some() && context.registry.authenticates(&p.name));
     if guards().next().is_none() {
         return;
     }
-    let open = state.routes.rows().iter().find(|route| !protected(subject, route));
+    let open = state.routes.rows().iter().find(|route| !protected(context, route));
     for guard in guards() {
         let effect = open.map_or_else(
             || "other plugins protect the routes".to_owned(),
             |route| format!("route {} answers requests without credentials", called(route)),
         );
         report.at(
-            subject.span(guard, &[]),
+            context.span(guard, &[]),
             format!("{} {} asks nobody for credentials: {effect}", guard.name, scope(state, guard)),
             "put it on a service, a route, or at top level",
         );

@@ -1,6 +1,6 @@
 //! Authentication that recognises no consumer.
 
-use super::{CREDENTIALS, Lint, Report, Subject, recognises, scope};
+use super::{CREDENTIALS, Lint, LintContext, Report, recognises, scope};
 use model::State;
 use source::Level;
 
@@ -8,7 +8,7 @@ pub static LINT: Lint = Lint {
     code: "lint/authentication-without-credentials",
     level: Some(Level::Note),
     summary: "an authentication plugin runs, but no consumer has a credential for it",
-    story: "Credentials are looked up among those of the consumers, and this file has none of the kind that \
+    explanation: "Credentials are looked up among those of the consumers, and this file has none of the kind that \
             the plugin reads, so it refuses every request with 401. Give a consumer one: \
             `keyauth_credentials` for key-auth, `jwt_secrets` for jwt. Files without routes are not looked \
             at; allow the finding where consumers are in another file.",
@@ -17,8 +17,8 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    let state = subject.state;
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    let state = context.state;
     if state.routes.is_empty() {
         return;
     }
@@ -26,11 +26,11 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
         if count(state, table) > 0 {
             continue;
         }
-        for plugin in subject.named(name).filter(|p| recognises(subject, p)) {
+        for plugin in context.named(name).filter(|p| recognises(context, p)) {
             let passes = plugin.config.json()["anonymous"].as_str().is_some_and(|guest| !guest.is_empty());
             let effect = if passes { "recognises nobody" } else { "refuses every request" };
             report.at(
-                subject.span(plugin, &[]),
+                context.span(plugin, &[]),
                 format!("{name} {} {effect}: no consumer has {table}", scope(state, plugin)),
                 &format!("give a consumer {table}"),
             );

@@ -1,13 +1,13 @@
 //! Trust in a certificate that is not there.
 
-use super::{Lint, Report, Subject, called};
+use super::{Lint, LintContext, Report, called};
 use source::Level;
 
 pub static LINT: Lint = Lint {
     code: "lint/ca-certificate-missing",
     level: Some(Level::Warning),
     summary: "a service trusts a CA certificate that the file does not have",
-    story: "The ids under `ca_certificates` are not checked when a file is loaded. One that no CA \
+    explanation: "The ids under `ca_certificates` are not checked when a file is loaded. One that no CA \
             certificate has makes every request to the service fail with 502, since nothing can be \
             verified. Add the certificate under `ca_certificates` at top level with that id, or mend the \
             id.",
@@ -16,13 +16,13 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    let state = subject.state;
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    let state = context.state;
     for service in state.services.rows() {
         for (i, id) in service.ca_certificates.iter().flatten().enumerate() {
             if state.ca_certificates.by_id(*id).is_none() {
                 report.at(
-                    subject.span(service, &["ca_certificates", &i.to_string()]),
+                    context.span(service, &["ca_certificates", &i.to_string()]),
                     format!(
                         "service {} trusts the CA certificate {id}, which does not exist",
                         called(service)

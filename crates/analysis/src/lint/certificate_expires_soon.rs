@@ -1,13 +1,13 @@
 //! Certificates shortly before their end.
 
-use super::{Lint, Report, Subject, certificates::Facts};
+use super::{Lint, LintContext, Report, certificates::Facts};
 use source::Level;
 
 pub static LINT: Lint = Lint {
     code: "lint/certificate-expires-soon",
     level: Some(Level::Warning),
     summary: "a certificate ends within 30 days",
-    story: "Clients refuse a certificate after its end (`notAfter`). Where certificates are renewed by hand, or a \
+    explanation: "Clients refuse a certificate after its end (`notAfter`). Where certificates are renewed by hand, or a \
             renewal has failed silently, this is the time to put the new one in; what is past its end is found by \
             `lint/certificate-expired`.",
     bad: include_str!("examples/certificate_ends_soon.yml"),
@@ -18,20 +18,20 @@ pub static LINT: Lint = Lint {
 /// Seconds before the end that are "soon": ACME clients renew by then.
 const SOON: i64 = 30 * 24 * 60 * 60;
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    for row in subject.state.certificates.rows() {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    for row in context.state.certificates.rows() {
         if let Some(facts) = Facts::of(&row.cert).filter(|facts| soon(facts.until, row.updated_at)) {
             report.at(
-                subject.span(row, &["cert"]),
+                context.span(row, &["cert"]),
                 format!("this certificate for {} ends on {}", facts.whose(), facts.until_date()),
                 "renew it",
             );
         }
     }
-    for row in subject.state.ca_certificates.rows() {
+    for row in context.state.ca_certificates.rows() {
         if let Some(facts) = Facts::of(&row.cert).filter(|facts| soon(facts.until, row.updated_at)) {
             report.at(
-                subject.span(row, &["cert"]),
+                context.span(row, &["cert"]),
                 format!("this CA certificate ends on {}", facts.until_date()),
                 "renew it",
             );

@@ -1,34 +1,34 @@
 //! A plugin for a consumer whom nothing recognises.
 
-use super::{Lint, Report, Subject, recognises, scope};
+use super::{Lint, LintContext, Report, recognises, scope};
 use source::Level;
 
 pub static LINT: Lint = Lint {
     code: "lint/consumer-plugin-without-authentication",
     level: Some(Level::Warning),
     summary: "a plugin is meant for a consumer, but nothing finds out who asks",
-    story: "A plugin with a consumer runs only on requests that an authentication plugin found to be that \
+    explanation: "A plugin with a consumer runs only on requests that an authentication plugin found to be that \
             consumer's. No such plugin is switched on in this file, so it never runs.",
     bad: "_format_version: '3.0'\nconsumers:\n- {username: u, plugins: [{name: rate-limiting, config: {minute: 5}}]}\n",
     good: "_format_version: '3.0'\nplugins: [{name: key-auth}]\nconsumers:\n- {username: u, plugins: [{name: rate-limiting, config: {minute: 5}}], keyauth_credentials: [{key: wW3nS9fKx0aQ7bTz1LmP}]}\n",
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    if subject.plugins().any(|plugin| recognises(subject, plugin)) {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    if context.plugins().any(|plugin| recognises(context, plugin)) {
         return;
     }
-    for plugin in subject
+    for plugin in context
         .plugins()
         // lint/authentication-for-consumer reports the others.
-        .filter(|p| p.consumer.is_some() && !subject.registry.authenticates(&p.name))
+        .filter(|p| p.consumer.is_some() && !context.registry.authenticates(&p.name))
     {
         report.at(
-            subject.span(plugin, &[]),
+            context.span(plugin, &[]),
             format!(
                 "{} {} never runs: no plugin finds out who asks",
                 plugin.name,
-                scope(subject.state, plugin)
+                scope(context.state, plugin)
             ),
             "add an authentication plugin such as key-auth",
         );

@@ -3,7 +3,7 @@
 use ahash::AHashSet;
 use uuid::Uuid;
 
-use super::{CREDENTIALS, Lint, Report, Subject, called};
+use super::{CREDENTIALS, Lint, LintContext, Report, called};
 use model::State;
 use source::Level;
 
@@ -11,24 +11,24 @@ pub static LINT: Lint = Lint {
     code: "lint/consumer-without-credential",
     level: Some(Level::Note),
     summary: "a consumer has nothing to be recognised by",
-    story: "The file has authentication plugins, and this consumer has no credential for any of them and no \
+    explanation: "The file has authentication plugins, and this consumer has no credential for any of them and no \
             `custom_id`, and no plugin falls back to it as `anonymous`. No request is ever made in its name.",
     bad: "_format_version: '3.0'\nplugins: [{name: key-auth}]\nconsumers:\n- {username: a, keyauth_credentials: [{key: wW3nS9fKx0aQ7bTz1LmP}]}\n- {username: b}\n",
     good: "_format_version: '3.0'\nplugins: [{name: key-auth, config: {anonymous: b}}]\nconsumers:\n- {username: a, keyauth_credentials: [{key: wW3nS9fKx0aQ7bTz1LmP}]}\n- {username: b}\n",
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    let state = subject.state;
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    let state = context.state;
     let owners: AHashSet<Uuid> = owners(state).collect();
     // Credentials kept elsewhere, or a plugin that finds consumers by name.
     let elsewhere = |name: &str| {
-        subject.registry.authenticates(name) && !CREDENTIALS.iter().any(|(_, plugin)| *plugin == name)
+        context.registry.authenticates(name) && !CREDENTIALS.iter().any(|(_, plugin)| *plugin == name)
     };
-    if owners.is_empty() || subject.plugins().any(|p| elsewhere(&p.name)) {
+    if owners.is_empty() || context.plugins().any(|p| elsewhere(&p.name)) {
         return;
     }
-    let anonymous: AHashSet<Uuid> = subject
+    let anonymous: AHashSet<Uuid> = context
         .plugins()
         .filter_map(|p| p.config.json()["anonymous"].as_str().and_then(|name| state.consumer(name)))
         .map(|ix| state.consumers[ix].id)
@@ -38,7 +38,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
             owners.contains(&consumer.id) || anonymous.contains(&consumer.id) || consumer.custom_id.is_some();
         if !known {
             report.at(
-                subject.span(consumer, &[]),
+                context.span(consumer, &[]),
                 format!("consumer {} has no credential", called(consumer)),
                 "add a credential, or take the consumer out",
             );

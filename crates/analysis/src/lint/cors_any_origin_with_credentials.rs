@@ -1,13 +1,13 @@
 //! CORS that lets every site act with the visitor's cookies.
 
-use super::{Lint, Report, Subject};
+use super::{Lint, LintContext, Report};
 use source::Level;
 
 pub static LINT: Lint = Lint {
     code: "lint/cors-any-origin-with-credentials",
     level: Some(Level::Warning),
     summary: "any origin may send requests with credentials",
-    story: "With `credentials: true` and `*` (or no list) as origins, the gateway answers every site with that \
+    explanation: "With `credentials: true` and `*` (or no list) as origins, the gateway answers every site with that \
             site's own origin, so any page a user visits can call the API as that user. Name the origins that \
             are yours.",
     bad: "_format_version: '3.0'\nplugins:\n- name: cors\n  config: {origins: ['*'], credentials: true}\n",
@@ -15,14 +15,14 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    for row in subject.state.plugins.rows().iter().filter(|p| p.name == "cors" && p.enabled) {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    for row in context.state.plugins.rows().iter().filter(|p| p.name == "cors" && p.enabled) {
         let config = row.config.json();
         let origins = config["origins"].as_array();
         let any = origins.is_none_or(|list| list.iter().any(|o| o == "*"));
         if any && config["credentials"] == true {
             report.at(
-                subject.span(row, &["config", "credentials"]),
+                context.span(row, &["config", "credentials"]),
                 "any site may send requests with the user's credentials".to_owned(),
                 "list the origins that may, or set credentials to false",
             );

@@ -1,6 +1,6 @@
 //! CORS whose preflights match no route.
 
-use super::{Lint, Report, Subject, called, scope};
+use super::{Lint, LintContext, Report, called, scope};
 use model::Route;
 use router::Probe;
 use source::Level;
@@ -9,7 +9,7 @@ pub static LINT: Lint = Lint {
     code: "lint/cors-without-options",
     level: Some(Level::Warning),
     summary: "a route with cors does not take OPTIONS, so no preflight reaches it",
-    story: "Before a request with other methods, headers or credentials a browser sends OPTIONS. The cors \
+    explanation: "Before a request with other methods, headers or credentials a browser sends OPTIONS. The cors \
             plugin answers it, but it runs on a route, and a route whose `methods` lack OPTIONS does not \
             match: the preflight is answered with 404 and the browser sends nothing more. Add OPTIONS to \
             the methods.",
@@ -18,18 +18,18 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    let state = subject.state;
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    let state = context.state;
     for route in state.routes.rows() {
         let lacks =
             route.methods.as_deref().is_some_and(|m| !m.is_empty() && m.iter().all(|m| m != "OPTIONS"));
-        let Some(cors) = subject.effective("cors", route).filter(|_| lacks && !is_answered(subject, route))
+        let Some(cors) = context.effective("cors", route).filter(|_| lacks && !is_answered(context, route))
         else {
             continue;
         };
-        let other = subject.span(cors, &[]).map(|s| (s, "would answer them".to_owned()));
+        let other = context.span(cors, &[]).map(|s| (s, "would answer them".to_owned()));
         report.with(
-            subject.span(route, &["methods"]),
+            context.span(route, &["methods"]),
             format!(
                 "preflights of route {} do not reach cors {}: no route takes OPTIONS",
                 called(route),
@@ -42,11 +42,11 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
 }
 
 /// Whether the preflights of a route's requests match another route with cors.
-fn is_answered(subject: &Subject<'_>, route: &Route) -> bool {
+fn is_answered(context: &LintContext<'_>, route: &Route) -> bool {
     let preflights =
         Probe::of(route).into_iter().map(|probe| Probe { method: "OPTIONS".to_owned(), ..probe });
     preflights.into_iter().all(|probe| {
-        let winner = probe.ask(subject.router()).map(|ix| &subject.state.routes[ix]);
-        winner.is_some_and(|winner| subject.effective("cors", winner).is_some())
+        let winner = probe.ask(context.router()).map(|ix| &context.state.routes[ix]);
+        winner.is_some_and(|winner| context.effective("cors", winner).is_some())
     })
 }

@@ -2,7 +2,7 @@
 
 use ahash::AHashMap;
 
-use super::{Lint, Report, Subject, called};
+use super::{Lint, LintContext, Report, called};
 use model::Row;
 use source::{Edit, Level, NodeId};
 
@@ -10,7 +10,7 @@ pub static LINT: Lint = Lint {
     code: "lint/duplicate-item",
     level: Some(Level::Note),
     summary: "a list names the same thing twice",
-    story: "Tags, protocols, methods, hosts, paths and server names are sets: the second one does nothing. \
+    explanation: "Tags, protocols, methods, hosts, paths and server names are sets: the second one does nothing. \
             `lint --fix` takes it out.",
     bad: "_format_version: '3.0'\nservices:\n- {name: a, url: 'https://a.test', tags: [x, y, x]}\n",
     good: "_format_version: '3.0'\nservices:\n- {name: a, url: 'https://a.test', tags: [x, y]}\n",
@@ -20,22 +20,22 @@ pub static LINT: Lint = Lint {
 /// Fields that are sets.
 const SETS: [&str; 6] = ["tags", "protocols", "methods", "hosts", "paths", "snis"];
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    let state = subject.state;
-    look(subject, report, state.services.rows());
-    look(subject, report, state.routes.rows());
-    look(subject, report, state.plugins.rows());
-    look(subject, report, state.consumers.rows());
-    look(subject, report, state.upstreams.rows());
-    look(subject, report, state.targets.rows());
-    look(subject, report, state.certificates.rows());
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    let state = context.state;
+    look(context, report, state.services.rows());
+    look(context, report, state.routes.rows());
+    look(context, report, state.plugins.rows());
+    look(context, report, state.consumers.rows());
+    look(context, report, state.upstreams.rows());
+    look(context, report, state.targets.rows());
+    look(context, report, state.certificates.rows());
 }
 
-fn look<T: Row>(subject: &Subject<'_>, report: &mut Report<'_>, rows: &[T]) {
-    let document = subject.document;
+fn look<T: Row>(context: &LintContext<'_>, report: &mut Report<'_>, rows: &[T]) {
+    let document = context.document;
     for row in rows {
         for field in SETS {
-            let Some(list) = subject.node(row, &[field]) else { continue };
+            let Some(list) = context.node(row, &[field]) else { continue };
             let mut seen: AHashMap<&str, NodeId> = AHashMap::new();
             for &item in document.items(list) {
                 let Some(text) = document.str(item) else { continue };

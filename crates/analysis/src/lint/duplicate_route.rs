@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Lint, Report, Subject, called, conditions};
+use super::{Lint, LintContext, Report, called, conditions};
 use model::Row;
 use source::Level;
 
@@ -10,16 +10,16 @@ pub static LINT: Lint = Lint {
     code: "lint/duplicate-route",
     level: Some(Level::Warning),
     summary: "two routes match exactly the same requests",
-    story: "Of routes with the same conditions and priority the one with the higher id wins every time; the \
+    explanation: "Of routes with the same conditions and priority the one with the higher id wins every time; the \
             other is never used. Remove one, or tell them apart by host, path, method or header.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: one, paths: [/x]}\n  - {name: two, paths: [/x]}\n",
     good: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: one, paths: [/x]}\n  - {name: two, paths: [/y]}\n",
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
     let mut seen: HashMap<String, &model::Route> = HashMap::new();
-    for route in subject.state.routes.rows() {
+    for route in context.state.routes.rows() {
         let conditions = conditions(route);
         let Some(first) = seen.get(&conditions) else {
             seen.insert(conditions, route);
@@ -27,9 +27,9 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
         };
         // Ties are won by the higher id.
         let winner = if first.id() > route.id() { first } else { route };
-        let other = subject.span(*first, &[]).map(|span| (span, "the same conditions here".to_owned()));
+        let other = context.span(*first, &[]).map(|span| (span, "the same conditions here".to_owned()));
         report.with(
-            subject.span(route, &[]),
+            context.span(route, &[]),
             format!(
                 "routes {} and {} match the same requests; {} always wins",
                 called(*first),

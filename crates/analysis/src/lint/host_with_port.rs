@@ -1,6 +1,6 @@
 //! A route for one port only.
 
-use super::{Lint, Report, Subject, called};
+use super::{Lint, LintContext, Report, called};
 use router::split_port;
 use source::Level;
 
@@ -8,7 +8,7 @@ pub static LINT: Lint = Lint {
     code: "lint/host-with-port",
     level: Some(Level::Note),
     summary: "a host of a route names a port",
-    story: "`hosts: [api.test:8443]` matches requests on port 8443 only; on another listener, or behind a \
+    explanation: "`hosts: [api.test:8443]` matches requests on port 8443 only; on another listener, or behind a \
             load balancer that maps ports, the route is not found. Leave the port out unless the routes of \
             one host differ by it.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, hosts: ['api.test:8443']}\n",
@@ -16,13 +16,13 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    for route in subject.state.routes.rows() {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    for route in context.state.routes.rows() {
         for (i, host) in route.hosts.iter().flatten().enumerate() {
             let (name, port) = split_port(host);
             if let Some(port) = port {
                 report.at(
-                    subject.span(route, &["hosts", &i.to_string()]),
+                    context.span(route, &["hosts", &i.to_string()]),
                     format!("route {} is found on port {port} only", called(route)),
                     &format!("write {name} for every port"),
                 );

@@ -1,6 +1,6 @@
 //! A redirect that is never sent.
 
-use super::{Lint, Report, Subject, called};
+use super::{Lint, LintContext, Report, called};
 use model::Protocol;
 use source::Level;
 
@@ -8,7 +8,7 @@ pub static LINT: Lint = Lint {
     code: "lint/https-redirect-unused",
     level: Some(Level::Warning),
     summary: "a redirect to https is set up on a route that answers plain http",
-    story: "`https_redirect_status_code` is used when a plain http request meets a route whose protocols are \
+    explanation: "`https_redirect_status_code` is used when a plain http request meets a route whose protocols are \
             https only. This route takes http itself, so the request is passed on, unencrypted, and nobody \
             is redirected.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: [/x], protocols: [http, https], https_redirect_status_code: 301}\n",
@@ -16,13 +16,13 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    for route in subject.state.routes.rows() {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    for route in context.state.routes.rows() {
         let http = route.protocols.contains(&Protocol::Http) || route.protocols.contains(&Protocol::Grpc);
         // A dump writes every default: 426 says nothing.
         if http && route.https_redirect_status_code != 426 {
             report.at(
-                subject.span(route, &["https_redirect_status_code"]),
+                context.span(route, &["https_redirect_status_code"]),
                 format!("route {} answers plain http and so never redirects", called(route)),
                 "set protocols to [https]",
             );

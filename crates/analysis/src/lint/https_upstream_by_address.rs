@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ahash::AHashMap;
 
-use super::{Lint, Report, Subject, called};
+use super::{Lint, LintContext, Report, called};
 use model::ServiceProtocol;
 use source::Level;
 
@@ -12,7 +12,7 @@ pub static LINT: Lint = Lint {
     code: "lint/https-upstream-by-address",
     level: Some(Level::Note),
     summary: "a service speaks TLS to an address in place of a name",
-    story: "A certificate is made out to a name. With an address as host there is no name to send (SNI) or \
+    explanation: "A certificate is made out to a name. With an address as host there is no name to send (SNI) or \
             to check, so the upstream may show the wrong certificate and nobody notices. Use a name, or an \
             upstream with `host_header`.",
     bad: "_format_version: '3.0'\nservices:\n- {name: a, url: 'https://10.0.0.1'}\n",
@@ -20,9 +20,9 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    let routes: AHashMap<_, _> = subject.routes_by_service().into_iter().collect();
-    for (ix, service) in subject.state.services.iter() {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    let routes: AHashMap<_, _> = context.routes_by_service().into_iter().collect();
+    for (ix, service) in context.state.services.iter() {
         let tls = matches!(service.protocol, ServiceProtocol::Https | ServiceProtocol::Grpcs);
         let address = service.host.trim_matches(['[', ']']).parse::<IpAddr>();
         if let (true, Ok(address)) = (tls, address) {
@@ -31,9 +31,9 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
             if address.is_loopback() || keeps_host {
                 continue;
             }
-            let field = if subject.node(service, &["url"]).is_some() { "url" } else { "host" };
+            let field = if context.node(service, &["url"]).is_some() { "url" } else { "host" };
             report.at(
-                subject.span(service, &[field]),
+                context.span(service, &[field]),
                 format!("service {} speaks TLS to {address}, which has no name to check", called(service)),
                 "use a host name",
             );

@@ -1,6 +1,6 @@
 //! Private keys where the public one is enough.
 
-use super::{Lint, Report, Subject};
+use super::{Lint, LintContext, Report};
 use model::rule::pem;
 use source::Level;
 
@@ -8,7 +8,7 @@ pub static LINT: Lint = Lint {
     code: "lint/jwt-private-key",
     level: Some(Level::Warning),
     summary: "`rsa_public_key` of a jwt secret holds a private key",
-    story: "Tokens are verified with the public half of a key. The private half, which signs them, belongs to \
+    explanation: "Tokens are verified with the public half of a key. The private half, which signs them, belongs to \
             whoever issues tokens and to nobody else; the gateway reads the public half from it, but everyone who \
             can read the file can then issue tokens. `openssl pkey -pubout -in FILE` prints the public key.",
     bad: "_format_version: '3.0'\nconsumers:\n- username: u\n  jwt_secrets:\n  - key: issuer\n    algorithm: EdDSA\n    rsa_public_key: |\n      -----BEGIN PRIVATE KEY-----\n      MC4CAQAwBQYDK2VwBCIEIOPyYyK3w5YvVumHwmmAmX53/XSqwP6lK5c50Q7t1eD6\n      -----END PRIVATE KEY-----\n",
@@ -16,11 +16,11 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    for secret in subject.state.jwt_secrets.rows() {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    for secret in context.state.jwt_secrets.rows() {
         if secret.rsa_public_key.as_deref().is_some_and(pem::is_private_key) {
             report.at(
-                subject.key(secret, "rsa_public_key"),
+                context.key(secret, "rsa_public_key"),
                 "this is a private key; the public one is enough to verify tokens".to_owned(),
                 "write the public key, which `openssl pkey -pubout -in FILE` prints",
             );

@@ -1,6 +1,6 @@
 //! Services and routes without a name.
 
-use super::{Lint, Report, Subject};
+use super::{Lint, LintContext, Report};
 use model::Row;
 use source::Level;
 
@@ -8,24 +8,24 @@ pub static LINT: Lint = Lint {
     code: "lint/missing-name",
     level: Some(Level::Note),
     summary: "a service or route has no name",
-    story: "Without a name and an id, a new id is made up on every load: a comparison of two versions shows \
+    explanation: "Without a name and an id, a new id is made up on every load: a comparison of two versions shows \
             the entity as deleted and made anew, and logs and metrics speak of ids. decK refuses such files.",
     bad: "_format_version: '3.0'\nservices:\n- {url: 'https://a.test'}\n",
     good: "_format_version: '3.0'\nservices:\n- {name: a, url: 'https://a.test'}\n",
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    for service in subject.state.services.rows().iter().filter(|s| s.name.is_none()) {
-        tell(subject, report, service, &format!("this service (to {}) has no name", service.host));
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    for service in context.state.services.rows().iter().filter(|s| s.name.is_none()) {
+        tell(context, report, service, &format!("this service (to {}) has no name", service.host));
     }
-    for route in subject.state.routes.rows().iter().filter(|r| r.name.is_none()) {
-        tell(subject, report, route, "this route has no name");
+    for route in context.state.routes.rows().iter().filter(|r| r.name.is_none()) {
+        tell(context, report, route, "this route has no name");
     }
 }
 
-fn tell<T: Row>(subject: &Subject<'_>, report: &mut Report<'_>, row: &T, message: &str) {
-    if subject.node(row, &["id"]).is_none() {
-        report.at(subject.span(row, &[]), message.to_owned(), "give it a name");
+fn tell<T: Row>(context: &LintContext<'_>, report: &mut Report<'_>, row: &T, message: &str) {
+    if context.node(row, &["id"]).is_none() {
+        report.at(context.span(row, &[]), message.to_owned(), "give it a name");
     }
 }

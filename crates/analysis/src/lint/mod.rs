@@ -3,12 +3,12 @@
 
 mod allow;
 mod authentication;
+mod autofix;
 mod certificates;
+mod context;
 mod levels;
-mod mend;
 pub mod ruleset;
 mod settings;
-mod subject;
 
 mod acl_group_without_members;
 mod acl_without_authentication;
@@ -76,11 +76,11 @@ mod value_cut_by_comment;
 mod weak_secret;
 
 use authentication::{protected, recognised, recognises};
+pub use autofix::autofix;
+pub use context::LintContext;
+use context::{CREDENTIALS, called, conditions, is_reference, scope};
 pub use levels::{LevelError, Levels};
-pub use mend::mend;
 pub use settings::{Settings, SettingsError};
-pub use subject::Subject;
-use subject::{CREDENTIALS, called, conditions, is_reference, scope};
 
 use source::{Edit, Finding, Findings, Level, SourceMap, Span};
 
@@ -96,12 +96,12 @@ pub struct Lint {
     /// What it finds, in one line.
     pub summary: &'static str,
     /// Why that is a problem, and what to do.
-    pub story: &'static str,
+    pub explanation: &'static str,
     /// A file it finds something in.
     pub bad: &'static str,
     /// The same, mended.
     pub good: &'static str,
-    run: fn(&Subject<'_>, &mut Report<'_>),
+    run: fn(&LintContext<'_>, &mut Report<'_>),
 }
 
 /// Collects the findings of a lint, without those that a comment in the file allows.
@@ -217,11 +217,11 @@ pub fn lints() -> &'static [&'static Lint] {
 }
 
 /// Runs the lints that are switched on; findings that a comment in the file allows are left out.
-pub fn lint(subject: &Subject<'_>, levels: &Levels, findings: &mut Findings) {
+pub fn lint(context: &LintContext<'_>, levels: &Levels, findings: &mut Findings) {
     for lint in LINTS {
         let Some(level) = levels.of(lint.code, lint.level) else { continue };
-        let sources = subject.sources;
-        (lint.run)(subject, &mut Report { code: lint.code, level, sources, findings, retained: false });
+        let sources = context.sources;
+        (lint.run)(context, &mut Report { code: lint.code, level, sources, findings, retained: false });
     }
 }
 
@@ -234,14 +234,14 @@ mod tests {
         let input = config::Input::Text { name: "kong.yml".to_owned(), text: text.as_bytes().to_vec() };
         let options = config::Options { kong_strict: true, ..config::Options::new(crate::catalog()) };
         let loaded = config::load(&input, &options).expect("the text is read");
-        let subject = Subject::of(&loaded, options.flavor);
-        let subject = subject.unwrap_or_else(|| panic!("not valid: {text}\n{:?}", loaded.findings));
+        let context = LintContext::of(&loaded, options.flavor);
+        let context = context.unwrap_or_else(|| panic!("not valid: {text}\n{:?}", loaded.findings));
         let mut findings = Findings::default();
         let mut levels = Levels::default();
         for lint in LINTS.iter().filter(|l| l.level.is_none()) {
             levels.set(lint.code, "info").expect("a lint of the table");
         }
-        lint(&subject, &levels, &mut findings);
+        lint(&context, &levels, &mut findings);
         assert!(findings.iter().all(|f| f.span().is_some()), "a finding points at a place: {findings:?}");
         findings.iter().map(|f| f.code).collect()
     }

@@ -2,14 +2,14 @@
 
 use ahash::AHashSet;
 
-use super::{Lint, Report, Subject, called, scope};
+use super::{Lint, LintContext, Report, called, scope};
 use source::Level;
 
 pub static LINT: Lint = Lint {
     code: "lint/options-without-authentication",
     level: Some(Level::Note),
     summary: "requests with OPTIONS reach the upstream without credentials",
-    story: "With `run_on_preflight: false` an authentication plugin lets every request with OPTIONS pass, \
+    explanation: "With `run_on_preflight: false` an authentication plugin lets every request with OPTIONS pass, \
             not only a browser's preflight. If the route takes OPTIONS they reach the upstream without \
             credentials. A cors plugin answers preflights before authentication runs, so the setting is not \
             needed for them; leave it out.",
@@ -18,13 +18,13 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
     let mut reported = AHashSet::new();
     let guards: Vec<&str> =
-        subject.plugin_names().filter(|name| subject.registry.authenticates(name)).collect();
-    for route in subject.state.routes.rows() {
+        context.plugin_names().filter(|name| context.registry.authenticates(name)).collect();
+    for route in context.state.routes.rows() {
         let takes = route.methods.as_deref().is_none_or(|m| m.is_empty() || m.iter().any(|m| m == "OPTIONS"));
-        let rows: Vec<_> = guards.iter().filter_map(|name| subject.effective(name, route)).collect();
+        let rows: Vec<_> = guards.iter().filter_map(|name| context.effective(name, route)).collect();
         // One that asks on OPTIONS too is enough.
         if !takes || rows.is_empty() || rows.iter().any(|p| p.config.json()["run_on_preflight"] != false) {
             continue;
@@ -32,11 +32,11 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
         for guard in rows {
             if reported.insert(guard.id) {
                 report.at(
-                    subject.span(guard, &["config", "run_on_preflight"]),
+                    context.span(guard, &["config", "run_on_preflight"]),
                     format!(
                         "{} {} lets OPTIONS through to route {} without credentials",
                         guard.name,
-                        scope(subject.state, guard),
+                        scope(context.state, guard),
                         called(route)
                     ),
                     "leave run_on_preflight out; cors answers preflights before it",

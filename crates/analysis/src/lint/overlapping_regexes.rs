@@ -2,7 +2,7 @@
 
 use ahash::AHashSet;
 
-use super::{Lint, Report, Subject, called};
+use super::{Lint, LintContext, Report, called};
 use model::Route;
 use router::Probe;
 use source::Level;
@@ -11,7 +11,7 @@ pub static LINT: Lint = Lint {
     code: "lint/overlapping-regexes",
     level: Some(Level::Warning),
     summary: "two regular expression paths match the same request, and neither goes first on purpose",
-    story: "Among routes with equal conditions and the same `regex_priority`, which expression wins is \
+    explanation: "Among routes with equal conditions and the same `regex_priority`, which expression wins is \
             decided by the age or the id of the route. Make the expressions exclude each other, or give the \
             one that should win a higher `regex_priority`.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: one, paths: ['~/users/\\w+$']}\n  - {name: two, paths: ['~/users/\\d+$']}\n",
@@ -19,13 +19,13 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    let state = subject.state;
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    let state = context.state;
     let is_regex = |route: &Route| route.paths.iter().flatten().any(|p| p.starts_with('~'));
     let mut told = AHashSet::new();
     for route in state.routes.rows().iter().filter(|r| is_regex(r)) {
         for probe in Probe::of(route) {
-            let Some(winner) = probe.ask(subject.router()).map(|ix| &state.routes[ix]) else { continue };
+            let Some(winner) = probe.ask(context.router()).map(|ix| &state.routes[ix]) else { continue };
             let alike = winner.id != route.id
                 && is_regex(winner)
                 && winner.regex_priority == route.regex_priority
@@ -37,9 +37,9 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
             if !alike || !told.insert((route.id.min(winner.id), route.id.max(winner.id))) {
                 continue;
             }
-            let other = subject.span(winner, &["paths"]).map(|s| (s, "this one wins".to_owned()));
+            let other = context.span(winner, &["paths"]).map(|s| (s, "this one wins".to_owned()));
             report.with(
-                subject.span(route, &["paths"]),
+                context.span(route, &["paths"]),
                 format!("{} matches routes {} and {}", probe.path, called(route), called(winner)),
                 "give the one that should win a higher regex_priority",
                 other,

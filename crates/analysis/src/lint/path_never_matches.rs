@@ -1,13 +1,13 @@
 //! Paths that no request has.
 
-use super::{Lint, Report, Subject, called};
+use super::{Lint, LintContext, Report, called};
 use source::{Level, is_unseen, odd_character};
 
 pub static LINT: Lint = Lint {
     code: "lint/path-never-matches",
     level: Some(Level::Warning),
     summary: "a path has characters that the path of a request does not have",
-    story: "The path of a request ends before `?`, and a `#` is never sent; a blank at the end, or a character that \
+    explanation: "The path of a request ends before `?`, and a `#` is never sent; a blank at the end, or a character that \
             cannot be seen, mostly came along with a copy. The route matches no request by such a path. Conditions on \
             arguments are `http.queries.*` of the router flavor `expressions`.",
     bad: "_format_version: '3.0'\nservices:\n- {name: a, url: 'https://a.test', routes: [{name: r, paths: ['/a?x=1']}]}\n",
@@ -15,12 +15,12 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    for route in subject.state.routes.rows() {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    for route in context.state.routes.rows() {
         for (i, path) in route.paths.iter().flatten().enumerate().filter(|(_, p)| !p.starts_with('~')) {
             let Some((what, help)) = amiss(path) else { continue };
             report.at(
-                subject.span(route, &["paths", &i.to_string()]),
+                context.span(route, &["paths", &i.to_string()]),
                 format!("route {} matches nothing by this path: {what}", called(route)),
                 &help,
             );

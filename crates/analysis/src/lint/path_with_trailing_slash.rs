@@ -2,14 +2,14 @@
 
 use ahash::AHashSet;
 
-use super::{Lint, Report, Subject, called};
+use super::{Lint, LintContext, Report, called};
 use source::Level;
 
 pub static LINT: Lint = Lint {
     code: "lint/path-with-trailing-slash",
     level: Some(Level::Note),
     summary: "a path ends with a slash, so the path without it is not found",
-    story: "Prefixes are compared letter by letter: `/api/` matches `/api/x`, and not `/api`. List both, or \
+    explanation: "Prefixes are compared letter by letter: `/api/` matches `/api/x`, and not `/api`. List both, or \
             leave the slash out (then `/apiary` matches too; a regular expression `~/api(/|$)` tells them \
             apart).",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: [/api/]}\n",
@@ -17,9 +17,9 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
     // A path that another route has without the slash is told apart on purpose.
-    let plain: AHashSet<&str> = subject
+    let plain: AHashSet<&str> = context
         .state
         .routes
         .rows()
@@ -27,14 +27,14 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
         .flat_map(|r| r.paths.iter().flatten())
         .map(String::as_str)
         .collect();
-    for route in subject.state.routes.rows() {
+    for route in context.state.routes.rows() {
         for (i, path) in route.paths.iter().flatten().enumerate() {
             let Some(bare) = path.strip_suffix('/').filter(|p| !p.is_empty() && !p.starts_with('~')) else {
                 continue;
             };
             if !plain.contains(bare) {
                 report.at(
-                    subject.span(route, &["paths", &i.to_string()]),
+                    context.span(route, &["paths", &i.to_string()]),
                     format!("route {} does not match {bare}, only what is below it", called(route)),
                     &format!("add {bare}, if it is meant too"),
                 );

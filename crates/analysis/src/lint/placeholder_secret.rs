@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::Value as Json;
 
-use super::{Lint, Report, Subject, scope};
+use super::{Lint, LintContext, Report, scope};
 use model::{Plugin, Row};
 use source::Level;
 
@@ -13,7 +13,7 @@ pub static LINT: Lint = Lint {
     code: "lint/placeholder-secret",
     level: Some(Level::Warning),
     summary: "a credential is a placeholder, and works as it is written",
-    story: "A reference that nothing resolves, a variable that nothing fills in, and `changeme` are \
+    explanation: "A reference that nothing resolves, a variable that nothing fills in, and `changeme` are \
             credentials like any other: whoever reads the template can use them. Kong resolves \
             `{vault://…}` only in fields that may hold a reference, and keys and passwords of consumers are \
             none; variables are filled in as `${{ env \"DECK_NAME\" }}` alone. Write the real one, or leave \
@@ -23,30 +23,30 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    let state = subject.state;
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    let state = context.state;
     for row in state.keyauth_credentials.rows() {
-        credential(subject, report, row, "key", &row.key);
+        credential(context, report, row, "key", &row.key);
     }
     for row in state.basicauth_credentials.rows() {
-        credential(subject, report, row, "password", &row.password);
+        credential(context, report, row, "password", &row.password);
     }
     for row in state.hmacauth_credentials.rows() {
-        credential(subject, report, row, "secret", &row.secret);
+        credential(context, report, row, "secret", &row.secret);
     }
     for row in state.jwt_secrets.rows() {
-        credential(subject, report, row, "secret", row.secret.as_deref().unwrap_or_default());
+        credential(context, report, row, "secret", row.secret.as_deref().unwrap_or_default());
     }
     for row in state.oauth2_credentials.rows() {
-        credential(subject, report, row, "client_secret", &row.client_secret);
+        credential(context, report, row, "client_secret", &row.client_secret);
     }
-    for plugin in subject.plugins() {
+    for plugin in context.plugins() {
         let config = plugin.config.json();
-        settings(subject, report, plugin, &config);
+        settings(context, report, plugin, &config);
     }
 }
 
-fn credential<T: Row>(subject: &Subject<'_>, report: &mut Report<'_>, row: &T, field: &str, text: &str) {
+fn credential<T: Row>(context: &LintContext<'_>, report: &mut Report<'_>, row: &T, field: &str, text: &str) {
     let what = if text.starts_with("{vault://") {
         "a reference that is not resolved here: its letters are"
     } else if is_placeholder(text) {
@@ -55,7 +55,7 @@ fn credential<T: Row>(subject: &Subject<'_>, report: &mut Report<'_>, row: &T, f
         return;
     };
     report.at(
-        subject.span(row, &[field]),
+        context.span(row, &[field]),
         format!("this {field} is {what} the credential"),
         "write the real one, or leave it out for a random one",
     );
@@ -76,8 +76,8 @@ fn is_placeholder(text: &str) -> bool {
 }
 
 /// References in settings that may hold none.
-fn settings(subject: &Subject<'_>, report: &mut Report<'_>, plugin: &Plugin, config: &Json) {
-    let Some(entry) = subject.registry.find(&plugin.name) else { return };
+fn settings(context: &LintContext<'_>, report: &mut Report<'_>, plugin: &Plugin, config: &Json) {
+    let Some(entry) = context.registry.find(&plugin.name) else { return };
     let mut literal = Vec::new();
     unresolved(config, &mut vec!["config".to_owned()], &mut literal);
     if literal.is_empty() {
@@ -88,12 +88,12 @@ fn settings(subject: &Subject<'_>, report: &mut Report<'_>, plugin: &Plugin, con
         let below: Vec<&str> = path.iter().map(String::as_str).collect();
         if !is_referenceable(&schema, &below[1..]) {
             report.at(
-                subject.span(plugin, &below),
+                context.span(plugin, &below),
                 format!(
                     "{} of {} {} is a reference that is not resolved here: it is used letter by letter",
                     below.join("."),
                     plugin.name,
-                    scope(subject.state, plugin)
+                    scope(context.state, plugin)
                 ),
                 "only some settings may be references; write the value",
             );

@@ -1,6 +1,6 @@
 //! Traffic that leaves the gateway unencrypted.
 
-use super::{Lint, Report, Subject, called};
+use super::{Lint, LintContext, Report, called};
 use model::ServiceProtocol;
 use source::Level;
 
@@ -8,7 +8,7 @@ pub static LINT: Lint = Lint {
     code: "lint/plain-http-upstream",
     level: Some(Level::Note),
     summary: "a service is reached over plain HTTP by a public-looking name",
-    story: "Requests to this host are sent unencrypted, credentials and all. Inside one host or a trusted \
+    explanation: "Requests to this host are sent unencrypted, credentials and all. Inside one host or a trusted \
             network that may be meant; for a name with a domain it rarely is. Use https, or grpcs.",
     bad: "_format_version: '3.0'\nservices:\n- {name: a, url: 'http://api.example.com/v1'}\n",
     good: "_format_version: '3.0'\nservices:\n- {name: a, url: 'https://api.example.com/v1'}\n",
@@ -18,8 +18,8 @@ pub static LINT: Lint = Lint {
 /// Endings of names that lead nowhere outside.
 const INSIDE: &[&str] = &[".local", ".internal", ".svc", ".cluster.local", ".localhost", ".lan", ".consul"];
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    let state = subject.state;
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    let state = context.state;
     for service in state.services.rows() {
         let plain = matches!(service.protocol, ServiceProtocol::Http | ServiceProtocol::Grpc);
         let host = service.host.trim_end_matches('.');
@@ -28,7 +28,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
             && state.upstreams.by_name(host).is_none()
             && !INSIDE.iter().any(|end| host.ends_with(end));
         if plain && outside {
-            let span = subject.span(service, &["url"]);
+            let span = context.span(service, &["url"]);
             report.at(
                 span,
                 format!("service {} sends requests to {host} unencrypted", called(service)),

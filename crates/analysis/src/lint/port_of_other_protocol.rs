@@ -1,6 +1,6 @@
 //! A port that belongs to another protocol.
 
-use super::{Lint, Report, Subject, called};
+use super::{Lint, LintContext, Report, called};
 use model::ServiceProtocol;
 use source::Level;
 
@@ -8,7 +8,7 @@ pub static LINT: Lint = Lint {
     code: "lint/port-of-other-protocol",
     level: Some(Level::Warning),
     summary: "a service speaks HTTP to port 443, or HTTPS to port 80",
-    story: "Port 80 is that of HTTP and port 443 that of HTTPS; a server on one rarely speaks the other, \
+    explanation: "Port 80 is that of HTTP and port 443 that of HTTPS; a server on one rarely speaks the other, \
             and the service answers 502 or 400. A service that gives `protocol: https` and no port has port \
             80, as with Kong: write `port: 443`, or the `url`.",
     bad: "_format_version: '3.0'\nservices:\n- {name: a, protocol: https, host: a.test}\n",
@@ -16,8 +16,8 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    let state = subject.state;
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    let state = context.state;
     for service in state.services.rows() {
         let (wrong, protocol, usual) = match service.protocol {
             ServiceProtocol::Http | ServiceProtocol::Grpc => (443, "HTTP", 80),
@@ -29,10 +29,10 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
             continue;
         }
         let written =
-            ["url", "port", "protocol"].into_iter().find(|field| subject.node(service, &[field]).is_some());
+            ["url", "port", "protocol"].into_iter().find(|field| context.node(service, &[field]).is_some());
         let default = if written == Some("protocol") { ", which it has by default" } else { "" };
         report.at(
-            subject.span(service, &[written.unwrap_or("host")]),
+            context.span(service, &[written.unwrap_or("host")]),
             format!("service {} speaks {protocol} to port {wrong}{default}", called(service)),
             &format!("write port {usual}, or the other protocol"),
         );

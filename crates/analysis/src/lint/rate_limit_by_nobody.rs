@@ -2,14 +2,14 @@
 
 use ahash::AHashSet;
 
-use super::{Lint, Report, Subject, called, recognised, scope};
+use super::{Lint, LintContext, Report, called, recognised, scope};
 use source::Level;
 
 pub static LINT: Lint = Lint {
     code: "lint/rate-limit-by-nobody",
     level: Some(Level::Note),
     summary: "a rate limit counts consumers where no authentication runs",
-    story: "`limit_by: consumer` or `credential` counts by address where no consumer is known, so users \
+    explanation: "`limit_by: consumer` or `credential` counts by address where no consumer is known, so users \
             behind one address share one limit. Add an authentication plugin, or say `limit_by: ip`. Only \
             files that write `limit_by` are reported.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: [/x], plugins: [{name: rate-limiting, config: {minute: 5, limit_by: consumer}}]}\n",
@@ -17,23 +17,23 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
     let mut told = AHashSet::new();
-    for route in subject.state.routes.rows() {
-        let Some(limit) = subject.effective("rate-limiting", route) else { continue };
+    for route in context.state.routes.rows() {
+        let Some(limit) = context.effective("rate-limiting", route) else { continue };
         let place = ["config", "limit_by"];
-        if subject.node(limit, &place).is_none() || recognised(subject, route) {
+        if context.node(limit, &place).is_none() || recognised(context, route) {
             continue;
         }
         // A dump writes every default.
-        let dump = subject.node(limit, &["config", "hide_client_headers"]).is_some();
+        let dump = context.node(limit, &["config", "hide_client_headers"]).is_some();
         let by = limit.config.json()["limit_by"].clone();
         if (by == "consumer" || by == "credential") && !dump && told.insert(limit.id) {
             report.at(
-                subject.span(limit, &place),
+                context.span(limit, &place),
                 format!(
                     "rate-limiting {} counts addresses: nothing on route {} finds out who asks",
-                    scope(subject.state, limit),
+                    scope(context.state, limit),
                     called(route)
                 ),
                 "add an authentication plugin, or set limit_by to ip",

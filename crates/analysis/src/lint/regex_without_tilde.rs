@@ -1,13 +1,13 @@
 //! A regular expression that is taken literally.
 
-use super::{Lint, Report, Subject, called};
+use super::{Lint, LintContext, Report, called};
 use source::Level;
 
 pub static LINT: Lint = Lint {
     code: "lint/regex-without-tilde",
     level: Some(Level::Warning),
     summary: "a path looks like a regular expression but does not begin with `~`",
-    story: "Since format 3.0 a path is a regular expression only after `~`; `/users/.*` matches a request \
+    explanation: "Since format 3.0 a path is a regular expression only after `~`; `/users/.*` matches a request \
             for exactly these letters. Write `~/users/.*`, or for everything below a path simply the path: \
             `/users`.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: ['/users/.*']}\n",
@@ -15,8 +15,8 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    for route in subject.state.routes.rows() {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    for route in context.state.routes.rows() {
         for (i, path) in route.paths.iter().flatten().enumerate().filter(|(_, p)| !p.starts_with('~')) {
             // A name in the place of a segment, as frameworks and API descriptions write it.
             if let Some(segment) = path.split('/').find(|s| is_parameter(s)) {
@@ -28,7 +28,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
                     .collect::<Vec<_>>()
                     .join("/");
                 report.at(
-                    subject.span(route, &["paths", &i.to_string()]),
+                    context.span(route, &["paths", &i.to_string()]),
                     format!("route {} matches the letters {segment}, not any {name}", called(route)),
                     &format!("write ~{regex}$ to match any {name}"),
                 );
@@ -43,7 +43,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
                 let or =
                     prefix.map_or_else(String::new, |prefix| format!(", or {prefix} for all that begins so"));
                 report.at(
-                    subject.span(route, &["paths", &i.to_string()]),
+                    context.span(route, &["paths", &i.to_string()]),
                     format!("route {} matches the letters {path}, not a pattern", called(route)),
                     &format!("write ~{} for a regular expression{or}", regex(path)),
                 );

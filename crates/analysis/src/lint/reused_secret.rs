@@ -3,7 +3,7 @@
 use ahash::AHashMap;
 use uuid::Uuid;
 
-use super::{Lint, Report, Subject, is_reference};
+use super::{Lint, LintContext, Report, is_reference};
 use model::Row;
 use source::Level;
 
@@ -11,25 +11,25 @@ pub static LINT: Lint = Lint {
     code: "lint/reused-secret",
     level: Some(Level::Warning),
     summary: "several consumers share a password or secret",
-    story: "Whoever knows a secret can act as every consumer that has it, and it cannot be changed for one \
+    explanation: "Whoever knows a secret can act as every consumer that has it, and it cannot be changed for one \
             alone. Give each its own.",
     bad: "_format_version: '3.0'\nconsumers:\n- username: a\n  jwt_secrets: [{key: one, secret: 5fKx0aQ7bTz1LmPwW3nS9fKx0aQ7bTz1LmP}]\n- username: b\n  jwt_secrets: [{key: two, secret: 5fKx0aQ7bTz1LmPwW3nS9fKx0aQ7bTz1LmP}]\n",
     good: "_format_version: '3.0'\nconsumers:\n- username: a\n  jwt_secrets: [{key: one, secret: 5fKx0aQ7bTz1LmPwW3nS9fKx0aQ7bTz1LmP}]\n- username: b\n  jwt_secrets: [{key: two, secret: aQ7bTz1LmPwW3nS9fKx0aQ7bTz1LmP5fKx0}]\n",
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    let state = subject.state;
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    let state = context.state;
     let passwords = state.basicauth_credentials.rows().iter().map(|c| (c.consumer.id, Some(&*c.password), c));
-    tell(subject, report, "password", passwords);
+    tell(context, report, "password", passwords);
     let secrets = state.jwt_secrets.rows().iter().map(|c| (c.consumer.id, c.secret.as_deref(), c));
-    tell(subject, report, "secret", secrets);
+    tell(context, report, "secret", secrets);
     let secrets = state.hmacauth_credentials.rows().iter().map(|c| (c.consumer.id, Some(&*c.secret), c));
-    tell(subject, report, "secret", secrets);
+    tell(context, report, "secret", secrets);
 }
 
 fn tell<'a, T: Row>(
-    subject: &Subject<'_>,
+    context: &LintContext<'_>,
     report: &mut Report<'_>,
     field: &str,
     credentials: impl Iterator<Item = (Uuid, Option<&'a str>, &'a T)>,
@@ -38,14 +38,14 @@ fn tell<'a, T: Row>(
     for (consumer, secret, row) in credentials {
         let Some(secret) = secret.filter(|s| !s.is_empty() && !is_reference(s)) else { continue };
         // One that was not written was made up at random.
-        if subject.node(row, &[field]).is_none() {
+        if context.node(row, &[field]).is_none() {
             continue;
         }
         let (other, first) = *seen.entry(secret).or_insert((consumer, row));
         if other != consumer {
-            let place = subject.span(first, &[field]).map(|s| (s, "the same here".to_owned()));
+            let place = context.span(first, &[field]).map(|s| (s, "the same here".to_owned()));
             report.with(
-                subject.span(row, &[field]),
+                context.span(row, &[field]),
                 format!("another consumer has the same {field}"),
                 "give each consumer its own",
                 place,

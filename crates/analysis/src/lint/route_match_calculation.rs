@@ -2,7 +2,7 @@
 
 use ahash::AHashSet;
 
-use super::{Lint, Report, Subject, called};
+use super::{Lint, LintContext, Report, called};
 use model::State;
 use router::{Calculation, Flavor, Probe, Router};
 use source::Level;
@@ -11,7 +11,7 @@ pub static LINT: Lint = Lint {
     code: "lint/route-match-calculation",
     level: Some(Level::Note),
     summary: "a request goes to another route when priorities are computed as documented",
-    story: "Kong 3.9 computes the priorities of routes with a fault: a route with plain hosts comes before \
+    explanation: "Kong 3.9 computes the priorities of routes with a fault: a route with plain hosts comes before \
             any other, whatever else that one asks for, and a regular expression before any prefix. \
             Enterprise releases can compute them as documented (`route_match_calculation: strict`). The \
             request shown goes to one route by the first way and to another by the second; make one of them \
@@ -21,13 +21,13 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    let state = subject.state;
-    if subject.flavor == Flavor::Traditional {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    let state = context.state;
+    if context.flavor == Flavor::Traditional {
         return; // it never had the fault
     }
-    let original = subject.router();
-    let (strict, _) = Router::build(state, subject.flavor, Calculation::Strict);
+    let original = context.router();
+    let (strict, _) = Router::build(state, context.flavor, Calculation::Strict);
     let hosts = hosts(state);
     let mut told = AHashSet::new();
     for route in state.routes.rows() {
@@ -42,9 +42,9 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
                     continue;
                 }
                 let (now, then) = (&state.routes[now], &state.routes[then]);
-                let other = subject.span(now, &[]).map(|s| (s, "wins as 3.9 computes".to_owned()));
+                let other = context.span(now, &[]).map(|s| (s, "wins as 3.9 computes".to_owned()));
                 report.with(
-                    subject.span(then, &[]),
+                    context.span(then, &[]),
                     format!(
                         "{probe} goes to route {}, computed strictly to route {}",
                         called(now),

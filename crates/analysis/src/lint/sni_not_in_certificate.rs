@@ -1,13 +1,13 @@
 //! Server names that the certificate is not for.
 
-use super::{Lint, Report, Subject, certificates::Facts};
+use super::{Lint, LintContext, Report, certificates::Facts};
 use source::Level;
 
 pub static LINT: Lint = Lint {
     code: "lint/sni-not-in-certificate",
     level: Some(Level::Warning),
     summary: "a server name is not among those of its certificate",
-    story: "Clients compare the name they asked for with those in the certificate (RFC 6125); this one is \
+    explanation: "Clients compare the name they asked for with those in the certificate (RFC 6125); this one is \
             not there, so they refuse the connection. Name the server as the certificate does, or use the \
             certificate made out to it.",
     bad: include_str!("examples/certificate_other_name.yml"),
@@ -15,8 +15,8 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    let state = subject.state;
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    let state = context.state;
     for sni in state.snis.rows() {
         let Some(certificate) = state.certificates.find(sni.certificate).map(|ix| &state.certificates[ix])
         else {
@@ -25,7 +25,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
         let Some(facts) = Facts::of(&certificate.cert) else { continue };
         if sni.name != "*" && !facts.names.is_empty() && !facts.covers(&sni.name) {
             report.at(
-                subject.span(sni, &[]),
+                context.span(sni, &[]),
                 format!("the certificate for {} does not cover {:?}", facts.whose(), sni.name),
                 "use a certificate that is made out to this name",
             );

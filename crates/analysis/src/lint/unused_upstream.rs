@@ -3,7 +3,7 @@
 use ahash::AHashSet;
 use serde_json::Value;
 
-use super::{Lint, Report, SUGGESTIONS, Subject};
+use super::{Lint, LintContext, Report, SUGGESTIONS};
 use config::nearest;
 use source::Level;
 
@@ -11,15 +11,15 @@ pub static LINT: Lint = Lint {
     code: "lint/unused-upstream",
     level: Some(Level::Note),
     summary: "no service has an upstream as its host",
-    story: "A service uses an upstream by having the upstream's name as its host. No service of this file \
+    explanation: "A service uses an upstream by having the upstream's name as its host. No service of this file \
             does, so its targets get no requests. Often one of the two names is misspelt.",
     bad: "_format_version: '3.0'\nupstreams:\n- {name: pool, targets: [{target: '10.0.0.1:80'}]}\nservices:\n- {name: a, host: pol}\n",
     good: "_format_version: '3.0'\nupstreams:\n- {name: pool, targets: [{target: '10.0.0.1:80'}]}\nservices:\n- {name: a, host: pool}\n",
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    let state = subject.state;
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    let state = context.state;
     // A file without any services has them elsewhere.
     if state.services.is_empty() {
         return;
@@ -38,7 +38,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
         }
     }
     // Plugins may choose an upstream by name; which do is theirs to know.
-    for plugin in subject.plugins() {
+    for plugin in context.plugins() {
         texts(&plugin.config.json(), &mut |text| used.extend(state.upstreams.by_name(text)));
     }
     let mut suggestions = 0..SUGGESTIONS;
@@ -52,7 +52,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
             |near| format!("a service has the host {near:?}"),
         );
         report.at(
-            subject.span(upstream, &[]),
+            context.span(upstream, &[]),
             format!("no service uses upstream {:?}", upstream.name),
             &help,
         );

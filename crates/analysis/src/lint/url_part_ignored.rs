@@ -1,13 +1,13 @@
 //! Parts of a URL that a service has no field for.
 
-use super::{Lint, Report, Subject, called};
+use super::{Lint, LintContext, Report, called};
 use source::Level;
 
 pub static LINT: Lint = Lint {
     code: "lint/url-part-ignored",
     level: Some(Level::Warning),
     summary: "a part of a service's `url` has no effect",
-    story: "`url` stands for `protocol`, `host`, `port` and `path`. A port that is no number is passed over, and the \
+    explanation: "`url` stands for `protocol`, `host`, `port` and `path`. A port that is no number is passed over, and the \
             protocol's own is used; a user and password, a query and a fragment have no field and are dropped. Write \
             the port as a number; what an upstream wants beside the path is added by the plugin request-transformer.",
     bad: "_format_version: '3.0'\nservices:\n- {name: a, url: 'https://a.test/x?tenant=1'}\n",
@@ -15,13 +15,13 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    for service in subject.state.services.rows() {
-        let Some(node) = subject.node(service, &["url"]) else { continue };
-        let Some(url) = subject.document.str(node) else { continue };
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    for service in context.state.services.rows() {
+        let Some(node) = context.node(service, &["url"]) else { continue };
+        let Some(url) = context.document.str(node) else { continue };
         for (what, help) in ignored(url) {
             report.at(
-                Some(subject.document.span(node)),
+                Some(context.document.span(node)),
                 format!("service {} does not use the {what} of its url", called(service)),
                 &help.replace("PORT", &service.port.to_string()),
             );

@@ -1,6 +1,6 @@
 //! A `#` in a secret that begins a comment.
 
-use super::{Lint, Report, Subject};
+use super::{Lint, LintContext, Report};
 use model::Row;
 use source::{Level, Span, Value};
 
@@ -8,7 +8,7 @@ pub static LINT: Lint = Lint {
     code: "lint/value-cut-by-comment",
     level: Some(Level::Warning),
     summary: "a `#` after a space ends a secret",
-    story: "In YAML a `#` after a space begins a comment: `password: abc #123` is `abc`, and `key: #123` is nothing, \
+    explanation: "In YAML a `#` after a space begins a comment: `password: abc #123` is `abc`, and `key: #123` is nothing, \
             for which the gateway makes up a random key. Put the value in quotes if the `#` is part of it; put a \
             space after the `#` if it is a comment.",
     bad: "_format_version: '3.0'\nconsumers:\n- username: u\n  keyauth_credentials:\n  - key: wW3nS9fKx0aQ7bTz1LmP #789\n",
@@ -16,24 +16,24 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    let state = subject.state;
-    look(subject, report, state.keyauth_credentials.rows(), &["key"]);
-    look(subject, report, state.basicauth_credentials.rows(), &["password"]);
-    look(subject, report, state.hmacauth_credentials.rows(), &["secret"]);
-    look(subject, report, state.jwt_secrets.rows(), &["key", "secret"]);
-    look(subject, report, state.oauth2_credentials.rows(), &["client_id", "client_secret"]);
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    let state = context.state;
+    look(context, report, state.keyauth_credentials.rows(), &["key"]);
+    look(context, report, state.basicauth_credentials.rows(), &["password"]);
+    look(context, report, state.hmacauth_credentials.rows(), &["secret"]);
+    look(context, report, state.jwt_secrets.rows(), &["key", "secret"]);
+    look(context, report, state.oauth2_credentials.rows(), &["client_id", "client_secret"]);
 }
 
-fn look<T: Row>(subject: &Subject<'_>, report: &mut Report<'_>, rows: &[T], fields: &[&str]) {
-    let document = subject.document;
+fn look<T: Row>(context: &LintContext<'_>, report: &mut Report<'_>, rows: &[T], fields: &[&str]) {
+    let document = context.document;
     for row in rows {
         let Some(origin) = row.origin().filter(|origin| !document.is_json(*origin)) else { continue };
         for field in fields {
             let Some(entry) = document.entry(origin, field) else { continue };
             let (key, value) = (document.span(entry.key), document.span(entry.value));
             let nothing = *document.value(entry.value) == Value::Null;
-            let after = rest_of_line(subject, if nothing { key } else { value });
+            let after = rest_of_line(context, if nothing { key } else { value });
             let after = if nothing { after.trim_start().strip_prefix(':').unwrap_or("") } else { after };
             let Some(comment) = after.trim_start().strip_prefix('#').filter(|_| after.starts_with(' '))
             else {
@@ -51,7 +51,7 @@ fn look<T: Row>(subject: &Subject<'_>, report: &mut Report<'_>, rows: &[T], fiel
     }
 }
 
-fn rest_of_line<'a>(subject: &Subject<'a>, span: Span) -> &'a str {
-    let text = subject.sources.get(span.file).text();
+fn rest_of_line<'a>(context: &LintContext<'a>, span: Span) -> &'a str {
+    let text = context.sources.get(span.file).text();
     text.get(span.end as usize..).and_then(|rest| rest.lines().next()).unwrap_or("")
 }

@@ -1,13 +1,13 @@
 //! Credentials that can be guessed.
 
-use super::{Lint, Report, Subject};
+use super::{Lint, LintContext, Report};
 use source::Level;
 
 pub static LINT: Lint = Lint {
     code: "lint/weak-secret",
     level: Some(Level::Warning),
     summary: "a key or secret is short enough to be guessed",
-    story: "API keys of fewer than 16 characters, and secrets of HMAC-signed tokens shorter than the hash they \
+    explanation: "API keys of fewer than 16 characters, and secrets of HMAC-signed tokens shorter than the hash they \
             feed (RFC 7518, section 3.2: 32 bytes for HS256), can be found by trying. Use random ones, or leave \
             the field out: the gateway makes one up.",
     bad: "_format_version: '3.0'\nconsumers:\n- username: u\n  keyauth_credentials: [{key: abc}]\n",
@@ -15,18 +15,18 @@ pub static LINT: Lint = Lint {
     run,
 };
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
     let reference = |text: &str| text.starts_with("{vault://");
-    for key in subject.state.keyauth_credentials.rows() {
+    for key in context.state.keyauth_credentials.rows() {
         if key.key.len() < 16 && !reference(&key.key) {
             report.at(
-                subject.span(key, &["key"]),
+                context.span(key, &["key"]),
                 format!("an API key of {} characters can be guessed", key.key.len()),
                 "use at least 16 random characters",
             );
         }
     }
-    for secret in subject.state.jwt_secrets.rows() {
+    for secret in context.state.jwt_secrets.rows() {
         let wanted = match secret.algorithm.as_deref() {
             Some("HS256") => 32,
             Some("HS384") => 48,
@@ -36,7 +36,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
         let Some(text) = secret.secret.as_deref().filter(|t| !reference(t)) else { continue };
         if text.len() < wanted {
             report.at(
-                subject.span(secret, &["secret"]),
+                context.span(secret, &["secret"]),
                 format!("the secret has {} bytes; its algorithm wants {wanted}", text.len()),
                 "use a longer random secret",
             );

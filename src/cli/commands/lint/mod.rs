@@ -16,14 +16,14 @@ use crate::{
         render::Format,
     },
     config::Loaded,
-    lint::{self, Levels, Settings, Subject},
+    lint::{self, Levels, LintContext, Settings},
     source::{Findings, Level},
 };
 
 /// Give advice on declarative files
 ///
 /// Looks at valid files for what is accepted but likely not meant: routes that never win, credentials over
-/// plain HTTP, rules that undo each other. `gatewayctl explain CODE` tells the long story of a finding; a
+/// plain HTTP, rules that undo each other. `gatewayctl explain CODE` explains a finding; a
 /// comment `# gatewayctl: allow LINT` on its line, or on the line above, allows it.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
@@ -138,10 +138,10 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
 /// Reads the files and runs the lints.
 fn look(args: &Args, settings: &Settings) -> Result<Loaded, Failure> {
     let mut loaded = input::load(&args.input)?;
-    lint::mend(&mut loaded);
+    lint::autofix(&mut loaded);
     if settings.builtin
         && !args.no_builtin
-        && let Some(subject) = Subject::of(&loaded, args.input.dialect.flavor())
+        && let Some(subject) = LintContext::of(&loaded, args.input.dialect.flavor())
     {
         let mut found = Findings::default();
         lint::lint(&subject, &settings.levels, &mut found);

@@ -13,6 +13,7 @@ use clap::ValueEnum;
 
 use self::{progress::Progress, report::Report};
 use crate::{
+    casetest::{self, Plan, Suite, Verdict},
     catalog,
     cli::{
         Status,
@@ -20,7 +21,6 @@ use crate::{
         render,
     },
     source::Level,
-    trial::{self, Plan, Suite, Verdict},
 };
 
 /// Run unit tests of a gateway configuration
@@ -111,7 +111,7 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     let mut report = Report::new(&cases, args.format, args.verbose, console.color());
     let mut progress = Progress::new(console, cases.len());
     let mut printed = Ok(());
-    trial::run(&cases, plan, |ran| {
+    casetest::run(&cases, plan, |ran| {
         progress.ended(matches!(ran.verdict, Verdict::Failed(_)));
         let text = report.add(ran);
         if !text.is_empty() && printed.is_ok() {
@@ -136,7 +136,7 @@ fn read(paths: &[PathBuf]) -> Result<Suite, Failure> {
             continue;
         }
         let failed = |path: &PathBuf, error| Failure::File { path: path.display().to_string(), error };
-        for file in trial::files(path).map_err(|error| failed(path, error))? {
+        for file in casetest::files(path).map_err(|error| failed(path, error))? {
             suite.add_file(&file, &file.display().to_string()).map_err(|error| failed(&file, error))?;
         }
     }

@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use super::Format;
 use crate::{
+    casetest::{Failure, LoadedCase, Ran, Verdict},
     cli::render::junit,
-    trial::{Failure, Ran, Verdict, Written},
 };
 
 /// Results, and what of them was not yet printed.
 pub struct Report<'a> {
-    cases: &'a [Written],
+    cases: &'a [LoadedCase],
     ran: Vec<Option<Ran>>,
     /// The first that has not ended.
     next: usize,
@@ -23,7 +23,7 @@ pub struct Report<'a> {
 
 impl<'a> Report<'a> {
     /// A report of those cases.
-    pub fn new(cases: &'a [Written], format: Format, verbose: bool, color: bool) -> Self {
+    pub fn new(cases: &'a [LoadedCase], format: Format, verbose: bool, color: bool) -> Self {
         Report { cases, ran: vec![None; cases.len()], next: 0, format, verbose, color }
     }
 
@@ -99,7 +99,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    fn failure(&self, case: &Written, failure: &Failure) -> String {
+    fn failure(&self, case: &LoadedCase, failure: &Failure) -> String {
         let mut out = String::new();
         let step = failure.step.map_or_else(String::new, |n| format!("step {n}, "));
         let _ = writeln!(out, "      {step}{}:{}: {}", case.file, failure.line, failure.action);

@@ -8,12 +8,12 @@ use crate::{
     impact::{
         destinations::DestinationChange,
         reach::{Cause, RouteChange},
-        requests::Moved,
+        requests::ReroutedRequests,
     },
 };
 
 /// The risk of requests whose outcome changes: that they are refused.
-pub fn of_request(moved: &Moved) -> Option<Risk> {
+pub fn of_request(moved: &ReroutedRequests) -> Option<Risk> {
     let client = moved.client.as_ref().map_or_else(String::new, |client| format!(" by {client}"));
     let example = moved.examples.first().map(ToString::to_string).unwrap_or_default() + &client;
     let risk = |route: &str, what: String| {

@@ -8,7 +8,7 @@ use source::{Document, Finding, Findings, Level, NodeId, SourceMap, Span, Step, 
 
 /// What rules are checked on.
 #[derive(Clone, Copy)]
-struct Subject<'a> {
+struct LintContext<'a> {
     document: &'a Document,
     root: NodeId,
     secrets: &'a [Span],
@@ -24,7 +24,7 @@ pub fn check(
     secrets: &[Span],
     findings: &mut Findings,
 ) {
-    let subject = Subject { document, root, secrets };
+    let context = LintContext { document, root, secrets };
     let json = document.to_json(root);
     let file = sources.get(document.span(root).file).name();
     for rule in &ruleset.rules {
@@ -53,12 +53,12 @@ pub fn check(
                     };
                     for (path, value) in targets {
                         let key = given.keys || matches!(then.field, Field::Keys);
-                        let shown = subject.shown(&path, value.as_ref());
+                        let shown = context.shown(&path, value.as_ref());
                         for (below, error) in then.function.check(value.as_ref(), &shown) {
                             let path = join(&path, &below);
                             let level = levels.of(rule.code, ruleset.level(rule, file, &path));
                             let Some(level) = level else { continue };
-                            let finding = subject.finding(rule, level, &path, key, &error, &shown);
+                            let finding = context.finding(rule, level, &path, key, &error, &shown);
                             if !allow::allowed(&finding, sources) {
                                 findings.push(finding);
                             }
@@ -86,7 +86,7 @@ impl Ruleset {
     }
 }
 
-impl Subject<'_> {
+impl LintContext<'_> {
     fn finding(
         &self,
         rule: &Rule,

@@ -4,7 +4,7 @@ mod cover;
 
 use ahash::{AHashMap, AHashSet};
 
-use super::{Lint, Report, Subject, called, conditions};
+use super::{Lint, LintContext, Report, called, conditions};
 use model::{Ix, Route};
 use router::Probe;
 use source::Level;
@@ -13,7 +13,7 @@ pub static LINT: Lint = Lint {
     code: "lint/shadowed-route",
     level: Some(Level::Warning),
     summary: "every request that a route is written for goes to another one",
-    story: "The router was asked with requests written for the route: for each host, path and method it names, \
+    explanation: "The router was asked with requests written for the route: for each host, path and method it names, \
             another route wins, by order of precedence (hosts before headers before paths; longer prefixes \
             and higher `regex_priority` first), and the winners take every path that the route takes. Take the \
             route out, or give it a condition that the winner lacks.",
@@ -25,21 +25,21 @@ pub static LINT: Lint = Lint {
 /// Methods asked for where a route takes any.
 const METHODS: [&str; 7] = ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"];
 
-fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
-    let state = subject.state;
+fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
+    let state = context.state;
     for (ix, route) in state.routes.iter() {
         // What an expression asks for can only be guessed; routes of a disabled service are reported elsewhere.
-        if route.expression.is_some() || subject.service(route).is_some_and(|s| !s.enabled) {
+        if route.expression.is_some() || context.service(route).is_some_and(|s| !s.enabled) {
             continue;
         }
-        let Some((probe, winner)) = never_wins(subject, route, ix) else { continue };
+        let Some((probe, winner)) = never_wins(context, route, ix) else { continue };
         let winner = &state.routes[winner];
         if conditions(winner) == conditions(route) {
             continue; // lint/duplicate-route reports that
         }
-        let other = subject.span(winner, &[]).map(|s| (s, "this route wins".to_owned()));
+        let other = context.span(winner, &[]).map(|s| (s, "this route wins".to_owned()));
         report.with(
-            subject.span(route, &[]),
+            context.span(route, &[]),
             format!("route {} never wins: {probe} goes to route {}", called(route), called(winner)),
             "take it out, or give it a condition that the other route lacks",
             other,
@@ -48,7 +48,7 @@ fn run(subject: &Subject<'_>, report: &mut Report<'_>) {
 }
 
 /// The first request written for a route and the other route that gets it, if others get all of them.
-fn never_wins(subject: &Subject<'_>, route: &Route, own: Ix<Route>) -> Option<(Probe, Ix<Route>)> {
+fn never_wins(context: &LintContext<'_>, route: &Route, own: Ix<Route>) -> Option<(Probe, Ix<Route>)> {
     let any = route.methods.as_ref().is_none_or(|m| m.is_empty());
     let mut first = None;
     // The routes that get samples alike but for the path: together they have to take every path.
@@ -57,7 +57,7 @@ fn never_wins(subject: &Subject<'_>, route: &Route, own: Ix<Route>) -> Option<(P
         let methods: Vec<&str> = if any { METHODS.to_vec() } else { vec![&probe.method] };
         for method in methods {
             let probe = Probe { method: method.to_owned(), ..probe.clone() };
-            let winner = probe.ask(subject.router()).filter(|winner| *winner != own)?;
+            let winner = probe.ask(context.router()).filter(|winner| *winner != own)?;
             let alike = winners.entry((probe.method.clone(), probe.https, probe.host.clone())).or_default();
             if !alike.contains(&winner) {
                 alike.push(winner);
@@ -68,7 +68,7 @@ fn never_wins(subject: &Subject<'_>, route: &Route, own: Ix<Route>) -> Option<(P
     // Many methods, one answer.
     let groups: AHashSet<Vec<Ix<Route>>> = winners.into_values().collect();
     let covered = groups.iter().all(|winners| {
-        let winners: Vec<&Route> = winners.iter().map(|ix| &subject.state.routes[*ix]).collect();
+        let winners: Vec<&Route> = winners.iter().map(|ix| &context.state.routes[*ix]).collect();
         cover::is_covered(route, &winners)
     });
     first.filter(|_| covered)

@@ -12,7 +12,7 @@ use router::{Calculation, Flavor, Router};
 use source::{Document, NodeId, SourceMap, Span, Step, Value};
 
 /// What lints look at.
-pub struct Subject<'a> {
+pub struct LintContext<'a> {
     /// The data, secrets as they were written.
     pub state: &'a State,
     /// The text it was read from.
@@ -35,7 +35,7 @@ pub struct Subject<'a> {
 /// Rows of one plugin by the route and the service they are for.
 type Rows<'a> = AHashMap<(Option<Uuid>, Option<Uuid>), &'a Plugin>;
 
-impl<'a> Subject<'a> {
+impl<'a> LintContext<'a> {
     /// What was read, as lints look at it; none if that was not valid.
     pub fn of(loaded: &'a Loaded, flavor: Flavor) -> Option<Self> {
         // Secrets as written: neither hashed nor fetched from a vault.
@@ -54,7 +54,7 @@ impl<'a> Subject<'a> {
         }
         let (document, sources) = (&loaded.document, &loaded.sources);
         let registry = loaded.catalog.registry();
-        Some(Subject {
+        Some(LintContext {
             state,
             document,
             sources,

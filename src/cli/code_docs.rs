@@ -1,11 +1,12 @@
-//! The long story of every code, wherever it is declared: what `explain` prints and machine formats quote.
+//! The documentation of every code of a finding, declared by `config` or by a lint: `explain` prints it, and SARIF
+//! quotes it as the help of a rule.
 
 use crate::{config::codes::CODES, lint};
 
-/// A code's story, wherever it is declared.
-pub struct Story {
+/// The documentation of one code.
+pub struct CodeDoc {
     pub code: &'static str,
-    /// Of a lint: how bad its findings are by default, or `off`.
+    /// The default level of a lint, or `off`; `None` for codes that are no lints.
     pub level: Option<&'static str>,
     pub summary: &'static str,
     pub text: &'static str,
@@ -13,16 +14,16 @@ pub struct Story {
     pub good: &'static str,
 }
 
-impl Story {
+impl CodeDoc {
     /// The code without its group.
     pub fn short(&self) -> &'static str {
         self.code.split_once('/').map_or(self.code, |(_, name)| name)
     }
 }
 
-/// All stories, by code.
-pub fn stories() -> Vec<Story> {
-    let codes = CODES.iter().map(|c| Story {
+/// The documentation of all codes, sorted by code.
+pub fn code_docs() -> Vec<CodeDoc> {
+    let codes = CODES.iter().map(|c| CodeDoc {
         code: c.code,
         level: None,
         summary: c.summary,
@@ -30,15 +31,15 @@ pub fn stories() -> Vec<Story> {
         bad: c.bad,
         good: c.good,
     });
-    let lints = lint::lints().iter().map(|l| Story {
+    let lints = lint::lints().iter().map(|l| CodeDoc {
         code: l.code,
         level: Some(l.level.map_or("off", |level| level.word())),
         summary: l.summary,
-        text: l.story,
+        text: l.explanation,
         bad: l.bad,
         good: l.good,
     });
-    let mut all: Vec<Story> = codes.chain(lints).collect();
-    all.sort_by_key(|story| story.code);
+    let mut all: Vec<CodeDoc> = codes.chain(lints).collect();
+    all.sort_by_key(|doc| doc.code);
     all
 }

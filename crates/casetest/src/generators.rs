@@ -17,7 +17,7 @@ use rustls::pki_types::{PrivateKeyDer, pem::PemObject};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
-use super::{fill::plain, wire::json_text};
+use super::{interpolate::plain, raw_http::json_text};
 
 /// A value of that kind; `now` is the time since 1970.
 ///

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::{
     case::{Expect, Received},
-    client::Answer,
+    client::Response,
     compare::{Mismatch, compare},
-    wire,
+    raw_http,
 };
 
 /// What of the entries is not as wanted.
@@ -75,7 +75,7 @@ fn as_json(want: &Value, entry: &Value) -> Option<Value> {
 }
 
 /// What of an answer is not as wanted.
-pub fn answer(want: &Expect, answer: &Answer) -> Vec<Mismatch> {
+pub fn response(want: &Expect, answer: &Response) -> Vec<Mismatch> {
     let mut found = Vec::new();
     let mut plain_value = |want: &Option<Value>, seen: Value, what: &str| {
         if let Some(want) = want {
@@ -90,9 +90,9 @@ pub fn answer(want: &Expect, answer: &Answer) -> Vec<Mismatch> {
     plain_value(&want.interim, json!(answer.interim), "interim");
     plain_value(&want.version, answer.version.as_str().into(), "version");
     plain_value(&want.reason, answer.reason.as_str().into(), "reason");
-    plain_value(&want.trailers, wire::by_name(&answer.trailers).into(), "trailers");
+    plain_value(&want.trailers, raw_http::by_name(&answer.trailers).into(), "trailers");
     plain_value(&want.cert, answer.certificate.as_deref().map_or(Value::Null, certificate), "cert");
-    let fields = wire::by_name(&answer.fields);
+    let fields = raw_http::by_name(&answer.fields);
     for (name, want) in &want.headers {
         compare(want, fields.get(&name.to_ascii_lowercase()), &format!("header {name}"), &mut found);
     }

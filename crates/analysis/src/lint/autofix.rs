@@ -7,7 +7,7 @@ use config::{Loaded, version::CURRENT};
 use source::{Document, Edit, FileId, Findings, Format, Limits, NodeId, SourceMap, Span, Value, parse};
 
 /// Adds fixes to the findings of reading.
-pub fn mend(loaded: &mut Loaded) {
+pub fn autofix(loaded: &mut Loaded) {
     let mut texts: AHashMap<FileId, Option<Written>> = AHashMap::new();
     let wanted: Vec<(usize, Span)> = (loaded.findings.iter().enumerate())
         .filter(|(_, f)| {
