@@ -1,11 +1,13 @@
-//! Which fields may follow a body (RFC 9110 section 6.5.1).
+//! Fields that are allowed in a trailer section (RFC 9110 section 6.5.1).
 
 use http::HeaderName;
 
 use super::Known;
 
-/// Whether a field may stand in a trailer section: none that frames, routes or authenticates a message, controls how
-/// it is handled, or says how its content is to be read. A recipient that merges it into the head would read another message.
+/// Returns whether a field is allowed in a trailer section.
+///
+/// Fields for framing, routing, authentication, request modifiers, response control and content format are not: a
+/// recipient that merges them into the header section would process a different message.
 pub fn may_trail(name: &HeaderName) -> bool {
     Known::of(name.as_str().as_bytes()).is_none()
         && !matches!(
@@ -40,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_says_how_a_message_is_read_does_not_follow_it() {
+    fn fields_that_control_processing_are_not_allowed_in_trailers() {
         for name in [
             "content-length",
             "transfer-encoding",
