@@ -50,7 +50,7 @@ pub struct HeaderLine<'a> {
     position: usize,
 }
 
-/// Case in which a name is rendered.
+/// Case in which a name is written.
 #[derive(Clone, Copy, Debug)]
 enum NameCase<'a> {
     /// As in this text.
@@ -174,7 +174,7 @@ impl Headers {
     /// Returns the field lines that HTTP/1 writes.
     ///
     /// A name is spelled as the configuration sets it, else as it was received, else as Kong spells it. Received fields
-    /// keep their order. Added fields are rendered behind them, or before them if they were set before
+    /// keep their order. Added fields are written behind them, or before them if they were set before
     /// ([`Headers::followed_by`]).
     pub fn lines(&self) -> SmallVec<[HeaderLine<'_>; 16]> {
         let mut lines = SmallVec::<[HeaderLine<'_>; 16]>::new();

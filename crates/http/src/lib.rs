@@ -15,4 +15,4 @@ pub use http1::{
     is_token,
 };
 pub use spelling::Spelling;
-pub use trailers::may_trail;
+pub use trailers::is_allowed_in_trailers;

@@ -8,7 +8,7 @@ use super::Known;
 ///
 /// Fields for framing, routing, authentication, request modifiers, response control and content format are not: a
 /// recipient that merges them into the header section would process a different message.
-pub fn may_trail(name: &HeaderName) -> bool {
+pub fn is_allowed_in_trailers(name: &HeaderName) -> bool {
     Known::of(name.as_str().as_bytes()).is_none()
         && !matches!(
             name.as_str(),
@@ -58,10 +58,10 @@ mod tests {
             "trailer",
             "if-match",
         ] {
-            assert!(!may_trail(&HeaderName::from_static(name)), "{name}");
+            assert!(!is_allowed_in_trailers(&HeaderName::from_static(name)), "{name}");
         }
         for name in ["grpc-status", "grpc-message", "server-timing", "x-checksum", "digest", "etag"] {
-            assert!(may_trail(&HeaderName::from_static(name)), "{name}");
+            assert!(is_allowed_in_trailers(&HeaderName::from_static(name)), "{name}");
         }
     }
 }

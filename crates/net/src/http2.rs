@@ -19,7 +19,7 @@ use hyper::{
 };
 use tokio::task::spawn_local;
 
-use http_codec::{Head, HeadError, may_trail};
+use http_codec::{Head, HeadError, is_allowed_in_trailers};
 
 use super::{Body, BodyError, Phase, Progress, SendError};
 
@@ -169,7 +169,8 @@ impl Http2 {
         let Some(mut frame) = ready!(frame).transpose()? else { return Poll::Ready(None) };
         self.read_bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
         if let Some(trailers) = frame.trailers_mut() {
-            let forbidden: Vec<_> = trailers.keys().filter(|name| !may_trail(name)).cloned().collect();
+            let forbidden: Vec<_> =
+                trailers.keys().filter(|name| !is_allowed_in_trailers(name)).cloned().collect();
             forbidden.iter().for_each(|name| drop(trailers.remove(name)));
         }
         Poll::Ready(Some(Ok(frame)))

@@ -45,10 +45,10 @@ impl Timer {
         self.deadline = None;
     }
 
-    /// Polls whether the deadline has passed, and clears it then. Always is_pending without a deadline.
+    /// Polls whether the deadline has passed, and clears it then. Always pending without a deadline.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(deadline) = self.deadline else { return Poll::Pending };
-        // Check the clock without a budget: tokio's timer is always is_pending then, so that the deadline would never elapse
+        // Check the clock without a budget: tokio's timer is always pending then, so that the deadline would never elapse
         // for a peer that sends continuously.
         if !has_budget_remaining() && Instant::now() >= deadline {
             self.deadline = None;

@@ -16,7 +16,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::line::{Line, find_control};
-use crate::may_trail;
+use crate::is_allowed_in_trailers;
 
 /// Limit for a chunk's size line, extensions included.
 const MAX_SIZE_LINE_BYTES: usize = 4096;
@@ -251,7 +251,7 @@ fn parse_size(line: &[u8]) -> Option<u64> {
 }
 
 /// Parses a trailer section, and returns its length and fields; `None` if it is not complete. Fields that are not
-/// allowed in trailers are dropped ([`may_trail`]).
+/// allowed in trailers are dropped ([`is_allowed_in_trailers`]).
 fn parse_trailers(buffer: &[u8]) -> Result<Option<(usize, HeaderMap)>, FramingError> {
     let (mut at, mut count) = (0, 0);
     let mut trailers = HeaderMap::new();
@@ -271,7 +271,7 @@ fn parse_trailers(buffer: &[u8]) -> Result<Option<(usize, HeaderMap)>, FramingEr
         let Some((name, (from, to))) = field else { return Ok(Some((at, trailers))) };
         let name = HeaderName::from_bytes(&line[..name]).map_err(|_| FramingError::Trailers)?;
         let value = HeaderValue::from_bytes(&line[from..to]).map_err(|_| FramingError::Trailers)?;
-        if may_trail(&name) {
+        if is_allowed_in_trailers(&name) {
             trailers.append(name, value);
         }
     }

@@ -25,7 +25,7 @@ pub const ACK: u8 = 1;
 pub const END_STREAM: u8 = 1;
 pub const END_HEADERS: u8 = 4;
 pub const PADDED: u8 = 8;
-pub const WITH_PRIORITY: u8 = 32;
+pub const PRIORITY_FLAG: u8 = 32;
 
 /// Identifiers of settings (section 6.5.2).
 pub mod setting {
@@ -86,7 +86,7 @@ impl Head {
             let (&padding, padded) = payload.split_first()?;
             content = &padded[..padded.len().checked_sub(usize::from(padding))?];
         }
-        if self.kind == HEADERS && self.has(WITH_PRIORITY) {
+        if self.kind == HEADERS && self.has(PRIORITY_FLAG) {
             content = content.get(5..)?;
         }
         Some(content)
@@ -169,10 +169,10 @@ mod tests {
         assert_eq!(padded.unpadded(&[3, 0, 0, 0]), Some(&[][..]));
         assert_eq!(padded.unpadded(&[4, 0, 0, 0]), None);
         assert_eq!(padded.unpadded(&[]), None);
-        let both = head(HEADERS, PADDED | WITH_PRIORITY);
+        let both = head(HEADERS, PADDED | PRIORITY_FLAG);
         assert_eq!(both.unpadded(&[1, 0, 0, 0, 0, 0, 9, 0]), Some(&[9][..]));
         assert_eq!(both.unpadded(&[1, 0, 0, 0, 0, 0]), None);
-        assert_eq!(head(DATA, WITH_PRIORITY).unpadded(&[1]), Some(&[1][..]));
+        assert_eq!(head(DATA, PRIORITY_FLAG).unpadded(&[1]), Some(&[1][..]));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use http::{
 };
 
 use super::hpack::Field;
-use crate::{Known, may_trail};
+use crate::{Known, is_allowed_in_trailers};
 
 /// Initial capacity of a header map: requests of browsers have about a dozen headers besides the pseudo-headers.
 const INITIAL_CAPACITY: usize = 12;
@@ -105,7 +105,7 @@ impl Section {
             Some(Known::LookAlike) => return true,
             _ => {}
         }
-        if self.is_trailers && !may_trail(&name) {
+        if self.is_trailers && !is_allowed_in_trailers(&name) {
             return true;
         }
         // A map has a maximum capacity.

@@ -10,7 +10,7 @@ use http::{
 
 use super::{Broken, ENTRY_OVERHEAD, MAX_TABLE_SIZE, decode_int, huffman, static_table};
 
-/// Field of a request. The dynamic static_table stores fields in this form, so that each is parsed only once.
+/// Field of a request. The dynamic table stores fields in this form, so that each is parsed only once.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Field {
     /// `:method`
@@ -44,7 +44,7 @@ pub enum Name {
     Malformed,
 }
 
-/// Decoding context of one connection: the dynamic static_table (section 2.3.2).
+/// Decoding context of one connection: the dynamic table (section 2.3.2).
 #[derive(Debug)]
 pub struct Decoder {
     /// Newest first.
@@ -84,7 +84,7 @@ impl Decoder {
                 let (field, size) = self.field(index)?;
                 on_field(field, size);
             } else if first & 0xe0 == 0x20 {
-                // Dynamic static_table size update (section 6.3), allowed only before the first field.
+                // Dynamic table size update (section 6.3), allowed only before the first field.
                 let max_size = decode_int(&mut block, 5)?;
                 if has_fields || max_size > MAX_TABLE_SIZE {
                     return Err(Broken);
@@ -162,7 +162,7 @@ impl Decoder {
 
     fn insert(&mut self, entry: Entry) {
         let Some(capacity) = self.max_size.checked_sub(entry.size) else {
-            // An entry larger than the static_table empties it (section 4.4).
+            // An entry larger than the table empties it (section 4.4).
             self.evict(0);
             return;
         };
@@ -171,13 +171,13 @@ impl Decoder {
         self.entries.push_front(entry);
     }
 
-    /// Returns the number of entries in the dynamic static_table.
+    /// Returns the number of entries in the dynamic table.
     #[cfg(test)]
     pub(super) fn entry_count(&self) -> usize {
         self.entries.len()
     }
 
-    /// Evicts the oldest entries until the static_table has at most that size (section 4.3).
+    /// Evicts the oldest entries until the table has at most that size (section 4.3).
     fn evict(&mut self, max_size: usize) {
         while self.size > max_size {
             let Some(entry) = self.entries.pop_back() else { return };
@@ -245,7 +245,7 @@ mod tests {
         assert_eq!(
             (decoder.entries.len(), decoder.size),
             (0, 0),
-            "an entry that is too large empties the static_table"
+            "an entry that is too large empties the table"
         );
     }
 
@@ -253,7 +253,7 @@ mod tests {
     fn malformed_blocks_are_rejected() {
         for block in [
             &[0x80][..],                  // index 0
-            &[0xbe],                      // an empty static_table
+            &[0xbe],                      // an empty table
             &[0x40, 1, b'a'],             // no value
             &[0x40, 5, b'a', 0],          // a name longer than the block
             &[0x3f, 0xe2, 0x1f],          // a size update to 4097 bytes

@@ -21,7 +21,7 @@ const MIN_CODE_BITS: usize = 5;
 const MAX_CODE_BITS: usize = 30;
 /// End-of-string symbol.
 const EOS: u16 = 256;
-/// Code words of up to this length are decoded by one table lookup. Nearly all characters of headers have such.
+/// Code words of up to this length are decoded by one table lookup. Nearly all characters of headers have such code words.
 const LOOKUP_BITS: u32 = 8;
 
 /// Tables for encoding and decoding.
