@@ -1,4 +1,4 @@
-//! A message's headers.
+//! The header section of a message, parsed into a map only when it is looked up or modified.
 
 use std::{
     cell::OnceCell,
@@ -13,90 +13,96 @@ use smallvec::SmallVec;
 
 use super::{
     Fields, Known,
-    spelling::{Spelling, usual, write_title},
+    spelling::{Spelling, conventional_spelling, write_title_case},
 };
 
-/// Headers. A caller that looks one up or changes one finds a [`HeaderMap`]. Until then, those of an HTTP/1 head are
-/// what is written there ([`Headers::fields`]): making the map would be a quarter of what a proxied request costs.
+/// Header fields of a message.
 ///
-/// A map knows neither the spelling of names nor the order of fields. Both are kept beside it, for
+/// Dereferences to a [`HeaderMap`], which is built on first use. Until then the fields of an HTTP/1 head stay raw bytes
+/// ([`Headers::fields`]): building the map would take a quarter of the CPU time of a proxied request.
+///
+/// A map preserves neither the case of names nor the order of fields. Both are stored beside it for
 /// [`Headers::lines`].
 #[derive(Clone, Debug, Default)]
 pub struct Headers {
-    /// As they arrived in a head of HTTP/1.
-    arrived: Option<Fields>,
-    /// Boxed, since most are never made.
+    /// Fields of the HTTP/1 head that was received, if any.
+    received: Option<Fields>,
+    /// Boxed: most maps are never built.
     map: OnceCell<Box<HeaderMap>>,
-    /// Whether the map may differ from what arrived.
-    changed: bool,
-    /// Whether names arrived in lower case, as HTTP/2 has them.
-    lower: bool,
-    /// Names that the configuration spells. Boxed, since headers are moved often and few have any.
+    /// Whether the map may differ from `received`.
+    is_modified: bool,
+    /// Whether names were received in lower case, as HTTP/2 requires.
+    is_lower_case: bool,
+    /// Names whose spelling the configuration sets. Boxed: headers are moved often, and few have any.
     #[allow(clippy::box_collection, reason = "a pointer is a third of the size")]
-    spelled: Option<Box<Vec<Spelling>>>,
+    spellings: Option<Box<Vec<Spelling>>>,
 }
 
-/// A header as it is written in HTTP/1.
+/// A header field as HTTP/1 serializes it.
 #[derive(Clone, Copy, Debug)]
 pub struct HeaderLine<'a> {
     /// Name.
     pub name: &'a HeaderName,
     /// Value.
     pub value: &'a HeaderValue,
-    spelled: Spelled<'a>,
-    /// Which of the fields that arrived it stands for, or at which end of them.
-    place: usize,
+    case: NameCase<'a>,
+    /// Index of the received field that it represents. Added fields have 0 (before all) or `usize::MAX` (behind all).
+    position: usize,
 }
 
+/// Case in which a name is written.
 #[derive(Clone, Copy, Debug)]
-enum Spelled<'a> {
-    Text(&'a [u8]),
+enum NameCase<'a> {
+    /// As in this text.
+    Verbatim(&'a [u8]),
+    /// `content-type`
     Lower,
+    /// `Content-Type`
     Title,
 }
 
 impl HeaderLine<'_> {
-    /// Writes the name in its spelling.
+    /// Appends the name in its spelling.
     pub fn write_name(&self, to: &mut Vec<u8>) {
-        match self.spelled {
-            Spelled::Text(text) => to.extend_from_slice(text),
-            Spelled::Lower => to.extend_from_slice(self.name.as_str().as_bytes()),
-            Spelled::Title => write_title(self.name.as_str(), to),
+        match self.case {
+            NameCase::Verbatim(text) => to.extend_from_slice(text),
+            NameCase::Lower => to.extend_from_slice(self.name.as_str().as_bytes()),
+            NameCase::Title => write_title_case(self.name.as_str(), to),
         }
     }
 }
 
 impl Headers {
-    /// Those of a message of HTTP/2, whose names are in lower case.
+    /// Wraps the headers of an HTTP/2 message, whose names are in lower case.
     pub fn of_http2(map: HeaderMap) -> Self {
-        Headers { lower: true, ..map.into() }
+        Headers { is_lower_case: true, ..map.into() }
     }
 
-    /// The fields as they arrived in their head; `None` if one may have changed.
+    /// Returns the raw fields of the received head; `None` if the headers may have been modified.
     pub fn fields(&self) -> Option<&Fields> {
-        self.arrived.as_ref().filter(|_| !self.changed)
+        self.received.as_ref().filter(|_| !self.is_modified)
     }
 
-    /// As a map.
+    /// Converts the headers into a map.
     pub fn into_map(mut self) -> HeaderMap {
         std::mem::take(&mut *self)
     }
 
-    /// Whether there is none.
+    /// Returns whether there are no fields.
     pub fn is_empty(&self) -> bool {
         self.fields().map_or_else(|| self.map.get().is_none_or(|map| map.is_empty()), Fields::is_empty)
     }
 
-    /// Whether there is such a one.
+    /// Returns whether a field is present.
     pub fn has(&self, known: Known) -> bool {
         match self.fields() {
             Some(fields) => fields.has(&[known]),
-            // In maps of usual size, comparing names costs less than a look-up.
-            None => self.keys().any(|own| Some(own.as_str()) == known.name()),
+            // Comparing names costs less than a lookup in maps of typical size.
+            None => self.keys().any(|name| Some(name.as_str()) == known.name()),
         }
     }
 
-    /// The values of one, in order.
+    /// Returns the values of a field, in order.
     pub fn values_of(&self, known: Known) -> impl Iterator<Item = &[u8]> {
         let fields = self.fields().map(|fields| fields.values(known));
         let map = match (&fields, known.name()) {
@@ -106,19 +112,19 @@ impl Headers {
         fields.into_iter().flatten().chain(map.into_iter().flatten())
     }
 
-    /// Removes these if no header has changed yet; returns whether none has.
-    pub fn strip(&mut self, gone: impl Iterator<Item = Known>) -> bool {
-        if self.changed {
+    /// Removes fields from the raw head. Returns `false`, and removes nothing, if the headers are a map already.
+    pub fn strip(&mut self, names: impl Iterator<Item = Known>) -> bool {
+        if self.is_modified {
             return false;
         }
-        let Some(fields) = &mut self.arrived else { return false };
-        gone.for_each(|known| fields.remove(known));
-        // It may have been made of all of them.
+        let Some(fields) = &mut self.received else { return false };
+        names.for_each(|known| fields.remove(known));
+        // A map built before still contains the removed fields.
         self.map.take();
         true
     }
 
-    /// The first Host, and whether there are more.
+    /// Returns the first Host, and whether there are more.
     pub fn host(&self) -> (Option<&[u8]>, bool) {
         match self.fields() {
             Some(fields) => first(fields.values(Known::Host)),
@@ -126,32 +132,32 @@ impl Headers {
         }
     }
 
-    /// Sets a header in place of all of its name. A name that is there keeps its spelling.
+    /// Sets a header, replacing all fields of that name. A name that is present keeps its spelling.
     pub fn set(&mut self, name: &Spelling, value: HeaderValue) {
         if self.insert(&name.name, value).is_none() {
             self.spell(name);
         }
     }
 
-    /// Adds a header. A name that is there keeps its spelling.
+    /// Appends a header. A name that is present keeps its spelling.
     pub fn add(&mut self, name: &Spelling, value: HeaderValue) {
         if !self.append(&name.name, value) {
             self.spell(name);
         }
     }
 
-    /// From now on, a name is spelled like this.
+    /// Sets the spelling of a name.
     pub fn spell(&mut self, name: &Spelling) {
-        // What arrived is spelled otherwise, perhaps.
+        // Mark the headers as modified: the raw head may spell the name differently.
         let _ = &mut **self;
-        let spelled = self.spelled.get_or_insert_default();
-        match spelled.iter_mut().find(|known| known.name == name.name) {
+        let spellings = self.spellings.get_or_insert_default();
+        match spellings.iter_mut().find(|known| known.name == name.name) {
             Some(known) => known.clone_from(name),
-            None => spelled.push(name.clone()),
+            None => spellings.push(name.clone()),
         }
     }
 
-    /// These, followed by those of an upstream.
+    /// Appends the headers of an upstream's response to these.
     #[must_use]
     pub fn followed_by(mut self, upstream: Headers) -> Headers {
         match upstream.fields() {
@@ -160,59 +166,63 @@ impl Headers {
                 self.append(name, value.clone());
             }),
         }
-        self.arrived = upstream.arrived;
-        self.lower = upstream.lower;
+        self.received = upstream.received;
+        self.is_lower_case = upstream.is_lower_case;
         self
     }
 
-    /// The headers as HTTP/1 writes them. Names are spelled as they arrived, else as the configuration or Kong
-    /// spells them. Fields that arrived keep their order. Others are written behind them, or before them if they were
-    /// set before (see [`Headers::followed_by`]).
+    /// Returns the field lines that HTTP/1 writes.
+    ///
+    /// A name is spelled as the configuration sets it, else as it was received, else as Kong spells it. Received fields
+    /// keep their order. Added fields are written behind them, or before them if they were set before
+    /// ([`Headers::followed_by`]).
     pub fn lines(&self) -> SmallVec<[HeaderLine<'_>; 16]> {
         let mut lines = SmallVec::<[HeaderLine<'_>; 16]>::new();
-        let (mut next, mut elsewhere) = (0, 0);
+        // `next`: index behind the last received field found; `added_position`: where a field that was not received goes.
+        let (mut next, mut added_position) = (0, 0);
         let mut entries = self.iter().peekable();
         while let Some((name, value)) = entries.next() {
-            // The values of a name follow each other in a map, under one and the same key.
-            let before = lines.last().filter(|before| ptr::eq(before.name, name)).copied();
-            let more = entries.peek().is_some_and(|(following, _)| ptr::eq(*following, name));
-            let found = self.arrived.as_ref().and_then(|fields| match (&before, more) {
-                (Some(_), _) => fields.spelled(name, next..fields.len()),
-                (None, true) => fields.spelled(name, 0..fields.len()),
-                // Most fields stand behind the one before, and are found at the first look.
+            // A map yields the values of a name in sequence, all with the same key.
+            let previous = lines.last().filter(|previous| ptr::eq(previous.name, name)).copied();
+            let has_more = entries.peek().is_some_and(|(following, _)| ptr::eq(*following, name));
+            let found = self.received.as_ref().and_then(|fields| match (&previous, has_more) {
+                (Some(_), _) => fields.find_name(name, next..fields.len()),
+                (None, true) => fields.find_name(name, 0..fields.len()),
+                // Most fields directly follow the previous one, so the first comparison finds them.
                 (None, false) => {
-                    fields.spelled(name, next..fields.len()).or_else(|| fields.spelled(name, 0..next))
+                    fields.find_name(name, next..fields.len()).or_else(|| fields.find_name(name, 0..next))
                 }
             });
-            let place = match (found, &before) {
+            let position = match (found, &previous) {
                 (Some((at, _)), _) => {
-                    (next, elsewhere) = (at + 1, usize::MAX);
+                    (next, added_position) = (at + 1, usize::MAX);
                     at
                 }
-                (None, Some(before)) => before.place,
-                (None, None) => elsewhere,
+                (None, Some(previous)) => previous.position,
+                (None, None) => added_position,
             };
-            let by_configuration =
-                self.spelled.iter().flat_map(|all| all.iter()).find(|known| known.name == *name);
-            let spelled = match (by_configuration, found, before) {
-                (Some(known), ..) => Spelled::Text(&known.text),
-                (_, Some((_, text)), _) => Spelled::Text(text),
-                (.., Some(before)) => before.spelled,
-                _ => match usual(name.as_str()) {
-                    Some(text) => Spelled::Text(text.as_bytes()),
-                    None if self.lower => Spelled::Lower,
-                    None => Spelled::Title,
+            let configured =
+                self.spellings.iter().flat_map(|all| all.iter()).find(|known| known.name == *name);
+            let case = match (configured, found, previous) {
+                (Some(known), ..) => NameCase::Verbatim(&known.text),
+                (_, Some((_, text)), _) => NameCase::Verbatim(text),
+                (.., Some(previous)) => previous.case,
+                _ => match conventional_spelling(name.as_str()) {
+                    Some(text) => NameCase::Verbatim(text.as_bytes()),
+                    None if self.is_lower_case => NameCase::Lower,
+                    None => NameCase::Title,
                 },
             };
-            lines.push(HeaderLine { name, value, spelled, place });
+            lines.push(HeaderLine { name, value, case, position });
         }
-        if self.arrived.is_some() {
-            lines.sort_by_key(|line| line.place);
+        if self.received.is_some() {
+            lines.sort_by_key(|line| line.position);
         }
         lines
     }
 }
 
+/// Returns the first value, and whether there are more.
 fn first<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> (Option<&'a [u8]>, bool) {
     (values.next(), values.next().is_some())
 }
@@ -221,15 +231,15 @@ impl Deref for Headers {
     type Target = HeaderMap;
 
     fn deref(&self) -> &HeaderMap {
-        self.map.get_or_init(|| Box::new(self.arrived.as_ref().map(Fields::to_map).unwrap_or_default()))
+        self.map.get_or_init(|| Box::new(self.received.as_ref().map(Fields::to_map).unwrap_or_default()))
     }
 }
 
 impl DerefMut for Headers {
     fn deref_mut(&mut self) -> &mut HeaderMap {
         let _ = **self;
-        self.changed = true;
-        self.map.get_mut().expect("it was made just now")
+        self.is_modified = true;
+        self.map.get_mut().expect("the line above builds the map")
     }
 }
 
@@ -241,7 +251,7 @@ impl From<HeaderMap> for Headers {
 
 impl From<Fields> for Headers {
     fn from(fields: Fields) -> Self {
-        Headers { arrived: Some(fields), ..Headers::default() }
+        Headers { received: Some(fields), ..Headers::default() }
     }
 }
 
@@ -254,9 +264,9 @@ impl<'a> IntoIterator for &'a Headers {
     }
 }
 
-/// Headers, which may be put into a map only when somebody looks at them.
+/// Source of a header map, which may be built on first access.
 pub trait HeaderSource: fmt::Debug {
-    /// The map.
+    /// Returns the map.
     fn map(&self) -> &HeaderMap;
 }
 
@@ -280,8 +290,8 @@ mod tests {
     use super::*;
     use crate::RawHead;
 
-    /// Headers of a head that no caller has looked at.
-    fn arrived(lines: &[&str]) -> Headers {
+    /// Headers of a received head, not yet parsed into a map.
+    fn received(lines: &[&str]) -> Headers {
         let (mut text, mut fields) = (String::new(), Fields::default());
         for line in lines {
             let (name, _) = line.split_once(": ").expect("a name and a value");
@@ -295,7 +305,7 @@ mod tests {
         fields.into()
     }
 
-    fn written(headers: &Headers) -> Vec<String> {
+    fn rendered(headers: &Headers) -> Vec<String> {
         let lines = headers.lines();
         let text = lines.iter().map(|line| {
             let mut text = Vec::new();
@@ -316,38 +326,38 @@ mod tests {
     const SENT: [&str; 6] = ["SOAPAction: x", "aCCept: a", "X_y: 1", "ACCEPT: b", "ETag: e", "Accept: c"];
 
     #[test]
-    fn names_and_order_stay_whatever_changes() {
-        let mut headers = arrived(&SENT);
+    fn modification_preserves_case_and_order() {
+        let mut headers = received(&SENT);
         assert!(headers.fields().is_some());
         headers.insert("new", value("1"));
         assert!(headers.fields().is_none());
         let mut expected = SENT.map(String::from).to_vec();
         expected.push("New: 1".to_owned());
-        assert_eq!(written(&headers), expected);
+        assert_eq!(rendered(&headers), expected);
         headers.remove("soapaction");
         headers.insert("etag", value("f"));
         headers.remove("new");
-        assert_eq!(written(&headers), ["aCCept: a", "X_y: 1", "ACCEPT: b", "ETag: f", "Accept: c"]);
-        // One value in place of several stands where one of them did, and more than there were at the last one.
+        assert_eq!(rendered(&headers), ["aCCept: a", "X_y: 1", "ACCEPT: b", "ETag: f", "Accept: c"]);
+        // A single value that replaces several takes the position of one of them; surplus values follow the last one.
         headers.insert("accept", value("d"));
-        assert_eq!(written(&headers), ["X_y: 1", "ETag: f", "Accept: d"]);
+        assert_eq!(rendered(&headers), ["X_y: 1", "ETag: f", "Accept: d"]);
         for text in ["e", "f", "g"] {
             headers.append("accept", value(text));
         }
         assert_eq!(
-            written(&headers),
+            rendered(&headers),
             ["aCCept: d", "X_y: 1", "ACCEPT: e", "ETag: f", "Accept: f", "Accept: g"]
         );
     }
 
     proptest! {
         #[test]
-        fn lines_are_those_of_the_map_in_the_order_of_what_arrived(
+        fn lines_have_the_fields_of_the_map_in_received_order(
             sent in proptest::collection::vec("[aA][bB]?: [0-9]", 0..8),
             changes in proptest::collection::vec((0..4_u8, "[a-c][bB]?"), 0..6),
         ) {
             let sent: Vec<&str> = sent.iter().map(String::as_str).collect();
-            let mut headers = arrived(&sent);
+            let mut headers = received(&sent);
             for (kind, name) in &changes {
                 let name = spelling(name);
                 match kind {
@@ -363,58 +373,58 @@ mod tests {
                 let values: Vec<_> = lines.iter().filter(|line| line.name == name).map(|line| line.value).collect();
                 prop_assert_eq!(values, headers.get_all(name).iter().collect::<Vec<_>>());
             }
-            let written = written(&headers);
-            for (line, text) in lines.iter().zip(&written) {
+            let rendered = rendered(&headers);
+            for (line, text) in lines.iter().zip(&rendered) {
                 let (name, _) = text.split_once(": ").expect("a name");
                 prop_assert_eq!(name.to_ascii_lowercase(), line.name.as_str());
             }
             if changes.is_empty() {
-                prop_assert_eq!(written, sent);
+                prop_assert_eq!(rendered, sent);
             }
         }
     }
 
     #[test]
-    fn names_that_are_added_are_spelled_as_kong_or_the_configuration_does() {
-        let mut headers = arrived(&["host: a"]);
+    fn added_names_are_spelled_as_configured_or_as_kong_spells_them() {
+        let mut headers = received(&["host: a"]);
         headers.insert("x-consumer-id", value("1"));
         headers.set(&spelling("X-My-HEADER"), value("2"));
         headers.add(&spelling("x-MY-header"), value("3"));
         headers.add(&spelling("HOST"), value("b"));
         headers.append("x-other", value("4"));
         assert_eq!(
-            written(&headers),
+            rendered(&headers),
             ["host: a", "host: b", "X-Consumer-ID: 1", "X-My-HEADER: 2", "X-My-HEADER: 3", "X-Other: 4"]
         );
         headers.spell(&spelling("X-OTHER"));
         headers.spell(&spelling("Host"));
-        assert_eq!(written(&headers)[5], "X-OTHER: 4");
-        assert_eq!(written(&headers)[0], "Host: a");
+        assert_eq!(rendered(&headers)[5], "X-OTHER: 4");
+        assert_eq!(rendered(&headers)[0], "Host: a");
     }
 
     #[test]
-    fn what_http2_brings_stays_in_lower_case() {
+    fn names_of_http2_stay_in_lower_case() {
         let mut headers = Headers::of_http2(HeaderMap::from_iter([(header::ACCEPT, value("a"))]));
         headers.insert("x-consumer-username", value("b"));
         headers.set(&spelling("X-My"), value("c"));
-        assert_eq!(written(&headers), ["accept: a", "X-Consumer-Username: b", "X-My: c"]);
+        assert_eq!(rendered(&headers), ["accept: a", "X-Consumer-Username: b", "X-My: c"]);
     }
 
     #[test]
-    fn what_plugins_have_set_stands_before_what_an_upstream_sends() {
+    fn headers_set_by_plugins_precede_those_of_the_upstream() {
         let mut before = Headers::default();
         before.insert("ratelimit-limit", value("1"));
         before.append("vary", value("a"));
-        let headers = before.followed_by(arrived(&["DATE: x", "VARY: b", "x-b: 2"]));
-        assert_eq!(written(&headers), ["RateLimit-Limit: 1", "DATE: x", "VARY: a", "VARY: b", "x-b: 2"]);
+        let headers = before.followed_by(received(&["DATE: x", "VARY: b", "x-b: 2"]));
+        assert_eq!(rendered(&headers), ["RateLimit-Limit: 1", "DATE: x", "VARY: a", "VARY: b", "x-b: 2"]);
     }
 
     #[test]
-    fn what_was_stripped_does_not_come_back() {
-        let mut headers = arrived(&["Connection: close", "A: b"]);
+    fn stripped_fields_are_not_in_the_map() {
+        let mut headers = received(&["Connection: close", "A: b"]);
         assert!(headers.strip([Known::Connection].into_iter()));
         headers.insert("c", value("d"));
-        assert_eq!(written(&headers), ["A: b", "C: d"]);
+        assert_eq!(rendered(&headers), ["A: b", "C: d"]);
         assert!(!headers.strip([Known::Connection].into_iter()));
     }
 }

@@ -1,5 +1,7 @@
-//! HTTP/1 and HTTP/2 as bytes: heads, chunks, frames and HPACK, and the header fields that they carry. Nothing here
-//! knows a socket or waits.
+//! HTTP/1 and HTTP/2 codecs: message heads, chunked bodies, frames, HPACK, and the header fields they carry.
+//!
+//! The codecs work on byte buffers. They do no I/O and do not depend on an async runtime; `net` (upstreams) and
+//! `proxy` (clients) feed them.
 
 mod headers;
 pub mod http1;
@@ -13,4 +15,4 @@ pub use http1::{
     is_token,
 };
 pub use spelling::Spelling;
-pub use trailers::may_trail;
+pub use trailers::is_allowed_in_trailers;

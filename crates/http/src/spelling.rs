@@ -1,22 +1,23 @@
-//! How the names of headers are spelled in HTTP/1. Case does not count there, but some clients and upstreams look at it.
+//! Spelling (case) of header names in HTTP/1. Names are case-insensitive, but some clients and upstreams compare them
+//! case-sensitively.
 
 use bytes::Bytes;
 use http::{HeaderName, header::InvalidHeaderName};
 
-/// A header's name as the configuration spells it.
+/// Header name with the case that the configuration gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spelling {
-    /// The name itself.
+    /// Name, in lower case.
     pub name: HeaderName,
-    /// Its spelling.
+    /// Name as it is written.
     pub text: Bytes,
 }
 
 impl Spelling {
-    /// A name in that spelling.
+    /// Parses a name and preserves its case.
     ///
     /// # Errors
-    /// When no header can have that name.
+    /// Returns an error if the text is not a header name.
     pub fn new(text: &str) -> Result<Self, InvalidHeaderName> {
         Ok(Spelling {
             name: HeaderName::from_bytes(text.as_bytes())?,
@@ -25,8 +26,8 @@ impl Spelling {
     }
 }
 
-/// Names that are not written with a capital after each dash alone: Kong's own, and frequent ones of HTTP.
-pub fn usual(name: &str) -> Option<&'static str> {
+/// Returns the conventional spelling of a name for which title case is wrong, or which the gateway itself adds.
+pub fn conventional_spelling(name: &str) -> Option<&'static str> {
     Some(match name {
         "dnt" => "DNT",
         "etag" => "ETag",
@@ -43,8 +44,8 @@ pub fn usual(name: &str) -> Option<&'static str> {
         "sec-websocket-protocol" => "Sec-WebSocket-Protocol",
         "sec-websocket-version" => "Sec-WebSocket-Version",
         "www-authenticate" => "WWW-Authenticate",
-        // Those that the gateway itself adds to a request are here whatever their spelling: a name that is not is
-        // written in lower case where the client's HTTP/2 gave it so.
+        // Names that the gateway adds to requests are listed even if title case would be right: with an HTTP/2 client,
+        // unlisted names are written in lower case.
         "content-length" => "Content-Length",
         "content-type" => "Content-Type",
         "x-anonymous-consumer" => "X-Anonymous-Consumer",
@@ -71,16 +72,16 @@ pub fn usual(name: &str) -> Option<&'static str> {
     })
 }
 
-/// Writes a name with a capital at its beginning and after each dash.
-pub fn write_title(name: &str, to: &mut Vec<u8>) {
-    let begin = to.len();
+/// Appends a name in title case: a capital at its start and after each dash.
+pub fn write_title_case(name: &str, to: &mut Vec<u8>) {
+    let start = to.len();
     to.extend_from_slice(name.as_bytes());
-    let mut first = true;
-    for byte in &mut to[begin..] {
-        if first {
+    let mut is_word_start = true;
+    for byte in &mut to[start..] {
+        if is_word_start {
             byte.make_ascii_uppercase();
         }
-        first = *byte == b'-';
+        is_word_start = *byte == b'-';
     }
 }
 
@@ -89,18 +90,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_usual_spelling_is_of_the_same_name() {
+    fn a_conventional_spelling_differs_only_in_case() {
         const TABLE: &str = include_str!("spelling.rs");
         let mut count = 0;
         for (name, spelled) in
             TABLE.lines().filter_map(|line| line.trim().strip_prefix('"')?.split_once("\" => \""))
         {
             let spelled = spelled.trim_end_matches("\",");
-            assert_eq!(usual(name), Some(spelled));
+            assert_eq!(conventional_spelling(name), Some(spelled));
             assert_eq!(spelled.to_ascii_lowercase(), name);
             count += 1;
         }
         assert!(count >= 36, "{count}");
-        assert_eq!(usual("accept"), None);
+        assert_eq!(conventional_spelling("accept"), None);
     }
 }

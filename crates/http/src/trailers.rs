@@ -1,12 +1,14 @@
-//! Which fields may follow a body (RFC 9110 section 6.5.1).
+//! Fields that are allowed in a trailer section (RFC 9110 section 6.5.1).
 
 use http::HeaderName;
 
 use super::Known;
 
-/// Whether a field may stand in a trailer section: none that frames, routes or authenticates a message, controls how
-/// it is handled, or says how its content is to be read. A recipient that merges it into the head would read another message.
-pub fn may_trail(name: &HeaderName) -> bool {
+/// Returns whether a field is allowed in a trailer section.
+///
+/// Fields for framing, routing, authentication, request modifiers, response control and content format are not: a
+/// recipient that merges them into the header section would process a different message.
+pub fn is_allowed_in_trailers(name: &HeaderName) -> bool {
     Known::of(name.as_str().as_bytes()).is_none()
         && !matches!(
             name.as_str(),
@@ -40,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_says_how_a_message_is_read_does_not_follow_it() {
+    fn fields_that_control_processing_are_not_allowed_in_trailers() {
         for name in [
             "content-length",
             "transfer-encoding",
@@ -56,10 +58,10 @@ mod tests {
             "trailer",
             "if-match",
         ] {
-            assert!(!may_trail(&HeaderName::from_static(name)), "{name}");
+            assert!(!is_allowed_in_trailers(&HeaderName::from_static(name)), "{name}");
         }
         for name in ["grpc-status", "grpc-message", "server-timing", "x-checksum", "digest", "etag"] {
-            assert!(may_trail(&HeaderName::from_static(name)), "{name}");
+            assert!(is_allowed_in_trailers(&HeaderName::from_static(name)), "{name}");
         }
     }
 }

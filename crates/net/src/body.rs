@@ -1,4 +1,4 @@
-//! Message bodies: nothing, bytes at hand, or a stream from a connection.
+//! Message bodies: empty, buffered, or streamed from a client's connection.
 
 use std::{
     collections::VecDeque,
@@ -15,62 +15,62 @@ use http_codec::FramingError;
 
 use super::{BodyBuffer, BudgetExceeded, ConnectionBudget};
 
-/// Why a body ended before its end.
+/// Error that ended a body prematurely.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
-    /// The connection it came from failed.
+    /// An HTTP/2 stream or connection failed.
     #[error("the connection failed in the middle of a body")]
     Connection(#[from] hyper::Error),
-    /// The client's connection failed, or was closed before the end.
+    /// The client's connection failed, or was closed prematurely.
     #[error("the client's connection failed in the middle of a body: {0}")]
     Client(#[source] io::Error),
-    /// The upstream's connection failed, or was closed before the end.
+    /// The upstream's connection failed, or was closed prematurely.
     #[error("the upstream's connection failed in the middle of a body: {0}")]
     Upstream(#[from] io::Error),
-    /// Chunks are malformed.
+    /// The chunked framing is malformed.
     #[error("malformed body: {0}")]
     Framing(#[from] FramingError),
-    /// It is longer than may be held in memory.
+    /// The body exceeds a limit.
     #[error("the body is longer than {limit} bytes")]
     TooLong {
-        /// Bytes allowed.
+        /// The limit in bytes.
         limit: usize,
     },
-    /// Nothing arrived for too long.
+    /// No bytes were received for too long.
     #[error("the body stopped arriving")]
     Stalled,
-    /// There is no memory left to buffer it.
+    /// A memory budget for buffered bodies is exhausted.
     #[error(transparent)]
     Budget(#[from] BudgetExceeded),
-    /// A plugin has to change it and cannot read it.
+    /// A plugin must modify the body and cannot parse it.
     #[error("the body cannot be changed: {0}")]
     Unreadable(&'static str),
-    /// It has been handed on already.
+    /// The body has been consumed.
     #[error("the body has been sent on already")]
     Gone,
 }
 
-/// The body of a request as a client's connection delivers it. It fails with [`BodyError::Stalled`] when the client
-/// sends no byte of it for `client_body_timeout` while a caller waits for one.
+/// Request body that is streamed from a client's connection. Fails with [`BodyError::Stalled`] if the client sends no
+/// byte for `client_body_timeout` while the body is polled.
 pub trait RequestBody: http_body::Body<Data = Bytes, Error = BodyError> + Unpin {
-    /// What buffering it is counted against.
+    /// Returns the budget that buffering the body is charged to.
     fn budget(&self) -> &ConnectionBudget;
 }
 
-/// A request's body whose type is erased.
-pub type Delivered = Box<dyn RequestBody>;
+/// Type-erased request body.
+pub type IncomingBody = Box<dyn RequestBody>;
 
-/// A body of a request or an answer.
+/// Body of a request or a response.
 #[derive(Default)]
 pub enum Body {
-    /// Nothing.
+    /// No bytes.
     #[default]
     Empty,
-    /// Bytes at hand, given out as one frame.
+    /// A buffered body, returned as one frame.
     Whole(Bytes),
-    /// What a connection delivers.
-    Stream(Delivered),
-    /// A request's body on its way to the upstream.
+    /// A body that is streamed from a client's connection.
+    Stream(IncomingBody),
+    /// A request body that is partly buffered and streamed to the upstream.
     Upload(Box<Upload>),
 }
 
@@ -86,23 +86,23 @@ impl fmt::Debug for Body {
 }
 
 impl Body {
-    /// A body of these bytes.
+    /// Creates a buffered body.
     pub fn whole(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         if bytes.is_empty() { Body::Empty } else { Body::Whole(bytes) }
     }
 
-    /// Reads to the end, up to `limit` bytes.
+    /// Reads the body to its end, up to `limit` bytes.
     ///
     /// # Errors
-    /// When the connection fails, the body is longer, or there is no memory to buffer it.
+    /// Returns an error if the connection fails, the body exceeds the limit, or the budget is exhausted.
     pub async fn read(mut self, limit: usize) -> Result<Bytes, BodyError> {
         let budget = match &self {
             Body::Empty => return Ok(Bytes::new()),
             Body::Whole(bytes) if bytes.len() > limit => return Err(BodyError::TooLong { limit }),
             Body::Whole(bytes) => return Ok(bytes.clone()),
             Body::Stream(stream) => stream.budget().clone(),
-            Body::Upload(upload) => upload.rest.budget().clone(),
+            Body::Upload(upload) => upload.remainder.budget().clone(),
         };
         let mut buffer = BodyBuffer::new(&budget);
         while let Some(frame) = self.frame().await {
@@ -115,20 +115,20 @@ impl Body {
         Ok(buffer.freeze())
     }
 
-    /// Reads to the end of a body that a connection delivers; or until more than `held` bytes are held, or there is no
-    /// memory for more, and streams the rest. Longer than `max` bytes, it fails, now or as it streams.
+    /// Buffers a streamed body. Once more than `max_buffered` bytes are buffered, or the budget is exhausted, the remainder
+    /// is streamed. A body of more than `max_bytes` fails, here or while it is streamed.
     ///
     /// # Errors
-    /// When the connection fails, or the body is longer than `max` bytes.
-    pub async fn hold(self, held: usize, max: u64) -> Result<Body, BodyError> {
+    /// Returns an error if the connection fails, or the body exceeds `max_bytes`.
+    pub async fn hold(self, max_buffered: usize, max_bytes: u64) -> Result<Body, BodyError> {
         let Body::Stream(mut stream) = self else { return Ok(self) };
         let mut buffer = BodyBuffer::new(stream.budget());
-        let unheld = loop {
+        let unbuffered = loop {
             let Some(frame) = stream.frame().await else { return Ok(Body::whole(buffer.freeze())) };
-            // Trailers are not sent on.
+            // Trailers are not forwarded.
             let Ok(data) = frame?.into_data() else { continue };
-            if (buffer.len() + data.len()) as u64 > max {
-                return Err(BodyError::TooLong { limit: usize::try_from(max).unwrap_or(usize::MAX) });
+            if (buffer.len() + data.len()) as u64 > max_bytes {
+                return Err(BodyError::TooLong { limit: usize::try_from(max_bytes).unwrap_or(usize::MAX) });
             }
             if let Err((data, _)) = buffer.push(data) {
                 break data;
@@ -136,42 +136,43 @@ impl Body {
             if stream.is_end_stream() {
                 return Ok(Body::whole(buffer.freeze()));
             }
-            if buffer.len() > held {
+            if buffer.len() > max_buffered {
                 break Bytes::new();
             }
         };
-        Ok(Body::Upload(Box::new(Upload::new([buffer.freeze(), unheld], stream, max))))
+        Ok(Body::Upload(Box::new(Upload::new([buffer.freeze(), unbuffered], stream, max_bytes))))
     }
 
-    /// Whether all of it is at hand, so that it can be sent more than once.
+    /// Returns whether the body is buffered completely, so that a retry can send it again.
     pub fn at_hand(&self) -> bool {
         matches!(self, Body::Empty | Body::Whole(_))
     }
 }
 
-/// A request's body that streams: what was read ahead of it, then the rest. Trailers end it: they are not
-/// sent on.
+/// Request body of which the first bytes are buffered and the remainder is streamed. Ends at trailers, which are not
+/// forwarded.
 pub struct Upload {
-    held: VecDeque<Bytes>,
-    rest: Delivered,
+    buffered: VecDeque<Bytes>,
+    remainder: IncomingBody,
     max_bytes: u64,
 }
 
 impl Upload {
-    /// A body that gives `held`, then `rest`; longer than `max_bytes` in all, it fails.
-    pub fn new(held: impl IntoIterator<Item = Bytes>, rest: Delivered, max_bytes: u64) -> Self {
-        Upload { held: held.into_iter().filter(|piece| !piece.is_empty()).collect(), rest, max_bytes }
+    /// Creates a body of `buffered` followed by `remainder`. It fails beyond `max_bytes` in total.
+    pub fn new(buffered: impl IntoIterator<Item = Bytes>, remainder: IncomingBody, max_bytes: u64) -> Self {
+        let buffered = buffered.into_iter().filter(|chunk| !chunk.is_empty()).collect();
+        Upload { buffered, remainder, max_bytes }
     }
 
-    /// Lets it fail beyond so many bytes, unless it does before. To be called before it is read.
+    /// Lowers the maximum length. Must be called before the body is polled.
     pub fn limit(&mut self, max_bytes: u64) {
         self.max_bytes = self.max_bytes.min(max_bytes);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let data = match self.held.pop_front() {
-            Some(piece) => piece,
-            None => match ready!(Pin::new(&mut self.rest).poll_frame(cx)) {
+        let data = match self.buffered.pop_front() {
+            Some(chunk) => chunk,
+            None => match ready!(Pin::new(&mut self.remainder).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => data,
                     Err(_) => return Poll::Ready(None),
@@ -213,7 +214,7 @@ impl http_body::Body for Body {
             Body::Empty => true,
             Body::Whole(_) => false,
             Body::Stream(stream) => stream.is_end_stream(),
-            Body::Upload(upload) => upload.held.is_empty() && upload.rest.is_end_stream(),
+            Body::Upload(upload) => upload.buffered.is_empty() && upload.remainder.is_end_stream(),
         }
     }
 
@@ -222,9 +223,9 @@ impl http_body::Body for Body {
             Body::Empty => SizeHint::with_exact(0),
             Body::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Body::Stream(stream) => stream.size_hint(),
-            Body::Upload(upload) => match upload.rest.size_hint().exact() {
-                Some(rest) => SizeHint::with_exact(
-                    rest + upload.held.iter().map(|piece| piece.len() as u64).sum::<u64>(),
+            Body::Upload(upload) => match upload.remainder.size_hint().exact() {
+                Some(remaining) => SizeHint::with_exact(
+                    remaining + upload.buffered.iter().map(|chunk| chunk.len() as u64).sum::<u64>(),
                 ),
                 None => SizeHint::default(),
             },

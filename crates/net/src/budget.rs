@@ -1,9 +1,9 @@
-//! Limits on the memory that buffered message bodies take: one for each client connection, one for the process.
+//! Memory budgets for buffered message bodies: one per client connection, and one for the process.
 //!
-//! A body that is held whole (to learn its length, to repeat a try, because a plugin reads it) is bounded by
-//! itself, but a client may open many connections and streams. [`BodyBuffer`] therefore reserves what it
-//! holds from a [`ConnectionBudget`], which reserves from the [`MemoryBudget`] of the process. A reservation
-//! ends when the last handle on the bytes is dropped.
+//! A single body that is buffered (to compute its length, for retries, or for a plugin) has a limit of its own, but a
+//! client may open many connections and streams. [`BodyBuffer`] therefore reserves its bytes from a [`ConnectionBudget`],
+//! which reserves from the [`MemoryBudget`] of the process. A reservation is released when the last handle to the bytes
+//! is dropped.
 
 use std::sync::{
     Arc,
@@ -12,23 +12,23 @@ use std::sync::{
 
 use bytes::{Bytes, BytesMut};
 
-/// Bytes of a body that are buffered without a reservation: as much as one read may bring anyway.
+/// Bytes of a body that are buffered without a reservation: as many as one read can return anyway.
 const FREE_BYTES: usize = 16 * 1024;
 
-/// Which budget is used up.
+/// Error for a reservation that exceeds a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BudgetExceeded {
-    /// That of the client's connection.
+    /// The budget of the client's connection is exhausted.
     #[error(
         "the buffered bodies of a client connection are limited to {0} bytes (setting body_buffer_connection_size)"
     )]
     Connection(usize),
-    /// That of the process.
+    /// The budget of the process is exhausted.
     #[error("all buffered bodies together are limited to {0} bytes (setting body_buffer_total_size)")]
     Process(u64),
 }
 
-/// The budget of the process.
+/// Budget of the process.
 #[derive(Debug)]
 pub struct MemoryBudget {
     max_bytes: u64,
@@ -38,7 +38,7 @@ pub struct MemoryBudget {
 }
 
 impl MemoryBudget {
-    /// A budget of that many bytes, none of which is used.
+    /// Creates an unused budget.
     pub fn new(max_bytes: u64) -> Arc<Self> {
         Arc::new(MemoryBudget {
             max_bytes,
@@ -48,32 +48,32 @@ impl MemoryBudget {
         })
     }
 
-    /// Bytes in all.
+    /// Returns the size of the budget.
     pub fn max_bytes(&self) -> u64 {
         self.max_bytes
     }
 
-    /// Bytes reserved now.
+    /// Returns the bytes reserved now.
     pub fn used_bytes(&self) -> u64 {
         self.used_bytes.load(Relaxed)
     }
 
-    /// The most that was ever reserved at one time.
+    /// Returns the maximum of the bytes reserved at one time.
     pub fn peak_bytes(&self) -> u64 {
         self.peak_bytes.load(Relaxed)
     }
 
-    /// Reservations refused since the process started, by this budget or by one of a connection.
+    /// Returns the number of reservations refused since the start of the process, by this budget or by one of a connection.
     pub fn refused_count(&self) -> u64 {
         self.refused_count.load(Relaxed)
     }
 
-    /// Whether more than half of it is used.
+    /// Returns whether more than half of the budget is used.
     pub fn is_tight(&self) -> bool {
         self.used_bytes() > self.max_bytes / 2
     }
 
-    /// Reserves bytes for what makes a transfer faster and is not needed for it; `None` once half of the budget is used.
+    /// Reserves bytes for an optional buffer that only makes transfers faster; `None` once half of the budget is used.
     pub fn reserve_spare(self: &Arc<Self>, bytes: usize) -> Option<SpareReservation> {
         if self.is_tight() || !self.reserve(bytes) {
             return None;
@@ -81,7 +81,7 @@ impl MemoryBudget {
         Some(SpareReservation { budget: Arc::clone(self), bytes })
     }
 
-    /// Reserves bytes; whether there were that many.
+    /// Reserves bytes, and returns whether the budget allowed it.
     fn reserve(&self, bytes: usize) -> bool {
         let used = self.used_bytes.fetch_add(bytes as u64, Relaxed) + bytes as u64;
         if used > self.max_bytes {
@@ -97,7 +97,7 @@ impl MemoryBudget {
     }
 }
 
-/// Bytes that are reserved as long as this lives ([`MemoryBudget::reserve_spare`]).
+/// Reservation for an optional buffer ([`MemoryBudget::reserve_spare`]), released on drop.
 #[derive(Debug)]
 pub struct SpareReservation {
     budget: Arc<MemoryBudget>,
@@ -110,7 +110,7 @@ impl Drop for SpareReservation {
     }
 }
 
-/// The budget of one client connection. Clones share it.
+/// Budget of one client connection. Clones share it.
 #[derive(Clone, Debug)]
 pub struct ConnectionBudget(Arc<Inner>);
 
@@ -122,17 +122,17 @@ struct Inner {
 }
 
 impl ConnectionBudget {
-    /// A budget of that many bytes, within that of the process.
+    /// Creates a budget within that of the process.
     pub fn new(process: Arc<MemoryBudget>, max_bytes: usize) -> Self {
         ConnectionBudget(Arc::new(Inner { process, max_bytes, used_bytes: AtomicUsize::new(0) }))
     }
 
-    /// A budget that nothing exceeds: for messages that come from no connection.
+    /// Creates a budget without a limit, for messages that are not received from a connection.
     pub fn unlimited() -> Self {
         Self::new(MemoryBudget::new(u64::MAX / 2), usize::MAX / 2)
     }
 
-    /// Bytes reserved now.
+    /// Returns the bytes reserved now.
     pub fn used_bytes(&self) -> usize {
         self.0.used_bytes.load(Relaxed)
     }
@@ -140,7 +140,7 @@ impl ConnectionBudget {
     /// Reserves bytes until the reservation is dropped.
     ///
     /// # Errors
-    /// When fewer are left, here or in the process.
+    /// Returns an error if this budget or that of the process is exhausted.
     pub fn reserve(&self, bytes: usize) -> Result<Reservation, BudgetExceeded> {
         let mut reservation = Reservation { budget: self.clone(), bytes: 0 };
         reservation.grow(bytes)?;
@@ -148,7 +148,7 @@ impl ConnectionBudget {
     }
 }
 
-/// Bytes that are reserved as long as this lives.
+/// Reservation from a connection's budget, released on drop.
 #[derive(Debug)]
 pub struct Reservation {
     budget: ConnectionBudget,
@@ -159,14 +159,14 @@ impl Reservation {
     /// Reserves more bytes.
     ///
     /// # Errors
-    /// When fewer are left; what was reserved stays so.
+    /// Returns an error if a budget is exhausted. The bytes reserved before remain reserved.
     pub fn grow(&mut self, bytes: usize) -> Result<(), BudgetExceeded> {
         self.try_grow(bytes).inspect_err(|_| {
             self.budget.0.process.refused_count.fetch_add(1, Relaxed);
         })
     }
 
-    /// The same, where there is another way if fewer are left.
+    /// As [`Reservation::grow`], without counting a refusal: for callers that have a fallback.
     fn try_grow(&mut self, bytes: usize) -> Result<(), BudgetExceeded> {
         let Inner { process, max_bytes, used_bytes } = &*self.budget.0;
         let exceeded = if used_bytes.fetch_add(bytes, Relaxed) + bytes > *max_bytes {
@@ -189,7 +189,7 @@ impl Drop for Reservation {
     }
 }
 
-/// Collects the pieces of a body. A single piece is kept as it came; several are copied together.
+/// Buffer for the chunks of a body. A single chunk is kept without a copy; several are copied together.
 #[derive(Debug)]
 pub struct BodyBuffer {
     budget: ConnectionBudget,
@@ -199,72 +199,73 @@ pub struct BodyBuffer {
 }
 
 impl BodyBuffer {
-    /// An empty buffer that reserves from that budget.
+    /// Creates an empty buffer that reserves from a budget.
     pub fn new(budget: &ConnectionBudget) -> Self {
         BodyBuffer { budget: budget.clone(), first: Bytes::new(), joined: BytesMut::new(), reservation: None }
     }
 
-    /// Bytes collected.
+    /// Returns the number of bytes buffered.
     pub fn len(&self) -> usize {
         self.first.len().max(self.joined.len())
     }
 
-    /// Whether no bytes were collected.
+    /// Returns whether no bytes are buffered.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Adds a piece. One that does not fit the budget comes back with the error, and what was collected stays.
+    /// Appends a chunk. A chunk that exceeds a budget is returned with the error; the bytes before it remain buffered.
     ///
     /// # Errors
-    /// When a budget is used up.
-    pub fn push(&mut self, piece: Bytes) -> Result<(), (Bytes, BudgetExceeded)> {
-        let length = self.len() + piece.len();
+    /// Returns an error if a budget is exhausted.
+    pub fn push(&mut self, chunk: Bytes) -> Result<(), (Bytes, BudgetExceeded)> {
+        let length = self.len() + chunk.len();
         let reserved = self.reservation.as_ref().map_or(FREE_BYTES, |reservation| reservation.bytes);
         if length > reserved
             && let Err(exceeded) = self.reserve(length, reserved)
         {
-            return Err((piece, exceeded));
+            return Err((chunk, exceeded));
         }
         if self.is_empty() {
-            self.first = piece;
+            self.first = chunk;
         } else {
             if self.joined.is_empty() {
                 self.joined.extend_from_slice(&std::mem::take(&mut self.first));
             }
-            self.joined.extend_from_slice(&piece);
+            self.joined.extend_from_slice(&chunk);
         }
         Ok(())
     }
 
-    /// Reserves what a body of that length takes: twice what is reserved, as the buffer grows, or just that length where
-    /// there is no more.
+    /// Reserves for a body of that length: doubles the reservation as the buffer doubles its capacity, or reserves the
+    /// length alone if the budget does not allow more.
     fn reserve(&mut self, length: usize, reserved: usize) -> Result<(), BudgetExceeded> {
-        let own = self.reservation.as_ref().map_or(0, |own| own.bytes);
+        let current = self.reservation.as_ref().map_or(0, |reservation| reservation.bytes);
         let reservation = match &mut self.reservation {
             Some(reservation) => reservation,
             None => self.reservation.insert(self.budget.reserve(0)?),
         };
-        let doubled = reservation.try_grow(length.max(2 * reserved) - own);
-        doubled.or_else(|_| reservation.grow(length - own))
+        let doubled = reservation.try_grow(length.max(2 * reserved) - current);
+        doubled.or_else(|_| reservation.grow(length - current))
     }
 
-    /// The bytes collected. Their reservation ends with the last handle on them.
+    /// Returns the buffered bytes. Their reservation is released with the last handle to them.
     pub fn freeze(self) -> Bytes {
         let bytes = if self.joined.is_empty() { self.first } else { self.joined.freeze() };
         match self.reservation {
-            Some(reservation) => Bytes::from_owner(Owned { bytes, _reservation: reservation }),
+            Some(reservation) => Bytes::from_owner(ReservedBytes { bytes, _reservation: reservation }),
             None => bytes,
         }
     }
 }
 
-struct Owned {
+/// Bytes with their reservation.
+struct ReservedBytes {
     bytes: Bytes,
     _reservation: Reservation,
 }
 
-impl AsRef<[u8]> for Owned {
+impl AsRef<[u8]> for ReservedBytes {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
@@ -274,20 +275,20 @@ impl AsRef<[u8]> for Owned {
 mod tests {
     use super::*;
 
-    fn piece(length: usize) -> Bytes {
+    fn chunk(length: usize) -> Bytes {
         Bytes::from(vec![b'x'; length])
     }
 
     #[test]
-    fn short_bodies_reserve_nothing_and_long_ones_until_the_last_handle_is_dropped() {
+    fn only_long_bodies_reserve_and_the_last_handle_releases() {
         let process = MemoryBudget::new(1 << 20);
         let budget = ConnectionBudget::new(Arc::clone(&process), 1 << 20);
         let mut short = BodyBuffer::new(&budget);
-        short.push(piece(FREE_BYTES)).expect("free");
+        short.push(chunk(FREE_BYTES)).expect("free");
         assert_eq!((short.freeze().len(), budget.used_bytes()), (FREE_BYTES, 0));
         let mut long = BodyBuffer::new(&budget);
         for _ in 0..40 {
-            long.push(piece(1000)).expect("within the budget");
+            long.push(chunk(1000)).expect("within the budget");
         }
         assert!(budget.used_bytes() >= 40_000);
         let bytes = long.freeze();
@@ -300,16 +301,16 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_beyond_either_budget_is_returned() {
+    fn a_chunk_beyond_either_budget_is_returned() {
         let process = MemoryBudget::new(100_000);
         let (one, other) = [(); 2].map(|()| ConnectionBudget::new(Arc::clone(&process), 70_000)).into();
         let mut first = BodyBuffer::new(&one);
-        first.push(piece(60_000)).expect("within both");
-        let (back, exceeded) = first.push(piece(20_000)).expect_err("beyond the connection's");
+        first.push(chunk(60_000)).expect("within both");
+        let (back, exceeded) = first.push(chunk(20_000)).expect_err("beyond the connection's");
         assert_eq!((back.len(), exceeded), (20_000, BudgetExceeded::Connection(70_000)));
         assert_eq!(first.len(), 60_000);
         let mut second = BodyBuffer::new(&other);
-        let (_, exceeded) = second.push(piece(60_000)).expect_err("beyond the process's");
+        let (_, exceeded) = second.push(chunk(60_000)).expect_err("beyond the process's");
         assert_eq!(exceeded, BudgetExceeded::Process(100_000));
         assert_eq!(process.refused_count(), 2);
         drop((first, second));

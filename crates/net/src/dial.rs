@@ -1,4 +1,4 @@
-//! Opening a connection to an upstream: TCP, TLS where asked for, and HTTP/1.1 or HTTP/2 on top.
+//! Connecting to upstreams: TCP, optionally TLS, then HTTP/1.1 or HTTP/2.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -7,56 +7,57 @@ use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, task::spawn_local, time::timeout};
 
 use super::{
-    Connection, Http1, Http2, MemoryBudget, OnThisThread, PoolKey, Stream, Wire,
+    Connection, Http1, Http2, LocalExecutor, MemoryBudget, PoolKey, Stream, Wire,
     tls::{ClientTls, TlsTarget},
 };
 
-/// Why no connection came about.
+/// Error while connecting.
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
-    /// It took too long.
+    /// The TCP connect or the TLS handshake timed out.
     #[error("connecting took too long")]
     Timeout,
-    /// The address refused, or cannot be reached.
+    /// The TCP connect failed: refused or unreachable.
     #[error("cannot connect")]
     Connect(#[source] io::Error),
-    /// TLS did not come about: a certificate that is not trusted, no common version.
+    /// The TLS handshake failed: for example an untrusted certificate, or no common version.
     #[error("TLS handshake failed")]
     Tls(#[source] io::Error),
-    /// HTTP did not start.
+    /// The HTTP/2 handshake failed.
     #[error("the connection ended before the first request")]
     Http(#[source] hyper::Error),
 }
 
-/// Opens a connection; its task runs on the current thread. The time limit covers TCP and TLS each, as a
-/// connect timeout does in nginx. Buffers for fast transfers are reserved from `memory`.
+/// Opens a connection. The task of an HTTP/2 connection runs on the current thread.
+///
+/// `connect_timeout` applies to TCP and to TLS separately, as in nginx. Large read buffers are reserved from `memory`.
 ///
 /// # Errors
 /// See [`DialError`].
 pub async fn dial(
     address: SocketAddr,
     tls: Option<&TlsTarget>,
-    limit: Duration,
+    connect_timeout: Duration,
     key: PoolKey,
     memory: &Arc<MemoryBudget>,
 ) -> Result<Box<Connection>, DialError> {
-    let stream = match timeout(limit, TcpStream::connect(address)).await {
+    let stream = match timeout(connect_timeout, TcpStream::connect(address)).await {
         Err(_) => return Err(DialError::Timeout),
         Ok(stream) => stream.map_err(DialError::Connect)?,
     };
-    // Only a hint: a socket that cannot have it still works.
+    // Ignore the error: the connection works without the option.
     let _ = stream.set_nodelay(true);
     let stream = match tls {
         None => Stream::Clear(stream),
         Some(TlsTarget { profile, name, .. }) => {
-            match timeout(limit, profile.connect(name.clone(), stream, key.http2)).await {
+            match timeout(connect_timeout, profile.connect(name.clone(), stream, key.http2)).await {
                 Err(_) => return Err(DialError::Timeout),
                 Ok(stream) => Stream::Tls(Box::new(stream.map_err(DialError::Tls)?)),
             }
         }
     };
-    let wire = if key.http2 {
-        let handshake = http2::handshake(OnThisThread, TokioIo::new(stream)).await;
+    let protocol = if key.http2 {
+        let handshake = http2::handshake(LocalExecutor, TokioIo::new(stream)).await;
         let (sender, connection) = handshake.map_err(DialError::Http)?;
         spawn_local(async move { drop(connection.await) });
         Wire::Http2(Http2::new(sender))
@@ -65,14 +66,14 @@ pub async fn dial(
         http1.set_memory(Arc::clone(memory));
         Wire::Http1(http1)
     };
-    Ok(Connection::new(wire, key))
+    Ok(Connection::new(protocol, key))
 }
 
 impl ClientTls {
-    /// Speaks TLS over a connection.
+    /// Performs a TLS handshake over a connection.
     ///
     /// # Errors
-    /// When the handshake fails.
+    /// Returns an error if the handshake fails.
     pub async fn connect(
         &self,
         name: rustls::pki_types::ServerName<'static>,

@@ -1,5 +1,5 @@
-//! HTTP/2 towards an upstream, which gRPC needs: hyper's client, one request at a time as nginx's gRPC
-//! upstreams do, and the executor its streams run on.
+//! HTTP/2 client connections to upstreams, for gRPC: hyper's client with one request at a time, as nginx's grpc module
+//! does, and the executor that its tasks run on.
 
 use std::{
     cell::{Cell, RefCell},
@@ -19,51 +19,53 @@ use hyper::{
 };
 use tokio::task::spawn_local;
 
-use http_codec::{Head, HeadError, may_trail};
+use http_codec::{Head, HeadError, is_allowed_in_trailers};
 
 use super::{Body, BodyError, Phase, Progress, SendError};
 
-type Answer = Result<Response<Incoming>, TrySendError<Request<Upload>>>;
+type SendResult = Result<Response<Incoming>, TrySendError<Request<TrackedBody>>>;
+type ResponseFuture = Pin<Box<dyn Future<Output = SendResult>>>;
 
-/// A connection that speaks HTTP/2.
+/// HTTP/2 connection to an upstream.
 pub struct Http2 {
-    sender: http2::SendRequest<Upload>,
-    waiting: Option<Pin<Box<dyn Future<Output = Answer>>>>,
-    answer: Option<Incoming>,
+    sender: http2::SendRequest<TrackedBody>,
+    response: Option<ResponseFuture>,
+    response_body: Option<Incoming>,
     upload: Rc<UploadState>,
-    /// Bytes of the response's body.
+    /// Bytes of the response body received so far.
     read_bytes: u64,
 }
 
-/// What the exchange knows of a request's body, which hyper takes in a task of its own.
+/// Progress of the request body, which hyper polls in a task of its own. Shared by that task and the exchange.
 #[derive(Debug, Default)]
 struct UploadState {
-    taken_bytes: Cell<u64>,
+    /// Bytes that hyper has taken.
+    sent_bytes: Cell<u64>,
     phase: Cell<Option<Phase>>,
     error: RefCell<Option<BodyError>>,
-    /// The task that waits for the response.
-    waiting: RefCell<Option<Waker>>,
+    /// Waker of the task that waits for the response.
+    waker: RefCell<Option<Waker>>,
 }
 
 impl UploadState {
-    /// Takes the error that ended the body, or has the caller's task woken by one.
-    fn error(&self, cx: &Context<'_>) -> Option<BodyError> {
+    /// Takes the error of the body, or registers the current task to be woken by one.
+    fn poll_error(&self, cx: &Context<'_>) -> Option<BodyError> {
         let error = self.error.borrow_mut().take();
         if error.is_none() && self.phase.get() != Some(Phase::ReadUpstream) {
-            *self.waiting.borrow_mut() = Some(cx.waker().clone());
+            *self.waker.borrow_mut() = Some(cx.waker().clone());
         }
         error
     }
 }
 
-/// A request's body as hyper takes it.
+/// Request body that records its progress in an [`UploadState`].
 #[derive(Debug)]
-pub struct Upload {
+pub struct TrackedBody {
     body: Body,
     state: Rc<UploadState>,
 }
 
-impl http_body::Body for Upload {
+impl http_body::Body for TrackedBody {
     type Data = Bytes;
     type Error = BodyError;
 
@@ -73,23 +75,23 @@ impl http_body::Body for Upload {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         self.state.phase.set(Some(Phase::ReadClient));
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        // hyper asks for more only when the upstream has given it room for more.
+        // hyper polls for the next frame only when the send window has capacity.
         self.state.phase.set(Some(match frame {
             Some(Ok(_)) if !self.body.is_end_stream() => Phase::WriteUpstream,
             _ => Phase::ReadUpstream,
         }));
         Poll::Ready(match frame {
             Some(Ok(frame)) => {
-                let taken = frame.data_ref().map_or(0, Bytes::len) as u64;
-                self.state.taken_bytes.set(self.state.taken_bytes.get() + taken);
+                let length = frame.data_ref().map_or(0, Bytes::len) as u64;
+                self.state.sent_bytes.set(self.state.sent_bytes.get() + length);
                 Some(Ok(frame))
             }
             Some(Err(error)) => {
-                // hyper resets the stream for the error it gets; the exchange gets the reason.
+                // hyper resets the stream on any error; the exchange reports the actual one.
                 let reset = BodyError::Gone;
                 *self.state.error.borrow_mut() = Some(error);
-                if let Some(waiting) = self.state.waiting.take() {
-                    waiting.wake();
+                if let Some(waker) = self.state.waker.take() {
+                    waker.wake();
                 }
                 Some(Err(reset))
             }
@@ -107,88 +109,89 @@ impl http_body::Body for Upload {
 }
 
 impl Http2 {
-    /// A connection just opened.
-    pub(super) fn new(sender: http2::SendRequest<Upload>) -> Self {
-        Http2 { sender, waiting: None, answer: None, upload: Rc::default(), read_bytes: 0 }
+    /// Wraps a new connection.
+    pub(super) fn new(sender: http2::SendRequest<TrackedBody>) -> Self {
+        Http2 { sender, response: None, response_body: None, upload: Rc::default(), read_bytes: 0 }
     }
 
-    /// Begins a request.
+    /// Starts a request. [`Http2::poll_answer`] drives it.
     pub fn begin(&mut self, request: Request<Body>) {
-        self.answer = None;
+        self.response_body = None;
         self.read_bytes = 0;
         self.upload = Rc::default();
         let state = Rc::clone(&self.upload);
         if request.body().is_end_stream() {
             state.phase.set(Some(Phase::ReadUpstream));
         }
-        let request = request.map(|body| Upload { body, state });
-        self.waiting = Some(Box::pin(self.sender.try_send_request(request)));
+        let request = request.map(|body| TrackedBody { body, state });
+        self.response = Some(Box::pin(self.sender.try_send_request(request)));
     }
 
-    /// How far the exchange has got. Of a request, what hyper has taken counts as written.
+    /// Returns the progress of the exchange. Bytes of the request count as written once hyper has taken them.
     pub fn progress(&self) -> Progress {
         Progress {
             phase: self.upload.phase.get().unwrap_or(Phase::WriteUpstream),
-            bytes: self.upload.taken_bytes.get() + self.read_bytes,
+            bytes: self.upload.sent_bytes.get() + self.read_bytes,
         }
     }
 
-    /// Waits for the answer's head.
+    /// Polls for the head of the response.
     ///
     /// # Errors
-    /// When there will be none.
+    /// Returns an error if the connection, the stream or the request body fails.
     pub fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, SendError>> {
-        let Some(waiting) = &mut self.waiting else { return Poll::Ready(Err(SendError::Closed)) };
-        let answer = waiting.as_mut().poll(cx);
-        if let Some(error) = self.upload.error(cx) {
+        let Some(response) = &mut self.response else { return Poll::Ready(Err(SendError::Closed)) };
+        let result = response.as_mut().poll(cx);
+        if let Some(error) = self.upload.poll_error(cx) {
             return Poll::Ready(Err(SendError::Body(error)));
         }
-        let answer = ready!(answer);
-        self.waiting = None;
-        let (parts, body) = answer.map_err(|error| error.into_error())?.into_parts();
-        // No class of status begins with a digit above 5 (RFC 9110 section 15).
+        let result = ready!(result);
+        self.response = None;
+        let (parts, body) = result.map_err(|error| error.into_error())?.into_parts();
+        // Status codes above 599 belong to no class (RFC 9110 section 15).
         if parts.status.as_u16() > 599 {
             return Poll::Ready(Err(HeadError::Malformed("invalid response status").into()));
         }
-        self.answer = Some(body);
+        self.response_body = Some(body);
         Poll::Ready(Ok(Head { status: parts.status, reason: None, headers: parts.headers.into() }))
     }
 
-    /// The next piece of the answer's body.
+    /// Polls for the next frame of the response body.
     ///
     /// # Errors
-    /// When the stream or the connection fails.
+    /// Returns an error if the stream or the connection fails.
     pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let Some(body) = &mut self.answer else { return Poll::Ready(None) };
+        let Some(body) = &mut self.response_body else { return Poll::Ready(None) };
         let frame = Pin::new(body).poll_frame(cx);
-        if let Some(error) = self.upload.error(cx) {
+        if let Some(error) = self.upload.poll_error(cx) {
             return Poll::Ready(Some(Err(error)));
         }
         let Some(mut frame) = ready!(frame).transpose()? else { return Poll::Ready(None) };
         self.read_bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
         if let Some(trailers) = frame.trailers_mut() {
-            let stray: Vec<_> = trailers.keys().filter(|name| !may_trail(name)).cloned().collect();
-            stray.iter().for_each(|name| drop(trailers.remove(name)));
+            let forbidden: Vec<_> =
+                trailers.keys().filter(|name| !is_allowed_in_trailers(name)).cloned().collect();
+            forbidden.iter().for_each(|name| drop(trailers.remove(name)));
         }
         Poll::Ready(Some(Ok(frame)))
     }
 
-    /// Whether the answer's body has ended.
+    /// Returns whether the response body has ended.
     pub fn is_end_stream(&self) -> bool {
-        self.answer.as_ref().is_none_or(Incoming::is_end_stream)
+        self.response_body.as_ref().is_none_or(Incoming::is_end_stream)
     }
 
-    /// Bytes of the answer's body that are left.
+    /// Returns the remaining length of the response body.
     pub fn size_hint(&self) -> SizeHint {
-        self.answer.as_ref().map_or_else(|| SizeHint::with_exact(0), Incoming::size_hint)
+        self.response_body.as_ref().map_or_else(|| SizeHint::with_exact(0), Incoming::size_hint)
     }
 
-    /// Whether the connection has ended.
+    /// Returns whether the connection is closed.
     pub fn is_closed(&self) -> bool {
         self.sender.is_closed()
     }
 
-    /// Waits until a request can be sent; whether one can.
+    /// Waits until the connection can send a request. Returns `false` if it was closed.
     pub async fn is_ready(&mut self) -> bool {
         self.sender.ready().await.is_ok()
     }
@@ -200,11 +203,11 @@ impl std::fmt::Debug for Http2 {
     }
 }
 
-/// Runs HTTP/2's streams on the worker's own thread.
+/// Executor that spawns hyper's tasks on the current worker thread.
 #[derive(Clone, Copy, Debug)]
-pub struct OnThisThread;
+pub struct LocalExecutor;
 
-impl<F: Future + 'static> Executor<F> for OnThisThread {
+impl<F: Future + 'static> Executor<F> for LocalExecutor {
     fn execute(&self, future: F) {
         spawn_local(async move { drop(future.await) });
     }

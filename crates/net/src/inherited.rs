@@ -1,15 +1,15 @@
-//! Listening sockets that another process has opened for this one.
+//! Listening sockets inherited from another process: systemd socket activation, or the previous process of an upgrade.
 
 use std::{io, net::SocketAddr};
 
 use socket2::{Socket, Type};
 
-/// What a listening socket is for. Its name goes with it from process to process.
+/// Purpose of a listening socket. Its name is passed along with the socket from process to process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Requests.
+    /// HTTP requests to proxy.
     Proxy,
-    /// Connections and datagrams for the routes of streams.
+    /// TCP connections and UDP datagrams to proxy.
     Stream,
     /// The admin API.
     Admin,
@@ -18,10 +18,10 @@ pub enum Role {
 }
 
 impl Role {
-    /// Every role.
+    /// All roles.
     pub const ALL: [Role; 4] = [Role::Proxy, Role::Stream, Role::Admin, Role::Status];
 
-    /// Its name.
+    /// Returns the name that is passed between processes.
     pub fn name(self) -> &'static str {
         match self {
             Role::Proxy => "proxy",
@@ -32,25 +32,27 @@ impl Role {
     }
 }
 
-/// Sockets received that nobody has taken yet.
+/// Inherited sockets that no listener has claimed yet.
 #[derive(Debug, Default)]
 pub struct Inherited(Vec<(Option<Role>, Socket)>);
 
 impl Inherited {
-    /// Adds a socket; without a role it may be for anything.
+    /// Adds a socket. Without a role, any listener can claim it.
     pub fn add(&mut self, role: Option<Role>, socket: Socket) {
         self.0.push((role, socket));
     }
 
-    /// Takes all sockets of that kind that are bound to the address. Port 0 is the first port of the host.
+    /// Claims all sockets of a type that are bound to an address. Port 0 matches the first port bound at the IP address.
     ///
     /// # Errors
-    /// When the system refuses to make them non-blocking.
+    /// Returns an error if the sockets cannot be made non-blocking.
     pub fn take(&mut self, role: Role, address: SocketAddr, kind: Type) -> io::Result<Vec<Socket>> {
         let mut wanted = address;
-        let fits = |(given, socket): &mut (Option<Role>, Socket)| {
-            let Some(bound) = bound(socket) else { return false };
-            if given.is_some_and(|given| given != role) || socket.r#type().ok() != Some(kind) {
+        let matches = |(socket_role, socket): &mut (Option<Role>, Socket)| {
+            let Some(bound) = bound_address(socket) else { return false };
+            if socket_role.is_some_and(|socket_role| socket_role != role)
+                || socket.r#type().ok() != Some(kind)
+            {
                 return false;
             }
             if wanted.port() == 0 && bound.ip() == wanted.ip() {
@@ -58,23 +60,23 @@ impl Inherited {
             }
             bound == wanted
         };
-        let taken: Vec<Socket> = self.0.extract_if(.., fits).map(|(_, socket)| socket).collect();
-        taken.iter().try_for_each(|socket| socket.set_nonblocking(true))?;
-        Ok(taken)
+        let claimed: Vec<Socket> = self.0.extract_if(.., matches).map(|(_, socket)| socket).collect();
+        claimed.iter().try_for_each(|socket| socket.set_nonblocking(true))?;
+        Ok(claimed)
     }
 
-    /// Addresses and kinds of the sockets that nobody has taken.
+    /// Returns the addresses and types of the unclaimed sockets.
     pub fn bound(&self) -> impl Iterator<Item = (SocketAddr, Type)> + '_ {
-        self.0.iter().filter_map(|(_, socket)| Some((bound(socket)?, socket.r#type().ok()?)))
+        self.0.iter().filter_map(|(_, socket)| Some((bound_address(socket)?, socket.r#type().ok()?)))
     }
 
-    /// Addresses of the sockets that nobody has taken.
+    /// Returns the addresses of the unclaimed sockets.
     pub fn left(&self) -> impl Iterator<Item = SocketAddr> + '_ {
-        self.0.iter().filter_map(|(_, socket)| bound(socket))
+        self.0.iter().filter_map(|(_, socket)| bound_address(socket))
     }
 }
 
-fn bound(socket: &Socket) -> Option<SocketAddr> {
+fn bound_address(socket: &Socket) -> Option<SocketAddr> {
     socket.local_addr().ok()?.as_socket()
 }
 
@@ -85,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sockets_are_found_by_role_kind_and_address() {
+    fn sockets_are_claimed_by_role_type_and_address() {
         let any = (Ipv4Addr::LOCALHOST, 0);
         let (first, second) = (TcpListener::bind(any).unwrap(), TcpListener::bind(any).unwrap());
         let udp = UdpSocket::bind(any).unwrap();
@@ -96,11 +98,11 @@ mod tests {
         }
         inherited.add(None, second.into());
         inherited.add(None, udp.into());
-        let mut taken = |role, address, kind| inherited.take(role, address, kind).unwrap().len();
-        assert_eq!(taken(Role::Admin, a, Type::STREAM), 0, "another role");
-        assert_eq!(taken(Role::Stream, u, Type::STREAM), 0, "another kind");
-        assert_eq!(taken(Role::Proxy, any.into(), Type::STREAM), 2, "all of the first port");
-        assert_eq!(taken(Role::Admin, b, Type::STREAM), 1, "any role");
+        let mut claim_count = |role, address, kind| inherited.take(role, address, kind).unwrap().len();
+        assert_eq!(claim_count(Role::Admin, a, Type::STREAM), 0, "another role");
+        assert_eq!(claim_count(Role::Stream, u, Type::STREAM), 0, "another type");
+        assert_eq!(claim_count(Role::Proxy, any.into(), Type::STREAM), 2, "all of the first port");
+        assert_eq!(claim_count(Role::Admin, b, Type::STREAM), 1, "any role");
         assert_eq!(inherited.left().collect::<Vec<_>>(), [u]);
     }
 }

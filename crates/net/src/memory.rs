@@ -1,29 +1,29 @@
-//! Memory that this thread has freed, and the allocator keeps for it.
+//! Returning freed memory of the current thread from the allocator to the operating system.
 
-/// Gives memory that is free back to the system. With `force`, also what is likely to be needed again.
+/// Returns free memory to the operating system. With `force`, includes pages that are likely to be reused soon.
 ///
-/// The allocator keeps what a thread frees for that thread, and looks at it again only as the thread goes on allocating:
-/// after a burst of clients or a reload, a thread that is idle would hold it for ever.
-#[allow(unsafe_code, reason = "the crate has no safe call for it")]
+/// mimalloc keeps freed pages in the heap of the thread, and purges them only while the thread allocates. A thread that
+/// becomes idle after a burst of clients or a reload would retain them indefinitely.
+#[allow(unsafe_code, reason = "the crate has no safe function for it")]
 pub fn give_back(force: bool) {
-    // SAFETY: it takes no pointers and may be called at any time from any thread.
+    // SAFETY: `mi_collect` takes no pointers, and any thread may call it at any time.
     unsafe { libmimalloc_sys::mi_collect(force) };
 }
 
-/// Decides when a worker gives memory back: once it is idle after having worked, or when more than half of its
-/// clients have left.
+/// Decides when a worker returns memory: once it becomes idle, or when more than half of its connections have closed.
 #[derive(Debug, Default)]
 pub struct GiveBack {
+    /// Connection count and request count of the last tick.
     last: (usize, u64),
     peak_connection_count: usize,
     has_worked: bool,
 }
 
-/// Connections below which it makes no difference whether they leave.
-const MIN_PEAK: usize = 16;
+/// Number of connections below which their closing frees too little memory to matter.
+const MIN_PEAK_CONNECTIONS: usize = 16;
 
 impl GiveBack {
-    /// Looks at a worker's open connections and its requests so far. To be called each second.
+    /// Takes a worker's number of open connections and of requests so far. Must be called each second.
     pub fn tick(&mut self, connection_count: usize, request_count: u64) {
         if let Some(force) = self.decide(connection_count, request_count) {
             give_back(force);
@@ -39,12 +39,12 @@ impl GiveBack {
             self.peak_connection_count = connection_count;
             return Some(true);
         }
-        let have_left =
-            self.peak_connection_count >= MIN_PEAK && connection_count < self.peak_connection_count / 2;
-        if have_left {
+        let most_have_closed = self.peak_connection_count >= MIN_PEAK_CONNECTIONS
+            && connection_count < self.peak_connection_count / 2;
+        if most_have_closed {
             self.peak_connection_count = connection_count;
         }
-        have_left.then_some(false)
+        most_have_closed.then_some(false)
     }
 }
 
@@ -53,13 +53,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_given_back_once_after_work_and_when_most_clients_have_left() {
-        let mut keeper = GiveBack::default();
-        let mut tick = |connections, requests| keeper.decide(connections, requests);
-        assert_eq!(tick(0, 0), None, "nothing has happened");
+    fn memory_is_returned_once_after_work_and_when_most_connections_have_closed() {
+        let mut policy = GiveBack::default();
+        let mut tick = |connections, requests| policy.decide(connections, requests);
+        assert_eq!(tick(0, 0), None, "no work yet");
         assert_eq!(tick(100, 50), None);
         assert_eq!(tick(60, 90), None);
-        assert_eq!(tick(40, 95), Some(false), "most have left");
+        assert_eq!(tick(40, 95), Some(false), "most have closed");
         assert_eq!(tick(40, 99), None);
         assert_eq!(tick(40, 99), Some(true), "idle");
         assert_eq!(tick(40, 99), None, "once");

@@ -1,4 +1,4 @@
-//! Idle connections to upstreams, one pool to a worker thread.
+//! Connections to upstreams, and the pool of idle ones. Each worker thread has its own pool.
 
 use std::{
     cell::{Cell, RefCell},
@@ -16,14 +16,14 @@ use http_codec::Head;
 
 use super::{BodyError, Http1, Http2, Phase, Progress, SendError, Timer};
 
-/// How long and how many connections are kept (settings `upstream_keepalive_*`).
+/// Limits for idle connections (settings `upstream_keepalive_*`).
 #[derive(Clone, Copy, Debug)]
 pub struct Keepalive {
-    /// Idle connections to one destination; 0 keeps none.
+    /// Maximum number of idle connections per [`PoolKey`]; 0 disables reuse.
     pub idle: usize,
-    /// How long one may stay idle; zero for ever.
+    /// Idle timeout; zero disables it.
     pub timeout: Duration,
-    /// Requests after which a connection is not used again.
+    /// Number of requests after which a connection is closed.
     pub requests: u32,
 }
 
@@ -33,31 +33,31 @@ impl Default for Keepalive {
     }
 }
 
-/// How long an upstream may make no progress (fields `write_timeout` and `read_timeout` of a service).
+/// Timeouts of an exchange without progress (fields `write_timeout` and `read_timeout` of a service).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Timeouts {
-    /// While it has to take more of a request.
+    /// While the upstream must read more of the request.
     pub write: Duration,
-    /// While it has to respond: for the response's whole head, then between two reads.
+    /// While the upstream must respond: until the complete head, then between two reads.
     pub read: Duration,
 }
 
-/// What connections are told apart by: where they lead, and as whom and to whom TLS was spoken.
+/// Key of interchangeable connections: the address, and the TLS settings and server name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PoolKey {
     /// Address.
     pub address: SocketAddr,
-    /// Identity of the TLS settings and the server name; none for clear text.
+    /// Identity of the TLS settings and the server name; `None` for cleartext.
     pub tls: Option<Arc<str>>,
-    /// Whether HTTP/2 is spoken.
+    /// Whether the connection uses HTTP/2.
     pub http2: bool,
 }
 
-/// A connection in its version of HTTP.
+/// Protocol of a connection, with its state.
 #[derive(Debug)]
 #[expect(
     clippy::large_enum_variant,
-    reason = "nearly all speak HTTP/1, and a connection is boxed as a whole"
+    reason = "nearly all connections use HTTP/1, and a connection is boxed as a whole"
 )]
 pub enum Wire {
     /// HTTP/1.1.
@@ -66,37 +66,37 @@ pub enum Wire {
     Http2(Http2),
 }
 
-/// Calls the same function of whichever it is.
-macro_rules! either {
-    ($self:ident, $wire:ident => $call:expr) => {
+/// Dispatches a call to the protocol of the connection.
+macro_rules! dispatch {
+    ($self:ident, $protocol:ident => $call:expr) => {
         match &$self.wire {
-            Wire::Http1($wire) => $call,
-            Wire::Http2($wire) => $call,
+            Wire::Http1($protocol) => $call,
+            Wire::Http2($protocol) => $call,
         }
     };
-    (mut $self:ident, $wire:ident => $call:expr) => {
+    (mut $self:ident, $protocol:ident => $call:expr) => {
         match &mut $self.wire {
-            Wire::Http1($wire) => $call,
-            Wire::Http2($wire) => $call,
+            Wire::Http1($protocol) => $call,
+            Wire::Http2($protocol) => $call,
         }
     };
 }
 
-/// A connection that can take a request.
+/// Connection to an upstream, with the deadlines of its current exchange.
 pub struct Connection {
-    /// What is spoken on it.
+    /// Protocol and its state.
     pub wire: Wire,
-    /// Where it goes back to.
+    /// Key in the pool.
     pub key: PoolKey,
-    /// Whether it has served a request before.
+    /// Whether the connection is reused, so that the upstream may have closed it already.
     pub used: bool,
-    requests: u32,
+    request_count: u32,
     idle_since: Instant,
-    timer: Timer,
+    deadline: Timer,
     timeouts: Timeouts,
-    /// How far the exchange had got when the timer was set.
-    timed: Option<Progress>,
-    /// The head of the answer, until it is taken.
+    /// Progress of the exchange when the deadline was set.
+    progress_at_reset: Option<Progress>,
+    /// Head of the response, until it is taken.
     head: Option<Head>,
 }
 
@@ -106,48 +106,48 @@ impl Connection {
             wire,
             key,
             used: false,
-            requests: 0,
+            request_count: 0,
             idle_since: Instant::now(),
-            timer: Timer::default(),
+            deadline: Timer::default(),
             timeouts: Timeouts::default(),
-            timed: None,
+            progress_at_reset: None,
             head: None,
         })
     }
 
-    /// Waits for the head of the answer to the request that was begun; [`Connection::take_head`] has it then.
+    /// Polls for the head of the response to the current request, which [`Connection::take_head`] returns then.
     ///
     /// # Errors
-    /// When there will be none.
+    /// Returns an error if the exchange fails.
     pub fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.head = Some(ready!(either!(mut self, wire => wire.poll_answer(cx)))?);
+        self.head = Some(ready!(dispatch!(mut self, protocol => protocol.poll_answer(cx)))?);
         Poll::Ready(Ok(()))
     }
 
-    /// The head of the answer, once.
+    /// Takes the head of the response.
     pub fn take_head(&mut self) -> Option<Head> {
         self.head.take()
     }
 
-    /// The next piece of the answer's body.
+    /// Polls for the next frame of the response body.
     ///
     /// # Errors
-    /// When the connection fails, or the body's framing is malformed.
+    /// Returns an error if the connection fails, or the framing is malformed.
     pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        either!(mut self, wire => wire.poll_frame(cx))
+        dispatch!(mut self, protocol => protocol.poll_frame(cx))
     }
 
-    /// Whether the answer's body has ended.
+    /// Returns whether the response body has ended.
     pub fn is_end_stream(&self) -> bool {
-        either!(self, wire => wire.is_end_stream())
+        dispatch!(self, protocol => protocol.is_end_stream())
     }
 
-    /// Bytes of the answer's body that are left.
+    /// Returns the remaining length of the response body.
     pub fn size_hint(&self) -> SizeHint {
-        either!(self, wire => wire.size_hint())
+        dispatch!(self, protocol => protocol.size_hint())
     }
 
-    /// Whether another request may follow the one that has ended.
+    /// Returns whether another request can follow the current one.
     fn is_reusable(&self) -> bool {
         match &self.wire {
             Wire::Http1(http1) => http1.is_reusable(),
@@ -155,38 +155,38 @@ impl Connection {
         }
     }
 
-    /// Whether it has been closed while it was idle.
+    /// Returns whether an idle connection was closed by the upstream.
     fn is_closed(&mut self) -> bool {
-        either!(mut self, wire => wire.is_closed())
+        dispatch!(mut self, protocol => protocol.is_closed())
     }
 
-    /// Starts the deadlines of a request whose head is written, at that time.
+    /// Starts the deadlines of a request, once its head is in the write buffer.
     pub fn start_timeouts(&mut self, timeouts: Timeouts, now: tokio::time::Instant) {
         self.timeouts = timeouts;
         let progress = self.progress();
-        self.time(progress, now);
+        self.reset_deadline(progress, now);
     }
 
-    /// Waits until the exchange has made no progress for as long as its phase allows. To be called when polling for the
-    /// response was pending: a deadline starts with its phase, and moves with bytes alone.
+    /// Polls whether the exchange has made no progress for the timeout of its phase. Must be called after polling for the
+    /// response returned pending: only a change of the phase or transferred bytes reset the deadline.
     pub fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let progress = self.progress();
-        if self.timed != Some(progress) {
-            self.time(progress, tokio::time::Instant::now());
+        if self.progress_at_reset != Some(progress) {
+            self.reset_deadline(progress, tokio::time::Instant::now());
         }
-        self.timer.poll(cx)
+        self.deadline.poll(cx)
     }
 
     fn progress(&self) -> Progress {
-        either!(self, wire => wire.progress())
+        dispatch!(self, protocol => protocol.progress())
     }
 
-    fn time(&mut self, progress: Progress, now: tokio::time::Instant) {
-        self.timed = Some(progress);
+    fn reset_deadline(&mut self, progress: Progress, now: tokio::time::Instant) {
+        self.progress_at_reset = Some(progress);
         match progress.phase {
-            Phase::ReadClient => self.timer.stop(),
-            Phase::WriteUpstream => self.timer.set(now + self.timeouts.write),
-            Phase::ReadUpstream => self.timer.set(now + self.timeouts.read),
+            Phase::ReadClient => self.deadline.stop(),
+            Phase::WriteUpstream => self.deadline.set(now + self.timeouts.write),
+            Phase::ReadUpstream => self.deadline.set(now + self.timeouts.read),
         }
     }
 }
@@ -197,37 +197,37 @@ impl std::fmt::Debug for Connection {
     }
 }
 
-/// Idle connections that a worker keeps, whatever their destinations are: names and plugins may lead to any number.
+/// Limit for the idle connections of a worker, over all keys: DNS names and plugins may yield any number of addresses.
 const MAX_IDLE_COUNT: usize = 8192;
 
 /// Idle connections of one worker. Not shared between threads, so it takes no lock.
 #[derive(Debug)]
-#[expect(clippy::vec_box, reason = "a connection is moved from hand to hand with each request")]
+#[expect(clippy::vec_box, reason = "connections are large, and moved with each request")]
 pub struct Pool {
     limits: Cell<Keepalive>,
-    /// When it was looked through last: the age of idle connections is told by that, for reading the clock costs
-    /// more than anything else about giving one back.
-    swept: Cell<Instant>,
+    /// Time of the last sweep. Idle times start at it: reading the clock would cost more than the remainder of
+    /// [`Pool::give`].
+    swept_at: Cell<Instant>,
     idle: RefCell<AHashMap<PoolKey, Vec<Box<Connection>>>>,
     idle_count: Cell<usize>,
 }
 
 impl Pool {
-    /// An empty pool.
+    /// Creates an empty pool.
     pub fn new(limits: Keepalive) -> Self {
         Pool {
             limits: Cell::new(limits),
-            swept: Cell::new(Instant::now()),
+            swept_at: Cell::new(Instant::now()),
             idle: RefCell::default(),
             idle_count: Cell::new(0),
         }
     }
 
-    /// The idle connection used last, if one still stands.
+    /// Takes the most recently used idle connection that the upstream has not closed.
     pub fn take(&self, key: &PoolKey) -> Option<Box<Connection>> {
         let mut idle = self.idle.borrow_mut();
-        let list = idle.get_mut(key)?;
-        while let Some(mut connection) = list.pop() {
+        let connections = idle.get_mut(key)?;
+        while let Some(mut connection) = connections.pop() {
             self.idle_count.set(self.idle_count.get() - 1);
             if !connection.is_closed() {
                 return Some(connection);
@@ -236,50 +236,51 @@ impl Pool {
         None
     }
 
-    /// Takes back a connection whose answer has come to its end.
+    /// Returns a connection to the pool after its response has ended. Closes it if it cannot be reused.
     pub fn give(&self, mut connection: Box<Connection>) {
         let limits = self.limits.get();
-        connection.requests += 1;
+        connection.request_count += 1;
         connection.used = true;
         let is_full = self.idle_count.get() >= MAX_IDLE_COUNT;
-        if connection.requests >= limits.requests || is_full || !connection.is_reusable() {
+        if connection.request_count >= limits.requests || is_full || !connection.is_reusable() {
             return;
         }
         if let Wire::Http1(http1) = &mut connection.wire {
-            http1.rest();
+            http1.shrink_buffers();
         }
         let mut idle = self.idle.borrow_mut();
-        if let Some(list) = idle.get_mut(&connection.key) {
-            if list.len() < limits.idle {
+        if let Some(connections) = idle.get_mut(&connection.key) {
+            if connections.len() < limits.idle {
                 self.idle_count.set(self.idle_count.get() + 1);
-                connection.idle_since = self.swept.get();
-                list.push(connection);
+                connection.idle_since = self.swept_at.get();
+                connections.push(connection);
             }
         } else if limits.idle > 0 {
             self.idle_count.set(self.idle_count.get() + 1);
-            connection.idle_since = self.swept.get();
+            connection.idle_since = self.swept_at.get();
             idle.insert(connection.key.clone(), vec![connection]);
         }
     }
 
-    /// Closes what has been idle for too long or was closed by the other side; to be called each second.
+    /// Evicts connections that exceed the idle timeout or were closed by the upstream. Must be called each second.
     pub fn sweep(&self) {
         let limits = self.limits.get();
         let now = Instant::now();
-        self.swept.set(now);
+        self.swept_at.set(now);
         let mut count = 0;
-        self.idle.borrow_mut().retain(|_, list| {
-            list.retain_mut(|c| {
-                !c.is_closed()
-                    && (limits.timeout.is_zero() || now.duration_since(c.idle_since) < limits.timeout)
+        self.idle.borrow_mut().retain(|_, connections| {
+            connections.retain_mut(|connection| {
+                !connection.is_closed()
+                    && (limits.timeout.is_zero()
+                        || now.duration_since(connection.idle_since) < limits.timeout)
             });
-            count += list.len();
-            !list.is_empty()
+            count += connections.len();
+            !connections.is_empty()
         });
         self.idle_count.set(count);
     }
 
-    /// Closes all of them.
+    /// Closes all idle connections.
     pub fn clear(&self) {
         self.idle.borrow_mut().clear();
         self.idle_count.set(0);

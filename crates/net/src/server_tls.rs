@@ -1,5 +1,5 @@
-//! How TLS is spoken to clients: versions, cipher suites, resumption. Which certificate is shown is not
-//! decided here.
+//! TLS settings towards clients: versions, cipher suites, session resumption. Certificates are selected by the resolver
+//! that the caller passes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,16 +10,16 @@ use rustls::{
     version::{TLS12, TLS13},
 };
 
-use super::sessions::Timed;
+use super::sessions::ExpiringSessions;
 
-/// What HTTP listeners offer in ALPN. `http/1.0` and `http/0.9` are no protocols of their own: nginx lists them for
-/// clients that offer nothing else, whose handshake would fail without.
+/// Returns the ALPN protocols of HTTP listeners. As nginx, includes `http/1.0` and `http/0.9`: the handshake of a client
+/// that offers only those would fail otherwise.
 pub fn alpn(http2: bool) -> &'static [&'static [u8]] {
-    const OFFERED: &[&[u8]] = &[b"h2", b"http/1.1", b"http/1.0", b"http/0.9"];
-    if http2 { OFFERED } else { &OFFERED[1..] }
+    const PROTOCOLS: &[&[u8]] = &[b"h2", b"http/1.1", b"http/1.0", b"http/0.9"];
+    if http2 { PROTOCOLS } else { &PROTOCOLS[1..] }
 }
 
-/// Settings `ssl_cipher_suite`, `ssl_ciphers`, `ssl_protocols`, `ssl_prefer_server_ciphers`,
+/// TLS settings of listeners: `ssl_cipher_suite`, `ssl_ciphers`, `ssl_protocols`, `ssl_prefer_server_ciphers`,
 /// `ssl_session_*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerTls {
@@ -27,15 +27,15 @@ pub struct ServerTls {
     pub tls12: bool,
     /// Whether TLS 1.3 is offered.
     pub tls13: bool,
-    /// Suites of TLS 1.2 by OpenSSL's names; none: all there are. TLS 1.3 has its own, always on.
+    /// TLS 1.2 suites by OpenSSL's names; `None` enables all. TLS 1.3 suites are always enabled.
     pub suites: Option<Vec<String>>,
-    /// Whether our order of suites goes before the client's.
+    /// Whether the server's order of suites takes precedence over the client's.
     pub server_order: bool,
-    /// Whether sessions are resumed by tickets; otherwise by an entry in the node's memory.
+    /// Whether sessions are resumed by tickets; otherwise by the session cache.
     pub tickets: bool,
-    /// Sessions remembered.
+    /// Maximum number of sessions in the cache.
     pub sessions: usize,
-    /// How long one may be resumed.
+    /// How long a session can be resumed.
     pub session_timeout: Duration,
 }
 
@@ -54,24 +54,25 @@ impl Default for ServerTls {
 }
 
 impl ServerTls {
-    /// rustls' settings. To be made once and shared, so that a session begun on one thread is resumed on
-    /// another.
+    /// Builds the configuration for rustls. Must be built once and shared by all workers, so that a session of one can be
+    /// resumed on another.
     ///
     /// # Errors
-    /// When no version or no suite of a version is left.
+    /// Returns an error if no version with a suite is enabled.
     pub fn config(
         &self,
         certificates: Arc<dyn ResolvesServerCert>,
         alpn: &[&[u8]],
     ) -> Result<ServerConfig, rustls::Error> {
         let mut provider = aws_lc_rs::default_provider();
-        if let Some(wanted) = &self.suites {
-            provider.cipher_suites = suites(&provider, wanted);
+        if let Some(names) = &self.suites {
+            provider.cipher_suites = select_suites(&provider, names);
         }
         let mut versions: Vec<&'static SupportedProtocolVersion> = Vec::new();
         versions.extend(self.tls13.then_some(&TLS13));
-        let any12 = provider.cipher_suites.iter().any(|suite| suite.version().version == TLS12.version);
-        versions.extend((self.tls12 && any12).then_some(&TLS12));
+        let has_tls12_suite =
+            provider.cipher_suites.iter().any(|suite| suite.version().version == TLS12.version);
+        versions.extend((self.tls12 && has_tls12_suite).then_some(&TLS12));
         let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(&versions)?
             .with_no_client_auth()
@@ -79,27 +80,27 @@ impl ServerTls {
         config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
         config.ignore_client_order = self.server_order;
         let sessions = ServerSessionMemoryCache::new(self.sessions);
-        config.session_storage = Arc::new(Timed::new(sessions, self.session_timeout));
+        config.session_storage = Arc::new(ExpiringSessions::new(sessions, self.session_timeout));
         if self.tickets {
-            config.ticketer = Arc::new(Timed::new(Ticketer::new()?, self.session_timeout));
+            config.ticketer = Arc::new(ExpiringSessions::new(Ticketer::new()?, self.session_timeout));
         }
         Ok(config)
     }
 }
 
-/// The suites of TLS 1.3, and of those of TLS 1.2 the ones named, in the order named.
-fn suites(provider: &CryptoProvider, wanted: &[String]) -> Vec<rustls::SupportedCipherSuite> {
+/// Returns the TLS 1.3 suites, and the named TLS 1.2 suites in the order named.
+fn select_suites(provider: &CryptoProvider, names: &[String]) -> Vec<rustls::SupportedCipherSuite> {
     let all = &provider.cipher_suites;
-    let newer = all.iter().filter(|suite| suite.version().version == TLS13.version);
-    let named = wanted.iter().filter_map(|name| {
-        let suite = suite(name)?;
-        all.iter().find(|has| has.suite() == suite)
+    let tls13 = all.iter().filter(|suite| suite.version().version == TLS13.version);
+    let tls12 = names.iter().filter_map(|name| {
+        let suite = suite_by_name(name)?;
+        all.iter().find(|supported| supported.suite() == suite)
     });
-    newer.chain(named).copied().collect()
+    tls13.chain(tls12).copied().collect()
 }
 
-/// OpenSSL's name for a suite of TLS 1.2. What is not here is not offered: no forward secrecy, or CBC.
-fn suite(name: &str) -> Option<CipherSuite> {
+/// Returns the TLS 1.2 suite of an OpenSSL name. Suites without forward secrecy and CBC suites are not supported.
+fn suite_by_name(name: &str) -> Option<CipherSuite> {
     use CipherSuite::*;
     Some(match name {
         "ECDHE-ECDSA-AES128-GCM-SHA256" => TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
@@ -119,28 +120,28 @@ mod tests {
     use super::*;
 
     #[derive(Debug)]
-    struct Nobody;
+    struct NoCertificate;
 
-    impl ResolvesServerCert for Nobody {
+    impl ResolvesServerCert for NoCertificate {
         fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<rustls::sign::CertifiedKey>> {
             None
         }
     }
 
     #[test]
-    fn suites_are_chosen_by_openssl_s_names() {
-        let wanted = ["AES128-SHA", "ECDHE-RSA-AES256-GCM-SHA384"].map(String::from);
-        let chosen = suites(&aws_lc_rs::default_provider(), &wanted);
-        let old: Vec<_> = chosen.iter().filter(|s| s.version().version == TLS12.version).collect();
-        assert_eq!(old.len(), 1);
-        assert_eq!(old[0].suite(), CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384);
+    fn suites_are_selected_by_openssl_names() {
+        let names = ["AES128-SHA", "ECDHE-RSA-AES256-GCM-SHA384"].map(String::from);
+        let selected = select_suites(&aws_lc_rs::default_provider(), &names);
+        let tls12: Vec<_> = selected.iter().filter(|s| s.version().version == TLS12.version).collect();
+        assert_eq!(tls12.len(), 1);
+        assert_eq!(tls12[0].suite(), CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384);
     }
 
     #[test]
-    fn a_version_without_a_suite_is_not_offered_and_no_version_is_an_error() {
-        let none = ServerTls { suites: Some(vec!["AES128-SHA".into()]), ..ServerTls::default() };
-        assert!(none.config(Arc::new(Nobody), &[]).is_ok());
-        let only12 = ServerTls { tls13: false, ..none };
-        assert!(only12.config(Arc::new(Nobody), &[]).is_err());
+    fn a_version_without_a_suite_is_disabled_and_no_version_is_an_error() {
+        let no_tls12_suite = ServerTls { suites: Some(vec!["AES128-SHA".into()]), ..ServerTls::default() };
+        assert!(no_tls12_suite.config(Arc::new(NoCertificate), &[]).is_ok());
+        let no_version = ServerTls { tls13: false, ..no_tls12_suite };
+        assert!(no_version.config(Arc::new(NoCertificate), &[]).is_err());
     }
 }

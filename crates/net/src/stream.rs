@@ -1,4 +1,4 @@
-//! The bytes of an upstream connection, in the clear or through TLS.
+//! Byte stream of an upstream connection: TCP or TLS.
 
 use std::{
     io::{self, IoSlice},
@@ -12,19 +12,19 @@ use tokio::{
 };
 use tokio_rustls::client::TlsStream;
 
-use super::lazy;
+use super::deferred_registration;
 
-/// A connection to an upstream.
+/// Byte stream to an upstream.
 #[derive(Debug)]
 pub enum Stream {
-    /// In the clear.
+    /// Cleartext TCP.
     Clear(TcpStream),
-    /// Through TLS.
+    /// TLS over TCP.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// Calls the same function of whichever it is.
-macro_rules! either {
+/// Dispatches a call to the variant of the stream.
+macro_rules! dispatch {
     ($self:ident, $stream:ident => $call:expr) => {
         match $self.get_mut() {
             Stream::Clear(stream) => {
@@ -41,14 +41,14 @@ macro_rules! either {
 
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        either!(self, stream => stream.poll_read(cx, buf))
+        dispatch!(self, stream => stream.poll_read(cx, buf))
     }
 }
 
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Stream::Clear(stream) => lazy::poll_write(stream, cx, bytes),
+            Stream::Clear(stream) => deferred_registration::poll_write(stream, cx, bytes),
             Stream::Tls(stream) => Pin::new(&mut **stream).poll_write(cx, bytes),
         }
     }
@@ -59,7 +59,7 @@ impl AsyncWrite for Stream {
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Stream::Clear(stream) => lazy::poll_write_vectored(stream, cx, pieces),
+            Stream::Clear(stream) => deferred_registration::poll_write_vectored(stream, cx, pieces),
             Stream::Tls(stream) => Pin::new(&mut **stream).poll_write_vectored(cx, pieces),
         }
     }
@@ -72,10 +72,10 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, stream => stream.poll_flush(cx))
+        dispatch!(self, stream => stream.poll_flush(cx))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, stream => stream.poll_shutdown(cx))
+        dispatch!(self, stream => stream.poll_shutdown(cx))
     }
 }

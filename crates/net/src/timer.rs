@@ -1,4 +1,4 @@
-//! A deadline that is moved with each request and hardly ever comes.
+//! Deadline that is moved with each request, and rarely elapses.
 
 use std::{
     future::Future,
@@ -11,54 +11,57 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-/// A timer for deadlines that move. The runtime's own is left where it stands as long as that is early enough,
-/// and looked at again when it fires too early: once in a timeout, where moving it would cost at each request.
+/// Movable deadline of a task.
+///
+/// Moving tokio's timer costs at each request. It is therefore left at an earlier time, and reset when it fires early:
+/// about once per timeout.
 #[derive(Debug, Default)]
 pub struct Timer {
-    due: Option<Instant>,
+    deadline: Option<Instant>,
+    /// tokio's timer, which fires at the deadline or before.
     sleep: Option<Pin<Box<Sleep>>>,
-    /// Who will be woken by it.
+    /// Waker that is registered with `sleep`.
     waker: Option<Waker>,
 }
 
 impl Timer {
     /// Sets the deadline.
-    pub fn set(&mut self, due: Instant) {
-        self.due = Some(due);
+    pub fn set(&mut self, deadline: Instant) {
+        self.deadline = Some(deadline);
     }
 
     /// Sets the deadline unless one is set.
-    pub fn set_once(&mut self, due: impl FnOnce() -> Instant) {
-        self.due.get_or_insert_with(due);
+    pub fn set_once(&mut self, deadline: impl FnOnce() -> Instant) {
+        self.deadline.get_or_insert_with(deadline);
     }
 
-    /// The deadline, if one is set.
+    /// Returns the deadline, if one is set.
     pub fn due(&self) -> Option<Instant> {
-        self.due
+        self.deadline
     }
 
-    /// Takes the deadline away.
+    /// Clears the deadline.
     pub fn stop(&mut self) {
-        self.due = None;
+        self.deadline = None;
     }
 
-    /// Ready when the deadline has passed, and takes it away then; pending for ever if there is none.
+    /// Polls whether the deadline has passed, and clears it then. Always pending without a deadline.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(due) = self.due else { return Poll::Pending };
-        // To a task that has used up its budget, the runtime reports each timer as pending: a peer that sends without
-        // end would never meet its deadline.
-        if !has_budget_remaining() && Instant::now() >= due {
-            self.due = None;
+        let Some(deadline) = self.deadline else { return Poll::Pending };
+        // Check the clock without a budget: tokio's timer is always pending then, so that the deadline would never elapse
+        // for a peer that sends continuously.
+        if !has_budget_remaining() && Instant::now() >= deadline {
+            self.deadline = None;
             return Poll::Ready(());
         }
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(due)));
-        if sleep.deadline() > due {
-            sleep.as_mut().reset(due);
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if sleep.deadline() > deadline {
+            sleep.as_mut().reset(deadline);
             self.waker = None;
         }
         loop {
-            let waits = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
-            if waits && !sleep.is_elapsed() {
+            let is_registered = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+            if is_registered && !sleep.is_elapsed() {
                 return Poll::Pending;
             }
             if sleep.as_mut().poll(cx).is_pending() {
@@ -67,11 +70,11 @@ impl Timer {
                 return Poll::Pending;
             }
             self.waker = None;
-            if Instant::now() >= due {
-                self.due = None;
+            if Instant::now() >= deadline {
+                self.deadline = None;
                 return Poll::Ready(());
             }
-            sleep.as_mut().reset(due);
+            sleep.as_mut().reset(deadline);
         }
     }
 }
@@ -84,24 +87,24 @@ mod tests {
 
     use super::*;
 
-    async fn come(timer: &mut Timer) -> Instant {
+    async fn elapsed(timer: &mut Timer) -> Instant {
         poll_fn(|cx| timer.poll(cx)).await;
         Instant::now()
     }
 
-    fn pending(timer: &mut Timer) -> bool {
+    fn is_pending(timer: &mut Timer) -> bool {
         timer.poll(&mut Context::from_waker(Waker::noop())).is_pending()
     }
 
     #[tokio::test]
-    async fn whoever_waits_is_woken_at_the_last_deadline_set() {
+    async fn the_task_is_woken_at_the_last_deadline_set() {
         let mut timer = Timer::default();
-        assert!(pending(&mut timer), "no deadline never comes");
+        assert!(is_pending(&mut timer), "no deadline is set");
         let later = Instant::now() + Duration::from_millis(40);
         timer.set(Instant::now());
         timer.set(later);
-        assert!(come(&mut timer).await >= later);
-        assert!(pending(&mut timer), "it comes once");
+        assert!(elapsed(&mut timer).await >= later);
+        assert!(is_pending(&mut timer), "it was cleared");
     }
 
     async fn use_up_budget() {
@@ -115,31 +118,31 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_task_without_budget_meets_its_deadline_and_is_woken_by_one_to_come() {
+    async fn deadlines_elapse_for_a_task_without_budget() {
         let mut timer = Timer::default();
         timer.set(Instant::now());
         use_up_budget().await;
-        assert!(!pending(&mut timer), "it has passed");
+        assert!(!is_pending(&mut timer), "it has passed");
         let later = Instant::now() + Duration::from_millis(20);
         timer.set(later);
-        assert!(come(&mut timer).await >= later);
+        assert!(elapsed(&mut timer).await >= later);
     }
 
     #[tokio::test]
-    async fn a_deadline_may_move_nearer_and_away() {
+    async fn a_deadline_can_be_moved_earlier_and_cleared() {
         let mut timer = Timer::default();
         let now = Instant::now();
         timer.set(now + Duration::from_secs(3600));
-        assert!(pending(&mut timer));
+        assert!(is_pending(&mut timer));
         timer.set(now);
-        come(&mut timer).await;
+        elapsed(&mut timer).await;
         timer.set(now);
-        assert!(!pending(&mut timer), "it has passed");
+        assert!(!is_pending(&mut timer), "it has passed");
         timer.set(now);
         timer.stop();
-        assert!(pending(&mut timer), "it was taken away");
+        assert!(is_pending(&mut timer), "it was stopped");
         timer.set(now);
         timer.set_once(|| now + Duration::from_secs(3600));
-        come(&mut timer).await;
+        elapsed(&mut timer).await;
     }
 }

@@ -1,4 +1,4 @@
-//! TLS towards upstreams and towards clients: certificates read, settings made.
+//! TLS certificates and keys, and the TLS settings towards upstreams.
 
 use std::sync::Arc;
 
@@ -16,44 +16,44 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use model::public_key::{KeyError, KeyKind, PublicKey};
 
-/// Why TLS settings cannot be made.
+/// Error in TLS settings.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// The authorities are of no use.
+    /// No verifier can be built from the CA certificates.
     #[error("authorities that nothing can be verified with: {0}")]
     Authorities(#[from] rustls::client::VerifierBuilderError),
-    /// A PEM text has no certificate or is not PEM.
+    /// The text is not PEM, or has no certificate.
     #[error("not a certificate in PEM")]
     Certificate,
-    /// A PEM text has no private key or is not PEM.
+    /// The text is not PEM, or has no private key.
     #[error("not a private key in PEM")]
     Key,
-    /// A PEM text has the public half of a key.
+    /// The text has a public key instead of a private one.
     #[error("this is a public key; the private one is needed")]
     PublicKey,
-    /// A key that TLS cannot be spoken with here.
+    /// The key is of a type or size that the TLS library does not support.
     #[error(
         "{0} cannot be used for TLS: it takes an RSA key of 2048 to 8192 bits, a key on P-256, P-384 or P-521, or \
              an Ed25519 key"
     )]
     UnfitKey(String),
-    /// rustls refuses them.
-    #[error("{}", in_words(.0))]
+    /// rustls rejects the settings.
+    #[error("{}", describe(.0))]
     Rustls(#[from] rustls::Error),
 }
 
 impl TlsError {
-    /// Whether the key is at fault, rather than the certificate or both.
+    /// Returns whether the error is in the key, and not in the certificate or in both.
     pub fn is_about_key(&self) -> bool {
         matches!(self, TlsError::Key | TlsError::PublicKey | TlsError::UnfitKey(_))
     }
 }
 
-/// An error of rustls, without its names for things where these would be printed.
-fn in_words(error: &rustls::Error) -> String {
+/// Describes an error of rustls. Replaces messages that consist of names of rustls' types.
+fn describe(error: &rustls::Error) -> String {
     use rustls::{CertificateError, Error};
     match error {
-        // The library passes this one on without its type.
+        // rustls exposes this error of webpki only by its debug text.
         Error::InvalidCertificate(CertificateError::Other(other))
             if format!("{other:?}").contains("UnsupportedCertVersion") =>
         {
@@ -66,15 +66,15 @@ fn in_words(error: &rustls::Error) -> String {
     }
 }
 
-/// The one provider of cryptography.
+/// Returns the cryptography provider of all TLS connections.
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
-/// The certificates of a PEM text, in order.
+/// Parses the certificates of a PEM text, in order.
 ///
 /// # Errors
-/// When there is none, or one is malformed.
+/// Returns an error if there is no certificate, or one is malformed.
 pub fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let chain: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes())
         .collect::<Result<_, _>>()
@@ -82,40 +82,40 @@ pub fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, TlsError>
     if chain.is_empty() { Err(TlsError::Certificate) } else { Ok(chain) }
 }
 
-/// A certificate chain with its key, ready to sign.
+/// Parses a certificate chain and its private key.
 ///
 /// # Errors
-/// When either is malformed or they do not belong together.
+/// Returns an error if either is malformed, or the key does not match the certificate.
 pub fn certified_key(cert: &str, key: &str) -> Result<CertifiedKey, TlsError> {
     let chain = certificates(cert)?;
     let private = private_key(key)?;
     Ok(CertifiedKey::from_der(chain, private, &aws_lc_rs::default_provider())?)
 }
 
-/// The private key of a PEM text, of a kind that TLS is spoken with here.
+/// Parses a private key of a supported type.
 fn private_key(pem: &str) -> Result<PrivateKeyDer<'static>, TlsError> {
     let private = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| {
-        let public = PublicKey::from_public_pem(pem) != Err(KeyError::Malformed);
-        if public { TlsError::PublicKey } else { TlsError::Key }
+        let is_public = PublicKey::from_public_pem(pem) != Err(KeyError::Malformed);
+        if is_public { TlsError::PublicKey } else { TlsError::Key }
     })?;
-    fits_tls(PublicKey::from_private_pem(pem))?;
+    check_key_type(PublicKey::from_private_pem(pem))?;
     Ok(private)
 }
 
-/// Checks that peers can be verified with an authority's certificate.
+/// Checks that peers can be verified with a CA certificate.
 ///
 /// # Errors
-/// When it cannot be read, or its key is of another kind than the library verifies with.
+/// Returns an error if it is malformed, or its key is of an unsupported type.
 pub fn check_authority(pem: &str) -> Result<(), TlsError> {
     for certificate in certificates(pem)? {
         let (_, parsed) = X509Certificate::from_der(&certificate).map_err(|_| TlsError::Certificate)?;
-        fits_tls(PublicKey::from_spki(parsed.tbs_certificate.subject_pki.raw))?;
+        check_key_type(PublicKey::from_spki(parsed.tbs_certificate.subject_pki.raw))?;
         RootCertStore::empty().add(certificate)?;
     }
     Ok(())
 }
 
-fn fits_tls(key: Result<PublicKey, KeyError>) -> Result<(), TlsError> {
+fn check_key_type(key: Result<PublicKey, KeyError>) -> Result<(), TlsError> {
     let kind = key.map_or(KeyKind::Other, |key| key.kind);
     match kind {
         KeyKind::Rsa { bits: 2048..=8192 }
@@ -127,74 +127,74 @@ fn fits_tls(key: Result<PublicKey, KeyError>) -> Result<(), TlsError> {
     }
 }
 
-/// Whom certificates are verified with.
+/// Trust anchors for the verification of upstream certificates.
 #[derive(Clone, Copy, Debug)]
 pub struct Trusted<'a> {
-    /// Authorities in PEM.
+    /// CA certificates in PEM.
     pub authorities: &'a [&'a str],
-    /// How many certificates may stand between a server's own and an authority.
+    /// Maximum number of intermediate certificates.
     pub depth: usize,
 }
 
-/// How TLS is spoken to an upstream.
+/// TLS settings towards upstreams.
 #[derive(Debug)]
 pub struct ClientTls {
-    /// rustls' settings.
+    /// Configuration for rustls.
     pub config: Arc<ClientConfig>,
-    /// The same, asking for HTTP/2.
+    /// The same configuration with `h2` in ALPN.
     pub http2: Arc<ClientConfig>,
-    /// Equal for equal settings, across reloads.
+    /// Hash of the settings, stable across reloads.
     pub identity: String,
 }
 
-/// TLS to one server name.
+/// TLS settings and the server name of an upstream.
 #[derive(Clone, Debug)]
 pub struct TlsTarget {
-    /// How.
+    /// TLS settings.
     pub profile: Arc<ClientTls>,
-    /// Name asked for, and checked if certificates are.
+    /// Name for SNI and for the verification of the certificate.
     pub name: ServerName<'static>,
-    /// What connections are pooled by: settings and name.
+    /// Key of pooled connections: the settings and the name.
     pub pool: Arc<str>,
 }
 
 impl ClientTls {
-    /// Settings with these trusted authorities (none: certificates are not verified) and, if given, a
-    /// certificate to show.
+    /// Builds settings. Without trust anchors certificates are not verified. `client` is the certificate and the key for
+    /// client authentication.
     ///
     /// # Errors
-    /// When a PEM text is malformed.
+    /// Returns an error if a PEM text is malformed.
     pub fn new(trusted: Option<Trusted<'_>>, client: Option<(&str, &str)>) -> Result<Self, TlsError> {
         let builder = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?;
         let algorithms = provider().signature_verification_algorithms;
-        let judge = |trusted| Arc::new(Judge { trusted, algorithms });
+        let custom_verifier = |trusted| Arc::new(UpstreamCertVerifier { trusted, algorithms });
         let builder = match trusted {
             Some(Trusted { authorities, depth }) => {
                 let mut roots = RootCertStore::empty();
                 for text in authorities {
-                    // Of a system's bundle some may be older than any rule.
+                    // Skip invalid certificates: the CA bundle of a system may have some that predate today's rules.
                     roots.add_parsable_certificates(certificates(text)?);
                 }
                 if roots.is_empty() {
-                    // Nobody is trusted, which the builder below takes for a mistake.
+                    // No CA is trusted: every handshake fails. The verifier's builder would return an error instead.
                     builder.with_root_certificates(roots)
                 } else {
-                    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider());
-                    let judge = judge(Some((verifier.build()?, depth)));
-                    builder.dangerous().with_custom_certificate_verifier(judge)
+                    let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider());
+                    let verifier = custom_verifier(Some((webpki.build()?, depth)));
+                    builder.dangerous().with_custom_certificate_verifier(verifier)
                 }
             }
-            None => builder.dangerous().with_custom_certificate_verifier(judge(None)),
+            None => builder.dangerous().with_custom_certificate_verifier(custom_verifier(None)),
         };
         let config = match client {
             Some((cert, key)) => builder.with_client_auth_cert(certificates(cert)?, private_key(key)?)?,
             None => builder.with_no_client_auth(),
         };
-        let named = trusted.map(|trusted| (trusted.authorities, trusted.depth));
-        // Two seeds make 128 bits: settings that differ do not meet in one pool by chance.
-        let half = |seed| ahash::RandomState::with_seeds(seed, 1, 2, 3).hash_one((named, client));
-        let identity = format!("{:016x}{:016x}", half(11), half(12));
+        let anchors = trusted.map(|trusted| (trusted.authorities, trusted.depth));
+        // Two seeds yield 128 bits, so that different settings do not share pooled connections by a collision.
+        let hash = |seed| ahash::RandomState::with_seeds(seed, 1, 2, 3).hash_one((anchors, client));
+        let identity = format!("{:016x}{:016x}", hash(11), hash(12));
         let mut http2 = config.clone();
         http2.alpn_protocols = vec![b"h2".to_vec()];
         Ok(ClientTls { config: Arc::new(config), http2: Arc::new(http2), identity })
@@ -202,7 +202,7 @@ impl ClientTls {
 }
 
 impl TlsTarget {
-    /// TLS to that name.
+    /// Combines settings with a host; `None` if the host is not a valid server name.
     pub fn new(profile: Arc<ClientTls>, host: &str) -> Option<Self> {
         let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).ok()?;
         let pool = format!("{}|{host}", profile.identity).into();
@@ -210,28 +210,29 @@ impl TlsTarget {
     }
 }
 
-/// Judges who answers: by authorities, or, as is Kong's default towards upstreams (`tls_verify` off), not at all.
+/// Verifier of upstream certificates with a maximum depth. Without trust anchors it accepts all certificates, which is
+/// Kong's default towards upstreams (`tls_verify` off).
 #[derive(Debug)]
-struct Judge {
-    /// What an authority vouches for, over so many other certificates at most.
+struct UpstreamCertVerifier {
+    /// Verifier, and the maximum number of intermediate certificates.
     trusted: Option<(Arc<WebPkiServerVerifier>, usize)>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl ServerCertVerifier for Judge {
+impl ServerCertVerifier for UpstreamCertVerifier {
     fn verify_server_cert(
         &self,
-        own: &CertificateDer<'_>,
-        others: &[CertificateDer<'_>],
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
         name: &ServerName<'_>,
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         match &self.trusted {
-            // They come in order, each vouching for the one before: what is too far away is not looked at.
+            // Each certificate certifies the one before it, so truncating the list limits the depth.
             Some((verifier, depth)) => {
-                let others = &others[..others.len().min(*depth)];
-                verifier.verify_server_cert(own, others, name, ocsp, now)
+                let intermediates = &intermediates[..intermediates.len().min(*depth)];
+                verifier.verify_server_cert(end_entity, intermediates, name, ocsp, now)
             }
             None => Ok(ServerCertVerified::assertion()),
         }
@@ -264,28 +265,28 @@ impl ServerCertVerifier for Judge {
 mod tests {
     use super::*;
 
-    fn file(name: &str) -> String {
+    fn fixture(name: &str) -> String {
         let path = format!("{}/../../tests/fixtures/keys/{name}", env!("CARGO_MANIFEST_DIR"));
         std::fs::read_to_string(path).expect("a fixture")
     }
 
     #[test]
-    fn keys_and_authorities_that_tls_cannot_use_are_refused_when_they_are_read() {
-        let (short, fine) = (file("rsa1024-ca.pem"), file("p256-ca.pem"));
+    fn unsupported_keys_and_ca_certificates_are_rejected_when_parsed() {
+        let (short, supported) = (fixture("rsa1024-ca.pem"), fixture("p256-ca.pem"));
         let expected = "an RSA key of 1024 bits cannot be used for TLS: it takes an RSA key of 2048 to 8192 bits, a key on \
                         P-256, P-384 or P-521, or an Ed25519 key";
         for key in ["rsa1024.pkcs1.pem", "rsa1024.pkcs8.pem"] {
-            let key = file(key);
+            let key = fixture(key);
             assert_eq!(certified_key(&short, &key).map(drop).unwrap_err().to_string(), expected);
             let client = ClientTls::new(None, Some((&short, &key)));
             assert_eq!(client.map(drop).unwrap_err().to_string(), expected);
         }
         assert_eq!(check_authority(&short).unwrap_err().to_string(), expected);
         for key in ["p256.sec1.pem", "p256.pkcs8.pem"] {
-            assert!(certified_key(&fine, &file(key)).is_ok());
+            assert!(certified_key(&supported, &fixture(key)).is_ok());
         }
-        assert!(check_authority(&fine).is_ok());
+        assert!(check_authority(&supported).is_ok());
         assert!(check_authority("no PEM").is_err());
-        assert!(matches!(certified_key(&fine, &file("p256.spki.pem")), Err(TlsError::PublicKey)));
+        assert!(matches!(certified_key(&supported, &fixture("p256.spki.pem")), Err(TlsError::PublicKey)));
     }
 }

@@ -1,4 +1,4 @@
-//! Counters of requests in fixed windows: the closed set of places they can live in.
+//! Request counters in fixed windows, independent of where they are stored.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -6,51 +6,51 @@ use aws_lc_rs::digest::{SHA256, digest};
 use smallvec::SmallVec;
 use uuid::Uuid;
 
-use super::{Windows, memory::Memory};
+use super::{Windows, memory::MemoryCounters};
 
-/// Where requests are counted. Plugins write their logic once, whichever it is.
+/// Storage of counters. Plugins do not depend on the variant.
 #[derive(Clone, Debug)]
 pub enum Counters {
-    /// In this process. Exact over all workers; outlives reloads, not the process.
-    Memory(Arc<Memory>),
+    /// Memory of this process. Exact over all workers; outlives reloads, but not the process.
+    Memory(Arc<MemoryCounters>),
 }
 
 impl Default for Counters {
     fn default() -> Self {
-        Counters::Memory(Arc::new(Memory::default()))
+        Counters::Memory(Arc::new(MemoryCounters::default()))
     }
 }
 
-/// Most requests allowed in each window, in the order of [`Period::ALL`](super::Period::ALL). Fractions
-/// count as long as they last: a limit of 1.5 lets two requests pass.
+/// Maximum number of requests in each window, in the order of [`Period::ALL`](super::Period::ALL). A request is counted
+/// while the count is below the limit, so a limit of 1.5 admits two requests.
 pub type Limits = [Option<f64>; 6];
 
-/// What happened to a request that asked to be counted.
+/// Result of counting a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Taken {
-    /// Requests counted before this one in each window; 0 where there is no limit.
+    /// Number of requests counted before this one, by window; 0 for windows without a limit.
     pub used: [u64; 6],
-    /// Whether this one was counted. If not, a window is full, and nothing was counted anywhere.
+    /// Whether this request was counted. `false` if a window is full; then it was counted in no window.
     pub counted: bool,
 }
 
 impl Counters {
-    /// Counts one request of a subject in every window with a limit, unless one of them is full: then in
-    /// none. Of requests at the same moment on several cores never more than the limit are counted.
+    /// Counts a request in all windows with a limit, unless one of them is full. Atomic: concurrent requests never exceed a
+    /// limit.
     pub fn take(&self, scope: &Scope, subject: Subject<'_>, windows: &Windows, limits: &Limits) -> Taken {
         match self {
-            Counters::Memory(memory) => memory.take(&scope.key(subject), windows, limits),
+            Counters::Memory(counters) => counters.try_acquire(&scope.key(subject), windows, limits),
         }
     }
 }
 
-/// Which counters a plugin's row counts on: rows with the same scope share them. Made when a plugin is
-/// built, from ids that are equal on every load, so that counts outlive a reload.
+/// Namespace of a plugin's counters. Plugin entities with the same scope share counters. Consists of ids that do not
+/// change when a configuration is reloaded, so that counts outlive a reload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope(Box<[u8]>);
 
 impl Scope {
-    /// The counters of a plugin, by the route and the service of its row.
+    /// Creates the scope of a plugin, by the route and the service that it is configured on.
     pub fn new(plugin: &str, route: Option<Uuid>, service: Option<Uuid>) -> Self {
         let mut bytes = plugin.as_bytes().to_vec();
         bytes.push(0);
@@ -59,9 +59,9 @@ impl Scope {
         Scope(bytes.into())
     }
 
-    /// Bytes that name one subject's counters: no two subjects share them.
-    fn key(&self, subject: Subject<'_>) -> Key {
-        let mut key = Key::from_slice(&self.0);
+    /// Builds the key of a subject's counters, which is unique to it.
+    fn key(&self, subject: Subject<'_>) -> CounterKey {
+        let mut key = CounterKey::from_slice(&self.0);
         match subject {
             Subject::Ip(IpAddr::V4(ip)) => {
                 key.push(4);
@@ -79,7 +79,7 @@ impl Scope {
                 key.push(2);
                 key.extend_from_slice(text);
             }
-            // A digest stands for it: a client must not decide how much memory its counters take.
+            // Hash long texts: a client must not control how much memory its counters take.
             Subject::Text(text) => {
                 key.push(3);
                 key.extend_from_slice(digest(&SHA256, text).as_ref());
@@ -89,20 +89,20 @@ impl Scope {
     }
 }
 
-/// A counter's name; on the stack.
-pub(super) type Key = SmallVec<[u8; 128]>;
+/// CounterKey of a subject's counters, on the stack.
+pub(super) type CounterKey = SmallVec<[u8; 128]>;
 
-/// Bytes of a subject's text that are kept as they are. With the scope they fit [`Key`] without an allocation.
+/// Maximum length of a text that is not hashed. With the scope it fits [`CounterKey`] without an allocation.
 const MAX_TEXT_BYTES: usize = 64;
 
-/// Whose requests are counted.
+/// Identifier that requests are counted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject<'a> {
-    /// Those from an address.
+    /// IP address of the client.
     Ip(IpAddr),
-    /// Those of a consumer, a credential, a service.
+    /// Id of a consumer, a credential or a service.
     Id(Uuid),
-    /// Those with this text: a header's value, a path.
+    /// Value of a header, or a path.
     Text(&'a [u8]),
 }
 
@@ -111,13 +111,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_subject_takes_more_memory_than_a_short_one() {
+    fn keys_are_bounded_and_unique() {
         let scope = Scope::new("rate-limiting", Some(Uuid::new_v4()), Some(Uuid::new_v4()));
         let long = [vec![b'x'; 7000], vec![b'x'; 7001], vec![b'y'; 7000], vec![b'x'; MAX_TEXT_BYTES]];
         let keys = long.each_ref().map(|text| scope.key(Subject::Text(text)));
         for (at, key) in keys.iter().enumerate() {
             assert!(key.len() <= 128 && !key.spilled(), "{} bytes", key.len());
-            assert!(!keys[..at].contains(key), "subjects that differ have keys that differ");
+            assert!(!keys[..at].contains(key), "different subjects have different keys");
         }
         assert_eq!(keys[0], scope.key(Subject::Text(&[b'x'; 7000])));
     }

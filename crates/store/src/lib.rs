@@ -1,31 +1,32 @@
-//! What lives longer than one request: the clock, counters, what one configuration hands to the next, and
-//! who this node is. Plugins get all of it when they are built ([`Stores`]); none of them opens anything.
+//! State that outlives a request or a configuration: the clock, rate-limiting counters, resources shared by successive
+//! configurations, and the identity of the node.
+//!
+//! Plugins receive all of it when they are built ([`Stores`]). It does no I/O except reading the host name.
 
-mod carry;
 mod clock;
 mod counters;
 mod memory;
 mod node;
+mod request_seq;
+mod shared_resources;
 mod window;
-mod worker;
 
-pub use carry::Carry;
 pub use clock::Clock;
 pub use counters::{Counters, Limits, Scope, Subject, Taken};
 pub use node::Node;
+pub use request_seq::{RequestSeq, ticket};
+pub use shared_resources::Carry;
 pub use window::{Period, Windows};
-pub use worker::{Ticket, ticket};
 
-/// The stores a plugin may ask for when it is built. One set for the whole process, so that counts and
-/// connections survive a reload; cheap to clone.
+/// State that plugins can use. One set per process, so that it survives reloads; cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Stores {
-    /// The one clock.
+    /// Clock.
     pub clock: Clock,
-    /// Counters in this process's memory.
+    /// Rate-limiting counters.
     pub counters: Counters,
-    /// What a new configuration takes over from the one before.
+    /// Resources shared by successive configurations.
     pub carry: Carry,
-    /// Who this node is.
+    /// Identity of this node.
     pub node: Node,
 }

@@ -1,17 +1,17 @@
-//! Who this node is.
+//! Identity of this node.
 
 use std::sync::Arc;
 
 use uuid::Uuid;
 
-/// A node's identity, equal for the whole life of the process; cheap to clone.
+/// Identity of a node, constant for the lifetime of the process; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Id of this process: what Kong calls `node_id`.
+    /// Id of this process (Kong's `node_id`).
     pub id: Uuid,
-    /// The machine's host name.
+    /// Host name of the machine.
     pub hostname: Arc<str>,
-    /// Whether expressions of Lua in the configuration are evaluated (setting `untrusted_lua`).
+    /// Whether Lua expressions in the configuration are evaluated (setting `untrusted_lua`).
     pub untrusted_lua: bool,
 }
 
@@ -21,7 +21,7 @@ impl Default for Node {
     }
 }
 
-/// As the kernel tells; `localhost` where it does not.
+/// Returns the host name that the kernel reports; `localhost` if it reports none.
 fn hostname() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     match name.trim() {

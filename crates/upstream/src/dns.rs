@@ -1,6 +1,6 @@
-//! Host names to addresses: the hosts file, then DNS, with a cache that honours TTLs.
+//! Name resolution: the hosts file, then DNS, with a cache that honours TTLs.
 //!
-//! One resolver to a worker thread, so that a look-up in the cache takes no lock.
+//! Each worker thread has its own resolver, so that a cache lookup takes no lock.
 
 use std::{
     cell::{Cell, RefCell},
@@ -22,19 +22,21 @@ use super::PickError;
 /// Addresses of a name, with ports where an SRV record gives them.
 type Addresses = SmallVec<[(IpAddr, Option<u16>); 4]>;
 
+/// Cached result of a lookup. Failures are cached too.
 #[derive(Debug)]
-struct Entry {
-    found: Result<Addresses, String>,
-    until: Instant,
-    turn: Cell<usize>,
+struct CacheEntry {
+    result: Result<Addresses, String>,
+    expires_at: Instant,
+    /// Round-robin position in the addresses.
+    cursor: Cell<usize>,
 }
 
-/// Addresses that stand for hosts, whatever those resolve to: mocks of a test. No other host is asked.
+/// Addresses that replace name resolution completely: the mocks of a test case.
 #[derive(Debug, Default)]
 pub struct Hosts {
-    /// By host in lower case, or by `host:port`.
+    /// By host in lower case, or by `host:port`, which takes precedence.
     pub known: AHashMap<String, SocketAddr>,
-    /// For all that are not known.
+    /// Address of all other hosts.
     pub other: Option<SocketAddr>,
 }
 
@@ -45,110 +47,116 @@ impl Hosts {
     }
 }
 
-/// A resolver with its cache.
+/// Resolver with a cache.
 #[derive(Debug, Default)]
 pub struct Resolver {
-    hosts: Option<Arc<Hosts>>,
+    overrides: Option<Arc<Hosts>>,
     client: OnceCell<TokioResolver>,
-    cache: RefCell<AHashMap<Box<str>, Entry>>,
+    cache: RefCell<AHashMap<Box<str>, CacheEntry>>,
 }
 
-/// How long a failure is remembered, as Kong's `dns_error_ttl`.
-const FAILURE: Duration = Duration::from_secs(1);
-/// Shortest and longest life of an answer.
-const LIFE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3600));
-/// Names held; beyond it what has expired is dropped, then everything.
-const NAMES: usize = 10_000;
+/// TTL of failures, as Kong's default for `dns_error_ttl`.
+const ERROR_TTL: Duration = Duration::from_secs(1);
+/// Minimum TTL: a record with TTL 0 must not cause a query per request.
+const MIN_TTL: Duration = Duration::from_secs(1);
+/// Maximum TTL: bounds the effect of a record that was published with too long a TTL.
+const MAX_TTL: Duration = Duration::from_secs(3600);
+/// Maximum number of cached names. At the limit expired entries are evicted, and all entries if that does not suffice.
+const MAX_CACHE_ENTRIES: usize = 10_000;
 
 impl Resolver {
-    /// A resolver that knows those hosts alone, if any are given.
-    pub fn new(hosts: Option<Arc<Hosts>>) -> Self {
-        Resolver { hosts, ..Resolver::default() }
+    /// Creates a resolver. With overrides it never sends a query.
+    pub fn new(overrides: Option<Arc<Hosts>>) -> Self {
+        Resolver { overrides, ..Resolver::default() }
     }
 
-    /// Where a literal address leads: to itself, unless another stands for it.
+    /// Returns the override of a literal address, or the address itself. Loopback addresses are never overridden.
     pub fn address(&self, address: SocketAddr) -> SocketAddr {
-        let hosts = self.hosts.as_ref().filter(|_| !address.ip().is_loopback());
-        hosts.and_then(|hosts| hosts.find(&address.ip().to_string(), address.port())).unwrap_or(address)
+        let overrides = self.overrides.as_ref().filter(|_| !address.ip().is_loopback());
+        let found = overrides.and_then(|hosts| hosts.find(&address.ip().to_string(), address.port()));
+        found.unwrap_or(address)
     }
 
-    /// An address of a name, which must be in lower case; addresses take turns.
+    /// Resolves a name, which must be in lower case. Successive calls rotate through its addresses.
     ///
     /// # Errors
-    /// When the name has none.
+    /// Returns an error if the name has no address.
     pub async fn resolve(&self, name: &str, port: u16) -> Result<SocketAddr, PickError> {
-        if let Some(hosts) = &self.hosts {
+        if let Some(overrides) = &self.overrides {
             let unknown = || PickError::Name { name: name.to_owned(), reason: "no mock has it".to_owned() };
-            return hosts.find(name, port).ok_or_else(unknown);
+            return overrides.find(name, port).ok_or_else(unknown);
         }
-        if let Some(known) = self.cached(name) {
-            return known.map(|(ip, own)| SocketAddr::new(ip, own.unwrap_or(port)));
+        if let Some(cached) = self.cached(name) {
+            return cached.map(|(ip, srv_port)| SocketAddr::new(ip, srv_port.unwrap_or(port)));
         }
-        let (found, life) = Box::pin(self.look_up(name)).await;
-        let entry = Entry { found, until: Instant::now() + life, turn: Cell::new(0) };
+        let (result, ttl) = Box::pin(self.look_up(name)).await;
+        let entry = CacheEntry { result, expires_at: Instant::now() + ttl, cursor: Cell::new(0) };
         {
             let mut cache = self.cache.borrow_mut();
-            if cache.len() >= NAMES {
+            if cache.len() >= MAX_CACHE_ENTRIES {
                 let now = Instant::now();
-                cache.retain(|_, entry| entry.until > now);
-                if cache.len() >= NAMES {
+                cache.retain(|_, entry| entry.expires_at > now);
+                if cache.len() >= MAX_CACHE_ENTRIES {
                     cache.clear();
                 }
             }
             cache.insert(name.into(), entry);
         }
         match self.cached(name) {
-            Some(known) => known.map(|(ip, own)| SocketAddr::new(ip, own.unwrap_or(port))),
+            Some(cached) => cached.map(|(ip, srv_port)| SocketAddr::new(ip, srv_port.unwrap_or(port))),
             None => {
                 Err(PickError::Name { name: name.to_owned(), reason: "the answer has expired".to_owned() })
             }
         }
     }
 
+    /// Returns the next address of an unexpired cache entry.
     fn cached(&self, name: &str) -> Option<Result<(IpAddr, Option<u16>), PickError>> {
         let cache = self.cache.borrow();
-        let entry = cache.get(name).filter(|entry| entry.until > Instant::now())?;
-        Some(match &entry.found {
+        let entry = cache.get(name).filter(|entry| entry.expires_at > Instant::now())?;
+        Some(match &entry.result {
             Ok(addresses) => {
-                let turn = entry.turn.replace(entry.turn.get().wrapping_add(1));
-                Ok(addresses[turn % addresses.len()])
+                let position = entry.cursor.replace(entry.cursor.get().wrapping_add(1));
+                Ok(addresses[position % addresses.len()])
             }
             Err(reason) => Err(PickError::Name { name: name.to_owned(), reason: reason.clone() }),
         })
     }
 
+    /// Queries A and AAAA records, then SRV records. Returns the addresses and their TTL.
     async fn look_up(&self, name: &str) -> (Result<Addresses, String>, Duration) {
-        // RFC 6761: localhost never goes out to a name server.
+        // RFC 6761 section 6.3: queries for localhost must not be sent to a name server.
         if name == "localhost" || name.ends_with(".localhost") {
-            return (Ok(SmallVec::from_iter([(IpAddr::V4(Ipv4Addr::LOCALHOST), None)])), LIFE.1);
+            return (Ok(SmallVec::from_iter([(IpAddr::V4(Ipv4Addr::LOCALHOST), None)])), MAX_TTL);
         }
-        let client = match self.client.get_or_try_init(client).await {
+        let client = match self.client.get_or_try_init(build_client).await {
             Ok(client) => client,
-            Err(reason) => return (Err(reason), FAILURE),
+            Err(reason) => return (Err(reason), ERROR_TTL),
         };
         let reason = match client.lookup_ip(name).await {
             Ok(found) => {
                 let mut addresses: Addresses = found.iter().map(|ip| (ip, None)).collect();
-                // Kong's order: A before AAAA.
+                // As in Kong, AAAA records are used only if there are no A records.
                 addresses.sort_by_key(|(ip, _)| ip.is_ipv6());
                 if addresses.iter().any(|(ip, _)| ip.is_ipv4()) {
                     addresses.retain(|(ip, _)| ip.is_ipv4());
                 }
                 if !addresses.is_empty() {
-                    return (Ok(addresses), life(found.valid_until()));
+                    return (Ok(addresses), ttl_until(found.valid_until()));
                 }
                 "no address".to_owned()
             }
             Err(error) => error.to_string(),
         };
-        match self.services(client, name).await {
-            Some((addresses, until)) => (Ok(addresses), life(until)),
-            None => (Err(reason), FAILURE),
+        match self.look_up_srv(client, name).await {
+            Some((addresses, valid_until)) => (Ok(addresses), ttl_until(valid_until)),
+            None => (Err(reason), ERROR_TTL),
         }
     }
 
-    /// Addresses by SRV records of the best priority, each as often as its weight says, four times at most.
-    async fn services(&self, client: &TokioResolver, name: &str) -> Option<(Addresses, Instant)> {
+    /// Queries SRV records, and returns the addresses of those with the highest priority. An address is repeated up to four
+    /// times, in proportion to its weight.
+    async fn look_up_srv(&self, client: &TokioResolver, name: &str) -> Option<(Addresses, Instant)> {
         let found = client.lookup(name, RecordType::SRV).await.ok()?;
         let records: Vec<_> = found
             .answers()
@@ -158,28 +166,30 @@ impl Resolver {
                 _ => None,
             })
             .collect();
-        let best = records.iter().map(|srv| srv.priority).min()?;
-        let most = records.iter().map(|srv| srv.weight).max().unwrap_or(0).max(1);
+        // The lowest number is the highest priority (RFC 2782).
+        let priority = records.iter().map(|srv| srv.priority).min()?;
+        let max_weight = records.iter().map(|srv| srv.weight).max().unwrap_or(0).max(1);
         let mut addresses = Addresses::new();
-        for srv in records.iter().filter(|srv| srv.priority == best) {
-            let Ok(hosts) = client.lookup_ip(srv.target.to_ascii()).await else { continue };
-            let share = (u32::from(srv.weight) * 4).div_ceil(u32::from(most)).max(1);
-            for ip in hosts.iter() {
-                addresses.extend((0..share).map(|_| (ip, Some(srv.port))));
+        for srv in records.iter().filter(|srv| srv.priority == priority) {
+            let Ok(ips) = client.lookup_ip(srv.target.to_ascii()).await else { continue };
+            let repetitions = (u32::from(srv.weight) * 4).div_ceil(u32::from(max_weight)).max(1);
+            for ip in ips.iter() {
+                addresses.extend((0..repetitions).map(|_| (ip, Some(srv.port))));
             }
         }
         (!addresses.is_empty()).then(|| (addresses, found.valid_until()))
     }
 }
 
-fn life(until: Instant) -> Duration {
-    until.saturating_duration_since(Instant::now()).clamp(LIFE.0, LIFE.1)
+fn ttl_until(valid_until: Instant) -> Duration {
+    valid_until.saturating_duration_since(Instant::now()).clamp(MIN_TTL, MAX_TTL)
 }
 
-async fn client() -> Result<TokioResolver, String> {
+/// Builds the DNS client from the configuration of the system.
+async fn build_client() -> Result<TokioResolver, String> {
     let mut builder = TokioResolver::builder_tokio().map_err(|error| error.to_string())?;
     let options = builder.options_mut();
-    options.cache_size = 0; // ours is in front
+    options.cache_size = 0; // the resolver has its own cache
     options.timeout = Duration::from_secs(2);
     builder.build().map_err(|error| error.to_string())
 }
@@ -196,7 +206,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn given_hosts_are_the_only_ones() {
+    async fn overrides_replace_name_resolution() {
         let at = |text: &str| text.parse::<SocketAddr>().expect("an address");
         let known = AHashMap::from([
             ("a.test".to_owned(), at("127.0.0.1:1")),

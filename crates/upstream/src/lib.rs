@@ -1,7 +1,7 @@
-//! Where a request goes: a service's host becomes an address.
+//! Selection of upstream addresses: load balancing over targets, and name resolution.
 //!
-//! A [`Destination`] is made when a configuration is compiled, and asked once a try. It knows addresses,
-//! names and weights; it opens no connection.
+//! A [`Destination`] is built when a configuration is compiled. `proxy` calls [`Destination::pick`] once per try. The crate
+//! opens no connections to upstreams.
 
 mod balance;
 mod dns;
@@ -14,9 +14,9 @@ use std::{
 
 pub use balance::{Balancer, Peer};
 pub use dns::{Hosts, Resolver};
-pub use target::{has_port, host_and_port, host_header, shown as shown_target};
+pub use target::{canonical_target as shown_target, has_port, host_and_port, host_header};
 
-/// Why there is no address to go to.
+/// Error in the selection of an address.
 #[derive(Debug, thiserror::Error)]
 pub enum PickError {
     /// The name does not resolve.
@@ -24,41 +24,41 @@ pub enum PickError {
     Name {
         /// The name.
         name: String,
-        /// What the resolver says.
+        /// Error of the resolver.
         reason: String,
     },
-    /// No target of the upstream can be used.
+    /// The upstream has no usable target.
     #[error("upstream {0} has no target to go to")]
     NoPeer(String),
 }
 
-/// Where a service's requests go.
+/// Destination of a service's requests.
 #[derive(Debug)]
 pub enum Destination {
     /// A literal address.
     Address(SocketAddr),
     /// A name to resolve.
     Name {
-        /// Host name.
+        /// Host name, in lower case.
         host: Box<str>,
-        /// Port; an SRV record's replaces it.
+        /// Port, unless an SRV record has another.
         port: u16,
     },
     /// The targets of an upstream.
     Balanced(Arc<Balancer>),
 }
 
-/// What a destination came to, for one try.
+/// Address selected for one try.
 #[derive(Debug)]
 pub struct Pick<'a> {
     /// The address.
     pub address: SocketAddr,
-    /// The target it belongs to, of a balanced destination.
+    /// Target of the address, if the destination is balanced.
     pub peer: Option<&'a Peer>,
 }
 
 impl Destination {
-    /// The destination of a host that is no upstream.
+    /// Creates the destination of a host that is not the name of an upstream.
     pub fn direct(host: &str, port: u16) -> Self {
         match host.trim_matches(['[', ']']).parse::<IpAddr>() {
             Ok(ip) => Destination::Address(SocketAddr::new(ip, port)),
@@ -66,10 +66,10 @@ impl Destination {
         }
     }
 
-    /// The address for the next try.
+    /// Selects the address for the next try.
     ///
     /// # Errors
-    /// When a name does not resolve or no target is left.
+    /// Returns an error if the name does not resolve, or no target is usable.
     pub async fn pick(&self, resolver: &Resolver) -> Result<Pick<'_>, PickError> {
         match self {
             Destination::Address(address) => Ok(Pick { address: resolver.address(*address), peer: None }),
@@ -77,8 +77,8 @@ impl Destination {
                 Ok(Pick { address: resolver.resolve(host, *port).await?, peer: None })
             }
             Destination::Balanced(balancer) => {
-                // A target whose name does not resolve is passed over.
-                let mut failed = None;
+                // Skip targets whose names do not resolve.
+                let mut last_error = None;
                 for _ in 0..balancer.len() {
                     let peer = balancer.next()?;
                     let address = match &peer.destination {
@@ -88,10 +88,10 @@ impl Destination {
                     };
                     match address {
                         Ok(address) => return Ok(Pick { address, peer: Some(peer) }),
-                        Err(error) => failed = Some(error),
+                        Err(error) => last_error = Some(error),
                     }
                 }
-                Err(failed.unwrap_or_else(|| PickError::NoPeer(balancer.name.to_string())))
+                Err(last_error.unwrap_or_else(|| PickError::NoPeer(balancer.name.to_string())))
             }
         }
     }

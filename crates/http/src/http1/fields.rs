@@ -1,4 +1,4 @@
-//! The fields of a head as they stand on the wire, for whoever sends them on without looking at each.
+//! Raw header fields of an HTTP/1 head, which a proxy can forward without building a map.
 
 use std::ops::Range;
 
@@ -6,29 +6,29 @@ use http::{HeaderMap, HeaderName};
 
 use super::raw::{Place, RawHead};
 
-/// Bytes of a name from which on it is none ([`http::HeaderName`]'s own limit).
+/// Length from which [`http::HeaderName`] rejects a name.
 pub const MAX_NAME: usize = 64 * 1024;
-/// Room for the headers that plugins add, so that a map need not grow for them.
-const ROOM: usize = 8;
+/// Spare capacity of a new map for headers that plugins add, so that it need not grow.
+const SPARE_CAPACITY: usize = 8;
 
 macro_rules! known {
     ($($name:ident $text:literal,)+) => {
-        /// A field that a gateway treats apart from others.
+        /// Header field that the gateway processes specially.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
-        #[expect(missing_docs, reason = "named as they are")]
+        #[expect(missing_docs, reason = "the variants have the names of their fields")]
         pub enum Known {
             $($name,)+
-            /// `X-Accel-*`, which tell nginx what to do.
+            /// `X-Accel-*`, which control nginx.
             Accel,
             /// Any other `X-Kong-*`, which the gateway itself sets.
             Kong,
-            /// A name that differs from one of these by `_` in place of `-` alone. CGI and its successors fold both
-            /// into one variable, so an upstream may take it for the other.
+            /// A name that equals one of the others once `_` is replaced by `-`. CGI, WSGI and Rack map both to one
+            /// variable, so such an upstream could mistake it for the other.
             LookAlike,
         }
 
-        /// Those that have one name, and it in lower case.
+        /// Fields with a single name, in lower case.
         const NAMED: &[(Known, &str)] = &[$((Known::$name, $text),)+];
     };
 }
@@ -74,45 +74,45 @@ known! {
 }
 
 impl Known {
-    /// Its name, in lower case; none for those that have several.
+    /// Returns the name in lower case; `None` for a variant with several names.
     pub fn name(self) -> Option<&'static str> {
         NAMED.get(self as usize).map(|(_, name)| *name)
     }
 
-    /// The one of that name, a token in whatever case.
+    /// Looks up a name, which must be a token, without regard to case.
     pub fn of(name: &[u8]) -> Option<Known> {
-        let row = usize::from(SLOTS[slot(name)?]);
+        let row = usize::from(SLOTS[hash_slot(name)?]);
         let (known, text) = NAMED[row];
         if name.len() == text.len() {
-            if words(name) == WORDS[row] {
+            if fold_words(name) == NAME_WORDS[row] {
                 return Some(known);
             }
-            if folds_to(name, text.as_bytes()) {
+            if matches_with_underscores(name, text.as_bytes()) {
                 return Some(Known::LookAlike);
             }
         }
         match name {
-            [b'x' | b'X', b'-' | b'_', b'a' | b'A', ..] => prefixed(name, Known::Accel, b"x-accel-"),
-            [b'x' | b'X', b'-' | b'_', b'k' | b'K', ..] => prefixed(name, Known::Kong, b"x-kong-"),
+            [b'x' | b'X', b'-' | b'_', b'a' | b'A', ..] => match_prefix(name, Known::Accel, b"x-accel-"),
+            [b'x' | b'X', b'-' | b'_', b'k' | b'K', ..] => match_prefix(name, Known::Kong, b"x-kong-"),
             _ => None,
         }
     }
 
-    /// Whether a request may have it once at most, as nginx reads it.
+    /// Returns whether nginx rejects a request that repeats the field ([`SINGLETONS`]).
     pub fn is_singleton(self) -> bool {
-        const ALL: u64 = {
-            let (mut all, mut at) = (0, 0);
+        const MASK: u64 = {
+            let (mut mask, mut at) = (0, 0);
             while at < SINGLETONS.len() {
-                all |= 1 << SINGLETONS[at] as u8;
+                mask |= 1 << SINGLETONS[at] as u8;
                 at += 1;
             }
-            all
+            mask
         };
-        ALL & 1 << self as u8 != 0
+        MASK & 1 << self as u8 != 0
     }
 }
 
-/// The fields that nginx refuses when a request repeats them. `Host` is one more, which is checked where it is read.
+/// Fields that nginx does not allow a request to repeat. `Host` is another, checked where the host is parsed.
 pub const SINGLETONS: [Known; 10] = [
     Known::IfMatch,
     Known::IfNoneMatch,
@@ -126,31 +126,32 @@ pub const SINGLETONS: [Known; 10] = [
     Known::Authorization,
 ];
 
-/// The letters of each in [`NAMED`].
-const WORDS: [[u64; 3]; NAMED.len()] = {
+/// [`fold_words`] of each name in [`NAMED`].
+const NAME_WORDS: [[u64; 3]; NAMED.len()] = {
     let mut all = [[0; 3]; NAMED.len()];
     let mut row = 0;
     while row < all.len() {
-        all[row] = words(NAMED[row].1.as_bytes());
+        all[row] = fold_words(NAMED[row].1.as_bytes());
         row += 1;
     }
     all
 };
 
-/// The bytes of a token of 2 to 24 bytes, in lower case. What is no letter stays what it is among the bytes that
-/// tokens are made of, but for a few that no known name has.
-const fn words(token: &[u8]) -> [u64; 3] {
-    const LOWER: u64 = 0x2020_2020_2020_2020;
-    const fn word(token: &[u8], at: usize) -> u64 {
+/// Loads a token of 2 to 24 bytes as three words, in lower case.
+///
+/// Setting bit 0x20 folds letters. Among token characters it changes few others, and no known name contains those.
+const fn fold_words(token: &[u8]) -> [u64; 3] {
+    const CASE_BITS: u64 = 0x2020_2020_2020_2020;
+    const fn load_u64(token: &[u8], at: usize) -> u64 {
         match token.split_at(at).1.first_chunk() {
-            Some(bytes) => u64::from_le_bytes(*bytes) | LOWER,
+            Some(bytes) => u64::from_le_bytes(*bytes) | CASE_BITS,
             None => 0,
         }
     }
     let length = token.len();
     match length {
-        // They overlap, and leave nothing out.
-        8..=24 => [word(token, 0), word(token, length / 2 - 4), word(token, length - 8)],
+        // The words overlap and cover all bytes.
+        8..=24 => [load_u64(token, 0), load_u64(token, length / 2 - 4), load_u64(token, length - 8)],
         _ => {
             let mut word = 0;
             let mut at = 0;
@@ -163,44 +164,46 @@ const fn words(token: &[u8]) -> [u64; 3] {
     }
 }
 
-/// For each [`slot`], the row of the only one in [`NAMED`] that it may be.
+/// Perfect hash table: the row in [`NAMED`] for each [`hash_slot`].
 const SLOTS: [u8; 128] = {
     let mut slots = [0; 128];
-    let mut taken = [false; 128];
+    let mut is_used = [false; 128];
     let mut row = 0;
     while row < NAMED.len() {
-        let Some(slot) = slot(NAMED[row].1.as_bytes()) else { panic!("a name has two letters") };
-        assert!(!taken[slot], "two names share a slot: other factors are needed");
-        (slots[slot], taken[slot]) = (row as u8, true);
+        let Some(slot) = hash_slot(NAMED[row].1.as_bytes()) else {
+            panic!("a name has at least two letters")
+        };
+        assert!(!is_used[slot], "two names share a slot: choose other factors");
+        (slots[slot], is_used[slot]) = (row as u8, true);
         row += 1;
     }
     slots
 };
 
-/// What tells the known names apart, in whatever case; none for a name that is too short to be one. The factors
-/// were found by trial.
-const fn slot(name: &[u8]) -> Option<usize> {
+/// Hashes a name without regard to case; `None` if it is too short to be known. The factors were found by search, and
+/// the compiler checks above that they give no collisions.
+const fn hash_slot(name: &[u8]) -> Option<usize> {
     let (Some(first), Some([before, last])) = (name.first(), name.last_chunk()) else { return None };
     let (first, before, last) = (*first as usize | 0x20, *before as usize | 0x20, *last as usize | 0x20);
     Some((76 * name.len() + 98 * first + 121 * before + 50 * last) % 128)
 }
 
-/// `known` if a name begins with its prefix, or a look-alike of it.
-fn prefixed(name: &[u8], known: Known, prefix: &[u8]) -> Option<Known> {
-    let begin = name.get(..prefix.len())?;
-    match begin.eq_ignore_ascii_case(prefix) {
+/// Returns `known` if a name starts with the prefix, and [`Known::LookAlike`] if it does with underscores.
+fn match_prefix(name: &[u8], known: Known, prefix: &[u8]) -> Option<Known> {
+    let start = name.get(..prefix.len())?;
+    match start.eq_ignore_ascii_case(prefix) {
         true => Some(known),
-        false => folds_to(begin, prefix).then_some(Known::LookAlike),
+        false => matches_with_underscores(start, prefix).then_some(Known::LookAlike),
     }
 }
 
-/// Whether a name becomes that one, which is in lower case, when its `_` become `-`.
-fn folds_to(name: &[u8], text: &[u8]) -> bool {
-    let folded = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
-    name.len() == text.len() && name.iter().map(folded).eq(text.iter().copied())
+/// Returns whether a name equals `text`, which is in lower case, if each `_` is read as `-`.
+fn matches_with_underscores(name: &[u8], text: &[u8]) -> bool {
+    let fold = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    name.len() == text.len() && name.iter().map(fold).eq(text.iter().copied())
 }
 
-/// Where a field lies, and which one it is.
+/// Spans of one field in the head.
 #[derive(Clone, Copy, Debug)]
 struct Field {
     name: Place,
@@ -208,19 +211,20 @@ struct Field {
     known: Option<Known>,
 }
 
-/// Fields whose names are tokens and whose values hold no control characters but tabs, as
-/// [`Line`](super::Line) tells.
+/// Fields of a head as received. Names are tokens, and values have no control characters except tabs:
+/// [`Line`](super::Line) guarantees both.
 #[derive(Clone, Debug, Default)]
 pub struct Fields {
     raw: RawHead,
     list: Vec<Field>,
-    /// A bit for each [`Known`] that is among them.
+    /// Bit set of the [`Known`] fields that are present and not removed.
     present: u64,
 }
 
 impl Fields {
-    /// Adds a field to those of a head that is still being read; which one it is.
+    /// Adds a field of a head that is still being parsed.
     pub fn push(&mut self, name: Place, value: Place, known: Option<Known>) {
+        // Requests of browsers have about 16 fields: one allocation instead of three.
         if self.list.capacity() == 0 {
             self.list.reserve(16);
         }
@@ -230,96 +234,98 @@ impl Fields {
         self.list.push(Field { name, value, known });
     }
 
-    /// The head that they lie in is complete.
+    /// Sets the bytes that the spans refer to, once the head is complete.
     pub fn complete(&mut self, raw: RawHead) {
         self.raw = raw;
     }
 
-    /// How many were added.
+    /// Returns the number of fields received, removed ones included.
     pub fn len(&self) -> usize {
         self.list.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether all fields have been removed, or none was received.
     pub fn is_empty(&self) -> bool {
         self.iter().next().is_none()
     }
 
-    /// Those that nobody has taken out.
+    /// Iterates over the fields that have not been removed.
     fn iter(&self) -> impl Iterator<Item = &Field> {
         self.list.iter().filter(|field| field.known.is_none_or(|known| self.has(&[known])))
     }
 
-    /// Whether one of these is among them.
+    /// Returns whether any of these is present.
     pub fn has(&self, any: &[Known]) -> bool {
         any.iter().any(|&known| self.present & 1 << known as u8 != 0)
     }
 
-    /// The values of a field, in order.
+    /// Returns the values of a field, in order.
     pub fn values(&self, known: Known) -> impl Iterator<Item = &[u8]> {
         let present = self.has(&[known]);
         let list = if present { &self.list[..] } else { &[] };
         list.iter().filter(move |field| field.known == Some(known)).map(|field| self.raw.part(field.value))
     }
 
-    /// Takes a field out. None is added later.
+    /// Removes a field. It must not be added again: [`Fields::push`] would restore all of its lines.
     pub fn remove(&mut self, known: Known) {
         self.present &= !(1 << known as u8);
     }
 
-    /// The first of these that has that name, and how it is spelled there.
-    pub fn spelled(&self, name: &HeaderName, among: Range<usize>) -> Option<(usize, &[u8])> {
-        let begin = among.start;
-        let list = self.list.get(among)?;
-        let mut spelled = list.iter().map(|field| self.raw.part(field.name)).enumerate();
-        let same = |(_, spelled): &(usize, &[u8])| spelled.eq_ignore_ascii_case(name.as_str().as_bytes());
-        spelled.find(same).map(|(at, spelled)| (begin + at, spelled))
+    /// Finds the first field of that name in a range. Returns its index and the name as received.
+    pub fn find_name(&self, name: &HeaderName, range: Range<usize>) -> Option<(usize, &[u8])> {
+        let start = range.start;
+        let list = self.list.get(range)?;
+        let mut names = list.iter().map(|field| self.raw.part(field.name)).enumerate();
+        let is_same =
+            |(_, received): &(usize, &[u8])| received.eq_ignore_ascii_case(name.as_str().as_bytes());
+        names.find(is_same).map(|(at, received)| (start + at, received))
     }
 
-    /// Where their names and values lie.
+    /// Returns the spans of names and values.
     #[cfg(test)]
-    pub fn places(&self) -> impl Iterator<Item = (Place, Place)> {
+    pub fn spans(&self) -> impl Iterator<Item = (Place, Place)> {
         self.list.iter().map(|field| (field.name, field.value))
     }
 
-    /// Writes those that travel, each after the end of the line before it. Lines that stand behind each other are
-    /// copied together.
+    /// Writes the fields that pass the filter, each preceded by CRLF. Adjacent lines are copied at once; lines that are
+    /// not written as `name: value` CRLF are normalized.
     #[inline]
-    pub fn write(&self, to: &mut Vec<u8>, mut travels: impl FnMut(Option<Known>) -> bool) {
+    pub fn write(&self, to: &mut Vec<u8>, mut is_forwarded: impl FnMut(Option<Known>) -> bool) {
         let bytes = self.raw.bytes();
-        let (mut begin, mut end) = (0, 0);
-        for field in self.iter().filter(|field| travels(field.known)) {
+        // The run of lines that has not been copied yet.
+        let (mut start, mut end) = (0, 0);
+        for field in self.iter().filter(|field| is_forwarded(field.known)) {
             let (name, value) = (field.name.0 as usize, field.value.1 as usize);
-            let usual = bytes.get(name.wrapping_sub(2)..name) == Some(b"\r\n")
+            let is_normal = bytes.get(name.wrapping_sub(2)..name) == Some(b"\r\n")
                 && bytes[field.name.1 as usize..field.value.0 as usize] == *b": ";
-            if usual && name == end + 2 {
+            if is_normal && name == end + 2 {
                 end = value;
                 continue;
             }
-            to.extend_from_slice(&bytes[begin..end]);
-            (begin, end) = (name.saturating_sub(2), value);
-            if !usual {
+            to.extend_from_slice(&bytes[start..end]);
+            (start, end) = (name.saturating_sub(2), value);
+            if !is_normal {
                 to.extend_from_slice(b"\r\n");
                 to.extend_from_slice(self.raw.part(field.name));
                 to.extend_from_slice(b": ");
                 to.extend_from_slice(self.raw.part(field.value));
-                begin = end;
+                start = end;
             }
         }
-        to.extend_from_slice(&bytes[begin..end]);
+        to.extend_from_slice(&bytes[start..end]);
     }
 
-    /// All of them, to be looked up by name.
+    /// Builds a map of the fields.
     pub fn to_map(&self) -> HeaderMap {
-        let mut map = HeaderMap::with_capacity(self.list.len() + ROOM);
+        let mut map = HeaderMap::with_capacity(self.list.len() + SPARE_CAPACITY);
         self.append_to(&mut map);
         map
     }
 
-    /// Appends all of them to a map.
+    /// Appends the fields to a map.
     pub fn append_to(&self, map: &mut HeaderMap) {
         for field in self.iter() {
-            // Tokens shorter than 64 KiB are names, and bytes without control characters are values.
+            // Cannot fail: tokens below 64 KiB are valid names, and bytes without control characters valid values.
             if let (Ok(name), Ok(value)) = (self.raw.name(field.name), self.raw.value(field.value)) {
                 map.append(name, value);
             }
@@ -355,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_known_in_any_case() {
+    fn known_names_match_in_any_case() {
         for &(known, text) in NAMED {
             assert_eq!(known.name(), Some(text));
             for name in [text.to_owned(), text.to_uppercase()] {
@@ -364,7 +370,7 @@ mod tests {
             }
         }
         assert_eq!((Known::Accel.name(), Known::Kong.name()), (None, None));
-        // With any other byte of a token in any place.
+        // A known name with one byte replaced by any other token character.
         for &(_, text) in NAMED {
             for (at, byte) in (0..text.len()).flat_map(|at| (b'!'..=b'~').map(move |byte| (at, byte))) {
                 let mut name = text.as_bytes().to_vec();
@@ -391,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn names_with_underscores_are_not_taken_for_those_with_dashes() {
+    fn names_with_underscores_are_look_alikes() {
         for &(known, text) in NAMED.iter().filter(|(_, text)| text.contains('-')) {
             let (one, all) = (text.replacen('-', "_", 1), text.to_uppercase().replace('-', "_"));
             for name in [one, all] {
@@ -407,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_copied_as_they_stand_and_odd_ones_are_mended() {
+    fn lines_are_copied_verbatim_and_non_standard_ones_are_normalized() {
         let fields =
             fields("GET / HTTP/1.1\r\nHost: a\r\nA: b\r\nC: d\r\nVia: x\nE:f \r\nG: \t h\r\nI: j\n\r\n");
         assert_eq!(written(&fields, &[]), "\r\nHost: a\r\nA: b\r\nC: d\r\nVia: x\r\nE: f\r\nG: h\r\nI: j");
@@ -418,7 +424,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_what_a_map_holds(
+        fn written_lines_equal_the_map(
             lines in "((A|Via|TE|x-b):( |\t|)[a-z]{0,3}( |)(\r\n|\r\n|\n)){0,6}",
             drop in any::<bool>(),
         ) {
@@ -431,9 +437,10 @@ mod tests {
             prop_assert_eq!(text.matches("\r\n").count(), map.len());
             for name in map.keys() {
                 let lines = text.split("\r\n").filter_map(|line| line.split_once(": "));
-                let told: Vec<_> = lines.filter(|(own, _)| own.eq_ignore_ascii_case(name.as_str())).map(|(_, v)| v).collect();
-                let kept: Vec<_> = map.get_all(name).iter().map(|value| value.to_str().expect("text")).collect();
-                prop_assert_eq!(told, kept);
+                let values: Vec<_> =
+                    lines.filter(|(line_name, _)| line_name.eq_ignore_ascii_case(name.as_str())).map(|(_, v)| v).collect();
+                let expected: Vec<_> = map.get_all(name).iter().map(|value| value.to_str().expect("text")).collect();
+                prop_assert_eq!(values, expected);
             }
             prop_assert!(!text.replace("\r\n", "").contains(['\r', '\n']));
         }

@@ -1,4 +1,7 @@
-//! The head of an answer, and where its body ends.
+//! Parser for response heads, which also determines the framing of the body (RFC 9112 sections 4 to 6).
+//!
+//! The parser is incremental: [`ResponseHeadParser::take`] resumes at the line where it stopped. [`HeadOffsets`] records
+//! offsets while bytes arrive, and no header value is built before the head is complete.
 
 use bytes::BytesMut;
 use http::StatusCode;
@@ -7,134 +10,138 @@ use hyper::ext::ReasonPhrase;
 use super::{
     body::Decoder,
     fields::{Fields, Known, MAX_NAME},
-    line::{Line, line_end, stop},
+    line::{Line, find_control, line_end},
     raw::{Place, RawHead},
 };
 use crate::Headers;
 
-/// Bytes of a head and its informational forerunners that are read before it is given up.
-pub const MAX_HEAD: usize = 256 * 1024;
-/// Fields accepted in a head.
+/// Limit for a response head, the interim heads before it included.
+pub const MAX_HEAD_BYTES: usize = 256 * 1024;
+/// Limit for the number of fields in a head.
 const MAX_FIELDS: usize = 1000;
 
-/// Why what an upstream sends is no answer.
+/// Error in the head of a response.
 #[derive(Debug, thiserror::Error)]
 pub enum HeadError {
-    /// Not HTTP/1.
+    /// The head is not HTTP/1.
     #[error("malformed answer: {0}")]
     Malformed(&'static str),
-    /// Longer than a response's head may be, with the interim ones before it.
-    #[error("the answer's head is longer than {MAX_HEAD} bytes")]
+    /// The head is too long, or the interim heads before it are.
+    #[error("the answer's head is longer than {MAX_HEAD_BYTES} bytes")]
     TooLong,
-    /// A Content-Length that is no number, or two that differ.
+    /// A Content-Length is not a number, or two of them differ.
     #[error("malformed Content-Length in the answer")]
     Length,
-    /// A Transfer-Encoding other than `chunked`, or one where the version has none.
+    /// The Transfer-Encoding is not `chunked`, or the version is HTTP/1.0.
     #[error("a Transfer-Encoding in the answer that cannot be decoded")]
     Coding,
-    /// A Content-Length beside a Transfer-Encoding: the body would have two ends (RFC 9112 section 6.3).
+    /// Content-Length and Transfer-Encoding are both present, so the length of the body is ambiguous (RFC 9112
+    /// section 6.3).
     #[error("both Content-Length and Transfer-Encoding in the answer")]
     Framing,
-    /// A switch to another protocol than the one that was asked for, if any was.
+    /// The upstream switches to a protocol that was not requested.
     #[error("the upstream switches protocols without being asked")]
     Switch,
 }
 
-/// An answer's head.
+/// Head of a response.
 #[derive(Debug)]
 pub struct Head {
-    /// Status.
+    /// Status code.
     pub status: StatusCode,
-    /// The words after it, where they are not the usual ones.
+    /// Reason phrase, if it is not the canonical one.
     pub reason: Option<ReasonPhrase>,
-    /// Headers, without what concerns this connection alone: how the body is framed, whether it stays open.
+    /// Headers, without those of this connection alone: Transfer-Encoding, and Connection if it only has `close` or
+    /// `keep-alive`.
     pub headers: Headers,
 }
 
-/// A head and what it says about the connection.
-pub struct Parsed {
+/// Response head with the framing and the persistence that it determines.
+pub struct ParsedHead {
     pub head: Head,
     pub body: Decoder,
-    /// Whether the connection may be used again.
-    pub keep: bool,
+    /// Whether the connection can be reused after the response.
+    pub keep_alive: bool,
 }
 
-/// What was asked, as far as it decides how the answer is read.
+/// Facts about the request that determine how its response is parsed.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Asked {
-    /// HEAD: the answer has no body.
+pub struct RequestFacts {
+    /// The method is HEAD, so the response has no body.
     pub head_only: bool,
-    /// Whether a switch to WebSocket was asked for.
+    /// The request has `Upgrade: websocket`.
     pub upgrade: bool,
 }
 
-/// Reads the heads of one response, the interim ones included; goes on where it stopped when more bytes are there.
+/// Incremental parser for the heads of one response, interim heads included.
 #[derive(Debug, Default)]
-pub struct HeadReader {
-    asked: Asked,
-    outline: Outline,
-    /// Bytes of the interim heads before.
-    interim: usize,
+pub struct ResponseHeadParser {
+    request: RequestFacts,
+    offsets: HeadOffsets,
+    /// Total length of the interim heads so far.
+    interim_bytes: usize,
 }
 
-impl HeadReader {
-    /// A reader of the response to what was asked.
-    pub fn new(asked: Asked) -> Self {
-        HeadReader { asked, ..HeadReader::default() }
+impl ResponseHeadParser {
+    /// Creates a parser for the response to a request.
+    pub fn new(request: RequestFacts) -> Self {
+        ResponseHeadParser { request, ..ResponseHeadParser::default() }
     }
 
-    /// Takes a complete head off the buffer; `None` if there is no complete one yet. Interim ones (RFC 9110
-    /// section 15.2) are passed over: Kong's server takes one for the answer itself, and goes astray. They count
-    /// against the same limit as the head that they precede, so that a flood of them ends.
-    pub fn take(&mut self, buffer: &mut BytesMut) -> Result<Option<Parsed>, HeadError> {
+    /// Consumes a complete head from the buffer; `None` if more bytes are needed.
+    ///
+    /// Interim heads (RFC 9110 section 15.2) are skipped. Kong's nginx takes one for the final response and desynchronizes.
+    /// They count against the limit of the head that they precede, so that a flood of them fails.
+    pub fn take(&mut self, buffer: &mut BytesMut) -> Result<Option<ParsedHead>, HeadError> {
         while !buffer.is_empty() {
-            let complete = self.outline.read(buffer)?;
-            if self.interim + if complete { self.outline.at } else { buffer.len() } > MAX_HEAD {
+            let is_complete = self.offsets.parse(buffer)?;
+            let head_bytes = if is_complete { self.offsets.next_line } else { buffer.len() };
+            if self.interim_bytes + head_bytes > MAX_HEAD_BYTES {
                 return Err(HeadError::TooLong);
             }
-            if !complete {
+            if !is_complete {
                 return Ok(None);
             }
-            let outline = std::mem::take(&mut self.outline);
-            let head = buffer.split_to(outline.at).freeze();
-            match outline.status {
-                100 | 102..=199 => self.interim += head.len(),
-                _ => return outline.parsed(RawHead::new(head), self.asked).map(Some),
+            let offsets = std::mem::take(&mut self.offsets);
+            let head = buffer.split_to(offsets.next_line).freeze();
+            match offsets.status {
+                100 | 102..=199 => self.interim_bytes += head.len(),
+                _ => return offsets.into_head(RawHead::new(head), self.request).map(Some),
             }
         }
         Ok(None)
     }
 }
 
-/// Where in the buffer the parts of a head lie.
+/// Offsets of the parts of a head in the buffer, as far as it has been parsed.
 #[derive(Debug, Default)]
-struct Outline {
+struct HeadOffsets {
     status: u16,
-    old: bool,
+    is_http10: bool,
     reason: Option<Place>,
     fields: Fields,
-    /// Where the next line begins; 0 before the status line is complete.
-    at: usize,
-    /// Bytes in which that line does not end.
-    seen: usize,
+    /// Start of the next line; 0 until the status line is complete.
+    next_line: usize,
+    /// Length of the buffer at the last call. The next line does not end in these bytes.
+    scanned: usize,
 }
 
-impl Outline {
-    /// Tells the parts of a head apart, as far as they are there; returns whether it is complete.
-    fn read(&mut self, buffer: &[u8]) -> Result<bool, HeadError> {
-        // A line is looked at twice at most, however small the pieces are in which it comes.
-        if self.seen > 0 && memchr::memchr(b'\n', &buffer[self.seen..]).is_none() {
-            self.seen = buffer.len();
+impl HeadOffsets {
+    /// Parses further, and returns whether the head is complete.
+    fn parse(&mut self, buffer: &[u8]) -> Result<bool, HeadError> {
+        // Each line is parsed at most twice, however small the pieces are in which it is received.
+        if self.scanned > 0 && memchr::memchr(b'\n', &buffer[self.scanned..]).is_none() {
+            self.scanned = buffer.len();
             return Ok(false);
         }
-        if self.at == 0 {
-            match self.status_line(buffer).map_err(HeadError::Malformed)? {
-                Some(at) => self.at = at,
-                None => return Ok(self.wait(buffer)),
+        if self.next_line == 0 {
+            match self.parse_status_line(buffer).map_err(HeadError::Malformed)? {
+                Some(end) => self.next_line = end,
+                None => return Ok(self.need_more(buffer)),
             }
         }
         loop {
-            match Line::read(&buffer[self.at..]) {
+            match Line::read(&buffer[self.next_line..]) {
                 Line::Field { name, value, end } => {
                     if self.fields.len() == MAX_FIELDS {
                         return Err(HeadError::Malformed("too many headers"));
@@ -142,32 +149,33 @@ impl Outline {
                     if name >= MAX_NAME {
                         return Err(HeadError::Malformed("invalid header name"));
                     }
-                    let known = Known::of(&buffer[self.at..self.at + name]);
-                    self.fields.push(place(self.at, (0, name)), place(self.at, value), known);
-                    self.at += end;
+                    let line = self.next_line;
+                    let known = Known::of(&buffer[line..line + name]);
+                    self.fields.push(span(line, (0, name)), span(line, value), known);
+                    self.next_line += end;
                 }
                 Line::Last { end } => {
-                    self.at += end;
+                    self.next_line += end;
                     return Ok(true);
                 }
-                Line::Partial => return Ok(self.wait(buffer)),
-                Line::Odd(why) => return Err(HeadError::Malformed(why)),
+                Line::Partial => return Ok(self.need_more(buffer)),
+                Line::Odd(reason) => return Err(HeadError::Malformed(reason)),
             }
         }
     }
 
-    /// More bytes are needed.
-    fn wait(&mut self, buffer: &[u8]) -> bool {
-        // A status line that is not complete is read again, from its beginning.
-        if self.at == 0 {
-            (self.status, self.old) = (0, false);
+    /// Records how far the buffer has been scanned. Returns `false`: the head is not complete.
+    fn need_more(&mut self, buffer: &[u8]) -> bool {
+        // An incomplete status line is parsed again from its start.
+        if self.next_line == 0 {
+            (self.status, self.is_http10) = (0, false);
         }
-        self.seen = buffer.len();
+        self.scanned = buffer.len();
         false
     }
 
-    /// Reads the first line, which empty ones may precede, and tells where it ends.
-    fn status_line(&mut self, buffer: &[u8]) -> Result<Option<usize>, &'static str> {
+    /// Parses the status line, and returns its end; `None` if more bytes are needed. Skips empty lines before it.
+    fn parse_status_line(&mut self, buffer: &[u8]) -> Result<Option<usize>, &'static str> {
         const VERSION: &str = "invalid HTTP version";
         const STATUS: &str = "invalid response status";
         let mut at = 0;
@@ -180,7 +188,7 @@ impl Outline {
         let line = &buffer[at..];
         match line.first_chunk() {
             Some(b"HTTP/1.1") => {}
-            Some(b"HTTP/1.0") => self.old = true,
+            Some(b"HTTP/1.0") => self.is_http10 = true,
             None if b"HTTP/1.".starts_with(&line[..line.len().min(7)]) => return Ok(None),
             _ => return Err(VERSION),
         }
@@ -195,54 +203,58 @@ impl Outline {
             }
             self.status = self.status * 10 + u16::from(digit - b'0');
         }
-        let Some(after) = line.get(12..) else { return Ok(None) };
-        // The words may be absent, and so may be the blank before them.
-        let blank = usize::from(after.first() == Some(&b' '));
-        let words = if blank == 1 { stop(after) - blank } else { 0 };
-        let Some(end) = line_end(&after[blank + words..]).map_err(|()| STATUS)? else { return Ok(None) };
-        let text = &after[blank..blank + words];
-        let usual = match self.status {
-            200 => text == b"OK",
+        let Some(after_status) = line.get(12..) else { return Ok(None) };
+        // The reason phrase may be absent, and the space before it too.
+        let space = usize::from(after_status.first() == Some(&b' '));
+        let reason_len = if space == 1 { find_control(after_status) - space } else { 0 };
+        let Some(end) = line_end(&after_status[space + reason_len..]).map_err(|()| STATUS)? else {
+            return Ok(None);
+        };
+        let reason = &after_status[space..space + reason_len];
+        let is_canonical = match self.status {
+            200 => reason == b"OK",
             status => StatusCode::from_u16(status)
                 .ok()
                 .and_then(|status| status.canonical_reason())
-                .is_some_and(|usual| usual.as_bytes() == text),
+                .is_some_and(|canonical| canonical.as_bytes() == reason),
         };
-        if !usual {
-            // Words that are not ASCII are not told.
-            let told = if text.is_ascii() { words } else { 0 };
-            self.reason = Some(place(at + 12 + blank, (0, told)));
+        if !is_canonical {
+            // A reason that is not ASCII is replaced by an empty one.
+            let forwarded_len = if reason.is_ascii() { reason_len } else { 0 };
+            self.reason = Some(span(at + 12 + space, (0, forwarded_len)));
         }
-        Ok(Some(at + 12 + blank + words + end))
+        Ok(Some(at + 12 + space + reason_len + end))
     }
 
-    /// RFC 9112 section 6.3.
-    fn parsed(self, raw: RawHead, asked: Asked) -> Result<Parsed, HeadError> {
-        let reason = self.reason.and_then(|place| ReasonPhrase::try_from(raw.share(place)).ok());
+    /// Builds the head, and determines the framing of the body (RFC 9112 section 6.3) and the persistence of the
+    /// connection (section 9.3).
+    fn into_head(self, raw: RawHead, request: RequestFacts) -> Result<ParsedHead, HeadError> {
+        let reason = self.reason.and_then(|span| ReasonPhrase::try_from(raw.share(span)).ok());
         let mut fields = self.fields;
         fields.complete(raw);
         let mut length = None;
         for text in fields.values(Known::ContentLength) {
-            let number = number(text).or_else(|| repeated(text)).ok_or(HeadError::Length)?;
-            if length.replace(number).is_some_and(|before| before != number) {
+            let number =
+                parse_number(text).or_else(|| parse_repeated_number(text)).ok_or(HeadError::Length)?;
+            if length.replace(number).is_some_and(|previous| previous != number) {
                 return Err(HeadError::Length);
             }
         }
-        let (mut close, mut keep, mut others) = (false, false, false);
+        let (mut close, mut keep_alive, mut has_other_options) = (false, false, false);
         for options in fields.values(Known::Connection) {
             if options.eq_ignore_ascii_case(b"keep-alive") {
-                keep = true;
+                keep_alive = true;
                 continue;
             }
             for token in tokens(options) {
                 match token {
-                    _ if token.eq_ignore_ascii_case(b"keep-alive") => keep = true,
+                    _ if token.eq_ignore_ascii_case(b"keep-alive") => keep_alive = true,
                     _ if token.eq_ignore_ascii_case(b"close") => close = true,
-                    _ => others = true,
+                    _ => has_other_options = true,
                 }
             }
         }
-        if !others {
+        if !has_other_options {
             fields.remove(Known::Connection);
         }
         let status = StatusCode::from_u16(self.status)
@@ -251,7 +263,7 @@ impl Outline {
             .ok_or(HeadError::Malformed("invalid response status"))?;
         if self.status == 101 {
             let mut protocols = fields.values(Known::Upgrade).flat_map(tokens);
-            if !asked.upgrade || !protocols.any(|protocol| protocol.eq_ignore_ascii_case(b"websocket")) {
+            if !request.upgrade || !protocols.any(|protocol| protocol.eq_ignore_ascii_case(b"websocket")) {
                 return Err(HeadError::Switch);
             }
         }
@@ -259,7 +271,7 @@ impl Outline {
             let mut codings = fields.values(Known::TransferEncoding);
             match (codings.next(), codings.next()) {
                 (None, _) => false,
-                (Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked") && !self.old => true,
+                (Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked") && !self.is_http10 => true,
                 _ => return Err(HeadError::Coding),
             }
         };
@@ -269,37 +281,39 @@ impl Outline {
             }
             fields.remove(Known::TransferEncoding);
         }
-        let bodiless = asked.head_only || matches!(self.status, 101 | 204 | 304);
-        let reusable = if self.old { keep && !close } else { !close };
+        let has_no_body = request.head_only || matches!(self.status, 101 | 204 | 304);
+        let is_persistent = if self.is_http10 { keep_alive && !close } else { !close };
         let body = match length {
-            _ if bodiless => Decoder::ended(),
+            _ if has_no_body => Decoder::ended(),
             _ if chunked => Decoder::chunked(),
             Some(length) => Decoder::length(length),
             None => Decoder::until_close(),
         };
-        let keep = reusable && self.status != 101 && !body.needs_close();
-        Ok(Parsed { head: Head { status, reason, headers: fields.into() }, body, keep })
+        let keep_alive = is_persistent && self.status != 101 && !body.needs_close();
+        Ok(ParsedHead { head: Head { status, reason, headers: fields.into() }, body, keep_alive })
     }
 }
 
-/// A part of a line that begins at `begin`. No head that is held is longer than 4 GiB.
-fn place(begin: usize, part: (usize, usize)) -> Place {
-    ((begin + part.0) as u32, (begin + part.1) as u32)
+/// Returns the span of a part of a line. Cannot overflow: a head has at most [`MAX_HEAD_BYTES`].
+fn span(line_start: usize, part: (usize, usize)) -> Place {
+    ((line_start + part.0) as u32, (line_start + part.1) as u32)
 }
 
+/// Splits a comma-separated list.
 fn tokens(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     list.split(|&byte| byte == b',').map(<[u8]>::trim_ascii)
 }
 
-/// The number of a list that repeats one (RFC 9110 section 8.6).
+/// Parses a list that repeats one number, which RFC 9110 section 8.6 allows for Content-Length.
 #[cold]
-fn repeated(list: &[u8]) -> Option<u64> {
-    let mut numbers = tokens(list).map(number);
+fn parse_repeated_number(list: &[u8]) -> Option<u64> {
+    let mut numbers = tokens(list).map(parse_number);
     let first = numbers.next()??;
     numbers.all(|number| number == Some(first)).then_some(first)
 }
 
-fn number(digits: &[u8]) -> Option<u64> {
+/// Parses decimal digits without a sign.
+fn parse_number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
     }

@@ -1,76 +1,76 @@
-//! A line of a head, as far as both sides read it alike. RFC 9112 section 5.
+//! Parser for one field line of a head or of a trailer section (RFC 9112 section 5), shared by requests and responses.
 
-/// What stands at the beginning of some bytes. All numbers count from there.
+/// Result of parsing the first line of a buffer. Offsets are relative to the start of the buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Line {
-    /// A field, without control characters but tabs in its value.
+    /// A field line. The value has no control characters except tabs.
     Field {
-        /// The end of its name, which begins the line.
+        /// End of the name, which starts the line.
         name: usize,
-        /// Begin and end of its value, without the blanks around it.
+        /// Start and end of the value, without the whitespace around it.
         value: (usize, usize),
-        /// The end of the line.
+        /// End of the line.
         end: usize,
     },
-    /// The empty line that ends a head.
+    /// The empty line that ends the section.
     Last {
-        /// The end of the line.
+        /// End of the line.
         end: usize,
     },
     /// More bytes are needed.
     Partial,
-    /// None of these, for this reason.
+    /// The line is malformed, with the reason.
     Odd(&'static str),
 }
 
 impl Line {
-    /// Reads a line. Apart from those who ask, whose registers it would take.
+    /// Parses the first line. Not inlined: it would spill the registers of its callers' loops.
     #[inline(never)]
     pub fn read(bytes: &[u8]) -> Line {
-        Line::field(bytes).unwrap_or_else(|| Line::other(bytes))
+        Line::parse_field(bytes).unwrap_or_else(|| Line::parse_other(bytes))
     }
 
-    /// The field that stands at the beginning.
+    /// Parses a complete field line (the hot path).
     #[inline]
-    fn field(bytes: &[u8]) -> Option<Line> {
+    fn parse_field(bytes: &[u8]) -> Option<Line> {
         let name = bytes.iter().position(|&byte| !is_token(byte))?;
         if bytes[name] != b':' || name == 0 {
             return None;
         }
-        let after = &bytes[name + 1..];
-        let blank = after.iter().position(|byte| !is_blank(byte))?;
-        let text = &after[blank..];
-        let stop = stop(text);
-        let length = line_end(&text[stop..]).ok()??;
-        let value = text[..stop].iter().rposition(|byte| !is_blank(byte)).map_or(0, |last| last + 1);
-        let begin = name + 1 + blank;
-        Some(Line::Field { name, value: (begin, begin + value), end: begin + stop + length })
+        let after_colon = &bytes[name + 1..];
+        let blanks = after_colon.iter().position(|byte| !is_blank(byte))?;
+        let text = &after_colon[blanks..];
+        let control = find_control(text);
+        let line_end_len = line_end(&text[control..]).ok()??;
+        let value_len = text[..control].iter().rposition(|byte| !is_blank(byte)).map_or(0, |last| last + 1);
+        let start = name + 1 + blanks;
+        Some(Line::Field { name, value: (start, start + value_len), end: start + control + line_end_len })
     }
 
-    /// What stands there, where it is no field.
+    /// Classifies a line that is not a complete field line.
     #[inline(never)]
-    fn other(bytes: &[u8]) -> Line {
+    fn parse_other(bytes: &[u8]) -> Line {
         let Some(name) = bytes.iter().position(|&byte| !is_token(byte)) else { return Line::Partial };
-        let (end, why) = match name {
+        let (end, reason) = match name {
             0 if bytes[0] == b'\r' => (line_end(bytes), "invalid new line"),
             0 => (line_end(bytes), "invalid header name"),
             _ if bytes[name] != b':' => return Line::Odd("invalid header name"),
             _ => {
-                let after = &bytes[name + 1..];
-                let blanks = after.iter().take_while(|byte| is_blank(byte)).count();
-                let text = &after[blanks..];
-                (line_end(&text[stop(text)..]), "invalid header value")
+                let after_colon = &bytes[name + 1..];
+                let blanks = after_colon.iter().take_while(|byte| is_blank(byte)).count();
+                let text = &after_colon[blanks..];
+                (line_end(&text[find_control(text)..]), "invalid header value")
             }
         };
         match end {
             Ok(Some(end)) => Line::Last { end },
             Ok(None) => Line::Partial,
-            Err(()) => Line::Odd(why),
+            Err(()) => Line::Odd(reason),
         }
     }
 }
 
-/// The length of the line's end that stands at the beginning; none if that is not there yet.
+/// Returns the length of the line terminator at the start of the bytes; `None` if more bytes are needed.
 #[inline]
 pub fn line_end(bytes: &[u8]) -> Result<Option<usize>, ()> {
     match bytes {
@@ -81,24 +81,25 @@ pub fn line_end(bytes: &[u8]) -> Result<Option<usize>, ()> {
     }
 }
 
+/// Returns whether a byte is optional whitespace (OWS, RFC 9110 section 5.6.3).
 fn is_blank(byte: &u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
-/// Bytes that no value may hold.
+/// Returns whether a byte is not allowed in a field value (RFC 9110 section 5.5).
 fn is_control(byte: u8) -> bool {
     (byte < b' ' && byte != b'\t') || byte == 0x7f
 }
 
-/// Where the first byte stands that no value may hold, or the end.
+/// Returns the index of the first byte that is not allowed in a field value, or the length if there is none.
 #[inline]
-pub fn stop(bytes: &[u8]) -> usize {
+pub fn find_control(bytes: &[u8]) -> usize {
     let mut at = 0;
     while let Some(word) = bytes[at..].first_chunk() {
-        match suspects(u64::from_le_bytes(*word)) {
+        match control_char_mask(u64::from_le_bytes(*word)) {
             0 => at += 8,
-            found => {
-                at += found.trailing_zeros() as usize / 8;
+            mask => {
+                at += mask.trailing_zeros() as usize / 8;
                 if is_control(bytes[at]) {
                     return at;
                 }
@@ -109,20 +110,21 @@ pub fn stop(bytes: &[u8]) -> usize {
     bytes[at..].iter().position(|&byte| is_control(byte)).map_or(bytes.len(), |more| at + more)
 }
 
-/// Marks control characters among eight bytes with their highest bit. Tabs are marked too, and after the first one
-/// that is marked others may be; none before it.
+/// Sets the high bit of each byte of a word that is a control character or a tab.
+///
+/// A borrow can also mark bytes after the first marked one, but never before it, so only the first mark is exact.
 #[inline]
-fn suspects(word: u64) -> u64 {
-    const EACH: u64 = 0x0101_0101_0101_0101;
-    const HIGHEST: u64 = 0x80 * EACH;
-    // What is too small borrows; bytes of 0x80 and above do not count as small.
-    let small = word.wrapping_sub(0x20 * EACH) & !word;
-    let from_delete = word ^ (0x7f * EACH);
-    let delete = from_delete.wrapping_sub(EACH) & !from_delete;
-    (small | delete) & HIGHEST
+fn control_char_mask(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH_BITS: u64 = 0x80 * ONES;
+    // Bytes below 0x20 borrow; `!word` excludes bytes of 0x80 and above.
+    let below_space = word.wrapping_sub(0x20 * ONES) & !word;
+    let from_delete = word ^ (0x7f * ONES);
+    let delete = from_delete.wrapping_sub(ONES) & !from_delete;
+    (below_space | delete) & HIGH_BITS
 }
 
-/// Whether a byte may stand in a name (RFC 9110 section 5.6.2).
+/// Returns whether a byte is a token character, as names consist of (RFC 9110 section 5.6.2).
 #[inline]
 pub fn is_token(byte: u8) -> bool {
     TOKEN[usize::from(byte)]
@@ -135,10 +137,10 @@ const TOKEN: [bool; 256] = {
         table[byte] = (byte as u8).is_ascii_alphanumeric();
         byte += 1;
     }
-    let others = b"!#$%&'*+-.^_`|~";
+    let symbols = b"!#$%&'*+-.^_`|~";
     let mut at = 0;
-    while at < others.len() {
-        table[others[at] as usize] = true;
+    while at < symbols.len() {
+        table[symbols[at] as usize] = true;
         at += 1;
     }
     table
@@ -180,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_field_is_told() {
+    fn the_empty_line_and_malformed_lines_are_not_fields() {
         assert_eq!(Line::read(b"\nrest"), Line::Last { end: 1 });
         assert_eq!(Line::read(b"\r\nrest"), Line::Last { end: 2 });
         for line in [
@@ -202,14 +204,14 @@ mod tests {
     proptest! {
         #[test]
         fn the_first_control_character_is_found(bytes in proptest::collection::vec(any::<u8>(), 0..40), from in 0..256_usize) {
-            // Few of them, so that some stand far from the beginning.
+            // Few control characters, so that some are far from the start.
             let bytes: Vec<u8> = bytes.iter().map(|b| if usize::from(*b) < from { b | 0x20 } else { *b }).collect();
             let first = bytes.iter().position(|&byte| is_control(byte)).unwrap_or(bytes.len());
-            prop_assert_eq!(stop(&bytes), first);
+            prop_assert_eq!(find_control(&bytes), first);
         }
 
         #[test]
-        fn fields_are_those_that_another_parser_finds(line in "[A-Za-z:! \t\r\n\u{0}\u{7f}\u{e9}-]{0,12}(\r\n|\n|)(\r\n|\n|X)") {
+        fn fields_are_those_that_httparse_finds(line in "[A-Za-z:! \t\r\n\u{0}\u{7f}\u{e9}-]{0,12}(\r\n|\n|)(\r\n|\n|X)") {
             let mut fields = [httparse::EMPTY_HEADER; 1];
             let mut whole = line.clone().into_bytes();
             let read = Line::read(&whole);

@@ -1,4 +1,6 @@
-//! HTTP/1.1 (RFC 9112): lines, header fields, the head of a response, and bodies by length or in chunks.
+//! HTTP/1.1 (RFC 9112) codec: field lines, header fields, response heads, and bodies with a Content-Length or in chunks.
+//!
+//! Request heads are parsed in `proxy`, where the limits that nginx applies to clients are known.
 
 mod body;
 mod fields;
@@ -8,6 +10,6 @@ mod raw;
 
 pub use body::{Decoder, FramingError, Step};
 pub use fields::{Fields, Known, MAX_NAME, SINGLETONS};
-pub use head::{Asked, Head, HeadError, HeadReader};
+pub use head::{Head, HeadError, RequestFacts, ResponseHeadParser};
 pub use line::{Line, is_token};
 pub use raw::{Place, RawHead};

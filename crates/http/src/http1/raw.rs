@@ -1,4 +1,4 @@
-//! A head's bytes, and the names and values that are made of them.
+//! Shared bytes of a message head, and the header names and values that are slices of them.
 
 use std::ops::Range;
 
@@ -8,59 +8,60 @@ use http::{
     header::{self, InvalidHeaderName, InvalidHeaderValue},
 };
 
-/// Begin and end of a part of a head, which is shorter than 4 GiB.
+/// Start and end offset of a slice of a head. Heads are shorter than 4 GiB.
 pub type Place = (u32, u32);
 
-/// A head whose reader has told its parts apart.
+/// Bytes of a complete head.
 #[derive(Clone, Debug, Default)]
 pub struct RawHead {
     bytes: Bytes,
-    ascii: bool,
+    is_ascii: bool,
 }
 
 impl RawHead {
-    /// Those bytes are a head.
+    /// Wraps the bytes of a head.
     pub fn new(bytes: Bytes) -> Self {
-        // Without leaving early, which would be at the end at best.
-        let (words, rest) = bytes.as_chunks::<8>();
-        let all = words.iter().fold(0, |all, word| all | u64::from_ne_bytes(*word));
-        let all = all.to_ne_bytes().into_iter().chain(rest.iter().copied()).fold(0, |all, byte| all | byte);
-        RawHead { bytes, ascii: all.is_ascii() }
+        // Without an early exit: heads are nearly always ASCII, so it would only cost branches.
+        let (words, remainder) = bytes.as_chunks::<8>();
+        let bits = words.iter().fold(0, |bits, word| bits | u64::from_ne_bytes(*word));
+        let bits =
+            bits.to_ne_bytes().into_iter().chain(remainder.iter().copied()).fold(0, |bits, byte| bits | byte);
+        RawHead { bytes, is_ascii: bits.is_ascii() }
     }
 
-    /// All of it.
+    /// Returns all bytes of the head.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// A part, to be looked at.
-    pub fn part(&self, place: Place) -> &[u8] {
-        &self.bytes[range(place)]
+    /// Borrows a slice of the head.
+    pub fn part(&self, span: Place) -> &[u8] {
+        &self.bytes[range(span)]
     }
 
-    /// A part, to be kept.
-    pub fn share(&self, place: Place) -> Bytes {
-        self.bytes.slice(range(place))
+    /// Returns a slice that shares the buffer of the head.
+    pub fn share(&self, span: Place) -> Bytes {
+        self.bytes.slice(range(span))
     }
 
-    /// The name that stands there.
+    /// Returns the header name at a span.
     ///
     /// # Errors
-    /// When it is none.
-    pub fn name(&self, place: Place) -> Result<HeaderName, InvalidHeaderName> {
-        let spelled = self.part(place);
-        usual(spelled).map_or_else(|| HeaderName::from_bytes(spelled), Ok)
+    /// Returns an error if the bytes are not a header name.
+    pub fn name(&self, span: Place) -> Result<HeaderName, InvalidHeaderName> {
+        let bytes = self.part(span);
+        frequent_name(bytes).map_or_else(|| HeaderName::from_bytes(bytes), Ok)
     }
 
-    /// The value that stands there. That no control character but tabs is in it, the reader has seen.
+    /// Returns the header value at a span. The parser must have checked that it has no control characters except tabs.
     ///
     /// # Errors
-    /// When it is none.
-    #[allow(unsafe_code, reason = "the safe call looks at every byte once more")]
-    pub fn value(&self, place: Place) -> Result<HeaderValue, InvalidHeaderValue> {
-        let bytes = self.share(place);
-        if self.ascii {
-            // SAFETY: UTF-8 is asked for, and a part of what is ASCII is ASCII.
+    /// Returns an error if the bytes are not a header value.
+    #[allow(unsafe_code, reason = "the safe constructor would check every byte a second time")]
+    pub fn value(&self, span: Place) -> Result<HeaderValue, InvalidHeaderValue> {
+        let bytes = self.share(span);
+        if self.is_ascii {
+            // SAFETY: the value must be valid UTF-8, and any slice of ASCII bytes is.
             Ok(unsafe { HeaderValue::from_maybe_shared_unchecked(bytes) })
         } else {
             HeaderValue::from_maybe_shared(bytes)
@@ -68,11 +69,11 @@ impl RawHead {
     }
 }
 
-fn range(place: Place) -> Range<usize> {
-    place.0 as usize..place.1 as usize
+fn range(span: Place) -> Range<usize> {
+    span.0 as usize..span.1 as usize
 }
 
-macro_rules! usual {
+macro_rules! match_names {
     ($bytes:ident; $($title:literal $lower:literal $name:expr,)+) => {
         match $bytes {
             $($title | $lower => Some(const { $name }),)+
@@ -81,13 +82,13 @@ macro_rules! usual {
     };
 }
 
-/// The name, where it is a frequent one and spelled as most do: its letters need not be looked at one by one,
-/// and one that HTTP does not define needs no memory.
-fn usual(spelled: &[u8]) -> Option<HeaderName> {
-    const fn own(name: &'static str) -> HeaderName {
+/// Returns a frequent header name in its common spelling or in lower case. This avoids the validation of each byte, and
+/// an allocation for names that are not constants of the `http` crate.
+fn frequent_name(bytes: &[u8]) -> Option<HeaderName> {
+    const fn custom(name: &'static str) -> HeaderName {
         HeaderName::from_static(name)
     }
-    usual! { spelled;
+    match_names! { bytes;
         b"Host" b"host" header::HOST,
         b"User-Agent" b"user-agent" header::USER_AGENT,
         b"Accept" b"accept" header::ACCEPT,
@@ -100,17 +101,17 @@ fn usual(spelled: &[u8]) -> Option<HeaderName> {
         b"Upgrade-Insecure-Requests" b"upgrade-insecure-requests" header::UPGRADE_INSECURE_REQUESTS,
         b"If-None-Match" b"if-none-match" header::IF_NONE_MATCH,
         b"If-Modified-Since" b"if-modified-since" header::IF_MODIFIED_SINCE,
-        b"Sec-Fetch-Dest" b"sec-fetch-dest" own("sec-fetch-dest"),
-        b"Sec-Fetch-Mode" b"sec-fetch-mode" own("sec-fetch-mode"),
-        b"Sec-Fetch-Site" b"sec-fetch-site" own("sec-fetch-site"),
-        b"Sec-Fetch-User" b"sec-fetch-user" own("sec-fetch-user"),
-        b"X-Forwarded-For" b"x-forwarded-for" own("x-forwarded-for"),
-        b"X-Forwarded-Proto" b"x-forwarded-proto" own("x-forwarded-proto"),
-        b"X-Forwarded-Host" b"x-forwarded-host" own("x-forwarded-host"),
-        b"X-Forwarded-Port" b"x-forwarded-port" own("x-forwarded-port"),
-        b"X-Real-IP" b"x-real-ip" own("x-real-ip"),
-        b"X-Request-ID" b"x-request-id" own("x-request-id"),
-        b"Traceparent" b"traceparent" own("traceparent"),
+        b"Sec-Fetch-Dest" b"sec-fetch-dest" custom("sec-fetch-dest"),
+        b"Sec-Fetch-Mode" b"sec-fetch-mode" custom("sec-fetch-mode"),
+        b"Sec-Fetch-Site" b"sec-fetch-site" custom("sec-fetch-site"),
+        b"Sec-Fetch-User" b"sec-fetch-user" custom("sec-fetch-user"),
+        b"X-Forwarded-For" b"x-forwarded-for" custom("x-forwarded-for"),
+        b"X-Forwarded-Proto" b"x-forwarded-proto" custom("x-forwarded-proto"),
+        b"X-Forwarded-Host" b"x-forwarded-host" custom("x-forwarded-host"),
+        b"X-Forwarded-Port" b"x-forwarded-port" custom("x-forwarded-port"),
+        b"X-Real-IP" b"x-real-ip" custom("x-real-ip"),
+        b"X-Request-ID" b"x-request-id" custom("x-request-id"),
+        b"Traceparent" b"traceparent" custom("traceparent"),
         b"Connection" b"connection" header::CONNECTION,
         b"Content-Type" b"content-type" header::CONTENT_TYPE,
         b"Content-Length" b"content-length" header::CONTENT_LENGTH,
@@ -120,7 +121,7 @@ fn usual(spelled: &[u8]) -> Option<HeaderName> {
         b"Date" b"date" header::DATE,
         b"Server" b"server" header::SERVER,
         b"Via" b"via" header::VIA,
-        b"Keep-Alive" b"keep-alive" own("keep-alive"),
+        b"Keep-Alive" b"keep-alive" custom("keep-alive"),
         b"Accept-Ranges" b"accept-ranges" header::ACCEPT_RANGES,
         b"Content-Encoding" b"content-encoding" header::CONTENT_ENCODING,
         b"Vary" b"vary" header::VARY,
@@ -130,7 +131,7 @@ fn usual(spelled: &[u8]) -> Option<HeaderName> {
         b"Location" b"location" header::LOCATION,
         b"Set-Cookie" b"set-cookie" header::SET_COOKIE,
         b"Strict-Transport-Security" b"strict-transport-security" header::STRICT_TRANSPORT_SECURITY,
-        b"X-Powered-By" b"x-powered-by" own("x-powered-by"),
+        b"X-Powered-By" b"x-powered-by" custom("x-powered-by"),
     }
 }
 
@@ -146,12 +147,12 @@ mod tests {
     }
 
     #[test]
-    fn frequent_names_are_known_and_no_other_is_taken_for_one() {
+    fn only_frequent_names_match() {
         for spelled in ["Host", "host", "ETag", "X-Real-IP", "sec-fetch-mode", "Strict-Transport-Security"] {
-            assert_eq!(usual(spelled.as_bytes()), HeaderName::from_bytes(spelled.as_bytes()).ok());
+            assert_eq!(frequent_name(spelled.as_bytes()), HeaderName::from_bytes(spelled.as_bytes()).ok());
         }
         for spelled in ["", "HOST", "hosts", "Hos", "x-realip", "content_type", "a b", "\u{e9}"] {
-            assert_eq!(usual(spelled.as_bytes()), None, "{spelled}");
+            assert_eq!(frequent_name(spelled.as_bytes()), None, "{spelled}");
             assert_eq!(
                 name(spelled.as_bytes()),
                 HeaderName::from_bytes(spelled.as_bytes()).ok(),
@@ -161,11 +162,11 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_known_is_the_one_that_is_spelled() {
+    fn each_frequent_name_is_that_of_its_spelling() {
         const TABLE: &str = include_str!("raw.rs");
         let mut known = 0;
         for spelled in TABLE.split("b\"").skip(1).filter_map(|rest| rest.split('"').next()) {
-            if let Some(name) = usual(spelled.as_bytes()) {
+            if let Some(name) = frequent_name(spelled.as_bytes()) {
                 assert_eq!(name.as_str(), spelled.to_ascii_lowercase());
                 known += 1;
             }
@@ -175,7 +176,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn values_are_those_that_are_checked_byte_by_byte(text in "[\t -~\u{80}-\u{ff}]{0,40}", from in 0..40_usize) {
+        fn unchecked_values_equal_checked_ones(text in "[\t -~\u{80}-\u{ff}]{0,40}", from in 0..40_usize) {
             let bytes = Bytes::from(text);
             let from = from.min(bytes.len());
             let head = RawHead::new(bytes.clone());

@@ -1,13 +1,13 @@
-//! Frames as they lie in a connection (RFC 9113, sections 4 and 6).
-#![allow(missing_docs, reason = "types, flags, settings and errors have the names of RFC 9113")]
+//! Frame headers and the writers of frames (RFC 9113 sections 4 and 6).
+#![allow(missing_docs, reason = "types, flags, settings and error codes have the names of RFC 9113")]
 
-/// What every client's connection begins with.
+/// Connection preface of a client (section 3.4).
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// Bytes of a frame's head.
+/// Length of a frame header.
 pub const HEAD: usize = 9;
-/// Longest payload that is taken, and given.
+/// Maximum payload that is accepted and sent: the initial value of SETTINGS_MAX_FRAME_SIZE.
 pub const LONGEST: usize = 16 * 1024;
-/// Largest window there is.
+/// Maximum flow-control window (section 6.9.1).
 pub const WINDOW: i64 = (1 << 31) - 1;
 
 pub const DATA: u8 = 0;
@@ -25,9 +25,9 @@ pub const ACK: u8 = 1;
 pub const END_STREAM: u8 = 1;
 pub const END_HEADERS: u8 = 4;
 pub const PADDED: u8 = 8;
-pub const WITH_PRIORITY: u8 = 32;
+pub const PRIORITY_FLAG: u8 = 32;
 
-/// Names of settings.
+/// Identifiers of settings (section 6.5.2).
 pub mod setting {
     pub const HEADER_TABLE_SIZE: u16 = 1;
     pub const ENABLE_PUSH: u16 = 2;
@@ -37,7 +37,7 @@ pub mod setting {
     pub const MAX_HEADER_LIST_SIZE: u16 = 6;
 }
 
-/// Why a stream or a connection ends (section 7).
+/// Error code of a RST_STREAM or GOAWAY frame (section 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Code {
@@ -53,7 +53,7 @@ pub enum Code {
     EnhanceYourCalm = 11,
 }
 
-/// A frame's head.
+/// Header of a frame (section 4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
     pub length: usize,
@@ -63,7 +63,7 @@ pub struct Head {
 }
 
 impl Head {
-    /// Reads one; none if it is not all there.
+    /// Parses a header; `None` if it is not complete.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let &[a, b, c, kind, flags, e, f, g, h] = bytes.first_chunk::<HEAD>()?;
         Some(Head {
@@ -74,33 +74,33 @@ impl Head {
         })
     }
 
-    /// Whether a flag is set.
+    /// Returns whether a flag is set.
     pub fn has(&self, flag: u8) -> bool {
         self.flags & flag != 0
     }
 
-    /// Takes the padding off, and a priority: what is left.
+    /// Strips the padding and the priority fields; `None` if the payload is too short for them.
     pub fn unpadded<'a>(&self, payload: &'a [u8]) -> Option<&'a [u8]> {
-        let mut rest = payload;
+        let mut content = payload;
         if self.has(PADDED) {
-            let (&padding, inner) = payload.split_first()?;
-            rest = &inner[..inner.len().checked_sub(usize::from(padding))?];
+            let (&padding, padded) = payload.split_first()?;
+            content = &padded[..padded.len().checked_sub(usize::from(padding))?];
         }
-        if self.kind == HEADERS && self.has(WITH_PRIORITY) {
-            rest = rest.get(5..)?;
+        if self.kind == HEADERS && self.has(PRIORITY_FLAG) {
+            content = content.get(5..)?;
         }
-        Some(rest)
+        Some(content)
     }
 }
 
-/// Writes a head.
+/// Writes a frame header.
 pub fn put(out: &mut Vec<u8>, length: usize, kind: u8, flags: u8, stream: u32) {
     let [_, a, b, c] = (length as u32).to_be_bytes();
     let [e, f, g, h] = stream.to_be_bytes();
     out.extend_from_slice(&[a, b, c, kind, flags, e, f, g, h]);
 }
 
-/// Writes a frame with a few numbers.
+/// Writes a frame whose payload is a sequence of 32-bit integers.
 pub fn put_numbers<const N: usize>(out: &mut Vec<u8>, kind: u8, stream: u32, numbers: [u32; N]) {
     put(out, 4 * N, kind, 0, stream);
     for number in numbers {
@@ -108,13 +108,13 @@ pub fn put_numbers<const N: usize>(out: &mut Vec<u8>, kind: u8, stream: u32, num
     }
 }
 
-/// Writes a PING.
+/// Writes a PING frame.
 pub fn put_ping(out: &mut Vec<u8>, flags: u8, payload: [u8; 8]) {
     put(out, payload.len(), PING, flags, 0);
     out.extend_from_slice(&payload);
 }
 
-/// Writes settings.
+/// Writes a SETTINGS frame.
 pub fn put_settings(out: &mut Vec<u8>, settings: &[(u16, u32)]) {
     put(out, 6 * settings.len(), SETTINGS, 0, 0);
     for (name, value) in settings {
@@ -123,26 +123,26 @@ pub fn put_settings(out: &mut Vec<u8>, settings: &[(u16, u32)]) {
     }
 }
 
-/// Turns what was written from `start` on, behind room for a head, into a header block: one frame, or as many
-/// as it takes.
-pub fn close_block(out: &mut Vec<u8>, start: usize, flags: u8, stream: u32, longest: usize) {
+/// Frames the field block that follows `start`, where space for one frame header was reserved: as a HEADERS frame, and
+/// CONTINUATION frames if it is longer than `max_frame_size`.
+pub fn close_block(out: &mut Vec<u8>, start: usize, flags: u8, stream: u32, max_frame_size: usize) {
     let length = out.len() - start - HEAD;
-    let mut head = Vec::with_capacity(HEAD);
-    if length <= longest {
-        put(&mut head, length, HEADERS, flags | END_HEADERS, stream);
-        out[start..start + HEAD].copy_from_slice(&head);
+    let mut header = Vec::with_capacity(HEAD);
+    if length <= max_frame_size {
+        put(&mut header, length, HEADERS, flags | END_HEADERS, stream);
+        out[start..start + HEAD].copy_from_slice(&header);
         return;
     }
     let block = out.split_off(start + HEAD);
     out.truncate(start);
-    let last = block.len().div_ceil(longest) - 1;
-    for (nth, piece) in block.chunks(longest).enumerate() {
-        let end = if nth == last { END_HEADERS } else { 0 };
-        match nth {
-            0 => put(out, piece.len(), HEADERS, flags | end, stream),
-            _ => put(out, piece.len(), CONTINUATION, end, stream),
+    let last = block.len().div_ceil(max_frame_size) - 1;
+    for (index, fragment) in block.chunks(max_frame_size).enumerate() {
+        let end_flag = if index == last { END_HEADERS } else { 0 };
+        match index {
+            0 => put(out, fragment.len(), HEADERS, flags | end_flag, stream),
+            _ => put(out, fragment.len(), CONTINUATION, end_flag, stream),
         }
-        out.extend_from_slice(piece);
+        out.extend_from_slice(fragment);
     }
 }
 
@@ -151,32 +151,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn heads_come_back_as_they_were_written() {
+    fn frame_headers_round_trip() {
         let mut out = Vec::new();
         put(&mut out, 0x01_02_03, DATA, END_STREAM | PADDED, 0x7fff_fffe);
         assert_eq!(Head::read(&out[..8]), None);
         let head = Head::read(&out).expect("a head");
         assert_eq!(head, Head { length: 0x01_02_03, kind: DATA, flags: 9, stream: 0x7fff_fffe });
         out[5] |= 0x80;
-        assert_eq!(Head::read(&out), Some(head), "the reserved bit says nothing");
+        assert_eq!(Head::read(&out), Some(head), "the reserved bit is ignored");
     }
 
     #[test]
-    fn padding_is_never_longer_than_the_payload() {
+    fn padding_longer_than_the_payload_is_rejected() {
         let head = |kind, flags| Head { length: 0, kind, flags, stream: 1 };
         let padded = head(DATA, PADDED);
         assert_eq!(padded.unpadded(&[2, 7, 0, 0]), Some(&[7][..]));
         assert_eq!(padded.unpadded(&[3, 0, 0, 0]), Some(&[][..]));
         assert_eq!(padded.unpadded(&[4, 0, 0, 0]), None);
         assert_eq!(padded.unpadded(&[]), None);
-        let both = head(HEADERS, PADDED | WITH_PRIORITY);
+        let both = head(HEADERS, PADDED | PRIORITY_FLAG);
         assert_eq!(both.unpadded(&[1, 0, 0, 0, 0, 0, 9, 0]), Some(&[9][..]));
         assert_eq!(both.unpadded(&[1, 0, 0, 0, 0, 0]), None);
-        assert_eq!(head(DATA, WITH_PRIORITY).unpadded(&[1]), Some(&[1][..]));
+        assert_eq!(head(DATA, PRIORITY_FLAG).unpadded(&[1]), Some(&[1][..]));
     }
 
     #[test]
-    fn a_long_header_block_takes_several_frames() {
+    fn a_long_field_block_is_split_into_several_frames() {
         for (length, frames) in [(1, 1), (10, 1), (11, 2), (20, 2), (21, 3)] {
             let mut out = vec![0xee];
             out.resize(1 + HEAD, 0);

@@ -1,4 +1,4 @@
-//! From fields to a request's head: what RFC 9113, section 8, makes of them.
+//! Field sections of a request: collects decoded fields, and validates them by RFC 9113 section 8.
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version,
@@ -7,12 +7,12 @@ use http::{
 };
 
 use super::hpack::Field;
-use crate::{Known, may_trail};
+use crate::{Known, is_allowed_in_trailers};
 
-/// Headers for which there is room at first.
-const HEADERS: usize = 12;
+/// Initial capacity of a header map: requests of browsers have about a dozen headers besides the pseudo-headers.
+const INITIAL_CAPACITY: usize = 12;
 
-/// A field section as it is read.
+/// Field section that is being received: the header section of a request, or its trailers.
 #[derive(Debug)]
 pub struct Section {
     method: Option<Method>,
@@ -20,118 +20,118 @@ pub struct Section {
     authority: Option<Authority>,
     path: Option<PathAndQuery>,
     headers: HeaderMap,
-    length: Option<u64>,
-    trailers: bool,
-    malformed: bool,
-    /// Bytes that the list may still count.
-    left: usize,
-    /// Whether it counts more.
-    too_long: bool,
+    content_length: Option<u64>,
+    is_trailers: bool,
+    is_malformed: bool,
+    /// Remaining size, of the maximum that SETTINGS_MAX_HEADER_LIST_SIZE announced.
+    remaining_size: usize,
+    is_too_long: bool,
 }
 
-/// What a field section turned out to be.
+/// Result of parsing the header section of a request.
 #[derive(Debug)]
 pub enum Read {
-    /// A request's head, and the length that it says its body has.
+    /// Head of the request, and its Content-Length.
     Head(Box<Parts>, Option<u64>),
-    /// It is longer than is allowed.
+    /// The section exceeds the maximum size.
     TooLong,
-    /// It breaks a rule.
+    /// The request is malformed (section 8.1.1).
     Malformed,
 }
 
 impl Section {
-    /// A request's head of that size at most.
-    pub fn head(most: usize) -> Self {
+    /// Creates the header section of a request with a maximum size.
+    pub fn head(max_size: usize) -> Self {
         Section {
             method: None,
             scheme: None,
             authority: None,
             path: None,
-            headers: HeaderMap::with_capacity(HEADERS),
-            length: None,
-            trailers: false,
-            malformed: false,
-            left: most,
-            too_long: false,
+            headers: HeaderMap::with_capacity(INITIAL_CAPACITY),
+            content_length: None,
+            is_trailers: false,
+            is_malformed: false,
+            remaining_size: max_size,
+            is_too_long: false,
         }
     }
 
-    /// What follows a body.
-    pub fn trailers(most: usize) -> Self {
-        Section { trailers: true, headers: HeaderMap::new(), ..Section::head(most) }
+    /// Creates a trailer section with a maximum size.
+    pub fn trailers(max_size: usize) -> Self {
+        Section { is_trailers: true, headers: HeaderMap::new(), ..Section::head(max_size) }
     }
 
-    /// Adds a field that counts so much.
+    /// Adds a field. `size` is what it counts towards the maximum.
     pub fn add(&mut self, field: Field, size: usize) {
-        match self.left.checked_sub(size) {
-            Some(left) if !self.too_long => self.left = left,
+        match self.remaining_size.checked_sub(size) {
+            Some(remaining) if !self.is_too_long => self.remaining_size = remaining,
             _ => {
-                self.too_long = true;
+                self.is_too_long = true;
                 return;
             }
         }
-        let fits = match field {
-            Field::Header(name, value) => self.header(name, value),
-            // Before all headers, and once each.
-            _ if self.trailers || !self.headers.is_empty() => false,
+        let is_valid = match field {
+            Field::Header(name, value) => self.add_header(name, value),
+            // Pseudo-headers must precede all headers, and each may occur once (section 8.3).
+            _ if self.is_trailers || !self.headers.is_empty() => false,
             Field::Method(method) => self.method.replace(method).is_none(),
             Field::Scheme(scheme) => self.scheme.replace(scheme).is_none(),
             Field::Authority(authority) => self.authority.replace(authority).is_none(),
             Field::Path(path) => self.path.replace(path).is_none(),
             Field::Malformed => false,
         };
-        self.malformed |= !fits;
+        self.is_malformed |= !is_valid;
     }
 
-    fn header(&mut self, name: HeaderName, value: HeaderValue) -> bool {
-        // RFC 9113 section 8.2.1. In HTTP/1 the blanks would not be part of the value.
+    /// Adds a header, and returns whether it is valid.
+    fn add_header(&mut self, name: HeaderName, value: HeaderValue) -> bool {
+        // Section 8.2.1: no whitespace at either end. HTTP/1 would not forward it as part of the value.
         if let [b' ' | b'\t', ..] | [.., b' ' | b'\t'] = value.as_bytes() {
             return false;
         }
         match Known::of(name.as_str().as_bytes()) {
-            // What is meant for one connection has no place here.
+            // Connection-specific fields are malformed (section 8.2.2).
             Some(Known::Connection | Known::TransferEncoding | Known::Upgrade) => return false,
             Some(Known::KeepAlive | Known::ProxyConnection) => return false,
             Some(Known::Te) if !value.as_bytes().eq_ignore_ascii_case(b"trailers") => return false,
             Some(Known::ContentLength) => {
-                let Some(length) = number(value.as_bytes()) else { return false };
-                if self.length.is_some_and(|said| said != length) {
+                let Some(length) = parse_content_length(value.as_bytes()) else { return false };
+                if self.content_length.is_some_and(|previous| previous != length) {
                     return false;
                 }
-                self.length = Some(length);
+                self.content_length = Some(length);
             }
-            // An upstream could take it for one of the gateway's own.
+            // Dropped: an upstream could mistake it for a header that the gateway sets.
             Some(Known::LookAlike) => return true,
             _ => {}
         }
-        if self.trailers && !may_trail(&name) {
+        if self.is_trailers && !is_allowed_in_trailers(&name) {
             return true;
         }
-        // More than a map can hold is more than is allowed.
-        self.too_long |= self.headers.try_append(name, value).is_err();
+        // A map has a maximum capacity.
+        self.is_too_long |= self.headers.try_append(name, value).is_err();
         true
     }
 
-    /// What follows a body; none if it breaks a rule or is too long.
+    /// Returns the trailers; `None` if they are malformed or too long.
     pub fn into_trailers(self) -> Option<HeaderMap> {
-        (!self.malformed && !self.too_long).then_some(self.headers)
+        (!self.is_malformed && !self.is_too_long).then_some(self.headers)
     }
 
-    /// The request's head.
+    /// Builds the head of the request.
     pub fn into_head(self) -> Read {
-        if self.malformed {
+        if self.is_malformed {
             return Read::Malformed;
         }
-        if self.too_long {
+        if self.is_too_long {
             return Read::TooLong;
         }
         let Some(method) = self.method else { return Read::Malformed };
-        // Other schemes are not served here, and only these two are passed on to an upstream.
+        // The gateway serves and forwards no other schemes.
         if self.scheme.as_ref().is_some_and(|scheme| *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS) {
             return Read::Malformed;
         }
-        // CONNECT names an authority and nothing else; all others have a scheme and a path.
+        // CONNECT has only an authority (section 8.5); all other methods require a scheme and a path (section 8.3.1).
         let uri = if method == Method::CONNECT {
             match (self.scheme, self.path, self.authority) {
                 (None, None, Some(authority)) => Some(Uri::from(authority)),
@@ -139,7 +139,7 @@ impl Section {
             }
         } else if let (Some(scheme), Some(path)) = (self.scheme, self.path) {
             let mut parts = uri::Parts::default();
-            // A scheme alone makes no URI.
+            // A URI with a scheme needs an authority.
             parts.scheme = self.authority.is_some().then_some(scheme);
             parts.authority = self.authority;
             parts.path_and_query = Some(path);
@@ -153,11 +153,11 @@ impl Section {
         head.uri = uri;
         head.version = Version::HTTP_2;
         head.headers = self.headers;
-        Read::Head(Box::new(head), self.length)
+        Read::Head(Box::new(head), self.content_length)
     }
 }
 
-/// Whether a header of an answer is meant for HTTP/1 alone.
+/// Returns whether a header of a response is connection-specific (section 8.2.2) and must not be sent in HTTP/2.
 pub fn stays_behind(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
@@ -165,14 +165,15 @@ pub fn stays_behind(name: &HeaderName) -> bool {
     )
 }
 
-fn number(digits: &[u8]) -> Option<u64> {
+/// Parses a Content-Length.
+fn parse_content_length(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || digits.len() > 19 {
         return None;
     }
     let number = digits.iter().try_fold(0_u64, |number, digit| {
         digit.is_ascii_digit().then(|| number * 10 + u64::from(digit - b'0'))
     });
-    // As nginx: readers that have signed numbers would take a larger one for something else.
+    // Limited to 63 bits as in nginx: upstreams with signed integers would misread larger numbers.
     number.filter(|&number| i64::try_from(number).is_ok())
 }
 
@@ -202,31 +203,31 @@ mod tests {
         ]
     }
 
-    fn read(fields: impl IntoIterator<Item = Field>) -> Read {
+    fn parse(fields: impl IntoIterator<Item = Field>) -> Read {
         let mut section = Section::head(1000);
         fields.into_iter().for_each(|field| section.add(field, 40));
         section.into_head()
     }
 
     fn with(more: impl IntoIterator<Item = Field>) -> Read {
-        read(get().into_iter().chain(more))
+        parse(get().into_iter().chain(more))
     }
 
     #[test]
-    fn fields_make_a_head() {
+    fn a_head_is_built_from_fields() {
         let Read::Head(head, length) = with([header("a", "1"), header("content-length", "12")]) else {
             panic!("no head")
         };
         assert_eq!((head.uri.to_string(), head.version), ("https://a/x?y".to_owned(), Version::HTTP_2));
         assert_eq!((head.headers["a"].as_bytes(), length), (&b"1"[..], Some(12)));
-        let Read::Head(head, _) = read([pseudo("method", "CONNECT"), pseudo("authority", "a:1")]) else {
+        let Read::Head(head, _) = parse([pseudo("method", "CONNECT"), pseudo("authority", "a:1")]) else {
             panic!("no head")
         };
         assert_eq!((head.method, head.uri.to_string()), (Method::CONNECT, "a:1".to_owned()));
     }
 
     #[test]
-    fn what_breaks_a_rule_is_malformed() {
+    fn malformed_requests_are_rejected() {
         for more in [
             vec![pseudo("path", "/")],
             vec![header("a", "1"), pseudo("authority", "b")],
@@ -245,23 +246,23 @@ mod tests {
             vec![header("a", "b\t")],
             vec![header("a", " ")],
         ] {
-            let told = format!("{more:?}");
-            assert!(matches!(with(more), Read::Malformed), "{told}");
+            let shown = format!("{more:?}");
+            assert!(matches!(with(more), Read::Malformed), "{shown}");
         }
-        for left_out in [0, 1, 3] {
+        for missing in [0, 1, 3] {
             let mut fields = get();
-            fields.remove(left_out);
-            assert!(matches!(read(fields), Read::Malformed), "without field {left_out}");
+            fields.remove(missing);
+            assert!(matches!(parse(fields), Read::Malformed), "without field {missing}");
         }
         let other =
             [pseudo("method", "GET"), pseudo("scheme", "ftp"), pseudo("authority", "a"), pseudo("path", "/")];
-        assert!(matches!(read(other), Read::Malformed));
+        assert!(matches!(parse(other), Read::Malformed));
         let tunnel = [pseudo("method", "CONNECT"), pseudo("authority", "a:1"), pseudo("path", "/")];
-        assert!(matches!(read(tunnel), Read::Malformed));
+        assert!(matches!(parse(tunnel), Read::Malformed));
     }
 
     #[test]
-    fn what_looks_odd_and_is_allowed_passes() {
+    fn unusual_but_valid_fields_are_accepted() {
         for more in [
             vec![header("te", "trailers")],
             vec![header("content-length", "3"), header("content-length", "3")],
@@ -272,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_taken_for_another_field_is_dropped() {
+    fn look_alikes_and_forbidden_trailers_are_dropped() {
         let Read::Head(head, _) =
             with([header("x_forwarded_for", "1"), header("x_consumer-id", "2"), header("a_b", "3")])
         else {
@@ -288,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_has_an_end() {
+    fn the_size_of_a_section_is_limited() {
         let many = |count| with((0..count).map(|_| header("a", "1")));
         assert!(matches!(many(21), Read::Head(..)));
         assert!(matches!(many(22), Read::TooLong));

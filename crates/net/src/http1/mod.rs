@@ -1,13 +1,11 @@
-//! HTTP/1.1. What both sides of it need: reading bodies ([`Decoder`]), what was read ([`Inbox`]) and what is on its
-//! way ([`Outbox`]). And the side towards an upstream, [`Http1`]: one connection, one request at a time, driven by whoever waits for the
-//! answer. There is no task behind it and nothing is handed from thread to thread, which is half of what a
-//! proxied request costs with a client that has both.
+//! HTTP/1.1 connections: the buffers that both sides use ([`Inbox`], [`Outbox`]), and the client side ([`Http1`]).
 //!
-//! The caller writes the request's head into the connection's own buffer ([`Http1::head`]), so that no map
-//! of headers is made to be taken apart again.
+//! An [`Http1`] is driven by the task that waits for the response. It has no task or channel of its own, which would double
+//! the CPU time of a proxied request. The caller serializes the request head into the write buffer ([`Http1::head`]),
+//! without building a header map first.
 
-mod inbox;
-mod outbox;
+mod read_buffer;
+mod write_buffer;
 
 use std::{
     io,
@@ -23,226 +21,231 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use http_codec::{
     Decoder, Head, HeadError,
-    http1::{Asked, HeadReader},
+    http1::{RequestFacts, ResponseHeadParser},
 };
 
-pub use self::{inbox::Inbox, outbox::Outbox};
+pub use self::{read_buffer::Inbox, write_buffer::Outbox};
 use super::{Body, BodyError, MemoryBudget, Stream};
 
-/// Why no answer came.
+/// Error of an exchange before the head of the response.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
     /// The connection failed.
     #[error("the connection failed: {0}")]
     Connection(#[from] io::Error),
-    /// The connection was closed before an answer.
+    /// The connection was closed before the head of the response.
     #[error("the connection was closed before an answer came")]
     Closed,
-    /// What came is no answer.
+    /// The head of the response is malformed.
     #[error(transparent)]
     Head(#[from] HeadError),
-    /// The request's body failed.
+    /// The request body failed.
     #[error("the request's body failed: {0}")]
     Body(#[source] BodyError),
-    /// HTTP/2 failed.
+    /// The HTTP/2 stream or connection failed.
     #[error(transparent)]
     Http2(#[from] hyper::Error),
 }
 
-/// What an exchange with an upstream waits for. Each phase has a deadline of its own.
+/// Operation that an exchange with an upstream waits for. Each phase has its own timeout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// The client has to send more of the request's body. The body itself has the deadline for that.
+    /// The client must send more of the request body. [`RequestBody`](super::RequestBody) has the timeout for it.
     ReadClient,
-    /// The upstream has to take more of the request (`write_timeout`).
+    /// The upstream must read more of the request (`write_timeout`).
     WriteUpstream,
-    /// The upstream has to respond (`read_timeout`).
+    /// The upstream must respond (`read_timeout`).
     ReadUpstream,
 }
 
-/// How far an exchange with an upstream has got. A deadline moves only when this changes.
+/// Progress of an exchange with an upstream. A deadline is reset only when it changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// What it waits for.
+    /// Operation that the exchange waits for.
     pub phase: Phase,
-    /// Bytes that have crossed the connection: those written, and, once the response's head is there, those read.
+    /// Bytes written, plus the bytes read once the head of the response is complete.
     pub bytes: u64,
 }
 
-/// A connection to an upstream that uses HTTP/1.1.
+/// HTTP/1.1 connection to an upstream.
 ///
-/// A request is written and a response read at the same time. Another request may follow only once both messages
-/// have crossed the connection whole ([`Http1::is_reusable`]): a request that is merely in the outbox would go on in
-/// the middle of the next one's head.
+/// The request is written while the response is read. Another request can follow only once both messages are complete
+/// ([`Http1::is_reusable`]): if bytes of a request were still in the write buffer, the next head would follow in the
+/// middle of it.
 ///
 /// ```text
 ///              body frames               last frame            all written and flushed
 ///   Plain/Chunked ----> Plain/Chunked ------------> Flushing -------------------------> Sent
 ///         |                                            |
-///         +--------------------------------------------+---> Abandoned (write error, or refused by the upstream)
+///         +--------------------------------------------+---> Abandoned (write error, or rejected by the upstream)
 /// ```
 #[derive(Debug)]
 pub struct Http1<S = Stream> {
     stream: S,
-    inbox: Inbox,
-    outbox: Outbox,
-    upload: Upload,
-    reader: HeadReader,
-    answer: Decoder,
-    /// Whether the response's head has been read.
+    read_buffer: Inbox,
+    write_buffer: Outbox,
+    request: RequestState,
+    head_parser: ResponseHeadParser,
+    response_body: Decoder,
+    /// Whether the head of the response has been parsed.
     has_head: bool,
-    keep: bool,
+    keep_alive: bool,
 }
 
-/// How far a request has been written.
+/// State of sending a request.
 #[derive(Debug)]
-enum Upload {
-    /// Its body is still being taken from the client, as it is or in chunks.
+enum RequestState {
+    /// The body is being read from the client, and sent with a Content-Length.
     Plain(Body),
+    /// The body is being read from the client, and sent in chunks.
     Chunked(Body),
-    /// All of it is in the outbox, and not all of that has been written.
+    /// The complete request is in the write buffer, and has not been written and flushed yet.
     Flushing,
-    /// All of it has been written to the socket.
+    /// The complete request has been written.
     Sent,
-    /// The rest of it is not sent: the connection has failed, with that error until it was reported, or the upstream has
-    /// refused the request. A response may still come.
+    /// The remainder is not sent: the connection has failed, with an error until it is reported, or the upstream has
+    /// rejected the request. A response may still be received.
     Abandoned(Option<SendError>),
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
-    /// A connection just opened.
+    /// Wraps a new connection.
     pub fn new(stream: S) -> Self {
         Http1 {
             stream,
-            inbox: Inbox::default(),
-            outbox: Outbox::default(),
-            upload: Upload::Sent,
-            reader: HeadReader::default(),
-            answer: Decoder::ended(),
+            read_buffer: Inbox::default(),
+            write_buffer: Outbox::default(),
+            request: RequestState::Sent,
+            head_parser: ResponseHeadParser::default(),
+            response_body: Decoder::ended(),
             has_head: false,
-            keep: true,
+            keep_alive: true,
         }
     }
 
-    /// Reserves the room that a fast upstream needs from that budget.
+    /// Sets the budget that large read buffers are reserved from.
     pub fn set_memory(&mut self, memory: Arc<MemoryBudget>) {
-        self.inbox.set_memory(memory);
+        self.read_buffer.set_memory(memory);
     }
 
-    /// Where a request's head is to be written, its empty line included, before [`Http1::begin`].
+    /// Returns the buffer for the head of the next request, the empty line behind it included. [`Http1::begin`] sends it.
     pub fn head(&mut self) -> &mut Vec<u8> {
         debug_assert!(
-            self.outbox.is_empty(),
+            self.write_buffer.is_empty(),
             "a connection is reused only when its request has been written"
         );
-        self.outbox.head()
+        self.write_buffer.head()
     }
 
-    /// Begins the request whose head was written. Its body is sent `chunked` or as it is, which the head has
-    /// said; `head_only` and `upgrade` tell what was asked for.
+    /// Starts the request whose head was written. `chunked` must match the framing in the head. [`Http1::poll_answer`]
+    /// drives the request.
     pub fn begin(&mut self, body: Body, chunked: bool, head_only: bool, upgrade: bool) {
-        self.reader = HeadReader::new(Asked { head_only, upgrade });
-        self.keep = false;
+        self.head_parser = ResponseHeadParser::new(RequestFacts { head_only, upgrade });
+        self.keep_alive = false;
         self.has_head = false;
-        self.upload = match body {
-            Body::Empty => Upload::Flushing,
+        self.request = match body {
+            Body::Empty => RequestState::Flushing,
             Body::Whole(bytes) => {
-                self.outbox.piece(bytes);
-                Upload::Flushing
+                self.write_buffer.piece(bytes);
+                RequestState::Flushing
             }
-            body if chunked => Upload::Chunked(body),
-            body => Upload::Plain(body),
+            body if chunked => RequestState::Chunked(body),
+            body => RequestState::Plain(body),
         };
     }
 
-    /// How far the exchange has got.
+    /// Returns the progress of the exchange.
     pub fn progress(&self) -> Progress {
-        let phase = match self.upload {
-            Upload::Sent | Upload::Abandoned(_) => Phase::ReadUpstream,
-            Upload::Plain(_) | Upload::Chunked(_) if self.outbox.is_flushed() => Phase::ReadClient,
-            Upload::Plain(_) | Upload::Chunked(_) | Upload::Flushing => Phase::WriteUpstream,
+        use RequestState::{Abandoned, Chunked, Flushing, Plain, Sent};
+        let phase = match self.request {
+            Sent | Abandoned(_) => Phase::ReadUpstream,
+            Plain(_) | Chunked(_) if self.write_buffer.is_flushed() => Phase::ReadClient,
+            Plain(_) | Chunked(_) | Flushing => Phase::WriteUpstream,
         };
-        let read = if self.has_head { self.inbox.read_bytes() } else { 0 };
-        Progress { phase, bytes: self.outbox.written_bytes() + read }
+        let read_bytes = if self.has_head { self.read_buffer.read_bytes() } else { 0 };
+        Progress { phase, bytes: self.write_buffer.written_bytes() + read_bytes }
     }
 
-    /// Sends the request and waits for the answer's head. The body may still be on its way then.
+    /// Sends the request, and polls for the head of the response. The request body may not be complete by then.
     ///
     /// # Errors
-    /// When there will be none, or the request's body fails.
+    /// Returns an error if the connection or the request body fails, or the head is malformed.
     pub fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, SendError>> {
         self.send(cx).map_err(SendError::Body)?;
         loop {
-            if let Some(parsed) = self.reader.take(&mut self.inbox.bytes)? {
-                // What of the request is not written by now would be lost, or belong to the other protocol.
+            if let Some(parsed) = self.head_parser.take(&mut self.read_buffer.bytes)? {
+                // The request must be complete: the upstream would read the remainder as bytes of the new protocol.
                 if parsed.head.status == StatusCode::SWITCHING_PROTOCOLS
-                    && !matches!(self.upload, Upload::Sent)
+                    && !matches!(self.request, RequestState::Sent)
                 {
                     return Poll::Ready(Err(HeadError::Switch.into()));
                 }
-                self.answer = parsed.body;
-                self.keep = parsed.keep;
+                self.response_body = parsed.body;
+                self.keep_alive = parsed.keep_alive;
                 self.has_head = true;
-                // An upstream that refuses a request and closes reads no more of it. It may not even go on with its
-                // response until that is read, nor the client before it has sent its body (RFC 9112 section 9.6).
-                if parsed.head.status.as_u16() >= 400 && !self.keep && !matches!(self.upload, Upload::Sent) {
+                // Stop sending: an upstream that rejects a request and closes the connection does not read the remainder
+                // (RFC 9112 section 9.6). Waiting for the client's body could delay the response without end.
+                if parsed.head.status.as_u16() >= 400
+                    && !self.keep_alive
+                    && !matches!(self.request, RequestState::Sent)
+                {
                     self.abandon(None);
                 }
                 return Poll::Ready(Ok(parsed.head));
             }
-            let read = match ready!(self.inbox.poll_read(&mut self.stream, cx)) {
+            let result = match ready!(self.read_buffer.poll_read(&mut self.stream, cx)) {
                 Ok(0) => Err(SendError::Closed),
                 Ok(_) => continue,
                 Err(error) => Err(error.into()),
             };
-            // What went wrong first is the reason.
-            if let Upload::Abandoned(error) = &mut self.upload
+            // Report the write error if there was one: it is the first, and the cause.
+            if let RequestState::Abandoned(error) = &mut self.request
                 && let Some(error) = error.take()
             {
                 return Poll::Ready(Err(error));
             }
-            return Poll::Ready(read);
+            return Poll::Ready(result);
         }
     }
 
-    /// The next piece of the answer's body.
+    /// Polls for the next frame of the response body, while it sends the remainder of the request.
     ///
     /// # Errors
-    /// When the connection fails or is closed before the body's end, or the framing is malformed.
+    /// Returns an error if the connection fails, is closed before the end of the body, or the framing is malformed.
     pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if !matches!(self.upload, Upload::Sent | Upload::Abandoned(_)) {
+        if !matches!(self.request, RequestState::Sent | RequestState::Abandoned(_)) {
             self.send(cx)?;
         }
-        self.inbox.poll_frame(&mut self.answer, &mut self.stream, cx, BodyError::Upstream)
+        self.read_buffer.poll_frame(&mut self.response_body, &mut self.stream, cx, BodyError::Upstream)
     }
 
-    /// Whether the answer's body has ended.
+    /// Returns whether the response body has ended.
     pub fn is_end_stream(&self) -> bool {
-        self.answer.is_ended()
+        self.response_body.is_ended()
     }
 
-    /// Bytes of the answer's body that are left.
+    /// Returns the remaining length of the response body.
     pub fn size_hint(&self) -> SizeHint {
-        self.answer.left().map_or_else(SizeHint::default, SizeHint::with_exact)
+        self.response_body.left().map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 
-    /// Whether another request may follow: the request has been written whole, the response was read whole, nothing
-    /// came after it, and neither side wants to close.
+    /// Returns whether another request can follow: both messages are complete, no bytes follow the response, and neither
+    /// side closes the connection.
     pub fn is_reusable(&self) -> bool {
-        self.keep
-            && matches!(self.upload, Upload::Sent)
+        self.keep_alive
+            && matches!(self.request, RequestState::Sent)
             && self.has_head
-            && self.answer.is_ended()
-            && self.inbox.is_idle()
+            && self.response_body.is_ended()
+            && self.read_buffer.is_idle()
     }
 
-    /// Gives back room that only much data needs: the connection is about to be idle.
-    pub(super) fn rest(&mut self) {
-        self.inbox.rest();
+    /// Shrinks the read buffer before the connection becomes idle.
+    pub(super) fn shrink_buffers(&mut self) {
+        self.read_buffer.rest();
     }
 
-    /// Whether an idle connection was closed, or sent something unasked. Looks at the socket only when the
-    /// kernel has said that something is there.
+    /// Returns whether an idle connection was closed, or received bytes outside of an exchange. Reads from the socket only
+    /// if the poller has reported it readable.
     pub fn is_closed(&mut self) -> bool {
         let mut byte = [0];
         let mut buffer = ReadBuf::new(&mut byte);
@@ -250,15 +253,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
         Pin::new(&mut self.stream).poll_read(&mut cx, &mut buffer).is_ready()
     }
 
-    /// What is left when both sides have agreed on another protocol: the stream, and what was read of it.
+    /// Returns the stream and the bytes read from it, after an upgrade to another protocol.
     pub fn into_parts(self) -> (S, Bytes) {
-        (self.stream, self.inbox.bytes.freeze())
+        (self.stream, self.read_buffer.bytes.freeze())
     }
 
-    /// Sends what can be sent now. A failure of the connection is kept: the upstream may have responded before it closed.
+    /// Sends what the stream accepts now. A write error is stored: the upstream may have responded before it closed.
     ///
     /// # Errors
-    /// When the request's body fails: what was sent of it cannot be completed.
+    /// Returns an error if the request body fails, so that the request cannot be completed.
     fn send(&mut self, cx: &mut Context<'_>) -> Result<(), BodyError> {
         let error = match self.poll_send(cx) {
             Poll::Ready(Err(error)) => error,
@@ -276,38 +279,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
         }
     }
 
-    /// Sends no more of the request. Its body is dropped, so that the client's connection may discard the rest.
+    /// Stops sending the request. Drops its body, so that the client's connection can discard the remainder.
     fn abandon(&mut self, error: Option<SendError>) {
-        self.keep = false;
-        self.outbox.clear();
-        self.upload = Upload::Abandoned(error);
+        self.keep_alive = false;
+        self.write_buffer.clear();
+        self.request = RequestState::Abandoned(error);
     }
 
+    /// Sends the request until the client or the upstream blocks. Ready once it is sent or abandoned.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         loop {
-            let waits = self.poll_pieces(cx)?.is_pending();
-            ready!(self.outbox.poll_write(&mut self.stream, cx))?;
-            let whole = !matches!(self.upload, Upload::Plain(_) | Upload::Chunked(_));
-            if waits || whole {
-                ready!(self.outbox.poll_flush(&mut self.stream, cx))?;
-                if !whole {
+            let waits_for_client = self.poll_body(cx)?.is_pending();
+            ready!(self.write_buffer.poll_write(&mut self.stream, cx))?;
+            let is_complete = !matches!(self.request, RequestState::Plain(_) | RequestState::Chunked(_));
+            if waits_for_client || is_complete {
+                ready!(self.write_buffer.poll_flush(&mut self.stream, cx))?;
+                if !is_complete {
                     return Poll::Pending;
                 }
-                if matches!(self.upload, Upload::Flushing) {
-                    self.upload = Upload::Sent;
+                if matches!(self.request, RequestState::Flushing) {
+                    self.request = RequestState::Sent;
                 }
                 return Poll::Ready(Ok(()));
             }
         }
     }
 
-    /// Puts the next pieces of the request's body into the outbox, as long as there is room for them.
-    fn poll_pieces(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, SendError> {
-        while self.outbox.has_room() {
-            let (body, chunked) = match &mut self.upload {
-                Upload::Plain(body) => (body, false),
-                Upload::Chunked(body) => (body, true),
-                Upload::Flushing | Upload::Sent | Upload::Abandoned(_) => break,
+    /// Moves frames of the request body to the write buffer while it has capacity.
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, SendError> {
+        while self.write_buffer.has_room() {
+            let (body, chunked) = match &mut self.request {
+                RequestState::Plain(body) => (body, false),
+                RequestState::Chunked(body) => (body, true),
+                RequestState::Flushing | RequestState::Sent | RequestState::Abandoned(_) => break,
             };
             let frame = match Pin::new(body).poll_frame(cx) {
                 Poll::Ready(frame) => frame.transpose().map_err(SendError::Body)?,
@@ -315,15 +319,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
             };
             match frame.map(Frame::into_data) {
                 Some(Ok(data)) if data.is_empty() => {}
-                Some(Ok(data)) if chunked => self.outbox.chunk(data),
-                Some(Ok(data)) => self.outbox.piece(data),
-                // Trailers are not sent on.
+                Some(Ok(data)) if chunked => self.write_buffer.chunk(data),
+                Some(Ok(data)) => self.write_buffer.piece(data),
+                // Trailers are not forwarded.
                 Some(Err(_)) => {}
                 None => {
                     if chunked {
-                        self.outbox.last_chunk();
+                        self.write_buffer.last_chunk();
                     }
-                    self.upload = Upload::Flushing;
+                    self.request = RequestState::Flushing;
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Which target of an upstream takes the next request.
+//! Load balancing over the targets of an upstream.
 
 mod round_robin;
 
@@ -8,50 +8,51 @@ use self::round_robin::RoundRobin;
 use super::{Destination, PickError, has_port, host_and_port, host_header};
 use model::{Target, Upstream};
 
-/// A target, ready to be asked for its address.
+/// Target of an upstream.
 #[derive(Debug)]
 pub struct Peer {
-    /// Host as written.
+    /// Host as configured.
     pub name: Box<str>,
-    /// Where it is.
+    /// Address or name.
     pub destination: Destination,
-    /// Host header in the clear, and through TLS.
-    hosts: [HeaderValue; 2],
+    /// Host headers for HTTP and for HTTPS.
+    host_headers: [HeaderValue; 2],
 }
 
 impl Peer {
-    /// A target whose Host header names itself, or what its upstream has in place of that. Kong adds the target's port
-    /// to both; one that `named` brings stands.
-    fn new(target: &str, named: Option<&str>) -> Self {
+    /// Creates a target. The Host header is `upstream_host`, or else the host of the target. As in Kong, the port of the
+    /// target is added unless `upstream_host` has one.
+    fn new(target: &str, upstream_host: Option<&str>) -> Self {
         let (host, port) = host_and_port(target);
-        let whole = named.filter(|named| has_port(named)).and_then(|named| HeaderValue::from_str(named).ok());
-        let hosts = match whole {
+        let host_with_port =
+            upstream_host.filter(|host| has_port(host)).and_then(|host| HeaderValue::from_str(host).ok());
+        let host_headers = match host_with_port {
             Some(host) => [host.clone(), host],
-            None => [80, 443].map(|own| host_header(named.unwrap_or(host), port, own)),
+            None => [80, 443].map(|default| host_header(upstream_host.unwrap_or(host), port, default)),
         };
-        Peer { name: host.into(), destination: Destination::direct(host, port), hosts }
+        Peer { name: host.into(), destination: Destination::direct(host, port), host_headers }
     }
 
-    /// Host header, in the clear or through TLS.
+    /// Returns the Host header for HTTP or HTTPS.
     pub fn host(&self, tls: bool) -> &HeaderValue {
-        &self.hosts[usize::from(tls)]
+        &self.host_headers[usize::from(tls)]
     }
 }
 
-/// The targets of one upstream and the order they take turns in.
+/// Load balancer over the targets of one upstream.
 #[derive(Debug)]
 pub struct Balancer {
-    /// The upstream's name.
+    /// Name of the upstream.
     pub name: Box<str>,
-    /// Host that the upstream names in place of its targets, if it does.
+    /// Field `host_header` of the upstream.
     pub host_header: Option<HeaderValue>,
     peers: Box<[Peer]>,
-    // Consistent hashing, least connections and latency become variants beside it.
-    order: RoundRobin,
+    // Other algorithms (consistent hashing, least connections, latency) become variants beside it.
+    algorithm: RoundRobin,
 }
 
 impl Balancer {
-    /// A balancer over these targets; those of weight 0 take no part.
+    /// Creates a balancer. Targets with weight 0 are excluded.
     pub fn new<'a>(upstream: &Upstream, targets: impl Iterator<Item = &'a Target>) -> Self {
         let (peers, weights): (Vec<_>, Vec<_>) = targets
             .filter_map(|target| {
@@ -63,28 +64,28 @@ impl Balancer {
             name: upstream.name.as_str().into(),
             host_header: upstream.host_header.as_deref().and_then(|h| HeaderValue::from_str(h).ok()),
             peers: peers.into(),
-            order: RoundRobin::new(&weights),
+            algorithm: RoundRobin::new(&weights),
         }
     }
 
-    /// Number of targets that take part.
+    /// Returns the number of targets with a weight above 0.
     pub fn len(&self) -> usize {
         self.peers.len()
     }
 
-    /// Whether none does.
+    /// Returns whether there are no such targets.
     pub fn is_empty(&self) -> bool {
         self.peers.is_empty()
     }
 
-    /// The target whose turn it is.
+    /// Selects the next target.
     ///
     /// # Errors
-    /// When there is none.
+    /// Returns an error if there are no targets.
     pub fn next(&self) -> Result<&Peer, PickError> {
-        self.order
+        self.algorithm
             .next()
-            .and_then(|at| self.peers.get(at))
+            .and_then(|index| self.peers.get(index))
             .ok_or_else(|| PickError::NoPeer(self.name.to_string()))
     }
 }

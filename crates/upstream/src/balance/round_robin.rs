@@ -1,48 +1,51 @@
-//! Weighted turns: a fixed sequence in which each target has its share, spread as evenly as can be.
+//! Smooth weighted round-robin (as in nginx), precomputed as a sequence of one period.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A sequence of target numbers, walked round and round.
+/// Cyclic sequence of target indexes, shared by all workers.
 #[derive(Debug, Default)]
 pub struct RoundRobin {
     sequence: Box<[u16]>,
-    next: AtomicUsize,
+    cursor: AtomicUsize,
 }
 
-/// Longest sequence; weights that would need more are rounded.
-const LONGEST: u64 = 10_000;
+/// Maximum length of the sequence. Weights with a longer period are rounded.
+const MAX_SEQUENCE_LEN: u64 = 10_000;
 
 impl RoundRobin {
-    /// The sequence for these weights, all above 0.
+    /// Computes the sequence for weights, which must be above 0.
     pub fn new(weights: &[u32]) -> Self {
         let divisor = weights.iter().fold(0, |a, &b| gcd(a, u64::from(b))).max(1);
         let total: u64 = weights.iter().map(|&w| u64::from(w) / divisor).sum();
         let scale = |weight: u32| {
             let share = u64::from(weight) / divisor;
-            let share = if total > LONGEST { (share * LONGEST / total).max(1) } else { share };
+            let share =
+                if total > MAX_SEQUENCE_LEN { (share * MAX_SEQUENCE_LEN / total).max(1) } else { share };
             i64::try_from(share).unwrap_or(i64::MAX)
         };
         let shares: Vec<i64> = weights.iter().map(|&w| scale(w)).collect();
         let total: i64 = shares.iter().sum();
-        // Each turn everyone gains their share, and the richest pays the whole round.
-        let mut credit = vec![0_i64; shares.len()];
+        // In each step every target gains its share, the one with the highest current weight is selected, and the total
+        // is subtracted from it.
+        let mut current_weights = vec![0_i64; shares.len()];
         let sequence = (0..total)
             .filter_map(|_| {
-                for (have, share) in credit.iter_mut().zip(&shares) {
-                    *have += share;
+                for (current, share) in current_weights.iter_mut().zip(&shares) {
+                    *current += share;
                 }
-                let richest = (0..credit.len()).rev().max_by_key(|&i| credit[i])?;
-                credit[richest] -= total;
-                u16::try_from(richest).ok()
+                let selected =
+                    (0..current_weights.len()).rev().max_by_key(|&index| current_weights[index])?;
+                current_weights[selected] -= total;
+                u16::try_from(selected).ok()
             })
             .collect();
-        RoundRobin { sequence, next: AtomicUsize::new(0) }
+        RoundRobin { sequence, cursor: AtomicUsize::new(0) }
     }
 
-    /// The next in turn; none if there is nobody.
+    /// Returns the index of the next target; `None` if there are none.
     pub fn next(&self) -> Option<usize> {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        self.sequence.get(turn % self.sequence.len().max(1)).map(|&i| usize::from(i))
+        let position = self.cursor.fetch_add(1, Ordering::Relaxed);
+        self.sequence.get(position % self.sequence.len().max(1)).map(|&index| usize::from(index))
     }
 }
 
@@ -54,29 +57,29 @@ fn gcd(a: u64, b: u64) -> u64 {
 mod tests {
     use super::*;
 
-    fn turns(weights: &[u32], count: usize) -> Vec<usize> {
-        let order = RoundRobin::new(weights);
-        (0..count).filter_map(|_| order.next()).collect()
+    fn selections(weights: &[u32], count: usize) -> Vec<usize> {
+        let balancer = RoundRobin::new(weights);
+        (0..count).filter_map(|_| balancer.next()).collect()
     }
 
     #[test]
-    fn equal_weights_take_turns() {
-        assert_eq!(turns(&[100, 100], 4), [0, 1, 0, 1]);
+    fn equal_weights_alternate() {
+        assert_eq!(selections(&[100, 100], 4), [0, 1, 0, 1]);
     }
 
     #[test]
-    fn shares_follow_weights_and_are_spread() {
-        assert_eq!(turns(&[50, 10, 10], 7), [0, 0, 1, 0, 2, 0, 0]);
+    fn selections_follow_weights_and_are_interleaved() {
+        assert_eq!(selections(&[50, 10, 10], 7), [0, 0, 1, 0, 2, 0, 0]);
     }
 
     #[test]
-    fn huge_weights_keep_everyone_in() {
-        let all = turns(&[65_535, 1], 20_000);
-        assert!(all.contains(&1) && all.iter().filter(|&&t| t == 1).count() < 10);
+    fn rounding_never_excludes_a_target() {
+        let all = selections(&[65_535, 1], 20_000);
+        assert!(all.contains(&1) && all.iter().filter(|&&index| index == 1).count() < 10);
     }
 
     #[test]
-    fn nobody_has_no_turn() {
+    fn without_targets_there_is_no_selection() {
         assert_eq!(RoundRobin::new(&[]).next(), None);
     }
 }

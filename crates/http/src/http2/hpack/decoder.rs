@@ -1,4 +1,4 @@
-//! Reading header blocks.
+//! Decoder for header blocks of requests.
 
 use std::collections::VecDeque;
 
@@ -8,9 +8,9 @@ use http::{
     uri::{Authority, PathAndQuery, Scheme},
 };
 
-use super::{Broken, OVERHEAD, TABLE, huffman, table, take_int};
+use super::{Broken, ENTRY_OVERHEAD, MAX_TABLE_SIZE, decode_int, huffman, static_table};
 
-/// A field of a request, parsed once however often the table gives it.
+/// Field of a request. The dynamic table stores fields in this form, so that each is parsed only once.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Field {
     /// `:method`
@@ -21,13 +21,13 @@ pub enum Field {
     Authority(Authority),
     /// `:path`
     Path(PathAndQuery),
-    /// A header.
+    /// A header field.
     Header(HeaderName, HeaderValue),
-    /// No field that a request may have.
+    /// A field that is not valid in a request.
     Malformed,
 }
 
-/// What a field is about.
+/// Name of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Name {
     /// `:method`
@@ -38,20 +38,21 @@ pub enum Name {
     Authority,
     /// `:path`
     Path,
-    /// A header.
+    /// A header field.
     Header(HeaderName),
-    /// Nothing that a request may have.
+    /// A name that is not valid in a request.
     Malformed,
 }
 
-/// The table of the side that reads, and how to read.
+/// Decoding context of one connection: the dynamic table (section 2.3.2).
 #[derive(Debug)]
 pub struct Decoder {
-    /// The newest first.
+    /// Newest first.
     entries: VecDeque<Entry>,
     size: usize,
-    most: usize,
-    text: Vec<u8>,
+    max_size: usize,
+    /// Scratch buffer for Huffman-decoded strings.
+    scratch: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -64,115 +65,121 @@ struct Entry {
 
 impl Default for Decoder {
     fn default() -> Self {
-        Decoder { entries: VecDeque::new(), size: 0, most: TABLE, text: Vec::new() }
+        Decoder { entries: VecDeque::new(), size: 0, max_size: MAX_TABLE_SIZE, scratch: Vec::new() }
     }
 }
 
 impl Decoder {
-    /// Reads a whole block. Each field is given with what it counts for a list's size.
+    /// Decodes a complete block. `on_field` receives each field with the size that it counts towards
+    /// SETTINGS_MAX_HEADER_LIST_SIZE.
     ///
     /// # Errors
-    /// When it cannot be read to its end.
-    pub fn decode(&mut self, mut block: &[u8], mut each: impl FnMut(Field, usize)) -> Result<(), Broken> {
-        let mut begun = false;
+    /// Returns an error if the block is malformed.
+    pub fn decode(&mut self, mut block: &[u8], mut on_field: impl FnMut(Field, usize)) -> Result<(), Broken> {
+        let mut has_fields = false;
         while let Some(&first) = block.first() {
             if first & 0x80 != 0 {
-                let index = take_int(&mut block, 7)?;
+                // Indexed field (section 6.1).
+                let index = decode_int(&mut block, 7)?;
                 let (field, size) = self.field(index)?;
-                each(field, size);
+                on_field(field, size);
             } else if first & 0xe0 == 0x20 {
-                // Only before the first field.
-                let most = take_int(&mut block, 5)?;
-                if begun || most > TABLE {
+                // Dynamic table size update (section 6.3), allowed only before the first field.
+                let max_size = decode_int(&mut block, 5)?;
+                if has_fields || max_size > MAX_TABLE_SIZE {
                     return Err(Broken);
                 }
-                self.most = most;
-                self.shrink(most);
+                self.max_size = max_size;
+                self.evict(max_size);
                 continue;
             } else {
-                let kept = first & 0x40 != 0;
-                let index = take_int(&mut block, if kept { 6 } else { 4 })?;
+                // Literal field (section 6.2).
+                let is_indexed = first & 0x40 != 0;
+                let index = decode_int(&mut block, if is_indexed { 6 } else { 4 })?;
                 let (name, name_length) = match index {
-                    0 => self.take_name(&mut block)?,
+                    0 => self.decode_name(&mut block)?,
                     index => self.name(index)?,
                 };
-                let value = self.take_text(&mut block)?;
-                let size = name_length + value.len() + OVERHEAD;
-                let field = table::make(&name, value);
-                if kept {
+                let value = self.decode_string(&mut block)?;
+                let size = name_length + value.len() + ENTRY_OVERHEAD;
+                let field = static_table::parse_field(&name, value);
+                if is_indexed {
                     self.insert(Entry { name, field: field.clone(), name_length, size });
                 }
-                each(field, size);
+                on_field(field, size);
             }
-            begun = true;
+            has_fields = true;
         }
         Ok(())
     }
 
     fn field(&self, index: usize) -> Result<(Field, usize), Broken> {
-        if index > table::COUNT {
-            let entry = self.entries.get(index - table::COUNT - 1).ok_or(Broken)?;
+        if index > static_table::COUNT {
+            let entry = self.entries.get(index - static_table::COUNT - 1).ok_or(Broken)?;
             return Ok((entry.field.clone(), entry.size));
         }
-        let (field, size) = table::field(index).ok_or(Broken)?;
-        Ok((field, size + OVERHEAD))
+        let (field, size) = static_table::field(index).ok_or(Broken)?;
+        Ok((field, size + ENTRY_OVERHEAD))
     }
 
     fn name(&self, index: usize) -> Result<(Name, usize), Broken> {
-        if index > table::COUNT {
-            let entry = self.entries.get(index - table::COUNT - 1).ok_or(Broken)?;
+        if index > static_table::COUNT {
+            let entry = self.entries.get(index - static_table::COUNT - 1).ok_or(Broken)?;
             return Ok((entry.name.clone(), entry.name_length));
         }
-        table::name(index).ok_or(Broken)
+        static_table::name(index).ok_or(Broken)
     }
 
-    fn take_name(&mut self, block: &mut &[u8]) -> Result<(Name, usize), Broken> {
-        let text = self.take_text(block)?;
+    fn decode_name(&mut self, block: &mut &[u8]) -> Result<(Name, usize), Broken> {
+        let text = self.decode_string(block)?;
         let name = match &text[..] {
             b":method" => Name::Method,
             b":scheme" => Name::Scheme,
             b":authority" => Name::Authority,
             b":path" => Name::Path,
-            // In lower case, without a colon.
+            // Rejects upper case and unknown pseudo-headers.
             other => HeaderName::from_lowercase(other).map_or(Name::Malformed, Name::Header),
         };
         Ok((name, text.len()))
     }
 
-    fn take_text(&mut self, block: &mut &[u8]) -> Result<Bytes, Broken> {
-        let coded = block.first().is_some_and(|first| first & 0x80 != 0);
-        let length = take_int(block, 7)?;
+    /// Decodes a string literal (section 5.2).
+    fn decode_string(&mut self, block: &mut &[u8]) -> Result<Bytes, Broken> {
+        let is_huffman = block.first().is_some_and(|first| first & 0x80 != 0);
+        let length = decode_int(block, 7)?;
         let (text, rest) = block.split_at_checked(length).ok_or(Broken)?;
         *block = rest;
-        if !coded {
+        if !is_huffman {
             return Ok(Bytes::copy_from_slice(text));
         }
-        self.text.clear();
-        huffman::decode(text, &mut self.text)?;
-        let text = Bytes::copy_from_slice(&self.text);
-        self.text.shrink_to(1024);
+        self.scratch.clear();
+        huffman::decode(text, &mut self.scratch)?;
+        let text = Bytes::copy_from_slice(&self.scratch);
+        // An idle connection must not hold the memory of one long value.
+        self.scratch.shrink_to(1024);
         Ok(text)
     }
 
     fn insert(&mut self, entry: Entry) {
-        let Some(room) = self.most.checked_sub(entry.size) else {
-            // Too large for an empty table: it empties it.
-            self.shrink(0);
+        let Some(capacity) = self.max_size.checked_sub(entry.size) else {
+            // An entry larger than the table empties it (section 4.4).
+            self.evict(0);
             return;
         };
-        self.shrink(room);
+        self.evict(capacity);
         self.size += entry.size;
         self.entries.push_front(entry);
     }
 
-    /// How many entries the table has.
+    /// Returns the number of entries in the dynamic table.
     #[cfg(test)]
     pub(super) fn entry_count(&self) -> usize {
         self.entries.len()
     }
 
-    fn shrink(&mut self, most: usize) {
-        while self.size > most {
+    /// Evicts the oldest entries until the table has at most that size (section 4.3).
+    fn evict(&mut self, max_size: usize) {
+        while self.size > max_size {
             let Some(entry) = self.entries.pop_back() else { return };
             self.size -= entry.size;
         }
@@ -192,9 +199,9 @@ mod tests {
         Field::Header(HeaderName::from_static(name), HeaderValue::from_static(value))
     }
 
-    /// Appendix C.4: three requests on one connection, their texts in Huffman's code.
+    /// Appendix C.4: three requests on one connection, with Huffman coding.
     #[test]
-    fn the_examples_of_the_standard_are_read() {
+    fn the_examples_of_the_rfc_are_decoded() {
         let mut decoder = Decoder::default();
         let authority = Field::Authority(Authority::from_static("www.example.com"));
         let common = |path: &'static str, scheme| {
@@ -221,9 +228,9 @@ mod tests {
     }
 
     #[test]
-    fn the_table_keeps_to_its_size() {
+    fn the_dynamic_table_is_limited_to_its_size() {
         let mut decoder = Decoder::default();
-        // 0x3f 0x21: 64 bytes.
+        // 0x3f 0x21: a size update to 64 bytes.
         let mut block = vec![0x3f, 0x21];
         for value in [b'1', b'2'] {
             block.extend([0x40, 1, b'a', 1, value]);
@@ -231,30 +238,34 @@ mod tests {
         assert_eq!(decoded(&mut decoder, &block), Ok(vec![header("a", "1"), header("a", "2")]));
         assert_eq!((decoder.entries.len(), decoder.size), (1, 34));
         assert_eq!(decoded(&mut decoder, &[0xbe]), Ok(vec![header("a", "2")]));
-        assert_eq!(decoded(&mut decoder, &[0xbf]), Err(Broken), "it has left");
+        assert_eq!(decoded(&mut decoder, &[0xbf]), Err(Broken), "evicted");
         let mut large = vec![0x40, 1, b'a', 40];
         large.extend([b'x'; 40]);
         assert!(decoded(&mut decoder, &large).is_ok());
-        assert_eq!((decoder.entries.len(), decoder.size), (0, 0), "what does not fit empties it");
+        assert_eq!(
+            (decoder.entries.len(), decoder.size),
+            (0, 0),
+            "an entry that is too large empties the table"
+        );
     }
 
     #[test]
-    fn what_cannot_be_read_is_told() {
+    fn malformed_blocks_are_rejected() {
         for block in [
             &[0x80][..],                  // index 0
             &[0xbe],                      // an empty table
             &[0x40, 1, b'a'],             // no value
-            &[0x40, 5, b'a', 0],          // a name that is longer than the block
-            &[0x3f, 0xe2, 0x1f],          // a table of 4097 bytes
-            &[0x82, 0x20],                // a size after a field
-            &[0x00, 0x82, 0xff, 0xff, 0], // a code that does not end
+            &[0x40, 5, b'a', 0],          // a name longer than the block
+            &[0x3f, 0xe2, 0x1f],          // a size update to 4097 bytes
+            &[0x82, 0x20],                // a size update after a field
+            &[0x00, 0x82, 0xff, 0xff, 0], // an incomplete Huffman code
         ] {
             assert_eq!(decoded(&mut Decoder::default(), block), Err(Broken), "{block:?}");
         }
     }
 
     #[test]
-    fn fields_that_no_request_has_are_told_and_the_rest_is_read() {
+    fn decoding_continues_after_malformed_fields() {
         let mut block = vec![0x88, 0x81];
         block.extend([0x00, 1, b'A', 1, b'1']);
         block.extend([0x00, 1, b'a', 1, b'\n']);
@@ -267,8 +278,8 @@ mod tests {
     }
 
     #[test]
-    fn whatever_a_block_is_it_is_read_or_refused() {
-        let (mut random, mut read) = (0x9e37_79b9_7f4a_7c15_u64, 0);
+    fn random_blocks_keep_the_table_size_consistent() {
+        let (mut random, mut decoded_count) = (0x9e37_79b9_7f4a_7c15_u64, 0);
         for _ in 0..2000 {
             let mut decoder = Decoder::default();
             for _ in 0..10 {
@@ -277,18 +288,18 @@ mod tests {
                         random ^= random << 13;
                         random ^= random >> 7;
                         random ^= random << 17;
-                        // Small lengths and indexes, or anything.
+                        // Small lengths and indexes, or any byte.
                         (random & 0x83_83_03_c7_83_c3_03_c7 | random & random >> 9).to_le_bytes()
                     })
                     .collect();
                 block.truncate(random as usize % 40);
-                read += usize::from(decoded(&mut decoder, &block).is_ok());
+                decoded_count += usize::from(decoded(&mut decoder, &block).is_ok());
                 assert!(
-                    decoder.size <= decoder.most
+                    decoder.size <= decoder.max_size
                         && decoder.entries.iter().map(|e| e.size).sum::<usize>() == decoder.size
                 );
             }
         }
-        assert!(read > 100, "{read}");
+        assert!(decoded_count > 100, "{decoded_count}");
     }
 }

@@ -1,30 +1,32 @@
-//! Writing header blocks.
+//! Encoder for header blocks of responses.
 
 use std::collections::VecDeque;
 
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
-use super::{OVERHEAD, TABLE, huffman, put_int, table};
+use super::{ENTRY_OVERHEAD, MAX_TABLE_SIZE, encode_int, huffman, static_table};
 
-/// Places for what was seen and what is in the table, by hash.
-const PLACES: usize = 64;
+/// Number of hash slots. More than the entries of typical responses, and small enough for each connection.
+const SLOT_COUNT: usize = 64;
 
-/// The table of the side that writes, and how to write.
+/// Encoding context of one connection: the dynamic table (section 2.3.2).
 ///
-/// A field enters the table when it comes a second time: most values that differ with every answer never do.
+/// A field is added to the table when it is encoded the second time, so that values that differ with each response do not
+/// evict those that repeat.
 #[derive(Debug)]
 pub struct Encoder {
-    /// The newest first.
+    /// Newest first.
     entries: VecDeque<Entry>,
     size: usize,
-    most: usize,
-    /// The smallest size since the last block, if the size has changed.
-    least: Option<usize>,
-    /// Entries ever made.
-    made: u32,
-    /// By hash: which field was seen last, and the number of the entry made of one.
-    seen: [u32; PLACES],
-    place: [u32; PLACES],
+    max_size: usize,
+    /// Smallest maximum since the last block, if the maximum has changed.
+    min_size_since_block: Option<usize>,
+    /// Number of insertions so far.
+    insert_count: u32,
+    /// By hash: the field that was encoded last.
+    last_hashes: [u32; SLOT_COUNT],
+    /// By hash: `insert_count` at the insertion of an entry.
+    insert_numbers: [u32; SLOT_COUNT],
 }
 
 #[derive(Debug)]
@@ -39,127 +41,134 @@ impl Default for Encoder {
         Encoder {
             entries: VecDeque::new(),
             size: 0,
-            most: TABLE,
-            least: None,
-            made: 0,
-            seen: [0; PLACES],
-            place: [0; PLACES],
+            max_size: MAX_TABLE_SIZE,
+            min_size_since_block: None,
+            insert_count: 0,
+            last_hashes: [0; SLOT_COUNT],
+            insert_numbers: [0; SLOT_COUNT],
         }
     }
 }
 
 impl Encoder {
-    /// Takes in what the other side's table may hold.
-    pub fn resize(&mut self, most: usize) {
-        let most = most.min(TABLE);
-        if most == self.most {
+    /// Applies the peer's SETTINGS_HEADER_TABLE_SIZE.
+    pub fn resize(&mut self, max_size: usize) {
+        let max_size = max_size.min(MAX_TABLE_SIZE);
+        if max_size == self.max_size {
             return;
         }
-        self.most = most;
-        self.least = Some(self.least.unwrap_or(TABLE).min(most));
-        self.shrink(most);
+        self.max_size = max_size;
+        self.min_size_since_block = Some(self.min_size_since_block.unwrap_or(MAX_TABLE_SIZE).min(max_size));
+        self.evict(max_size);
     }
 
-    /// Begins a block.
+    /// Starts a block: writes the size updates that are pending (section 4.2).
     pub fn begin(&mut self, out: &mut Vec<u8>) {
-        if let Some(least) = self.least.take() {
-            put_int(out, 0x20, 5, least);
-            if least < self.most {
-                put_int(out, 0x20, 5, self.most);
+        if let Some(min_size) = self.min_size_since_block.take() {
+            encode_int(out, 0x20, 5, min_size);
+            if min_size < self.max_size {
+                encode_int(out, 0x20, 5, self.max_size);
             }
         }
     }
 
-    /// Writes `:status`.
+    /// Encodes `:status`.
     pub fn status(&mut self, status: StatusCode, out: &mut Vec<u8>) {
-        match table::status(status.as_u16()) {
+        match static_table::status_index(status.as_u16()) {
             Some(index) => out.push(0x80 | index),
             None => {
-                put_int(out, 0, 4, 8);
-                put_text(status.as_str().as_bytes(), out);
+                encode_int(out, 0, 4, 8);
+                encode_string(status.as_str().as_bytes(), out);
             }
         }
     }
 
-    /// Writes a header.
+    /// Encodes a header field.
     pub fn header(&mut self, name: &HeaderName, value: &HeaderValue, out: &mut Vec<u8>) {
         let bytes = value.as_bytes();
         if value.is_sensitive() {
-            return put_header(0x10, 4, name, bytes, out);
+            return encode_literal(NEVER_INDEXED, 4, name, bytes, out);
         }
-        let hash = hash(name.as_str().as_bytes(), bytes);
-        let at = hash as usize % PLACES;
-        // The table's newest entry is the last one made.
-        let age = self.made.wrapping_sub(self.place[at]) as usize;
-        if let Some(entry) = self.entries.get(age)
+        let hash = hash_field(name.as_str().as_bytes(), bytes);
+        let slot = hash as usize % SLOT_COUNT;
+        // The newest entry has the number `insert_count`, and the index 0.
+        let index = self.insert_count.wrapping_sub(self.insert_numbers[slot]) as usize;
+        if let Some(entry) = self.entries.get(index)
             && entry.name == *name
             && *entry.value == *bytes
         {
-            return put_int(out, 0x80, 7, table::COUNT + 1 + age);
+            return encode_int(out, 0x80, 7, static_table::COUNT + 1 + index);
         }
-        let size = name.as_str().len() + bytes.len() + OVERHEAD;
-        let comes_again = self.seen[at] == hash;
-        self.seen[at] = hash;
-        // What is guessed at must not show in lengths.
-        if !comes_again || size > self.most / 4 || *name == header::SET_COOKIE {
-            return put_header(0, 4, name, bytes, out);
+        let size = name.as_str().len() + bytes.len() + ENTRY_OVERHEAD;
+        let is_repeated = self.last_hashes[slot] == hash;
+        self.last_hashes[slot] = hash;
+        // Cookies are not indexed: an attacker could probe for their values by the length of a block (section 7.1).
+        if !is_repeated || size > self.max_size / 4 || *name == header::SET_COOKIE {
+            return encode_literal(WITHOUT_INDEXING, 4, name, bytes, out);
         }
-        put_header(0x40, 6, name, bytes, out);
-        self.shrink(self.most - size);
+        encode_literal(WITH_INDEXING, 6, name, bytes, out);
+        self.evict(self.max_size - size);
         self.size += size;
-        self.made = self.made.wrapping_add(1);
-        self.place[at] = self.made;
+        self.insert_count = self.insert_count.wrapping_add(1);
+        self.insert_numbers[slot] = self.insert_count;
         self.entries.push_front(Entry { name: name.clone(), value: bytes.into(), size });
     }
 
-    fn shrink(&mut self, most: usize) {
-        while self.size > most {
+    /// Evicts the oldest entries until the table has at most that size (section 4.3).
+    fn evict(&mut self, max_size: usize) {
+        while self.size > max_size {
             let Some(entry) = self.entries.pop_back() else { return };
             self.size -= entry.size;
         }
     }
 }
 
-fn put_header(mark: u8, bits: u32, name: &HeaderName, value: &[u8], out: &mut Vec<u8>) {
-    match table::index_of(name) {
-        Some(index) => put_int(out, mark, bits, index),
+/// Bit patterns of literal fields (section 6.2).
+const WITH_INDEXING: u8 = 0x40;
+const WITHOUT_INDEXING: u8 = 0;
+const NEVER_INDEXED: u8 = 0x10;
+
+/// Encodes a literal field.
+fn encode_literal(pattern: u8, prefix_bits: u32, name: &HeaderName, value: &[u8], out: &mut Vec<u8>) {
+    match static_table::name_index(name) {
+        Some(index) => encode_int(out, pattern, prefix_bits, index),
         None => {
-            out.push(mark);
-            put_text(name.as_str().as_bytes(), out);
+            out.push(pattern);
+            encode_string(name.as_str().as_bytes(), out);
         }
     }
-    put_text(value, out);
+    encode_string(value, out);
 }
 
-/// A text, in Huffman's code where that is shorter.
-fn put_text(text: &[u8], out: &mut Vec<u8>) {
-    let length = huffman::length(text);
+/// Encodes a string literal (section 5.2), with Huffman coding if that is shorter.
+fn encode_string(text: &[u8], out: &mut Vec<u8>) {
+    let length = huffman::encoded_len(text);
     if length < text.len() {
-        put_int(out, 0x80, 7, length);
+        encode_int(out, 0x80, 7, length);
         huffman::encode(text, out);
     } else {
-        put_int(out, 0, 7, text.len());
+        encode_int(out, 0, 7, text.len());
         out.extend_from_slice(text);
     }
 }
 
-/// A quick hash; where two fields have the same, one of them is written in full.
-fn hash(name: &[u8], value: &[u8]) -> u32 {
+/// Hashes a field. On a collision one of the two fields is written as a literal; the table compares values.
+fn hash_field(name: &[u8], value: &[u8]) -> u32 {
     const MIX: u128 = 0x9e37_79b9_7f4a_7c15;
     let mut hash = (name.len() as u64) << 32 | value.len() as u64;
-    // Both halves of the product, so that every bit of a word counts everywhere.
+    // Fold both halves of the product, so that each bit of a word affects all bits of the hash.
     let mut add = |word: [u8; 8]| {
         let product = u128::from(hash.rotate_left(5) ^ u64::from_le_bytes(word)) * MIX;
         hash = product as u64 ^ (product >> 64) as u64;
     };
     for text in [name, value] {
-        let (words, rest) = text.as_chunks::<8>();
+        let (words, remainder) = text.as_chunks::<8>();
         words.iter().for_each(|word| add(*word));
         let mut last = [0; 8];
-        last[..rest.len()].copy_from_slice(rest);
+        last[..remainder.len()].copy_from_slice(remainder);
         add(last);
     }
-    // Zero stands for nothing seen.
+    // Never 0, which marks an empty slot.
     hash as u32 | 1 << 31
 }
 
@@ -170,15 +179,15 @@ mod tests {
         *,
     };
 
-    /// Both ends of a connection.
+    /// Encoder and decoder of one connection.
     #[derive(Default)]
-    struct Ends {
+    struct Codec {
         encoder: Encoder,
         decoder: Decoder,
     }
 
-    impl Ends {
-        /// Sends headers; how many bytes that took.
+    impl Codec {
+        /// Encodes and decodes headers, and returns the length of the block.
         fn send(&mut self, headers: &[(&str, &str)]) -> usize {
             let mut out = Vec::new();
             self.encoder.begin(&mut out);
@@ -201,55 +210,58 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_again_takes_a_byte() {
-        let mut ends = Ends::default();
+    fn a_repeated_field_takes_one_byte() {
+        let mut codec = Codec::default();
         let headers = [("server", "nginx"), ("x-served-by", "one"), ("content-type", "text/html")];
-        assert!(ends.send(&headers) > 20);
-        ends.send(&headers);
-        assert_eq!(ends.send(&headers), headers.len());
-        ends.send(&[("x-other", "1")]);
-        ends.send(&[("x-other", "1")]);
-        assert_eq!(ends.send(&headers), headers.len());
+        assert!(codec.send(&headers) > 20);
+        codec.send(&headers);
+        assert_eq!(codec.send(&headers), headers.len());
+        codec.send(&[("x-other", "1")]);
+        codec.send(&[("x-other", "1")]);
+        assert_eq!(codec.send(&headers), headers.len());
     }
 
     #[test]
-    fn what_differs_each_time_leaves_the_table_alone() {
-        let mut ends = Ends::default();
+    fn fields_that_differ_each_time_are_not_indexed() {
+        let mut codec = Codec::default();
         for at in 0..1000 {
-            ends.send(&[("x-id", &format!("{at:032x}")), ("server", "nginx")]);
+            codec.send(&[("x-id", &format!("{at:032x}")), ("server", "nginx")]);
         }
-        assert!(ends.encoder.entries.len() < 5, "{}", ends.encoder.entries.len());
+        assert!(codec.encoder.entries.len() < 5, "{}", codec.encoder.entries.len());
     }
 
     #[test]
-    fn both_tables_stay_the_same_however_many_fields_come_and_go() {
-        let mut ends = Ends::default();
+    fn both_tables_stay_equal_under_eviction() {
+        let mut codec = Codec::default();
         for round in 0..2000_u32 {
             let value = format!("value-{}", round.wrapping_mul(2_654_435_761) % 300);
             let name = format!("name-{}", round % 7);
-            ends.send(&[(&name, &value), (&name, &value), ("set-cookie", &value)]);
+            codec.send(&[(&name, &value), (&name, &value), ("set-cookie", &value)]);
         }
-        assert!(ends.encoder.size <= TABLE && ends.encoder.entries.len() == ends.decoder.entry_count());
+        assert!(
+            codec.encoder.size <= MAX_TABLE_SIZE
+                && codec.encoder.entries.len() == codec.decoder.entry_count()
+        );
     }
 
     #[test]
-    fn a_smaller_table_is_agreed_on() {
-        let mut ends = Ends::default();
+    fn size_updates_are_sent() {
+        let mut codec = Codec::default();
         let headers = [("server", "nginx"), ("x-served-by", "one")];
-        ends.send(&headers);
-        ends.send(&headers);
-        ends.encoder.resize(0);
-        ends.encoder.resize(100_000);
-        assert!(ends.send(&headers) > 2, "the table was emptied");
-        assert_eq!(ends.encoder.most, TABLE);
-        ends.encoder.resize(0);
-        assert!(ends.send(&headers) > 2);
-        ends.send(&headers);
-        assert_eq!(ends.encoder.entries.len(), 0);
+        codec.send(&headers);
+        codec.send(&headers);
+        codec.encoder.resize(0);
+        codec.encoder.resize(100_000);
+        assert!(codec.send(&headers) > 2, "the table was emptied");
+        assert_eq!(codec.encoder.max_size, MAX_TABLE_SIZE);
+        codec.encoder.resize(0);
+        assert!(codec.send(&headers) > 2);
+        codec.send(&headers);
+        assert_eq!(codec.encoder.entries.len(), 0);
     }
 
     #[test]
-    fn statuses_have_an_index_or_a_name() {
+    fn statuses_are_indexed_or_literal() {
         let mut out = Vec::new();
         Encoder::default().status(StatusCode::OK, &mut out);
         assert_eq!(out, [0x88]);

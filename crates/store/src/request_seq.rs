@@ -1,4 +1,4 @@
-//! Numbers that a worker thread hands out by itself, so that cores do not wait for each other.
+//! Sequence numbers of requests. Each thread has its own sequence, so that cores do not contend for a counter.
 
 use std::cell::Cell;
 
@@ -8,20 +8,20 @@ thread_local! {
     static WORKER: (Uuid, Cell<u64>) = (Uuid::new_v4(), Cell::new(0));
 }
 
-/// A number that no other request of this process gets.
+/// Sequence number that is unique in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ticket {
-    /// The worker that hands it out; random.
+pub struct RequestSeq {
+    /// Random id of the worker thread.
     pub worker: Uuid,
-    /// Counts from 1, per worker.
+    /// Number in the worker's sequence, which starts at 1.
     pub number: u64,
 }
 
-/// The next ticket of the worker that asks.
-pub fn ticket() -> Ticket {
+/// Returns the next sequence number of the current thread.
+pub fn ticket() -> RequestSeq {
     WORKER.with(|(worker, last)| {
         last.set(last.get() + 1);
-        Ticket { worker: *worker, number: last.get() }
+        RequestSeq { worker: *worker, number: last.get() }
     })
 }
 
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_worker_counts_on_and_another_is_another() {
+    fn each_thread_has_its_own_sequence() {
         let (first, second) = (ticket(), ticket());
         assert_eq!((second.worker, second.number), (first.worker, first.number + 1));
         let other = std::thread::spawn(ticket).join().expect("the thread ends");

@@ -1,4 +1,4 @@
-//! The fields that both sides know from the start (RFC 7541, appendix A).
+//! Static table (RFC 7541 appendix A).
 
 use bytes::Bytes;
 use http::{
@@ -9,13 +9,13 @@ use http::{
 
 use super::decoder::{Field, Name};
 
-/// How many there are.
+/// Number of entries.
 pub const COUNT: usize = 61;
-/// The first one that is no pseudo-header.
-const PLAIN: usize = 15;
+/// Index of the first entry that is not a pseudo-header.
+const FIRST_HEADER: usize = 15;
 
-/// Names from [`PLAIN`] on.
-static NAMES: [HeaderName; COUNT + 1 - PLAIN] = [
+/// Names of the entries from [`FIRST_HEADER`] on.
+static NAMES: [HeaderName; COUNT + 1 - FIRST_HEADER] = [
     ACCEPT_CHARSET,
     ACCEPT_ENCODING,
     ACCEPT_LANGUAGE,
@@ -65,7 +65,7 @@ static NAMES: [HeaderName; COUNT + 1 - PLAIN] = [
     WWW_AUTHENTICATE,
 ];
 
-/// The field at an index, and the bytes of its name and value.
+/// Returns the field at an index, and the length of its name and value.
 pub fn field(index: usize) -> Option<(Field, usize)> {
     let with = |field: Field, name: &str, value: &str| Some((field, name.len() + value.len()));
     match index {
@@ -76,7 +76,7 @@ pub fn field(index: usize) -> Option<(Field, usize)> {
         5 => with(Field::Path(PathAndQuery::from_static("/index.html")), ":path", "/index.html"),
         6 => with(Field::Scheme(Scheme::HTTP), ":scheme", "http"),
         7 => with(Field::Scheme(Scheme::HTTPS), ":scheme", "https"),
-        // Statuses have no place in a request.
+        // `:status` is not valid in a request. All values have three digits.
         8..=14 => with(Field::Malformed, ":status", "200"),
         16 => with(
             Field::Header(ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate")),
@@ -84,14 +84,14 @@ pub fn field(index: usize) -> Option<(Field, usize)> {
             "gzip, deflate",
         ),
         _ => {
-            let name = NAMES.get(index.checked_sub(PLAIN)?)?;
+            let name = NAMES.get(index.checked_sub(FIRST_HEADER)?)?;
             let field = Field::Header(name.clone(), HeaderValue::from_static(""));
             Some((field, name.as_str().len()))
         }
     }
 }
 
-/// The name at an index, and its bytes.
+/// Returns the name at an index, and its length.
 pub fn name(index: usize) -> Option<(Name, usize)> {
     Some(match index {
         1 => (Name::Authority, 10),
@@ -100,14 +100,14 @@ pub fn name(index: usize) -> Option<(Name, usize)> {
         6 | 7 => (Name::Scheme, 7),
         8..=14 => (Name::Malformed, 7),
         _ => {
-            let name = NAMES.get(index.checked_sub(PLAIN)?)?;
+            let name = NAMES.get(index.checked_sub(FIRST_HEADER)?)?;
             (Name::Header(name.clone()), name.as_str().len())
         }
     })
 }
 
-/// The index of a status.
-pub fn status(status: u16) -> Option<u8> {
+/// Returns the index of a `:status` field.
+pub fn status_index(status: u16) -> Option<u8> {
     Some(match status {
         200 => 8,
         204 => 9,
@@ -120,8 +120,8 @@ pub fn status(status: u16) -> Option<u8> {
     })
 }
 
-/// The index of a name that answers have.
-pub fn index_of(name: &HeaderName) -> Option<usize> {
+/// Returns the index of a name that occurs in responses.
+pub fn name_index(name: &HeaderName) -> Option<usize> {
     let at = match name.as_str() {
         "accept-ranges" => 18,
         "access-control-allow-origin" => 20,
@@ -155,9 +155,9 @@ pub fn index_of(name: &HeaderName) -> Option<usize> {
     Some(at)
 }
 
-/// The field that a name and a value make.
-pub fn make(name: &Name, value: Bytes) -> Field {
-    let made = match name {
+/// Parses a value as the type of its name.
+pub fn parse_field(name: &Name, value: Bytes) -> Field {
+    let field = match name {
         Name::Method => Method::from_bytes(&value).ok().map(Field::Method),
         Name::Scheme => Scheme::try_from(&value[..]).ok().map(Field::Scheme),
         Name::Authority => http::uri::Authority::from_maybe_shared(value).ok().map(Field::Authority),
@@ -168,7 +168,7 @@ pub fn make(name: &Name, value: Bytes) -> Field {
         }
         Name::Malformed => None,
     };
-    made.unwrap_or(Field::Malformed)
+    field.unwrap_or(Field::Malformed)
 }
 
 #[cfg(test)]
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_stand_where_the_standard_has_them() {
+    fn names_have_the_indexes_of_the_rfc() {
         for (index, header) in
             [(15, ACCEPT_CHARSET), (28, CONTENT_LENGTH), (38, HOST), (61, WWW_AUTHENTICATE)]
         {
@@ -186,8 +186,8 @@ mod tests {
         assert!(name(0).is_none() && field(0).is_none());
         assert!(name(62).is_none() && field(62).is_none());
         for header in &NAMES {
-            if let Some(index) = index_of(header) {
-                assert_eq!(NAMES[index - PLAIN], *header);
+            if let Some(index) = name_index(header) {
+                assert_eq!(NAMES[index - FIRST_HEADER], *header);
             }
         }
     }
