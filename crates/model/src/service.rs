@@ -98,7 +98,8 @@ pub struct Service {
     pub origin: Option<NodeId>,
 }
 impl Service {
-    /// Whether requests go to both in the same way, as far as the rows tell: certificates and upstreams that
+    /// Whether requests are sent to both in the same way, as far as these rows determine it: certificates and upstreams that
+
     /// they name are rows of their own.
     pub fn is_reached_as(&self, other: &Service) -> bool {
         // Every field by name, so that a new one has to be thought about.

@@ -1,6 +1,6 @@
 //! Match conditions of routes, as boolean expressions over the fields of a request.
 //!
-//! Every flavor compiles its routes to these; `input` extracts the fields of a request, and `index` finds the few
+//! Every flavor compiles its routes to these; `match_input` extracts the fields of a request, and `index` finds the few
 //! expressions that can match. The semantics are those of Kong's engine: a predicate on a field without value is false;
 //! with several values, all must satisfy it (with `any`, one of them); and the last path predicate that matched
 //! determines which part of the path was matched.

@@ -112,7 +112,8 @@ impl Router {
         (Router(live), errors)
     }
 
-    /// The router of another configuration, of which these routes are `retained`. Answers as one built anew.
+    /// Builds the router of another configuration, in which these routes are `retained`. The result equals that of
+    /// [`Self::build`].
     pub fn rebuild(&self, retained: &RetainedRoutes, state: &State) -> (Router, Vec<RouteError>) {
         let (live, errors) = self.0.rebuild(retained, state);
         (Router(live), errors)
@@ -158,7 +159,8 @@ impl StreamRouter {
         (StreamRouter(live), errors)
     }
 
-    /// The router of another configuration, of which these routes are `retained`. Answers as one built anew.
+    /// Builds the router of another configuration, in which these routes are `retained`. The result equals that of
+    /// [`Self::build`].
     pub fn rebuild(&self, retained: &RetainedRoutes, state: &State) -> (StreamRouter, Vec<RouteError>) {
         let (live, errors) = self.0.rebuild(retained, state);
         (StreamRouter(live), errors)

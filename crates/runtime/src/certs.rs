@@ -78,7 +78,7 @@ impl Certificates {
         set.iter().find(fits).or(set.first()).cloned().or_else(self_signed_fallback)
     }
 
-    /// The certificate set where no name is asked for.
+    /// Returns the certificate for clients without SNI.
     pub fn fallback(&self) -> Option<Arc<CertifiedKey>> {
         self.default.first().cloned().or_else(self_signed_fallback)
     }
@@ -91,7 +91,7 @@ impl Certificates {
     }
 }
 
-/// A certificate that cannot be set, at the field that is at fault.
+/// Creates the error of an unusable certificate, at the field that caused it.
 fn certificate_error(row: &Certificate, [cert, key]: [&str; 2], error: &TlsError) -> CompileError {
     CompileError::new(row, if error.is_about_key() { key } else { cert }, error.to_string())
 }

@@ -15,7 +15,7 @@ use upstream::{Balancer, Destination};
 #[derive(Clone)]
 pub struct BuiltPlugin {
     pub instance: Arc<dyn Instance>,
-    /// Whether it follows from its row state_independent.
+    /// Whether it depends on its row only, not on other rows.
     pub state_independent: bool,
 }
 

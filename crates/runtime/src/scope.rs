@@ -128,7 +128,7 @@ fn slot(candidates: &[&Candidate<'_>]) -> Slot {
             _ => {}
         }
     }
-    // Route and service together come before a consumer state_independent.
+    // A row with route and service precedes a row with a consumer only.
     let above = |c: &Candidate<'_>| row.is_none_or(|row| c.rank() > row.rank());
     let by_consumer: AHashMap<_, _> =
         consumers.into_iter().filter(|(_, c)| above(c)).map(|(consumer, c)| (consumer, c.row)).collect();

@@ -250,7 +250,6 @@ impl Reloader {
     }
 
     /// Frees retired snapshots without references, and returns their memory to the system.
-
     async fn collect_retired(self: &Arc<Self>) {
         let this = Arc::clone(self);
         if self.reload_thread.run(move || this.gateway.reap()).await.is_ok_and(|freed| freed > 0) {

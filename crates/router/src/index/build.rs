@@ -16,7 +16,7 @@ const MAX_ATTRIBUTES: usize = 63;
 /// Bit in a set of attributes: a condition that the index does not cover.
 const UNINDEXED: u64 = 1 << 63;
 
-/// Collects what expressions ask.
+/// Builder of an index.
 #[derive(Default)]
 pub(crate) struct Builder {
     attributes: Vec<AttributeKey>,
@@ -324,7 +324,6 @@ impl Builder {
 }
 
 /// Extracts the value that a predicate requires, if it requires a particular one.
-
 fn key(test: &Predicate) -> Option<Key<'_>> {
     let several = matches!(test.attribute.field, Field::Header(_) | Field::Query(_));
     let proven = !several || test.attribute.any;

@@ -55,7 +55,7 @@ impl RankSet {
     }
 }
 
-/// What a node asks a request.
+/// The attribute that a node tests.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct AttributeKey {
     attribute: Attribute,

@@ -248,7 +248,7 @@ impl Admin {
 
     /// Handles a request.
     async fn respond(self: Arc<Self>, client: Client, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let begun = Instant::now();
+        let started_at = Instant::now();
         client.activity.record_progress();
         let (head, body) = request.into_parts();
         let method = head.method.clone();
@@ -280,7 +280,7 @@ impl Admin {
             headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
             headers.append(header::VARY, HeaderValue::from_static("Origin"));
         }
-        headers.insert("x-kong-admin-latency", HeaderValue::from(begun.elapsed().as_millis() as u64));
+        headers.insert("x-kong-admin-latency", HeaderValue::from(started_at.elapsed().as_millis() as u64));
         response
     }
 
