@@ -62,7 +62,7 @@ pub struct Plugin {
 }
 impl Plugin {
     /// Whether the same instance is built from both rows: all fields except timestamps and origin are equal.
-    pub fn is_built_as(&self, other: &Plugin) -> bool {
+    pub fn has_same_build(&self, other: &Plugin) -> bool {
         // Every field is listed, so that a new one must be considered here.
         let Plugin {
             id,

@@ -117,7 +117,7 @@ pub struct Route {
 impl Route {
     /// Whether both match the same requests: all fields on which routers depend are equal. The creation time is ignored,
     /// since only flavor `traditional` depends on it.
-    pub fn is_found_as(&self, other: &Route) -> bool {
+    pub fn has_same_match(&self, other: &Route) -> bool {
         // Every field is listed, so that a new one must be considered here.
         let Route {
             id,

@@ -136,7 +136,7 @@ pub struct Upstream {
 }
 impl Upstream {
     /// Whether both balance equally over equal targets.
-    pub fn is_balanced_as(&self, other: &Upstream) -> bool {
+    pub fn has_same_balancing(&self, other: &Upstream) -> bool {
         // Every field is listed, so that a new one must be considered here.
         let Upstream {
             id,

@@ -286,7 +286,7 @@ impl RetainedRoutes {
             let retained = found.filter(|&old_ix: &Ix<Route>| {
                 let other = &old.routes[old_ix];
                 new_indices[old_ix.get()] == REMOVED
-                    && other.is_found_as(route)
+                    && other.has_same_match(route)
                     && enabled(&disabled, other) == enabled(&now_disabled, route)
             });
             next = found.map_or(next, |found| found.get() + 1);

@@ -24,7 +24,7 @@ pub fn plugin(row: &Plugin, previous: Option<&Snapshot>) -> Option<BuiltPlugin> 
     let previous = previous?;
     let ix = previous.state.plugins.by_id(row.id)?;
     let built = previous.plugins[ix.get()].as_ref().filter(|built| built.state_independent)?;
-    previous.state.plugins[ix].is_built_as(row).then(|| built.clone())
+    previous.state.plugins[ix].has_same_build(row).then(|| built.clone())
 }
 
 /// Returns the entry of an equal service with the same destination and TLS settings.
@@ -46,7 +46,8 @@ pub fn service(
         // Other destinations depend on the row only.
         (old, new) => ![old, new].iter().any(|one| matches!(one, Destination::Balanced(_))),
     };
-    (same_tls && same_destination && previous.state.services[ix].is_reached_as(row)).then(|| entry.clone())
+    (same_tls && same_destination && previous.state.services[ix].has_same_endpoint(row))
+        .then(|| entry.clone())
 }
 
 /// Creates the balancers of the upstreams, in the order of the table; those of equal upstreams with equal targets are
@@ -62,7 +63,7 @@ pub fn balancers(state: &State, previous: Option<&Snapshot>) -> Box<[Arc<Balance
         let same = former.as_ref().and_then(|(previous, targets)| {
             let ix = previous.state.upstreams.by_id(row.id)?;
             let theirs = of(targets, row.id);
-            let equal = previous.state.upstreams[ix].is_balanced_as(row)
+            let equal = previous.state.upstreams[ix].has_same_balancing(row)
                 && own.len() == theirs.len()
                 && own.iter().zip(theirs).all(|(a, b)| a.target == b.target && a.weight == b.weight);
             equal.then(|| Arc::clone(&previous.balancers[ix.get()]))

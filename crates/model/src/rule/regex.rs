@@ -9,14 +9,14 @@ const POSIX_CLASSES: [&str; 14] = [
     "upper", "word", "xdigit",
 ];
 
-/// Why an expression is refused, and what to write instead.
+/// Error of a regular expression: the message, and a suggested replacement.
 struct RegexError(&'static str, Option<String>);
 
 /// Checks that [`compile_regex`] and PCRE2 accept a regular expression. Most are recognised by their syntax
 /// alone, which costs a hundredth of compiling.
 ///
 /// # Errors
-/// In PCRE2's words, where it has some for it.
+/// With the message of PCRE2, if it has one for the error.
 pub fn check_regex(pattern: &str) -> Result<(), String> {
     if let Some(RegexError(reason, _)) = pcre_only_error(pattern) {
         return Err(reason.to_owned());

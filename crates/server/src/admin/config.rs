@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(reply("text/yaml", "a: 1", ""), expected);
         assert_eq!(reply(JSON, r#"{"config": "a: 1"}"#, ""), expected);
         assert_eq!(reply(FORM, "config=a%3A+1", ""), expected);
-        assert_eq!(reply(FORM, "a: 1", ""), expected, "as curl sends a file unless reply otherwise");
+        assert_eq!(reply(FORM, "a: 1", ""), expected, "as curl sends a file by default");
         assert_eq!(reply(JSON, r#"{"services": []}"#, "").0, r#"{"services": []}"#);
     }
 
