@@ -1,7 +1,7 @@
-//! Names that credentials go by in headers, queries and bodies: their values are secrets, and are never printed.
+//! Names of credentials in headers, queries and bodies, whose values are secrets and never printed.
 
-/// Whether a header, an argument of a query or a field of a body of that name carries a credential. Case does not
-/// count, nor whether words are joined by `-` or `_`.
+/// Whether a header, query argument or body field of that name contains a credential. Case is ignored, and `-` and `_`
+/// are equal.
 pub fn is_credential_name(name: &str) -> bool {
     const NAMES: [&str; 12] = [
         "authorization",
@@ -17,9 +17,9 @@ pub fn is_credential_name(name: &str) -> bool {
         "jwt",
         "passphrase",
     ];
-    /// With or without a word before.
+    /// Suffixes of such names, or whole names.
     const ENDINGS: [&str; 6] = ["token", "apikey", "api-key", "secret", "password", "passwd"];
-    /// Other keys are those of caches, of idempotence and the like.
+    /// Names that end in `key`, one by one: others are cache keys, idempotency keys and the like.
     const KEYS: [&str; 9] = [
         "access-key",
         "account-key",
@@ -46,7 +46,7 @@ mod tests {
     use super::is_credential_name;
 
     #[test]
-    fn credentials_are_told_by_their_names() {
+    fn credentials_are_recognised_by_their_names() {
         for name in [
             "Authorization",
             "proxy-authorization",

@@ -1,4 +1,4 @@
-//! What others work out of a configuration once and share: kept beside the data and dropped with it.
+//! Values derived from a configuration, computed once, shared, and dropped with it.
 
 use std::{
     any::{Any, TypeId},
@@ -8,26 +8,28 @@ use std::{
 
 use parking_lot::Mutex;
 
-type Filed = (TypeId, Arc<dyn Any + Send + Sync>);
+type CachedValue = (TypeId, Arc<dyn Any + Send + Sync>);
 
-/// One value per type, made when it is first asked for. A copy of the configuration starts without any.
+/// Cache of one value per type, computed on first use. A clone starts empty, since the cloned configuration may change.
 #[derive(Default)]
-pub struct Derived(Mutex<Vec<Filed>>);
+pub struct Derived(Mutex<Vec<CachedValue>>);
 
 impl Derived {
-    /// The value of that type, made now if nobody asked before. `make` must not ask for another one.
+    /// Returns the value of type `T`, computing it on first use. `make` must not call this method again: the lock is not
+    /// reentrant.
     ///
-    /// Takes a lock: ask while a plugin is built, and keep what you get.
+    /// It takes a lock, so plugins call it when they are built and store the result.
     pub fn get_or<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> T) -> Arc<T> {
         let id = TypeId::of::<T>();
-        let mut filed = self.0.lock();
-        if let Some(found) = filed.iter().find(|(i, _)| *i == id).and_then(|(_, v)| v.clone().downcast().ok())
+        let mut values = self.0.lock();
+        if let Some(found) =
+            values.iter().find(|(i, _)| *i == id).and_then(|(_, v)| v.clone().downcast().ok())
         {
             return found;
         }
-        let made = Arc::new(make());
-        filed.push((id, made.clone()));
-        made
+        let value = Arc::new(make());
+        values.push((id, value.clone()));
+        value
     }
 }
 
@@ -48,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_made_once_and_shared() {
+    fn a_value_is_computed_once_and_shared() {
         let derived = Derived::default();
         let first = derived.get_or(|| 7_u32);
         assert!(Arc::ptr_eq(&first, &derived.get_or(|| 8_u32)));

@@ -1,4 +1,4 @@
-//! Ids that follow from names, so that an entity keeps its id from load to load.
+//! Ids derived from names, so that an entity has the same id after each load.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,7 @@ use super::KINDS;
 
 const ROOT: Uuid = Uuid::from_u128(0xfd02801f_0957_4a15_a55a_c8d9606f30b5);
 
-/// The namespace of a kind: a version 5 UUID of the kind's name.
+/// Returns the UUID namespace of a kind: a version 5 UUID of the name of the kind.
 pub fn namespace(kind: &str) -> Uuid {
     static KNOWN: LazyLock<AHashMap<&str, Uuid>> =
         LazyLock::new(|| KINDS.iter().map(|kind| (kind.key, of_name(kind.key))).collect());
@@ -20,7 +20,7 @@ fn of_name(kind: &str) -> Uuid {
     Uuid::new_v5(&ROOT, kind.as_bytes())
 }
 
-/// The id of an entity of that kind under that key (see `declarative.id` of each entity).
+/// Derives the id of an entity of a kind from a key (see `declarative.id` of each entity).
 pub fn derived_id(kind: &str, key: &str) -> Uuid {
     Uuid::new_v5(&namespace(kind), key.as_bytes())
 }

@@ -1,23 +1,22 @@
-//! What a file knows about each kind of entity: where it may stand, what it is called by, what its id
-//! follows from.
+//! Descriptions of all kinds of entity: nesting, unique fields, derivation of ids.
 
 use super::*;
 
-/// What an entity's id follows from when the file gives none.
+/// Derivation of an entity's id if the file contains none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdRule {
-    /// `<kind>:*:` and these fields joined by `:`; made up when one of the `needed` ones is absent.
+    /// From `<kind>:*:` and these fields joined by `:`; random if one of the `needed` fields is absent.
     CacheKey {
         /// The fields.
         fields: &'static [&'static str],
-        /// Which must be there.
+        /// The required fields.
         needed: &'static [&'static str],
     },
-    /// The field it is called by, alone; made up when that is absent.
+    /// From the unique field; random if that is absent.
     Name,
-    /// Nothing: made up.
+    /// Random.
     Random,
-    /// It has none: these fields are its key.
+    /// It has no id: these fields are its key.
     Natural(&'static [&'static str]),
 }
 
@@ -30,10 +29,10 @@ pub struct Foreign {
     pub kind: &'static str,
 }
 
-/// A kind of entity that may stand inside another one.
+/// A kind of entity that may be nested in another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Child {
-    /// The kind, which is also the key it stands under.
+    /// The kind, which is also the key of the nested list.
     pub kind: &'static str,
     /// The field of the child that refers to its parent.
     pub field: &'static str,
@@ -44,17 +43,17 @@ pub struct Child {
 pub struct KindInfo {
     /// The key of its list at top level.
     pub key: &'static str,
-    /// Unique field that others may refer to it by.
+    /// Unique field by which others may refer to it.
     pub name: Option<&'static str>,
     /// Other unique fields.
     pub unique: &'static [&'static str],
-    /// What its id follows from.
+    /// Derivation of its id.
     pub id: IdRule,
-    /// What it refers to.
+    /// Its references.
     pub foreign: &'static [Foreign],
-    /// What may stand inside it.
+    /// Kinds that may be nested in it.
     pub children: &'static [Child],
-    /// Its schema, without what may stand inside.
+    /// Its schema, without nested entities.
     pub schema: fn() -> schemars::Schema,
 }
 
@@ -65,18 +64,18 @@ impl std::fmt::Debug for KindInfo {
 }
 
 impl KindInfo {
-    /// The kind of that key.
+    /// Finds a kind by its key.
     pub fn of(key: &str) -> Option<&'static KindInfo> {
         KINDS.iter().find(|k| k.key == key)
     }
 
-    /// Its number in [`KINDS`].
+    /// Finds the index of a kind in [`KINDS`].
     pub fn number(key: &str) -> Option<usize> {
         KINDS.iter().position(|k| k.key == key)
     }
 }
 
-/// Schema of a type with everything in place, without `$ref`.
+/// Generates the schema of a type with all definitions inlined, without `$ref`.
 pub fn inline_schema<T: schemars::JsonSchema>() -> schemars::Schema {
     let settings = schemars::generate::SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true);
     settings.into_generator().into_root_schema_for::<T>()
@@ -102,10 +101,10 @@ const BASE: KindInfo = KindInfo {
     schema: inline_schema::<Nothing>,
 };
 
-/// The default workspace, which is there whether a file names it or not.
+/// The default workspace, which exists whether or not a file contains it.
 pub const DEFAULT_WORKSPACE: uuid::Uuid = uuid::Uuid::from_u128(0x0dc6f45b_8f8d_40d2_a504_473544ee190b);
 
-/// All kinds, in the order they are loaded in: what is referred to comes first.
+/// All kinds in the order of loading: referenced kinds come first.
 pub const KINDS: &[KindInfo] = &[
     KindInfo {
         key: "workspaces",

@@ -1,8 +1,9 @@
-//! A configuration as data: typed rows in flat tables, ids settled, defaults filled in, references
-//! resolved to ids. Knows what a gateway is; knows neither plugins' settings nor sockets.
+//! The data model of a configuration: typed rows in flat tables, with ids assigned, defaults filled in and references
+//! resolved to ids. It does not depend on the settings of plugins, nor on sockets.
 //!
-//! The types here are the format: serde reads and writes them, schemars turns them into the published
-//! JSON Schema, and `config` checks files against that schema. Names are the format's own.
+//! The types define the file format: serde serializes them, schemars derives the published JSON Schema, and `config`
+//! validates files against that schema. Names are those of the format, and doc comments of fields are the descriptions
+//! in the schema.
 
 mod certificate;
 mod consumer;

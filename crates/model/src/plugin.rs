@@ -8,13 +8,13 @@ use uuid::Uuid;
 use super::{Consumer, Protocol, Ref, Route, Service, Set, Timestamp, field, table::row};
 use source::NodeId;
 
-/// A plugin's settings, already read into the plugin's own type, which only the plugin knows.
+/// Settings of a plugin, parsed into the type of the plugin.
 pub trait PluginConfig: Any + Send + Sync + fmt::Debug {
     /// The settings as JSON, defaults filled in.
     fn json(&self) -> serde_json::Value;
-    /// Whether these are the same settings of the same plugin.
+    /// Whether both are equal settings of the same plugin.
     fn equals(&self, other: &dyn PluginConfig) -> bool;
-    /// For the plugin to get its own type back.
+    /// Allows the plugin to downcast to its type.
     fn as_any(&self) -> &dyn Any;
 }
 
@@ -61,9 +61,9 @@ pub struct Plugin {
     pub origin: Option<NodeId>,
 }
 impl Plugin {
-    /// Whether the same is built of both: all is equal but when and where they were read.
-    pub fn is_built_as(&self, other: &Plugin) -> bool {
-        // Every field by name, so that a new one has to be thought about.
+    /// Whether the same instance is built from both rows: all fields except timestamps and origin are equal.
+    pub fn has_same_build(&self, other: &Plugin) -> bool {
+        // Every field is listed, so that a new one must be considered here.
         let Plugin {
             id,
             name,

@@ -1,6 +1,6 @@
-//! Public keys as files write them: PEM of a public key (`PUBLIC KEY`, `RSA PUBLIC KEY`), PEM of a private key, which
-//! holds the public one, or a JWK (RFC 7517). One reading serves both the checks of a file and the verification of
-//! signatures, so that what is accepted can be used.
+//! Parsing of public keys: PEM of a public key (`PUBLIC KEY`, `RSA PUBLIC KEY`), PEM of a private key, which contains the
+//! public one, or a JWK (RFC 7517). Validation of files and verification of signatures share this parser, so that every
+//! accepted key is usable.
 
 use base64::{
     Engine,
@@ -13,19 +13,19 @@ use x509_parser::{
     prelude::{FromDer, Pem},
 };
 
-/// A public key in one form, however it was written, so that equal keys are equal.
+/// A public key in canonical form, so that equal keys compare equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicKey {
-    /// What kind of key it is.
+    /// Key type.
     pub kind: KeyKind,
     /// RSA: DER of `RSAPublicKey` (RFC 8017). Curves: the encoded point. Other kinds: DER of the
     /// `SubjectPublicKeyInfo`.
     pub bytes: Vec<u8>,
-    /// The only algorithm it is for, if it is a JWK that names one.
+    /// The only permitted algorithm, if it is a JWK with `alg`.
     pub algorithm: Option<String>,
 }
 
-/// A kind of key.
+/// A key type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum KeyKind {
@@ -37,12 +37,12 @@ pub enum KeyKind {
     P521,
     Ed25519,
     Ed448,
-    /// One that cannot be used here.
+    /// An unsupported type.
     Other,
 }
 
 impl KeyKind {
-    /// The kind in words.
+    /// Formats the type for messages.
     pub fn name(self) -> String {
         match self {
             KeyKind::Rsa { bits } => format!("an RSA key of {bits} bits"),
@@ -56,13 +56,13 @@ impl KeyKind {
     }
 }
 
-/// Why a text gives no public key.
+/// Error of parsing a public key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// It holds no key.
+    /// The text contains no key.
     #[error("no key in PEM or JWK form")]
     Malformed,
-    /// It is a key, in a form that is not read here.
+    /// The format of the key is not supported.
     #[error("{0}")]
     Unsupported(&'static str),
 }
@@ -85,10 +85,10 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
 );
 
 impl PublicKey {
-    /// The key of a text in any of the forms.
+    /// Parses a key in any of the formats.
     ///
     /// # Errors
-    /// When there is none.
+    /// When the text contains none.
     pub fn read(text: &str) -> Result<Self, KeyError> {
         if text.trim_start().starts_with('{') {
             return Self::from_jwk(text);
@@ -99,10 +99,10 @@ impl PublicKey {
         }
     }
 
-    /// The key of a PEM text that holds a public key.
+    /// Parses the PEM of a public key.
     ///
     /// # Errors
-    /// When there is none.
+    /// When the text contains none.
     pub fn from_public_pem(text: &str) -> Result<Self, KeyError> {
         if let Ok(spki) = SubjectPublicKeyInfoDer::from_pem_slice(text.as_bytes()) {
             return Self::from_spki(&spki);
@@ -111,10 +111,10 @@ impl PublicKey {
         Self::from_pkcs1(&pem.ok_or(KeyError::Malformed)?.contents)
     }
 
-    /// The public half of the private key of a PEM text.
+    /// Parses the PEM of a private key and returns its public key.
     ///
     /// # Errors
-    /// When there is none, or the public half does not follow from it here.
+    /// When the text contains none, or the public key cannot be derived.
     pub fn from_private_pem(text: &str) -> Result<Self, KeyError> {
         let private = PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|_| KeyError::Malformed)?;
         Self::of_private(&private).ok_or(KeyError::Malformed)?
@@ -153,7 +153,7 @@ impl PublicKey {
         })
     }
 
-    /// The key of a DER `SubjectPublicKeyInfo` (RFC 5280).
+    /// Parses a DER `SubjectPublicKeyInfo` (RFC 5280).
     ///
     /// # Errors
     /// When it is malformed.
@@ -184,27 +184,27 @@ impl PublicKey {
         PublicKey { kind, bytes, algorithm: None }
     }
 
-    /// From a DER `RSAPublicKey`.
+    /// Parses a DER `RSAPublicKey`.
     fn from_pkcs1(der: &[u8]) -> Result<Self, KeyError> {
         let (_, key) = Sequence::from_der(der).map_err(|_| KeyError::Malformed)?;
         Self::from_integers(&key.content).ok_or(KeyError::Malformed)
     }
 
-    /// From a DER `RSAPrivateKey`: the modulus and the exponent follow its version.
+    /// Parses a DER `RSAPrivateKey`: modulus and exponent follow the version.
     fn from_private_pkcs1(der: &[u8]) -> Option<Result<Self, KeyError>> {
         let (_, key) = Sequence::from_der(der).ok()?;
         let (rest, _version) = Integer::from_der(&key.content).ok()?;
         Self::from_integers(rest).map(Ok)
     }
 
-    /// From the modulus and the exponent at the beginning of these DER integers.
+    /// Creates an RSA key from modulus and exponent, the first two of these DER integers.
     fn from_integers(der: &[u8]) -> Option<Self> {
         let (rest, modulus) = Integer::from_der(der).ok()?;
         let (_, exponent) = Integer::from_der(rest).ok()?;
         Self::rsa(modulus.as_ref(), exponent.as_ref())
     }
 
-    /// From numbers, highest byte first.
+    /// Creates an RSA key from big-endian numbers.
     fn rsa(modulus: &[u8], exponent: &[u8]) -> Option<Self> {
         let significant = |number: &'_ [u8]| {
             let zeros = number.iter().take_while(|byte| **byte == 0).count();
@@ -221,7 +221,7 @@ impl PublicKey {
         Some(Self::new(KeyKind::Rsa { bits }, bytes))
     }
 
-    /// From a JWK, public or private.
+    /// Parses a JWK, public or private.
     fn from_jwk(text: &str) -> Result<Self, KeyError> {
         let Ok(serde_json::Value::Object(jwk)) = serde_json::from_str(text) else {
             return Err(KeyError::Malformed);
@@ -262,13 +262,13 @@ impl PublicKey {
     }
 }
 
-/// A number filled up with zeros to that many bytes; `None` if it is longer.
+/// Pads a number with leading zeros to that many bytes; `None` if it is longer.
 fn padded(number: Vec<u8>, size: usize) -> Option<Vec<u8>> {
     let missing = size.checked_sub(number.len())?;
     Some([vec![0; missing], number].concat())
 }
 
-/// A DER element.
+/// Encodes a DER element.
 fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     let mut out = vec![tag];
     if content.len() < 0x80 {
@@ -289,14 +289,14 @@ mod tests {
 
     use super::*;
 
-    /// The files were made with OpenSSL 3: the same key in each form.
+    /// Reads a test file. The files were generated with OpenSSL 3: the same key in each format.
     fn file(name: &str) -> String {
         let path = format!("{}/../../tests/fixtures/keys/{name}", env!("CARGO_MANIFEST_DIR"));
         std::fs::read_to_string(path).expect("a fixture")
     }
 
     #[test]
-    fn a_key_is_the_same_in_all_its_forms() {
+    fn a_key_is_equal_in_all_formats() {
         for (kind, forms) in [
             (
                 KeyKind::Rsa { bits: 1024 },
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused() {
+    fn texts_without_a_key_are_rejected() {
         let ed448 = "-----BEGIN PRIVATE KEY-----\n\
                      MEcCAQAwBQYDK2VxBDsEOYflWTCUvQOgiaeZfSK7uCGw9kDIMTKdThXn6HGeqzZD\n\
                      vTF75AzLAR5rxKswP3CA1uAvG3pao25SdQ==\n-----END PRIVATE KEY-----\n";

@@ -115,10 +115,10 @@ pub struct Route {
     pub origin: Option<NodeId>,
 }
 impl Route {
-    /// Whether both are found by the same requests: all that a router looks at is equal. When a row was made
-    /// is left out: only flavor `traditional` asks for it.
-    pub fn is_found_as(&self, other: &Route) -> bool {
-        // Every field by name, so that a new one has to be thought about.
+    /// Whether both match the same requests: all fields on which routers depend are equal. The creation time is ignored,
+    /// since only flavor `traditional` depends on it.
+    pub fn has_same_match(&self, other: &Route) -> bool {
+        // Every field is listed, so that a new one must be considered here.
         let Route {
             id,
             protocols,

@@ -98,10 +98,10 @@ pub struct Service {
     pub origin: Option<NodeId>,
 }
 impl Service {
-    /// Whether requests go to both in the same way, as far as the rows tell: certificates and upstreams that
-    /// they name are rows of their own.
-    pub fn is_reached_as(&self, other: &Service) -> bool {
-        // Every field by name, so that a new one has to be thought about.
+    /// Whether requests are sent to both in the same way, as far as these rows determine it: certificates and upstreams
+    /// that they refer to are rows of their own.
+    pub fn has_same_endpoint(&self, other: &Service) -> bool {
+        // Every field is listed, so that a new one must be considered here.
         let Service {
             retries,
             protocol,

@@ -1,4 +1,4 @@
-//! All tables of one configuration, and the look-ups that requests make in them.
+//! All tables of a configuration, and lookups that span tables.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -11,7 +11,7 @@ use super::{
     Upstream, Vault, Workspace,
 };
 
-/// One configuration: every entity in its table.
+/// A configuration: one table per kind of entity.
 #[derive(Clone, Debug, Default)]
 #[allow(missing_docs)]
 pub struct State {
@@ -42,21 +42,21 @@ pub struct State {
     pub acme_storage: Table<AcmeStorage>,
     pub ratelimiting_metrics: Table<RateLimitingMetric>,
     pub clustering_data_planes: Table<ClusteringDataPlane>,
-    /// What plugins work out of this data once and share.
+    /// Values that plugins derive from this data.
     pub derived: Derived,
-    /// The same rows with vault references as they are written, where there are any: here they are resolved.
+    /// The same rows with unresolved vault references, if there are any. In the tables above they are resolved.
     displayed: Option<Arc<State>>,
     custom_ids: AHashMap<Box<str>, Ix<Consumer>>,
     groups: AHashMap<Ix<Consumer>, Vec<Box<str>>>,
 }
 
-/// The rows of a configuration as they may be printed: vault references as they are written, not the values they
-/// stand for. What prints rows takes this type, which no served row converts to.
+/// The rows of a configuration for output: with vault references instead of the secrets that they resolve to. Code that
+/// prints rows takes this type, to which rows with secrets do not convert.
 #[derive(Clone, Copy, Debug)]
 pub struct DisplayState<'s>(&'s State);
 
 impl<'s> DisplayState<'s> {
-    /// The rows, for as long as the configuration lives.
+    /// The rows, with the lifetime of the configuration.
     pub fn rows(self) -> &'s State {
         self.0
     }
@@ -71,17 +71,17 @@ impl Deref for DisplayState<'_> {
 }
 
 impl State {
-    /// The rows to print.
+    /// Returns the rows for output.
     pub fn display(&self) -> DisplayState<'_> {
         DisplayState(self.displayed.as_deref().unwrap_or(self))
     }
 
-    /// Sets the rows to print where they differ from those to serve.
+    /// Sets the rows for output, if they differ from those to serve.
     pub fn set_displayed(&mut self, displayed: Arc<State>) {
         self.displayed = Some(displayed);
     }
 
-    /// Builds the look-ups that span tables; call once all rows are in.
+    /// Builds the lookups that span tables. Called after all rows were added.
     #[must_use]
     pub fn indexed(mut self) -> Self {
         self.custom_ids =
@@ -95,12 +95,12 @@ impl State {
         self
     }
 
-    /// A consumer by its `custom_id`.
+    /// Finds a consumer by its `custom_id`.
     pub fn consumer_by_custom_id(&self, custom_id: &str) -> Option<Ix<Consumer>> {
         self.custom_ids.get(custom_id).copied()
     }
 
-    /// A consumer by username or id, as settings such as `anonymous` name one.
+    /// Finds a consumer by username or id, as settings such as `anonymous` refer to one.
     pub fn consumer(&self, name_or_id: &str) -> Option<Ix<Consumer>> {
         uuid::Uuid::parse_str(name_or_id)
             .ok()
@@ -108,7 +108,7 @@ impl State {
             .or_else(|| self.consumers.by_name(name_or_id))
     }
 
-    /// The groups a consumer belongs to, in the order of the file.
+    /// Returns the groups of a consumer, in the order of the file.
     pub fn groups(&self, consumer: Ix<Consumer>) -> &[Box<str>] {
         self.groups.get(&consumer).map_or(&[], Vec::as_slice)
     }

@@ -1,4 +1,4 @@
-//! Tables of rows, found by number, by id and by name.
+//! Tables of rows, indexed by position, by id and by name.
 
 use std::{fmt, hash::Hash, marker::PhantomData};
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use source::NodeId;
 
-/// The kinds of entity, by the key they have in a file.
+/// A kind of entity, by its key in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Kind(pub &'static str);
 
@@ -21,25 +21,25 @@ impl fmt::Display for Kind {
 
 /// A row of a table.
 pub trait Row: std::any::Any {
-    /// The kind, named as in a file: `services`.
+    /// The kind, such as `services`.
     const KIND: Kind;
-    /// Text fields that get a random value if the file leaves them out.
+    /// Text fields with a random default.
     const GENERATED: &'static [&'static str] = &[];
     /// Its id.
     fn id(&self) -> Uuid;
-    /// The unique text it can be referred to by, if it has one: a name, a username, a key.
+    /// The unique field that can identify it instead of the id, if it has one: a name, a username, a key.
     fn name(&self) -> Option<&str>;
-    /// Where it was written; none for rows that the gateway adds itself.
+    /// Its position in the source text; `None` for rows that the gateway adds.
     fn origin(&self) -> Option<NodeId>;
-    /// Settles what a file leaves open: id, origin, the time of loading, texts that are made up when absent.
+    /// Sets what a file does not contain: id, origin, time of loading, random defaults.
     fn settle(&mut self, id: Uuid, origin: Option<NodeId>, now: f64);
-    /// Points a field at the entity it names; other fields than references are left alone.
+    /// Resolves a reference field to an id. Does nothing for other fields.
     fn link(&mut self, field: &str, id: Uuid);
-    /// The entity that a field points at; none for other fields than references, and for absent ones.
+    /// Returns the id that a reference field refers to. `None` for other fields and for absent references.
     fn linked(&self, field: &str) -> Option<Uuid>;
 }
 
-/// A field that a file may name an entity in.
+/// A reference field.
 pub(crate) trait Link {
     fn point(&mut self, id: Uuid);
     fn target(&self) -> Option<Uuid>;
@@ -61,59 +61,59 @@ impl<T> Link for Option<Ref<T>> {
     }
 }
 
-/// A time of making or loading: seconds, with or without fractions.
-pub(crate) trait Moment {
-    fn fill(&mut self, now: f64);
-    fn stamp(&mut self, now: f64);
+/// A timestamp of creation or of loading: seconds, with or without fractions.
+pub(crate) trait TimestampField {
+    fn set_default(&mut self, now: f64);
+    fn set_now(&mut self, now: f64);
 }
-impl Moment for i64 {
-    fn fill(&mut self, now: f64) {
+impl TimestampField for i64 {
+    fn set_default(&mut self, now: f64) {
         if *self == 0 {
-            self.stamp(now);
+            self.set_now(now);
         }
     }
-    fn stamp(&mut self, now: f64) {
+    fn set_now(&mut self, now: f64) {
         *self = now as i64;
     }
 }
-impl Moment for f64 {
-    fn fill(&mut self, now: f64) {
+impl TimestampField for f64 {
+    fn set_default(&mut self, now: f64) {
         if *self == 0.0 {
-            self.stamp(now);
+            self.set_now(now);
         }
     }
-    fn stamp(&mut self, now: f64) {
+    fn set_now(&mut self, now: f64) {
         *self = now;
     }
 }
 
-/// A text that is made up when absent: 32 random letters and digits.
-pub(crate) trait MadeUp {
-    fn make_up(&mut self);
+/// A text field with a random default: 32 letters and digits.
+pub(crate) trait RandomDefault {
+    fn set_random_default(&mut self);
 }
-impl MadeUp for String {
-    fn make_up(&mut self) {
+impl RandomDefault for String {
+    fn set_random_default(&mut self) {
         if self.is_empty() {
             *self = Uuid::new_v4().simple().to_string();
         }
     }
 }
-impl MadeUp for Option<String> {
-    fn make_up(&mut self) {
-        self.get_or_insert_default().make_up();
+impl RandomDefault for Option<String> {
+    fn set_random_default(&mut self) {
+        self.get_or_insert_default().set_random_default();
     }
 }
 
-/// Number of a row in its table: four bytes, free to copy.
+/// Index of a row in its table: four bytes, `Copy`.
 pub struct Ix<T>(u32, PhantomData<fn() -> T>);
 
 impl<T> Ix<T> {
-    /// The number itself.
+    /// Returns the index.
     pub fn get(self) -> usize {
         self.0 as usize
     }
 
-    /// The row of that number. Whether there is one is the table's business.
+    /// Creates an index, which is not checked.
     pub fn new(index: usize) -> Self {
         Ix(index as u32, PhantomData)
     }
@@ -160,7 +160,7 @@ pub struct Ref<T> {
 }
 
 impl<T> Ref<T> {
-    /// A reference to that id.
+    /// Creates a reference to that id.
     pub const fn new(id: Uuid) -> Self {
         Ref { id, kind: PhantomData }
     }
@@ -197,16 +197,16 @@ impl<T> Serialize for Ref<T> {
 }
 impl<'de, T> Deserialize<'de> for Ref<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        /// A file may name an entity too; `config` settles those with [`Row::link`].
+        /// A file may refer to an entity by name too; `config` resolves that with [`Row::link`].
         #[derive(Deserialize)]
         #[serde(untagged)]
-        enum Written {
+        enum RawRef {
             Object { id: Uuid },
             Text(String),
         }
-        Ok(match Written::deserialize(deserializer)? {
-            Written::Object { id } => Ref::new(id),
-            Written::Text(text) => Ref::new(Uuid::parse_str(&text).unwrap_or_default()),
+        Ok(match RawRef::deserialize(deserializer)? {
+            RawRef::Object { id } => Ref::new(id),
+            RawRef::Text(text) => Ref::new(Uuid::parse_str(&text).unwrap_or_default()),
         })
     }
 }
@@ -215,7 +215,7 @@ impl<'de, T> Deserialize<'de> for Ref<T> {
 #[derive(Clone, Debug)]
 pub struct Table<T> {
     rows: Vec<T>,
-    /// Numbers of rows, found by the hash of their ids and names: the rows have the texts.
+    /// Row indexes by the hashes of ids and names. Keys are compared in the rows, so that they are not stored twice.
     by_id: HashTable<u32>,
     by_name: HashTable<u32>,
     hasher: RandomState,
@@ -229,7 +229,7 @@ impl<T> Default for Table<T> {
 }
 
 impl<T: Row> Table<T> {
-    /// Adds a row. Of rows with one id or one name the first stays the one that is found.
+    /// Adds a row. Among rows with the same id or name, the first one is found.
     pub fn push(&mut self, row: T) -> Ix<T> {
         let ix = self.rows.len() as u32;
         self.rows.push(row);
@@ -245,7 +245,7 @@ impl<T: Row> Table<T> {
         Ix(ix, PhantomData)
     }
 
-    /// Makes room for that many more rows.
+    /// Reserves capacity for that many additional rows.
     pub fn reserve(&mut self, rows: usize) {
         self.rows.reserve_exact(rows);
         let Table { rows: known, by_id, by_name, hasher } = self;
@@ -253,12 +253,12 @@ impl<T: Row> Table<T> {
         by_name.reserve(rows, |ix| hasher.hash_one(known[*ix as usize].name()));
     }
 
-    /// Changes every row; ids and names must stay.
+    /// Changes every row. Ids and names must not change, since they are indexed.
     pub fn change(&mut self, change: impl FnMut(&mut T)) {
         self.rows.iter_mut().for_each(change);
     }
 
-    /// The row of that number.
+    /// Returns the row with that index.
     pub fn get(&self, ix: Ix<T>) -> &T {
         &self.rows[ix.get()]
     }
@@ -291,7 +291,7 @@ impl<T: Row> Table<T> {
         self.rows.is_empty()
     }
 
-    /// All rows with their numbers.
+    /// Iterates over all rows with their indexes.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (Ix<T>, &T)> {
         self.rows.iter().enumerate().map(|(i, row)| (Ix(i as u32, PhantomData), row))
     }
@@ -309,10 +309,9 @@ impl<T> std::ops::Index<Ix<T>> for Table<T> {
     }
 }
 
-/// Says for a row type where things are: `row!(Service, "services", (?name), links client_certificate,
-/// made created_at, loaded updated_at)`. In parentheses the unique text it can be named by (`?` if optional,
-/// `-` if there is none); then its references, the times of making and loading, and the texts that are made up
-/// when absent (`random`).
+/// Implements [`Row`]: `row!(Service, "services", (?name), links client_certificate, made created_at, loaded
+/// updated_at)`. In parentheses the unique field that can identify it (`?` if optional, `-` if there is none); then its
+/// references, the timestamps of creation and of loading, and the fields with a random default (`random`).
 macro_rules! row {
     (@name $self:ident, -) => { None };
     (@name $self:ident, ? $field:ident) => { $self.$field.as_deref() };
@@ -331,9 +330,9 @@ macro_rules! row {
             fn settle(&mut self, id: uuid::Uuid, origin: Option<source::NodeId>, now: f64) {
                 self.id = id;
                 self.origin = origin;
-                $( crate::table::Moment::fill(&mut self.$made, now); )?
-                $( crate::table::Moment::stamp(&mut self.$loaded, now); )?
-                $($( crate::table::MadeUp::make_up(&mut self.$text); )+)?
+                $( crate::table::TimestampField::set_default(&mut self.$made, now); )?
+                $( crate::table::TimestampField::set_now(&mut self.$loaded, now); )?
+                $($( crate::table::RandomDefault::set_random_default(&mut self.$text); )+)?
             }
             #[allow(unused_variables)]
             fn link(&mut self, field: &str, id: uuid::Uuid) {
@@ -377,7 +376,7 @@ mod tests {
     use crate::{Row, Service, derived_id};
 
     #[test]
-    fn of_rows_with_one_id_or_name_the_first_is_found() {
+    fn the_first_row_with_an_id_or_name_is_found() {
         let row = |id: &str, name: &str| -> Service {
             let (id, host) = (derived_id("services", id), "h.test");
             serde_json::from_value(serde_json::json!({ "id": id, "name": name, "host": host })).unwrap()
@@ -386,7 +385,7 @@ mod tests {
         let first = table.push(row("a", "one"));
         table.push(row("b", "one"));
         table.push(row("a", "two"));
-        // Enough for both look-ups to grow.
+        // Enough for both indexes to grow.
         let others: Vec<_> = (0..100).map(|i| table.push(row(&i.to_string(), &format!("n{i}")))).collect();
         assert_eq!(table.by_name("one"), Some(first));
         assert_eq!(table.by_id(derived_id("services", "a")), Some(first));

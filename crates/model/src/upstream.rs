@@ -135,9 +135,9 @@ pub struct Upstream {
     pub origin: Option<NodeId>,
 }
 impl Upstream {
-    /// Whether both balance in the same way over equal targets.
-    pub fn is_balanced_as(&self, other: &Upstream) -> bool {
-        // Every field by name, so that a new one has to be thought about.
+    /// Whether both balance equally over equal targets.
+    pub fn has_same_balancing(&self, other: &Upstream) -> bool {
+        // Every field is listed, so that a new one must be considered here.
         let Upstream {
             id,
             name,

@@ -1,16 +1,16 @@
-//! Conditions: what a route asks of a request, as one expression over the request's fields.
+//! Match conditions of routes, as boolean expressions over the fields of a request.
 //!
-//! Every flavor turns its routes into these; `view` reads the fields off a request and `index` finds the
-//! few expressions that can hold. The semantics are those of Kong's engine: a predicate on a field
-//! without value is false, with several values all must satisfy it (with `any`, one of them), and the
-//! last predicate that held on the path says which part of it was matched.
+//! Every flavor compiles its routes to these; `match_input` extracts the fields of a request, and `index` finds the few
+//! expressions that can match. The semantics are those of Kong's engine: a predicate on a field without value is false;
+//! with several values, all must satisfy it (with `any`, one of them); and the last path predicate that matched
+//! determines which part of the path was matched.
 
 use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
 use http::HeaderName;
 use ipnet::IpNet;
 
-use super::{Capture, pattern::Pattern, view::View};
+use super::{Capture, match_input::MatchInput, pattern::Pattern};
 
 /// A boolean expression over a request.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,17 +18,17 @@ pub(super) enum Expr {
     All(Box<[Expr]>),
     Any(Box<[Expr]>),
     Not(Box<Expr>),
-    Is(Test),
+    Is(Predicate),
 }
 
 /// One predicate.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Test {
+pub(super) struct Predicate {
     pub attribute: Attribute,
     pub op: Op,
 }
 
-/// What a predicate looks at.
+/// The operand of a predicate.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Attribute {
     pub field: Field,
@@ -37,14 +37,14 @@ pub(super) struct Attribute {
     pub any: bool,
 }
 
-/// How letters are compared.
+/// Case conversion before a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Case {
-    /// As they came.
-    Kept,
-    /// After the request's value is put in lower case, all of Unicode.
+    /// No conversion.
+    Exact,
+    /// The request's value is converted to lower case (Unicode).
     Lower,
-    /// After the request's value is put in lower case, ASCII only.
+    /// The request's value is converted to lower case (ASCII only).
     LowerAscii,
 }
 
@@ -73,7 +73,7 @@ pub(super) enum Field {
     DestinationPort,
 }
 
-/// A header as routes name it: `_` stands for `-`, but a header that really has the underscores goes first.
+/// A header name in a route: `_` matches `-`, but a header that actually has the underscores takes precedence.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct HeaderField {
     pub underscored: Option<HeaderName>,
@@ -113,12 +113,12 @@ pub(super) enum NumberOp {
 
 impl From<Field> for Attribute {
     fn from(field: Field) -> Self {
-        Attribute { field, case: Case::Kept, any: false }
+        Attribute { field, case: Case::Exact, any: false }
     }
 }
 
 impl HeaderField {
-    /// None if that cannot be a header's name.
+    /// Parses a header name. `None` if it is not valid.
     pub fn new(name: &str) -> Option<HeaderField> {
         let dashed = HeaderName::from_bytes(name.replace('_', "-").as_bytes()).ok()?;
         let plain = name.contains('_') && !name.bytes().any(|b| b.is_ascii_uppercase());
@@ -128,11 +128,11 @@ impl HeaderField {
 }
 
 impl Case {
-    /// The value as it is compared.
+    /// Converts a value for the comparison.
     pub fn apply(self, value: &[u8]) -> Cow<'_, [u8]> {
         let changes = |b: &u8| b.is_ascii_uppercase() || !b.is_ascii();
         match self {
-            Case::Kept => value.into(),
+            Case::Exact => value.into(),
             _ if !value.iter().any(changes) => value.into(),
             Case::Lower => match std::str::from_utf8(value) {
                 Ok(text) => text.to_lowercase().into_bytes().into(),
@@ -143,18 +143,18 @@ impl Case {
     }
 }
 
-/// What the predicates of a winning route saw.
+/// What the predicates of the matched route matched.
 #[derive(Debug, Default)]
-pub(super) struct Record {
-    /// Whether captures are wanted.
+pub(super) struct MatchTrace {
+    /// Whether captures are recorded.
     pub capturing: bool,
     /// Bytes of the path that were matched.
     pub matched: usize,
-    /// Captures by name; of equal names the last counts.
+    /// Captures by name; the last one of a name wins.
     pub captures: Vec<Capture>,
 }
 
-impl Record {
+impl MatchTrace {
     fn capture(&mut self, name: &str, text: &[u8]) {
         let text = String::from_utf8_lossy(text).into();
         match self.captures.iter_mut().find(|(n, _)| &**n == name) {
@@ -165,18 +165,18 @@ impl Record {
 }
 
 impl Expr {
-    /// Whether the expression holds. With a record, predicates that hold leave their traces there.
-    pub fn holds(&self, view: &View<'_>, record: &mut Option<&mut Record>) -> bool {
+    /// Evaluates the expression. If `record` is set, predicates that match are traced in it.
+    pub fn matches(&self, input: &MatchInput<'_>, record: &mut Option<&mut MatchTrace>) -> bool {
         match self {
-            Expr::All(parts) => parts.iter().all(|part| part.holds(view, record)),
-            Expr::Any(parts) => parts.iter().any(|part| part.holds(view, record)),
-            Expr::Not(part) => !part.holds(view, record),
-            Expr::Is(test) => test.holds(view, record),
+            Expr::All(parts) => parts.iter().all(|part| part.matches(input, record)),
+            Expr::Any(parts) => parts.iter().any(|part| part.matches(input, record)),
+            Expr::Not(part) => !part.matches(input, record),
+            Expr::Is(test) => test.matches(input, record),
         }
     }
 
     /// Calls `f` with every predicate.
-    pub fn each<'e>(&'e self, f: &mut impl FnMut(&'e Test)) {
+    pub fn each<'e>(&'e self, f: &mut impl FnMut(&'e Predicate)) {
         match self {
             Expr::All(parts) | Expr::Any(parts) => parts.iter().for_each(|part| part.each(f)),
             Expr::Not(part) => part.each(f),
@@ -184,16 +184,15 @@ impl Expr {
         }
     }
 
-    /// Whether any regular expression has groups. Without one there are no captures: Kong keeps none where
-    /// there is nothing but a whole match.
+    /// Whether any regular expression has groups. Without groups there are no captures: Kong drops the capture of the
+    /// whole match.
     pub fn captures(&self) -> bool {
         let mut captures = false;
         self.each(&mut |test| captures |= matches!(&test.op, Op::Regex(pattern) if pattern.groups() > 0));
         captures
     }
 
-    /// What the matched part of the path is whenever the expression holds, if that can be said
-    /// beforehand and there is nothing to capture.
+    /// Returns the length of the matched part of the path if it is the same for every match and nothing is captured.
     pub fn fixed_match(&self) -> Option<usize> {
         let mut lengths = Vec::new();
         let mut open = false;
@@ -209,7 +208,7 @@ impl Expr {
         }
         let Some(&length) = lengths.first() else { return Some(0) };
         let on_path = |expr: &Expr| {
-            matches!(expr, Expr::Is(Test { attribute, op: Op::Text(op, _) })
+            matches!(expr, Expr::Is(Predicate { attribute, op: Op::Text(op, _) })
                 if attribute.field == Field::Path && !matches!(op, TextOp::NotEqual | TextOp::Contains))
         };
         let sure = self.conjuncts().iter().any(|part| match part {
@@ -219,7 +218,7 @@ impl Expr {
         (sure && lengths.iter().all(|&l| l == length)).then_some(length)
     }
 
-    /// The expressions that must all hold.
+    /// Returns the operands of the top-level conjunction.
     pub fn conjuncts(&self) -> &[Expr] {
         match self {
             Expr::All(parts) => parts,
@@ -228,24 +227,24 @@ impl Expr {
     }
 }
 
-impl Test {
-    fn holds(&self, view: &View<'_>, record: &mut Option<&mut Record>) -> bool {
+impl Predicate {
+    fn matches(&self, input: &MatchInput<'_>, record: &mut Option<&mut MatchTrace>) -> bool {
         let field = &self.attribute.field;
         match &self.op {
-            Op::Number(op, number) => view.number(field).is_some_and(|value| op.holds(value, *number)),
+            Op::Number(op, number) => input.number(field).is_some_and(|value| op.matches(value, *number)),
             Op::Address { equal, address } => {
-                view.address(field).is_some_and(|value| (value == *address) == *equal)
+                input.address(field).is_some_and(|value| (value == *address) == *equal)
             }
             Op::Network { inside, network } => {
-                view.address(field).is_some_and(|value| network.contains(&value) == *inside)
+                input.address(field).is_some_and(|value| network.contains(&value) == *inside)
             }
             Op::Text(..) | Op::Regex(_) => {
                 let mut held = false;
                 let mut all = true;
-                view.each(field, |value| {
+                input.each(field, |value| {
                     let value = self.attribute.case.apply(value);
                     let holds = match &self.op {
-                        Op::Text(op, text) => op.holds(&value, text.as_bytes()),
+                        Op::Text(op, text) => op.matches(&value, text.as_bytes()),
                         Op::Regex(pattern) => pattern.is_match(&value),
                         _ => false,
                     };
@@ -254,7 +253,7 @@ impl Test {
                     }
                     held |= holds;
                     all &= holds;
-                    // Nothing more to learn: one held where one is enough, or one failed where all must hold.
+                    // Stop once the result is known: one matched where one suffices, or one failed where all must match.
                     holds != self.attribute.any
                 });
                 held && (self.attribute.any || all)
@@ -262,8 +261,8 @@ impl Test {
         }
     }
 
-    /// Notes what a predicate that holds has matched.
-    fn trace(&self, value: &[u8], record: &mut Record) {
+    /// Records what a matching predicate matched.
+    fn trace(&self, value: &[u8], record: &mut MatchTrace) {
         let path = self.attribute.field == Field::Path;
         match &self.op {
             Op::Text(TextOp::Equal | TextOp::Prefix | TextOp::Suffix, text) if path => {
@@ -282,7 +281,7 @@ impl Test {
 }
 
 impl TextOp {
-    fn holds(self, value: &[u8], text: &[u8]) -> bool {
+    fn matches(self, value: &[u8], text: &[u8]) -> bool {
         match self {
             TextOp::Equal => value == text,
             TextOp::NotEqual => value != text,
@@ -294,7 +293,7 @@ impl TextOp {
 }
 
 impl NumberOp {
-    fn holds(self, value: i64, number: i64) -> bool {
+    fn matches(self, value: i64, number: i64) -> bool {
         match self {
             NumberOp::Equal => value == number,
             NumberOp::NotEqual => value != number,

@@ -1,10 +1,10 @@
-//! Flavor `expressions`: routes written in the router's own language. Parser and validation are those of
-//! Kong's engine (crate `atc-router`); what it parses becomes the same expressions as every other route.
+//! Flavor `expressions`: routes in the router's language. Parser and validation are those of Kong's engine (crate
+//! `atc-router`); the syntax tree is converted to [`Expr`], as for every other flavor.
 
 use std::{collections::HashMap, sync::LazyLock};
 
 use atc_router::{
-    ast::{BinaryOperator, Expression, LogicalExpression, Predicate, Type, Value},
+    ast::{BinaryOperator, Expression, LogicalExpression, Predicate as AstPredicate, Type, Value},
     parser::parse,
     schema::Schema,
     semantics::{FieldCounter, Validate},
@@ -12,16 +12,16 @@ use atc_router::{
 
 use super::{
     Calculation, Flavor,
-    expr::{Attribute, Case, Expr, Field, HeaderField, NumberOp, Op, Test, TextOp},
+    expr::{Attribute, Case, Expr, Field, HeaderField, NumberOp, Op, Predicate, TextOp},
     fields,
     pattern::{Patterns, Syntax},
-    text,
+    render,
 };
 use model::{Protocol, Route};
 
 const SEGMENTS: &str = "http.path.segments.";
 
-/// Fields of streams; HTTP has them too.
+/// Fields of streams and of HTTP.
 const COMMON: [(&str, Type); 6] = [
     ("net.protocol", Type::String),
     ("tls.sni", Type::String),
@@ -55,8 +55,7 @@ fn schema_of(route: &Route) -> &'static Schema {
     if fields::is_stream(route) { &STREAM_SCHEMA } else { &HTTP_SCHEMA }
 }
 
-/// The expression of a part of a route in this flavor: the route's own or that of its fields, and the
-/// protocols it is for.
+/// Compiles a part of a route in this flavor: its expression, or else its fields, and its protocols.
 pub(super) fn expression(
     route: &Route,
     paths: &[&str],
@@ -64,7 +63,7 @@ pub(super) fn expression(
     patterns: &mut Patterns,
 ) -> Result<Expr, String> {
     let expr = match &route.expression {
-        Some(source) => read(&amend(source), schema_of(route), patterns)?,
+        Some(source) => read(&replace_deprecated_fields(source), schema_of(route), patterns)?,
         None => fields::expression(route, paths, calculation, patterns)?,
     };
     Ok(match protocols(route) {
@@ -76,8 +75,8 @@ pub(super) fn expression(
     })
 }
 
-/// The condition on the protocol, if there is one that can fail. Routes for TLS alone have none, so that
-/// plain requests can be redirected.
+/// Compiles the condition on the protocol; `None` if it is always true. TLS-only routes have none, so that requests
+/// without TLS can be redirected.
 fn protocols(route: &Route) -> Option<Expr> {
     use Protocol::{Grpc, Grpcs, Http, Https, Tcp, Tls, TlsPassthrough, Udp};
     if matches!(&*route.protocols, [] | [Https | Tls | TlsPassthrough]) {
@@ -103,8 +102,8 @@ fn protocols(route: &Route) -> Option<Expr> {
     Some(fields::any(names.iter().map(|name| fields::text(Field::Protocol, TextOp::Equal, name)).collect()))
 }
 
-/// `net.port`, an old spelling, becomes `net.dst.port` wherever a comparison follows.
-fn amend(source: &str) -> String {
+/// Replaces the deprecated `net.port` by `net.dst.port` where a comparison follows.
+fn replace_deprecated_fields(source: &str) -> String {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;
     while let Some(at) = rest.find("net.port") {
@@ -129,7 +128,7 @@ fn read(source: &str, schema: &Schema, patterns: &mut Patterns) -> Result<Expr, 
 }
 
 fn convert(expression: &Expression, patterns: &mut Patterns) -> Result<Expr, String> {
-    /// Adds the parts of a chain of one operator, first things first.
+    /// Flattens a chain of one operator, in order.
     fn chain(
         expression: &Expression,
         and: bool,
@@ -165,9 +164,9 @@ fn convert(expression: &Expression, patterns: &mut Patterns) -> Result<Expr, Str
     })
 }
 
-fn test(predicate: &Predicate, patterns: &mut Patterns) -> Result<Test, String> {
+fn test(predicate: &AstPredicate, patterns: &mut Patterns) -> Result<Predicate, String> {
     let (lower, any) = predicate.lhs.get_transformations();
-    let case = if lower { Case::Lower } else { Case::Kept };
+    let case = if lower { Case::Lower } else { Case::Exact };
     let attribute = Attribute { field: field(&predicate.lhs.var_name)?, case, any };
     let op = match (&predicate.rhs, &predicate.op) {
         (Value::Regex(regex), _) => Op::Regex(patterns.get(Syntax::Rust, regex.as_str())?),
@@ -182,7 +181,7 @@ fn test(predicate: &Predicate, patterns: &mut Patterns) -> Result<Test, String> 
                 .map_err(|e| e.to_string())?,
         },
     };
-    Ok(Test { attribute, op })
+    Ok(Predicate { attribute, op })
 }
 
 fn text_op(op: &BinaryOperator) -> Result<TextOp, String> {
@@ -208,7 +207,7 @@ fn number_op(op: &BinaryOperator) -> Result<NumberOp, String> {
     })
 }
 
-/// The field of that name.
+/// Parses the name of a field.
 pub(super) fn field(name: &str) -> Result<Field, String> {
     Ok(match name {
         "net.protocol" => Field::Protocol,
@@ -235,7 +234,7 @@ pub(super) fn field(name: &str) -> Result<Field, String> {
     })
 }
 
-/// `N` or `N_M` with N < M, without leading zeros.
+/// Parses `N` or `N_M` with N < M, without leading zeros.
 fn segments(suffix: &str) -> Option<(u32, u32)> {
     let number = |text: &str| {
         let plain = text == "0" || !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
@@ -250,8 +249,8 @@ fn segments(suffix: &str) -> Option<(u32, u32)> {
     }
 }
 
-/// Why Kong's newer engine refuses a route, without the words that every such message starts with.
-pub(super) fn refusal(route: &Route) -> Option<String> {
+/// Validates a route as Kong's engine since 3.0 does. Returns its error message without the common prefix.
+pub(super) fn validation_error(route: &Route) -> Option<String> {
     const FIELDS: &str = "'methods', 'hosts', 'paths', 'headers', 'snis', 'sources' or 'destinations'";
     let by_fields = fields::set(&route.snis).is_some()
         || fields::set(&route.sources).is_some()
@@ -269,10 +268,10 @@ pub(super) fn refusal(route: &Route) -> Option<String> {
         None if route.priority.unwrap_or(0) != 0 => {
             return Some(format!("cannot set 'priority' with {FIELDS} simultaneously"));
         }
-        Some(source) => amend(source),
-        // A parser is needed only for what can fail.
-        None if surely_compiles(route) => return None,
-        None => text::source(route, &every_path(route)),
+        Some(source) => replace_deprecated_fields(source),
+        // The parser runs only for routes that can fail.
+        None if certainly_compiles(route) => return None,
+        None => render::source(route, &every_path(route)),
     };
     let expression = match checked(&source, schema_of(route)) {
         Ok(expression) => expression,
@@ -291,10 +290,10 @@ fn every_path(route: &Route) -> Vec<&str> {
     route.paths.iter().flatten().map(String::as_str).collect()
 }
 
-/// Whether a field-based route can be turned into an expression without a look at the text of it.
-fn surely_compiles(route: &Route) -> bool {
+/// Whether a field-based route certainly compiles, so that its rendered expression need not be parsed.
+fn certainly_compiles(route: &Route) -> bool {
     let plain = |text: &String| !text.contains('"');
-    // Most routes are these: texts to compare with, none of which can fail.
+    // Most routes only have string comparisons, which cannot fail.
     let texts_only = !fields::is_stream(route)
         && fields::set(&route.sources).is_none()
         && fields::set(&route.destinations).is_none()
@@ -309,12 +308,12 @@ fn surely_compiles(route: &Route) -> bool {
         && route.snis.iter().flat_map(|snis| snis.iter()).all(plain)
 }
 
-/// Why Kong would refuse the route's conditions, in its words (see the entity check of routes); config
-/// asks this of every route.
+/// Validates the conditions of a route, with Kong's error messages (see the entity check of routes). Called by `config`
+/// for every route.
 pub fn validate_route(route: &Route, flavor: Flavor) -> Result<(), String> {
     match flavor {
         Flavor::Traditional => Ok(()),
-        Flavor::TraditionalCompatible | Flavor::Expressions => match refusal(route) {
+        Flavor::TraditionalCompatible | Flavor::Expressions => match validation_error(route) {
             None => Ok(()),
             Some(reason) => Err(format!("Router Expression failed validation: {reason}")),
         },

@@ -1,5 +1,5 @@
-//! Field-based routes as expressions: the conditions that flavors `traditional_compatible` and
-//! `expressions` make of a route's fields, in the order in which Kong's engine evaluates them.
+//! Compilation of field-based routes to expressions, for flavors `traditional_compatible` and `expressions`, in the order
+//! in which Kong's engine evaluates the conditions.
 
 use std::net::IpAddr;
 
@@ -7,19 +7,19 @@ use ipnet::IpNet;
 
 use super::{
     Calculation,
-    expr::{Attribute, Case, Expr, Field, HeaderField, NumberOp, Op, Test, TextOp},
+    expr::{Attribute, Case, Expr, Field, HeaderField, NumberOp, Op, Predicate, TextOp},
+    match_input::split_port,
     pattern::{Patterns, Syntax},
-    view::split_port,
 };
 use model::{Cidr, Protocol, Route};
 
-/// Whether a route belongs to streams rather than to HTTP.
+/// Whether a route is a stream route, not an HTTP route.
 pub(super) fn is_stream(route: &Route) -> bool {
     use Protocol::{Tcp, Tls, TlsPassthrough, Udp};
     matches!(route.protocols.first(), Some(Tcp | Udp | Tls | TlsPassthrough))
 }
 
-/// The expression of a route's fields, with these of its paths. Fails where Kong's parser would.
+/// Compiles the fields of a route, with a subset of its paths. Fails where Kong's parser would.
 pub(super) fn expression(
     route: &Route,
     paths: &[&str],
@@ -32,7 +32,7 @@ pub(super) fn expression(
             let (op, name) = wildcard_sni(sni);
             text(Field::Sni, op, name)
         });
-        // Strict routers keep a route that is for TLS alone from requests without it.
+        // With `strict`, a TLS-only route does not match requests without TLS.
         let tls_only = matches!(&*route.protocols, [Protocol::Https | Protocol::Grpcs | Protocol::Tls]);
         let secure = if is_stream(route) { "tls" } else { "https" };
         let elsewhere = text(Field::Protocol, TextOp::NotEqual, secure);
@@ -69,7 +69,7 @@ pub(super) fn expression(
     }
 }
 
-/// The values of a field that counts as set.
+/// Returns the values of a field; `None` if it is absent or empty.
 pub(super) fn set<T>(field: &Option<impl std::ops::Deref<Target = [T]>>) -> Option<&[T]> {
     field.as_deref().filter(|values| !values.is_empty())
 }
@@ -79,11 +79,11 @@ pub(super) fn any(mut parts: Vec<Expr>) -> Expr {
 }
 
 pub(super) fn text(field: Field, op: TextOp, text: &str) -> Expr {
-    Expr::Is(Test { attribute: field.into(), op: Op::Text(op, text.into()) })
+    Expr::Is(Predicate { attribute: field.into(), op: Op::Text(op, text.into()) })
 }
 
 pub(super) fn number(field: Field, number: impl Into<i64>) -> Expr {
-    Expr::Is(Test { attribute: field.into(), op: Op::Number(NumberOp::Equal, number.into()) })
+    Expr::Is(Predicate { attribute: field.into(), op: Op::Number(NumberOp::Equal, number.into()) })
 }
 
 /// How a server name is compared, and with what. One dot at the end of a full name does not count.
@@ -124,13 +124,13 @@ fn path(path: &str, patterns: &mut Patterns) -> Result<Expr, String> {
         None => text(Field::Path, TextOp::Prefix, path),
         Some(regex) => {
             let pattern = patterns.get(Syntax::Rust, &anchored(regex))?;
-            Expr::Is(Test { attribute: Field::Path.into(), op: Op::Regex(pattern) })
+            Expr::Is(Predicate { attribute: Field::Path.into(), op: Op::Regex(pattern) })
         }
     })
 }
 
-/// A path's regular expression as the engine gets it. That `?<` is rewritten wherever it stands is Kong's
-/// way, and what makes look-behind fail.
+/// Converts the regular expression of a path for the engine. Like Kong, this rewrites every `?<`, which makes look-behind
+/// fail.
 pub(super) fn anchored(regex: &str) -> String {
     format!("^{}", regex.replace("?<", "?P<"))
 }
@@ -144,11 +144,11 @@ fn header(name: &str, values: &[String], patterns: &mut Patterns) -> Result<Expr
     let attribute = Attribute { field: Field::Header(Box::new(field)), case: Case::Lower, any: true };
     let test = |value: &String| {
         let op = match value.strip_prefix("~*") {
-            // The pattern too is put in lower case, classes included.
+            // The pattern is converted to lower case too, including its character classes.
             Some(regex) => Op::Regex(patterns.get(Syntax::Rust, &regex.to_ascii_lowercase())?),
             None => Op::Text(TextOp::Equal, value.to_ascii_lowercase().into()),
         };
-        Ok(Expr::Is(Test { attribute: attribute.clone(), op }))
+        Ok(Expr::Is(Predicate { attribute: attribute.clone(), op }))
     };
     Ok(any(values.iter().map(test).collect::<Result<_, String>>()?))
 }
@@ -158,7 +158,7 @@ pub(super) fn nets(list: &[Cidr], ip: Field, port: Field) -> Result<Expr, String
         let mut parts = Vec::new();
         if let Some(text) = &net.ip {
             let op = parse_net(text)?;
-            parts.push(Expr::Is(Test { attribute: ip.clone().into(), op }));
+            parts.push(Expr::Is(Predicate { attribute: ip.clone().into(), op }));
         }
         if let Some(value) = net.port {
             parts.push(number(port.clone(), value));
@@ -172,7 +172,7 @@ pub(super) fn nets(list: &[Cidr], ip: Field, port: Field) -> Result<Expr, String
     Ok(any(list.iter().map(one).collect::<Result<_, _>>()?))
 }
 
-/// An address or a network. Host bits of an IPv4 network are cleared; in an IPv6 network they are an error.
+/// Parses an address or a network. Host bits of an IPv4 network are cleared; in an IPv6 network they are an error.
 pub(super) fn parse_net(text: &str) -> Result<Op, String> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Ok(Op::Address { equal: true, address });

@@ -1,7 +1,7 @@
-//! Which route a request belongs to.
+//! Route matching: finds the route of a request.
 //!
-//! A [`Router`] is built once from the routes of a configuration and asked once a request. It knows
-//! routes and what can be read off a request's head; nothing of services, plugins or sockets.
+//! A [`Router`] is built from the routes of a configuration and queried once per request. It depends on routes and on
+//! request heads only, not on services, plugins or sockets.
 
 use http_codec::HeaderSource;
 use std::net::IpAddr;
@@ -13,40 +13,40 @@ use model::{Ix, Route, State};
 mod expr;
 mod expressions;
 mod fields;
+mod incremental;
 mod index;
-mod live;
+mod match_input;
 mod path;
 mod pattern;
 mod priority;
-mod probe;
+mod render;
+mod sample_request;
 mod table;
-mod text;
 mod traditional;
-mod view;
 
 pub use expressions::validate_route;
-pub use live::Kept;
+pub use incremental::RetainedRoutes;
+pub use match_input::split_port;
 pub use path::{acceptable, escape_for_upstream, normalize, upstream_path};
-pub use probe::Probe;
-pub use view::split_port;
+pub use sample_request::Probe;
 
-use live::Live;
+use incremental::IncrementalTable;
+use match_input::MatchInput;
 use table::Rules;
-use view::View;
 
-/// Which rules order the routes (setting `router_flavor`).
+/// The syntax and ordering rules of routes (setting `router_flavor`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Flavor {
     /// Kong's default since 3.0.
     #[default]
     TraditionalCompatible,
-    /// Kong's engine before 3.0.
+    /// Kong's router before 3.0.
     Traditional,
-    /// Routes may be written in the router's own language.
+    /// Routes may have expressions in the router's language.
     Expressions,
 }
 
-/// How priorities are computed (setting `route_match_calculation`).
+/// Computation of route priorities (setting `route_match_calculation`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Calculation {
     /// As Kong 3.9 computes them.
@@ -56,12 +56,12 @@ pub enum Calculation {
     Strict,
 }
 
-/// What a router looks at.
+/// The input of an HTTP router.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestLine<'a> {
     /// Method, as sent.
     pub method: &'a str,
-    /// Whether the client speaks TLS (or a trusted proxy says so).
+    /// Whether the client uses TLS, or a trusted proxy reports so.
     pub https: bool,
     /// Host header (or `:authority`) as sent, with its port.
     pub host: Option<&'a str>,
@@ -73,100 +73,102 @@ pub struct RequestLine<'a> {
     pub sni: Option<&'a str>,
     /// The client's address.
     pub source: (IpAddr, u16),
-    /// The listener's address, its port after `port_maps`. A port in the Host header goes before it.
+    /// The listener's address, its port after `port_maps`. A port in the Host header takes precedence.
     pub destination: (IpAddr, u16),
 }
 
 /// A capture of a regular expression path: its name or number, and the text.
 pub type Capture = (Box<str>, Box<str>);
 
-/// The route that won.
+/// The matched route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteMatch {
     /// The route.
     pub route: Ix<Route>,
-    /// Bytes of the normalised path that the path condition took; 0 when no path took part.
+    /// Bytes of the normalised path that the path condition matched; 0 if there was no path condition.
     pub matched: usize,
     /// Captures, empty for a plain path.
     pub captures: SmallVec<[Capture; 0]>,
 }
 
-/// A route that could not be built; the others stay.
+/// Error of building one route; the others are not affected.
 #[derive(Debug, thiserror::Error)]
 #[error("route {route:?}: {reason}")]
 pub struct RouteError {
-    /// Which.
+    /// The route.
     pub route: Ix<Route>,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
-/// The routes for HTTP, ready to be asked.
+/// The router of HTTP requests.
 #[derive(Debug, Default)]
-pub struct Router(Live);
+pub struct Router(IncrementalTable);
 
 impl Router {
     /// Builds the router for HTTP routes of enabled services.
     pub fn build(state: &State, flavor: Flavor, calculation: Calculation) -> (Router, Vec<RouteError>) {
-        let (live, errors) = Live::build(state, Rules { flavor, calculation }, false, None);
+        let (live, errors) = IncrementalTable::build(state, Rules { flavor, calculation }, false, None);
         (Router(live), errors)
     }
 
-    /// The router of another configuration, of which these routes are `kept`. Answers as one built anew.
-    pub fn follow(&self, kept: &Kept, state: &State) -> (Router, Vec<RouteError>) {
-        let (live, errors) = self.0.follow(kept, state);
+    /// Builds the router of another configuration, in which these routes are `retained`. The result equals that of
+    /// [`Self::build`].
+    pub fn rebuild(&self, retained: &RetainedRoutes, state: &State) -> (Router, Vec<RouteError>) {
+        let (live, errors) = self.0.rebuild(retained, state);
         (Router(live), errors)
     }
 
-    /// The route a request belongs to. `path` is the normalised path (see [`normalize`]).
+    /// Finds the route of a request. `path` is the normalised path (see [`normalize`]).
     pub fn find(&self, line: &RequestLine<'_>, path: &[u8]) -> Option<RouteMatch> {
-        if !self.0.readable(line, path) {
+        if !self.0.is_utf8(line, path) {
             return None;
         }
-        let found = self.0.find(&View::of_request(line, path))?;
+        let found = self.0.find(&MatchInput::of_request(line, path))?;
         Some(RouteMatch { matched: found.matched.min(path.len()), ..found })
     }
 
-    /// Bytes that the index takes on the heap.
+    /// Heap size of the index in bytes.
     pub fn index_memory(&self) -> usize {
         self.0.index_memory()
     }
 }
 
-/// What a stream router looks at.
+/// The input of a stream router.
 #[derive(Clone, Copy, Debug)]
 pub struct Connection<'a> {
     /// Whether it is UDP.
     pub udp: bool,
-    /// Server name that the client asked for, whether or not the TLS ends here.
+    /// Server name in the client's `ClientHello`, whether or not TLS is terminated here.
     pub sni: Option<&'a str>,
     /// The client's address.
     pub source: (IpAddr, u16),
-    /// The listener's address, its port after `port_maps`; for TLS that came through another listener of
-    /// the gateway, the one that the PROXY protocol names.
+    /// The listener's address, its port after `port_maps`; for TLS that arrived through another listener of the gateway,
+    /// the address in the PROXY protocol header.
     pub destination: (IpAddr, u16),
 }
 
-/// The routes for streams (`tcp`, `tls`, `tls_passthrough`, `udp`), ready to be asked.
+/// The router of streams (`tcp`, `tls`, `tls_passthrough`, `udp`).
 #[derive(Debug, Default)]
-pub struct StreamRouter(Live);
+pub struct StreamRouter(IncrementalTable);
 
 impl StreamRouter {
     /// Builds the router for stream routes of enabled services.
     pub fn build(state: &State, flavor: Flavor, calculation: Calculation) -> (StreamRouter, Vec<RouteError>) {
-        let (live, errors) = Live::build(state, Rules { flavor, calculation }, true, None);
+        let (live, errors) = IncrementalTable::build(state, Rules { flavor, calculation }, true, None);
         (StreamRouter(live), errors)
     }
 
-    /// The router of another configuration, of which these routes are `kept`. Answers as one built anew.
-    pub fn follow(&self, kept: &Kept, state: &State) -> (StreamRouter, Vec<RouteError>) {
-        let (live, errors) = self.0.follow(kept, state);
+    /// Builds the router of another configuration, in which these routes are `retained`. The result equals that of
+    /// [`Self::build`].
+    pub fn rebuild(&self, retained: &RetainedRoutes, state: &State) -> (StreamRouter, Vec<RouteError>) {
+        let (live, errors) = self.0.rebuild(retained, state);
         (StreamRouter(live), errors)
     }
 
-    /// The route a connection belongs to.
+    /// Finds the route of a connection.
     pub fn find(&self, connection: &Connection<'_>) -> Option<Ix<Route>> {
-        self.0.find(&View::of_connection(connection)).map(|found| found.route)
+        self.0.find(&MatchInput::of_connection(connection)).map(|found| found.route)
     }
 }
 

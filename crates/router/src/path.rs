@@ -1,17 +1,16 @@
-//! Paths: the form in which they are compared, the form in which they are sent on, and how a service's
-//! path and a request's path are joined. Everything here works on bytes, because a decoded escape need
-//! not be UTF-8. Which path matched is the router's business; the query string is not looked at.
+//! Paths: normalisation for comparison, escaping for the upstream, and joining of a service's path with a request's.
+//! Paths are bytes, because a decoded escape need not be UTF-8. Query strings are not handled here.
 
 use std::borrow::Cow;
 
 use model::PathHandling;
 
-/// Characters whose escapes keep their meaning only as escapes (RFC 3986 section 2.2, and `%` itself).
+/// Whether the escape of a character must not be decoded (reserved characters of RFC 3986 section 2.2, and `%`).
 fn reserved(byte: u8) -> bool {
     b"!*'();:@&=+$,/?%#[]".contains(&byte)
 }
 
-/// Characters that may stand unescaped in a path that is sent on.
+/// Characters that need no escape in a path sent to the upstream.
 const PLAIN: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;
@@ -36,7 +35,7 @@ fn hex(byte: u8) -> Option<u8> {
     (byte as char).to_digit(16).map(|digit| digit as u8)
 }
 
-/// The byte that an escape at the start of `text` stands for.
+/// Decodes an escape at the start of `text`.
 fn escape(text: &[u8]) -> Option<u8> {
     match text {
         [b'%', high, low, ..] => Some(hex(*high)? << 4 | hex(*low)?),
@@ -44,8 +43,8 @@ fn escape(text: &[u8]) -> Option<u8> {
     }
 }
 
-/// Whether a path as sent may be served at all: its escapes are complete, none is a zero byte, and its
-/// `..` segments do not climb above the root. The proxy answers 400 to others before it routes.
+/// Whether a path as sent is valid: its escapes are complete, none is a zero byte, and its `..` segments do not climb
+/// above the root. The proxy rejects other paths with 400 before routing.
 pub fn acceptable(path: &str) -> bool {
     let bytes = path.as_bytes();
     if memchr::memchr3(b'%', b'.', 0, bytes).is_none() {
@@ -85,9 +84,9 @@ pub fn acceptable(path: &str) -> bool {
     true
 }
 
-/// The form of a path that conditions are compared with: escapes of characters that are not reserved are
-/// decoded, other escapes are in upper case, dot segments are resolved and slashes merged. The bytes are
-/// UTF-8 unless an escape was decoded to something else. Borrows when nothing changes.
+/// Normalises a path for comparison: escapes of unreserved characters are decoded, other escapes are converted to upper
+/// case, dot segments are resolved and slashes merged. The result is UTF-8 unless a decoded escape is not. Borrows if
+/// nothing changes.
 pub fn normalize(path: &str) -> Cow<'_, [u8]> {
     let bytes = path.as_bytes();
     let escaped = memchr::memchr(b'%', bytes).is_some();
@@ -143,7 +142,7 @@ fn decode(path: &[u8]) -> Vec<u8> {
 fn resolve(path: &[u8]) -> Vec<u8> {
     let rooted = path.first() == Some(&b'/');
     let mut out: Vec<u8> = Vec::with_capacity(path.len());
-    // Whether the path ends in a slash: a dot segment at its end counts as one.
+    // Whether the result ends in a slash: a trailing dot segment counts as one.
     let mut open = false;
     for segment in path.split(|&byte| byte == b'/').skip(usize::from(rooted)) {
         open = true;
@@ -165,7 +164,7 @@ fn resolve(path: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A path as it is sent on: every byte that may not stand in a path becomes an escape. The result is ASCII.
+/// Escapes a path for the upstream: every byte that is not allowed in a path is percent-encoded. The result is ASCII.
 pub fn escape_for_upstream(path: &[u8]) -> Cow<'_, str> {
     if path.iter().all(|&byte| plain(byte))
         && let Ok(text) = str::from_utf8(path)
@@ -188,9 +187,8 @@ pub fn escape_for_upstream(path: &[u8]) -> Cow<'_, str> {
 
 /// Joins a service's path (`/` if it has none) with a request's.
 ///
-/// `request_path` is the normalised path, `matched` what [`RouteMatch::matched`](super::RouteMatch) says,
-/// `strip_path` the route's. `handling` is the route's in flavor `traditional` and `V0` in the others,
-/// whatever the route says.
+/// `request_path` is the normalised path, `matched` is [`RouteMatch::matched`](super::RouteMatch), `strip_path` is that of
+/// the route. `handling` is that of the route in flavor `traditional`, and always `V0` in the others.
 pub fn upstream_path<'a>(
     service_path: &'a str,
     request_path: &'a [u8],
@@ -203,7 +201,7 @@ pub fn upstream_path<'a>(
     let after = |from: usize| request_path.get(from..).unwrap_or_default();
     let join = |base: &[u8], rest: &'a [u8]| match base {
         b"" => Cow::Borrowed(rest),
-        // The service's slash and the path's are one.
+        // The slash of the service's path and that of the request's path are merged.
         b"/" if request_path.len() > rest.len()
             && request_path[request_path.len() - rest.len() - 1] == b'/' =>
         {
@@ -239,7 +237,7 @@ pub fn upstream_path<'a>(
     }
 }
 
-/// What remains of a path may not start with a dot segment: it is dropped.
+/// Drops leading dot segments from the remainder of a path.
 fn without_dots(rest: &[u8]) -> &[u8] {
     match rest {
         b"." | b".." => b"",

@@ -1,5 +1,5 @@
-//! Regular expressions: checked when the router is built, compiled when they are first asked, shared by
-//! routes that have the same.
+//! Regular expressions: validated when the router is built, compiled on first use, and shared by routes with the same
+//! source.
 
 use std::{
     hash::{Hash, Hasher},
@@ -12,12 +12,12 @@ use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
 use super::expr::{Expr, Op};
 
-/// Largest compiled size of one expression in bytes: that of Kong's engine.
-const SIZE_LIMIT: usize = 10 << 20;
-/// An expression that is surely smaller is not compiled just to know its size.
-const SURELY_SMALL: usize = 256 << 10;
+/// Maximum compiled size of one expression, as in Kong's engine.
+const MAX_COMPILED_BYTES: usize = 10 << 20;
+/// Expressions with an estimate below this are not compiled to determine their size.
+const MAX_UNCHECKED_BYTES: usize = 256 << 10;
 
-/// Where an expression stands, which decides its syntax.
+/// Syntax of an expression, which depends on the flavor and the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Syntax {
     /// Kong's newer engine: Rust's syntax, Unicode, not anchored.
@@ -32,10 +32,10 @@ pub(super) enum Syntax {
 pub(super) struct Pattern {
     source: Box<str>,
     syntax: Syntax,
-    /// What every text that matches starts with, if the expression is anchored.
+    /// The literal prefix of every match, if the expression is anchored.
     prefix: Option<Box<[u8]>>,
-    /// The longest literal that stands somewhere in every text that matches.
-    inner: Option<Box<[u8]>>,
+    /// The longest literal that every match contains.
+    substring: Option<Box<[u8]>>,
     groups: usize,
     engine: OnceLock<Engine>,
 }
@@ -45,12 +45,12 @@ enum Engine {
     Backtracking(Box<fancy_regex::Regex>),
 }
 
-/// The expressions of one router, each once.
+/// The expressions of one router, deduplicated.
 #[derive(Debug, Default)]
 pub(super) struct Patterns(AHashMap<(Syntax, Box<str>), Arc<Pattern>>);
 
 impl Patterns {
-    /// The pattern of that source, or why it cannot be one.
+    /// Returns the pattern of a source, or the error message.
     pub fn get(&mut self, syntax: Syntax, source: &str) -> Result<Arc<Pattern>, String> {
         let key = (syntax, Box::from(source));
         if let Some(found) = self.0.get(&key) {
@@ -61,8 +61,8 @@ impl Patterns {
         Ok(pattern)
     }
 
-    /// Adds the patterns of an expression, with what they have compiled so far.
-    pub fn keep(&mut self, expr: &Expr) {
+    /// Adds the patterns of an expression, which keeps those already compiled.
+    pub fn add(&mut self, expr: &Expr) {
         expr.each(&mut |test| {
             if let Op::Regex(pattern) = &test.op {
                 let key = (pattern.syntax, pattern.source.clone());
@@ -78,18 +78,18 @@ impl Pattern {
             source: source.into(),
             syntax,
             prefix: None,
-            inner: None,
+            substring: None,
             groups: 0,
             engine: OnceLock::new(),
         };
         match pattern.options().parse(source) {
             Ok(hir) => {
-                if size(&hir) > SURELY_SMALL {
+                if size(&hir) > MAX_UNCHECKED_BYTES {
                     pattern.linear(source).map_err(|e| too_big(&e))?;
                 }
                 pattern.groups = hir.properties().explicit_captures_len();
                 pattern.prefix = literal_prefix(&hir, syntax == Syntax::PerlPath).map(Into::into);
-                pattern.inner = longest_literal(&hir).map(Into::into);
+                pattern.substring = longest_literal(&hir).map(Into::into);
             }
             Err(e) if syntax == Syntax::Rust => return Err(e.to_string()),
             Err(_) => {
@@ -101,25 +101,25 @@ impl Pattern {
             }
         }
         if syntax == Syntax::Perl {
-            // Kong keeps the captures of paths alone.
+            // Kong records captures of paths only.
             pattern.groups = 0;
         }
         Ok(pattern)
     }
 
-    /// Number of groups whose captures count.
+    /// Number of groups whose captures are recorded.
     pub fn groups(&self) -> usize {
         self.groups
     }
 
-    /// What every matching text starts with.
+    /// The literal prefix of every match.
     pub fn prefix(&self) -> Option<&[u8]> {
         self.prefix.as_deref()
     }
 
-    /// What stands somewhere in every matching text.
-    pub fn inner(&self) -> Option<&[u8]> {
-        self.inner.as_deref()
+    /// A literal that every match contains.
+    pub fn substring(&self) -> Option<&[u8]> {
+        self.substring.as_deref()
     }
 
     /// Whether the text matches.
@@ -133,7 +133,7 @@ impl Pattern {
         }
     }
 
-    /// How many bytes of a matching text match.
+    /// Returns the length of the match in a matching text.
     pub fn matched(&self, text: &[u8]) -> usize {
         match self.engine() {
             Some(Engine::Linear(regex)) if self.syntax == Syntax::Rust => {
@@ -143,8 +143,8 @@ impl Pattern {
         }
     }
 
-    /// Calls `found` with every group that took part, by number and by name, the whole match being number
-    /// 0, and returns how many bytes matched.
+    /// Calls `found` with every group that participates, by number and by name; number 0 is the whole match. Returns the
+    /// length of the match.
     pub fn captures(&self, text: &[u8], mut found: impl FnMut(&str, &[u8])) -> usize {
         let mut spans: Vec<Option<(usize, usize)>> = Vec::new();
         let mut names: Vec<Option<String>> = Vec::new();
@@ -195,7 +195,7 @@ impl Pattern {
         Some(self.engine.get_or_init(|| engine))
     }
 
-    /// The source that is compiled: a path's has one more group, which takes what is left of the path.
+    /// Returns the source to compile: that of a path has an additional group for the remainder of the path.
     fn full(&self) -> String {
         match self.syntax {
             Syntax::PerlPath => format!("{}(?<uri_postfix>.*)", self.source),
@@ -220,8 +220,8 @@ impl Pattern {
             .configure(
                 meta::Config::new()
                     .utf8_empty(unicode)
-                    .nfa_size_limit(Some(SIZE_LIMIT))
-                    // The quick engines cost ten times the build and memory; paths are short.
+                    .nfa_size_limit(Some(MAX_COMPILED_BYTES))
+                    // The DFA engines cost ten times the build time and memory, which short paths do not repay.
                     .dfa(false)
                     .hybrid(false)
                     .onepass(false),
@@ -231,7 +231,7 @@ impl Pattern {
 
     fn backtracking(&self, source: &str) -> Result<fancy_regex::Regex, fancy_regex::Error> {
         let anchor = if self.syntax == Syntax::PerlPath { r"\A" } else { "" };
-        // Kong's limit on backtracking is the same.
+        // Kong has the same limit on backtracking.
         fancy_regex::RegexBuilder::new(&format!("{anchor}{source}")).backtrack_limit(10_000).build()
     }
 }
@@ -243,7 +243,7 @@ fn too_big(error: &meta::BuildError) -> String {
     }
 }
 
-/// Bytes that the expression can at most need when compiled, roughly.
+/// Estimates an upper bound of the compiled size in bytes.
 fn size(hir: &Hir) -> usize {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => 64,
@@ -261,7 +261,7 @@ fn size(hir: &Hir) -> usize {
     }
 }
 
-/// The literal text that an anchored expression starts with; none if it is not anchored.
+/// Returns the literal prefix of an anchored expression; `None` if it is not anchored.
 fn literal_prefix(hir: &Hir, mut anchored: bool) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     let mut parts: Vec<&Hir> = vec![hir];
@@ -277,7 +277,7 @@ fn literal_prefix(hir: &Hir, mut anchored: bool) -> Option<Vec<u8>> {
     anchored.then_some(out)
 }
 
-/// The longest literal that every match contains.
+/// Returns the longest literal that every match contains.
 fn longest_literal(hir: &Hir) -> Option<Vec<u8>> {
     let mut best = Vec::new();
     let mut run = Vec::new();

@@ -1,5 +1,5 @@
-//! In which order routes are tried: how a route with several paths is split, and the priorities that
-//! Kong's newer engine gives the parts.
+//! The order of routes: splitting of routes with several paths, and the priorities of the parts in Kong's engine since
+//! 3.0.
 
 use uuid::Uuid;
 
@@ -8,21 +8,21 @@ use model::{Cidr, Route, Set};
 
 /// The namespace from which the ids of split routes are derived.
 const SPLIT: Uuid = Uuid::from_u128(0x7f145bf9_0dce_4f91_98eb_debbce4b9f6b);
-/// Lifts every route with an expression above every one without.
+/// Priority bits of a route with an expression: it precedes every route without.
 const EXPRESSION: u64 = 0xff << 56;
 const PLAIN_HOSTS: u64 = 1 << 60;
 const REGEX_PATH: u64 = 1 << 51;
 const STREAM_NAME: u64 = 1 << 61;
-/// Headers that count.
+/// Most headers that count.
 const MAX_HEADERS: usize = 255;
 
-/// A part of a route: the paths it keeps, and the id by which ties are broken.
+/// A part of a route: its paths, and the id that breaks ties.
 pub(super) struct Part<'r> {
     pub id: Uuid,
     pub paths: Vec<&'r str>,
 }
 
-/// Splits a route's paths: all regular expressions are one part, plain paths one for each length.
+/// Splits a route by its paths: one part for all regular expressions, and one for the plain paths of each length.
 pub(super) fn split(route: &Route) -> Vec<Part<'_>> {
     let paths = route.paths.as_deref().unwrap_or_default();
     let mut groups: Vec<(usize, Vec<&str>)> = Vec::new();
@@ -46,7 +46,7 @@ fn given<T>(field: &Option<Set<T>>) -> bool {
     field.as_ref().is_some_and(|values| !values.is_empty())
 }
 
-/// The priority of a part of a route: the higher is tried first.
+/// Computes the priority of a part of a route; higher priorities are tried first.
 pub(super) fn priority(route: &Route, paths: &[&str], calculation: Calculation) -> u64 {
     if route.expression.is_some() {
         return EXPRESSION | route.priority.unwrap_or(0);
@@ -84,8 +84,8 @@ pub(super) fn priority(route: &Route, paths: &[&str], calculation: Calculation) 
             Calculation::Strict => {
                 (weight as u64) << 61 | (headers as u64) << 52 | (regex_priority as u64) << 19
             }
-            // 3.9 shifts these three as numbers of 32 bits, so that their distances count modulo 32; a
-            // result with bit 31 set is negative and fills the upper half.
+            // Kong 3.9 shifts these three as 32-bit numbers, so that shift distances are modulo 32; a result with bit 31
+            // set is negative and sign-extends into the upper half.
             Calculation::Original => {
                 let short = |value: u32, distance: u32| (value << (distance % 32)) as i32 as i64 as u64;
                 short(weight as u32, 61) | short(headers as u32, 52) | short(regex_priority as u32, 19)
@@ -93,8 +93,8 @@ pub(super) fn priority(route: &Route, paths: &[&str], calculation: Calculation) 
         }
 }
 
-/// Addresses weigh more than ports, ports more than networks; sources more than destinations; a server
-/// name as much as both together.
+/// Computes the priority of a stream route: addresses weigh more than ports, ports more than networks; sources more than
+/// destinations; a server name as much as both together.
 fn stream(route: &Route) -> u64 {
     let weigh = |nets: &Option<Set<Cidr>>| {
         nets.iter().flat_map(|nets| nets.iter()).fold(0_u64, |bits, net| {

@@ -1,4 +1,4 @@
-//! The routes of a router in the order in which they are tried, and the index over them.
+//! The table of a router: parts of routes in the order in which they are tried, and the index over them.
 
 use ahash::AHashSet;
 use http::HeaderName;
@@ -7,45 +7,45 @@ use uuid::Uuid;
 
 use super::{
     Calculation, Flavor, RequestLine, RouteError, RouteMatch,
-    expr::{Expr, Field, Record},
+    expr::{Expr, Field, MatchTrace},
     expressions, fields,
-    index::{self, Index, Ranks},
+    index::{self, Index, RankSet},
+    match_input,
+    match_input::MatchInput,
     pattern::Patterns,
-    priority, traditional, view,
-    view::View,
+    priority, traditional,
 };
 use model::{Ix, Route};
 
 /// Parts of routes, and the index over them.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    /// In the order in which they are tried.
+    /// The parts in the order in which they are tried.
     pub matchers: Box<[Matcher]>,
     pub index: Index,
-    pub orders: Orders,
+    pub orders: SortKeys,
 }
 
 /// One part of a route.
 #[derive(Debug)]
 pub(super) struct Matcher {
     pub route: Ix<Route>,
-    /// What [`RouteMatch::matched`] is, if that follows from the expression.
+    /// Value of [`RouteMatch::matched`], if it is the same for every match.
     matched: Option<u32>,
     captures: bool,
     pub when: Expr,
 }
 
-/// How routes are read and ordered.
+/// Settings that decide how routes are compiled and ordered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Rules {
     pub flavor: Flavor,
     pub calculation: Calculation,
 }
 
-/// Fields that some expression looks at. Kong's newer engine gives up on a request in which one of these
-/// is not UTF-8.
+/// Fields that occur in expressions. Kong's engine since 3.0 matches no route if one of these is not UTF-8.
 #[derive(Debug, Default)]
-pub(super) struct Uses {
+pub(super) struct ReferencedFields {
     path: bool,
     segments: AHashSet<Field>,
     headers: AHashSet<HeaderName>,
@@ -69,7 +69,7 @@ impl Table {
                     Err(reason) => failed(ix, reason),
                 }
             }
-            Table::new(parts, Orders::Older)
+            Table::new(parts, SortKeys::V2)
         } else {
             let expression = match rules.flavor {
                 Flavor::Expressions => expressions::expression,
@@ -87,13 +87,13 @@ impl Table {
                     }
                 }
             }
-            Table::new(parts, Orders::Newer)
+            Table::new(parts, SortKeys::V3)
         };
         (table, errors)
     }
 
-    /// Puts the parts in order, the greatest first; of equal ones the first stays first.
-    fn new<O: Ord>(mut parts: Vec<(O, Ix<Route>, Expr)>, orders: impl Fn(Box<[O]>) -> Orders) -> Table {
+    /// Sorts the parts in descending order of their keys; the sort is stable.
+    fn new<O: Ord>(mut parts: Vec<(O, Ix<Route>, Expr)>, orders: impl Fn(Box<[O]>) -> SortKeys) -> Table {
         parts.sort_by(|a, b| b.0.cmp(&a.0));
         let (kept, matchers): (Vec<O>, Vec<Matcher>) = parts
             .into_iter()
@@ -106,20 +106,20 @@ impl Table {
         Table { matchers: matchers.into(), index, orders: orders(kept.into()) }
     }
 
-    /// The rank of the first part whose expression holds, leaving out those that are `gone`.
-    pub fn rank(&self, view: &View<'_>, gone: &Ranks) -> Option<u32> {
-        self.index.find(view, &self.matchers, gone)
+    /// Finds the rank of the first part that matches and is not in `removed`.
+    pub fn rank(&self, input: &MatchInput<'_>, removed: &RankSet) -> Option<u32> {
+        self.index.find(input, &self.matchers, removed)
     }
 
-    /// The answer when that part has won.
-    pub fn answer(&self, rank: u32, view: &View<'_>) -> RouteMatch {
+    /// Creates the result for the part of that rank.
+    pub fn route_match(&self, rank: u32, input: &MatchInput<'_>) -> RouteMatch {
         let matcher = &self.matchers[rank as usize];
         let (matched, captures) = match matcher.matched {
             Some(matched) => (matched as usize, SmallVec::new()),
             None => {
-                let mut record = Record { capturing: matcher.captures, ..Record::default() };
-                matcher.when.holds(view, &mut Some(&mut record));
-                // Kong keeps no captures where there is nothing but the whole match.
+                let mut record = MatchTrace { capturing: matcher.captures, ..MatchTrace::default() };
+                matcher.when.matches(input, &mut Some(&mut record));
+                // Kong drops the captures if there is only the whole match.
                 let captures = if record.captures.len() > 1 { record.captures } else { Vec::new() };
                 (record.matched, captures.into())
             }
@@ -128,25 +128,25 @@ impl Table {
     }
 }
 
-/// What the parts of a table are sorted by, the greatest first.
+/// Sort keys of the parts of a table, in descending order.
 #[derive(Debug)]
-pub(super) enum Orders {
-    /// Priority, and the part's id.
-    Newer(Box<[(u64, Uuid)]>),
+pub(super) enum SortKeys {
+    /// Kong's engine since 3.0: priority, and id of the part.
+    V3(Box<[(u64, Uuid)]>),
     /// Flavor `traditional`.
-    Older(Box<[traditional::Order]>),
+    V2(Box<[traditional::Order]>),
 }
 
-impl Default for Orders {
+impl Default for SortKeys {
     fn default() -> Self {
-        Orders::Newer(Box::default())
+        SortKeys::V3(Box::default())
     }
 }
 
-impl Uses {
-    /// What these look at.
-    pub fn of<'m>(matchers: impl Iterator<Item = &'m Matcher>) -> Uses {
-        let mut uses = Uses::default();
+impl ReferencedFields {
+    /// Collects the fields of these expressions.
+    pub fn of<'m>(matchers: impl Iterator<Item = &'m Matcher>) -> ReferencedFields {
+        let mut uses = ReferencedFields::default();
         for matcher in matchers {
             matcher.when.each(&mut |test| match &test.attribute.field {
                 Field::Path => uses.path = true,
@@ -162,8 +162,8 @@ impl Uses {
         uses
     }
 
-    /// Whether all fields that are looked at are UTF-8.
-    pub fn readable(&self, line: &RequestLine<'_>, path: &[u8]) -> bool {
+    /// Whether all referenced fields of a request are UTF-8.
+    pub fn is_utf8(&self, line: &RequestLine<'_>, path: &[u8]) -> bool {
         let utf8 = |value: &[u8]| value.is_ascii() || std::str::from_utf8(value).is_ok();
         let header = |(name, value): (&HeaderName, &http::HeaderValue)| {
             utf8(value.as_bytes()) || !self.headers.contains(name)
@@ -171,7 +171,7 @@ impl Uses {
         let used = |name: &[u8]| std::str::from_utf8(name).is_ok_and(|name| self.queries.contains(name));
         let segment = |field: &Field| {
             let mut fine = true;
-            View::of_request(line, path).each(field, |segment| {
+            MatchInput::of_request(line, path).each(field, |segment| {
                 fine = utf8(segment);
                 fine
             });
@@ -182,6 +182,6 @@ impl Uses {
             || !self.path && self.segments.iter().all(segment))
             && (self.headers.is_empty() || line.headers.map().iter().all(header))
             && (self.queries.is_empty()
-                || view::arguments(line.query).all(|(name, value)| utf8(&value) || !used(&name)))
+                || match_input::arguments(line.query).all(|(name, value)| utf8(&value) || !used(&name)))
     }
 }

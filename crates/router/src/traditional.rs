@@ -1,32 +1,32 @@
-//! Flavor `traditional`: the engine before Kong 3.0. Its conditions differ from the newer ones in how
-//! hosts, headers and regular expressions are read, and its order counts categories first.
+//! Flavor `traditional`: the router before Kong 3.0. Hosts, headers and regular expressions have different semantics than
+//! in the later engine, and routes are ordered by the number of their categories first.
 //!
-//! Not modelled: that Kong narrows its candidates by the first value that matches anywhere, which at
-//! times lets a route of a lower category win.
+//! Not modelled: Kong narrows its candidates by the first value that matches anywhere, which sometimes lets a route of a
+//! lower category win.
 
 use std::cmp::Reverse;
 
 use super::{
-    expr::{Attribute, Case, Expr, Field, HeaderField, Op, Test, TextOp},
+    expr::{Attribute, Case, Expr, Field, HeaderField, Op, Predicate, TextOp},
     fields::{any, is_stream, nets, number, set, text, wildcard_host},
+    match_input::split_port,
     pattern::{Patterns, Syntax},
-    view::split_port,
 };
 use model::Route;
 
-/// What routes are sorted by, the greatest first: number of categories, their bits, the finer weight,
-/// headers, `regex_priority`, path length, age.
+/// Sort key of routes, in descending order: number of categories, category bits, submatch weight, number of headers,
+/// `regex_priority`, path length, age.
 pub(super) type Order = (u32, u32, u32, usize, i64, usize, Reverse<i64>);
 
-/// When all of these were made, if that is one time.
-pub(super) fn made_at(orders: &[Order]) -> Option<i64> {
+/// Returns the creation time of all keys, if they have the same.
+pub(super) fn common_created_at(orders: &[Order]) -> Option<i64> {
     let made = orders.first()?.6.0;
     orders.iter().all(|order| order.6.0 == made).then_some(made)
 }
 
-/// Makes an order that of a route made then.
-pub(super) fn make(order: &mut Order, made: i64) {
-    order.6 = Reverse(made);
+/// Sets the creation time of a key.
+pub(super) fn set_created_at(order: &mut Order, created_at: i64) {
+    order.6 = Reverse(created_at);
 }
 
 const HOST: u32 = 0x40;
@@ -41,7 +41,7 @@ const REGEX_PATH: u32 = 1;
 const PLAIN_HOSTS: u32 = 2;
 const WILDCARD_PORT: u32 = 4;
 
-/// The parts of a route, one for each path, with their places in the order.
+/// Compiles a route to one part per path, with their sort keys.
 pub(super) fn parts(route: &Route, patterns: &mut Patterns) -> Result<Vec<(Order, Expr)>, String> {
     match set(&route.paths) {
         None => Ok(vec![part(route, None, patterns)?]),
@@ -89,7 +89,7 @@ fn part(route: &Route, path: Option<&String>, patterns: &mut Patterns) -> Result
                 }
                 None => Op::Text(TextOp::Prefix, path.as_str().into()),
             };
-            add(PATH, Expr::Is(Test { attribute: Field::Path.into(), op }));
+            add(PATH, Expr::Is(Predicate { attribute: Field::Path.into(), op }));
         }
         for (name, values) in route.headers.as_deref().into_iter().flatten() {
             let name = name.to_ascii_lowercase();
@@ -125,8 +125,8 @@ fn part(route: &Route, path: Option<&String>, patterns: &mut Patterns) -> Result
     }
 }
 
-/// A host is compared with the Host header as sent, or without its port; a wildcard's port is that of
-/// the header or the protocol's default.
+/// Compiles a host. It is compared with the Host header including its port, or without; a wildcard's port is compared
+/// with that of the header, or else with the protocol's default.
 fn host(host: &str) -> Expr {
     let (name, port) = split_port(host);
     match (wildcard_host(name), port) {
@@ -138,7 +138,7 @@ fn host(host: &str) -> Expr {
     }
 }
 
-/// Values are literal; a single one may be a regular expression too.
+/// Compiles a header condition. Values are literals; a single value may also be a regular expression.
 fn header(name: &str, values: &[String], patterns: &mut Patterns) -> Result<Expr, String> {
     let field = HeaderField::new(name).ok_or_else(|| format!("bad header name '{name}'"))?;
     let attribute = Attribute { field: Field::Header(Box::new(field)), case: Case::LowerAscii, any: true };
@@ -146,13 +146,13 @@ fn header(name: &str, values: &[String], patterns: &mut Patterns) -> Result<Expr
         .iter()
         .map(|value| {
             let op = Op::Text(TextOp::Equal, value.to_ascii_lowercase().into());
-            Expr::Is(Test { attribute: attribute.clone(), op })
+            Expr::Is(Predicate { attribute: attribute.clone(), op })
         })
         .collect();
     if let [value] = values
         && let Some(regex) = value.strip_prefix("~*")
     {
-        tests.push(Expr::Is(Test { attribute, op: Op::Regex(patterns.get(Syntax::Perl, regex)?) }));
+        tests.push(Expr::Is(Predicate { attribute, op: Op::Regex(patterns.get(Syntax::Perl, regex)?) }));
     }
     Ok(any(tests))
 }

@@ -1,4 +1,4 @@
-//! Server names → certificates.
+//! Certificate selection by server name.
 
 use std::sync::{Arc, OnceLock};
 
@@ -6,46 +6,51 @@ use ahash::AHashMap;
 use rustls::{SignatureScheme, sign::CertifiedKey};
 use smallvec::SmallVec;
 
-use super::{Options, compile::Problem, digest};
+use super::{Options, compile::CompileError, digest};
 use model::{Certificate, Ix, State};
 use net::tls::{TlsError, certified_key};
 use store::Carry;
 
-/// The certificates of a configuration, found by server name.
+/// The certificates of a configuration, by server name.
 #[derive(Debug, Default)]
 pub struct Certificates {
-    exact: AHashMap<Box<str>, Shown>,
-    /// `*.a.test`, filed as `.a.test`.
-    leading: AHashMap<Box<str>, Shown>,
-    /// `a.*`, filed as `a.`.
-    trailing: AHashMap<Box<str>, Shown>,
-    /// For names that are not known: `*`.
-    any: Option<Shown>,
-    /// Where no name is asked for, or none fits; if it is empty, one that is made here.
-    default: Shown,
+    exact: AHashMap<Box<str>, CertSet>,
+    /// `*.a.test`, with key `.a.test`.
+    leading: AHashMap<Box<str>, CertSet>,
+    /// `a.*`, with key `a.`.
+    trailing: AHashMap<Box<str>, CertSet>,
+    /// For names without a match: `*`.
+    any: Option<CertSet>,
+    /// For clients without SNI, or without a match; if empty, the self-signed fallback is used.
+    default: CertSet,
 }
 
-/// Certificates for the same names with keys of different kinds, the preferred one first.
-type Shown = SmallVec<[Arc<CertifiedKey>; 1]>;
+/// Certificates for the same names with different key types, in order of preference.
+type CertSet = SmallVec<[Arc<CertifiedKey>; 1]>;
 
 impl Certificates {
-    /// Keys that a configuration before already had are not read again.
-    pub(super) fn new(state: &State, options: &Options, carry: &Carry, problems: &mut Vec<Problem>) -> Self {
-        let mut made: AHashMap<Ix<Certificate>, Shown> = AHashMap::new();
+    /// Compiles the certificates. Keys that the previous configuration contains are not parsed again.
+    pub(super) fn new(
+        state: &State,
+        options: &Options,
+        carry: &Carry,
+        errors: &mut Vec<CompileError>,
+    ) -> Self {
+        let mut made: AHashMap<Ix<Certificate>, CertSet> = AHashMap::new();
         for (ix, row) in state.certificates.iter() {
-            let shown = made.entry(ix).or_default();
-            match carried(carry, &row.cert, &row.key) {
-                Ok(key) => shown.push(key),
-                Err(error) => problems.push(refused(row, ["/cert", "/key"], &error)),
+            let set = made.entry(ix).or_default();
+            match parse_or_reuse(carry, &row.cert, &row.key) {
+                Ok(key) => set.push(key),
+                Err(error) => errors.push(certificate_error(row, ["/cert", "/key"], &error)),
             }
             if let (Some(cert), Some(key)) = (&row.cert_alt, &row.key_alt) {
-                match carried(carry, cert, key) {
-                    Ok(key) => shown.push(key),
-                    Err(error) => problems.push(refused(row, ["/cert_alt", "/key_alt"], &error)),
+                match parse_or_reuse(carry, cert, key) {
+                    Ok(key) => set.push(key),
+                    Err(error) => errors.push(certificate_error(row, ["/cert_alt", "/key_alt"], &error)),
                 }
             }
         }
-        let mut names = Certificates { default: own(options), ..Certificates::default() };
+        let mut names = Certificates { default: default_certificates(options), ..Certificates::default() };
         for sni in state.snis.rows() {
             let Some(key) = state.certificates.find(sni.certificate).and_then(|ix| made.get(&ix)) else {
                 continue;
@@ -65,20 +70,20 @@ impl Certificates {
         names
     }
 
-    /// The certificate for a server name: the name itself, `*.rest`, `first.*`, `*`, the default. rustls
-    /// hands names over in lower case. Of several the one whose key signs as the client can check.
+    /// Selects the certificate for a server name: the name itself, `*.rest`, `first.*`, `*`, the default. rustls passes
+    /// names in lower case. Of several, the first one that supports a signature scheme of the client is selected.
     pub fn find(&self, name: Option<&str>, schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        let shown = name.and_then(|name| self.named(name)).unwrap_or(&self.default);
+        let set = name.and_then(|name| self.named(name)).unwrap_or(&self.default);
         let fits = |key: &&Arc<CertifiedKey>| key.key.choose_scheme(schemes).is_some();
-        shown.iter().find(fits).or(shown.first()).cloned().or_else(made_here)
+        set.iter().find(fits).or(set.first()).cloned().or_else(self_signed_fallback)
     }
 
-    /// The certificate shown where no name is asked for.
+    /// Returns the certificate for clients without SNI.
     pub fn fallback(&self) -> Option<Arc<CertifiedKey>> {
-        self.default.first().cloned().or_else(made_here)
+        self.default.first().cloned().or_else(self_signed_fallback)
     }
 
-    fn named(&self, name: &str) -> Option<&Shown> {
+    fn named(&self, name: &str) -> Option<&CertSet> {
         let exact = || self.exact.get(name);
         let leading = || name.find('.').and_then(|dot| self.leading.get(&name[dot..]));
         let trailing = || name.rfind('.').and_then(|dot| self.trailing.get(&name[..=dot]));
@@ -86,24 +91,24 @@ impl Certificates {
     }
 }
 
-/// A certificate that cannot be shown, at the field that is at fault.
-fn refused(row: &Certificate, [cert, key]: [&str; 2], error: &TlsError) -> Problem {
-    Problem::new(row, if error.is_about_key() { key } else { cert }, error.to_string())
+/// Creates the error of an unusable certificate, at the field that caused it.
+fn certificate_error(row: &Certificate, [cert, key]: [&str; 2], error: &TlsError) -> CompileError {
+    CompileError::new(row, if error.is_about_key() { key } else { cert }, error.to_string())
 }
 
-fn carried(carry: &Carry, cert: &str, key: &str) -> Result<Arc<CertifiedKey>, TlsError> {
+fn parse_or_reuse(carry: &Carry, cert: &str, key: &str) -> Result<Arc<CertifiedKey>, TlsError> {
     carry.try_get_or(&digest([cert, key]), || certified_key(cert, key))
 }
 
-/// The node's own certificates.
-fn own(options: &Options) -> Shown {
-    // The settings were checked when they were read.
+/// Parses the certificates of the node's settings.
+fn default_certificates(options: &Options) -> CertSet {
+    // The settings were validated when they were loaded.
     let made = options.certificates.iter().filter_map(|(cert, key)| certified_key(cert, key).ok());
     made.map(Arc::new).collect()
 }
 
-/// A certificate signed by itself, once to a process, when it is first needed: randomness takes its time.
-fn made_here() -> Option<Arc<CertifiedKey>> {
+/// Returns the self-signed certificate of this process, generated on first use, since generation takes time.
+fn self_signed_fallback() -> Option<Arc<CertifiedKey>> {
     static MADE: OnceLock<Option<Arc<CertifiedKey>>> = OnceLock::new();
     let make = || {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).ok()?;

@@ -1,4 +1,4 @@
-//! Which plugins run for a request, in order.
+//! Plugin chains: the plugins that run for a request, in order.
 
 use ahash::AHashMap;
 use smallvec::SmallVec;
@@ -6,19 +6,19 @@ use smallvec::SmallVec;
 use model::{Consumer, Ix, Plugin};
 use plugin::PhaseSet;
 
-/// One plugin's place in a chain.
+/// The position of a plugin in a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
-    /// The row that runs when no consumer is known or none of theirs applies.
+    /// The row that runs without a consumer, or if the consumer has no row of its own.
     pub row: Option<Ix<Plugin>>,
-    /// The row that runs for a consumer; only where rows with a consumer exist.
+    /// The rows by consumer; `None` if no row has a consumer.
     pub by_consumer: Option<Box<AHashMap<Ix<Consumer>, Ix<Plugin>>>>,
-    /// Phases the plugin takes part in.
+    /// Phases in which the plugin runs.
     pub phases: PhaseSet,
 }
 
 impl Slot {
-    /// The row that runs for that consumer.
+    /// Selects the row that runs for that consumer.
     pub fn pick(&self, consumer: Option<Ix<Consumer>>) -> Option<Ix<Plugin>> {
         match (&self.by_consumer, consumer) {
             (Some(rows), Some(consumer)) => rows.get(&consumer).copied().or(self.row),
@@ -27,17 +27,17 @@ impl Slot {
     }
 }
 
-/// The plugins of a route (or of no route), the highest priority first.
+/// The plugins of a route (or of no route), in descending order of priority.
 #[derive(Debug, Default)]
 pub struct Chain {
     /// The slots in order.
     pub slots: Box<[Slot]>,
-    /// Phases in which any of them takes part.
+    /// Phases in which any of them runs.
     pub phases: PhaseSet,
 }
 
 impl Chain {
-    /// A chain of these slots.
+    /// Creates a chain of these slots.
     pub fn new(slots: Vec<Slot>) -> Self {
         let phases = slots.iter().fold(PhaseSet::default(), |all, slot| PhaseSet {
             rewrite: all.rewrite || slot.phases.rewrite,
@@ -50,5 +50,5 @@ impl Chain {
     }
 }
 
-/// The rows chosen for one request, a slot each, kept for the phases after access.
+/// The rows selected for a request, one per slot, for the phases after access.
 pub type Picks = SmallVec<[Option<Ix<Plugin>>; 8]>;

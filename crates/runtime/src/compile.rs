@@ -1,4 +1,4 @@
-//! State → Snapshot, without I/O.
+//! Compilation of a configuration to a snapshot, without I/O.
 
 use std::sync::Arc;
 
@@ -9,26 +9,25 @@ use super::{
     Options, RouteEntry, ServiceEntry, Snapshot,
     certs::Certificates,
     chain::Chain,
-    reuse::{self, Built},
+    reuse::{self, BuiltPlugin},
     scope::{self, Scopes},
-    service::Profiles,
+    service::TlsProfiles,
 };
 use model::{Ix, Kind, Plugin, Row, Service, State};
 use plugin::Build;
-use router::{Flavor, Kept, Router, StreamRouter};
+use router::{Flavor, RetainedRoutes, Router, StreamRouter};
 use source::NodeId;
 use store::Stores;
 use upstream::{Balancer, Destination};
 
-/// Something of the configuration that cannot be made to work. The snapshot leaves it out: it is not to be
-/// served.
+/// Error of compiling a row. The snapshot lacks that row and must not be served.
 #[derive(Clone, Debug)]
-pub struct Problem {
+pub struct CompileError {
     /// Kind of the row.
     pub kind: Kind,
     /// Its id.
     pub id: Uuid,
-    /// Where it was written.
+    /// Its position in the source text.
     pub origin: Option<NodeId>,
     /// JSON pointer into the row: `/config/header_name`; empty for the row as a whole.
     pub pointer: String,
@@ -36,68 +35,70 @@ pub struct Problem {
     pub message: String,
 }
 
-/// Makes the machine of a configuration. `previous` is the running one, whose parts may be used again.
+/// Compiles a configuration. `previous` is the running snapshot, of which unchanged parts are reused.
 pub fn compile(
     state: Arc<State>,
     options: &Options,
     stores: &Stores,
     previous: Option<&Snapshot>,
-) -> (Snapshot, Vec<Problem>) {
-    let mut problems = Vec::new();
-    let (router, streams) = routers(&state, options, previous, &mut problems);
+) -> (Snapshot, Vec<CompileError>) {
+    let mut errors = Vec::new();
+    let (router, streams) = routers(&state, options, previous, &mut errors);
     let plugins: Box<[_]> = state
         .plugins
         .rows()
         .iter()
-        .map(|row| built(row, &state, options, stores, previous, &mut problems))
+        .map(|row| plugin(row, &state, options, stores, previous, &mut errors))
         .collect();
     let balancers = reuse::balancers(&state, previous);
-    let services = services(&state, options, stores, &balancers, previous, &mut problems);
+    let services = services(&state, options, stores, &balancers, previous, &mut errors);
     let phases = |ix: Ix<Plugin>| plugins[ix.get()].as_ref().map(|built| built.instance.phases());
     let scopes = Scopes::new(&state, &scope::HTTP, &options.registry, phases);
     let of_streams = Scopes::new(&state, &scope::STREAMS, &options.registry, phases);
     let routes = routes(&state, [&scopes, &of_streams], options.flavor == Flavor::Traditional);
     let global = Arc::new(scopes.global());
-    let certificates = Certificates::new(&state, options, &stores.carry, &mut problems);
-    let machine =
+    let certificates = Certificates::new(&state, options, &stores.carry, &mut errors);
+    let snapshot =
         Snapshot { state, router, streams, global, certificates, routes, services, balancers, plugins };
-    (machine, problems)
+    (snapshot, errors)
 }
 
-/// The running routers as far as the routes are the same, new ones otherwise.
+/// Compiles the routers, or reuses those of the running snapshot as far as routes are unchanged.
 fn routers(
     state: &State,
     options: &Options,
     previous: Option<&Snapshot>,
-    problems: &mut Vec<Problem>,
+    errors: &mut Vec<CompileError>,
 ) -> (Arc<Router>, Arc<StreamRouter>) {
-    let kept = previous.map(|previous| (previous, Kept::of(&previous.state, state)));
-    let ((router, failed), (streams, more)) = match &kept {
-        // Flavor `traditional` also orders by when a route was made, which may be the time of loading.
-        Some((previous, kept)) if kept.same() && options.flavor != Flavor::Traditional => {
+    let retained = previous.map(|previous| (previous, RetainedRoutes::of(&previous.state, state)));
+    let ((router, failed), (streams, more)) = match &retained {
+        // Flavor `traditional` also orders by creation time, which may be the time of loading.
+        Some((previous, retained)) if retained.is_unchanged() && options.flavor != Flavor::Traditional => {
             return (Arc::clone(&previous.router), Arc::clone(&previous.streams));
         }
-        Some((previous, kept)) => (previous.router.follow(kept, state), previous.streams.follow(kept, state)),
+        Some((previous, retained)) => {
+            (previous.router.rebuild(retained, state), previous.streams.rebuild(retained, state))
+        }
         None => (
             Router::build(state, options.flavor, options.calculation),
             StreamRouter::build(state, options.flavor, options.calculation),
         ),
     };
-    problems.extend(failed.into_iter().chain(more).map(|error| {
+    errors.extend(failed.into_iter().chain(more).map(|error| {
         let route = &state.routes[error.route];
-        Problem::new(route, "", error.reason)
+        CompileError::new(route, "", error.reason)
     }));
     (Arc::new(router), Arc::new(streams))
 }
 
-fn built(
+fn plugin(
     row: &Plugin,
     state: &State,
     options: &Options,
     stores: &Stores,
     previous: Option<&Snapshot>,
-    problems: &mut Vec<Problem>,
-) -> Option<Built> {
+    errors: &mut Vec<CompileError>,
+) -> Option<BuiltPlugin> {
     if !row.enabled {
         return None;
     }
@@ -105,41 +106,41 @@ fn built(
         return Some(built);
     }
     let Some(entry) = options.registry.find(&row.name) else {
-        problems.push(Problem::new(row, "/name", format!("there is no plugin {}", row.name)));
+        errors.push(CompileError::new(row, "/name", format!("there is no plugin {}", row.name)));
         return None;
     };
     let mut with = Build::new(row, state, stores);
     (entry.build)(&*row.config, &mut with)
-        .map(|instance| Built { instance, alone: !with.looked_around() })
+        .map(|instance| BuiltPlugin { instance, state_independent: !with.looked_around() })
         .map_err(|error| {
-            problems.push(Problem::new(row, &format!("/config{}", error.pointer), error.message));
+            errors.push(CompileError::new(row, &format!("/config{}", error.pointer), error.message));
         })
         .ok()
 }
 
-/// The services in the table's order.
+/// Compiles the services, in the order of the table.
 fn services(
     state: &State,
     options: &Options,
     stores: &Stores,
     balancers: &[Arc<Balancer>],
     previous: Option<&Snapshot>,
-    problems: &mut Vec<Problem>,
+    errors: &mut Vec<CompileError>,
 ) -> Box<[Arc<ServiceEntry>]> {
-    let mut profiles = Profiles::new(&stores.carry);
+    let mut profiles = TlsProfiles::new(&stores.carry);
     let one = |row: &Service| {
         let destination = match state.upstreams.by_name(&row.host) {
             Some(upstream) => Destination::Balanced(Arc::clone(&balancers[upstream.get()])),
             None => Destination::direct(&row.host, row.port),
         };
-        let tls = profiles.of(row, state, options, problems);
+        let tls = profiles.of(row, state, options, errors);
         reuse::service(row, &destination, tls.as_ref(), previous)
             .unwrap_or_else(|| Arc::new(ServiceEntry::new(row, destination, tls)))
     };
     state.services.rows().iter().map(one).collect()
 }
 
-/// The routes in the table's order. Routes without plugins of their own share their service's chain.
+/// Compiles the routes, in the order of the table. Routes without plugins share the chain of their service.
 fn routes(state: &State, scopes: [&Scopes; 2], traditional: bool) -> Box<[RouteEntry]> {
     let mut shared: AHashMap<(bool, Option<Ix<Service>>), Arc<Chain>> = AHashMap::new();
     state
@@ -161,9 +162,9 @@ fn routes(state: &State, scopes: [&Scopes; 2], traditional: bool) -> Box<[RouteE
         .collect()
 }
 
-impl Problem {
+impl CompileError {
     pub(super) fn new<R: Row>(row: &R, pointer: &str, message: impl Into<String>) -> Self {
-        Problem {
+        CompileError {
             kind: R::KIND,
             id: row.id(),
             origin: row.origin(),

@@ -1,8 +1,8 @@
-//! data → machine, and the swap.
+//! Compiled configurations, and their replacement at run time.
 //!
-//! [`compile`] turns a configuration into a [`Snapshot`]: router, plugin chains, upstreams, certificates,
-//! all that a request needs and nothing it has to work out. It does no I/O, so that checking a
-//! configuration makes the same machine that serving it does. [`Gateway`] holds the current one.
+//! [`compile`] turns a configuration into a [`Snapshot`]: router, plugin chains, upstreams, certificates, with everything
+//! precomputed that requests need. It does no I/O, so that checking a configuration compiles the same snapshot as serving
+//! it. [`Gateway`] holds the current snapshot.
 
 mod certs;
 mod chain;
@@ -20,7 +20,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 
 pub use certs::Certificates;
 pub use chain::{Chain, Picks, Slot};
-pub use compile::{Problem, compile};
+pub use compile::{CompileError, compile};
 pub use options::{AddedHeaders, BodyForm, HeadLimits, Mock, Options, RealIp, Templates};
 pub use route::{Encrypted, RouteEntry};
 pub use service::ServiceEntry;
@@ -28,40 +28,40 @@ pub use swap::{Current, Gateway, Held};
 
 use model::{Ix, Plugin, Route, Service, State};
 use plugin::Instance;
-use reuse::Built;
+use reuse::BuiltPlugin;
 use router::{Router, StreamRouter};
 use upstream::Balancer;
 
-/// One configuration as a machine. Never changes.
+/// A compiled configuration. Immutable.
 pub struct Snapshot {
-    /// The configuration it was made from.
+    /// The configuration that was compiled.
     pub state: Arc<State>,
-    /// Which route a request belongs to.
+    /// Router of requests.
     pub router: Arc<Router>,
-    /// Which route a stream belongs to.
+    /// Router of streams.
     pub streams: Arc<StreamRouter>,
-    /// What runs before routing and where no route matches: the global plugins.
+    /// The global plugins, which run before routing and when no route matches.
     pub global: Arc<Chain>,
-    /// Server names to certificates.
+    /// Certificates by server name.
     pub certificates: Certificates,
     routes: Box<[RouteEntry]>,
     services: Box<[Arc<ServiceEntry>]>,
     balancers: Box<[Arc<Balancer>]>,
-    plugins: Box<[Option<Built>]>,
+    plugins: Box<[Option<BuiltPlugin>]>,
 }
 
 impl Snapshot {
-    /// What is known of a route.
+    /// The compiled route.
     pub fn route(&self, route: Ix<Route>) -> &RouteEntry {
         &self.routes[route.get()]
     }
 
-    /// What is known of a service.
+    /// The compiled service.
     pub fn service(&self, service: Ix<Service>) -> &Arc<ServiceEntry> {
         &self.services[service.get()]
     }
 
-    /// A plugin ready to run; none if it could not be built or is disabled.
+    /// The plugin instance; `None` if it could not be built or is disabled.
     pub fn plugin(&self, plugin: Ix<Plugin>) -> Option<&dyn Instance> {
         self.plugins[plugin.get()].as_ref().map(|built| &*built.instance)
     }
@@ -73,7 +73,7 @@ impl std::fmt::Debug for Snapshot {
     }
 }
 
-/// A name for these texts that no others have.
+/// Hashes a sequence of texts, for use as a key.
 fn digest<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
     let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
     for text in texts {
@@ -86,7 +86,7 @@ fn digest<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
 #[cfg(test)]
 mod tests;
 
-/// The format with the settings of all plugins.
+/// The catalog with the schemas of all plugins.
 #[cfg(test)]
 fn catalog() -> &'static config::Catalog {
     static CATALOG: std::sync::LazyLock<&config::Catalog> =

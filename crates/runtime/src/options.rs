@@ -1,4 +1,4 @@
-//! What of the node's settings the machine and the proxy depend on, ready to use.
+//! Data-plane options, converted from the node's settings.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ use plugin::Registry;
 use router::{Calculation, Flavor};
 use upstream::Hosts;
 
-/// Which services the built-in echo answers for.
+/// Services whose upstream is replaced by the built-in echo.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mock {
     /// None.
@@ -23,13 +23,13 @@ pub enum Mock {
     All,
 }
 
-/// Which headers the gateway adds to answers (setting `headers`).
+/// Headers that the gateway adds to responses (setting `headers`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct AddedHeaders {
-    /// `Server`, on answers that have none.
+    /// `Server`, on responses without one.
     pub server: bool,
-    /// `Via`, on answers of upstreams.
+    /// `Via`, on responses of upstreams.
     pub via: bool,
     pub proxy_latency: bool,
     pub response_latency: bool,
@@ -65,17 +65,17 @@ impl Default for AddedHeaders {
     }
 }
 
-/// Where the client's address is taken from when the peer is trusted (setting `real_ip_header`).
+/// Source of the client's address for trusted peers (setting `real_ip_header`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RealIp {
-    /// A header; of `X-Forwarded-For` its last entry.
+    /// A header; for `X-Forwarded-For` its last entry.
     Header(HeaderName),
-    /// The PROXY protocol's address.
+    /// The PROXY protocol header.
     ProxyProtocol,
 }
 
-/// Form of an error that the server itself answers, where the request names none
-/// (setting `error_default_type`).
+/// Media type of error responses of the gateway, if the request accepts none in particular (setting
+/// `error_default_type`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum BodyForm {
@@ -86,12 +86,12 @@ pub enum BodyForm {
     Xml,
 }
 
-/// How long a request's head may be (setting `large_client_header_buffers`), in bytes.
+/// Limits of a request head in bytes (setting `large_client_header_buffers`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeadLimits {
-    /// The request line, or one header.
+    /// Maximum size of the request line, and of a header field.
     pub line: usize,
-    /// All of it.
+    /// Maximum size of the head.
     pub total: usize,
 }
 
@@ -101,8 +101,8 @@ impl Default for HeadLimits {
     }
 }
 
-/// The user's own error pages (settings `error_template_*`); the first `%s` in one stands for the message,
-/// the second for the request's id.
+/// Custom error templates (settings `error_template_*`). The first `%s` is replaced by the message, the second by the
+/// request id.
 #[derive(Clone, Debug, Default)]
 #[allow(missing_docs)]
 pub struct Templates {
@@ -113,7 +113,7 @@ pub struct Templates {
 }
 
 impl Templates {
-    /// The one for a form.
+    /// Returns the template of a media type.
     pub fn of(&self, form: BodyForm) -> Option<&str> {
         match form {
             BodyForm::Plain => self.plain.as_deref(),
@@ -124,83 +124,83 @@ impl Templates {
     }
 }
 
-/// Settings of the data plane. The defaults are Kong's.
+/// Options of the data plane. The defaults are Kong's.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The plugins that rows may name.
+    /// The available plugins.
     pub registry: Registry,
-    /// Which rules order the routes.
+    /// Router flavor.
     pub flavor: Flavor,
-    /// How their priorities are computed.
+    /// Computation of route priorities.
     pub calculation: Calculation,
-    /// Worker threads; 0 is one to a core.
+    /// Number of worker threads; 0 is one per core.
     pub workers: usize,
-    /// Peers whose forwarding headers are believed.
+    /// Peers whose `X-Forwarded-*` headers are trusted.
     pub trusted: Vec<IpNet>,
-    /// Where they say who the client is.
+    /// Source of the client's address for these peers.
     pub real_ip: RealIp,
-    /// Whether further trusted addresses in that header are skipped.
+    /// Whether trusted addresses in that header are skipped.
     pub real_ip_recursive: bool,
-    /// Headers added to answers.
+    /// Headers added to responses.
     pub headers: AddedHeaders,
     /// Whether `X-Kong-Request-Id` is sent to upstreams.
     pub request_id_upstream: bool,
     /// Idle connections to upstreams.
     pub keepalive: Keepalive,
-    /// Longest request body in bytes; 0 is no limit (setting `nginx_http_client_max_body_size`).
+    /// Maximum size of a request body in bytes; 0 is no limit (setting `nginx_http_client_max_body_size`).
     pub max_body: u64,
-    /// Ports as the outside world sees them (setting `port_maps`).
+    /// Listening ports to the ports that clients connect to (setting `port_maps`).
     pub port_maps: AHashMap<u16, u16>,
-    /// Form of the server's own errors.
+    /// Default media type of error responses.
     pub error_form: BodyForm,
-    /// Whether a `Kong-Debug` header makes answers name route and service.
+    /// Whether a `Kong-Debug` request header adds route and service to the response.
     pub debug_header: bool,
     /// Whether expressions of Lua in plugins' settings are evaluated (setting `untrusted_lua`).
     pub untrusted_lua: bool,
-    /// Certificates and keys in PEM, of different kinds, shown where none is asked for or known; none: a
-    /// self-signed one.
+    /// Default certificates and keys in PEM, with different key types, for clients without SNI or without a match. A
+    /// self-signed one is generated if empty.
     pub certificates: Vec<(String, String)>,
-    /// How TLS is spoken to clients.
+    /// TLS settings towards clients.
     pub tls: ServerTls,
-    /// How long a request's head may be.
+    /// Limits of a request head.
     pub head: HeadLimits,
-    /// Pages in place of the built-in ones for errors.
+    /// Custom error templates.
     pub templates: Templates,
-    /// Certificate and key in PEM shown to upstreams, unless the service or upstream has its own.
+    /// Client certificate and key in PEM towards upstreams, unless the service or upstream has its own.
     pub client_certificate: Option<(String, String)>,
-    /// Authorities in PEM that upstreams are verified with, unless the service names its own.
+    /// Trusted authorities in PEM for upstreams, unless the service has its own.
     pub trusted_authorities: Option<String>,
-    /// Whether upstreams are verified where the service does not say.
+    /// Whether certificates of upstreams are verified, unless set for the service.
     pub verify_upstreams: bool,
-    /// How many certificates may stand between an upstream's own and an authority, unless the service says.
+    /// Maximum number of intermediate certificates of an upstream, unless set for the service.
     pub verify_depth: u32,
-    /// Which services the built-in echo answers for.
+    /// Services whose upstream is replaced by the built-in echo.
     pub mock: Mock,
-    /// Addresses that stand for hosts, in tests; no other host is asked then.
+    /// Host name overrides for tests; other names do not resolve then.
     pub hosts: Option<Arc<Hosts>>,
-    /// A request's body up to this many bytes is held, so that a try can be repeated.
+    /// Maximum size in bytes of a request body that is retained for retries.
     pub replay: usize,
-    /// A chunked request body up to this many bytes is held to learn its length.
+    /// Maximum size in bytes of a chunked request body that is buffered to compute its `Content-Length`.
     pub measure: usize,
-    /// Bytes of bodies that are buffered for all clients together (setting `body_buffer_total_size`).
+    /// Maximum size in bytes of all buffered bodies (setting `body_buffer_total_size`).
     pub max_buffered: u64,
-    /// Bytes of request bodies that are buffered for one client connection (setting
+    /// Maximum size in bytes of the buffered request bodies of a client connection (setting
     /// `body_buffer_connection_size`).
     pub max_buffered_per_connection: usize,
-    /// How long a client may take between two reads of a request's head.
+    /// Time limit to receive a request head.
     pub client_timeout: Duration,
-    /// How long a client may take between two reads of a request's body.
+    /// Time limit between two reads of a request body.
     pub body_timeout: Duration,
-    /// How long a client may take no bytes of an answer.
+    /// Time limit between two writes of a response.
     pub send_timeout: Duration,
-    /// How long a connection may be idle between two requests.
+    /// Keep-alive timeout of client connections.
     pub idle_timeout: Duration,
-    /// How many requests a client's connection may carry (setting `keepalive_requests`).
+    /// Maximum number of requests per client connection (setting `keepalive_requests`).
     pub requests: u32,
 }
 
 impl Options {
-    /// Requests that a client's connection may carry.
+    /// Returns the maximum number of requests per client connection; 1 if keep-alive is disabled.
     pub fn requests_per_connection(&self) -> u64 {
         if self.idle_timeout.is_zero() { 1 } else { self.requests.into() }
     }

@@ -1,4 +1,4 @@
-//! What a configuration takes over from the one before it: the parts whose rows say the same.
+//! Reuse of compiled parts of the previous snapshot whose rows are unchanged.
 
 use std::sync::Arc;
 
@@ -11,23 +11,23 @@ use net::tls::ClientTls;
 use plugin::Instance;
 use upstream::{Balancer, Destination};
 
-/// A plugin ready to run.
+/// A plugin instance, and whether it may be reused.
 #[derive(Clone)]
-pub struct Built {
+pub struct BuiltPlugin {
     pub instance: Arc<dyn Instance>,
-    /// Whether it follows from its row alone.
-    pub alone: bool,
+    /// Whether it depends on its row only, not on other rows.
+    pub state_independent: bool,
 }
 
-/// The instance of an equal row that looked at nothing else.
-pub fn plugin(row: &Plugin, previous: Option<&Snapshot>) -> Option<Built> {
+/// Returns the instance of an equal row, if it depends on nothing else.
+pub fn plugin(row: &Plugin, previous: Option<&Snapshot>) -> Option<BuiltPlugin> {
     let previous = previous?;
     let ix = previous.state.plugins.by_id(row.id)?;
-    let built = previous.plugins[ix.get()].as_ref().filter(|built| built.alone)?;
-    previous.state.plugins[ix].is_built_as(row).then(|| built.clone())
+    let built = previous.plugins[ix.get()].as_ref().filter(|built| built.state_independent)?;
+    previous.state.plugins[ix].has_same_build(row).then(|| built.clone())
 }
 
-/// The entry of an equal service with the same destination and TLS.
+/// Returns the entry of an equal service with the same destination and TLS settings.
 pub fn service(
     row: &Service,
     destination: &Destination,
@@ -43,14 +43,15 @@ pub fn service(
     };
     let same_destination = match (&entry.destination, destination) {
         (Destination::Balanced(old), Destination::Balanced(new)) => Arc::ptr_eq(old, new),
-        // The others follow from the row.
+        // Other destinations depend on the row only.
         (old, new) => ![old, new].iter().any(|one| matches!(one, Destination::Balanced(_))),
     };
-    (same_tls && same_destination && previous.state.services[ix].is_reached_as(row)).then(|| entry.clone())
+    (same_tls && same_destination && previous.state.services[ix].has_same_endpoint(row))
+        .then(|| entry.clone())
 }
 
-/// The balancers of the upstreams, in the table's order; those of equal upstreams with equal targets go on
-/// where they are.
+/// Creates the balancers of the upstreams, in the order of the table; those of equal upstreams with equal targets are
+/// reused, with their state.
 pub fn balancers(state: &State, previous: Option<&Snapshot>) -> Box<[Arc<Balancer>]> {
     if state.upstreams.is_empty() {
         return Box::default();
@@ -62,7 +63,7 @@ pub fn balancers(state: &State, previous: Option<&Snapshot>) -> Box<[Arc<Balance
         let same = former.as_ref().and_then(|(previous, targets)| {
             let ix = previous.state.upstreams.by_id(row.id)?;
             let theirs = of(targets, row.id);
-            let equal = previous.state.upstreams[ix].is_balanced_as(row)
+            let equal = previous.state.upstreams[ix].has_same_balancing(row)
                 && own.len() == theirs.len()
                 && own.iter().zip(theirs).all(|(a, b)| a.target == b.target && a.weight == b.weight);
             equal.then(|| Arc::clone(&previous.balancers[ix.get()]))

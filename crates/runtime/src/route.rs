@@ -7,34 +7,34 @@ use http::StatusCode;
 use super::chain::Chain;
 use model::{Ix, PathHandling, Protocol, Route, Service};
 
-/// What of a route is worked out before any request.
+/// A compiled route.
 #[derive(Debug)]
 pub struct RouteEntry {
-    /// The plugins that run.
+    /// The plugin chain.
     pub chain: Arc<Chain>,
     /// Its service.
     pub service: Option<Ix<Service>>,
     /// Whether the matched part of the path is removed.
     pub strip_path: bool,
-    /// Whether the client's Host header is passed on.
+    /// Whether the client's Host header is forwarded.
     pub preserve_host: bool,
-    /// Whether the request's body is read before the upstream is asked.
+    /// Whether the request's body is buffered before the request is sent to the upstream.
     pub request_buffering: bool,
-    /// Whether an answer is read on while its client takes its time, so that the upstream is free sooner.
+    /// Whether a response is buffered while the client reads slowly, so that the upstream connection is released sooner.
     pub response_buffering: bool,
-    /// How paths are joined.
+    /// Rule for joining the paths of service and request.
     pub path_handling: PathHandling,
-    /// What clear text is answered on a route for encrypted requests only.
+    /// The response to requests without TLS, if the route requires TLS.
     pub encrypted_only: Option<Encrypted>,
-    /// Whether TLS is passed on as it comes.
+    /// Whether TLS is passed through without termination.
     pub passthrough: bool,
-    /// Whether gRPC requests may pass.
+    /// Whether gRPC requests are accepted.
     pub grpc: bool,
-    /// Whether no other may.
+    /// Whether only gRPC requests are accepted.
     pub grpc_only: bool,
 }
 
-/// Answer to clear text on a route for encrypted requests only.
+/// Response to a request without TLS on a route that requires TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encrypted {
     /// 426, or a redirect with this status.

@@ -1,8 +1,7 @@
-//! Which of a plugin's rows applies where.
+//! Scopes of plugin rows.
 //!
-//! At most one row of a plugin runs for a request, the most specific one: route + service + consumer,
-//! route + consumer, service + consumer, route + service, consumer, route, service, everywhere. A disabled
-//! row takes no part.
+//! At most one row of a plugin runs for a request, the most specific one: route + service + consumer, route + consumer,
+//! service + consumer, route + service, consumer, route, service, global. Disabled rows are ignored.
 
 use ahash::AHashMap;
 
@@ -12,10 +11,10 @@ use plugin::{Entry, PhaseSet, Registry};
 
 /// Protocols of requests.
 pub const HTTP: [Protocol; 4] = [Protocol::Http, Protocol::Https, Protocol::Grpc, Protocol::Grpcs];
-/// Protocols of streams. A row that names any of them runs for all of them.
+/// Protocols of streams. A row with any of them runs for all of them.
 pub const STREAMS: [Protocol; 4] = [Protocol::Tcp, Protocol::Tls, Protocol::TlsPassthrough, Protocol::Udp];
 
-/// A row with what decides about it.
+/// A row with its scope.
 #[derive(Clone, Copy)]
 struct Candidate<'r> {
     row: Ix<Plugin>,
@@ -27,7 +26,7 @@ struct Candidate<'r> {
 }
 
 impl Candidate<'_> {
-    /// The higher, the more specific.
+    /// Specificity of the scope; higher is more specific.
     fn rank(&self) -> u8 {
         match (self.route.is_some(), self.service.is_some(), self.consumer.is_some()) {
             (true, true, true) => 8,
@@ -42,7 +41,7 @@ impl Candidate<'_> {
     }
 }
 
-/// All rows of a configuration, filed by where they apply.
+/// All plugin rows of a configuration, by scope.
 #[derive(Default)]
 pub struct Scopes<'r> {
     anywhere: Vec<Candidate<'r>>,
@@ -51,7 +50,8 @@ pub struct Scopes<'r> {
 }
 
 impl<'r> Scopes<'r> {
-    /// Files the rows that apply to a family of protocols; `phases` says in which phases a row's plugin takes part, none if it was not built.
+    /// Groups the rows that apply to a family of protocols; `phases` returns the phases of a row's plugin, `None` if it was
+    /// not built.
     pub fn new(
         state: &State,
         family: &[Protocol],
@@ -83,17 +83,17 @@ impl<'r> Scopes<'r> {
         scopes
     }
 
-    /// Whether a route has rows of its own, so that its chain is not just its service's.
+    /// Whether a route has rows of its own, so that its chain differs from that of its service.
     pub fn has_own(&self, route: Ix<Route>) -> bool {
         self.by_route.contains_key(&route)
     }
 
-    /// The chain where no route matched: global rows only.
+    /// Creates the chain for requests without a route: global rows only.
     pub fn global(&self) -> Chain {
         Self::chain(self.anywhere.iter().filter(|c| c.consumer.is_none()))
     }
 
-    /// The chain of a route and its service; without a route, that of all routes that have no own rows.
+    /// Creates the chain of a route and its service; without a route, the chain of routes without rows of their own.
     pub fn of(&self, route: Option<Ix<Route>>, service: Option<Ix<Service>>) -> Chain {
         let of_route = route.and_then(|r| self.by_route.get(&r)).into_iter().flatten();
         let of_route = of_route.filter(|c| c.service.is_none() || c.service == service);
@@ -109,7 +109,7 @@ impl<'r> Scopes<'r> {
                 None => by_plugin.push((candidate.entry, vec![candidate])),
             }
         }
-        // On equal priority the name that sorts later runs first.
+        // Among equal priorities, plugins run in descending order of their names, as in Kong.
         by_plugin.sort_by(|(a, _), (b, _)| (b.priority, b.name).cmp(&(a.priority, a.name)));
         Chain::new(by_plugin.into_iter().map(|(_, list)| slot(&list)).collect())
     }
@@ -128,7 +128,7 @@ fn slot(candidates: &[&Candidate<'_>]) -> Slot {
             _ => {}
         }
     }
-    // Route and service together come before a consumer alone.
+    // A row with route and service precedes a row with a consumer only.
     let above = |c: &Candidate<'_>| row.is_none_or(|row| c.rank() > row.rank());
     let by_consumer: AHashMap<_, _> =
         consumers.into_iter().filter(|(_, c)| above(c)).map(|(consumer, c)| (consumer, c.row)).collect();

@@ -1,4 +1,4 @@
-//! A service as the request path needs it.
+//! Compiled services, and TLS settings towards upstreams.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,40 +6,40 @@ use ahash::AHashMap;
 use http::HeaderValue;
 use uuid::Uuid;
 
-use super::{Options, compile::Problem, digest};
+use super::{Options, compile::CompileError, digest};
 use model::{Certificate, Ref, Service, ServiceProtocol, State};
 use net::tls::{ClientTls, TlsError, TlsTarget, Trusted, check_authority};
 use store::Carry;
 use upstream::{Destination, host_header};
 
-/// What of a service is worked out before any request.
+/// A compiled service.
 #[derive(Debug)]
 pub struct ServiceEntry {
-    /// Where requests go.
+    /// Destination of requests.
     pub destination: Destination,
-    /// Host header: the service's host with its port; a balanced destination's target comes before it.
+    /// Host header: the service's host and port. The target of a balanced destination takes precedence.
     pub host: HeaderValue,
-    /// TLS settings, if TLS is spoken.
+    /// TLS settings; `None` without TLS.
     pub tls: Option<Arc<ClientTls>>,
-    /// TLS to the service's own host, so that no request has to make it.
+    /// TLS parameters for the service's host, precomputed for all requests.
     pub tls_target: Option<TlsTarget>,
-    /// Path in front of the request's.
+    /// Path that is prepended to the request's.
     pub path: Box<str>,
-    /// Further tries after the first.
+    /// Number of retries.
     pub retries: u32,
-    /// Time to connect.
+    /// Time limit to connect.
     pub connect_timeout: Duration,
-    /// Time between two writes.
+    /// Time limit between two writes.
     pub write_timeout: Duration,
-    /// Time between two reads.
+    /// Time limit between two reads.
     pub read_timeout: Duration,
-    /// Whether gRPC is spoken.
+    /// Whether the protocol is gRPC.
     pub grpc: bool,
 }
 
 impl ServiceEntry {
     pub(super) fn new(service: &Service, destination: Destination, tls: Option<Arc<ClientTls>>) -> Self {
-        let default_port = if speaks_tls(service) { 443 } else { 80 };
+        let default_port = if uses_tls(service) { 443 } else { 80 };
         let port = match destination {
             Destination::Balanced(_) => default_port,
             _ => service.port,
@@ -60,33 +60,32 @@ impl ServiceEntry {
     }
 }
 
-fn speaks_tls(service: &Service) -> bool {
+fn uses_tls(service: &Service) -> bool {
     matches!(service.protocol, ServiceProtocol::Https | ServiceProtocol::Grpcs | ServiceProtocol::Tls)
 }
 
-/// TLS settings already made: services that speak alike share them, and a configuration takes them over from
-/// the one before.
+/// Cache of TLS settings: services with equal settings share them, and they are reused across reloads.
 #[derive(Debug)]
-pub struct Profiles<'c> {
+pub struct TlsProfiles<'c> {
     carry: &'c Carry,
     made: AHashMap<(Option<(Vec<Uuid>, u32)>, Option<Uuid>), Arc<ClientTls>>,
 }
 
-impl<'c> Profiles<'c> {
+impl<'c> TlsProfiles<'c> {
     pub fn new(carry: &'c Carry) -> Self {
-        Profiles { carry, made: AHashMap::new() }
+        TlsProfiles { carry, made: AHashMap::new() }
     }
 
-    /// Those of a service, if it speaks TLS.
+    /// Returns the TLS settings of a service. `None` if it does not use TLS, or they are not valid.
     pub fn of(
         &mut self,
         service: &Service,
         state: &State,
         options: &Options,
-        problems: &mut Vec<Problem>,
+        errors: &mut Vec<CompileError>,
     ) -> Option<Arc<ClientTls>> {
-        let made = speaks_tls(service).then(|| self.get(service, state, options))?;
-        made.map_err(|error| problems.push(Problem::new(service, "/tls_verify", error.to_string()))).ok()
+        let made = uses_tls(service).then(|| self.get(service, state, options))?;
+        made.map_err(|error| errors.push(CompileError::new(service, "/tls_verify", error.to_string()))).ok()
     }
 
     fn get(
@@ -124,7 +123,7 @@ impl<'c> Profiles<'c> {
         let (cert, private) = shown.unwrap_or_default();
         let content = digest([&*verified, cert, private].into_iter().chain(authorities));
         let made = self.carry.try_get_or(&content, || {
-            // Of the node's bundle some may be older than any rule; those that a file names have to work.
+            // The node's bundle may contain old certificates that fail the check; those of a configuration must pass.
             if let Some(trusted) = trusted.filter(|_| is_own) {
                 trusted.authorities.iter().try_for_each(|authority| check_authority(authority))?;
             }

@@ -1,4 +1,9 @@
-//! The current snapshot, and how another takes its place.
+//! The current snapshot, and its replacement.
+//!
+//! ```text
+//!  swap:     current --> retired (referenced by requests in flight)
+//!  reap:     retired --> freed   (once the last reference is dropped)
+//! ```
 
 use std::{
     cell::RefCell,
@@ -16,23 +21,23 @@ use super::{Options, Snapshot};
 use net::MemoryBudget;
 use store::Stores;
 
-/// The running gateway: settings that never change, and the snapshot that does.
+/// State of the data plane: immutable settings, and the current snapshot.
 #[derive(Debug)]
 pub struct Gateway {
-    /// Settings.
+    /// Data-plane options.
     pub options: Arc<Options>,
-    /// What outlives a snapshot.
+    /// State that outlives a snapshot.
     pub stores: Stores,
-    /// What buffered bodies take, of all workers.
+    /// Memory budget of buffered bodies, shared by all workers.
     pub memory: Arc<MemoryBudget>,
     current: ArcSwap<Snapshot>,
     generation: AtomicU64,
-    /// Snapshots that requests may still be using.
+    /// Replaced snapshots that requests may still reference.
     retired: Mutex<Vec<Arc<Snapshot>>>,
 }
 
 impl Gateway {
-    /// A gateway that begins with that snapshot, as generation 1.
+    /// Creates a gateway with that snapshot as generation 1.
     pub fn new(options: Options, stores: Stores, snapshot: Snapshot) -> Arc<Self> {
         Arc::new(Gateway {
             memory: MemoryBudget::new(options.max_buffered),
@@ -44,31 +49,31 @@ impl Gateway {
         })
     }
 
-    /// The current snapshot, for what is not a request.
+    /// Returns the current snapshot. Requests use [`Current`] instead.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.current.load_full()
     }
 
-    /// How many snapshots there have been.
+    /// Number of snapshots so far.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// Puts another snapshot in place and returns its generation. Requests in flight end on the one they
-    /// began with; [`Gateway::reap`] frees it when the last has.
+    /// Replaces the snapshot and returns the new generation. Requests in flight complete on the snapshot they started with;
+    /// [`Gateway::reap`] frees it afterwards.
     pub fn swap(&self, snapshot: Snapshot) -> u64 {
         let old = self.current.swap(Arc::new(snapshot));
         self.retired.lock().push(old);
         self.generation.fetch_add(1, Ordering::AcqRel) + 1
     }
 
-    /// Whether there are former snapshots that are not freed yet.
+    /// Whether there are replaced snapshots that are not freed yet.
     pub fn has_retired(&self) -> bool {
         !self.retired.lock().is_empty()
     }
 
-    /// Frees former snapshots that no request uses any more, on the calling thread, which should not be one
-    /// that serves requests. To be called now and then; tells how many were freed.
+    /// Frees replaced snapshots without references and returns their number. Called periodically, on a thread that does not
+    /// serve requests, since freeing takes time.
     pub fn reap(&self) -> usize {
         let mut retired = self.retired.lock();
         let (unused, used): (Vec<_>, _) = retired.drain(..).partition(|old| Arc::strong_count(old) == 1);
@@ -78,25 +83,25 @@ impl Gateway {
     }
 }
 
-/// A snapshot as a request holds it. The outer count is the worker's own, so that requests of different
-/// workers never write to the same memory.
+/// A reference to a snapshot, held by a request. The outer count is local to the worker, so that requests of different
+/// workers never write to the same cache line.
 #[allow(clippy::redundant_allocation, reason = "two counts: one per worker, one shared")]
 pub type Held = Rc<Arc<Snapshot>>;
 
-/// A worker's own handle on the current snapshot: cloning it touches no memory of other workers while the
-/// generation stays.
+/// A worker's cache of the current snapshot: while the generation is unchanged, a reference is taken without writing to
+/// shared memory.
 #[derive(Debug)]
 pub struct Current {
     held: RefCell<(u64, Held)>,
 }
 
 impl Current {
-    /// A handle on what is current now.
+    /// Creates a cache with the current snapshot.
     pub fn new(gateway: &Gateway) -> Self {
         Current { held: RefCell::new((gateway.generation(), Rc::new(gateway.snapshot()))) }
     }
 
-    /// The current snapshot.
+    /// Returns the current snapshot.
     pub fn get(&self, gateway: &Gateway) -> Held {
         let generation = gateway.generation();
         let mut held = self.held.borrow_mut();

@@ -1,4 +1,4 @@
-//! Tests of the machine.
+//! Tests of compilation and reuse.
 
 use std::sync::Arc;
 
@@ -25,17 +25,17 @@ fn state(service: Value, paths: &[&str]) -> Arc<State> {
     Arc::new(state.indexed())
 }
 
-fn machine(state: Arc<State>, previous: Option<&Snapshot>) -> Snapshot {
-    let (snapshot, problems) = compile(state, &options(), &Stores::default(), previous);
-    assert!(problems.is_empty(), "{problems:?}");
+fn compiled(state: Arc<State>, previous: Option<&Snapshot>) -> Snapshot {
+    let (snapshot, errors) = compile(state, &options(), &Stores::default(), previous);
+    assert!(errors.is_empty(), "{errors:?}");
     snapshot
 }
 
 #[test]
-fn only_a_change_of_routes_makes_a_new_router() {
-    let first = machine(state(json!({}), &["/a"]), None);
+fn only_a_change_of_routes_rebuilds_the_router() {
+    let first = compiled(state(json!({}), &["/a"]), None);
     let shared = |service, paths: &[&str]| {
-        Arc::ptr_eq(&first.router, &machine(state(service, paths), Some(&first)).router)
+        Arc::ptr_eq(&first.router, &compiled(state(service, paths), Some(&first)).router)
     };
     assert!(shared(json!({}), &["/a"]), "nothing has changed");
     assert!(
@@ -46,13 +46,13 @@ fn only_a_change_of_routes_makes_a_new_router() {
     assert!(!shared(json!({ "enabled": false }), &["/a"]), "a disabled service has no routes");
 }
 
-/// The machine of a text, with parts of another one's.
+/// Loads and compiles a text, reusing parts of a previous snapshot.
 fn read(text: &str, stores: &Stores, previous: Option<&Snapshot>) -> Snapshot {
     let input = Input::Text { name: "kong.yml".to_owned(), text: text.as_bytes().to_vec() };
     let loaded = config::load(&input, &config::Options::new(crate::catalog())).expect("it can be read");
     let state = loaded.state.unwrap_or_else(|| panic!("{:?}", loaded.findings));
-    let (snapshot, problems) = compile(state, &options(), stores, previous);
-    assert!(problems.is_empty(), "{problems:?}");
+    let (snapshot, errors) = compile(state, &options(), stores, previous);
+    assert!(errors.is_empty(), "{errors:?}");
     snapshot
 }
 
@@ -81,10 +81,10 @@ plugins:
 "#;
 
 #[test]
-fn parts_whose_rows_say_the_same_are_shared() {
+fn parts_with_equal_rows_are_reused() {
     let stores = Stores::default();
     let first = read(TEXT, &stores, None);
-    // Another order, and one more of each.
+    // Another order, and an additional service.
     let more = TEXT.replace("services:\n", "services:\n- name: new\n  url: https://new.test\n");
     let second = read(&more, &stores, Some(&first));
     let service = |snapshot: &Snapshot, name: &str| {
@@ -100,11 +100,11 @@ fn parts_whose_rows_say_the_same_are_shared() {
         Arc::clone(&built.instance)
     };
     assert!(Arc::ptr_eq(&plugin(&first, 0), &plugin(&second, 0)), "its row is the same");
-    assert!(!Arc::ptr_eq(&plugin(&first, 1), &plugin(&second, 1)), "it looks at the consumers");
+    assert!(!Arc::ptr_eq(&plugin(&first, 1), &plugin(&second, 1)), "it depends on the consumers");
 }
 
 #[test]
-fn parts_whose_rows_say_something_else_are_made_anew() {
+fn parts_with_changed_rows_are_rebuilt() {
     let stores = Stores::default();
     let first = read(TEXT, &stores, None);
     let changed = |from: &str, to: &str| {
@@ -132,7 +132,7 @@ fn parts_whose_rows_say_something_else_are_made_anew() {
 }
 
 #[test]
-fn a_certificate_that_stays_is_not_read_again() {
+fn an_unchanged_certificate_is_not_parsed_again() {
     let stores = Stores::default();
     let pair = || {
         let made = rcgen::generate_simple_self_signed(["a.test".to_owned()]).expect("a certificate");

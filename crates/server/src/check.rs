@@ -1,4 +1,4 @@
-//! What `serve` does before it listens, alone; and what an error of listening means to an operator.
+//! `serve --check`, and the conversion of listen errors to setting errors.
 
 use std::{collections::BTreeMap, io::ErrorKind};
 
@@ -13,20 +13,20 @@ use runtime::Gateway;
 use source::Level;
 use store::Stores;
 
-/// What came of a check.
+/// Result of a check.
 pub struct Checked {
-    /// The configuration, with everything that was found.
+    /// The configuration with its findings.
     pub loaded: Loaded,
-    /// Whether it would be served.
+    /// Whether the gateway would start with it.
     pub is_valid: bool,
-    /// What the log would warn of at the start.
+    /// The start-up warnings.
     pub warnings: Vec<String>,
 }
 
-/// Does everything that serving does before it listens: opens no socket and writes nothing.
+/// Performs every step of a start that precedes listening: opens no socket and writes nothing.
 ///
 /// # Errors
-/// When a gateway could not start for another reason than the configuration's content.
+/// When a gateway could not start for a reason other than the content of the configuration.
 pub fn check(serve: Serve) -> Result<Checked, ServeError> {
     let stores = stores(&serve);
     let mut loaded = config::load(&serve.input, &serve.read.options())?;
@@ -34,15 +34,15 @@ pub fn check(serve: Serve) -> Result<Checked, ServeError> {
     let Some(snapshot) = snapshot else {
         return Ok(Checked { loaded, is_valid: false, warnings: Vec::new() });
     };
-    let warnings = warnings::of_start(&serve, &loaded);
-    let failed = failure(&serve.origins);
+    let warnings = warnings::at_start(&serve, &loaded);
+    let to_serve_error = start_error_mapper(&serve.origins);
     let gateway = Gateway::new(serve.options, stores, snapshot);
-    admin::check(&serve.admin, &gateway).map_err(&failed)?;
-    Workers::check(&gateway, &serve.listeners).map_err(&failed)?;
+    admin::check(&serve.admin, &gateway).map_err(&to_serve_error)?;
+    Workers::check(&gateway, &serve.listeners).map_err(&to_serve_error)?;
     Ok(Checked { loaded, is_valid: true, warnings })
 }
 
-/// What a gateway holds that outlives a configuration.
+/// Creates the state that outlives a configuration.
 pub fn stores(serve: &Serve) -> Stores {
     let mut stores = Stores { clock: serve.clock.clone(), ..Stores::default() };
     stores.node.untrusted_lua = serve.options.untrusted_lua;
@@ -52,8 +52,8 @@ pub fn stores(serve: &Serve) -> Stores {
     stores
 }
 
-/// Says of an error of listening which setting it is about, and what to do.
-pub fn failure(origins: &BTreeMap<&'static str, Origin>) -> impl Fn(StartError) -> ServeError {
+/// Returns a function that maps a start error to the setting that caused it, with a hint for the operator.
+pub fn start_error_mapper(origins: &BTreeMap<&'static str, Origin>) -> impl Fn(StartError) -> ServeError {
     let origins = origins.clone();
     move |error| match error {
         StartError::System(error) => ServeError::Start(error),

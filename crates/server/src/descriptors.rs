@@ -1,25 +1,25 @@
-//! How many files and sockets this process may have open (`RLIMIT_NOFILE`).
+//! The limit of open file descriptors (`RLIMIT_NOFILE`).
 
-/// Fewer than these are a warning: a request takes two, its client's connection and its upstream's.
-const FEW: u64 = 4096;
+/// Limits below this cause a warning: a request takes two descriptors, one to the client and one to the upstream.
+const RECOMMENDED_MIN: u64 = 4096;
 
-/// Raises the limit as far as the system allows; the warning, if that is not far.
+/// Raises the soft limit to the hard limit; returns a warning if that is low.
 pub fn raise() -> Option<String> {
-    warning(raised()?)
+    warning(raise_limit()?)
 }
 
 fn warning(limit: u64) -> Option<String> {
-    (limit < FEW).then(|| {
+    (limit < RECOMMENDED_MIN).then(|| {
         format!(
             "at most {limit} files and sockets may be open at a time, and a request takes two: raise the limit to \
-             {FEW} or more (`ulimit -n`, LimitNOFILE= of systemd)"
+             {RECOMMENDED_MIN} or more (`ulimit -n`, LimitNOFILE= of systemd)"
         )
     })
 }
 
-/// The limit after raising it; none if there is no limit or the system does not say.
+/// Raises the limit and returns it; `None` if there is no limit or the system does not report it.
 #[cfg(unix)]
-fn raised() -> Option<u64> {
+fn raise_limit() -> Option<u64> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let current = current?;
@@ -28,13 +28,13 @@ fn raised() -> Option<u64> {
     }
     match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
         Ok(()) => maximum,
-        // Some systems have a lower limit than they tell.
+        // Some systems enforce a lower limit than they report.
         Err(_) => Some(current),
     }
 }
 
 #[cfg(not(unix))]
-fn raised() -> Option<u64> {
+fn raise_limit() -> Option<u64> {
     None
 }
 
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_low_limit_is_named() {
+    fn a_low_limit_causes_a_warning() {
         assert!(warning(1024).is_some_and(|text| text.contains("at most 1024 files")));
         assert_eq!(warning(4096), None);
     }

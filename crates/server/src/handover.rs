@@ -1,26 +1,27 @@
-//! Another process in this one's place, without a connection refused: it is started with the listening
-//! sockets, says that it is ready, and only then does this one stop accepting.
+//! Handover to a new process without a refused connection: the new process is started with the listening sockets and
+//! reports that it is ready; only then does this one stop accepting.
 //!
-//! Sockets travel as systemd's do (`LISTEN_FDS`, `LISTEN_FDNAMES`), so one reader serves both. One more is a
-//! stream between the two processes: down goes a configuration that is in no file, back comes [`READY`].
+//! Sockets are passed by systemd's protocol (`LISTEN_FDS`, `LISTEN_FDNAMES`), so that one parser handles both sources.
+//! An additional descriptor is a Unix stream between the two processes: the parent sends a configuration that is in no
+//! file, the child responds with [`READY`].
 
 use std::{ffi::OsString, io, path::PathBuf};
 
 use net::Inherited;
 
-/// How this program was started, and how the next one is.
+/// Executable and arguments of the process that takes over.
 #[derive(Clone, Debug)]
 pub struct Program {
-    /// The executable; looked at anew when it is started, so that it may have been replaced.
+    /// The executable; resolved again at each start, so that it may have been replaced.
     pub path: PathBuf,
     /// Its arguments.
     pub arguments: Vec<OsString>,
 }
 
-/// Why the process in our place did not come to be.
+/// Error of a handover.
 #[derive(Debug, thiserror::Error)]
 pub enum HandoverError {
-    /// There is a reason not to try.
+    /// A handover is not possible, for this reason.
     #[error("{0}")]
     Impossible(&'static str),
     /// The executable cannot be started.
@@ -31,24 +32,24 @@ pub enum HandoverError {
         /// The system's reason.
         error: io::Error,
     },
-    /// It has gone; it has said why.
+    /// The new process exited before it was ready; it has logged why.
     #[error("the new process ended before it was ready: {0}")]
     Ended(std::process::ExitStatus),
-    /// It took too long and was ended.
+    /// The new process was not ready in time and was killed.
     #[error("the new process was not ready after {} s", .0.as_secs())]
     Late(std::time::Duration),
-    /// The system refuses sockets.
+    /// The sockets cannot be passed.
     #[error("cannot pass the listeners on: {0}")]
     System(#[from] io::Error),
 }
 
-/// What a process is given by the one that starts it.
+/// Sockets and state inherited from the parent process.
 #[derive(Debug, Default)]
 pub struct Received {
     /// Listening sockets.
     pub sockets: Inherited,
     #[cfg(unix)]
-    former: Option<std::os::unix::net::UnixStream>,
+    parent: Option<std::os::unix::net::UnixStream>,
 }
 
 #[cfg(unix)]
@@ -75,31 +76,33 @@ mod unix {
     use super::{HandoverError, Program, Received};
     use net::Role;
 
-    /// What a process says to the one before it.
+    /// Message of a process to its parent once it accepts requests.
     const READY: &str = "READY=1";
-    /// Name of the stream between the two.
-    const STREAM: &str = "handover";
+    /// Name of the stream between parent and child, in `LISTEN_FDNAMES`.
+    const STREAM_NAME: &str = "handover";
     /// The first descriptor passed on, by systemd's convention.
-    const FIRST: i32 = 3;
-    /// How long the new process may take to load and listen.
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const FIRST_FD: i32 = 3;
+    /// Time limit of the new process to load its configuration and listen.
+    const READY_TIMEOUT: Duration = Duration::from_secs(60);
 
     impl Received {
-        /// What systemd, or the process that this one replaces, has passed on; `names` is `LISTEN_FDNAMES`.
-        /// To be called before there are threads: it takes the variables out of the environment.
+        /// Claims the descriptors passed by systemd or by the parent process; `names` is `LISTEN_FDNAMES`.
+        /// Must be called before threads are started, since it removes the variables from the environment.
         pub fn take(names: Option<&str>) -> Self {
             let names: Vec<&str> = names.unwrap_or_default().split(':').collect();
             let mut received = Received::default();
-            let mut given = ListenFd::from_env();
-            for number in 0..given.len() {
+            let mut listen_fds = ListenFd::from_env();
+            for number in 0..listen_fds.len() {
                 let name = names.get(number).copied().unwrap_or_default();
-                if name == STREAM {
+                if name == STREAM_NAME {
                     let (domain, kind) = (Domain::UNIX.into(), Type::STREAM.into());
-                    received.former = given.take_custom(number, domain, kind, STREAM).ok().flatten();
+                    received.parent =
+                        listen_fds.take_custom(number, domain, kind, STREAM_NAME).ok().flatten();
                     continue;
                 }
-                let tcp = given.take_tcp_listener(number).ok().flatten().map(Socket::from);
-                let socket = tcp.or_else(|| given.take_udp_socket(number).ok().flatten().map(Socket::from));
+                let tcp = listen_fds.take_tcp_listener(number).ok().flatten().map(Socket::from);
+                let socket =
+                    tcp.or_else(|| listen_fds.take_udp_socket(number).ok().flatten().map(Socket::from));
                 match socket {
                     Some(socket) => {
                         let role = Role::ALL.into_iter().find(|role| role.name() == name);
@@ -111,28 +114,28 @@ mod unix {
             received
         }
 
-        /// The configuration that the former process serves, if it is in no file.
+        /// Receives the configuration of the parent process, if that is in no file.
         ///
         /// # Errors
         /// When it cannot be read.
         pub fn configuration(&mut self) -> io::Result<Option<Vec<u8>>> {
-            let Some(former) = &mut self.former else { return Ok(None) };
+            let Some(parent) = &mut self.parent else { return Ok(None) };
             let mut text = Vec::new();
-            former.read_to_end(&mut text)?;
+            parent.read_to_end(&mut text)?;
             Ok((!text.is_empty()).then_some(text))
         }
 
-        /// Tells the former process to leave.
+        /// Reports to the parent process that this one accepts requests.
         pub fn ready(&mut self) {
-            if let Some(mut former) = self.former.take() {
-                // Gone already: nobody is left to be told.
-                let _ = former.write_all(READY.as_bytes());
+            if let Some(mut parent) = self.parent.take() {
+                // An error means that the parent has exited already.
+                let _ = parent.write_all(READY.as_bytes());
             }
         }
     }
 
-    /// Starts the program with the sockets and waits until it is ready; returns its process id. Given up, it
-    /// is ended. `configuration` is what it is to serve in place of its files.
+    /// Starts the program with the sockets and waits until it is ready; returns its process id. The process is killed if
+    /// the future is dropped. `configuration` is sent to it, to be served in place of its files.
     ///
     /// # Errors
     /// When it cannot be started, or is not ready in time.
@@ -146,33 +149,33 @@ mod unix {
         let mut ours = tokio::net::UnixStream::from_std(ours)?;
         let mut child = start(program, sockets, theirs)
             .map_err(|error| HandoverError::Start { path: program.path.clone(), error })?;
-        let told = async {
-            let mut answer = String::new();
-            // A process that ends early does not read; its end is told below.
+        let outcome = async {
+            let mut reply = String::new();
+            // Write errors are ignored: a process that exits early does not read, and its exit is reported below.
             let _ = ours.write_all(configuration.unwrap_or_default().as_bytes()).await;
             let _ = ours.shutdown().await;
-            let _ = ours.read_to_string(&mut answer).await;
-            if answer == READY { Ok(None) } else { child.ended().await.map(Some) }
+            let _ = ours.read_to_string(&mut reply).await;
+            if reply == READY { Ok(None) } else { child.ended().await.map(Some) }
         };
-        match timeout(PATIENCE, told).await {
+        match timeout(READY_TIMEOUT, outcome).await {
             Ok(Ok(None)) => Ok(child.release()),
             Ok(Ok(Some(status))) => Err(HandoverError::Ended(status)),
             Ok(Err(error)) => Err(error.into()),
-            Err(_) => Err(HandoverError::Late(PATIENCE)),
+            Err(_) => Err(HandoverError::Late(READY_TIMEOUT)),
         }
     }
 
-    /// A process that is ended unless it is released.
-    struct Held(Child);
+    /// A child process that is killed on drop unless it is released.
+    struct ChildGuard(Child);
 
-    impl Held {
-        /// Lets it run on; returns its id.
+    impl ChildGuard {
+        /// Keeps the process running; returns its id.
         fn release(self) -> u32 {
             ManuallyDrop::new(self).0.id()
         }
 
-        /// Waits for its end. It is near, so looking now and then does, and no event loop has to listen for the ends
-        /// of processes.
+        /// Waits for its exit. The stream was closed, so the exit is near: polling suffices, and no `SIGCHLD` handler is
+        /// needed.
         async fn ended(&mut self) -> io::Result<ExitStatus> {
             loop {
                 if let Some(status) = self.0.try_wait()? {
@@ -183,18 +186,18 @@ mod unix {
         }
     }
 
-    impl Drop for Held {
+    impl Drop for ChildGuard {
         fn drop(&mut self) {
-            // If it has ended already, neither does anything.
+            // Both calls fail if the process has exited already.
             let _ = self.0.kill().and_then(|()| self.0.wait());
         }
     }
 
-    fn start(program: &Program, sockets: Vec<(Role, Socket)>, stream: UnixStream) -> io::Result<Held> {
-        let names = sockets.iter().map(|(role, _)| role.name()).chain([STREAM]);
+    fn start(program: &Program, sockets: Vec<(Role, Socket)>, stream: UnixStream) -> io::Result<ChildGuard> {
+        let names = sockets.iter().map(|(role, _)| role.name()).chain([STREAM_NAME]);
         let names = names.collect::<Vec<_>>().join(":");
         let descriptors = sockets.into_iter().map(|(_, socket)| OwnedFd::from(socket)).chain([stream.into()]);
-        let mappings: Vec<_> = (FIRST..)
+        let mappings: Vec<_> = (FIRST_FD..)
             .zip(descriptors)
             .map(|(child_fd, parent_fd)| FdMapping { parent_fd, child_fd })
             .collect();
@@ -203,12 +206,12 @@ mod unix {
             .args(&program.arguments)
             .env("LISTEN_FDS", mappings.len().to_string())
             .env("LISTEN_FDNAMES", names)
-            // Its own, which nobody knows before it runs; without the variable none is demanded.
+            // `LISTEN_PID` would be the id of the child, unknown before the fork; it is not checked if absent.
             .env_remove("LISTEN_PID")
             .fd_mappings(mappings)
             .map_err(io::Error::other)?;
-        // The command goes at the end of this, and with it our copy of the child's end of the stream.
-        Ok(Held(command.spawn()?))
+        // Dropping the command closes the parent's copy of the child's end of the stream.
+        Ok(ChildGuard(command.spawn()?))
     }
 }
 

@@ -1,19 +1,19 @@
-//! Running a gateway: the first load, the listeners, every later load, signals, and the drain at the end.
+//! The gateway process: initial load, listeners, reloads, signals, handover and drain.
 //!
-//! Requests are the workers' business; all that is not a request happens here, on a runtime of its own.
-//! What there is to tell goes to an [`Observer`]: this layer knows nothing of terminals.
+//! Workers serve requests; everything else runs here, on a separate control runtime. Events are reported to an
+//! [`Observer`], so this layer does not depend on the terminal.
 
 pub mod admin;
-mod backroom;
 mod check;
-mod descriptors;
 #[cfg(target_os = "linux")]
-mod footprint;
+mod code_pages;
+mod descriptors;
 pub mod handover;
-mod life;
+mod lifecycle;
 pub mod node;
-mod notify;
 mod reload;
+mod reload_thread;
+mod sd_notify;
 mod signals;
 mod warnings;
 mod watch;
@@ -21,9 +21,9 @@ mod watch;
 use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration};
 
 pub use admin::{Status, document};
-use backroom::Backroom;
 pub use check::{Checked, check};
 pub use reload::{Hash, Outcome, build, nothing};
+use reload_thread::ReloadThread;
 use socket2::Socket;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -42,55 +42,55 @@ use router::Flavor;
 use runtime::{Gateway, Options};
 use store::Clock;
 
-/// Everything `serve` needs to know.
+/// Options of a gateway process.
 pub struct Serve {
     /// Where the configuration comes from.
     pub input: Input,
-    /// How it is read.
+    /// Options for reading it.
     pub read: Read,
-    /// Settings of the data plane.
+    /// Data-plane options.
     pub options: Options,
-    /// Where requests are accepted.
+    /// Proxy and stream listeners.
     pub listeners: Vec<Listener>,
-    /// How the admin and status APIs are served.
+    /// Options of the admin and status APIs.
     pub admin: admin::Options,
-    /// Where settings were given, for errors.
+    /// Origin of each setting, for error messages.
     pub origins: BTreeMap<&'static str, Origin>,
-    /// The node's id; a new one if none.
+    /// The node's id; generated if `None`.
     pub node_id: Option<uuid::Uuid>,
-    /// Whether changes of the files are applied.
+    /// Whether file changes trigger a reload.
     pub watch: bool,
-    /// How long requests in flight may take to end after a signal.
+    /// Time limit for in-flight requests after a termination signal.
     pub drain: Duration,
-    /// How long connections are still accepted after a signal while readiness is denied already.
+    /// How long connections are still accepted after a signal, while readiness probes already fail.
     pub drain_delay: Duration,
-    /// Sockets that need not be opened.
+    /// Sockets and state inherited from systemd or from the previous process.
     pub received: Received,
-    /// What takes this process's place on `SIGUSR2`; nothing can if absent.
+    /// The program started on `SIGUSR2` to replace this process; handover is impossible if `None`.
     pub program: Option<Program>,
-    /// What time it is.
+    /// Source of the current time.
     pub clock: Clock,
 }
 
-/// How a configuration is read, kept for later loads.
+/// Options for reading a configuration, reused by every reload.
 #[derive(Clone)]
 pub struct Read {
-    /// The format, and the plugins.
+    /// The schemas of the format and of the plugins.
     pub catalog: &'static Catalog,
-    /// Refuse decK's additions.
+    /// Reject decK's additions to the format.
     pub kong_strict: bool,
     /// The router's flavor.
     pub flavor: Flavor,
-    /// The environment.
+    /// Looks up an environment variable.
     pub env: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
-    /// Which plugins are switched on.
+    /// Whether a plugin is enabled.
     pub plugin_enabled: Arc<dyn Fn(&str) -> bool + Send + Sync>,
-    /// Warn about settings that are not served yet, and do not refuse them.
+    /// Warn about unsupported settings instead of rejecting them.
     pub allow_unsupported: bool,
 }
 
 impl Read {
-    /// As `config` wants it.
+    /// Converts them to the loader's options.
     pub fn options(&self) -> LoadOptions<'_> {
         LoadOptions {
             catalog: self.catalog,
@@ -103,103 +103,103 @@ impl Read {
     }
 }
 
-/// Is told what happens, on the control threads.
+/// Receives lifecycle events, on the control threads.
 pub trait Observer: Send + Sync {
-    /// Requests are accepted at these addresses.
+    /// The gateway accepts requests.
     fn ready(&self, ready: &Ready<'_>);
-    /// Another configuration serves now.
+    /// A new configuration was applied.
     fn reloaded(&self, loaded: &Loaded, generation: u64, took: Duration);
-    /// A configuration was refused. `running`: an earlier one goes on.
+    /// A configuration was rejected. `running`: an earlier one stays in effect.
     fn refused(&self, loaded: &Loaded, running: bool);
-    /// A configuration could not be read; the running one stays.
+    /// A configuration could not be read; the running one stays in effect.
     fn unreadable(&self, error: &LoadError);
-    /// A signal came; requests in flight may end.
+    /// The drain started: in-flight requests have `limit` to complete.
     fn draining(&self, signal: &str, limit: Duration);
-    /// The end; that many connections had to be cut.
+    /// The gateway stopped; `cut` connections were closed by force.
     fn ended(&self, cut: usize);
 
-    /// A signal came; readiness is denied from now on, and for that long all goes on as before.
+    /// A termination signal arrived: readiness probes fail, and requests are served normally for `delay`.
     fn unready(&self, _signal: &str, _delay: Duration) {}
-    /// Another process serves now; requests in flight here may end.
+    /// Another process took over; in-flight requests of this one complete.
     fn handed_over(&self, _to: u32) {}
-    /// No other process took this one's place; it serves on.
+    /// The handover failed; this process keeps serving.
     fn not_handed_over(&self, _error: &HandoverError) {}
 }
 
-/// What there is to tell once requests are accepted.
+/// State of a gateway that has just started to accept requests.
 pub struct Ready<'a> {
-    /// The configuration that serves.
+    /// The applied configuration.
     pub loaded: &'a Loaded,
-    /// What is accepted where, with the real addresses.
+    /// The proxy and stream listeners, with their bound addresses.
     pub listeners: &'a [Listener],
-    /// Where the admin API is.
+    /// Addresses of the admin API.
     pub admin: &'a [SocketAddr],
-    /// Where the status API is.
+    /// Addresses of the status API.
     pub status: &'a [SocketAddr],
-    /// How many configurations have served.
+    /// Number of configurations applied so far.
     pub generation: u64,
-    /// From the start of the load until now.
+    /// Time since the start of the load.
     pub took: Duration,
 }
 
-/// Why a gateway did not start.
+/// Error of starting a gateway.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The configuration could not be read.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// The configuration is refused; the observer has seen why.
+    /// The configuration was rejected; the findings were reported to the observer.
     #[error("the configuration is not valid")]
     Refused,
-    /// A setting cannot be put into force: a file that cannot be read, an address that is in use.
+    /// A setting cannot be applied: a file that cannot be read, an address that is in use.
     #[error("{0}")]
     Setting(Issue),
-    /// The system refuses threads, signals or the like.
+    /// The system cannot provide threads, signal handlers or the like.
     #[error("cannot start: {0}")]
     Start(#[from] io::Error),
 }
 
-/// A gateway that serves, on threads of its own.
+/// Handle of a running gateway, which owns its threads.
 pub struct Running {
     gateway: Arc<Gateway>,
     workers: Workers,
     admin: Vec<SocketAddr>,
     status_api: Vec<SocketAddr>,
     control: tokio::runtime::Runtime,
-    posts: mpsc::Sender<reload::Post>,
-    asks: mpsc::Sender<reload::Ask>,
+    apply_requests: mpsc::Sender<reload::ApplyRequest>,
+    barriers: mpsc::Sender<reload::Barrier>,
     status: Arc<Status>,
     observer: Arc<dyn Observer>,
     drain: Duration,
     drain_delay: Duration,
-    /// Where its configuration comes from.
+    /// Source of its configuration.
     input: Input,
     program: Option<Program>,
-    /// Listening sockets of the APIs.
+    /// Listening sockets of the admin and status APIs.
     api_sockets: Vec<(Role, Socket)>,
-    /// What another process does once it has taken over: accepting for the APIs, and following the files.
-    leaving: Vec<AbortHandle>,
+    /// Tasks aborted when another process takes over: the accept loops of the APIs, and the reloader.
+    stopped_on_handover: Vec<AbortHandle>,
 }
 
-/// Serves until a signal ends it.
+/// Runs a gateway until a termination signal or a handover.
 ///
 /// # Errors
-/// When it cannot start. Nothing that happens later ends it but a signal, or a process that takes over.
+/// When it cannot start. Later errors are reported to the observer and do not stop it.
 pub fn run(serve: Serve, observer: Arc<dyn Observer>) -> Result<(), ServeError> {
     let control = control()?;
-    // Before anything is accepted: a signal from now on ends the gateway the gentle way.
+    // Handlers are installed before anything is accepted, so that every signal from now on drains.
     let signals = control.block_on(async { signals::Signals::new() })?;
-    Running::begin(serve, observer, control)?.live(signals);
+    Running::begin(serve, observer, control)?.run_until_shutdown(signals);
     Ok(())
 }
 
-/// The runtime of all that is not a request.
+/// Builds the control runtime.
 fn control() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("control").enable_all().build()
 }
 
 impl Running {
-    /// Starts a gateway that no signal ends: for tests, and for programs that serve beside other work.
+    /// Starts a gateway without signal handling, for tests and for programs that embed one.
     ///
     /// # Errors
     /// When it cannot start.
@@ -212,11 +212,11 @@ impl Running {
         observer: Arc<dyn Observer>,
         control: tokio::runtime::Runtime,
     ) -> Result<Self, ServeError> {
-        let begun = std::time::Instant::now();
+        let started_at = std::time::Instant::now();
         let stores = check::stores(&serve);
-        let backroom = Backroom::open()?;
-        // Before the files are read: a change from here on is not missed.
-        let watcher = serve.watch.then(|| watch::Watcher::of(&serve.input, &backroom)).flatten();
+        let reload_thread = ReloadThread::spawn()?;
+        // The watcher starts before the files are read, so that no change in between is missed.
+        let watcher = serve.watch.then(|| watch::Watcher::of(&serve.input, &reload_thread)).flatten();
         let mut received = std::mem::take(&mut serve.received);
         let posted =
             received.configuration()?.map(|text| Input::Text { name: admin::POSTED.to_owned(), text });
@@ -226,32 +226,32 @@ impl Running {
             let snapshot = reload::build(&mut loaded, &serve.options, &stores, None);
             Ok::<_, LoadError>((serve, stores, loaded, snapshot))
         };
-        let first = control.block_on(backroom.run(first)).map_err(LoadError::from)?;
+        let first = control.block_on(reload_thread.run(first)).map_err(LoadError::from)?;
         let (serve, stores, loaded, snapshot) = first?;
         let Some(snapshot) = snapshot else {
             observer.refused(&loaded, false);
             return Err(ServeError::Refused);
         };
-        warnings::of_start(&serve, &loaded).iter().for_each(|warning| tracing::warn!("{warning}"));
-        let not_started = check::failure(&serve.origins);
+        warnings::at_start(&serve, &loaded).iter().for_each(|warning| tracing::warn!("{warning}"));
+        let to_serve_error = check::start_error_mapper(&serve.origins);
         let gateway = Gateway::new(serve.options, stores, snapshot);
-        let (posts, posted) = mpsc::channel(1);
-        let (asks, asked) = mpsc::channel(1);
+        let (apply_requests, apply_rx) = mpsc::channel(1);
+        let (barriers, barrier_rx) = mpsc::channel(1);
         let status = Arc::new(Status::new(&loaded));
         let api = control.block_on(admin::bind(
             serve.admin,
             Arc::clone(&gateway),
             Arc::clone(&status),
             serve.read.clone(),
-            posts.clone(),
+            apply_requests.clone(),
             &mut received.sockets,
         ));
-        let api = api.map_err(&not_started)?;
+        let api = api.map_err(&to_serve_error)?;
         let api_sockets = api.share()?;
         let (admin, status_api) = (api.addresses.clone(), api.status_addresses.clone());
         let workers = Workers::start(Arc::clone(&gateway), &serve.listeners, &mut received.sockets)
-            .map_err(&not_started)?;
-        let mut leaving = control.block_on(async { api.serve() });
+            .map_err(&to_serve_error)?;
+        let mut stopped_on_handover = control.block_on(async { api.serve() });
         for address in received.sockets.left() {
             tracing::warn!("a socket at {address} was passed to this process; no setting names it: closed");
         }
@@ -264,14 +264,14 @@ impl Running {
             admin: &admin,
             status: &status_api,
             generation: gateway.generation(),
-            took: begun.elapsed(),
+            took: started_at.elapsed(),
         });
         received.ready();
-        let freed = backroom.clone();
+        let freed = reload_thread.clone();
         control.spawn(async move {
             let _ = freed.run(move || drop(loaded)).await;
-            freed.give_back().await;
-            freed.release_code().await;
+            freed.trim_heap().await;
+            freed.evict_code_pages().await;
         });
         let reloader = reload::Reloader {
             input: serve.input.clone(),
@@ -279,17 +279,17 @@ impl Running {
             gateway: Arc::clone(&gateway),
             status: Arc::clone(&status),
             observer: Arc::clone(&observer),
-            backroom,
+            reload_thread,
         };
-        leaving.push(control.spawn(reloader.run(watcher, asked, posted)).abort_handle());
+        stopped_on_handover.push(control.spawn(reloader.run(watcher, barrier_rx, apply_rx)).abort_handle());
         Ok(Running {
             gateway,
             workers,
             admin,
             status_api,
             control,
-            posts,
-            asks,
+            apply_requests,
+            barriers,
             status,
             observer,
             drain: serve.drain,
@@ -297,38 +297,41 @@ impl Running {
             input: serve.input,
             program: serve.program,
             api_sockets,
-            leaving,
+            stopped_on_handover,
         })
     }
 
-    /// Where requests are accepted, in the order of the listeners.
+    /// Bound addresses of the proxy, in the order of the listeners.
     pub fn proxy(&self) -> &[SocketAddr] {
         self.workers.addresses()
     }
 
-    /// Where the admin API is.
+    /// Bound addresses of the admin API.
     pub fn admin(&self) -> &[SocketAddr] {
         &self.admin
     }
 
-    /// Where health and metrics alone are.
+    /// Bound addresses of the status API.
     pub fn status_api(&self) -> &[SocketAddr] {
         &self.status_api
     }
 
-    /// What serves.
+    /// The data plane.
     pub fn gateway(&self) -> &Arc<Gateway> {
         &self.gateway
     }
 
-    /// Applies another configuration, and waits until it serves or is refused. None if the gateway has ended.
+    /// Applies another configuration and waits for the outcome. `None` if the gateway has stopped.
     pub async fn apply(&self, input: Input) -> Option<Outcome> {
-        let (answer, outcome) = oneshot::channel();
-        self.posts.send(reload::Post { input, check_hash: false, kong_strict: false, answer }).await.ok()?;
+        let (outcome_tx, outcome) = oneshot::channel();
+        self.apply_requests
+            .send(reload::ApplyRequest { input, check_hash: false, kong_strict: false, outcome_tx })
+            .await
+            .ok()?;
         outcome.await.ok()
     }
 
-    /// Lets requests in flight end, for as long as `serve` allowed, and joins the threads. Blocks.
+    /// Drains in-flight requests within the configured limit and joins the threads. Blocks.
     pub fn stop(self, why: &str) {
         self.observer.draining(why, self.drain);
         let cut = if self.status.handed_over() {
@@ -338,12 +341,12 @@ impl Running {
             self.workers.drain(self.drain)
         };
         self.observer.ended(cut);
-        // Admin connections and watchers have nothing to finish.
+        // Admin connections and watchers have no work to complete.
         self.control.shutdown_background();
     }
 }
 
-/// The format with the settings of all plugins.
+/// The catalog with the schemas of all plugins.
 #[cfg(test)]
 fn catalog() -> &'static config::Catalog {
     static CATALOG: std::sync::LazyLock<&config::Catalog> =

@@ -1,4 +1,4 @@
-//! From the node's settings to what the machine and the proxy are told.
+//! Conversion of the node's settings to the options of the server, the APIs and the data plane.
 
 use std::{
     net::{SocketAddr, ToSocketAddrs},
@@ -29,7 +29,7 @@ use runtime::{AddedHeaders, BodyForm, HeadLimits, Mock, Options, RealIp, Templat
 use store::Clock;
 
 impl Serve {
-    /// What the settings say, for a configuration from there. Files are watched; 30 seconds to drain.
+    /// Creates options from the settings. Files are watched; the drain limit is 30 seconds.
     ///
     /// # Errors
     /// When a certificate cannot be read or a name has no address.
@@ -53,7 +53,7 @@ impl Serve {
     }
 }
 
-/// The flavor that the settings name.
+/// Converts the router flavor.
 pub fn flavor(settings: &Settings) -> Flavor {
     match settings.router_flavor {
         RouterFlavor::TraditionalCompatible => Flavor::TraditionalCompatible,
@@ -62,7 +62,7 @@ pub fn flavor(settings: &Settings) -> Flavor {
     }
 }
 
-/// The data plane's options. Reads the certificates that the settings name.
+/// Creates the options of the data plane. Reads certificates and error templates from their files.
 ///
 /// # Errors
 /// When one cannot be read.
@@ -157,7 +157,7 @@ pub fn options(settings: &Settings, registry: Registry, mock: Mock) -> Result<Op
     })
 }
 
-/// How TLS is spoken to clients.
+/// Converts the TLS settings towards clients.
 fn tls(settings: &Settings) -> ServerTls {
     let versions = settings.tls_versions();
     let custom = settings.ssl_cipher_suite == CipherSuite::Custom;
@@ -181,7 +181,8 @@ fn tls(settings: &Settings) -> ServerTls {
     }
 }
 
-/// `4 8k`: so many buffers, and the size of each. What fits the first, smaller one needs none of them.
+/// Parses `large_client_header_buffers`: number and size of buffers, such as `4 8k`. As in nginx, a head that fits
+/// `client_header_buffer_size` needs none of them.
 fn head(settings: &Settings) -> Result<HeadLimits, ServeError> {
     let buffers = &settings.large_client_header_buffers;
     let first = usize::try_from(settings.client_header_buffer_size.0).unwrap_or(usize::MAX);
@@ -202,7 +203,7 @@ fn head(settings: &Settings) -> Result<HeadLimits, ServeError> {
     })
 }
 
-/// An error page of the user's own.
+/// Reads a custom error template.
 fn template(settings: &Settings, name: &str, path: Option<&str>) -> Result<Option<Box<str>>, ServeError> {
     let Some(path) = path.filter(|path| !path.is_empty()) else { return Ok(None) };
     let text = std::fs::read_to_string(path);
@@ -212,7 +213,7 @@ fn template(settings: &Settings, name: &str, path: Option<&str>) -> Result<Optio
     })
 }
 
-/// Certificates with their keys, in the order of the lists.
+/// Reads certificates with their keys, in the order of the lists.
 fn pairs(
     settings: &Settings,
     name: &str,
@@ -223,7 +224,7 @@ fn pairs(
     made.filter_map(Result::transpose).collect()
 }
 
-/// The certificate of the setting of that name and its key, both in PEM.
+/// Reads and checks the certificate of the setting `name` and its key, both in PEM.
 fn pair(
     settings: &Settings,
     name: &str,
@@ -242,7 +243,7 @@ fn pair(
     }
 }
 
-/// Authorities in PEM, one after the other. `system` are those of the system, if it has any.
+/// Reads certificate authorities in PEM and concatenates them. `system` selects the system's trust store, if there is one.
 fn authorities(settings: &Settings, name: &str, list: &[Pem]) -> Result<Option<String>, ServeError> {
     const SYSTEM: [&str; 3] =
         ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
@@ -261,14 +262,14 @@ fn authorities(settings: &Settings, name: &str, list: &[Pem]) -> Result<Option<S
     Ok((!all.trim().is_empty()).then_some(all))
 }
 
-/// The PEM that a value of the setting of that name leads to.
+/// Reads the PEM that a value of the setting `name` contains or refers to.
 fn pem(settings: &Settings, name: &str, source: &str) -> Result<String, ServeError> {
     let failed = |message: String| ServeError::Setting(settings.error(name, message, None));
     let bytes = read::pem(source).map_err(|error| failed(error.to_string()))?;
     String::from_utf8(bytes).map_err(|_| failed("this is not PEM".to_owned()))
 }
 
-/// How the admin and status APIs are served.
+/// Creates the options of the admin and status APIs.
 ///
 /// # Errors
 /// When a name has no address, or a certificate cannot be read.
@@ -300,12 +301,12 @@ pub fn admin(settings: &Settings, registry: &Registry) -> Result<admin::Options,
         },
         max_body: settings.admin_client_max_body_size.0,
         max_buffered: settings.admin_body_buffer_total_size.0,
-        settings: shown(settings, registry),
+        settings: settings_json(settings, registry),
     })
 }
 
-/// Settings that are on or off.
-const SWITCHES: [&str; 7] = [
+/// Boolean settings.
+const BOOLEAN_SETTINGS: [&str; 7] = [
     "allow_debug_header",
     "client_ssl",
     "dns_no_sync",
@@ -314,8 +315,8 @@ const SWITCHES: [&str; 7] = [
     "ssl_prefer_server_ciphers",
     "ssl_session_tickets",
 ];
-/// Settings that are lists.
-const LISTS: [&str; 22] = [
+/// List settings.
+const LIST_SETTINGS: [&str; 22] = [
     "admin_allowed_hosts",
     "admin_allowed_origins",
     "admin_gui_url",
@@ -340,17 +341,17 @@ const LISTS: [&str; 22] = [
     "vaults",
 ];
 
-/// The settings as `GET /` of the admin API shows them: secrets hidden, and in the types that Kong has them in.
-/// Its clients look at some of them to learn what the node can do.
-fn shown(settings: &Settings, registry: &Registry) -> Value {
-    let mut told = serde_json::to_value(settings).unwrap_or_default();
-    if let Value::Object(fields) = &mut told {
+/// Renders the settings for `GET /` of the admin API, with secrets hidden and in Kong's types. Clients read some of them
+/// to detect features of the node.
+fn settings_json(settings: &Settings, registry: &Registry) -> Value {
+    let mut shown = serde_json::to_value(settings).unwrap_or_default();
+    if let Value::Object(fields) = &mut shown {
         fields.retain(|_, value| value != "");
         for (name, value) in fields.iter_mut() {
             let Value::String(text) = value else { continue };
-            *value = if SWITCHES.contains(&name.as_str()) {
+            *value = if BOOLEAN_SETTINGS.contains(&name.as_str()) {
                 Value::Bool(text == "on")
-            } else if LISTS.contains(&name.as_str()) {
+            } else if LIST_SETTINGS.contains(&name.as_str()) {
                 text.split(',').map(str::trim).collect()
             } else if let Ok(number) = text.parse::<u64>() {
                 number.into()
@@ -371,16 +372,16 @@ fn shown(settings: &Settings, registry: &Registry) -> Value {
             };
             json!({ "ip": ip, "port": l.port, "ssl": l.ssl, "http2": l.http2, "listener": l.address() })
         };
-        told[name] = list.0.iter().map(one).collect();
+        shown[name] = list.0.iter().map(one).collect();
     }
     let loaded = registry.entries().iter().filter(|entry| settings.allows_plugin(entry.name));
-    told["loaded_plugins"] = loaded.map(|entry| (entry.name.to_owned(), Value::Bool(true))).collect();
-    told["database"] = "off".into();
-    told["role"] = "traditional".into();
-    told
+    shown["loaded_plugins"] = loaded.map(|entry| (entry.name.to_owned(), Value::Bool(true))).collect();
+    shown["database"] = "off".into();
+    shown["role"] = "traditional".into();
+    shown
 }
 
-/// The addresses of the setting of that name, names looked up.
+/// Converts the listeners of the setting `name`, resolving host names.
 ///
 /// # Errors
 /// When a name has no address.
@@ -406,7 +407,7 @@ fn listeners(settings: &Settings, name: &str, list: &Listeners) -> Result<Vec<Li
     Ok(found)
 }
 
-/// The addresses for streams.
+/// Converts the stream listeners.
 fn streams(settings: &Settings) -> Result<Vec<Listener>, ServeError> {
     let list = &settings.stream_listen;
     let mut found = listeners(settings, "stream_listen", list)?;
@@ -417,7 +418,7 @@ fn streams(settings: &Settings) -> Result<Vec<Listener>, ServeError> {
     Ok(found)
 }
 
-/// The socket address of a listener.
+/// Resolves the socket address of a listener.
 fn address(listener: &listen::Listener) -> std::io::Result<SocketAddr> {
     let name = match &listener.host {
         Host::Ip(ip) => return Ok(SocketAddr::new(*ip, listener.port)),
@@ -433,7 +434,7 @@ mod tests {
     use config::settings::{self, Sources};
 
     #[test]
-    fn a_head_may_be_as_long_as_the_largest_buffer() {
+    fn a_head_may_be_as_large_as_the_largest_buffer() {
         let limits = |first: u64, large: &str| {
             let settings = Settings {
                 client_header_buffer_size: settings::Size(first),
@@ -449,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_of_http_speak_first_and_those_of_streams_where_the_flag_says_so() {
+    fn http_listeners_are_deferred_and_stream_listeners_only_with_the_flag() {
         let deferred = |found: Result<Vec<Listener>, ServeError>| {
             found.unwrap().iter().map(|listener| listener.deferred).collect::<Vec<_>>()
         };
@@ -461,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_a_file_names_the_setting_that_leads_to_it() {
+    fn an_error_of_a_file_names_its_setting() {
         let made = rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap();
         let (cert, key) = (made.cert.pem(), made.signing_key.serialize_pem());
         let other = rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap().signing_key;
@@ -515,14 +516,14 @@ mod tests {
         ];
         let flags = flags.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let (settings, _) = settings::load(&Sources { flags, ..Sources::default() });
-        let told = shown(&settings, crate::catalog().registry());
-        assert_eq!(told["proxy_listen"], json!(["127.0.0.1:8000", "127.0.0.1:8443 http2 ssl"]));
-        assert_eq!(told["proxy_listeners"][1]["ssl"], true);
-        assert_eq!(told["client_ssl"], false);
-        assert_eq!(told["keepalive_timeout"], 75);
-        assert_eq!(told["plugins"], json!(["bundled"]));
-        assert_eq!(told["database"], "off");
-        assert_eq!(told["declarative_config_string"], "******");
-        assert_eq!(told.get("ssl_cert"), None);
+        let shown = settings_json(&settings, crate::catalog().registry());
+        assert_eq!(shown["proxy_listen"], json!(["127.0.0.1:8000", "127.0.0.1:8443 http2 ssl"]));
+        assert_eq!(shown["proxy_listeners"][1]["ssl"], true);
+        assert_eq!(shown["client_ssl"], false);
+        assert_eq!(shown["keepalive_timeout"], 75);
+        assert_eq!(shown["plugins"], json!(["bundled"]));
+        assert_eq!(shown["database"], "off");
+        assert_eq!(shown["declarative_config_string"], "******");
+        assert_eq!(shown.get("ssl_cert"), None);
     }
 }

@@ -1,4 +1,5 @@
-//! Load, compile, swap; or keep the old and say why. One at a time, off the threads that serve requests.
+//! Reloads: load, compile and swap a configuration, or report why the running one stays. One at a time, on the reload
+//! thread.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -10,7 +11,7 @@ use tokio::{
 
 use super::{
     Observer, Read, Status,
-    backroom::{Backroom, Broken},
+    reload_thread::{JobFailed, ReloadThread},
     watch::{Change, Watcher},
 };
 use config::{self, Input, LoadError, Loaded};
@@ -18,8 +19,8 @@ use runtime::{self, Gateway, Options, Snapshot};
 use source::{Finding, NodeId, Span, Step};
 use store::Stores;
 
-/// Makes the machine of what was loaded. What cannot be made to work becomes an error finding, and there is
-/// no snapshot then: `validate` and `serve` judge alike, because both call this.
+/// Compiles a loaded configuration. Compile errors become error findings, and `None` is returned. `validate` and `serve`
+/// agree because both call this.
 pub fn build(
     loaded: &mut Loaded,
     options: &Options,
@@ -32,7 +33,7 @@ pub fn build(
         let mut finding =
             Finding::error("config/unservable", format!("{}: {}", problem.kind, problem.message));
         if let Some(origin) = problem.origin {
-            finding = finding.at(deepest(loaded, origin, &problem.pointer), "");
+            finding = finding.at(deepest_span(loaded, origin, &problem.pointer), "");
         }
         loaded.findings.push(finding);
     }
@@ -41,8 +42,8 @@ pub fn build(
     problems.is_empty().then_some(snapshot)
 }
 
-/// Follows a JSON pointer from a node as far as it leads. Of a text of many lines the place is that of its field.
-fn deepest(loaded: &Loaded, mut node: NodeId, pointer: &str) -> Span {
+/// Follows a JSON pointer from a node as far as it resolves. The span of a multi-line text is that of its key.
+fn deepest_span(loaded: &Loaded, mut node: NodeId, pointer: &str) -> Span {
     let doc = &loaded.document;
     let mut key = None;
     for part in pointer.split('/').filter(|p| !p.is_empty()) {
@@ -55,34 +56,34 @@ fn deepest(loaded: &Loaded, mut node: NodeId, pointer: &str) -> Span {
     doc.span(key.filter(|_| long).unwrap_or(node))
 }
 
-/// How soon after a swap the former snapshot is looked at: a busy worker has let go of it by then.
-const SOON: Duration = Duration::from_millis(20);
-/// How often it is looked at where an idle worker, or a long request, holds it.
-const SELDOM: Duration = Duration::from_millis(500);
-/// How long nothing was loaded when the code for that leaves memory: the code that serves requests leaves with it, and
-/// the first request after that fetches it again.
-const CALM: Duration = Duration::from_secs(1);
+/// First delay after a swap until retired snapshots are collected: a busy worker has released them by then.
+const MIN_COLLECT_INTERVAL: Duration = Duration::from_millis(20);
+/// Longest interval of collection, while an idle worker or a long request still references a retired snapshot.
+const MAX_COLLECT_INTERVAL: Duration = Duration::from_millis(500);
+/// Delay after the last load until code pages are evicted. Pages of the serving code are evicted too, and the next
+/// request faults them in again.
+const CODE_EVICTION_DELAY: Duration = Duration::from_secs(1);
 
-/// Name of the configuration of a gateway that was given none.
-const NOTHING: &str = "no configuration";
+/// Source name of the empty configuration.
+const EMPTY_NAME: &str = "no configuration";
 
-/// The configuration of a gateway that is given none: it serves, knows no route, and is not ready.
+/// Returns the empty configuration: with it a gateway has no routes and is not ready.
 pub fn nothing() -> Input {
-    Input::Text { name: NOTHING.to_owned(), text: b"_format_version: \"3.0\"\n".to_vec() }
+    Input::Text { name: EMPTY_NAME.to_owned(), text: b"_format_version: \"3.0\"\n".to_vec() }
 }
 
-/// Thirty-two hex digits that differ when the text of a configuration does.
+/// Hash of the text of a configuration, displayed as 32 hex digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hash([u8; 16]);
 
 impl Hash {
-    /// Of a gateway that was given no configuration at all.
-    pub const NOTHING: Self = Hash([0; 16]);
+    /// Hash of the empty configuration.
+    pub const EMPTY: Self = Hash([0; 16]);
 
-    /// Of all files that were read.
+    /// Hashes all files that were read.
     pub fn of(loaded: &Loaded) -> Self {
-        if loaded.sources.iter().all(|(_, file)| file.name() == NOTHING) {
-            return Self::NOTHING;
+        if loaded.sources.iter().all(|(_, file)| file.name() == EMPTY_NAME) {
+            return Self::EMPTY;
         }
         let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
         for (_, file) in loaded.sources.iter() {
@@ -101,70 +102,70 @@ impl fmt::Display for Hash {
     }
 }
 
-/// A configuration that somebody sent, and where the outcome is told.
-pub struct Post {
-    /// The text.
+/// A request to apply a configuration.
+pub struct ApplyRequest {
+    /// The configuration.
     pub input: Input,
-    /// Do nothing if this text runs already.
+    /// Do nothing if the running configuration has the same hash.
     pub check_hash: bool,
-    /// Refuse decK's additions, whatever files may hold.
+    /// Reject decK's additions, even if they are allowed in files.
     pub kong_strict: bool,
-    /// Where the outcome goes.
-    pub answer: oneshot::Sender<Outcome>,
+    /// Receives the outcome.
+    pub outcome_tx: oneshot::Sender<Outcome>,
 }
 
-/// Asks for a moment when nothing is being applied.
-pub struct Ask {
-    /// Have the files loaded again first.
+/// A request to be notified when no configuration is being applied.
+pub struct Barrier {
+    /// Reload the files first.
     pub load: bool,
-    /// Is told then.
+    /// Notified when the barrier is reached.
     pub done: oneshot::Sender<()>,
 }
 
-/// What came of a configuration.
+/// Outcome of applying a configuration.
 pub enum Outcome {
-    /// It serves now.
+    /// It is in effect.
     Applied(Box<Loaded>),
-    /// The same text serves already.
+    /// The running configuration has the same text.
     Unchanged,
-    /// It is refused.
+    /// It was rejected.
     Refused(Box<Loaded>),
     /// It cannot be read.
     Unreadable(LoadError),
 }
 
-impl From<Broken> for LoadError {
-    fn from(broken: Broken) -> Self {
-        LoadError { path: "configuration".to_owned(), reason: broken.to_string() }
+impl From<JobFailed> for LoadError {
+    fn from(failed: JobFailed) -> Self {
+        LoadError { path: "configuration".to_owned(), reason: failed.to_string() }
     }
 }
 
-/// Applies configurations one after another.
+/// The task that applies configurations one after another.
 pub struct Reloader {
     pub input: Input,
     pub read: Read,
     pub gateway: Arc<Gateway>,
     pub status: Arc<Status>,
     pub observer: Arc<dyn Observer>,
-    pub backroom: Backroom,
+    pub reload_thread: ReloadThread,
 }
 
 impl Reloader {
-    /// Applies changes of the files, as they happen and when asked to, and what is posted.
+    /// Applies file changes as they happen, reloads requested through barriers, and posted configurations.
     pub async fn run(
         self,
         mut watcher: Option<Watcher>,
-        mut asked: mpsc::Receiver<Ask>,
-        mut posts: mpsc::Receiver<Post>,
+        mut barriers: mpsc::Receiver<Barrier>,
+        mut apply_requests: mpsc::Receiver<ApplyRequest>,
     ) {
         let this = Arc::new(self);
-        this.backroom.step_back().await;
-        // When former snapshots are looked at, and how long after that again.
-        let (mut due, mut pause) = (Instant::now(), SOON);
-        // When code leaves memory.
-        let mut calm = None;
+        this.reload_thread.lower_priority().await;
+        // When retired snapshots are collected next, and the interval after that.
+        let (mut collect_at, mut collect_interval) = (Instant::now(), MIN_COLLECT_INTERVAL);
+        // When code pages are evicted.
+        let mut evict_code_at = None;
         loop {
-            let none = !this.gateway.has_retired();
+            let had_no_retired = !this.gateway.has_retired();
             let changed = async {
                 match &mut watcher {
                     Some(watcher) => watcher.changed().await,
@@ -179,56 +180,56 @@ impl Reloader {
                     }
                     true
                 }
-                Some(ask) = asked.recv() => {
-                    if ask.load {
+                Some(barrier) = barriers.recv() => {
+                    if barrier.load {
                         this.apply_files(None).await;
                     }
-                    let _ = ask.done.send(());
-                    ask.load
+                    let _ = barrier.done.send(());
+                    barrier.load
                 }
-                Some(post) = posts.recv() => {
-                    let outcome = this.apply(post.input, post.check_hash, post.kong_strict).await;
-                    let _ = post.answer.send(outcome);
+                Some(request) = apply_requests.recv() => {
+                    let outcome = this.apply(request.input, request.check_hash, request.kong_strict).await;
+                    let _ = request.outcome_tx.send(outcome);
                     true
                 }
-                () = sleep_until(due), if !none => {
-                    pause = (2 * pause).min(SELDOM);
-                    due = Instant::now() + pause;
-                    this.reap().await;
+                () = sleep_until(collect_at), if !had_no_retired => {
+                    collect_interval = (2 * collect_interval).min(MAX_COLLECT_INTERVAL);
+                    collect_at = Instant::now() + collect_interval;
+                    this.collect_retired().await;
                     false
                 }
-                () = sleep_until(calm.unwrap_or(due)), if calm.is_some() => {
-                    calm = None;
-                    this.backroom.release_code().await;
+                () = sleep_until(evict_code_at.unwrap_or(collect_at)), if evict_code_at.is_some() => {
+                    evict_code_at = None;
+                    this.reload_thread.evict_code_pages().await;
                     false
                 }
             };
             if loaded {
-                calm = Some(Instant::now() + CALM);
+                evict_code_at = Some(Instant::now() + CODE_EVICTION_DELAY);
             }
-            if none {
-                pause = SOON;
-                due = Instant::now() + pause;
+            if had_no_retired {
+                collect_interval = MIN_COLLECT_INTERVAL;
+                collect_at = Instant::now() + collect_interval;
             }
         }
     }
 
-    /// Loads the files and applies them. Returns false if a writer has touched one of them after that change: what was
-    /// loaded may be half of a text, and is dropped.
+    /// Loads the files and applies them. Returns false if one of them was written to after the change was reported: the
+    /// loaded text may be partial, and is discarded.
     async fn apply_files(self: &Arc<Self>, change: Option<Change>) -> bool {
         let this = Arc::clone(self);
-        // What was loaded is freed there too.
+        // The loaded configuration is freed on the reload thread too.
         let work = move || {
-            let begun = Instant::now();
+            let started_at = Instant::now();
             let loaded = this.load(&this.input, false);
             let is_whole = change.is_none_or(|change| change.is_whole());
             if is_whole {
-                drop(this.swap(loaded, false, begun));
+                drop(this.swap(loaded, false, started_at));
             }
             is_whole
         };
-        self.backroom.run(work).await.unwrap_or_else(|broken| {
-            self.unreadable(broken.into());
+        self.reload_thread.run(work).await.unwrap_or_else(|failed| {
+            self.unreadable(failed.into());
             true
         })
     }
@@ -236,10 +237,10 @@ impl Reloader {
     async fn apply(self: &Arc<Self>, input: Input, check_hash: bool, strict: bool) -> Outcome {
         let this = Arc::clone(self);
         let work = move || {
-            let begun = Instant::now();
-            this.swap(this.load(&input, strict), check_hash, begun)
+            let started_at = Instant::now();
+            this.swap(this.load(&input, strict), check_hash, started_at)
         };
-        self.backroom.run(work).await.unwrap_or_else(|broken| self.unreadable(broken.into()))
+        self.reload_thread.run(work).await.unwrap_or_else(|failed| self.unreadable(failed.into()))
     }
 
     fn unreadable(&self, error: LoadError) -> Outcome {
@@ -248,11 +249,11 @@ impl Reloader {
         Outcome::Unreadable(error)
     }
 
-    /// Frees former snapshots that nobody uses any more, and gives back the memory they took.
-    async fn reap(self: &Arc<Self>) {
+    /// Frees retired snapshots without references, and returns their memory to the system.
+    async fn collect_retired(self: &Arc<Self>) {
         let this = Arc::clone(self);
-        if self.backroom.run(move || this.gateway.reap()).await.is_ok_and(|freed| freed > 0) {
-            self.backroom.give_back().await;
+        if self.reload_thread.run(move || this.gateway.reap()).await.is_ok_and(|freed| freed > 0) {
+            self.reload_thread.trim_heap().await;
         }
     }
 
@@ -262,7 +263,7 @@ impl Reloader {
         config::load(input, &options)
     }
 
-    fn swap(&self, loaded: Result<Loaded, LoadError>, check_hash: bool, begun: Instant) -> Outcome {
+    fn swap(&self, loaded: Result<Loaded, LoadError>, check_hash: bool, started_at: Instant) -> Outcome {
         let mut loaded = match loaded {
             Ok(loaded) => loaded,
             Err(error) => {
@@ -283,7 +284,7 @@ impl Reloader {
         };
         let generation = self.gateway.swap(snapshot);
         self.status.applied(&loaded);
-        self.observer.reloaded(&loaded, generation, begun.elapsed());
+        self.observer.reloaded(&loaded, generation, started_at.elapsed());
         Outcome::Applied(Box::new(loaded))
     }
 }

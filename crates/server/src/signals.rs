@@ -1,16 +1,16 @@
-//! Signals of the system: `SIGHUP` loads again, `SIGUSR2` hands over, `SIGTERM`, `SIGINT` and `SIGQUIT` end.
+//! Signals: `SIGHUP` reloads, `SIGUSR2` hands over, `SIGTERM`, `SIGINT` and `SIGQUIT` terminate.
 
 use std::io;
 
-/// What a signal asks for.
+/// The action that a signal requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// Load the configuration again.
+    /// Reload the configuration.
     Reload,
-    /// Start the program anew and let it take over.
+    /// Start a new process and hand over to it.
     Upgrade,
-    /// Stop accepting, let requests end, leave. Holds the signal's name.
-    End(&'static str),
+    /// Drain and exit. Contains the name of the signal.
+    Terminate(&'static str),
 }
 
 #[cfg(unix)]
@@ -22,7 +22,7 @@ mod unix {
 
     use super::{Signal, io};
 
-    /// The signals that concern a gateway.
+    /// Streams of the handled signals.
     pub struct Signals {
         hangup: Stream,
         user2: Stream,
@@ -32,7 +32,7 @@ mod unix {
     }
 
     impl Signals {
-        /// Takes the signals over from their default action.
+        /// Installs handlers in place of the default actions.
         pub fn new() -> io::Result<Self> {
             Ok(Signals {
                 hangup: signal(SignalKind::hangup())?,
@@ -43,14 +43,14 @@ mod unix {
             })
         }
 
-        /// Waits for the next one.
+        /// Waits for the next signal.
         pub async fn next(&mut self) -> Signal {
             tokio::select! {
                 Some(()) = self.hangup.recv() => Signal::Reload,
                 Some(()) = self.user2.recv() => Signal::Upgrade,
-                Some(()) = self.terminate.recv() => Signal::End("SIGTERM"),
-                Some(()) = self.interrupt.recv() => Signal::End("SIGINT"),
-                Some(()) = self.quit.recv() => Signal::End("SIGQUIT"),
+                Some(()) = self.terminate.recv() => Signal::Terminate("SIGTERM"),
+                Some(()) = self.interrupt.recv() => Signal::Terminate("SIGINT"),
+                Some(()) = self.quit.recv() => Signal::Terminate("SIGQUIT"),
             }
         }
     }
@@ -67,7 +67,7 @@ impl Signals {
 
     pub async fn next(&mut self) -> Signal {
         match tokio::signal::ctrl_c().await {
-            Ok(()) => Signal::End("Ctrl-C"),
+            Ok(()) => Signal::Terminate("Ctrl-C"),
             Err(_) => std::future::pending().await,
         }
     }

@@ -1,4 +1,4 @@
-//! What an operator should know of how a gateway is started: one line each, in the log and from `serve --check`.
+//! Start-up warnings: one line each, in the log and from `serve --check`.
 
 use super::{Hash, Serve, admin, descriptors};
 use config::Loaded;
@@ -7,8 +7,8 @@ use proxy::Listener;
 use runtime::Mock;
 use source::{Finding, Level};
 
-/// Everything to warn of, in no order of importance.
-pub fn of_start(serve: &Serve, loaded: &Loaded) -> Vec<String> {
+/// Collects all warnings, in no order of importance.
+pub fn at_start(serve: &Serve, loaded: &Loaded) -> Vec<String> {
     let mut all = admin::warnings(&serve.admin);
     all.extend(descriptors::raise());
     all.extend(of_mocks(serve.options.mock));
@@ -18,11 +18,11 @@ pub fn of_start(serve: &Serve, loaded: &Loaded) -> Vec<String> {
     all
 }
 
-/// A configuration that serves nothing.
+/// Warns of a configuration without routes.
 pub fn without_routes(loaded: &Loaded) -> Option<String> {
     let is_empty = loaded.state.as_ref().is_some_and(|state| state.routes.is_empty());
     is_empty.then(|| match Hash::of(loaded) {
-        Hash::NOTHING => {
+        Hash::EMPTY => {
             "no configuration was given: every request is answered 404 until one arrives by POST /config"
                 .to_owned()
         }
@@ -39,7 +39,7 @@ fn of_mocks(mock: Mock) -> Option<String> {
     Some(format!("--mock-upstreams: {which} replaced by a built-in echo; this is for trying things out"))
 }
 
-/// TLS with the certificate that is made where none is set.
+/// Warns of TLS listeners that use the generated self-signed certificate.
 fn of_certificates(serve: &Serve) -> Vec<String> {
     if !serve.options.certificates.is_empty() {
         return Vec::new();
@@ -69,7 +69,7 @@ fn of_certificates(serve: &Serve) -> Vec<String> {
     .collect()
 }
 
-/// What `--allow-unsupported` lets pass.
+/// Lists the settings that `--allow-unsupported` accepts without effect.
 fn of_unsupported(loaded: &Loaded) -> Option<String> {
     let passed = |finding: &&Finding| finding.level == Level::Warning && finding.code.ends_with(NOT_YET);
     let named: Vec<String> = loaded

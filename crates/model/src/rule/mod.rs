@@ -1,6 +1,6 @@
 //! Rules for texts that JSON Schema has no keyword for, by the name that `x-rule` calls them.
 //!
-//! A rule gets a text and says in the format's own words what is wrong with it. The schema keywords that
+//! A rule checks a text and returns the error message of the format. The schema keywords that
 //! `config::shape` understands beside the standard ones are listed there.
 
 mod host;

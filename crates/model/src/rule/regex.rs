@@ -9,43 +9,47 @@ const POSIX_CLASSES: [&str; 14] = [
     "upper", "word", "xdigit",
 ];
 
-/// Why an expression is refused, and what to write instead.
-struct Refusal(&'static str, Option<String>);
+/// Error of a regular expression: the message, and a suggested replacement.
+struct RegexError(&'static str, Option<String>);
 
-/// Whether a regular expression is one that [`compile_regex`] compiles and PCRE2 takes. Most are told by their syntax
+/// Checks that [`compile_regex`] and PCRE2 accept a regular expression. Most are recognised by their syntax
 /// alone, which costs a hundredth of compiling.
 ///
 /// # Errors
-/// In PCRE2's words, where it has some for it.
+/// With the message of PCRE2, if it has one for the error.
 pub fn check_regex(pattern: &str) -> Result<(), String> {
-    if let Some(Refusal(reason, _)) = repeated(pattern) {
+    if let Some(RegexError(reason, _)) = pcre_only_error(pattern) {
         return Err(reason.to_owned());
     }
     let Err(error) = regex_syntax::parse(pattern) else { return Ok(()) };
     let Err(other) = fancy_regex::Regex::new(pattern) else { return Ok(()) };
-    Err(in_words(&error, &other, pattern)
-        .map_or_else(|| other.to_string(), |Refusal(reason, _)| reason.to_owned()))
+    Err(pcre_message(&error, &other, pattern)
+        .map_or_else(|| other.to_string(), |RegexError(reason, _)| reason.to_owned()))
 }
 
-/// What to write in place of an expression that [`check_regex`] refuses.
+/// Suggests a replacement of an expression that [`check_regex`] rejects.
 pub fn advice(pattern: &str) -> Option<String> {
-    if let Some(Refusal(_, help)) = repeated(pattern) {
+    if let Some(RegexError(_, help)) = pcre_only_error(pattern) {
         return help;
     }
     let (error, other) = (regex_syntax::parse(pattern).err()?, fancy_regex::Regex::new(pattern).err()?);
-    in_words(&error, &other, pattern).and_then(|Refusal(_, help)| help)
+    pcre_message(&error, &other, pattern).and_then(|RegexError(_, help)| help)
 }
 
-/// Compiles a regular expression with what PCRE has beyond regular languages.
+/// Compiles a regular expression, including back-references and look-around.
 ///
 /// # Errors
-/// The engine's own words.
+/// With the message of the engine.
 pub fn compile_regex(pattern: &str) -> Result<fancy_regex::Regex, String> {
     fancy_regex::Regex::new(pattern).map_err(|e| e.to_string())
 }
 
-/// Both engines' errors in PCRE2's words.
-fn in_words(error: &regex_syntax::Error, other: &fancy_regex::Error, pattern: &str) -> Option<Refusal> {
+/// Converts the errors of both engines to the message of PCRE2.
+fn pcre_message(
+    error: &regex_syntax::Error,
+    other: &fancy_regex::Error,
+    pattern: &str,
+) -> Option<RegexError> {
     use fancy_regex::{CompileError, Error, ParseError};
     use regex_syntax::{ast, hir};
     match other {
@@ -55,14 +59,14 @@ fn in_words(error: &regex_syntax::Error, other: &fancy_regex::Error, pattern: &s
                 CompileError::InvalidBackref(_) | CompileError::InvalidGroupNameBackref(_)
             ) =>
         {
-            return Some(Refusal("reference to non-existent subpattern", None));
+            return Some(RegexError("reference to non-existent subpattern", None));
         }
         Error::ParseError(_, ParseError::UnclosedOpenParen) => {
-            return Some(Refusal("missing closing parenthesis", Some("add the missing `)`".to_owned())));
+            return Some(RegexError("missing closing parenthesis", Some("add the missing `)`".to_owned())));
         }
         Error::ParseError(_, ParseError::TrailingBackslash) => {
             let help = "remove it, or write `\\\\` for the character itself";
-            return Some(Refusal("\\ at end of pattern", Some(help.to_owned())));
+            return Some(RegexError("\\ at end of pattern", Some(help.to_owned())));
         }
         _ => {}
     }
@@ -72,31 +76,32 @@ fn in_words(error: &regex_syntax::Error, other: &fancy_regex::Error, pattern: &s
             ast::ErrorKind::ClassRangeInvalid => {
                 let (low, high) = at(error.span()).split_once('-')?;
                 let help = format!("write `{high}-{low}`, the lower one first");
-                Refusal("range out of order in character class", Some(help))
+                RegexError("range out of order in character class", Some(help))
             }
-            ast::ErrorKind::ClassRangeLiteral => Refusal("invalid range in character class", None),
-            ast::ErrorKind::ClassUnclosed => {
-                Refusal("missing terminating ] for character class", Some("add the missing `]`".to_owned()))
-            }
+            ast::ErrorKind::ClassRangeLiteral => RegexError("invalid range in character class", None),
+            ast::ErrorKind::ClassUnclosed => RegexError(
+                "missing terminating ] for character class",
+                Some("add the missing `]`".to_owned()),
+            ),
             ast::ErrorKind::GroupUnclosed => {
-                Refusal("missing closing parenthesis", Some("add the missing `)`".to_owned()))
+                RegexError("missing closing parenthesis", Some("add the missing `)`".to_owned()))
             }
-            ast::ErrorKind::GroupUnopened => Refusal(
+            ast::ErrorKind::GroupUnopened => RegexError(
                 "unmatched closing parenthesis",
                 Some("remove this `)`, or write `\\)` for the character itself".to_owned()),
             ),
-            ast::ErrorKind::GroupNameInvalid => Refusal(
+            ast::ErrorKind::GroupNameInvalid => RegexError(
                 "syntax error in subpattern name",
                 Some("names of groups have letters, digits and `_`, and begin with no digit".to_owned()),
             ),
-            ast::ErrorKind::EscapeUnrecognized => Refusal("unrecognized character follows \\", None),
-            ast::ErrorKind::EscapeUnexpectedEof => Refusal("\\ at end of pattern", None),
+            ast::ErrorKind::EscapeUnrecognized => RegexError("unrecognized character follows \\", None),
+            ast::ErrorKind::EscapeUnexpectedEof => RegexError("\\ at end of pattern", None),
             _ => return None,
         }),
         regex_syntax::Error::Translate(error) => match error.kind() {
             hir::ErrorKind::UnicodePropertyNotFound | hir::ErrorKind::UnicodePropertyValueNotFound => {
                 let help = "properties are such as `\\p{L}` for letters, `\\p{Lu}` for capital ones, `\\p{N}` for numbers";
-                Some(Refusal("unknown property after \\P or \\p", Some(help.to_owned())))
+                Some(RegexError("unknown property after \\P or \\p", Some(help.to_owned())))
             }
             _ => None,
         },
@@ -104,16 +109,16 @@ fn in_words(error: &regex_syntax::Error, other: &fancy_regex::Error, pattern: &s
     }
 }
 
-/// What PCRE2 refuses and the engines here take: a repetition of nothing that can be repeated, counts that are too
-/// large or the wrong way round, look-behind of any length, classes of POSIX that there are not.
-fn repeated(pattern: &str) -> Option<Refusal> {
-    // In extended mode blanks and comments are no items; nobody writes it in a path.
+/// Finds errors of PCRE2 that the engines here accept: a quantifier without an item, counts that are too large or out of
+/// order, look-behind of unlimited length, unknown POSIX classes.
+fn pcre_only_error(pattern: &str) -> Option<RegexError> {
+    // Extended mode, in which blanks and comments are ignored, is not supported here: it does not occur in paths.
     if pattern.contains("(?x") {
         return None;
     }
     let mut rest = pattern;
     let mut repeatable = false;
-    // For each group that is open, whether it lies in a look-behind.
+    // For each open group, whether it is inside a look-behind.
     let mut behind: Vec<bool> = Vec::new();
     while let Some(c) = rest.chars().next() {
         let mut after = &rest[c.len_utf8()..];
@@ -137,7 +142,7 @@ fn repeated(pattern: &str) -> Option<Refusal> {
                 after = &after[after.find(')').map_or(after.len(), |end| end + 1)..]
             }
             '(' => {
-                let (length, flags) = group_head(after);
+                let (length, flags) = group_prefix(after);
                 let looks = after.starts_with("?<=") || after.starts_with("?<!");
                 after = &after[length..];
                 repeatable = false;
@@ -162,7 +167,7 @@ fn repeated(pattern: &str) -> Option<Refusal> {
                 after = after.strip_prefix(['?', '+']).unwrap_or(after);
                 repeatable = false;
             }
-            '{' => match counts(after) {
+            '{' => match counted_repetition(after) {
                 None => repeatable = true,
                 Some((length, least, most)) => {
                     let written = &rest[..=length];
@@ -171,11 +176,11 @@ fn repeated(pattern: &str) -> Option<Refusal> {
                     }
                     if least > most {
                         let help = format!("write `{{{most},{least}}}`, the lower one first");
-                        return Some(Refusal("numbers out of order in {} quantifier", Some(help)));
+                        return Some(RegexError("numbers out of order in {} quantifier", Some(help)));
                     }
                     if least > LARGEST_COUNT || most > LARGEST_COUNT && most != u32::MAX {
                         let help = format!("write at most {LARGEST_COUNT}, or `{{{least},}}` for any number");
-                        return Some(Refusal("number too big in {} quantifier", Some(help)));
+                        return Some(RegexError("number too big in {} quantifier", Some(help)));
                     }
                     if most == u32::MAX && behind.last() == Some(&true) {
                         return Some(unlimited());
@@ -191,18 +196,18 @@ fn repeated(pattern: &str) -> Option<Refusal> {
     None
 }
 
-fn unlimited() -> Refusal {
+fn unlimited() -> RegexError {
     let help = "in a look-behind write `{1,9}` or the like in place of `+`, `*` and `{1,}`";
-    Refusal("length of lookbehind assertion is not limited", Some(help.to_owned()))
+    RegexError("length of lookbehind assertion is not limited", Some(help.to_owned()))
 }
 
-fn nothing_to_repeat(written: &str) -> Refusal {
+fn nothing_to_repeat(written: &str) -> RegexError {
     let help = format!("remove the `{written}`, or write `\\{written}` for the character itself");
-    Refusal("quantifier does not follow a repeatable item", Some(help))
+    RegexError("quantifier does not follow a repeatable item", Some(help))
 }
 
-/// The length of a class after its `[`, with its `]`.
-fn class(text: &str) -> Result<usize, Option<Refusal>> {
+/// Returns the length of a class after its `[`, including its `]`.
+fn class(text: &str) -> Result<usize, Option<RegexError>> {
     let mut at = usize::from(text.starts_with('^'));
     let mut first = true;
     while let Some(c) = text[at..].chars().next() {
@@ -214,7 +219,7 @@ fn class(text: &str) -> Result<usize, Option<Refusal>> {
                 Some((name, _)) if name.bytes().all(|b| b.is_ascii_alphabetic() || b == b'^') => {
                     if !POSIX_CLASSES.contains(&name.trim_start_matches('^')) {
                         let help = format!("the names are {}", POSIX_CLASSES.join(", "));
-                        return Err(Some(Refusal("unknown POSIX class name", Some(help))));
+                        return Err(Some(RegexError("unknown POSIX class name", Some(help))));
                     }
                     "[::]".len() + name.len()
                 }
@@ -224,12 +229,12 @@ fn class(text: &str) -> Result<usize, Option<Refusal>> {
         };
         first = false;
     }
-    // It is not closed; the engine says so.
+    // An unclosed class is reported by the engine.
     Err(None)
 }
 
-/// The length of what follows the `(` of a group before its content, and whether it is only flags, as in `(?i)`.
-fn group_head(text: &str) -> (usize, bool) {
+/// Returns the length of a group's prefix after its `(`, and whether the group is only flags, as in `(?i)`.
+fn group_prefix(text: &str) -> (usize, bool) {
     let Some(rest) = text.strip_prefix('?') else { return (0, false) };
     let named = rest.trim_start_matches('P');
     if named.starts_with('<') && !named.starts_with("<=") && !named.starts_with("<!") {
@@ -240,8 +245,8 @@ fn group_head(text: &str) -> (usize, bool) {
     (1 + head + usize::from(!flags && head < rest.len()), flags)
 }
 
-/// Braces that count, after their `{`: the length with the `}`, the least and the most.
-fn counts(text: &str) -> Option<(usize, u32, u32)> {
+/// Parses a counted repetition after its `{`: length including the `}`, minimum and maximum.
+fn counted_repetition(text: &str) -> Option<(usize, u32, u32)> {
     let end = text.find('}')?;
     let number = |text: &str| {
         let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -259,12 +264,12 @@ fn counts(text: &str) -> Option<(usize, u32, u32)> {
 mod tests {
     use super::*;
 
-    /// What libpcre2 10.44 says about each.
+    /// The messages are those of libpcre2 10.44.
     #[test]
-    fn what_pcre_refuses_is_refused_in_its_words() {
+    fn errors_of_pcre_are_reported_with_its_messages() {
         const UNLIMITED: &str = "length of lookbehind assertion is not limited";
         const REPEAT: &str = "quantifier does not follow a repeatable item";
-        for (pattern, said) in [
+        for (pattern, message) in [
             ("a**", REPEAT),
             ("b+*", REPEAT),
             ("a{2}{3}", REPEAT),
@@ -287,12 +292,12 @@ mod tests {
             ("a)", "unmatched closing parenthesis"),
             ("[a", "missing terminating ] for character class"),
         ] {
-            assert_eq!(check_regex(pattern), Err(said.to_owned()), "{pattern}");
+            assert_eq!(check_regex(pattern), Err(message.to_owned()), "{pattern}");
         }
     }
 
     #[test]
-    fn what_pcre_takes_is_taken() {
+    fn expressions_valid_in_pcre_are_accepted() {
         for pattern in [
             "a??",
             "a*+",
@@ -326,15 +331,15 @@ mod tests {
     }
 
     #[test]
-    fn advice_is_what_is_taken_then() {
-        for (pattern, said) in [
+    fn suggested_expressions_are_accepted() {
+        for (pattern, message) in [
             ("a{2,1}", "write `{1,2}`"),
             ("[z-a]", "write `a-z`"),
             ("a**", "remove the `*`"),
             ("(a", "add the missing `)`"),
         ] {
             let help = advice(pattern);
-            assert!(help.as_deref().is_some_and(|help| help.starts_with(said)), "{pattern}: {help:?}");
+            assert!(help.as_deref().is_some_and(|help| help.starts_with(message)), "{pattern}: {help:?}");
         }
         assert_eq!(advice("a+"), None);
     }

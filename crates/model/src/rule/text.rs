@@ -2,7 +2,7 @@
 
 use super::check_regex;
 
-/// A unique name: of the ASCII characters only letters, digits and `.-_~`.
+/// Checks a unique name: of the ASCII characters only letters, digits and `.-_~`.
 pub fn name(value: &str) -> Result<(), String> {
     let fine = |b: u8| !b.is_ascii() || b.is_ascii_alphanumeric() || b"._-~".contains(&b);
     if value.bytes().all(fine) {
@@ -13,7 +13,7 @@ pub fn name(value: &str) -> Result<(), String> {
     ))
 }
 
-/// A label: printable, without comma and slash.
+/// Checks a tag: printable, without comma and slash.
 pub fn tag(value: &str) -> Result<(), String> {
     let fine = |b: u8| !b.is_ascii() || matches!(b, b' '..=b'~') && b != b',' && b != b'/';
     if value.bytes().all(fine) {
@@ -24,7 +24,7 @@ pub fn tag(value: &str) -> Result<(), String> {
     ))
 }
 
-/// A header's name: letters, digits, `-` and `_`.
+/// Checks a header name: letters, digits, `-` and `_`.
 pub fn header_name(value: &str) -> Result<(), String> {
     if value.is_empty() {
         return Err("no header name provided".to_owned());
@@ -35,7 +35,7 @@ pub fn header_name(value: &str) -> Result<(), String> {
     Err(format!("bad header name '{value}', allowed characters are A-Z, a-z, 0-9, '_', and '-'"))
 }
 
-/// A header a route looks at: any but `Host`, which has a field of its own.
+/// Checks a header name of a route: any but `Host`, which has a field of its own.
 pub fn route_header_name(value: &str) -> Result<(), String> {
     if value.eq_ignore_ascii_case("host") {
         return Err(
@@ -45,7 +45,7 @@ pub fn route_header_name(value: &str) -> Result<(), String> {
     header_name(value)
 }
 
-/// A cookie's name: an RFC 2616 token.
+/// Checks a cookie name: an RFC 2616 token.
 pub fn cookie_name(value: &str) -> Result<(), String> {
     if value.is_empty() {
         return Err("no token provided".to_owned());
@@ -59,7 +59,7 @@ pub fn cookie_name(value: &str) -> Result<(), String> {
         .to_owned())
 }
 
-/// A version: digits, then anything.
+/// Checks a version: digits, then anything.
 pub fn version(value: &str) -> Result<(), String> {
     if value.contains("..") {
         return Err("must not have empty version segments".to_owned());
@@ -70,12 +70,12 @@ pub fn version(value: &str) -> Result<(), String> {
     Err("invalid version number: must be in format of X.Y.Z".to_owned())
 }
 
-/// A regular expression as PCRE knows them.
+/// Checks a regular expression in PCRE syntax.
 pub fn regex(value: &str) -> Result<(), String> {
     check_regex(value).map_err(|_| format!("not a valid regex: {value}"))
 }
 
-/// An origin of the plugin `cors`: `*` or a regular expression.
+/// Checks an origin of the plugin `cors`: `*` or a regular expression.
 pub fn cors_origin(value: &str) -> Result<(), String> {
     if value == "*" {
         return Ok(());

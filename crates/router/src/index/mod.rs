@@ -1,22 +1,22 @@
-//! The index: from a request to the few expressions that can hold.
+//! The index: finds the few expressions that can match a request.
 //!
-//! A tree of nodes. Each node asks for one attribute of the request (host, path, method, one header …)
-//! and leads on to the expressions that want the value it finds, as a whole, by prefix or by suffix, and
-//! to those that do not care. Expressions are known by their rank, 0 being tried first. An entry is
-//! `certain` when the way to it has proved everything its expression asks; only others are evaluated.
-//! The answer is always that of trying all expressions in order of rank.
+//! It is a decision tree. Each node tests one attribute of the request (host, path, method, one header …) and leads to
+//! the expressions that require the value found, as a whole, by prefix, by suffix or by substring, and to those that do
+//! not depend on the attribute. Expressions are identified by their rank; 0 is tried first. An entry is `proven` if the
+//! path to it implies that its expression matches; only other entries are evaluated. The result always equals that of
+//! evaluating all expressions in order of rank.
 
 mod build;
-mod inner;
 mod radix;
+mod substring;
 
 use ahash::AHashMap;
 
-use self::{inner::Inner, radix::Radix};
+use self::{radix::Radix, substring::SubstringIndex};
 use super::{
     expr::{Attribute, Field},
+    match_input::MatchInput,
     table::Matcher,
-    view::View,
 };
 
 pub(super) use build::Builder;
@@ -24,23 +24,23 @@ pub(super) use build::Builder;
 /// The index over a list of expressions.
 #[derive(Debug)]
 pub(super) struct Index {
-    asked: Box<[Asked]>,
+    attributes: Box<[AttributeKey]>,
     nodes: Box<[Node]>,
     lists: Box<[Entry]>,
-    root: Ref,
-    /// Ranks that hid others from view: where one of these comes first, it is known to hold.
-    pub hiding: Box<[u32]>,
+    root: NodeRef,
+    /// Ranks that shadow later ones: the expression is proven where such an entry is reached, so later ones were left out.
+    pub shadowing: Box<[u32]>,
 }
 
 /// A set of ranks.
 #[derive(Debug, Default)]
-pub(super) struct Ranks(Vec<u64>);
+pub(super) struct RankSet(Vec<u64>);
 
-impl Ranks {
+impl RankSet {
     /// No rank.
-    pub const NONE: &'static Ranks = &Ranks(Vec::new());
+    pub const NONE: &'static RankSet = &RankSet(Vec::new());
 
-    /// Adds one.
+    /// Adds a rank.
     pub fn insert(&mut self, rank: u32) {
         let word = rank as usize / 64;
         if self.0.len() <= word {
@@ -49,58 +49,58 @@ impl Ranks {
         self.0[word] |= 1 << (rank % 64);
     }
 
-    /// Whether it is in the set.
+    /// Whether a rank is in the set.
     pub fn contains(&self, rank: u32) -> bool {
         self.0.get(rank as usize / 64).is_some_and(|word| word >> (rank % 64) & 1 == 1)
     }
 }
 
-/// What a node asks a request.
+/// The attribute that a node tests.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Asked {
+struct AttributeKey {
     attribute: Attribute,
-    /// The protocol without which the attribute does not count, and all expressions that ask for it hold.
+    /// The protocol to which the condition applies: for requests of other protocols it is true.
     only_in: Option<Box<str>>,
-    /// Whether only parts of the value are wanted.
-    inner: bool,
+    /// Whether the values are matched as substrings.
+    substring: bool,
 }
 
 #[derive(Debug)]
 struct Node {
     /// Lowest rank below.
     first: u32,
-    asked: u32,
-    exact: AHashMap<Box<[u8]>, Ref>,
-    prefixes: Option<Radix<Ref>>,
-    suffixes: Option<Radix<Ref>>,
-    inner: Option<Box<Inner>>,
-    /// For requests of another protocol than [`Asked::only_in`].
-    elsewhere: Ref,
-    /// For expressions that do not ask.
-    rest: Ref,
+    attribute: u32,
+    exact: AHashMap<Box<[u8]>, NodeRef>,
+    prefixes: Option<Radix<NodeRef>>,
+    suffixes: Option<Radix<NodeRef>>,
+    substring: Option<Box<SubstringIndex>>,
+    /// Next node for requests of another protocol than [`AttributeKey::only_in`].
+    other_protocol: NodeRef,
+    /// Next node for expressions that do not depend on the attribute.
+    independent: NodeRef,
 }
 
-/// A rank, and whether its expression is known to hold.
+/// A rank, and whether its expression is proven to match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Entry(u32);
 
 impl Entry {
-    fn new(rank: u32, certain: bool) -> Self {
-        Entry(rank << 1 | u32::from(certain))
+    fn new(rank: u32, proven: bool) -> Self {
+        Entry(rank << 1 | u32::from(proven))
     }
     fn rank(self) -> u32 {
         self.0 >> 1
     }
-    fn certain(self) -> bool {
+    fn proven(self) -> bool {
         self.0 & 1 == 1
     }
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Ref {
+enum NodeRef {
     Nothing,
     One(Entry),
-    /// Entries by rank.
+    /// Entries in order of rank.
     List {
         start: u32,
         length: u32,
@@ -111,69 +111,69 @@ enum Ref {
 impl Default for Index {
     fn default() -> Self {
         Index {
-            asked: Box::default(),
+            attributes: Box::default(),
             nodes: Box::default(),
             lists: Box::default(),
-            root: Ref::Nothing,
-            hiding: Box::default(),
+            root: NodeRef::Nothing,
+            shadowing: Box::default(),
         }
     }
 }
 
-/// One look-up.
+/// State of one lookup.
 struct Search<'s> {
     index: &'s Index,
-    view: &'s View<'s>,
+    input: &'s MatchInput<'s>,
     matchers: &'s [Matcher],
-    gone: &'s Ranks,
+    removed: &'s RankSet,
     best: u32,
 }
 
 impl Index {
-    /// The lowest rank whose expression holds, leaving out those that are `gone`. Ranks are the matchers'
-    /// numbers. None that is [`Index::hiding`] others may be gone.
-    pub fn find(&self, view: &View<'_>, matchers: &[Matcher], gone: &Ranks) -> Option<u32> {
-        let mut search = Search { index: self, view, matchers, gone, best: u32::MAX };
+    /// Finds the lowest rank whose expression matches and that is not in `removed`. Ranks are indexes into `matchers`.
+    /// Ranks in [`Index::shadowing`] must not be removed.
+    pub fn find(&self, input: &MatchInput<'_>, matchers: &[Matcher], removed: &RankSet) -> Option<u32> {
+        let mut search = Search { index: self, input, matchers, removed, best: u32::MAX };
         search.visit(self.root);
         (search.best != u32::MAX).then_some(search.best)
     }
 
-    /// Bytes on the heap.
+    /// Heap size in bytes.
     pub fn memory(&self) -> usize {
         let node = |node: &Node| {
             let keys: usize = node.exact.keys().map(|key| key.len()).sum();
-            let radix = |tree: &Option<Radix<Ref>>| tree.as_ref().map_or(0, Radix::memory);
-            keys + node.exact.capacity() * (size_of::<(Box<[u8]>, Ref)>() + 1)
+            let radix = |tree: &Option<Radix<NodeRef>>| tree.as_ref().map_or(0, Radix::memory);
+            keys + node.exact.capacity() * (size_of::<(Box<[u8]>, NodeRef)>() + 1)
                 + radix(&node.prefixes)
                 + radix(&node.suffixes)
-                + node.inner.as_ref().map_or(0, |inner| inner.memory())
+                + node.substring.as_ref().map_or(0, |substring| substring.memory())
         };
         size_of_val(&*self.nodes) + size_of_val(&*self.lists) + self.nodes.iter().map(node).sum::<usize>()
     }
 }
 
 impl Search<'_> {
-    fn visit(&mut self, at: Ref) {
+    fn visit(&mut self, at: NodeRef) {
         match at {
-            Ref::Nothing => {}
-            Ref::One(entry) => self.consider(entry),
-            Ref::List { start, length } => {
+            NodeRef::Nothing => {}
+            NodeRef::One(entry) => self.visit_entry(entry),
+            NodeRef::List { start, length } => {
                 for &entry in &self.index.lists[start as usize..][..length as usize] {
                     if entry.rank() >= self.best {
                         break;
                     }
-                    self.consider(entry);
+                    self.visit_entry(entry);
                 }
             }
-            Ref::Node(number) => self.descend(&self.index.nodes[number as usize]),
+            NodeRef::Node(number) => self.descend(&self.index.nodes[number as usize]),
         }
     }
 
-    fn consider(&mut self, entry: Entry) {
+    fn visit_entry(&mut self, entry: Entry) {
         let rank = entry.rank();
         if rank < self.best
-            && !self.gone.contains(rank)
-            && (entry.certain() || self.matchers[rank as usize].when.holds(self.view, &mut None))
+            && !self.removed.contains(rank)
+            && (entry.proven() || self.matchers[rank as usize].when.matches(self.input, &mut None))
         {
             self.best = rank;
         }
@@ -183,32 +183,32 @@ impl Search<'_> {
         if node.first >= self.best {
             return;
         }
-        let asked = &self.index.asked[node.asked as usize];
-        if asked.only_in.as_deref().is_some_and(|protocol| protocol != self.view.protocol()) {
-            self.visit(node.elsewhere);
+        let key = &self.index.attributes[node.attribute as usize];
+        if key.only_in.as_deref().is_some_and(|protocol| protocol != self.input.protocol()) {
+            self.visit(node.other_protocol);
         } else {
-            self.by_value(node, &asked.attribute);
+            self.by_value(node, &key.attribute);
         }
-        self.visit(node.rest);
+        self.visit(node.independent);
     }
 
     fn by_value(&mut self, node: &Node, attribute: &Attribute) {
         match attribute.field {
             Field::SourcePort | Field::DestinationPort | Field::HostPort | Field::SegmentCount => {
-                if let Some(number) = self.view.number(&attribute.field) {
+                if let Some(number) = self.input.number(&attribute.field) {
                     self.keys(node, &number.to_be_bytes());
                 }
             }
-            Field::SourceIp | Field::DestinationIp => match self.view.address(&attribute.field) {
+            Field::SourceIp | Field::DestinationIp => match self.input.address(&attribute.field) {
                 Some(std::net::IpAddr::V4(address)) => self.keys(node, &address.octets()),
                 Some(std::net::IpAddr::V6(address)) => self.keys(node, &address.octets()),
                 None => {}
             },
             _ => {
-                let view = self.view;
-                view.each(&attribute.field, |value| {
+                let input = self.input;
+                input.each(&attribute.field, |value| {
                     self.keys(node, &attribute.case.apply(value));
-                    // Where all values must hold, the first must: that is enough to find the expression.
+                    // If all values must match, the first one must: it suffices to find the expression.
                     attribute.any
                 });
             }
@@ -225,8 +225,8 @@ impl Search<'_> {
         if let Some(tree) = &node.suffixes {
             tree.walk::<true>(value, |next| self.visit(next));
         }
-        if let Some(inner) = &node.inner {
-            inner.walk(value, |next| self.visit(next));
+        if let Some(substring) = &node.substring {
+            substring.walk(value, |next| self.visit(next));
         }
     }
 }

@@ -1,24 +1,24 @@
-//! A radix tree over bytes that is built once: for a text it gives the entries of all keys the text
-//! starts with. With `REVERSED` it reads keys and texts from their ends, and so finds suffixes.
+//! An immutable radix tree over bytes: finds all keys that are prefixes of a text. With `REVERSED`, keys and texts are
+//! read from their ends, which finds suffixes.
 
 use smallvec::SmallVec;
 
-/// The tree; `V` is what a key leads to.
+/// The tree; `V` is the value of a key.
 #[derive(Debug)]
 pub(super) struct Radix<V> {
     nodes: Box<[Node<V>]>,
-    /// First bytes of the nodes' edges, so that one search over neighbours finds the child.
+    /// First bytes of the edges: those of siblings are contiguous, so that one search finds the child.
     heads: Box<[u8]>,
-    /// All edges, one after the other.
+    /// All edges, concatenated.
     edges: Box<[u8]>,
 }
 
-/// Half a line of the processor's cache, with the values that the index has.
+/// A node: half a cache line with the values of the index.
 #[derive(Debug)]
 struct Node<V> {
-    /// The edge that leads here, if it is short: far from here it would be one thing more to be fetched.
+    /// The incoming edge, if it is short: inline, it saves a cache miss.
     short: [u8; 4],
-    /// Where it stands among the others.
+    /// Offset of the incoming edge in `edges`.
     edge: u32,
     length: u32,
     first_child: u32,
@@ -47,7 +47,7 @@ impl<V: Copy> Radix<V> {
         let mut edges = Vec::new();
         let mut nodes = vec![node(&mut edges, &[])];
         let mut heads = vec![0];
-        // Node, its keys, and how many of their bytes lie on the way to it, edge included.
+        // Each item: a node, the range of its keys, and its depth in bytes, including its edge.
         let mut work = vec![(0, 0..keys.len(), 0)];
         while let Some((at, mut range, depth)) = work.pop() {
             if let Some((key, value)) = keys.get(range.start)
@@ -90,7 +90,7 @@ impl<V: Copy> Radix<V> {
             let first = node.first_child as usize;
             let heads = &self.heads[first..first + node.children as usize];
             let offset = match heads.len() {
-                // Seldom more than digits: a loop is done before a search for many has begun.
+                // Nodes rarely have more children than digits: for these a loop is faster than `memchr`.
                 ..=16 => heads.iter().position(|&head| head == byte(depth)),
                 _ => memchr::memchr(byte(depth), heads),
             };
@@ -101,7 +101,7 @@ impl<V: Copy> Radix<V> {
                 Some(short) => short,
                 None => &self.edges[node.edge as usize..][..length],
             };
-            // Its first byte is the head.
+            // The first byte of the edge is the head, which matches already.
             if text.len() - depth < length || (1..length).any(|at| byte(depth + at) != edge[at]) {
                 break;
             }
@@ -110,7 +110,7 @@ impl<V: Copy> Radix<V> {
         hits.into_iter().rev().for_each(&mut found);
     }
 
-    /// Bytes on the heap.
+    /// Heap size in bytes.
     pub fn memory(&self) -> usize {
         size_of_val(&*self.nodes) + self.heads.len() + self.edges.len()
     }

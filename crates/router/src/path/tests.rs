@@ -59,7 +59,7 @@ fn climbing_above_the_root_and_broken_escapes_are_not_acceptable() {
 }
 
 #[test]
-fn what_may_not_stand_in_a_path_is_escaped() {
+fn characters_not_allowed_in_a_path_are_escaped() {
     assert_eq!(escape_for_upstream(b"/a b\xff\"{}|\\^`<>"), "/a%20b%FF%22%7B%7D%7C%5C%5E%60%3C%3E");
     assert!(matches!(escape_for_upstream(b"/a%2F!#$&'()*+,:;=?@[]-_.~"), Cow::Borrowed(_)));
 }

@@ -17,10 +17,10 @@ fn refused(flavor: Flavor, route: Value) -> Option<String> {
 
 #[test]
 fn fields_and_operators_of_the_language() {
-    let asking = Asking {
+    let request = OwnedRequest {
         query: "a=1&a=2&b&c=%20x+y".into(),
         source: ([10, 1, 2, 3].into(), 4000),
-        ..Asking::new("a.test:8000", "/x/y/z.json").header("x-a", "One").header("x-a", "two")
+        ..OwnedRequest::new("a.test:8000", "/x/y/z.json").header("x-a", "One").header("x-a", "two")
     };
     for (text, holds) in [
         (r#"http.path == "/x/y/z.json""#, true),
@@ -49,16 +49,16 @@ fn fields_and_operators_of_the_language() {
         (r#"net.src.ip not in fd00::/8"#, true),
         (r#"net.src.ip == 10.1.2.3"#, true),
         (r#"tls.sni != "x""#, false),
-        // The or binds tighter.
+        // `||` binds tighter than `&&`.
         (r#"http.method == "PUT" && http.host == "b" || http.host == "a.test""#, false),
     ] {
-        assert_eq!(number(&expression(text), &asking).is_some(), holds, "{text}");
+        assert_eq!(number(&expression(text), &request).is_some(), holds, "{text}");
     }
 }
 
 #[test]
-fn protocols_of_a_route_count_in_expressions() {
-    let tls = |https| Asking { https, ..Asking::new("h", "/x") };
+fn protocols_of_a_route_are_conditions_with_expressions() {
+    let tls = |https| OwnedRequest { https, ..OwnedRequest::new("h", "/x") };
     let router = expressions(&[json!({"expression": "http.path ^= \"/x\"", "protocols": ["http"]})]);
     assert_eq!((number(&router, &tls(false)), number(&router, &tls(true))), (Some(0), None));
     let router = expressions(&[json!({"expression": "http.path ^= \"/x\"", "protocols": ["https"]})]);
@@ -68,18 +68,18 @@ fn protocols_of_a_route_count_in_expressions() {
 }
 
 #[test]
-fn expressions_go_before_fields_and_by_priority() {
+fn expressions_precede_fields_and_are_ordered_by_priority() {
     let router = expressions(&[
         json!({"paths": ["/x"], "methods": ["GET"], "hosts": ["h"]}),
         json!({"expression": "http.path ^= \"/x\"", "priority": 70_368_744_177_662_u64}),
         json!({"expression": "http.path ^= \"/\"", "priority": 70_368_744_177_663_u64}),
     ]);
-    assert_eq!(number(&router, &Asking::new("h", "/x")), Some(2));
+    assert_eq!(number(&router, &OwnedRequest::new("h", "/x")), Some(2));
 }
 
 #[test]
-fn the_last_predicate_on_the_path_says_what_matched() {
-    let matched = |text| Asking::new("h", "/v12/y").find(&expression(text)).unwrap().matched;
+fn the_last_path_predicate_determines_the_matched_length() {
+    let matched = |text| OwnedRequest::new("h", "/v12/y").find(&expression(text)).unwrap().matched;
     assert_eq!(matched(r#"http.path ~ "^/v\\d+""#), 4);
     assert_eq!(matched(r#"http.host == "h""#), 0);
     assert_eq!(matched(r#"http.path ^= "/v" && http.path =^ "/y""#), 2);
@@ -88,7 +88,7 @@ fn the_last_predicate_on_the_path_says_what_matched() {
 }
 
 #[test]
-fn what_kong_refuses_is_refused_in_its_words() {
+fn invalid_routes_are_rejected_with_kongs_messages() {
     let expressions = |route| refused(Flavor::Expressions, route).unwrap_or_default();
     let start = "Router Expression failed validation: ";
     for (route, reason) in [
@@ -123,7 +123,7 @@ fn what_kong_refuses_is_refused_in_its_words() {
 }
 
 #[test]
-fn field_based_routes_are_refused_where_their_expression_would_not_compile() {
+fn field_based_routes_whose_expression_does_not_compile_are_rejected() {
     let compatible = |route| refused(Flavor::TraditionalCompatible, route);
     let message = compatible(json!({"paths": ["~/(?=x)"]})).unwrap();
     assert!(message.starts_with("Router Expression failed validation:  --> 1:14\n"), "{message}");
@@ -154,14 +154,17 @@ fn traditional_order_counts_categories_first() {
         json!({"paths": ["~/x"], "regex_priority": 100}),
     ];
     let router = router(Flavor::Traditional, &routes);
-    let asking = Asking::new("a.test", "/x");
-    assert_eq!(number(&router, &asking), Some(1));
-    assert_eq!(number(&router, &Asking { method: "PUT".into(), ..asking }), Some(0));
-    assert_eq!(number(&router, &Asking { method: "PUT".into(), ..Asking::new("b", "/x") }), Some(2));
+    let request = OwnedRequest::new("a.test", "/x");
+    assert_eq!(number(&router, &request), Some(1));
+    assert_eq!(number(&router, &OwnedRequest { method: "PUT".into(), ..request }), Some(0));
+    assert_eq!(
+        number(&router, &OwnedRequest { method: "PUT".into(), ..OwnedRequest::new("b", "/x") }),
+        Some(2)
+    );
 }
 
 #[test]
-fn traditional_reads_hosts_headers_and_regular_expressions_its_own_way() {
+fn traditional_has_its_own_semantics_of_hosts_headers_and_regexes() {
     let router = router(
         Flavor::Traditional,
         &[
@@ -173,27 +176,27 @@ fn traditional_reads_hosts_headers_and_regular_expressions_its_own_way() {
             json!({"paths": ["~/(?!no)(\\w+)-"]}),
         ],
     );
-    // A port in the route must be in the header; a wildcard's may be the protocol's.
-    assert_eq!(number(&router, &Asking::new("a.test", "/")), None);
-    assert_eq!(number(&router, &Asking::new("a.test:80", "/")), Some(0));
-    assert_eq!(number(&router, &Asking::new("x.a.test", "/")), Some(1));
-    assert_eq!(number(&router, &Asking { https: true, ..Asking::new("x.a.test", "/") }), Some(2));
-    assert_eq!(number(&router, &Asking::new("h", "/").header("x-a", "one x")), None);
-    assert_eq!(number(&router, &Asking::new("h", "/").header("x-a", "~*^ONE")), Some(3));
-    assert_eq!(number(&router, &Asking::new("h", "/").header("x-b", "V1")), Some(4));
-    // Look-ahead; the captures' whole match takes the rest of the path with it.
-    let found = Asking::new("h", "/yes-x").find(&router).unwrap();
+    // A port in the route must be in the header; that of a wildcard may be the protocol's default.
+    assert_eq!(number(&router, &OwnedRequest::new("a.test", "/")), None);
+    assert_eq!(number(&router, &OwnedRequest::new("a.test:80", "/")), Some(0));
+    assert_eq!(number(&router, &OwnedRequest::new("x.a.test", "/")), Some(1));
+    assert_eq!(number(&router, &OwnedRequest { https: true, ..OwnedRequest::new("x.a.test", "/") }), Some(2));
+    assert_eq!(number(&router, &OwnedRequest::new("h", "/").header("x-a", "one x")), None);
+    assert_eq!(number(&router, &OwnedRequest::new("h", "/").header("x-a", "~*^ONE")), Some(3));
+    assert_eq!(number(&router, &OwnedRequest::new("h", "/").header("x-b", "V1")), Some(4));
+    // Look-ahead; capture 0 includes the remainder of the path.
+    let found = OwnedRequest::new("h", "/yes-x").find(&router).unwrap();
     assert_eq!((found.route.get(), found.matched), (5, 5));
     let pair = |name: &str, text: &str| (name.into(), text.into());
     assert_eq!(found.captures.to_vec(), [pair("0", "/yes-x"), pair("1", "yes")]);
-    assert_eq!(number(&router, &Asking::new("h", "/no-x")), None);
+    assert_eq!(number(&router, &OwnedRequest::new("h", "/no-x")), None);
 }
 
 #[test]
-fn traditional_looks_at_bytes() {
+fn traditional_matches_bytes() {
     let router = router(Flavor::Traditional, &[json!({"paths": ["/a"]}), json!({"paths": ["~/b.$"]})]);
-    assert_eq!(number(&router, &Asking::new("h", "/a%FF")), Some(0));
-    assert_eq!(number(&router, &Asking::new("h", "/b%FF")), Some(1));
+    assert_eq!(number(&router, &OwnedRequest::new("h", "/a%FF")), Some(0));
+    assert_eq!(number(&router, &OwnedRequest::new("h", "/b%FF")), Some(1));
 }
 
 #[test]
@@ -205,7 +208,7 @@ fn streams_are_found_by_name_and_address() {
         json!({"protocols": ["tls_passthrough"], "snis": ["*.b.test"]}),
         json!({"paths": ["/"]}),
     ];
-    let asking = |sni, source: [u8; 4], port| Connection {
+    let request = |sni, source: [u8; 4], port| Connection {
         udp: false,
         sni,
         source: (source.into(), 1),
@@ -215,16 +218,16 @@ fn streams_are_found_by_name_and_address() {
         let (router, errors) = StreamRouter::build(&state(&routes), flavor, Calculation::Original);
         assert!(errors.is_empty(), "{errors:?}");
         let find = |connection: &Connection<'_>| router.find(connection).map(Ix::get);
-        assert_eq!(find(&asking(Some("a.test"), [1, 1, 1, 1], 9002)), Some(2), "{flavor:?}");
+        assert_eq!(find(&request(Some("a.test"), [1, 1, 1, 1], 9002)), Some(2), "{flavor:?}");
         assert_eq!(
-            find(&asking(Some("c.test"), [10, 1, 1, 1], 9003)),
+            find(&request(Some("c.test"), [10, 1, 1, 1], 9003)),
             (flavor != Flavor::Expressions).then_some(0)
         );
-        assert_eq!(find(&asking(Some("c.test"), [1, 1, 1, 1], 9003)), None);
+        assert_eq!(find(&request(Some("c.test"), [1, 1, 1, 1], 9003)), None);
     }
     let (router, _) = StreamRouter::build(&state(&routes), Flavor::default(), Calculation::Original);
     let find = |connection: &Connection<'_>| router.find(connection).map(Ix::get);
-    assert_eq!(find(&asking(Some("x.b.test"), [10, 1, 1, 1], 1)), Some(3));
-    assert_eq!(find(&asking(Some("x"), [10, 1, 1, 1], 9000)), Some(0));
-    assert_eq!(find(&asking(Some("x"), [1, 1, 1, 1], 9001)), Some(1));
+    assert_eq!(find(&request(Some("x.b.test"), [10, 1, 1, 1], 1)), Some(3));
+    assert_eq!(find(&request(Some("x"), [10, 1, 1, 1], 9000)), Some(0));
+    assert_eq!(find(&request(Some("x"), [1, 1, 1, 1], 9001)), Some(1));
 }

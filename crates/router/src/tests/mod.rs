@@ -1,8 +1,8 @@
-//! The router as its callers see it. `random` compares the index with a list, `engine` with Kong's.
+//! Tests of the public interface. `random` compares the index with a linear scan, `engine` with Kong's engine.
 
 mod engine;
 mod flavors;
-mod follow;
+mod incremental;
 mod random;
 
 use http::HeaderMap;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// A configuration of these routes, in flavor and form of the file.
+/// Creates a configuration with these routes.
 pub(super) fn state(routes: &[Value]) -> State {
     let mut state = State::default();
     for (number, route) in routes.iter().enumerate() {
@@ -21,9 +21,9 @@ pub(super) fn state(routes: &[Value]) -> State {
     state
 }
 
-/// A request that borrows nothing.
+/// An owned request.
 #[derive(Clone, Debug)]
-pub(super) struct Asking {
+pub(super) struct OwnedRequest {
     pub method: String,
     pub https: bool,
     pub host: Option<String>,
@@ -35,9 +35,9 @@ pub(super) struct Asking {
     pub destination: (IpAddr, u16),
 }
 
-impl Asking {
+impl OwnedRequest {
     pub fn new(host: &str, path: &str) -> Self {
-        Asking {
+        OwnedRequest {
             method: "GET".into(),
             https: false,
             host: Some(host.into()),
@@ -50,7 +50,7 @@ impl Asking {
         }
     }
 
-    pub fn with<T>(&self, ask: impl FnOnce(&RequestLine<'_>, &[u8]) -> T) -> T {
+    pub fn with<T>(&self, f: impl FnOnce(&RequestLine<'_>, &[u8]) -> T) -> T {
         let line = RequestLine {
             method: &self.method,
             https: self.https,
@@ -61,7 +61,7 @@ impl Asking {
             source: self.source,
             destination: self.destination,
         };
-        ask(&line, &normalize(&self.path))
+        f(&line, &normalize(&self.path))
     }
 
     pub fn find(&self, router: &Router) -> Option<RouteMatch> {
@@ -84,8 +84,8 @@ fn compatible(routes: &[Value]) -> Router {
     router(Flavor::TraditionalCompatible, routes)
 }
 
-fn number(router: &Router, asking: &Asking) -> Option<usize> {
-    asking.find(router).map(|found| found.route.get())
+fn number(router: &Router, request: &OwnedRequest) -> Option<usize> {
+    request.find(router).map(|found| found.route.get())
 }
 
 #[test]
@@ -110,28 +110,28 @@ fn hosts_with_and_without_wildcards_and_ports() {
         ("x.b.test", Some(4)),
         ("x.b.test:1", None),
     ] {
-        assert_eq!(number(&router, &Asking::new(host, "/")), route, "{host}");
+        assert_eq!(number(&router, &OwnedRequest::new(host, "/")), route, "{host}");
     }
 }
 
 #[test]
-fn headers_are_compared_in_lower_case_and_each_must_be_there() {
+fn headers_are_compared_in_lower_case_and_all_are_required() {
     let router = compatible(&[
         json!({"headers": {"X-A": ["One", "two"], "X_B": ["1"]}}),
         json!({"headers": {"X-A": ["~*^\\D+$"]}}),
     ]);
-    let asking = Asking::new("a", "/");
-    assert_eq!(number(&router, &asking.clone().header("x-a", "ONE").header("x-b", "1")), Some(0));
+    let request = OwnedRequest::new("a", "/");
+    assert_eq!(number(&router, &request.clone().header("x-a", "ONE").header("x-b", "1")), Some(0));
     assert_eq!(
-        number(&router, &asking.clone().header("x-a", "no").header("x-a", "two").header("x_b", "1")),
+        number(&router, &request.clone().header("x-a", "no").header("x-a", "two").header("x_b", "1")),
         Some(0)
     );
     assert_eq!(
-        number(&router, &asking.clone().header("x-a", "one").header("x-b", "1").header("x_b", "2")),
+        number(&router, &request.clone().header("x-a", "one").header("x-b", "1").header("x_b", "2")),
         None
     );
-    assert_eq!(number(&router, &asking.clone().header("x-a", "12")), Some(1));
-    assert_eq!(number(&router, &asking.clone().header("x-a", "ab")), None);
+    assert_eq!(number(&router, &request.clone().header("x-a", "12")), Some(1));
+    assert_eq!(number(&router, &request.clone().header("x-a", "ab")), None);
 }
 
 #[test]
@@ -140,8 +140,12 @@ fn server_names_count_only_over_tls() {
         json!({"protocols": ["https"], "snis": ["a.test.", "*.b.test"], "paths": ["/"]}),
         json!({"protocols": ["https"], "paths": ["/"]}),
     ]);
-    let tls = |sni: Option<&str>| Asking { https: true, sni: sni.map(Into::into), ..Asking::new("h", "/") };
-    assert_eq!(number(&router, &Asking::new("h", "/")), Some(0));
+    let tls = |sni: Option<&str>| OwnedRequest {
+        https: true,
+        sni: sni.map(Into::into),
+        ..OwnedRequest::new("h", "/")
+    };
+    assert_eq!(number(&router, &OwnedRequest::new("h", "/")), Some(0));
     assert_eq!(number(&router, &tls(Some("a.test"))), Some(0));
     assert_eq!(number(&router, &tls(Some("x.b.test"))), Some(0));
     assert_eq!(number(&router, &tls(Some("b.test"))), Some(1));
@@ -149,10 +153,10 @@ fn server_names_count_only_over_tls() {
 }
 
 #[test]
-fn the_part_of_a_split_route_that_wins_says_what_matched() {
+fn the_winning_part_of_a_split_route_determines_the_matched_length() {
     let router = compatible(&[json!({"paths": ["/a", "/a/b/c", "~/x/(?<id>\\d+)(/y)?"]})]);
     let find = |path: &str| {
-        Asking::new("h", path).find(&router).map(|found| (found.matched, found.captures.to_vec()))
+        OwnedRequest::new("h", path).find(&router).map(|found| (found.matched, found.captures.to_vec()))
     };
     assert_eq!(find("/a/b"), Some((2, vec![])));
     assert_eq!(find("/a/b/c/d"), Some((6, vec![])));
@@ -166,9 +170,9 @@ fn the_part_of_a_split_route_that_wins_says_what_matched() {
 }
 
 #[test]
-fn of_equal_routes_the_one_with_the_greater_id_wins() {
+fn greater_id_wins_between_equal_routes() {
     let router = compatible(&[json!({"paths": ["/a"]}), json!({"paths": ["/a"]}), json!({"paths": ["/b"]})]);
-    assert_eq!(number(&router, &Asking::new("h", "/a")), Some(1));
+    assert_eq!(number(&router, &OwnedRequest::new("h", "/a")), Some(1));
 }
 
 #[test]
@@ -178,10 +182,10 @@ fn the_order_of_kong_3_9_and_the_documented_one() {
         json!({"methods": ["GET"], "paths": ["/x"]}),
         json!({"paths": ["~/x"]}),
     ];
-    let asking = Asking::new("a.test", "/x");
+    let request = OwnedRequest::new("a.test", "/x");
     let find = |calculation| {
         let (router, _) = Router::build(&state(&routes), Flavor::default(), calculation);
-        number(&router, &asking)
+        number(&router, &request)
     };
     assert_eq!(find(Calculation::Original), Some(0));
     assert_eq!(find(Calculation::Strict), Some(1));
@@ -190,10 +194,10 @@ fn the_order_of_kong_3_9_and_the_documented_one() {
 #[test]
 fn a_path_that_is_not_utf8_matches_nothing() {
     let router = compatible(&[json!({"paths": ["/"]})]);
-    assert_eq!(number(&router, &Asking::new("h", "/%FF")), None);
-    assert_eq!(number(&router, &Asking::new("h", "/%C3%BC")), Some(0));
-    // Where no route looks at paths, it does not matter.
-    assert_eq!(number(&compatible(&[json!({"hosts": ["h"]})]), &Asking::new("h", "/%FF")), Some(0));
+    assert_eq!(number(&router, &OwnedRequest::new("h", "/%FF")), None);
+    assert_eq!(number(&router, &OwnedRequest::new("h", "/%C3%BC")), Some(0));
+    // It matches if no route has a path condition.
+    assert_eq!(number(&compatible(&[json!({"hosts": ["h"]})]), &OwnedRequest::new("h", "/%FF")), Some(0));
 }
 
 #[test]
@@ -201,11 +205,11 @@ fn a_broken_route_is_reported_and_the_others_stay() {
     let routes = [json!({"paths": ["~/(?=x)"]}), json!({"paths": ["/"]})];
     let (router, errors) = Router::build(&state(&routes), Flavor::default(), Calculation::Original);
     assert_eq!(errors.iter().map(|e| e.route.get()).collect::<Vec<_>>(), [0]);
-    assert_eq!(number(&router, &Asking::new("h", "/x")), Some(1));
+    assert_eq!(number(&router, &OwnedRequest::new("h", "/x")), Some(1));
 }
 
 #[test]
-fn an_expression_that_is_too_big_is_refused() {
+fn an_expression_that_is_too_large_is_rejected() {
     let (_, errors) = Router::build(
         &state(&[json!({"paths": ["~/(\\w{1000}){100}"]})]),
         Flavor::default(),
@@ -228,5 +232,5 @@ fn routes_of_disabled_services_and_of_streams_are_left_out() {
     );
     let (router, errors) = Router::build(&state, Flavor::default(), Calculation::Original);
     assert!(errors.is_empty());
-    assert_eq!(number(&router, &Asking::new("h", "/")), None);
+    assert_eq!(number(&router, &OwnedRequest::new("h", "/")), None);
 }

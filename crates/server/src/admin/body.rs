@@ -1,28 +1,28 @@
-//! What a request brings: the fields of its query, and its body as JSON, form or parts.
+//! Parsing of queries and request bodies: JSON, urlencoded and multipart forms, YAML.
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Map, Value};
 
-use super::answer::Answer;
+use super::reply::Reply;
 
-/// Names and texts, as a query or a form has them.
+/// Fields of a query or of a form, in order.
 #[derive(Clone, Debug, Default)]
 pub struct Fields(Vec<(String, String)>);
 
 impl Fields {
-    /// Those of a query or of a form in its encoding.
+    /// Parses a query or an urlencoded form.
     pub fn of_query(query: &str) -> Self {
         Fields(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
     }
 
-    /// The first of that name.
+    /// Returns the first field of that name.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// An object of them: numbers and truth values become what they look like, `a.b` an object in an object,
-    /// `a[]` and `a[1]` entries of a list.
+    /// Converts the fields to an object: the types of numbers and booleans are inferred, `a.b` becomes a nested object,
+    /// `a[]` and `a[1]` become elements of an array.
     pub fn to_json(&self) -> Value {
         let mut root = Value::Object(Map::new());
         for (name, text) in &self.0 {
@@ -67,7 +67,7 @@ fn infer(text: &str) -> Value {
     }
 }
 
-/// The form of a body.
+/// Media type of a body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Form {
     #[default]
@@ -82,28 +82,28 @@ enum Form {
 #[derive(Debug, Default)]
 pub struct Body {
     form: Form,
-    /// What stands between the parts of a body in parts.
+    /// Boundary of a multipart body.
     boundary: String,
-    /// The body as it came.
+    /// The bytes of the body.
     pub raw: Bytes,
 }
 
 impl Body {
-    /// What a request's head says about its body. `yaml` tells whether YAML is taken here.
+    /// Parses the header fields about the body. `yaml`: whether the endpoint accepts YAML.
     ///
     /// # Errors
-    /// With the answer for a type of content that is not taken.
-    pub fn expected(headers: &HeaderMap, yaml: bool) -> Result<Self, Answer> {
+    /// With the response to a media type that is not accepted.
+    pub fn expected(headers: &HeaderMap, yaml: bool) -> Result<Self, Reply> {
         let mut body = Body::default();
         let mut types = headers.get_all(header::CONTENT_TYPE).iter();
         let Some(kind) = types.next() else {
             let length = headers.get(header::CONTENT_LENGTH).map(|n| n.as_bytes() == b"0");
             let none = length.unwrap_or(!headers.contains_key(header::TRANSFER_ENCODING));
-            let refused = || Answer::empty(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+            let refused = || Reply::empty(StatusCode::UNSUPPORTED_MEDIA_TYPE);
             return if none { Ok(body) } else { Err(refused()) };
         };
         if types.next().is_some() {
-            return Err(Answer::bad_request("Multiple Content-Type headers not allowed"));
+            return Err(Reply::bad_request("Multiple Content-Type headers not allowed"));
         }
         let kind = kind.to_str().unwrap_or_default();
         let begins = |with: &str| kind.get(..with.len()).is_some_and(|k| k.eq_ignore_ascii_case(with));
@@ -116,7 +116,7 @@ impl Body {
         } else if yaml && ["application/yaml", "application/x-yaml", "text/yaml"].into_iter().any(begins) {
             Form::Yaml
         } else {
-            return Err(Answer::empty(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+            return Err(Reply::empty(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         };
         if let Some((_, rest)) = kind.split_once("boundary=") {
             let rest = rest.split(';').next().unwrap_or(rest).trim();
@@ -125,12 +125,12 @@ impl Body {
         Ok(body)
     }
 
-    /// Whether it calls itself JSON.
+    /// Whether the media type is JSON.
     pub fn is_json(&self) -> bool {
         self.form == Form::Json
     }
 
-    /// The fields of a form; none of another body.
+    /// Returns the fields of a form; empty for other media types.
     pub fn fields(&self) -> Fields {
         match self.form {
             Form::Urlencoded => Fields(form_urlencoded::parse(&self.raw).into_owned().collect()),
@@ -139,11 +139,11 @@ impl Body {
         }
     }
 
-    /// The body as one object.
+    /// Returns the body as an object.
     ///
     /// # Errors
-    /// With the answer for a body that calls itself JSON and is none.
-    pub fn object(&self) -> Result<Value, Answer> {
+    /// With the response to malformed JSON.
+    pub fn object(&self) -> Result<Value, Reply> {
         match self.form {
             Form::Json => match serde_json::from_slice(&self.raw) {
                 Ok(value @ (Value::Object(_) | Value::Array(_))) => Ok(value),
@@ -154,19 +154,19 @@ impl Body {
     }
 }
 
-/// The answer for a body that calls itself JSON and is none.
-pub fn malformed() -> Answer {
-    Answer::bad_request("Cannot parse JSON body")
+/// Creates the response to malformed JSON.
+pub fn malformed() -> Reply {
+    Reply::bad_request("Cannot parse JSON body")
 }
 
-/// The parts of a body by RFC 7578: name and text of each. What has no name is left out.
+/// Parses a multipart body (RFC 7578): name and text of each part. Parts without a name are skipped.
 fn parts(body: &[u8], boundary: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     if boundary.is_empty() {
         return found;
     }
     let delimiter = format!("\r\n--{boundary}");
-    // The first delimiter may stand at the very beginning.
+    // The first delimiter may be at the start of the body, without a preceding line break.
     let first = memchr::memmem::find(body, &delimiter.as_bytes()[2..]);
     let Some(mut rest) = first.map(|at| &body[at + delimiter.len() - 2..]) else { return found };
     let finder = memchr::memmem::Finder::new(&delimiter);

@@ -1,4 +1,4 @@
-//! Entities of all kinds behind one face: by number, by id, by name, by what they refer to, as JSON.
+//! Uniform access to entities of all kinds: by row, by id, by name, by reference, as JSON.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -7,20 +7,20 @@ use uuid::Uuid;
 use model::{self, DisplayState, Row, Table};
 use upstream::shown_target;
 
-/// How the API calls a kind.
+/// Names of a kind in the API.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Collection {
     /// The kind, as in a file.
     pub kind: &'static str,
-    /// The part of a path that names its list.
+    /// Path segment of its list.
     pub path: &'static str,
-    /// The same under another entity.
+    /// Path segment of its list under another entity.
     pub nested: &'static str,
-    /// The field an entry may be named by instead of its id.
+    /// The field that can identify an entity instead of its id.
     pub key: Option<&'static str>,
-    /// Whether it has endpoints of its own, and not only others refer to it.
+    /// Whether it has endpoints; others only appear as references.
     pub own: bool,
-    /// Whether these begin at the top, and not only under another entity.
+    /// Whether it has top-level endpoints, and not only endpoints under another entity.
     pub top: bool,
 }
 
@@ -29,7 +29,7 @@ const fn kind(kind: &'static str, path: &'static str, nested: &'static str, key:
     Collection { kind, path, nested, key, own: true, top: true }
 }
 
-/// The kinds that the API knows.
+/// All kinds of the API.
 pub const COLLECTIONS: &[Collection] = &[
     kind("services", "services", "services", "name"),
     kind("routes", "routes", "routes", "name"),
@@ -58,21 +58,21 @@ pub const COLLECTIONS: &[Collection] = &[
 pub trait Rows {
     /// Number of rows.
     fn len(&self) -> usize;
-    /// A row's id.
+    /// Returns the id of a row.
     fn id(&self, row: usize) -> Uuid;
-    /// A row with all its fields, absent ones as null.
+    /// Serializes a row with all its fields, absent ones as null.
     fn json(&self, row: usize) -> Value;
-    /// A row's tags.
+    /// Returns the tags of a row.
     fn tags(&self, row: usize) -> &[String];
-    /// What a row refers to with that field.
+    /// Returns the id that a foreign field of a row refers to.
     fn linked(&self, row: usize, field: &str) -> Option<Uuid>;
-    /// The row of that id.
+    /// Finds a row by id.
     fn by_id(&self, id: Uuid) -> Option<usize>;
-    /// The row of that name.
+    /// Finds a row by name.
     fn by_name(&self, name: &str) -> Option<usize>;
 }
 
-/// Rows that may be tagged.
+/// Rows that may have tags.
 trait Tagged {
     fn tags(&self) -> &[String] {
         &[]
@@ -112,7 +112,7 @@ macro_rules! tables {
         })*
         $(impl Tagged for model::$without {})*
 
-        /// The rows of a kind; none if there is no such kind.
+        /// Returns the rows of a kind; `None` if the kind is unknown.
         pub fn rows<'s>(state: DisplayState<'s>, kind: &str) -> Option<&'s dyn Rows> {
             match kind {
                 $(stringify!($table) => Some(&state.rows().$table),)*
@@ -121,7 +121,7 @@ macro_rules! tables {
             }
         }
 
-        /// The kinds whose entities may be tagged.
+        /// The kinds whose entities may have tags.
         pub const TAGGED: &[&str] = &[$(stringify!($table)),*];
     };
 }
@@ -155,7 +155,7 @@ tables! {
     }
 }
 
-/// One entity as the API shows it. A certificate tells its server names, a target its port.
+/// Renders an entity for the API. A certificate includes its SNIs, a target its port.
 pub fn shown(state: DisplayState<'_>, kind: &str, rows: &dyn Rows, row: usize) -> Value {
     let mut json = rows.json(row);
     if kind == "certificates" {

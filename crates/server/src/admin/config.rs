@@ -1,4 +1,4 @@
-//! `/config`: the whole configuration out, and another one in.
+//! `/config`: dumps the whole configuration, and applies another one.
 
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
@@ -6,20 +6,21 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    answer::Answer,
     body::{Body, Fields, malformed},
+    reply::Reply,
 };
-use crate::reload::{Outcome, Post};
+use crate::reload::{ApplyRequest, Outcome};
 use config::{Input, answer};
 use model::{KindInfo, State};
 use source::to_yaml;
 
-/// `GET /config`: a file that makes the same configuration again, secrets included.
-pub fn get(state: &State) -> Answer {
-    Answer::ok(&json!({ "config": to_yaml(&document(state)) }))
+/// `GET /config`: dumps a file that reproduces the configuration, including secrets.
+pub fn get(state: &State) -> Reply {
+    Reply::ok(&json!({ "config": to_yaml(&document(state)) }))
 }
 
-/// All entities flat, with references as ids, and with what was transformed on the way in marked as such.
+/// Renders all entities as flat lists with references as ids, with `_transform: false`: transformations are applied
+/// already.
 pub fn document(state: &State) -> Value {
     let mut document = json!({ "_format_version": "3.0", "_transform": false });
     let Value::Object(kinds) = answer::by_kind(state.display()) else { return document };
@@ -39,17 +40,17 @@ pub fn document(state: &State) -> Value {
     document
 }
 
-/// A document to apply, and how.
+/// Parameters of `POST /config`.
 #[derive(Debug, PartialEq, Eq)]
-struct Wanted {
+struct ApplyParams {
     text: Vec<u8>,
-    /// Whether errors are listed by entity.
+    /// Whether errors are grouped by entity.
     flatten: bool,
-    /// Whether nothing is to be done when this text serves already.
+    /// Whether a configuration with the hash of the running one is ignored.
     check_hash: bool,
 }
 
-/// What of a JSON body is looked at before it is read as a configuration.
+/// Fields of a JSON body that are parsed before the configuration is.
 #[derive(Deserialize)]
 struct Envelope {
     #[serde(rename = "_format_version")]
@@ -59,41 +60,41 @@ struct Envelope {
     check_hash: Option<Value>,
 }
 
-/// `POST /config`: hands a document to whoever applies configurations, and tells what came of it.
-pub async fn post(body: Body, query: &Fields, posts: &mpsc::Sender<Post>) -> Answer {
-    let Wanted { text, flatten, check_hash } = match wanted(&body, query) {
+/// `POST /config`: sends a configuration to the reloader and responds with the outcome.
+pub async fn post(body: Body, query: &Fields, apply_requests: &mpsc::Sender<ApplyRequest>) -> Reply {
+    let ApplyParams { text, flatten, check_hash } = match wanted(&body, query) {
         Ok(wanted) => wanted,
-        Err(answer) => return answer,
+        Err(reply) => return reply,
     };
     drop(body);
     let input = Input::Text { name: super::status::POSTED.to_owned(), text };
-    let (answer, outcome) = oneshot::channel();
-    let exiting = || Answer::message(StatusCode::SERVICE_UNAVAILABLE, "Kong currently exiting");
-    match posts.try_send(Post { input, check_hash, kong_strict: true, answer }) {
+    let (outcome_tx, outcome) = oneshot::channel();
+    let exiting = || Reply::message(StatusCode::SERVICE_UNAVAILABLE, "Kong currently exiting");
+    match apply_requests.try_send(ApplyRequest { input, check_hash, kong_strict: true, outcome_tx }) {
         Ok(()) => {}
         Err(mpsc::error::TrySendError::Full(_)) => {
             let busy = "Currently loading previous configuration";
-            return Answer::message(StatusCode::TOO_MANY_REQUESTS, busy)
+            return Reply::message(StatusCode::TOO_MANY_REQUESTS, busy)
                 .with(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         Err(mpsc::error::TrySendError::Closed(_)) => return exiting(),
     }
     let Ok(outcome) = outcome.await else { return exiting() };
-    // Large documents make large answers: not on the thread that takes connections.
-    let told = tokio::task::spawn_blocking(move || match outcome {
-        Outcome::Applied(loaded) => Answer::json(StatusCode::CREATED, &answer::entities(&loaded)),
-        Outcome::Unchanged => Answer::empty(StatusCode::NOT_MODIFIED),
-        Outcome::Refused(loaded) => Answer::json(StatusCode::BAD_REQUEST, &answer::refusal(&loaded, flatten)),
+    // Large configurations cause large responses: they are rendered off the thread that accepts connections.
+    let reply = tokio::task::spawn_blocking(move || match outcome {
+        Outcome::Applied(loaded) => Reply::json(StatusCode::CREATED, &answer::entities(&loaded)),
+        Outcome::Unchanged => Reply::empty(StatusCode::NOT_MODIFIED),
+        Outcome::Refused(loaded) => Reply::json(StatusCode::BAD_REQUEST, &answer::refusal(&loaded, flatten)),
         Outcome::Unreadable(error) => {
-            Answer::json(StatusCode::BAD_REQUEST, &json!({ "code": 14, "message": error.to_string() }))
+            Reply::json(StatusCode::BAD_REQUEST, &json!({ "code": 14, "message": error.to_string() }))
         }
     });
-    told.await.unwrap_or_else(|_| {
-        Answer::message(StatusCode::INTERNAL_SERVER_ERROR, "An unexpected error occurred")
-    })
+    reply
+        .await
+        .unwrap_or_else(|_| Reply::message(StatusCode::INTERNAL_SERVER_ERROR, "An unexpected error occurred"))
 }
 
-fn wanted(body: &Body, query: &Fields) -> Result<Wanted, Answer> {
+fn wanted(body: &Body, query: &Fields) -> Result<ApplyParams, Reply> {
     let mut flatten = query.get("flatten_errors").is_some_and(truthy);
     let mut check_hash = query.get("check_hash") == Some("1");
     let mut text = None;
@@ -108,7 +109,7 @@ fn wanted(body: &Body, query: &Fields) -> Result<Wanted, Answer> {
         check_hash |= envelope.check_hash.as_ref().is_some_and(|v| matches!(plain(v).as_str(), "1"));
         let flags = envelope.flatten_errors.is_some() || envelope.check_hash.is_some();
         match envelope.config {
-            // The document itself; Kong does not compare those.
+            // The body is the configuration itself; Kong ignores `check_hash` then.
             _ if envelope.version.is_some() => {
                 check_hash = false;
                 if flags {
@@ -126,22 +127,22 @@ fn wanted(body: &Body, query: &Fields) -> Result<Wanted, Answer> {
     }
     let text = text.unwrap_or_else(|| body.raw.to_vec());
     if text.is_empty() {
-        return Err(Answer::bad_request("expected a declarative configuration"));
+        return Err(Reply::bad_request("expected a declarative configuration"));
     }
-    Ok(Wanted { text, flatten, check_hash })
+    Ok(ApplyParams { text, flatten, check_hash })
 }
 
 fn truthy(text: &str) -> bool {
     ["true", "1", "on", "yes"].iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
-/// A text as it is, another value as JSON.
+/// Returns a string unquoted, another value as JSON.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// A document without the flags that were put into it.
-fn without_flags(text: &[u8]) -> Result<Vec<u8>, Answer> {
+/// Removes the flags from a configuration.
+fn without_flags(text: &[u8]) -> Result<Vec<u8>, Reply> {
     let mut document: Map<String, Value> = serde_json::from_slice(text).map_err(|_| malformed())?;
     document.retain(|key, _| key != "flatten_errors" && key != "check_hash");
     serde_json::to_vec(&document).map_err(|_| malformed())
@@ -154,7 +155,7 @@ mod tests {
 
     use super::*;
 
-    fn of(kind: &'static str, text: &'static str, query: &str) -> Result<Wanted, Answer> {
+    fn of(kind: &'static str, text: &'static str, query: &str) -> Result<ApplyParams, Reply> {
         let kind = HeaderValue::from_static(kind);
         let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, kind)]);
         let mut body = Body::expected(&headers, true)?;
@@ -162,7 +163,7 @@ mod tests {
         wanted(&body, &Fields::of_query(query))
     }
 
-    fn told(kind: &'static str, text: &'static str, query: &str) -> (String, bool, bool) {
+    fn reply(kind: &'static str, text: &'static str, query: &str) -> (String, bool, bool) {
         let wanted = of(kind, text, query).expect("a document");
         (String::from_utf8(wanted.text).expect("text"), wanted.flatten, wanted.check_hash)
     }
@@ -171,23 +172,23 @@ mod tests {
     const FORM: &str = "application/x-www-form-urlencoded";
 
     #[test]
-    fn a_document_comes_as_it_is_or_in_a_field() {
+    fn a_configuration_is_the_body_or_a_field() {
         let expected = ("a: 1".to_owned(), false, false);
-        assert_eq!(told("text/yaml", "a: 1", ""), expected);
-        assert_eq!(told(JSON, r#"{"config": "a: 1"}"#, ""), expected);
-        assert_eq!(told(FORM, "config=a%3A+1", ""), expected);
-        assert_eq!(told(FORM, "a: 1", ""), expected, "as curl sends a file unless told otherwise");
-        assert_eq!(told(JSON, r#"{"services": []}"#, "").0, r#"{"services": []}"#);
+        assert_eq!(reply("text/yaml", "a: 1", ""), expected);
+        assert_eq!(reply(JSON, r#"{"config": "a: 1"}"#, ""), expected);
+        assert_eq!(reply(FORM, "config=a%3A+1", ""), expected);
+        assert_eq!(reply(FORM, "a: 1", ""), expected, "as curl sends a file by default");
+        assert_eq!(reply(JSON, r#"{"services": []}"#, "").0, r#"{"services": []}"#);
     }
 
     #[test]
-    fn flags_stand_in_the_query_or_beside_the_document() {
+    fn flags_are_in_the_query_or_next_to_the_configuration() {
         let json = r#"{"_format_version": "3.0", "flatten_errors": true, "check_hash": 1}"#;
-        assert_eq!(told(JSON, json, ""), (r#"{"_format_version":"3.0"}"#.to_owned(), true, false));
+        assert_eq!(reply(JSON, json, ""), (r#"{"_format_version":"3.0"}"#.to_owned(), true, false));
         let json = r#"{"config": "a: 1", "check_hash": 1}"#;
-        assert_eq!(told(JSON, json, "flatten_errors=on"), ("a: 1".to_owned(), true, true));
+        assert_eq!(reply(JSON, json, "flatten_errors=on"), ("a: 1".to_owned(), true, true));
         assert_eq!(
-            told("text/yaml", "a: 1", "check_hash=1&flatten_errors=0"),
+            reply("text/yaml", "a: 1", "check_hash=1&flatten_errors=0"),
             ("a: 1".to_owned(), false, true)
         );
     }

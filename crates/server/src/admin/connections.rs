@@ -1,5 +1,5 @@
-//! The open connections of one API, bounded in number. Where all are taken, a new client takes the place of the one
-//! that has kept the API waiting longest: clients that are slow, or only pretend to send, cannot lock others out.
+//! The open connections of one API, bounded in number. At the limit, a new connection evicts the one that has been idle
+//! for longest, so that slow or stalled clients cannot lock others out.
 
 use std::{
     future::Future,
@@ -14,52 +14,52 @@ use ahash::AHashMap;
 use parking_lot::Mutex;
 use tokio::{sync::Notify, task::AbortHandle};
 
-/// What a connection is doing, as far as eviction depends on it.
+/// Activity of a connection, on which eviction depends.
 #[derive(Debug)]
 pub struct Activity {
     opened: Instant,
-    /// When the client last sent something that was waited for, or was sent a response: milliseconds since `opened`.
-    moved_at: AtomicU64,
-    /// Requests that are being answered: the API's turn, not the client's.
-    working: AtomicUsize,
+    /// Time of the last progress, in milliseconds since `opened`: data received, or a response created.
+    progress_at_ms: AtomicU64,
+    /// Number of requests being processed. The connection is not idle meanwhile.
+    active_requests: AtomicUsize,
 }
 
 impl Activity {
     fn new() -> Arc<Self> {
         Arc::new(Activity {
             opened: Instant::now(),
-            moved_at: AtomicU64::new(0),
-            working: AtomicUsize::new(0),
+            progress_at_ms: AtomicU64::new(0),
+            active_requests: AtomicUsize::new(0),
         })
     }
 
-    /// Notes that the client did what is waited for.
-    pub fn moved(&self) {
+    /// Records progress of the client.
+    pub fn record_progress(&self) {
         let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.moved_at.store(now, Relaxed);
+        self.progress_at_ms.store(now, Relaxed);
     }
 
-    /// Marks a request as being answered until the guard is dropped.
-    pub fn work(self: &Arc<Self>) -> Working {
-        self.working.fetch_add(1, Relaxed);
-        Working(Arc::clone(self))
+    /// Marks a request as being processed until the guard is dropped.
+    pub fn start_request(self: &Arc<Self>) -> RequestGuard {
+        self.active_requests.fetch_add(1, Relaxed);
+        RequestGuard(Arc::clone(self))
     }
 
-    /// How long the client has been waited for; `None` if a request is being answered.
-    fn waited(&self) -> Option<Duration> {
-        let moved_at = Duration::from_millis(self.moved_at.load(Relaxed));
-        (self.working.load(Relaxed) == 0).then(|| self.opened.elapsed().saturating_sub(moved_at))
+    /// Returns how long the client has made no progress; `None` while a request is being processed.
+    fn idle_time(&self) -> Option<Duration> {
+        let progress_at = Duration::from_millis(self.progress_at_ms.load(Relaxed));
+        (self.active_requests.load(Relaxed) == 0).then(|| self.opened.elapsed().saturating_sub(progress_at))
     }
 }
 
-/// A request that is being answered.
+/// Guard of a request being processed.
 #[derive(Debug)]
-pub struct Working(Arc<Activity>);
+pub struct RequestGuard(Arc<Activity>);
 
-impl Drop for Working {
+impl Drop for RequestGuard {
     fn drop(&mut self) {
-        self.0.moved();
-        self.0.working.fetch_sub(1, Relaxed);
+        self.0.record_progress();
+        self.0.active_requests.fetch_sub(1, Relaxed);
     }
 }
 
@@ -78,12 +78,12 @@ struct Open {
 }
 
 impl Connections {
-    /// None yet, and at most that many at a time.
+    /// Creates an empty list with a limit.
     pub fn new(max: usize) -> Arc<Self> {
         Arc::new(Connections { max, open: Mutex::default(), closed: Notify::new() })
     }
 
-    /// Runs a connection on a task of its own, once there is a place for it.
+    /// Spawns the task of a connection, after waiting for capacity.
     pub async fn spawn<F>(self: &Arc<Self>, connection: impl FnOnce(Arc<Activity>) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -96,23 +96,23 @@ impl Connections {
         }
         let activity = Activity::new();
         let future = connection(Arc::clone(&activity));
-        // The lock is held until the connection is listed: its end takes it off the list.
+        // The lock is held until the connection is listed, because the end of the task removes it from the list.
         let mut open = self.open.lock();
         let id = open.next;
         open.next += 1;
-        let place = Place { connections: Arc::clone(self), id };
+        let entry = ListEntry { connections: Arc::clone(self), id };
         let task = tokio::spawn(async move {
-            let _place = place;
+            let _entry = entry;
             future.await;
         });
         open.by_id.insert(id, (activity, task.abort_handle()));
     }
 
-    /// Closes the connection whose client has been waited for longest, and at least for so long; whether there is one.
-    pub fn evict(&self, least: Duration) -> bool {
+    /// Closes the connection that has been idle for longest, and at least for `min_idle`; returns whether there was one.
+    pub fn evict(&self, min_idle: Duration) -> bool {
         let mut open = self.open.lock();
-        let waiting = open.by_id.iter().filter_map(|(id, (activity, _))| Some((activity.waited()?, *id)));
-        let Some((_, id)) = waiting.filter(|(waited, _)| *waited >= least).max() else { return false };
+        let waiting = open.by_id.iter().filter_map(|(id, (activity, _))| Some((activity.idle_time()?, *id)));
+        let Some((_, id)) = waiting.filter(|(idle, _)| *idle >= min_idle).max() else { return false };
         if let Some((_, task)) = open.by_id.remove(&id) {
             task.abort();
         }
@@ -120,13 +120,13 @@ impl Connections {
     }
 }
 
-/// A connection's entry in the list.
-struct Place {
+/// Removes a connection from the list on drop.
+struct ListEntry {
     connections: Arc<Connections>,
     id: u64,
 }
 
-impl Drop for Place {
+impl Drop for ListEntry {
     fn drop(&mut self) {
         self.connections.open.lock().by_id.remove(&self.id);
         self.connections.closed.notify_one();
@@ -163,16 +163,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_client_that_was_waited_for_longest_gives_way() {
+    async fn the_longest_idle_connection_is_evicted() {
         let connections = Connections::new(2);
         let (ended, mut ends) = mpsc::unbounded_channel();
         let ended = |number| Ended(number, ended.clone());
         let first = open(&connections, ended(0)).await;
         let _second = open(&connections, ended(1)).await;
-        first.moved();
+        first.record_progress();
         let _third = open(&connections, ended(2)).await;
         assert_eq!(ends.recv().await, Some(1), "the first one has moved since");
-        let working = first.work();
+        let working = first.start_request();
         let _fourth = open(&connections, ended(3)).await;
         assert_eq!(ends.recv().await, Some(2), "a request of the first one is being answered");
         assert!(!connections.evict(Duration::from_secs(60)), "none was waited for that long");

@@ -1,4 +1,4 @@
-//! Every endpoint: its path, its methods, what it is about. Those of entities follow from the kinds.
+//! The endpoint table: paths, methods, handlers. Endpoints of entities are derived from the kinds.
 
 use std::sync::LazyLock;
 
@@ -8,10 +8,10 @@ use percent_encoding::percent_decode_str;
 use super::collections::{COLLECTIONS, Collection};
 use model::KindInfo;
 
-/// What an endpoint is about.
+/// Handler of an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum To {
+pub enum Handler {
     Node,
     Status,
     Ready,
@@ -42,13 +42,13 @@ pub enum To {
     TargetHealth,
     /// All entities of a kind.
     List(&'static Collection),
-    /// One of them.
-    One(&'static Collection),
-    /// What one refers to with that field.
-    Referred(&'static Collection, &'static str, &'static Collection),
-    /// Those that refer to one with that field.
+    /// One entity of a kind.
+    Entity(&'static Collection),
+    /// The entity that a foreign field refers to.
+    Foreign(&'static Collection, &'static str, &'static Collection),
+    /// The entities that refer to another one with that field.
     Children(&'static Collection, &'static Collection, &'static str),
-    /// One of those.
+    /// One of the entities that refer to another one.
     Child(&'static Collection, &'static Collection, &'static str),
 }
 
@@ -58,153 +58,159 @@ const PUT: &[&str] = &["PUT"];
 const LIST: &[&str] = &["GET", "POST"];
 const ONE: &[&str] = &["DELETE", "GET", "PATCH", "PUT"];
 
-/// The endpoints that are none of an entity's own, or stand in for one. A part that begins with a colon takes
-/// any text. Of two that match the one named first counts.
-const NAMED: &[(&str, &[&str], To)] = &[
-    ("/", GET, To::Node),
-    ("/status", GET, To::Status),
-    ("/status/dns", GET, To::Dns),
-    ("/metrics", GET, To::Metrics),
-    ("/config", LIST, To::Config),
-    ("/endpoints", GET, To::Endpoints),
-    ("/timers", GET, To::Timers),
-    ("/debug/node/log-level", GET, To::LogLevel),
-    ("/debug/node/log-level/:log_level", PUT, To::SetLogLevel),
-    ("/cache", &["DELETE"], To::Cache),
-    ("/cache/:key", &["DELETE", "GET"], To::Cache),
-    ("/clustering/status", GET, To::ControlPlaneOnly),
-    ("/clustering/data-planes", GET, To::ControlPlaneOnly),
-    ("/plugins/enabled", GET, To::PluginsEnabled),
-    ("/plugins/schema/:name", GET, To::PluginSettingsSchema),
-    ("/schemas/plugins/validate", POST, To::ValidatePlugin),
-    ("/schemas/vaults/validate", POST, To::ValidateVault),
-    ("/schemas/plugins/:name", GET, To::PluginSchema),
-    ("/schemas/vaults/:name", GET, To::VaultSchema),
-    ("/schemas/filters/:name", GET, To::FilterSchema),
-    ("/schemas/:name/validate", POST, To::Validate),
-    ("/schemas/:name", GET, To::Schema),
-    ("/tags", GET, To::Tags),
-    ("/tags/:tags", GET, To::Tag),
-    ("/upstreams/:upstreams/health", GET, To::Health),
-    ("/upstreams/:upstreams/targets/all", GET, To::TargetsAll),
-    ("/upstreams/:upstreams/targets/:targets", ONE, To::Target),
-    ("/upstreams/:upstreams/targets/:targets/healthy", PUT, To::TargetHealth),
-    ("/upstreams/:upstreams/targets/:targets/unhealthy", PUT, To::TargetHealth),
-    ("/upstreams/:upstreams/targets/:targets/:address/healthy", PUT, To::TargetHealth),
-    ("/upstreams/:upstreams/targets/:targets/:address/unhealthy", PUT, To::TargetHealth),
-    ("/filter-chains", LIST, To::WasmOnly),
-    ("/filter-chains/:filter_chains", ONE, To::WasmOnly),
-    ("/filter-chains/:filter_chains/route", ONE, To::WasmOnly),
-    ("/filter-chains/:filter_chains/service", ONE, To::WasmOnly),
-    ("/routes/:routes/filter-chains", LIST, To::WasmOnly),
-    ("/routes/:routes/filter-chains/:filter_chains", ONE, To::WasmOnly),
-    ("/services/:services/filter-chains", LIST, To::WasmOnly),
-    ("/services/:services/filter-chains/:filter_chains", ONE, To::WasmOnly),
-    ("/routes/:routes/filters/enabled", GET, To::WasmOnly),
-    ("/routes/:routes/filters/disabled", GET, To::WasmOnly),
-    ("/routes/:routes/filters/all", GET, To::WasmOnly),
+/// Endpoints that are not derived from a kind, or override a derived one. A segment that starts with a colon is a
+/// parameter. The first match wins.
+const NAMED: &[(&str, &[&str], Handler)] = &[
+    ("/", GET, Handler::Node),
+    ("/status", GET, Handler::Status),
+    ("/status/dns", GET, Handler::Dns),
+    ("/metrics", GET, Handler::Metrics),
+    ("/config", LIST, Handler::Config),
+    ("/endpoints", GET, Handler::Endpoints),
+    ("/timers", GET, Handler::Timers),
+    ("/debug/node/log-level", GET, Handler::LogLevel),
+    ("/debug/node/log-level/:log_level", PUT, Handler::SetLogLevel),
+    ("/cache", &["DELETE"], Handler::Cache),
+    ("/cache/:key", &["DELETE", "GET"], Handler::Cache),
+    ("/clustering/status", GET, Handler::ControlPlaneOnly),
+    ("/clustering/data-planes", GET, Handler::ControlPlaneOnly),
+    ("/plugins/enabled", GET, Handler::PluginsEnabled),
+    ("/plugins/schema/:name", GET, Handler::PluginSettingsSchema),
+    ("/schemas/plugins/validate", POST, Handler::ValidatePlugin),
+    ("/schemas/vaults/validate", POST, Handler::ValidateVault),
+    ("/schemas/plugins/:name", GET, Handler::PluginSchema),
+    ("/schemas/vaults/:name", GET, Handler::VaultSchema),
+    ("/schemas/filters/:name", GET, Handler::FilterSchema),
+    ("/schemas/:name/validate", POST, Handler::Validate),
+    ("/schemas/:name", GET, Handler::Schema),
+    ("/tags", GET, Handler::Tags),
+    ("/tags/:tags", GET, Handler::Tag),
+    ("/upstreams/:upstreams/health", GET, Handler::Health),
+    ("/upstreams/:upstreams/targets/all", GET, Handler::TargetsAll),
+    ("/upstreams/:upstreams/targets/:targets", ONE, Handler::Target),
+    ("/upstreams/:upstreams/targets/:targets/healthy", PUT, Handler::TargetHealth),
+    ("/upstreams/:upstreams/targets/:targets/unhealthy", PUT, Handler::TargetHealth),
+    ("/upstreams/:upstreams/targets/:targets/:address/healthy", PUT, Handler::TargetHealth),
+    ("/upstreams/:upstreams/targets/:targets/:address/unhealthy", PUT, Handler::TargetHealth),
+    ("/filter-chains", LIST, Handler::WasmOnly),
+    ("/filter-chains/:filter_chains", ONE, Handler::WasmOnly),
+    ("/filter-chains/:filter_chains/route", ONE, Handler::WasmOnly),
+    ("/filter-chains/:filter_chains/service", ONE, Handler::WasmOnly),
+    ("/routes/:routes/filter-chains", LIST, Handler::WasmOnly),
+    ("/routes/:routes/filter-chains/:filter_chains", ONE, Handler::WasmOnly),
+    ("/services/:services/filter-chains", LIST, Handler::WasmOnly),
+    ("/services/:services/filter-chains/:filter_chains", ONE, Handler::WasmOnly),
+    ("/routes/:routes/filters/enabled", GET, Handler::WasmOnly),
+    ("/routes/:routes/filters/disabled", GET, Handler::WasmOnly),
+    ("/routes/:routes/filters/all", GET, Handler::WasmOnly),
 ];
 
-/// The endpoints of `status_listen`: health and metrics, nothing that tells of the configuration's content.
-const STATUS: &[(&str, &[&str], To)] = &[
-    ("/status", GET, To::Status),
-    ("/status/ready", LIST, To::Ready),
-    ("/status/dns", GET, To::Dns),
-    ("/metrics", GET, To::Metrics),
-    ("/upstreams/:upstreams/health", GET, To::Health),
-    ("/upstreams/:upstreams/targets/all", GET, To::TargetsAll),
+/// The endpoints of `status_listen`: health and metrics, nothing that exposes the configuration.
+const STATUS: &[(&str, &[&str], Handler)] = &[
+    ("/status", GET, Handler::Status),
+    ("/status/ready", LIST, Handler::Ready),
+    ("/status/dns", GET, Handler::Dns),
+    ("/metrics", GET, Handler::Metrics),
+    ("/upstreams/:upstreams/health", GET, Handler::Health),
+    ("/upstreams/:upstreams/targets/all", GET, Handler::TargetsAll),
 ];
 
 /// One endpoint.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// Its path, parameters with a colon.
+    /// Path template; parameters start with a colon.
     pub path: String,
-    /// Methods it knows, in alphabetical order, without `HEAD` and `OPTIONS`, which all know.
+    /// Supported methods in alphabetical order, without `HEAD` and `OPTIONS`, which are always supported.
     pub methods: Vec<&'static str>,
-    /// What it is about.
-    pub to: To,
+    /// Its handler.
+    pub handler: Handler,
 }
 
 /// A set of endpoints.
 #[derive(Debug)]
 pub struct Endpoints {
     all: Vec<Endpoint>,
-    /// Whether they may tell what the configuration says.
-    pub tell_all: bool,
+    /// Whether responses may expose the content of the configuration.
+    pub exposes_config: bool,
 }
 
-/// Those of the admin API.
+/// Endpoints of the admin API.
 pub static ADMIN: LazyLock<Endpoints> = LazyLock::new(|| {
     let mut all = named(NAMED);
     for collection in COLLECTIONS.iter().filter(|c| c.own) {
         all.extend(of_kind(collection));
     }
-    Endpoints { all, tell_all: true }
+    Endpoints { all, exposes_config: true }
 });
 
-/// Those of the status API.
+/// Endpoints of the status API.
 pub static STATUS_ONLY: LazyLock<Endpoints> =
-    LazyLock::new(|| Endpoints { all: named(STATUS), tell_all: false });
+    LazyLock::new(|| Endpoints { all: named(STATUS), exposes_config: false });
 
-fn endpoint(path: String, methods: &[&'static str], to: To) -> Endpoint {
-    Endpoint { path, methods: methods.to_vec(), to }
+fn endpoint(path: String, methods: &[&'static str], handler: Handler) -> Endpoint {
+    Endpoint { path, methods: methods.to_vec(), handler }
 }
 
-fn named(list: &[(&str, &[&'static str], To)]) -> Vec<Endpoint> {
-    list.iter().map(|(path, methods, to)| endpoint((*path).to_owned(), methods, *to)).collect()
+fn named(list: &[(&str, &[&'static str], Handler)]) -> Vec<Endpoint> {
+    list.iter().map(|(path, methods, handler)| endpoint((*path).to_owned(), methods, *handler)).collect()
 }
 
-/// A kind's list and entries; what they refer to; and, under that, the list and the entries again.
+/// Derives the endpoints of a kind: its list and entities, their foreign entities, and the lists under those.
 fn of_kind(this: &'static Collection) -> Vec<Endpoint> {
     let Collection { kind, path, nested, .. } = this;
     let mut all = Vec::new();
     if this.top {
-        all.push(endpoint(format!("/{path}"), LIST, To::List(this)));
-        all.push(endpoint(format!("/{path}/:{kind}"), ONE, To::One(this)));
+        all.push(endpoint(format!("/{path}"), LIST, Handler::List(this)));
+        all.push(endpoint(format!("/{path}/:{kind}"), ONE, Handler::Entity(this)));
     }
     for foreign in KindInfo::of(kind).map_or(&[][..], |info| info.foreign) {
         let Some(other) = COLLECTIONS.iter().find(|c| c.kind == foreign.kind) else { continue };
         let field = foreign.field;
         if this.top && (*kind, field) != ("snis", "certificate") {
-            all.push(endpoint(format!("/{path}/:{kind}/{field}"), ONE, To::Referred(this, field, other)));
+            all.push(endpoint(format!("/{path}/:{kind}/{field}"), ONE, Handler::Foreign(this, field, other)));
         }
         let (parent, of) = (other.path, other.kind);
-        all.push(endpoint(format!("/{parent}/:{of}/{nested}"), LIST, To::Children(other, this, field)));
-        all.push(endpoint(format!("/{parent}/:{of}/{nested}/:{kind}"), ONE, To::Child(other, this, field)));
+        all.push(endpoint(format!("/{parent}/:{of}/{nested}"), LIST, Handler::Children(other, this, field)));
+        all.push(endpoint(
+            format!("/{parent}/:{of}/{nested}/:{kind}"),
+            ONE,
+            Handler::Child(other, this, field),
+        ));
     }
     all
 }
 
-/// An endpoint found, and the parts of the path it leaves open.
+/// A matched endpoint with its path parameters.
 #[derive(Debug)]
-pub struct Found<'e> {
+pub struct RouteMatch<'e> {
     /// The endpoint.
     pub endpoint: &'e Endpoint,
-    /// The open parts, decoded, in order.
+    /// The path parameters, percent-decoded, in order.
     pub parts: Vec<String>,
 }
 
 impl Endpoints {
-    /// The endpoint of a path. A slash at its end does not matter.
-    pub fn find(&self, path: &str) -> Option<Found<'_>> {
+    /// Finds the endpoint of a path. A trailing slash is ignored.
+    pub fn find(&self, path: &str) -> Option<RouteMatch<'_>> {
         let path = path.strip_suffix('/').unwrap_or(path);
-        self.all.iter().find_map(|endpoint| Some(Found { endpoint, parts: fit(&endpoint.path, path)? }))
+        self.all
+            .iter()
+            .find_map(|endpoint| Some(RouteMatch { endpoint, parts: match_path(&endpoint.path, path)? }))
     }
 
-    /// All paths, parameters in braces, ordered part by part.
+    /// Lists all path templates with parameters in braces, ordered by segments.
     pub fn paths(&self) -> Vec<String> {
-        let mut paths: Vec<String> = self.all.iter().map(|e| braced(&e.path)).collect();
+        let mut paths: Vec<String> = self.all.iter().map(|e| with_braces(&e.path)).collect();
         paths.sort_by(|a, b| a.split('/').cmp(b.split('/')));
-        // A nested collection may be reached in two ways.
+        // A nested collection may have two endpoints with the same path.
         paths.dedup();
         paths
     }
 }
 
 impl Endpoint {
-    /// Whether it knows a method.
-    pub fn knows(&self, method: &Method) -> bool {
+    /// Whether it supports a method.
+    pub fn supports(&self, method: &Method) -> bool {
         match *method {
             Method::HEAD => self.methods.contains(&"GET"),
             Method::OPTIONS => true,
@@ -212,7 +218,7 @@ impl Endpoint {
         }
     }
 
-    /// All methods it knows, as `Allow` lists them.
+    /// Formats the value of the `Allow` header field.
     pub fn allow(&self) -> String {
         let mut all = self.methods.clone();
         all.push("OPTIONS");
@@ -224,8 +230,8 @@ impl Endpoint {
     }
 }
 
-/// Whether a path, without a slash at its end, fits a pattern.
-fn fit(pattern: &str, path: &str) -> Option<Vec<String>> {
+/// Matches a path without a trailing slash against a template; returns the parameters.
+fn match_path(pattern: &str, path: &str) -> Option<Vec<String>> {
     let mut parts = Vec::new();
     let mut given = path.split('/');
     for part in pattern.trim_end_matches('/').split('/') {
@@ -242,7 +248,7 @@ fn fit(pattern: &str, path: &str) -> Option<Vec<String>> {
     given.next().is_none().then_some(parts)
 }
 
-fn braced(path: &str) -> String {
+fn with_braces(path: &str) -> String {
     let parts = path.split('/').map(|part| match part.strip_prefix(':') {
         Some(name) => format!("{{{name}}}"),
         None => part.to_owned(),
@@ -266,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slash_at_the_end_does_not_matter() {
+    fn a_trailing_slash_is_ignored() {
         assert_eq!(to("/").as_deref(), Some("/ "));
         assert_eq!(to("/services/").as_deref(), Some("/services "));
         assert_eq!(to("/services/a%20b/routes/").as_deref(), Some("/services/:services/routes a b"));
@@ -274,14 +280,14 @@ mod tests {
     }
 
     #[test]
-    fn what_kong_turns_off_is_not_there() {
+    fn endpoints_that_kong_disables_do_not_exist() {
         for path in ["/targets", "/targets/x", "/snis/x/certificate", "/workspaces", "/consumer_groups"] {
             assert_eq!(to(path), None, "{path}");
         }
     }
 
     #[test]
-    fn every_path_is_there_once() {
+    fn every_path_is_unique() {
         let paths = ADMIN.paths();
         let twice: Vec<_> = paths.windows(2).filter(|pair| pair[0] == pair[1]).collect();
         assert!(twice.is_empty(), "{twice:?}");

@@ -1,5 +1,5 @@
-//! The endpoints of entities: lists, single ones, those that refer to another one. They can be read; a write
-//! is refused, since the files say what there is.
+//! The endpoints of entities: lists, single entities, and entities under others. They are read-only: writes are rejected
+//! as in Kong's DB-less mode.
 
 use http::{Method, StatusCode};
 use percent_encoding::utf8_percent_encode;
@@ -7,28 +7,28 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    answer::{Answer, Failure},
     body::Fields,
     collections::{COLLECTIONS, Collection, Rows, TAGGED, rows, shown},
     page::{ESCAPED, Page},
+    reply::{ErrorCode, Reply},
 };
 use model::{DisplayState, Ref};
 use upstream::shown_target;
 
-/// What comes of looking for an entity: its number, or the answer that ends the request.
-type Picked = Result<usize, Answer>;
+/// Result of a lookup: the row of the entity, or the response to the request.
+type Lookup = Result<usize, Reply>;
 
-fn table<'s>(state: DisplayState<'s>, collection: &Collection) -> Result<&'s dyn Rows, Answer> {
-    rows(state, collection.kind).ok_or_else(Answer::not_found)
+fn table<'s>(state: DisplayState<'s>, collection: &Collection) -> Result<&'s dyn Rows, Reply> {
+    rows(state, collection.kind).ok_or_else(Reply::not_found)
 }
 
-/// A text that is an id and no name.
+/// Parses a text that is an id, not a name.
 fn as_id(text: &str) -> Option<Uuid> {
     Uuid::try_parse(text).ok().filter(|_| text.len() == 36)
 }
 
-/// Finds an entity by id, or by what it is called.
-fn find(state: DisplayState<'_>, collection: &Collection, text: &str) -> Result<Option<usize>, Answer> {
+/// Finds an entity by id or by name.
+fn find(state: DisplayState<'_>, collection: &Collection, text: &str) -> Result<Option<usize>, Reply> {
     let rows = table(state, collection)?;
     if let Some(id) = as_id(text) {
         return Ok(rows.by_id(id));
@@ -38,27 +38,27 @@ fn find(state: DisplayState<'_>, collection: &Collection, text: &str) -> Result<
     }
     if collection.kind == "certificates" {
         let sni = state.snis.by_name(text).map(|ix| &state.snis[ix]);
-        let missing = || Answer::message(StatusCode::NOT_FOUND, "SNI not found");
+        let missing = || Reply::message(StatusCode::NOT_FOUND, "SNI not found");
         return Ok(rows.by_id(sni.ok_or_else(missing)?.certificate.id));
     }
     let fields = json!({ "id": "expected a valid UUID" });
     let message = "invalid primary key: '{id=\"expected a valid UUID\"}'";
-    Err(Answer::failure(Failure::InvalidPrimaryKey, message.into(), Some(("fields", fields))))
+    Err(Reply::error(ErrorCode::InvalidPrimaryKey, message.into(), Some(("fields", fields))))
 }
 
-fn pick(state: DisplayState<'_>, collection: &Collection, text: &str) -> Picked {
-    find(state, collection, text)?.ok_or_else(Answer::not_found)
+fn pick(state: DisplayState<'_>, collection: &Collection, text: &str) -> Lookup {
+    find(state, collection, text)?.ok_or_else(Reply::not_found)
 }
 
-fn show(state: DisplayState<'_>, collection: &Collection, row: usize) -> Answer {
+fn show(state: DisplayState<'_>, collection: &Collection, row: usize) -> Reply {
     match rows(state, collection.kind) {
-        Some(rows) => Answer::ok(&shown(state, collection.kind, rows, row)),
-        None => Answer::not_found(),
+        Some(rows) => Reply::ok(&shown(state, collection.kind, rows, row)),
+        None => Reply::not_found(),
     }
 }
 
-/// The refusal of a write. `by` is the field the entity was named by, if it was not its id.
-fn refuse(method: &Method, kind: &str, by: Option<&str>) -> Answer {
+/// Creates the response to a write. `by` is the field that identified the entity, if it was not the id.
+fn reject_write(method: &Method, kind: &str, by: Option<&str>) -> Reply {
     let what = match *method {
         Method::POST => "create",
         Method::PATCH => "update",
@@ -67,7 +67,7 @@ fn refuse(method: &Method, kind: &str, by: Option<&str>) -> Answer {
     };
     let by = by.map_or_else(String::new, |field| format!(" by '{field}'"));
     let message = format!("cannot {what} '{kind}' entities{by} when not using a database");
-    Answer::failure(Failure::Unsupported, message.into(), None)
+    Reply::error(ErrorCode::Unsupported, message.into(), None)
 }
 
 fn reads(method: &Method) -> bool {
@@ -80,9 +80,9 @@ pub fn list(
     method: &Method,
     of: &Collection,
     query: &Fields,
-) -> Result<Answer, Answer> {
+) -> Result<Reply, Reply> {
     if !reads(method) {
-        return Ok(refuse(method, of.kind, None));
+        return Ok(reject_write(method, of.kind, None));
     }
     if of.kind == "consumers"
         && let Some(custom_id) = query.get("custom_id")
@@ -93,95 +93,95 @@ pub fn list(
     list_of(state, of, &page, &format!("/{}", of.path), |_, _| true)
 }
 
-/// `/consumers?custom_id=…`: a list of one or none.
-fn by_custom_id(state: DisplayState<'_>, of: &Collection, custom_id: &str) -> Answer {
+/// `/consumers?custom_id=…`: a list of at most one.
+fn by_custom_id(state: DisplayState<'_>, of: &Collection, custom_id: &str) -> Reply {
     if custom_id.is_empty() {
-        return Answer::bad_request("custom_id must be an unempty string");
+        return Reply::bad_request("custom_id must be an unempty string");
     }
     let found = state.consumer_by_custom_id(custom_id);
     let data: Vec<Value> =
         found.map(|ix| shown(state, of.kind, &state.consumers, ix.get())).into_iter().collect();
-    Answer::ok(&json!({ "data": data, "next": null }))
+    Reply::ok(&json!({ "data": data, "next": null }))
 }
 
-/// A page of those rows of a kind that `wanted` lets through.
+/// Renders a page of the rows of a kind that match `wanted`.
 fn list_of(
     state: DisplayState<'_>,
     of: &Collection,
     page: &Page,
     path: &str,
     wanted: impl Fn(&dyn Rows, usize) -> bool,
-) -> Result<Answer, Answer> {
+) -> Result<Reply, Reply> {
     let rows = table(state, of)?;
     let keys = (0..rows.len())
         .filter(|&row| wanted(rows, row) && page.wants(rows.tags(row)))
         .map(|row| (rows.id(row).to_string(), row))
         .collect();
-    Ok(page.answer(keys, |row| shown(state, of.kind, rows, row), path, &[]))
+    Ok(page.reply(keys, |row| shown(state, of.kind, rows, row), path, &[]))
 }
 
-/// The same for a list under another entity, whose links to the next page repeat nothing, as Kong's.
+/// Renders a list under another entity. As in Kong, the link to the next page repeats no query parameters.
 fn nested(
     state: DisplayState<'_>,
     of: &Collection,
     query: &Fields,
     path: &str,
     wanted: impl Fn(&dyn Rows, usize) -> bool,
-) -> Result<Answer, Answer> {
-    let page = Page::new(query, TAGGED.contains(&of.kind))?.forgetful();
+) -> Result<Reply, Reply> {
+    let page = Page::new(query, TAGGED.contains(&of.kind))?.without_query_in_next();
     list_of(state, of, &page, path, wanted)
 }
 
-/// A part of a path in a link.
+/// Percent-encodes a path segment of a link.
 pub fn escaped(part: &str) -> String {
     utf8_percent_encode(part, ESCAPED).to_string()
 }
 
 /// `/services/x`.
-pub fn one(state: DisplayState<'_>, method: &Method, of: &Collection, text: &str) -> Result<Answer, Answer> {
+pub fn entity(state: DisplayState<'_>, method: &Method, of: &Collection, text: &str) -> Result<Reply, Reply> {
     if reads(method) {
         return Ok(show(state, of, pick(state, of, text)?));
     }
     let found = find(state, of, text)?;
     let by = of.key.filter(|_| as_id(text).is_none());
     Ok(match (method, found) {
-        // Gone already.
-        (&Method::DELETE, None) => Answer::empty(StatusCode::NO_CONTENT),
+        // Deleting an entity that does not exist succeeds.
+        (&Method::DELETE, None) => Reply::empty(StatusCode::NO_CONTENT),
         (&Method::PATCH, None) => missing(by, text),
-        _ => refuse(method, of.kind, by),
+        _ => reject_write(method, of.kind, by),
     })
 }
 
-/// The answer for a change of an entity that is not there.
-fn missing(by: Option<&str>, text: &str) -> Answer {
+/// Creates the response to a change of an entity that does not exist.
+fn missing(by: Option<&str>, text: &str) -> Reply {
     let (field, what) = match by {
         Some(field) => (field, "the entity with"),
         None => ("id", "the entity with primary key"),
     };
     let message = format!("could not find {what} '{{{field}={}}}'", Value::from(text));
-    Answer::failure(Failure::NotFound, message.into(), Some(("fields", json!({ field: text }))))
+    Reply::error(ErrorCode::NotFound, message.into(), Some(("fields", json!({ field: text }))))
 }
 
 /// `/routes/x/service`.
-pub fn referred(
+pub fn foreign(
     state: DisplayState<'_>,
     method: &Method,
     (of, field, other): (&Collection, &str, &Collection),
     text: &str,
-) -> Result<Answer, Answer> {
+) -> Result<Reply, Reply> {
     let row = pick(state, of, text)?;
     let target = table(state, of)?.linked(row, field);
     Ok(match *method {
         Method::GET | Method::HEAD => {
             let rows = table(state, other)?;
-            let found = target.and_then(|id| rows.by_id(id)).ok_or_else(Answer::not_found)?;
+            let found = target.and_then(|id| rows.by_id(id)).ok_or_else(Reply::not_found)?;
             show(state, other, found)
         }
-        // Its own endpoint is where an entity is removed.
-        Method::DELETE if target.is_some() => Answer::not_allowed(),
-        Method::PUT => refuse(method, other.kind, None),
-        _ if target.is_some() => refuse(method, other.kind, None),
-        _ => Answer::not_found(),
+        // An entity can be removed only through its own endpoint.
+        Method::DELETE if target.is_some() => Reply::not_allowed(),
+        Method::PUT => reject_write(method, other.kind, None),
+        _ if target.is_some() => reject_write(method, other.kind, None),
+        _ => Reply::not_found(),
     })
 }
 
@@ -192,10 +192,10 @@ pub fn children(
     (parent, of, field): (&Collection, &Collection, &str),
     text: &str,
     query: &Fields,
-) -> Result<Answer, Answer> {
+) -> Result<Reply, Reply> {
     let row = pick(state, parent, text)?;
     if !reads(method) {
-        return Ok(refuse(method, of.kind, None));
+        return Ok(reject_write(method, of.kind, None));
     }
     let id = table(state, parent)?.id(row);
     let path = format!("/{}/{}/{}", parent.path, escaped(text), of.nested);
@@ -210,7 +210,7 @@ pub fn child(
     (parent, of, field): (&Collection, &Collection, &str),
     text: &str,
     child: &str,
-) -> Result<Answer, Answer> {
+) -> Result<Reply, Reply> {
     let row = pick(state, parent, text)?;
     let id = table(state, parent)?.id(row);
     let found = if of.kind == "acls" && as_id(child).is_none() {
@@ -223,18 +223,18 @@ pub fn child(
     let found = found.filter(|&row| rows.linked(row, field) == Some(id));
     match found {
         Some(row) if reads(method) => Ok(show(state, of, row)),
-        None if *method != Method::PUT => Err(Answer::not_found()),
+        None if *method != Method::PUT => Err(Reply::not_found()),
         _ => {
             let by = of.key.filter(|_| as_id(child).is_none());
-            Ok(refuse(method, of.kind, by))
+            Ok(reject_write(method, of.kind, by))
         }
     }
 }
 
-/// `/tags` and `/tags/x`: which entity has which tag.
-pub fn tags(state: DisplayState<'_>, only: Option<&str>, query: &Fields) -> Result<Answer, Answer> {
+/// `/tags` and `/tags/x`: lists tags with their entities.
+pub fn tags(state: DisplayState<'_>, only: Option<&str>, query: &Fields) -> Result<Reply, Reply> {
     let page = Page::new(query, false)?;
-    let page = if only.is_some() { page.forgetful() } else { page };
+    let page = if only.is_some() { page.without_query_in_next() } else { page };
     let mut keys = Vec::new();
     for kind in TAGGED {
         let Some(rows) = rows(state, kind) else { continue };
@@ -250,15 +250,15 @@ pub fn tags(state: DisplayState<'_>, only: Option<&str>, query: &Fields) -> Resu
         Some(tag) => format!("/tags/{}", escaped(tag)),
         None => "/tags".to_owned(),
     };
-    Ok(page.answer(keys, |entry| entry, &path, &[]))
+    Ok(page.reply(keys, |entry| entry, &path, &[]))
 }
 
-fn collection(kind: &str) -> Result<&'static Collection, Answer> {
-    COLLECTIONS.iter().find(|c| c.kind == kind).ok_or_else(Answer::not_found)
+fn collection(kind: &str) -> Result<&'static Collection, Reply> {
+    COLLECTIONS.iter().find(|c| c.kind == kind).ok_or_else(Reply::not_found)
 }
 
-/// The upstream of that name or id, and its targets, the last one first where one stands twice.
-pub fn upstream(state: DisplayState<'_>, text: &str) -> Result<(usize, Vec<usize>), Answer> {
+/// Finds an upstream by name or id, and the rows of its targets.
+pub fn upstream(state: DisplayState<'_>, text: &str) -> Result<(usize, Vec<usize>), Reply> {
     let upstream = pick(state, collection("upstreams")?, text)?;
     let id = state.upstreams.rows()[upstream].id;
     let mine = |row: &usize| state.targets.rows()[*row].upstream.id == id;
@@ -266,7 +266,7 @@ pub fn upstream(state: DisplayState<'_>, text: &str) -> Result<(usize, Vec<usize
 }
 
 /// `/upstreams/x/targets/all`.
-pub fn all_targets(state: DisplayState<'_>, text: &str, query: &Fields) -> Result<Answer, Answer> {
+pub fn all_targets(state: DisplayState<'_>, text: &str, query: &Fields) -> Result<Reply, Reply> {
     let (upstream, _) = upstream(state, text)?;
     let id = state.upstreams.rows()[upstream].id;
     let path = format!("/upstreams/{}/targets/all", escaped(text));
@@ -274,24 +274,24 @@ pub fn all_targets(state: DisplayState<'_>, text: &str, query: &Fields) -> Resul
     nested(state, collection("targets")?, query, &path, wanted)
 }
 
-/// A target of an upstream by its id or by its address.
-pub fn find_target(state: DisplayState<'_>, text: &str, target: &str) -> Picked {
+/// Finds a target of an upstream by id or by address; the last one with that address.
+pub fn find_target(state: DisplayState<'_>, text: &str, target: &str) -> Lookup {
     let (_, targets) = upstream(state, text)?;
     let id = as_id(target);
     let is = |row: &usize| {
         let row = &state.targets.rows()[*row];
         id.map_or_else(|| shown_target(&row.target) == shown_target(target), |id| row.id == id)
     };
-    targets.into_iter().rev().find(is).ok_or_else(Answer::not_found)
+    targets.into_iter().rev().find(is).ok_or_else(Reply::not_found)
 }
 
 /// `/upstreams/x/targets/y`.
-pub fn target(state: DisplayState<'_>, method: &Method, text: &str, target: &str) -> Result<Answer, Answer> {
+pub fn target(state: DisplayState<'_>, method: &Method, text: &str, target: &str) -> Result<Reply, Reply> {
     let row = find_target(state, text, target)?;
     if reads(method) {
         return Ok(show(state, collection("targets")?, row));
     }
-    // Kong changes a target with PUT too.
+    // Kong treats PUT of a target as an update.
     let method = if *method == Method::PUT { &Method::PATCH } else { method };
-    Ok(refuse(method, "targets", None))
+    Ok(reject_write(method, "targets", None))
 }

@@ -1,40 +1,40 @@
-//! Who may use the admin and status APIs. Both listen without authentication by default, so a web page that an
-//! operator has open must not be able to reach them through the operator's browser.
+//! Access control of the admin and status APIs. Both require no authentication by default, so a web page that an operator
+//! has open must not be able to reach them through the operator's browser.
 //!
-//! Three things are checked before anything else of a request:
+//! Three checks precede all other processing of a request:
 //!
-//! - **Host.** A page may point a name of its own at this address (DNS rebinding); its requests then are of the same
-//!   origin for the browser, and their `Host` is that name. So a name that public DNS can hold is refused unless a
-//!   setting lists it. Addresses, and names that only a host or a cluster can resolve, pass.
-//! - **Origin.** Forms and multipart bodies are sent across origins without asking first. Browsers name the page in
-//!   `Origin`, or its relation in `Sec-Fetch-Site`; clients that are no browsers send neither.
-//! - **Token**, where one is set; on the admin API alone, since probes and scrapers of the status API have none.
+//! - **Host.** A page may resolve a name of its own to this address (DNS rebinding); its requests then are same-origin
+//!   for the browser, and their `Host` is that name. So a name that public DNS can resolve is rejected unless a setting
+//!   lists it. Addresses, and names that only a host or a cluster can resolve, are accepted.
+//! - **Origin.** Browsers send forms and multipart bodies across origins without a preflight request. They identify the
+//!   page in `Origin`, or its relation in `Sec-Fetch-Site`; other clients send neither.
+//! - **Token**, where one is set. `GET` and `HEAD` on the status API need none, since probes and scrapers have none.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts, uri::Authority};
 
-use super::answer::Answer;
+use super::reply::Reply;
 use config::settings::{AdminToken, HostPattern, WebOrigin};
 use net::Role;
 
-/// What the settings allow beyond the defaults.
+/// Access control settings.
 #[derive(Clone, Debug, Default)]
 pub struct Guard {
-    /// Hosts that public DNS may hold.
+    /// Allowed hosts that public DNS can resolve.
     pub hosts: Vec<HostPattern>,
-    /// Pages that may send requests.
+    /// Allowed origins.
     pub origins: Vec<WebOrigin>,
-    /// The token that requests to the admin API must show.
+    /// The token that requests must contain.
     pub token: Option<AdminToken>,
 }
 
-/// The outcome of all checks.
+/// Outcome of all checks.
 pub struct Admission {
-    /// The page that sent the request, if it may: to be named to its browser.
+    /// The origin of the request, if it is allowed; sent back in `Access-Control-Allow-Origin`.
     pub origin: Option<HeaderValue>,
-    /// The response to a request that is refused.
-    pub refusal: Option<Answer>,
+    /// The response to a rejected request.
+    pub refusal: Option<Reply>,
 }
 
 impl Guard {
@@ -50,9 +50,9 @@ impl Guard {
         Admission { origin, refusal }
     }
 
-    /// All hosts that the request names: in its target, and in its `Host`.
-    fn check_host(&self, head: &Parts) -> Result<(), Answer> {
-        // An empty one names none (RFC 9110, section 7.2).
+    /// Checks all hosts of the request: in its target, and in `Host`.
+    fn check_host(&self, head: &Parts) -> Result<(), Reply> {
+        // An empty `Host` is valid (RFC 9110, section 7.2).
         let fields = head.headers.get_all(header::HOST).iter().filter(|value| !value.is_empty());
         let named = fields.map(|value| value.to_str().ok().and_then(|text| text.parse().ok()));
         for authority in head.uri.authority().cloned().map(Some).into_iter().chain(named) {
@@ -63,17 +63,17 @@ impl Guard {
                     "the host '{}' is not allowed: public DNS may hold it; list it in admin_allowed_hosts",
                     host.escape_default()
                 );
-                return Err(Answer::message(StatusCode::FORBIDDEN, message));
+                return Err(Reply::message(StatusCode::FORBIDDEN, message));
             }
         }
         Ok(())
     }
 
-    /// The page that sent the request, if there is one and it may.
-    fn check_origin(&self, headers: &HeaderMap) -> Result<Option<HeaderValue>, Answer> {
+    /// Checks the origin of the request and returns it, if there is one.
+    fn check_origin(&self, headers: &HeaderMap) -> Result<Option<HeaderValue>, Reply> {
         let refused = |what: &str| {
             let message = format!("{what} is not allowed; list the page in admin_allowed_origins");
-            Err(Answer::message(StatusCode::FORBIDDEN, message))
+            Err(Reply::message(StatusCode::FORBIDDEN, message))
         };
         let mut origins = headers.get_all(header::ORIGIN).iter();
         match (origins.next(), origins.next()) {
@@ -92,8 +92,8 @@ impl Guard {
         }
     }
 
-    /// Probes have no token: what the status API only shows needs none.
-    fn check_token(&self, role: Role, head: &Parts) -> Result<(), Answer> {
+    /// Checks the token. Reads of the status API need none, since probes have none.
+    fn check_token(&self, role: Role, head: &Parts) -> Result<(), Reply> {
         let is_probe = role != Role::Admin && matches!(head.method, Method::GET | Method::HEAD);
         let Some(token) = self.token.as_ref().filter(|_| !is_probe) else { return Ok(()) };
         let headers = &head.headers;
@@ -105,22 +105,22 @@ impl Guard {
         if bearer.chain(own).any(|shown| token.is(shown)) {
             return Ok(());
         }
-        let answer = Answer::message(StatusCode::UNAUTHORIZED, "the admin token is missing or wrong");
-        Err(answer.with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
+        let reply = Reply::message(StatusCode::UNAUTHORIZED, "the admin token is missing or wrong");
+        Err(reply.with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
     }
 }
 
-/// Whether a browser asks if it may send a request (Fetch standard, CORS preflight); it shows no token then.
+/// Whether the request is a CORS preflight request (Fetch standard), which browsers send without a token.
 fn is_preflight(head: &Parts) -> bool {
     head.method == Method::OPTIONS
         && head.headers.contains_key(header::ORIGIN)
         && head.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// Whether a host, in lower case and without port, is none that public DNS can point somewhere.
+/// Whether public DNS cannot resolve a host, given in lower case and without port.
 fn is_local_name(host: &str) -> bool {
-    /// Special-use names (RFC 6761, 6762, 8375, ICANN for `internal`), those that RFC 6762, appendix G, names as in use
-    /// on private networks, and what Kubernetes calls services within a namespace's search path.
+    /// Special-use names (RFC 6761, 6762, 8375, ICANN for `internal`), names in use on private networks (RFC 6762,
+    /// appendix G), and the Kubernetes suffix of services within a namespace's search path.
     const LOCAL: [&str; 14] = [
         "corp",
         "example",
@@ -147,7 +147,7 @@ fn is_local_name(host: &str) -> bool {
     };
     let number = !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit());
     let below = |domain: &&str| host.strip_suffix(*domain).is_some_and(|rest| rest.ends_with('.'));
-    // What ends in a number is an address in a short form.
+    // A host whose last label is numeric is an IPv4 address in a short form.
     number || LOCAL.iter().any(below)
 }
 
@@ -173,7 +173,7 @@ mod tests {
         }
         let head = request.body(()).expect("a request").into_parts().0;
         let Admission { origin, refusal } = guard.admit(role, &head);
-        (refusal.map(|answer| answer.into_response().status().as_u16()), origin.is_some())
+        (refusal.map(|reply| reply.into_response().status().as_u16()), origin.is_some())
     }
 
     fn post(guard: &Guard, fields: &[(&str, &str)]) -> (Option<u16>, bool) {
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_that_public_dns_can_hold_are_refused() {
+    fn hosts_that_public_dns_can_resolve_are_rejected() {
         let guard = guard();
         for host in [
             "127.0.0.1:8001",
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_other_origins_are_refused_unless_listed() {
+    fn other_origins_are_rejected_unless_listed() {
         let guard = guard();
         for fields in [
             [("host", "localhost"), ("origin", "http://localhost:8001")],
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_asked_for_on_the_admin_api_and_not_in_preflights() {
+    fn the_admin_api_requires_the_token_except_for_preflights() {
         let token = "0123456789abcdef";
         let guard = Guard { token: Some(AdminToken::parse(token).expect("a token")), ..guard() };
         assert_eq!(post(&guard, &[]).0, Some(401));

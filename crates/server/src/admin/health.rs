@@ -4,41 +4,36 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{answer::Answer, body::Fields, entities, page::Page};
+use super::{body::Fields, entities, page::Page, reply::Reply};
 use model::DisplayState;
 use upstream::{host_and_port, shown_target};
 
-/// What is told of a target that nobody checks.
+/// Kong's health status of a target without health checks.
 const UNCHECKED: &str = "HEALTHCHECKS_OFF";
 
 /// `/upstreams/x/health`.
-pub fn of_upstream(
-    state: DisplayState<'_>,
-    node: Uuid,
-    text: &str,
-    query: &Fields,
-) -> Result<Answer, Answer> {
+pub fn of_upstream(state: DisplayState<'_>, node: Uuid, text: &str, query: &Fields) -> Result<Reply, Reply> {
     let (upstream, targets) = entities::upstream(state, text)?;
     let id = state.upstreams.rows()[upstream].id;
     if query.get("balancer_health") == Some("1") {
         let data = json!({ "health": UNCHECKED, "id": id });
-        return Ok(Answer::ok(&json!({ "data": data, "next": null, "node_id": node })));
+        return Ok(Reply::ok(&json!({ "data": data, "next": null, "node_id": node })));
     }
     let keys = targets.into_iter().map(|row| (state.targets.rows()[row].id.to_string(), row)).collect();
     let show = |row: usize| {
         let target = &state.targets.rows()[row];
-        let mut told = serde_json::to_value(target).unwrap_or_default();
-        told["target"] = shown_target(&target.target).into();
-        told["health"] = UNCHECKED.into();
-        told["data"] = addresses(&target.target, target.weight.unwrap_or(100).into());
-        told
+        let mut reply = serde_json::to_value(target).unwrap_or_default();
+        reply["target"] = shown_target(&target.target).into();
+        reply["health"] = UNCHECKED.into();
+        reply["data"] = addresses(&target.target, target.weight.unwrap_or(100).into());
+        reply
     };
-    let page = Page::new(query, true)?.forgetful();
+    let page = Page::new(query, true)?.without_query_in_next();
     let path = format!("/upstreams/{}/health", entities::escaped(text));
-    Ok(page.answer(keys, show, &path, &[("node_id", json!(node))]))
+    Ok(page.reply(keys, show, &path, &[("node_id", json!(node))]))
 }
 
-/// A target's addresses; a name is told without any, since the workers look it up, each for itself.
+/// Renders the addresses of a target. A host name has none, since each worker resolves it on its own.
 fn addresses(target: &str, weight: u64) -> Value {
     let (host, port) = host_and_port(target);
     let literal = host.parse::<std::net::IpAddr>().is_ok();
@@ -56,8 +51,8 @@ fn addresses(target: &str, weight: u64) -> Value {
     })
 }
 
-/// `/upstreams/x/targets/y/healthy`: refused while nobody keeps the health of targets.
-pub fn set(state: DisplayState<'_>, upstream: &str, target: &str) -> Result<Answer, Answer> {
+/// `/upstreams/x/targets/y/healthy`: rejected, since the health of targets is not tracked.
+pub fn set(state: DisplayState<'_>, upstream: &str, target: &str) -> Result<Reply, Reply> {
     entities::find_target(state, upstream, target)?;
-    Ok(Answer::message(StatusCode::BAD_REQUEST, "the health of targets is not kept yet"))
+    Ok(Reply::message(StatusCode::BAD_REQUEST, "the health of targets is not kept yet"))
 }

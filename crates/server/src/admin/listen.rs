@@ -17,7 +17,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{Admin, Client, connections::Connections, endpoints::Endpoints, send::SendTimeout};
+use super::{Admin, Client, connections::Connections, endpoints::Endpoints, send_timeout::SendTimeout};
 use net::{
     Inherited, Role, alpn,
     tls::{certificates, certified_key, provider},
@@ -25,18 +25,18 @@ use net::{
 use proxy::{Listener, StartError};
 use runtime::Gateway;
 
-/// Most connections at a time. Beyond it, a new one takes the place of the slowest.
+/// Most connections per listener. At the limit, a new connection evicts the one that has been idle for longest.
 const MAX_CONNECTIONS: usize = 256;
-/// How long a client may take for a request's head, and a connection be idle.
-const HEAD: Duration = Duration::from_secs(60);
-/// How long a client may take none of a response.
-const SEND: Duration = Duration::from_secs(60);
-/// How long a TLS handshake may take.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// HTTP/2 by its name in the TLS handshake.
+/// Time limit to receive a request head, and keep-alive timeout.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
+/// Time limit between two writes of a response.
+const SEND_TIMEOUT: Duration = Duration::from_secs(60);
+/// Time limit of a TLS handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// ALPN protocol name of HTTP/2.
 const H2: &[u8] = b"h2";
 
-/// A socket that is listened at, whose connections wait.
+/// A listening socket, not served yet.
 pub struct Bound {
     role: Role,
     endpoints: &'static Endpoints,
@@ -44,22 +44,22 @@ pub struct Bound {
     tls: Option<TlsAcceptor>,
 }
 
-/// How TLS is spoken where it is.
+/// TLS options of an API.
 #[derive(Clone, Copy)]
 pub struct Tls<'a> {
     /// The API's own certificate: chain and key in PEM.
     pub certificate: Option<&'a (String, String)>,
-    /// Authorities in PEM whose certificates clients have to show.
+    /// Certificate authorities in PEM; if set, clients must present a certificate of one of them.
     pub client_authorities: Option<&'a str>,
 }
 
-/// Why that listener does not listen.
+/// Returns a function that adds the listener to an error.
 fn failed(role: Role, listener: &Listener) -> impl Fn(io::Error) -> StartError {
     let address = listener.address;
     move |error| StartError::Listen { role, address, error }
 }
 
-/// Everything that [`bind`] does before it opens a socket.
+/// Performs the checks of [`bind`] without opening a socket.
 ///
 /// # Errors
 /// When there is no usable certificate.
@@ -70,7 +70,7 @@ pub fn check(gateway: &Gateway, role: Role, listeners: &[Listener], tls: Tls<'_>
     Ok(())
 }
 
-/// Listens at those addresses.
+/// Binds the listeners.
 ///
 /// # Errors
 /// When an address cannot be listened at, or there is no usable certificate.
@@ -86,7 +86,7 @@ pub async fn bind(
         let failed = failed(role, listener);
         let acceptor = listener.tls.then(|| acceptor(gateway, tls, listener.http2)).transpose();
         let tls = acceptor.map_err(&failed)?;
-        // One socket is enough, and all that are inherited may be the same one.
+        // FixedCert socket is enough, and all that are inherited may be the same one.
         let inherited = inherited.take(role, listener.address, Type::STREAM).map_err(&failed)?.pop();
         let socket = match inherited {
             Some(socket) => TcpListener::from_std(socket.into()),
@@ -98,39 +98,39 @@ pub async fn bind(
 }
 
 impl Bound {
-    /// The real address.
+    /// The bound address.
     ///
     /// # Errors
-    /// When the system does not tell.
+    /// When the system does not report it.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }
 
-    /// The socket, once more.
+    /// Duplicates the socket.
     ///
     /// # Errors
-    /// When the system has no descriptor left.
+    /// When no file descriptor is available.
     pub fn share(&self) -> io::Result<(Role, Socket)> {
         Ok((self.role, SockRef::from(&self.socket).try_clone()?))
     }
 
-    /// Answers until that is aborted or the runtime ends; connections open then go on.
+    /// Spawns the accept loop, which runs until it is aborted or the runtime stops. Aborting keeps open connections.
     pub fn serve(self, admin: &Arc<Admin>) -> AbortHandle {
         tokio::spawn(accept(Arc::clone(admin), self)).abort_handle()
     }
 }
 
-/// The one certificate of the API.
+/// Resolver that returns the same certificate for every server name.
 #[derive(Debug)]
-struct One(Arc<CertifiedKey>);
+struct FixedCert(Arc<CertifiedKey>);
 
-impl ResolvesServerCert for One {
+impl ResolvesServerCert for FixedCert {
     fn resolve(&self, _: rustls::server::ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(Arc::clone(&self.0))
     }
 }
 
-/// TLS with the API's own certificate, or with the one that the proxy shows where it knows no better.
+/// Creates a TLS acceptor with the API's certificate, or else with the proxy's fallback certificate.
 fn acceptor(gateway: &Gateway, tls: Tls<'_>, http2: bool) -> io::Result<TlsAcceptor> {
     let own = match tls.certificate {
         Some((cert, key)) => Some(certified_key(cert, key).map(Arc::new).map_err(io::Error::other)?),
@@ -149,7 +149,7 @@ fn acceptor(gateway: &Gateway, tls: Tls<'_>, http2: bool) -> io::Result<TlsAccep
             builder.with_client_cert_verifier(verifier.map_err(io::Error::other)?)
         }
     };
-    let mut config = builder.with_cert_resolver(Arc::new(One(own)));
+    let mut config = builder.with_cert_resolver(Arc::new(FixedCert(own)));
     config.alpn_protocols = alpn(http2).iter().map(|name| name.to_vec()).collect();
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
@@ -161,7 +161,7 @@ async fn accept(admin: Arc<Admin>, bound: Bound) {
         let stream = match socket.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                // Out of descriptors, mostly: others are given back in a moment.
+                // Usually no descriptor is available: a short delay lets other connections close.
                 tracing::warn!("the admin API cannot accept: {error}");
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
@@ -177,13 +177,13 @@ async fn accept(admin: Arc<Admin>, bound: Bound) {
 }
 
 async fn connection(admin: Arc<Admin>, client: Client, stream: TcpStream, tls: Option<TlsAcceptor>) {
-    // Only costs latency where it fails.
+    // An error only costs latency.
     let _ = stream.set_nodelay(true);
-    let stream = SendTimeout::new(stream, SEND);
+    let stream = SendTimeout::new(stream, SEND_TIMEOUT);
     match tls {
         None => serve(admin, client, stream, false).await,
         Some(tls) => {
-            if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+            if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
                 let http2 = stream.get_ref().1.alpn_protocol() == Some(H2);
                 serve(admin, client, stream, http2).await;
             }
@@ -197,17 +197,17 @@ where
 {
     let service = service_fn(move |request| {
         let (admin, client) = (Arc::clone(&admin), client.clone());
-        async move { Ok::<_, Infallible>(admin.answer(client, request).await) }
+        async move { Ok::<_, Infallible>(admin.respond(client, request).await) }
     });
     let io = TokioIo::new(stream);
-    // A client that breaks off is its own business.
+    // Connection errors are caused by the client and are not logged.
     if http2 {
         let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-        builder.timer(TokioTimer::new()).keep_alive_interval(HEAD).max_concurrent_streams(16);
+        builder.timer(TokioTimer::new()).keep_alive_interval(HEADER_TIMEOUT).max_concurrent_streams(16);
         let _ = builder.serve_connection(io, service).await;
     } else {
         let mut builder = hyper::server::conn::http1::Builder::new();
-        builder.timer(TokioTimer::new()).header_read_timeout(HEAD);
+        builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
         let _ = builder.serve_connection(io, service).await;
     }
 }

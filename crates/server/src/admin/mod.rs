@@ -1,12 +1,12 @@
-//! The admin API: what runs, since when, and another configuration in its place; Kong's, without a database.
+//! The admin API: Kong's Admin API in DB-less mode, and the status API.
 //!
-//! `endpoints` lists every path, `Admin::run` says what answers it. A client that reaches this API sees secrets, as
-//! with Kong: `guard` refuses browsers and, where a token is set, all who do not show it. What clients make the API
-//! hold is bounded in sum: connections (`connections`), bodies (`receive`), work and large responses (`Limits`).
-//! Nothing here logs a body, a query or an open part of a path.
+//! `endpoints` lists every path, `Admin::run` dispatches to the handlers. Responses contain secrets, as Kong's do: `guard`
+//! rejects cross-site browser requests and, where a token is set, requests without it. The memory that clients can make
+//! the API use is bounded in total: connections (`connections`), bodies (`body_receive`), concurrent work and large
+//! responses (`Limits`). Bodies, queries and path parameters are never logged.
 
-mod answer;
 mod body;
+mod body_receive;
 mod collections;
 mod config;
 mod connections;
@@ -17,9 +17,9 @@ mod health;
 mod listen;
 mod node;
 mod page;
-mod receive;
+mod reply;
 mod schemas;
-mod send;
+mod send_timeout;
 mod status;
 
 use std::{
@@ -45,61 +45,61 @@ pub use guard::Guard;
 pub use status::{POSTED, Status};
 
 use self::{
-    answer::Answer,
     body::{Body, Fields},
     connections::{Activity, Connections},
-    endpoints::{Endpoint, Endpoints, Found, To},
+    endpoints::{Endpoint, Endpoints, Handler, RouteMatch},
     guard::Admission,
+    reply::Reply,
 };
-use super::{Read, reload::Post};
+use super::{Read, reload::ApplyRequest};
 use net::{Inherited, MemoryBudget, Role};
 use proxy::{Listener, StartError};
 use runtime::Gateway;
 
-/// How the APIs are served.
+/// Options of the admin and status APIs.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Where the admin API is served; nowhere if empty.
+    /// Listeners of the admin API; disabled if empty.
     pub listeners: Vec<Listener>,
-    /// The certificate shown there, chain and key in PEM; the proxy's default one if absent.
+    /// Its certificate: chain and key in PEM. The proxy's default certificate if `None`.
     pub certificate: Option<(String, String)>,
-    /// Where health and metrics alone are served.
+    /// Listeners of the status API: health and metrics only.
     pub status_listeners: Vec<Listener>,
-    /// The certificate shown there.
+    /// Its certificate: chain and key in PEM.
     pub status_certificate: Option<(String, String)>,
-    /// Authorities in PEM whose certificates clients of the admin API have to show over TLS.
+    /// Certificate authorities in PEM. If set, clients of the admin API must present a certificate of one of them.
     pub client_authorities: Option<String>,
-    /// Who may use the APIs.
+    /// Access control of the APIs.
     pub guard: Guard,
-    /// Longest body taken, in bytes; 0 is no limit.
+    /// Maximum size of a request body in bytes; 0 is no limit.
     pub max_body: u64,
-    /// Bytes that bodies may take together; 0 is no limit.
+    /// Maximum size of all buffered request bodies in bytes; 0 is no limit.
     pub max_buffered: u64,
-    /// The node's settings as `/` tells them, secrets hidden.
+    /// The node's settings as `GET /` shows them, with secrets hidden.
     pub settings: Value,
 }
 
-/// What requests are answered from.
+/// State shared by all requests of both APIs.
 pub struct Admin {
     gateway: Arc<Gateway>,
     status: Arc<Status>,
     read: Read,
-    posts: mpsc::Sender<Post>,
+    apply_requests: mpsc::Sender<ApplyRequest>,
     settings: Value,
     guard: Guard,
     max_body: u64,
     limits: Limits,
-    /// What an operator should know of how the APIs are reached.
+    /// Warnings about listeners without authentication.
     warnings: Vec<String>,
 }
 
-/// What all requests share.
+/// Limits shared by all requests.
 struct Limits {
-    /// Bytes of bodies.
+    /// Memory budget of request bodies.
     bodies: Arc<MemoryBudget>,
-    /// Requests whose response is being made: lists and dumps take memory of their own.
+    /// Permits of requests being processed: lists and dumps allocate memory of their own.
     working: Arc<Semaphore>,
-    /// Responses larger than [`Limits::LARGE_BYTES`] that were not sent to their end yet.
+    /// Permits of responses larger than [`Limits::LARGE_BYTES`] that are being sent.
     large: Arc<Semaphore>,
 }
 
@@ -107,9 +107,9 @@ impl Limits {
     const MAX_WORKING: usize = 4;
     const MAX_LARGE: usize = 8;
     const LARGE_BYTES: usize = 1 << 20;
-    /// How long a client must have been waited for to be cut where memory is short: a client in earnest sends the
-    /// largest body in less.
-    const SLOW: Duration = Duration::from_secs(10);
+    /// How long a connection must have been idle to be evicted when memory is short: a client that makes progress sends
+    /// the largest body in less.
+    const MIN_EVICTION_IDLE: Duration = Duration::from_secs(10);
 
     fn new(max_buffered: u64) -> Self {
         Limits {
@@ -120,7 +120,7 @@ impl Limits {
     }
 }
 
-/// The connection a request came by.
+/// The connection of a request.
 #[derive(Clone)]
 struct Client {
     role: Role,
@@ -129,17 +129,17 @@ struct Client {
     activity: Arc<Activity>,
 }
 
-/// Both APIs, bound but not served yet: connections wait.
+/// Both APIs, bound but not served yet: connections wait in the accept queues.
 pub struct Bound {
     admin: Arc<Admin>,
     sockets: Vec<listen::Bound>,
-    /// The real addresses of the admin API.
+    /// Bound addresses of the admin API.
     pub addresses: Vec<SocketAddr>,
-    /// Those of the status API.
+    /// Bound addresses of the status API.
     pub status_addresses: Vec<SocketAddr>,
 }
 
-/// Warns of addresses that other hosts reach without showing who they are.
+/// Warns of listeners that other hosts reach without authentication.
 pub fn warnings(options: &Options) -> Vec<String> {
     let open = |listeners: &[Listener], asks_for_certificates: bool| -> Vec<SocketAddr> {
         let open = listeners.iter().filter(|listener| {
@@ -165,7 +165,7 @@ pub fn warnings(options: &Options) -> Vec<String> {
     admin.chain(status).collect()
 }
 
-/// Everything that [`bind`] does before it opens a socket.
+/// Performs the checks of [`bind`] without opening a socket.
 ///
 /// # Errors
 /// When there is no usable certificate.
@@ -185,7 +185,8 @@ impl Options {
     }
 }
 
-/// Listens where the options say. Before the proxy does: who can reach the one finds the other.
+/// Binds the listeners of both APIs. Called before the proxy listens, so that the APIs are reachable whenever the proxy
+/// is.
 ///
 /// # Errors
 /// When an address cannot be listened at, or there is no usable certificate.
@@ -194,7 +195,7 @@ pub async fn bind(
     gateway: Arc<Gateway>,
     status: Arc<Status>,
     read: Read,
-    posts: mpsc::Sender<Post>,
+    apply_requests: mpsc::Sender<ApplyRequest>,
     inherited: &mut Inherited,
 ) -> Result<Bound, StartError> {
     let of = (Role::Admin, &*endpoints::ADMIN);
@@ -207,27 +208,37 @@ pub async fn bind(
     let warnings = warnings(&options);
     let Options { guard, max_body, max_buffered, settings, .. } = options;
     let limits = Limits::new(max_buffered);
-    let admin = Arc::new(Admin { gateway, status, read, posts, settings, guard, max_body, limits, warnings });
+    let admin = Arc::new(Admin {
+        gateway,
+        status,
+        read,
+        apply_requests,
+        settings,
+        guard,
+        max_body,
+        limits,
+        warnings,
+    });
     Ok(Bound { admin, sockets, addresses, status_addresses })
 }
 
 impl Bound {
-    /// All listening sockets.
+    /// Duplicates all listening sockets.
     ///
     /// # Errors
-    /// When the system has no descriptor left.
+    /// When no file descriptor is available.
     pub fn share(&self) -> io::Result<Vec<(Role, Socket)>> {
         self.sockets.iter().map(listen::Bound::share).collect()
     }
 
-    /// Answers until that is aborted or the runtime ends. To be called on it.
+    /// Spawns the accept loops, which run until they are aborted or the runtime stops. Must be called on the runtime.
     pub fn serve(self) -> Vec<AbortHandle> {
         self.sockets.into_iter().map(|socket| socket.serve(&self.admin)).collect()
     }
 }
 
 impl Admin {
-    /// Worker threads.
+    /// Number of worker threads.
     fn workers(&self) -> usize {
         match self.gateway.options.workers {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -235,29 +246,29 @@ impl Admin {
         }
     }
 
-    /// From a request to its response.
-    async fn answer(self: Arc<Self>, client: Client, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let begun = Instant::now();
-        client.activity.moved();
+    /// Handles a request.
+    async fn respond(self: Arc<Self>, client: Client, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let started_at = Instant::now();
+        client.activity.record_progress();
         let (head, body) = request.into_parts();
         let method = head.method.clone();
         let last = self.status.handed_over() && head.version < Version::HTTP_2;
         let Admission { origin, refusal } = self.guard.admit(client.role, &head);
         let found = client.endpoints.find(head.uri.path());
         let endpoint = found.as_ref().map_or("none", |found| found.endpoint.path.as_str());
-        let answer = match (refusal, found) {
+        let reply = match (refusal, found) {
             (Some(refusal), _) => refusal,
             (None, Some(found)) => Arc::clone(&self).endpoint(found, &client, head, body).await,
-            (None, None) => Answer::not_found(),
+            (None, None) => Reply::not_found(),
         };
-        let answer = match answer.len() > Limits::LARGE_BYTES {
+        let reply = match reply.len() > Limits::LARGE_BYTES {
             true => match self.large_response(&client).await {
-                Some(permit) => answer.with_permit(permit),
-                None => Answer::overloaded("too many large responses are being sent"),
+                Some(permit) => reply.with_permit(permit),
+                None => Reply::overloaded("too many large responses are being sent"),
             },
-            false => answer,
+            false => reply,
         };
-        let mut response = answer.into_response();
+        let mut response = reply.into_response();
         tracing::debug!(%method, endpoint, status = response.status().as_u16(), "admin request");
         let headers = response.headers_mut();
         if last {
@@ -269,11 +280,11 @@ impl Admin {
             headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
             headers.append(header::VARY, HeaderValue::from_static("Origin"));
         }
-        headers.insert("x-kong-admin-latency", HeaderValue::from(begun.elapsed().as_millis() as u64));
+        headers.insert("x-kong-admin-latency", HeaderValue::from(started_at.elapsed().as_millis() as u64));
         response
     }
 
-    /// A permit to send a large response: one that is free, or that of the slowest client.
+    /// Acquires a permit to send a large response: a free one, or that of the slowest client, which is evicted.
     async fn large_response(&self, client: &Client) -> Option<OwnedSemaphorePermit> {
         loop {
             if let Ok(permit) = Arc::clone(&self.limits.large).try_acquire_owned() {
@@ -285,115 +296,124 @@ impl Admin {
 
     async fn endpoint(
         self: Arc<Self>,
-        found: Found<'static>,
+        found: RouteMatch<'static>,
         client: &Client,
         head: Parts,
         body: Incoming,
-    ) -> Answer {
-        let Found { endpoint, parts } = found;
+    ) -> Reply {
+        let RouteMatch { endpoint, parts } = found;
         let writes = matches!(head.method, Method::POST | Method::PUT | Method::PATCH);
-        let mut told = match Body::expected(&head.headers, endpoint.to == To::Config) {
+        let mut parsed_body = match Body::expected(&head.headers, endpoint.handler == Handler::Config) {
             Err(refusal) if writes => return refusal,
             Err(_) => Body::default(),
-            Ok(told) => told,
+            Ok(parsed_body) => parsed_body,
         };
-        if !endpoint.knows(&head.method) {
-            return Answer::not_allowed();
+        if !endpoint.supports(&head.method) {
+            return Reply::not_allowed();
         }
         if head.method == Method::OPTIONS {
             return preflight(endpoint, &head.headers);
         }
         let query = Fields::of_query(head.uri.query().unwrap_or_default());
         if writes {
-            told.raw = match self.receive(client, body).await {
+            parsed_body.raw = match self.receive(client, body).await {
                 Ok(raw) => raw,
                 Err(refusal) => return refusal,
             };
         }
-        let _working = client.activity.work();
-        if writes && endpoint.to == To::Config {
-            return config::post(told, &query, &self.posts).await;
+        let _working = client.activity.start_request();
+        if writes && endpoint.handler == Handler::Config {
+            return config::post(parsed_body, &query, &self.apply_requests).await;
         }
-        let failed = || Answer::message(StatusCode::INTERNAL_SERVER_ERROR, "An unexpected error occurred");
+        let failed = || Reply::message(StatusCode::INTERNAL_SERVER_ERROR, "An unexpected error occurred");
         let Ok(permit) = Arc::clone(&self.limits.working).acquire_owned().await else { return failed() };
-        // Lists and schemas may be long: not on the thread that takes connections.
+        // Lists and schemas may be large: they are rendered off the thread that accepts connections.
         let endpoints = client.endpoints;
         let work = move || {
             let _permit = permit;
-            let asked = Asked { method: head.method, parts, query, body: told };
-            self.run(endpoint, endpoints, &asked).unwrap_or_else(|refusal| refusal)
+            let request = AdminRequest { method: head.method, parts, query, body: parsed_body };
+            self.run(endpoint, endpoints, &request).unwrap_or_else(|refusal| refusal)
         };
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| failed())
     }
 
-    /// The response of each endpoint.
-    fn run(&self, endpoint: &Endpoint, endpoints: &Endpoints, asked: &Asked) -> Result<Answer, Answer> {
-        let Asked { method, parts, query, body } = asked;
+    /// Dispatches to the handler of an endpoint.
+    fn run(
+        &self,
+        endpoint: &Endpoint,
+        endpoints: &Endpoints,
+        request: &AdminRequest,
+    ) -> Result<Reply, Reply> {
+        let AdminRequest { method, parts, query, body } = request;
         let snapshot = self.gateway.snapshot();
         let state = snapshot.state.display();
         let part = |n: usize| parts.get(n).map_or("", String::as_str);
         if body.is_json() {
             body.object()?;
         }
-        match endpoint.to {
-            To::Node => Ok(node::root(self, &state)),
-            To::Status => {
-                let warnings = endpoints.tell_all.then_some(self.warnings.as_slice());
-                Ok(self.status.answer(&self.gateway, query, warnings))
+        match endpoint.handler {
+            Handler::Node => Ok(node::root(self, &state)),
+            Handler::Status => {
+                let warnings = endpoints.exposes_config.then_some(self.warnings.as_slice());
+                Ok(self.status.render(&self.gateway, query, warnings))
             }
-            To::Ready if *method == Method::POST => {
-                let told = body.object()?;
-                let wanted = told["status"].as_str().or(query.get("status"));
+            Handler::Ready if *method == Method::POST => {
+                let fields = body.object()?;
+                let wanted = fields["status"].as_str().or(query.get("status"));
                 Ok(self.status.retire(wanted))
             }
-            To::Ready => Ok(self.status.ready()),
-            To::Config => Ok(config::get(&state)),
-            To::Endpoints => Ok(Answer::ok(&serde_json::json!({ "data": endpoints.paths() }))),
-            To::Timers => Ok(node::timers(self)),
-            To::Metrics => Ok(node::metrics(self)),
-            To::Dns => {
-                Ok(Answer::message(StatusCode::NOT_IMPLEMENTED, "not implemented with the legacy DNS client"))
+            Handler::Ready => Ok(self.status.ready()),
+            Handler::Config => Ok(config::get(&state)),
+            Handler::Endpoints => Ok(Reply::ok(&serde_json::json!({ "data": endpoints.paths() }))),
+            Handler::Timers => Ok(node::timers(self)),
+            Handler::Metrics => Ok(node::metrics(self)),
+            Handler::Dns => {
+                Ok(Reply::message(StatusCode::NOT_IMPLEMENTED, "not implemented with the legacy DNS client"))
             }
-            To::LogLevel => Ok(node::log_level(self)),
-            To::SetLogLevel => Ok(Answer::message(
+            Handler::LogLevel => Ok(node::log_level(self)),
+            Handler::SetLogLevel => Ok(Reply::message(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "cannot change log level when not using a database",
             )),
-            // What Kong caches of its database is at hand here.
-            To::Cache if *method == Method::DELETE => Ok(Answer::empty(StatusCode::NO_CONTENT)),
-            To::Cache => Ok(Answer::not_found()),
-            To::ControlPlaneOnly => Ok(Answer::bad_request(
+            // There is no cache of database rows here, so there is nothing to purge or to find.
+            Handler::Cache if *method == Method::DELETE => Ok(Reply::empty(StatusCode::NO_CONTENT)),
+            Handler::Cache => Ok(Reply::not_found()),
+            Handler::ControlPlaneOnly => Ok(Reply::bad_request(
                 "this endpoint is only available when Kong is configured to run as Control Plane for the cluster",
             )),
-            To::WasmOnly => Ok(Answer::bad_request("this endpoint is only available when wasm is enabled")),
-            To::PluginsEnabled => Ok(node::plugins_enabled(self)),
-            To::PluginSettingsSchema | To::PluginSchema if !(self.read.plugin_enabled)(part(0)) => {
+            Handler::WasmOnly => {
+                Ok(Reply::bad_request("this endpoint is only available when wasm is enabled"))
+            }
+            Handler::PluginsEnabled => Ok(node::plugins_enabled(self)),
+            Handler::PluginSettingsSchema | Handler::PluginSchema if !(self.read.plugin_enabled)(part(0)) => {
                 Ok(schemas::unknown("plugin", part(0)))
             }
-            To::PluginSettingsSchema => Ok(schemas::of_settings(self.read.catalog.registry(), part(0))),
-            To::Schema => Ok(schemas::of_entity(part(0))),
-            To::PluginSchema => Ok(schemas::of_plugin(self.read.catalog.registry(), part(0))),
-            To::VaultSchema => Ok(schemas::of_vault(part(0))),
-            To::FilterSchema => {
+            Handler::PluginSettingsSchema => Ok(schemas::of_settings(self.read.catalog.registry(), part(0))),
+            Handler::Schema => Ok(schemas::of_entity(part(0))),
+            Handler::PluginSchema => Ok(schemas::of_plugin(self.read.catalog.registry(), part(0))),
+            Handler::VaultSchema => Ok(schemas::of_vault(part(0))),
+            Handler::FilterSchema => {
                 let missing = format!("Filter '{}' not found", part(0));
-                Ok(Answer::message(StatusCode::NOT_FOUND, missing))
+                Ok(Reply::message(StatusCode::NOT_FOUND, missing))
             }
-            To::Validate => Ok(schemas::validate(&self.read, part(0), body.object()?)),
-            To::ValidatePlugin => Ok(schemas::validate(&self.read, "plugins", body.object()?)),
-            To::ValidateVault => Ok(schemas::validate(&self.read, "vaults", body.object()?)),
-            To::Tags => entities::tags(state, None, query),
-            To::Tag => entities::tags(state, Some(part(0)), query),
-            To::Health => health::of_upstream(state, self.gateway.stores.node.id, part(0), query),
-            To::TargetsAll => entities::all_targets(state, part(0), query),
-            To::Target => entities::target(state, method, part(0), part(1)),
-            To::TargetHealth => health::set(state, part(0), part(1)),
-            To::List(of) => entities::list(state, method, of, query),
-            To::One(of) => entities::one(state, method, of, part(0)),
-            To::Referred(of, field, other) => entities::referred(state, method, (of, field, other), part(0)),
-            To::Children(parent, of, field) => {
+            Handler::Validate => Ok(schemas::validate(&self.read, part(0), body.object()?)),
+            Handler::ValidatePlugin => Ok(schemas::validate(&self.read, "plugins", body.object()?)),
+            Handler::ValidateVault => Ok(schemas::validate(&self.read, "vaults", body.object()?)),
+            Handler::Tags => entities::tags(state, None, query),
+            Handler::Tag => entities::tags(state, Some(part(0)), query),
+            Handler::Health => health::of_upstream(state, self.gateway.stores.node.id, part(0), query),
+            Handler::TargetsAll => entities::all_targets(state, part(0), query),
+            Handler::Target => entities::target(state, method, part(0), part(1)),
+            Handler::TargetHealth => health::set(state, part(0), part(1)),
+            Handler::List(of) => entities::list(state, method, of, query),
+            Handler::Entity(of) => entities::entity(state, method, of, part(0)),
+            Handler::Foreign(of, field, other) => {
+                entities::foreign(state, method, (of, field, other), part(0))
+            }
+            Handler::Children(parent, of, field) => {
                 entities::children(state, method, (parent, of, field), part(0), query)
             }
-            To::Child(parent, of, field) => {
+            Handler::Child(parent, of, field) => {
                 entities::child(state, method, (parent, of, field), part(0), part(1))
             }
         }
@@ -401,32 +421,35 @@ impl Admin {
 }
 
 impl Client {
-    /// Closes the connection that has been slow for longest; whether there is one. Its memory is free then.
+    /// Closes the connection that has been idle for longest, which releases its memory; returns whether there was one.
     async fn evict_slowest(&self) -> bool {
-        let evicted = self.connections.evict(Limits::SLOW);
+        let evicted = self.connections.evict(Limits::MIN_EVICTION_IDLE);
         if evicted {
-            // Its task ends on this runtime.
+            // The aborted task needs the runtime to be dropped.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         evicted
     }
 }
 
-/// A request as endpoints see it.
-struct Asked {
+/// A parsed request.
+struct AdminRequest {
     method: Method,
-    /// What the path leaves open, in order.
+    /// The path parameters, in order.
     parts: Vec<String>,
     query: Fields,
     body: Body,
 }
 
-/// `OPTIONS`: what browsers ask before they send a request.
-fn preflight(endpoint: &Endpoint, headers: &HeaderMap) -> Answer {
+/// Responds to `OPTIONS`, among them CORS preflight requests.
+fn preflight(endpoint: &Endpoint, headers: &HeaderMap) -> Reply {
     let allow = endpoint.allow();
-    let asked = headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
-    Answer::empty(StatusCode::NO_CONTENT)
+    let requested = headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+    Reply::empty(StatusCode::NO_CONTENT)
         .with(header::ALLOW, allow.clone())
         .with(header::ACCESS_CONTROL_ALLOW_METHODS, allow)
-        .with(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.unwrap_or(HeaderValue::from_static("Content-Type")))
+        .with(
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            requested.unwrap_or(HeaderValue::from_static("Content-Type")),
+        )
 }

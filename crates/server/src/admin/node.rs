@@ -1,19 +1,19 @@
-//! What there is to know of the node itself: version, plugins, settings.
+//! Information about the node: version, plugins, settings, metrics.
 
 use std::fmt;
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::{Admin, answer::Answer};
+use super::{Admin, reply::Reply};
 use model::State;
 use plugin::Entry;
 
-/// The version of Kong whose behaviour this is, which its clients look at.
+/// The version of Kong that is implemented; clients check it.
 pub const KONG_VERSION: &str = "3.9.3";
 
 /// `GET /`.
-pub fn root(admin: &Admin, state: &State) -> Answer {
+pub fn root(admin: &Admin, state: &State) -> Reply {
     let node = &admin.gateway.stores.node;
     let available: Map<String, Value> = enabled(admin)
         .map(|e| (e.name.to_owned(), json!({ "version": KONG_VERSION, "priority": e.priority })))
@@ -21,7 +21,7 @@ pub fn root(admin: &Admin, state: &State) -> Answer {
     let mut in_use: Vec<&str> = state.plugins.rows().iter().map(|plugin| plugin.name.as_str()).collect();
     in_use.sort_unstable();
     in_use.dedup();
-    Answer::ok(&json!({
+    Reply::ok(&json!({
         "tagline": "Welcome to kong",
         "version": KONG_VERSION,
         "edition": "community",
@@ -30,32 +30,32 @@ pub fn root(admin: &Admin, state: &State) -> Answer {
         "node_id": node.id,
         "timers": { "running": 0, "pending": 0 },
         "plugins": { "available_on_server": available, "enabled_in_cluster": in_use },
-        // There is none, and clients want to see a text here.
+        // There is no Lua; clients expect a string here.
         "lua_version": "none",
         "configuration": admin.settings,
         "pids": { "master": std::process::id(), "workers": [std::process::id()] },
     }))
 }
 
-/// The plugins that the node's settings leave on.
+/// Iterates over the plugins that the node's settings enable.
 fn enabled(admin: &Admin) -> impl Iterator<Item = &Entry> {
     admin.read.catalog.registry().entries().iter().filter(|entry| (admin.read.plugin_enabled)(entry.name))
 }
 
 /// `GET /plugins/enabled`.
-pub fn plugins_enabled(admin: &Admin) -> Answer {
+pub fn plugins_enabled(admin: &Admin) -> Reply {
     let names: Vec<&str> = enabled(admin).map(|entry| entry.name).collect();
-    Answer::ok(&json!({ "enabled_plugins": names }))
+    Reply::ok(&json!({ "enabled_plugins": names }))
 }
 
 /// `GET /timers`.
-pub fn timers(admin: &Admin) -> Answer {
+pub fn timers(admin: &Admin) -> Reply {
     let workers = admin.workers();
-    Answer::ok(&json!({ "worker": { "id": 0, "count": workers }, "stats": { "timers": {} } }))
+    Reply::ok(&json!({ "worker": { "id": 0, "count": workers }, "stats": { "timers": {} } }))
 }
 
-/// `GET /metrics`: what the node knows of itself.
-pub fn metrics(admin: &Admin) -> Answer {
+/// `GET /metrics`: metrics of the node.
+pub fn metrics(admin: &Admin) -> Reply {
     let (node, memory) = (&admin.gateway.stores.node, &admin.gateway.memory);
     let metrics = [
         Metric {
@@ -105,7 +105,7 @@ pub fn metrics(admin: &Admin) -> Answer {
             )
         },
     ];
-    Answer::text(metrics.iter().map(ToString::to_string).collect())
+    Reply::text(metrics.iter().map(ToString::to_string).collect())
 }
 
 /// A metric with one value, in the text format of Prometheus.
@@ -131,7 +131,7 @@ impl fmt::Display for Metric {
 }
 
 /// `GET /debug/node/log-level`.
-pub fn log_level(admin: &Admin) -> Answer {
+pub fn log_level(admin: &Admin) -> Reply {
     let level = admin.settings["log_level"].as_str().unwrap_or("notice");
-    Answer::message(StatusCode::OK, format!("log level: {level}"))
+    Reply::message(StatusCode::OK, format!("log level: {level}"))
 }

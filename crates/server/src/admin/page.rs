@@ -1,86 +1,86 @@
-//! Lists in pages, and filters by tag.
+//! Pagination and tag filters.
 //!
-//! Entities are listed in the order of their ids, and the token of a page names the last id before it: so a walk
-//! through the pages stays whole when the configuration changes on the way.
+//! Entities are listed in the order of their ids, and the offset token of a page contains the last id before it. A client
+//! that walks through the pages therefore skips no entity when the configuration changes in between.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::{
-    answer::{Answer, Failure},
     body::Fields,
+    reply::{ErrorCode, Reply},
 };
 
-/// Entries on a page where the request does not say.
+/// Entries on a page by default.
 const DEFAULT_SIZE: usize = 100;
 /// Most entries on a page.
 const MAX_SIZE: usize = 1000;
 /// Most tags in a filter.
 const MAX_TAGS: usize = 5;
 
-/// What does not stay as it is in a link.
+/// Characters that are percent-encoded in a link.
 pub const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// Which part of a list is asked for.
+/// The requested part of a list.
 #[derive(Debug)]
 pub struct Page {
     size: usize,
     after: Option<String>,
     tags: Option<Tags>,
-    /// Size and filter as they were given, for the link to the next page.
-    repeat: String,
+    /// Query parameters of size and filter, for the link to the next page.
+    next_query: String,
 }
 
 /// A filter by tag.
 #[derive(Debug, PartialEq, Eq)]
 struct Tags {
     names: Vec<String>,
-    /// Whether all must be there, or any.
+    /// Whether an entity must have all tags, or any.
     all: bool,
 }
 
 impl Page {
-    /// The page that a query asks for; `tagged` says whether filters by tag mean anything here.
+    /// Parses a query; `tagged`: whether the entities have tags.
     ///
     /// # Errors
-    /// With the answer for a query that makes no sense.
-    pub fn new(query: &Fields, tagged: bool) -> Result<Self, Answer> {
-        let mut repeat = String::new();
+    /// With the response to a query that is not valid.
+    pub fn new(query: &Fields, tagged: bool) -> Result<Self, Reply> {
+        let mut next_query = String::new();
         let tags = match query.get("tags").filter(|_| tagged) {
             Some(text) => {
-                repeat.push_str(&format!("&tags={}", utf8_percent_encode(text, ESCAPED)));
+                next_query.push_str(&format!("&tags={}", utf8_percent_encode(text, ESCAPED)));
                 Some(Tags::parse(text).map_err(|why| {
                     let message = format!("invalid option (tags: {why})");
                     let details = ("options", json!({ "tags": why }));
-                    Answer::failure(Failure::InvalidOptions, message.into(), Some(details))
+                    Reply::error(ErrorCode::InvalidOptions, message.into(), Some(details))
                 })?)
             }
             None => None,
         };
         let size = match query.get("size") {
             Some(text) => {
-                repeat.push_str(&format!("&size={}", utf8_percent_encode(text, ESCAPED)));
-                size(text).map_err(|message| Answer::failure(Failure::InvalidSize, message.into(), None))?
+                next_query.push_str(&format!("&size={}", utf8_percent_encode(text, ESCAPED)));
+                size(text).map_err(|message| Reply::error(ErrorCode::InvalidSize, message.into(), None))?
             }
             None => DEFAULT_SIZE,
         };
         let after = match query.get("offset") {
-            Some(token) => Some(untoken(token).ok_or_else(|| {
+            Some(token) => Some(decode_cursor(token).ok_or_else(|| {
                 let message = format!("'{token}' is not a valid offset: bad base64 encoding");
-                Answer::failure(Failure::InvalidOffset, message.into(), None)
+                Reply::error(ErrorCode::InvalidOffset, message.into(), None)
             })?),
             None => None,
         };
-        Ok(Page { size, after, tags, repeat })
+        Ok(Page { size, after, tags, next_query })
     }
 
-    /// Without size and filter in the link to the next page.
-    pub fn forgetful(self) -> Self {
-        Page { repeat: String::new(), ..self }
+    /// Omits size and filter from the link to the next page.
+    pub fn without_query_in_next(self) -> Self {
+        Page { next_query: String::new(), ..self }
     }
 
-    /// Whether something with these tags is asked for.
+    /// Whether an entity with these tags matches the filter.
     pub fn wants(&self, tags: &[String]) -> bool {
         self.tags.as_ref().is_none_or(|filter| {
             let has = |name: &String| tags.contains(name);
@@ -88,15 +88,15 @@ impl Page {
         })
     }
 
-    /// The answer for a list: `keys` are what entries are ordered by and told apart, `show` makes an entry of
-    /// what stands with it, `path` is that of the list.
-    pub fn answer<T>(
+    /// Renders a page of a list: `keys` are the unique sort keys of the entries, `show` renders an entry, `path` is the
+    /// path of the list.
+    pub fn reply<T>(
         &self,
         mut keys: Vec<(String, T)>,
         show: impl Fn(T) -> Value,
         path: &str,
         more: &[(&str, Value)],
-    ) -> Answer {
+    ) -> Reply {
         keys.sort_by(|(a, _), (b, _)| a.cmp(b));
         let begin = self.after.as_ref().map_or(0, |after| keys.partition_point(|(key, _)| key <= after));
         let mut data = Vec::new();
@@ -106,18 +106,18 @@ impl Page {
             last = Some(key);
         }
         let mut body = json!({});
-        // A full page may be the last one: the next is empty then, as Kong's is.
+        // A full page always has a link to the next one, which may be empty, as in Kong.
         let token = last.filter(|_| data.len() == self.size).map(|key| URL_SAFE_NO_PAD.encode(key));
         body["data"] = data.into();
         body["next"] = Value::Null;
         if let Some(token) = token {
-            body["next"] = format!("{path}?offset={token}{}", self.repeat).into();
+            body["next"] = format!("{path}?offset={token}{}", self.next_query).into();
             body["offset"] = token.into();
         }
         for (key, value) in more {
             body[*key] = value.clone();
         }
-        Answer::ok(&body)
+        Reply::ok(&body)
     }
 }
 
@@ -127,13 +127,13 @@ fn size(text: &str) -> Result<usize, &'static str> {
     if fits { Ok(number as usize) } else { Err("size must be an integer between 1 and 1000") }
 }
 
-fn untoken(token: &str) -> Option<String> {
+fn decode_cursor(token: &str) -> Option<String> {
     let bytes = URL_SAFE_NO_PAD.decode(token.trim_end_matches('=')).ok()?;
     String::from_utf8(bytes).ok()
 }
 
 impl Tags {
-    /// `a,b`: all of them; `a/b`: any of them.
+    /// Parses `a,b` (all of them) or `a/b` (any of them).
     fn parse(text: &str) -> Result<Self, &'static str> {
         if text.is_empty() {
             return Err("cannot be null");
@@ -159,7 +159,7 @@ impl Tags {
 mod tests {
     use super::*;
 
-    fn page(query: &str) -> Result<Page, Answer> {
+    fn page(query: &str) -> Result<Page, Reply> {
         Page::new(&Fields::of_query(query), true)
     }
 

@@ -1,10 +1,10 @@
-//! `/schemas`: what entities and plugins look like, as Kong's own schema language tells it, and whether one
-//! is good. decK fills defaults from here.
+//! `/schemas`: the schemas of entities and plugins in Kong's schema language, and validation. decK fills in defaults from
+//! here.
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, Failure};
+use super::reply::{ErrorCode, Reply};
 use crate::Read;
 use config::{self, Input, answer};
 use model::{KindInfo, VaultConfig, inline_schema};
@@ -12,7 +12,7 @@ use plugin::{Entry, Registry};
 use source::to_json;
 
 /// `/schemas/:name`.
-pub fn of_entity(name: &str) -> Answer {
+pub fn of_entity(name: &str) -> Reply {
     match KindInfo::of(name) {
         Some(kind) => {
             let mut schema = entity((kind.schema)().as_value(), kind);
@@ -23,14 +23,14 @@ pub fn of_entity(name: &str) -> Answer {
                     fields.push(config);
                 }
             }
-            Answer::ok(&schema)
+            Reply::ok(&schema)
         }
         None => unknown("entity", name),
     }
 }
 
 /// `/schemas/plugins/:name`.
-pub fn of_plugin(registry: &Registry, name: &str) -> Answer {
+pub fn of_plugin(registry: &Registry, name: &str) -> Reply {
     let Some(entry) = registry.find(name) else { return unknown("plugin", name) };
     let protocols: Vec<Value> =
         entry.protocols.iter().map(|p| serde_json::to_value(p).unwrap_or_default()).collect();
@@ -43,64 +43,64 @@ pub fn of_plugin(registry: &Registry, name: &str) -> Answer {
         ("service", "services", entry.scopes.service),
         ("route", "routes", entry.scopes.route),
     ] {
-        let mut told = json!({ "type": "foreign", "reference": kind });
+        let mut kong = json!({ "type": "foreign", "reference": kind });
         if !may {
-            told["eq"] = Value::Null;
+            kong["eq"] = Value::Null;
         }
-        fields.push(json!({ field: told }));
+        fields.push(json!({ field: kong }));
     }
     fields.push(json!({ "config": settings(entry) }));
-    Answer::ok(&json!({ "entity_checks": [], "fields": fields }))
+    Reply::ok(&json!({ "entity_checks": [], "fields": fields }))
 }
 
-/// `/plugins/schema/:name`: the settings alone.
-pub fn of_settings(registry: &Registry, name: &str) -> Answer {
+/// `/plugins/schema/:name`: only the settings.
+pub fn of_settings(registry: &Registry, name: &str) -> Reply {
     match registry.find(name) {
-        Some(entry) => Answer::ok(&json!({ "entity_checks": [], "fields": settings(entry)["fields"] })),
+        Some(entry) => Reply::ok(&json!({ "entity_checks": [], "fields": settings(entry)["fields"] })),
         None => unknown("plugin", name),
     }
 }
 
 /// `/schemas/vaults/:name`.
-pub fn of_vault(name: &str) -> Answer {
+pub fn of_vault(name: &str) -> Reply {
     if name != "env" {
         return unknown("vault", name);
     }
     let config = field(inline_schema::<VaultConfig>().as_value());
-    Answer::ok(&json!({ "entity_checks": [], "fields": [{ "config": config }] }))
+    Reply::ok(&json!({ "entity_checks": [], "fields": [{ "config": config }] }))
 }
 
-/// The answer for a name that nothing has.
-pub fn unknown(what: &str, name: &str) -> Answer {
-    Answer::message(StatusCode::NOT_FOUND, format!("No {what} named '{name}'"))
+/// Creates the response to an unknown name.
+pub fn unknown(what: &str, name: &str) -> Reply {
+    Reply::message(StatusCode::NOT_FOUND, format!("No {what} named '{name}'"))
 }
 
 fn settings(entry: &Entry) -> Value {
-    let mut told = field((entry.schema)().as_value());
-    told["required"] = Value::Bool(true);
-    told
+    let mut kong = field((entry.schema)().as_value());
+    kong["required"] = Value::Bool(true);
+    kong
 }
 
 fn entity(schema: &Value, kind: &KindInfo) -> Value {
     let mut fields = fields(schema);
     for foreign in kind.foreign {
-        if let Some(told) = fields.iter_mut().find_map(|field| field.get_mut(foreign.field)) {
-            *told = json!({ "type": "foreign", "reference": foreign.kind });
+        if let Some(kong) = fields.iter_mut().find_map(|field| field.get_mut(foreign.field)) {
+            *kong = json!({ "type": "foreign", "reference": foreign.kind });
         }
     }
-    for told in fields.iter_mut().filter_map(|f| kind.name.and_then(|name| f.get_mut(name))) {
-        told["unique"] = Value::Bool(true);
+    for kong in fields.iter_mut().filter_map(|f| kind.name.and_then(|name| f.get_mut(name))) {
+        kong["unique"] = Value::Bool(true);
     }
     json!({ "entity_checks": [], "fields": fields })
 }
 
-/// The properties of an object as a list of one-field maps, in their order.
+/// Converts the properties of an object to a list of one-field maps, in their order.
 fn fields(schema: &Value) -> Vec<Value> {
     let properties = schema.get("properties").and_then(Value::as_object);
     properties.into_iter().flatten().map(|(name, schema)| json!({ name: field(schema) })).collect()
 }
 
-/// A field: JSON Schema's words → Kong's.
+/// Converts a field from JSON Schema to Kong's schema language.
 fn field(schema: &Value) -> Value {
     let mut given = schema.as_object().cloned().unwrap_or_default();
     let mut nullable = false;
@@ -126,16 +126,16 @@ fn field(schema: &Value) -> Value {
         _ => "string",
     };
     let flag = |key: &str| given.get(key) == Some(&Value::Bool(true));
-    let mut told = Map::new();
+    let mut kong = Map::new();
     let (kind, is_map) = match kind {
         "array" if flag("x-set") || flag("uniqueItems") => ("set", false),
         "object" if given.contains_key("properties") => ("record", false),
         "object" => ("map", true),
         other => (other, false),
     };
-    told.insert("type".to_owned(), kind.into());
+    kong.insert("type".to_owned(), kind.into());
     if !nullable && !flag("x-auto") {
-        told.insert("required".to_owned(), true.into());
+        kong.insert("required".to_owned(), true.into());
     }
     for (here, there) in [
         ("default", "default"),
@@ -146,10 +146,10 @@ fn field(schema: &Value) -> Value {
         ("exclusiveMinimum", "gt"),
         ("description", "description"),
     ] {
-        // What is made when it is absent has no default of its own.
+        // A generated field has no default.
         let made = here == "default" && flag("x-auto");
         if let Some(value) = given.get(here).filter(|value| !value.is_null() && !made) {
-            told.insert(there.to_owned(), value.clone());
+            kong.insert(there.to_owned(), value.clone());
         }
     }
     for (here, there) in [
@@ -159,37 +159,37 @@ fn field(schema: &Value) -> Value {
         ("x-timestamp", "timestamp"),
     ] {
         if flag(here) {
-            told.insert(there.to_owned(), true.into());
+            kong.insert(there.to_owned(), true.into());
         }
     }
     if given.get("format").is_some_and(|f| f == "uuid") {
-        told.insert("uuid".to_owned(), true.into());
+        kong.insert("uuid".to_owned(), true.into());
     }
     if let Some(Value::Array(values)) = given.get("enum") {
-        told.insert("one_of".to_owned(), values.iter().filter(|v| !v.is_null()).cloned().collect());
+        kong.insert("one_of".to_owned(), values.iter().filter(|v| !v.is_null()).cloned().collect());
     } else if let Some(Value::Array(options)) = given.get("oneOf") {
-        told.insert("one_of".to_owned(), options.iter().filter_map(|o| o.get("const")).cloned().collect());
+        kong.insert("one_of".to_owned(), options.iter().filter_map(|o| o.get("const")).cloned().collect());
     }
     if let (Some(min), Some(max)) = (given.get("minimum"), given.get("maximum")) {
-        told.insert("between".to_owned(), json!([min, max]));
+        kong.insert("between".to_owned(), json!([min, max]));
     }
     if let Some(items) = given.get("items") {
-        told.insert("elements".to_owned(), field(items));
+        kong.insert("elements".to_owned(), field(items));
     }
     if kind == "record" {
-        told.insert("fields".to_owned(), fields(&Value::Object(given)).into());
+        kong.insert("fields".to_owned(), fields(&Value::Object(given)).into());
     } else if is_map {
-        told.insert("keys".to_owned(), given.get("x-key").map_or(json!({ "type": "string" }), field));
+        kong.insert("keys".to_owned(), given.get("x-key").map_or(json!({ "type": "string" }), field));
         let values = given.get("additionalProperties").filter(|v| v.is_object());
-        told.insert("values".to_owned(), values.map_or(json!({ "type": "string" }), field));
+        kong.insert("values".to_owned(), values.map_or(json!({ "type": "string" }), field));
     }
-    Value::Object(told)
+    Value::Object(kong)
 }
 
 /// `/schemas/:name/validate`: whether that would be a good entity.
-pub fn validate(read: &Read, name: &str, entity: Value) -> Answer {
+pub fn validate(read: &Read, name: &str, entity: Value) -> Reply {
     let Some(kind) = KindInfo::of(name) else { return unknown("entity", name) };
-    let strays = strays(kind, &entity);
+    let unknown_fields = unknown_fields(kind, &entity);
     let document = json!({ "_format_version": "3.0", name: [entity] });
     let text = to_json(&document).into_bytes();
     let input = Input::Text { name: "entity.json".to_owned(), text };
@@ -198,31 +198,31 @@ pub fn validate(read: &Read, name: &str, entity: Value) -> Answer {
     let mut fields = match config::load(&input, &options) {
         Ok(loaded) => match answer::fields(&loaded.findings)[name].take() {
             Value::Array(mut entries) => entries.first_mut().map(Value::take).unwrap_or_default(),
-            // A reference to nothing is no matter of the schema.
+            // A dangling reference is not a schema violation.
             _ => Value::Null,
         },
-        Err(error) => return Answer::bad_request(error.to_string()),
+        Err(error) => return Reply::bad_request(error.to_string()),
     };
-    for stray in strays {
-        fields[stray] = "unknown field".into();
+    for name in unknown_fields {
+        fields[name] = "unknown field".into();
     }
     match fields {
         Value::Object(fields) if !fields.is_empty() => violation(fields),
-        _ => Answer::message(StatusCode::OK, "schema validation successful"),
+        _ => Reply::message(StatusCode::OK, "schema validation successful"),
     }
 }
 
-/// What may stand inside an entity in a file, but is no field of it.
-fn strays(kind: &KindInfo, entity: &Value) -> Vec<&'static str> {
+/// Finds keys that are allowed in an entity of a file, but are not fields of it.
+fn unknown_fields(kind: &KindInfo, entity: &Value) -> Vec<&'static str> {
     kind.children.iter().map(|child| child.kind).filter(|key| entity.get(key).is_some()).collect()
 }
 
-/// The answer for an entity that breaks its schema.
-fn violation(fields: Map<String, Value>) -> Answer {
-    let mut said = Vec::new();
+/// Creates the response to an entity that violates its schema.
+fn violation(fields: Map<String, Value>) -> Reply {
+    let mut messages = Vec::new();
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     if let Some(Value::Array(whole)) = fields.get("@entity") {
-        said.extend(whole.iter().map(text));
+        messages.extend(whole.iter().map(text));
     }
     let mut names: Vec<&String> = fields.keys().filter(|name| *name != "@entity").collect();
     names.sort();
@@ -231,20 +231,21 @@ fn violation(fields: Map<String, Value>) -> Answer {
             Value::Object(inner) => {
                 let mut inner: Vec<_> = inner.iter().collect();
                 inner.sort_by_key(|(key, _)| *key);
-                said.extend(inner.into_iter().map(|(key, value)| format!("{name}.{key}: {}", text(value))));
+                messages
+                    .extend(inner.into_iter().map(|(key, value)| format!("{name}.{key}: {}", text(value))));
             }
             Value::Array(items) => {
-                let told = items.iter().enumerate().filter(|(_, item)| !item.is_null());
-                said.extend(told.map(|(i, item)| format!("{name}.{}: {}", i + 1, text(item))));
+                let kong = items.iter().enumerate().filter(|(_, item)| !item.is_null());
+                messages.extend(kong.map(|(i, item)| format!("{name}.{}: {}", i + 1, text(item))));
             }
-            value => said.push(format!("{name}: {}", text(value))),
+            value => messages.push(format!("{name}: {}", text(value))),
         }
     }
-    let message = match said.len() {
-        1 => format!("schema violation ({})", said[0]),
-        n => format!("{n} schema violations ({})", said.join("; ")),
+    let message = match messages.len() {
+        1 => format!("schema violation ({})", messages[0]),
+        n => format!("{n} schema violations ({})", messages.join("; ")),
     };
-    Answer::failure(Failure::SchemaViolation, message.into(), Some(("fields", Value::Object(fields))))
+    Reply::error(ErrorCode::SchemaViolation, message.into(), Some(("fields", Value::Object(fields))))
 }
 
 #[cfg(test)]
@@ -252,7 +253,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_field_is_told_in_kongs_words() {
+    fn a_field_is_converted_to_kongs_schema_language() {
         let port = json!({
             "type": ["integer", "null"], "minimum": 0, "maximum": 65535, "default": 6379, "description": "Port.",
         });

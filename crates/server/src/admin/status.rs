@@ -1,4 +1,4 @@
-//! What runs, since when, and what the last refused configuration said.
+//! `/status`: the running configuration, readiness, and the last rejected configuration.
 
 use std::{
     sync::{
@@ -12,18 +12,18 @@ use http::StatusCode;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use super::{answer::Answer, body::Fields};
+use super::{body::Fields, reply::Reply};
 use crate::reload::Hash;
 use config::{LoadError, Loaded};
 use runtime::Gateway;
 
-/// The gateway's state for people and probes. Written by reloads, read by `GET /status`.
+/// Status of the gateway. Updated by reloads, read by `GET /status`.
 pub struct Status {
     inner: Mutex<Inner>,
     draining: AtomicBool,
-    /// Another process answers at the same addresses: connections are to end.
+    /// Another process serves the same addresses: connections are closed after their requests.
     handed_over: AtomicBool,
-    /// Set by `POST /status/ready`: a load balancer is to look elsewhere, though requests are still served.
+    /// Set by `POST /status/ready`: readiness probes fail, though requests are still served.
     retired: AtomicBool,
 }
 
@@ -31,7 +31,7 @@ struct Inner {
     hash: Hash,
     applied: SystemTime,
     last_error: Option<Value>,
-    /// The text, if it came by `POST /config`: it is in no file.
+    /// The text of a configuration from `POST /config`, which is in no file.
     posted: Option<Arc<str>>,
 }
 
@@ -47,11 +47,11 @@ impl Inner {
     }
 }
 
-/// Name of a configuration that came by `POST /config`.
+/// Source name of a configuration from `POST /config`.
 pub const POSTED: &str = "POST /config";
 
 impl Status {
-    /// The state of a gateway that begins with this configuration.
+    /// Creates the status of a gateway that starts with this configuration.
     pub fn new(loaded: &Loaded) -> Self {
         Status {
             inner: Mutex::new(Inner::of(loaded)),
@@ -61,17 +61,17 @@ impl Status {
         }
     }
 
-    /// Hash of the running configuration.
+    /// Returns the hash of the running configuration.
     pub fn hash(&self) -> Hash {
         self.inner.lock().hash
     }
 
-    /// When the running configuration was applied, in seconds since 1970.
+    /// Returns the time when the running configuration was applied, in seconds since the Unix epoch.
     pub fn applied_at(&self) -> u64 {
         seconds(self.inner.lock().applied)
     }
 
-    /// Whether the last configuration offered was refused.
+    /// Whether the last reload failed.
     pub fn failed(&self) -> bool {
         self.inner.lock().last_error.is_some()
     }
@@ -80,7 +80,7 @@ impl Status {
         *self.inner.lock() = Inner::of(loaded);
     }
 
-    /// The running configuration was offered again: whatever was refused since is no longer in its place.
+    /// Records that the running configuration was applied again, which clears the last error.
     pub(crate) fn unchanged(&self) {
         self.inner.lock().last_error = None;
     }
@@ -103,39 +103,39 @@ impl Status {
         self.inner.lock().last_error = Some(error);
     }
 
-    /// Says from now on that the gateway is about to end.
+    /// Records that the gateway drains.
     pub fn set_draining(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Says from now on that another process answers at the same addresses.
+    /// Records that another process serves the same addresses.
     pub(crate) fn set_handed_over(&self) {
         self.handed_over.store(true, Ordering::Relaxed);
     }
 
-    /// Whether another process answers at the same addresses.
+    /// Whether another process serves the same addresses.
     pub(crate) fn handed_over(&self) -> bool {
         self.handed_over.load(Ordering::Relaxed)
     }
 
-    /// The text of the running configuration, if it came by `POST /config`.
+    /// Returns the text of the running configuration, if it is from `POST /config`.
     pub(crate) fn posted(&self) -> Option<Arc<str>> {
         self.inner.lock().posted.clone()
     }
 
-    /// Whether the gateway is about to end.
+    /// Whether the gateway drains.
     pub fn draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// `GET /status`: Kong's fields, and under `configuration` what else there is to know. To the admin API,
-    /// `warnings` are given; it also has the findings of the last refusal, which quote the configuration.
-    pub fn answer(&self, gateway: &Gateway, query: &Fields, warnings: Option<&[String]>) -> Answer {
+    /// `GET /status`: Kong's fields, with additional ones under `configuration`. `warnings` is set on the admin API, which
+    /// also shows the findings of the last error: they quote the configuration.
+    pub fn render(&self, gateway: &Gateway, query: &Fields, warnings: Option<&[String]>) -> Reply {
         let unit = query.get("unit").unwrap_or("m");
         let scale = query.get("scale").and_then(|s| s.parse().ok()).unwrap_or(2.0);
         let memory = match resident().map_or(Ok(None), |bytes| size(bytes, unit, scale).map(Some)) {
             Ok(memory) => memory,
-            Err(why) => return Answer::bad_request(why),
+            Err(why) => return Reply::bad_request(why),
         };
         let inner = self.inner.lock();
         let mut last_error = inner.last_error.clone();
@@ -167,28 +167,28 @@ impl Status {
         if let Some(warnings) = warnings.filter(|warnings| !warnings.is_empty()) {
             status["warnings"] = json!(warnings);
         }
-        Answer::ok(&status)
+        Reply::ok(&status)
     }
 
-    /// `GET /status/ready`: whether requests should be sent here.
-    pub fn ready(&self) -> Answer {
-        let unready = |why| Answer::message(StatusCode::SERVICE_UNAVAILABLE, why);
+    /// `GET /status/ready`: whether the node should receive requests.
+    pub fn ready(&self) -> Reply {
+        let unready = |why| Reply::message(StatusCode::SERVICE_UNAVAILABLE, why);
         if self.draining() || self.retired.load(Ordering::Relaxed) {
             return unready("draining");
         }
-        if self.hash() == Hash::NOTHING {
+        if self.hash() == Hash::EMPTY {
             return unready("no configuration available (empty configuration present)");
         }
-        Answer::message(StatusCode::OK, "ready")
+        Reply::message(StatusCode::OK, "ready")
     }
 
-    /// `POST /status/ready` with `status=draining`: not ready from now on.
-    pub fn retire(&self, wanted: Option<&str>) -> Answer {
+    /// `POST /status/ready` with `status=draining`: fails readiness probes from now on.
+    pub fn retire(&self, wanted: Option<&str>) -> Reply {
         if wanted != Some("draining") {
-            return Answer::empty(StatusCode::BAD_REQUEST);
+            return Reply::empty(StatusCode::BAD_REQUEST);
         }
         self.retired.store(true, Ordering::Relaxed);
-        Answer::empty(StatusCode::NO_CONTENT)
+        Reply::empty(StatusCode::NO_CONTENT)
     }
 }
 
@@ -196,7 +196,7 @@ fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// Bytes of memory this process holds, where the system tells.
+/// Reads the resident set size of this process in bytes.
 fn resident() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
@@ -204,7 +204,7 @@ fn resident() -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
-/// Bytes in a unit (`k`, `m`, `g`, `b` or none), with that many digits after the point.
+/// Formats bytes in a unit (`k`, `m`, `g`, `b` or empty), with `scale` decimal places.
 fn size(bytes: u64, unit: &str, scale: f64) -> Result<String, String> {
     let (divisor, name) = match unit.to_ascii_lowercase().as_str() {
         "" | "b" => return Ok(bytes.to_string()),
@@ -225,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_told_in_the_unit_asked_for() {
+    fn sizes_are_formatted_in_the_requested_unit() {
         assert_eq!(size(5_497_558, "m", 2.0).as_deref(), Ok("5.24 MiB"));
         assert_eq!(size(5_497_558, "G", 3.0).as_deref(), Ok("0.005 GiB"));
         assert_eq!(size(5_497_558, "b", 2.0).as_deref(), Ok("5497558"));

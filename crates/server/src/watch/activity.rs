@@ -1,7 +1,7 @@
-//! What has happened to the watched files: which of them a writer still has open, and since when all is quiet.
+//! The record of file events: which files a writer still has open, and when the last event arrived.
 //!
-//! Each event goes through [`Activity::record`] on the thread of the watch. A file that was written to is open until the
-//! kernel reports that its writer closed it; only then is its content taken for whole.
+//! Each event passes through [`Activity::record`] on the watch thread. A file that was written to is open until the kernel
+//! reports that its writer closed it; only then does its content count as complete.
 //!
 //! ```text
 //!            write            close after write
@@ -30,16 +30,16 @@ use super::places::Places;
 
 /// Whether the system reports that a writer has closed a file.
 const CLOSE_IS_REPORTED: bool = cfg!(any(target_os = "linux", target_os = "android"));
-/// How long all must be quiet before the files are read: tools write, rename and touch one file after another.
+/// Time without events before the files are read: tools write, rename and touch one file after another.
 const DEBOUNCE: Duration = Duration::from_millis(25);
-/// The same where one file makes the configuration and was closed or renamed into place, which makes it whole.
+/// The same for a configuration of one file that was closed or renamed into place, and thereby is complete.
 const DEBOUNCE_WHOLE: Duration = Duration::from_millis(2);
-/// Files that never fall quiet are read all the same after this, if no writer has one open.
+/// Longest debounce time under a steady stream of events, if no writer has a file open.
 const MAX_DEBOUNCE: Duration = Duration::from_millis(250);
-/// Files beside those of the configuration whose writers are followed: one may be renamed over them.
+/// Most other files in the same folders whose writers are tracked, since one may be renamed over an input.
 const MAX_OPEN: usize = 1024;
 
-/// What a writer has done to a file that it may still have open.
+/// State of a file that a writer may have open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Open {
     Created,
@@ -47,25 +47,25 @@ enum Open {
     Written,
 }
 
-/// What to wait for before the files are read.
+/// The next event to wait for before the files are read.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Wait {
-    /// Nothing has happened.
+    /// Any event.
     Event,
-    /// A writer has this file open. The files have been stale since that time.
+    /// The close of this file by its writer. The configuration has been stale since that time.
     Close(PathBuf, Instant),
-    /// All must be quiet until then.
+    /// The end of the debounce time.
     Until(Instant),
 }
 
-/// How much has happened at some time.
+/// Event counters at some point in time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mark {
-    /// Events that may have changed the content.
+    /// Number of events that may have changed the content.
     pub events: u64,
-    /// Those after which a file may be half written.
+    /// Number of events after which a file may be partially written.
     writes: u64,
-    /// Those that may have changed what has to be watched.
+    /// Number of events that may have changed the set of paths to watch.
     pub moves: u64,
 }
 
@@ -73,11 +73,11 @@ pub struct Mark {
 struct State {
     places: Arc<Places>,
     open: HashMap<PathBuf, Open>,
-    /// A file that left its name, by the cookie of the rename, until it arrives at another.
+    /// An open file in the middle of a rename, by the cookie that links the two events of it.
     moving: Option<(usize, Open)>,
     mark: Mark,
     debounce: Duration,
-    /// The first event that is not handled, and the last one.
+    /// Times of the first and the last event since the files were read.
     since: Option<(Instant, Instant)>,
 }
 
@@ -90,17 +90,17 @@ pub struct Activity {
 }
 
 impl Activity {
-    /// Judges events by these places from now on.
+    /// Sets the places that decide which events matter.
     pub fn follow(&self, places: Arc<Places>) {
         self.state.lock().places = places;
     }
 
-    /// Takes an event in.
+    /// Records an event.
     pub fn record(&self, event: &Event, now: Instant) {
         let mut state = self.state.lock();
         let before = state.mark.events;
         if event.need_rescan() {
-            // Events were lost, those of closing among them.
+            // Events were lost, possibly close events among them.
             state.open.clear();
             state.change(DEBOUNCE, true, now);
         } else {
@@ -111,21 +111,22 @@ impl Activity {
         }
     }
 
-    /// How much has happened so far. A file that was made and not opened since is not being written.
+    /// Returns the counters before a read. Files that were created but not opened are forgotten: they are not being
+    /// written.
     pub fn begin_read(&self) -> Mark {
         let mut state = self.state.lock();
         state.open.retain(|_, open| *open != Open::Created);
         state.mark
     }
 
-    /// Notes that the files were read after those events. Later ones are waited out from their own time.
+    /// Records that the files were read after those events. Later events start a debounce time of their own.
     pub fn end_read(&self, mark: Mark) {
         let mut state = self.state.lock();
         let is_handled = state.mark.events == mark.events;
         state.since = state.since.filter(|_| !is_handled).map(|(_, last)| (last, last));
     }
 
-    /// What to wait for before the files are read.
+    /// The next event to wait for before the files are read.
     pub fn wait(&self) -> Wait {
         let state = self.state.lock();
         let Some((first, last)) = state.since else { return Wait::Event };
@@ -135,7 +136,7 @@ impl Activity {
         }
     }
 
-    /// Whether what was read since then is whole: no writer has touched a file meanwhile.
+    /// Whether content read since then is complete: no file was written to in the meantime.
     pub fn is_whole_since(&self, mark: Mark) -> bool {
         let state = self.state.lock();
         state.mark.writes == mark.writes && state.open_file().is_none()
@@ -193,7 +194,7 @@ impl State {
             }
             Remove(_) => {
                 self.forget_inside(path);
-                // What is reported may be the former file, after another one was renamed over it.
+                // The event may be about the former file, after another one was renamed over it.
                 if path.symlink_metadata().is_err() {
                     self.open.remove(path);
                 }
@@ -214,12 +215,12 @@ impl State {
         }
     }
 
-    /// Forgets writers in a folder that has left its name: their files are no longer those of that path.
+    /// Forgets the open files of a folder that was renamed: they are no longer at that path.
     fn forget_inside(&mut self, folder: &Path) {
         self.open.retain(|path, _| path == folder || !path.starts_with(folder));
     }
 
-    /// A file of the configuration that a writer has open.
+    /// Finds an input file that a writer has open.
     fn open_file(&self) -> Option<&Path> {
         let open = self.open.iter().filter(|(_, open)| **open != Open::Created);
         open.map(|(path, _)| path.as_path()).find(|path| self.places.affects(path, false))
@@ -239,7 +240,7 @@ impl State {
     }
 }
 
-/// Whether a path is the one name of a file: what has several was linked, not created.
+/// Whether a path is the only name of a file: a file with several was linked, not created.
 fn has_one_name(path: &Path) -> bool {
     #[cfg(unix)]
     return path
@@ -265,7 +266,7 @@ mod tests {
     const FROM: EventKind = EventKind::Modify(ModifyKind::Name(RenameMode::From));
     const TO: EventKind = EventKind::Modify(ModifyKind::Name(RenameMode::To));
 
-    /// A record of a folder that holds `kong.yml`, and a clock that stands.
+    /// The record of a folder that contains `kong.yml`, with a fixed clock.
     struct Folder {
         _folder: tempfile::TempDir,
         at: PathBuf,
@@ -295,8 +296,8 @@ mod tests {
             matches!(self.activity.wait(), Wait::Close(..))
         }
 
-        /// How long all must be quiet.
-        fn quiet(&self) -> Option<Duration> {
+        /// The remaining debounce time.
+        fn debounce(&self) -> Option<Duration> {
             match self.activity.wait() {
                 Wait::Until(at) => Some(at - self.now),
                 _ => None,
@@ -310,18 +311,18 @@ mod tests {
         assert_eq!(folder.activity.wait(), Wait::Event);
         assert!(folder.events(&[(OPEN, "kong.yml"), (WRITE, "kong.yml")]).is_open());
         folder.events(&[(WRITE, "kong.yml"), (CLOSE, "kong.yml")]);
-        assert_eq!(folder.quiet(), Some(DEBOUNCE_WHOLE));
+        assert_eq!(folder.debounce(), Some(DEBOUNCE_WHOLE));
         folder.activity.end_read(folder.activity.begin_read());
         assert_eq!(folder.activity.wait(), Wait::Event);
     }
 
     #[test]
-    fn a_file_that_is_made_is_open_until_it_is_closed_even_before_the_first_write() {
+    fn a_created_file_is_open_until_it_is_closed_even_before_the_first_write() {
         let folder = Folder::new();
         folder.events(&[(REMOVE, "kong.yml"), (CREATE, "kong.yml"), (OPEN, "kong.yml")]);
         assert!(folder.is_open());
         folder.events(&[(CLOSE, "kong.yml")]);
-        assert_eq!(folder.quiet(), Some(DEBOUNCE_WHOLE));
+        assert_eq!(folder.debounce(), Some(DEBOUNCE_WHOLE));
     }
 
     #[test]
@@ -329,7 +330,7 @@ mod tests {
         let folder = Folder::new();
         fs::hard_link(folder.at.join("kong.yml"), folder.at.join("other")).expect("a link");
         folder.events(&[(CREATE, "kong.yml"), (OPEN, "kong.yml")]);
-        assert_eq!(folder.quiet(), Some(DEBOUNCE));
+        assert_eq!(folder.debounce(), Some(DEBOUNCE));
         folder.activity.begin_read();
         folder.events(&[(OPEN, "kong.yml")]);
         assert!(!folder.is_open(), "the one that reads it is no writer");
@@ -343,26 +344,26 @@ mod tests {
         folder.events(&[(FROM, "part"), (TO, "kong.yml"), (REMOVE, "kong.yml")]);
         assert!(folder.is_open());
         folder.events(&[(CLOSE, "kong.yml")]);
-        assert_eq!(folder.quiet(), Some(DEBOUNCE_WHOLE));
+        assert_eq!(folder.debounce(), Some(DEBOUNCE_WHOLE));
     }
 
     #[test]
     fn a_file_that_is_renamed_into_place_replaces_one_that_is_being_written() {
         let folder = Folder::new();
         folder.events(&[(WRITE, "kong.yml"), (FROM, "whole"), (TO, "kong.yml")]);
-        assert_eq!(folder.quiet(), Some(DEBOUNCE_WHOLE));
+        assert_eq!(folder.debounce(), Some(DEBOUNCE_WHOLE));
     }
 
     #[test]
-    fn a_folder_that_is_moved_away_takes_its_writers_along() {
+    fn a_renamed_folder_has_no_open_files_at_its_former_path() {
         let folder = Folder::new();
         assert!(folder.events(&[(WRITE, "kong.yml")]).is_open());
         folder.events(&[(FROM, "")]);
-        assert_eq!(folder.quiet(), Some(DEBOUNCE_WHOLE));
+        assert_eq!(folder.debounce(), Some(DEBOUNCE_WHOLE));
     }
 
     #[test]
-    fn a_log_that_grows_beside_the_file_is_no_event() {
+    fn a_growing_log_in_the_same_folder_is_no_event() {
         let folder = Folder::new();
         folder.events(&[(CREATE, "access.log"), (WRITE, "access.log"), (CLOSE, "access.log")]);
         assert_eq!(folder.activity.wait(), Wait::Event);
@@ -373,11 +374,11 @@ mod tests {
         let folder = Folder::new();
         folder.events(&[(WRITE, "kong.yml")]);
         folder.activity.record(&Event::new(EventKind::Other).set_flag(Flag::Rescan), folder.now);
-        assert_eq!(folder.quiet(), Some(DEBOUNCE));
+        assert_eq!(folder.debounce(), Some(DEBOUNCE));
     }
 
     #[test]
-    fn a_write_while_the_file_is_read_spoils_what_was_read() {
+    fn a_write_during_a_read_makes_the_content_incomplete() {
         let folder = Folder::new();
         let mark = folder.activity.begin_read();
         folder.events(&[(FROM, "whole"), (TO, "kong.yml")]);
@@ -387,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_never_fall_quiet_are_read_all_the_same() {
+    fn the_debounce_time_is_bounded() {
         let mut folder = Folder::new();
         let start = folder.now;
         for _ in 0..100 {

@@ -1,4 +1,4 @@
-//! What the files hold, as a number that differs when their content does.
+//! The content of the files, as a hash.
 
 use std::{
     fs::File,
@@ -9,28 +9,27 @@ use std::{
 
 use super::places::Places;
 
-/// Bytes of a file that are read at a time: the kernel interrupts no call for another thread, and requests may wait for
-/// the core.
-const PIECE_BYTES: usize = 64 << 10;
+/// Size of one read: short reads bound the time in the kernel, where another thread may wait for the core.
+const CHUNK_BYTES: usize = 64 << 10;
 
 /// The content of all files at some time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Content {
     pub hash: u64,
-    /// A file is absent: it may be on its way.
+    /// A file is absent, possibly because it is being replaced.
     pub is_incomplete: bool,
 }
 
 impl Content {
     /// Reads the files.
     pub fn of(places: &Places) -> Self {
-        // Fixed keys: the number is compared with later ones of the same process only.
+        // The keys are fixed: the hash is compared only within one process.
         let mut hasher = ahash::RandomState::with_seeds(1, 2, 3, 4).build_hasher();
-        let mut piece = vec![0; PIECE_BYTES];
+        let mut chunk = vec![0; CHUNK_BYTES];
         let mut is_incomplete = places.incomplete;
         for source in &places.sources {
             hasher.write(source.as_os_str().as_encoded_bytes());
-            if let Err(error) = read(source, &mut piece, &mut hasher) {
+            if let Err(error) = read(source, &mut chunk, &mut hasher) {
                 is_incomplete |= error.kind() == ErrorKind::NotFound;
                 hasher.write_u8(0);
             }
@@ -40,15 +39,15 @@ impl Content {
     }
 }
 
-fn read(path: &Path, piece: &mut [u8], hasher: &mut impl Hasher) -> io::Result<()> {
+fn read(path: &Path, chunk: &mut [u8], hasher: &mut impl Hasher) -> io::Result<()> {
     let mut file = File::open(path)?;
     let mut length = 0;
     loop {
-        match file.read(&mut piece[length..]) {
-            // Full pieces alone are hashed, so that the number does not depend on how the file was read.
-            Ok(read) if read > 0 && length + read < piece.len() => length += read,
+        match file.read(&mut chunk[length..]) {
+            // Only full chunks are hashed, so that the hash does not depend on the sizes of the reads.
+            Ok(read) if read > 0 && length + read < chunk.len() => length += read,
             Ok(read) => {
-                hasher.write(&piece[..length + read]);
+                hasher.write(&chunk[..length + read]);
                 length = 0;
                 if read == 0 {
                     return Ok(());

@@ -1,9 +1,9 @@
-//! When to load again: the content of the files is another one, and whole.
+//! File watching: reports a change once the content of the files differs and is complete.
 //!
-//! [`places`] finds every name on the way to the files, [`watches`] has the kernel report what happens to them, and
-//! [`activity`] keeps which of them a writer still has open. Once none is open and all is quiet, [`content`] decides: only
-//! text that differs is a change. The reloader owns the [`Watcher`], and asks it after loading whether what it loaded was
-//! whole ([`Change::is_whole`]).
+//! [`places`] resolves every path component on the way to the files, [`watches`] places kernel watches on them, and
+//! [`activity`] records which files a writer still has open. Once no file is open and no event arrived for the debounce
+//! time, [`content`] compares hashes: only different text is a change. The reloader owns the [`Watcher`], and checks after
+//! loading that what it loaded is complete ([`Change::is_whole`]).
 
 mod activity;
 mod content;
@@ -19,34 +19,34 @@ use self::{
     content::Content,
     watches::Watches,
 };
-use super::backroom::Backroom;
+use super::reload_thread::ReloadThread;
 use config::Input;
 
 /// Longest pause after a change, however long applying it took.
 const MAX_COOLDOWN: Duration = Duration::from_secs(1);
-/// How often the files are read where the system does not report all changes.
+/// Interval of reading the files where the system does not report all changes.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
-/// How long the content of such files must stay the same before it is taken for whole.
+/// How long the content of polled files must be unchanged before it counts as complete.
 const POLL_DEBOUNCE: Duration = Duration::from_millis(100);
-/// How long a file may be absent before that is a change: tools remove a file, or move a folder away, and then put the
-/// next one there.
+/// How long a file may be absent before that is a change: tools remove a file or a folder, and then put the next version
+/// in its place.
 const ABSENCE: Duration = Duration::from_secs(1);
-/// How long a file may be open in its writer before the log says so.
+/// How long a writer may keep a file open before a warning is logged.
 const OPEN_WARNING: Duration = Duration::from_secs(10);
 
-/// Follows the content of some files.
+/// Watcher of the content of a set of files.
 pub struct Watcher {
     watches: Arc<Watches>,
-    backroom: Backroom,
+    reload_thread: ReloadThread,
     /// The content that was reported last; `None` if it was not applied.
     seen: Option<Content>,
-    /// Content that was read once where changes are not reported, and has to be read a second time.
+    /// Polled content that was read once; it counts once a second read returns the same.
     candidate: Option<Content>,
-    /// When the files are read although nothing was reported.
+    /// When the files are read without a reported event.
     read_at: Option<Instant>,
     /// Since when a file has been absent.
     absent_since: Option<Instant>,
-    /// Whether the log says that a file is open in its writer.
+    /// Whether the warning about an open file was logged.
     is_open_logged: bool,
     /// When the last change was reported.
     reported_at: Option<Instant>,
@@ -60,27 +60,27 @@ pub struct Change {
 }
 
 impl Change {
-    /// Whether what was loaded since the change was reported is whole: no writer has touched a file. Blocks.
+    /// Whether text loaded since the change was reported is complete: no file was written to. Blocks.
     pub fn is_whole(&self) -> bool {
         self.watches.is_whole_since(self.mark)
     }
 }
 
 impl Watcher {
-    /// Watches the files of an input, if it has any.
-    pub fn of(input: &Input, backroom: &Backroom) -> Option<Self> {
+    /// Watches the files of an input. `None` if it has no files.
+    pub fn of(input: &Input, reload_thread: &ReloadThread) -> Option<Self> {
         let Input::Paths(paths) = input else { return None };
         let files: Vec<PathBuf> = paths.iter().filter(|p| p.as_os_str() != "-").cloned().collect();
-        (!files.is_empty()).then(|| Self::new(files, backroom.clone()))
+        (!files.is_empty()).then(|| Self::new(files, reload_thread.clone()))
     }
 
-    /// Starts to watch. Files are read in the backroom.
-    fn new(files: Vec<PathBuf>, backroom: Backroom) -> Self {
+    /// Places the watches. Files are read on the reload thread.
+    fn new(files: Vec<PathBuf>, reload_thread: ReloadThread) -> Self {
         let (watches, content) = Watches::new(files);
         Watcher {
             read_at: watches.is_blind().then(|| Instant::now() + POLL_INTERVAL),
             watches: Arc::new(watches),
-            backroom,
+            reload_thread,
             seen: Some(content),
             candidate: None,
             absent_since: None,
@@ -90,10 +90,10 @@ impl Watcher {
         }
     }
 
-    /// Waits until the content of the files is another one. Dropped in the middle, it loses nothing.
+    /// Waits until the content of the files differs. Cancel-safe: no change is lost if the future is dropped.
     ///
-    /// What was done about the last change is taken to have lasted until now; at most half of the time is
-    /// spent on changes, however fast they come.
+    /// The time between two calls counts as the time of applying the last change. The cooldown is as long as that, so
+    /// that at most half of the time is spent on reloads, however often files change.
     pub async fn changed(&mut self) -> Change {
         if let Some(reported) = self.reported_at.take() {
             self.cooldown_until = Instant::now() + reported.elapsed().min(MAX_COOLDOWN);
@@ -102,7 +102,7 @@ impl Watcher {
             let is_reported = self.debounce().await;
             let mark = self.watches.activity.begin_read();
             let watches = Arc::clone(&self.watches);
-            let read = self.backroom.run(move || (watches.read(mark), watches.is_blind())).await;
+            let read = self.reload_thread.run(move || (watches.read(mark), watches.is_blind())).await;
             self.watches.activity.end_read(mark);
             let now = Instant::now();
             let Ok((content, is_blind)) = read else {
@@ -118,7 +118,7 @@ impl Watcher {
         }
     }
 
-    /// Whether that content is another one and final. Where it may not be, it is read again later.
+    /// Whether that content differs and is final. If it may not be final, another read is scheduled.
     fn is_change(&mut self, content: Content, is_reported: bool, now: Instant) -> bool {
         let candidate = self.candidate.take();
         if self.seen == Some(content) {
@@ -140,13 +140,14 @@ impl Watcher {
         true
     }
 
-    /// Has a change reported again, even with the same content: it was not applied, because a writer was at it.
+    /// Has the next read report a change even with the same content: the last one was not applied, because a file was
+    /// being written.
     pub fn retry(&mut self) {
         self.seen = None;
         self.read_at = Some(Instant::now() + POLL_DEBOUNCE);
     }
 
-    /// Waits until the files should be read, and returns whether the system reported something.
+    /// Waits until the files should be read; returns whether the system reported an event.
     async fn debounce(&mut self) -> bool {
         let watches = Arc::clone(&self.watches);
         let activity = &watches.activity;
@@ -194,19 +195,19 @@ mod tests {
 
     use super::*;
 
-    async fn soon(watcher: &mut Watcher) -> Change {
+    async fn next_change(watcher: &mut Watcher) -> Change {
         tokio::time::timeout(Duration::from_secs(10), watcher.changed()).await.expect("a change")
     }
 
-    fn backroom() -> Backroom {
-        Backroom::open().expect("a thread")
+    fn reload_thread() -> ReloadThread {
+        ReloadThread::spawn().expect("a thread")
     }
 
     fn watch(path: &Path) -> Watcher {
-        Watcher::new(vec![path.to_path_buf()], backroom())
+        Watcher::new(vec![path.to_path_buf()], reload_thread())
     }
 
-    /// A file that holds `one`, and its watcher.
+    /// A file with the text `one`, and its watcher.
     fn watched() -> (tempfile::TempDir, PathBuf, Watcher) {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("kong.yml");
@@ -215,19 +216,19 @@ mod tests {
         (folder, file, watcher)
     }
 
-    /// A folder `name` with a file that holds that text.
+    /// Creates a folder `name` with a file with that text.
     fn version(root: &Path, name: &str, text: &str) {
         fs::create_dir_all(root.join(name)).expect("a folder");
         fs::write(root.join(name).join("kong.yml"), text).expect("written");
     }
 
-    /// Points a link elsewhere in one step.
+    /// Replaces the target of a link atomically.
     fn flip(root: &Path, target: &str, link: &str) {
         symlink(target, root.join("next")).expect("a link");
         fs::rename(root.join("next"), root.join(link)).expect("renamed");
     }
 
-    /// Lets the watcher run until the record of events says so.
+    /// Waits until the recorded events lead to that state.
     async fn until(watcher: &mut Watcher, wait: impl Fn(Wait) -> bool) {
         let step = async {
             while !wait(watcher.watches.activity.wait()) {
@@ -241,16 +242,16 @@ mod tests {
     async fn a_write_and_a_rename_into_place_are_seen() {
         let (folder, file, mut watcher) = watched();
         fs::write(&file, "two").expect("written");
-        assert!(soon(&mut watcher).await.is_whole(), "a write");
+        assert!(next_change(&mut watcher).await.is_whole(), "a write");
         let other = folder.path().join("kong.part");
         fs::write(&other, "three").expect("written");
         fs::rename(&other, &file).expect("renamed");
-        assert!(soon(&mut watcher).await.is_whole(), "a rename");
+        assert!(next_change(&mut watcher).await.is_whole(), "a rename");
     }
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn a_file_that_its_writer_has_open_is_no_change_until_it_is_closed() {
+    async fn a_file_open_for_writing_is_no_change_until_it_is_closed() {
         let (_folder, file, mut watcher) = watched();
         let mut writer = fs::File::create(&file).expect("opened");
         writer.write_all(b"half").expect("written");
@@ -258,27 +259,27 @@ mod tests {
         let half = watcher.seen;
         writer.write_all(b" and half").expect("written");
         drop(writer);
-        soon(&mut watcher).await;
+        next_change(&mut watcher).await;
         assert_ne!(watcher.seen, half);
         assert_eq!(watcher.seen, Some(watch(&file).seen.expect("read")), "the whole text");
     }
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn what_was_loaded_while_a_writer_was_at_it_is_loaded_again() {
+    async fn files_written_while_they_were_loaded_are_loaded_again() {
         let (_folder, file, mut watcher) = watched();
         fs::write(&file, "two").expect("written");
-        let change = soon(&mut watcher).await;
+        let change = next_change(&mut watcher).await;
         let mut writer = fs::File::create(&file).expect("opened");
         writer.write_all(b"two").expect("written");
         assert!(!change.is_whole(), "what was loaded may be half");
         watcher.retry();
         drop(writer);
-        assert!(soon(&mut watcher).await.is_whole(), "although the text is the same");
+        assert!(next_change(&mut watcher).await.is_whole(), "although the text is the same");
     }
 
     #[tokio::test]
-    async fn a_link_in_the_middle_of_the_path_is_followed_however_often_it_is_flipped() {
+    async fn a_link_in_the_path_is_followed_each_time_it_is_replaced() {
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path();
         for (name, text) in [("v1", "one"), ("v2", "two"), ("v3", "three")] {
@@ -288,14 +289,14 @@ mod tests {
         let mut watcher = watch(&root.join("current/kong.yml"));
         for name in ["v2", "v3", "v1"] {
             flip(root, name, "current");
-            soon(&mut watcher).await;
+            next_change(&mut watcher).await;
         }
         fs::write(root.join("v1/kong.yml"), "four").expect("written");
-        soon(&mut watcher).await;
+        next_change(&mut watcher).await;
     }
 
     #[tokio::test]
-    async fn a_folder_that_is_replaced_is_followed_however_often() {
+    async fn a_folder_is_followed_each_time_it_is_replaced() {
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path();
         version(root, "etc/kong", "zero");
@@ -304,26 +305,26 @@ mod tests {
             version(root, "next/kong", &format!("turn {turn}"));
             fs::rename(root.join("etc"), root.join(format!("old{turn}"))).expect("moved away");
             fs::rename(root.join("next"), root.join("etc")).expect("moved here");
-            soon(&mut watcher).await;
+            next_change(&mut watcher).await;
             fs::write(root.join("etc/kong/kong.yml"), format!("write {turn}")).expect("written");
-            soon(&mut watcher).await;
+            next_change(&mut watcher).await;
         }
     }
 
     #[tokio::test]
-    async fn files_that_come_change_and_go_in_subfolders_are_seen() {
+    async fn files_created_changed_and_removed_in_subfolders_are_seen() {
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path();
         version(root, "a", "one");
         let mut watcher = watch(root);
         version(root, "b/c", "two");
-        soon(&mut watcher).await;
+        next_change(&mut watcher).await;
         fs::write(root.join("b/c/kong.yml"), "three").expect("written");
-        soon(&mut watcher).await;
+        next_change(&mut watcher).await;
         fs::rename(root.join("b"), root.join("d")).expect("renamed");
-        soon(&mut watcher).await;
+        next_change(&mut watcher).await;
         fs::remove_dir_all(root.join("d")).expect("removed");
-        soon(&mut watcher).await;
+        next_change(&mut watcher).await;
     }
 
     #[tokio::test]
@@ -334,17 +335,17 @@ mod tests {
         fs::hard_link(&file, elsewhere.join("kong.yml")).expect("a link");
         let mut watcher = watch(&file);
         fs::write(elsewhere.join("kong.yml"), "two").expect("written");
-        soon(&mut watcher).await;
+        next_change(&mut watcher).await;
     }
 
     #[tokio::test]
-    async fn a_wait_that_is_given_up_loses_no_change() {
+    async fn a_cancelled_wait_loses_no_change() {
         let (_folder, file, mut watcher) = watched();
         fs::write(&file, "two").expect("written");
         until(&mut watcher, |wait| wait != Wait::Event).await;
-        // Given up at its first wait, unless the backroom was faster than that.
+        // The future is dropped at its first wait, unless the reload thread was faster.
         if tokio::time::timeout(Duration::ZERO, watcher.changed()).await.is_err() {
-            soon(&mut watcher).await;
+            next_change(&mut watcher).await;
         }
         assert_eq!(watcher.seen, watch(&file).seen);
     }
@@ -363,7 +364,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_reports_content_counts_once_it_was_the_same_twice() {
+    async fn polled_content_counts_once_it_was_read_twice() {
         let (_folder, file, mut watcher) = watched();
         fs::write(&file, "two").expect("written");
         let (_, next) = Watches::new(vec![file]);
@@ -374,10 +375,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn after_a_change_it_rests_for_as_long_as_applying_took() {
+    async fn the_cooldown_lasts_as_long_as_applying_took() {
         let (_folder, file, mut watcher) = watched();
         fs::write(&file, "two").expect("written");
-        soon(&mut watcher).await;
+        next_change(&mut watcher).await;
         let reported = watcher.reported_at.expect("the change was reported");
         watcher.reported_at = Some(reported - Duration::from_secs(3600));
         let before = Instant::now();
@@ -391,7 +392,7 @@ mod tests {
         let (_folder, file, mut watcher) = watched();
         fs::write(&file, "one").expect("written");
         fs::write(&file, "two").expect("written");
-        soon(&mut watcher).await;
+        next_change(&mut watcher).await;
         assert_eq!(watcher.seen, watch(&file).seen, "only the last content counts");
     }
 }

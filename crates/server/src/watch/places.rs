@@ -1,8 +1,8 @@
-//! Where a change of some files can show: every folder in which a name on the way to them is looked up.
+//! The paths where a change of the inputs is visible: every folder in which a path component is looked up.
 //!
-//! A path is followed as the kernel follows it, link by link, so that a link in its middle, a folder that is replaced
-//! and a file that is replaced are all the same: a name in a watched folder. Folders among the inputs are followed as
-//! [`config`] reads them: at every depth, without names that start with a dot and without links to folders.
+//! Paths are resolved as the kernel does it, link by link, so that replacing a link in the path, a folder or a file is
+//! the same case: a change of a name in a watched folder. Folders among the inputs are traversed as [`config`] reads
+//! them: at every depth, without names that start with a dot and without links to folders.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -11,31 +11,31 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-/// Links that are followed in one path, as many as Linux follows.
+/// Most symbolic links followed in one path; the limit of Linux.
 const MAX_LINKS: usize = 40;
 
-/// The names, files and folders that make some inputs what they are.
+/// The names, files and folders on which the content of the inputs depends.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Places {
-    /// Folders to watch, by their real paths; a folder comes before what lies in it.
+    /// Folders to watch, by their real paths; a folder precedes its content.
     pub folders: BTreeSet<PathBuf>,
-    /// The files, by their real paths. They are watched themselves because a write through another hard link, or
-    /// from outside of a container into which one file is mounted, shows at the file alone.
+    /// The files, by their real paths. They are watched themselves because a write through another hard link, or from
+    /// outside of a container into which one file is mounted, is reported for the file only.
     pub files: BTreeSet<PathBuf>,
     /// The files to read, as the inputs name them, in the order of reading.
     pub sources: Vec<PathBuf>,
     /// An input is absent, or a folder without files.
     pub incomplete: bool,
-    /// Names on the way to the files, each with the real path of its folder.
+    /// Path components of the inputs, each with the real path of its folder.
     names: HashSet<PathBuf>,
-    /// Folders all files of which count.
+    /// Folders of which all files are inputs.
     trees: HashSet<PathBuf>,
     /// The folders of the files, by their real paths.
-    holders: HashSet<PathBuf>,
+    file_folders: HashSet<PathBuf>,
 }
 
 impl Places {
-    /// Follows the inputs as they are now.
+    /// Resolves the inputs in their present state.
     pub fn of(inputs: &[PathBuf]) -> Self {
         let mut places = Places::default();
         for input in inputs {
@@ -49,18 +49,18 @@ impl Places {
         places
     }
 
-    /// Whether several files make the configuration, which a tool replaces one after another.
+    /// Whether the configuration consists of several files, which tools replace one after another.
     pub fn has_several(&self) -> bool {
         !self.trees.is_empty() || self.sources.len() > 1
     }
 
-    /// Whether something that happened to this path may change what the inputs hold. `is_structural`: it concerned
-    /// the name, not the content.
+    /// Whether an event for this path may change the content of the inputs. `is_structural`: the event is about the name,
+    /// not the content.
     pub fn affects(&self, path: &Path, is_structural: bool) -> bool {
         let in_tree = || {
             path.parent().is_some_and(|folder| self.trees.contains(folder))
                 && !is_hidden(path)
-                && (is_structural || has_known_ending(path))
+                && (is_structural || has_known_extension(path))
         };
         self.names.contains(path)
             || self.files.contains(path)
@@ -68,17 +68,17 @@ impl Places {
             || in_tree()
     }
 
-    /// Whether the path is in a folder with a file, where tools write what they rename over it.
+    /// Whether the path is in the folder of an input file, where tools write the file that they rename over it.
     pub fn is_beside_a_file(&self, path: &Path) -> bool {
-        path.parent().is_some_and(|folder| self.holders.contains(folder) || self.trees.contains(folder))
+        path.parent().is_some_and(|folder| self.file_folders.contains(folder) || self.trees.contains(folder))
     }
 
-    /// Follows a path to what it names, and notes every name on the way. `None` if there is nothing.
+    /// Resolves a path and records every component. `None` if it does not exist.
     fn follow(&mut self, path: &Path) -> Option<PathBuf> {
         let mut at = PathBuf::new();
-        let mut ahead = parts(&std::path::absolute(path).ok()?);
+        let mut remaining = reversed_components(&std::path::absolute(path).ok()?);
         let mut links = 0;
-        while let Some(part) = ahead.pop() {
+        while let Some(part) = remaining.pop() {
             match Path::new(&part).components().next() {
                 Some(Component::Normal(name)) => {
                     let next = at.join(name);
@@ -88,7 +88,7 @@ impl Places {
                         Ok(_) if links == MAX_LINKS => return None,
                         Ok(target) => {
                             links += 1;
-                            ahead.append(&mut parts(&target));
+                            remaining.append(&mut reversed_components(&target));
                         }
                         Err(_) => at = next.symlink_metadata().is_ok().then_some(next)?,
                     }
@@ -97,25 +97,25 @@ impl Places {
                     at.pop();
                 }
                 Some(Component::CurDir) | None => {}
-                // A root or a drive, which replaces what came before.
+                // A root or a drive replaces the path so far.
                 Some(_) => at = at.join(&part),
             }
         }
         Some(at)
     }
 
-    /// Adds a file. Pipes and devices can be read only once, which is for the configuration to do.
+    /// Adds a regular file. Pipes and devices are skipped: they can be read only once, by the loader.
     fn add_file(&mut self, real: PathBuf, source: &Path) -> bool {
         let is_file = real.is_file();
         if is_file {
-            self.holders.extend(real.parent().map(Path::to_path_buf));
+            self.file_folders.extend(real.parent().map(Path::to_path_buf));
             self.files.insert(real);
             self.sources.push(source.to_path_buf());
         }
         is_file
     }
 
-    /// Adds a folder with all that lies in it; whether it holds a file.
+    /// Adds a folder and its content; returns whether it contains a file.
     fn add_tree(&mut self, real: &Path, source: &Path) -> bool {
         self.folders.insert(real.to_path_buf());
         self.trees.insert(real.to_path_buf());
@@ -130,7 +130,7 @@ impl Places {
             }
             if kind.is_dir() {
                 found |= self.add_tree(&path, &source);
-            } else if has_known_ending(&path) {
+            } else if has_known_extension(&path) {
                 let real = if kind.is_symlink() { self.follow(&path) } else { Some(path) };
                 found |= real.is_some_and(|real| self.add_file(real, &source));
             }
@@ -139,8 +139,8 @@ impl Places {
     }
 }
 
-/// The parts of a path, the first one last.
-fn parts(path: &Path) -> Vec<OsString> {
+/// Splits a path into its components, in reverse order.
+fn reversed_components(path: &Path) -> Vec<OsString> {
     path.components().rev().map(|part| part.as_os_str().to_owned()).collect()
 }
 
@@ -148,8 +148,8 @@ fn is_hidden(path: &Path) -> bool {
     path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
-fn has_known_ending(path: &Path) -> bool {
-    matches!(path.extension().and_then(|ending| ending.to_str()), Some("yaml" | "yml" | "json"))
+fn has_known_extension(path: &Path) -> bool {
+    matches!(path.extension().and_then(|extension| extension.to_str()), Some("yaml" | "yml" | "json"))
 }
 
 #[cfg(all(test, unix))]
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_on_the_way_to_a_file_counts() {
+    fn every_path_component_of_a_file_is_watched() {
         let (_folder, root) = folder();
         write(&root.join("releases/1/kong/kong.yml"));
         symlink("releases/1", root.join("current")).expect("a link");
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_absent_is_watched_for_where_its_path_ends() {
+    fn an_absent_file_is_watched_for_at_the_last_existing_folder() {
         let (_folder, root) = folder();
         let places = Places::of(&[root.join("a/b/kong.yml")]);
         assert!(places.incomplete);
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn the_files_of_a_folder_are_those_that_the_configuration_is_read_from() {
+    fn the_files_of_a_folder_are_those_that_the_loader_reads() {
         let (_folder, root) = folder();
         for file in ["a.yml", "b/c.yaml", "b/d/e.json", ".hidden/f.yml", ".g.yml", "h.txt", "b/ayml"] {
             write(&root.join(file));
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_is_left_to_the_reader_of_the_configuration() {
+    fn a_pipe_is_not_read() {
         let (_folder, root) = folder();
         let made = std::process::Command::new("mkfifo").arg(root.join("pipe.yml")).status();
         assert!(made.expect("mkfifo").success());

@@ -1,4 +1,4 @@
-//! The kernel's watches on folders and files, placed again whenever a name on the way to them has changed.
+//! Kernel watches on folders and files, placed again whenever a path component has changed.
 
 use std::{
     path::{Path, PathBuf},
@@ -15,10 +15,10 @@ use super::{
     places::Places,
 };
 
-/// How often the watches are placed again while names still change.
+/// Most attempts to place the watches while names keep changing.
 const MAX_ATTEMPTS: usize = 8;
 
-/// The watches on some inputs.
+/// The watches on a set of inputs.
 #[derive(Debug)]
 pub struct Watches {
     inputs: Vec<PathBuf>,
@@ -29,16 +29,16 @@ pub struct Watches {
 #[derive(Debug, Default)]
 struct Placed {
     places: Arc<Places>,
-    /// Dropping it ends the watch. `None` if the system has none to give.
+    /// The watch; it ends on drop. `None` if the system provides none.
     backend: Option<RecommendedWatcher>,
-    /// The moves after which they were placed.
+    /// Value of [`Mark::moves`] when they were placed.
     moves: u64,
-    /// A path that cannot be watched, or not for changes made by other machines, and why.
+    /// A path whose changes are not all reported, and the reason.
     blind: Option<(PathBuf, String)>,
 }
 
 impl Watches {
-    /// Watches those inputs from now on, and reads them.
+    /// Places watches on the inputs and reads them.
     pub fn new(inputs: Vec<PathBuf>) -> (Self, Content) {
         let watches = Watches { inputs, activity: Arc::default(), placed: Mutex::default() };
         let placed = watches.place(&Placed::default());
@@ -52,7 +52,7 @@ impl Watches {
         self.placed.lock().blind.is_some()
     }
 
-    /// Reads the files; first places the watches again if what has to be watched may have changed.
+    /// Reads the files, after placing the watches again if the paths to watch may have changed.
     pub fn read(&self, mark: Mark) -> Content {
         let mut placed = self.placed.lock();
         let is_stale = placed.moves != mark.moves
@@ -60,19 +60,19 @@ impl Watches {
         if is_stale {
             let next = self.place(&placed);
             let mut former = std::mem::replace(&mut *placed, next);
-            // The former watch ends once it has reported all: a close that it missed would be waited for.
+            // The former watch reports all of its events first: a missed close event would be waited for.
             former.catch_up();
         }
         Content::of(&placed.places)
     }
 
-    /// Whether what was read after that mark is whole: no writer has touched a file since.
+    /// Whether content read after that mark is complete: no file has been written to since.
     pub fn is_whole_since(&self, mark: Mark) -> bool {
         self.placed.lock().catch_up();
         self.activity.is_whole_since(mark)
     }
 
-    /// Places watches on all that has to be watched. What moves while they are placed is found by looking again.
+    /// Places watches on all paths. Resolves the paths again afterwards, to find names that changed in between.
     fn place(&self, former: &Placed) -> Placed {
         let mut placed = Placed::default();
         for _ in 0..MAX_ATTEMPTS {
@@ -87,7 +87,7 @@ impl Watches {
                     for path in places.folders.iter().chain(&places.files) {
                         let unseen = match backend.watch(path, RecursiveMode::NonRecursive) {
                             Ok(()) => unreported(path).map(str::to_owned),
-                            // It has just been replaced, which the folder around it reports.
+                            // The path is being replaced, which its parent folder reports.
                             Err(error) if is_absent(&error) => None,
                             Err(error) => Some(reason(&error)),
                         };
@@ -124,8 +124,8 @@ impl Watches {
 }
 
 impl Placed {
-    /// Waits until the thread of the watch has recorded all that has happened until now. It serves requests and events
-    /// in turns: once it has served a second request, it has recorded what was there at the first one.
+    /// Waits until the watch thread has recorded all events up to now. The thread alternates between requests and events:
+    /// once it has handled a second request, it has recorded the events that preceded the first one.
     fn catch_up(&mut self) {
         for _ in 0..2 {
             if let Some(backend) = &mut self.backend
@@ -142,7 +142,7 @@ fn is_absent(error: &notify::Error) -> bool {
         || matches!(&error.kind, notify::ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::NotFound)
 }
 
-/// The reason alone: the path is shown beside it.
+/// Formats the reason without the path, which the message contains already.
 fn reason(error: &notify::Error) -> String {
     match &error.kind {
         notify::ErrorKind::Io(error) => error.to_string(),
@@ -151,7 +151,7 @@ fn reason(error: &notify::Error) -> String {
     }
 }
 
-/// The kind of a file system that reports only what this machine changes, if the path is on one.
+/// Returns the name of the path's file system if it reports only changes made by this machine.
 #[cfg(target_os = "linux")]
 fn unreported(path: &Path) -> Option<&'static str> {
     // The magic numbers of statfs(2).

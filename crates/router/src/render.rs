@@ -1,12 +1,12 @@
-//! A field-based route written out in the router's language, as Kong writes it: for its own messages
-//! when such a route is refused, and for people who want to see what their fields mean.
+//! Rendering of a field-based route in the router's language, as Kong does it: for Kong's error messages when such a
+//! route is rejected, and to show the meaning of the fields.
 
 use std::{fmt::Write, net::IpAddr};
 
-use super::{fields, view::split_port};
+use super::{fields, match_input::split_port};
 use model::{Cidr, Route};
 
-/// The expression of a route's fields with these of its paths; empty if no field is set.
+/// Renders the fields of a route with a subset of its paths; empty if no field is set.
 pub(super) fn source(route: &Route, paths: &[&str]) -> String {
     let stream = fields::is_stream(route);
     let mut parts: Vec<String> = Vec::new();
@@ -63,7 +63,7 @@ fn symbol(op: super::expr::TextOp) -> &'static str {
     }
 }
 
-/// A literal: raw unless that cannot hold it.
+/// Quotes a string literal: raw, unless the text contains the raw delimiter.
 fn quote(text: &str) -> String {
     if text.contains("\"#") {
         format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
@@ -86,7 +86,7 @@ fn net(net: &Cidr, side: &str) -> String {
     let mut parts = Vec::new();
     if let Some(ip) = &net.ip {
         let mut test = format!("net.{side}.ip {} ", if ip.contains('/') { "in" } else { "==" });
-        // Host bits of an IPv4 network do not count; those of an IPv6 network are the reader's error.
+        // Host bits of an IPv4 network are cleared; those of an IPv6 network are rejected by the parser.
         let _ = match ip.parse::<ipnet::Ipv4Net>() {
             Ok(network) => write!(test, "{}", network.trunc()),
             Err(_) => match ip.parse::<IpAddr>() {

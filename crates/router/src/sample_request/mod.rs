@@ -1,41 +1,41 @@
-//! A request to ask routers with, and those that a route was written for.
+//! Sample requests, derived from the conditions of routes, to query routers with.
 
 use std::{fmt, net::IpAddr};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Serialize, Serializer};
 
-mod sample;
+mod regex_sample;
 
 use super::{RequestLine, Router, normalize, split_port};
 use model::{Ix, Protocol, Route, is_credential_name};
 
-/// A request as far as routing looks at it.
+/// The parts of a request on which routing depends.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct Probe {
     /// Method.
     pub method: String,
-    /// Whether the client speaks TLS.
+    /// Whether the client uses TLS.
     pub https: bool,
-    /// Host header; none if it is not known.
+    /// Host header; `None` if it is unknown.
     pub host: Option<String>,
     /// Path as sent, without query.
     pub path: String,
     /// Other headers.
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "serialize_headers")]
     pub headers: Vec<(String, String)>,
-    /// Server name of the TLS connection, where it is not the host.
+    /// Server name of the TLS connection, if it is not the host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sni: Option<String>,
 }
 
-/// Most samples made from one route.
-const PER_ROUTE: usize = 48;
-/// A client and a listener; routes for HTTP do not look at them.
-const SOMEWHERE: (IpAddr, u16) = (IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8000);
+/// Most samples of one route.
+const MAX_PER_ROUTE: usize = 48;
+/// Address of the client and of the listener, on which HTTP routes do not depend.
+const PLACEHOLDER_ADDR: (IpAddr, u16) = (IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8000);
 
 impl Probe {
-    /// The route that a router gives it to.
+    /// Queries a router for the route of this request.
     pub fn ask(&self, router: &Router) -> Option<Ix<Route>> {
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
@@ -54,19 +54,19 @@ impl Probe {
             query,
             headers: &headers,
             sni: sni.filter(|_| self.https),
-            source: SOMEWHERE,
-            destination: SOMEWHERE,
+            source: PLACEHOLDER_ADDR,
+            destination: PLACEHOLDER_ADDR,
         };
         router.find(&line, &normalize(path)).map(|found| found.route)
     }
 
-    /// Requests at the boundaries of the paths and header values that a route has and another one lacks.
+    /// Creates requests at the boundaries of the paths and header values of `route` that `other` lacks.
     pub fn at_boundaries(route: &Route, other: &Route) -> Vec<Probe> {
         let Some(base) = Probe::of(route).into_iter().next() else { return Vec::new() };
         let mut probes = Vec::new();
         let known = other.paths.as_deref().unwrap_or_default();
         for path in route.paths.as_deref().unwrap_or_default().iter().filter(|path| !known.contains(path)) {
-            let paths = path.strip_prefix('~').map(sample::boundaries).unwrap_or_default();
+            let paths = path.strip_prefix('~').map(regex_sample::boundaries).unwrap_or_default();
             let paths = paths.into_iter().filter(|path| path.starts_with('/'));
             probes.extend(paths.map(|path| Probe { path, ..base.clone() }));
         }
@@ -75,7 +75,7 @@ impl Probe {
             let known = others.find(|(other, _)| *other == name).map(|(_, values)| values);
             for value in values.iter().filter(|value| known.is_none_or(|known| !known.contains(value))) {
                 let values = match value.strip_prefix("~*") {
-                    Some(regex) => sample::boundaries(regex),
+                    Some(regex) => regex_sample::boundaries(regex),
                     None => vec![value.clone()],
                 };
                 for value in values {
@@ -89,7 +89,7 @@ impl Probe {
         probes
     }
 
-    /// Requests that a route was written for, and some just beside them.
+    /// Creates requests that match the conditions of a route, and some with longer paths.
     pub fn of(route: &Route) -> Vec<Probe> {
         let has = |p: Protocol| route.protocols.contains(&p);
         let (clear, tls) =
@@ -97,22 +97,22 @@ impl Probe {
         if !clear && !tls {
             return Vec::new();
         }
-        let written = Written::of(route);
+        let literals = Literals::of(route);
         let mut headers = Vec::new();
         for (name, values) in route.headers.as_deref().into_iter().flatten() {
             let value = values.iter().find_map(|v| match v.strip_prefix("~*") {
-                Some(regex) => sample::matching(regex),
+                Some(regex) => regex_sample::matching(regex),
                 None => Some(v.clone()),
             });
             headers.extend(value.map(|value| (name.clone(), value)));
         }
         let sni = route.snis.iter().flat_map(|s| s.iter()).next().map(|name| concrete(name));
         let mut probes = Vec::new();
-        for path in &written.paths {
-            for host in &written.hosts {
-                for method in &written.methods {
+        for path in &literals.paths {
+            for host in &literals.hosts {
+                for method in &literals.methods {
                     for https in [false, true] {
-                        if if https { tls } else { clear } && probes.len() < PER_ROUTE {
+                        if if https { tls } else { clear } && probes.len() < MAX_PER_ROUTE {
                             probes.push(Probe {
                                 method: method.clone(),
                                 https,
@@ -130,45 +130,45 @@ impl Probe {
     }
 }
 
-/// Values that a route's conditions name.
-struct Written {
+/// Literals in the conditions of a route.
+struct Literals {
     paths: Vec<String>,
     hosts: Vec<String>,
     methods: Vec<String>,
 }
 
-impl Written {
+impl Literals {
     fn of(route: &Route) -> Self {
         let list = |list: Option<&[String]>| list.unwrap_or_default().to_vec();
-        let mut written = Written {
+        let mut literals = Literals {
             paths: Vec::new(),
             hosts: list(route.hosts.as_deref()).iter().map(|h| concrete(h)).collect(),
             methods: list(route.methods.as_deref()),
         };
         for path in list(route.paths.as_deref()) {
             match path.strip_prefix('~') {
-                Some(regex) => written.paths.extend(sample::matching(regex)),
+                Some(regex) => literals.paths.extend(regex_sample::matching(regex)),
                 None => {
-                    written.paths.push(path.clone());
-                    written.paths.push(format!("{}/more", path.trim_end_matches('/')));
+                    literals.paths.push(path.clone());
+                    literals.paths.push(format!("{}/more", path.trim_end_matches('/')));
                 }
             }
         }
         if let Some(expression) = &route.expression {
-            written.read(expression);
+            literals.read(expression);
         }
         let or = |list: &mut Vec<String>, default: &str| {
             if list.is_empty() {
                 list.push(default.to_owned());
             }
         };
-        or(&mut written.paths, "/");
-        or(&mut written.hosts, "gateway.test");
-        or(&mut written.methods, "GET");
-        written
+        or(&mut literals.paths, "/");
+        or(&mut literals.hosts, "gateway.test");
+        or(&mut literals.methods, "GET");
+        literals
     }
 
-    /// Takes the texts that an expression compares path, host and method with.
+    /// Extracts the literals that an expression compares path, host and method with.
     fn read(&mut self, expression: &str) {
         for field in ["http.path", "http.host", "http.method"] {
             for (at, _) in expression.match_indices(field) {
@@ -186,7 +186,7 @@ impl Written {
                     continue;
                 };
                 let value = match operator.as_str() {
-                    "~" => sample::matching(&text.replace(r"\\", r"\")),
+                    "~" => regex_sample::matching(&text.replace(r"\\", r"\")),
                     "=^" if field == "http.host" => Some(format!("any{text}")),
                     "==" | "^=" | "=^" | "contains" => Some(text.to_owned()),
                     _ => None,
@@ -201,7 +201,7 @@ impl Written {
     }
 }
 
-/// A name that a pattern with a wildcard stands for.
+/// Returns a name that matches a pattern with a wildcard.
 fn concrete(pattern: &str) -> String {
     if let Some(rest) = pattern.strip_prefix("*.") {
         format!("any.{rest}")
@@ -212,13 +212,13 @@ fn concrete(pattern: &str) -> String {
     }
 }
 
-/// A header's value as it may be printed: that of a credential is not.
-fn printed<'v>(name: &str, value: &'v str) -> &'v str {
+/// Redacts the value of a credential header.
+fn redacted<'v>(name: &str, value: &'v str) -> &'v str {
     if is_credential_name(name) { "***" } else { value }
 }
 
 fn serialize_headers<S: Serializer>(headers: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(headers.iter().map(|(name, value)| (name, printed(name, value))))
+    serializer.collect_seq(headers.iter().map(|(name, value)| (name, redacted(name, value))))
 }
 
 impl fmt::Display for Probe {
@@ -226,7 +226,7 @@ impl fmt::Display for Probe {
         let scheme = if self.https { "https" } else { "http" };
         write!(f, "{} {scheme}://{}{}", self.method, self.host.as_deref().unwrap_or("?"), self.path)?;
         for (name, value) in &self.headers {
-            write!(f, " {name}: {}", printed(name, value))?;
+            write!(f, " {name}: {}", redacted(name, value))?;
         }
         Ok(())
     }

@@ -1,9 +1,9 @@
-//! A text that a regular expression matches, so that a route with one can be asked for.
+//! Generation of texts that match a regular expression, for sample requests.
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-/// A short text that the expression matches; none if it uses what only backtracking engines know, or matches
-/// no printable text.
+/// Generates a short text that matches. `None` if the expression needs a backtracking engine, or matches no printable
+/// text.
 pub fn matching(regex: &str) -> Option<String> {
     let hir = regex_syntax::ParserBuilder::new().build().parse(regex).ok()?;
     let mut text = String::new();
@@ -11,13 +11,13 @@ pub fn matching(regex: &str) -> Option<String> {
     Some(text)
 }
 
-/// Most texts at the boundaries of one expression.
-const BOUNDARIES: usize = 24;
-/// Most times that a part is repeated in one of them.
-const REPEATED: u32 = 512;
+/// Most boundary texts of one expression.
+const MAX_BOUNDARIES: usize = 24;
+/// Most repetitions of a part in a boundary text.
+const MAX_REPETITIONS: u32 = 512;
 
-/// Texts just inside and just outside of what an expression matches: with the ends of its classes and of its
-/// repetitions, one at a time. Few, and without the characters that divide an address.
+/// Generates texts just inside and just outside of what an expression matches: with the bounds of its classes and of its
+/// repetitions, one at a time. Their number is limited, and they contain no delimiters of URLs.
 pub fn boundaries(regex: &str) -> Vec<String> {
     let Ok(hir) = regex_syntax::ParserBuilder::new().build().parse(regex) else { return Vec::new() };
     let mut found: Vec<String> = Vec::new();
@@ -31,7 +31,7 @@ pub fn boundaries(regex: &str) -> Vec<String> {
             HirKind::Repetition(repetition) => {
                 let (min, max) = (repetition.min, repetition.max.unwrap_or(repetition.min + 1));
                 let mut counts = vec![min.saturating_sub(1), min, max, max.saturating_add(1)];
-                counts.retain(|count| *count <= REPEATED);
+                counts.retain(|count| *count <= MAX_REPETITIONS);
                 counts.dedup();
                 let times = |count: u32| Hir::concat(vec![(*repetition.sub).clone(); count as usize]);
                 counts.into_iter().map(times).collect()
@@ -41,7 +41,7 @@ pub fn boundaries(regex: &str) -> Vec<String> {
         };
         for way in ways {
             let mut text = String::new();
-            if found.len() < BOUNDARIES
+            if found.len() < MAX_BOUNDARIES
                 && write_with(&hir, &mut text, spot, &way).is_some()
                 && !found.contains(&text)
             {
@@ -52,7 +52,7 @@ pub fn boundaries(regex: &str) -> Vec<String> {
     found
 }
 
-/// The parts of an expression that have more than one form.
+/// Collects the parts of an expression that can be written in several ways.
 fn collect<'h>(hir: &'h Hir, spots: &mut Vec<&'h Hir>) {
     match hir.kind() {
         HirKind::Class(_) => spots.push(hir),
@@ -70,9 +70,9 @@ fn collect<'h>(hir: &'h Hir, spots: &mut Vec<&'h Hir>) {
     }
 }
 
-/// First and last characters of a class, and those beside them.
+/// Returns the first and last characters of the ranges of a class, and their neighbours.
 fn ends(class: &Class) -> Vec<char> {
-    const MOST: usize = 16;
+    const MAX_ENDS: usize = 16;
     let ranges: Vec<(u32, u32)> = match class {
         Class::Unicode(class) => class.ranges().iter().map(|r| (r.start().into(), r.end().into())).collect(),
         Class::Bytes(class) => class.ranges().iter().map(|r| (r.start().into(), r.end().into())).collect(),
@@ -80,10 +80,10 @@ fn ends(class: &Class) -> Vec<char> {
     let beside = |(first, last): (u32, u32)| [last, first, last + 1, first.saturating_sub(1)];
     let is_plain = |c: &char| c.is_ascii_graphic() && !"?#%/".contains(*c);
     let ends = ranges.into_iter().flat_map(beside).filter_map(char::from_u32).filter(is_plain);
-    ends.take(MOST).collect()
+    ends.take(MAX_ENDS).collect()
 }
 
-/// Writes a match in which one part is written in a way of its own.
+/// Writes a match in which the part `spot` is replaced by `way`.
 fn write_with(hir: &Hir, text: &mut String, spot: &Hir, way: &Hir) -> Option<()> {
     if std::ptr::eq(hir, spot) {
         return write(way, text);
@@ -123,7 +123,7 @@ fn write(hir: &Hir, text: &mut String) -> Option<()> {
             Some(())
         }
         HirKind::Repetition(repetition) => {
-            // Once where it may be never: what follows a prefix is seen too.
+            // Optional parts are written once, so that the text differs from a plain prefix.
             let times = repetition.min.max(1).min(repetition.max.unwrap_or(u32::MAX)).min(64);
             (0..times).try_for_each(|_| write(&repetition.sub, text))
         }
@@ -139,16 +139,16 @@ fn write(hir: &Hir, text: &mut String) -> Option<()> {
     }
 }
 
-/// A character of a class, one that people would use if there is one.
+/// Returns a character of a class, preferably a common one.
 fn member(class: &Class) -> Option<char> {
-    const LIKED: [char; 5] = ['1', 'a', 'A', '-', '_'];
+    const PREFERRED: [char; 5] = ['1', 'a', 'A', '-', '_'];
     let has = |c: char| match class {
         Class::Unicode(class) => class.ranges().iter().any(|r| r.start() <= c && c <= r.end()),
         Class::Bytes(class) => {
             u8::try_from(c).is_ok_and(|b| class.ranges().iter().any(|r| r.start() <= b && b <= r.end()))
         }
     };
-    LIKED.into_iter().find(|c| has(*c)).or_else(|| ('!'..='~').find(|c| has(*c)))
+    PREFERRED.into_iter().find(|c| has(*c)).or_else(|| ('!'..='~').find(|c| has(*c)))
 }
 
 #[cfg(test)]
@@ -164,7 +164,7 @@ mod tests {
         let lengths: Vec<usize> = boundaries("/[a-z]{1,40}$").iter().map(String::len).collect();
         assert!([1, 2, 41, 42].iter().all(|length| lengths.contains(length)), "{lengths:?}");
         assert!(boundaries("/(a|b[0-3]|c)").contains(&"/b3".to_owned()));
-        assert!(boundaries(r"/[^/]{9}[\w.]*(x|y){1,1000000}").len() <= BOUNDARIES);
+        assert!(boundaries(r"/[^/]{9}[\w.]*(x|y){1,1000000}").len() <= MAX_BOUNDARIES);
     }
 
     #[test]

@@ -1,33 +1,33 @@
-//! What the service manager is told (`NOTIFY_SOCKET`, as systemd defines it). Nobody listens: nothing is said.
+//! Notifications to the service manager (`NOTIFY_SOCKET`, sd_notify(3)); none is sent if the variable is unset.
 
-/// How the service fares.
+/// State of the service.
 #[derive(Clone, Copy, Debug)]
 pub enum State {
-    /// It serves, or serves again after a reload.
+    /// It serves: after the start, and after each reload.
     Ready,
-    /// It loads its configuration anew.
+    /// It reloads its configuration.
     Reloading,
-    /// It comes to an end.
+    /// It stops.
     Stopping,
-    /// That process is the service from now on.
+    /// The process with this id is the main process from now on.
     HandedOver(u32),
 }
 
 #[cfg(unix)]
-pub fn tell(state: State) {
+pub fn notify(state: State) {
     use sd_notify::NotifyState;
-    let told = match state {
+    let result = match state {
         State::Ready => sd_notify::notify(&[NotifyState::Ready]),
-        // The time lets the manager tell this reload from the one before.
+        // The timestamp distinguishes this reload from earlier ones.
         State::Reloading => NotifyState::monotonic_usec_now()
             .and_then(|now| sd_notify::notify(&[NotifyState::Reloading, now])),
         State::Stopping => sd_notify::notify(&[NotifyState::Stopping]),
         State::HandedOver(to) => sd_notify::notify(&[NotifyState::MainPid(to)]),
     };
-    if let Err(error) = told {
+    if let Err(error) = result {
         tracing::warn!("the service manager cannot be told: {error}");
     }
 }
 
 #[cfg(not(unix))]
-pub fn tell(_: State) {}
+pub fn notify(_: State) {}

@@ -1,5 +1,4 @@
-//! The fields of one request, as expressions name them. Knows how each is read off the request's head,
-//! not who asks.
+//! The fields of a request, as expressions name them.
 
 use std::{borrow::Cow, net::IpAddr};
 
@@ -10,20 +9,20 @@ use super::{
     expr::{Field, HeaderField},
 };
 
-/// Most query arguments that are looked at (`lua_max_uri_args`).
+/// Most query arguments that are parsed (`lua_max_uri_args`).
 const MAX_ARGUMENTS: usize = 100;
 
-/// A request or connection, read field by field.
-pub(super) struct View<'a> {
+/// The input of a match: a request or a connection. Fields are extracted on demand.
+pub(super) struct MatchInput<'a> {
     protocol: &'static str,
-    /// What only HTTP has.
-    http: Option<Head<'a>>,
+    /// The request head; `None` for streams.
+    http: Option<RequestHead<'a>>,
     sni: Option<&'a str>,
     source: (IpAddr, u16),
     destination: (IpAddr, u16),
 }
 
-struct Head<'a> {
+struct RequestHead<'a> {
     line: &'a RequestLine<'a>,
     path: &'a [u8],
     /// Host without port.
@@ -31,35 +30,35 @@ struct Head<'a> {
     port: Option<i64>,
 }
 
-/// Splits a port off a host. Without a number after the first colon there is none, so an IPv6 address
-/// stays whole.
+/// Splits a host into name and port. There is no port unless the first colon precedes a number, so an IPv6 address is not
+/// split.
 pub fn split_port(host: &str) -> (&str, Option<u32>) {
     let Some(at) = host.bytes().position(|byte| byte == b':') else { return (host, None) };
     let (name, port) = (&host[..at], &host[at + 1..]);
     match port.parse() {
-        // A sign would be a number to the parser.
+        // The parser accepts a sign, which is not valid in a port.
         Ok(number) if port.as_bytes()[0].is_ascii_digit() => (name, Some(number)),
         _ => (host, None),
     }
 }
 
-impl<'a> View<'a> {
-    /// A request, with its path in normal form.
+impl<'a> MatchInput<'a> {
+    /// Creates the input for a request; `path` is normalised.
     pub fn of_request(line: &'a RequestLine<'a>, path: &'a [u8]) -> Self {
         let (host, port) = match line.host.map(split_port) {
             Some((host, port)) => (Some(host), port.map(i64::from)),
             None => (None, None),
         };
-        View {
+        MatchInput {
             protocol: if line.https { "https" } else { "http" },
-            http: Some(Head { line, path, host, port }),
+            http: Some(RequestHead { line, path, host, port }),
             sni: line.sni,
             source: line.source,
             destination: line.destination,
         }
     }
 
-    /// A connection. It counts as TLS when it named a server.
+    /// Creates the input for a connection. It counts as TLS if there is a server name.
     pub fn of_connection(connection: &Connection<'a>) -> Self {
         let protocol = match (connection.udp, connection.sni) {
             (true, _) => "udp",
@@ -67,15 +66,15 @@ impl<'a> View<'a> {
             (false, None) => "tcp",
         };
         let Connection { sni, source, destination, .. } = *connection;
-        View { protocol, http: None, sni, source, destination }
+        MatchInput { protocol, http: None, sni, source, destination }
     }
 
-    /// The protocol, as the language names it.
+    /// The protocol, as in the router's language.
     pub fn protocol(&self) -> &'static str {
         self.protocol
     }
 
-    /// The value of a field that is a number.
+    /// Returns the value of a numeric field.
     pub fn number(&self, field: &Field) -> Option<i64> {
         let named = || self.http.as_ref().and_then(|head| head.port);
         match field {
@@ -87,7 +86,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The value of a field that is an address.
+    /// Returns the value of an address field.
     pub fn address(&self, field: &Field) -> Option<IpAddr> {
         match field {
             Field::SourceIp => Some(self.source.0),
@@ -96,7 +95,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Calls `f` with every value of a field that is text, until it returns false.
+    /// Calls `f` with every value of a text field, until it returns false.
     pub fn each(&self, field: &Field, mut f: impl FnMut(&[u8]) -> bool) {
         match (field, &self.http) {
             (Field::Header(header), Some(head)) => {
@@ -121,7 +120,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The value of a text field that has at most one.
+    /// Returns the value of a text field that has at most one.
     fn single(&self, field: &Field) -> Option<&'a [u8]> {
         match field {
             Field::Protocol => return Some(self.protocol.as_bytes()),
@@ -140,21 +139,21 @@ impl<'a> View<'a> {
     }
 }
 
-impl<'a> Head<'a> {
+impl<'a> RequestHead<'a> {
     fn header(&self, header: &HeaderField) -> Option<ValueIter<'a, HeaderValue>> {
         let headers = self.line.headers.map();
         let found = |name| headers.contains_key(name).then(|| headers.get_all(name).iter());
         header.underscored.as_ref().and_then(found).or_else(|| found(&header.dashed))
     }
 
-    /// The path's segments; a slash at the end adds none.
+    /// Iterates over the path segments; a trailing slash adds none.
     fn segments(&self) -> impl Iterator<Item = &'a [u8]> {
         let path = self.path.strip_prefix(b"/").unwrap_or(self.path);
         let path = path.strip_suffix(b"/").unwrap_or(path);
         path.split(|&b| b == b'/').take(if path.is_empty() { 0 } else { usize::MAX })
     }
 
-    /// Segments `first` to `last` with the slashes between them.
+    /// Returns segments `first` to `last` with the slashes between them.
     fn range(&self, first: usize, last: usize) -> Option<&'a [u8]> {
         let mut start = 1;
         let mut at = 1;
@@ -171,7 +170,7 @@ impl<'a> Head<'a> {
     }
 }
 
-/// Arguments of a query, decoded, in order.
+/// Iterates over the decoded query arguments, in order.
 pub(super) fn arguments(query: &str) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {
     query.split('&').filter(|argument| !argument.is_empty()).take(MAX_ARGUMENTS).filter_map(|argument| {
         let (key, value) = argument.split_once('=').unwrap_or((argument, ""));

@@ -1,4 +1,4 @@
-//! What an admin request is answered with: status, body, headers. Bodies are JSON but for metrics.
+//! Responses of the admin API: status, body, headers. Bodies are JSON except for metrics.
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
@@ -7,9 +7,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::OwnedSemaphorePermit;
 
-/// An answer.
+/// A response of the admin API.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Reply {
     status: StatusCode,
     /// Content type and body.
     body: Option<(&'static str, Bytes)>,
@@ -18,52 +18,52 @@ pub struct Answer {
 
 const JSON: &str = "application/json; charset=utf-8";
 
-impl Answer {
-    /// An answer without a body.
+impl Reply {
+    /// Creates a response without a body.
     pub fn empty(status: StatusCode) -> Self {
-        Answer { status, body: None, headers: Vec::new() }
+        Reply { status, body: None, headers: Vec::new() }
     }
 
-    /// A value as JSON.
+    /// Creates a response with a value as JSON.
     pub fn json(status: StatusCode, value: &impl Serialize) -> Self {
-        // What is shown here are maps with text keys and numbers: writing them to memory cannot fail.
+        // Serialization cannot fail: values contain only maps with string keys, strings and numbers.
         let body = serde_json::to_vec(value).unwrap_or_default();
-        Answer { status, body: Some((JSON, body.into())), headers: Vec::new() }
+        Reply { status, body: Some((JSON, body.into())), headers: Vec::new() }
     }
 
-    /// 200 with a value.
+    /// Creates a 200 response with a value as JSON.
     pub fn ok(value: &impl Serialize) -> Self {
         Self::json(StatusCode::OK, value)
     }
 
-    /// Plain text, as Prometheus reads it.
+    /// Creates a response in plain text, as Prometheus expects it.
     pub fn text(text: String) -> Self {
         let body = Some(("text/plain; charset=UTF-8", text.into()));
-        Answer { status: StatusCode::OK, body, headers: Vec::new() }
+        Reply { status: StatusCode::OK, body, headers: Vec::new() }
     }
 
-    /// `{"message": …}`.
+    /// Creates a response with the body `{"message": …}`.
     pub fn message(status: StatusCode, message: impl Into<String>) -> Self {
         Self::json(status, &json!({ "message": message.into() }))
     }
 
-    /// 400 with a message.
+    /// Creates a 400 response with a message.
     pub fn bad_request(message: impl Into<String>) -> Self {
         Self::message(StatusCode::BAD_REQUEST, message)
     }
 
-    /// 503 for what would take more memory than the API may.
+    /// Creates a 503 response for a request that would exceed the memory limits.
     pub fn overloaded(message: &str) -> Self {
         Self::message(StatusCode::SERVICE_UNAVAILABLE, message)
             .with(header::RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
-    /// Bytes of its body.
+    /// Size of the body in bytes.
     pub fn len(&self) -> usize {
         self.body.as_ref().map_or(0, |(_, body)| body.len())
     }
 
-    /// Holds a permit until the body was sent.
+    /// Attaches a permit that is released when the body has been sent.
     #[must_use]
     pub fn with_permit(mut self, permit: OwnedSemaphorePermit) -> Self {
         struct Held(
@@ -79,19 +79,19 @@ impl Answer {
         self
     }
 
-    /// 404 in the API's words.
+    /// Creates Kong's 404 response.
     pub fn not_found() -> Self {
         Self::message(StatusCode::NOT_FOUND, "Not found")
     }
 
-    /// 405 for a method that an endpoint does not know.
+    /// Creates a 405 response for a method that the endpoint does not support.
     pub fn not_allowed() -> Self {
         Self::message(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed")
     }
 
-    /// One of the numbered errors of Kong's data layer. `details` is put beside code, name and message.
-    pub fn failure(failure: Failure, message: Value, details: Option<(&str, Value)>) -> Self {
-        let (code, name, status) = failure.told();
+    /// Creates an error response of Kong's DAO. `details` is added next to code, name and message.
+    pub fn error(error: ErrorCode, message: Value, details: Option<(&str, Value)>) -> Self {
+        let (code, name, status) = error.code_name_status();
         let mut body = json!({ "code": code, "name": name, "message": message });
         if let Some((key, value)) = details {
             body[key] = value;
@@ -108,7 +108,7 @@ impl Answer {
         self
     }
 
-    /// As HTTP wants it.
+    /// Converts it to an HTTP response.
     pub fn into_response(self) -> Response<Full<Bytes>> {
         let (kind, body) = self.body.map_or((None, Bytes::new()), |(kind, body)| (Some(kind), body));
         let mut response = Response::new(Full::new(body));
@@ -121,35 +121,35 @@ impl Answer {
     }
 }
 
-/// The numbered errors that entities' endpoints answer with.
+/// Error codes of Kong's DAO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// An id that is none.
+pub enum ErrorCode {
+    /// The id is not a UUID.
     InvalidPrimaryKey,
-    /// An entity that breaks its schema.
+    /// The entity violates its schema.
     SchemaViolation,
-    /// An entity to change that is not there.
+    /// The entity to change does not exist.
     NotFound,
-    /// A page that cannot be told from its token.
+    /// The offset token cannot be decoded.
     InvalidOffset,
-    /// A page size out of bounds.
+    /// The page size is out of bounds.
     InvalidSize,
-    /// Filters that make no sense.
+    /// The filters are not valid.
     InvalidOptions,
     /// A write without a database.
     Unsupported,
 }
 
-impl Failure {
-    fn told(self) -> (u8, &'static str, StatusCode) {
+impl ErrorCode {
+    fn code_name_status(self) -> (u8, &'static str, StatusCode) {
         match self {
-            Failure::InvalidPrimaryKey => (1, "invalid primary key", StatusCode::BAD_REQUEST),
-            Failure::SchemaViolation => (2, "schema violation", StatusCode::BAD_REQUEST),
-            Failure::NotFound => (6, "not found", StatusCode::NOT_FOUND),
-            Failure::InvalidOffset => (7, "invalid offset", StatusCode::BAD_REQUEST),
-            Failure::InvalidSize => (9, "invalid size", StatusCode::BAD_REQUEST),
-            Failure::InvalidOptions => (11, "invalid options", StatusCode::BAD_REQUEST),
-            Failure::Unsupported => (12, "operation unsupported", StatusCode::METHOD_NOT_ALLOWED),
+            ErrorCode::InvalidPrimaryKey => (1, "invalid primary key", StatusCode::BAD_REQUEST),
+            ErrorCode::SchemaViolation => (2, "schema violation", StatusCode::BAD_REQUEST),
+            ErrorCode::NotFound => (6, "not found", StatusCode::NOT_FOUND),
+            ErrorCode::InvalidOffset => (7, "invalid offset", StatusCode::BAD_REQUEST),
+            ErrorCode::InvalidSize => (9, "invalid size", StatusCode::BAD_REQUEST),
+            ErrorCode::InvalidOptions => (11, "invalid options", StatusCode::BAD_REQUEST),
+            ErrorCode::Unsupported => (12, "operation unsupported", StatusCode::METHOD_NOT_ALLOWED),
         }
     }
 }

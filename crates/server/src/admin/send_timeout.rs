@@ -1,4 +1,4 @@
-//! A stream whose peer has to take what it is sent: without that, a response is held as long as the client likes.
+//! A write timeout for streams: without it, a client that does not read keeps a response in memory indefinitely.
 
 use std::{
     io,
@@ -12,23 +12,27 @@ use tokio::{
     time::{Instant, Sleep},
 };
 
-/// A stream that fails when nothing could be written for a time.
+/// A stream whose writes fail with `TimedOut` after a time without progress.
 pub struct SendTimeout<S> {
     stream: S,
     limit: Duration,
-    /// Runs while a write waits for the peer.
+    /// Armed while a write is pending.
     timer: Option<Pin<Box<Sleep>>>,
     waiting: bool,
 }
 
 impl<S> SendTimeout<S> {
-    /// A stream with that limit.
+    /// Wraps a stream.
     pub fn new(stream: S, limit: Duration) -> Self {
         SendTimeout { stream, limit, timer: None, waiting: false }
     }
 
-    /// Passes on what a write returned, or the error of one that waited too long.
-    fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    /// Returns the result of a write, or `TimedOut` if it has been pending for too long.
+    fn check_timeout<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.waiting = false;
             return written;
@@ -58,7 +62,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for SendTimeout<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for SendTimeout<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.watch(cx, written)
+        self.check_timeout(cx, written)
     }
 
     fn poll_write_vectored(
@@ -67,7 +71,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for SendTimeout<S> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.watch(cx, written)
+        self.check_timeout(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -76,12 +80,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for SendTimeout<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
-        self.watch(cx, flushed)
+        self.check_timeout(cx, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let closed = Pin::new(&mut self.stream).poll_shutdown(cx);
-        self.watch(cx, closed)
+        self.check_timeout(cx, closed)
     }
 }
 
@@ -92,7 +96,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_peer_that_takes_nothing_ends_the_stream() {
+    async fn a_stalled_peer_times_out() {
         let (ours, mut theirs) = duplex(4);
         let mut stream = SendTimeout::new(ours, Duration::from_millis(200));
         let slow = tokio::spawn(async move {

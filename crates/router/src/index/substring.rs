@@ -1,21 +1,20 @@
-//! Finds which of many literals stand somewhere in a text: what is left to look up of a regular expression
-//! whose beginning says too little.
+//! Substring search for many literals at once, for regular expressions without a selective prefix.
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
-use super::Ref;
+use super::NodeRef;
 
-/// Literals, and what each leads to.
+/// Literals, each with the node that it leads to.
 #[derive(Debug)]
-pub(super) struct Inner {
-    /// None if the literals were too many for one automaton; all of them then count as found.
+pub(super) struct SubstringIndex {
+    /// `None` if there are too many literals for one automaton; all of them count as found then.
     automaton: Option<AhoCorasick>,
-    values: Box<[Ref]>,
+    values: Box<[NodeRef]>,
 }
 
-impl Inner {
-    /// None if there are no literals.
-    pub fn new(literals: Vec<(&[u8], Ref)>) -> Option<Box<Inner>> {
+impl SubstringIndex {
+    /// Builds the automaton. `None` if there are no literals.
+    pub fn new(literals: Vec<(&[u8], NodeRef)>) -> Option<Box<SubstringIndex>> {
         if literals.is_empty() {
             return None;
         }
@@ -24,11 +23,14 @@ impl Inner {
             .kind(Some(aho_corasick::AhoCorasickKind::ContiguousNFA))
             .build(literals.iter().map(|(text, _)| text))
             .ok();
-        Some(Box::new(Inner { automaton, values: literals.into_iter().map(|(_, value)| value).collect() }))
+        Some(Box::new(SubstringIndex {
+            automaton,
+            values: literals.into_iter().map(|(_, value)| value).collect(),
+        }))
     }
 
     /// Calls `found` for every literal in the text.
-    pub fn walk(&self, text: &[u8], mut found: impl FnMut(Ref)) {
+    pub fn walk(&self, text: &[u8], mut found: impl FnMut(NodeRef)) {
         match &self.automaton {
             Some(automaton) => automaton
                 .find_overlapping_iter(text)
@@ -37,7 +39,7 @@ impl Inner {
         }
     }
 
-    /// Bytes on the heap.
+    /// Heap size in bytes.
     pub fn memory(&self) -> usize {
         self.automaton.as_ref().map_or(0, AhoCorasick::memory_usage) + size_of_val(&*self.values)
     }
