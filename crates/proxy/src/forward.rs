@@ -34,7 +34,6 @@ pub struct UpstreamResponse {
 /// Sends the request to the route's service. `path` is the normalised path that was matched.
 ///
 /// # Errors
-///
 /// If no upstream responds.
 pub async fn forward(
     conn_ctx: &ConnContext,
@@ -60,7 +59,7 @@ pub async fn forward(
     if options.mock == Mock::Unresolved
         && let Err(error) = destination.pick(&conn_ctx.worker.resolver).await
     {
-        tracing::debug!("{error}: the echo answers");
+        tracing::debug!("{error}: the echo upstream responds");
         return Err(Box::pin(echo_upstream::echo(exchange, &snap.state, &target)).await);
     }
     let body = std::mem::take(&mut exchange.request.body);
@@ -134,7 +133,6 @@ impl RetryState<'_> {
     /// Takes a pooled connection, or opens one.
     ///
     /// # Errors
-    ///
     /// If it cannot be opened; with the time of the attempt.
     async fn connection(
         &self,

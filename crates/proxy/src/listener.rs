@@ -30,7 +30,6 @@ impl ListenerTask {
     /// Registers a socket with the current runtime.
     ///
     /// # Errors
-    ///
     /// If the runtime cannot register it.
     pub fn new(
         worker: Rc<Worker>,

@@ -52,7 +52,6 @@ impl PipelineState {
     /// Runs the rewrite hooks of the global chain.
     ///
     /// # Errors
-    ///
     /// If one ends the request.
     pub async fn rewrite(&mut self, snap: &Snapshot) -> Result<(), EarlyExit> {
         if snap.global.phases.rewrite {
@@ -71,7 +70,6 @@ impl PipelineState {
     /// Selects a plugin row for each slot, and runs the access hooks until one ends the request.
     ///
     /// # Errors
-    ///
     /// If one does.
     pub async fn access(&mut self, snap: &Snapshot) -> Result<(), EarlyExit> {
         let chain = self.chain(snap);

@@ -17,7 +17,6 @@ const MAX_V1_LINE_BYTES: usize = 107;
 /// Reads the header; `None` if it contains no source address (a health check, or an unknown family).
 ///
 /// # Errors
-///
 /// If there is no valid header; the connection must be closed then.
 pub async fn read(stream: &mut TcpStream) -> io::Result<Option<SocketAddr>> {
     let mut first = [0; 12];

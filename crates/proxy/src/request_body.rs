@@ -11,7 +11,6 @@ use runtime::Options;
 /// streamed, as is any without `buffering`.
 ///
 /// # Errors
-///
 /// If it is too long, malformed, or stops arriving.
 pub async fn buffer_or_stream(
     mut body: Body,

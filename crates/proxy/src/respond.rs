@@ -132,7 +132,7 @@ fn adopt_upstream_head(
     response: UpstreamResponse,
 ) -> (BodySource, Option<ReasonPhrase>) {
     let UpstreamResponse { mut connection, timeouts, read_ahead } = response;
-    let head = connection.take_head().expect("an answer is made when its head is there");
+    let head = connection.take_head().expect("an upstream response exists once its head has been read");
     let mut headers = head.headers;
     let is_upgrade = head.status == StatusCode::SWITCHING_PROTOCOLS;
     // gRPC sends its status in trailers, with or without `TE: trailers`.

@@ -164,9 +164,9 @@ impl ResponseBody {
         if let BodySource::Upstream(upstream_body) = &mut self.source
             && upstream_body.read_ahead
             && upstream_body.buffered.is_none()
-            && let Poll::Ready(piece) = upstream_body.poll_upstream(cx)
+            && let Poll::Ready(frame) = upstream_body.poll_upstream(cx)
         {
-            upstream_body.buffered = piece.map(Box::new);
+            upstream_body.buffered = frame.map(Box::new);
         }
     }
 
@@ -336,7 +336,7 @@ mod tests {
                 )
                 .await
                 .unwrap();
-                let Wire::Http1(http1) = &mut connection.wire else { panic!("it speaks HTTP/1") };
+                let Wire::Http1(http1) = &mut connection.wire else { panic!("an HTTP/1 connection") };
                 http1.head().extend_from_slice(b"GET / HTTP/1.1\r\n\r\n");
                 http1.begin(net::Body::Empty, false, false, false);
                 poll_fn(|cx| connection.poll_answer(cx)).await.unwrap();

@@ -86,7 +86,6 @@ impl Rehearsal {
     /// Creates a simulator for that gateway.
     ///
     /// # Errors
-    ///
     /// If the event loop cannot be created.
     pub fn new(gateway: &Arc<Gateway>) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -95,28 +94,28 @@ impl Rehearsal {
 
     /// Simulates a request with the gateway's snapshot; its id is all zeros. Access phases of plugins for
     /// which `is_skipped` holds are skipped.
-    pub fn run(&self, asked: Asked, is_skipped: impl Fn(&str) -> bool) -> Fate {
-        LocalSet::new().block_on(&self.runtime, simulate(&self.worker, asked, is_skipped))
+    pub fn run(&self, input: Asked, is_skipped: impl Fn(&str) -> bool) -> Fate {
+        LocalSet::new().block_on(&self.runtime, simulate(&self.worker, input, is_skipped))
     }
 }
 
-async fn simulate(worker: &Rc<Worker>, asked: Asked, is_skipped: impl Fn(&str) -> bool) -> Fate {
-    let local = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), if asked.tls { 443 } else { 80 });
-    let from = Peer { socket: SocketAddr::new(asked.client, 40_000), proxy_source: None };
-    let conn_ctx = Rc::new(ConnContext::new(Rc::clone(worker), from, local, asked.tls, asked.sni));
+async fn simulate(worker: &Rc<Worker>, input: Asked, is_skipped: impl Fn(&str) -> bool) -> Fate {
+    let local = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), if input.tls { 443 } else { 80 });
+    let from = Peer { socket: SocketAddr::new(input.client, 40_000), proxy_source: None };
+    let conn_ctx = Rc::new(ConnContext::new(Rc::clone(worker), from, local, input.tls, input.sni));
     let snap = worker.gateway.snapshot();
-    let mut request = plugin::Request::from_parts(asked.head.into_parts().0, Body::Empty);
-    asked.spelled.iter().for_each(|name| request.headers.spell(name));
+    let mut request = plugin::Request::from_parts(input.head.into_parts().0, Body::Empty);
+    input.spelled.iter().for_each(|name| request.headers.spell(name));
     // HTTP/1's parser drops them.
     let is_look_alike = |name: &&HeaderName| Known::of(name.as_str().as_bytes()) == Some(Known::LookAlike);
     let look_alikes: Vec<HeaderName> = request.headers.keys().filter(is_look_alike).cloned().collect();
     look_alikes.iter().for_each(|name| drop(request.headers.remove(name)));
     let mut exchange = Exchange::new(conn_ctx.client.clone(), request, plugin::RequestId(0));
-    exchange.consumer = asked.consumer;
+    exchange.consumer = input.consumer;
     let mut pipeline = PipelineState { exchange, selected: SmallVec::new() };
     let mut current_plugin = None;
     match run_pipeline(&conn_ctx, &snap, &mut pipeline, &mut current_plugin, is_skipped).await {
-        Ok(fate) => fate,
+        Ok(outcome) => outcome,
         Err(early) => responded(&conn_ctx, &mut pipeline.exchange, early, current_plugin),
     }
 }

@@ -32,7 +32,6 @@ impl Acceptor {
     /// Creates the configuration of a listener.
     ///
     /// # Errors
-    ///
     /// If the options leave no version or cipher suite.
     pub fn new(gateway: &Arc<Gateway>, listener: &Listener) -> io::Result<Self> {
         let alpn_protocols: &[&[u8]] = match listener.traffic {
@@ -56,7 +55,6 @@ impl Acceptor {
 /// Performs the handshake.
 ///
 /// # Errors
-///
 /// If it fails.
 pub async fn accept_tls(acceptor: &Acceptor, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
     TlsAcceptor::from(acceptor.config()).accept(stream).await

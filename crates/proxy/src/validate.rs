@@ -20,7 +20,6 @@ use runtime::{Options, RealIp};
 /// Validates a request's head; normalises Host, target and the client's address.
 ///
 /// # Errors
-///
 /// If the request must not be served.
 pub fn validate_request(exchange: &mut Exchange, conn_ctx: &ConnContext) -> Result<(), ProxyError> {
     let request = &mut exchange.request;
@@ -159,12 +158,12 @@ fn is_host(host: &[u8]) -> bool {
             None => (host, &b""[..], true),
         },
     };
-    let port_fits = match port {
+    let is_port_valid = match port {
         [] => true,
         [b':', digits @ ..] => digits.iter().all(u8::is_ascii_digit),
         _ => false,
     };
-    is_valid && port_fits && !name.is_empty() && !name.windows(2).any(|two| two == b"..")
+    is_valid && is_port_valid && !name.is_empty() && !name.windows(2).any(|two| two == b"..")
 }
 
 /// A byte that a host's name must not contain.

@@ -43,7 +43,7 @@ pub struct Worker {
     pub drain_started: Notify,
     /// Notifies the worker when a connection has closed.
     pub connection_closed: Notify,
-    /// Notifies each second tasks with periodic checks.
+    /// Notifies tasks with periodic checks, once per second.
     pub housekeeping_tick: Notify,
     /// Open connections.
     pub open_connections: Cell<usize>,
@@ -192,7 +192,7 @@ impl ConnContext {
             client: Client {
                 peer,
                 ip: match (&options.real_ip, from.proxy_source) {
-                    (RealIp::ProxyProtocol, Some(told)) if trusted => told.ip().to_canonical(),
+                    (RealIp::ProxyProtocol, Some(source)) if trusted => source.ip().to_canonical(),
                     _ => ip,
                 },
                 local,

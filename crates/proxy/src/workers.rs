@@ -93,7 +93,6 @@ impl Workers {
     /// Opens the listeners that are not inherited, and starts the threads.
     ///
     /// # Errors
-    ///
     /// If an address cannot be bound or a thread cannot be started.
     pub fn start(
         gateway: Arc<Gateway>,
@@ -138,7 +137,6 @@ impl Workers {
     /// Does what [`Workers::start`] does before it opens a socket.
     ///
     /// # Errors
-    ///
     /// If TLS cannot be configured for a listener.
     pub fn check(gateway: &Arc<Gateway>, listeners: &[Listener]) -> Result<(), StartError> {
         acceptors(gateway, listeners).map(|_| ())
@@ -240,9 +238,9 @@ fn open(
         }
         return Ok((address, sockets, false));
     }
-    let exclusive = !listener.shared && !bound.overlap(listener);
+    let is_exclusive = !listener.shared && !bound.overlap(listener);
     for number in 0..count {
-        let socket = bind(address, listener, exclusive && number == 0)?;
+        let socket = bind(address, listener, is_exclusive && number == 0)?;
         // Where the system chose the port, the other workers bind the same.
         address = socket.local_addr()?.as_socket().unwrap_or(address);
         sockets.push(socket);
@@ -257,11 +255,11 @@ struct BoundAddresses(Vec<(SocketAddr, Type, bool)>);
 
 impl BoundAddresses {
     fn of(inherited: &Inherited) -> Self {
-        let mut is_exclusive = BoundAddresses(Vec::new());
+        let mut bound = BoundAddresses(Vec::new());
         for (address, kind) in inherited.bound() {
-            is_exclusive.add(address, kind, false);
+            bound.add(address, kind, false);
         }
-        is_exclusive
+        bound
     }
 
     fn add(&mut self, address: SocketAddr, kind: Type, only_v6: bool) {
@@ -275,12 +273,12 @@ impl BoundAddresses {
         let includes = |wide: SocketAddr, only_v6: bool, other: SocketAddr| {
             wide.ip().is_unspecified() && (wide.is_ipv4() == other.is_ipv4() || wide.is_ipv6() && !only_v6)
         };
-        self.0.iter().any(|(is_exclusive, kind, own_only_v6)| {
+        self.0.iter().any(|(bound, kind, bound_only_v6)| {
             *kind == listener.socket_type()
-                && is_exclusive.port() == new.port()
-                && (is_exclusive.ip() == new.ip()
-                    || includes(*is_exclusive, *own_only_v6, new)
-                    || includes(new, new_only_v6, *is_exclusive))
+                && bound.port() == new.port()
+                && (bound.ip() == new.ip()
+                    || includes(*bound, *bound_only_v6, new)
+                    || includes(new, new_only_v6, *bound))
         })
     }
 }
@@ -443,30 +441,30 @@ mod tests {
 
     #[test]
     fn an_address_in_use_is_rejected_unless_shared() {
-        let open_with = |listener: &Listener, is_exclusive: &mut BoundAddresses| {
-            open(listener, 2, &mut Inherited::default(), is_exclusive)
+        let open_with = |listener: &Listener, bound: &mut BoundAddresses| {
+            open(listener, 2, &mut Inherited::default(), bound)
         };
         let fresh = || BoundAddresses(Vec::new());
         for traffic in [Traffic::Http, Traffic::Datagrams] {
             let free = Listener { traffic, ..Listener::plain((Ipv4Addr::LOCALHOST, 0).into()) };
-            let mut is_exclusive = fresh();
-            let (address, sockets, _) = open_with(&free, &mut is_exclusive).expect("a free port");
+            let mut bound = fresh();
+            let (address, sockets, _) = open_with(&free, &mut bound).expect("a free port");
             assert_eq!(sockets.len(), 2, "both workers listen at the same address");
-            let taken = Listener { address, ..free.clone() };
-            let refused = open_with(&taken, &mut fresh()).expect_err("in use");
-            assert_eq!(refused.kind(), io::ErrorKind::AddrInUse, "{traffic:?}");
+            let in_use = Listener { address, ..free.clone() };
+            let rejected = open_with(&in_use, &mut fresh()).expect_err("in use");
+            assert_eq!(rejected.kind(), io::ErrorKind::AddrInUse, "{traffic:?}");
             let wide = Listener { address: (Ipv4Addr::UNSPECIFIED, address.port()).into(), ..free.clone() };
             assert!(open_with(&wide, &mut fresh()).is_err(), "{traffic:?}: it includes the one in use");
             assert!(
-                open_with(&wide, &mut is_exclusive).is_ok(),
+                open_with(&wide, &mut bound).is_ok(),
                 "{traffic:?}: a second address of the same process"
             );
             drop(sockets);
         }
         let free = Listener { shared: true, ..Listener::plain((Ipv4Addr::LOCALHOST, 0).into()) };
         let (address, _sockets, _) = open_with(&free, &mut fresh()).expect("a free port");
-        let taken = Listener { address, ..free };
-        assert!(open_with(&taken, &mut fresh()).is_ok(), "shared on purpose");
+        let in_use = Listener { address, ..free };
+        assert!(open_with(&in_use, &mut fresh()).is_ok(), "shared on purpose");
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub trait HeaderSink {
     /// Appends the fields of a received head for which `is_forwarded` holds.
     fn append_fields(&mut self, fields: &http_codec::Fields, is_forwarded: impl FnMut(Option<Known>) -> bool);
     /// Appends a header that the gateway sets.
-    fn append(&mut self, header: GatewayHeader, value: &HeaderValue);
+    fn append_value(&mut self, header: GatewayHeader, value: &HeaderValue);
     /// Appends one with a static value.
     fn append_static(&mut self, header: GatewayHeader, value: &'static str);
     /// Appends one with a text value; values with control characters are dropped.
@@ -101,7 +101,7 @@ impl HeaderSink for HeaderMap {
         }
     }
 
-    fn append(&mut self, header: GatewayHeader, value: &HeaderValue) {
+    fn append_value(&mut self, header: GatewayHeader, value: &HeaderValue) {
         self.append((header.name)(), value.clone());
     }
 
@@ -137,7 +137,7 @@ impl HeaderSink for Vec<u8> {
     }
 
     #[inline]
-    fn append(&mut self, header: GatewayHeader, value: &HeaderValue) {
+    fn append_value(&mut self, header: GatewayHeader, value: &HeaderValue) {
         self.extend_from_slice(header.line_start);
         self.extend_from_slice(value.as_bytes());
     }
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn a_head_and_a_map_receive_the_same_fields() {
         fn fill(to: &mut impl HeaderSink) {
-            to.append(HOST, &HeaderValue::from_static("a"));
+            to.append_value(HOST, &HeaderValue::from_static("a"));
             let sent = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("*/*"))]);
             http_codec::Headers::from(sent).lines().iter().for_each(|line| to.append_line(line));
             to.append_static(VIA, VIA_VALUES[0]);

@@ -87,7 +87,7 @@ pub fn for_upstream(
 ) {
     let client = &exchange.client;
     let sent = &exchange.request.headers;
-    to.append(HOST, host);
+    to.append_value(HOST, host);
     let mut client_sent = ClientSent { length: header_ctx.body, ..ClientSent::default() };
     let mut is_forwarded = |known| match known {
         None => true,
@@ -131,7 +131,7 @@ pub fn for_upstream(
 
     match length {
         BodyLength::Known(0) if !client_sent.length => {}
-        BodyLength::Known(length) => to.append(CONTENT_LENGTH, &number_value(length)),
+        BodyLength::Known(length) => to.append_value(CONTENT_LENGTH, &number_value(length)),
         BodyLength::Chunked => to.append_static(TRANSFER_ENCODING, "chunked"),
         BodyLength::FromClient => {}
     }
@@ -145,10 +145,10 @@ pub fn for_upstream(
         &client_ip_header
     };
     match client_sent.forwarded_for {
-        true => to.append(X_FORWARDED_FOR, &join_comma(sent, Known::ForwardedFor, peer.as_bytes())),
-        false => to.append(X_FORWARDED_FOR, real_ip),
+        true => to.append_value(X_FORWARDED_FOR, &join_comma(sent, Known::ForwardedFor, peer.as_bytes())),
+        false => to.append_value(X_FORWARDED_FOR, real_ip),
     }
-    to.append(X_REAL_IP, real_ip);
+    to.append_value(X_REAL_IP, real_ip);
     if !client_sent.proto {
         to.append_static(X_FORWARDED_PROTO, if client.tls { "https" } else { "http" });
     }
@@ -156,13 +156,13 @@ pub fn for_upstream(
         to.append_text(X_FORWARDED_HOST, &host);
     }
     if !client_sent.port {
-        to.append(X_FORWARDED_PORT, &conn_ctx.port_header);
+        to.append_value(X_FORWARDED_PORT, &conn_ctx.port_header);
     }
     if !client_sent.path {
         to.append_text(X_FORWARDED_PATH, exchange.request.path().as_bytes());
     }
     if let (false, Some(prefix)) = (client_sent.prefix, &header_ctx.prefix) {
-        to.append(X_FORWARDED_PREFIX, prefix);
+        to.append_value(X_FORWARDED_PREFIX, prefix);
     }
     let via = VIA_VALUES[match exchange.request.version {
         Version::HTTP_2 => 1,
@@ -170,11 +170,11 @@ pub fn for_upstream(
         _ => 0,
     }];
     match client_sent.via {
-        true => to.append(VIA, &join_comma(sent, Known::Via, via.as_bytes())),
+        true => to.append_value(VIA, &join_comma(sent, Known::Via, via.as_bytes())),
         false => to.append_static(VIA, via),
     }
     if let Some(id) = header_ctx.id {
-        to.append(X_KONG_REQUEST_ID, id);
+        to.append_value(X_KONG_REQUEST_ID, id);
     }
     if client_sent.te && wants_trailers(sent) {
         to.append_static(TE, "trailers");

@@ -67,20 +67,20 @@ impl AddedResponseHeaders {
         match self.latencies {
             Some((upstream, before)) => {
                 if enabled.upstream_latency {
-                    to.append(X_KONG_UPSTREAM_LATENCY, &number_value(upstream));
+                    to.append_value(X_KONG_UPSTREAM_LATENCY, &number_value(upstream));
                 }
                 if enabled.proxy_latency {
-                    to.append(X_KONG_PROXY_LATENCY, &number_value(before));
+                    to.append_value(X_KONG_PROXY_LATENCY, &number_value(before));
                 }
             }
             None if enabled.response_latency => {
-                to.append(X_KONG_RESPONSE_LATENCY, &number_value(self.total_ms))
+                to.append_value(X_KONG_RESPONSE_LATENCY, &number_value(self.total_ms))
             }
             None => {}
         }
         if let Some(status) = self.upstream_status {
             if enabled.upstream_status {
-                to.append(X_KONG_UPSTREAM_STATUS, &number_value(status.into()));
+                to.append_value(X_KONG_UPSTREAM_STATUS, &number_value(status.into()));
             }
             if enabled.via {
                 to.append_static(VIA, VIA_VALUES[0]);
@@ -90,7 +90,7 @@ impl AddedResponseHeaders {
             to.append_static(SERVER, SERVER_VALUE);
         }
         if enabled.request_id {
-            to.append(X_KONG_REQUEST_ID, &self.id);
+            to.append_value(X_KONG_REQUEST_ID, &self.id);
         }
     }
 

@@ -33,9 +33,9 @@ const LINGERING_CLOSE_READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// Timeouts towards a client.
 #[derive(Clone, Copy, Debug)]
 pub struct Http1Timeouts {
-    /// Until the next request starts (`header` applies from its first byte).
+    /// Between a response and the first byte of the next request.
     pub keepalive: Duration,
-    /// For a request's head, from its first byte.
+    /// For a request's head: from its first byte, or from the connection's start.
     pub header: Duration,
     /// Between two reads of a request's body.
     pub body: Duration,
@@ -407,17 +407,17 @@ mod tests {
         let mut connection = Http1Connection::new(near, timeouts, HeadLimits::default());
         let opened = Instant::now();
         let first = read_deadline(&mut connection).expect("no bytes");
-        assert!(first >= opened + stalled, "the first head has its time");
-        client.write_all(b"GET / HTTP/1.1\r\n").await.expect("room");
-        let begun = read_deadline(&mut connection).expect("a piece");
-        assert!(begun >= first, "from when it has begun");
-        client.write_all(b"Host: a\r\n").await.expect("room");
-        assert_eq!(read_deadline(&mut connection), Some(begun), "further bytes win no time");
-        client.write_all(b"\r\n").await.expect("room");
+        assert!(first >= opened + stalled, "the first head has its own timeout");
+        client.write_all(b"GET / HTTP/1.1\r\n").await.expect("capacity");
+        let started = read_deadline(&mut connection).expect("a piece");
+        assert!(started >= first, "from its first byte");
+        client.write_all(b"Host: a\r\n").await.expect("capacity");
+        assert_eq!(read_deadline(&mut connection), Some(started), "further bytes do not extend it");
+        client.write_all(b"\r\n").await.expect("capacity");
         assert_eq!(read_deadline(&mut connection), None, "a request");
-        let answered = Instant::now();
+        let responded = Instant::now();
         connection.enter_idle();
         let next = read_deadline(&mut connection).expect("no bytes");
-        assert!(next >= answered + idle && next < answered + stalled);
+        assert!(next >= responded + idle && next < responded + stalled);
     }
 }

@@ -183,8 +183,8 @@ async fn exchange<S: Io>(
             return Poll::Ready(Ok(response));
         }
         let mut connection = connection.borrow_mut();
-        // The runtime does not poll a new connection's readiness; the housekeeping tick detects a client that
-        // has left.
+        // A new connection is not registered with the runtime yet, so that each look costs a system call: wait
+        // for the housekeeping tick.
         if !connection.is_watched() {
             ready!(tick.as_mut().poll(cx));
         }
@@ -396,8 +396,7 @@ mod tests {
         worker.drain(Duration::ZERO);
         let hour = Duration::from_secs(3600);
         let timeouts = Http1Timeouts { keepalive: hour, header: hour, body: hour, send: hour };
-        for (encoded, ends) in [(&[][..], true), (&["GET / HTTP/1.1\r\n", "Host: a\r\n", "X: 1\r\n"], false)]
-        {
+        for (pieces, ends) in [(&[][..], true), (&["GET / HTTP/1.1\r\n", "Host: a\r\n", "X: 1\r\n"], false)] {
             let (mut client, near) = duplex(64);
             let connection = Rc::new(RefCell::new(Http1Connection::new(near, timeouts, limits)));
             // It has fired and is not polled again.
@@ -405,11 +404,11 @@ mod tests {
             let mut close_signal = CloseSignal::Unregistered;
             let mut waiting = pin!(next_request(&connection, &worker, graceful_close, &mut close_signal));
             let mut poll = || waiting.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-            for piece in encoded {
-                client.write_all(piece.as_bytes()).await.expect("room");
+            for piece in pieces {
+                client.write_all(piece.as_bytes()).await.expect("capacity");
                 assert!(poll().is_pending(), "{piece}");
             }
-            client.write_all(if ends { b"" } else { b"\r\n" }).await.expect("room");
+            client.write_all(if ends { b"" } else { b"\r\n" }).await.expect("capacity");
             match poll() {
                 Poll::Ready(NextRequest::Closed) => assert!(ends),
                 Poll::Ready(NextRequest::Request(_)) => assert!(!ends),

@@ -338,7 +338,7 @@ mod tests {
         assert_eq!(
             (body_tx.take_consumed(), body_tx.unreleased_bytes()),
             (0, 2 * MIN_CHUNK_BYTES + 3),
-            "nothing has been taken"
+            "nothing is consumed yet"
         );
         let all = body.collect().await.expect("a whole body");
         assert_eq!(all.trailers(), Some(&trailers));
@@ -402,7 +402,7 @@ mod tests {
         // The client may pause while the reader does not wait.
         body_tx.on_partial_frame(Instant::now() - 100 * SECOND);
         assert!(next_chunk(&mut body).is_pending());
-        let due = body.stall_timer.due().expect("a caller waits");
+        let due = body.stall_timer.due().expect("the reader waits");
         assert!(
             next_chunk(&mut body).is_pending() && body.stall_timer.due() == Some(due),
             "polls do not move it"
@@ -418,13 +418,13 @@ mod tests {
         let is_stalled =
             |body: &mut RecvBody| matches!(next_chunk(body), Poll::Ready(Some(Err(BodyError::Stalled))));
         assert!(is_stalled(&mut body) && body_tx.is_stalled());
-        assert!(!body_tx.push(b"late") && is_stalled(&mut body), "it stays so");
+        assert!(!body_tx.push(b"late") && is_stalled(&mut body), "it stays stalled");
     }
 
     #[tokio::test]
     async fn reading_requests_100_continue_once() {
         let (body_tx, mut body) = pair(None, true);
-        assert!(!body_tx.take_continue_request(), "no caller reads it");
+        assert!(!body_tx.take_continue_request(), "no reader yet");
         assert!(next_chunk(&mut body).is_pending());
         assert!(body_tx.take_continue_request() && !body_tx.take_continue_request());
         let (body_tx, mut body) = pair(None, true);

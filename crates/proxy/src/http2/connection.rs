@@ -256,12 +256,12 @@ impl Http2Connection {
 
     pub(super) fn find(&self, id: u32) -> Option<usize> {
         // Zero marks a free slot.
-        if id == 0 { None } else { self.ids.iter().position(|&open| open == id) }
+        if id == 0 { None } else { self.ids.iter().position(|&open_id| open_id == id) }
     }
 
     /// The stream in a slot that [`Http2Connection::find`] returned.
     pub(super) fn stream(&mut self, slot: usize) -> &mut Stream {
-        self.streams[slot].as_mut().expect("a number with an id has a stream")
+        self.streams[slot].as_mut().expect("a slot with an id has a stream")
     }
 
     /// Whether the stream is idle (RFC 9113 section 5.1): not opened yet.
@@ -343,7 +343,7 @@ impl Http2Connection {
 
     /// Credits the client for consumed bytes: `consumed`, and those that the request's body reader has taken.
     pub(super) fn release_capacity(&mut self, slot: usize, consumed: usize) {
-        let stream = self.streams[slot].as_mut().expect("it is called for streams that are open");
+        let stream = self.streams[slot].as_mut().expect("only called for open streams");
         let consumed = consumed + stream.body_tx.as_ref().map_or(0, |body_tx| body_tx.take_consumed());
         if !stream.recv_open {
             if stream.body_tx.as_ref().is_none_or(|body_tx| body_tx.is_empty()) {

@@ -116,25 +116,23 @@ impl ConnStats {
     pub fn timeout_action(&self, has_open_streams: bool, now: Instant) -> TimeoutAction {
         let Http2Limits { idle_timeout, header_timeout, send_timeout, .. } = self.limits;
         let is_first = self.requests == 0;
-        let headers_open_since = self.headers_open_since.map(|since| since + header_timeout);
-        let write_blocked_since = self.write_blocked_since.map(|since| since + send_timeout);
+        let headers_deadline = self.headers_open_since.map(|since| since + header_timeout);
+        let write_deadline = self.write_blocked_since.map(|since| since + send_timeout);
         let idle_deadline = match self.goaway_sent_at {
             // A client that is slow to read its last response is not idle.
             _ if has_open_streams || self.write_blocked_since.is_some() => None,
-            Some(goaway_sent_at) => Some(goaway_sent_at.max(self.idle_since) + GOAWAY_TIMEOUT),
+            Some(sent_at) => Some(sent_at.max(self.idle_since) + GOAWAY_TIMEOUT),
             None if is_first => Some(self.opened_at + header_timeout),
             None => Some(self.idle_since.max(self.read_at) + idle_timeout),
         };
         let has_passed = |end: Option<Instant>| end.is_some_and(|end| end <= now);
-        if has_passed(headers_open_since) || has_passed(write_blocked_since) {
+        if has_passed(headers_deadline) || has_passed(write_deadline) {
             return TimeoutAction::Close;
         }
         if has_passed(idle_deadline) {
             return if self.goaway_sent_at.is_some() { TimeoutAction::Close } else { TimeoutAction::GoAway };
         }
-        TimeoutAction::Continue(
-            [headers_open_since, write_blocked_since, idle_deadline].into_iter().flatten().min(),
-        )
+        TimeoutAction::Continue([headers_deadline, write_deadline, idle_deadline].into_iter().flatten().min())
     }
 }
 
@@ -189,7 +187,7 @@ mod tests {
         assert_eq!(
             blocked.timeout_action(false, now + second * 15),
             TimeoutAction::Continue(Some(now + second * 30)),
-            "it reads"
+            "only the write blocks"
         );
     }
 }

@@ -63,14 +63,14 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let worker = Rc::clone(&conn_ctx.worker);
-    let mut drained = pin!(worker.drain_signal());
+    let mut drain_signal = pin!(worker.drain_signal());
     let (mut is_registered, mut is_draining) = (false, false);
     let mut conn_io = ConnectionIo::new(conn_ctx, stream, handle_request);
     poll_fn(|cx| {
         // Polled once before the drain: this task's waker does not change.
         if !is_registered || (worker.draining.get() && !is_draining) {
             is_registered = true;
-            is_draining = drained.as_mut().poll(cx).is_ready();
+            is_draining = drain_signal.as_mut().poll(cx).is_ready();
             if is_draining {
                 conn_io.connection.now = Instant::now();
                 conn_io.connection.start_goaway();
@@ -309,8 +309,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ConnectionIo<S> {
 
     /// Shuts the write side down.
     fn shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut cx_socket = Context::from_waker(&self.socket_waker);
-        if Pin::new(&mut self.stream).poll_shutdown(&mut cx_socket).is_ready() {
+        let mut socket_cx = Context::from_waker(&self.socket_waker);
+        if Pin::new(&mut self.stream).poll_shutdown(&mut socket_cx).is_ready() {
             return Poll::Ready(());
         }
         self.timer.set(*self.close_deadline.get_or_insert(self.connection.now + LINGERING_CLOSE_TIMEOUT));

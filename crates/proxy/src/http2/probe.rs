@@ -42,7 +42,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Probe<S> {
     /// Runs one turn as if the socket were ready. Ready when the connection has ended.
     ///
     /// # Panics
-    ///
     /// If an invariant is broken, or a stream waits for what is available.
     pub fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.0.socket_waker.wake_by_ref();
@@ -108,26 +107,30 @@ impl Http2Connection {
         assert_eq!(
             (self.growth_budget, self.parked_bytes),
             (MAX_GROWTH - grown, parked_bytes),
-            "bytes granted and parked"
+            "window growth and parked bytes"
         );
     }
 
     /// Checks what holds after a turn: no stream waits for what is available.
     fn check_waiting(&self) {
-        assert_eq!(self.ready, 0, "a stream could go on");
+        assert_eq!(self.ready, 0, "a stream is ready");
         if self.buffered_bytes() > 0 {
             return;
         }
-        assert_eq!(self.waiting_for_io, 0, "the way is free");
+        assert_eq!(self.waiting_for_io, 0, "the send buffer is empty");
         for stream in self.streams.iter().flatten() {
             let has_data =
                 matches!(stream.phase, StreamPhase::SendingBody(_)) && !stream.pending_data.is_empty();
             assert!(
                 !has_data || self.send_window <= 0 || stream.send_window <= 0,
-                "stream {} has room",
+                "the window of stream {} is open",
                 stream.id
             );
-            assert!(!matches!(stream.phase, StreamPhase::Pending(_)), "stream {} has not begun", stream.id);
+            assert!(
+                !matches!(stream.phase, StreamPhase::Pending(_)),
+                "stream {} was never polled",
+                stream.id
+            );
         }
     }
 }

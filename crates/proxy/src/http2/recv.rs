@@ -15,7 +15,6 @@ impl Http2Connection {
     /// Returns the number of bytes consumed.
     ///
     /// # Errors
-    ///
     /// If the connection has to be closed.
     pub fn recv(&mut self, bytes: &[u8]) -> Result<usize, Code> {
         let mut at = 0;
@@ -36,10 +35,10 @@ impl Http2Connection {
             if head.length > frame::LONGEST {
                 return Err(Code::FrameSize);
             }
-            let from = at + frame::HEAD;
-            let Some(payload) = bytes.get(from..from + head.length) else {
+            let start = at + frame::HEAD;
+            let Some(payload) = bytes.get(start..start + head.length) else {
                 block_started = matches!(head.kind, frame::HEADERS | frame::CONTINUATION);
-                self.recv_partial_frame(head, bytes.len() - from);
+                self.recv_partial_frame(head, bytes.len() - start);
                 break;
             };
             if self.turn.is_spent() || self.buffered_bytes() >= WRITE_HARD_LIMIT_BYTES {
@@ -51,7 +50,7 @@ impl Http2Connection {
                 tracing::debug!("an HTTP/2 client floods its connection");
                 return Err(Code::EnhanceYourCalm);
             }
-            at = from + head.length;
+            at = start + head.length;
         }
         let in_block = block_started || self.header_block.is_some();
         self.stats.headers_open_since = in_block.then(|| self.stats.headers_open_since.unwrap_or(self.now));
@@ -264,9 +263,9 @@ impl Http2Connection {
         if !stream.recv_open {
             return self.stream_error(id, Code::StreamClosed).map(|()| false);
         }
-        let whole = stream.recv_remaining.is_none_or(|remaining| remaining == 0);
+        let is_complete = stream.recv_remaining.is_none_or(|remaining| remaining == 0);
         match section.into_trailers() {
-            Some(trailers) if end_stream && whole => {
+            Some(trailers) if end_stream && is_complete => {
                 stream.recv_open = false;
                 if let Some(body_tx) = &stream.body_tx {
                     body_tx.end((!trailers.is_empty()).then_some(trailers));
@@ -356,8 +355,8 @@ mod tests {
     fn connection_after(frames: &[u8]) -> (Http2Connection, usize) {
         let mut connection = connection();
         let handshake = [frame::PREFACE, &[0, 0, 0, frame::SETTINGS, 0, 0, 0, 0, 0]].concat();
-        connection.recv(&handshake).expect("a greeting");
-        let taken = connection.recv(&frames).expect("frames that keep to the rules");
+        connection.recv(&handshake).expect("a preface");
+        let taken = connection.recv(frames).expect("valid frames");
         (connection, taken)
     }
 
@@ -467,6 +466,6 @@ mod tests {
                 (0, Some(&(frame::GOAWAY, 0)))
             );
         }
-        assert!(ended > 1000 && responded > 2000, "{ended} ended, {responded} answers");
+        assert!(ended > 1000 && responded > 2000, "{ended} ended, {responded} responses");
     }
 }

@@ -202,7 +202,7 @@ impl Http2Connection {
                 Poll::Pending => return StreamStep::Wait,
                 Poll::Ready(Some(Ok(frame))) => frame,
                 Poll::Ready(Some(Err(error))) => {
-                    tracing::debug!("an answer broke off: {error}");
+                    tracing::debug!("a response broke off: {error}");
                     let is_client_fault = matches!(error, BodyError::TooLong { .. } | BodyError::Client(_));
                     return if is_client_fault { StreamStep::Cancel } else { StreamStep::Fail };
                 }
@@ -273,8 +273,8 @@ impl Http2Connection {
             }
             return Some(StreamStep::Wait);
         }
-        let all = count == stream.pending_data.len();
-        let end_stream = all && stream.is_last_data;
+        let is_whole = count == stream.pending_data.len();
+        let end_stream = is_whole && stream.is_last_data;
         frame::put(
             &mut self.out,
             count,
@@ -293,7 +293,7 @@ impl Http2Connection {
         if end_stream {
             return Some(StreamStep::Done);
         }
-        if !all {
+        if !is_whole {
             return Some(StreamStep::Yield);
         }
         stream.pending_data = Bytes::new();

@@ -44,7 +44,6 @@ impl ConnectionWindow {
     /// is due.
     ///
     /// # Errors
-    ///
     /// If the client exceeds the window.
     pub fn receive(&mut self, length: usize) -> Result<Option<u32>, Exceeded> {
         self.available = self.available.checked_sub(length).ok_or(Exceeded)?;
@@ -95,7 +94,6 @@ impl StreamWindow {
     /// Counts a DATA frame, padding included.
     ///
     /// # Errors
-    ///
     /// If the client exceeds the window.
     pub fn receive(&mut self, length: usize) -> Result<(), Exceeded> {
         self.available = self.available.checked_sub(length).ok_or(Exceeded)?;

@@ -42,7 +42,6 @@ impl ClientHello {
     /// Completes the handshake.
     ///
     /// # Errors
-    ///
     /// If it fails.
     pub async fn complete_handshake(
         mut self,

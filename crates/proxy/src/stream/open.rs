@@ -86,7 +86,6 @@ pub async fn run_access_phase(snap: &Snapshot, conn_ctx: &ConnContext, route: Ix
 /// selects.
 ///
 /// # Errors
-///
 /// If there is no address, or the last attempt fails.
 pub async fn connect(
     conn_ctx: &ConnContext,

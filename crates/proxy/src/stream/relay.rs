@@ -22,7 +22,6 @@ struct Activity {
 /// reading and writing.
 ///
 /// # Errors
-///
 /// If a connection fails or times out.
 pub async fn relay<C, U>(
     client: C,
