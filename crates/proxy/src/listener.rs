@@ -83,7 +83,7 @@ impl ListenerTask {
                 let worker = Rc::clone(&guard.0);
                 match stream.watched() {
                     Ok(stream) => serve_connection(worker, listener, acceptor, stream, peer, local).await,
-                    Err(error) => tracing::error!(%peer, "cannot wait for a connection's bytes: {error}"),
+                    Err(error) => tracing::error!(%peer, "cannot register a connection: {error}"),
                 }
                 drop(guard);
             }));

@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_of_events_is_one_line_and_the_next_line_counts_it() {
+    fn a_burst_is_logged_once_and_counted_in_the_next_line() {
         let limit = LogLimit::default();
         let start = Instant::now();
         let mut lines = Vec::new();

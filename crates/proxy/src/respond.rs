@@ -76,7 +76,7 @@ pub async fn await_first_frame(
         BodyError::Stalled => ProxyError::UpstreamTimeout("its response's body stopped arriving".to_owned()),
         BodyError::Budget(exceeded @ BudgetExceeded::Process(_)) => ProxyError::Budget(exceeded),
         BodyError::Budget(exceeded) => {
-            ProxyError::Upstream(format!("the response cannot be held: {exceeded}"))
+            ProxyError::Upstream(format!("the response cannot be buffered: {exceeded}"))
         }
         other => ProxyError::Upstream(other.to_string()),
     };

@@ -74,7 +74,7 @@ pub struct ForceShutdown(watch::Sender<Option<Drain>>);
 
 impl ForceShutdown {
     /// Closes the connections that are still open.
-    pub fn trigger(&self) {
+    pub fn now(&self) {
         self.0.send_replace(Some(Drain::default()));
     }
 }
@@ -414,7 +414,7 @@ mod tests {
         let workers = Workers::start(gateway, &listeners, &mut Inherited::default()).unwrap();
         let mut client = std::net::TcpStream::connect(workers.addresses()[0]).unwrap();
         client.write_all(b"GET / HTTP/1.1\r\n").unwrap();
-        workers.hurry().trigger();
+        workers.hurry().now();
         assert_eq!(workers.drain(Duration::from_secs(600)), 1, "the open connection is closed");
     }
 

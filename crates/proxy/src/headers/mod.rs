@@ -335,7 +335,7 @@ mod tests {
             assert_eq!(
                 unindexed.fields().is_some(),
                 from > 0,
-                "a map is made only to find other names in it"
+                "a map is built only to find other names"
             );
             for headers in [unindexed, indexed] {
                 let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();

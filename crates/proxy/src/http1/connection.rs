@@ -255,7 +255,7 @@ impl<S: Io> Http1Connection<S> {
         let send_timeout = self.timeouts.send;
         self.write_timer.set_once(|| Instant::now() + send_timeout);
         ready!(self.write_timer.poll(cx));
-        let why = "the client takes no more of the response (send_timeout)";
+        let why = "the client stopped reading the response (send_timeout)";
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)))
     }
 

@@ -94,7 +94,7 @@ pub async fn serve(conn_ctx: Rc<ConnContext>, stream: impl Io) {
             }
             Ok(Disposition::Close) => break,
             Err(error) => {
-                tracing::debug!(peer = %conn_ctx.client.peer, "a connection ends in the middle of an exchange: {error}");
+                tracing::debug!(peer = %conn_ctx.client.peer, "a connection failed during a request: {error}");
                 return;
             }
         }
@@ -214,7 +214,7 @@ async fn exchange<S: Io>(
 }
 
 fn client_closed() -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionAborted, "the client has left")
+    io::Error::new(io::ErrorKind::ConnectionAborted, "the client closed the connection")
 }
 
 /// Writes a response to the client.
@@ -341,7 +341,7 @@ impl<'a, S: Io> ResponseWriter<'a, S> {
         if let Framing::Length(_) = self.encoded.framing {
             match self.remaining.checked_sub(data.len() as u64) {
                 Some(remaining) => self.remaining = remaining,
-                None => return self.fail(io::Error::other("the body is longer than it says")),
+                None => return self.fail(io::Error::other("the body is longer than its Content-Length")),
             }
         }
         match self.encoded.framing {

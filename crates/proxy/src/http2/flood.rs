@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_is_overhead_that_no_request_and_no_body_accompanies() {
+    fn overhead_beyond_the_allowance_of_requests_and_bodies_is_a_flood() {
         let quiet = counters();
         assert!(!FloodCounters { resets: 100, ..quiet }.is_flood());
         assert!(FloodCounters { resets: 101, requests: 150, ..quiet }.is_flood());
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_count_by_what_they_cost_whatever_their_size() {
+    fn frames_count_by_their_cost() {
         let settings = allowed(|counters| counters.on_overhead(control_frame(2730 * 6)));
         assert!(settings < 50, "{settings} frames of 2730 settings");
         let pings = allowed(|counters| counters.on_overhead(control_frame(8)));

@@ -227,7 +227,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ConnectionIo<S> {
             match self.connection.recv(&self.inbox.bytes) {
                 Ok(consumed) => self.inbox.bytes.advance(consumed),
                 Err(code) => {
-                    tracing::debug!(?code, "an HTTP/2 client breaks the rules");
+                    tracing::debug!(?code, "an HTTP/2 connection error");
                     self.connection.fail(code);
                 }
             }

@@ -187,7 +187,7 @@ impl Http2Connection {
         for _ in 0..MAX_FRAMES_PER_POLL {
             let step = self.send_pending_data(slot);
             let parked_bytes = self.parked_bytes;
-            let stream = self.streams[slot].as_mut().expect("a stream that runs is open");
+            let stream = self.streams[slot].as_mut().expect("a polled stream is open");
             let StreamPhase::SendingBody(body) = &mut stream.phase else {
                 return step.unwrap_or(StreamStep::Wait);
             };
@@ -234,7 +234,7 @@ impl Http2Connection {
     /// Sends one DATA frame of the pending data; `None` once there is none.
     fn send_pending_data(&mut self, slot: usize) -> Option<StreamStep> {
         let buffer_space = WRITE_HIGH_WATER_BYTES.saturating_sub(self.buffered_bytes());
-        let stream = self.streams[slot].as_mut().expect("a stream that runs is open");
+        let stream = self.streams[slot].as_mut().expect("a polled stream is open");
         if stream.pending_data.is_empty() {
             // No more is read than can be buffered.
             if buffer_space == 0 && matches!(stream.phase, StreamPhase::SendingBody(_)) {
@@ -259,7 +259,7 @@ impl Http2Connection {
                         self.conn_ctx.worker.log_limits.memory.log(|unlogged_events| {
                             tracing::error!(
                                 unlogged_events,
-                                "a stream whose client takes no response is reset: {exceeded}"
+                                "a stream is reset whose client does not read the response: {exceeded}"
                             );
                         });
                         return Some(StreamStep::Refuse);

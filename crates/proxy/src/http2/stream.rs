@@ -58,7 +58,7 @@ impl Stream {
         let body_tx = self.body_tx.clone();
         // The log phase runs when the response is dropped, and a plugin may panic in it.
         if catch_unwind(AssertUnwindSafe(|| drop(self))).is_err() {
-            tracing::error!("a plugin panicked at the end of a request");
+            tracing::error!("a plugin panicked in the log phase");
         }
         if let Some(body_tx) = body_tx {
             body_tx.close();

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_gets_no_more_than_its_window_until_its_body_is_consumed() {
+    fn a_stream_is_credited_when_its_body_is_consumed() {
         let (now, mut growth) = (Instant::now(), MAX_GROWTH);
         let mut window = StreamWindow::new(now);
         assert_eq!(window.receive(INITIAL_WINDOW), Ok(()));
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_of_bodies_that_are_consumed_fast_grow_as_long_as_the_connection_allows() {
+    fn windows_of_fast_consumed_bodies_grow_up_to_the_shared_budget() {
         let (now, mut growth) = (Instant::now(), MAX_GROWTH);
         let mut windows: Vec<_> = (0..MAX_SLOTS).map(|_| StreamWindow::new(now)).collect();
         for window in &mut windows {

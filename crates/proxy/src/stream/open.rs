@@ -74,7 +74,7 @@ pub async fn run_access_phase(snap: &Snapshot, conn_ctx: &ConnContext, route: Ix
         if let Some(plugin) = slot.pick(exchange.consumer).and_then(|row| snap.plugin(row)) {
             let call = Call { exchange: &mut exchange, state: &snap.state };
             if plugin.access(call).finish().await.is_err() {
-                tracing::info!(peer = %conn_ctx.client.peer, "a plugin refuses a stream");
+                tracing::info!(peer = %conn_ctx.client.peer, "a plugin rejects a stream");
                 return false;
             }
         }

@@ -58,7 +58,7 @@ pub async fn serve_datagrams(worker: Rc<Worker>, socket: UdpSocket) {
         };
         let Ok(reserved) = budget.reserve(count) else {
             listener.worker.log_limits.udp_sessions.log(|unlogged_events| {
-                tracing::warn!(%peer, unlogged_events, "a datagram is lost: the memory for those that wait is used up");
+                tracing::warn!(%peer, unlogged_events, "a datagram is dropped: the memory for queued datagrams is exhausted");
             });
             continue;
         };
@@ -71,7 +71,7 @@ pub async fn serve_datagrams(worker: Rc<Worker>, socket: UdpSocket) {
         }
         if open_sessions.len() >= MAX_SESSIONS {
             listener.worker.log_limits.udp_sessions.log(|unlogged_events| {
-                tracing::warn!(%peer, unlogged_events, "a datagram is lost: there are {MAX_SESSIONS} UDP sessions already");
+                tracing::warn!(%peer, unlogged_events, "a datagram is dropped: there are {MAX_SESSIONS} UDP sessions already");
             });
             continue;
         }

@@ -50,7 +50,7 @@ fn take_splits_the_head_off_and_leaves_the_body() {
     let head = scan.take(&mut buffer).expect("a target");
     assert!(
         head.headers.is_empty() && head.body.is_ended() && !head.keep_alive,
-        "nothing stays of the one before"
+        "the parser is reset"
     );
 }
 
