@@ -183,8 +183,8 @@ async fn exchange<S: Io>(
             return Poll::Ready(Ok(response));
         }
         let mut connection = connection.borrow_mut();
-        // A new connection is not registered with the runtime yet, so that each look costs a system call: wait
-        // for the housekeeping tick.
+        // A new connection is not registered with the runtime yet, and each read costs a system call: wait for
+        // the housekeeping tick.
         if !connection.is_watched() {
             ready!(tick.as_mut().poll(cx));
         }

@@ -47,8 +47,8 @@ pub const WRITE_HARD_LIMIT_BYTES: usize = WRITE_HIGH_WATER_BYTES + 16 * 1024;
 pub const MAX_PARKED_BYTES: usize = 1024 * 1024;
 /// Number of streams reset here that are remembered, since the client may not know of the reset yet.
 const MAX_RECENT_RESETS: usize = 128;
-/// Payload of the PING that follows the first GOAWAY (any bytes): its acknowledgement proves that the GOAWAY was
-/// received.
+/// Payload of the PING that follows the first GOAWAY; its value is arbitrary. The acknowledgement proves that
+/// the GOAWAY was received.
 pub const GOAWAY_PING_PAYLOAD: [u8; 8] = *b"farewell";
 
 /// State of a connection, see the module's diagram.
