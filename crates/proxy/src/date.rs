@@ -1,4 +1,4 @@
-//! The `Date` of answers that have none (RFC 9110 section 6.6.1).
+//! The `Date` field of responses without one (RFC 9110 section 6.6.1).
 
 use std::{
     cell::RefCell,
@@ -7,22 +7,22 @@ use std::{
 
 use http::HeaderValue;
 
-/// The date of this second, made once in it by each thread.
+/// Formats the current second's date, once per thread and second.
 pub fn date() -> HeaderValue {
     thread_local!(static DATE: RefCell<Option<(u64, HeaderValue)>> = const { RefCell::new(None) });
-    DATE.with_borrow_mut(|held| match held {
-        Some((made, date)) if *made == second() => date.clone(),
+    DATE.with_borrow_mut(|cached| match cached {
+        Some((cached_at, date)) if *cached_at == unix_seconds() => date.clone(),
         _ => {
-            let now = second();
+            let now = unix_seconds();
             let time = SystemTime::UNIX_EPOCH + Duration::from_secs(now);
             let text = httpdate::fmt_http_date(time);
-            held.insert((now, HeaderValue::try_from(text).expect("a date is a header value"))).1.clone()
+            cached.insert((now, HeaderValue::try_from(text).expect("a date is a header value"))).1.clone()
         }
     })
 }
 
-/// Seconds since 1970, as of the kernel's last tick: that costs less than the time.
-fn second() -> u64 {
+/// Seconds since 1970 as of the kernel's last tick, which is cheaper to read than the exact time.
+fn unix_seconds() -> u64 {
     #[cfg(target_os = "linux")]
     let seconds = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse).tv_sec.unsigned_abs();
     #[cfg(not(target_os = "linux"))]

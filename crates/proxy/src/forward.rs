@@ -1,4 +1,4 @@
-//! Asking the upstream: an address, a connection, the request, and another try where Kong would make one.
+//! Sends the request to the upstream: address, connection, head, and retries as Kong does.
 
 use std::{sync::Arc, task::Poll};
 
@@ -8,140 +8,146 @@ use hyper::body::Body as _;
 use tokio::time::Instant;
 
 use super::{
-    fault::Fault,
-    headers::{self, Length, Outgoing},
-    mock,
-    request_body::prepare,
-    run::{Early, Flow},
-    worker::Link,
+    echo_upstream,
+    error::ProxyError,
+    headers::{self, BodyLength, UpstreamHeaderContext},
+    pipeline::{EarlyExit, PipelineState},
+    request_body::buffer_or_stream,
+    worker::ConnContext,
 };
 use net::{Body, Connection, DialError, PoolKey, SendError, Timeouts, Wire, dial, tls::TlsTarget};
 use plugin::Exchange;
 use runtime::{Mock, RouteEntry, ServiceEntry, Snapshot};
 use upstream::{Destination, Pick};
 
-/// An upstream's answer, and the connection it comes from.
+/// An upstream's response, and its connection.
 #[derive(Debug)]
-pub struct Answer {
-    /// Has its head, delivers its body, and goes back to the pool when that has ended.
+pub struct UpstreamResponse {
+    /// The connection; returns to the pool when the body has ended.
     pub connection: Box<Connection>,
-    /// How long the upstream may make no progress.
+    /// Write and read timeouts.
     pub timeouts: Timeouts,
-    /// Whether it is read on while the client takes its time.
-    pub ahead: bool,
+    /// Whether one chunk is read ahead of a slow client.
+    pub read_ahead: bool,
 }
 
-/// Sends the request to the route's service. `path` is the normalised path that was routed on.
+/// Sends the request to the route's service. `path` is the normalised path that was matched.
 ///
 /// # Errors
-/// When no upstream answers.
+/// If no upstream responds.
 pub async fn forward(
-    link: &Link,
+    conn_ctx: &ConnContext,
     snap: &Snapshot,
     route: &RouteEntry,
-    flow: &mut Flow,
+    pipeline: &mut PipelineState,
     path: &[u8],
     id: &HeaderValue,
-) -> Result<Answer, Early> {
+) -> Result<UpstreamResponse, EarlyExit> {
     let service = match route.service {
         Some(service) => snap.service(service),
-        None => return Err(Fault::NoService.into()),
+        None => return Err(ProxyError::NoService.into()),
     };
-    let exchange = &mut flow.exchange;
-    let options = &link.worker.options;
-    let target = target(exchange, route, service, path);
+    let exchange = &mut pipeline.exchange;
+    let options = &conn_ctx.worker.options;
+    let target = upstream_target(exchange, route, service, path);
     if options.mock == Mock::All {
-        return Err(Box::pin(mock::answer(exchange, &snap.state, &target)).await);
+        return Err(Box::pin(echo_upstream::echo(exchange, &snap.state, &target)).await);
     }
-    let out = outgoing(exchange, link, route, path, id);
-    let over = exchange.upstream.address.take().map(|(host, port)| Destination::direct(&host, port));
-    let destination = over.as_ref().unwrap_or(&service.destination);
+    let header_ctx = upstream_header_context(exchange, conn_ctx, route, path, id);
+    let direct = exchange.upstream.address.take().map(|(host, port)| Destination::direct(&host, port));
+    let destination = direct.as_ref().unwrap_or(&service.destination);
     if options.mock == Mock::Unresolved
-        && let Err(error) = destination.pick(&link.worker.resolver).await
+        && let Err(error) = destination.pick(&conn_ctx.worker.resolver).await
     {
-        tracing::debug!("{error}: the echo answers");
-        return Err(Box::pin(mock::answer(exchange, &snap.state, &target)).await);
+        tracing::debug!("{error}: the echo upstream responds");
+        return Err(Box::pin(echo_upstream::echo(exchange, &snap.state, &target)).await);
     }
     let body = std::mem::take(&mut exchange.request.body);
-    let body = prepare(body, route.request_buffering && !service.grpc, options).await?;
-    let mut tries = Tries { left: service.retries, exchange, link, service };
+    let body = buffer_or_stream(body, route.request_buffering && !service.grpc, options).await?;
+    let mut retry = RetryState { remaining: service.retries, exchange, conn_ctx, service };
     let mut body = Some(body);
     loop {
-        let pick = destination.pick(&link.worker.resolver).await.map_err(Fault::Pick)?;
-        let host = host(tries.exchange, route, service, destination, &pick);
-        let mut connection = match tries.connection(&pick, host).await {
+        let pick = destination.pick(&conn_ctx.worker.resolver).await.map_err(ProxyError::Pick)?;
+        let host = upstream_host(retry.exchange, route, service, destination, &pick);
+        let mut connection = match retry.connection(&pick, host).await {
             Ok(connection) => connection,
-            Err((fault, since)) => {
-                tries.exchange.sent = Some(since);
-                tries.exchange.answered = Some(std::time::Instant::now());
-                match tries.again() {
+            Err((error, since)) => {
+                retry.exchange.sent = Some(since);
+                retry.exchange.answered = Some(std::time::Instant::now());
+                match retry.try_consume() {
                     true => continue,
-                    false => return Err(fault.into()),
+                    false => return Err(error.into()),
                 }
             }
         };
-        // A body that has been streamed in part is not there for another try.
-        let Some(sent) = body.take() else { return Err(Fault::Upstream("no body left".into()).into()) };
+        // A partly streamed body cannot be sent again.
+        let Some(sent) = body.take() else { return Err(ProxyError::Upstream("no body left".into()).into()) };
         if sent.at_hand() {
-            body = Some(copy(&sent));
+            body = Some(clone_buffered(&sent));
         }
         let reused = connection.used;
-        tries.begin(&mut connection, &target, host, &out, sent);
-        let fault = match tries.send(connection).await {
-            Ok(answer) => return Ok(Answer { ahead: route.response_buffering && !service.grpc, ..answer }),
-            Err(fault) => fault,
+        retry.start_request(&mut connection, &target, host, &header_ctx, sent);
+        let error = match retry.send(connection).await {
+            Ok(response) => {
+                return Ok(UpstreamResponse {
+                    read_ahead: route.response_buffering && !service.grpc,
+                    ..response
+                });
+            }
+            Err(error) => error,
         };
-        let idempotent = !matches!(tries.exchange.request.method.as_str(), "POST" | "LOCK" | "PATCH");
+        let idempotent = !matches!(retry.exchange.request.method.as_str(), "POST" | "LOCK" | "PATCH");
         if body.is_none() || !idempotent {
-            return Err(fault.into());
+            return Err(error.into());
         }
-        // An idle connection that was closed just now says nothing about the upstream.
-        if !(reused && matches!(fault, Fault::Upstream(_)) || tries.again()) {
-            return Err(fault.into());
+        // A reused connection that was closed in the meantime proves nothing about the upstream: retry
+        // without counting.
+        if !(reused && matches!(error, ProxyError::Upstream(_)) || retry.try_consume()) {
+            return Err(error.into());
         }
     }
 }
 
-fn copy(body: &Body) -> Body {
+fn clone_buffered(body: &Body) -> Body {
     match body {
         Body::Whole(bytes) => Body::Whole(bytes.clone()),
         _ => Body::Empty,
     }
 }
 
-struct Tries<'a> {
-    left: u32,
+struct RetryState<'a> {
+    remaining: u32,
     exchange: &'a mut Exchange,
-    link: &'a Link,
+    conn_ctx: &'a ConnContext,
     service: &'a ServiceEntry,
 }
 
-impl Tries<'_> {
-    /// Whether there is one more.
-    fn again(&mut self) -> bool {
-        let more = self.left > 0;
-        self.left = self.left.saturating_sub(1);
+impl RetryState<'_> {
+    /// Consumes one retry, if there is one.
+    fn try_consume(&mut self) -> bool {
+        let more = self.remaining > 0;
+        self.remaining = self.remaining.saturating_sub(1);
         more
     }
 
-    /// An idle connection, or a new one.
+    /// Takes a pooled connection, or opens one.
     ///
     /// # Errors
-    /// When none can be opened, and since when that was tried.
+    /// If it cannot be opened; with the time of the attempt.
     async fn connection(
         &self,
         pick: &Pick<'_>,
         host: &HeaderValue,
-    ) -> Result<Box<Connection>, (Fault, std::time::Instant)> {
-        let own;
-        let spoken = self.exchange.upstream.tls.unwrap_or(self.service.tls.is_some());
+    ) -> Result<Box<Connection>, (ProxyError, std::time::Instant)> {
+        let per_host;
+        let uses_tls = self.exchange.upstream.tls.unwrap_or(self.service.tls.is_some());
         let tls: Option<&TlsTarget> = match (&self.service.tls, &self.service.tls_target) {
-            _ if !spoken => None,
+            _ if !uses_tls => None,
             (Some(_), Some(target)) if pick.peer.is_none() && *host == self.service.host => Some(target),
             (Some(profile), _) => {
                 let name = host.to_str().unwrap_or("");
-                own = TlsTarget::new(Arc::clone(profile), super::admit::split_host(name).0);
-                own.as_ref()
+                per_host = TlsTarget::new(Arc::clone(profile), super::validate::split_host_port(name).0);
+                per_host.as_ref()
             }
             (None, _) => None,
         };
@@ -150,62 +156,68 @@ impl Tries<'_> {
             tls: tls.map(|tls| Arc::clone(&tls.pool)),
             http2: self.service.grpc,
         };
-        let pool = &self.link.worker.pool;
+        let pool = &self.conn_ctx.worker.pool;
         while let Some(mut connection) = pool.take(&key) {
             let ready = match &mut connection.wire {
                 Wire::Http1(_) => true,
-                // Its last answer has been read to the end, so this does not wait for the upstream.
+                // Its last response has been read to the end, so that this does not wait for the upstream.
                 Wire::Http2(http2) => http2.is_ready().await,
             };
             if ready {
                 return Ok(connection);
             }
         }
-        // Apart, as all that is rare: it would make the future of every request larger.
+        // Boxed, as it is rare: it would make the future of every request larger.
         let since = std::time::Instant::now();
-        let memory = &self.link.worker.gateway.memory;
+        let memory = &self.conn_ctx.worker.gateway.memory;
         let dialing = Box::pin(dial(pick.address, tls, self.service.connect_timeout, key, memory));
         dialing.await.map_err(|error| match error {
             DialError::Timeout => {
                 let timeout = self.service.connect_timeout;
-                (Fault::UpstreamTimeout(format!("{}: no connection within {timeout:?}", pick.address)), since)
+                (
+                    ProxyError::UpstreamTimeout(format!(
+                        "{}: no connection within {timeout:?}",
+                        pick.address
+                    )),
+                    since,
+                )
             }
-            other => (Fault::Upstream(format!("{}: {}", pick.address, chained(&other))), since),
+            other => (ProxyError::Upstream(format!("{}: {}", pick.address, error_chain(&other))), since),
         })
     }
 
-    /// Writes the request's head, and begins to send it.
-    fn begin(
+    /// Encodes the request's head, and starts to send it.
+    fn start_request(
         &self,
         connection: &mut Connection,
         target: &PathAndQuery,
         host: &HeaderValue,
-        out: &Outgoing<'_>,
+        header_ctx: &UpstreamHeaderContext<'_>,
         body: Body,
     ) {
         let request = &self.exchange.request;
         match &mut connection.wire {
             Wire::Http1(http1) => {
-                let length = body.size_hint().exact().map_or(Length::Chunked, Length::Known);
+                let length = body.size_hint().exact().map_or(BodyLength::Chunked, BodyLength::Known);
                 let head = http1.head();
                 head.extend_from_slice(request.method.as_str().as_bytes());
                 head.push(b' ');
                 head.extend_from_slice(target.as_str().as_bytes());
                 head.extend_from_slice(b" HTTP/1.1");
-                headers::for_upstream(self.exchange, self.link, host, out, length, head);
+                headers::for_upstream(self.exchange, self.conn_ctx, host, header_ctx, length, head);
                 head.extend_from_slice(b"\r\n\r\n");
                 let head_only = request.method == Method::HEAD;
-                http1.begin(body, length == Length::Chunked, head_only, out.websocket);
+                http1.begin(body, length == BodyLength::Chunked, head_only, header_ctx.websocket);
             }
             Wire::Http2(http2) => {
-                let length = body.size_hint().exact().map_or(Length::AsSaid, Length::Known);
+                let length = body.size_hint().exact().map_or(BodyLength::FromClient, BodyLength::Known);
                 let mut sent = Request::new(body);
                 let fields = sent.headers_mut();
-                headers::for_upstream(self.exchange, self.link, host, out, length, fields);
+                headers::for_upstream(self.exchange, self.conn_ctx, host, header_ctx, length, fields);
                 fields.remove(header::CONNECTION);
                 fields.remove(header::HOST);
                 let tls = self.exchange.upstream.tls.unwrap_or(self.service.tls.is_some());
-                *sent.uri_mut() = absolute(target, host, tls);
+                *sent.uri_mut() = absolute_uri(target, host, tls);
                 *sent.method_mut() = request.method.clone();
                 *sent.version_mut() = http::Version::HTTP_2;
                 http2.begin(sent);
@@ -213,47 +225,46 @@ impl Tries<'_> {
         }
     }
 
-    /// Sends the request that was begun and waits for the answer's head, as long as write and read timeouts
-    /// allow.
-    async fn send(&mut self, mut connection: Box<Connection>) -> Result<Answer, Fault> {
+    /// Sends the request and waits for the response's head, within the write and read timeouts.
+    async fn send(&mut self, mut connection: Box<Connection>) -> Result<UpstreamResponse, ProxyError> {
         let address = connection.key.address;
         let timeouts = Timeouts { write: self.service.write_timeout, read: self.service.read_timeout };
         let start = Instant::now();
         self.exchange.sent = Some(start.into_std());
         connection.start_timeouts(timeouts, start);
-        let answered = std::future::poll_fn(|cx| match connection.poll_answer(cx) {
-            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+        let outcome = std::future::poll_fn(|cx| match connection.poll_answer(cx) {
+            Poll::Ready(result) => Poll::Ready(Some(result)),
             Poll::Pending => connection.poll_timeout(cx).map(|()| None),
         })
         .await;
         self.exchange.answered = Some(std::time::Instant::now());
-        match answered {
+        match outcome {
             None => {
                 let Timeouts { write, read } = timeouts;
-                Err(Fault::UpstreamTimeout(format!(
+                Err(ProxyError::UpstreamTimeout(format!(
                     "{address} made no progress for as long as write_timeout ({write:?}) or read_timeout ({read:?}) allows"
                 )))
             }
-            Some(Ok(())) => Ok(Answer { connection, timeouts, ahead: false }),
-            // The connection is closed with it, so that the upstream sees an incomplete request.
+            Some(Ok(())) => Ok(UpstreamResponse { connection, timeouts, read_ahead: false }),
+            // Dropping the connection closes it, so that the upstream sees an incomplete request.
             Some(Err(SendError::Body(error))) => Err(error.into()),
-            Some(Err(error)) => Err(Fault::Upstream(format!("{address}: {}", chained(&error)))),
+            Some(Err(error)) => Err(ProxyError::Upstream(format!("{address}: {}", error_chain(&error)))),
         }
     }
 }
 
-/// HTTP/2's target: scheme and authority are told apart from the path.
-fn absolute(target: &PathAndQuery, host: &HeaderValue, tls: bool) -> Uri {
+/// Builds HTTP/2's target with scheme and authority.
+fn absolute_uri(target: &PathAndQuery, host: &HeaderValue, tls: bool) -> Uri {
     let mut parts = http::uri::Parts::default();
     parts.scheme = Some(if tls { http::uri::Scheme::HTTPS } else { http::uri::Scheme::HTTP });
     parts.authority = host.to_str().ok().and_then(|host| host.parse().ok());
     parts.path_and_query = Some(target.clone());
-    // A host that is no authority leaves the path alone, and the upstream to complain.
+    // An invalid authority is left out; the upstream will reject the request.
     Uri::from_parts(parts).unwrap_or_else(|_| Uri::from(target.clone()))
 }
 
-/// An error with its causes, for the log.
-fn chained(error: &dyn std::error::Error) -> String {
+/// Formats an error with its sources, for the log.
+fn error_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -264,26 +275,26 @@ fn chained(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// What the headers need to know besides the exchange.
-pub(super) fn outgoing<'a>(
+/// Collects what the upstream's headers depend on, the exchange apart.
+pub(super) fn upstream_header_context<'a>(
     exchange: &Exchange,
-    link: &Link,
+    conn_ctx: &ConnContext,
     route: &RouteEntry,
     path: &[u8],
     id: &'a HeaderValue,
-) -> Outgoing<'a> {
+) -> UpstreamHeaderContext<'a> {
     let matched = exchange.matched.as_ref().map_or(0, |m| m.matched);
     let prefix = path.get(..matched).filter(|p| route.strip_path && !p.is_empty() && *p != b"/");
-    Outgoing {
+    UpstreamHeaderContext {
         prefix: prefix.and_then(|p| HeaderValue::from_str(&router::escape_for_upstream(p)).ok()),
         websocket: headers::wants_websocket(exchange),
         body: !matches!(exchange.request.body, Body::Empty),
-        id: link.worker.options.request_id_upstream.then_some(id),
+        id: conn_ctx.worker.options.request_id_upstream.then_some(id),
     }
 }
 
-/// The Host header for a try.
-pub(super) fn host<'a>(
+/// The Host header of an attempt.
+pub(super) fn upstream_host<'a>(
     exchange: &'a Exchange,
     route: &RouteEntry,
     service: &'a ServiceEntry,
@@ -300,14 +311,14 @@ pub(super) fn host<'a>(
     }
     match (destination, pick.peer) {
         (_, Some(peer)) => peer.host(service.tls.is_some()),
-        // Which target it will be is not known.
+        // The target is not selected yet.
         (Destination::Balanced(balancer), None) if let Some(host) = &balancer.host_header => host,
         _ => &service.host,
     }
 }
 
 /// Path and query of the upstream's request.
-pub(super) fn target(
+pub(super) fn upstream_target(
     exchange: &Exchange,
     route: &RouteEntry,
     service: &ServiceEntry,
@@ -325,10 +336,12 @@ pub(super) fn target(
             &escaped
         }
     };
-    let same =
-        request.uri.path_and_query().filter(|own| own.path() == wanted && own.query() == request.query());
-    if let Some(own) = same {
-        return own.clone();
+    let unchanged = request
+        .uri
+        .path_and_query()
+        .filter(|original| original.path() == wanted && original.query() == request.query());
+    if let Some(original) = unchanged {
+        return original.clone();
     }
     let query = request.query();
     let mut text = BytesMut::with_capacity(wanted.len() + query.map_or(0, |q| q.len() + 1) + 1);
@@ -340,6 +353,6 @@ pub(super) fn target(
         text.put_u8(b'?');
         text.put_slice(query.as_bytes());
     }
-    // Escaping leaves nothing in a path that a target may not hold; a plugin's query might.
+    // Escaping leaves no invalid byte in a path; a plugin's query may contain one.
     PathAndQuery::from_maybe_shared(Bytes::from(text)).unwrap_or_else(|_| PathAndQuery::from_static("/"))
 }

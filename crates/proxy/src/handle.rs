@@ -1,4 +1,4 @@
-//! The request path: one direction, one page.
+//! The request pipeline.
 
 use std::{
     any::Any,
@@ -13,69 +13,80 @@ use http::{HeaderValue, Response};
 use smallvec::SmallVec;
 
 use super::{
-    admit, body_form,
-    fault::Fault,
-    forward::{self, Answer},
-    headers, respond,
-    response_body::Tail,
-    run::{Early, Flow},
-    worker::Link,
+    error::ProxyError,
+    error_body,
+    forward::{self, UpstreamResponse},
+    headers,
+    pipeline::{EarlyExit, PipelineState},
+    respond,
+    response_body::ResponseBody,
+    validate,
+    worker::ConnContext,
 };
 use plugin::{self, Exchange, Matched, Request};
 use router::{self, RequestLine};
 use runtime::{Encrypted, RouteEntry, Snapshot};
 
-/// Answers one request; one that is refused already, in that fault's way. A failure is an answer too.
-pub async fn handle(link: Rc<Link>, request: Request, refusal: Option<Fault>) -> Response<Tail> {
-    let snap = link.worker.snapshot();
-    let mut flow = begin(&link, request);
-    let id = headers::id_value(flow.exchange.id);
-    let end = match refusal {
-        Some(refusal) => Err(refusal.into()),
-        None => match guarded(answer(&link, &snap, &mut flow, &id)).await {
-            Ok(end) => end,
-            Err(_) => Err(Fault::Panic.into()),
+/// Serves one request, or responds to one that the parser has rejected. Errors become responses, too.
+pub async fn handle(
+    conn_ctx: Rc<ConnContext>,
+    request: Request,
+    rejection: Option<ProxyError>,
+) -> Response<ResponseBody> {
+    let snap = conn_ctx.worker.snapshot();
+    let mut pipeline = start(&conn_ctx, request);
+    let id = headers::request_id_value(pipeline.exchange.id);
+    let result = match rejection {
+        Some(rejection) => Err(rejection.into()),
+        None => match catch_panics(run_pipeline(&conn_ctx, &snap, &mut pipeline, &id)).await {
+            Ok(result) => result,
+            Err(_) => Err(ProxyError::Panic.into()),
         },
     };
-    let respond = || respond::respond(&link, snap, flow, end, &id);
-    let response = catch_unwind(AssertUnwindSafe(respond)).unwrap_or_else(|_| respond::last_resort());
-    match response.body().waits() {
-        // Apart, as it is rare: it would make the future of every request larger.
-        true => Box::pin(respond::wait(&link, response, &id)).await,
+    let respond = || respond::respond(&conn_ctx, snap, pipeline, result, &id);
+    let response = catch_unwind(AssertUnwindSafe(respond)).unwrap_or_else(|_| respond::fallback_response());
+    match response.body().holds_back_head() {
+        // Boxed, as it is rare: it would make the future of every request larger.
+        true => Box::pin(respond::await_first_frame(&conn_ctx, response, &id)).await,
         false => response,
     }
 }
 
-/// Takes the request in.
-fn begin(link: &Link, request: Request) -> Box<Flow> {
-    let number = link.requests.get() + 1;
-    link.requests.set(number);
-    link.worker.requests.set(link.worker.requests.get() + 1);
-    let client = plugin::Client { request: number, ..link.client.clone() };
-    let exchange = Exchange::new(client, request, link.worker.request_id());
-    Box::new(Flow { exchange, picks: SmallVec::new() })
+/// Creates the request's state.
+fn start(conn_ctx: &ConnContext, request: Request) -> Box<PipelineState> {
+    let number = conn_ctx.requests.get() + 1;
+    conn_ctx.requests.set(number);
+    conn_ctx.worker.requests.set(conn_ctx.worker.requests.get() + 1);
+    let client = plugin::Client { request: number, ..conn_ctx.client.clone() };
+    let exchange = Exchange::new(client, request, conn_ctx.worker.request_id());
+    Box::new(PipelineState { exchange, selected: SmallVec::new() })
 }
 
-/// From the request to an upstream's answer, or to what ends it earlier.
-async fn answer(link: &Link, snap: &Snapshot, flow: &mut Flow, id: &HeaderValue) -> Result<Answer, Early> {
-    admit::admit(&mut flow.exchange, link)?;
-    flow.rewrite(snap).await?;
+/// Runs the pipeline up to the upstream's response, or an earlier exit.
+async fn run_pipeline(
+    conn_ctx: &ConnContext,
+    snap: &Snapshot,
+    pipeline: &mut PipelineState,
+    id: &HeaderValue,
+) -> Result<UpstreamResponse, EarlyExit> {
+    validate::validate_request(&mut pipeline.exchange, conn_ctx)?;
+    pipeline.rewrite(snap).await?;
     let (uri, path);
-    uri = flow.exchange.request.uri.clone();
+    uri = pipeline.exchange.request.uri.clone();
     path = router::normalize(uri.path());
-    let route = find(link, snap, &mut flow.exchange, &path)?;
-    protocol(&flow.exchange, route)?;
-    flow.access(snap).await?;
-    forward::forward(link, snap, route, flow, &path, id).await
+    let route = find_route(conn_ctx, snap, &mut pipeline.exchange, &path)?;
+    check_protocol(&pipeline.exchange, route)?;
+    pipeline.access(snap).await?;
+    forward::forward(conn_ctx, snap, route, pipeline, &path, id).await
 }
 
 /// Finds the route.
-pub(super) fn find<'s>(
-    link: &Link,
+pub(super) fn find_route<'s>(
+    conn_ctx: &ConnContext,
     snap: &'s Snapshot,
     exchange: &mut Exchange,
     path: &[u8],
-) -> Result<&'s RouteEntry, Early> {
+) -> Result<&'s RouteEntry, EarlyExit> {
     let request = &exchange.request;
     let host = request.headers.host().0.filter(|host| host.is_ascii());
     let host = host.and_then(|host| std::str::from_utf8(host).ok());
@@ -88,9 +99,9 @@ pub(super) fn find<'s>(
         headers: &request.headers,
         sni: client.sni.as_deref(),
         source: (client.ip, client.peer.port()),
-        destination: (client.local.ip(), link.port),
+        destination: (client.local.ip(), conn_ctx.port),
     };
-    let found = snap.router.find(&line, path).ok_or(Fault::NoRoute)?;
+    let found = snap.router.find(&line, path).ok_or(ProxyError::NoRoute)?;
     let route = snap.route(found.route);
     exchange.matched = Some(Matched {
         route: found.route,
@@ -101,26 +112,26 @@ pub(super) fn find<'s>(
     Ok(route)
 }
 
-/// Whether the request speaks what its route wants.
-pub(super) fn protocol(exchange: &Exchange, route: &RouteEntry) -> Result<(), Fault> {
+/// Checks that the request uses the protocols of its route.
+pub(super) fn check_protocol(exchange: &Exchange, route: &RouteEntry) -> Result<(), ProxyError> {
     if route.grpc {
-        let grpc = body_form::is_grpc(&exchange.request.headers);
+        let grpc = error_body::is_grpc(&exchange.request.headers);
         if !grpc && route.grpc_only {
-            return Err(Fault::NeedsGrpc);
+            return Err(ProxyError::NeedsGrpc);
         }
         if grpc && exchange.request.version != http::Version::HTTP_2 {
-            return Err(Fault::NeedsHttp2);
+            return Err(ProxyError::NeedsHttp2);
         }
     }
     match route.encrypted_only {
-        Some(Encrypted::Https(status)) if exchange.scheme() == "http" => Err(Fault::NeedsHttps(status)),
-        Some(Encrypted::Grpcs) if exchange.scheme() == "http" => Err(Fault::NeedsGrpcs),
+        Some(Encrypted::Https(status)) if exchange.scheme() == "http" => Err(ProxyError::NeedsHttps(status)),
+        Some(Encrypted::Grpcs) if exchange.scheme() == "http" => Err(ProxyError::NeedsGrpcs),
         _ => Ok(()),
     }
 }
 
-/// Runs a future; a panic in it ends it and nothing else.
-async fn guarded<T>(future: impl Future<Output = T>) -> Result<T, Box<dyn Any + Send>> {
+/// Runs a future; returns a panic in it as an error.
+async fn catch_panics<T>(future: impl Future<Output = T>) -> Result<T, Box<dyn Any + Send>> {
     let mut future = pin!(future);
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
         Ok(poll) => poll.map(Ok),
@@ -133,7 +144,7 @@ async fn guarded<T>(future: impl Future<Output = T>) -> Result<T, Box<dyn Any + 
 mod tests {
     use super::*;
 
-    /// It is moved before it runs: its size is copied for each request.
+    /// The future is moved before it runs, so that its size is copied for each request.
     #[test]
     fn the_future_of_a_request_is_small() {
         fn size<A, B, C, F>(_: fn(A, B, C) -> F) -> usize {

@@ -1,82 +1,82 @@
-//! Sockets and the request path.
+//! The data plane: listeners, HTTP/1 and HTTP/2 towards clients, and the request pipeline.
 //!
-//! [`Workers::start`] opens the listeners and starts a thread to a core; a request runs from `handle` on one
-//! page: route, plugins, `forward`, `respond`. What a failure looks like to a client is in `fault`.
+//! [`Workers::start`] opens the listeners and starts one thread per core. A request runs through `handle`:
+//! validation, route, plugins, `forward`, `respond`. How an error is presented to the client is in `error`.
 
-mod admit;
-mod body_form;
 mod date;
-mod door;
-mod fault;
+mod echo_upstream;
+mod error;
+mod error_body;
 mod forward;
 mod handle;
 mod headers;
 pub mod http1;
 pub mod http2;
-mod listen;
+mod listener;
 mod log_limit;
-mod mock;
+mod pipeline;
 mod proxy_protocol;
-mod rehearse;
 mod request_body;
 mod respond;
 mod response_body;
-mod run;
-mod slice;
+mod sched;
+mod simulate;
 mod stream;
 mod tls;
 mod upgrade;
+mod validate;
 mod worker;
+mod workers;
 
 use std::net::SocketAddr;
 
-pub use listen::{Hurry, StartError, Workers};
-pub use rehearse::{Asked, Fate, Rehearsal};
+pub use simulate::{Asked, Fate, Rehearsal};
 use socket2::Type;
+pub use workers::{ForceShutdown, StartError, Workers};
 
 use net::Role;
 
 use config::listen::KeepAlive;
 
-/// What is accepted at an address.
+/// What a listener accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Traffic {
-    /// Requests.
+    /// HTTP requests.
     Http,
-    /// Connections for the routes of streams.
+    /// TCP or TLS connections for stream routes.
     Streams,
-    /// Datagrams for the routes of streams.
+    /// UDP datagrams for stream routes.
     Datagrams,
 }
 
-/// An address to accept requests at.
+/// A listening address and its options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
-    /// Address; port 0 takes a free one, which [`Workers::addresses`] tells.
+    /// Address; port 0 binds a free one, reported by [`Workers::addresses`].
     pub address: SocketAddr,
     /// What is accepted.
     pub traffic: Traffic,
-    /// Whether TLS is spoken.
+    /// Whether TLS is used.
     pub tls: bool,
-    /// Whether HTTP/2 is spoken: by ALPN with TLS, by its preface without.
+    /// Whether HTTP/2 is served: negotiated by ALPN with TLS, by the preface without.
     pub http2: bool,
-    /// Whether a connection begins with a PROXY protocol header.
+    /// Whether each connection starts with a PROXY protocol header.
     pub proxy_protocol: bool,
-    /// Length of the queue of connections not accepted yet.
+    /// Length of the accept queue.
     pub backlog: u32,
-    /// Whether an IPv6 address takes no IPv4 connections.
+    /// Whether an IPv6 address accepts no IPv4 connections (`IPV6_V6ONLY`).
     pub only_v6: bool,
-    /// Whether TCP looks for clients that have gone without a word; none: as the system does.
+    /// TCP keepalive probes; `None` leaves the system's default.
     pub so_keepalive: Option<KeepAlive>,
-    /// Whether clients are taken in only with their first words, or after a second of silence, where the system
-    /// knows how. A client of HTTP speaks first; one of a stream may wait to be spoken to.
+    /// Whether a connection is accepted only with its first bytes, or after a second without any, where the
+    /// system supports it (`TCP_DEFER_ACCEPT`). An HTTP client sends first; in a stream, the server may.
     pub deferred: bool,
     /// Whether another process may listen at the same address.
     pub shared: bool,
 }
 
 impl Listener {
-    /// A clear-text HTTP/1.1 listener.
+    /// Creates a plaintext HTTP/1.1 listener.
     pub fn plain(address: SocketAddr) -> Self {
         Listener {
             address,
@@ -92,13 +92,13 @@ impl Listener {
         }
     }
 
-    /// What its sockets are for.
+    /// The role of its sockets.
     pub fn role(&self) -> Role {
         if self.traffic == Traffic::Http { Role::Proxy } else { Role::Stream }
     }
 
-    /// Their kind.
-    fn kind(&self) -> Type {
+    /// The type of its sockets.
+    fn socket_type(&self) -> Type {
         if self.traffic == Traffic::Datagrams { Type::DGRAM } else { Type::STREAM }
     }
 }

@@ -1,14 +1,14 @@
-//! Log lines about events that may repeat thousands of times a second.
+//! Rate limit of log lines for events that may occur thousands of times a second.
 
 use std::{
     cell::Cell,
     time::{Duration, Instant},
 };
 
-/// Shortest time between two lines about the same kind of event.
-const INTERVAL: Duration = Duration::from_secs(1);
+/// Minimum time between two lines about the same kind of event.
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Lets a line through once in a while, and counts the events without one. One for each worker and kind of event.
+/// Lets one line pass per interval, and counts the events without one. One per worker and kind of event.
 #[derive(Debug, Default)]
 pub struct LogLimit {
     last_line_at: Cell<Option<Instant>>,
@@ -16,13 +16,13 @@ pub struct LogLimit {
 }
 
 impl LogLimit {
-    /// Calls `log` if a line may be written, with the number of events that had none since the last.
+    /// Calls `log` if a line may be written, with the number of events since the last one.
     pub fn log(&self, log: impl FnOnce(u64)) {
         self.log_at(Instant::now(), log);
     }
 
     fn log_at(&self, now: Instant, log: impl FnOnce(u64)) {
-        if self.last_line_at.get().is_some_and(|last| now.duration_since(last) < INTERVAL) {
+        if self.last_line_at.get().is_some_and(|last| now.duration_since(last) < MIN_INTERVAL) {
             self.unlogged_count.set(self.unlogged_count.get() + 1);
         } else {
             self.last_line_at.set(Some(now));
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_of_events_is_one_line_and_the_next_line_counts_it() {
+    fn a_burst_is_logged_once_and_counted_in_the_next_line() {
         let limit = LogLimit::default();
         let start = Instant::now();
         let mut lines = Vec::new();

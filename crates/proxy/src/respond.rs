@@ -1,4 +1,4 @@
-//! The response's head: an upstream's, a plugin's, or one that tells of a failure.
+//! Builds the head of a response: an upstream's, a plugin's, or one for an error.
 
 use std::rc::Rc;
 
@@ -8,102 +8,110 @@ use http_body_util::BodyExt as _;
 use hyper::ext::ReasonPhrase;
 
 use super::{
-    fault::{self, Fault},
-    forward::Answer,
-    headers::{self, Added},
-    response_body::{Delivery, Ending, Source, Tail},
-    run::{Early, Flow},
-    worker::Link,
+    error::{self, ProxyError},
+    forward::UpstreamResponse,
+    headers::{self, AddedResponseHeaders},
+    pipeline::{EarlyExit, PipelineState},
+    response_body::{BodySource, ResponseBody, ResponsePhases, UpstreamBody},
+    worker::ConnContext,
 };
 use http_codec::Headers;
 use net::{BodyError, BudgetExceeded, Wire};
 use plugin::{ReplyBody, ResponseSource};
 use runtime::{Held, Snapshot};
 
-/// How the request path ended.
-pub type End = Result<Answer, Early>;
+/// Result of the request pipeline.
+pub type PipelineResult = Result<UpstreamResponse, EarlyExit>;
 
-/// Makes the answer's head, runs the header filters, and hands all that is left to do to its body.
+/// Builds the response's head, runs the header filters, and attaches the remaining phases to its body.
 pub fn respond(
-    link: &Rc<Link>,
+    conn_ctx: &Rc<ConnContext>,
     snap: Held,
-    mut flow: Box<Flow>,
-    end: End,
+    mut pipeline: Box<PipelineState>,
+    result: PipelineResult,
     id: &HeaderValue,
-) -> Response<Tail> {
-    let options = &link.worker.options;
-    let proxied = flow.exchange.sent.is_some();
-    let (source, reason) = match end {
-        Ok(answer) => take(link, &mut flow, answer),
-        Err(early) => (made_here(link, &snap, &mut flow, early), None),
+) -> Response<ResponseBody> {
+    let options = &conn_ctx.worker.options;
+    let proxied = pipeline.exchange.sent.is_some();
+    let (source, reason) = match result {
+        Ok(response) => adopt_upstream_head(conn_ctx, &mut pipeline, response),
+        Err(early) => (synthesize_response(conn_ctx, &snap, &mut pipeline, early), None),
     };
-    let phases = flow.chain(&snap).phases;
+    let phases = pipeline.chain(&snap).phases;
     if phases.body_filter {
-        flow.exchange.budget = Some(link.budget().clone());
+        pipeline.exchange.budget = Some(conn_ctx.budget().clone());
     }
-    flow.header_filter(&snap);
-    if options.debug_header && flow.exchange.request.headers.contains_key("kong-debug") {
-        debug_headers(&snap, &mut flow);
+    pipeline.header_filter(&snap);
+    if options.debug_header && pipeline.exchange.request.headers.contains_key("kong-debug") {
+        debug_headers(&snap, &mut pipeline);
     }
-    let later = phases.body_filter || phases.log;
-    let (mut head, headers, added) = head(link, &mut flow, proxied, later, id);
+    let runs_later_phases = phases.body_filter || phases.log;
+    let (mut head, headers, added) = build_head(conn_ctx, &mut pipeline, proxied, runs_later_phases, id);
     if let Some(reason) = reason {
         head.extensions_mut().insert(reason);
     }
-    let ending = later.then(|| Box::new(Ending { flow, snap, filters: phases.body_filter, done: false }));
-    head.map(|()| Tail { source, ending, headers, added, first: None })
+    let response_phases = runs_later_phases.then(|| {
+        Box::new(ResponsePhases { pipeline, snap, runs_body_filter: phases.body_filter, is_finished: false })
+    });
+    head.map(|()| ResponseBody { source, phases: response_phases, headers, added, first: None })
 }
 
-/// Waits for the first bytes that leave the filters. If a filter refuses the body, or it fails before, the client gets
-/// a failure in place of the response.
-pub async fn wait(link: &Rc<Link>, response: Response<Tail>, id: &HeaderValue) -> Response<Tail> {
-    let (parts, mut tail) = response.into_parts();
-    let error = match tail.frame().await.transpose() {
+/// Waits for the first bytes that leave the body filters. If a filter rejects the body, or the body fails
+/// before, the client gets an error response instead.
+pub async fn await_first_frame(
+    conn_ctx: &Rc<ConnContext>,
+    response: Response<ResponseBody>,
+    id: &HeaderValue,
+) -> Response<ResponseBody> {
+    let (parts, mut body) = response.into_parts();
+    let error = match body.frame().await.transpose() {
         Ok(first) => {
-            tail.first = first.map(Box::new);
-            return Response::from_parts(parts, tail);
+            body.first = first.map(Box::new);
+            return Response::from_parts(parts, body);
         }
         Err(error) => error,
     };
-    let Some(mut ending) = tail.ending.take() else { return last_resort() };
-    let fault = match error {
-        BodyError::Stalled => Fault::UpstreamTimeout("its response's body stopped arriving".to_owned()),
-        BodyError::Budget(exceeded @ BudgetExceeded::Process(_)) => Fault::Budget(exceeded),
-        BodyError::Budget(exceeded) => Fault::Upstream(format!("the response cannot be held: {exceeded}")),
-        other => Fault::Upstream(other.to_string()),
+    let Some(mut response_phases) = body.phases.take() else { return fallback_response() };
+    let proxy_error = match error {
+        BodyError::Stalled => ProxyError::UpstreamTimeout("its response's body stopped arriving".to_owned()),
+        BodyError::Budget(exceeded @ BudgetExceeded::Process(_)) => ProxyError::Budget(exceeded),
+        BodyError::Budget(exceeded) => {
+            ProxyError::Upstream(format!("the response cannot be buffered: {exceeded}"))
+        }
+        other => ProxyError::Upstream(other.to_string()),
     };
-    let Ending { flow, snap, filters, .. } = &mut *ending;
-    *filters = false;
-    flow.exchange.response.headers = Default::default();
-    let source = made_here(link, snap, flow, fault.into());
-    let proxied = flow.exchange.sent.is_some();
-    let (head, headers, added) = head(link, flow, proxied, true, id);
-    head.map(|()| Tail { source, ending: Some(ending), headers, added, first: None })
+    let ResponsePhases { pipeline, snap, runs_body_filter, .. } = &mut *response_phases;
+    *runs_body_filter = false;
+    pipeline.exchange.response.headers = Default::default();
+    let source = synthesize_response(conn_ctx, snap, pipeline, proxy_error.into());
+    let proxied = pipeline.exchange.sent.is_some();
+    let (head, headers, added) = build_head(conn_ctx, pipeline, proxied, true, id);
+    head.map(|()| ResponseBody { source, phases: Some(response_phases), headers, added, first: None })
 }
 
-/// A response's head, its headers where HTTP/1 writes them, and headers that are still to be added. With
-/// `later`, the exchange keeps a copy for the phases to come.
-fn head(
-    link: &Link,
-    flow: &mut Flow,
+/// Builds the head: the HTTP response, its headers if HTTP/1 encodes them, and headers still to be appended.
+/// With `runs_later_phases`, the exchange keeps a copy for them.
+fn build_head(
+    conn_ctx: &ConnContext,
+    pipeline: &mut PipelineState,
     proxied: bool,
-    later: bool,
+    runs_later_phases: bool,
     id: &HeaderValue,
-) -> (Response<()>, Option<Headers>, Option<Added>) {
-    let options = &link.worker.options;
-    let added = Added::new(&flow.exchange, proxied, id);
-    let http2 = flow.exchange.request.version == Version::HTTP_2;
-    let response = &mut flow.exchange.response;
-    // Nobody but HTTP/1's writer looks at them any more: they need not go through the map.
-    let added = if later || http2 || added.clashes(&response.headers) {
-        added.insert(&options.headers, &mut response.headers);
+) -> (Response<()>, Option<Headers>, Option<AddedResponseHeaders>) {
+    let options = &conn_ctx.worker.options;
+    let added = AddedResponseHeaders::new(&pipeline.exchange, proxied, id);
+    let http2 = pipeline.exchange.request.version == Version::HTTP_2;
+    let response = &mut pipeline.exchange.response;
+    // Only HTTP/1's encoder reads them from here on: they can skip the map.
+    let added = if runs_later_phases || http2 || added.overlaps(&response.headers) {
+        added.insert_into(&options.headers, &mut response.headers);
         None
     } else {
         Some(added)
     };
     let mut head = Response::new(());
     *head.status_mut() = response.status;
-    let headers = match later {
+    let headers = match runs_later_phases {
         true => response.headers.clone(),
         false => std::mem::take(&mut response.headers),
     };
@@ -117,66 +125,75 @@ fn head(
     (head, headers, added)
 }
 
-/// The head of an upstream's answer becomes the exchange's.
-fn take(link: &Rc<Link>, flow: &mut Flow, answer: Answer) -> (Source, Option<ReasonPhrase>) {
-    let Answer { mut connection, timeouts, ahead } = answer;
-    let head = connection.take_head().expect("an answer is made when its head is there");
+/// Moves the head of an upstream's response into the exchange.
+fn adopt_upstream_head(
+    conn_ctx: &Rc<ConnContext>,
+    pipeline: &mut PipelineState,
+    response: UpstreamResponse,
+) -> (BodySource, Option<ReasonPhrase>) {
+    let UpstreamResponse { mut connection, timeouts, read_ahead } = response;
+    let head = connection.take_head().expect("an upstream response exists once its head has been read");
     let mut headers = head.headers;
-    let switches = head.status == StatusCode::SWITCHING_PROTOCOLS;
-    // gRPC says in them how a call ended, whether asked for or not.
-    let trailers = connection.key.http2 || headers::wants_trailers(&flow.exchange.request.headers);
-    headers::from_upstream(&mut headers, switches, trailers);
-    if switches {
+    let is_upgrade = head.status == StatusCode::SWITCHING_PROTOCOLS;
+    // gRPC sends its status in trailers, with or without `TE: trailers`.
+    let trailers = connection.key.http2 || headers::wants_trailers(&pipeline.exchange.request.headers);
+    headers::from_upstream(&mut headers, is_upgrade, trailers);
+    if is_upgrade {
         headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     }
-    let held = &mut flow.exchange.response;
-    held.status = head.status;
-    held.source = ResponseSource::Upstream;
-    held.headers = match held.headers.is_empty() {
+    let kept = &mut pipeline.exchange.response;
+    kept.status = head.status;
+    kept.source = ResponseSource::Upstream;
+    kept.headers = match kept.headers.is_empty() {
         true => headers,
-        // What plugins have set already stands before the upstream's own.
-        false => std::mem::take(&mut held.headers).followed_by(headers),
+        // Headers that plugins have set precede the upstream's.
+        false => std::mem::take(&mut kept.headers).followed_by(headers),
     };
-    if switches && let Wire::Http1(http1) = connection.wire {
+    if is_upgrade && let Wire::Http1(http1) = connection.wire {
         let (stream, read) = http1.into_parts();
-        return (Source::Switched(Box::new((stream, read, timeouts.read))), head.reason);
+        return (BodySource::Upgraded(Box::new((stream, read, timeouts.read))), head.reason);
     }
     let source = if connection.is_end_stream() {
-        link.worker.pool.give(connection);
-        Source::Empty
+        conn_ctx.worker.pool.give(connection);
+        BodySource::Empty
     } else {
-        let link = Rc::clone(link);
-        Source::Upstream(Delivery {
+        let conn_ctx = Rc::clone(conn_ctx);
+        BodySource::Upstream(UpstreamBody {
             connection: Some(connection),
-            link,
-            id: flow.exchange.id,
+            conn_ctx,
+            id: pipeline.exchange.id,
             trailers,
-            ahead,
-            held: None,
+            read_ahead,
+            buffered: None,
         })
     };
     (source, head.reason)
 }
 
-/// A reply or a failure becomes the exchange's answer.
-fn made_here(link: &Rc<Link>, snap: &Snapshot, flow: &mut Flow, early: Early) -> Source {
-    let exchange = &mut flow.exchange;
-    // A plugin that bounds the body has said what to answer.
+/// Turns a reply or an error into the exchange's response.
+fn synthesize_response(
+    conn_ctx: &Rc<ConnContext>,
+    snap: &Snapshot,
+    pipeline: &mut PipelineState,
+    early: EarlyExit,
+) -> BodySource {
+    let exchange = &mut pipeline.exchange;
+    // A plugin that limits the body has set the reply.
     let early = match (early, exchange.request.too_long.take()) {
-        (Early::Fault(Fault::BodyTooLong), Some(reply)) => Early::Reply(reply),
+        (EarlyExit::Error(ProxyError::BodyTooLong), Some(reply)) => EarlyExit::Reply(reply),
         (early, _) => early,
     };
     let (reply, source) = match early {
-        Early::Reply(reply) => (*reply, ResponseSource::Plugin),
-        Early::Fault(fault) => {
-            match &fault {
-                // One event of many clients.
-                Fault::Budget(exceeded) => link.worker.log_limits.memory.log(|unlogged_events| {
+        EarlyExit::Reply(reply) => (*reply, ResponseSource::Plugin),
+        EarlyExit::Error(error) => {
+            match &error {
+                // Affects many clients at a time: rate-limited log.
+                ProxyError::Budget(exceeded) => conn_ctx.worker.log_limits.memory.log(|unlogged_events| {
                     tracing::error!(request_id = %exchange.id, unlogged_events, "a body cannot be buffered: {exceeded}");
                 }),
-                fault => fault.log(exchange, &snap.state),
+                error => error.log(exchange, &snap.state),
             }
-            (fault.reply(exchange, &link.worker.options), ResponseSource::Gateway)
+            (error.to_reply(exchange, &conn_ctx.worker.options), ResponseSource::Gateway)
         }
     };
     exchange.response.status = reply.status;
@@ -188,21 +205,27 @@ fn made_here(link: &Rc<Link>, snap: &Snapshot, flow: &mut Flow, early: Early) ->
             exchange.response.headers.append(name, value);
         }
     }
-    let mut made = std::mem::take(&mut exchange.response.headers);
+    let mut headers = std::mem::take(&mut exchange.response.headers);
     let empty = matches!(reply.body, ReplyBody::Empty);
-    let bytes = fault::render(reply.body, reply.status, exchange, &link.worker.options.templates, &mut made);
-    let bodiless = reply.status == StatusCode::NO_CONTENT
+    let bytes = error::render_reply_body(
+        reply.body,
+        reply.status,
+        exchange,
+        &conn_ctx.worker.options.templates,
+        &mut headers,
+    );
+    let has_no_body = reply.status == StatusCode::NO_CONTENT
         || reply.status == StatusCode::NOT_MODIFIED
         || reply.status.is_informational();
-    if !bodiless && (!empty || exchange.request.method != Method::HEAD) {
-        made.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    if !has_no_body && (!empty || exchange.request.method != Method::HEAD) {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
     }
-    exchange.response.headers = made;
-    if bytes.is_empty() || bodiless { Source::Empty } else { Source::Whole(bytes) }
+    exchange.response.headers = headers;
+    if bytes.is_empty() || has_no_body { BodySource::Empty } else { BodySource::Buffered(bytes) }
 }
 
-fn debug_headers(snap: &Snapshot, flow: &mut Flow) {
-    let exchange = &mut flow.exchange;
+fn debug_headers(snap: &Snapshot, pipeline: &mut PipelineState) {
+    let exchange = &mut pipeline.exchange;
     let route = exchange.route().map(|ix| &snap.state.routes[ix]);
     let service = exchange.service().map(|ix| &snap.state.services[ix]);
     let mut add = |name: &'static str, value: Option<String>| {
@@ -216,10 +239,11 @@ fn debug_headers(snap: &Snapshot, flow: &mut Flow) {
     add("kong-service-name", service.and_then(|s| s.name.clone()));
 }
 
-/// An answer that is left when even its making panicked.
-pub fn last_resort() -> Response<Tail> {
-    let mut response =
-        Response::new(Tail::whole(Bytes::from_static(b"{\"message\":\"An unexpected error occurred\"}")));
+/// Returns the response for a panic while a response was built.
+pub fn fallback_response() -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::from_bytes(Bytes::from_static(
+        b"{\"message\":\"An unexpected error occurred\"}",
+    )));
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     let kind = HeaderValue::from_static("application/json; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);

@@ -1,4 +1,4 @@
-//! A response's body as it leaves: where its bytes come from, the filters they go through, and what is done when they have left.
+//! A response's body: its source, the body filters, and the log phase.
 
 use std::{
     pin::Pin,
@@ -10,53 +10,55 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
-use super::{headers::Added, run::Flow, upgrade::Switched, worker::Link};
+use super::{
+    headers::AddedResponseHeaders, pipeline::PipelineState, upgrade::UpgradedUpstream, worker::ConnContext,
+};
 use http_codec::Headers;
 use net::{BodyError, Connection};
 use plugin::{Chunk, RequestId};
 use runtime::Held;
 
-/// An answer's body on its way to the client, and what is to be done when it has left.
+/// A response's body on its way to the client, with the phases that run until it has been sent.
 #[derive(Debug)]
-pub struct Tail {
-    pub(super) source: Source,
-    pub(super) ending: Option<Box<Ending>>,
-    /// The head's headers, where HTTP/1 writes them.
+pub struct ResponseBody {
+    pub(super) source: BodySource,
+    pub(super) phases: Option<Box<ResponsePhases>>,
+    /// Headers of the head, if HTTP/1 encodes them.
     pub(super) headers: Option<Headers>,
-    /// Headers that are still to be added to the head.
-    pub(super) added: Option<Added>,
-    /// What left the filters while the head waited.
+    /// Headers to be appended to the head.
+    pub(super) added: Option<AddedResponseHeaders>,
+    /// First frame that left the filters while the head was held back.
     pub(super) first: Option<Box<Frame<Bytes>>>,
 }
 
 #[derive(Debug)]
-pub(super) enum Source {
+pub(super) enum BodySource {
     Empty,
-    Whole(Bytes),
-    Upstream(Delivery),
-    /// Trailers held back until the filters' last bytes have left.
+    Buffered(Bytes),
+    Upstream(UpstreamBody),
+    /// Trailers held back until the filters' last bytes are sent.
     Trailers(Box<HeaderMap>),
-    /// The upstream speaks another protocol from here on.
-    Switched(Box<Switched>),
+    /// The upstream has switched protocols.
+    Upgraded(Box<UpgradedUpstream>),
 }
 
-/// A body that an upstream delivers.
+/// A body received from an upstream.
 #[derive(Debug)]
-pub(super) struct Delivery {
-    /// None as soon as the body has ended or failed.
+pub(super) struct UpstreamBody {
+    /// `None` once the body has ended or failed.
     pub(super) connection: Option<Box<Connection>>,
-    pub(super) link: Rc<Link>,
+    pub(super) conn_ctx: Rc<ConnContext>,
     pub(super) id: RequestId,
     pub(super) trailers: bool,
-    /// Whether a piece is read while the client takes its time, and that piece.
-    pub(super) ahead: bool,
-    pub(super) held: Option<Box<Result<Frame<Bytes>, BodyError>>>,
+    /// Whether one frame is read ahead of a slow client, and that frame.
+    pub(super) read_ahead: bool,
+    pub(super) buffered: Option<Box<Result<Frame<Bytes>, BodyError>>>,
 }
 
-impl Delivery {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match self.held.take() {
-            Some(held) => Poll::Ready(Some(*held)),
+impl UpstreamBody {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.buffered.take() {
+            Some(frame) => Poll::Ready(Some(*frame)),
             None => self.poll_upstream(cx),
         }
     }
@@ -66,26 +68,26 @@ impl Delivery {
         match connection.poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 if connection.is_end_stream() {
-                    self.ended();
+                    self.return_to_pool();
                 }
                 let dropped = frame.is_trailers() && !self.trailers;
                 Poll::Ready((!dropped).then_some(Ok(frame)))
             }
-            Poll::Ready(Some(Err(error))) => self.failed(error),
+            Poll::Ready(Some(Err(error))) => self.fail(error),
             Poll::Ready(None) => {
-                self.ended();
+                self.return_to_pool();
                 Poll::Ready(None)
             }
             Poll::Pending => {
                 ready!(connection.poll_timeout(cx));
-                self.failed(BodyError::Stalled)
+                self.fail(BodyError::Stalled)
             }
         }
     }
 
-    /// Closes the upstream's connection in the middle of a response. Its status has been sent: the log is the only place
-    /// that says what happened.
-    fn failed(&mut self, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    /// Closes the upstream connection in the middle of a response. The status has been sent, so that the log
+    /// is the only report.
+    fn fail(&mut self, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let address = self.connection.take().map(|connection| connection.key.address);
         let (id, upstream) = (self.id, address.map(tracing::field::display));
         match error {
@@ -98,89 +100,90 @@ impl Delivery {
     }
 
     fn has_ended(&self) -> bool {
-        self.held.is_none() && self.connection.as_ref().is_none_or(|connection| connection.is_end_stream())
+        self.buffered.is_none()
+            && self.connection.as_ref().is_none_or(|connection| connection.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.connection {
-            _ if self.held.is_some() => SizeHint::default(),
+            _ if self.buffered.is_some() => SizeHint::default(),
             Some(connection) => connection.size_hint(),
             None => SizeHint::with_exact(0),
         }
     }
 
-    fn ended(&mut self) {
+    fn return_to_pool(&mut self) {
         if let Some(connection) = self.connection.take() {
-            self.link.worker.pool.give(connection);
+            self.conn_ctx.worker.pool.give(connection);
         }
     }
 }
 
-/// What is left to do for plugins until the body has left.
+/// The phases that run until the body has been sent; the log phase runs on drop.
 #[derive(Debug)]
-pub(super) struct Ending {
-    pub(super) flow: Box<Flow>,
+pub(super) struct ResponsePhases {
+    pub(super) pipeline: Box<PipelineState>,
     pub(super) snap: Held,
-    pub(super) filters: bool,
-    pub(super) done: bool,
+    pub(super) runs_body_filter: bool,
+    pub(super) is_finished: bool,
 }
 
-impl Ending {
+impl ResponsePhases {
     fn filter(&mut self, data: Bytes, last: bool) -> Result<Bytes, BodyError> {
-        self.done |= last;
+        self.is_finished |= last;
         let mut chunk = Chunk { data, last };
-        self.flow.body_filter(&self.snap, &mut chunk);
-        self.flow.exchange.response.refused.take().map_or(Ok(chunk.data), Err)
+        self.pipeline.body_filter(&self.snap, &mut chunk);
+        self.pipeline.exchange.response.refused.take().map_or(Ok(chunk.data), Err)
     }
 }
 
-impl Drop for Ending {
-    /// The body has left, or the client has.
+impl Drop for ResponsePhases {
+    /// The body has been sent, or the client has left.
     fn drop(&mut self) {
-        self.flow.log(&self.snap);
+        self.pipeline.log(&self.snap);
     }
 }
 
-impl Tail {
-    /// Whether a filter may refuse the body, so that the head must wait for it.
-    pub fn waits(&self) -> bool {
-        self.ending
+impl ResponseBody {
+    /// Whether a filter may reject the body, so that the head must be held back.
+    pub fn holds_back_head(&self) -> bool {
+        self.phases
             .as_ref()
-            .is_some_and(|ending| ending.filters && ending.flow.exchange.response.waits_for_body)
+            .is_some_and(|phases| phases.runs_body_filter && phases.pipeline.exchange.response.waits_for_body)
     }
 
-    /// A body of these bytes, of which no plugin takes note.
-    pub fn whole(bytes: Bytes) -> Self {
-        let source = if bytes.is_empty() { Source::Empty } else { Source::Whole(bytes) };
-        Tail { source, ending: None, headers: None, added: None, first: None }
+    /// A body of these bytes, without plugin phases.
+    pub fn from_bytes(bytes: Bytes) -> Self {
+        let source = if bytes.is_empty() { BodySource::Empty } else { BodySource::Buffered(bytes) };
+        ResponseBody { source, phases: None, headers: None, added: None, first: None }
     }
 
-    /// Reads one piece of an upstream's answer while the client does not take the one before, unless its route
-    /// says otherwise: with its last piece the upstream's connection is free for the next request.
+    /// Reads one frame of an upstream's body while the client has not read the previous one, unless the route
+    /// disables it: with its last frame, the upstream connection is free for the next request.
     pub fn read_ahead(&mut self, cx: &mut Context<'_>) {
-        if let Source::Upstream(delivery) = &mut self.source
-            && delivery.ahead
-            && delivery.held.is_none()
-            && let Poll::Ready(piece) = delivery.poll_upstream(cx)
+        if let BodySource::Upstream(upstream_body) = &mut self.source
+            && upstream_body.read_ahead
+            && upstream_body.buffered.is_none()
+            && let Poll::Ready(frame) = upstream_body.poll_upstream(cx)
         {
-            delivery.held = piece.map(Box::new);
+            upstream_body.buffered = frame.map(Box::new);
         }
     }
 
-    /// The head's headers, once, where HTTP/1 writes them; else the head itself has them.
-    pub fn headers(&mut self) -> Option<Headers> {
+    /// Takes the headers, if HTTP/1 encodes them; otherwise the head has them.
+    pub fn take_headers(&mut self) -> Option<Headers> {
         self.headers.take()
     }
 
-    /// Headers that are still to be added to the head, once.
-    pub fn added(&mut self) -> Option<Added> {
+    /// Takes the headers to be appended to the head.
+    pub fn take_added(&mut self) -> Option<AddedResponseHeaders> {
         self.added.take()
     }
 
-    /// The upstream's connection, if it has switched to another protocol.
-    pub fn switched(&mut self) -> Option<Box<Switched>> {
-        match std::mem::replace(&mut self.source, Source::Empty) {
-            Source::Switched(switched) => Some(switched),
+    /// Takes the upstream's connection, if it has switched protocols.
+    pub fn take_upgraded(&mut self) -> Option<Box<UpgradedUpstream>> {
+        match std::mem::replace(&mut self.source, BodySource::Empty) {
+            BodySource::Upgraded(upgraded) => Some(upgraded),
             other => {
                 self.source = other;
                 None
@@ -188,38 +191,38 @@ impl Tail {
         }
     }
 
-    /// Whether nothing is left for filters.
-    fn is_filtered(&self) -> bool {
-        self.ending.as_ref().is_none_or(|ending| ending.done || !ending.filters)
+    /// Whether the filters have nothing left to process.
+    fn are_filters_finished(&self) -> bool {
+        self.phases.as_ref().is_none_or(|phases| phases.is_finished || !phases.runs_body_filter)
     }
 
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut self.source {
-            Source::Empty | Source::Switched(_) => Poll::Ready(None),
-            Source::Whole(bytes) => {
+            BodySource::Empty | BodySource::Upgraded(_) => Poll::Ready(None),
+            BodySource::Buffered(bytes) => {
                 let bytes = std::mem::take(bytes);
-                self.source = Source::Empty;
+                self.source = BodySource::Empty;
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
-            Source::Upstream(delivery) => delivery.poll(cx),
-            Source::Trailers(trailers) => {
+            BodySource::Upstream(upstream_body) => upstream_body.poll_frame(cx),
+            BodySource::Trailers(trailers) => {
                 let trailers = std::mem::take(trailers);
-                self.source = Source::Empty;
+                self.source = BodySource::Empty;
                 Poll::Ready(Some(Ok(Frame::trailers(*trailers))))
             }
         }
     }
 
-    fn source_ended(&self) -> bool {
+    fn is_source_ended(&self) -> bool {
         match &self.source {
-            Source::Empty | Source::Switched(_) => true,
-            Source::Whole(_) | Source::Trailers(_) => false,
-            Source::Upstream(delivery) => delivery.has_ended(),
+            BodySource::Empty | BodySource::Upgraded(_) => true,
+            BodySource::Buffered(_) | BodySource::Trailers(_) => false,
+            BodySource::Upstream(upstream_body) => upstream_body.has_ended(),
         }
     }
 }
 
-impl Body for Tail {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = BodyError;
 
@@ -233,29 +236,31 @@ impl Body for Tail {
         }
         loop {
             let frame = ready!(this.poll_source(cx)?);
-            let Some(ending) = this.ending.as_mut().filter(|ending| ending.filters) else {
+            let Some(phases) = this.phases.as_mut().filter(|phases| phases.runs_body_filter) else {
                 return Poll::Ready(frame.map(Ok));
             };
             let data = match frame.map(Frame::into_data) {
                 Some(Ok(data)) => data,
-                // Trailers come after the body: the filters see its end first.
+                // The filters see the end of the body before its trailers.
                 Some(Err(trailers)) => {
-                    let data = if ending.done { Bytes::new() } else { ending.filter(Bytes::new(), true)? };
+                    let data =
+                        if phases.is_finished { Bytes::new() } else { phases.filter(Bytes::new(), true)? };
                     if data.is_empty() {
                         return Poll::Ready(Some(Ok(trailers)));
                     }
-                    this.source = Source::Trailers(Box::new(trailers.into_trailers().unwrap_or_default()));
+                    this.source =
+                        BodySource::Trailers(Box::new(trailers.into_trailers().unwrap_or_default()));
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
-                None if ending.done => return Poll::Ready(None),
+                None if phases.is_finished => return Poll::Ready(None),
                 None => Bytes::new(),
             };
             let empty = data.is_empty();
             let last = match &this.source {
-                Source::Upstream(delivery) => empty || delivery.has_ended(),
+                BodySource::Upstream(upstream_body) => empty || upstream_body.has_ended(),
                 _ => true,
             };
-            let data = ending.filter(data, last)?;
+            let data = phases.filter(data, last)?;
             if !data.is_empty() {
                 return Poll::Ready(Some(Ok(Frame::data(data))));
             }
@@ -266,24 +271,24 @@ impl Body for Tail {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.first.is_none() && self.is_filtered() && self.source_ended()
+        self.first.is_none() && self.are_filters_finished() && self.is_source_ended()
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.ending.as_ref().is_some_and(|ending| ending.filters) {
+        if self.phases.as_ref().is_some_and(|phases| phases.runs_body_filter) {
             let first = self.first.as_ref().map_or(Some(0), |first| first.data_ref().map(Bytes::len));
             return match first {
-                Some(length) if self.is_filtered() && self.source_ended() => {
+                Some(length) if self.are_filters_finished() && self.is_source_ended() => {
                     SizeHint::with_exact(length as u64)
                 }
                 _ => SizeHint::default(),
             };
         }
         match &self.source {
-            Source::Empty | Source::Switched(_) => SizeHint::with_exact(0),
-            Source::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Source::Upstream(delivery) => delivery.size_hint(),
-            Source::Trailers(_) => SizeHint::default(),
+            BodySource::Empty | BodySource::Upgraded(_) => SizeHint::with_exact(0),
+            BodySource::Buffered(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            BodySource::Upstream(upstream_body) => upstream_body.size_hint(),
+            BodySource::Trailers(_) => SizeHint::default(),
         }
     }
 }
@@ -305,7 +310,7 @@ mod tests {
     use store::Stores;
 
     #[tokio::test]
-    async fn an_upstream_is_free_before_a_slow_client_has_its_answer() {
+    async fn read_ahead_frees_the_upstream_before_a_slow_client_has_read() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let upstream = || async {
@@ -317,44 +322,49 @@ mod tests {
         let (options, stores) = (Options::default(), Stores::default());
         let (snapshot, _) = compile(Arc::new(State::default()), &options, &stores, None);
         let worker = Worker::new(Gateway::new(options, stores, snapshot));
-        let from = Peer { socket: address, told: None };
-        let link = Rc::new(Link::new(worker, from, address, false, None));
+        let from = Peer { socket: address, proxy_source: None };
+        let conn_ctx = Rc::new(ConnContext::new(worker, from, address, false, None));
         for ahead in [true, false] {
             let key = PoolKey { address, tls: None, http2: false };
-            let asking = async {
-                let mut connection =
-                    dial(address, None, Duration::from_secs(60), key.clone(), &link.worker.gateway.memory)
-                        .await
-                        .unwrap();
-                let Wire::Http1(http1) = &mut connection.wire else { panic!("it speaks HTTP/1") };
+            let requesting = async {
+                let mut connection = dial(
+                    address,
+                    None,
+                    Duration::from_secs(60),
+                    key.clone(),
+                    &conn_ctx.worker.gateway.memory,
+                )
+                .await
+                .unwrap();
+                let Wire::Http1(http1) = &mut connection.wire else { panic!("an HTTP/1 connection") };
                 http1.head().extend_from_slice(b"GET / HTTP/1.1\r\n\r\n");
                 http1.begin(net::Body::Empty, false, false, false);
                 poll_fn(|cx| connection.poll_answer(cx)).await.unwrap();
                 connection
             };
-            let (connection, _stream) = tokio::join!(asking, upstream());
-            let delivery = Delivery {
+            let (connection, _stream) = tokio::join!(requesting, upstream());
+            let upstream_body = UpstreamBody {
                 connection: Some(connection),
-                link: Rc::clone(&link),
-                id: link.worker.request_id(),
+                conn_ctx: Rc::clone(&conn_ctx),
+                id: conn_ctx.worker.request_id(),
                 trailers: false,
-                ahead,
-                held: None,
+                read_ahead: ahead,
+                buffered: None,
             };
-            let mut tail = Tail {
-                source: Source::Upstream(delivery),
-                ending: None,
+            let mut body = ResponseBody {
+                source: BodySource::Upstream(upstream_body),
+                phases: None,
                 headers: None,
                 added: None,
                 first: None,
             };
             let mut cx = Context::from_waker(Waker::noop());
-            tail.read_ahead(&mut cx);
-            assert_eq!(link.worker.pool.take(&key).is_some(), ahead);
-            assert!(!tail.is_end_stream());
-            let frame = poll_fn(|cx| Pin::new(&mut tail).poll_frame(cx)).await.unwrap().unwrap();
+            body.read_ahead(&mut cx);
+            assert_eq!(conn_ctx.worker.pool.take(&key).is_some(), ahead);
+            assert!(!body.is_end_stream());
+            let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await.unwrap().unwrap();
             assert_eq!(frame.into_data().unwrap(), "abcdef");
-            assert!(tail.is_end_stream());
+            assert!(body.is_end_stream());
         }
     }
 }

@@ -14,48 +14,48 @@ use super::{Listener, Traffic};
 use net::alpn;
 use runtime::Gateway;
 
-/// Shows the certificate that the configuration of the moment has for a name.
+/// Resolves certificates in the current snapshot.
 #[derive(Debug)]
-struct BySnapshot(Arc<Gateway>);
+struct SnapshotCertResolver(Arc<Gateway>);
 
-impl ResolvesServerCert for BySnapshot {
+impl ResolvesServerCert for SnapshotCertResolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         self.0.snapshot().certificates.find(hello.server_name(), hello.signature_schemes())
     }
 }
 
-/// TLS as a listener speaks it; all workers share it, and with it the sessions that can be resumed.
+/// TLS configuration of a listener. All workers share it, and with it the session cache.
 #[derive(Clone)]
 pub struct Acceptor(Arc<ServerConfig>);
 
 impl Acceptor {
-    /// An acceptor for that listener's protocols.
+    /// Creates the configuration of a listener.
     ///
     /// # Errors
-    /// When the settings leave no version or suite to speak.
+    /// If the options leave no version or cipher suite.
     pub fn new(gateway: &Arc<Gateway>, listener: &Listener) -> io::Result<Self> {
-        let offered: &[&[u8]] = match listener.traffic {
-            // What is spoken on a stream is none of ours.
+        let alpn_protocols: &[&[u8]] = match listener.traffic {
+            // The protocol inside a stream is not the gateway's.
             Traffic::Streams | Traffic::Datagrams => &[],
             Traffic::Http => alpn(listener.http2),
         };
-        // Where there is none it is made now, and not when the first client waits for it.
+        // Generates the fallback certificate now, rather than in the first handshake.
         let _ = gateway.snapshot().certificates.fallback();
-        let certificates = Arc::new(BySnapshot(Arc::clone(gateway)));
-        let config = gateway.options.tls.config(certificates, offered).map_err(io::Error::other)?;
+        let certificates = Arc::new(SnapshotCertResolver(Arc::clone(gateway)));
+        let config = gateway.options.tls.config(certificates, alpn_protocols).map_err(io::Error::other)?;
         Ok(Acceptor(Arc::new(config)))
     }
 
-    /// The settings of the handshake.
+    /// The configuration of rustls.
     pub fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.0)
     }
 }
 
-/// Does the handshake.
+/// Performs the handshake.
 ///
 /// # Errors
-/// When it fails.
+/// If it fails.
 pub async fn accept_tls(acceptor: &Acceptor, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
     TlsAcceptor::from(acceptor.config()).accept(stream).await
 }

@@ -1,7 +1,7 @@
-//! WebSocket: once both sides have agreed, bytes pass through untouched.
+//! WebSocket tunnels: after the upgrade, bytes are copied unchanged (RFC 6455).
 //!
-//! Frames are only followed, never changed, so that at a drain both sides can be told to close (1001, going
-//! away) between two frames. RFC 6455.
+//! Frame boundaries are tracked, so that a drain can send a close frame (1001, going away) to both sides
+//! between two frames.
 
 use std::{cell::Cell, io, time::Duration};
 
@@ -15,157 +15,157 @@ use tokio::{
 use super::worker::Worker;
 use net::Stream;
 
-/// A close frame with status 1001, as a server sends it.
-const CLOSE: &[u8] = &[0x88, 2, 0x03, 0xe9];
-/// The same as a client sends it: masked, with a mask of zeros.
-const CLOSE_MASKED: &[u8] = &[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9];
+/// Close frame with status 1001, from a server.
+const CLOSE_FRAME: &[u8] = &[0x88, 2, 0x03, 0xe9];
+/// The same from a client: masked, with a mask of zeros.
+const CLOSE_FRAME_MASKED: &[u8] = &[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9];
 
-/// What an upstream that has switched leaves: its stream, what was read of it, and how long both may be silent.
-pub type Switched = (Stream, Bytes, Duration);
+/// An upstream connection after the upgrade: its stream, the bytes read ahead, and the idle timeout.
+pub type UpgradedUpstream = (Stream, Bytes, Duration);
 
-/// Joins the two connections, of each the stream and what was read of it. Ends when both sides have, or when
-/// neither has said anything for as long as they may be silent.
-pub async fn join(
+/// Copies between client and upstream until both directions have ended, or none has progressed within the
+/// idle timeout.
+pub async fn tunnel(
     worker: &Worker,
-    (client, said): (impl AsyncRead + AsyncWrite + Unpin, BytesMut),
-    (upstream, read, idle): Switched,
+    (client, read_ahead): (impl AsyncRead + AsyncWrite + Unpin, BytesMut),
+    (upstream, read, idle): UpgradedUpstream,
 ) {
     let (from_client, to_client) = split(client);
-    let from_client = io::Cursor::new(said).chain(from_client);
+    let from_client = io::Cursor::new(read_ahead).chain(from_client);
     let (from_upstream, to_upstream) = split(upstream);
     let from_upstream = io::Cursor::new(read).chain(from_upstream);
-    let last = Cell::new(Instant::now());
-    let shared = Shared { worker, last: &last };
+    let last_progress_at = Cell::new(Instant::now());
+    let tunnel = Tunnel { worker, last_progress_at: &last_progress_at };
     let both = async {
         tokio::try_join!(
-            pump(from_upstream, to_client, CLOSE, &shared),
-            pump(from_client, to_upstream, CLOSE_MASKED, &shared),
+            copy_one_way(from_upstream, to_client, CLOSE_FRAME, &tunnel),
+            copy_one_way(from_client, to_upstream, CLOSE_FRAME_MASKED, &tunnel),
         )
     };
-    // Also while one side takes nothing: bytes that wait to be written are no progress.
-    let silence = async {
-        while last.get() + idle > Instant::now() {
-            sleep_until(last.get() + idle).await;
+    // Applies while one side does not read, too: only written bytes are progress.
+    let idle_timeout = async {
+        while last_progress_at.get() + idle > Instant::now() {
+            sleep_until(last_progress_at.get() + idle).await;
         }
     };
-    let ended = select! {
-        ended = both => ended.map(|_| ()),
-        () = silence => Err(io::ErrorKind::TimedOut.into()),
+    let copied = select! {
+        copied = both => copied.map(|_| ()),
+        () = idle_timeout => Err(io::ErrorKind::TimedOut.into()),
     };
-    if let Err(error) = ended {
+    if let Err(error) = copied {
         tracing::debug!("an upgraded connection ended: {error}");
     }
 }
 
-/// What both directions know.
-struct Shared<'a> {
+/// State that both directions share.
+struct Tunnel<'a> {
     worker: &'a Worker,
-    /// When anything last moved, either way.
-    last: &'a Cell<Instant>,
+    /// Time of the last progress in either direction.
+    last_progress_at: &'a Cell<Instant>,
 }
 
-impl Shared<'_> {
-    /// Writes all, noting each step.
-    async fn pass(&self, to: &mut (impl AsyncWrite + Unpin), mut bytes: &[u8]) -> io::Result<()> {
+impl Tunnel<'_> {
+    /// Writes all bytes and records the progress.
+    async fn write_all(&self, to: &mut (impl AsyncWrite + Unpin), mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             match to.write(bytes).await? {
                 0 => return Err(io::ErrorKind::WriteZero.into()),
                 count => bytes = &bytes[count..],
             }
-            self.last.set(Instant::now());
+            self.last_progress_at.set(Instant::now());
         }
         to.flush().await
     }
 }
 
-/// Passes bytes on in one direction until they end. When the worker drains, says `close` between two frames
-/// and from there on only waits for the other side's close.
-async fn pump(
+/// Copies one direction until it ends. In a drain, sends `close` between two frames, and then only waits for
+/// the other side's close frame.
+async fn copy_one_way(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     close: &[u8],
-    shared: &Shared<'_>,
+    tunnel: &Tunnel<'_>,
 ) -> io::Result<()> {
-    let mut frames = Frames::default();
+    let mut frames = WebSocketFrames::default();
     let mut buffer = vec![0; 16 * 1024];
-    let mut said = false;
+    let mut is_close_sent = false;
     loop {
-        if shared.worker.draining.get() && !said && frames.between() {
-            said = true;
-            shared.pass(&mut to, close).await?;
+        if tunnel.worker.draining.get() && !is_close_sent && frames.is_at_boundary() {
+            is_close_sent = true;
+            tunnel.write_all(&mut to, close).await?;
         }
         let length = select! {
             length = from.read(&mut buffer) => length?,
-            () = shared.worker.drained(), if !shared.worker.draining.get() => continue,
+            () = tunnel.worker.drain_signal(), if !tunnel.worker.draining.get() => continue,
         };
         if length == 0 {
             return to.shutdown().await;
         }
-        shared.last.set(Instant::now());
+        tunnel.last_progress_at.set(Instant::now());
         frames.advance(&buffer[..length]);
-        if !said {
-            shared.pass(&mut to, &buffer[..length]).await?;
-        } else if frames.closed {
+        if !is_close_sent {
+            tunnel.write_all(&mut to, &buffer[..length]).await?;
+        } else if frames.has_close {
             return to.shutdown().await;
         }
     }
 }
 
-/// Follows the frames of one direction.
+/// Tracks the frame boundaries of one direction.
 #[derive(Debug, Default)]
-struct Frames {
-    head: [u8; 14],
-    /// Bytes of a head seen so far.
-    seen: usize,
-    /// Bytes left of a frame's payload.
-    left: u64,
-    /// Whether a close frame has been seen.
-    closed: bool,
+struct WebSocketFrames {
+    header: [u8; 14],
+    /// Bytes of the current header so far.
+    header_len: usize,
+    /// Bytes of the current payload that remain.
+    payload_remaining: u64,
+    /// Whether a close frame has passed.
+    has_close: bool,
 }
 
-impl Frames {
+impl WebSocketFrames {
     fn advance(&mut self, mut bytes: &[u8]) {
         while let Some((&first, rest)) = bytes.split_first() {
-            if self.left > 0 {
-                let here = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
-                self.left -= here as u64;
+            if self.payload_remaining > 0 {
+                let here = usize::try_from(self.payload_remaining).unwrap_or(usize::MAX).min(bytes.len());
+                self.payload_remaining -= here as u64;
                 bytes = &bytes[here..];
                 continue;
             }
-            self.head[self.seen] = first;
-            self.seen += 1;
+            self.header[self.header_len] = first;
+            self.header_len += 1;
             bytes = rest;
-            if self.seen >= 2 && self.seen == self.head_length() {
-                self.closed |= self.head[0] & 0x0f == 8;
-                self.left = self.payload();
-                self.seen = 0;
+            if self.header_len >= 2 && self.header_len == self.full_header_len() {
+                self.has_close |= self.header[0] & 0x0f == 8;
+                self.payload_remaining = self.payload_len();
+                self.header_len = 0;
             }
         }
     }
 
-    fn extra(&self) -> usize {
-        match self.head[1] & 0x7f {
+    fn extended_len_bytes(&self) -> usize {
+        match self.header[1] & 0x7f {
             126 => 2,
             127 => 8,
             _ => 0,
         }
     }
 
-    fn head_length(&self) -> usize {
-        2 + self.extra() + if self.head[1] & 0x80 == 0 { 0 } else { 4 }
+    fn full_header_len(&self) -> usize {
+        2 + self.extended_len_bytes() + if self.header[1] & 0x80 == 0 { 0 } else { 4 }
     }
 
-    fn payload(&self) -> u64 {
-        let more = &self.head[2..2 + self.extra()];
+    fn payload_len(&self) -> u64 {
+        let more = &self.header[2..2 + self.extended_len_bytes()];
         match more {
-            [] => u64::from(self.head[1] & 0x7f),
+            [] => u64::from(self.header[1] & 0x7f),
             _ => more.iter().fold(0, |length, &byte| length << 8 | u64::from(byte)),
         }
     }
 
-    /// Whether the next byte begins a frame.
-    fn between(&self) -> bool {
-        self.seen == 0 && self.left == 0
+    /// Whether the next byte starts a frame.
+    fn is_at_boundary(&self) -> bool {
+        self.header_len == 0 && self.payload_remaining == 0
     }
 }
 
@@ -174,22 +174,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_are_followed_however_they_are_cut() {
+    fn frame_boundaries_are_tracked_across_reads() {
         let mut stream = vec![0x81, 0x85, 1, 2, 3, 4, b'h', b'e', b'l', b'l', b'o'];
         stream.extend([0x82, 126, 0x01, 0x00]);
         stream.extend([7; 256]);
         let end = stream.len();
-        stream.extend(CLOSE_MASKED);
+        stream.extend(CLOSE_FRAME_MASKED);
         for piece in [1, 2, 3, 7, 100, 1000] {
-            let mut frames = Frames::default();
+            let mut frames = WebSocketFrames::default();
             for bytes in stream[..end].chunks(piece) {
                 frames.advance(bytes);
             }
-            assert!(frames.between() && !frames.closed, "{piece}");
+            assert!(frames.is_at_boundary() && !frames.has_close, "{piece}");
             frames.advance(&stream[end..end + 3]);
-            assert!(!frames.between(), "{piece}");
+            assert!(!frames.is_at_boundary(), "{piece}");
             frames.advance(&stream[end + 3..]);
-            assert!(frames.between() && frames.closed, "{piece}");
+            assert!(frames.is_at_boundary() && frames.has_close, "{piece}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What one worker thread has for itself, and what one connection knows.
+//! State of a worker thread, and the context of a client's connection.
 
 use std::{
     cell::{Cell, OnceCell, RefCell},
@@ -21,46 +21,47 @@ use plugin::{Client, RequestId};
 use runtime::{Current, Gateway, Held, Options, RealIp};
 use upstream::Resolver;
 
-/// Longest that an HTTP/1 connection waits for a request when connections are to end.
-const LINGER: Duration = Duration::from_secs(1);
+/// Maximum time that an idle HTTP/1 connection stays open during a drain.
+const MAX_IDLE_CLOSE_DELAY: Duration = Duration::from_secs(1);
 
-/// One worker thread's own: nothing here is shared with another.
+/// State of one worker thread; not shared with others.
 #[derive(Debug)]
 pub struct Worker {
-    /// The gateway all workers serve.
+    /// The gateway.
     pub gateway: Arc<Gateway>,
-    /// Its settings.
+    /// Its options.
     pub options: Arc<Options>,
     /// Idle upstream connections.
     pub pool: Pool,
-    /// Names to addresses.
+    /// DNS resolver.
     pub resolver: Resolver,
-    /// Whether connections are to end.
+    /// Whether a drain has started.
     pub draining: Cell<bool>,
-    /// How long an HTTP/1 connection without a request stays when connections are to end.
-    pub linger: Cell<Duration>,
-    /// Wakes idle connections when draining begins.
-    pub drain: Notify,
-    /// Wakes the worker whenever a connection has ended.
-    pub ended: Notify,
-    /// Wakes each second who looks after something now and then.
-    pub ticks: Notify,
-    /// Connections open.
-    pub links: Cell<usize>,
+    /// How long an idle HTTP/1 connection stays open during the drain.
+    pub idle_close_delay: Cell<Duration>,
+    /// Notifies idle connections when a drain starts.
+    pub drain_started: Notify,
+    /// Notifies the worker when a connection has closed.
+    pub connection_closed: Notify,
+    /// Notifies tasks with periodic checks, once per second.
+    pub housekeeping_tick: Notify,
+    /// Open connections.
+    pub open_connections: Cell<usize>,
     /// Requests so far.
     pub requests: Cell<u64>,
-    /// What may go wrong for many clients at one time.
+    /// Rate limits of log lines for events that affect many clients at a time.
     pub log_limits: LogLimits,
-    current: Current,
-    ids: Cell<[u64; 2]>,
-    /// The last peer's address, as text: clients open several connections, and a balancer in front all of them.
-    peer: RefCell<(IpAddr, HeaderValue)>,
+    snapshot_cache: Current,
+    request_id_state: Cell<[u64; 2]>,
+    /// The last peer's address as a header value: a client opens several connections, and a load balancer all
+    /// of them.
+    peer_header: RefCell<(IpAddr, HeaderValue)>,
     /// The last port, likewise.
-    port: RefCell<(u16, HeaderValue)>,
+    port_header: RefCell<(u16, HeaderValue)>,
 }
 
 impl Worker {
-    /// A worker of that gateway.
+    /// Creates a worker's state.
     pub fn new(gateway: Arc<Gateway>) -> Rc<Self> {
         let seed = uuid::Uuid::new_v4().as_u64_pair();
         Rc::new(Worker {
@@ -68,38 +69,38 @@ impl Worker {
             pool: Pool::new(gateway.options.keepalive),
             resolver: Resolver::new(gateway.options.hosts.clone()),
             draining: Cell::new(false),
-            linger: Cell::new(Duration::ZERO),
-            drain: Notify::new(),
-            ended: Notify::new(),
-            ticks: Notify::new(),
-            links: Cell::new(0),
+            idle_close_delay: Cell::new(Duration::ZERO),
+            drain_started: Notify::new(),
+            connection_closed: Notify::new(),
+            housekeeping_tick: Notify::new(),
+            open_connections: Cell::new(0),
             requests: Cell::new(0),
             log_limits: LogLimits::default(),
-            current: Current::new(&gateway),
-            ids: Cell::new([seed.0 | 1, seed.1]),
-            peer: RefCell::new((NOBODY, text(NOBODY))),
-            port: RefCell::new((0, HeaderValue::from(0))),
+            snapshot_cache: Current::new(&gateway),
+            request_id_state: Cell::new([seed.0 | 1, seed.1]),
+            peer_header: RefCell::new((NO_PEER, ip_header_value(NO_PEER))),
+            port_header: RefCell::new((0, HeaderValue::from(0))),
             gateway,
         })
     }
 
-    /// Counts a connection as open for as long as the guard lives.
-    pub fn open(self: &Rc<Self>) -> Open {
-        self.links.set(self.links.get() + 1);
-        Open(Rc::clone(self))
+    /// Counts a connection as open until the guard is dropped.
+    pub fn track_connection(self: &Rc<Self>) -> ConnectionGuard {
+        self.open_connections.set(self.open_connections.get() + 1);
+        ConnectionGuard(Rc::clone(self))
     }
 
-    /// Says that connections are to end within `limit`.
+    /// Starts a drain that lasts `limit` at most.
     pub fn drain(&self, limit: Duration) {
         self.draining.set(true);
-        self.linger.set(LINGER.min(limit / 2));
-        self.drain.notify_waiters();
+        self.idle_close_delay.set(MAX_IDLE_CLOSE_DELAY.min(limit / 2));
+        self.drain_started.notify_waiters();
     }
 
-    /// Waits until connections are to end.
-    pub async fn drained(&self) {
-        let mut drain = pin!(self.drain.notified());
-        // Enrolled before the flag is looked at, so that the call cannot be missed in between.
+    /// Completes when a drain has started.
+    pub async fn drain_signal(&self) {
+        let mut drain = pin!(self.drain_started.notified());
+        // Enabled before the flag is checked, so that no notification is lost in between.
         drain.as_mut().enable();
         if !self.draining.get() {
             drain.await;
@@ -108,90 +109,90 @@ impl Worker {
 
     /// The current snapshot.
     pub fn snapshot(&self) -> Held {
-        self.current.get(&self.gateway)
+        self.snapshot_cache.get(&self.gateway)
     }
 
-    /// A name for a request: unlike any other, but no secret (xoroshiro128+, twice).
+    /// Generates a request id: unique, but not unpredictable (xoroshiro128+, twice).
     pub fn request_id(&self) -> RequestId {
         let next = || {
-            let [a, mut b] = self.ids.get();
+            let [a, mut b] = self.request_id_state.get();
             let out = a.wrapping_add(b);
             b ^= a;
-            self.ids.set([a.rotate_left(24) ^ b ^ (b << 16), b.rotate_left(37)]);
+            self.request_id_state.set([a.rotate_left(24) ^ b ^ (b << 16), b.rotate_left(37)]);
             out
         };
         RequestId(u128::from(next()) << 64 | u128::from(next()))
     }
 }
 
-/// Limits of log lines, one for each kind of event.
+/// Rate limits of log lines, one per kind of event.
 #[derive(Debug, Default)]
 pub struct LogLimits {
-    /// The system refuses to accept a connection.
+    /// Accepting a connection failed.
     pub accept: LogLimit,
-    /// A listener has as many UDP sessions as it may have, or they as much memory.
+    /// A listener's UDP sessions, or their memory, are exhausted.
     pub udp_sessions: LogLimit,
-    /// The memory for buffered bodies is used up.
+    /// The memory for buffered bodies is exhausted.
     pub memory: LogLimit,
 }
 
-/// A connection that is open.
+/// Counts a connection as open; RAII guard.
 #[derive(Debug)]
-pub struct Open(pub Rc<Worker>);
+pub struct ConnectionGuard(pub Rc<Worker>);
 
-impl Drop for Open {
+impl Drop for ConnectionGuard {
     fn drop(&mut self) {
-        self.0.links.set(self.0.links.get() - 1);
-        self.0.ended.notify_one();
+        self.0.open_connections.set(self.0.open_connections.get() - 1);
+        self.0.connection_closed.notify_one();
     }
 }
 
-/// One client's connection.
+/// Context of a client's connection, shared by its requests.
 #[derive(Debug)]
-pub struct Link {
-    /// The worker it belongs to.
+pub struct ConnContext {
+    /// The worker.
     pub worker: Rc<Worker>,
-    /// Who asks, as far as the connection tells.
+    /// The client, as far as the connection determines it.
     pub client: Client,
     /// The peer's address as a header value.
-    pub peer_text: HeaderValue,
-    /// The listener's port, as the outside world sees it.
+    pub peer_header: HeaderValue,
+    /// The listener's port after `port_maps`.
     pub port: u16,
     /// That port as a header value.
-    pub port_text: HeaderValue,
+    pub port_header: HeaderValue,
     /// Requests so far.
     pub requests: Cell<u64>,
-    /// What the connection's buffered bodies are counted against, once it has one.
+    /// Budget of the connection's buffered bodies; created with the first one.
     budget: OnceCell<ConnectionBudget>,
 }
 
-/// Who a connection comes from.
+/// The source of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer {
-    /// The socket's other end.
+    /// The socket's peer.
     pub socket: SocketAddr,
-    /// What the PROXY protocol says.
-    pub told: Option<SocketAddr>,
+    /// The source in the PROXY protocol header.
+    pub proxy_source: Option<SocketAddr>,
 }
 
-const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+const NO_PEER: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// Connections since the process started.
 static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
 
-impl Link {
-    /// A connection just accepted.
+impl ConnContext {
+    /// Creates the context of an accepted connection.
     pub fn new(worker: Rc<Worker>, from: Peer, local: SocketAddr, tls: bool, sni: Option<Arc<str>>) -> Self {
         let peer = SocketAddr::new(from.socket.ip().to_canonical(), from.socket.port());
         let ip = peer.ip();
         let options = &worker.options;
         let port = options.port_maps.get(&local.port()).copied().unwrap_or(local.port());
         let trusted = is_trusted(options, ip);
-        Link {
+        ConnContext {
             client: Client {
                 peer,
-                ip: match (&options.real_ip, from.told) {
-                    (RealIp::ProxyProtocol, Some(told)) if trusted => told.ip().to_canonical(),
+                ip: match (&options.real_ip, from.proxy_source) {
+                    (RealIp::ProxyProtocol, Some(source)) if trusted => source.ip().to_canonical(),
                     _ => ip,
                 },
                 local,
@@ -203,14 +204,14 @@ impl Link {
             },
             requests: Cell::new(0),
             budget: OnceCell::new(),
-            peer_text: told_before(&worker.peer, ip, text),
+            peer_header: cached_header(&worker.peer_header, ip, ip_header_value),
             port,
-            port_text: told_before(&worker.port, port, HeaderValue::from),
+            port_header: cached_header(&worker.port_header, port, HeaderValue::from),
             worker,
         }
     }
 
-    /// What the connection's buffered bodies are counted against.
+    /// Budget of the connection's buffered bodies.
     pub fn budget(&self) -> &ConnectionBudget {
         self.budget.get_or_init(|| {
             let max_bytes = self.worker.options.max_buffered_per_connection;
@@ -219,21 +220,21 @@ impl Link {
     }
 }
 
-/// What `text` makes of a value, made only where it is not the last one.
-fn told_before<T: Copy + PartialEq>(
+/// Returns a value as a header; encodes it only if it differs from the last one.
+fn cached_header<T: Copy + PartialEq>(
     last: &RefCell<(T, HeaderValue)>,
     value: T,
-    text: impl FnOnce(T) -> HeaderValue,
+    encode: impl FnOnce(T) -> HeaderValue,
 ) -> HeaderValue {
     let mut last = last.borrow_mut();
     if last.0 != value {
-        *last = (value, text(value));
+        *last = (value, encode(value));
     }
     last.1.clone()
 }
 
-/// An address as a header value.
-pub fn text(ip: IpAddr) -> HeaderValue {
+/// Encodes an address as a header value.
+pub fn ip_header_value(ip: IpAddr) -> HeaderValue {
     HeaderValue::try_from(ip.to_string()).expect("an address is printable ASCII")
 }
 

@@ -1,4 +1,5 @@
-//! A client's connection: what is read from it, in its order, what leaves on it, and how long each may take.
+//! A client's HTTP/1 connection: its read and write buffers, the decoder of the request's body, and the
+//! timeouts.
 
 use std::{
     cell::RefCell,
@@ -18,176 +19,177 @@ use tokio::{
     time::Instant,
 };
 
-use super::head::{Head, Refusal, Scan, Scanned};
+use super::head::{HeadRejection, RequestHead, Scan, Scanned};
 use http_codec::Decoder;
 use net::{BodyError, ConnectionBudget, Inbox, MemoryBudget, Outbox, RequestBody, Timer, Watch};
 use runtime::HeadLimits;
 
-/// How long the rest of a request is read and discarded after its response, in all and between two reads (nginx's
-/// defaults of `lingering_time` and `lingering_timeout`). Many clients do not look for a response until they have
-/// sent their body, and a connection that is closed with bytes unread is reset, which destroys the response.
-const LINGERING_TIME: Duration = Duration::from_secs(30);
-const LINGERING_TIMEOUT: Duration = Duration::from_secs(5);
+/// Limits of lingering close, in all and between two reads (nginx's defaults of `lingering_time` and
+/// `lingering_timeout`). Many clients read the response only after they have sent their body, and closing a
+/// socket with unread bytes resets the connection, which destroys the response.
+const LINGERING_CLOSE_TIME: Duration = Duration::from_secs(30);
+const LINGERING_CLOSE_READ_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a client may take.
+/// Timeouts towards a client.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
-    /// For the next request.
-    pub idle: Duration,
-    /// For a head.
-    pub stalled: Duration,
-    /// For more of a request's body.
+pub struct Http1Timeouts {
+    /// Between a response and the first byte of the next request.
+    pub keepalive: Duration,
+    /// For a request's head: from its first byte, or from the connection's start.
+    pub header: Duration,
+    /// Between two reads of a request's body.
     pub body: Duration,
-    /// Until it takes bytes.
-    pub taking: Duration,
+    /// Between two writes of a response.
+    pub send: Duration,
 }
 
-/// What comes next.
+/// The next event on an idle connection.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly always the large one, taken apart at once")]
-pub enum Next {
+#[expect(clippy::large_enum_variant, reason = "nearly always the large variant, destructured immediately")]
+pub enum NextRequest {
     /// A request.
-    Request(Head),
-    /// Something that is none.
-    Refused(Refusal),
-    /// Nothing: the client has gone, or took too long.
-    Nothing,
+    Request(RequestHead),
+    /// A malformed head.
+    Rejected(HeadRejection),
+    /// The client closed the connection, or a timeout passed.
+    Closed,
 }
 
-/// What a connection is made of.
-pub trait Wire: AsyncRead + AsyncWrite + Watch + Unpin + 'static {}
+/// The stream below a connection.
+pub trait Io: AsyncRead + AsyncWrite + Watch + Unpin + 'static {}
 
-impl<S: AsyncRead + AsyncWrite + Watch + Unpin + 'static> Wire for S {}
+impl<S: AsyncRead + AsyncWrite + Watch + Unpin + 'static> Io for S {}
 
-/// A client's connection. Its bodies and whoever drives it take turns.
+/// A client's connection. The body and the connection's task borrow it in turns.
 #[derive(Debug)]
-pub struct Connection<S> {
+pub struct Http1Connection<S> {
     stream: S,
     inbox: Inbox,
-    /// What is on its way to the client.
+    /// Bytes to be written to the client.
     pub outbox: Outbox,
-    scan: Scan,
+    parser: Scan,
     limits: HeadLimits,
-    /// The body of the request that is being answered.
+    /// Decoder of the current request's body.
     body: Decoder,
     /// Whether the client waits for 100 (Continue) before it sends the body.
-    expects: bool,
+    awaiting_continue: bool,
     /// Requests so far.
     pub requests: u64,
-    patience: Patience,
-    reading: Timer,
-    writing: Timer,
-    /// Bytes read when the deadline for more of the body was set.
-    timed_bytes: u64,
-    /// When discarding the rest of the body ends, once it has begun.
-    lingering_end: Option<Instant>,
+    timeouts: Http1Timeouts,
+    read_timer: Timer,
+    write_timer: Timer,
+    /// Bytes read in all when the body's deadline was set.
+    bytes_at_deadline: u64,
+    /// When discarding the request's body ends, once it has started.
+    lingering_deadline: Option<Instant>,
 }
 
-/// How discarding the rest of a request's body ended.
+/// How discarding a request's body ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Discarded {
-    /// With its end: another request may follow.
-    Whole,
-    /// With its time, or an error in its framing.
-    Part,
+    /// The body ended: another request may follow.
+    Complete,
+    /// The time passed, or the framing is invalid.
+    Incomplete,
     /// The client has closed its side of the connection.
     ClientClosed,
 }
 
-impl<S: Wire> Connection<S> {
-    /// A connection on which nothing has come yet.
-    pub fn new(stream: S, patience: Patience, limits: HeadLimits) -> Self {
-        Connection {
+impl<S: Io> Http1Connection<S> {
+    /// Creates the state of a new connection.
+    pub fn new(stream: S, timeouts: Http1Timeouts, limits: HeadLimits) -> Self {
+        Http1Connection {
             stream,
             inbox: Inbox::default(),
             outbox: Outbox::default(),
-            scan: Scan::default(),
+            parser: Scan::default(),
             limits,
             body: Decoder::ended(),
-            expects: false,
+            awaiting_continue: false,
             requests: 0,
-            patience,
-            reading: Timer::default(),
-            writing: Timer::default(),
-            timed_bytes: 0,
-            lingering_end: None,
+            timeouts,
+            read_timer: Timer::default(),
+            write_timer: Timer::default(),
+            bytes_at_deadline: 0,
+            lingering_deadline: None,
         }
     }
 
-    /// Reserves the room that a fast client needs from that budget.
+    /// Charges large read buffers of fast clients to this budget.
     pub fn set_memory(&mut self, memory: Arc<MemoryBudget>) {
         self.inbox.set_memory(memory);
     }
 
-    /// Whether looking for bytes costs nothing when there are none.
+    /// Whether polling for bytes costs no system call when there are none.
     pub fn is_watched(&self) -> bool {
         self.stream.is_watched()
     }
 
-    /// Whether the client has reset the connection, told without reading what came before that.
+    /// Whether the client has reset the connection; detected without reading the bytes before the reset.
     pub fn is_reset(&self) -> bool {
         self.stream.is_reset()
     }
 
-    /// Whether nothing has come of the next request.
+    /// Whether no byte of the next request has arrived.
     pub fn is_idle(&self) -> bool {
         self.inbox.bytes.is_empty()
     }
 
-    /// Begins to wait for the next request.
-    pub fn rest(&mut self) {
+    /// Starts to wait for the next request.
+    pub fn enter_idle(&mut self) {
         if self.is_idle() {
             self.inbox.rest();
-            self.reading.set(Instant::now() + self.patience.idle);
+            self.read_timer.set(Instant::now() + self.timeouts.keepalive);
         }
     }
 
     /// Waits for the next request.
-    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+    pub fn poll_request(&mut self, cx: &mut Context<'_>) -> Poll<NextRequest> {
         let mut read = false;
         loop {
             if !self.inbox.bytes.is_empty() {
-                // A request that came with the one before it cost no read, which the runtime would have counted.
+                // A pipelined request costs no read, so that the runtime's cooperative budget has not been
+                // charged for it.
                 if !std::mem::replace(&mut read, true) {
                     ready!(poll_proceed(cx)).made_progress();
                 }
-                match self.scan.advance(&self.inbox.bytes, self.limits) {
+                match self.parser.advance(&self.inbox.bytes, self.limits) {
                     Scanned::Partial => {}
-                    Scanned::Complete => return Poll::Ready(self.begin()),
-                    Scanned::Refused(refusal) => return Poll::Ready(Next::Refused(refusal)),
+                    Scanned::Complete => return Poll::Ready(self.take_request()),
+                    Scanned::Refused(rejection) => return Poll::Ready(NextRequest::Rejected(rejection)),
                 }
             }
-            let fresh = self.is_idle();
+            let is_first_read = self.is_idle();
             match self.inbox.poll_read(&mut self.stream, cx) {
                 Poll::Ready(Ok(count)) if count > 0 => {
                     read = true;
-                    // From here on it is the whole head that is waited for.
-                    if fresh {
-                        self.reading.stop();
+                    // From its first byte on, the head has its own timeout.
+                    if is_first_read {
+                        self.read_timer.stop();
                     }
                 }
-                Poll::Ready(_) => return Poll::Ready(Next::Nothing),
+                Poll::Ready(_) => return Poll::Ready(NextRequest::Closed),
                 Poll::Pending => {
-                    let stalled = self.patience.stalled;
-                    self.reading.set_once(|| Instant::now() + stalled);
-                    ready!(self.reading.poll(cx));
-                    return Poll::Ready(Next::Nothing);
+                    let header_timeout = self.timeouts.header;
+                    self.read_timer.set_once(|| Instant::now() + header_timeout);
+                    ready!(self.read_timer.poll(cx));
+                    return Poll::Ready(NextRequest::Closed);
                 }
             }
         }
     }
 
-    fn begin(&mut self) -> Next {
-        self.reading.stop();
-        match self.scan.take(&mut self.inbox.bytes) {
+    fn take_request(&mut self) -> NextRequest {
+        self.read_timer.stop();
+        match self.parser.take(&mut self.inbox.bytes) {
             Ok(mut head) => {
                 self.body = std::mem::replace(&mut head.body, Decoder::ended());
-                self.expects = head.expects && !self.body.is_ended();
+                self.awaiting_continue = head.expect_continue && !self.body.is_ended();
                 self.requests += 1;
-                self.lingering_end = None;
-                Next::Request(head)
+                self.lingering_deadline = None;
+                NextRequest::Request(head)
             }
-            Err(refusal) => Next::Refused(refusal),
+            Err(rejection) => NextRequest::Rejected(rejection),
         }
     }
 
@@ -196,13 +198,13 @@ impl<S: Wire> Connection<S> {
         self.body.is_ended()
     }
 
-    /// Whether the body may never come, because nobody has asked for it.
-    pub fn body_unasked(&self) -> bool {
-        self.expects
+    /// Whether the client may never send the body, since it still waits for 100 (Continue).
+    pub fn is_awaiting_continue(&self) -> bool {
+        self.awaiting_continue
     }
 
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if std::mem::take(&mut self.expects) {
+        if std::mem::take(&mut self.awaiting_continue) {
             self.outbox.head().extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
         if !self.outbox.is_empty()
@@ -212,22 +214,22 @@ impl<S: Wire> Connection<S> {
         }
         let frame = self.inbox.poll_frame(&mut self.body, &mut self.stream, cx, BodyError::Client);
         if frame.is_ready() {
-            self.reading.stop();
+            self.read_timer.stop();
             return frame;
         }
-        // Bytes move the deadline, and nothing else does.
-        let (bytes, timeout) = (self.inbox.read_bytes(), self.patience.body);
-        if std::mem::replace(&mut self.timed_bytes, bytes) == bytes {
-            self.reading.set_once(|| Instant::now() + timeout);
+        // Only bytes extend the deadline.
+        let (bytes, timeout) = (self.inbox.read_bytes(), self.timeouts.body);
+        if std::mem::replace(&mut self.bytes_at_deadline, bytes) == bytes {
+            self.read_timer.set_once(|| Instant::now() + timeout);
         } else {
-            self.reading.set(Instant::now() + timeout);
+            self.read_timer.set(Instant::now() + timeout);
         }
-        self.reading.poll(cx).map(|()| Some(Err(BodyError::Stalled)))
+        self.read_timer.poll(cx).map(|()| Some(Err(BodyError::Stalled)))
     }
 
-    /// Whether the client has gone, while its request is being answered. Once it has sent more instead, that is kept,
-    /// and nothing is read any more.
-    pub fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Completes when the client closes the connection while its request is served. The first bytes of a
+    /// pipelined request stop the reading and stay buffered.
+    pub fn poll_client_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.body.is_ended() && self.is_idle() {
             match ready!(self.inbox.poll_read(&mut self.stream, cx)) {
                 Ok(read) if read > 0 => {}
@@ -237,78 +239,79 @@ impl<S: Wire> Connection<S> {
         Poll::Pending
     }
 
-    /// Sends all that is in the outbox.
+    /// Writes the whole write buffer.
     ///
     /// # Errors
-    /// When the connection fails, or the client takes nothing for too long.
+    /// If the connection fails, or the client reads nothing within the send timeout.
     pub fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let sent = match self.outbox.poll_write(&mut self.stream, cx) {
             Poll::Ready(Ok(())) => self.outbox.poll_flush(&mut self.stream, cx),
             other => other,
         };
         if sent.is_ready() {
-            self.writing.stop();
+            self.write_timer.stop();
             return sent;
         }
-        let taking = self.patience.taking;
-        self.writing.set_once(|| Instant::now() + taking);
-        ready!(self.writing.poll(cx));
-        let why = "the client takes no more of the response (send_timeout)";
+        let send_timeout = self.timeouts.send;
+        self.write_timer.set_once(|| Instant::now() + send_timeout);
+        ready!(self.write_timer.poll(cx));
+        let why = "the client stopped reading the response (send_timeout)";
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)))
     }
 
-    /// Reads and discards the rest of a request's body, as nginx does while it lingers.
+    /// Reads and discards the rest of a request's body (nginx: lingering close).
     pub fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<Discarded> {
-        let end = *self.lingering_end.get_or_insert_with(|| {
-            self.reading.stop();
-            Instant::now() + LINGERING_TIME
+        let end = *self.lingering_deadline.get_or_insert_with(|| {
+            self.read_timer.stop();
+            Instant::now() + LINGERING_CLOSE_TIME
         });
         loop {
             let frame = self.inbox.poll_frame(&mut self.body, &mut self.stream, cx, BodyError::Client);
             let discarded = match frame {
                 Poll::Ready(Some(Ok(_))) => {
-                    self.reading.stop();
+                    self.read_timer.stop();
                     if Instant::now() < end {
                         continue;
                     }
-                    Discarded::Part
+                    Discarded::Incomplete
                 }
-                Poll::Ready(None) => Discarded::Whole,
+                Poll::Ready(None) => Discarded::Complete,
                 Poll::Ready(Some(Err(BodyError::Client(_)))) => Discarded::ClientClosed,
-                Poll::Ready(Some(Err(_))) => Discarded::Part,
+                Poll::Ready(Some(Err(_))) => Discarded::Incomplete,
                 Poll::Pending => {
-                    self.reading.set_once(|| end.min(Instant::now() + LINGERING_TIMEOUT));
-                    ready!(self.reading.poll(cx));
-                    Discarded::Part
+                    self.read_timer.set_once(|| end.min(Instant::now() + LINGERING_CLOSE_READ_TIMEOUT));
+                    ready!(self.read_timer.poll(cx));
+                    Discarded::Incomplete
                 }
             };
-            self.reading.stop();
+            self.read_timer.stop();
             return Poll::Ready(discarded);
         }
     }
 
-    /// Closes the connection so that the response arrives: closing with bytes unread would reset it. `clear`
-    /// says that nothing but a socket is below, which has no closing message of its own.
-    pub async fn close(mut self, clear: bool) {
-        let unread = !self.body.is_ended() || !self.inbox.bytes.is_empty();
-        if clear && !unread {
+    /// Closes the connection without losing the response: closing a socket with unread bytes would reset it.
+    /// `is_plaintext` is true for a bare socket, which has no closing message (such as TLS's close_notify) to
+    /// send.
+    pub async fn close(mut self, is_plaintext: bool) {
+        let has_unread = !self.body.is_ended() || !self.inbox.bytes.is_empty();
+        if is_plaintext && !has_unread {
             return;
         }
-        let end = Instant::now() + LINGERING_TIME;
-        self.reading.set(Instant::now() + LINGERING_TIMEOUT);
-        let mut is_shut = false;
+        let end = Instant::now() + LINGERING_CLOSE_TIME;
+        self.read_timer.set(Instant::now() + LINGERING_CLOSE_READ_TIMEOUT);
+        let mut is_write_shut = false;
         std::future::poll_fn(|cx| {
-            is_shut = is_shut || Pin::new(&mut self.stream).poll_shutdown(cx).is_ready();
-            if is_shut && (!unread || self.poll_unread(end, cx).is_ready()) {
+            is_write_shut = is_write_shut || Pin::new(&mut self.stream).poll_shutdown(cx).is_ready();
+            if is_write_shut && (!has_unread || self.poll_lingering_close(end, cx).is_ready()) {
                 return Poll::Ready(());
             }
-            self.reading.poll(cx)
+            self.read_timer.poll(cx)
         })
         .await;
     }
 
-    /// Reads and forgets what still comes, until the client closes its side.
-    fn poll_unread(&mut self, end: Instant, cx: &mut Context<'_>) -> Poll<()> {
+    /// Reads and discards bytes until the client closes its side.
+    fn poll_lingering_close(&mut self, end: Instant, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             self.inbox.bytes.clear();
             match ready!(self.inbox.poll_read(&mut self.stream, cx)) {
@@ -317,43 +320,43 @@ impl<S: Wire> Connection<S> {
                     if now >= end {
                         return Poll::Ready(());
                     }
-                    self.reading.set(end.min(now + LINGERING_TIMEOUT));
+                    self.read_timer.set(end.min(now + LINGERING_CLOSE_READ_TIMEOUT));
                 }
                 _ => return Poll::Ready(()),
             }
         }
     }
 
-    /// What is left when another protocol takes over: the stream, and what was read of it.
+    /// Splits off what the next protocol needs: the stream and the bytes read ahead.
     pub fn into_parts(self) -> (S, BytesMut) {
         (self.stream, self.inbox.bytes)
     }
 }
 
-/// A request's body, as it comes in.
+/// The body of a request on an HTTP/1 connection.
 #[derive(Debug)]
-pub struct Incoming<S> {
-    connection: Rc<RefCell<Connection<S>>>,
-    /// The request it belongs to.
-    number: u64,
+pub struct Http1Body<S> {
+    connection: Rc<RefCell<Http1Connection<S>>>,
+    /// Number of the request that the body belongs to.
+    request_number: u64,
     budget: ConnectionBudget,
 }
 
-impl<S> Incoming<S> {
-    /// The body of the connection's last request.
-    pub fn new(connection: &Rc<RefCell<Connection<S>>>, budget: &ConnectionBudget) -> Self {
-        let number = connection.borrow().requests;
-        Incoming { connection: Rc::clone(connection), number, budget: budget.clone() }
+impl<S> Http1Body<S> {
+    /// Creates the body of the connection's latest request.
+    pub fn new(connection: &Rc<RefCell<Http1Connection<S>>>, budget: &ConnectionBudget) -> Self {
+        let request_number = connection.borrow().requests;
+        Http1Body { connection: Rc::clone(connection), request_number, budget: budget.clone() }
     }
 }
 
-impl<S: Wire> RequestBody for Incoming<S> {
+impl<S: Io> RequestBody for Http1Body<S> {
     fn budget(&self) -> &ConnectionBudget {
         &self.budget
     }
 }
 
-impl<S: Wire> http_body::Body for Incoming<S> {
+impl<S: Io> http_body::Body for Http1Body<S> {
     type Data = Bytes;
     type Error = BodyError;
 
@@ -362,7 +365,7 @@ impl<S: Wire> http_body::Body for Incoming<S> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let mut connection = self.connection.borrow_mut();
-        if connection.requests != self.number {
+        if connection.requests != self.request_number {
             return Poll::Ready(Some(Err(BodyError::Gone)));
         }
         connection.poll_body(cx)
@@ -370,7 +373,7 @@ impl<S: Wire> http_body::Body for Incoming<S> {
 
     fn is_end_stream(&self) -> bool {
         let connection = self.connection.borrow();
-        connection.requests == self.number && connection.body.is_ended()
+        connection.requests == self.request_number && connection.body.is_ended()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -386,35 +389,35 @@ mod tests {
 
     use super::*;
 
-    fn due(connection: &mut Connection<DuplexStream>) -> Option<Instant> {
-        match connection.poll_next(&mut Context::from_waker(Waker::noop())) {
-            Poll::Pending => connection.reading.due(),
+    fn read_deadline(connection: &mut Http1Connection<DuplexStream>) -> Option<Instant> {
+        match connection.poll_request(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => connection.read_timer.due(),
             Poll::Ready(next) => {
-                assert!(matches!(next, Next::Request(_)), "{next:?}");
+                assert!(matches!(next, NextRequest::Request(_)), "{next:?}");
                 None
             }
         }
     }
 
     #[tokio::test]
-    async fn a_head_has_its_time_from_its_first_byte_and_a_client_from_the_last_answer() {
+    async fn head_timeout_starts_with_the_first_byte_and_keepalive_with_the_response() {
         let (idle, stalled) = (Duration::from_secs(3600), Duration::from_secs(7200));
         let (mut client, near) = duplex(64);
-        let patience = Patience { idle, stalled, body: idle, taking: idle };
-        let mut connection = Connection::new(near, patience, HeadLimits::default());
+        let timeouts = Http1Timeouts { keepalive: idle, header: stalled, body: idle, send: idle };
+        let mut connection = Http1Connection::new(near, timeouts, HeadLimits::default());
         let opened = Instant::now();
-        let first = due(&mut connection).expect("no bytes");
-        assert!(first >= opened + stalled, "the first head has its time");
-        client.write_all(b"GET / HTTP/1.1\r\n").await.expect("room");
-        let begun = due(&mut connection).expect("a piece");
-        assert!(begun >= first, "from when it has begun");
-        client.write_all(b"Host: a\r\n").await.expect("room");
-        assert_eq!(due(&mut connection), Some(begun), "further bytes win no time");
-        client.write_all(b"\r\n").await.expect("room");
-        assert_eq!(due(&mut connection), None, "a request");
-        let answered = Instant::now();
-        connection.rest();
-        let next = due(&mut connection).expect("no bytes");
-        assert!(next >= answered + idle && next < answered + stalled);
+        let first = read_deadline(&mut connection).expect("no bytes");
+        assert!(first >= opened + stalled, "the first head has its own timeout");
+        client.write_all(b"GET / HTTP/1.1\r\n").await.expect("capacity");
+        let started = read_deadline(&mut connection).expect("a piece");
+        assert!(started >= first, "from its first byte");
+        client.write_all(b"Host: a\r\n").await.expect("capacity");
+        assert_eq!(read_deadline(&mut connection), Some(started), "further bytes do not extend it");
+        client.write_all(b"\r\n").await.expect("capacity");
+        assert_eq!(read_deadline(&mut connection), None, "a request");
+        let responded = Instant::now();
+        connection.enter_idle();
+        let next = read_deadline(&mut connection).expect("no bytes");
+        assert!(next >= responded + idle && next < responded + stalled);
     }
 }

@@ -1,11 +1,25 @@
-//! HTTP/1 towards clients: one task reads a request, lets it be answered, sends the answer, and begins anew.
+//! HTTP/1 towards clients (RFC 9112): one task per connection reads a request, sends the response, and starts
+//! again.
 //!
-//! Every head is read once, strictly ([`head`]); bodies and the connection's order are kept by [`connection`];
-//! how an answer is framed is in [`answer`]. A request's body and its answer share the connection in turns, so
-//! there is no second task and no channel.
+//! The parser of request heads is in [`head`], the buffers and timers of a connection in [`connection`], and
+//! the framing of responses in [`encode`]. A request's body and its response use the connection in turns, so
+//! that a connection needs neither a second task nor a channel.
+//!
+//! ```text
+//!             +------+   head    +---------+   response   +---------+
+//!  accept --> | idle | --------> | handler | -----------> | writing |
+//!             +------+           +---------+              +---------+
+//!               ^  | idle timeout,                       |  |  | 101
+//!               |  | drain, EOF   keep-alive, body read  |  |  +-----> tunnel
+//!               +--|-------------------------------------+  | close
+//!                  v                                        |
+//!             +-----------------+ <--------------------------+
+//!             | lingering close |
+//!             +-----------------+
+//! ```
 
-mod answer;
 mod connection;
+mod encode;
 pub mod head;
 #[doc(hidden)]
 pub mod probe;
@@ -28,255 +42,279 @@ use hyper::ext::ReasonPhrase;
 use tokio::time::sleep;
 
 use self::{
-    answer::{Asked, Framing, Said},
-    connection::{Connection, Discarded, Incoming, Next, Patience, Wire},
-    head::Head,
+    connection::{Discarded, Http1Body, Http1Connection, Http1Timeouts, Io, NextRequest},
+    encode::{EncodedHead, Framing, RequestFacts},
+    head::RequestHead,
 };
 use super::{
-    fault::Fault,
+    error::ProxyError,
     handle::handle,
-    response_body::Tail,
+    response_body::ResponseBody,
     upgrade,
-    worker::{Link, Worker},
+    worker::{ConnContext, Worker},
 };
 use net::Body;
 use plugin::Request;
 
-type Shared<S> = Rc<RefCell<Connection<S>>>;
+type SharedConnection<S> = Rc<RefCell<Http1Connection<S>>>;
 
-/// Serves HTTP/1 on a connection, until it ends or the worker drains.
-pub async fn serve(link: Rc<Link>, stream: impl Wire) {
-    let options = &link.worker.options;
-    let patience = Patience {
-        idle: options.idle_timeout,
-        stalled: options.client_timeout,
+/// Serves HTTP/1 on a connection until the client closes it, it fails, or the worker drains.
+pub async fn serve(conn_ctx: Rc<ConnContext>, stream: impl Io) {
+    let options = &conn_ctx.worker.options;
+    let timeouts = Http1Timeouts {
+        keepalive: options.idle_timeout,
+        header: options.client_timeout,
         body: options.body_timeout,
-        taking: options.send_timeout,
+        send: options.send_timeout,
     };
-    let mut connection = Connection::new(stream, patience, options.head);
-    connection.set_memory(Arc::clone(&link.worker.gateway.memory));
+    let mut connection = Http1Connection::new(stream, timeouts, options.head);
+    connection.set_memory(Arc::clone(&conn_ctx.worker.gateway.memory));
     let connection = Rc::new(RefCell::new(connection));
-    let last = options.requests_per_connection();
-    let mut farewell = pin!(farewell(&link.worker));
-    let mut stay = Stay::Unasked;
+    let max_requests = options.requests_per_connection();
+    let mut graceful_close = pin!(graceful_close(&conn_ctx.worker));
+    let mut close_signal = CloseSignal::Unregistered;
     loop {
-        let next = next(&connection, &link.worker, farewell.as_mut(), &mut stay).await;
-        let (request, refusal) = match next {
-            Next::Request(head) => (head, None),
-            Next::Refused(refusal) => (Head::stand_in(), Some(refusal.into())),
-            Next::Nothing => break,
+        let next =
+            next_request(&connection, &conn_ctx.worker, graceful_close.as_mut(), &mut close_signal).await;
+        let (request, rejection) = match next {
+            NextRequest::Request(head) => (head, None),
+            NextRequest::Rejected(rejection) => (RequestHead::placeholder(), Some(rejection.into())),
+            NextRequest::Closed => break,
         };
-        let keep = request.keep && refusal.is_none() && link.requests.get() + 1 < last;
-        match exchange(&link, &connection, request, refusal, keep).await {
-            Ok(End::Next) => connection.borrow_mut().rest(),
-            Ok(End::Switched(switched)) => {
+        let keep_alive =
+            request.keep_alive && rejection.is_none() && conn_ctx.requests.get() + 1 < max_requests;
+        match exchange(&conn_ctx, &connection, request, rejection, keep_alive).await {
+            Ok(Disposition::KeepAlive) => connection.borrow_mut().enter_idle(),
+            Ok(Disposition::Upgraded(upgraded)) => {
                 if let Some(connection) = Rc::into_inner(connection) {
                     let client = connection.into_inner().into_parts();
-                    Box::pin(upgrade::join(&link.worker, client, *switched)).await;
+                    Box::pin(upgrade::tunnel(&conn_ctx.worker, client, *upgraded)).await;
                 }
                 return;
             }
-            Ok(End::Last) => break,
+            Ok(Disposition::Close) => break,
             Err(error) => {
-                tracing::debug!(peer = %link.client.peer, "a connection ends in the middle of an exchange: {error}");
+                tracing::debug!(peer = %conn_ctx.client.peer, "a connection failed during a request: {error}");
                 return;
             }
         }
     }
     if let Some(connection) = Rc::into_inner(connection) {
-        connection.into_inner().close(!link.client.tls).await;
+        connection.into_inner().close(!conn_ctx.client.tls).await;
     }
 }
 
-/// Waits until the connection is to end: the worker drains, and a request that was on its way then has had time
-/// to arrive. Those that come meanwhile are answered with `Connection: close`.
-async fn farewell(worker: &Worker) {
-    worker.drained().await;
-    Box::pin(sleep(worker.linger.get())).await;
+/// Completes when an idle connection has to close: the worker drains, and a request that was in flight by
+/// then has had time to arrive. Requests that arrive in between get a response with `Connection: close`.
+async fn graceful_close(worker: &Worker) {
+    worker.drain_signal().await;
+    Box::pin(sleep(worker.idle_close_delay.get())).await;
 }
 
-/// What is known of a connection's farewell.
+/// Progress of [`graceful_close`] as the connection's task knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stay {
-    /// It has not been asked for.
-    Unasked,
-    /// It has, and will wake this task, whose waker does not change.
-    Asked,
-    /// It has come.
-    Over,
+enum CloseSignal {
+    /// It has not been polled, so that its waker is not registered.
+    Unregistered,
+    /// It is registered; the task's waker does not change, so that one poll is enough.
+    Registered,
+    /// It has completed.
+    Fired,
 }
 
 /// Waits for the next request.
-async fn next<S: Wire>(
-    connection: &Shared<S>,
+async fn next_request<S: Io>(
+    connection: &SharedConnection<S>,
     worker: &Worker,
-    mut farewell: Pin<&mut impl Future<Output = ()>>,
-    stay: &mut Stay,
-) -> Next {
+    mut graceful_close: Pin<&mut impl Future<Output = ()>>,
+    close_signal: &mut CloseSignal,
+) -> NextRequest {
     poll_fn(|cx| {
         let mut connection = connection.borrow_mut();
-        if let Poll::Ready(next) = connection.poll_next(cx) {
+        if let Poll::Ready(next) = connection.poll_request(cx) {
             return Poll::Ready(next);
         }
-        if *stay == Stay::Unasked || *stay == Stay::Asked && worker.draining.get() {
-            *stay = if farewell.as_mut().poll(cx).is_ready() { Stay::Over } else { Stay::Asked };
+        if *close_signal == CloseSignal::Unregistered
+            || *close_signal == CloseSignal::Registered && worker.draining.get()
+        {
+            *close_signal = if graceful_close.as_mut().poll(cx).is_ready() {
+                CloseSignal::Fired
+            } else {
+                CloseSignal::Registered
+            };
         }
-        // A request that has begun to arrive is still answered.
-        if *stay == Stay::Over && connection.is_idle() {
-            return Poll::Ready(Next::Nothing);
+        // A request whose first bytes have arrived is still served.
+        if *close_signal == CloseSignal::Fired && connection.is_idle() {
+            return Poll::Ready(NextRequest::Closed);
         }
         Poll::Pending
     })
     .await
 }
 
-/// How an exchange of request and answer ended.
-enum End {
-    /// Another one may follow.
-    Next,
-    /// It was the last.
-    Last,
+/// What follows a request and its response on the connection.
+enum Disposition {
+    /// Another request.
+    KeepAlive,
+    /// The connection closes.
+    Close,
     /// Another protocol takes over.
-    Switched(Box<upgrade::Switched>),
+    Upgraded(Box<upgrade::UpgradedUpstream>),
 }
 
-/// Lets one request be answered. Fails when the connection does.
-async fn exchange<S: Wire>(
-    link: &Rc<Link>,
-    connection: &Shared<S>,
-    head: Head,
-    refusal: Option<Fault>,
-    keep: bool,
-) -> io::Result<End> {
+/// Serves one request. Fails if the connection does.
+async fn exchange<S: Io>(
+    conn_ctx: &Rc<ConnContext>,
+    connection: &SharedConnection<S>,
+    head: RequestHead,
+    rejection: Option<ProxyError>,
+    keep_alive: bool,
+) -> io::Result<Disposition> {
     let (method, version) = (head.method.clone(), head.version);
     let body = match connection.borrow().body_ended() {
         true => Body::Empty,
-        false => Body::Stream(Box::new(Incoming::new(connection, link.budget()))),
+        false => Body::Stream(Box::new(Http1Body::new(connection, conn_ctx.budget()))),
     };
     let request = Request::new(head.method, head.uri, head.version, head.headers, body);
-    let mut handling = pin!(handle(Rc::clone(link), request, refusal));
-    let mut tick = pin!(link.worker.ticks.notified());
-    let answer = poll_fn(|cx| {
-        if let Poll::Ready(answer) = handling.as_mut().poll(cx) {
-            return Poll::Ready(Ok(answer));
+    let mut handling = pin!(handle(Rc::clone(conn_ctx), request, rejection));
+    let mut tick = pin!(conn_ctx.worker.housekeeping_tick.notified());
+    let response = poll_fn(|cx| {
+        if let Poll::Ready(response) = handling.as_mut().poll(cx) {
+            return Poll::Ready(Ok(response));
         }
         let mut connection = connection.borrow_mut();
-        // The runtime does not watch a client that has just come: it is looked after when a response takes long.
+        // A new connection is not registered with the runtime yet, and each read costs a system call: wait for
+        // the housekeeping tick.
         if !connection.is_watched() {
             ready!(tick.as_mut().poll(cx));
         }
-        // A client whose body waits for the upstream is not read from, so that only this finds it gone.
+        // A connection with an unread body is not read from while the body waits for the upstream: only this
+        // detects a reset.
         while !connection.body_ended() && tick.as_mut().poll(cx).is_ready() {
             if connection.is_reset() {
-                return Poll::Ready(Err(gone()));
+                return Poll::Ready(Err(client_closed()));
             }
-            tick.set(link.worker.ticks.notified());
+            tick.set(conn_ctx.worker.housekeeping_tick.notified());
         }
-        connection.poll_gone(cx).map(|()| Err(gone()))
+        connection.poll_client_closed(cx).map(|()| Err(client_closed()))
     })
     .await?;
-    let mut sending = Sending::begin(connection, answer, &method, version, keep, link);
-    poll_fn(|cx| sending.poll(cx)).await?;
-    if let Some(switched) = sending.switched {
-        return Ok(End::Switched(switched));
+    let mut writer = ResponseWriter::start(connection, response, &method, version, keep_alive, conn_ctx);
+    poll_fn(|cx| writer.poll(cx)).await?;
+    if let Some(upgraded) = writer.upgraded {
+        return Ok(Disposition::Upgraded(upgraded));
     }
-    if !sending.said.keep {
-        return Ok(End::Last);
+    if !writer.encoded.keep_alive {
+        return Ok(Disposition::Close);
     }
-    drop(sending);
+    drop(writer);
     let ended = connection.borrow().body_ended()
-        || poll_fn(|cx| connection.borrow_mut().poll_discard(cx)).await == Discarded::Whole;
-    Ok(if ended { End::Next } else { End::Last })
+        || poll_fn(|cx| connection.borrow_mut().poll_discard(cx)).await == Discarded::Complete;
+    Ok(if ended { Disposition::KeepAlive } else { Disposition::Close })
 }
 
-fn gone() -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionAborted, "the client has left")
+fn client_closed() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "the client closed the connection")
 }
 
-/// An answer on its way to the client.
-struct Sending<'a, S> {
-    connection: &'a Shared<S>,
-    tail: Tail,
-    said: Said,
-    switched: Option<Box<upgrade::Switched>>,
-    /// Bytes of the body that are left, where its length was said.
-    left: u64,
+/// Writes a response to the client.
+struct ResponseWriter<'a, S> {
+    connection: &'a SharedConnection<S>,
+    body: ResponseBody,
+    encoded: EncodedHead,
+    upgraded: Option<Box<upgrade::UpgradedUpstream>>,
+    /// Bytes of the body that remain, if Content-Length was sent.
+    remaining: u64,
     ended: bool,
     failure: Option<io::Error>,
-    /// Whether discarding the request's body has come to an end.
+    /// Whether discarding the request's body has ended.
     has_discarded: bool,
 }
 
-impl<'a, S: Wire> Sending<'a, S> {
-    /// Writes the head.
-    fn begin(
-        connection: &'a Shared<S>,
-        answer: Response<Tail>,
+impl<'a, S: Io> ResponseWriter<'a, S> {
+    /// Encodes the head into the write buffer.
+    fn start(
+        connection: &'a SharedConnection<S>,
+        response: Response<ResponseBody>,
         method: &Method,
         version: Version,
-        keep: bool,
-        link: &Link,
+        keep_alive: bool,
+        conn_ctx: &ConnContext,
     ) -> Self {
-        let (mut parts, mut tail) = answer.into_parts();
-        let switched = tail.switched();
-        if parts.status.is_informational() && switched.is_none() {
-            // No answer at all; a client would go on waiting for one.
+        let (mut parts, mut body) = response.into_parts();
+        let upgraded = body.take_upgraded();
+        if parts.status.is_informational() && upgraded.is_none() {
+            // An informational response is not final (RFC 9110 section 15.2): the client would go on waiting.
             parts.status = StatusCode::INTERNAL_SERVER_ERROR;
         }
-        let mut held = connection.borrow_mut();
-        let keep = keep && !link.worker.draining.get() && !held.body_unasked();
-        let body = tail.size_hint();
-        let headers = tail.headers().unwrap_or_else(|| parts.headers.into());
-        let said = answer::write(
-            held.outbox.head(),
+        let mut connection_ref = connection.borrow_mut();
+        let keep_alive =
+            keep_alive && !conn_ctx.worker.draining.get() && !connection_ref.is_awaiting_continue();
+        let size_hint = body.size_hint();
+        let headers = body.take_headers().unwrap_or_else(|| parts.headers.into());
+        let encoded = encode::encode_head(
+            connection_ref.outbox.head(),
             parts.status,
             parts.extensions.get::<ReasonPhrase>(),
             &headers,
-            &body,
-            Asked { method, version, keep },
+            &size_hint,
+            RequestFacts { method, version, keep_alive },
             |to| {
-                if let Some(added) = tail.added() {
-                    added.put(&link.worker.options.headers, to);
+                if let Some(added) = body.take_added() {
+                    added.append_to(&conn_ctx.worker.options.headers, to);
                 }
             },
         );
-        let left = if let Framing::Length(length) = said.framing { length } else { 0 };
-        let ended = matches!(said.framing, Framing::Nothing | Framing::Length(0));
-        drop(held);
-        Sending { connection, tail, said, switched, left, ended, failure: None, has_discarded: false }
+        let remaining = if let Framing::Length(length) = encoded.framing { length } else { 0 };
+        let ended = matches!(encoded.framing, Framing::NoBody | Framing::Length(0));
+        drop(connection_ref);
+        ResponseWriter {
+            connection,
+            body,
+            encoded,
+            upgraded,
+            remaining,
+            ended,
+            failure: None,
+            has_discarded: false,
+        }
     }
 
-    /// Sends head and body. What is there of both leaves together.
+    /// Writes head and body; what is available of both leaves in one write.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            let waits = self.poll_pieces(cx).is_pending();
+            let is_body_pending = self.poll_fill_outbox(cx).is_pending();
             let sent = self.connection.borrow_mut().poll_send(cx)?;
-            if sent.is_ready() && !waits && self.ended {
+            if sent.is_ready() && !is_body_pending && self.ended {
                 return Poll::Ready(self.failure.take().map_or(Ok(()), Err));
             }
-            if sent.is_pending() || waits {
-                let discarded = self.discard(cx);
+            if sent.is_pending() || is_body_pending {
+                let discarded = self.poll_discard_request(cx);
                 if sent.is_pending() {
-                    if !waits && !self.ended {
-                        self.tail.read_ahead(cx);
+                    if !is_body_pending && !self.ended {
+                        self.body.read_ahead(cx);
                     }
                     return Poll::Pending;
                 }
                 if discarded == Poll::Ready(Discarded::ClientClosed) {
-                    return Poll::Ready(Err(gone()));
+                    return Poll::Ready(Err(client_closed()));
                 }
-                return self.connection.borrow_mut().poll_gone(cx).map(|()| Err(gone()));
+                return self.connection.borrow_mut().poll_client_closed(cx).map(|()| Err(client_closed()));
             }
         }
     }
 
-    /// Reads on what the client still sends of its body, once no upstream and no plugin takes it any more: a client that
-    /// sends all of it before it reads would otherwise never come to read the response.
-    fn discard(&mut self, cx: &mut Context<'_>) -> Poll<Discarded> {
-        // The body holds the other handle.
-        let is_taken = Rc::strong_count(self.connection) > 1;
+    /// Reads and discards the rest of the request's body once neither the upstream nor a plugin reads it: a
+    /// client that sends its whole body before it reads would never get to the response.
+    fn poll_discard_request(&mut self, cx: &mut Context<'_>) -> Poll<Discarded> {
+        // The body's reader holds the other reference.
+        let body_has_reader = Rc::strong_count(self.connection) > 1;
         let mut connection = self.connection.borrow_mut();
-        if is_taken || self.has_discarded || connection.body_ended() || connection.body_unasked() {
+        if body_has_reader
+            || self.has_discarded
+            || connection.body_ended()
+            || connection.is_awaiting_continue()
+        {
             return Poll::Pending;
         }
         let discarded = ready!(connection.poll_discard(cx));
@@ -284,44 +322,44 @@ impl<'a, S: Wire> Sending<'a, S> {
         Poll::Ready(discarded)
     }
 
-    /// Puts the next pieces of the body into the outbox, as long as there is room for them.
-    fn poll_pieces(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Moves the next chunks of the body into the write buffer while it has capacity.
+    fn poll_fill_outbox(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while !self.ended && self.connection.borrow().outbox.has_room() {
-            match ready!(Pin::new(&mut self.tail).poll_frame(cx)) {
+            match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => self.piece(data),
-                    Err(frame) => self.end(frame.into_trailers().ok()),
+                    Ok(data) => self.write_data(data),
+                    Err(frame) => self.finish(frame.into_trailers().ok()),
                 },
                 Some(Err(error)) => self.fail(io::Error::other(error)),
-                None => self.end(None),
+                None => self.finish(None),
             }
         }
         Poll::Ready(())
     }
 
-    fn piece(&mut self, data: Bytes) {
-        if let Framing::Length(_) = self.said.framing {
-            match self.left.checked_sub(data.len() as u64) {
-                Some(left) => self.left = left,
-                None => return self.fail(io::Error::other("the body is longer than it says")),
+    fn write_data(&mut self, data: Bytes) {
+        if let Framing::Length(_) = self.encoded.framing {
+            match self.remaining.checked_sub(data.len() as u64) {
+                Some(remaining) => self.remaining = remaining,
+                None => return self.fail(io::Error::other("the body is longer than its Content-Length")),
             }
         }
-        match self.said.framing {
+        match self.encoded.framing {
             _ if data.is_empty() => {}
             Framing::Chunked => self.connection.borrow_mut().outbox.chunk(data),
             _ => self.connection.borrow_mut().outbox.piece(data),
         }
-        if self.tail.is_end_stream() {
-            self.end(None);
+        if self.body.is_end_stream() {
+            self.finish(None);
         }
     }
 
-    fn end(&mut self, trailers: Option<HeaderMap>) {
-        if self.left > 0 {
+    fn finish(&mut self, trailers: Option<HeaderMap>) {
+        if self.remaining > 0 {
             return self.fail(io::ErrorKind::UnexpectedEof.into());
         }
         self.ended = true;
-        if self.said.framing == Framing::Chunked {
+        if self.encoded.framing == Framing::Chunked {
             let outbox = &mut self.connection.borrow_mut().outbox;
             match trailers {
                 Some(trailers) => outbox.trailers(&trailers),
@@ -330,8 +368,8 @@ impl<'a, S: Wire> Sending<'a, S> {
         }
     }
 
-    /// The body does not come to its end: what came before leaves, and the connection ends where it stands, which
-    /// tells the client.
+    /// Ends a body that cannot be completed: what has been buffered is sent, and closing the connection
+    /// reports the truncation to the client.
     fn fail(&mut self, error: io::Error) {
         self.ended = true;
         self.failure = Some(error);
@@ -350,30 +388,30 @@ mod tests {
     use store::Stores;
 
     #[tokio::test]
-    async fn a_head_that_has_begun_to_arrive_outlasts_the_farewell() {
+    async fn a_started_head_outlasts_the_graceful_close() {
         let (options, stores) = (Options::default(), Stores::default());
         let (snapshot, _) = compile(Arc::new(State::default()), &options, &stores, None);
         let limits = options.head;
         let worker = Worker::new(Gateway::new(options, stores, snapshot));
         worker.drain(Duration::ZERO);
         let hour = Duration::from_secs(3600);
-        let patience = Patience { idle: hour, stalled: hour, body: hour, taking: hour };
-        for (said, ends) in [(&[][..], true), (&["GET / HTTP/1.1\r\n", "Host: a\r\n", "X: 1\r\n"], false)] {
+        let timeouts = Http1Timeouts { keepalive: hour, header: hour, body: hour, send: hour };
+        for (pieces, ends) in [(&[][..], true), (&["GET / HTTP/1.1\r\n", "Host: a\r\n", "X: 1\r\n"], false)] {
             let (mut client, near) = duplex(64);
-            let connection = Rc::new(RefCell::new(Connection::new(near, patience, limits)));
-            // It has come, and is not asked again.
-            let farewell = pin!(async {});
-            let mut stay = Stay::Unasked;
-            let mut waiting = pin!(next(&connection, &worker, farewell, &mut stay));
+            let connection = Rc::new(RefCell::new(Http1Connection::new(near, timeouts, limits)));
+            // It has fired and is not polled again.
+            let graceful_close = pin!(async {});
+            let mut close_signal = CloseSignal::Unregistered;
+            let mut waiting = pin!(next_request(&connection, &worker, graceful_close, &mut close_signal));
             let mut poll = || waiting.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-            for piece in said {
-                client.write_all(piece.as_bytes()).await.expect("room");
+            for piece in pieces {
+                client.write_all(piece.as_bytes()).await.expect("capacity");
                 assert!(poll().is_pending(), "{piece}");
             }
-            client.write_all(if ends { b"" } else { b"\r\n" }).await.expect("room");
+            client.write_all(if ends { b"" } else { b"\r\n" }).await.expect("capacity");
             match poll() {
-                Poll::Ready(Next::Nothing) => assert!(ends),
-                Poll::Ready(Next::Request(_)) => assert!(!ends),
+                Poll::Ready(NextRequest::Closed) => assert!(ends),
+                Poll::Ready(NextRequest::Request(_)) => assert!(!ends),
                 other => panic!("{other:?}"),
             }
         }

@@ -1,12 +1,12 @@
-//! Serves a connection on any stream, for tests that hold what a client gets against what it sent.
+//! Serves a connection on any stream, for tests that compare responses with requests.
 
 use std::sync::Arc;
 
-use super::connection::Wire;
-use crate::http2::probe::link;
+use super::connection::Io;
+use crate::http2::probe::loopback_context;
 use runtime::Gateway;
 
 /// Serves a client's connection to that gateway until it ends.
-pub async fn serve(gateway: &Arc<Gateway>, stream: impl Wire) {
-    super::serve(link(gateway), stream).await;
+pub async fn serve(gateway: &Arc<Gateway>, stream: impl Io) {
+    super::serve(loopback_context(gateway), stream).await;
 }

@@ -1,4 +1,4 @@
-//! A request's body between the connection that reads it and the request that takes it.
+//! The body of a request: a channel between the connection, which receives it, and the task that reads it.
 
 use std::{
     cell::RefCell,
@@ -17,213 +17,216 @@ use tokio::time::Instant;
 
 use net::{BodyError, ConnectionBudget, RequestBody, Timer};
 
-/// Pieces shorter than this are joined.
-const SHORT_PIECE: usize = 4 * 1024;
-/// Bytes of short pieces that are joined. A buffer grows by doubling, so this bounds the memory that is allocated
-/// beside the window.
-const MAX_JOINED: usize = 16 * 1024;
+/// Chunks smaller than this are joined.
+const MIN_CHUNK_BYTES: usize = 4 * 1024;
+/// Maximum number of bytes that are joined. A buffer grows by doubling, so that this bounds the memory
+/// allocated beyond the window.
+const MAX_JOINED_BYTES: usize = 16 * 1024;
 
-/// The connection's end. What it buffers is bounded by the stream's window.
+/// The connection's end of a body. The stream's receive window bounds what it buffers.
 #[derive(Clone, Debug)]
-pub struct Inlet(Rc<RefCell<Held>>);
+pub struct RecvBodyTx(Rc<RefCell<SharedBody>>);
 
-/// The request's end.
+/// The reader's end of a body.
 #[derive(Debug)]
-pub struct Outlet {
-    held: Rc<RefCell<Held>>,
+pub struct RecvBody {
+    shared: Rc<RefCell<SharedBody>>,
     budget: ConnectionBudget,
-    /// Runs while a caller waits for bytes.
-    stall: Timer,
+    /// Runs while the reader waits for bytes.
+    stall_timer: Timer,
     timeout: Duration,
 }
 
 #[derive(Debug)]
-struct Held {
-    pieces: VecDeque<Bytes>,
-    /// Short pieces, after the others.
-    short: Vec<u8>,
-    /// Bytes that are to come or to be taken, if the client has said so.
-    left: Option<u64>,
+struct SharedBody {
+    chunks: VecDeque<Bytes>,
+    /// Joined small chunks, after the others.
+    joined: Vec<u8>,
+    /// Bytes that the reader has not taken, if Content-Length was sent.
+    remaining: Option<u64>,
     trailers: Option<HeaderMap>,
-    end: End,
-    /// Bytes taken since the connection asked last, and how many of them wake it, so that it credits the client.
-    taken: usize,
-    wake_at: usize,
-    /// When bytes arrived that are not part of a whole frame yet.
+    state: RecvState,
+    /// Bytes consumed since the connection last took the count, and the number that wakes it to credit the
+    /// client.
+    consumed: usize,
+    wake_threshold: usize,
+    /// When bytes of an incomplete frame arrived.
     partial_at: Option<Instant>,
     /// Whether the client waits for 100 (Continue), and whether it is to be sent.
-    expects: bool,
-    continues: bool,
-    /// Whether no caller will take more.
-    gone: bool,
-    waiting: Option<Waker>,
-    /// Wakes the connection.
-    connection: Waker,
+    awaits_continue: bool,
+    continue_requested: bool,
+    /// Whether the reader was dropped.
+    is_reader_dropped: bool,
+    reader_waker: Option<Waker>,
+    /// Wakes the connection's task.
+    connection_waker: Waker,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+enum RecvState {
     Open,
     Ended,
     Failed,
     Stalled,
 }
 
-/// What a body needs to know of its request and its connection.
+/// What a body needs from its request and its connection.
 #[derive(Debug)]
-pub struct Incoming {
-    /// Its length, if the client has said so.
+pub struct RecvBodyConfig {
+    /// Content-Length, if there is one.
     pub length: Option<u64>,
     /// Whether the client waits for 100 (Continue).
-    pub expects: bool,
-    /// How long the client may send nothing of it while a caller waits.
+    pub awaits_continue: bool,
+    /// How long the client may send nothing while the reader waits.
     pub timeout: Duration,
     /// Bytes consumed that wake the connection.
-    pub wake_at: usize,
-    /// Wakes the connection.
-    pub connection: Waker,
-    /// What buffering it is counted against.
+    pub wake_threshold: usize,
+    /// Wakes the connection's task.
+    pub connection_waker: Waker,
+    /// Budget that buffering the body is charged to.
     pub budget: ConnectionBudget,
 }
 
-/// A body's two ends.
-pub fn body(incoming: Incoming) -> (Inlet, Outlet) {
-    let Incoming { length, expects, timeout, wake_at, connection, budget } = incoming;
-    let held = Rc::new(RefCell::new(Held {
-        pieces: VecDeque::new(),
-        short: Vec::new(),
-        left: length,
+/// Creates a body's two ends.
+pub fn recv_body(config: RecvBodyConfig) -> (RecvBodyTx, RecvBody) {
+    let RecvBodyConfig { length, awaits_continue, timeout, wake_threshold, connection_waker, budget } =
+        config;
+    let shared = Rc::new(RefCell::new(SharedBody {
+        chunks: VecDeque::new(),
+        joined: Vec::new(),
+        remaining: length,
         trailers: None,
-        end: End::Open,
-        taken: 0,
-        wake_at,
+        state: RecvState::Open,
+        consumed: 0,
+        wake_threshold,
         partial_at: None,
-        expects,
-        continues: false,
-        gone: false,
-        waiting: None,
-        connection,
+        awaits_continue,
+        continue_requested: false,
+        is_reader_dropped: false,
+        reader_waker: None,
+        connection_waker,
     }));
-    (Inlet(Rc::clone(&held)), Outlet { held, budget, stall: Timer::default(), timeout })
+    (RecvBodyTx(Rc::clone(&shared)), RecvBody { shared, budget, stall_timer: Timer::default(), timeout })
 }
 
-impl Held {
+impl SharedBody {
     fn wake(&mut self) {
-        if let Some(waiting) = self.waiting.take() {
-            waiting.wake();
+        if let Some(reader_waker) = self.reader_waker.take() {
+            reader_waker.wake();
         }
     }
 
-    fn next(&mut self) -> Option<Bytes> {
-        let piece = match self.pieces.pop_front() {
-            Some(piece) => piece,
-            None if !self.short.is_empty() => mem::take(&mut self.short).into(),
+    fn next_chunk(&mut self) -> Option<Bytes> {
+        let chunk = match self.chunks.pop_front() {
+            Some(chunk) => chunk,
+            None if !self.joined.is_empty() => mem::take(&mut self.joined).into(),
             None => return None,
         };
-        self.took(piece.len());
-        Some(piece)
+        self.record_consumed(chunk.len());
+        Some(chunk)
     }
 
-    fn took(&mut self, count: usize) {
-        self.taken += count;
-        // The connection asks by itself after each time that it lets the request run.
-        if self.taken >= self.wake_at {
-            self.connection.wake_by_ref();
+    fn record_consumed(&mut self, count: usize) {
+        self.consumed += count;
+        // The connection takes the count by itself each time it polls the request.
+        if self.consumed >= self.wake_threshold {
+            self.connection_waker.wake_by_ref();
         }
     }
 
-    fn fail(&mut self, end: End) {
-        self.end = end;
-        self.pieces = VecDeque::new();
-        self.short = Vec::new();
+    fn fail(&mut self, state: RecvState) {
+        self.state = state;
+        self.chunks = VecDeque::new();
+        self.joined = Vec::new();
         self.trailers = None;
         self.wake();
     }
 }
 
-impl Inlet {
-    /// Buffers bytes that have arrived; whether a caller will take them.
+impl RecvBodyTx {
+    /// Buffers received bytes; whether a reader will take them.
     pub fn push(&self, data: &[u8]) -> bool {
-        let held = &mut *self.0.borrow_mut();
-        if held.gone || held.end != End::Open {
+        let shared = &mut *self.0.borrow_mut();
+        if shared.is_reader_dropped || shared.state != RecvState::Open {
             return false;
         }
-        // A client that sends the body does not wait.
-        held.expects = false;
-        held.continues = false;
-        let is_short = data.len() < SHORT_PIECE;
-        if !held.short.is_empty() && (!is_short || held.short.len() + data.len() > MAX_JOINED) {
-            held.pieces.push_back(mem::take(&mut held.short).into());
+        // A client that sends the body does not wait for 100 (Continue).
+        shared.awaits_continue = false;
+        shared.continue_requested = false;
+        let is_small = data.len() < MIN_CHUNK_BYTES;
+        if !shared.joined.is_empty() && (!is_small || shared.joined.len() + data.len() > MAX_JOINED_BYTES) {
+            shared.chunks.push_back(mem::take(&mut shared.joined).into());
         }
-        if is_short {
-            held.short.extend_from_slice(data);
+        if is_small {
+            shared.joined.extend_from_slice(data);
         } else {
-            held.pieces.push_back(Bytes::copy_from_slice(data));
+            shared.chunks.push_back(Bytes::copy_from_slice(data));
         }
-        held.wake();
+        shared.wake();
         true
     }
 
-    /// Takes note of bytes of a frame that is not there as a whole: the client has not stalled.
-    pub fn touch(&self, now: Instant) {
+    /// Records bytes of an incomplete frame: the client has not stalled.
+    pub fn on_partial_frame(&self, now: Instant) {
         self.0.borrow_mut().partial_at = Some(now);
     }
 
-    /// All has arrived.
+    /// Marks the body as complete.
     pub fn end(&self, trailers: Option<HeaderMap>) {
-        let mut held = self.0.borrow_mut();
-        if held.end == End::Open {
-            held.trailers = trailers;
-            held.end = End::Ended;
-            held.wake();
+        let mut shared = self.0.borrow_mut();
+        if shared.state == RecvState::Open {
+            shared.trailers = trailers;
+            shared.state = RecvState::Ended;
+            shared.wake();
         }
     }
 
-    /// Bytes taken since this was asked last.
-    pub fn taken(&self) -> usize {
-        mem::take(&mut self.0.borrow_mut().taken)
+    /// Takes the number of bytes consumed since the last call.
+    pub fn take_consumed(&self) -> usize {
+        mem::take(&mut self.0.borrow_mut().consumed)
     }
 
-    /// Sets how many bytes consumed wake the connection.
-    pub fn wake_at(&self, count: usize) {
-        self.0.borrow_mut().wake_at = count;
+    /// Sets the number of consumed bytes that wakes the connection.
+    pub fn set_wake_threshold(&self, count: usize) {
+        self.0.borrow_mut().wake_threshold = count;
     }
 
-    /// Whether a caller has started to read a body that the client sends after 100 (Continue), once.
-    pub fn takes_continue(&self) -> bool {
-        mem::take(&mut self.0.borrow_mut().continues)
+    /// Takes the request for 100 (Continue): the reader has started to read a body that the client holds
+    /// back.
+    pub fn take_continue_request(&self) -> bool {
+        mem::take(&mut self.0.borrow_mut().continue_requested)
     }
 
-    /// Whether the client has stopped sending.
+    /// Whether the body's timeout has passed.
     pub fn is_stalled(&self) -> bool {
-        self.0.borrow().end == End::Stalled
+        self.0.borrow().state == RecvState::Stalled
     }
 
-    /// Bytes that have arrived and that [`Inlet::taken`] has not returned.
-    pub fn outstanding(&self) -> usize {
-        let held = self.0.borrow();
-        held.taken + held.short.len() + held.pieces.iter().map(Bytes::len).sum::<usize>()
+    /// Bytes received that [`RecvBodyTx::take_consumed`] has not returned.
+    pub fn unreleased_bytes(&self) -> usize {
+        let shared = self.0.borrow();
+        shared.consumed + shared.joined.len() + shared.chunks.iter().map(Bytes::len).sum::<usize>()
     }
 
     /// Whether nothing is buffered.
     pub fn is_empty(&self) -> bool {
-        let held = self.0.borrow();
-        held.short.is_empty() && held.pieces.is_empty()
+        let shared = self.0.borrow();
+        shared.joined.is_empty() && shared.chunks.is_empty()
     }
 
-    /// The stream has ended: what is buffered is dropped, and a caller that reads on gets an error.
+    /// Ends the stream: drops what is buffered, and fails the reader.
     pub fn close(&self) {
-        self.0.borrow_mut().fail(End::Failed);
+        self.0.borrow_mut().fail(RecvState::Failed);
     }
 }
 
-impl RequestBody for Outlet {
+impl RequestBody for RecvBody {
     fn budget(&self) -> &ConnectionBudget {
         &self.budget
     }
 }
 
-impl Body for Outlet {
+impl Body for RecvBody {
     type Data = Bytes;
     type Error = BodyError;
 
@@ -231,62 +234,71 @@ impl Body for Outlet {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let Outlet { held, stall, timeout, .. } = self.get_mut();
-        let held = &mut *held.borrow_mut();
-        if let Some(piece) = held.next() {
-            stall.stop();
-            held.partial_at = None;
-            if let Some(left) = &mut held.left {
-                *left = left.saturating_sub(piece.len() as u64);
+        let RecvBody { shared, stall_timer, timeout, .. } = self.get_mut();
+        let shared = &mut *shared.borrow_mut();
+        if let Some(chunk) = shared.next_chunk() {
+            stall_timer.stop();
+            shared.partial_at = None;
+            if let Some(remaining) = &mut shared.remaining {
+                *remaining = remaining.saturating_sub(chunk.len() as u64);
             }
-            return Poll::Ready(Some(Ok(Frame::data(piece))));
+            return Poll::Ready(Some(Ok(Frame::data(chunk))));
         }
-        match held.end {
-            End::Ended => Poll::Ready(held.trailers.take().map(|trailers| Ok(Frame::trailers(trailers)))),
-            End::Failed => {
+        match shared.state {
+            RecvState::Ended => {
+                Poll::Ready(shared.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
+            }
+            RecvState::Failed => {
                 let why = io::Error::from(io::ErrorKind::ConnectionReset);
                 Poll::Ready(Some(Err(BodyError::Client(why))))
             }
-            End::Stalled => Poll::Ready(Some(Err(BodyError::Stalled))),
-            End::Open => {
-                if mem::take(&mut held.expects) {
-                    held.continues = true;
-                    held.connection.wake_by_ref();
+            RecvState::Stalled => Poll::Ready(Some(Err(BodyError::Stalled))),
+            RecvState::Open => {
+                if mem::take(&mut shared.awaits_continue) {
+                    shared.continue_requested = true;
+                    shared.connection_waker.wake_by_ref();
                 }
-                if !held.waiting.as_ref().is_some_and(|waiting| waiting.will_wake(cx.waker())) {
-                    held.waiting = Some(cx.waker().clone());
+                if !shared
+                    .reader_waker
+                    .as_ref()
+                    .is_some_and(|reader_waker| reader_waker.will_wake(cx.waker()))
+                {
+                    shared.reader_waker = Some(cx.waker().clone());
                 }
-                match held.partial_at.take() {
-                    // Arrived while the caller waits.
-                    Some(at) if stall.due().is_some() => stall.set(at + *timeout),
-                    _ => stall.set_once(|| Instant::now() + *timeout),
+                match shared.partial_at.take() {
+                    // Arrived while the reader waits.
+                    Some(at) if stall_timer.due().is_some() => stall_timer.set(at + *timeout),
+                    _ => stall_timer.set_once(|| Instant::now() + *timeout),
                 }
-                ready!(stall.poll(cx));
-                held.fail(End::Stalled);
-                // The connection ends a stream whose response has started.
-                held.connection.wake_by_ref();
+                ready!(stall_timer.poll(cx));
+                shared.fail(RecvState::Stalled);
+                // The connection resets a stream whose response has started.
+                shared.connection_waker.wake_by_ref();
                 Poll::Ready(Some(Err(BodyError::Stalled)))
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        let held = self.held.borrow();
-        held.end == End::Ended && held.pieces.is_empty() && held.short.is_empty() && held.trailers.is_none()
+        let shared = self.shared.borrow();
+        shared.state == RecvState::Ended
+            && shared.chunks.is_empty()
+            && shared.joined.is_empty()
+            && shared.trailers.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.held.borrow().left.map_or_else(SizeHint::default, SizeHint::with_exact)
+        self.shared.borrow().remaining.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 
-impl Drop for Outlet {
+impl Drop for RecvBody {
     fn drop(&mut self) {
-        let mut held = self.held.borrow_mut();
-        held.gone = true;
-        // The client gets credit for what no caller will take, and may send the rest of its frames.
-        while held.next().is_some() {}
-        held.connection.wake_by_ref();
+        let mut shared = self.shared.borrow_mut();
+        shared.is_reader_dropped = true;
+        // The client gets credit for what no reader will take, and may send the rest.
+        while shared.next_chunk().is_some() {}
+        shared.connection_waker.wake_by_ref();
     }
 }
 
@@ -298,116 +310,126 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn pair(length: Option<u64>, expects: bool) -> (Inlet, Outlet) {
-        body(Incoming {
+    fn pair(length: Option<u64>, awaits_continue: bool) -> (RecvBodyTx, RecvBody) {
+        recv_body(RecvBodyConfig {
             length,
-            expects,
+            awaits_continue,
             timeout: 60 * SECOND,
-            wake_at: 1024,
-            connection: Waker::noop().clone(),
+            wake_threshold: 1024,
+            connection_waker: Waker::noop().clone(),
             budget: ConnectionBudget::unlimited(),
         })
     }
 
-    fn next(outlet: &mut Outlet) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        Pin::new(outlet).poll_frame(&mut Context::from_waker(Waker::noop()))
+    fn next_chunk(body: &mut RecvBody) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        Pin::new(body).poll_frame(&mut Context::from_waker(Waker::noop()))
     }
 
     #[tokio::test]
-    async fn what_arrives_is_taken_in_order_and_counted() {
-        let (inlet, outlet) = pair(None, false);
-        let long = vec![b'x'; SHORT_PIECE];
-        for piece in [b"a", b"b", &long[..], &long[..], b"c"] {
-            assert!(inlet.push(piece));
+    async fn chunks_are_consumed_in_order_and_counted() {
+        let (body_tx, body) = pair(None, false);
+        let long = vec![b'x'; MIN_CHUNK_BYTES];
+        for chunk in [b"a", b"b", &long[..], &long[..], b"c"] {
+            assert!(body_tx.push(chunk));
         }
         let mut trailers = HeaderMap::new();
         trailers.insert("x-end", http::HeaderValue::from_static("1"));
-        inlet.end(Some(trailers.clone()));
-        assert_eq!((inlet.taken(), inlet.outstanding()), (0, 2 * SHORT_PIECE + 3), "nothing has been taken");
-        let all = outlet.collect().await.expect("a whole body");
+        body_tx.end(Some(trailers.clone()));
+        assert_eq!(
+            (body_tx.take_consumed(), body_tx.unreleased_bytes()),
+            (0, 2 * MIN_CHUNK_BYTES + 3),
+            "nothing is consumed yet"
+        );
+        let all = body.collect().await.expect("a whole body");
         assert_eq!(all.trailers(), Some(&trailers));
         assert_eq!(all.to_bytes(), [b"ab", &long[..], &long[..], b"c"].concat());
-        assert_eq!((inlet.taken(), inlet.taken(), inlet.is_empty()), (2 * SHORT_PIECE + 3, 0, true));
+        assert_eq!(
+            (body_tx.take_consumed(), body_tx.take_consumed(), body_tx.is_empty()),
+            (2 * MIN_CHUNK_BYTES + 3, 0, true)
+        );
     }
 
-    /// A buffer that is split keeps the size that it once had: a piece of one byte used to take that much.
+    /// A slice of a large buffer keeps the whole allocation: a chunk of one byte once cost as much.
     #[test]
-    fn what_is_buffered_takes_hardly_more_memory_than_its_bytes() {
-        let (inlet, outlet) = pair(None, false);
+    fn buffered_bytes_take_little_extra_memory() {
+        let (body_tx, body) = pair(None, false);
         for round in 0..1000 {
-            inlet.push(&vec![b'x'; if round < 100 { SHORT_PIECE - 1 } else { SHORT_PIECE }]);
-            inlet.push(b"y");
+            body_tx.push(&vec![b'x'; if round < 100 { MIN_CHUNK_BYTES - 1 } else { MIN_CHUNK_BYTES }]);
+            body_tx.push(b"y");
         }
-        let buffered = inlet.outstanding();
-        let mut held = outlet.held.borrow_mut();
-        let capacity = |piece: Bytes| piece.try_into_mut().expect("it has one owner").capacity();
-        let allocated: usize = mem::take(&mut held.pieces).into_iter().map(capacity).sum();
+        let buffered = body_tx.unreleased_bytes();
+        let mut shared = body.shared.borrow_mut();
+        let capacity = |chunk: Bytes| chunk.try_into_mut().expect("it has one owner").capacity();
+        let allocated: usize = mem::take(&mut shared.chunks).into_iter().map(capacity).sum();
         assert!(allocated <= buffered * 4 / 3, "{allocated} bytes for {buffered}");
-        assert!(held.short.capacity() <= MAX_JOINED);
+        assert!(shared.joined.capacity() <= MAX_JOINED_BYTES);
     }
 
     #[tokio::test]
-    async fn a_body_says_what_is_left_and_when_it_has_ended() {
-        let (inlet, mut outlet) = pair(Some(3), false);
-        assert!(next(&mut outlet).is_pending() && !outlet.is_end_stream());
-        inlet.push(b"abc");
-        inlet.end(None);
-        assert_eq!((outlet.size_hint().exact(), outlet.is_end_stream()), (Some(3), false));
-        assert!(matches!(next(&mut outlet), Poll::Ready(Some(Ok(_)))));
-        assert_eq!((outlet.size_hint().exact(), outlet.is_end_stream()), (Some(0), true));
-        assert!(matches!(next(&mut outlet), Poll::Ready(None)));
+    async fn size_hint_and_end_of_stream_are_exact() {
+        let (body_tx, mut body) = pair(Some(3), false);
+        assert!(next_chunk(&mut body).is_pending() && !body.is_end_stream());
+        body_tx.push(b"abc");
+        body_tx.end(None);
+        assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(3), false));
+        assert!(matches!(next_chunk(&mut body), Poll::Ready(Some(Ok(_)))));
+        assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(0), true));
+        assert!(matches!(next_chunk(&mut body), Poll::Ready(None)));
     }
 
     #[test]
-    fn what_no_caller_takes_counts_as_taken() {
-        let (inlet, outlet) = pair(None, false);
-        inlet.push(b"abc");
-        drop(outlet);
-        assert_eq!((inlet.taken(), inlet.push(b"more")), (3, false));
+    fn bytes_without_a_reader_count_as_consumed() {
+        let (body_tx, body) = pair(None, false);
+        body_tx.push(b"abc");
+        drop(body);
+        assert_eq!((body_tx.take_consumed(), body_tx.push(b"more")), (3, false));
     }
 
     #[test]
-    fn a_stream_that_has_ended_leaves_nothing_behind() {
-        let (inlet, mut outlet) = pair(None, false);
-        inlet.push(b"abc");
-        assert!(matches!(next(&mut outlet), Poll::Ready(Some(Ok(_)))));
-        inlet.push(b"de");
-        inlet.close();
-        assert!(inlet.is_empty() && !inlet.push(b"f"));
-        assert!(matches!(next(&mut outlet), Poll::Ready(Some(Err(BodyError::Client(_))))));
+    fn close_drops_what_is_buffered() {
+        let (body_tx, mut body) = pair(None, false);
+        body_tx.push(b"abc");
+        assert!(matches!(next_chunk(&mut body), Poll::Ready(Some(Ok(_)))));
+        body_tx.push(b"de");
+        body_tx.close();
+        assert!(body_tx.is_empty() && !body_tx.push(b"f"));
+        assert!(matches!(next_chunk(&mut body), Poll::Ready(Some(Err(BodyError::Client(_))))));
     }
 
     #[tokio::test]
     async fn only_bytes_move_the_deadline_of_a_body() {
-        let (inlet, mut outlet) = pair(None, false);
-        // The client may pause while no caller waits.
-        inlet.touch(Instant::now() - 100 * SECOND);
-        assert!(next(&mut outlet).is_pending());
-        let due = outlet.stall.due().expect("a caller waits");
-        assert!(next(&mut outlet).is_pending() && outlet.stall.due() == Some(due), "polls do not move it");
-        inlet.push(b"a");
-        assert!(next(&mut outlet).is_ready() && outlet.stall.due().is_none());
-        assert!(next(&mut outlet).is_pending() && outlet.stall.due() > Some(due));
-        // A part of a frame counts from when it arrived.
+        let (body_tx, mut body) = pair(None, false);
+        // The client may pause while the reader does not wait.
+        body_tx.on_partial_frame(Instant::now() - 100 * SECOND);
+        assert!(next_chunk(&mut body).is_pending());
+        let due = body.stall_timer.due().expect("the reader waits");
+        assert!(
+            next_chunk(&mut body).is_pending() && body.stall_timer.due() == Some(due),
+            "polls do not move it"
+        );
+        body_tx.push(b"a");
+        assert!(next_chunk(&mut body).is_ready() && body.stall_timer.due().is_none());
+        assert!(next_chunk(&mut body).is_pending() && body.stall_timer.due() > Some(due));
+        // A part of a frame counts from its arrival.
         let arrived = Instant::now() - 59 * SECOND;
-        inlet.touch(arrived);
-        assert!(next(&mut outlet).is_pending() && outlet.stall.due() == Some(arrived + 60 * SECOND));
-        inlet.touch(arrived - 2 * SECOND);
+        body_tx.on_partial_frame(arrived);
+        assert!(next_chunk(&mut body).is_pending() && body.stall_timer.due() == Some(arrived + 60 * SECOND));
+        body_tx.on_partial_frame(arrived - 2 * SECOND);
         let is_stalled =
-            |outlet: &mut Outlet| matches!(next(outlet), Poll::Ready(Some(Err(BodyError::Stalled))));
-        assert!(is_stalled(&mut outlet) && inlet.is_stalled());
-        assert!(!inlet.push(b"late") && is_stalled(&mut outlet), "it stays so");
+            |body: &mut RecvBody| matches!(next_chunk(body), Poll::Ready(Some(Err(BodyError::Stalled))));
+        assert!(is_stalled(&mut body) && body_tx.is_stalled());
+        assert!(!body_tx.push(b"late") && is_stalled(&mut body), "it stays stalled");
     }
 
     #[tokio::test]
-    async fn the_client_is_asked_for_a_body_that_it_holds_back() {
-        let (inlet, mut outlet) = pair(None, true);
-        assert!(!inlet.takes_continue(), "no caller reads it");
-        assert!(next(&mut outlet).is_pending());
-        assert!(inlet.takes_continue() && !inlet.takes_continue());
-        let (inlet, mut outlet) = pair(None, true);
-        inlet.push(b"unasked");
-        assert!(next(&mut outlet).is_ready() && next(&mut outlet).is_pending());
-        assert!(!inlet.takes_continue());
+    async fn reading_requests_100_continue_once() {
+        let (body_tx, mut body) = pair(None, true);
+        assert!(!body_tx.take_continue_request(), "no reader yet");
+        assert!(next_chunk(&mut body).is_pending());
+        assert!(body_tx.take_continue_request() && !body_tx.take_continue_request());
+        let (body_tx, mut body) = pair(None, true);
+        body_tx.push(b"unasked");
+        assert!(next_chunk(&mut body).is_ready() && next_chunk(&mut body).is_pending());
+        assert!(!body_tx.take_continue_request());
     }
 }

@@ -1,33 +1,33 @@
-//! What a client's control frames do: RST_STREAM, SETTINGS, PING and WINDOW_UPDATE.
+//! Handles control frames: RST_STREAM, SETTINGS, PING and WINDOW_UPDATE (RFC 9113 section 6).
 
 use std::mem;
 
 use super::{
+    connection::{ConnState, GOAWAY_PING_PAYLOAD, Http2Connection},
     frame::{self, Code, Head, setting},
-    session::{FAREWELL, Session, Stage},
 };
 
-impl Session {
-    pub(super) fn reset_by_client(&mut self, head: Head, payload: &[u8]) -> Result<(), Code> {
-        self.account.flood.on_reset();
+impl Http2Connection {
+    pub(super) fn recv_reset(&mut self, head: Head, payload: &[u8]) -> Result<(), Code> {
+        self.stats.flood.on_reset();
         if payload.len() != 4 {
             return Err(Code::FrameSize);
         }
         if head.stream == 0 || self.is_idle(head.stream) {
             return Err(Code::Protocol);
         }
-        if let Some(number) = self.find(head.stream) {
-            self.close(number);
+        if let Some(slot) = self.find(head.stream) {
+            self.remove_stream(slot);
         }
         Ok(())
     }
 
-    pub(super) fn settings(&mut self, head: Head, payload: &[u8]) -> Result<(), Code> {
+    pub(super) fn recv_settings(&mut self, head: Head, payload: &[u8]) -> Result<(), Code> {
         if head.stream != 0 {
             return Err(Code::Protocol);
         }
-        let (settings, rest) = payload.as_chunks::<6>();
-        if !rest.is_empty() || head.has(frame::ACK) && !payload.is_empty() {
+        let (settings, trailing) = payload.as_chunks::<6>();
+        if !trailing.is_empty() || head.has(frame::ACK) && !payload.is_empty() {
             return Err(Code::FrameSize);
         }
         if head.has(frame::ACK) {
@@ -47,74 +47,74 @@ impl Session {
                     if !(1 << 14..1 << 24).contains(&value) {
                         return Err(Code::Protocol);
                     }
-                    self.longest = frame::LONGEST.min(value as usize);
+                    self.max_frame_size = frame::LONGEST.min(value as usize);
                 }
                 _ => {}
             }
         }
-        // Once for a frame: it concerns all streams, and a frame may hold 2,730 settings.
+        // Applied once per frame: it affects all streams, and a frame may contain 2,730 settings.
         if let Some(window) = initial_window {
-            self.first_window(window)?;
+            self.update_initial_window(window)?;
         }
         frame::put(&mut self.out, 0, frame::SETTINGS, frame::ACK, 0);
         Ok(())
     }
 
-    /// The window of all streams, those that are open included.
-    fn first_window(&mut self, window: i64) -> Result<(), Code> {
-        let more = window - mem::replace(&mut self.first_window, window);
-        for (number, stream) in self.streams.iter_mut().enumerate() {
+    /// Changes the initial window, and with it the windows of open streams (RFC 9113 section 6.9.2).
+    fn update_initial_window(&mut self, window: i64) -> Result<(), Code> {
+        let increment = window - mem::replace(&mut self.initial_send_window, window);
+        for (slot, stream) in self.streams.iter_mut().enumerate() {
             if let Some(stream) = stream {
-                stream.window += more;
-                if stream.window > frame::WINDOW {
+                stream.send_window += increment;
+                if stream.send_window > frame::WINDOW {
                     return Err(Code::FlowControl);
                 }
-                self.ready |= 1 << number;
+                self.ready |= 1 << slot;
             }
         }
         Ok(())
     }
 
-    pub(super) fn ping(&mut self, head: Head, payload: &[u8]) -> Result<(), Code> {
+    pub(super) fn recv_ping(&mut self, head: Head, payload: &[u8]) -> Result<(), Code> {
         if head.stream != 0 {
             return Err(Code::Protocol);
         }
         let payload = payload.try_into().map_err(|_| Code::FrameSize)?;
         if !head.has(frame::ACK) {
             frame::put_ping(&mut self.out, frame::ACK, payload);
-        } else if payload == FAREWELL && self.stage == Stage::Leaving {
-            self.stage = Stage::Last;
-            self.goaway(self.last, Code::NoError);
+        } else if payload == GOAWAY_PING_PAYLOAD && self.state == ConnState::GoAwayAnnounced {
+            self.state = ConnState::Draining;
+            self.send_goaway(self.last_stream_id, Code::NoError);
         }
         Ok(())
     }
 
-    pub(super) fn window_update(&mut self, head: Head, payload: &[u8]) -> Result<(), Code> {
-        let more =
+    pub(super) fn recv_window_update(&mut self, head: Head, payload: &[u8]) -> Result<(), Code> {
+        let increment =
             i64::from(u32::from_be_bytes(payload.try_into().map_err(|_| Code::FrameSize)?) & 0x7fff_ffff);
         if head.stream == 0 {
-            self.window += more;
-            if more == 0 {
+            self.send_window += increment;
+            if increment == 0 {
                 return Err(Code::Protocol);
             }
-            if self.window > frame::WINDOW {
+            if self.send_window > frame::WINDOW {
                 return Err(Code::FlowControl);
             }
-            self.ready |= mem::take(&mut self.for_window);
+            self.ready |= mem::take(&mut self.waiting_for_window);
             return Ok(());
         }
-        let Some(number) = self.find(head.stream) else {
+        let Some(slot) = self.find(head.stream) else {
             return if self.is_idle(head.stream) { Err(Code::Protocol) } else { Ok(()) };
         };
-        let stream = self.stream(number);
-        stream.window += more;
-        if more == 0 {
-            return self.fault(head.stream, Code::Protocol);
+        let stream = self.stream(slot);
+        stream.send_window += increment;
+        if increment == 0 {
+            return self.stream_error(head.stream, Code::Protocol);
         }
-        if stream.window > frame::WINDOW {
-            return self.fault(head.stream, Code::FlowControl);
+        if stream.send_window > frame::WINDOW {
+            return self.stream_error(head.stream, Code::FlowControl);
         }
-        self.ready |= 1 << number;
+        self.ready |= 1 << slot;
         Ok(())
     }
 }

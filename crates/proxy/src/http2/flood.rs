@@ -1,47 +1,49 @@
-//! Limits on the work that a client causes: in one turn of the event loop, and over a period without use to it.
+//! Limits on the work that a client causes: in one turn of the event loop, and over a period.
 //!
-//! Both are counted in units of about 0.1 µs, the cost of an empty control frame. Bytes and frames alone would not
-//! do: a frame of 16 KiB may hold 2,730 settings, and a byte of a field block may name a field of 4 KiB.
+//! Both are counted in units of about 0.1 µs, the cost of an empty control frame. Counting bytes or frames
+//! would not suffice: a frame of 16 KiB may contain 2,730 settings, and one byte of a field block may
+//! reference a field of 4 KiB.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Units of work after which a connection lets the other tasks of its worker run: about 1 ms.
+/// Units of work per turn: about 1 ms. The connection yields to the other tasks of its worker after that.
 const TURN_UNITS: i64 = 10_000;
-/// The period over which a client's frames are counted.
+/// Period over which a client's frames are counted.
 const FLOOD_PERIOD: Duration = Duration::from_secs(10);
-/// Streams that a client may reset in a period, if they are more than half of those it opens.
+/// Maximum number of resets by the client in a period, if they are more than half of its streams (rapid
+/// reset).
 const MAX_RESETS: u32 = 100;
-/// Stream errors that a client may cause in a period.
+/// Maximum number of stream errors in a period.
 const MAX_STREAM_ERRORS: u32 = 100;
-/// Units of overhead that a client may cause in a period beyond the worth of its requests and bodies.
+/// Maximum units of overhead in a period, beyond the allowance for requests and bodies.
 const MAX_OVERHEAD: u64 = 10_000;
-/// What a request, or a DATA frame with a payload in either direction, is worth: that many empty control frames may
-/// accompany it. nginx allows eight bytes of frames for each byte of payload.
+/// Allowance for a request, or for a DATA frame with a payload in either direction: so many empty control
+/// frames may accompany it. nginx allows eight bytes of frames for each byte of payload.
 const MESSAGE_WORTH: u64 = 8;
 
-/// Units that running a stream for the first time costs: routing, plugins, and an upstream's connection.
+/// Cost of polling a stream for the first time: routing, plugins, and an upstream connection.
 pub const START_REQUEST: u64 = 64;
-/// Units that polling a stream costs.
+/// Cost of polling a stream.
 pub const POLL_STREAM: u64 = 4;
 
-/// Units that a frame other than DATA costs, its field block apart. Its entries cost more than its bytes.
+/// Cost of a frame other than DATA, without its field block. Its entries cost more than its bytes.
 pub fn control_frame(length: usize) -> u64 {
     1 + length as u64 / 64
 }
 
-/// Units that a DATA frame costs, in either direction: its payload is copied.
+/// Cost of a DATA frame in either direction: its payload is copied.
 pub fn data_frame(length: usize) -> u64 {
     1 + length as u64 / 512
 }
 
-/// Units that decoding a field block costs.
+/// Cost of decoding a field block.
 pub fn field_block(length: usize, fields: usize) -> u64 {
     4 + length as u64 / 16 + fields as u64 / 2
 }
 
-/// Work that a connection may still do before it yields to the other tasks of its worker.
+/// Work that a connection may still do in this turn.
 #[derive(Debug)]
 pub struct TurnBudget {
     units: i64,
@@ -54,7 +56,7 @@ impl Default for TurnBudget {
 }
 
 impl TurnBudget {
-    /// Counts work that was done.
+    /// Charges work to the budget.
     pub fn spend(&mut self, units: u64) {
         self.units = self.units.saturating_sub_unsigned(units);
     }
@@ -65,7 +67,7 @@ impl TurnBudget {
     }
 }
 
-/// What a client has sent in the current period.
+/// Frames of a client in the current period.
 #[derive(Clone, Copy, Debug)]
 pub struct FloodCounters {
     since: Instant,
@@ -77,7 +79,7 @@ pub struct FloodCounters {
 }
 
 impl FloodCounters {
-    /// Counters of a period that starts now.
+    /// Starts a period.
     pub fn new(now: Instant) -> Self {
         FloodCounters { since: now, requests: 0, resets: 0, stream_errors: 0, overhead: 0, worth: 0 }
     }
@@ -99,7 +101,7 @@ impl FloodCounters {
         self.worth += MESSAGE_WORTH;
     }
 
-    /// Counts a payload that is passed on.
+    /// Counts a payload that is forwarded.
     pub fn on_payload(&mut self, length: usize) {
         self.worth += MESSAGE_WORTH + length as u64 / 128;
     }
@@ -109,7 +111,7 @@ impl FloodCounters {
         self.resets += 1;
     }
 
-    /// Counts a stream that the gateway resets for what the client did.
+    /// Counts a stream that is reset for an error of the client.
     pub fn on_stream_error(&mut self) {
         self.stream_errors += 1;
     }
@@ -119,13 +121,13 @@ impl FloodCounters {
         self.overhead += units;
     }
 
-    /// Counts a field block that starts no request. Its bytes count less than they cost, since a client whose
-    /// cookies have grown too large sends some of them in good faith; its fields do not.
+    /// Counts a field block that starts no request. Its bytes count less than they cost, since a client with
+    /// too large cookies sends several in good faith; its fields count in full.
     pub fn on_wasted_block(&mut self, length: usize, fields: usize) {
         self.on_overhead(MESSAGE_WORTH + length as u64 / 256 + fields as u64 / 4);
     }
 
-    /// Whether the client has to be cut off.
+    /// Whether the connection has to be closed with ENHANCE_YOUR_CALM.
     pub fn is_flood(&self) -> bool {
         self.resets > MAX_RESETS && self.resets > self.requests / 2
             || self.stream_errors > MAX_STREAM_ERRORS
@@ -142,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_is_overhead_that_no_request_and_no_body_accompanies() {
+    fn overhead_beyond_the_allowance_of_requests_and_bodies_is_a_flood() {
         let quiet = counters();
         assert!(!FloodCounters { resets: 100, ..quiet }.is_flood());
         assert!(FloodCounters { resets: 101, requests: 150, ..quiet }.is_flood());
@@ -154,7 +156,7 @@ mod tests {
         assert!(!FloodCounters { overhead: 90_000, worth: 80_000, ..quiet }.is_flood());
     }
 
-    /// How many of these fit into a period.
+    /// The number of these that a period allows.
     fn allowed(each: impl Fn(&mut FloodCounters)) -> u32 {
         let mut counters = counters();
         (0..1_000_000)
@@ -166,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_count_by_what_they_cost_whatever_their_size() {
+    fn frames_count_by_their_cost() {
         let settings = allowed(|counters| counters.on_overhead(control_frame(2730 * 6)));
         assert!(settings < 50, "{settings} frames of 2730 settings");
         let pings = allowed(|counters| counters.on_overhead(control_frame(8)));
@@ -179,7 +181,8 @@ mod tests {
 
     #[test]
     fn small_messages_are_no_flood() {
-        // A gRPC stream whose client measures the connection by a PING and moves both windows with each message.
+        // A gRPC stream whose client sends a PING (bandwidth estimate) and two WINDOW_UPDATEs with each
+        // message.
         let stream = |counters: &mut FloodCounters| {
             counters.on_payload(10);
             (0..4).for_each(|_| counters.on_overhead(control_frame(8)));

@@ -1,21 +1,22 @@
-//! HTTP/2 from clients (RFC 9113).
+//! HTTP/2 towards clients (RFC 9113).
 //!
-//! A connection is one task: frames are read and written in it, and its requests run in it, each polled when it
-//! rang ([`bell`]). So what one turn of the event loop brings for many streams leaves in one TLS record and one
-//! system call, and a request costs neither a task nor a channel. [`session`] knows no socket: it is given bytes
-//! ([`receive`]) and says what is to be written ([`answer`]).
+//! A connection is one task: it reads and writes the frames, and polls the futures of its requests, each only
+//! when it was woken ([`wake`]). All that one turn of the event loop produces for the streams is sent in one
+//! TLS record and one system call, and a request needs neither a task nor a channel. The state machine in
+//! [`connection`] has no socket: [`recv`] feeds received bytes into it, [`send`] appends what is to be sent
+//! to its buffer, and [`ConnectionIo`] moves both.
 
-mod answer;
-mod bell;
 mod body;
+mod connection;
 mod control;
 mod flood;
-mod patience;
+mod limits;
 #[doc(hidden)]
 pub mod probe;
-mod receive;
-mod session;
+mod recv;
+mod send;
 mod stream;
+mod wake;
 mod window;
 
 use std::{
@@ -37,59 +38,65 @@ use tokio::{
 };
 
 use self::{
+    connection::{ConnState, Handler, Http2Connection},
     flood::TurnBudget,
     frame::Code,
-    patience::Verdict,
-    session::{Handler, Session, Stage},
+    limits::TimeoutAction,
 };
-use super::{handle::handle, response_body::Tail, worker::Link};
+use super::{handle::handle, response_body::ResponseBody, worker::ConnContext};
 use http_codec::http2::{frame, hpack, request};
 use net::{Inbox, Timer};
 use plugin::Request;
 
-/// Times that a client is read from before its streams are looked at.
-const READS: u32 = 8;
-/// Room for what is on its way that a connection keeps once it writes less than that.
-const KEPT: usize = 8 * 1024;
-/// Bytes thrown away, and for how long, after a client was told to stop: closing at once would lose that.
-const LINGER: (usize, Duration) = (1024 * 1024, Duration::from_secs(1));
+/// Maximum number of reads before the streams are polled.
+const MAX_READS_PER_PASS: u32 = 8;
+/// Capacity of the write buffer, in bytes, that an idle connection retains.
+const RETAINED_CAPACITY_BYTES: usize = 8 * 1024;
+/// Lingering close: bytes read and discarded after a GOAWAY with an error, and for how long. Closing at once
+/// would reset the connection and destroy the GOAWAY.
+const LINGERING_CLOSE_BYTES: usize = 1024 * 1024;
+const LINGERING_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Serves HTTP/2 on a connection.
-pub async fn serve<S>(link: Rc<Link>, stream: S)
+pub async fn serve<S>(conn_ctx: Rc<ConnContext>, stream: S)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let worker = Rc::clone(&link.worker);
-    let mut drained = pin!(worker.drained());
-    let (mut waiting, mut told) = (false, false);
-    let mut connection = Connection::new(link, stream, respond);
+    let worker = Rc::clone(&conn_ctx.worker);
+    let mut drain_signal = pin!(worker.drain_signal());
+    let (mut is_registered, mut is_draining) = (false, false);
+    let mut conn_io = ConnectionIo::new(conn_ctx, stream, handle_request);
     poll_fn(|cx| {
-        // Before the drain, asked once: this task's waker does not change.
-        if !waiting || (worker.draining.get() && !told) {
-            waiting = true;
-            told = drained.as_mut().poll(cx).is_ready();
-            if told {
-                connection.session.now = Instant::now();
-                connection.session.leave();
+        // Polled once before the drain: this task's waker does not change.
+        if !is_registered || (worker.draining.get() && !is_draining) {
+            is_registered = true;
+            is_draining = drain_signal.as_mut().poll(cx).is_ready();
+            if is_draining {
+                conn_io.connection.now = Instant::now();
+                conn_io.connection.start_goaway();
             }
         }
-        connection.poll(cx)
+        conn_io.poll(cx)
     })
     .await;
-    if connection.session.stage == Stage::Over(true) {
-        connection.linger().await;
+    if conn_io.connection.state == (ConnState::Closed { must_linger: true }) {
+        conn_io.lingering_close().await;
     }
 }
 
-/// Handles a request.
-fn respond(link: Rc<Link>, request: Request) -> Pin<Box<dyn Future<Output = Response<Tail>>>> {
-    Box::pin(handle(link, request, None))
+/// Starts the handler of a request.
+fn handle_request(
+    conn_ctx: Rc<ConnContext>,
+    request: Request,
+) -> Pin<Box<dyn Future<Output = Response<ResponseBody>>>> {
+    Box::pin(handle(conn_ctx, request, None))
 }
 
-/// Whether a clear-text connection begins with HTTP/2's preface. Looks, and takes nothing.
-pub async fn is_spoken(stream: &TcpStream) -> bool {
+/// Whether a plaintext connection starts with HTTP/2's preface (prior knowledge). Peeks without consuming.
+pub async fn sniff_preface(stream: &TcpStream) -> bool {
     let mut seen = [0; frame::PREFACE.len()];
-    // What is there may be looked at again and again: a preface in pieces is waited for a while.
+    // Peeking has no event for further bytes: a preface in several segments is polled for, half a second at
+    // most.
     for _ in 0..100 {
         match stream.peek(&mut seen).await {
             Ok(n) if n > 0 && frame::PREFACE.starts_with(&seen[..n]) => {
@@ -104,170 +111,170 @@ pub async fn is_spoken(stream: &TcpStream) -> bool {
     false
 }
 
-/// A connection: its state, and its socket.
-struct Connection<S> {
-    session: Session,
+/// A connection and its socket.
+struct ConnectionIo<S> {
+    connection: Http2Connection,
     stream: S,
     inbox: Inbox,
-    /// Whether the socket may have something, or room for something.
+    /// Whether the last read, or write, did not return `WouldBlock`.
     readable: bool,
     writable: bool,
-    /// Whether the stream may still hold something back.
-    unflushed: bool,
-    /// What the socket wakes.
-    socket: Waker,
+    /// Whether written bytes may not be flushed yet.
+    needs_flush: bool,
+    /// Waker that the socket is polled with.
+    socket_waker: Waker,
     timer: Timer,
-    /// When the connection is closed even if the client does not take what says so.
-    closes_at: Option<Instant>,
+    /// When the connection is closed even if the client does not read what was sent.
+    close_deadline: Option<Instant>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    fn new(link: Rc<Link>, stream: S, handler: Handler) -> Self {
-        let session = Session::new(link, handler);
-        Connection {
-            socket: bell::socket(&session.bell),
-            session,
+impl<S: AsyncRead + AsyncWrite + Unpin> ConnectionIo<S> {
+    fn new(conn_ctx: Rc<ConnContext>, stream: S, handler: Handler) -> Self {
+        let connection = Http2Connection::new(conn_ctx, handler);
+        ConnectionIo {
+            socket_waker: wake::socket_waker(&connection.wake_set),
+            connection,
             stream,
             inbox: Inbox::default(),
             readable: true,
             writable: true,
-            unflushed: false,
+            needs_flush: false,
             timer: Timer::default(),
-            closes_at: None,
+            close_deadline: None,
         }
     }
 
-    /// Does what can be done now, up to a turn's work. Ready when the connection has ended.
+    /// Runs one turn: reads, polls streams, writes. Ready when the connection has ended.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.session.bell.attend(cx.waker());
-        self.session.now = Instant::now();
-        self.session.turn = TurnBudget::default();
-        self.session.account.flood.advance(self.session.now);
+        self.connection.wake_set.register(cx.waker());
+        self.connection.now = Instant::now();
+        self.connection.turn = TurnBudget::default();
+        self.connection.stats.flood.advance(self.connection.now);
         loop {
-            if self.session.bell.socket() {
+            if self.connection.wake_set.take_socket() {
                 self.readable = true;
                 self.writable = true;
             }
             if self.read().is_err() {
                 return Poll::Ready(());
             }
-            self.session.run();
-            let over = self.session.is_over();
+            self.connection.poll_streams();
+            let is_closed = self.connection.try_close();
             match self.write() {
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
-                Poll::Ready(Ok(())) if over => return self.shutdown(cx),
+                Poll::Ready(Ok(())) if is_closed => return self.shutdown(cx),
                 _ => {}
             }
-            let yields = self.session.turn.is_spent() || !has_budget_remaining();
-            // Deadlines pass for a connection that always has more to do, too.
-            if yields || !self.has_more() {
-                match self.mind(cx) {
-                    Verdict::Go(_) if !self.has_more() && self.session.bell.rest() => {
+            let must_yield = self.connection.turn.is_spent() || !has_budget_remaining();
+            // Deadlines are checked for a connection that is always busy, too.
+            if must_yield || !self.has_work() {
+                match self.poll_timeouts(cx) {
+                    TimeoutAction::Continue(_) if !self.has_work() && self.connection.wake_set.try_park() => {
                         self.inbox.rest();
                         return Poll::Pending;
                     }
-                    Verdict::Go(_) => {}
-                    Verdict::End => self.session.leave(),
-                    Verdict::Cut => {
-                        // What it still had to say, if it fits.
-                        self.session.fail(Code::NoError);
+                    TimeoutAction::Continue(_) => {}
+                    TimeoutAction::GoAway => self.connection.start_goaway(),
+                    TimeoutAction::Close => {
+                        // GOAWAY, if the socket accepts it.
+                        self.connection.fail(Code::NoError);
                         self.writable = true;
                         let _ = self.write();
                         return Poll::Ready(());
                     }
                 }
             }
-            if yields {
-                self.session.bell.rest();
-                // Polled once, it wakes the task after the runtime has looked at its sockets and timers. A task that
-                // wakes itself would run again before that.
+            if must_yield {
+                self.connection.wake_set.try_park();
+                // `yield_now`, polled once, wakes the task after the runtime has polled its I/O and timers.
+                // Waking the task directly would run it before that.
                 return pin!(yield_now()).poll(cx);
             }
         }
     }
 
-    /// Whether something can be done immediately.
-    fn has_more(&self) -> bool {
-        let Connection { session, readable, writable, .. } = self;
-        session.ready != 0
-            || session.reads() && (*readable || session.backlog)
-            || *writable && session.on_their_way() > 0
+    /// Whether something can be done without waiting.
+    fn has_work(&self) -> bool {
+        let ConnectionIo { connection, readable, writable, .. } = self;
+        connection.ready != 0
+            || connection.can_read() && (*readable || connection.backlog)
+            || *writable && connection.buffered_bytes() > 0
     }
 
-    /// Reads what is there, and takes the frames in.
+    /// Reads from the socket, and handles the frames.
     fn read(&mut self) -> io::Result<()> {
-        for _ in 0..READS {
-            if !self.session.reads() || self.session.turn.is_spent() {
+        for _ in 0..MAX_READS_PER_PASS {
+            if !self.connection.can_read() || self.connection.turn.is_spent() {
                 break;
             }
-            if !self.session.backlog {
+            if !self.connection.backlog {
                 if !self.readable {
                     break;
                 }
-                let mut cx = Context::from_waker(&self.socket);
+                let mut cx = Context::from_waker(&self.socket_waker);
                 match self.inbox.poll_read(&mut self.stream, &mut cx)? {
                     Poll::Pending => {
                         self.readable = false;
                         break;
                     }
                     Poll::Ready(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                    Poll::Ready(_) if self.session.open == 0 => {
-                        self.session.account.on_idle_read(self.session.now);
+                    Poll::Ready(_) if self.connection.open_count == 0 => {
+                        self.connection.stats.on_idle_read(self.connection.now);
                     }
                     Poll::Ready(_) => {}
                 }
             }
-            match self.session.read(&self.inbox.bytes) {
-                Ok(taken) => self.inbox.bytes.advance(taken),
+            match self.connection.recv(&self.inbox.bytes) {
+                Ok(consumed) => self.inbox.bytes.advance(consumed),
                 Err(code) => {
-                    tracing::debug!(?code, "an HTTP/2 client breaks the rules");
-                    self.session.fail(code);
+                    tracing::debug!(?code, "an HTTP/2 connection error");
+                    self.connection.fail(code);
                 }
             }
         }
         Ok(())
     }
 
-    /// Writes what is on its way.
+    /// Writes the send buffer, and records whether the socket blocks.
     fn write(&mut self) -> Poll<io::Result<()>> {
         let written = self.poll_write();
-        if written.is_ready() && self.session.account.stuck.is_some() {
-            self.session.account.idle_since = self.session.now;
+        if written.is_ready() && self.connection.stats.write_blocked_since.is_some() {
+            self.connection.stats.idle_since = self.connection.now;
         }
-        self.session.account.stuck = match &written {
-            Poll::Pending => Some(self.session.account.stuck.unwrap_or(self.session.now)),
+        self.connection.stats.write_blocked_since = match &written {
+            Poll::Pending => Some(self.connection.stats.write_blocked_since.unwrap_or(self.connection.now)),
             _ => None,
         };
         written
     }
 
     fn poll_write(&mut self) -> Poll<io::Result<()>> {
-        let session = &mut self.session;
-        let mut cx = Context::from_waker(&self.socket);
-        while session.on_their_way() > 0 {
+        let connection = &mut self.connection;
+        let mut cx = Context::from_waker(&self.socket_waker);
+        while connection.buffered_bytes() > 0 {
             if !self.writable {
                 return Poll::Pending;
             }
-            match Pin::new(&mut self.stream).poll_write(&mut cx, &session.out[session.left..])? {
+            match Pin::new(&mut self.stream).poll_write(&mut cx, &connection.out[connection.sent_bytes..])? {
                 Poll::Pending => self.writable = false,
                 Poll::Ready(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(count) => {
-                    session.left += count;
-                    self.unflushed = true;
+                    connection.sent_bytes += count;
+                    self.needs_flush = true;
                 }
             }
         }
-        if session.left > 0 {
+        if connection.sent_bytes > 0 {
             // While streams are open, more will follow.
-            let quiet = session.open == 0 && session.left < KEPT;
-            session.out.clear();
-            session.left = 0;
-            if quiet {
-                session.out.shrink_to(KEPT);
+            let shrinks = connection.open_count == 0 && connection.sent_bytes < RETAINED_CAPACITY_BYTES;
+            connection.out.clear();
+            connection.sent_bytes = 0;
+            if shrinks {
+                connection.out.shrink_to(RETAINED_CAPACITY_BYTES);
             }
-            session.ready |= std::mem::take(&mut session.for_way);
+            connection.ready |= std::mem::take(&mut connection.waiting_for_io);
         }
-        if self.unflushed {
+        if self.needs_flush {
             if !self.writable {
                 return Poll::Pending;
             }
@@ -276,54 +283,55 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     self.writable = false;
                     return Poll::Pending;
                 }
-                Poll::Ready(()) => self.unflushed = false,
+                Poll::Ready(()) => self.needs_flush = false,
             }
         }
         Poll::Ready(Ok(()))
     }
 
-    /// Looks at the time.
-    fn mind(&mut self, cx: &mut Context<'_>) -> Verdict {
+    /// Checks the deadlines, and arms the timer for the next one.
+    fn poll_timeouts(&mut self, cx: &mut Context<'_>) -> TimeoutAction {
         loop {
-            let paused = self.session.mind_paused();
-            let verdict = self.session.account.verdict(self.session.open > 0, self.session.now);
-            let Verdict::Go(end) = verdict else { return verdict };
-            match end.into_iter().chain(paused).min() {
+            let next_deadline = self.connection.reset_overdue_streams();
+            let action =
+                self.connection.stats.timeout_action(self.connection.open_count > 0, self.connection.now);
+            let TimeoutAction::Continue(end) = action else { return action };
+            match end.into_iter().chain(next_deadline).min() {
                 Some(end) => self.timer.set(end),
                 None => self.timer.stop(),
             }
             if self.timer.poll(cx).is_pending() {
-                return Verdict::Go(None);
+                return TimeoutAction::Continue(None);
             }
-            self.session.now = Instant::now();
+            self.connection.now = Instant::now();
         }
     }
 
-    /// Says that nothing more will come.
+    /// Shuts the write side down.
     fn shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut socket = Context::from_waker(&self.socket);
-        if Pin::new(&mut self.stream).poll_shutdown(&mut socket).is_ready() {
+        let mut socket_cx = Context::from_waker(&self.socket_waker);
+        if Pin::new(&mut self.stream).poll_shutdown(&mut socket_cx).is_ready() {
             return Poll::Ready(());
         }
-        self.timer.set(*self.closes_at.get_or_insert(self.session.now + LINGER.1));
-        if self.timer.poll(cx).is_pending() && self.session.bell.rest() {
+        self.timer.set(*self.close_deadline.get_or_insert(self.connection.now + LINGERING_CLOSE_TIMEOUT));
+        if self.timer.poll(cx).is_pending() && self.connection.wake_set.try_park() {
             return Poll::Pending;
         }
         Poll::Ready(())
     }
 
-    /// Throws away what the client still sends.
-    async fn linger(&mut self) {
-        let (mut left, limit) = LINGER;
+    /// Reads and discards what the client still sends.
+    async fn lingering_close(&mut self) {
+        let mut remaining = LINGERING_CLOSE_BYTES;
         let discarding = poll_fn(|cx| {
             loop {
                 self.inbox.bytes.clear();
                 match ready!(self.inbox.poll_read(&mut self.stream, cx)) {
-                    Ok(count) if count > 0 && count < left => left -= count,
+                    Ok(count) if count > 0 && count < remaining => remaining -= count,
                     _ => return Poll::Ready(()),
                 }
             }
         });
-        let _ = timeout(limit, discarding).await;
+        let _ = timeout(LINGERING_CLOSE_TIMEOUT, discarding).await;
     }
 }

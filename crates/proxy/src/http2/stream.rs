@@ -1,4 +1,4 @@
-//! One request and its answer.
+//! State of one HTTP/2 stream: a request and its response.
 
 use std::{
     future::Future,
@@ -10,57 +10,58 @@ use bytes::Bytes;
 use http::Response;
 use tokio::time::Instant;
 
-use super::{body::Inlet, window::StreamWindow};
-use crate::response_body::Tail;
+use super::{body::RecvBodyTx, window::StreamWindow};
+use crate::response_body::ResponseBody;
 use net::Reservation;
 use plugin::Request;
 
-/// One request and its answer.
+/// A request and its response.
 pub struct Stream {
     pub id: u32,
-    pub work: Work,
-    /// Whether an answer has no body, whatever it says.
-    pub bodiless: bool,
-    /// Bytes that the client allows.
-    pub window: i64,
-    /// Where its bytes go, and whether more are to come.
-    pub inlet: Option<Inlet>,
-    pub receives: bool,
-    /// What the client may send.
-    pub receive_window: StreamWindow,
-    /// Bytes of the request that are to come, if it has said so.
-    pub left: Option<u64>,
-    /// A piece of the answer that has not left, and whether it is the last.
-    pub piece: Bytes,
-    pub last: bool,
-    /// Memory for a piece that waits for the client's window.
+    pub phase: StreamPhase,
+    /// Whether the response has no body, whatever its headers announce (HEAD).
+    pub is_bodiless: bool,
+    /// Send window: bytes that the client allows.
+    pub send_window: i64,
+    /// Sender of the request's body, and whether the client has not sent END_STREAM.
+    pub body_tx: Option<RecvBodyTx>,
+    pub recv_open: bool,
+    /// Receive window.
+    pub recv_window: StreamWindow,
+    /// Bytes of the request's body that remain, if it has a Content-Length.
+    pub recv_remaining: Option<u64>,
+    /// Data of the response that is not sent yet, and whether END_STREAM follows it.
+    pub pending_data: Bytes,
+    pub is_last_data: bool,
+    /// Memory reserved for data that waits for the send window.
     pub reservation: Option<Reservation>,
-    /// When the client has to have made room for the piece.
-    pub due: Option<Instant>,
+    /// When the stream is reset unless the client has opened the window.
+    pub send_deadline: Option<Instant>,
 }
 
-/// What is done for a stream.
-pub enum Work {
-    /// Nothing yet.
-    New(Request),
-    /// Its answer is made.
-    Answer(Pin<Box<dyn Future<Output = Response<Tail>>>>),
-    /// Its answer's body leaves.
-    Body(Tail),
-    /// Nothing more.
+/// Phase of a stream: `Pending -> Handling -> SendingBody -> Done`; a response without a body skips
+/// `SendingBody`.
+pub enum StreamPhase {
+    /// The handler has not started.
+    Pending(Request),
+    /// The handler runs.
+    Handling(Pin<Box<dyn Future<Output = Response<ResponseBody>>>>),
+    /// The head has been sent, the body follows.
+    SendingBody(ResponseBody),
+    /// END_STREAM has been sent.
     Done,
 }
 
 impl Stream {
-    /// Ends it: its request is handled no further, and its body fails for a task that still reads it.
-    pub fn leave(self: Box<Self>) {
-        let inlet = self.inlet.clone();
+    /// Ends the stream: drops the request's future, and fails the body for a task that still reads it.
+    pub fn abort(self: Box<Self>) {
+        let body_tx = self.body_tx.clone();
         // The log phase runs when the response is dropped, and a plugin may panic in it.
         if catch_unwind(AssertUnwindSafe(|| drop(self))).is_err() {
-            tracing::error!("a plugin panicked at the end of a request");
+            tracing::error!("a plugin panicked in the log phase");
         }
-        if let Some(inlet) = inlet {
-            inlet.close();
+        if let Some(body_tx) = body_tx {
+            body_tx.close();
         }
     }
 }

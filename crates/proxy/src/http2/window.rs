@@ -1,32 +1,32 @@
-//! Receive windows (RFC 9113, section 5.2): how much a client may send.
+//! Receive windows (RFC 9113 section 5.2).
 //!
-//! The windows of the streams bound the memory, and the connection's window does not: it is credited when a frame is
-//! received. If it were credited when a body is consumed, a stream whose upstream does not read would use it up, and
-//! stop all others.
+//! The windows of the streams bound the memory. The connection's window does not: it is credited when a frame
+//! is received. If it were credited when a body is consumed, a stream whose upstream does not read would
+//! exhaust it and block all others.
 //!
-//! A stream starts with [`INITIAL_WINDOW`], as with nginx. A body that is consumed fast gets up to [`MAX_WINDOW`],
-//! since the window bounds the bytes per round trip. What all streams of a connection get beyond the start is
-//! bounded by [`MAX_GROWTH`], so that a connection has at most 128 × 64 KiB + 8 MiB = 16 MiB of bodies received and
-//! not consumed.
+//! A stream starts with [`INITIAL_WINDOW`], as with nginx. The window of a body that is consumed fast grows
+//! up to [`MAX_WINDOW`], since the window bounds the bytes per round trip. The growth of all streams of a
+//! connection is bounded by [`MAX_GROWTH`], so that a connection buffers at most 128 × 64 KiB + 8 MiB = 16
+//! MiB of bodies.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::bell::NUMBERS;
+use super::wake::MAX_SLOTS;
 
-/// Bytes that a client may send on a stream before it gets credit.
+/// Initial receive window of a stream, in bytes.
 pub const INITIAL_WINDOW: usize = 64 * 1024;
-/// The largest window of a stream.
+/// Maximum receive window of a stream, in bytes.
 const MAX_WINDOW: usize = 1024 * 1024;
 /// Bytes by which the windows of a connection's streams may grow together.
 pub const MAX_GROWTH: usize = 8 * 1024 * 1024;
-/// The connection's window: it never allows less than the streams' windows do.
-pub const CONNECTION_WINDOW: usize = NUMBERS * INITIAL_WINDOW + MAX_GROWTH;
+/// The connection's window: never the limit before the streams' windows are.
+pub const CONNECTION_WINDOW: usize = MAX_SLOTS * INITIAL_WINDOW + MAX_GROWTH;
 /// A window grows if half of it was consumed within this time: twice as long as most round trips take.
 const FAST: Duration = Duration::from_secs(1);
 
-/// The window of the connection.
+/// Receive window of a connection.
 #[derive(Debug)]
 pub struct ConnectionWindow {
     available: usize,
@@ -40,10 +40,11 @@ impl Default for ConnectionWindow {
 }
 
 impl ConnectionWindow {
-    /// Counts a DATA frame, padding included, and credits it: the increment of a WINDOW_UPDATE if one is due.
+    /// Counts a DATA frame, padding included, and credits it. Returns the increment of a WINDOW_UPDATE if one
+    /// is due.
     ///
     /// # Errors
-    /// When the client exceeds the window.
+    /// If the client exceeds the window.
     pub fn receive(&mut self, length: usize) -> Result<Option<u32>, Exceeded> {
         self.available = self.available.checked_sub(length).ok_or(Exceeded)?;
         self.unacknowledged += length;
@@ -54,33 +55,33 @@ impl ConnectionWindow {
         Ok(Some(std::mem::take(&mut self.unacknowledged) as u32))
     }
 
-    /// Whether all that was received is credited or will be.
+    /// Whether all bytes received are credited or will be.
     pub(super) fn is_balanced(&self) -> bool {
         self.available + self.unacknowledged == CONNECTION_WINDOW
     }
 }
 
-/// A client sent more than a window allows.
+/// Error: the client sent more than a window allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exceeded;
 
-/// The window of a stream.
+/// Receive window of a stream.
 #[derive(Debug)]
 pub struct StreamWindow {
     size: usize,
     available: usize,
-    /// Bytes consumed that the client has no credit for.
+    /// Bytes consumed and not credited yet.
     unacknowledged: usize,
     updated_at: Instant,
 }
 
 impl StreamWindow {
-    /// A stream's window that starts now.
+    /// Creates a stream's window.
     pub fn new(now: Instant) -> Self {
         StreamWindow { size: INITIAL_WINDOW, available: INITIAL_WINDOW, unacknowledged: 0, updated_at: now }
     }
 
-    /// Bytes received and not consumed, and those that the client may send.
+    /// Bytes buffered, plus those that the client may send.
     pub fn size(&self) -> usize {
         self.size
     }
@@ -93,14 +94,14 @@ impl StreamWindow {
     /// Counts a DATA frame, padding included.
     ///
     /// # Errors
-    /// When the client exceeds the window.
+    /// If the client exceeds the window.
     pub fn receive(&mut self, length: usize) -> Result<(), Exceeded> {
         self.available = self.available.checked_sub(length).ok_or(Exceeded)?;
         Ok(())
     }
 
-    /// Counts bytes that were consumed: the increment of a WINDOW_UPDATE if one is due. The window may grow by as
-    /// much as `growth` has, which is what the connection's streams have left.
+    /// Counts consumed bytes. Returns the increment of a WINDOW_UPDATE if one is due. The window grows by
+    /// `growth` at most, the budget that the connection's streams share.
     pub fn consume(&mut self, count: usize, now: Instant, growth: &mut usize) -> Option<u32> {
         self.unacknowledged += count;
         if self.unacknowledged < self.size / 2 {
@@ -116,13 +117,13 @@ impl StreamWindow {
         Some(increment as u32)
     }
 
-    /// Gives back what the window has grown by, after the client has sent its last byte.
+    /// Returns the growth to the budget, after the client has sent END_STREAM.
     pub fn release(&mut self, growth: &mut usize) {
         *growth += self.size - INITIAL_WINDOW;
         self.size = INITIAL_WINDOW;
     }
 
-    /// Whether the window is what the client may send, what is buffered and what it has no credit for.
+    /// Whether the window equals available, buffered and uncredited bytes together.
     pub(super) fn is_balanced(&self, buffered: usize) -> bool {
         self.size == self.available + self.unacknowledged + buffered
     }
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_gets_no_more_than_its_window_until_its_body_is_consumed() {
+    fn a_stream_is_credited_when_its_body_is_consumed() {
         let (now, mut growth) = (Instant::now(), MAX_GROWTH);
         let mut window = StreamWindow::new(now);
         assert_eq!(window.receive(INITIAL_WINDOW), Ok(()));
@@ -163,9 +164,9 @@ mod tests {
     }
 
     #[test]
-    fn windows_of_bodies_that_are_consumed_fast_grow_as_long_as_the_connection_allows() {
+    fn windows_of_fast_consumed_bodies_grow_up_to_the_shared_budget() {
         let (now, mut growth) = (Instant::now(), MAX_GROWTH);
-        let mut windows: Vec<_> = (0..NUMBERS).map(|_| StreamWindow::new(now)).collect();
+        let mut windows: Vec<_> = (0..MAX_SLOTS).map(|_| StreamWindow::new(now)).collect();
         for window in &mut windows {
             for _ in 0..10 {
                 let length = window.available();
@@ -175,7 +176,7 @@ mod tests {
             }
         }
         assert_eq!((windows[0].size(), growth), (MAX_WINDOW, 0));
-        assert_eq!(windows[NUMBERS - 1].size(), INITIAL_WINDOW);
+        assert_eq!(windows[MAX_SLOTS - 1].size(), INITIAL_WINDOW);
         let all: usize = windows.iter().map(StreamWindow::size).sum();
         assert_eq!(all, CONNECTION_WINDOW);
         windows.iter_mut().for_each(|window| window.release(&mut growth));

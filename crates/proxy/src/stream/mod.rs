@@ -1,10 +1,11 @@
-//! Streams: connections and datagrams that belong to routes of `tcp`, `tls`, `tls_passthrough` and `udp`.
+//! Streams: TCP and TLS connections and UDP datagrams of routes with `tcp`, `tls`, `tls_passthrough` and
+//! `udp`.
 //!
-//! A connection finds its route by addresses and server name, passes the route's plugins (their access
-//! hooks; an answer of one closes it), reaches its service, and is copied both ways by `relay` until both
-//! ends have said all. Datagrams are in `udp`; reading the server name without taking TLS in is in `hello`.
+//! A connection is routed by addresses and server name, runs the access phase of the route's plugins, and is
+//! copied to its service by `relay` until both directions have ended. Datagrams are in `udp`; `client_hello`
+//! reads the server name without terminating TLS.
 
-mod hello;
+mod client_hello;
 mod open;
 mod relay;
 mod udp;
@@ -16,74 +17,79 @@ use tokio::{
     net::TcpStream,
     time::timeout,
 };
-pub use udp::datagrams;
+pub use udp::serve_datagrams;
 
 use self::{
-    open::{Upstream, admit, connect, find},
+    open::{Upstream, connect, find_route, run_access_phase},
     relay::relay,
 };
 use super::{
     tls::Acceptor,
-    worker::{Link, Peer, Worker},
+    worker::{ConnContext, Peer, Worker},
 };
 
-/// One connection's life.
-pub async fn connection(
+/// Serves a connection of a stream listener.
+pub async fn serve_connection(
     worker: Rc<Worker>,
     acceptor: Option<Acceptor>,
     stream: TcpStream,
     from: Peer,
     local: SocketAddr,
 ) {
-    let patience = worker.options.client_timeout;
+    let client_timeout = worker.options.client_timeout;
     match acceptor {
-        None => serve(Link::new(worker, from, local, false, None), from, stream, Vec::new()).await,
+        None => {
+            proxy_stream(ConnContext::new(worker, from, local, false, None), from, stream, Vec::new()).await
+        }
         Some(acceptor) => {
-            let Ok(Some(hello)) = timeout(patience, hello::read(stream)).await else { return };
-            let link = Link::new(worker, from, local, true, hello.server_name());
-            let snap = link.worker.snapshot();
-            // Found twice for those that are taken in: what TLS takes time for may outlive a snapshot.
-            let Some(route) = find(&snap, &link, from, false) else { return };
+            let Ok(Some(hello)) = timeout(client_timeout, client_hello::read(stream)).await else { return };
+            let conn_ctx = ConnContext::new(worker, from, local, true, hello.server_name());
+            let snap = conn_ctx.worker.snapshot();
+            // Looked up again after termination: the handshake may outlive the snapshot.
+            let Some(route) = find_route(&snap, &conn_ctx, from, false) else { return };
             if snap.route(route).passthrough {
                 drop(snap);
-                let (stream, seen) = hello.pass_on();
-                return serve(link, from, stream, seen).await;
+                let (stream, replay) = hello.into_replay();
+                return proxy_stream(conn_ctx, from, stream, replay).await;
             }
             drop(snap);
-            let Ok(Ok(stream)) = timeout(patience, hello.take_in(acceptor.config())).await else { return };
-            serve(link, from, stream, Vec::new()).await;
+            let Ok(Ok(stream)) = timeout(client_timeout, hello.complete_handshake(acceptor.config())).await
+            else {
+                return;
+            };
+            proxy_stream(conn_ctx, from, stream, Vec::new()).await;
         }
     }
 }
 
-/// Copies a client's stream to its service and back. `seen` was read from it already.
-async fn serve<C>(link: Link, from: Peer, client: C, seen: Vec<u8>)
+/// Copies a client's stream to its service and back. `replay` has been read from it already.
+async fn proxy_stream<C>(conn_ctx: ConnContext, from: Peer, client: C, replay: Vec<u8>)
 where
     C: AsyncRead + AsyncWrite + Unpin,
 {
-    let snap = link.worker.snapshot();
-    let Some(route) = find(&snap, &link, from, false) else {
-        return tracing::debug!(peer = %link.client.peer, "no route for a stream");
+    let snap = conn_ctx.worker.snapshot();
+    let Some(route) = find_route(&snap, &conn_ctx, from, false) else {
+        return tracing::debug!(peer = %conn_ctx.client.peer, "no route for a stream");
     };
     let entry = snap.route(route);
     let Some(service) = entry.service.map(|service| Arc::clone(snap.service(service))) else { return };
-    let passed_on = !seen.is_empty();
-    if passed_on && !entry.passthrough {
+    let is_passthrough = !replay.is_empty();
+    if is_passthrough && !entry.passthrough {
         return; // The configuration has changed since.
     }
-    if !admit(&snap, &link, route).await {
+    if !run_access_phase(&snap, &conn_ctx, route).await {
         return;
     }
-    let upstream = connect(&link, &service, entry.preserve_host, passed_on).await;
-    // A stream may live for days; the configuration that it began with need not.
+    let upstream = connect(&conn_ctx, &service, entry.preserve_host, is_passthrough).await;
+    // A stream may last for days: its snapshot is released.
     drop(snap);
-    let limits = (service.read_timeout, service.write_timeout);
-    let ended = match upstream {
-        Ok(Upstream::Plain(upstream)) => relay(client, upstream, seen, limits).await,
-        Ok(Upstream::Tls(upstream)) => relay(client, *upstream, seen, limits).await,
-        Err(fault) => return tracing::warn!(peer = %link.client.peer, "a stream ends: {fault}"),
+    let timeouts = (service.read_timeout, service.write_timeout);
+    let relayed = match upstream {
+        Ok(Upstream::Plain(upstream)) => relay(client, upstream, replay, timeouts).await,
+        Ok(Upstream::Tls(upstream)) => relay(client, *upstream, replay, timeouts).await,
+        Err(error) => return tracing::warn!(peer = %conn_ctx.client.peer, "a stream ends: {error}"),
     };
-    if let Err(error) = ended {
-        tracing::debug!(peer = %link.client.peer, "a stream ends: {error}");
+    if let Err(error) = relayed {
+        tracing::debug!(peer = %conn_ctx.client.peer, "a stream ends: {error}");
     }
 }

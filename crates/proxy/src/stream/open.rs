@@ -1,4 +1,4 @@
-//! What happens before the first byte is copied: the route, its plugins, the service's address, the connection.
+//! Opens a stream's upstream connection: route, access phase, address, dial.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -6,7 +6,7 @@ use http::{Method, Request};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::client::TlsStream;
 
-use super::super::worker::{Link, Peer};
+use super::super::worker::{ConnContext, Peer};
 use model::{Ix, Route};
 use net::{Body, tls::TlsTarget};
 use plugin::{self, Call, Exchange};
@@ -14,13 +14,13 @@ use router::Connection;
 use runtime::{ServiceEntry, Snapshot};
 use upstream::{Pick, PickError};
 
-/// Why a stream does not reach its service.
+/// Why a stream cannot reach its service.
 #[derive(Debug, thiserror::Error)]
-pub enum Fault {
+pub enum ConnectError {
     /// There is no address.
     #[error(transparent)]
     Pick(#[from] PickError),
-    /// Nobody answers there.
+    /// The connection was refused or timed out.
     #[error("cannot connect to {address}: {error}")]
     Connect {
         /// The last address tried.
@@ -32,30 +32,30 @@ pub enum Fault {
 
 /// A connection to a service.
 pub enum Upstream {
-    /// As it is.
+    /// Without TLS.
     Plain(TcpStream),
-    /// Encrypted.
+    /// With TLS.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// The route of a connection, or of a datagram.
-pub fn find(snap: &Snapshot, link: &Link, from: Peer, udp: bool) -> Option<Ix<Route>> {
-    let client = &link.client;
-    let port = match from.told {
-        Some(told) if told.ip().to_canonical() == client.ip => told.port(),
+/// Finds the route of a connection or datagram.
+pub fn find_route(snap: &Snapshot, conn_ctx: &ConnContext, from: Peer, udp: bool) -> Option<Ix<Route>> {
+    let client = &conn_ctx.client;
+    let port = match from.proxy_source {
+        Some(source) if source.ip().to_canonical() == client.ip => source.port(),
         _ => client.peer.port(),
     };
     snap.streams.find(&Connection {
         udp,
         sni: client.sni.as_deref(),
         source: (client.ip, port),
-        destination: (client.local.ip().to_canonical(), link.port),
+        destination: (client.local.ip().to_canonical(), conn_ctx.port),
     })
 }
 
-/// Runs the access hooks of the route's plugins; false when one refuses. They see a request without a head:
-/// who asks, the route and its service.
-pub async fn admit(snap: &Snapshot, link: &Link, route: Ix<Route>) -> bool {
+/// Runs the access hooks of the route's plugins; false if one rejects the stream. They see a request without
+/// a head: only client, route and service.
+pub async fn run_access_phase(snap: &Snapshot, conn_ctx: &ConnContext, route: Ix<Route>) -> bool {
     let entry = snap.route(route);
     if !entry.chain.phases.access {
         return true;
@@ -63,7 +63,7 @@ pub async fn admit(snap: &Snapshot, link: &Link, route: Ix<Route>) -> bool {
     let mut head = Request::new(());
     *head.method_mut() = Method::CONNECT;
     let request = plugin::Request::from_parts(head.into_parts().0, Body::Empty);
-    let mut exchange = Exchange::new(link.client.clone(), request, link.worker.request_id());
+    let mut exchange = Exchange::new(conn_ctx.client.clone(), request, conn_ctx.worker.request_id());
     exchange.matched = Some(plugin::Matched {
         route,
         service: entry.service,
@@ -74,7 +74,7 @@ pub async fn admit(snap: &Snapshot, link: &Link, route: Ix<Route>) -> bool {
         if let Some(plugin) = slot.pick(exchange.consumer).and_then(|row| snap.plugin(row)) {
             let call = Call { exchange: &mut exchange, state: &snap.state };
             if plugin.access(call).finish().await.is_err() {
-                tracing::info!(peer = %link.client.peer, "a plugin refuses a stream");
+                tracing::info!(peer = %conn_ctx.client.peer, "a plugin rejects a stream");
                 return false;
             }
         }
@@ -82,47 +82,51 @@ pub async fn admit(snap: &Snapshot, link: &Link, route: Ix<Route>) -> bool {
     true
 }
 
-/// Connects to the service: as often as it allows, each time where the balancer says.
+/// Connects to the service; retries as often as it allows, each time at the address that the balancer
+/// selects.
 ///
 /// # Errors
-/// When there is no address, or nobody answers at the last one tried.
+/// If there is no address, or the last attempt fails.
 pub async fn connect(
-    link: &Link,
+    conn_ctx: &ConnContext,
     service: &ServiceEntry,
     preserve_host: bool,
-    passed_on: bool,
-) -> Result<Upstream, Fault> {
-    let mut left = service.retries;
+    is_passthrough: bool,
+) -> Result<Upstream, ConnectError> {
+    let mut retries_left = service.retries;
     loop {
-        let pick = service.destination.pick(&link.worker.resolver).await?;
-        let tls = service.tls.as_ref().filter(|_| !passed_on).and_then(|profile| {
+        let pick = service.destination.pick(&conn_ctx.worker.resolver).await?;
+        let tls = service.tls.as_ref().filter(|_| !is_passthrough).and_then(|profile| {
             let host = service.host.to_str().unwrap_or("");
-            let asked = link.client.sni.as_deref().filter(|_| preserve_host);
-            let own = pick.peer.map_or(super::super::admit::split_host(host).0, |peer| &peer.name);
-            TlsTarget::new(Arc::clone(profile), asked.unwrap_or(own))
+            let requested = conn_ctx.client.sni.as_deref().filter(|_| preserve_host);
+            let service_host =
+                pick.peer.map_or(super::super::validate::split_host_port(host).0, |peer| &peer.name);
+            TlsTarget::new(Arc::clone(profile), requested.unwrap_or(service_host))
         });
-        match attempt(&pick, tls.as_ref(), service.connect_timeout).await {
+        match try_connect(&pick, tls.as_ref(), service.connect_timeout).await {
             Ok(upstream) => return Ok(upstream),
-            Err(error) if left == 0 => return Err(Fault::Connect { address: pick.address, error }),
+            Err(error) if retries_left == 0 => {
+                return Err(ConnectError::Connect { address: pick.address, error });
+            }
             Err(error) => {
                 tracing::debug!("cannot connect to {}: {error}", pick.address);
-                left -= 1;
+                retries_left -= 1;
             }
         }
     }
 }
 
-/// One try; the limit covers TCP and TLS each.
-async fn attempt(pick: &Pick<'_>, tls: Option<&TlsTarget>, limit: Duration) -> io::Result<Upstream> {
-    let late = |_| io::Error::from(io::ErrorKind::TimedOut);
-    let stream = timeout(limit, TcpStream::connect(pick.address)).await.map_err(late)??;
-    // Only a hint: a socket that cannot have it still works.
+/// Connects once; `limit` applies to TCP and TLS each.
+async fn try_connect(pick: &Pick<'_>, tls: Option<&TlsTarget>, limit: Duration) -> io::Result<Upstream> {
+    let timed_out = |_| io::Error::from(io::ErrorKind::TimedOut);
+    let stream = timeout(limit, TcpStream::connect(pick.address)).await.map_err(timed_out)??;
+    // Best effort: a socket without the option still works.
     let _ = stream.set_nodelay(true);
     match tls {
         None => Ok(Upstream::Plain(stream)),
         Some(TlsTarget { profile, name, .. }) => {
             let stream =
-                timeout(limit, profile.connect(name.clone(), stream, false)).await.map_err(late)??;
+                timeout(limit, profile.connect(name.clone(), stream, false)).await.map_err(timed_out)??;
             Ok(Upstream::Tls(Box::new(stream)))
         }
     }

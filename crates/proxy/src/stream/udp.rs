@@ -1,5 +1,5 @@
-//! Datagrams: a session to each client address, from its first datagram until it has been silent for as long
-//! as the service allows. The kernel keeps a client's datagrams on one worker, so sessions need no lock.
+//! UDP: a session per client address, from its first datagram until none has passed for the service's read
+//! timeout. The kernel delivers a client's datagrams to one worker, so that sessions need no lock.
 
 use std::{cell::RefCell, io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
@@ -14,115 +14,115 @@ use tokio::{
 };
 
 use super::{
-    super::worker::{Link, Peer, Worker},
-    open::{admit, find},
+    super::worker::{ConnContext, Peer, Worker},
+    open::{find_route, run_access_phase},
 };
 use net::{ConnectionBudget, Reservation};
 
-/// Sessions of a listener and worker; a new client beyond them is not heard.
-const SESSIONS: usize = 4096;
-/// Datagrams that wait while a session's upstream is looked up; more are lost, as datagrams may be.
-const WAITING: usize = 64;
-/// Bytes of such datagrams, of all sessions of a listener and worker.
-const WAITING_BYTES: usize = 16 * 1024 * 1024;
-/// Longest datagram.
-const LONGEST: usize = 65_535;
+/// Maximum number of sessions of a listener and worker; datagrams of further clients are dropped.
+const MAX_SESSIONS: usize = 4096;
+/// Datagrams queued while a session's upstream is resolved; more are dropped.
+const MAX_QUEUED_DATAGRAMS: usize = 64;
+/// Bytes of queued datagrams, of all sessions of a listener and worker.
+const MAX_QUEUED_BYTES: usize = 16 * 1024 * 1024;
+/// Maximum length of a datagram.
+const MAX_DATAGRAM_BYTES: usize = 65_535;
 
-/// A datagram that waits, and the memory that it takes.
-type Waiting = (Bytes, Reservation);
+/// A queued datagram, and the memory reserved for it.
+type QueuedDatagram = (Bytes, Reservation);
 
-type Sessions = Rc<RefCell<AHashMap<SocketAddr, mpsc::Sender<Waiting>>>>;
+type Sessions = Rc<RefCell<AHashMap<SocketAddr, mpsc::Sender<QueuedDatagram>>>>;
 
-/// What the sessions of a listener share.
-struct Shared {
+/// State that the sessions of a listener share.
+struct UdpListener {
     worker: Rc<Worker>,
     socket: UdpSocket,
     local: SocketAddr,
-    /// For datagrams on their way back; used without an await in between.
+    /// Buffer for datagrams from upstreams; never borrowed across an await.
     buffer: RefCell<Box<[u8]>>,
 }
 
-/// A listener's life.
-pub async fn datagrams(worker: Rc<Worker>, socket: UdpSocket) {
+/// Receives a listener's datagrams and dispatches them to sessions.
+pub async fn serve_datagrams(worker: Rc<Worker>, socket: UdpSocket) {
     let Ok(local) = socket.local_addr() else { return };
-    let buffer = RefCell::new(vec![0; LONGEST].into_boxed_slice());
-    let shared = Rc::new(Shared { worker, socket, local, buffer });
+    let buffer = RefCell::new(vec![0; MAX_DATAGRAM_BYTES].into_boxed_slice());
+    let listener = Rc::new(UdpListener { worker, socket, local, buffer });
     let sessions = Sessions::default();
-    let budget = ConnectionBudget::new(Arc::clone(&shared.worker.gateway.memory), WAITING_BYTES);
-    let mut buffer = vec![0; LONGEST];
+    let budget = ConnectionBudget::new(Arc::clone(&listener.worker.gateway.memory), MAX_QUEUED_BYTES);
+    let mut buffer = vec![0; MAX_DATAGRAM_BYTES];
     loop {
-        // An error here is about a datagram sent before, to a client that has gone.
-        let Ok((count, peer)) = shared.socket.recv_from(&mut buffer).await else {
+        // An error here reports a datagram sent before, to a client that has closed its port.
+        let Ok((count, peer)) = listener.socket.recv_from(&mut buffer).await else {
             sleep(Duration::from_millis(1)).await;
             continue;
         };
         let Ok(reserved) = budget.reserve(count) else {
-            shared.worker.log_limits.udp_sessions.log(|unlogged_events| {
-                tracing::warn!(%peer, unlogged_events, "a datagram is lost: the memory for those that wait is used up");
+            listener.worker.log_limits.udp_sessions.log(|unlogged_events| {
+                tracing::warn!(%peer, unlogged_events, "a datagram is dropped: the memory for queued datagrams is exhausted");
             });
             continue;
         };
         let datagram = (Bytes::copy_from_slice(&buffer[..count]), reserved);
-        let mut held = sessions.borrow_mut();
-        if let Some(session) = held.get(&peer) {
-            // Full: lost, as datagrams may be.
+        let mut open_sessions = sessions.borrow_mut();
+        if let Some(session) = open_sessions.get(&peer) {
+            // Dropped if the queue is full.
             let _ = session.try_send(datagram);
             continue;
         }
-        if held.len() >= SESSIONS {
-            shared.worker.log_limits.udp_sessions.log(|unlogged_events| {
-                tracing::warn!(%peer, unlogged_events, "a datagram is lost: there are {SESSIONS} UDP sessions already");
+        if open_sessions.len() >= MAX_SESSIONS {
+            listener.worker.log_limits.udp_sessions.log(|unlogged_events| {
+                tracing::warn!(%peer, unlogged_events, "a datagram is dropped: there are {MAX_SESSIONS} UDP sessions already");
             });
             continue;
         }
-        let (sender, receiver) = mpsc::channel(WAITING);
+        let (sender, receiver) = mpsc::channel(MAX_QUEUED_DATAGRAMS);
         let _ = sender.try_send(datagram);
-        held.insert(peer, sender);
-        drop(held);
-        let end = End(Rc::clone(&sessions), peer);
-        let shared = Rc::clone(&shared);
+        open_sessions.insert(peer, sender);
+        drop(open_sessions);
+        let guard = SessionGuard(Rc::clone(&sessions), peer);
+        let listener = Rc::clone(&listener);
         spawn_local(async move {
-            if let Err(error) = session(&shared, peer, receiver).await {
+            if let Err(error) = run_session(&listener, peer, receiver).await {
                 tracing::debug!(%peer, "a UDP session ends: {error}");
             }
-            drop(end);
+            drop(guard);
         });
     }
 }
 
-/// Forgets a session when it ends, however it ends.
-struct End(Sessions, SocketAddr);
+/// Removes a session when it ends, also by a panic.
+struct SessionGuard(Sessions, SocketAddr);
 
-impl Drop for End {
+impl Drop for SessionGuard {
     fn drop(&mut self) {
         self.0.borrow_mut().remove(&self.1);
     }
 }
 
-async fn session(
-    shared: &Shared,
+async fn run_session(
+    listener: &UdpListener,
     peer: SocketAddr,
-    mut datagrams: mpsc::Receiver<Waiting>,
+    mut datagrams: mpsc::Receiver<QueuedDatagram>,
 ) -> io::Result<()> {
-    let from = Peer { socket: peer, told: None };
-    let link = Link::new(Rc::clone(&shared.worker), from, shared.local, false, None);
-    let snap = link.worker.snapshot();
-    let Some(route) = find(&snap, &link, from, true) else { return Ok(()) };
+    let from = Peer { socket: peer, proxy_source: None };
+    let conn_ctx = ConnContext::new(Rc::clone(&listener.worker), from, listener.local, false, None);
+    let snap = conn_ctx.worker.snapshot();
+    let Some(route) = find_route(&snap, &conn_ctx, from, true) else { return Ok(()) };
     let Some(service) = snap.route(route).service.map(|service| Arc::clone(snap.service(service))) else {
         return Ok(());
     };
-    if !admit(&snap, &link, route).await {
+    if !run_access_phase(&snap, &conn_ctx, route).await {
         return Ok(());
     }
     drop(snap);
-    let pick = service.destination.pick(&link.worker.resolver).await.map_err(io::Error::other)?;
+    let pick = service.destination.pick(&conn_ctx.worker.resolver).await.map_err(io::Error::other)?;
     let any: SocketAddr = match pick.address {
         SocketAddr::V4(_) => (std::net::Ipv4Addr::UNSPECIFIED, 0).into(),
         SocketAddr::V6(_) => (std::net::Ipv6Addr::UNSPECIFIED, 0).into(),
     };
     let upstream = UdpSocket::bind(any).await?;
     upstream.connect(pick.address).await?;
-    let mut end = Instant::now() + service.read_timeout;
+    let mut idle_deadline = Instant::now() + service.read_timeout;
     loop {
         select! {
             datagram = datagrams.recv() => {
@@ -131,16 +131,16 @@ async fn session(
             }
             ready = upstream.readable() => {
                 ready?;
-                let mut buffer = shared.buffer.borrow_mut();
+                let mut buffer = listener.buffer.borrow_mut();
                 match upstream.try_recv(&mut buffer) {
-                    // A queue that is full loses a datagram; that is what they are like.
-                    Ok(count) => drop(shared.socket.try_send_to(&buffer[..count], peer)),
+                    // Dropped if the socket's buffer is full.
+                    Ok(count) => drop(listener.socket.try_send_to(&buffer[..count], peer)),
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
                     Err(error) => return Err(error),
                 }
             }
-            () = sleep_until(end) => return Ok(()),
+            () = sleep_until(idle_deadline) => return Ok(()),
         }
-        end = Instant::now() + service.read_timeout;
+        idle_deadline = Instant::now() + service.read_timeout;
     }
 }

@@ -1,4 +1,4 @@
-//! The forms an error's body may have, and which one a client gets.
+//! Formats of error bodies: negotiation and rendering, as Kong does.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -6,44 +6,47 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use plugin::RequestId;
 use runtime::{BodyForm, Templates};
 
-/// Whether a request is gRPC by its content type.
+/// Whether a request is gRPC, by its content type.
 pub fn is_grpc(headers: &HeaderMap) -> bool {
-    headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+    headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|media_type| media_type.as_bytes().starts_with(b"application/grpc"))
 }
 
-/// The form of an answer of gateway code: what Accept likes best, JSON where it says nothing we know.
-pub fn of_gateway(headers: &HeaderMap) -> BodyForm {
-    accepted(headers).unwrap_or(BodyForm::Json)
+/// Negotiates the format of an error of the gateway's code: by Accept, else JSON.
+pub fn negotiate_gateway_format(headers: &HeaderMap) -> BodyForm {
+    preferred_by_accept(headers).unwrap_or(BodyForm::Json)
 }
 
-/// The form of an answer of the HTTP server: Accept, the request's content type, the node's setting.
-pub fn of_server(headers: &HeaderMap, default: BodyForm) -> BodyForm {
-    accepted(headers)
+/// Negotiates the format of an error of the HTTP server: by Accept, else the request's content type, else the
+/// node's setting.
+pub fn negotiate_server_format(headers: &HeaderMap, default: BodyForm) -> BodyForm {
+    preferred_by_accept(headers)
         .or_else(|| {
-            let kind = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-            form(kind.split(';').next().unwrap_or("").trim())
+            let media_type = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+            format_for_media_type(media_type.split(';').next().unwrap_or("").trim())
         })
         .unwrap_or(default)
 }
 
-/// The form of the Accept entry with the highest `q`, of equal ones the first.
-fn accepted(headers: &HeaderMap) -> Option<BodyForm> {
-    // Several fields are one list (RFC 9110 section 5.3).
+/// The format of the Accept element with the highest `q`; of equal ones, the first.
+fn preferred_by_accept(headers: &HeaderMap) -> Option<BodyForm> {
+    // Several fields form one list (RFC 9110 section 5.3).
     let fields = headers.get_all(header::ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
     let mut best: Option<(f32, &str)> = None;
     for entry in fields.flat_map(|accept| accept.split(',')).filter(|entry| !entry.trim().is_empty()) {
         let mut parts = entry.split(';');
-        let kind = parts.next().unwrap_or("").trim();
+        let media_type = parts.next().unwrap_or("").trim();
         let q = parts.find_map(|p| p.trim().strip_prefix("q=")).map_or(1.0, |q| q.parse().unwrap_or(1.0));
-        if best.is_none_or(|(held, _)| q > held) {
-            best = Some((q, kind));
+        if best.is_none_or(|(best_q, _)| q > best_q) {
+            best = Some((q, media_type));
         }
     }
-    best.map(|(_, kind)| form(kind).unwrap_or(BodyForm::Json))
+    best.map(|(_, media_type)| format_for_media_type(media_type).unwrap_or(BodyForm::Json))
 }
 
-fn form(kind: &str) -> Option<BodyForm> {
-    Some(match kind {
+fn format_for_media_type(media_type: &str) -> Option<BodyForm> {
+    Some(match media_type {
         "text/html" => BodyForm::Html,
         "application/xml" => BodyForm::Xml,
         "text/plain" | "text/*" => BodyForm::Plain,
@@ -52,28 +55,28 @@ fn form(kind: &str) -> Option<BodyForm> {
     })
 }
 
-/// The body of an error, and its content type.
-pub fn write(templates: &Templates, form: BodyForm, message: &str, id: RequestId) -> (HeaderValue, Bytes) {
-    let (kind, text) = written(form, message, id);
-    let text = match templates.of(form) {
-        Some(template) => filled(template, form, message, id),
+/// Renders an error's body; returns its content type, too.
+pub fn render(templates: &Templates, format: BodyForm, message: &str, id: RequestId) -> (HeaderValue, Bytes) {
+    let (media_type, text) = render_default(format, message, id);
+    let text = match templates.of(format) {
+        Some(template) => render_template(template, format, message, id),
         None => text,
     };
-    (HeaderValue::from_static(kind), Bytes::from(text))
+    (HeaderValue::from_static(media_type), Bytes::from(text))
 }
 
-/// A user's page with message and request id in their places.
-fn filled(template: &str, form: BodyForm, message: &str, id: RequestId) -> String {
-    let message = match form {
-        BodyForm::Html | BodyForm::Xml => escaped(message),
+/// Renders a user's template: the first `%s` is the message, the second the request id.
+fn render_template(template: &str, format: BodyForm, message: &str, id: RequestId) -> String {
+    let message = match format {
+        BodyForm::Html | BodyForm::Xml => escape_markup(message),
         BodyForm::Json => serde_json::Value::from(message).to_string().trim_matches('"').to_owned(),
         BodyForm::Plain => message.to_owned(),
     };
     template.replacen("%s", &message, 1).replacen("%s", &id.to_string(), 1)
 }
 
-fn written(form: BodyForm, message: &str, id: RequestId) -> (&'static str, String) {
-    match form {
+fn render_default(format: BodyForm, message: &str, id: RequestId) -> (&'static str, String) {
+    match format {
         BodyForm::Json => {
             let message = serde_json::Value::from(message);
             (
@@ -87,7 +90,7 @@ fn written(form: BodyForm, message: &str, id: RequestId) -> (&'static str, Strin
             format!(
                 "<!doctype html>\n<html>\n  <head>\n    <meta charset=\"utf-8\">\n    <title>Error</title>\n  </head>\n  \
                  <body>\n    <h1>Error</h1>\n    <p>{}.</p>\n    <p>request_id: {id}</p>\n  </body>\n</html>\n",
-                escaped(message)
+                escape_markup(message)
             ),
         ),
         BodyForm::Xml => (
@@ -95,18 +98,18 @@ fn written(form: BodyForm, message: &str, id: RequestId) -> (&'static str, Strin
             format!(
                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<error>\n  <message>{}</message>\n  \
                  <requestid>{id}</requestid>\n</error>\n",
-                escaped(message)
+                escape_markup(message)
             ),
         ),
     }
 }
 
-fn escaped(text: &str) -> String {
+fn escape_markup(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// Puts an error into gRPC's headers; its body is empty.
-pub fn grpc_headers(status: StatusCode, message: &str, headers: &mut HeaderMap) {
+/// Writes an error into gRPC's headers; the body is empty.
+pub fn set_grpc_headers(status: StatusCode, message: &str, headers: &mut HeaderMap) {
     let code = match status.as_u16() {
         401 => "16",
         403 => "7",
@@ -129,7 +132,7 @@ pub fn grpc_headers(status: StatusCode, message: &str, headers: &mut HeaderMap) 
     headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/grpc"));
 }
 
-/// What a status says where nothing better is known.
+/// Kong's default message for a status.
 pub fn default_message(status: StatusCode) -> String {
     let text = match status.as_u16() {
         400 => "Bad request",

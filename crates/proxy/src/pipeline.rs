@@ -1,46 +1,46 @@
-//! Running a chain of plugins for a phase.
+//! Runs the plugins' hooks, phase by phase.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::fault::Fault;
+use super::error::ProxyError;
 use plugin::{Call, Chunk, Exchange, Instance, Reply, Stop};
 use runtime::{Chain, Picks, Snapshot};
 
-/// A request on its way: its memory, and the plugins chosen for it.
+/// State of a request in the pipeline.
 #[derive(Debug)]
-pub struct Flow {
-    /// The request's memory.
+pub struct PipelineState {
+    /// The request's context.
     pub exchange: Exchange,
-    /// The rows chosen in the access phase, a slot each; empty if it did not get that far.
-    pub picks: Picks,
+    /// The plugin rows selected in the access phase, one per slot; empty before that phase.
+    pub selected: Picks,
 }
 
-/// Why the path of a request ends before the upstream.
+/// Why the pipeline ends before the upstream is contacted.
 #[derive(Debug)]
-pub enum Early {
-    /// A plugin's answer.
+pub enum EarlyExit {
+    /// A plugin's response.
     Reply(Box<Reply>),
-    /// A failure.
-    Fault(Fault),
+    /// An error.
+    Error(ProxyError),
 }
 
-impl From<Fault> for Early {
-    fn from(fault: Fault) -> Self {
-        Early::Fault(fault)
+impl From<ProxyError> for EarlyExit {
+    fn from(error: ProxyError) -> Self {
+        EarlyExit::Error(error)
     }
 }
 
-impl From<Stop> for Early {
+impl From<Stop> for EarlyExit {
     fn from(stop: Stop) -> Self {
         match stop {
-            Stop::Reply(reply) => Early::Reply(reply),
-            Stop::Fault(reason) => Early::Fault(Fault::Plugin(reason)),
-            Stop::Body(error) => Early::Fault(error.into()),
+            Stop::Reply(reply) => EarlyExit::Reply(reply),
+            Stop::Fault(reason) => EarlyExit::Error(ProxyError::Plugin(reason)),
+            Stop::Body(error) => EarlyExit::Error(error.into()),
         }
     }
 }
 
-impl Flow {
+impl PipelineState {
     /// The chain that applies: the route's, or the global one.
     pub fn chain<'s>(&self, snap: &'s Snapshot) -> &'s Chain {
         match self.exchange.route() {
@@ -52,8 +52,8 @@ impl Flow {
     /// Runs the rewrite hooks of the global chain.
     ///
     /// # Errors
-    /// When one ends the request.
-    pub async fn rewrite(&mut self, snap: &Snapshot) -> Result<(), Early> {
+    /// If one ends the request.
+    pub async fn rewrite(&mut self, snap: &Snapshot) -> Result<(), EarlyExit> {
         if snap.global.phases.rewrite {
             for slot in &snap.global.slots {
                 if let Some(plugin) = slot.pick(None).and_then(|row| snap.plugin(row)) {
@@ -67,43 +67,44 @@ impl Flow {
         Ok(())
     }
 
-    /// Chooses a row for each slot and runs the access hooks until one ends the request.
+    /// Selects a plugin row for each slot, and runs the access hooks until one ends the request.
     ///
     /// # Errors
-    /// When one does.
-    pub async fn access(&mut self, snap: &Snapshot) -> Result<(), Early> {
+    /// If one does.
+    pub async fn access(&mut self, snap: &Snapshot) -> Result<(), EarlyExit> {
         let chain = self.chain(snap);
-        let mut end = Ok(());
+        let mut result = Ok(());
         for slot in &chain.slots {
             let pick = slot.pick(self.exchange.consumer);
-            self.picks.push(pick);
-            if end.is_err() || !slot.phases.access {
+            self.selected.push(pick);
+            if result.is_err() || !slot.phases.access {
                 continue;
             }
             if let Some(plugin) = pick.and_then(|row| snap.plugin(row)) {
                 let call = Call { exchange: &mut self.exchange, state: &snap.state };
-                end = plugin.access(call).finish().await;
+                result = plugin.access(call).finish().await;
             }
         }
-        Ok(end?)
+        Ok(result?)
     }
 
-    /// Calls `hook` with each plugin that was chosen, in order. A panic ends the phase, not the request.
-    fn each(
+    /// Calls `hook` with each selected plugin of the phase, in order. A panic ends the phase, not the
+    /// request.
+    fn for_each_selected(
         &mut self,
         snap: &Snapshot,
-        takes_part: impl Fn(&plugin::PhaseSet) -> bool,
+        has_phase: impl Fn(&plugin::PhaseSet) -> bool,
         mut hook: impl FnMut(&dyn Instance, Call<'_>),
     ) {
         let chain = self.chain(snap);
-        if !takes_part(&chain.phases) {
+        if !has_phase(&chain.phases) {
             return;
         }
-        let Flow { exchange, picks } = self;
+        let PipelineState { exchange, selected } = self;
         let id = exchange.id;
         let run = || {
-            for (at, slot) in chain.slots.iter().enumerate().filter(|(_, slot)| takes_part(&slot.phases)) {
-                let pick = picks.get(at).copied().unwrap_or(slot.row);
+            for (at, slot) in chain.slots.iter().enumerate().filter(|(_, slot)| has_phase(&slot.phases)) {
+                let pick = selected.get(at).copied().unwrap_or(slot.row);
                 if let Some(plugin) = pick.and_then(|row| snap.plugin(row)) {
                     hook(plugin, Call { exchange, state: &snap.state });
                 }
@@ -116,16 +117,24 @@ impl Flow {
 
     /// Runs the header filters.
     pub fn header_filter(&mut self, snap: &Snapshot) {
-        self.each(snap, |phases| phases.header_filter, |plugin, call| plugin.header_filter(call));
+        self.for_each_selected(
+            snap,
+            |phases| phases.header_filter,
+            |plugin, call| plugin.header_filter(call),
+        );
     }
 
-    /// Runs the body filters on a piece of the answer.
+    /// Runs the body filters on a chunk of the response.
     pub fn body_filter(&mut self, snap: &Snapshot, chunk: &mut Chunk) {
-        self.each(snap, |phases| phases.body_filter, |plugin, call| plugin.body_filter(call, chunk));
+        self.for_each_selected(
+            snap,
+            |phases| phases.body_filter,
+            |plugin, call| plugin.body_filter(call, chunk),
+        );
     }
 
     /// Runs the log hooks.
     pub fn log(&mut self, snap: &Snapshot) {
-        self.each(snap, |phases| phases.log, |plugin, call| plugin.log(call));
+        self.for_each_selected(snap, |phases| phases.log, |plugin, call| plugin.log(call));
     }
 }

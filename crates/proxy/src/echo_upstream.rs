@@ -1,18 +1,18 @@
-//! The built-in echo: answers in place of services that are not there, with the request as JSON.
+//! The built-in echo upstream: responds in place of a service with the request as JSON.
 
 use http::{StatusCode, uri::PathAndQuery};
 use serde_json::{Map, Value, json};
 
-use super::run::Early;
+use super::pipeline::EarlyExit;
 use model::State;
 use plugin::{Exchange, Reply};
 
-/// Longest body that is echoed, in bytes.
-const LONGEST: usize = 1024 * 1024;
+/// Maximum length of an echoed body, in bytes.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
 
-/// The echo's answer to a request that would have gone to that path.
-pub async fn answer(exchange: &mut Exchange, state: &State, target: &PathAndQuery) -> Early {
-    let body = exchange.request.read_body(LONGEST).await.unwrap_or_default();
+/// Builds the echo's response to a request with that upstream target.
+pub async fn echo(exchange: &mut Exchange, state: &State, target: &PathAndQuery) -> EarlyExit {
+    let body = exchange.request.read_body(MAX_BODY_BYTES).await.unwrap_or_default();
     let mut headers = Map::new();
     for name in exchange.request.headers.keys() {
         let values = exchange.request.headers.get_all(name).iter();
@@ -33,7 +33,7 @@ pub async fn answer(exchange: &mut Exchange, state: &State, target: &PathAndQuer
     let service = exchange.service().map(|ix| &state.services[ix]);
     let route = exchange.route().map(|ix| &state.routes[ix]);
     let consumer = exchange.consumer.map(|ix| &state.consumers[ix]);
-    Early::Reply(Box::new(Reply::json(
+    EarlyExit::Reply(Box::new(Reply::json(
         StatusCode::OK,
         json!({
             "mock": true,

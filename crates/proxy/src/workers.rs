@@ -1,7 +1,7 @@
-//! Worker threads and what they accept.
+//! Worker threads and their listening sockets.
 //!
-//! Each worker is a thread with its own runtime and its own listening sockets; the kernel spreads
-//! connections over them (SO_REUSEPORT).
+//! Each worker is a thread with its own runtime and its own sockets; the kernel spreads connections over them
+//! (`SO_REUSEPORT`).
 
 use std::{
     io,
@@ -21,7 +21,7 @@ use tokio::{
     time::{interval, sleep, timeout},
 };
 
-use super::{Listener, Traffic, door::Door, slice, stream, tls::Acceptor, worker::Worker};
+use super::{Listener, Traffic, listener::ListenerTask, sched, stream, tls::Acceptor, worker::Worker};
 use ::runtime::Gateway;
 use config::listen::KeepAlive;
 use net::{GiveBack, Inherited, Role, defer_accept, is_held_back};
@@ -35,64 +35,65 @@ pub struct Workers {
     threads: Vec<thread::JoinHandle<usize>>,
 }
 
-/// Why the workers do not start.
+/// Why the workers cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// An address cannot be listened at.
     #[error("cannot listen at {address}: {error}")]
     Listen {
-        /// What the address is for.
+        /// Role of the address.
         role: Role,
         /// The address.
         address: SocketAddr,
         /// The reason.
         error: io::Error,
     },
-    /// The system refuses threads or the like.
+    /// The system refuses a thread or another resource.
     #[error(transparent)]
     System(#[from] io::Error),
 }
 
 impl StartError {
-    fn listening(listener: &Listener, error: io::Error) -> Self {
+    fn listen(listener: &Listener, error: io::Error) -> Self {
         StartError::Listen { role: listener.role(), address: listener.address, error }
     }
 }
 
-/// How a drain goes.
+/// How a drain proceeds.
 #[derive(Clone, Copy, Debug, Default)]
 struct Drain {
-    /// How long it may take.
+    /// Maximum duration.
     limit: Duration,
-    /// Another process listens at the same sockets.
+    /// Whether another process has taken the sockets over.
     handed_over: bool,
 }
 
-/// Cuts a drain short.
+/// Handle that ends a drain early.
 #[derive(Debug)]
-pub struct Hurry(watch::Sender<Option<Drain>>);
+pub struct ForceShutdown(watch::Sender<Option<Drain>>);
 
-impl Hurry {
-    /// What has not ended yet is cut.
+impl ForceShutdown {
+    /// Closes the connections that are still open.
     pub fn now(&self) {
         self.0.send_replace(Some(Drain::default()));
     }
 }
 
-/// How long handshakes that have begun may take when the sockets close.
-const HANDSHAKE: Duration = Duration::from_millis(10);
+/// How long handshakes that have started may take before the sockets close.
+const HANDSHAKE_GRACE: Duration = Duration::from_millis(10);
 
-/// How long the kernel may hold back a client that says nothing: a second, and some time to hear from it.
-const SILENCE: Duration = Duration::from_millis(1500);
+/// How long the kernel may hold a deferred connection back without bytes: one second, and a margin for the
+/// handshake.
+const DEFER_ACCEPT_MAX_WAIT: Duration = Duration::from_millis(1500);
 
-/// How often is looked whether it still does.
-const LOOK: Duration = Duration::from_millis(20);
+/// Interval at which deferred connections are polled for.
+const DEFER_ACCEPT_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 impl Workers {
-    /// Opens the listeners, those that are not among the inherited, and starts the threads.
+    /// Opens the listeners that are not inherited, and starts the threads.
     ///
     /// # Errors
-    /// When an address cannot be bound or a thread cannot be started.
+    /// If an address cannot be bound or a thread cannot be started.
     pub fn start(
         gateway: Arc<Gateway>,
         listeners: &[Listener],
@@ -104,17 +105,17 @@ impl Workers {
         };
         let mut addresses = Vec::with_capacity(listeners.len());
         let mut shared = Vec::new();
-        let mut sockets: Vec<Vec<Opening>> = (0..count).map(|_| Vec::new()).collect();
-        // What takes time comes first: when one address can be reached, so can all.
+        let mut sockets: Vec<Vec<WorkerSocket>> = (0..count).map(|_| Vec::new()).collect();
+        // Slow work first: once one address accepts connections, all do.
         let acceptors = acceptors(&gateway, listeners)?;
-        let mut own_sockets = OwnSockets::of(inherited);
+        let mut bound = BoundAddresses::of(inherited);
         for (listener, acceptor) in listeners.iter().zip(&acceptors) {
-            let (address, open, own) = open(listener, count, inherited, &mut own_sockets)
-                .map_err(|error| StartError::listening(listener, error))?;
+            let (address, open, is_exclusive) = open(listener, count, inherited, &mut bound)
+                .map_err(|error| StartError::listen(listener, error))?;
             for (number, socket) in open.into_iter().enumerate() {
                 shared.push((listener.role(), socket.try_clone()?));
                 let (listener, acceptor) = (listener.clone(), acceptor.clone());
-                sockets[number % count].push(Opening { listener, acceptor, socket, own });
+                sockets[number % count].push(WorkerSocket { listener, acceptor, socket, is_exclusive });
             }
             addresses.push(address);
         }
@@ -127,21 +128,21 @@ impl Workers {
                 let drain = drain.subscribe();
                 thread::Builder::new()
                     .name(format!("worker-{number}"))
-                    .spawn(move || run(gateway, sockets, drain))
+                    .spawn(move || run_worker(gateway, sockets, drain))
             })
             .collect::<io::Result<_>>()?;
         Ok(Workers { addresses, sockets: shared, drain, threads })
     }
 
-    /// Everything that [`Workers::start`] does before it opens a socket.
+    /// Does what [`Workers::start`] does before it opens a socket.
     ///
     /// # Errors
-    /// When TLS cannot be used as a listener is to use it.
+    /// If TLS cannot be configured for a listener.
     pub fn check(gateway: &Arc<Gateway>, listeners: &[Listener]) -> Result<(), StartError> {
         acceptors(gateway, listeners).map(|_| ())
     }
 
-    /// The addresses bound, in the order of the listeners, with the ports that 0 became.
+    /// The bound addresses in the order of the listeners, with the ports that the system chose for 0.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
@@ -151,82 +152,84 @@ impl Workers {
         &self.sockets
     }
 
-    /// From now on clients come in as soon as they are connected. The longer this is called before a drain, the
-    /// less has that to wait for them.
+    /// Clears `TCP_DEFER_ACCEPT`, so that connections are accepted without waiting for bytes. The earlier it
+    /// is called before a drain, the less the drain has to wait.
     pub fn take_in_the_silent(&self) {
         self.sockets.iter().for_each(|(_, socket)| defer_accept(SockRef::from(socket), false));
     }
 
-    /// What cuts a drain short.
-    pub fn hurry(&self) -> Hurry {
-        Hurry(self.drain.clone())
+    /// Returns the handle that ends a drain early.
+    pub fn hurry(&self) -> ForceShutdown {
+        ForceShutdown(self.drain.clone())
     }
 
-    /// Stops accepting, lets requests in flight end, for `limit` at most, and joins the threads. Blocks.
-    /// Returns how many connections had to be cut.
+    /// Stops accepting, waits for requests in flight, for `limit` at most, and joins the threads. Blocks.
+    /// Returns the number of connections that were closed forcibly.
     pub fn drain(self, limit: Duration) -> usize {
-        self.end(Drain { limit, handed_over: false })
+        self.shutdown(Drain { limit, handed_over: false })
     }
 
-    /// The same when another process listens at these sockets from now on.
+    /// Drains after another process has taken the sockets over.
     pub fn hand_over(self, limit: Duration) -> usize {
-        self.end(Drain { limit, handed_over: true })
+        self.shutdown(Drain { limit, handed_over: true })
     }
 
-    /// Clients that the kernel holds back would be cut off when the sockets close. Waits until they have come in,
-    /// for `limit` at most, and says how long. Meanwhile all is as before.
+    /// Waits for the connections that the kernel holds back: closing the sockets would reset them. Waits for
+    /// `limit` at most, and returns how long it took; connections are accepted as usual meanwhile.
     #[allow(clippy::disallowed_methods, reason = "the kernel has no event for it")]
-    fn wait_for_the_silent(&self, limit: Duration) -> Duration {
+    fn wait_for_deferred_connections(&self, limit: Duration) -> Duration {
         self.take_in_the_silent();
         let ports: Vec<u16> = self.addresses.iter().map(SocketAddr::port).collect();
-        let (begin, limit) = (Instant::now(), limit.min(SILENCE));
-        let hurried = || self.drain.borrow().is_some();
-        while begin.elapsed() < limit && !hurried() && is_held_back(&ports) {
-            thread::sleep(LOOK);
+        let (start, limit) = (Instant::now(), limit.min(DEFER_ACCEPT_MAX_WAIT));
+        let is_forced = || self.drain.borrow().is_some();
+        while start.elapsed() < limit && !is_forced() && is_held_back(&ports) {
+            thread::sleep(DEFER_ACCEPT_POLL_INTERVAL);
         }
-        begin.elapsed()
+        start.elapsed()
     }
 
-    fn end(self, mut drain: Drain) -> usize {
+    fn shutdown(self, mut drain: Drain) -> usize {
         if !drain.handed_over {
-            drain.limit = drain.limit.saturating_sub(self.wait_for_the_silent(drain.limit));
+            drain.limit = drain.limit.saturating_sub(self.wait_for_deferred_connections(drain.limit));
         }
-        // A socket is closed when the last that holds it lets go: that must be the worker.
+        // A socket is closed with its last handle: that must be the worker's.
         drop(self.sockets);
-        // Unless somebody was in a hurry before it began.
-        self.drain.send_if_modified(|told| told.is_none() && told.replace(drain).is_none());
+        // Unless a forced shutdown came first.
+        self.drain.send_if_modified(|drain_request| {
+            drain_request.is_none() && drain_request.replace(drain).is_none()
+        });
         self.threads.into_iter().map(|thread| thread.join().unwrap_or(0)).sum()
     }
 }
 
-/// A socket on its way to a worker.
-struct Opening {
+/// A socket on its way to its worker.
+struct WorkerSocket {
     listener: Listener,
-    /// TLS as the listener speaks it.
+    /// TLS configuration, if the listener uses TLS.
     acceptor: Option<Acceptor>,
     socket: Socket,
-    /// Whether no other process can hold it.
-    own: bool,
+    /// Whether no other process can have a handle.
+    is_exclusive: bool,
 }
 
-/// TLS for each listener that uses it.
+/// Creates the TLS configuration of each listener that uses it.
 fn acceptors(gateway: &Arc<Gateway>, listeners: &[Listener]) -> Result<Vec<Option<Acceptor>>, StartError> {
     let acceptor = |listener: &Listener| {
         let acceptor = listener.tls.then(|| Acceptor::new(gateway, listener)).transpose();
-        acceptor.map_err(|error| StartError::listening(listener, error))
+        acceptor.map_err(|error| StartError::listen(listener, error))
     };
     listeners.iter().map(acceptor).collect()
 }
 
-/// Sockets for a listener, at least one to each of `count` workers; their address, and whether they are new.
+/// Opens a listener's sockets, at least one per worker. Returns their address, and whether they are new.
 fn open(
     listener: &Listener,
     count: usize,
     inherited: &mut Inherited,
-    own_sockets: &mut OwnSockets,
+    bound: &mut BoundAddresses,
 ) -> io::Result<(SocketAddr, Vec<Socket>, bool)> {
     let mut address = listener.address;
-    let mut sockets = inherited.take(listener.role(), address, listener.kind())?;
+    let mut sockets = inherited.take(listener.role(), address, listener.socket_type())?;
     if let Some(first) = sockets.first() {
         address = first.local_addr()?.as_socket().unwrap_or(address);
         // Fewer than workers: several accept from the same queue.
@@ -235,67 +238,67 @@ fn open(
         }
         return Ok((address, sockets, false));
     }
-    let exclusive = !listener.shared && !own_sockets.overlap(listener);
+    let is_exclusive = !listener.shared && !bound.overlap(listener);
     for number in 0..count {
-        let socket = bind(address, listener, exclusive && number == 0)?;
-        // Where the system chose the port, the other workers take the same.
+        let socket = bind(address, listener, is_exclusive && number == 0)?;
+        // Where the system chose the port, the other workers bind the same.
         address = socket.local_addr()?.as_socket().unwrap_or(address);
         sockets.push(socket);
     }
-    own_sockets.add(address, listener.kind(), listener.only_v6);
+    bound.add(address, listener.socket_type(), listener.only_v6);
     Ok((address, sockets, true))
 }
 
-/// Addresses at which this process, or the one that handed its sockets over, listens: another address of ours may
+/// Addresses that this process, or the one that handed its sockets over, listens at: another listener may
 /// include one of them (`0.0.0.0:80` includes `127.0.0.1:80`).
-struct OwnSockets(Vec<(SocketAddr, Type, bool)>);
+struct BoundAddresses(Vec<(SocketAddr, Type, bool)>);
 
-impl OwnSockets {
+impl BoundAddresses {
     fn of(inherited: &Inherited) -> Self {
-        let mut own = OwnSockets(Vec::new());
+        let mut bound = BoundAddresses(Vec::new());
         for (address, kind) in inherited.bound() {
-            own.add(address, kind, false);
+            bound.add(address, kind, false);
         }
-        own
+        bound
     }
 
     fn add(&mut self, address: SocketAddr, kind: Type, only_v6: bool) {
         self.0.push((address, kind, only_v6));
     }
 
-    /// Whether the system takes the listener's address and one of these for the same.
+    /// Whether the system treats the listener's address and one of these as the same.
     fn overlap(&self, listener: &Listener) -> bool {
         let (new, new_only_v6) = (listener.address, listener.only_v6);
-        // An unspecified IPv6 address takes IPv4 connections too, unless told otherwise.
+        // An unspecified IPv6 address includes IPv4, unless `IPV6_V6ONLY` is set.
         let includes = |wide: SocketAddr, only_v6: bool, other: SocketAddr| {
             wide.ip().is_unspecified() && (wide.is_ipv4() == other.is_ipv4() || wide.is_ipv6() && !only_v6)
         };
-        self.0.iter().any(|(own, kind, own_only_v6)| {
-            *kind == listener.kind()
-                && own.port() == new.port()
-                && (own.ip() == new.ip()
-                    || includes(*own, *own_only_v6, new)
-                    || includes(new, new_only_v6, *own))
+        self.0.iter().any(|(bound, kind, bound_only_v6)| {
+            *kind == listener.socket_type()
+                && bound.port() == new.port()
+                && (bound.ip() == new.ip()
+                    || includes(*bound, *bound_only_v6, new)
+                    || includes(new, new_only_v6, *bound))
         })
     }
 }
 
-/// A listening socket. If it is exclusive, the address must be free: without `SO_REUSEPORT` the system refuses an
-/// address at which any socket listens, and so it does if another process opens it at the same moment. Connections of a
-/// process that has ended (TIME_WAIT) do not count, thanks to `SO_REUSEADDR`. Once it listens, the sockets of the other
-/// workers may join it.
+/// Opens a listening socket. If it is exclusive, the address must be free: without `SO_REUSEPORT` the system
+/// rejects an address with any listening socket, also one that another process opens at the same moment.
+/// `SO_REUSEADDR` permits connections of an ended process (TIME_WAIT). Once it listens, the other workers'
+/// sockets may join.
 fn bind(address: SocketAddr, listener: &Listener, exclusive: bool) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), listener.kind(), None)?;
-    // With datagrams it would let several sockets have one address.
-    socket.set_reuse_address(listener.kind() == Type::STREAM)?;
+    let socket = Socket::new(Domain::for_address(address), listener.socket_type(), None)?;
+    // For datagrams, it would permit several sockets at one address.
+    socket.set_reuse_address(listener.socket_type() == Type::STREAM)?;
     socket.set_reuse_port(!exclusive)?;
     if address.is_ipv6() {
         socket.set_only_v6(listener.only_v6)?;
     }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    if listener.kind() == Type::STREAM {
-        // What is accepted inherits it.
+    if listener.socket_type() == Type::STREAM {
+        // Accepted sockets inherit it.
         match listener.so_keepalive {
             None => {}
             Some(KeepAlive::Off) => socket.set_keepalive(false)?,
@@ -314,9 +317,14 @@ fn bind(address: SocketAddr, listener: &Listener, exclusive: bool) -> io::Result
     Ok(socket)
 }
 
-/// A worker's life: accepts until it is told to drain, then waits for its connections.
-fn run(gateway: Arc<Gateway>, sockets: Vec<Opening>, mut drain: watch::Receiver<Option<Drain>>) -> usize {
-    slice::ask_for_less();
+/// Runs a worker: accepts until a drain is requested, then waits for its connections. Returns how many were
+/// closed forcibly.
+fn run_worker(
+    gateway: Arc<Gateway>,
+    sockets: Vec<WorkerSocket>,
+    mut drain: watch::Receiver<Option<Drain>>,
+) -> usize {
+    sched::set_short_timeslice();
     let options = runtime::LocalOptions::default();
     let runtime = match runtime::Builder::new_current_thread().enable_all().build_local(options) {
         Ok(runtime) => runtime,
@@ -327,55 +335,62 @@ fn run(gateway: Arc<Gateway>, sockets: Vec<Opening>, mut drain: watch::Receiver<
     };
     let worker = Worker::new(gateway);
     runtime.block_on(async {
-        let (mut doors, mut udp) = (Vec::new(), Vec::new());
-        for Opening { listener, acceptor, socket, own } in sockets {
+        let (mut listeners, mut udp) = (Vec::new(), Vec::new());
+        for WorkerSocket { listener, acceptor, socket, is_exclusive } in sockets {
             if listener.traffic == Traffic::Datagrams {
                 let Ok(socket) = UdpSocket::from_std(socket.into()) else { continue };
-                udp.push(spawn_local(stream::datagrams(Rc::clone(&worker), socket)));
+                udp.push(spawn_local(stream::serve_datagrams(Rc::clone(&worker), socket)));
                 continue;
             }
-            let Ok(door) = Door::new(Rc::clone(&worker), listener, acceptor, socket) else { continue };
-            let accepting = spawn_local(Rc::clone(&door).accept());
-            doors.push((door, own, accepting));
+            let Ok(task) = ListenerTask::new(Rc::clone(&worker), listener, acceptor, socket) else {
+                continue;
+            };
+            let accepting = spawn_local(Rc::clone(&task).accept());
+            listeners.push((task, is_exclusive, accepting));
         }
-        let upkeep = spawn_local(upkeep(Rc::clone(&worker)));
-        let wanted = drain.wait_for(Option::is_some).await.ok().and_then(|drain| *drain);
-        let Drain { limit, handed_over } = wanted.unwrap_or_default();
+        let maintenance = spawn_local(run_maintenance(Rc::clone(&worker)));
+        let requested = drain.wait_for(Option::is_some).await.ok().and_then(|drain| *drain);
+        let Drain { limit, handed_over } = requested.unwrap_or_default();
         worker.drain(limit);
         udp.iter().for_each(JoinHandle::abort);
         if !handed_over && !limit.is_zero() {
-            doors.iter().filter(|(_, own, _)| *own).for_each(|(door, ..)| door.refuse_newcomers());
-            sleep(HANDSHAKE.min(limit)).await;
+            listeners
+                .iter()
+                .filter(|(_, is_exclusive, _)| *is_exclusive)
+                .for_each(|(task, ..)| task.block_new_syns());
+            sleep(HANDSHAKE_GRACE.min(limit)).await;
         }
-        for (door, _, accepting) in doors {
+        for (task, _, accepting) in listeners {
             accepting.abort();
-            // It holds the socket: gone before the queue is emptied, so that closing follows at once.
+            // The accept task has a handle of the socket: it must be dropped before the queue is drained, so
+            // that the socket closes right after.
             let _ = accepting.await;
-            door.empty();
+            task.drain_accept_queue();
         }
-        let ended = async {
-            while worker.links.get() > 0 {
-                worker.ended.notified().await;
+        let all_closed = async {
+            while worker.open_connections.get() > 0 {
+                worker.connection_closed.notified().await;
             }
         };
         select! {
-            _ = timeout(limit, ended) => {}
+            _ = timeout(limit, all_closed) => {}
             _ = drain.wait_for(|drain| drain.is_some_and(|drain| drain.limit.is_zero())) => {}
         }
-        upkeep.abort();
-        worker.links.get()
+        maintenance.abort();
+        worker.open_connections.get()
     })
 }
 
-/// Each second: closes idle upstream connections, lets go of former snapshots, and wakes who waits for that.
-async fn upkeep(worker: Rc<Worker>) {
+/// Each second: evicts idle upstream connections, releases replaced snapshots, and wakes tasks that wait for
+/// the tick.
+async fn run_maintenance(worker: Rc<Worker>) {
     let mut ticks = interval(Duration::from_secs(1));
     let mut memory = GiveBack::default();
     loop {
         ticks.tick().await;
         worker.pool.sweep();
-        memory.tick(worker.links.get(), worker.requests.get());
-        worker.ticks.notify_waiters();
+        memory.tick(worker.open_connections.get(), worker.requests.get());
+        worker.housekeeping_tick.notify_waiters();
         drop(worker.snapshot());
     }
 }
@@ -390,7 +405,7 @@ mod tests {
     use store::Stores;
 
     #[test]
-    fn whoever_is_in_a_hurry_before_a_drain_begins_is_heard() {
+    fn a_forced_shutdown_before_the_drain_applies() {
         use std::io::Write;
         let (options, stores) = (Options { workers: 1, ..Options::default() }, Stores::default());
         let (snapshot, _) = runtime::compile(Arc::new(State::default()), &options, &stores, None);
@@ -400,11 +415,11 @@ mod tests {
         let mut client = std::net::TcpStream::connect(workers.addresses()[0]).unwrap();
         client.write_all(b"GET / HTTP/1.1\r\n").unwrap();
         workers.hurry().now();
-        assert_eq!(workers.drain(Duration::from_secs(600)), 1, "what is open is cut");
+        assert_eq!(workers.drain(Duration::from_secs(600)), 1, "the open connection is closed");
     }
 
     #[test]
-    fn sockets_are_made_as_the_listener_s_flags_say() {
+    fn socket_options_follow_the_listener_flags() {
         let probes = KeepAlive::Times { idle: Some(Duration::from_secs(77)), interval: None, count: Some(3) };
         let listener = Listener {
             only_v6: false,
@@ -425,34 +440,38 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_in_use_is_refused_unless_it_may_be_shared() {
-        let open_with =
-            |listener: &Listener, own: &mut OwnSockets| open(listener, 2, &mut Inherited::default(), own);
-        let fresh = || OwnSockets(Vec::new());
+    fn an_address_in_use_is_rejected_unless_shared() {
+        let open_with = |listener: &Listener, bound: &mut BoundAddresses| {
+            open(listener, 2, &mut Inherited::default(), bound)
+        };
+        let fresh = || BoundAddresses(Vec::new());
         for traffic in [Traffic::Http, Traffic::Datagrams] {
             let free = Listener { traffic, ..Listener::plain((Ipv4Addr::LOCALHOST, 0).into()) };
-            let mut own = fresh();
-            let (address, sockets, _) = open_with(&free, &mut own).expect("a free port");
+            let mut bound = fresh();
+            let (address, sockets, _) = open_with(&free, &mut bound).expect("a free port");
             assert_eq!(sockets.len(), 2, "both workers listen at the same address");
-            let taken = Listener { address, ..free.clone() };
-            let refused = open_with(&taken, &mut fresh()).expect_err("in use");
-            assert_eq!(refused.kind(), io::ErrorKind::AddrInUse, "{traffic:?}");
+            let in_use = Listener { address, ..free.clone() };
+            let rejected = open_with(&in_use, &mut fresh()).expect_err("in use");
+            assert_eq!(rejected.kind(), io::ErrorKind::AddrInUse, "{traffic:?}");
             let wide = Listener { address: (Ipv4Addr::UNSPECIFIED, address.port()).into(), ..free.clone() };
             assert!(open_with(&wide, &mut fresh()).is_err(), "{traffic:?}: it includes the one in use");
-            assert!(open_with(&wide, &mut own).is_ok(), "{traffic:?}: a second address of the same process");
+            assert!(
+                open_with(&wide, &mut bound).is_ok(),
+                "{traffic:?}: a second address of the same process"
+            );
             drop(sockets);
         }
         let free = Listener { shared: true, ..Listener::plain((Ipv4Addr::LOCALHOST, 0).into()) };
         let (address, _sockets, _) = open_with(&free, &mut fresh()).expect("a free port");
-        let taken = Listener { address, ..free };
-        assert!(open_with(&taken, &mut fresh()).is_ok(), "shared on purpose");
+        let in_use = Listener { address, ..free };
+        assert!(open_with(&in_use, &mut fresh()).is_ok(), "shared on purpose");
     }
 
     #[test]
-    fn an_address_can_be_taken_again_while_connections_of_before_linger() {
+    fn an_address_in_time_wait_can_be_bound_again() {
         let free = Listener::plain((Ipv4Addr::LOCALHOST, 0).into());
         let (address, sockets, _) =
-            open(&free, 1, &mut Inherited::default(), &mut OwnSockets(Vec::new())).expect("a free port");
+            open(&free, 1, &mut Inherited::default(), &mut BoundAddresses(Vec::new())).expect("a free port");
         let client = std::net::TcpStream::connect(address).expect("a connection");
         sockets[0].set_nonblocking(false).unwrap();
         let (accepted, _) = sockets[0].accept().unwrap();
@@ -460,6 +479,6 @@ mod tests {
         drop((accepted, sockets));
         drop(client);
         let again = Listener { address, ..free };
-        open(&again, 1, &mut Inherited::default(), &mut OwnSockets(Vec::new())).expect("restarted");
+        open(&again, 1, &mut Inherited::default(), &mut BoundAddresses(Vec::new())).expect("restarted");
     }
 }

@@ -1,4 +1,4 @@
-//! The head of an answer as it stands on the wire, and how its body is framed. RFC 9112 sections 3 and 6.
+//! Encodes response heads and determines the framing of their bodies (RFC 9112 sections 3 and 6).
 
 use http::{HeaderValue, Method, StatusCode, Version};
 use http_body::SizeHint;
@@ -7,74 +7,75 @@ use hyper::ext::ReasonPhrase;
 use crate::date::date;
 use http_codec::{Headers, Known};
 
-/// How the body that follows a head is framed.
+/// Framing of the body that follows a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// There is none.
-    Nothing,
-    /// It has so many bytes.
+    /// No body.
+    NoBody,
+    /// Content-Length.
     Length(u64),
-    /// It comes in chunks.
+    /// Transfer-Encoding: chunked.
     Chunked,
-    /// The end of the connection ends it.
-    Close,
+    /// Delimited by the end of the connection.
+    CloseDelimited,
 }
 
-/// What decides how an answer is written, besides itself.
+/// Facts of the request that determine how its response is encoded.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
+pub struct RequestFacts<'a> {
     /// The request's method.
     pub method: &'a Method,
     /// Its version.
     pub version: Version,
     /// Whether another request may follow on the connection.
-    pub keep: bool,
+    pub keep_alive: bool,
 }
 
-/// What a head has said.
+/// What an encoded head has announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Said {
-    /// How the body is framed.
+pub struct EncodedHead {
+    /// Framing of the body.
     pub framing: Framing,
     /// Whether another request may follow.
-    pub keep: bool,
+    pub keep_alive: bool,
 }
 
-/// Writes an answer's head. Each line begins with the end of the one before. `body` says how long its body is, where that is known; `add` adds more lines.
-pub fn write(
+/// Encodes a response's head. Each line is written after the CRLF that ends the previous one. `body` is the
+/// body's length if known; `add` appends further lines.
+pub fn encode_head(
     to: &mut Vec<u8>,
     status: StatusCode,
     reason: Option<&ReasonPhrase>,
     headers: &Headers,
     body: &SizeHint,
-    asked: Asked<'_>,
+    request: RequestFacts<'_>,
     add: impl FnOnce(&mut Vec<u8>),
-) -> Said {
+) -> EncodedHead {
     to.reserve(512);
     status_line(to, status, reason);
-    let switches = status == StatusCode::SWITCHING_PROTOCOLS;
-    let lengthless = switches || status == StatusCode::NO_CONTENT;
-    let bodiless = lengthless || status == StatusCode::NOT_MODIFIED;
-    let (mut length, mut dated, mut options) = (None, false, None);
-    let mut keep = asked.keep;
+    let is_upgrade = status == StatusCode::SWITCHING_PROTOCOLS;
+    let has_no_length = is_upgrade || status == StatusCode::NO_CONTENT;
+    let has_no_body = has_no_length || status == StatusCode::NOT_MODIFIED;
+    let (mut length, mut has_date, mut options) = (None, false, None);
+    let mut keep_alive = request.keep_alive;
     match headers.fields() {
-        // An upstream's own, without those that concern its connection.
+        // The upstream's own fields, without hop-by-hop ones.
         Some(fields) => {
-            length = fields.values(Known::ContentLength).next().and_then(number);
-            dated = fields.has(&[Known::Date]);
+            length = fields.values(Known::ContentLength).next().and_then(parse_length);
+            has_date = fields.has(&[Known::Date]);
             fields.write(to, |known| known != Some(Known::ContentLength));
         }
         None => {
             for line in headers.lines() {
                 match line.name.as_str() {
-                    "content-length" => length = length.or(number(line.value.as_bytes())),
+                    "content-length" => length = length.or(parse_length(line.value.as_bytes())),
                     "transfer-encoding" => {}
                     "connection" => {
                         options = Some(line.value);
-                        keep &= !contains(line.value, b"close");
+                        keep_alive &= !has_token(line.value, b"close");
                     }
                     name => {
-                        dated |= name == "date";
+                        has_date |= name == "date";
                         to.reserve(name.len() + line.value.len() + 4);
                         to.extend_from_slice(b"\r\n");
                         line.write_name(to);
@@ -86,40 +87,40 @@ pub fn write(
         }
     }
     add(to);
-    let framing = if bodiless || asked.method == Method::HEAD {
-        // Of a body that is not sent, its own words may tell the length.
-        if let (Some(length), false) = (length, lengthless) {
-            length_field(to, length);
+    let framing = if has_no_body || request.method == Method::HEAD {
+        // Where no body is sent, only the response's own Content-Length is valid (RFC 9110 section 8.6).
+        if let (Some(length), false) = (length, has_no_length) {
+            push_content_length(to, length);
         }
-        Framing::Nothing
+        Framing::NoBody
     } else if let Some(length) = length.or(body.exact()) {
-        length_field(to, length);
+        push_content_length(to, length);
         Framing::Length(length)
-    } else if asked.version == Version::HTTP_10 {
-        Framing::Close
+    } else if request.version == Version::HTTP_10 {
+        Framing::CloseDelimited
     } else {
         to.extend_from_slice(b"\r\nTransfer-Encoding: chunked");
         Framing::Chunked
     };
-    if !dated && !switches {
+    if !has_date && !is_upgrade {
         to.extend_from_slice(b"\r\nDate: ");
         to.extend_from_slice(date().as_bytes());
     }
-    keep &= framing != Framing::Close;
+    keep_alive &= framing != Framing::CloseDelimited;
     match options {
-        _ if switches => to.extend_from_slice(b"\r\nConnection: Upgrade"),
+        _ if is_upgrade => to.extend_from_slice(b"\r\nConnection: Upgrade"),
         Some(options) => {
             to.extend_from_slice(b"\r\nConnection: ");
             to.extend_from_slice(options.as_bytes());
-            if !keep && !contains(options, b"close") {
+            if !keep_alive && !has_token(options, b"close") {
                 to.extend_from_slice(b", close");
             }
         }
-        None if keep => to.extend_from_slice(b"\r\nConnection: keep-alive"),
+        None if keep_alive => to.extend_from_slice(b"\r\nConnection: keep-alive"),
         None => to.extend_from_slice(b"\r\nConnection: close"),
     }
     to.extend_from_slice(b"\r\n\r\n");
-    Said { framing, keep: keep && !switches }
+    EncodedHead { framing, keep_alive: keep_alive && !is_upgrade }
 }
 
 fn status_line(to: &mut Vec<u8>, status: StatusCode, reason: Option<&ReasonPhrase>) {
@@ -135,19 +136,19 @@ fn status_line(to: &mut Vec<u8>, status: StatusCode, reason: Option<&ReasonPhras
     }
 }
 
-fn length_field(to: &mut Vec<u8>, length: u64) {
+fn push_content_length(to: &mut Vec<u8>, length: u64) {
     to.extend_from_slice(b"\r\nContent-Length: ");
     to.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
 }
 
-fn contains(options: &HeaderValue, wanted: &[u8]) -> bool {
+fn has_token(options: &HeaderValue, wanted: &[u8]) -> bool {
     options
         .as_bytes()
         .split(|&byte| byte == b',')
         .any(|token| token.trim_ascii().eq_ignore_ascii_case(wanted))
 }
 
-fn number(value: &[u8]) -> Option<u64> {
+fn parse_length(value: &[u8]) -> Option<u64> {
     std::str::from_utf8(value).ok()?.parse().ok()
 }
 
@@ -155,78 +156,78 @@ fn number(value: &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn written(
+    fn encode(
         status: u16,
         fields: &[(&'static str, &'static str)],
         body: Option<u64>,
         method: Method,
         version: Version,
-        keep: bool,
-    ) -> (String, Said) {
+        keep_alive: bool,
+    ) -> (String, EncodedHead) {
         let headers = fields
             .iter()
             .map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value)));
         let mut to = Vec::new();
-        let said = write(
+        let encoded = encode_head(
             &mut to,
             StatusCode::from_u16(status).expect("a status"),
             None,
             &headers.collect::<http::HeaderMap>().into(),
             &body.map_or_else(SizeHint::default, SizeHint::with_exact),
-            Asked { method: &method, version, keep },
+            RequestFacts { method: &method, version, keep_alive },
             |to| to.extend_from_slice(b"\r\nx-own: 1"),
         );
-        (String::from_utf8(to).expect("text"), said)
+        (String::from_utf8(to).expect("text"), encoded)
     }
 
     #[test]
-    fn bodies_are_framed_as_their_length_and_the_request_allow() {
+    fn framing_follows_the_length_the_status_and_the_request() {
         use Framing::*;
-        for (status, length, body, method, old, framing, keep) in [
+        for (status, length, body, method, is_http10, framing, keep_alive) in [
             (200, None, Some(3), "GET", false, Length(3), true),
             (200, None, Some(0), "GET", false, Length(0), true),
             (200, Some("3"), None, "GET", false, Length(3), true),
             (200, None, None, "GET", false, Chunked, true),
-            (200, None, None, "GET", true, Close, false),
-            (200, Some("3"), Some(0), "HEAD", false, Nothing, true),
-            (200, None, None, "HEAD", false, Nothing, true),
-            (204, Some("3"), Some(0), "GET", false, Nothing, true),
-            (304, Some("3"), Some(0), "GET", false, Nothing, true),
-            (101, None, Some(0), "GET", false, Nothing, false),
+            (200, None, None, "GET", true, CloseDelimited, false),
+            (200, Some("3"), Some(0), "HEAD", false, NoBody, true),
+            (200, None, None, "HEAD", false, NoBody, true),
+            (204, Some("3"), Some(0), "GET", false, NoBody, true),
+            (304, Some("3"), Some(0), "GET", false, NoBody, true),
+            (101, None, Some(0), "GET", false, NoBody, false),
         ] {
             let fields = length.map(|length| ("content-length", length));
-            let version = if old { Version::HTTP_10 } else { Version::HTTP_11 };
+            let version = if is_http10 { Version::HTTP_10 } else { Version::HTTP_11 };
             let method = Method::from_bytes(method.as_bytes()).expect("a method");
-            let (text, said) = written(status, fields.as_slice(), body, method.clone(), version, true);
-            assert_eq!(said, Said { framing, keep }, "{text}");
-            let told = text.matches("Content-Length: ").count();
-            let may_tell = matches!(framing, Length(_)) || length.is_some() && status != 204;
-            assert_eq!(told == 1, may_tell, "{text}");
+            let (text, encoded) = encode(status, fields.as_slice(), body, method.clone(), version, true);
+            assert_eq!(encoded, EncodedHead { framing, keep_alive }, "{text}");
+            let content_length_count = text.matches("Content-Length: ").count();
+            let expects_content_length = matches!(framing, Length(_)) || length.is_some() && status != 204;
+            assert_eq!(content_length_count == 1, expects_content_length, "{text}");
             assert_eq!(text.contains("Transfer-Encoding: chunked\r\n"), framing == Chunked, "{text}");
         }
     }
 
     #[test]
-    fn what_becomes_of_the_connection_is_said_once() {
-        for (fields, asked, said, keep) in [
+    fn one_connection_field_is_written() {
+        for (fields, allowed, option, keep_alive) in [
             (&[][..], true, "keep-alive", true),
             (&[], false, "close", false),
             (&[("connection", "close")], true, "close", false),
             (&[("connection", "Upgrade")], true, "Upgrade", true),
             (&[("connection", "Upgrade")], false, "Upgrade, close", false),
         ] {
-            let (text, written) = written(200, fields, Some(0), Method::GET, Version::HTTP_11, asked);
+            let (text, written) = encode(200, fields, Some(0), Method::GET, Version::HTTP_11, allowed);
             assert_eq!(text.matches("Connection: ").count(), 1, "{text}");
-            assert!(text.contains(&format!("\r\nConnection: {said}\r\n")), "{text}");
-            assert_eq!(written.keep, keep, "{text}");
+            assert!(text.contains(&format!("\r\nConnection: {option}\r\n")), "{text}");
+            assert_eq!(written.keep_alive, keep_alive, "{text}");
         }
     }
 
     #[test]
-    fn an_answer_is_dated_unless_it_says_when_it_was_made() {
+    fn date_is_added_unless_present() {
         let own = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
         for (fields, count) in [(&[][..], 1), (&[own], 1)] {
-            let (text, _) = written(200, fields, Some(0), Method::GET, Version::HTTP_11, true);
+            let (text, _) = encode(200, fields, Some(0), Method::GET, Version::HTTP_11, true);
             assert_eq!(text.matches("Date: ").count(), count, "{text}");
             assert_eq!(text.contains(own.1), !fields.is_empty(), "{text}");
             assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.ends_with("\r\n\r\n"), "{text}");

@@ -1,4 +1,5 @@
-//! What a request must fulfil before it is looked at: host, target, method, and who the client is.
+//! Validates and normalises a request's head before it is routed: method, host, target, and the client's
+//! address.
 
 use std::{borrow::Cow, net::IpAddr};
 
@@ -8,128 +9,128 @@ use http::{
 };
 
 use super::{
-    fault::Fault,
+    error::ProxyError,
     headers,
-    worker::{Link, is_trusted},
+    worker::{ConnContext, is_trusted},
 };
 use http_codec::SINGLETONS;
 use plugin::{Exchange, Request};
 use runtime::{Options, RealIp};
 
-/// Checks a request's head and settles its Host header, target and the client's address.
+/// Validates a request's head; normalises Host, target and the client's address.
 ///
 /// # Errors
-/// When the request must not be served.
-pub fn admit(exchange: &mut Exchange, link: &Link) -> Result<(), Fault> {
+/// If the request must not be served.
+pub fn validate_request(exchange: &mut Exchange, conn_ctx: &ConnContext) -> Result<(), ProxyError> {
     let request = &mut exchange.request;
     match request.version {
         Version::HTTP_10 | Version::HTTP_11 | Version::HTTP_2 => {}
-        _ => return Err(Fault::Version),
+        _ => return Err(ProxyError::Version),
     }
-    method(request)?;
-    singletons(request)?;
-    host(request)?;
-    target(request)?;
+    check_method(request)?;
+    check_singletons(request)?;
+    normalize_host(request)?;
+    normalize_target(request)?;
     if request.version == Version::HTTP_2 {
         join_cookies(request);
     } else {
         headers::drop_nominated(&mut request.headers);
     }
     if !router::acceptable(request.uri.path()) {
-        return Err(Fault::BadRequest("path"));
+        return Err(ProxyError::BadRequest("path"));
     }
-    if link.client.trusted {
-        exchange.client.ip = client_address(request, &link.worker.options, link.client.ip);
+    if conn_ctx.client.trusted {
+        exchange.client.ip = client_address(request, &conn_ctx.worker.options, conn_ctx.client.ip);
     }
     Ok(())
 }
 
-/// Methods are in upper case, with `-` and `_`; CONNECT asks for a tunnel, which a gateway is not.
-fn method(request: &Request) -> Result<(), Fault> {
+/// Checks the method: upper case, `-` and `_`, as nginx; a gateway serves neither CONNECT nor TRACE.
+fn check_method(request: &Request) -> Result<(), ProxyError> {
     if matches!(request.method, Method::GET | Method::POST | Method::PUT | Method::DELETE | Method::HEAD) {
         return Ok(());
     }
     if matches!(request.method, Method::CONNECT | Method::TRACE) {
-        return Err(Fault::MethodNotAllowed);
+        return Err(ProxyError::MethodNotAllowed);
     }
-    let fits = |b: u8| b.is_ascii_uppercase() || b == b'_' || b == b'-';
-    if request.method.as_str().bytes().all(fits) { Ok(()) } else { Err(Fault::BadRequest("method")) }
+    let is_valid = |b: u8| b.is_ascii_uppercase() || b == b'_' || b == b'-';
+    if request.method.as_str().bytes().all(is_valid) { Ok(()) } else { Err(ProxyError::BadRequest("method")) }
 }
 
-/// HTTP/2 may send a cookie header in crumbs; elsewhere there is one (RFC 9113 section 8.2.3).
+/// Joins cookie fields that HTTP/2 may send in several (RFC 9113 section 8.2.3).
 fn join_cookies(request: &mut Request) {
-    let mut crumbs = request.headers.get_all(header::COOKIE).iter();
-    if crumbs.next().is_none() || crumbs.next().is_none() {
+    let mut parts = request.headers.get_all(header::COOKIE).iter();
+    if parts.next().is_none() || parts.next().is_none() {
         return;
     }
-    let crumbs: Vec<&[u8]> =
+    let parts: Vec<&[u8]> =
         request.headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
-    if let Ok(whole) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])) {
+    if let Ok(whole) = HeaderValue::from_bytes(&parts.join(&b"; "[..])) {
         request.headers.insert(header::COOKIE, whole);
     }
 }
 
-/// HTTP/2's fields that may not be repeated. Of a head of HTTP/1 its reader has made sure.
-fn singletons(request: &Request) -> Result<(), Fault> {
+/// Rejects repeated singleton fields of HTTP/2; HTTP/1's parser has checked its own.
+fn check_singletons(request: &Request) -> Result<(), ProxyError> {
     if request.headers.fields().is_some() || request.headers.len() == request.headers.keys_len() {
         return Ok(());
     }
     let names = SINGLETONS.iter().filter_map(|known| known.name());
     match names.into_iter().any(|name| request.headers.get_all(name).iter().nth(1).is_some()) {
-        true => Err(Fault::BadRequest("a field that may not be repeated")),
+        true => Err(ProxyError::BadRequest("a field that may not be repeated")),
         false => Ok(()),
     }
 }
 
-/// A path begins with a slash, and a scheme, if there is one, is HTTP's.
-fn target(request: &mut Request) -> Result<(), Fault> {
+/// Checks that the path starts with a slash, and that the scheme, if any, is HTTP's.
+fn normalize_target(request: &mut Request) -> Result<(), ProxyError> {
     let uri = &request.uri;
     if uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS) {
-        return Err(Fault::BadRequest("scheme"));
+        return Err(ProxyError::BadRequest("scheme"));
     }
     match uri.path_and_query() {
         Some(path) if path.as_str().starts_with('/') => Ok(()),
-        // `http://a?b` has the empty path, which is written as `/`; HTTP/2 has no such form.
+        // `http://a?b` has the empty path, which is normalised to `/`; HTTP/2 has no such form.
         Some(path)
             if uri.authority().is_some()
                 && path.as_str().starts_with('?')
                 && request.version != Version::HTTP_2 =>
         {
-            request.uri = rooted(uri, path).ok_or(Fault::BadRequest("target"))?;
+            request.uri = with_root_path(uri, path).ok_or(ProxyError::BadRequest("target"))?;
             Ok(())
         }
-        _ => Err(Fault::BadRequest("target")),
+        _ => Err(ProxyError::BadRequest("target")),
     }
 }
 
-fn rooted(uri: &Uri, path: &PathAndQuery) -> Option<Uri> {
+fn with_root_path(uri: &Uri, path: &PathAndQuery) -> Option<Uri> {
     let mut parts = uri.clone().into_parts();
     parts.path_and_query = PathAndQuery::try_from(format!("/{}", path.as_str())).ok();
     Uri::from_parts(parts).ok()
 }
 
-/// One Host header that is a host; an authority in the target comes before it.
-fn host(request: &mut Request) -> Result<(), Fault> {
+/// Checks that there is one valid Host; the target's authority takes precedence over it.
+fn normalize_host(request: &mut Request) -> Result<(), ProxyError> {
     let (first, more) = request.headers.host();
     if more {
-        return Err(Fault::BadRequest("more than one Host header"));
+        return Err(ProxyError::BadRequest("more than one Host header"));
     }
     match first {
-        Some(host) if !is_host(host) => return Err(Fault::BadRequest("Host header")),
-        None if request.version == Version::HTTP_11 => return Err(Fault::BadRequest("no Host header")),
+        Some(host) if !is_host(host) => return Err(ProxyError::BadRequest("Host header")),
+        None if request.version == Version::HTTP_11 => return Err(ProxyError::BadRequest("no Host header")),
         None if request.version == Version::HTTP_2 && request.uri.authority().is_none() => {
-            return Err(Fault::BadRequest("neither :authority nor host"));
+            return Err(ProxyError::BadRequest("neither :authority nor host"));
         }
         _ => {}
     }
     let Some(authority) = request.uri.authority() else { return Ok(()) };
     if authority.as_str().contains('@') || !is_host(authority.as_str().as_bytes()) {
-        return Err(Fault::BadRequest("authority"));
+        return Err(ProxyError::BadRequest("authority"));
     }
     if request.version == Version::HTTP_2 && first.is_some_and(|host| !same_host(host, authority)) {
-        return Err(Fault::BadRequest("host differs from :authority"));
+        return Err(ProxyError::BadRequest("host differs from :authority"));
     }
-    let value = HeaderValue::from_str(authority.as_str()).map_err(|_| Fault::BadRequest("authority"))?;
+    let value = HeaderValue::from_str(authority.as_str()).map_err(|_| ProxyError::BadRequest("authority"))?;
     request.headers.insert(header::HOST, value);
     Ok(())
 }
@@ -138,51 +139,51 @@ fn same_host(host: &[u8], authority: &Authority) -> bool {
     host.eq_ignore_ascii_case(authority.as_str().as_bytes())
 }
 
-/// What nginx takes for a host: no control characters, blanks, slashes, commas, no two dots in a row; a port
-/// of digits; an address in brackets.
+/// Whether nginx accepts this host: no control characters, whitespace, slashes or commas, no two dots in a
+/// row; a numeric port; an address in brackets.
 fn is_host(host: &[u8]) -> bool {
     if host.is_empty() {
         return false;
     }
-    let (name, port, fits) = match host {
+    let (name, port, is_valid) = match host {
         [b'[', rest @ ..] => match rest.iter().position(|&b| b == b']') {
             Some(end) => {
-                (&rest[..end], &rest[end + 1..], rest[..end].iter().all(|&b| b == b':' || in_host(b)))
+                (&rest[..end], &rest[end + 1..], rest[..end].iter().all(|&b| b == b':' || is_name_byte(b)))
             }
             None => return false,
         },
-        // The first byte that is of no name begins the port, or is not allowed.
-        _ => match host.iter().position(|&b| !in_host(b)) {
+        // The first byte that is not part of a name starts the port, or is invalid.
+        _ => match host.iter().position(|&b| !is_name_byte(b)) {
             Some(at) => (&host[..at], &host[at..], true),
             None => (host, &b""[..], true),
         },
     };
-    let port_fits = match port {
+    let is_port_valid = match port {
         [] => true,
         [b':', digits @ ..] => digits.iter().all(u8::is_ascii_digit),
         _ => false,
     };
-    fits && port_fits && !name.is_empty() && !name.windows(2).any(|two| two == b"..")
+    is_valid && is_port_valid && !name.is_empty() && !name.windows(2).any(|two| two == b"..")
 }
 
-/// A byte that may not stand in a host's name.
-const NO_NAME: u8 = 1;
-/// One that is no text.
-const NO_TEXT: u8 = 2;
-/// A letter in upper case.
-const UPPER: u8 = 4;
+/// A byte that a host's name must not contain.
+const NOT_IN_NAME: u8 = 1;
+/// A byte that is not ASCII text.
+const NOT_TEXT: u8 = 2;
+/// An upper-case letter.
+const UPPERCASE: u8 = 4;
 
-/// What is to be said of each byte of a host.
-const IN_HOST: [u8; 256] = {
+/// Class of each byte in a host.
+const HOST_BYTE_CLASS: [u8; 256] = {
     let mut table = [0; 256];
     let mut byte = 0;
     while byte < 256 {
         table[byte] = match byte as u8 {
-            b'\t' | b' ' => NO_NAME,
-            0..b' ' | 0x7f => NO_NAME | NO_TEXT,
-            b'/' | b'\\' | b',' | b'@' | b'#' | b'?' | b':' => NO_NAME,
-            0x80.. => NO_TEXT,
-            b'A'..=b'Z' => UPPER,
+            b'\t' | b' ' => NOT_IN_NAME,
+            0..b' ' | 0x7f => NOT_IN_NAME | NOT_TEXT,
+            b'/' | b'\\' | b',' | b'@' | b'#' | b'?' | b':' => NOT_IN_NAME,
+            0x80.. => NOT_TEXT,
+            b'A'..=b'Z' => UPPERCASE,
             _ => 0,
         };
         byte += 1;
@@ -190,42 +191,42 @@ const IN_HOST: [u8; 256] = {
     table
 };
 
-fn in_host(byte: u8) -> bool {
-    IN_HOST[usize::from(byte)] & NO_NAME == 0
+fn is_name_byte(byte: u8) -> bool {
+    HOST_BYTE_CLASS[usize::from(byte)] & NOT_IN_NAME == 0
 }
 
-/// The host without its port, and the port.
-pub fn split_host(host: &str) -> (&str, Option<u16>) {
+/// Splits a host into name and port.
+pub fn split_host_port(host: &str) -> (&str, Option<u16>) {
     match host.bytes().rposition(|byte| matches!(byte, b':' | b']')) {
         Some(at) if host.as_bytes()[at] == b':' => (&host[..at], host[at + 1..].parse().ok()),
         _ => (host, None),
     }
 }
 
-/// The host that a Host header names, in lower case and without its port; none if it is not text.
+/// The name in a Host header, in lower case and without port; `None` if it is not text.
 pub fn host_name(host: &[u8]) -> Option<Cow<'_, [u8]>> {
-    let found = host.iter().fold(0, |found, &byte| found | IN_HOST[usize::from(byte)]);
+    let found = host.iter().fold(0, |found, &byte| found | HOST_BYTE_CLASS[usize::from(byte)]);
     let name = match host.iter().rposition(|byte| matches!(byte, b':' | b']')) {
         Some(at) if host[at] == b':' => &host[..at],
         _ => host,
     };
     match found {
-        _ if found & NO_TEXT != 0 => None,
-        _ if found & UPPER != 0 => Some(Cow::Owned(name.to_ascii_lowercase())),
+        _ if found & NOT_TEXT != 0 => None,
+        _ if found & UPPERCASE != 0 => Some(Cow::Owned(name.to_ascii_lowercase())),
         _ => Some(Cow::Borrowed(name)),
     }
 }
 
-/// The client's address as a trusted peer tells it.
+/// The client's address as sent by a trusted peer (`real_ip_header`).
 fn client_address(request: &Request, options: &Options, peer: IpAddr) -> IpAddr {
     let RealIp::Header(name) = &options.real_ip else { return peer };
     let values = request.headers.get_all(name).iter().map(HeaderValue::as_bytes);
-    nearest(values.rev(), peer, |ip| options.real_ip_recursive && is_trusted(options, ip))
+    last_unpassed_address(values.rev(), peer, |ip| options.real_ip_recursive && is_trusted(options, ip))
 }
 
-/// The last address of a list that may be several fields, which come the last first. Empty elements are no part of
-/// it (RFC 9110 section 5.6.1). While an address `is_passed`, the one before it counts.
-fn nearest<'a>(
+/// The last address of the list in `values`, which come in reverse order. Empty elements are ignored (RFC
+/// 9110 section 5.6.1). While `is_passed` holds for an address, the one before it is taken.
+fn last_unpassed_address<'a>(
     values: impl Iterator<Item = &'a [u8]>,
     peer: IpAddr,
     is_passed: impl Fn(IpAddr) -> bool,
@@ -233,7 +234,7 @@ fn nearest<'a>(
     let entries = values.flat_map(|value| value.rsplit(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
     let mut found = peer;
     for entry in entries.filter(|entry| !entry.is_empty()) {
-        let Some(ip) = std::str::from_utf8(entry).ok().and_then(address) else { break };
+        let Some(ip) = std::str::from_utf8(entry).ok().and_then(parse_address) else { break };
         found = ip;
         if !is_passed(ip) {
             break;
@@ -242,7 +243,7 @@ fn nearest<'a>(
     found
 }
 
-fn address(text: &str) -> Option<IpAddr> {
+fn parse_address(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     let ip = bare.parse().or_else(|_| text.parse::<std::net::SocketAddr>().map(|address| address.ip()));
     ip.ok().map(|ip: IpAddr| ip.to_canonical())
@@ -256,7 +257,7 @@ mod tests {
     use net::Body;
 
     #[test]
-    fn the_nearest_address_counts_and_empty_elements_do_not() {
+    fn the_last_untrusted_address_is_the_client() {
         let peer: IpAddr = "10.0.0.9".parse().expect("an address");
         let trusted = |ip: IpAddr| ip.to_string().starts_with("10.");
         for (values, ip) in [
@@ -278,17 +279,18 @@ mod tests {
             (&[], "10.0.0.9"),
             (&[","], "10.0.0.9"),
         ] {
-            let found = nearest(values.iter().rev().map(|value| value.as_bytes()), peer, trusted);
+            let found =
+                last_unpassed_address(values.iter().rev().map(|value| value.as_bytes()), peer, trusted);
             assert_eq!(found.to_string(), ip, "{values:?}");
         }
     }
 
     #[test]
-    fn targets_have_a_path_and_a_scheme_of_http() {
+    fn targets_need_a_path_and_an_http_scheme() {
         let path = |version, uri: &str| {
             let uri = uri.parse().unwrap_or_else(|_| Uri::from(PathAndQuery::try_from(uri).expect("a path")));
             let mut request = Request::new(Method::GET, uri, version, HeaderMap::new().into(), Body::Empty);
-            let checked = target(&mut request);
+            let checked = normalize_target(&mut request);
             checked.ok().map(|()| request.uri.path_and_query().map(ToString::to_string).unwrap_or_default())
         };
         for (uri, h1, h2) in [
@@ -306,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_are_those_that_nginx_takes() {
+    fn hosts_are_those_that_nginx_accepts() {
         for host in ["a", "a.b-c_d", "a:80", "a:", "127.0.0.1:1", "[::1]", "[::1]:80", "a.", "\u{e9}", "a%b|"]
         {
             assert!(is_host(host.as_bytes()), "{host}");
@@ -320,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_s_name_is_in_lower_case_and_without_its_port() {
+    fn host_name_is_lower_case_without_port() {
         for (host, name) in [
             ("a.b:80", Some("a.b")),
             ("A.b", Some("a.b")),

@@ -1,0 +1,110 @@
+//! Headers that the gateway adds to a response.
+
+use std::time::Instant;
+
+use http::{HeaderMap, HeaderValue, header};
+
+use super::{
+    gateway_headers::{
+        HeaderSink, SERVER, SERVER_VALUE, VIA, VIA_VALUES, X_KONG_PROXY_LATENCY, X_KONG_REQUEST_ID,
+        X_KONG_RESPONSE_LATENCY, X_KONG_UPSTREAM_LATENCY, X_KONG_UPSTREAM_STATUS, number_value,
+    },
+    join_comma,
+};
+use http_codec::{Headers, Known};
+use plugin::{Exchange, ResponseSource};
+use runtime::AddedHeaders;
+
+/// Headers to be added to a response.
+#[derive(Debug)]
+pub struct AddedResponseHeaders {
+    /// Milliseconds of the upstream, and before it was contacted; `None` if it was not.
+    latencies: Option<(u64, u64)>,
+    /// Milliseconds in all, if no upstream was contacted.
+    total_ms: u64,
+    /// The upstream's status, if the response is the upstream's.
+    upstream_status: Option<u16>,
+    /// Whether the upstream has sent `Server`.
+    has_server: bool,
+    id: HeaderValue,
+}
+
+impl AddedResponseHeaders {
+    /// Collects them after the last plugin; `proxied` is true if an upstream was contacted, also without
+    /// success.
+    pub fn new(exchange: &Exchange, proxied: bool, id: &HeaderValue) -> Self {
+        let millis = |from: Instant, to: Option<Instant>| {
+            to.map_or(0, |to| to.saturating_duration_since(from).as_millis() as u64)
+        };
+        let Exchange { started, sent, answered, response, .. } = exchange;
+        let upstream = response.source == ResponseSource::Upstream;
+        AddedResponseHeaders {
+            latencies: sent.filter(|_| proxied).map(|at| (millis(at, *answered), millis(*started, Some(at)))),
+            total_ms: if proxied { 0 } else { millis(*started, Some(Instant::now())) },
+            upstream_status: upstream.then(|| response.status.as_u16()),
+            has_server: upstream && response.headers.has(Known::Server),
+            id: id.clone(),
+        }
+    }
+
+    /// Whether one of them may have to replace a header in `headers`.
+    pub fn overlaps(&self, headers: &Headers) -> bool {
+        match headers.fields() {
+            Some(fields) => {
+                fields.has(&[Known::Via, Known::KongRequestId, Known::Kong])
+                    || !self.has_server && fields.has(&[Known::Server])
+            }
+            None => headers.keys().any(|name| match name.as_str() {
+                "via" => true,
+                "server" => !self.has_server,
+                name => name.starts_with("x-kong-"),
+            }),
+        }
+    }
+
+    /// Appends them; `overlaps` must be false.
+    pub fn append_to(&self, enabled: &AddedHeaders, to: &mut impl HeaderSink) {
+        match self.latencies {
+            Some((upstream, before)) => {
+                if enabled.upstream_latency {
+                    to.append_value(X_KONG_UPSTREAM_LATENCY, &number_value(upstream));
+                }
+                if enabled.proxy_latency {
+                    to.append_value(X_KONG_PROXY_LATENCY, &number_value(before));
+                }
+            }
+            None if enabled.response_latency => {
+                to.append_value(X_KONG_RESPONSE_LATENCY, &number_value(self.total_ms))
+            }
+            None => {}
+        }
+        if let Some(status) = self.upstream_status {
+            if enabled.upstream_status {
+                to.append_value(X_KONG_UPSTREAM_STATUS, &number_value(status.into()));
+            }
+            if enabled.via {
+                to.append_static(VIA, VIA_VALUES[0]);
+            }
+        }
+        if enabled.server && !self.has_server {
+            to.append_static(SERVER, SERVER_VALUE);
+        }
+        if enabled.request_id {
+            to.append_value(X_KONG_REQUEST_ID, &self.id);
+        }
+    }
+
+    /// Inserts them into a map, replacing what is present.
+    pub fn insert_into(&self, enabled: &AddedHeaders, headers: &mut Headers) {
+        if !self.overlaps(headers) {
+            return self.append_to(enabled, &mut **headers);
+        }
+        let mut added = HeaderMap::with_capacity(8);
+        self.append_to(enabled, &mut added);
+        // `Via` is a list.
+        if added.contains_key(header::VIA) && headers.has(Known::Via) {
+            added.insert(header::VIA, join_comma(headers, Known::Via, VIA_VALUES[0].as_bytes()));
+        }
+        headers.extend(added);
+    }
+}
