@@ -10,7 +10,7 @@ use serde_json::Number;
 
 use super::shared::status::error_status;
 use model::Protocol;
-use plugin::{self, ALL_PROTOCOLS, Build, BuildError, Call, Hook, Outcome, Phases, Reply, Stop};
+use plugin::{self, ALL_PROTOCOLS, Build, BuildError, Call, Hook, HookResult, Phases, Reply, Stop};
 
 /// Refuses clients by their address: those in `deny`, and those outside `allow` if there is one.
 ///
@@ -73,8 +73,8 @@ impl plugin::Plugin for Plugin {
 }
 
 impl Plugin {
-    fn access(&self, call: Call<'_>) -> Outcome {
-        let ip = call.exchange.client.ip;
+    fn access(&self, ctx: Call<'_>) -> HookResult {
+        let ip = ctx.exchange.client.ip;
         if !self.deny.contains(ip) && self.allow.as_ref().is_none_or(|allow| allow.contains(ip)) {
             return Ok(());
         }
@@ -104,19 +104,19 @@ impl Networks {
                 }
             }
         }
-        Ok(Networks { v4: merged(v4), v6: merged(v6) })
+        Ok(Networks { v4: merge_ranges(v4), v6: merge_ranges(v6) })
     }
 
     fn contains(&self, ip: IpAddr) -> bool {
         match ip {
-            IpAddr::V4(ip) => holds(&self.v4, ip.to_bits()),
-            IpAddr::V6(ip) => holds(&self.v6, ip.to_bits()),
+            IpAddr::V4(ip) => ranges_contain(&self.v4, ip.to_bits()),
+            IpAddr::V6(ip) => ranges_contain(&self.v6, ip.to_bits()),
         }
     }
 }
 
 /// Sorts ranges and joins those that overlap.
-fn merged<T: Ord + Copy>(mut ranges: Vec<(T, T)>) -> Vec<(T, T)> {
+fn merge_ranges<T: Ord + Copy>(mut ranges: Vec<(T, T)>) -> Vec<(T, T)> {
     ranges.sort_unstable();
     ranges.dedup_by(|next, kept| {
         let overlaps = next.0 <= kept.1;
@@ -128,7 +128,7 @@ fn merged<T: Ord + Copy>(mut ranges: Vec<(T, T)>) -> Vec<(T, T)> {
     ranges
 }
 
-fn holds<T: Ord + Copy>(ranges: &[(T, T)], address: T) -> bool {
+fn ranges_contain<T: Ord + Copy>(ranges: &[(T, T)], address: T) -> bool {
     let after = ranges.partition_point(|(first, _)| *first <= address);
     after > 0 && address <= ranges[after - 1].1
 }
@@ -141,14 +141,14 @@ mod tests {
     use model::State;
     use plugin::{
         ReplyBody,
-        testing::{Bench, request},
+        testing::{PluginHarness, request},
     };
 
     fn passes(config: Value, ip: &str) -> bool {
-        let bench = Bench::new::<Plugin>(config, State::default()).expect("settings are valid");
+        let harness = PluginHarness::new::<Plugin>(config, State::default()).expect("settings are valid");
         let mut exchange = request("GET", "/", &[], "");
         exchange.client.ip = ip.parse().expect("an address");
-        bench.access(&mut exchange).is_ok()
+        harness.access(&mut exchange).is_ok()
     }
 
     #[test]
@@ -180,8 +180,8 @@ mod tests {
     #[test]
     fn a_refusal_names_the_address_unless_the_settings_say_otherwise() {
         let refuse = |config: Value| {
-            let bench = Bench::new::<Plugin>(config, State::default()).expect("settings are valid");
-            bench.reply(&mut request("GET", "/", &[], ""))
+            let harness = PluginHarness::new::<Plugin>(config, State::default()).expect("settings are valid");
+            harness.reply(&mut request("GET", "/", &[], ""))
         };
         let reply = refuse(json!({"deny": ["127.0.0.1"]}));
         assert_eq!(reply.status, StatusCode::FORBIDDEN);
@@ -194,7 +194,8 @@ mod tests {
 
     #[test]
     fn an_entry_that_is_no_address_is_refused() {
-        let error = Bench::new::<Plugin>(json!({"allow": ["::1", "300.1.1.1"]}), State::default()).err();
+        let error =
+            PluginHarness::new::<Plugin>(json!({"allow": ["::1", "300.1.1.1"]}), State::default()).err();
         let error = error.expect("refused");
         assert_eq!(error.pointer, "/allow/1");
         assert_eq!(error.message, "invalid ip or cidr range: '300.1.1.1'");

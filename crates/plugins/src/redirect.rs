@@ -5,11 +5,11 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use plugin::{self, Build, BuildError, Call, Hook, Outcome, Phases, Reply, ReplyBody, Request};
+use plugin::{self, Build, BuildError, Call, Hook, HookResult, Phases, Reply, ReplyBody, Request};
 use router::normalize;
 
 /// Characters that a URL's path may not hold, and those of its query.
-const PATH: &AsciiSet = &CONTROLS
+const PATH_ENCODE_SET: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
     .add(b'#')
@@ -20,12 +20,12 @@ const PATH: &AsciiSet = &CONTROLS
     .add(b'`')
     .add(b'{')
     .add(b'}');
-const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'\'');
+const QUERY_ENCODE_SET: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'\'');
 
 /// Answers with a redirect, without asking the upstream.
 ///
 /// With `keep_incoming_path` the path and the query of `location` are replaced by those of the request; the
-/// path is normalised, a usual port left out. Authentication runs before it.
+/// path is normalised, a default_port port left out. Authentication runs before it.
 ///
 /// ```yaml
 /// plugins:
@@ -39,23 +39,23 @@ const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Status of the answer.
-    #[serde(default = "moved")]
+    #[serde(default = "default_status_code")]
     #[schemars(range(min = 100, max = 599))]
     pub status_code: u16,
     /// URL to go to.
     #[schemars(extend("x-rule" = "url"))]
     pub location: String,
     /// Goes to the path and query of the request instead of those of `location`.
-    #[serde(default = "no")]
+    #[serde(default = "default_keep_incoming_path")]
     pub keep_incoming_path: Option<bool>,
 }
 
-fn moved() -> u16 {
+fn default_status_code() -> u16 {
     301
 }
 
 #[allow(clippy::unnecessary_wraps)] // what a default has to be
-fn no() -> Option<bool> {
+fn default_keep_incoming_path() -> Option<bool> {
     Some(false)
 }
 
@@ -87,7 +87,7 @@ impl plugin::Plugin for Plugin {
                 let fragment = if fragment.is_empty() { String::new() } else { format!("#{fragment}") };
                 Location::Incoming { origin: origin(url)?, fragment }
             }
-            _ => Location::Fixed(value(&config.location)?),
+            _ => Location::Fixed(header_value(&config.location)?),
         };
         let status = StatusCode::from_u16(config.status_code)
             .map_err(|_| BuildError::at("/status_code", "value should be between 100 and 599"))?;
@@ -95,11 +95,11 @@ impl plugin::Plugin for Plugin {
     }
 }
 
-fn value(location: &str) -> Result<HeaderValue, BuildError> {
+fn header_value(location: &str) -> Result<HeaderValue, BuildError> {
     HeaderValue::from_str(location).map_err(|e| BuildError::at("/location", e.to_string()))
 }
 
-/// Scheme and authority: the host in lower case, the scheme's usual port left out.
+/// Scheme and authority: the host in lower case, the scheme's default_port port left out.
 fn origin(url: &str) -> Result<String, BuildError> {
     let Some((scheme, rest)) = url.split_once("://") else {
         return Err(BuildError::at("/location", "missing scheme in url"));
@@ -111,21 +111,23 @@ fn origin(url: &str) -> Result<String, BuildError> {
         None => (String::new(), authority),
     };
     let host = host.to_ascii_lowercase();
-    let usual = match scheme.as_str() {
+    let default_port = match scheme.as_str() {
         "http" | "ws" => ":80",
         "https" | "wss" => ":443",
         _ => ":",
     };
-    let host = host.strip_suffix(usual).unwrap_or(&host);
+    let host = host.strip_suffix(default_port).unwrap_or(&host);
     let origin = format!("{scheme}://{user}{host}");
-    value(&origin).map(|_| origin)
+    header_value(&origin).map(|_| origin)
 }
 
 impl Plugin {
-    fn access(&self, call: Call<'_>) -> Outcome {
+    fn access(&self, ctx: Call<'_>) -> HookResult {
         let location = match &self.location {
             Location::Fixed(location) => location.clone(),
-            Location::Incoming { origin, fragment } => incoming(&call.exchange.request, origin, fragment),
+            Location::Incoming { origin, fragment } => {
+                incoming_location(&ctx.exchange.request, origin, fragment)
+            }
         };
         let headers = HeaderMap::from_iter([(LOCATION, location)]);
         let body = ReplyBody::Bytes("redirecting".into());
@@ -133,12 +135,12 @@ impl Plugin {
     }
 }
 
-fn incoming(request: &Request, origin: &str, fragment: &str) -> HeaderValue {
+fn incoming_location(request: &Request, origin: &str, fragment: &str) -> HeaderValue {
     let mut url = origin.to_owned();
-    url.extend(percent_encode(&normalize(request.path()), PATH));
+    url.extend(percent_encode(&normalize(request.path()), PATH_ENCODE_SET));
     if let Some(query) = request.query().filter(|query| !query.is_empty()) {
         url.push('?');
-        url.extend(percent_encode(query.as_bytes(), QUERY));
+        url.extend(percent_encode(query.as_bytes(), QUERY_ENCODE_SET));
     }
     url.push_str(fragment);
     // Nothing but visible ASCII is left.
@@ -151,11 +153,11 @@ mod tests {
 
     use super::*;
     use model::State;
-    use plugin::testing::{Bench, request};
+    use plugin::testing::{PluginHarness, request};
 
-    fn answer(config: Value, target: &str) -> (u16, String) {
-        let bench = Bench::new::<Plugin>(config, State::default()).expect("settings are valid");
-        let reply = bench.reply(&mut request("GET", target, &[], ""));
+    fn redirect(config: Value, target: &str) -> (u16, String) {
+        let harness = PluginHarness::new::<Plugin>(config, State::default()).expect("settings are valid");
+        let reply = harness.reply(&mut request("GET", target, &[], ""));
         assert!(matches!(reply.body, ReplyBody::Bytes(body) if body == "redirecting"));
         (reply.status.as_u16(), reply.headers[LOCATION].to_str().expect("text").to_owned())
     }
@@ -166,7 +168,7 @@ mod tests {
             [(301, "http://Example.TEST:80"), (302, "https://example.test/path?foo=bar#x")]
         {
             let config = json!({"location": location, "status_code": status});
-            assert_eq!(answer(config, "/p?q"), (status, location.to_owned()));
+            assert_eq!(redirect(config, "/p?q"), (status, location.to_owned()));
         }
     }
 
@@ -183,7 +185,7 @@ mod tests {
         for (location, target, expected) in cases {
             let config = json!({"location": location, "keep_incoming_path": true});
             let target = target.replace('ü', "%C3%BC");
-            assert_eq!(answer(config, &target), (301, expected.to_owned()), "{location} {target}");
+            assert_eq!(redirect(config, &target), (301, expected.to_owned()), "{location} {target}");
         }
     }
 }

@@ -4,12 +4,12 @@ use http::{HeaderValue, StatusCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::shared::consumer::{X_AUTHENTICATED_GROUPS, X_CONSUMER_GROUPS};
-use plugin::{self, Build, BuildError, Call, Hook, Outcome, Phases, Reply, Scopes};
+use super::shared::auth::{X_AUTHENTICATED_GROUPS, X_CONSUMER_GROUPS};
+use plugin::{self, Build, BuildError, Call, Hook, HookResult, Phases, Reply, Scopes};
 
 /// Lets a request pass, or refuses it, by the groups of the consumer behind it.
 ///
-/// Groups are given to consumers in the file (`acls`), or brought by an authentication plugin such as
+/// Groups are given to consumers in the file (`acls`), or authenticated_groups by an authentication plugin such as
 /// `ldap-auth`. Exactly one of `allow` and `deny` must be given; one common group is enough for either.
 /// Names are compared letter by letter. Put an authentication plugin such as `key-auth` beside it: it runs
 /// first and finds out who asks.
@@ -79,30 +79,29 @@ impl plugin::Plugin for Plugin {
 }
 
 impl Plugin {
-    fn access(&self, call: Call<'_>) -> Outcome {
-        let Call { exchange, state } = call;
-        let known = exchange.credential.is_some();
+    fn access(&self, ctx: Call<'_>) -> HookResult {
+        let Call { exchange, state } = ctx;
+        let is_authenticated = exchange.credential.is_some();
         let headers = &mut exchange.request.headers;
         headers.remove(X_CONSUMER_GROUPS);
         headers.remove(X_AUTHENTICATED_GROUPS);
 
-        let brought = exchange
-            .groups
-            .as_deref()
-            .filter(|_| exchange.consumer.is_none() || !known || self.always_use_authenticated_groups);
-        let (name, passes, list) = match (brought, exchange.consumer) {
-            (Some(groups), _) => (X_AUTHENTICATED_GROUPS, self.admits(groups), self.list(groups)),
+        let authenticated_groups = exchange.groups.as_deref().filter(|_| {
+            exchange.consumer.is_none() || !is_authenticated || self.always_use_authenticated_groups
+        });
+        let (name, is_allowed, list) = match (authenticated_groups, exchange.consumer) {
+            (Some(groups), _) => (X_AUTHENTICATED_GROUPS, self.is_allowed(groups), self.header_value(groups)),
             (None, Some(consumer)) => {
                 let groups = state.groups(consumer);
                 if groups.is_empty() && !self.deny {
-                    return Err(refusal(known).into());
+                    return Err(rejection(is_authenticated).into());
                 }
-                (X_CONSUMER_GROUPS, self.admits(groups), self.list(groups))
+                (X_CONSUMER_GROUPS, self.is_allowed(groups), self.header_value(groups))
             }
-            (None, None) => return Err(refusal(known).into()),
+            (None, None) => return Err(rejection(is_authenticated).into()),
         };
-        if !passes {
-            return Err(refusal(true).into());
+        if !is_allowed {
+            return Err(rejection(true).into());
         }
         if let Some(list) = list {
             headers.insert(name, list);
@@ -110,12 +109,12 @@ impl Plugin {
         Ok(())
     }
 
-    fn admits(&self, groups: &[impl AsRef<str>]) -> bool {
+    fn is_allowed(&self, groups: &[impl AsRef<str>]) -> bool {
         groups.iter().any(|group| self.names.contains(group.as_ref())) != self.deny
     }
 
     /// The header's value, if the upstream shall know.
-    fn list(&self, groups: &[impl AsRef<str>]) -> Option<HeaderValue> {
+    fn header_value(&self, groups: &[impl AsRef<str>]) -> Option<HeaderValue> {
         if self.hide_groups_header {
             return None;
         }
@@ -130,9 +129,9 @@ impl Plugin {
     }
 }
 
-/// Refuses someone who is known, or someone who is not.
-fn refusal(known: bool) -> Reply {
-    if known {
+/// Refuses someone who is is_authenticated, or someone who is not.
+fn rejection(is_authenticated: bool) -> Reply {
+    if is_authenticated {
         Reply::error(StatusCode::FORBIDDEN, "You cannot consume this service")
     } else {
         Reply::error(StatusCode::UNAUTHORIZED, "Unauthorized")

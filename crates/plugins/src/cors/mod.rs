@@ -17,9 +17,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
-use self::origin::{Allowed, Origins};
+use self::origin::{AllowOrigin, Origins};
 use super::shared::number;
-use plugin::{self, Build, BuildError, Call, Hook, Outcome, Phases, Reply, Scopes};
+use plugin::{self, Build, BuildError, Call, Hook, HookResult, Phases, Reply, Scopes};
 
 const REQUEST_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-request-private-network");
 const ALLOW_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");
@@ -51,7 +51,7 @@ const ALLOW_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-contro
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Allowed origins: plain ones, regular expressions, or `*`. None, or an empty list, allows all.
+    /// AllowOrigin origins: plain ones, regular expressions, or `*`. None, or an empty list, allows all.
     #[schemars(extend("items" = {"type": "string", "x-rule": "cors_origin"}))]
     pub origins: Option<Vec<String>>,
     /// Request headers allowed; none, or an empty list, allows those that the preflight asks for.
@@ -139,7 +139,7 @@ pub struct Plugin {
 
 /// Kept for a preflight, whose answer is complete without the header filter.
 #[derive(Default)]
-struct Preflight;
+struct PreflightHandled;
 
 impl plugin::Plugin for Plugin {
     const NAME: &'static str = "cors";
@@ -155,11 +155,11 @@ impl plugin::Plugin for Plugin {
         let methods: Vec<&str> = methods.map(|(_, name)| *name).collect();
         Ok(Plugin {
             origins: Origins::new(config.origins.unwrap_or_default())?,
-            headers: list(config.headers, "/headers")?,
-            exposed_headers: list(config.exposed_headers, "/exposed_headers")?,
-            methods: value(&methods.join(","), "/methods")?,
+            headers: header_list(config.headers, "/headers")?,
+            exposed_headers: header_list(config.exposed_headers, "/exposed_headers")?,
+            methods: header_value(&methods.join(","), "/methods")?,
             max_age: match config.max_age.and_then(|seconds| seconds.as_f64()) {
-                Some(seconds) => Some(value(&number::text(seconds), "/max_age")?),
+                Some(seconds) => Some(header_value(&number::format(seconds), "/max_age")?),
                 None => None,
             },
             credentials: config.credentials,
@@ -171,22 +171,22 @@ impl plugin::Plugin for Plugin {
 }
 
 /// A list as one header value; none for an empty one.
-fn list(items: Option<Vec<String>>, pointer: &str) -> Result<Option<HeaderValue>, BuildError> {
+fn header_list(items: Option<Vec<String>>, pointer: &str) -> Result<Option<HeaderValue>, BuildError> {
     match items {
-        Some(items) if !items.is_empty() => value(&items.join(","), pointer).map(Some),
+        Some(items) if !items.is_empty() => header_value(&items.join(","), pointer).map(Some),
         _ => Ok(None),
     }
 }
 
-fn value(text: &str, pointer: &str) -> Result<HeaderValue, BuildError> {
+fn header_value(text: &str, pointer: &str) -> Result<HeaderValue, BuildError> {
     HeaderValue::from_str(text).map_err(|e| BuildError::at(pointer, e.to_string()))
 }
 
 impl Plugin {
     /// Answers a preflight.
-    fn access(&self, call: Call<'_>) -> Outcome {
-        let request = &call.exchange.request;
-        let origin = origin_of(&request.headers);
+    fn access(&self, ctx: Call<'_>) -> HookResult {
+        let request = &ctx.exchange.request;
+        let origin = request_origin(&request.headers);
         if request.method != Method::OPTIONS
             || origin.is_none()
             || !request.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
@@ -194,13 +194,13 @@ impl Plugin {
             return Ok(());
         }
         if self.preflight_continue {
-            call.exchange.stash::<Preflight>();
+            ctx.exchange.extension_mut::<PreflightHandled>();
             return Ok(());
         }
         let mut reply = Reply::empty(StatusCode::OK);
         self.allow_origin(origin, &mut reply.headers);
-        let asked = request.headers.get(ACCESS_CONTROL_REQUEST_HEADERS);
-        if let Some(headers) = self.headers.as_ref().or(asked) {
+        let requested = request.headers.get(ACCESS_CONTROL_REQUEST_HEADERS);
+        if let Some(headers) = self.headers.as_ref().or(requested) {
             reply.headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, headers.clone());
         }
         reply.headers.insert(ACCESS_CONTROL_ALLOW_METHODS, self.methods.clone());
@@ -208,20 +208,20 @@ impl Plugin {
             reply.headers.insert(ACCESS_CONTROL_MAX_AGE, seconds.clone());
         }
         let private = request.headers.get(REQUEST_PRIVATE_NETWORK);
-        if self.private_network && private.is_some_and(|asks| asks == "true") {
+        if self.private_network && private.is_some_and(|value| value == "true") {
             reply.headers.insert(ALLOW_PRIVATE_NETWORK, HeaderValue::from_static("true"));
         }
-        call.exchange.stash::<Preflight>();
+        ctx.exchange.extension_mut::<PreflightHandled>();
         Err(reply.into())
     }
 
     /// Adds to every other answer what lets a page read it.
-    fn header_filter(&self, call: Call<'_>) {
-        let exchange = call.exchange;
-        if exchange.stashed::<Preflight>().is_some() {
+    fn header_filter(&self, ctx: Call<'_>) {
+        let exchange = ctx.exchange;
+        if exchange.extension::<PreflightHandled>().is_some() {
             return;
         }
-        let origin = origin_of(&exchange.request.headers);
+        let origin = request_origin(&exchange.request.headers);
         if origin.is_none() && !self.allow_origin_absent {
             return;
         }
@@ -237,7 +237,7 @@ impl Plugin {
         let mut vary = self.origins.vary();
         let mut credentials = self.credentials;
         let allowed = match self.origins.allowed(origin) {
-            Allowed::Any => match origin.filter(|_| self.credentials) {
+            AllowOrigin::Any => match origin.filter(|_| self.credentials) {
                 Some(origin) => {
                     vary = true;
                     Some(origin.clone())
@@ -247,8 +247,8 @@ impl Plugin {
                     Some(HeaderValue::from_static("*"))
                 }
             },
-            Allowed::This(origin) => Some(origin),
-            Allowed::None => None,
+            AllowOrigin::Exact(origin) => Some(origin),
+            AllowOrigin::Denied => None,
         };
         match allowed {
             Some(origin) => headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin),
@@ -264,6 +264,6 @@ impl Plugin {
 }
 
 /// The request's origin; an empty one counts as absent.
-fn origin_of(headers: &HeaderMap) -> Option<&HeaderValue> {
+fn request_origin(headers: &HeaderMap) -> Option<&HeaderValue> {
     headers.get(ORIGIN).filter(|origin| !origin.is_empty())
 }

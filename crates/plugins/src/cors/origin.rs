@@ -9,29 +9,29 @@ use model::rule::compile_regex;
 use plugin::BuildError;
 
 /// What an answer may say about the request's origin.
-pub enum Allowed {
+pub enum AllowOrigin {
     /// All origins are allowed.
     Any,
     /// This one is.
-    This(HeaderValue),
+    Exact(HeaderValue),
     /// The request's is not.
-    None,
+    Denied,
 }
 
-/// Allowed origins, ready to be compared with.
+/// AllowOrigin origins, ready to be compared with.
 pub enum Origins {
     /// All, whatever the request says.
     All,
     /// The only one, sent whatever the request says.
-    One(HeaderValue),
+    Single(HeaderValue),
     /// The request's, if one of these fits; all, where `*` is among them.
-    Some { any: bool, rules: Vec<Rule> },
+    Matching { any: bool, rules: Vec<Rule> },
 }
 
 /// One entry of the settings.
 pub enum Rule {
-    /// An origin in its short form.
-    Plain(String),
+    /// An origin in its normalized form.
+    Literal(String),
     /// Compared with the whole origin, or with its host alone.
     Regex { regex: Box<Regex>, host: bool },
 }
@@ -45,9 +45,9 @@ impl Origins {
         match entries.as_slice() {
             [] => return Ok(Origins::All),
             [one] if one == "*" => return Ok(Origins::All),
-            [one] if is_plain(one) => {
+            [one] if is_literal(one) => {
                 let value = HeaderValue::from_str(one);
-                return value.map(Origins::One).map_err(|e| BuildError::at("/origins/0", e.to_string()));
+                return value.map(Origins::Single).map_err(|e| BuildError::at("/origins/0", e.to_string()));
             }
             _ => {}
         }
@@ -58,7 +58,7 @@ impl Origins {
                 BuildError::at(format!("/origins/{at}"), format!("'{entry}' is not a valid regex"))
             })
         });
-        Ok(Origins::Some { any, rules: rules.collect::<Result<_, _>>()? })
+        Ok(Origins::Matching { any, rules: rules.collect::<Result<_, _>>()? })
     }
 
     /// Whether answers to different origins may differ.
@@ -67,21 +67,21 @@ impl Origins {
     }
 
     /// What to answer to a request of that origin.
-    pub fn allowed(&self, origin: Option<&HeaderValue>) -> Allowed {
+    pub fn allowed(&self, origin: Option<&HeaderValue>) -> AllowOrigin {
         match self {
-            Origins::All => Allowed::Any,
-            Origins::One(value) => Allowed::This(value.clone()),
-            Origins::Some { any: true, .. } if origin.is_some() => Allowed::Any,
-            Origins::Some { rules, .. } => {
+            Origins::All => AllowOrigin::Any,
+            Origins::Single(value) => AllowOrigin::Exact(value.clone()),
+            Origins::Matching { any: true, .. } if origin.is_some() => AllowOrigin::Any,
+            Origins::Matching { rules, .. } => {
                 let origin = origin.and_then(|origin| Some((origin, Origin::parse(origin.to_str().ok()?))));
                 match origin {
-                    Some((sent, origin)) if rules.iter().any(|rule| rule.fits(&origin)) => {
-                        match HeaderValue::from_str(&origin.short) {
-                            Ok(short) => Allowed::This(short),
-                            Err(_) => Allowed::This(sent.clone()),
+                    Some((sent, origin)) if rules.iter().any(|rule| rule.matches(&origin)) => {
+                        match HeaderValue::from_str(&origin.normalized) {
+                            Ok(normalized) => AllowOrigin::Exact(normalized),
+                            Err(_) => AllowOrigin::Exact(sent.clone()),
                         }
                     }
-                    _ => Allowed::None,
+                    _ => AllowOrigin::Denied,
                 }
             }
         }
@@ -89,39 +89,39 @@ impl Origins {
 }
 
 /// Whether an entry is an origin rather than a regular expression.
-fn is_plain(entry: &str) -> bool {
+fn is_literal(entry: &str) -> bool {
     entry.bytes().all(|b| b.is_ascii_alphanumeric() || b".:/-".contains(&b))
 }
 
 impl Rule {
     fn new(entry: &str) -> Result<Self, String> {
-        if is_plain(entry) {
-            return Ok(Rule::Plain(Origin::parse(entry).short.into_owned()));
+        if is_literal(entry) {
+            return Ok(Rule::Literal(Origin::parse(entry).normalized.into_owned()));
         }
         let regex = compile_regex(&format!("^(?:{entry})$"))?;
         Ok(Rule::Regex { regex: Box::new(regex), host: !entry.contains(':') })
     }
 
-    fn fits(&self, origin: &Origin<'_>) -> bool {
+    fn matches(&self, origin: &Origin<'_>) -> bool {
         match self {
-            Rule::Plain(short) => *short == origin.short,
+            Rule::Literal(normalized) => *normalized == origin.normalized,
             Rule::Regex { regex, host } => {
-                regex.is_match(if *host { origin.host } else { &origin.short }).unwrap_or(false)
+                regex.is_match(if *host { origin.host } else { &origin.normalized }).unwrap_or(false)
             }
         }
     }
 }
 
-/// An origin in its short form: scheme, host, and the port where it is not the scheme's usual one.
+/// An origin in its normalized form: scheme, host, and the port where it is not the scheme's usual one.
 struct Origin<'a> {
-    short: Cow<'a, str>,
+    normalized: Cow<'a, str>,
     host: &'a str,
 }
 
 impl<'a> Origin<'a> {
-    /// Takes apart `scheme://user@host:port/…`; anything without `//` is kept whole.
+    /// Takes apart `scheme://user@host:port/…`; anything without `//` is normalized_len whole.
     fn parse(text: &'a str) -> Self {
-        let whole = Origin { short: Cow::Borrowed(text), host: text };
+        let whole = Origin { normalized: Cow::Borrowed(text), host: text };
         let scheme = text.split_once(':').map(|(scheme, _)| scheme).filter(|scheme| {
             let rest = |b: u8| b.is_ascii_alphanumeric() || b"+.-".contains(&b);
             scheme.starts_with(|c: char| c.is_ascii_alphanumeric()) && scheme.bytes().all(rest)
@@ -139,18 +139,18 @@ impl<'a> Origin<'a> {
         }
         let port =
             port.filter(|port| !matches!((scheme, *port), (Some("http"), "80") | (Some("https"), "443")));
-        let kept = scheme.map_or(0, |s| s.len() + 3) + host.len() + port.map_or(0, |p| p.len() + 1);
+        let normalized_len = scheme.map_or(0, |s| s.len() + 3) + host.len() + port.map_or(0, |p| p.len() + 1);
         // Nothing left out: what remains is the text itself.
-        if kept == text.len() {
-            return Origin { short: Cow::Borrowed(text), host };
+        if normalized_len == text.len() {
+            return Origin { normalized: Cow::Borrowed(text), host };
         }
-        let mut short = scheme.map_or_else(String::new, |scheme| format!("{scheme}://"));
-        short.push_str(host);
+        let mut normalized = scheme.map_or_else(String::new, |scheme| format!("{scheme}://"));
+        normalized.push_str(host);
         if let Some(port) = port {
-            short.push(':');
-            short.push_str(port);
+            normalized.push(':');
+            normalized.push_str(port);
         }
-        Origin { short: Cow::Owned(short), host }
+        Origin { normalized: Cow::Owned(normalized), host }
     }
 }
 
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn origins_are_shortened() {
+    fn origins_are_normalized() {
         let cases = [
             ("http://a.test", "http://a.test", "a.test"),
             ("http://a.test:80", "http://a.test", "a.test"),
@@ -176,18 +176,18 @@ mod tests {
             ("", "", ""),
             ("://", "://", "://"),
         ];
-        for (text, short, host) in cases {
+        for (text, normalized, host) in cases {
             let origin = Origin::parse(text);
-            assert_eq!((origin.short.as_ref(), origin.host), (short, host), "{text}");
+            assert_eq!((origin.normalized.as_ref(), origin.host), (normalized, host), "{text}");
         }
     }
 
     #[test]
     fn a_regex_matches_the_whole_origin_or_none_of_it() {
         let rule = Rule::new(r"a\.test|b\.test").expect("a regular expression");
-        assert!(rule.fits(&Origin::parse("http://a.test")));
-        assert!(rule.fits(&Origin::parse("http://b.test")));
-        assert!(!rule.fits(&Origin::parse("http://a.test.evil.test")));
-        assert!(!rule.fits(&Origin::parse("http://evil-b.test")));
+        assert!(rule.matches(&Origin::parse("http://a.test")));
+        assert!(rule.matches(&Origin::parse("http://b.test")));
+        assert!(!rule.matches(&Origin::parse("http://a.test.evil.test")));
+        assert!(!rule.matches(&Origin::parse("http://evil-b.test")));
     }
 }

@@ -30,7 +30,7 @@ impl Value<'_> {
 
 /// What is looked at in one of the two objects.
 #[derive(Debug, Default)]
-pub struct Members<'a> {
+pub struct Claims<'a> {
     /// The claim that names the credential.
     pub key: Value<'a>,
     pub alg: Value<'a>,
@@ -41,24 +41,24 @@ pub struct Members<'a> {
 
 /// What is wrong with the claims of time.
 #[derive(Debug, Default)]
-pub struct Flaws(Vec<(&'static str, &'static str)>);
+pub struct ClaimErrors(Vec<(&'static str, &'static str)>);
 
-impl Flaws {
+impl ClaimErrors {
     /// As an object: claim, and what is wrong with it.
     pub fn json(self) -> serde_json::Value {
-        let members = self.0.into_iter().map(|(claim, flaw)| (claim.to_owned(), flaw.into()));
+        let members = self.0.into_iter().map(|(claim, error)| (claim.to_owned(), error.into()));
         serde_json::Value::Object(members.collect())
     }
 }
 
-impl<'a> Members<'a> {
+impl<'a> Claims<'a> {
     /// Reads a JSON object, in which the claim called `key` names the credential.
     ///
     /// # Errors
     /// When it is no JSON object, or says twice what is looked at.
     pub fn read(json: &'a [u8], key: &str) -> Result<Self, serde_json::Error> {
         let mut deserializer = serde_json::Deserializer::from_slice(json);
-        let members = Seed { key }.deserialize(&mut deserializer)?;
+        let members = ClaimsSeed { key }.deserialize(&mut deserializer)?;
         deserializer.end().map(|()| members)
     }
 
@@ -66,24 +66,29 @@ impl<'a> Members<'a> {
     ///
     /// # Errors
     /// What is wrong with which.
-    pub fn keep_to(&self, claims: &[TimeClaim], maximum_expiration: f64, now: Duration) -> Result<(), Flaws> {
+    pub fn verify_times(
+        &self,
+        claims: &[TimeClaim],
+        maximum_expiration: f64,
+        now: Duration,
+    ) -> Result<(), ClaimErrors> {
         let now = now.as_secs() as f64;
-        let mut flaws = Flaws::default();
+        let mut errors = ClaimErrors::default();
         for claim in claims {
-            let flaw = match (claim, self.time(*claim)) {
+            let error = match (claim, self.time(*claim)) {
                 (_, None) => Some("must be a number"),
                 (TimeClaim::Exp, Some(exp)) => (exp <= now).then_some("token expired"),
                 (TimeClaim::Nbf, Some(nbf)) => (nbf > now).then_some("token not valid yet"),
             };
-            flaws.0.extend(flaw.map(|flaw| (claim.name(), flaw)));
+            errors.0.extend(error.map(|error| (claim.name(), error)));
         }
-        if flaws.0.is_empty()
+        if errors.0.is_empty()
             && maximum_expiration > 0.0
             && self.time(TimeClaim::Exp).is_none_or(|exp| exp - now > maximum_expiration)
         {
-            flaws.0.push((TimeClaim::Exp.name(), "exceeds maximum allowed expiration"));
+            errors.0.push((TimeClaim::Exp.name(), "exceeds maximum allowed expiration"));
         }
-        if flaws.0.is_empty() { Ok(()) } else { Err(flaws) }
+        if errors.0.is_empty() { Ok(()) } else { Err(errors) }
     }
 
     fn time(&self, claim: TimeClaim) -> Option<f64> {
@@ -103,30 +108,30 @@ impl TimeClaim {
     }
 }
 
-struct Seed<'k> {
+struct ClaimsSeed<'k> {
     key: &'k str,
 }
 
-impl<'de> DeserializeSeed<'de> for Seed<'_> {
-    type Value = Members<'de>;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Members<'de>, D::Error> {
+impl<'de> DeserializeSeed<'de> for ClaimsSeed<'_> {
+    type Value = Claims<'de>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Claims<'de>, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
-impl<'de> Visitor<'de> for Seed<'_> {
-    type Value = Members<'de>;
+impl<'de> Visitor<'de> for ClaimsSeed<'_> {
+    type Value = Claims<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Claims<'de>, A::Error> {
         #[derive(Deserialize)]
         struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-        let mut members = Members::default();
-        let (mut seen, mut key_seen) = (0_u8, false);
+        let mut members = Claims::default();
+        let (mut seen, mut has_key) = (0_u8, false);
         while let Some(Name(name)) = map.next_key()? {
             let (bit, slot) = match &*name {
                 "alg" => (1, Some(&mut members.alg)),
@@ -136,11 +141,11 @@ impl<'de> Visitor<'de> for Seed<'_> {
                 _ => (0, None),
             };
             let is_key = name == self.key;
-            if seen & bit != 0 || (is_key && key_seen) {
+            if seen & bit != 0 || (is_key && has_key) {
                 return Err(A::Error::custom("a member that stands twice"));
             }
             seen |= bit;
-            key_seen |= is_key;
+            has_key |= is_key;
             if slot.is_none() && !is_key {
                 map.next_value::<IgnoredAny>()?;
                 continue;
@@ -159,8 +164,8 @@ impl<'de> Visitor<'de> for Seed<'_> {
 
 impl<'de> Deserialize<'de> for Value<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-        impl<'de> Visitor<'de> for Any {
+        struct ValueVisitor;
+        impl<'de> Visitor<'de> for ValueVisitor {
             type Value = Value<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a value")
@@ -195,6 +200,6 @@ impl<'de> Deserialize<'de> for Value<'de> {
                 Ok(Value::Other)
             }
         }
-        deserializer.deserialize_any(Any)
+        deserializer.deserialize_any(ValueVisitor)
     }
 }

@@ -1,5 +1,5 @@
 //! Authentication by a signed JSON Web Token (RFC 7519): the plugin's settings and its decisions. Taking a
-//! token apart is in `token`, keys and signatures in `verify`; what follows is in `shared::consumer`.
+//! token apart is in `token`, keys and signatures in `verify`; what follows is in `shared::auth`.
 
 mod claims;
 mod ed448;
@@ -13,13 +13,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::{
-    claims::{Flaws, Value},
-    token::{Parts, Places, Sent},
+    claims::{ClaimErrors, Value},
+    token::{Parts, TokenLookup, TokenSources},
     verify::{Algorithm, Keys, Verifier},
 };
-use super::shared::consumer::{Gate, Recognised};
+use super::shared::auth::{AuthFlow, Identity};
 use model::{Set, State};
-use plugin::{self, Build, BuildError, Call, Credential, EntityRule, Hook, Outcome, Phases, Reply, Scopes};
+use plugin::{
+    self, Build, BuildError, Call, Credential, EntityRule, Hook, HookResult, Phases, Reply, Scopes,
+};
 use store::Clock;
 
 /// A claim whose time can be checked.
@@ -112,37 +114,37 @@ impl Default for Config {
 
 /// Why a credential of that algorithm cannot verify a token with that public key; `None` if it can, or has a secret.
 pub fn unusable_key(algorithm: &str, public_key: Option<&str>) -> Option<String> {
-    let algorithm = Algorithm::named(algorithm).filter(|algorithm| algorithm.has_public_key())?;
-    Verifier::public(algorithm, public_key).err().map(|unusable| unusable.to_string())
+    let algorithm = Algorithm::from_name(algorithm).filter(|algorithm| algorithm.has_public_key())?;
+    Verifier::public(algorithm, public_key).err().map(|error| error.to_string())
 }
 
 /// The plugin `jwt`.
 #[derive(Debug)]
 pub struct Plugin {
-    places: Places,
+    sources: TokenSources,
     key_claim: String,
     claims: Vec<TimeClaim>,
     /// Seconds; 0 for no bound.
     maximum_expiration: f64,
-    base64: bool,
+    secret_is_base64: bool,
     keys: Arc<Keys>,
     challenge: HeaderValue,
     challenge_invalid: HeaderValue,
-    gate: Gate,
+    auth: AuthFlow,
     clock: Clock,
 }
 
 /// Why a request is not accepted.
 #[derive(Debug)]
-enum Refusal {
+enum Rejection {
     NoToken,
     Invalid(Cow<'static, str>),
-    Times(Flaws),
+    Claims(ClaimErrors),
 }
 
-impl From<&'static str> for Refusal {
+impl From<&'static str> for Rejection {
     fn from(message: &'static str) -> Self {
-        Refusal::Invalid(message.into())
+        Rejection::Invalid(message.into())
     }
 }
 
@@ -156,7 +158,7 @@ impl plugin::Plugin for Plugin {
         &[("jwt_key", |field| unusable_key(&field("algorithm")?, field("rsa_public_key").as_deref()))];
     type Config = Config;
 
-    fn build(config: Config, with: &mut Build<'_>) -> Result<Self, BuildError> {
+    fn build(config: Config, context: &mut Build<'_>) -> Result<Self, BuildError> {
         let challenge = |error: &str| {
             let realm = config.realm.as_ref().map_or_else(String::new, |realm| format!(" realm=\"{realm}\""));
             HeaderValue::from_str(&format!("Bearer{realm}{error}"))
@@ -168,7 +170,7 @@ impl plugin::Plugin for Plugin {
                 .map_err(|_| BuildError::at("/header_names", format!("{name} is no name of a header")))
         };
         Ok(Plugin {
-            places: Places {
+            sources: TokenSources {
                 arguments: config.uri_param_names.unwrap_or_default().0.into(),
                 cookies: config.cookie_names.unwrap_or_default().0.into(),
                 headers: config
@@ -182,75 +184,77 @@ impl plugin::Plugin for Plugin {
             key_claim: config.key_claim_name.unwrap_or_else(|| "iss".to_owned()),
             claims: config.claims_to_verify.unwrap_or_default().0.into(),
             maximum_expiration: config.maximum_expiration.and_then(|n| n.as_f64()).unwrap_or(0.0),
-            base64: config.secret_is_base64,
-            keys: with.state().derived.get_or(|| Keys::of(with.state())),
+            secret_is_base64: config.secret_is_base64,
+            keys: context.state().derived.get_or(|| Keys::new(context.state())),
             challenge,
             challenge_invalid,
-            gate: Gate::new(config.anonymous, config.run_on_preflight, with.state()),
-            clock: with.stores.clock.clone(),
+            auth: AuthFlow::new(config.anonymous, config.run_on_preflight, context.state()),
+            clock: context.stores.clock.clone(),
         })
     }
 }
 
 impl Plugin {
-    fn access(&self, call: Call<'_>) -> Outcome {
-        if self.gate.is_open(call.exchange) {
+    fn access(&self, ctx: Call<'_>) -> HookResult {
+        if self.auth.should_skip(ctx.exchange) {
             return Ok(());
         }
-        let found = match self.places.find(&call.exchange.request) {
-            Sent::Nothing => Err(Refusal::NoToken),
-            Sent::Several => Err("Multiple tokens provided".into()),
-            Sent::NoText => Err("Unrecognizable token".into()),
-            Sent::Token(token) => self.recognise(call.state, &token),
+        let found = match self.sources.find(&ctx.exchange.request) {
+            TokenLookup::Missing => Err(Rejection::NoToken),
+            TokenLookup::Multiple => Err("Multiple tokens provided".into()),
+            TokenLookup::NotText => Err("Unrecognizable token".into()),
+            TokenLookup::Token(token) => self.resolve_consumer(ctx.state, &token),
         };
-        self.gate.settle(call, found, |refusal| self.refuse(refusal))
+        self.auth.finish(ctx, found, |rejection| self.rejection_reply(rejection))
     }
 
-    fn recognise(&self, state: &State, token: &str) -> Result<Recognised, Refusal> {
+    fn resolve_consumer(&self, state: &State, token: &str) -> Result<Identity, Rejection> {
         let mut decoded = token::Decoded::default();
         let Parts { algorithm, header, mut claims, signed, signature } =
             token::parse(token, &self.key_claim, &mut decoded)
-                .map_err(|flaw| Refusal::Invalid(format!("Bad token; {flaw}").into()))?;
+                .map_err(|error| Rejection::Invalid(format!("Bad token; {error}").into()))?;
 
         let key = match std::mem::take(&mut claims.key).or(header.key) {
             Value::Nothing => {
                 let message = format!("No mandatory '{}' in claims", self.key_claim);
-                return Err(Refusal::Invalid(message.into()));
+                return Err(Rejection::Invalid(message.into()));
             }
             Value::Text(key) if key.is_empty() => {
-                return Err(Refusal::Invalid(format!("Invalid '{}' in claims", self.key_claim).into()));
+                return Err(Rejection::Invalid(format!("Invalid '{}' in claims", self.key_claim).into()));
             }
             Value::Text(key) => Some(key),
             Value::Number(_) | Value::Other => None,
         };
         let unknown =
-            || Refusal::Invalid(format!("No credentials found for given '{}'", self.key_claim).into());
+            || Rejection::Invalid(format!("No credentials found for given '{}'", self.key_claim).into());
         let ix = key.and_then(|key| state.jwt_secrets.by_name(&key)).ok_or_else(unknown)?;
         let row = &state.jwt_secrets[ix];
         if row.algorithm.as_deref().unwrap_or("HS256") != algorithm.name() {
             return Err("Invalid algorithm".into());
         }
-        let verifier = self.keys.of_row(ix, row, algorithm, self.base64);
-        match verifier.map(|verifier| verifier.accepts(signed, &signature)) {
+        let verifier = self.keys.verifier(ix, row, algorithm, self.secret_is_base64);
+        match verifier.map(|verifier| verifier.verify(signed, &signature)) {
             Err(_) => return Err("Invalid key/secret".into()),
             Ok(false) => return Err("Invalid signature".into()),
             Ok(true) => {}
         }
-        claims.keep_to(&self.claims, self.maximum_expiration, self.clock.now()).map_err(Refusal::Times)?;
-        Ok(Recognised {
+        claims
+            .verify_times(&self.claims, self.maximum_expiration, self.clock.now())
+            .map_err(Rejection::Claims)?;
+        Ok(Identity {
             consumer: Some(state.consumers.find(row.consumer).ok_or_else(unknown)?),
             credential: Credential { id: row.id, identifier: Some(row.key.clone()) },
         })
     }
 
-    fn refuse(&self, refusal: Refusal) -> Reply {
-        let (reply, challenge) = match refusal {
-            Refusal::NoToken => (Reply::message(StatusCode::UNAUTHORIZED, "Unauthorized"), &self.challenge),
-            Refusal::Invalid(message) => {
+    fn rejection_reply(&self, rejection: Rejection) -> Reply {
+        let (reply, challenge) = match rejection {
+            Rejection::NoToken => (Reply::message(StatusCode::UNAUTHORIZED, "Unauthorized"), &self.challenge),
+            Rejection::Invalid(message) => {
                 (Reply::message(StatusCode::UNAUTHORIZED, message), &self.challenge_invalid)
             }
-            Refusal::Times(flaws) => {
-                (Reply::json(StatusCode::UNAUTHORIZED, flaws.json()), &self.challenge_invalid)
+            Rejection::Claims(errors) => {
+                (Reply::json(StatusCode::UNAUTHORIZED, errors.json()), &self.challenge_invalid)
             }
         };
         reply.header(WWW_AUTHENTICATE, challenge.clone())

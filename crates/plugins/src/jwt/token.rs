@@ -11,7 +11,7 @@ use http::{HeaderName, header::COOKIE};
 use smallvec::SmallVec;
 
 use super::{
-    claims::{Members, Value},
+    claims::{Claims, Value},
     verify::Algorithm,
 };
 use plugin::Request;
@@ -24,7 +24,7 @@ pub const BASE64URL: GeneralPurpose = GeneralPurpose::new(
 
 /// Where to look.
 #[derive(Debug)]
-pub struct Places {
+pub struct TokenSources {
     /// Arguments of the query.
     pub arguments: Vec<String>,
     /// Cookies.
@@ -35,55 +35,55 @@ pub struct Places {
 
 /// What a request carries.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Sent<'a> {
+pub enum TokenLookup<'a> {
     /// No token.
-    Nothing,
+    Missing,
     /// An argument without a value, and no token beside it.
-    NoText,
-    /// One token, maybe in several places.
+    NotText,
+    /// One token, maybe in several sources.
     Token(Cow<'a, str>),
     /// Tokens that differ.
-    Several,
+    Multiple,
 }
 
-impl<'a> Sent<'a> {
+impl<'a> TokenLookup<'a> {
     fn add(&mut self, token: Option<Cow<'a, str>>) {
         let found = match token {
             Some(token) if token.is_empty() => return,
-            Some(token) => Sent::Token(token),
-            None => Sent::NoText,
+            Some(token) => TokenLookup::Token(token),
+            None => TokenLookup::NotText,
         };
-        if *self == Sent::Nothing {
+        if *self == TokenLookup::Missing {
             *self = found;
         } else if *self != found {
-            *self = Sent::Several;
+            *self = TokenLookup::Multiple;
         }
     }
 }
 
-impl Places {
+impl TokenSources {
     /// All tokens of a request; equal ones count once.
-    pub fn find<'r>(&self, request: &'r Request) -> Sent<'r> {
-        let mut sent = Sent::Nothing;
+    pub fn find<'r>(&self, request: &'r Request) -> TokenLookup<'r> {
+        let mut lookup = TokenLookup::Missing;
         if !self.arguments.is_empty() {
             for (name, value) in request.query_args() {
                 if self.arguments.iter().any(|n| **n == name) {
-                    sent.add(value);
+                    lookup.add(value);
                 }
             }
         }
         for name in &self.cookies {
             if let Some(value) = cookie(request, name) {
-                sent.add(Some(value.into()));
+                lookup.add(Some(value.into()));
             }
         }
         for name in &self.headers {
             let text = request.headers.get(name).and_then(|v| std::str::from_utf8(v.as_bytes()).ok());
             if let Some(token) = text.and_then(bearer) {
-                sent.add(Some(token.into()));
+                lookup.add(Some(token.into()));
             }
         }
-        sent
+        lookup
     }
 }
 
@@ -117,9 +117,9 @@ pub struct Parts<'a> {
     /// What it says it is signed with.
     pub algorithm: Algorithm,
     /// From its header.
-    pub header: Members<'a>,
+    pub header: Claims<'a>,
     /// From its payload.
-    pub claims: Members<'a>,
+    pub claims: Claims<'a>,
     /// What the signature is over.
     pub signed: &'a [u8],
     /// The signature.
@@ -138,11 +138,11 @@ pub fn parse<'a>(token: &'a str, key: &str, decoded: &'a mut Decoded) -> Result<
     let split = append(header, decoded).ok_or(JSON)?;
     append(payload, decoded).ok_or(JSON)?;
     let (header, payload) = decoded.split_at(split);
-    let header = Members::read(header, key).map_err(|_| JSON)?;
-    let claims = Members::read(payload, key).map_err(|_| JSON)?;
+    let header = Claims::read(header, key).map_err(|_| JSON)?;
+    let claims = Claims::read(payload, key).map_err(|_| JSON)?;
 
     let Value::Text(algorithm) = &header.alg else { return Err("invalid alg") };
-    let algorithm = Algorithm::named(algorithm).ok_or("invalid alg")?;
+    let algorithm = Algorithm::from_name(algorithm).ok_or("invalid alg")?;
     if header.crit != Value::Nothing {
         return Err("invalid crit");
     }

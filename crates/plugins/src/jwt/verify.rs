@@ -43,7 +43,7 @@ pub enum Algorithm {
 }
 
 /// Names as tokens and credentials write them.
-const NAMES: [(Algorithm, &str); 13] = [
+const ALGORITHM_NAMES: [(Algorithm, &str); 13] = [
     (Algorithm::Hs256, "HS256"),
     (Algorithm::Hs384, "HS384"),
     (Algorithm::Hs512, "HS512"),
@@ -61,13 +61,13 @@ const NAMES: [(Algorithm, &str); 13] = [
 
 impl Algorithm {
     /// The algorithm of that name; letters in another case are another name.
-    pub fn named(name: &str) -> Option<Self> {
-        NAMES.iter().find(|(_, n)| *n == name).map(|(algorithm, _)| *algorithm)
+    pub fn from_name(name: &str) -> Option<Self> {
+        ALGORITHM_NAMES.iter().find(|(_, n)| *n == name).map(|(algorithm, _)| *algorithm)
     }
 
     /// Its name.
     pub fn name(self) -> &'static str {
-        NAMES[self as usize].1
+        ALGORITHM_NAMES[self as usize].1
     }
 
     /// Whether its tokens are verified with a public key.
@@ -118,7 +118,7 @@ impl Algorithm {
 
 /// A credential without a key that its algorithm can use, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unusable {
+pub enum UnusableKey {
     /// There is no secret, or it is not base64.
     #[error("no secret that can be used")]
     Secret,
@@ -156,24 +156,24 @@ pub enum Verifier {
 
 impl Verifier {
     /// Whether the signature over these bytes is right.
-    pub fn accepts(&self, signed: &[u8], signature: &[u8]) -> bool {
+    pub fn verify(&self, signed: &[u8], signature: &[u8]) -> bool {
         match self {
             Verifier::Mac(key) => hmac::verify(key, signed, signature).is_ok(),
             Verifier::Public(key) => key.verify_sig(signed, signature).is_ok(),
-            Verifier::Ed448(key) => key.accepts(signed, signature),
+            Verifier::Ed448(key) => key.verify(signed, signature),
         }
     }
 
-    /// The key of a credential; `is_base64` tells how its secret is written.
+    /// The key of a credential; `secret_is_base64` tells how its secret is written.
     ///
     /// # Errors
     /// When it has none that its algorithm can use.
-    pub fn of(row: &JwtSecret, algorithm: Algorithm, is_base64: bool) -> Result<Self, Unusable> {
+    pub fn of(row: &JwtSecret, algorithm: Algorithm, secret_is_base64: bool) -> Result<Self, UnusableKey> {
         let Some(mac) = algorithm.mac() else {
             return Self::public(algorithm, row.rsa_public_key.as_deref());
         };
-        let secret = row.secret.as_deref().ok_or(Unusable::Secret)?;
-        let decoded = if is_base64 { Some(decode(secret).ok_or(Unusable::Secret)?) } else { None };
+        let secret = row.secret.as_deref().ok_or(UnusableKey::Secret)?;
+        let decoded = if secret_is_base64 { Some(decode(secret).ok_or(UnusableKey::Secret)?) } else { None };
         Ok(Verifier::Mac(hmac::Key::new(mac, decoded.as_deref().unwrap_or(secret.as_bytes()))))
     }
 
@@ -181,21 +181,21 @@ impl Verifier {
     ///
     /// # Errors
     /// When the text is no key that the algorithm can use.
-    pub fn public(algorithm: Algorithm, text: Option<&str>) -> Result<Self, Unusable> {
-        let key = PublicKey::read(text.ok_or(Unusable::Missing(algorithm.name()))?)?;
+    pub fn public(algorithm: Algorithm, text: Option<&str>) -> Result<Self, UnusableKey> {
+        let key = PublicKey::read(text.ok_or(UnusableKey::Missing(algorithm.name()))?)?;
         if key.algorithm.as_deref().is_some_and(|only| only != algorithm.name()) {
-            return Err(Unusable::OtherAlgorithm(algorithm.name()));
+            return Err(UnusableKey::OtherAlgorithm(algorithm.name()));
         }
         if (algorithm, key.kind) == (Algorithm::EdDsa, KeyKind::Ed448) {
-            let key = ed448::PublicKey::new(&key.bytes).ok_or(Unusable::Invalid)?;
+            let key = ed448::PublicKey::new(&key.bytes).ok_or(UnusableKey::Invalid)?;
             return Ok(Verifier::Ed448(Box::new(key)));
         }
-        let verification = algorithm.verification(key.kind).map_err(|needed| Unusable::Unfit {
+        let verification = algorithm.verification(key.kind).map_err(|needed| UnusableKey::Unfit {
             algorithm: algorithm.name(),
             needed,
             found: key.kind,
         })?;
-        ParsedPublicKey::new(verification, &key.bytes).map(Verifier::Public).map_err(|_| Unusable::Invalid)
+        ParsedPublicKey::new(verification, &key.bytes).map(Verifier::Public).map_err(|_| UnusableKey::Invalid)
     }
 }
 
@@ -212,30 +212,31 @@ fn decode(secret: &str) -> Option<Vec<u8>> {
 }
 
 /// The keys of all credentials of one configuration, each made ready when it is first needed.
-pub struct Keys(Box<[PerRow]>);
+pub struct Keys(Box<[RowKeys]>);
 
 /// With the secret as it is written, and taken as base64.
-type PerRow = [OnceLock<Box<Result<Verifier, Unusable>>>; 2];
+type RowKeys = [OnceLock<Box<Result<Verifier, UnusableKey>>>; 2];
 
 impl Keys {
     /// Room for the keys of a configuration.
-    pub fn of(state: &State) -> Self {
-        Keys((0..state.jwt_secrets.len()).map(|_| PerRow::default()).collect())
+    pub fn new(state: &State) -> Self {
+        Keys((0..state.jwt_secrets.len()).map(|_| RowKeys::default()).collect())
     }
 
     /// The key of a row of that configuration. `algorithm` is the row's own.
     ///
     /// # Errors
     /// When the row has none that can be used.
-    pub fn of_row(
+    pub fn verifier(
         &self,
         ix: Ix<JwtSecret>,
         row: &JwtSecret,
         algorithm: Algorithm,
-        base64: bool,
-    ) -> Result<&Verifier, &Unusable> {
-        let slot = self.0.get(ix.get()).ok_or(&Unusable::Secret)?;
-        let made = slot[usize::from(base64)].get_or_init(|| Box::new(Verifier::of(row, algorithm, base64)));
+        secret_is_base64: bool,
+    ) -> Result<&Verifier, &UnusableKey> {
+        let slot = self.0.get(ix.get()).ok_or(&UnusableKey::Secret)?;
+        let made = slot[usize::from(secret_is_base64)]
+            .get_or_init(|| Box::new(Verifier::of(row, algorithm, secret_is_base64)));
         made.as_ref().as_ref()
     }
 }

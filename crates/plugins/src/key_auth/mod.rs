@@ -1,5 +1,5 @@
 //! Authentication by an API key in a header, the query or the body. What follows from it is in
-//! `shared::consumer`.
+//! `shared::auth`.
 
 use std::borrow::Cow;
 
@@ -8,12 +8,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::shared::{
-    body_args::{BodyArgs, Seen},
-    consumer::{Gate, Recognised},
+    auth::{AuthFlow, Identity},
+    body_args::{BodyArgs, Lookup},
 };
 use model::{KeyAuth, State, field};
 use plugin::{
-    self, Build, BuildError, Call, Credential, Hook, Outcome, Phases, Reply, Request, Scopes, Step,
+    self, Build, BuildError, Call, Credential, Hook, HookFuture, HookResult, Phases, Reply, Request, Scopes,
 };
 use store::Clock;
 
@@ -91,12 +91,12 @@ impl Default for Config {
 #[derive(Debug)]
 pub struct Plugin {
     names: Vec<KeyName>,
-    hide: bool,
+    hide_credentials: bool,
     in_header: bool,
     in_query: bool,
     in_body: bool,
     challenge: HeaderValue,
-    gate: Gate,
+    auth: AuthFlow,
     clock: Clock,
 }
 
@@ -111,18 +111,18 @@ struct KeyName {
 
 /// Why a key is not accepted.
 #[derive(Clone, Copy, Debug)]
-enum Refusal {
+enum Rejection {
     Missing,
-    Several,
+    Duplicate,
     Unknown,
 }
 
 /// What has been found out about the body.
-enum Look<'a> {
+enum BodyLookup<'a> {
     /// It has not been read.
     Unread,
     /// It has, or need not be: these are its arguments.
-    Done(Option<&'a BodyArgs>),
+    Available(Option<&'a BodyArgs>),
 }
 
 impl plugin::Plugin for Plugin {
@@ -133,20 +133,20 @@ impl plugin::Plugin for Plugin {
     const AUTHENTICATES: bool = true;
     type Config = Config;
 
-    fn build(config: Config, with: &mut Build<'_>) -> Result<Self, BuildError> {
+    fn build(config: Config, context: &mut Build<'_>) -> Result<Self, BuildError> {
         let names = config.key_names.into_iter().enumerate().map(|(i, name)| KeyName::new(i, name));
         let challenge =
             config.realm.map_or_else(|| "Key".to_owned(), |realm| format!("Key realm=\"{realm}\""));
         Ok(Plugin {
             names: names.collect::<Result<_, _>>()?,
-            hide: config.hide_credentials,
+            hide_credentials: config.hide_credentials,
             in_header: config.key_in_header,
             in_query: config.key_in_query,
             in_body: config.key_in_body,
             challenge: HeaderValue::from_str(&challenge)
                 .map_err(|_| BuildError::at("/realm", "a header cannot hold this"))?,
-            gate: Gate::new(config.anonymous, config.run_on_preflight, with.state()),
-            clock: with.stores.clock.clone(),
+            auth: AuthFlow::new(config.anonymous, config.run_on_preflight, context.state()),
+            clock: context.stores.clock.clone(),
         })
     }
 }
@@ -161,115 +161,123 @@ impl KeyName {
         Ok(KeyName { header: header(&name)?, dashed, name })
     }
 
-    fn in_header<'r>(&self, headers: &'r HeaderMap) -> Seen<'r> {
+    fn in_header<'r>(&self, headers: &'r HeaderMap) -> Lookup<'r> {
         let of = |name: &HeaderName| {
-            Seen::of(headers.get_all(name).iter().map(|v| Some(String::from_utf8_lossy(v.as_bytes()))))
+            Lookup::of(headers.get_all(name).iter().map(|v| Some(String::from_utf8_lossy(v.as_bytes()))))
         };
         match (of(&self.header), &self.dashed) {
-            (Seen::Nothing, Some(dashed)) => of(dashed),
-            (seen, _) => seen,
+            (Lookup::Missing, Some(dashed)) => of(dashed),
+            (lookup, _) => lookup,
         }
     }
 
-    fn in_query<'r>(&self, request: &'r Request) -> Seen<'r> {
-        Seen::of(request.query_args().filter(|(name, _)| *name == self.name).map(|(_, value)| value))
+    fn in_query<'r>(&self, request: &'r Request) -> Lookup<'r> {
+        Lookup::of(request.query_args().filter(|(name, _)| *name == self.name).map(|(_, value)| value))
     }
 }
 
 impl Plugin {
-    fn access<'a>(&'a self, call: Call<'a>) -> Step<'a> {
-        if self.gate.is_open(call.exchange) {
-            return Step::Now(Ok(()));
+    fn access<'a>(&'a self, ctx: Call<'a>) -> HookFuture<'a> {
+        if self.auth.should_skip(ctx.exchange) {
+            return HookFuture::Ready(Ok(()));
         }
-        let body_matters = self.in_body
-            && BodyArgs::expected(&call.exchange.request, self.hide)
-            && (self.hide
-                || !BodyArgs::is_too_long(&call.exchange.request)
-                    && self.find(&call.exchange.request, &Look::Unread).is_none());
-        if body_matters { Step::wait(self.with_body(call)) } else { Step::Now(self.decide(call, None)) }
+        let needs_body = self.in_body
+            && BodyArgs::is_expected(&ctx.exchange.request, self.hide_credentials)
+            && (self.hide_credentials
+                || !BodyArgs::is_too_long(&ctx.exchange.request)
+                    && self.find(&ctx.exchange.request, &BodyLookup::Unread).is_none());
+        if needs_body {
+            HookFuture::boxed(self.with_body(ctx))
+        } else {
+            HookFuture::Ready(self.authenticate(ctx, None))
+        }
     }
 
-    async fn with_body(&self, call: Call<'_>) -> Outcome {
-        let args = BodyArgs::read(&mut call.exchange.request).await?;
-        self.decide(call, Some(args))
+    async fn with_body(&self, ctx: Call<'_>) -> HookResult {
+        let args = BodyArgs::read(&mut ctx.exchange.request).await?;
+        self.authenticate(ctx, Some(args))
     }
 
-    fn decide(&self, call: Call<'_>, args: Option<BodyArgs>) -> Outcome {
-        let Call { exchange, state } = call;
-        let found = self.find(&exchange.request, &Look::Done(args.as_ref())).unwrap_or(Err(Refusal::Missing));
-        let (found, hide) = match found {
-            Ok((name, key)) => (self.recognise(state, &key), self.hide.then_some(name)),
-            Err(refusal) => (Err(refusal), None),
+    fn authenticate(&self, ctx: Call<'_>, args: Option<BodyArgs>) -> HookResult {
+        let Call { exchange, state } = ctx;
+        let found = self
+            .find(&exchange.request, &BodyLookup::Available(args.as_ref()))
+            .unwrap_or(Err(Rejection::Missing));
+        let (found, hide_credentials) = match found {
+            Ok((name, key)) => (self.resolve_consumer(state, &key), self.hide_credentials.then_some(name)),
+            Err(rejection) => (Err(rejection), None),
         };
-        if let Some(name) = hide {
+        if let Some(name) = hide_credentials {
             hide_key(&mut exchange.request, name, args)?;
         }
-        self.gate.settle(Call { exchange, state }, found, |refusal| self.refuse(refusal))
+        self.auth.finish(Call { exchange, state }, found, |rejection| self.rejection_reply(rejection))
     }
 
     /// The key and its name; none if the body has to be read first.
     fn find<'r>(
         &self,
         request: &'r Request,
-        body: &Look<'r>,
-    ) -> Option<Result<(&KeyName, Cow<'r, str>), Refusal>> {
+        body: &BodyLookup<'r>,
+    ) -> Option<Result<(&KeyName, Cow<'r, str>), Rejection>> {
         for name in &self.names {
-            let mut seen = Seen::Nothing;
+            let mut lookup = Lookup::Missing;
             if self.in_header {
-                seen = name.in_header(&request.headers);
+                lookup = name.in_header(&request.headers);
             }
-            if seen == Seen::Nothing && self.in_query {
-                seen = name.in_query(request);
+            if lookup == Lookup::Missing && self.in_query {
+                lookup = name.in_query(request);
             }
-            if seen == Seen::Nothing && self.in_body {
+            if lookup == Lookup::Missing && self.in_body {
                 match body {
-                    Look::Unread => return None,
-                    Look::Done(args) => seen = args.map_or(Seen::Nothing, |args| args.find(&name.name)),
+                    BodyLookup::Unread => return None,
+                    BodyLookup::Available(args) => {
+                        lookup = args.map_or(Lookup::Missing, |args| args.find(&name.name))
+                    }
                 }
             }
-            match seen {
-                Seen::Text(key) if key.is_empty() => return Some(Err(Refusal::Missing)),
-                Seen::Text(key) => return Some(Ok((name, key))),
-                Seen::Several => return Some(Err(Refusal::Several)),
-                Seen::Nothing | Seen::NoText => {}
+            match lookup {
+                Lookup::Text(key) if key.is_empty() => return Some(Err(Rejection::Missing)),
+                Lookup::Text(key) => return Some(Ok((name, key))),
+                Lookup::Multiple => return Some(Err(Rejection::Duplicate)),
+                Lookup::Missing | Lookup::NotText => {}
             }
         }
-        Some(Err(Refusal::Missing))
+        Some(Err(Rejection::Missing))
     }
 
-    fn recognise(&self, state: &State, key: &str) -> Result<Recognised, Refusal> {
+    fn resolve_consumer(&self, state: &State, key: &str) -> Result<Identity, Rejection> {
         let row =
-            &state.keyauth_credentials[state.keyauth_credentials.by_name(key).ok_or(Refusal::Unknown)?];
+            &state.keyauth_credentials[state.keyauth_credentials.by_name(key).ok_or(Rejection::Unknown)?];
         if self.is_expired(row) {
-            return Err(Refusal::Unknown);
+            return Err(Rejection::Unknown);
         }
-        Ok(Recognised {
-            consumer: Some(state.consumers.find(row.consumer).ok_or(Refusal::Unknown)?),
+        Ok(Identity {
+            consumer: Some(state.consumers.find(row.consumer).ok_or(Rejection::Unknown)?),
             credential: Credential { id: row.id, identifier: None },
         })
     }
 
     fn is_expired(&self, row: &KeyAuth) -> bool {
         /// The longest `ttl` that Kong takes for a duration; its exports hold moments.
-        const LONGEST: i64 = 100_000_000;
+        const MAX_DURATION_SECS: i64 = 100_000_000;
         row.ttl.is_some_and(|ttl| {
-            let end = if ttl > LONGEST { ttl } else { row.created_at.saturating_add(ttl) };
+            let end = if ttl > MAX_DURATION_SECS { ttl } else { row.created_at.saturating_add(ttl) };
             end <= self.clock.now().as_secs() as i64
         })
     }
 
-    fn refuse(&self, refusal: Refusal) -> Reply {
-        let message = match refusal {
-            Refusal::Missing => "No API key found in request",
-            Refusal::Several => "Duplicate API key found",
-            Refusal::Unknown => "Unauthorized",
+    fn rejection_reply(&self, rejection: Rejection) -> Reply {
+        let message = match rejection {
+            Rejection::Missing => "No API key found in request",
+            Rejection::Duplicate => "Duplicate API key found",
+            Rejection::Unknown => "Unauthorized",
         };
         Reply::error(StatusCode::UNAUTHORIZED, message).header(WWW_AUTHENTICATE, self.challenge.clone())
     }
 }
 
 /// Takes the key out wherever it may be under that name.
-fn hide_key(request: &mut Request, name: &KeyName, args: Option<BodyArgs>) -> Outcome {
+fn hide_key(request: &mut Request, name: &KeyName, args: Option<BodyArgs>) -> HookResult {
     request.headers.remove(&name.header);
     if let Some(dashed) = &name.dashed {
         request.headers.remove(dashed);

@@ -31,7 +31,7 @@ use store::{Limits, Period};
 ///
 /// **To the client,** unless `hide_client_headers`: `X-RateLimit-Limit-…` and `X-RateLimit-Remaining-…` for
 /// each window (`X-RateLimit-Limit-Hour`), and `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`
-/// (seconds) for the window in which the fewest requests remain, the longer one if two are equal; a refusal
+/// (seconds) for the window in which the fewest requests remain, the longer one if two are equal; a rejection
 /// has `Retry-After` too.
 ///
 /// **Errors:** `error_code` (429) with `error_message` when a window is full.
@@ -100,10 +100,10 @@ pub struct Config {
     pub redis: Redis,
     /// Leaves out all headers about the limits.
     pub hide_client_headers: bool,
-    /// Status of a refusal, from 400 to 599.
+    /// Status of a rejection, from 400 to 599.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub error_code: Option<Number>,
-    /// Message of a refusal.
+    /// Message of a rejection.
     pub error_message: Option<String>,
     /// Seconds between two exchanges of counts with Redis, at least 0.02; -1 to ask for each request.
     pub sync_rate: Number,
@@ -161,7 +161,7 @@ impl Config {
 
     /// Rules across fields, in the format's words.
     pub fn check(&self, checks: &mut Checks) {
-        if let Some(message) = self.unordered() {
+        if let Some(message) = self.contradicting_limits() {
             checks.error("", message);
         }
         let sync_rate = self.sync_rate.as_f64().unwrap_or(-1.0);
@@ -170,7 +170,7 @@ impl Config {
                 if sync_rate != -1.0 && sync_rate < 0.02 {
                     checks.error("", "sync_rate must be greater than 0.02, or -1 to disable");
                 }
-                checks.not_yet(
+                checks.unsupported(
                     "plugin/redis-not-yet",
                     "/policy",
                     format!(
@@ -190,7 +190,7 @@ impl Config {
     }
 
     /// The first pair of periods of which the longer allows less.
-    fn unordered(&self) -> Option<String> {
+    fn contradicting_limits(&self) -> Option<String> {
         let limits = self.limits();
         for shorter in Period::ALL {
             let Some(less) = limits[shorter.index()] else { continue };

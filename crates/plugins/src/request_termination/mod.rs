@@ -10,13 +10,14 @@ use serde_json::{Map, Value, json};
 
 use super::shared::header::HeaderKey;
 use plugin::{
-    self, Build, BuildError, Call, Checks, Exchange, Hook, Outcome, Phases, Reply, ReplyBody, Request, Step,
+    self, Build, BuildError, Call, Checks, Exchange, Hook, HookFuture, HookResult, Phases, Reply, ReplyBody,
+    Request,
 };
 use router::normalize;
 use store::Node;
 
 /// Longest request body that is read for a copy of the request, in bytes; of a longer one none is shown.
-const BODY_LIMIT: usize = 1024 * 1024;
+const MAX_ECHO_BODY_BYTES: usize = 1024 * 1024;
 
 /// Answers every request itself, without asking the upstream: to take a service out of operation, to retire
 /// a path, or to see what arrives here.
@@ -65,12 +66,12 @@ impl Default for Config {
 pub struct Plugin {
     trigger: Option<(HeaderKey, String)>,
     status: StatusCode,
-    answer: Answer,
+    termination: Termination,
     node: Node,
 }
 
-enum Answer {
-    Ready { headers: HeaderMap, body: ReplyBody },
+enum Termination {
+    Fixed { headers: HeaderMap, body: ReplyBody },
     Echo { message: Option<String> },
 }
 
@@ -92,12 +93,12 @@ impl plugin::Plugin for Plugin {
         }
     }
 
-    fn build(config: Config, with: &mut Build<'_>) -> Result<Self, BuildError> {
+    fn build(config: Config, context: &mut Build<'_>) -> Result<Self, BuildError> {
         let status = StatusCode::from_u16(config.status_code)
             .map_err(|_| BuildError::at("/status_code", "value should be between 100 and 599"))?;
         let message = config.message.or_else(|| default_message(config.status_code).map(str::to_owned));
-        let answer = match (config.echo, config.body) {
-            (true, _) => Answer::Echo { message },
+        let termination = match (config.echo, config.body) {
+            (true, _) => Termination::Echo { message },
             (false, Some(body)) => {
                 let mut headers = HeaderMap::new();
                 if let Some(content_type) = config.content_type {
@@ -105,14 +106,14 @@ impl plugin::Plugin for Plugin {
                         .map_err(|e| BuildError::at("/content_type", e.to_string()))?;
                     headers.insert(CONTENT_TYPE, value);
                 }
-                Answer::Ready { headers, body: ReplyBody::Bytes(body.into()) }
+                Termination::Fixed { headers, body: ReplyBody::Bytes(body.into()) }
             }
             (false, None) => match message {
                 Some(text) => {
                     let body = ReplyBody::Json(json!({ "message": text }));
-                    Answer::Ready { headers: HeaderMap::new(), body }
+                    Termination::Fixed { headers: HeaderMap::new(), body }
                 }
-                None => bare(status),
+                None => default_termination(status),
             },
         };
         let trigger = match config.trigger {
@@ -122,7 +123,7 @@ impl plugin::Plugin for Plugin {
             }
             None => None,
         };
-        Ok(Plugin { trigger, status, answer, node: with.stores.node.clone() })
+        Ok(Plugin { trigger, status, termination, node: context.stores.node.clone() })
     }
 }
 
@@ -141,7 +142,7 @@ fn default_message(status: u16) -> Option<&'static str> {
 
 /// The answer when nothing is set: the gateway's usual message or a plain page, where a status has one, as
 /// nginx sends them under Kong.
-fn bare(status: StatusCode) -> Answer {
+fn default_termination(status: StatusCode) -> Termination {
     let mut headers = HeaderMap::new();
     let body = match status.as_u16() {
         400 | 408 | 411..=414 | 417 | 504 => ReplyBody::Message(None),
@@ -153,20 +154,20 @@ fn bare(status: StatusCode) -> Answer {
         }
         _ => ReplyBody::Empty,
     };
-    Answer::Ready { headers, body }
+    Termination::Fixed { headers, body }
 }
 
 impl Plugin {
-    fn access<'a>(&'a self, call: Call<'a>) -> Step<'a> {
-        if !self.is_triggered(&call.exchange.request) {
-            return Step::Now(Ok(()));
+    fn access<'a>(&'a self, ctx: Call<'a>) -> HookFuture<'a> {
+        if !self.is_triggered(&ctx.exchange.request) {
+            return HookFuture::Ready(Ok(()));
         }
-        match &self.answer {
-            Answer::Ready { headers, body } => {
+        match &self.termination {
+            Termination::Fixed { headers, body } => {
                 let reply = Reply { status: self.status, headers: headers.clone(), body: body.clone() };
-                Step::Now(Err(reply.into()))
+                HookFuture::Ready(Err(reply.into()))
             }
-            Answer::Echo { message } => Step::wait(self.echo(message.as_deref(), call)),
+            Termination::Echo { message } => HookFuture::boxed(self.echo(message.as_deref(), ctx)),
         }
     }
 
@@ -177,9 +178,9 @@ impl Plugin {
     }
 
     /// Answers with a copy of the request.
-    async fn echo(&self, message: Option<&str>, call: Call<'_>) -> Outcome {
-        let Call { exchange, state } = call;
-        let body = exchange.request.read_body(BODY_LIMIT).await?;
+    async fn echo(&self, message: Option<&str>, ctx: Call<'_>) -> HookResult {
+        let Call { exchange, state } = ctx;
+        let body = exchange.request.read_body(MAX_ECHO_BODY_BYTES).await?;
         let mut copy = Map::new();
         if let Some(message) = message {
             copy.insert("message".to_owned(), message.into());
@@ -192,23 +193,23 @@ impl Plugin {
                 "hostname": &*self.node.hostname,
             }),
         );
-        copy.insert("request".to_owned(), request(exchange, body));
+        copy.insert("request".to_owned(), request_json(exchange, body));
         if let Some(route) = exchange.route() {
-            copy.insert("matched_route".to_owned(), entity(&state.routes[route]));
+            copy.insert("matched_route".to_owned(), entity_json(&state.routes[route]));
         }
         if let Some(service) = exchange.service() {
-            copy.insert("matched_service".to_owned(), entity(&state.services[service]));
+            copy.insert("matched_service".to_owned(), entity_json(&state.services[service]));
         }
         Err(Reply::json(self.status, Value::Object(copy)).into())
     }
 }
 
-fn entity(row: &impl Serialize) -> Value {
+fn entity_json(row: &impl Serialize) -> Value {
     serde_json::to_value(row).unwrap_or_default()
 }
 
 /// The request as JSON. What comes several times becomes a list, an argument without `=` is `true`.
-fn request(exchange: &Exchange, body: Bytes) -> Value {
+fn request_json(exchange: &Exchange, body: Bytes) -> Value {
     let request = &exchange.request;
     let (host, port) = host_and_port(exchange);
     let mut copy = json!({
@@ -217,16 +218,16 @@ fn request(exchange: &Exchange, body: Bytes) -> Value {
         "port": port,
         "method": request.method.as_str(),
         "path": String::from_utf8_lossy(&normalize(request.path())),
-        "headers": grouped(request.headers.iter().map(|(name, value)| {
+        "headers": group_by_name(request.headers.iter().map(|(name, value)| {
             (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into())
         })),
-        "query": grouped(request.query_args().map(|(name, value)| {
+        "query": group_by_name(request.query_args().map(|(name, value)| {
             (name.into_owned(), value.map_or(Value::Bool(true), |text| text.into()))
         })),
-        "uri_captures": captures(exchange),
+        "uri_captures": captures_json(exchange),
     });
     if !body.is_empty() {
-        if let Some(parsed) = parsed(request, &body) {
+        if let Some(parsed) = parse_body(request, &body) {
             copy["body"] = parsed;
         }
         copy["raw_body"] = String::from_utf8_lossy(&body).into();
@@ -246,7 +247,7 @@ fn host_and_port(exchange: &Exchange) -> (String, u16) {
 }
 
 /// Values by name; those of one name as a list.
-fn grouped(pairs: impl Iterator<Item = (String, Value)>) -> Value {
+fn group_by_name(pairs: impl Iterator<Item = (String, Value)>) -> Value {
     let mut groups: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for (name, value) in pairs {
         groups.entry(name).or_default().push(value);
@@ -259,7 +260,7 @@ fn grouped(pairs: impl Iterator<Item = (String, Value)>) -> Value {
 }
 
 /// Captures of the route's path: `unnamed` by number, `named` by name.
-fn captures(exchange: &Exchange) -> Value {
+fn captures_json(exchange: &Exchange) -> Value {
     let captures = exchange.matched.iter().flat_map(|matched| &matched.captures);
     let (mut unnamed, mut named) = (BTreeMap::new(), Map::new());
     for (name, text) in captures {
@@ -278,16 +279,16 @@ fn captures(exchange: &Exchange) -> Value {
 }
 
 /// A body that is a form or JSON.
-fn parsed(request: &Request, body: &[u8]) -> Option<Value> {
+fn parse_body(request: &Request, body: &[u8]) -> Option<Value> {
     let content_type = request.header("content-type")?.to_ascii_lowercase();
     if content_type.starts_with("application/json") {
         return serde_json::from_slice(body)
             .ok()
             .filter(|value: &Value| value.is_object() || value.is_array());
     }
-    content_type
-        .starts_with("application/x-www-form-urlencoded")
-        .then(|| grouped(form_urlencoded::parse(body).map(|(name, value)| (name.into_owned(), value.into()))))
+    content_type.starts_with("application/x-www-form-urlencoded").then(|| {
+        group_by_name(form_urlencoded::parse(body).map(|(name, value)| (name.into_owned(), value.into())))
+    })
 }
 
 #[cfg(test)]

@@ -7,15 +7,15 @@ use model::{Ix, Route, State};
 use net::BodyError;
 use plugin::{
     Matched, Stop,
-    testing::{Bench, request},
+    testing::{PluginHarness, request},
 };
 
-fn bench(config: Value) -> Bench {
-    Bench::new::<Plugin>(config, State::default()).expect("settings are valid")
+fn harness(config: Value) -> PluginHarness {
+    PluginHarness::new::<Plugin>(config, State::default()).expect("settings are valid")
 }
 
 fn answer(config: Value) -> Reply {
-    bench(config).reply(&mut request("GET", "/", &[], ""))
+    harness(config).reply(&mut request("GET", "/", &[], ""))
 }
 
 #[test]
@@ -68,9 +68,9 @@ fn a_body_is_sent_as_it_is() {
 
 #[test]
 fn a_trigger_is_a_header_or_a_query_argument() {
-    let bench = bench(json!({"status_code": 202, "message": "x", "trigger": "get-out"}));
+    let harness = harness(json!({"status_code": 202, "message": "x", "trigger": "get-out"}));
     let stops = |target: &str, headers: &[(&str, &str)]| {
-        matches!(bench.access(&mut request("GET", target, headers, "")), Err(Stop::Reply(_)))
+        matches!(harness.access(&mut request("GET", target, headers, "")), Err(Stop::Reply(_)))
     };
     assert!(!stops("/get-out?other=1", &[("Other", "1")]));
     assert!(!stops("/?Get-Out=1", &[]));
@@ -82,8 +82,8 @@ fn a_trigger_is_a_header_or_a_query_argument() {
 }
 
 fn echoed(exchange: &mut Exchange, config: Value, state: State) -> Value {
-    let bench = Bench::new::<Plugin>(config, state).expect("settings are valid");
-    match bench.reply(exchange).body {
+    let harness = PluginHarness::new::<Plugin>(config, state).expect("settings are valid");
+    match harness.reply(exchange).body {
         ReplyBody::Json(body) => body,
         other => panic!("expected JSON, got {other:?}"),
     }
@@ -173,7 +173,7 @@ fn defaults_are_those_of_the_format() {
 
 #[test]
 fn a_body_that_cannot_be_read_is_answered_as_what_it_is() {
-    let bench = bench(json!({"echo": true}));
-    let mut exchange = request("POST", "/", &[], &"x".repeat(BODY_LIMIT + 1));
-    assert!(matches!(bench.access(&mut exchange), Err(Stop::Body(BodyError::TooLong { .. }))));
+    let harness = harness(json!({"echo": true}));
+    let mut exchange = request("POST", "/", &[], &"x".repeat(MAX_ECHO_BODY_BYTES + 1));
+    assert!(matches!(harness.access(&mut exchange), Err(Stop::Body(BodyError::TooLong { .. }))));
 }

@@ -21,7 +21,7 @@ pub struct Args(IndexMap<Vec<u8>, Values, ahash::RandomState>);
 const MAX_FORM_ARGS: usize = 10_000;
 
 /// All but letters, digits and `-._~` is written as `%XX`.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const ENCODE_SET: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl Args {
     /// Reads a form; `None` if it has too many arguments.
@@ -131,10 +131,10 @@ impl Args {
                 if !out.is_empty() {
                     out.push('&');
                 }
-                out.extend(percent_encode(name, ESCAPED));
+                out.extend(percent_encode(name, ENCODE_SET));
                 if let Some(value) = value {
                     out.push('=');
-                    out.extend(percent_encode(value, ESCAPED));
+                    out.extend(percent_encode(value, ENCODE_SET));
                 }
             }
             out

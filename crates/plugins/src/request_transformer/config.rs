@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::shared::{
     template::{Template, TemplateError},
-    transform::split,
+    transform::split_rule,
 };
 use plugin::Checks;
 
@@ -61,7 +61,7 @@ use plugin::Checks;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Method in place of the request's, in capitals.
+    /// Method in pointer of the request's, in capitals.
     #[schemars(extend("pattern" = "^[A-Z]+$"))]
     pub http_method: Option<String>,
     /// What is taken out, by name.
@@ -117,7 +117,7 @@ pub struct Replace {
     /// Arguments of the query.
     #[schemars(extend("items" = {"type": "string", "x-rule": "pair_with_value"}))]
     pub querystring: Vec<String>,
-    /// Path that the upstream is asked for, in place of the one that follows from route and service. Begins
+    /// Path that the upstream is asked for, in pointer of the one that follows from route and service. Begins
     /// with `/`; the query stays.
     pub uri: Option<String>,
 }
@@ -159,9 +159,9 @@ impl Config {
             ("/append/querystring", &append.querystring),
         ];
         for (pointer, rules) in fields {
-            each_value(pointer, rules, |place, value| match Template::compile(value) {
-                Ok(template) => unknown_name(&template, place, checks),
-                Err(error) => checks.error(place, unsupported(value, &error)),
+            each_value(pointer, rules, |pointer, value| match Template::compile(value) {
+                Ok(template) => unknown_name(&template, pointer, checks),
+                Err(error) => checks.error(pointer, unsupported(value, &error)),
             });
         }
         let headers = [
@@ -170,41 +170,41 @@ impl Config {
             ("/append/headers", &append.headers),
         ];
         for (pointer, rules) in headers {
-            each_value(pointer, rules, |place, value| late(value, place, checks));
+            each_value(pointer, rules, |pointer, value| validate_deferred(value, pointer, checks));
         }
         if let Some(uri) = &replace.uri {
-            late(uri, "/replace/uri", checks);
+            validate_deferred(uri, "/replace/uri", checks);
         }
     }
 }
 
-fn each_value(pointer: &str, rules: &[String], mut see: impl FnMut(&str, &str)) {
+fn each_value(pointer: &str, rules: &[String], mut visit: impl FnMut(&str, &str)) {
     for (at, rule) in rules.iter().enumerate() {
-        if let Some((_, value)) = split(rule) {
-            see(&format!("{pointer}/{at}"), value);
+        if let Some((_, value)) = split_rule(rule) {
+            visit(&format!("{pointer}/{at}"), value);
         }
     }
 }
 
-fn late(value: &str, place: &str, checks: &mut Checks) {
-    match Template::compile_late(value) {
+fn validate_deferred(value: &str, pointer: &str, checks: &mut Checks) {
+    match Template::compile_deferred(value) {
         Ok(template) => {
-            if let Some(failure) = template.failure() {
+            if let Some(failure) = template.syntax_error() {
                 let message = format!("{}; every request will fail", unsupported(value, failure));
-                checks.warning("plugin/always-fails", place, message);
+                checks.warning("plugin/always-fails", pointer, message);
             }
-            unknown_name(&template, place, checks);
+            unknown_name(&template, pointer, checks);
         }
-        Err(error) => checks.error(place, unsupported(value, &error)),
+        Err(error) => checks.error(pointer, unsupported(value, &error)),
     }
 }
 
-fn unknown_name(template: &Template, place: &str, checks: &mut Checks) {
+fn unknown_name(template: &Template, pointer: &str, checks: &mut Checks) {
     if let Some(name) = template.unknown_name() {
         let message = format!(
             "'{name}' means nothing in a template: there are headers, query_params, uri_captures, shared"
         );
-        checks.warning("plugin/unknown-name", place, message);
+        checks.warning("plugin/unknown-name", pointer, message);
     }
 }
 

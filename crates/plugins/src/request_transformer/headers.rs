@@ -10,7 +10,7 @@ use crate::shared::{
 };
 use plugin::Exchange;
 
-/// Changes a request's headers. Templates see them as they were before.
+/// Changes a request's headers. Templates visit them as they were before.
 pub fn apply(rules: &HeaderRules, exchange: &mut Exchange) -> Result<(), RenderError> {
     let mut rendered = SmallVec::<[HeaderValue; 4]>::new();
     {

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 use smallvec::smallvec;
 
-use super::{MAX_BODY, MAX_QUERY_FORM, Plugin, config::Config};
+use super::{MAX_BODY_BYTES, MAX_QUERY_FORM_BYTES, Plugin, config::Config};
 use model::{Ix, State};
 use net::BodyError;
 use plugin::{
     Checks, Exchange, Matched, Plugin as _, Stop,
-    testing::{Bench, request},
+    testing::{PluginHarness, request},
 };
 use source::Level;
 
@@ -18,20 +18,20 @@ const MULTIPART: (&str, &str) = ("content-type", "multipart/form-data; boundary=
 const PARTS: &str = "--xx\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--xx\r\n\
                      Content-Disposition: form-data; name=\"b\"\r\n\r\n2\r\n--xx--\r\n";
 
-fn bench(config: Value) -> Bench {
-    Bench::new::<Plugin>(config, State::default()).expect("settings that can be built")
+fn harness(config: Value) -> PluginHarness {
+    PluginHarness::new::<Plugin>(config, State::default()).expect("settings that can be built")
 }
 
 /// Runs settings over a request that they must let pass.
 #[track_caller]
 fn run(config: Value, mut exchange: Exchange) -> Exchange {
-    bench(config).access(&mut exchange).expect("the request passes");
+    harness(config).access(&mut exchange).expect("the request passes");
     exchange
 }
 
 #[track_caller]
 fn fault(config: Value, mut exchange: Exchange) -> String {
-    match bench(config).access(&mut exchange) {
+    match harness(config).access(&mut exchange) {
         Err(Stop::Fault(why)) => why,
         other => panic!("expected a failure, got {other:?}"),
     }
@@ -224,12 +224,12 @@ fn multipart_bodies_follow_the_rules() {
     );
     let file = "--xx\r\ncontent-disposition: form-data; filename=\"n\"; name=\"f\"\r\nContent-Type: a/b\r\n\r\n\
                 \0\r\n--x\n\r\n--xx--";
-    let kept = body(
+    let original = body(
         json!({"add": {"body": ["c:3", "f:no"]}}),
         ("content-type", "multipart/form-data;boundary=\"xx\""),
         file,
     );
-    assert_eq!(kept, format!("{}\r\n{}--xx--\r\n", file.trim_end_matches("\r\n--xx--"), part("c", "3")));
+    assert_eq!(original, format!("{}\r\n{}--xx--\r\n", file.trim_end_matches("\r\n--xx--"), part("c", "3")));
     assert_eq!(body(json!({"add": {"body": ["c:3"]}}), ("content-type", "multipart/form-data"), "x"), "x");
 }
 
@@ -238,7 +238,7 @@ fn multipart_bodies_follow_the_rules() {
 fn refusal(config: &Value, headers: &[(&str, &str)], body: &[u8]) -> u16 {
     let mut exchange = request("POST", "/", headers, "");
     exchange.request.body = net::Body::whole(body.to_vec());
-    match bench(config.clone()).access(&mut exchange) {
+    match harness(config.clone()).access(&mut exchange) {
         Ok(()) => {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().build().expect("a runtime for the test");
@@ -323,9 +323,9 @@ fn a_body_that_a_rule_must_change_and_that_cannot_be_read_is_refused() {
     ] {
         assert_eq!(refusal(&remove, headers, sent.as_bytes()), 0, "{headers:?} {sent}");
     }
-    assert_eq!(refusal(&remove, &[JSON], &vec![b' '; MAX_BODY + 1]), 413);
+    assert_eq!(refusal(&remove, &[JSON], &vec![b' '; MAX_BODY_BYTES + 1]), 413);
     assert_eq!(refusal(&json!({"http_method": "GET"}), &[FORM], fields.as_bytes()), 400);
-    assert_eq!(refusal(&json!({"http_method": "GET"}), &[FORM], &[b'a'; MAX_QUERY_FORM + 1]), 413);
+    assert_eq!(refusal(&json!({"http_method": "GET"}), &[FORM], &[b'a'; MAX_QUERY_FORM_BYTES + 1]), 413);
 }
 
 /// One row per way in which parsers of upstreams found `admin` where another reader sees no such field.
@@ -501,5 +501,5 @@ fn settings_are_checked() {
     let fine =
         json!({"http_method": "GET", "rename": {"body": ["a:$(headers.x)"]}, "replace": {"uri": "/x"}});
     assert_eq!(findings(fine), []);
-    assert!(Bench::new::<Plugin>(json!({"add": {"headers": ["X A:1"]}}), State::default()).is_err());
+    assert!(PluginHarness::new::<Plugin>(json!({"add": {"headers": ["X A:1"]}}), State::default()).is_err());
 }

@@ -4,7 +4,7 @@ use http::{HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
 use super::config::Config;
-use crate::shared::transform::{header_name, header_value, split};
+use crate::shared::transform::{header_name, header_value, split_rule};
 use http_codec::{Headers, Spelling};
 use plugin::BuildError;
 
@@ -82,7 +82,7 @@ fn wrong(list: &str, at: usize, error: String) -> BuildError {
 }
 
 fn name<'r>(rule: &'r str, list: &str, at: usize) -> Result<(Spelling, &'r str), BuildError> {
-    let (name, value) = split(rule).unwrap_or(("nil", ""));
+    let (name, value) = split_rule(rule).unwrap_or(("nil", ""));
     Ok((header_name(name).map_err(|error| wrong(list, at, error))?, value))
 }
 

@@ -6,7 +6,7 @@ use super::config::{Config, JsonType, Values};
 use crate::shared::{
     json::{self, Document, Malformed},
     template::number,
-    transform::split,
+    transform::split_rule,
 };
 
 /// A field's name, and a value in JSON.
@@ -25,14 +25,14 @@ pub struct Rules {
 impl Rules {
     /// Compiles them.
     pub fn of(config: &Config) -> Self {
-        let pair = |rule| split(rule).filter(|(_, new)| !new.is_empty());
+        let pair = |rule| split_rule(rule).filter(|(_, new)| !new.is_empty());
         let rename = config.rename.json.iter().filter_map(|rule| pair(rule));
         Rules {
             remove: config
                 .remove
                 .json
                 .iter()
-                .filter_map(|rule| split(rule))
+                .filter_map(|rule| split_rule(rule))
                 .map(|(name, _)| name.into())
                 .collect(),
             rename: rename.map(|(old, new)| (old.into(), new.into())).collect(),
@@ -44,11 +44,11 @@ impl Rules {
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        !self.hide() && self.add.is_empty() && self.append.is_empty()
+        !self.hides_fields() && self.add.is_empty() && self.append.is_empty()
     }
 
     /// Whether a rule takes something away that the upstream sent.
-    pub fn hide(&self) -> bool {
+    pub fn hides_fields(&self) -> bool {
         !self.remove.is_empty() || !self.rename.is_empty() || !self.replace.is_empty()
     }
 
@@ -65,7 +65,7 @@ impl Rules {
     /// # Errors
     /// When it is not JSON.
     pub fn apply(&self, body: &[u8]) -> Result<Option<Vec<u8>>, Malformed> {
-        let Document::Object(mut fields) = json::read(body, &self.names())? else { return Ok(None) };
+        let Document::Object(mut fields) = json::parse(body, &self.names())? else { return Ok(None) };
         for name in &self.remove {
             fields.remove(name.as_bytes());
         }
@@ -77,7 +77,7 @@ impl Rules {
             }
         }
         for (name, value) in &self.replace {
-            if fields.has(name.as_bytes()) {
+            if fields.contains(name.as_bytes()) {
                 fields.set(name.as_bytes(), &**value);
             }
         }
@@ -95,7 +95,7 @@ impl Rules {
 
 fn values(list: &Values) -> Box<[Pair]> {
     let typed = list.json.iter().enumerate().filter_map(|(at, rule)| {
-        let (name, text) = split(rule)?;
+        let (name, text) = split_rule(rule)?;
         let value = value(text, list.json_types.get(at).copied())?;
         Some((name.into(), value.to_string().into_bytes().into()))
     });

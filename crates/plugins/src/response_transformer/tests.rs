@@ -4,25 +4,25 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
-use super::{MAX_BODY, Plugin, headers, json};
+use super::{MAX_BODY_BYTES, Plugin, headers, json};
 use model::State;
 use net::{BodyError, ConnectionBudget, MemoryBudget};
 use plugin::{
     Call, Chunk, Exchange,
-    testing::{Bench, request},
+    testing::{PluginHarness, request},
 };
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
-fn answered(config: Value, headers: &[(&str, &str)]) -> (Bench, Exchange) {
-    let bench = Bench::new::<Plugin>(config, State::default()).expect("settings that can be built");
+fn answered(config: Value, headers: &[(&str, &str)]) -> (PluginHarness, Exchange) {
+    let harness = PluginHarness::new::<Plugin>(config, State::default()).expect("settings that can be built");
     let mut exchange = request("GET", "/", &[], "");
     let headers: HeaderMap = headers
         .iter()
         .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap()))
         .collect();
-    bench.header_filter(&mut exchange, StatusCode::OK, headers);
-    (bench, exchange)
+    harness.header_filter(&mut exchange, StatusCode::OK, headers);
+    (harness, exchange)
 }
 
 /// The headers `x-a` and `x-b` after the rules.
@@ -35,10 +35,10 @@ fn headers_after(config: Value, headers: &[(&str, &str)]) -> [Vec<String>; 2] {
 }
 
 fn body_after(config: Value, sent: &Value) -> Value {
-    let (bench, mut exchange) = answered(config, &[JSON]);
+    let (harness, mut exchange) = answered(config, &[JSON]);
     let sent = sent.to_string();
     let (first, second) = sent.split_at(sent.len() / 2);
-    serde_json::from_str(&bench.body_filter(&mut exchange, &[first, second])).expect("JSON")
+    serde_json::from_str(&harness.body_filter(&mut exchange, &[first, second])).expect("JSON")
 }
 
 fn sample() -> Value {
@@ -140,11 +140,11 @@ fn only_json_is_held_and_loses_its_length() {
         ("text/plain", false),
         ("application/jsonx", false),
     ] {
-        let (bench, mut exchange) =
+        let (harness, mut exchange) =
             answered(config.clone(), &[("content-type", content_type), ("content-length", "2")]);
         assert_eq!(exchange.response.headers.contains_key("content-length"), !held, "{content_type}");
         let expected = if held { r#"{"x":"1"}"# } else { "{}" };
-        assert_eq!(bench.body_filter(&mut exchange, &["{", "}"]), expected, "{content_type}");
+        assert_eq!(harness.body_filter(&mut exchange, &["{", "}"]), expected, "{content_type}");
     }
     let (_, exchange) = answered(json!({"add": {"headers": ["X-A:1"]}}), &[JSON, ("content-length", "2")]);
     assert!(exchange.response.headers.contains_key("content-length"), "no rule for JSON");
@@ -153,8 +153,8 @@ fn only_json_is_held_and_loses_its_length() {
 #[test]
 fn what_is_no_object_passes_as_it_is() {
     for sent in ["oops", "", "[1, 2]", "null"] {
-        let (bench, mut exchange) = answered(json!({"add": {"json": ["x:1"]}}), &[JSON]);
-        assert_eq!(bench.body_filter(&mut exchange, &[sent]), sent);
+        let (harness, mut exchange) = answered(json!({"add": {"json": ["x:1"]}}), &[JSON]);
+        assert_eq!(harness.body_filter(&mut exchange, &[sent]), sent);
     }
 }
 
@@ -164,7 +164,7 @@ fn small(config: &Value, budget: usize) -> (Plugin, Exchange) {
     let plugin = Plugin {
         headers: headers::Rules::of(&config).expect("header rules"),
         json: json::Rules::of(&config),
-        limit: if budget == 0 { MAX_BODY } else { 6 },
+        max_body_bytes: if budget == 0 { MAX_BODY_BYTES } else { 6 },
     };
     let mut exchange = request("GET", "/", &[], "");
     exchange.budget = Some(ConnectionBudget::new(MemoryBudget::new(budget as u64), budget));
@@ -216,7 +216,7 @@ fn a_field_that_must_go_does_not_pass_in_a_body_that_cannot_be_read() {
         let plugin = Plugin {
             headers: headers::Rules::of(&config).expect("header rules"),
             json: json::Rules::of(&config),
-            limit: MAX_BODY,
+            max_body_bytes: MAX_BODY_BYTES,
         };
         let (out, refused) = passed(&plugin, &mut exchange, &[sent, b""]);
         refused.is_none().then_some(out)
@@ -246,9 +246,10 @@ fn upstreams_are_asked_for_what_can_be_read() {
     for (config, stays) in
         [(json!({"remove": {"json": ["a"]}}), false), (json!({"add": {"json": ["a:1"]}}), true)]
     {
-        let bench = Bench::new::<Plugin>(config, State::default()).expect("settings that can be built");
+        let harness =
+            PluginHarness::new::<Plugin>(config, State::default()).expect("settings that can be built");
         let mut exchange = request("GET", "/", &[("accept-encoding", "gzip"), ("range", "bytes=0-9")], "");
-        bench.access(&mut exchange).expect("the request passes");
+        harness.access(&mut exchange).expect("the request passes");
         for name in ["accept-encoding", "range"] {
             assert_eq!(exchange.request.headers.contains_key(name), stays, "{name}");
         }

@@ -1,5 +1,5 @@
 //! Named arguments in a request's body (form, JSON object, multipart form): finding one, and taking one out
-//! with the rest of the body left as it was.
+//! with the rest of the body remaining as it was.
 
 use std::borrow::Cow;
 
@@ -19,29 +19,29 @@ use super::{
 use plugin::{Reply, Request, Stop};
 
 /// Longest body that is looked into, in bytes.
-pub const LIMIT: usize = 8 * 1024 * 1024;
+pub const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
 
 /// What a place of the request says about an argument.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Seen<'a> {
+pub enum Lookup<'a> {
     /// Not there.
-    Nothing,
+    Missing,
     /// There, but no text: `?name` without a value, a JSON number.
-    NoText,
+    NotText,
     /// There, once.
     Text(Cow<'a, str>),
     /// There more than once.
-    Several,
+    Multiple,
 }
 
-impl<'a> Seen<'a> {
+impl<'a> Lookup<'a> {
     /// From all values of one name; none stands for one that is no text.
     pub fn of(mut values: impl Iterator<Item = Option<Cow<'a, str>>>) -> Self {
         match (values.next(), values.next()) {
-            (None, _) => Seen::Nothing,
-            (Some(_), Some(_)) => Seen::Several,
-            (Some(None), None) => Seen::NoText,
-            (Some(Some(text)), None) => Seen::Text(text),
+            (None, _) => Lookup::Missing,
+            (Some(_), Some(_)) => Lookup::Multiple,
+            (Some(None), None) => Lookup::NotText,
+            (Some(Some(text)), None) => Lookup::Text(text),
         }
     }
 }
@@ -88,47 +88,47 @@ pub struct BodyArgs {
 impl BodyArgs {
     /// Whether a request may have arguments in its body, decided without reading it; `removes` if an argument may have
     /// to be removed from it.
-    pub fn expected(request: &Request, removes: bool) -> bool {
+    pub fn is_expected(request: &Request, removes: bool) -> bool {
         let headers = &request.headers;
         request.body.size_hint().exact() != Some(0)
-            && (Format::of(headers).is_some() || removes && BodyFormat::agreed(headers) != Ok(None))
+            && (Format::of(headers).is_some() || removes && BodyFormat::unambiguous(headers) != Ok(None))
     }
 
-    /// Whether a request's body is known to be longer than [`LIMIT`].
+    /// Whether a request's body is known to be longer than [`MAX_BODY_BYTES`].
     pub fn is_too_long(request: &Request) -> bool {
-        request.body.size_hint().lower() > LIMIT as u64
+        request.body.size_hint().lower() > MAX_BODY_BYTES as u64
     }
 
     /// Reads the body, which stays in the request.
     ///
     /// # Errors
-    /// When the connection fails, or the body is longer than [`LIMIT`].
+    /// When the connection fails, or the body is longer than [`MAX_BODY_BYTES`].
     pub async fn read(request: &mut Request) -> Result<Self, Stop> {
         let format = Format::of(&request.headers);
-        let bytes = request.read_body(LIMIT).await?;
+        let bytes = request.read_body(MAX_BODY_BYTES).await?;
         Ok(BodyArgs { format, bytes })
     }
 
     /// What the body says about an argument. A body that cannot be read has none.
-    pub fn find(&self, name: &str) -> Seen<'_> {
+    pub fn find(&self, name: &str) -> Lookup<'_> {
         match &self.format {
             Some(Format::Form) => {
-                Seen::of(pairs(&self.bytes).filter(|(n, ..)| n == name).map(|(_, value, _)| value))
+                Lookup::of(form_pairs(&self.bytes).filter(|(n, ..)| n == name).map(|(_, value, _)| value))
             }
-            Some(Format::Json) => match json::read(&self.bytes, &[name.as_bytes()]) {
+            Some(Format::Json) => match json::parse(&self.bytes, &[name.as_bytes()]) {
                 Ok(Document::Object(mut object)) => {
-                    object.remove(name.as_bytes()).map_or(Seen::Nothing, |value| of_json(&value))
+                    object.remove(name.as_bytes()).map_or(Lookup::Missing, |value| lookup_json(&value))
                 }
-                _ => Seen::Nothing,
+                _ => Lookup::Missing,
             },
-            Some(Format::Multipart(boundary)) => Seen::of(
+            Some(Format::Multipart(boundary)) => Lookup::of(
                 multipart::parts(&self.bytes, boundary, Mode::Lenient)
                     .unwrap_or_default()
                     .into_iter()
                     .filter(|part| part.name == Some(name.as_bytes()))
                     .map(|part| Some(String::from_utf8_lossy(part.value))),
             ),
-            Some(Format::Unreadable) | None => Seen::Nothing,
+            Some(Format::Unreadable) | None => Lookup::Missing,
         }
     }
 
@@ -138,63 +138,63 @@ impl BodyArgs {
     /// # Errors
     /// When parsers disagree about the body: the argument may be in it, and the upstream may find it.
     pub fn remove(self, request: &mut Request, name: &str) -> Result<(), Stop> {
-        let refusal = || Reply::error(StatusCode::BAD_REQUEST, "Cannot process request body");
+        let malformed = || Reply::error(StatusCode::BAD_REQUEST, "Cannot process request body");
         if self.bytes.is_empty() {
             return Ok(());
         }
         let name = name.as_bytes();
-        let left = match BodyFormat::agreed(&request.headers).map_err(|Ambiguous| refusal())? {
+        let remaining = match BodyFormat::unambiguous(&request.headers).map_err(|Ambiguous| malformed())? {
             None => None,
             Some(BodyFormat::Form) => {
-                let mut left = Vec::with_capacity(self.bytes.len());
-                for (.., raw) in pairs(&self.bytes).filter(|(n, ..)| !is_field(n.as_bytes(), name)) {
-                    if !left.is_empty() {
-                        left.push(b'&');
+                let mut remaining = Vec::with_capacity(self.bytes.len());
+                for (.., raw) in form_pairs(&self.bytes).filter(|(n, ..)| !is_field(n.as_bytes(), name)) {
+                    if !remaining.is_empty() {
+                        remaining.push(b'&');
                     }
-                    left.extend_from_slice(raw);
+                    remaining.extend_from_slice(raw);
                 }
-                (left.len() < self.bytes.len()).then_some(left)
+                (remaining.len() < self.bytes.len()).then_some(remaining)
             }
-            Some(BodyFormat::Json) => match json::read(&self.bytes, &[name]) {
+            Some(BodyFormat::Json) => match json::parse(&self.bytes, &[name]) {
                 Ok(Document::Object(mut object)) => object.remove(name).map(|_| object.write()),
                 Ok(Document::Other) => None,
-                Err(json::Malformed) => return Err(refusal().into()),
+                Err(json::Malformed) => return Err(malformed().into()),
             },
             Some(BodyFormat::Multipart) => {
                 let content_type = request.headers.get(CONTENT_TYPE).map_or(&b""[..], |v| v.as_bytes());
                 let parts = multipart::boundary(content_type)
                     .and_then(|boundary| multipart::parts(&self.bytes, boundary, Mode::Strict))
-                    .map_err(|multipart::Malformed| refusal())?;
-                let mut left = Vec::with_capacity(self.bytes.len());
+                    .map_err(|multipart::Malformed| malformed())?;
+                let mut remaining = Vec::with_capacity(self.bytes.len());
                 let mut from = 0;
                 for part in parts.iter().filter(|part| part.name.is_some_and(|n| is_field(n, name))) {
-                    left.extend_from_slice(&self.bytes[from..part.span.start]);
+                    remaining.extend_from_slice(&self.bytes[from..part.span.start]);
                     from = part.span.end;
                 }
-                left.extend_from_slice(&self.bytes[from..]);
-                (from > 0).then_some(left)
+                remaining.extend_from_slice(&self.bytes[from..]);
+                (from > 0).then_some(remaining)
             }
         };
-        let Some(left) = left else { return Ok(()) };
+        let Some(remaining) = remaining else { return Ok(()) };
         if !request.headers.contains_key(TRANSFER_ENCODING) {
-            request.headers.insert(CONTENT_LENGTH, HeaderValue::from(left.len()));
+            request.headers.insert(CONTENT_LENGTH, HeaderValue::from(remaining.len()));
         }
         drop(self);
-        Ok(request.replace_body(left)?)
+        Ok(request.replace_body(remaining)?)
     }
 }
 
 /// What a value in JSON says.
-fn of_json(value: &[u8]) -> Seen<'static> {
+fn lookup_json(value: &[u8]) -> Lookup<'static> {
     match value {
-        [b'[' | b'{', ..] => Seen::Several,
-        text => json::text_of(text)
-            .map_or(Seen::NoText, |text| Seen::Text(String::from_utf8_lossy(&text).into_owned().into())),
+        [b'[' | b'{', ..] => Lookup::Multiple,
+        text => json::unquote(text)
+            .map_or(Lookup::NotText, |text| Lookup::Text(String::from_utf8_lossy(&text).into_owned().into())),
     }
 }
 
 /// Name, value and raw text of each argument of a form; an argument without `=` has no value.
-fn pairs(form: &[u8]) -> impl Iterator<Item = (Cow<'_, str>, Option<Cow<'_, str>>, &[u8])> {
+fn form_pairs(form: &[u8]) -> impl Iterator<Item = (Cow<'_, str>, Option<Cow<'_, str>>, &[u8])> {
     form.split(|b| *b == b'&').filter(|raw| !raw.is_empty()).filter_map(|raw| {
         let (name, value) = form_urlencoded::parse(raw).next()?;
         Some((name, raw.contains(&b'=').then_some(value), raw))

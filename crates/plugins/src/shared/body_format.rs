@@ -1,7 +1,7 @@
 //! The format of a body with named fields, as its headers declare it.
 //!
 //! A rule that hides a field must find it wherever the upstream's parser does, and parsers disagree about headers that
-//! are ambiguous: [`BodyFormat::agreed`] refuses these. [`BodyFormat::mentioned`] is as lenient as Kong, for rules that
+//! are ambiguous: [`BodyFormat::unambiguous`] refuses these. [`BodyFormat::mentioned`] is as lenient as Kong, for rules that
 //! hide nothing.
 
 use http::{HeaderMap, header::CONTENT_TYPE};
@@ -50,7 +50,7 @@ impl BodyFormat {
     /// # Errors
     /// If parsers disagree: several content types, a media type that is also mentioned elsewhere in the header, a
     /// charset that is no superset of ASCII, a content coding, a boundary that is not as RFC 2046 requires.
-    pub fn agreed(headers: &HeaderMap) -> Result<Option<Self>, Ambiguous> {
+    pub fn unambiguous(headers: &HeaderMap) -> Result<Option<Self>, Ambiguous> {
         let mut values = headers.get_all(CONTENT_TYPE).iter().map(|value| value.as_bytes());
         let Some(value) = values.next() else { return Ok(None) };
         let media_type_end = memchr::memchr(b';', value).unwrap_or(value.len());
@@ -144,10 +144,10 @@ mod tests {
             ("text/plain; charset=utf-16", None),
             ("application/json-patch+json", Some(BodyFormat::Json)),
         ] {
-            assert_eq!(BodyFormat::agreed(&headers(&[text])), Ok(expected), "{text}");
+            assert_eq!(BodyFormat::unambiguous(&headers(&[text])), Ok(expected), "{text}");
         }
-        assert_eq!(BodyFormat::agreed(&headers(&[])), Ok(None));
-        assert_eq!(BodyFormat::agreed(&headers(&["text/plain", "text/html"])), Ok(None));
+        assert_eq!(BodyFormat::unambiguous(&headers(&[])), Ok(None));
+        assert_eq!(BodyFormat::unambiguous(&headers(&["text/plain", "text/html"])), Ok(None));
     }
 
     #[test]
@@ -178,10 +178,10 @@ mod tests {
             &["application/json", "text/plain"],
             &["text/plain", "application/json"],
         ] {
-            assert_eq!(BodyFormat::agreed(&headers(values)), Err(Ambiguous), "{values:?}");
+            assert_eq!(BodyFormat::unambiguous(&headers(values)), Err(Ambiguous), "{values:?}");
         }
         let long = format!("multipart/form-data; boundary={}", "b".repeat(71));
-        assert_eq!(BodyFormat::agreed(&headers(&[&long])), Err(Ambiguous));
+        assert_eq!(BodyFormat::unambiguous(&headers(&[&long])), Err(Ambiguous));
     }
 
     #[test]

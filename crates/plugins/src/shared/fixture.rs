@@ -79,7 +79,7 @@ impl Fixture {
         self
     }
 
-    pub fn done(self) -> State {
+    pub fn build(self) -> State {
         self.state.indexed()
     }
 }
@@ -90,7 +90,7 @@ pub fn sent<'a>(exchange: &'a Exchange, name: &str) -> Option<&'a str> {
 }
 
 /// An answer's status and message.
-pub fn said(reply: &Reply) -> (StatusCode, String) {
+pub fn status_and_message(reply: &Reply) -> (StatusCode, String) {
     let message = match &reply.body {
         ReplyBody::Message(message) => message.clone().unwrap_or_default(),
         ReplyBody::Json(value) => {

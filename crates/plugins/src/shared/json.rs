@@ -1,7 +1,7 @@
 //! JSON objects that are edited without being parsed whole: members that no rule names keep their bytes, but for the
 //! blanks between them.
 //!
-//! The reader accepts what lua-cjson accepts as Kong configures it, because a body that Kong reads must not pass by a
+//! The cursor accepts what lua-cjson accepts as Kong configures it, because a body that Kong reads must not pass by a
 //! rule here: 1000 levels, any bytes in strings, and numbers as `strtod` takes them (`0x10`, `012`, `NaN`, `+1`).
 //! Of duplicate members the last one counts. Nothing is decoded but the members' names, and nothing recurses.
 
@@ -39,21 +39,21 @@ pub struct Object<'t> {
 ///
 /// # Errors
 /// When it is not JSON.
-pub fn read<'t>(text: &'t [u8], names: &[&[u8]]) -> Result<Document<'t>, Malformed> {
-    // NUL ends a text for lua-cjson: a reader after it could see more. It also gives UTF-16 and UTF-32 away.
+pub fn parse<'t>(text: &'t [u8], names: &[&[u8]]) -> Result<Document<'t>, Malformed> {
+    // NUL ends a text for lua-cjson: a cursor after it could see more. It also gives UTF-16 and UTF-32 away.
     if memchr::memchr(0, text).is_some() {
         return Err(Malformed);
     }
-    let mut reader = Reader { text: text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text), at: 0 };
-    reader.skip_blanks();
-    let document = if reader.eat(b'{') {
-        Document::Object(reader.object(names)?)
+    let mut cursor = Cursor { text: text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text), at: 0 };
+    cursor.skip_whitespace();
+    let document = if cursor.eat(b'{') {
+        Document::Object(cursor.object(names)?)
     } else {
-        reader.value(0)?;
+        cursor.value(0)?;
         Document::Other
     };
-    reader.skip_blanks();
-    if reader.at == reader.text.len() { Ok(document) } else { Err(Malformed) }
+    cursor.skip_whitespace();
+    if cursor.at == cursor.text.len() { Ok(document) } else { Err(Malformed) }
 }
 
 impl<'t> Object<'t> {
@@ -63,7 +63,7 @@ impl<'t> Object<'t> {
     }
 
     /// Whether a named member is there.
-    pub fn has(&self, name: &[u8]) -> bool {
+    pub fn contains(&self, name: &[u8]) -> bool {
         self.get(name).is_some()
     }
 
@@ -90,7 +90,7 @@ impl<'t> Object<'t> {
             Some(text @ [b'"', ..]) => list(&[text, value]),
             Some([b'[', items @ .., b']']) if !items.trim_ascii().is_empty() => list(&[items, value]),
             Some([b'{', members @ .., b'}']) if !members.trim_ascii().is_empty() => {
-                let numbered = [quoted(free_number(members).as_bytes()), value.to_vec()].join(&b':');
+                let numbered = [quote(lowest_free_index(members).as_bytes()), value.to_vec()].join(&b':');
                 [&b"{"[..], members, b",", &numbered, b"}"].concat()
             }
             _ => list(&[value]),
@@ -103,7 +103,7 @@ impl<'t> Object<'t> {
         let mut out = self.others;
         out.insert(0, b'{');
         for (name, value) in &self.fields {
-            out.extend_from_slice(&quoted(name));
+            out.extend_from_slice(&quote(name));
             out.push(b':');
             push_compact(&mut out, value);
             out.push(b',');
@@ -120,7 +120,7 @@ impl<'t> Object<'t> {
 fn push_compact(out: &mut Vec<u8>, json: &[u8]) {
     let (mut is_string, mut is_escaped) = (false, false);
     for &byte in json {
-        if is_string || !is_blank(byte) {
+        if is_string || !is_whitespace(byte) {
             out.push(byte);
         }
         is_string ^= byte == b'"' && !is_escaped;
@@ -128,12 +128,12 @@ fn push_compact(out: &mut Vec<u8>, json: &[u8]) {
     }
 }
 
-fn is_blank(byte: u8) -> bool {
+fn is_whitespace(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 /// A text as JSON writes it. Bytes that are not UTF-8 stay as they are.
-pub fn quoted(text: &[u8]) -> Vec<u8> {
+pub fn quote(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len() + 2);
     out.push(b'"');
     for &byte in text {
@@ -160,7 +160,7 @@ pub fn quoted(text: &[u8]) -> Vec<u8> {
 }
 
 /// The text that a JSON string stands for; `token` has its quotes. `None` if the value is no string.
-pub fn text_of(token: &[u8]) -> Option<Cow<'_, [u8]>> {
+pub fn unquote(token: &[u8]) -> Option<Cow<'_, [u8]>> {
     let inner = token.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     let Some(first) = memchr::memchr(b'\\', inner) else { return Some(Cow::Borrowed(inner)) };
     let mut out = inner[..first].to_vec();
@@ -180,9 +180,9 @@ pub fn text_of(token: &[u8]) -> Option<Cow<'_, [u8]>> {
             b'r' => b'\r',
             b't' => b'\t',
             b'u' => {
-                let (mut code, mut after) = code_unit(rest)?;
+                let (mut code, mut after) = hex_code_unit(rest)?;
                 if (0xd800..0xdc00).contains(&code)
-                    && let Some((low, behind)) = after.strip_prefix(b"\\u").and_then(code_unit)
+                    && let Some((low, behind)) = after.strip_prefix(b"\\u").and_then(hex_code_unit)
                     && (0xdc00..0xe000).contains(&low)
                 {
                     code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
@@ -199,7 +199,7 @@ pub fn text_of(token: &[u8]) -> Option<Cow<'_, [u8]>> {
     Some(Cow::Owned(out))
 }
 
-fn code_unit(text: &[u8]) -> Option<(u32, &[u8])> {
+fn hex_code_unit(text: &[u8]) -> Option<(u32, &[u8])> {
     let (digits, rest) = text.split_at_checked(4)?;
     let mut code = 0;
     for digit in digits {
@@ -209,26 +209,26 @@ fn code_unit(text: &[u8]) -> Option<(u32, &[u8])> {
 }
 
 /// The lowest number, from 1, that is no name among these members.
-fn free_number(members: &[u8]) -> String {
+fn lowest_free_index(members: &[u8]) -> String {
     let mut taken = BTreeSet::new();
-    let mut reader = Reader { text: members, at: 0 };
+    let mut cursor = Cursor { text: members, at: 0 };
     // The members were read once: an error cannot occur, and would end the loop.
-    while let Ok(name) = reader.name() {
+    while let Ok(name) = cursor.name() {
         let number = std::str::from_utf8(&name).ok().and_then(|name| name.parse::<usize>().ok());
         taken.extend(number);
-        if reader.value(0).is_err() || !reader.eat_after_blanks(b',') {
+        if cursor.value(0).is_err() || !cursor.eat_after_whitespace(b',') {
             break;
         }
     }
     (1_usize..).find(|number| !taken.contains(number)).unwrap_or_default().to_string()
 }
 
-struct Reader<'t> {
+struct Cursor<'t> {
     text: &'t [u8],
     at: usize,
 }
 
-impl<'t> Reader<'t> {
+impl<'t> Cursor<'t> {
     fn peek(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }
@@ -239,17 +239,17 @@ impl<'t> Reader<'t> {
         eaten
     }
 
-    fn eat_after_blanks(&mut self, byte: u8) -> bool {
-        self.skip_blanks();
+    fn eat_after_whitespace(&mut self, byte: u8) -> bool {
+        self.skip_whitespace();
         self.eat(byte)
     }
 
     fn expect(&mut self, byte: u8) -> Result<(), Malformed> {
-        if self.eat_after_blanks(byte) { Ok(()) } else { Err(Malformed) }
+        if self.eat_after_whitespace(byte) { Ok(()) } else { Err(Malformed) }
     }
 
-    fn skip_blanks(&mut self) {
-        while self.peek().is_some_and(is_blank) {
+    fn skip_whitespace(&mut self) {
+        while self.peek().is_some_and(is_whitespace) {
             self.at += 1;
         }
     }
@@ -257,14 +257,14 @@ impl<'t> Reader<'t> {
     /// The members of the object whose brace was read.
     fn object(&mut self, names: &[&[u8]]) -> Result<Object<'t>, Malformed> {
         let mut object = Object::default();
-        if self.eat_after_blanks(b'}') {
+        if self.eat_after_whitespace(b'}') {
             return Ok(object);
         }
         loop {
-            self.skip_blanks();
+            self.skip_whitespace();
             let begin = self.at;
             let name = self.name()?;
-            self.skip_blanks();
+            self.skip_whitespace();
             let value = self.value(1)?;
             if names.contains(&&*name) {
                 object.set(name, value);
@@ -272,7 +272,7 @@ impl<'t> Reader<'t> {
                 push_compact(&mut object.others, &self.text[begin..self.at]);
                 object.others.push(b',');
             }
-            if self.eat_after_blanks(b'}') {
+            if self.eat_after_whitespace(b'}') {
                 return Ok(object);
             }
             self.expect(b',')?;
@@ -281,19 +281,19 @@ impl<'t> Reader<'t> {
 
     /// A member's name, decoded, and the colon after it.
     fn name(&mut self) -> Result<Cow<'t, [u8]>, Malformed> {
-        self.skip_blanks();
+        self.skip_whitespace();
         let token = self.string()?;
         self.expect(b':')?;
-        text_of(token).ok_or(Malformed)
+        unquote(token).ok_or(Malformed)
     }
 
     /// Skips a value that stands in so many arrays and objects.
     fn value(&mut self, depth: usize) -> Result<&'t [u8], Malformed> {
         let mut closers = SmallVec::<[u8; 32]>::new();
-        self.skip_blanks();
+        self.skip_whitespace();
         let begin = self.at;
         loop {
-            self.skip_blanks();
+            self.skip_whitespace();
             match self.peek() {
                 Some(bracket @ (b'{' | b'[')) => {
                     // In ASCII each closing bracket stands two places after the opening one.
@@ -302,7 +302,7 @@ impl<'t> Reader<'t> {
                         return Err(Malformed);
                     }
                     self.at += 1;
-                    if self.eat_after_blanks(bracket + 2) {
+                    if self.eat_after_whitespace(bracket + 2) {
                         closers.pop();
                     } else {
                         if bracket == b'{' {
@@ -317,7 +317,7 @@ impl<'t> Reader<'t> {
             // A value ended: so may the arrays and objects around it.
             loop {
                 let Some(&closer) = closers.last() else { return Ok(&self.text[begin..self.at]) };
-                if self.eat_after_blanks(closer) {
+                if self.eat_after_whitespace(closer) {
                     closers.pop();
                     continue;
                 }
@@ -345,7 +345,7 @@ impl<'t> Reader<'t> {
             }
             match rest[stop + 1..] {
                 [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => self.at += 1,
-                [b'u', ref digits @ ..] if code_unit(digits).is_some() => self.at += 5,
+                [b'u', ref digits @ ..] if hex_code_unit(digits).is_some() => self.at += 5,
                 _ => return Err(Malformed),
             }
         }
@@ -376,7 +376,7 @@ mod tests {
 
     fn object<'t>(text: &'t str, names: &[&str]) -> Object<'t> {
         let names: Vec<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
-        match read(text.as_bytes(), &names) {
+        match parse(text.as_bytes(), &names) {
             Ok(Document::Object(object)) => object,
             other => panic!("{text}: {other:?}"),
         }
@@ -385,7 +385,7 @@ mod tests {
     /// The text without the member `password`.
     #[track_caller]
     fn without(text: &[u8]) -> String {
-        let Ok(Document::Object(mut object)) = read(text, &[b"password"]) else { panic!("{text:?}") };
+        let Ok(Document::Object(mut object)) = parse(text, &[b"password"]) else { panic!("{text:?}") };
         assert!(object.remove(b"password").is_some(), "{text:?}");
         String::from_utf8_lossy(&object.write()).into_owned()
     }
@@ -419,7 +419,7 @@ mod tests {
             without(nested(levels).as_bytes());
         }
         for text in [nested(1000), nested(1 << 20), "[".repeat(1 << 20)] {
-            assert!(read(text.as_bytes(), &[]).is_err());
+            assert!(parse(text.as_bytes(), &[]).is_err());
         }
     }
 
@@ -457,10 +457,10 @@ mod tests {
             "{}\0",
             "{\0\"\0a\0\"\0:\0 1\0}\0",
         ] {
-            assert_eq!(read(text.as_bytes(), &[]).err(), Some(Malformed), "{text:?}");
+            assert_eq!(parse(text.as_bytes(), &[]).err(), Some(Malformed), "{text:?}");
         }
         for text in ["[1, \"a\", {}]", " 5 ", "null", "\"\\ud83d\\ude00\\ud83d\""] {
-            assert!(matches!(read(text.as_bytes(), &[]), Ok(Document::Other)), "{text:?}");
+            assert!(matches!(parse(text.as_bytes(), &[]), Ok(Document::Other)), "{text:?}");
         }
     }
 
@@ -468,10 +468,10 @@ mod tests {
     fn members_are_set_renamed_and_read() {
         let mut text = object(r#"{"a":1,"b":"x\u00e9\"","c":3,"a":2}"#, &["a", "b", "new"]);
         assert_eq!(text.get(b"a"), Some(&b"2"[..]));
-        assert_eq!(text_of(text.get(b"b").unwrap()).unwrap(), "x\u{e9}\"".as_bytes());
+        assert_eq!(unquote(text.get(b"b").unwrap()).unwrap(), "x\u{e9}\"".as_bytes());
         let value = text.remove(b"a").unwrap();
         text.set(&b"new"[..], value);
-        text.set(&b"b"[..], quoted(b"\"\n\x01"));
+        text.set(&b"b"[..], quote(b"\"\n\x01"));
         assert_eq!(text.write(), br#"{"c":3,"b":"\"\n\u0001","new":2}"#);
         assert_eq!(object("{ }", &[]).write(), b"{}");
     }

@@ -1,8 +1,8 @@
 //! What several plugins need.
 
+pub(crate) mod auth;
 pub(crate) mod body_args;
 pub(crate) mod body_format;
-pub(crate) mod consumer;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod header;

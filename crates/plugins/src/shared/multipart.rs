@@ -67,15 +67,15 @@ pub fn parts<'b>(body: &'b [u8], boundary: &[u8], mode: Mode) -> Result<Vec<Part
     let delimiter = [b"--", boundary].concat();
     let mut parts = Vec::new();
     // Where the part being read has its delimiter and its content.
-    let mut open: Option<(usize, usize)> = None;
-    let mut closed = false;
+    let mut current: Option<(usize, usize)> = None;
+    let mut is_closed = false;
     for at in memmem::find_iter(body, &delimiter) {
         let starts_line = at == 0 || body[..at].ends_with(if is_strict { b"\r\n" } else { b"\n" });
-        if closed || !starts_line || parts.len() == MAX_PARTS {
+        if is_closed || !starts_line || parts.len() == MAX_PARTS {
             return Err(Malformed);
         }
-        match open.take() {
-            Some((start, content)) => parts.push(part(body, start, content, at, mode)?),
+        match current.take() {
+            Some((start, content)) => parts.push(parse_part(body, start, content, at, mode)?),
             // A line break before the first delimiter is common, and no parser finds a part in it.
             None if is_strict && at > b"\r\n".len() => return Err(Malformed),
             None => {}
@@ -86,20 +86,26 @@ pub fn parts<'b>(body: &'b [u8], boundary: &[u8], mode: Mode) -> Result<Vec<Part
             return Err(Malformed);
         }
         match after[..line].trim_ascii_end() {
-            b"" => open = Some((at, at + delimiter.len() + line)),
-            b"--" => closed = true,
+            b"" => current = Some((at, at + delimiter.len() + line)),
+            b"--" => is_closed = true,
             _ => return Err(Malformed),
         }
     }
-    if let Some((start, content)) = open {
-        parts.push(part(body, start, content, body.len(), mode)?);
-    } else if !closed {
+    if let Some((start, content)) = current {
+        parts.push(parse_part(body, start, content, body.len(), mode)?);
+    } else if !is_closed {
         return Err(Malformed);
     }
     Ok(parts)
 }
 
-fn part(body: &[u8], start: usize, content: usize, end: usize, mode: Mode) -> Result<Part<'_>, Malformed> {
+fn parse_part(
+    body: &[u8],
+    start: usize,
+    content: usize,
+    end: usize,
+    mode: Mode,
+) -> Result<Part<'_>, Malformed> {
     let is_strict = mode == Mode::Strict;
     let text = &body[content..end];
     let text = text.strip_suffix(b"\n").map_or(text, |text| text.strip_suffix(b"\r").unwrap_or(text));
@@ -201,7 +207,7 @@ pub fn parameter<'v>(value: &'v [u8], wanted: &[u8]) -> Result<Option<Parameter<
         let is_quoted = quoted.is_some();
         let text = match quoted {
             Some(quoted) => {
-                let end = end_of_quotes(quoted).ok_or(Malformed)?;
+                let end = closing_quote(quoted).ok_or(Malformed)?;
                 rest = quoted[end + 1..].trim_ascii_start();
                 &quoted[..end]
             }
@@ -233,7 +239,7 @@ pub fn parameter<'v>(value: &'v [u8], wanted: &[u8]) -> Result<Option<Parameter<
     Ok(found)
 }
 
-fn end_of_quotes(text: &[u8]) -> Option<usize> {
+fn closing_quote(text: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
         at += memchr::memchr2(b'"', b'\\', &text[at..])?;

@@ -6,7 +6,7 @@ use http_codec::Spelling;
 
 /// A rule's name and value: the name ends at the first colon, the value begins after the colons there.
 /// Nothing if there is no name.
-pub fn split(rule: &str) -> Option<(&str, &str)> {
+pub fn split_rule(rule: &str) -> Option<(&str, &str)> {
     let (name, rest) = rule.split_once(':').unwrap_or((rule, ""));
     (!name.is_empty()).then(|| (name, rest.trim_start_matches(':')))
 }
@@ -40,11 +40,11 @@ mod tests {
 
     #[test]
     fn a_rule_splits_at_its_first_colon() {
-        assert_eq!(split("a:b"), Some(("a", "b")));
-        assert_eq!(split("a:http://x:80"), Some(("a", "http://x:80")));
-        assert_eq!(split("a::b"), Some(("a", "b")));
-        assert_eq!(split("a"), Some(("a", "")));
-        assert_eq!(split(":b"), None);
+        assert_eq!(split_rule("a:b"), Some(("a", "b")));
+        assert_eq!(split_rule("a:http://x:80"), Some(("a", "http://x:80")));
+        assert_eq!(split_rule("a::b"), Some(("a", "b")));
+        assert_eq!(split_rule("a"), Some(("a", "")));
+        assert_eq!(split_rule(":b"), None);
     }
 
     #[test]

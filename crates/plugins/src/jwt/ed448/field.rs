@@ -1,8 +1,8 @@
 //! Numbers modulo p = 2^448 - 2^224 - 1, in which the coordinates of the curve are.
 
 /// Bits of a digit.
-const BITS: u32 = 56;
-const MASK: u64 = (1 << BITS) - 1;
+const LIMB_BITS: u32 = 56;
+const MASK: u64 = (1 << LIMB_BITS) - 1;
 
 /// A number in 56-bit digits, lowest first. Digits may be a little over 56 bits, and the number over p: only
 /// comparing and writing out settle that.
@@ -20,23 +20,23 @@ impl Element {
             digits[i / 7] |= u64::from(*byte) << (8 * (i % 7));
         }
         let element = Element(digits);
-        (element.settled() == digits).then_some(element)
+        (element.canonical() == digits).then_some(element)
     }
 
     pub fn plus(&self, other: &Self) -> Self {
-        Element::carried(std::array::from_fn(|i| u128::from(self.0[i]) + u128::from(other.0[i])))
+        Element::reduce_weakly(std::array::from_fn(|i| u128::from(self.0[i]) + u128::from(other.0[i])))
     }
 
     pub fn minus(&self, other: &Self) -> Self {
         // 4·p in front, so that no digit falls below zero.
-        Element::carried(std::array::from_fn(|i| {
+        Element::reduce_weakly(std::array::from_fn(|i| {
             let p = MASK - u64::from(i == 4);
             u128::from(self.0[i]) + 4 * u128::from(p) - u128::from(other.0[i])
         }))
     }
 
     pub fn times_small(&self, factor: u64) -> Self {
-        Element::carried(self.0.map(|digit| u128::from(digit) * u128::from(factor)))
+        Element::reduce_weakly(self.0.map(|digit| u128::from(digit) * u128::from(factor)))
     }
 
     pub fn times(&self, other: &Self) -> Self {
@@ -52,7 +52,7 @@ impl Element {
             sums[high - 8] += sums[high];
         }
         let [low @ .., _, _, _, _, _, _, _] = sums;
-        Element::carried(low)
+        Element::reduce_weakly(low)
     }
 
     pub fn squared(&self) -> Self {
@@ -60,7 +60,7 @@ impl Element {
     }
 
     /// To the power of (p - 3) / 4 = 2^446 - 2^222 - 1: 223 ones, a zero, 222 ones.
-    pub fn to_quarter_of_p_minus_3(&self) -> Self {
+    pub fn pow_p_minus_3_over_4(&self) -> Self {
         let mut power = Element::ONE;
         for bit in (0..446).rev() {
             power = power.squared();
@@ -72,17 +72,17 @@ impl Element {
     }
 
     pub fn is_odd(&self) -> bool {
-        self.settled()[0] & 1 == 1
+        self.canonical()[0] & 1 == 1
     }
 
     /// Brings digits back to 56 bits. Sums of products stay below 2^121, so three rounds are enough for all
     /// but a last bit, which the bounds above leave room for.
-    fn carried(mut digits: [u128; 8]) -> Self {
+    fn reduce_weakly(mut digits: [u128; 8]) -> Self {
         for _ in 0..3 {
             let mut carry = 0;
             for digit in &mut digits {
                 *digit += carry;
-                carry = *digit >> BITS;
+                carry = *digit >> LIMB_BITS;
                 *digit &= u128::from(MASK);
             }
             digits[0] += carry;
@@ -92,7 +92,7 @@ impl Element {
     }
 
     /// The digits of the number itself, below p.
-    fn settled(&self) -> [u64; 8] {
+    fn canonical(&self) -> [u64; 8] {
         let mut digits = self.0;
         for _ in 0..3 {
             let top = carry(&mut digits);
@@ -112,7 +112,7 @@ fn carry(digits: &mut [u64; 8]) -> u64 {
     let mut carry = 0;
     for digit in digits {
         *digit += carry;
-        carry = *digit >> BITS;
+        carry = *digit >> LIMB_BITS;
         *digit &= MASK;
     }
     carry
@@ -120,6 +120,6 @@ fn carry(digits: &mut [u64; 8]) -> u64 {
 
 impl PartialEq for Element {
     fn eq(&self, other: &Self) -> bool {
-        self.settled() == other.settled()
+        self.canonical() == other.canonical()
     }
 }

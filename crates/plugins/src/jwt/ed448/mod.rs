@@ -8,7 +8,7 @@ mod shake;
 use field::Element;
 
 /// Bytes of a key, and of each half of a signature.
-const LENGTH: usize = 57;
+const ENCODED_BYTES: usize = 57;
 
 /// The order of the base point, in 64-bit digits, lowest first.
 const ORDER: [u64; 8] = [
@@ -25,21 +25,21 @@ const ORDER: [u64; 8] = [
 /// A public key.
 #[derive(Debug)]
 pub struct PublicKey {
-    encoded: [u8; LENGTH],
+    encoded: [u8; ENCODED_BYTES],
     point: Point,
 }
 
 impl PublicKey {
     /// The key with that encoding (RFC 8032 section 5.2.5); `None` if it is no point of the curve.
     pub fn new(encoded: &[u8]) -> Option<Self> {
-        let encoded: [u8; LENGTH] = encoded.try_into().ok()?;
+        let encoded: [u8; ENCODED_BYTES] = encoded.try_into().ok()?;
         Some(PublicKey { point: Point::decode(&encoded)?, encoded })
     }
 
     /// Whether this is a signature of that message by the key's owner.
-    pub fn accepts(&self, message: &[u8], signature: &[u8]) -> bool {
-        let Some((r, s)) = signature.split_at_checked(LENGTH) else { return false };
-        let (Ok(r), Ok(s)) = (r.try_into(), <&[u8; LENGTH]>::try_from(s)) else { return false };
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        let Some((r, s)) = signature.split_at_checked(ENCODED_BYTES) else { return false };
+        let (Ok(r), Ok(s)) = (r.try_into(), <&[u8; ENCODED_BYTES]>::try_from(s)) else { return false };
         let Some(commitment) = Point::decode(r) else { return false };
         let s = Scalar::from_bytes(s);
         if !s.is_reduced() {
@@ -59,7 +59,7 @@ impl PublicKey {
 struct Scalar([u64; 8]);
 
 impl Scalar {
-    fn from_bytes(bytes: &[u8; LENGTH]) -> Self {
+    fn from_bytes(bytes: &[u8; ENCODED_BYTES]) -> Self {
         let mut digits = [0; 8];
         for (i, byte) in bytes.iter().enumerate() {
             digits[i / 8] |= u64::from(*byte) << (8 * (i % 8));
@@ -142,7 +142,7 @@ impl Point {
     };
 
     /// Section 5.2.3: y in 56 bytes, then the sign of x in the highest bit.
-    fn decode(bytes: &[u8; LENGTH]) -> Option<Self> {
+    fn decode(bytes: &[u8; ENCODED_BYTES]) -> Option<Self> {
         let [low @ .., sign] = bytes;
         if sign & 0x7f != 0 {
             return None;
@@ -152,7 +152,7 @@ impl Point {
         let u = yy.minus(&Element::ONE);
         let v = Element::ZERO.minus(&yy.times_small(MINUS_D)).minus(&Element::ONE);
         let u3v = u.squared().times(&u).times(&v);
-        let x = u3v.times(&u3v.times(&u.squared()).times(&v.squared()).to_quarter_of_p_minus_3());
+        let x = u3v.times(&u3v.times(&u.squared()).times(&v.squared()).pow_p_minus_3_over_4());
         if x.squared().times(&v) != u {
             return None;
         }

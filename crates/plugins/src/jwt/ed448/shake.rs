@@ -1,10 +1,10 @@
 //! The hash SHAKE256 (FIPS 202).
 
 /// Bytes taken in or given out between two permutations.
-const RATE: usize = 136;
+const RATE_BYTES: usize = 136;
 
 /// Round constants of Keccak-f\[1600\].
-const ROUNDS: [u64; 24] = [
+const ROUND_CONSTANTS: [u64; 24] = [
     0x0000_0000_0000_0001,
     0x0000_0000_0000_8082,
     0x8000_0000_0000_808a,
@@ -38,18 +38,18 @@ pub fn shake256<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
     for byte in parts.iter().copied().flatten() {
         lanes[at / 8] ^= u64::from(*byte) << (8 * (at % 8));
         at += 1;
-        if at == RATE {
+        if at == RATE_BYTES {
             permute(&mut lanes);
             at = 0;
         }
     }
     lanes[at / 8] ^= 0x1f << (8 * (at % 8));
-    lanes[RATE / 8 - 1] ^= 0x80 << 56;
+    lanes[RATE_BYTES / 8 - 1] ^= 0x80 << 56;
     permute(&mut lanes);
 
     let mut out = [0; N];
     for (i, byte) in out.iter_mut().enumerate() {
-        let at = i % RATE;
+        let at = i % RATE_BYTES;
         if i > 0 && at == 0 {
             permute(&mut lanes);
         }
@@ -60,7 +60,7 @@ pub fn shake256<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
 
 /// Keccak-f\[1600\]; lane (x, y) is at x + 5y.
 fn permute(lanes: &mut [u64; 25]) {
-    for constant in ROUNDS {
+    for constant in ROUND_CONSTANTS {
         // θ
         let column: [u64; 5] = std::array::from_fn(|x| (0..5).fold(0, |sum, y| sum ^ lanes[x + 5 * y]));
         for (i, lane) in lanes.iter_mut().enumerate() {

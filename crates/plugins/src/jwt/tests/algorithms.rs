@@ -36,15 +36,15 @@ pub fn es256() -> (EcdsaKeyPair, String) {
 
 /// Checks that a token of that algorithm passes, and that one with a flipped bit does not.
 fn check(algorithm: &str, material: &str, sign: impl FnOnce(&[u8]) -> Vec<u8>) {
-    let state = fixture().jwt("bob", "key", algorithm, material).done();
-    let bench = Bench::new::<Plugin>(json!({}), state).expect("builds");
+    let state = fixture().jwt("bob", "key", algorithm, material).build();
+    let harness = PluginHarness::new::<Plugin>(json!({}), state).expect("builds");
     let header = json!({"alg": algorithm}).to_string();
     let token = assemble(&header, r#"{"iss":"key"}"#, sign);
     let (signed, signature) = token.rsplit_once('.').expect("three parts");
-    passes(&bench, bearing(&token));
+    passes(&harness, bearing(&token));
     let mut raw = URL.decode(signature).expect("base64url");
     raw[10] ^= 1;
-    assert_eq!(flaw(&bench, &format!("{signed}.{}", URL.encode(raw))), "Invalid signature", "{algorithm}");
+    assert_eq!(error(&harness, &format!("{signed}.{}", URL.encode(raw))), "Invalid signature", "{algorithm}");
 }
 
 #[test]
@@ -105,11 +105,11 @@ fn eddsa_is_known_with_ed448() {
         .expect("base64");
     let signature = "ERXKnzoDPOG0yuKljYmMveeNrWLMef523Kh8xnDlopYp-8CPolhHzm3-qLxMfsTj8CqP6eK1jSaAsG4dOP8Y7C2giO9zLcaq\
                      H0JCTjtXghXatsK9dO_YcEY4ZLncN3SqfX5hvyUL2LaRxV20t7V0_QAA";
-    let state = Fixture::default().consumer("amy", None).jwt("amy", "iss1", "EdDSA", &pem(&der)).done();
-    let bench = Bench::new::<Plugin>(json!({}), state).expect("builds");
-    passes(&bench, bearing(&format!("eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJpc3MxIn0.{signature}")));
+    let state = Fixture::default().consumer("amy", None).jwt("amy", "iss1", "EdDSA", &pem(&der)).build();
+    let harness = PluginHarness::new::<Plugin>(json!({}), state).expect("builds");
+    passes(&harness, bearing(&format!("eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJpc3MxIn0.{signature}")));
     let other = format!("eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJpc3MxIiB9.{signature}");
-    assert_eq!(flaw(&bench, &other), "Invalid signature");
+    assert_eq!(error(&harness, &other), "Invalid signature");
 }
 
 #[test]
@@ -117,9 +117,9 @@ fn rfc_7515_appendix_a_1_passes() {
     let secret = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
     let token = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFt\
                  cGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-    let state = fixture().jwt("bob", "joe", "HS256", secret).done();
-    let bench = Bench::new::<Plugin>(json!({"secret_is_base64": true}), state).expect("builds");
-    passes(&bench, bearing(token));
+    let state = fixture().jwt("bob", "joe", "HS256", secret).build();
+    let harness = PluginHarness::new::<Plugin>(json!({"secret_is_base64": true}), state).expect("builds");
+    passes(&harness, bearing(token));
 }
 
 #[test]
@@ -129,16 +129,16 @@ fn secret_is_base64_decodes_secrets_of_hmac_only() {
         .jwt("bob", "encoded", "HS256", "dG9wc2VjcmV0")
         .jwt("bob", "invalid", "HS256", "dG9w c2VjcmV0")
         .jwt("bob", "public", "ES256", &pem)
-        .done();
-    let bench = Bench::new::<Plugin>(json!({"secret_is_base64": true}), state).expect("builds");
-    passes(&bench, bearing(&hs256(&json!({"iss": "encoded"}))));
+        .build();
+    let harness = PluginHarness::new::<Plugin>(json!({"secret_is_base64": true}), state).expect("builds");
+    passes(&harness, bearing(&hs256(&json!({"iss": "encoded"}))));
     let literally = hs256_by("dG9wc2VjcmV0", r#"{"alg":"HS256"}"#, &json!({"iss": "encoded"}));
-    assert_eq!(flaw(&bench, &literally), "Invalid signature");
-    assert_eq!(flaw(&bench, &hs256(&json!({"iss": "invalid"}))), "Invalid key/secret");
+    assert_eq!(error(&harness, &literally), "Invalid signature");
+    assert_eq!(error(&harness, &hs256(&json!({"iss": "invalid"}))), "Invalid key/secret");
     let token = assemble(r#"{"alg":"ES256"}"#, r#"{"iss":"public"}"#, |signed| {
         pair.sign(&SystemRandom::new(), signed).expect("signs").as_ref().to_vec()
     });
-    passes(&bench, bearing(&token));
+    passes(&harness, bearing(&token));
 }
 
 #[test]
@@ -147,12 +147,12 @@ fn a_key_that_does_not_fit_its_algorithm_accepts_nothing() {
     for (algorithm, material) in
         [("RS256", pem.as_str()), ("ES384", &pem), ("ES256", "no PEM"), ("EdDSA", &pem)]
     {
-        let state = fixture().jwt("bob", "key", algorithm, material).done();
-        let bench = Bench::new::<Plugin>(json!({}), state).expect("builds");
+        let state = fixture().jwt("bob", "key", algorithm, material).build();
+        let harness = PluginHarness::new::<Plugin>(json!({}), state).expect("builds");
         let token = assemble(&json!({"alg": algorithm}).to_string(), r#"{"iss":"key"}"#, |signed| {
             pair.sign(&SystemRandom::new(), signed).expect("signs").as_ref().to_vec()
         });
-        assert_eq!(flaw(&bench, &token), "Invalid key/secret", "{algorithm}");
+        assert_eq!(error(&harness, &token), "Invalid key/secret", "{algorithm}");
     }
 }
 
@@ -170,16 +170,16 @@ fn secrets_are_base64_as_nginx_reads_it() {
         ("YQ\n", None),
         ("Y!==", None),
     ] {
-        let state = fixture().jwt("bob", "key", "HS256", written).done();
-        let bench = Bench::new::<Plugin>(json!({"secret_is_base64": true}), state).expect("builds");
+        let state = fixture().jwt("bob", "key", "HS256", written).build();
+        let harness = PluginHarness::new::<Plugin>(json!({"secret_is_base64": true}), state).expect("builds");
         let token = assemble(r#"{"alg":"HS256"}"#, r#"{"iss":"key"}"#, |signed| {
             hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.unwrap_or_default()), signed)
                 .as_ref()
                 .to_vec()
         });
         match secret {
-            Some(_) => drop(passes(&bench, bearing(&token))),
-            None => assert_eq!(flaw(&bench, &token), "Invalid key/secret", "{written}"),
+            Some(_) => drop(passes(&harness, bearing(&token))),
+            None => assert_eq!(error(&harness, &token), "Invalid key/secret", "{written}"),
         }
     }
 }

@@ -3,14 +3,14 @@
 use serde_json::Value as Json;
 
 use super::super::{
-    claims::{Members, Value},
+    claims::{Claims, Value},
     token::BASE64URL,
     verify::{Algorithm, Verifier},
 };
 use model::JwtSecret;
 
 /// Whether a token in compact form is accepted. Payloads of the vectors are no claims, so that the parts are read here.
-fn accepts(verifier: &Verifier, algorithm: Algorithm, token: &str) -> bool {
+fn verifies(verifier: &Verifier, algorithm: Algorithm, token: &str) -> bool {
     use base64::Engine;
     let Some((signed, signature)) = token.rsplit_once('.') else { return false };
     let Some((header, payload)) = signed.split_once('.') else { return false };
@@ -19,9 +19,9 @@ fn accepts(verifier: &Verifier, algorithm: Algorithm, token: &str) -> bool {
     else {
         return false;
     };
-    let Ok(members) = Members::read(&header, "iss") else { return false };
-    let named = matches!(&members.alg, Value::Text(alg) if Algorithm::named(alg) == Some(algorithm));
-    named && members.crit == Value::Nothing && verifier.accepts(signed.as_bytes(), &signature)
+    let Ok(members) = Claims::read(&header, "iss") else { return false };
+    let named = matches!(&members.alg, Value::Text(alg) if Algorithm::from_name(alg) == Some(algorithm));
+    named && members.crit == Value::Nothing && verifier.verify(signed.as_bytes(), &signature)
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn wycheproof_s_vectors_are_judged_right() {
             Some("RSA") => Some("RS256"),
             _ => Some("ES256"),
         });
-        let algorithm = Algorithm::named(algorithm.expect("an algorithm")).expect("a known one");
+        let algorithm = Algorithm::from_name(algorithm.expect("an algorithm")).expect("a known one");
         let verifier = match algorithm.has_public_key() {
             true => Verifier::public(algorithm, Some(&jwk.to_string())),
             false => {
@@ -51,7 +51,7 @@ fn wycheproof_s_vectors_are_judged_right() {
         for test in group["tests"].as_array().expect("tests") {
             let accepted = verifier
                 .as_ref()
-                .is_ok_and(|verifier| accepts(verifier, algorithm, test["jws"].as_str().expect("a token")));
+                .is_ok_and(|verifier| verifies(verifier, algorithm, test["jws"].as_str().expect("a token")));
             counts[usize::from(accepted)] += 1;
             let expected = match test["comment"].as_str() {
                 // RFC 7520 figure 20 is a token of PS384; the key of the vector is for PS256.

@@ -5,7 +5,7 @@
 //! | `headers` | request headers: by name in any case, `_` for `-`; a repeated header is a table |
 //! | `query_params` | query arguments, decoded; a repeated one is a table, one without `=` is `true` |
 //! | `uri_captures` | captures of the route's regular expression, by name or number; 0 is the whole match |
-//! | `shared` | what plugins left for one another ([`Shared`]) |
+//! | `shared` | what plugins left for one another ([`SharedValues`]) |
 //! | `type` `tostring` `tonumber` `string` `math` | the functions of [`super::strings`] |
 
 use std::{borrow::Cow, cell::Cell, collections::BTreeMap};
@@ -21,26 +21,26 @@ use router::Capture;
 
 /// Values that a plugin leaves for later ones, by name: Kong's `kong.ctx.shared`. Lives in the stash.
 #[derive(Debug, Default)]
-pub struct Shared(pub BTreeMap<String, serde_json::Value>);
+pub struct SharedValues(pub BTreeMap<String, serde_json::Value>);
 
 /// What a template is rendered over.
 pub struct Env<'a> {
     headers: &'a HeaderMap,
     request: &'a Request,
     captures: &'a [Capture],
-    shared: Option<&'a Shared>,
+    shared: Option<&'a SharedValues>,
     budget: Cell<usize>,
 }
 
 /// Steps that the patterns of all templates rendered over one environment may take together.
-const BUDGET: usize = 500_000;
+const MAX_PATTERN_STEPS: usize = 500_000;
 
 /// Names that mean something.
-const ROOTS: &[&str] = &["headers", "query_params", "uri_captures", "shared", "string", "math"];
+const KNOWN_GLOBALS: &[&str] = &["headers", "query_params", "uri_captures", "shared", "string", "math"];
 
 /// Whether a global name means something.
 pub(super) fn is_known(name: &str) -> bool {
-    ROOTS.contains(&name) || Function::global(name).is_some()
+    KNOWN_GLOBALS.contains(&name) || Function::global(name).is_some()
 }
 
 impl<'a> Env<'a> {
@@ -50,8 +50,8 @@ impl<'a> Env<'a> {
             headers: &exchange.request.headers,
             request: &exchange.request,
             captures: exchange.matched.as_ref().map_or(&[], |matched| &matched.captures),
-            shared: exchange.stashed(),
-            budget: Cell::new(BUDGET),
+            shared: exchange.extension(),
+            budget: Cell::new(MAX_PATTERN_STEPS),
         }
     }
 
@@ -62,7 +62,7 @@ impl<'a> Env<'a> {
     }
 
     /// Takes steps; an error when too many have been taken.
-    pub(super) fn spend(&self, steps: usize) -> Result<(), String> {
+    pub(super) fn charge(&self, steps: usize) -> Result<(), String> {
         let left = self.budget.get().checked_sub(steps).ok_or("pattern too complex")?;
         self.budget.set(left);
         Ok(())
@@ -101,10 +101,12 @@ impl<'a> Env<'a> {
             (Table::Shared, Some(name)) => {
                 self.shared.and_then(|shared| shared.0.get(name)).map_or(Value::Nil, Value::of_json)
             }
-            (Table::Strings, Some(name)) => Function::of_strings(name).map_or(Value::Nil, Value::Function),
+            (Table::Strings, Some(name)) => {
+                Function::in_string_table(name).map_or(Value::Nil, Value::Function)
+            }
             (Table::Math, Some("pi")) => Value::Number(std::f64::consts::PI),
             (Table::Math, Some("huge")) => Value::Number(f64::INFINITY),
-            (Table::Math, Some(name)) => Function::of_math(name).map_or(Value::Nil, Value::Function),
+            (Table::Math, Some(name)) => Function::in_math_table(name).map_or(Value::Nil, Value::Function),
             (Table::Json(serde_json::Value::Object(fields)), Some(name)) => {
                 fields.get(name).map_or(Value::Nil, Value::of_json)
             }

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use super::{
-    Env, MAX_TEXT, number, number_text,
+    Env, MAX_TEXT_BYTES, number, number_text,
     parse::{Expr, Operator},
     strings::Function,
 };
@@ -125,10 +125,10 @@ impl<'a> Value<'a> {
 }
 
 /// Why an expression has no value.
-type Failure = String;
+type EvalError = String;
 
 /// The value of an expression.
-pub fn evaluate<'a>(expr: &'a Expr, env: &'a Env<'a>) -> Result<Value<'a>, Failure> {
+pub fn evaluate<'a>(expr: &'a Expr, env: &'a Env<'a>) -> Result<Value<'a>, EvalError> {
     Ok(match expr {
         Expr::Nil => Value::Nil,
         Expr::Bool(value) => Value::Bool(*value),
@@ -143,7 +143,7 @@ pub fn evaluate<'a>(expr: &'a Expr, env: &'a Env<'a>) -> Result<Value<'a>, Failu
         Expr::Call(of, list) => {
             let function = match evaluate(of, env)? {
                 Value::Function(function) => function,
-                other => return Err(cannot("call", of, &other)),
+                other => return Err(type_error("call", of, &other)),
             };
             let list: Vec<Value<'_>> =
                 list.iter().map(|item| evaluate(item, env)).collect::<Result<_, _>>()?;
@@ -167,7 +167,7 @@ pub fn evaluate<'a>(expr: &'a Expr, env: &'a Env<'a>) -> Result<Value<'a>, Failu
         Expr::Not(of) => Value::Bool(!evaluate(of, env)?.is_true()),
         Expr::Negate(of) => {
             let value = evaluate(of, env)?;
-            let number = value.as_number().ok_or_else(|| cannot("perform arithmetic on", of, &value))?;
+            let number = value.as_number().ok_or_else(|| type_error("perform arithmetic on", of, &value))?;
             Value::Number(-number)
         }
         Expr::Length(of) => match evaluate(of, env)? {
@@ -175,7 +175,7 @@ pub fn evaluate<'a>(expr: &'a Expr, env: &'a Env<'a>) -> Result<Value<'a>, Failu
             Value::List(items) => Value::Number(items.len() as f64),
             Value::Table(Table::Json(serde_json::Value::Array(items))) => Value::Number(items.len() as f64),
             Value::Table(_) => Value::Number(0.0),
-            other => return Err(cannot("get length of", of, &other)),
+            other => return Err(type_error("get length of", of, &other)),
         },
         Expr::And(left, right) => {
             let first = evaluate(left, env)?;
@@ -192,7 +192,12 @@ pub fn evaluate<'a>(expr: &'a Expr, env: &'a Env<'a>) -> Result<Value<'a>, Failu
     })
 }
 
-fn index<'a>(holder: Value<'a>, key: &Value<'_>, of: &Expr, env: &'a Env<'a>) -> Result<Value<'a>, Failure> {
+fn index<'a>(
+    holder: Value<'a>,
+    key: &Value<'_>,
+    of: &Expr,
+    env: &'a Env<'a>,
+) -> Result<Value<'a>, EvalError> {
     Ok(match holder {
         Value::Table(table) => env.index(table, key),
         // A text's fields are the functions for texts.
@@ -201,7 +206,7 @@ fn index<'a>(holder: Value<'a>, key: &Value<'_>, of: &Expr, env: &'a Env<'a>) ->
             Value::Number(at) if *at >= 1.0 => items.into_iter().nth(*at as usize - 1).unwrap_or(Value::Nil),
             _ => Value::Nil,
         },
-        other => return Err(cannot("index", of, &other)),
+        other => return Err(type_error("index", of, &other)),
     })
 }
 
@@ -209,14 +214,14 @@ fn binary<'a>(
     operator: Operator,
     left: (&Expr, &Value<'_>),
     right: (&Expr, &Value<'_>),
-) -> Result<Value<'a>, Failure> {
+) -> Result<Value<'a>, EvalError> {
     let (a, b) = (left.1, right.1);
     Ok(match operator {
         Operator::Concat => {
             // Lua looks at the right side first.
-            let second = b.as_text().ok_or_else(|| cannot("concatenate", right.0, b))?;
-            let first = a.as_text().ok_or_else(|| cannot("concatenate", left.0, a))?;
-            if first.len() + second.len() > MAX_TEXT {
+            let second = b.as_text().ok_or_else(|| type_error("concatenate", right.0, b))?;
+            let first = a.as_text().ok_or_else(|| type_error("concatenate", left.0, a))?;
+            if first.len() + second.len() > MAX_TEXT_BYTES {
                 return Err("the text is too long".to_owned());
             }
             Value::Text(Cow::Owned([first, second].concat()))
@@ -228,8 +233,8 @@ fn binary<'a>(
         Operator::Greater => Value::Bool(ordered(b, a, |o| o.is_lt())?),
         Operator::GreaterOrEqual => Value::Bool(ordered(b, a, |o| o.is_le())?),
         _ => {
-            let a = a.as_number().ok_or_else(|| cannot("perform arithmetic on", left.0, a))?;
-            let b = b.as_number().ok_or_else(|| cannot("perform arithmetic on", right.0, b))?;
+            let a = a.as_number().ok_or_else(|| type_error("perform arithmetic on", left.0, a))?;
+            let b = b.as_number().ok_or_else(|| type_error("perform arithmetic on", right.0, b))?;
             Value::Number(match operator {
                 Operator::Add => a + b,
                 Operator::Subtract => a - b,
@@ -246,7 +251,7 @@ fn ordered(
     a: &Value<'_>,
     b: &Value<'_>,
     holds: impl Fn(std::cmp::Ordering) -> bool,
-) -> Result<bool, Failure> {
+) -> Result<bool, EvalError> {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => Ok(a.partial_cmp(b).is_some_and(holds)),
         (Value::Text(a), Value::Text(b)) => Ok(holds(a.cmp(b))),
@@ -258,7 +263,7 @@ fn ordered(
 }
 
 /// What Lua says of a value that cannot be used so, with the name it came by.
-fn cannot(what: &str, of: &Expr, value: &Value<'_>) -> Failure {
+fn type_error(what: &str, of: &Expr, value: &Value<'_>) -> EvalError {
     let kind = value.type_name();
     match of {
         Expr::Global(name) => format!("attempt to {what} global '{name}' (a {kind} value)"),

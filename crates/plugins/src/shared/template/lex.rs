@@ -6,18 +6,18 @@ use super::TemplateError;
 #[derive(Clone, Debug)]
 pub struct Token<'a> {
     /// What it is.
-    pub kind: Kind,
+    pub kind: TokenKind,
     /// Its text.
     pub text: &'a str,
 }
 
 /// What a token is.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Kind {
+pub enum TokenKind {
     /// A name.
     Name,
     /// A word of the language, or a sign: told by its text.
-    Sign,
+    Symbol,
     /// A number.
     Number(f64),
     /// A string.
@@ -29,13 +29,13 @@ pub enum Kind {
 /// Tokens of one expression. Bounds its length and, with it, the depth of what is made of it.
 const MAX_TOKENS: usize = 500;
 
-const WORDS: &[&str] = &[
+const KEYWORDS: &[&str] = &[
     "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "goto", "if", "in", "local",
     "nil", "not", "or", "repeat", "return", "then", "true", "until", "while",
 ];
 
 /// Longest first, so that `..` is not two dots.
-const SIGNS: &[&str] = &[
+const SYMBOLS: &[&str] = &[
     "...", "..", "==", "~=", "<=", ">=", "+", "-", "*", "/", "%", "^", "#", "<", ">", "=", "(", ")", "{",
     "}", "[", "]", ";", ":", ",", ".",
 ];
@@ -55,7 +55,7 @@ pub fn tokens(text: &str) -> Result<Vec<Token<'_>>, TemplateError> {
         let (kind, length) = if first.is_ascii_alphabetic() || first == b'_' || first >= 0x80 {
             let length = rest.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_' || *b >= 0x80);
             let length = length.count();
-            (if WORDS.contains(&&rest[..length]) { Kind::Sign } else { Kind::Name }, length)
+            (if KEYWORDS.contains(&&rest[..length]) { TokenKind::Symbol } else { TokenKind::Name }, length)
         } else if first.is_ascii_digit()
             || (first == b'.' && rest[1..].starts_with(|c: char| c.is_ascii_digit()))
         {
@@ -67,8 +67,8 @@ pub fn tokens(text: &str) -> Result<Vec<Token<'_>>, TemplateError> {
         } else if rest.starts_with("--") {
             // In Kong the comment swallows the rest of the line, and of the template with it.
             return Err(syntax("')' expected near '<eof>'"));
-        } else if let Some(sign) = SIGNS.iter().find(|sign| rest.starts_with(**sign)) {
-            (Kind::Sign, sign.len())
+        } else if let Some(sign) = SYMBOLS.iter().find(|sign| rest.starts_with(**sign)) {
+            (TokenKind::Symbol, sign.len())
         } else {
             let sign = rest.chars().next().unwrap_or_default();
             return Err(syntax(format!("unexpected symbol near '{sign}'")));
@@ -76,11 +76,11 @@ pub fn tokens(text: &str) -> Result<Vec<Token<'_>>, TemplateError> {
         out.push(Token { kind, text: &rest[..length] });
         rest = rest[length..].trim_ascii_start();
     }
-    out.push(Token { kind: Kind::End, text: ")" });
+    out.push(Token { kind: TokenKind::End, text: ")" });
     Ok(out)
 }
 
-fn numeral(rest: &str) -> Result<(Kind, usize), TemplateError> {
+fn numeral(rest: &str) -> Result<(TokenKind, usize), TemplateError> {
     let mut length = 0;
     let mut before = 0_u8;
     for byte in rest.bytes() {
@@ -94,13 +94,13 @@ fn numeral(rest: &str) -> Result<(Kind, usize), TemplateError> {
         before = byte;
     }
     match super::number(&rest.as_bytes()[..length]) {
-        Some(value) => Ok((Kind::Number(value), length)),
+        Some(value) => Ok((TokenKind::Number(value), length)),
         None => Err(syntax(format!("malformed number near '{}'", &rest[..length]))),
     }
 }
 
 /// A string in quotes: its value and the length of its text.
-fn quoted(rest: &str, quote: u8) -> Result<(Kind, usize), TemplateError> {
+fn quoted(rest: &str, quote: u8) -> Result<(TokenKind, usize), TemplateError> {
     let bytes = rest.as_bytes();
     let unfinished = || syntax(format!("unfinished string near '{rest}'"));
     let mut value = Vec::new();
@@ -138,14 +138,14 @@ fn quoted(rest: &str, quote: u8) -> Result<(Kind, usize), TemplateError> {
                     _ => return Err(syntax("invalid escape sequence")),
                 }
             }
-            _ if byte == quote => return Ok((Kind::Text(value.into()), at)),
+            _ if byte == quote => return Ok((TokenKind::Text(value.into()), at)),
             _ => value.push(byte),
         }
     }
 }
 
 /// A string in long brackets, `[[…]]` or `[==[…]==]`, if the text begins with one.
-fn bracketed(rest: &str) -> Result<Option<(Kind, usize)>, TemplateError> {
+fn bracketed(rest: &str) -> Result<Option<(TokenKind, usize)>, TemplateError> {
     let Some(after) = rest.strip_prefix('[') else { return Ok(None) };
     let level = after.bytes().take_while(|b| *b == b'=').count();
     let Some(body) = after[level..].strip_prefix('[') else { return Ok(None) };
@@ -154,5 +154,5 @@ fn bracketed(rest: &str) -> Result<Option<(Kind, usize)>, TemplateError> {
         return Err(syntax("unfinished long string near '<eof>'"));
     };
     let value = body[..end].strip_prefix('\n').unwrap_or(&body[..end]);
-    Ok(Some((Kind::Text(value.as_bytes().into()), level + 2 + end + close.len())))
+    Ok(Some((TokenKind::Text(value.as_bytes().into()), level + 2 + end + close.len())))
 }

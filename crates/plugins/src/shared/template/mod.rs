@@ -27,7 +27,7 @@ pub use number::{number, number_text};
 use parse::Expr;
 
 /// Bytes that one rendered template, or a text made on the way to it, may have.
-const MAX_TEXT: usize = 1 << 20;
+const MAX_TEXT_BYTES: usize = 1 << 20;
 
 /// Why a template cannot be compiled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,14 +54,14 @@ pub struct RenderError {
 #[derive(Clone, Debug)]
 pub struct Template {
     source: Box<str>,
-    form: Form,
+    kind: TemplateKind,
 }
 
 #[derive(Clone, Debug)]
-enum Form {
+enum TemplateKind {
     Constant(Bytes),
-    Parts(Box<[Part]>),
-    Fails(TemplateError),
+    Dynamic(Box<[Part]>),
+    Invalid(TemplateError),
     /// It holds an expression, and none may be evaluated on this node.
     Disabled,
 }
@@ -80,10 +80,10 @@ impl Template {
     pub fn compile(text: &str) -> Result<Self, TemplateError> {
         let mut parts = Vec::new();
         let mut rest = text;
-        let mut plain = 0;
-        while let Some(at) = rest[plain..].find("$(").map(|found| found + plain) {
-            let Some(length) = balanced(&rest.as_bytes()[at + 1..]) else {
-                plain = at + 1;
+        let mut searched = 0;
+        while let Some(at) = rest[searched..].find("$(").map(|found| found + searched) {
+            let Some(length) = balanced_len(&rest.as_bytes()[at + 1..]) else {
+                searched = at + 1;
                 continue;
             };
             if at > 0 {
@@ -91,16 +91,16 @@ impl Template {
             }
             parts.push(Part::Value(parse::parse(&rest[at + 2..at + length])?));
             rest = &rest[at + 1 + length..];
-            plain = 0;
+            searched = 0;
         }
         if parts.is_empty() {
-            let form = Form::Constant(Bytes::copy_from_slice(text.as_bytes()));
-            return Ok(Template { source: text.into(), form });
+            let kind = TemplateKind::Constant(Bytes::copy_from_slice(text.as_bytes()));
+            return Ok(Template { source: text.into(), kind });
         }
         if !rest.is_empty() {
             parts.push(Part::Text(rest.as_bytes().into()));
         }
-        Ok(Template { source: text.into(), form: Form::Parts(parts.into()) })
+        Ok(Template { source: text.into(), kind: TemplateKind::Dynamic(parts.into()) })
     }
 
     /// Compiles a template where Kong compiles it only when a request comes: what is not Lua is kept, and
@@ -108,10 +108,10 @@ impl Template {
     ///
     /// # Errors
     /// When it is Lua, but not of the part understood here.
-    pub fn compile_late(text: &str) -> Result<Self, TemplateError> {
+    pub fn compile_deferred(text: &str) -> Result<Self, TemplateError> {
         match Self::compile(text) {
             Err(error @ TemplateError::Syntax(_)) => {
-                Ok(Template { source: text.into(), form: Form::Fails(error) })
+                Ok(Template { source: text.into(), kind: TemplateKind::Invalid(error) })
             }
             other => other,
         }
@@ -120,24 +120,24 @@ impl Template {
     /// The same template where no Lua may run: it fails for every request if there is an expression in it.
     #[must_use]
     pub fn without_lua(self) -> Self {
-        match self.form {
-            Form::Constant(_) => self,
-            _ => Template { form: Form::Disabled, ..self },
+        match self.kind {
+            TemplateKind::Constant(_) => self,
+            _ => Template { kind: TemplateKind::Disabled, ..self },
         }
     }
 
     /// The text, if it is the same for every request.
     pub fn constant(&self) -> Option<&Bytes> {
-        match &self.form {
-            Form::Constant(text) => Some(text),
+        match &self.kind {
+            TemplateKind::Constant(text) => Some(text),
             _ => None,
         }
     }
 
     /// Why every request will fail, if it will.
-    pub fn failure(&self) -> Option<&TemplateError> {
-        match &self.form {
-            Form::Fails(error) => Some(error),
+    pub fn syntax_error(&self) -> Option<&TemplateError> {
+        match &self.kind {
+            TemplateKind::Invalid(error) => Some(error),
             _ => None,
         }
     }
@@ -160,11 +160,11 @@ impl Template {
         unknown
     }
 
-    fn globals(&self, see: &mut dyn FnMut(&str)) {
-        let Form::Parts(parts) = &self.form else { return };
+    fn globals(&self, visit: &mut dyn FnMut(&str)) {
+        let TemplateKind::Dynamic(parts) = &self.kind else { return };
         for part in parts {
             if let Part::Value(expr) = part {
-                expr.globals(see);
+                expr.globals(visit);
             }
         }
     }
@@ -174,26 +174,28 @@ impl Template {
     /// # Errors
     /// When an expression fails, such as by looking into something that is not there.
     pub fn render<'a>(&'a self, env: &Env<'_>) -> Result<Cow<'a, [u8]>, RenderError> {
-        self.text(env).map_err(|reason| RenderError { template: self.source.to_string(), reason })
+        self.render_text(env).map_err(|reason| RenderError { template: self.source.to_string(), reason })
     }
 
-    fn text<'a>(&'a self, env: &Env<'_>) -> Result<Cow<'a, [u8]>, String> {
-        match &self.form {
-            Form::Constant(text) => Ok(Cow::Borrowed(text)),
-            Form::Fails(TemplateError::Syntax(why) | TemplateError::Unsupported(why)) => Err(why.clone()),
-            Form::Disabled => {
+    fn render_text<'a>(&'a self, env: &Env<'_>) -> Result<Cow<'a, [u8]>, String> {
+        match &self.kind {
+            TemplateKind::Constant(text) => Ok(Cow::Borrowed(text)),
+            TemplateKind::Invalid(TemplateError::Syntax(why) | TemplateError::Unsupported(why)) => {
+                Err(why.clone())
+            }
+            TemplateKind::Disabled => {
                 Err("loading of untrusted Lua code disabled because 'untrusted_lua' config option is set \
                                    to 'off'"
                     .to_owned())
             }
-            Form::Parts(parts) => {
+            TemplateKind::Dynamic(parts) => {
                 let mut out = Vec::new();
                 for part in parts {
                     match part {
                         Part::Text(text) => out.extend_from_slice(text),
                         Part::Value(expr) => eval::evaluate(expr, env)?.write(&mut out),
                     }
-                    if out.len() > MAX_TEXT {
+                    if out.len() > MAX_TEXT_BYTES {
                         return Err("the text is too long".to_owned());
                     }
                 }
@@ -205,7 +207,7 @@ impl Template {
 
 /// Length of the balanced parentheses that a text begins with. Quotes do not hide parentheses: so it is
 /// in Kong's templates, and what is balanced there is balanced here.
-fn balanced(text: &[u8]) -> Option<usize> {
+fn balanced_len(text: &[u8]) -> Option<usize> {
     let mut depth = 0_usize;
     for (at, byte) in text.iter().enumerate() {
         match byte {

@@ -1,6 +1,6 @@
 //! Numbers as Lua reads them; it writes them as the format does.
 
-pub use crate::shared::number::{general, text as number_text};
+pub use crate::shared::number::{format as number_text, format_general};
 
 /// The number that a text stands for, by the rules of Lua's `tonumber`: blanks around it, a sign, decimal
 /// or hexadecimal. Neither infinity nor "not a number" can be written.

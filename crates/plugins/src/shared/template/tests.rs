@@ -3,7 +3,7 @@
 use serde_json::json;
 use smallvec::smallvec;
 
-use super::{Env, Template, TemplateError, env::Shared, number_text};
+use super::{Env, Template, TemplateError, env::SharedValues, number_text};
 use model::Ix;
 use plugin::{Exchange, Matched, testing::request};
 
@@ -17,7 +17,10 @@ fn exchange() -> Exchange {
         matched: 0,
         captures: smallvec![capture("0", "/items/42"), capture("1", "42"), capture("id", "42")],
     });
-    exchange.stash::<Shared>().0.insert("user".to_owned(), json!({"name": "ann", "roles": ["a", "b"]}));
+    exchange
+        .extension_mut::<SharedValues>()
+        .0
+        .insert("user".to_owned(), json!({"name": "ann", "roles": ["a", "b"]}));
     exchange
 }
 
@@ -175,8 +178,8 @@ fn what_is_not_lua_is_refused_in_its_words() {
     ] {
         assert_eq!(refused(template), why, "{template}");
     }
-    let late = Template::compile_late("$(a b)").unwrap();
-    assert_eq!(late.failure().unwrap().to_string(), "[string \"TMP\"]:1: ')' expected near 'b'");
+    let late = Template::compile_deferred("$(a b)").unwrap();
+    assert_eq!(late.syntax_error().unwrap().to_string(), "[string \"TMP\"]:1: ')' expected near 'b'");
     let error = late.render(&Env::of(&exchange())).unwrap_err().to_string();
     assert!(error.starts_with("failed to render the template $(a b), error:"), "{error}");
 }
@@ -184,7 +187,10 @@ fn what_is_not_lua_is_refused_in_its_words() {
 #[test]
 fn what_is_lua_but_not_understood_is_refused_even_late() {
     for template in ["$({1})", "$((function() end)())", "$(type{})", &format!("$({}1)", "1 + ".repeat(300))] {
-        assert!(matches!(Template::compile_late(template), Err(TemplateError::Unsupported(_))), "{template}");
+        assert!(
+            matches!(Template::compile_deferred(template), Err(TemplateError::Unsupported(_))),
+            "{template}"
+        );
     }
 }
 

@@ -9,7 +9,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use model::{Consumer, Ix, State};
-use plugin::{Call, Credential, Exchange, Outcome, Reply, Stop};
+use plugin::{Call, Credential, Exchange, HookResult, Reply, Stop};
 
 /// The consumer's id.
 pub const X_CONSUMER_ID: HeaderName = HeaderName::from_static("x-consumer-id");
@@ -28,7 +28,7 @@ pub const X_AUTHENTICATED_GROUPS: HeaderName = HeaderName::from_static("x-authen
 
 /// Whom a plugin recognised.
 #[derive(Debug)]
-pub struct Recognised {
+pub struct Identity {
     /// The consumer, if the credential belongs to one.
     pub consumer: Option<Ix<Consumer>>,
     /// The credential.
@@ -37,7 +37,7 @@ pub struct Recognised {
 
 /// When a plugin asks who it is, and what follows from the answer.
 #[derive(Debug)]
-pub struct Gate {
+pub struct AuthFlow {
     run_on_preflight: bool,
     anonymous: Option<Anonymous>,
 }
@@ -48,62 +48,62 @@ struct Anonymous {
     consumer: Option<Ix<Consumer>>,
 }
 
-impl Gate {
+impl AuthFlow {
     /// From the settings `anonymous` (name or id of a consumer) and `run_on_preflight`.
     pub fn new(anonymous: Option<String>, run_on_preflight: bool, state: &State) -> Self {
         let anonymous = anonymous.map(|setting| Anonymous { consumer: state.consumer(&setting), setting });
-        Gate { run_on_preflight, anonymous }
+        AuthFlow { run_on_preflight, anonymous }
     }
 
     /// Whether this request need not prove anything here: a preflight request that shall pass, or one that
     /// another plugin recognised where either is enough.
-    pub fn is_open(&self, exchange: &Exchange) -> bool {
+    pub fn should_skip(&self, exchange: &Exchange) -> bool {
         (!self.run_on_preflight && exchange.request.method == Method::OPTIONS)
             || (self.anonymous.is_some() && exchange.credential.is_some())
     }
 
-    /// Takes over the consumer that was recognised, or the anonymous one, or refuses with what `refuse` says.
+    /// Takes over the consumer that was recognised, or the anonymous one, or refuses with what `reject` says.
     ///
     /// # Errors
-    /// The refusal; a failure if the anonymous consumer does not exist.
-    pub fn settle<R>(
+    /// The rejection; a failure if the anonymous consumer does not exist.
+    pub fn finish<R>(
         &self,
-        call: Call<'_>,
-        found: Result<Recognised, R>,
-        refuse: impl FnOnce(R) -> Reply,
-    ) -> Outcome {
-        let Call { exchange, state } = call;
+        ctx: Call<'_>,
+        found: Result<Identity, R>,
+        reject: impl FnOnce(R) -> Reply,
+    ) -> HookResult {
+        let Call { exchange, state } = ctx;
         match (found, &self.anonymous) {
-            (Ok(found), _) => set(exchange, state, found.consumer, Some(found.credential)),
+            (Ok(found), _) => set_identity(exchange, state, found.consumer, Some(found.credential)),
             (Err(_), Some(Anonymous { consumer: Some(consumer), .. })) => {
-                set(exchange, state, Some(*consumer), None);
+                set_identity(exchange, state, Some(*consumer), None);
             }
             (Err(_), Some(Anonymous { setting, .. })) => {
                 return Err(Stop::Fault(format!("the anonymous consumer {setting} does not exist")));
             }
-            (Err(refusal), None) => return Err(refuse(refusal).into()),
+            (Err(rejection), None) => return Err(reject(rejection).into()),
         }
         Ok(())
     }
 }
 
 /// Notes who asks and tells the upstream. What the client itself put into these headers never gets through.
-fn set(
+fn set_identity(
     exchange: &mut Exchange,
     state: &State,
     consumer: Option<Ix<Consumer>>,
     credential: Option<Credential>,
 ) {
     let headers = &mut exchange.request.headers;
-    let row = consumer.map(|ix| &state.consumers[ix]);
-    put_id(headers, X_CONSUMER_ID, row.map(|c| c.id));
-    put(headers, X_CONSUMER_CUSTOM_ID, row.and_then(|c| c.custom_id.as_deref()));
-    put(headers, X_CONSUMER_USERNAME, row.and_then(|c| c.username.as_deref()));
+    let consumer_row = consumer.map(|ix| &state.consumers[ix]);
+    set_id_header(headers, X_CONSUMER_ID, consumer_row.map(|c| c.id));
+    set_header(headers, X_CONSUMER_CUSTOM_ID, consumer_row.and_then(|c| c.custom_id.as_deref()));
+    set_header(headers, X_CONSUMER_USERNAME, consumer_row.and_then(|c| c.username.as_deref()));
     match credential.as_ref().map(|c| c.identifier.as_deref()) {
-        Some(None) => put_id(headers, X_CREDENTIAL_IDENTIFIER, credential.as_ref().map(|c| c.id)),
-        identifier => put(headers, X_CREDENTIAL_IDENTIFIER, identifier.flatten()),
+        Some(None) => set_id_header(headers, X_CREDENTIAL_IDENTIFIER, credential.as_ref().map(|c| c.id)),
+        identifier => set_header(headers, X_CREDENTIAL_IDENTIFIER, identifier.flatten()),
     }
-    put(headers, X_ANONYMOUS_CONSUMER, credential.is_none().then_some("true"));
+    set_header(headers, X_ANONYMOUS_CONSUMER, credential.is_none().then_some("true"));
     headers.remove(X_CONSUMER_GROUPS);
     headers.remove(X_AUTHENTICATED_GROUPS);
     exchange.consumer = consumer;
@@ -111,14 +111,14 @@ fn set(
 }
 
 /// Sets a header; without a value, or with one that no header can hold, removes it.
-fn put(headers: &mut HeaderMap, name: HeaderName, value: Option<&str>) {
+fn set_header(headers: &mut HeaderMap, name: HeaderName, value: Option<&str>) {
     match value.and_then(|text| HeaderValue::from_bytes(text.as_bytes()).ok()) {
         Some(value) => headers.insert(name, value),
         None => headers.remove(name),
     };
 }
 
-fn put_id(headers: &mut HeaderMap, name: HeaderName, id: Option<uuid::Uuid>) {
+fn set_id_header(headers: &mut HeaderMap, name: HeaderName, id: Option<uuid::Uuid>) {
     let mut text = uuid::Uuid::encode_buffer();
-    put(headers, name, id.map(|id| &*id.hyphenated().encode_lower(&mut text)));
+    set_header(headers, name, id.map(|id| &*id.hyphenated().encode_lower(&mut text)));
 }
