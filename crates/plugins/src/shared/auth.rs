@@ -1,41 +1,51 @@
-//! What every authentication plugin does once it knows, or does not know, who asks: the anonymous consumer,
-//! several plugins on one route, and the headers that tell the upstream. How a consumer is recognised is the
-//! plugin's own business.
+//! Steps common to all authentication plugins: the anonymous consumer, several authentication plugins on one route, and
+//! the headers that identify the consumer to the upstream. How a credential is verified is up to each plugin.
 //!
-//! Without `anonymous` a plugin insists: several such plugins must all succeed, and the last one names the
-//! consumer. With `anonymous` it steps back when another plugin succeeded before it, and lets the request
-//! pass as the anonymous consumer when nobody recognises it.
+//! Without `anonymous`, authentication is required: if several such plugins apply, all must succeed, and the last one sets
+//! the consumer. With `anonymous`, a plugin is skipped if another one has already authenticated the request, and a request
+//! without valid credentials continues as the anonymous consumer.
+//!
+//! ```text
+//!  should_skip? ── yes ──────────────────────────────────> continue unchanged
+//!       │ no
+//!  plugin verifies the credential
+//!       │
+//!  finish ── Ok(identity) ───────────────────────────────> continue as the consumer
+//!       ├─── Err, `anonymous` set and found ─────────────> continue as the anonymous consumer
+//!       ├─── Err, `anonymous` set, no such consumer ─────> 500
+//!       └─── Err ────────────────────────────────────────> the plugin's rejection, such as 401
+//! ```
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use model::{Consumer, Ix, State};
 use plugin::{Call, Credential, Exchange, HookResult, Reply, Stop};
 
-/// The consumer's id.
+/// Id of the consumer.
 pub const X_CONSUMER_ID: HeaderName = HeaderName::from_static("x-consumer-id");
-/// The consumer's id in another system.
+/// `custom_id` of the consumer.
 pub const X_CONSUMER_CUSTOM_ID: HeaderName = HeaderName::from_static("x-consumer-custom-id");
-/// The consumer's name.
+/// Username of the consumer.
 pub const X_CONSUMER_USERNAME: HeaderName = HeaderName::from_static("x-consumer-username");
-/// Which credential it was: the key's id, the username.
+/// Identifier of the credential, such as its id or key.
 pub const X_CREDENTIAL_IDENTIFIER: HeaderName = HeaderName::from_static("x-credential-identifier");
-/// `true` if the consumer is the anonymous one.
+/// `true` for the anonymous consumer.
 pub const X_ANONYMOUS_CONSUMER: HeaderName = HeaderName::from_static("x-anonymous-consumer");
-/// Groups of the consumer, as `acl` tells them.
+/// ACL groups of the consumer, set by `acl`.
 pub const X_CONSUMER_GROUPS: HeaderName = HeaderName::from_static("x-consumer-groups");
-/// Groups that an authentication plugin brought.
+/// Groups assigned by an authentication plugin, set by `acl`.
 pub const X_AUTHENTICATED_GROUPS: HeaderName = HeaderName::from_static("x-authenticated-groups");
 
-/// Whom a plugin recognised.
+/// Result of a successful authentication.
 #[derive(Debug)]
 pub struct Identity {
-    /// The consumer, if the credential belongs to one.
+    /// Consumer of the credential, if it belongs to one.
     pub consumer: Option<Ix<Consumer>>,
     /// The credential.
     pub credential: Credential,
 }
 
-/// When a plugin asks who it is, and what follows from the answer.
+/// Settings common to all authentication plugins, and the decisions that follow from them.
 #[derive(Debug)]
 pub struct AuthFlow {
     run_on_preflight: bool,
@@ -49,23 +59,24 @@ struct Anonymous {
 }
 
 impl AuthFlow {
-    /// From the settings `anonymous` (name or id of a consumer) and `run_on_preflight`.
+    /// Creates the flow from the settings `anonymous` (username or id of a consumer) and `run_on_preflight`.
     pub fn new(anonymous: Option<String>, run_on_preflight: bool, state: &State) -> Self {
         let anonymous = anonymous.map(|setting| Anonymous { consumer: state.consumer(&setting), setting });
         AuthFlow { run_on_preflight, anonymous }
     }
 
-    /// Whether this request need not prove anything here: a preflight request that shall pass, or one that
-    /// another plugin recognised where either is enough.
+    /// Returns whether the request needs no authentication by this plugin: a preflight request if `run_on_preflight`
+    /// is off, or, with `anonymous`, a request that another plugin has authenticated.
     pub fn should_skip(&self, exchange: &Exchange) -> bool {
         (!self.run_on_preflight && exchange.request.method == Method::OPTIONS)
             || (self.anonymous.is_some() && exchange.credential.is_some())
     }
 
-    /// Takes over the consumer that was recognised, or the anonymous one, or refuses with what `reject` says.
+    /// Applies the result of authentication: sets the consumer, falls back to the anonymous consumer, or rejects the
+    /// request with the reply that `reject` creates.
     ///
     /// # Errors
-    /// The rejection; a failure if the anonymous consumer does not exist.
+    /// The rejection, or a failure if the anonymous consumer does not exist.
     pub fn finish<R>(
         &self,
         ctx: Call<'_>,
@@ -87,7 +98,8 @@ impl AuthFlow {
     }
 }
 
-/// Notes who asks and tells the upstream. What the client itself put into these headers never gets through.
+/// Records the consumer and sets the headers that identify it to the upstream. Values that the client sent in these
+/// headers are always removed.
 fn set_identity(
     exchange: &mut Exchange,
     state: &State,
@@ -110,7 +122,7 @@ fn set_identity(
     exchange.credential = credential;
 }
 
-/// Sets a header; without a value, or with one that no header can hold, removes it.
+/// Sets a header. Removes it if there is no value, or if the value is not a valid header value.
 fn set_header(headers: &mut HeaderMap, name: HeaderName, value: Option<&str>) {
     match value.and_then(|text| HeaderValue::from_bytes(text.as_bytes()).ok()) {
         Some(value) => headers.insert(name, value),

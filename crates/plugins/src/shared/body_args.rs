@@ -1,5 +1,5 @@
-//! Named arguments in a request's body (form, JSON object, multipart form): finding one, and taking one out
-//! with the rest of the body remaining as it was.
+//! Named arguments in a request body (form, JSON object or multipart form): looking one up, and removing one without
+//! changing the rest of the body.
 
 use std::borrow::Cow;
 
@@ -18,24 +18,24 @@ use super::{
 };
 use plugin::{Reply, Request, Stop};
 
-/// Longest body that is looked into, in bytes.
+/// Maximum length of a body in which arguments are looked up. A body is buffered for this.
 pub const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
 
-/// What a place of the request says about an argument.
+/// Result of looking up an argument in one part of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lookup<'a> {
-    /// Not there.
+    /// The argument is absent.
     Missing,
-    /// There, but no text: `?name` without a value, a JSON number.
+    /// The argument is present but not a string: `?name` without a value, or a JSON number.
     NotText,
-    /// There, once.
+    /// The argument is present once.
     Text(Cow<'a, str>),
-    /// There more than once.
+    /// The argument is present more than once.
     Multiple,
 }
 
 impl<'a> Lookup<'a> {
-    /// From all values of one name; none stands for one that is no text.
+    /// Creates a result from all values of one name. `None` represents a value that is not a string.
     pub fn of(mut values: impl Iterator<Item = Option<Cow<'a, str>>>) -> Self {
         match (values.next(), values.next()) {
             (None, _) => Lookup::Missing,
@@ -46,13 +46,13 @@ impl<'a> Lookup<'a> {
     }
 }
 
-/// How an argument is looked for: by the beginning of the content type, as Kong does.
+/// Format in which arguments are looked up. Selected by the start of the content type, as Kong does.
 enum Format {
     Form,
     Json,
-    /// With the boundary.
+    /// Multipart form with its boundary.
     Multipart(Vec<u8>),
-    /// It has arguments that cannot be read: it is compressed, or its type is ambiguous.
+    /// The body may have arguments that cannot be parsed, because it is compressed or its content type is ambiguous.
     Unreadable,
 }
 
@@ -78,38 +78,38 @@ impl Format {
     }
 }
 
-/// The arguments of one body.
+/// Arguments of one request body.
 pub struct BodyArgs {
-    /// `None` if no argument is looked for in it.
+    /// `None` if the content type has no named arguments.
     format: Option<Format>,
     bytes: Bytes,
 }
 
 impl BodyArgs {
-    /// Whether a request may have arguments in its body, decided without reading it; `removes` if an argument may have
-    /// to be removed from it.
+    /// Returns whether the body may contain arguments, without reading it. `removes` is whether an argument may have
+    /// to be removed; then also content types that only some parsers accept count.
     pub fn is_expected(request: &Request, removes: bool) -> bool {
         let headers = &request.headers;
         request.body.size_hint().exact() != Some(0)
             && (Format::of(headers).is_some() || removes && BodyFormat::unambiguous(headers) != Ok(None))
     }
 
-    /// Whether a request's body is known to be longer than [`MAX_BODY_BYTES`].
+    /// Returns whether the body is known to be longer than [`MAX_BODY_BYTES`].
     pub fn is_too_long(request: &Request) -> bool {
         request.body.size_hint().lower() > MAX_BODY_BYTES as u64
     }
 
-    /// Reads the body, which stays in the request.
+    /// Buffers the body, which stays in the request.
     ///
     /// # Errors
-    /// When the connection fails, or the body is longer than [`MAX_BODY_BYTES`].
+    /// If the connection fails, or the body is longer than [`MAX_BODY_BYTES`].
     pub async fn read(request: &mut Request) -> Result<Self, Stop> {
         let format = Format::of(&request.headers);
         let bytes = request.read_body(MAX_BODY_BYTES).await?;
         Ok(BodyArgs { format, bytes })
     }
 
-    /// What the body says about an argument. A body that cannot be read has none.
+    /// Looks up an argument. A body that cannot be parsed has no arguments.
     pub fn find(&self, name: &str) -> Lookup<'_> {
         match &self.format {
             Some(Format::Form) => {
@@ -132,11 +132,12 @@ impl BodyArgs {
         }
     }
 
-    /// Removes an argument from the request's body, under all names that parsers may take for it; other arguments stay
-    /// as they are.
+    /// Removes an argument from the body, under every name that a parser may treat as this argument. Other arguments
+    /// keep their encoding.
     ///
     /// # Errors
-    /// When parsers disagree about the body: the argument may be in it, and the upstream may find it.
+    /// If parsers could read the body differently, since the upstream might then find an argument that is not removed
+    /// here.
     pub fn remove(self, request: &mut Request, name: &str) -> Result<(), Stop> {
         let malformed = || Reply::error(StatusCode::BAD_REQUEST, "Cannot process request body");
         if self.bytes.is_empty() {
@@ -184,7 +185,7 @@ impl BodyArgs {
     }
 }
 
-/// What a value in JSON says.
+/// Converts a JSON value to a lookup result.
 fn lookup_json(value: &[u8]) -> Lookup<'static> {
     match value {
         [b'[' | b'{', ..] => Lookup::Multiple,
@@ -193,7 +194,7 @@ fn lookup_json(value: &[u8]) -> Lookup<'static> {
     }
 }
 
-/// Name, value and raw text of each argument of a form; an argument without `=` has no value.
+/// Iterates over the arguments of a form: name, value and raw bytes. An argument without `=` has no value.
 fn form_pairs(form: &[u8]) -> impl Iterator<Item = (Cow<'_, str>, Option<Cow<'_, str>>, &[u8])> {
     form.split(|b| *b == b'&').filter(|raw| !raw.is_empty()).filter_map(|raw| {
         let (name, value) = form_urlencoded::parse(raw).next()?;

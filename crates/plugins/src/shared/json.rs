@@ -1,46 +1,46 @@
-//! JSON objects that are edited without being parsed whole: members that no rule names keep their bytes, but for the
-//! blanks between them.
+//! Editing of JSON objects without full parsing. Members that no rule names keep their bytes, except for insignificant
+//! white space.
 //!
-//! The cursor accepts what lua-cjson accepts as Kong configures it, because a body that Kong reads must not pass by a
-//! rule here: 1000 levels, any bytes in strings, and numbers as `strtod` takes them (`0x10`, `012`, `NaN`, `+1`).
-//! Of duplicate members the last one counts. Nothing is decoded but the members' names, and nothing recurses.
+//! The parser accepts what lua-cjson accepts in Kong's configuration, because a body that Kong can parse must not bypass a
+//! rule here: up to 1000 levels, any bytes in strings, and numbers as accepted by `strtod` (`0x10`, `012`, `NaN`, `+1`).
+//! The last of several members with one name wins. Only member names are decoded, and nothing recurses.
 
 use std::{borrow::Cow, collections::BTreeSet};
 
 use smallvec::SmallVec;
 
-/// Levels of arrays and objects: lua-cjson's limit.
+/// Maximum nesting of arrays and objects: the limit of lua-cjson.
 const MAX_DEPTH: usize = 1000;
 
-/// A text that is not JSON, even with lua-cjson's leniency.
+/// Error for a text that even lua-cjson rejects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it is not JSON")]
 pub struct Malformed;
 
-/// A JSON text.
+/// A parsed JSON text.
 #[derive(Debug)]
 pub enum Document<'t> {
     /// An object.
     Object(Object<'t>),
-    /// An array or a scalar: it has no members.
+    /// An array or a scalar, which has no members.
     Other,
 }
 
-/// An object whose named members can be changed.
+/// An object whose named members can be edited.
 #[derive(Debug, Default)]
 pub struct Object<'t> {
-    /// The other members as they stand in the text, without blanks, each followed by a comma.
+    /// The other members in JSON without white space, each followed by a comma.
     others: Vec<u8>,
-    /// The named members: name, and value in JSON.
+    /// The named members: decoded name, and value in JSON.
     fields: Vec<(Cow<'t, [u8]>, Cow<'t, [u8]>)>,
 }
 
-/// Reads a text; `names` are the members that can be asked for and changed.
+/// Parses a text. `names` are the members that can be looked up and edited.
 ///
 /// # Errors
-/// When it is not JSON.
+/// If it is not JSON.
 pub fn parse<'t>(text: &'t [u8], names: &[&[u8]]) -> Result<Document<'t>, Malformed> {
-    // NUL ends a text for lua-cjson: a cursor after it could see more. It also gives UTF-16 and UTF-32 away.
+    // lua-cjson stops at a NUL, but another parser may read on. This also rejects UTF-16 and UTF-32.
     if memchr::memchr(0, text).is_some() {
         return Err(Malformed);
     }
@@ -57,23 +57,23 @@ pub fn parse<'t>(text: &'t [u8], names: &[&[u8]]) -> Result<Document<'t>, Malfor
 }
 
 impl<'t> Object<'t> {
-    /// The value of a named member, in JSON.
+    /// Returns the value of a named member, in JSON.
     pub fn get(&self, name: &[u8]) -> Option<&[u8]> {
         self.fields.iter().find(|(n, _)| **n == *name).map(|(_, value)| &**value)
     }
 
-    /// Whether a named member is there.
+    /// Returns whether a named member is present.
     pub fn contains(&self, name: &[u8]) -> bool {
         self.get(name).is_some()
     }
 
-    /// Takes a named member out.
+    /// Removes a named member and returns its value.
     pub fn remove(&mut self, name: &[u8]) -> Option<Cow<'t, [u8]>> {
         let at = self.fields.iter().position(|(n, _)| **n == *name)?;
         Some(self.fields.remove(at).1)
     }
 
-    /// Gives a named member a value, in JSON; adds the member if it is absent.
+    /// Sets the value of a named member, in JSON. Adds the member if it is absent.
     pub fn set(&mut self, name: impl Into<Cow<'t, [u8]>>, value: impl Into<Cow<'t, [u8]>>) {
         let (name, value) = (name.into(), value.into());
         match self.fields.iter_mut().find(|(n, _)| *n == name) {
@@ -82,8 +82,8 @@ impl<'t> Object<'t> {
         }
     }
 
-    /// Adds a value, in JSON, to a named member: a text becomes a list, a list grows, and anything else is replaced by
-    /// a list of one. An object gets a numbered member, because that is what Lua's tables do.
+    /// Appends a value, in JSON, to a named member. A string becomes an array, an array grows, and any other value is
+    /// replaced by an array of one element. An object receives a numbered member, as Lua tables do.
     pub fn append(&mut self, name: &[u8], value: &[u8]) {
         let list = |pieces: &[&[u8]]| [&b"["[..], &pieces.join(&b','), b"]"].concat();
         let grown = match self.get(name) {
@@ -98,7 +98,7 @@ impl<'t> Object<'t> {
         self.set(name.to_vec(), grown);
     }
 
-    /// The text after the changes.
+    /// Serialises the edited object.
     pub fn write(self) -> Vec<u8> {
         let mut out = self.others;
         out.insert(0, b'{');
@@ -116,7 +116,7 @@ impl<'t> Object<'t> {
     }
 }
 
-/// Adds JSON without the blanks between its tokens, as Kong writes what it has read.
+/// Appends JSON without the white space between its tokens, as Kong's serialiser does.
 fn push_compact(out: &mut Vec<u8>, json: &[u8]) {
     let (mut is_string, mut is_escaped) = (false, false);
     for &byte in json {
@@ -132,7 +132,7 @@ fn is_whitespace(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
-/// A text as JSON writes it. Bytes that are not UTF-8 stay as they are.
+/// Serialises a JSON string. Bytes that are not UTF-8 are retained.
 pub fn quote(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len() + 2);
     out.push(b'"');
@@ -159,7 +159,7 @@ pub fn quote(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The text that a JSON string stands for; `token` has its quotes. `None` if the value is no string.
+/// Decodes a JSON string, given with its quotes; `None` if the token is not a string.
 pub fn unquote(token: &[u8]) -> Option<Cow<'_, [u8]>> {
     let inner = token.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     let Some(first) = memchr::memchr(b'\\', inner) else { return Some(Cow::Borrowed(inner)) };
@@ -199,6 +199,7 @@ pub fn unquote(token: &[u8]) -> Option<Cow<'_, [u8]>> {
     Some(Cow::Owned(out))
 }
 
+/// Parses the four hex digits of a `\\u` escape; returns the code unit and the remaining text.
 fn hex_code_unit(text: &[u8]) -> Option<(u32, &[u8])> {
     let (digits, rest) = text.split_at_checked(4)?;
     let mut code = 0;
@@ -208,11 +209,11 @@ fn hex_code_unit(text: &[u8]) -> Option<(u32, &[u8])> {
     Some((code, rest))
 }
 
-/// The lowest number, from 1, that is no name among these members.
+/// Returns the lowest number, from 1, that is not the name of one of these members.
 fn lowest_free_index(members: &[u8]) -> String {
     let mut taken = BTreeSet::new();
     let mut cursor = Cursor { text: members, at: 0 };
-    // The members were read once: an error cannot occur, and would end the loop.
+    // The members have been parsed before, so that no error can occur; one would end the loop.
     while let Ok(name) = cursor.name() {
         let number = std::str::from_utf8(&name).ok().and_then(|name| name.parse::<usize>().ok());
         taken.extend(number);
@@ -223,6 +224,7 @@ fn lowest_free_index(members: &[u8]) -> String {
     (1_usize..).find(|number| !taken.contains(number)).unwrap_or_default().to_string()
 }
 
+/// Position in a text that is being parsed.
 struct Cursor<'t> {
     text: &'t [u8],
     at: usize,
@@ -254,7 +256,7 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// The members of the object whose brace was read.
+    /// Parses the members of an object whose opening brace has been consumed.
     fn object(&mut self, names: &[&[u8]]) -> Result<Object<'t>, Malformed> {
         let mut object = Object::default();
         if self.eat_after_whitespace(b'}') {
@@ -279,7 +281,7 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// A member's name, decoded, and the colon after it.
+    /// Parses the name of a member and the colon after it; returns the decoded name.
     fn name(&mut self) -> Result<Cow<'t, [u8]>, Malformed> {
         self.skip_whitespace();
         let token = self.string()?;
@@ -287,7 +289,7 @@ impl<'t> Cursor<'t> {
         unquote(token).ok_or(Malformed)
     }
 
-    /// Skips a value that stands in so many arrays and objects.
+    /// Skips a value nested in `depth` arrays and objects, and returns its bytes.
     fn value(&mut self, depth: usize) -> Result<&'t [u8], Malformed> {
         let mut closers = SmallVec::<[u8; 32]>::new();
         self.skip_whitespace();
@@ -296,7 +298,7 @@ impl<'t> Cursor<'t> {
             self.skip_whitespace();
             match self.peek() {
                 Some(bracket @ (b'{' | b'[')) => {
-                    // In ASCII each closing bracket stands two places after the opening one.
+                    // In ASCII, the code of each closing bracket is that of the opening one plus two.
                     closers.push(bracket + 2);
                     if depth + closers.len() > MAX_DEPTH {
                         return Err(Malformed);
@@ -314,7 +316,7 @@ impl<'t> Cursor<'t> {
                 Some(b'"') => drop(self.string()?),
                 _ => self.scalar()?,
             }
-            // A value ended: so may the arrays and objects around it.
+            // After a value, the enclosing arrays and objects may end too.
             loop {
                 let Some(&closer) = closers.last() else { return Ok(&self.text[begin..self.at]) };
                 if self.eat_after_whitespace(closer) {
@@ -330,7 +332,7 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// A string with its quotes.
+    /// Skips a string and returns it with its quotes.
     fn string(&mut self) -> Result<&'t [u8], Malformed> {
         let begin = self.at;
         if !self.eat(b'"') {
@@ -351,7 +353,8 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// A number or a word. Of a number only the beginning and the characters are checked: where it ends is certain.
+    /// Skips a number or a literal. Of a number only the start and the character set are checked, which determine
+    /// where it ends.
     fn scalar(&mut self) -> Result<(), Malformed> {
         let rest = &self.text[self.at..];
         let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
@@ -382,7 +385,7 @@ mod tests {
         }
     }
 
-    /// The text without the member `password`.
+    /// Returns the text without the member `password`.
     #[track_caller]
     fn without(text: &[u8]) -> String {
         let Ok(Document::Object(mut object)) = parse(text, &[b"password"]) else { panic!("{text:?}") };

@@ -1,4 +1,4 @@
-//! What several plugins need.
+//! Code shared by several plugins.
 
 pub(crate) mod auth;
 pub(crate) mod body_args;

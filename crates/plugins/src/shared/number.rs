@@ -1,11 +1,11 @@
-//! Numbers as the format prints them: in headers and messages, without an allocation where that can be.
+//! Number formatting for headers and messages, without allocation in the common case.
 
 use http::HeaderValue;
 
-/// Numbers below this are header values without an allocation.
+/// Numbers below this have preformatted header values.
 const CACHED_NUMBERS: usize = 10_000;
 
-/// `0000` to `9999`, one after the other.
+/// The decimal digits of 0000 to 9999, concatenated.
 static DIGITS: [u8; 4 * CACHED_NUMBERS] = {
     let mut digits = [0; 4 * CACHED_NUMBERS];
     let mut n = 0;
@@ -19,7 +19,7 @@ static DIGITS: [u8; 4 * CACHED_NUMBERS] = {
     digits
 };
 
-/// A whole number as a header's value.
+/// Formats an integer as a header value.
 pub fn header_value(number: u64) -> HeaderValue {
     if number >= CACHED_NUMBERS as u64 {
         return HeaderValue::from(number);
@@ -32,13 +32,13 @@ pub fn header_value(number: u64) -> HeaderValue {
     }
 }
 
-/// A number as text: up to 14 digits that matter, without trailing zeros; an exponent where it is shorter
-/// (`%.14g` in C).
+/// Formats a number with up to 14 significant digits and without trailing zeros, like `%.14g` in C and `tostring` in
+/// Lua.
 pub fn format(number: f64) -> String {
     format_general(number, 14)
 }
 
-/// A number as text with up to so many digits that matter: C's `%.{digits}g`.
+/// Formats a number like C's `%.{digits}g`.
 pub fn format_general(number: f64, digits: usize) -> String {
     let places = digits.max(1) as i32 - 1;
     if number == 0.0 {

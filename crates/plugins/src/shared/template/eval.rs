@@ -1,6 +1,6 @@
-//! An expression's value for one request.
+//! Evaluation of an expression for one request.
 //!
-//! Values borrow from the request or the template where they can. Failures say what Lua would say.
+//! Values borrow from the request or the template where possible. Error messages are those of Lua.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use super::{
     strings::Function,
 };
 
-/// A value.
+/// A Lua value.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub enum Value<'a> {
@@ -18,13 +18,13 @@ pub enum Value<'a> {
     Bool(bool),
     Number(f64),
     Text(Cow<'a, [u8]>),
-    /// Several values under one name.
+    /// Values of a repeated header or argument.
     List(Vec<Value<'a>>),
     Table(Table<'a>),
     Function(Function),
 }
 
-/// A table that is not held in memory as one.
+/// A table that is a view of other data, not materialised in memory.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs)]
 pub enum Table<'a> {
@@ -38,7 +38,7 @@ pub enum Table<'a> {
 }
 
 impl<'a> Value<'a> {
-    /// A value that a plugin left.
+    /// Converts a shared value.
     pub fn of_json(json: &'a serde_json::Value) -> Self {
         match json {
             serde_json::Value::Null => Value::Nil,
@@ -49,12 +49,12 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Everything but `nil` and `false` counts as true.
+    /// Returns whether the value is truthy: neither `nil` nor `false`.
     pub fn is_true(&self) -> bool {
         !matches!(self, Value::Nil | Value::Bool(false))
     }
 
-    /// The name of its type, as Lua's `type` gives it.
+    /// Returns the type name as Lua's `type` does.
     pub fn type_name(&self) -> &'static str {
         match self {
             Value::Nil => "nil",
@@ -66,7 +66,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// As a number, if it is one or reads like one.
+    /// Returns the value as a number, if it is one or is a string that represents one.
     pub fn as_number(&self) -> Option<f64> {
         match self {
             Value::Number(value) => Some(*value),
@@ -75,7 +75,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// As text, if it is text or a number.
+    /// Returns the value as a string, if it is a string or a number.
     pub fn as_text(&self) -> Option<Cow<'_, [u8]>> {
         match self {
             Value::Text(text) => Some(Cow::Borrowed(text)),
@@ -84,15 +84,15 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Writes what the template shows: nothing for `nil` and `false`, several values with commas between.
-    /// (Kong shows a table's address in memory, which helps nobody.)
+    /// Writes the value as it appears in a rendered template: empty for `nil` and `false`, list elements separated by
+    /// commas. (Kong renders a table as its memory address, which is of no use.)
     pub fn write(&self, out: &mut Vec<u8>) {
         if self.is_true() {
             self.print(out);
         }
     }
 
-    /// Writes what Lua's `tostring` gives.
+    /// Writes the value as Lua's `tostring` does.
     pub fn print(&self, out: &mut Vec<u8>) {
         match self {
             Value::Nil => out.extend_from_slice(b"nil"),
@@ -124,10 +124,10 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Why an expression has no value.
+/// Error message of an evaluation.
 type EvalError = String;
 
-/// The value of an expression.
+/// Evaluates an expression.
 pub fn evaluate<'a>(expr: &'a Expr, env: &'a Env<'a>) -> Result<Value<'a>, EvalError> {
     Ok(match expr {
         Expr::Nil => Value::Nil,
@@ -200,7 +200,7 @@ fn index<'a>(
 ) -> Result<Value<'a>, EvalError> {
     Ok(match holder {
         Value::Table(table) => env.index(table, key),
-        // A text's fields are the functions for texts.
+        // Strings are indexed by the functions of the table `string`.
         Value::Text(_) => env.index(Table::Strings, key),
         Value::List(items) => match key {
             Value::Number(at) if *at >= 1.0 => items.into_iter().nth(*at as usize - 1).unwrap_or(Value::Nil),
@@ -218,7 +218,7 @@ fn binary<'a>(
     let (a, b) = (left.1, right.1);
     Ok(match operator {
         Operator::Concat => {
-            // Lua looks at the right side first.
+            // Lua checks the right operand first.
             let second = b.as_text().ok_or_else(|| type_error("concatenate", right.0, b))?;
             let first = a.as_text().ok_or_else(|| type_error("concatenate", left.0, a))?;
             if first.len() + second.len() > MAX_TEXT_BYTES {
@@ -262,7 +262,7 @@ fn ordered(
     }
 }
 
-/// What Lua says of a value that cannot be used so, with the name it came by.
+/// Returns Lua's error for an operation on a value of the wrong type, with the name of the variable.
 fn type_error(what: &str, of: &Expr, value: &Value<'_>) -> EvalError {
     let kind = value.type_name();
     match of {

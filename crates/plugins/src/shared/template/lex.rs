@@ -1,32 +1,32 @@
-//! An expression's text as tokens of Lua.
+//! Lexer of Lua expressions.
 
 use super::TemplateError;
 
-/// A token, and how it is written.
+/// A token and its source text.
 #[derive(Clone, Debug)]
 pub struct Token<'a> {
-    /// What it is.
+    /// Kind of the token.
     pub kind: TokenKind,
-    /// Its text.
+    /// Source text.
     pub text: &'a str,
 }
 
-/// What a token is.
+/// Kind of a token.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TokenKind {
-    /// A name.
+    /// An identifier.
     Name,
-    /// A word of the language, or a sign: told by its text.
+    /// A keyword, an operator or punctuation, distinguished by its text.
     Symbol,
-    /// A number.
+    /// A number literal.
     Number(f64),
-    /// A string.
+    /// A string literal.
     Text(Box<[u8]>),
-    /// The end.
+    /// The end of the expression.
     End,
 }
 
-/// Tokens of one expression. Bounds its length and, with it, the depth of what is made of it.
+/// Maximum number of tokens of an expression. Bounds its length and the depth of its syntax tree.
 const MAX_TOKENS: usize = 500;
 
 const KEYWORDS: &[&str] = &[
@@ -34,7 +34,7 @@ const KEYWORDS: &[&str] = &[
     "nil", "not", "or", "repeat", "return", "then", "true", "until", "while",
 ];
 
-/// Longest first, so that `..` is not two dots.
+/// Operators and punctuation, longest first, so that `..` is not lexed as two dots.
 const SYMBOLS: &[&str] = &[
     "...", "..", "==", "~=", "<=", ">=", "+", "-", "*", "/", "%", "^", "#", "<", ">", "=", "(", ")", "{",
     "}", "[", "]", ";", ":", ",", ".",
@@ -44,7 +44,7 @@ fn syntax(message: impl Into<String>) -> TemplateError {
     TemplateError::Syntax(message.into())
 }
 
-/// The tokens of a text, the end among them.
+/// Splits an expression into tokens, including the end token.
 pub fn tokens(text: &str) -> Result<Vec<Token<'_>>, TemplateError> {
     let mut out = Vec::new();
     let mut rest = text.trim_ascii_start();
@@ -65,7 +65,7 @@ pub fn tokens(text: &str) -> Result<Vec<Token<'_>>, TemplateError> {
         } else if let Some(found) = bracketed(rest)? {
             found
         } else if rest.starts_with("--") {
-            // In Kong the comment swallows the rest of the line, and of the template with it.
+            // In Kong, the comment extends to the end of the line and includes the closing parenthesis.
             return Err(syntax("')' expected near '<eof>'"));
         } else if let Some(sign) = SYMBOLS.iter().find(|sign| rest.starts_with(**sign)) {
             (TokenKind::Symbol, sign.len())
@@ -86,7 +86,7 @@ fn numeral(rest: &str) -> Result<(TokenKind, usize), TemplateError> {
     for byte in rest.bytes() {
         let sign_of_exponent =
             matches!(byte, b'+' | b'-') && matches!(before, b'e' | b'E') && !rest.starts_with("0x");
-        // `1..2` is a number and a concatenation only with a space; as in Lua, the dots belong to the number.
+        // As in Lua, dots belong to the number: `1..2` is malformed, `1 .. 2` is a concatenation.
         if !(byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'_' || sign_of_exponent) {
             break;
         }
@@ -99,7 +99,7 @@ fn numeral(rest: &str) -> Result<(TokenKind, usize), TemplateError> {
     }
 }
 
-/// A string in quotes: its value and the length of its text.
+/// Lexes a quoted string; returns its value and the length of its source.
 fn quoted(rest: &str, quote: u8) -> Result<(TokenKind, usize), TemplateError> {
     let bytes = rest.as_bytes();
     let unfinished = || syntax(format!("unfinished string near '{rest}'"));
@@ -144,7 +144,7 @@ fn quoted(rest: &str, quote: u8) -> Result<(TokenKind, usize), TemplateError> {
     }
 }
 
-/// A string in long brackets, `[[…]]` or `[==[…]==]`, if the text begins with one.
+/// Lexes a string in long brackets, `[[…]]` or `[==[…]==]`, if the text starts with one.
 fn bracketed(rest: &str) -> Result<Option<(TokenKind, usize)>, TemplateError> {
     let Some(after) = rest.strip_prefix('[') else { return Ok(None) };
     let level = after.bytes().take_while(|b| *b == b'=').count();

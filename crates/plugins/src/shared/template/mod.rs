@@ -1,12 +1,16 @@
-//! Templates: text in which `$(…)` stands for a value of the request, such as
-//! `/users/$(uri_captures.id or 'me')`.
+//! Templates: text in which `$(…)` is replaced by a value of the request, such as `/users/$(uri_captures.id or 'me')`.
 //!
-//! What stands between the parentheses is an expression of Lua: the operators, literals, indexing, calls
-//! and the functions of [`strings`]. There are no statements, no functions of one's own and no tables of
-//! one's own, so an expression ends, and what it may cost is bounded. Which names mean something is in
-//! [`env`]; a name that means nothing is `nil`, and using it fails when the request comes, as with Kong.
+//! The text between the parentheses is a Lua expression: operators, literals, indexing, calls, and the functions in
+//! [`strings`]. Statements, function definitions and table constructors are not supported, so that every expression
+//! terminates and its cost is bounded. The global names are listed in [`env`]. As with Kong, an unknown name is `nil`, and
+//! using it fails at request time.
 //!
-//! Everything is compiled once. A template without `$(…)` is a constant and costs nothing to render.
+//! Everything is compiled once. A template without `$(…)` is a constant, and rendering it costs nothing.
+//!
+//! ```text
+//!  template ── Template::compile ──> text and expressions
+//!                lex ── tokens ──> parse ── Expr ──> eval (per request)
+//! ```
 
 pub mod env;
 mod eval;
@@ -26,27 +30,27 @@ pub use env::{Env, decode};
 pub use number::{number, number_text};
 use parse::Expr;
 
-/// Bytes that one rendered template, or a text made on the way to it, may have.
+/// Maximum length of a rendered template, and of every intermediate string. Bounds the memory of one evaluation.
 const MAX_TEXT_BYTES: usize = 1 << 20;
 
-/// Why a template cannot be compiled.
+/// Error of compiling a template.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
-    /// It is not Lua; the text is the one that Kong's own parser has for it.
+    /// The expression is not valid Lua. The message is that of Kong's Lua parser.
     #[error("[string \"TMP\"]:1: {0}")]
     Syntax(String),
-    /// It is Lua, but beyond the part of it that is understood here.
+    /// The expression is valid Lua, but outside the supported subset.
     #[error("[string \"TMP\"]:1: {0} is not supported in a template")]
     Unsupported(String),
 }
 
-/// Why a template cannot be rendered for a request.
+/// Error of rendering a template for a request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("failed to render the template {template}, error:[string \"TMP\"]:1: {reason}")]
 pub struct RenderError {
-    /// The template as written.
+    /// Source of the template.
     pub template: String,
-    /// What Lua says.
+    /// Lua's error message.
     pub reason: String,
 }
 
@@ -62,7 +66,7 @@ enum TemplateKind {
     Constant(Bytes),
     Dynamic(Box<[Part]>),
     Invalid(TemplateError),
-    /// It holds an expression, and none may be evaluated on this node.
+    /// The template has an expression, and `untrusted_lua` is off.
     Disabled,
 }
 
@@ -73,10 +77,10 @@ enum Part {
 }
 
 impl Template {
-    /// Compiles a template. A `$` that no balanced pair of parentheses follows is text.
+    /// Compiles a template. A `$` that is not followed by balanced parentheses is literal text.
     ///
     /// # Errors
-    /// When an expression is not Lua, or not of the part of Lua understood here.
+    /// If an expression is not valid Lua, or outside the supported subset.
     pub fn compile(text: &str) -> Result<Self, TemplateError> {
         let mut parts = Vec::new();
         let mut rest = text;
@@ -103,11 +107,11 @@ impl Template {
         Ok(Template { source: text.into(), kind: TemplateKind::Dynamic(parts.into()) })
     }
 
-    /// Compiles a template where Kong compiles it only when a request comes: what is not Lua is kept, and
-    /// fails then.
+    /// Compiles a template that Kong compiles at request time. A syntax error is retained and reported when the
+    /// template is rendered.
     ///
     /// # Errors
-    /// When it is Lua, but not of the part understood here.
+    /// If an expression is valid Lua, but outside the supported subset.
     pub fn compile_deferred(text: &str) -> Result<Self, TemplateError> {
         match Self::compile(text) {
             Err(error @ TemplateError::Syntax(_)) => {
@@ -117,7 +121,7 @@ impl Template {
         }
     }
 
-    /// The same template where no Lua may run: it fails for every request if there is an expression in it.
+    /// Returns the template for a node on which Lua is disabled: rendering fails if it has an expression.
     #[must_use]
     pub fn without_lua(self) -> Self {
         match self.kind {
@@ -126,7 +130,7 @@ impl Template {
         }
     }
 
-    /// The text, if it is the same for every request.
+    /// Returns the text if it is the same for every request.
     pub fn constant(&self) -> Option<&Bytes> {
         match &self.kind {
             TemplateKind::Constant(text) => Some(text),
@@ -134,7 +138,7 @@ impl Template {
         }
     }
 
-    /// Why every request will fail, if it will.
+    /// Returns the syntax error with which every rendering fails, if there is one.
     pub fn syntax_error(&self) -> Option<&TemplateError> {
         match &self.kind {
             TemplateKind::Invalid(error) => Some(error),
@@ -142,14 +146,14 @@ impl Template {
         }
     }
 
-    /// Whether a global name occurs in it.
+    /// Returns whether an expression refers to a global name.
     pub fn uses(&self, name: &str) -> bool {
         let mut found = false;
         self.globals(&mut |global| found |= global == name);
         found
     }
 
-    /// The first name in it that means nothing here.
+    /// Returns the first global name that is not defined in templates.
     pub fn unknown_name(&self) -> Option<String> {
         let mut unknown = None;
         self.globals(&mut |global| {
@@ -169,10 +173,10 @@ impl Template {
         }
     }
 
-    /// The text for a request; a value that is `nil` or `false` is empty.
+    /// Renders the template for a request. A value that is `nil` or `false` renders as empty text.
     ///
     /// # Errors
-    /// When an expression fails, such as by looking into something that is not there.
+    /// If an expression fails, such as by indexing `nil`.
     pub fn render<'a>(&'a self, env: &Env<'_>) -> Result<Cow<'a, [u8]>, RenderError> {
         self.render_text(env).map_err(|reason| RenderError { template: self.source.to_string(), reason })
     }
@@ -205,8 +209,8 @@ impl Template {
     }
 }
 
-/// Length of the balanced parentheses that a text begins with. Quotes do not hide parentheses: so it is
-/// in Kong's templates, and what is balanced there is balanced here.
+/// Returns the length of the balanced parentheses at the start of a text. As in Kong's templates, parentheses in
+/// string literals count.
 fn balanced_len(text: &[u8]) -> Option<usize> {
     let mut depth = 0_usize;
     for (at, byte) in text.iter().enumerate() {

@@ -1,9 +1,9 @@
-//! Numbers as Lua reads them; it writes them as the format does.
+//! Number parsing as in Lua; formatting is shared with the other plugins.
 
 pub use crate::shared::number::{format as number_text, format_general};
 
-/// The number that a text stands for, by the rules of Lua's `tonumber`: blanks around it, a sign, decimal
-/// or hexadecimal. Neither infinity nor "not a number" can be written.
+/// Parses a number like Lua's `tonumber`: surrounding white space, a sign, decimal or hexadecimal. Infinity and NaN
+/// are not accepted.
 pub fn number(text: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(text).ok()?.trim_ascii();
     let (negative, digits) = match text.as_bytes().first()? {

@@ -1,4 +1,4 @@
-//! Tokens as an expression.
+//! Parser of Lua expressions, by precedence climbing.
 
 use super::{
     TemplateError,
@@ -13,12 +13,12 @@ pub enum Expr {
     Bool(bool),
     Number(f64),
     Text(Box<[u8]>),
-    /// A name that nothing in the expression declares.
+    /// A global name.
     Global(Box<str>),
-    /// A value looked up in another.
+    /// An index operation: the table and the key.
     Index(Box<Expr>, Box<Expr>),
     Call(Box<Expr>, Box<[Expr]>),
-    /// A method of a value: `text:upper()`.
+    /// A method call: `text:upper()`.
     Method(Box<Expr>, Box<str>, Box<[Expr]>),
     Not(Box<Expr>),
     Negate(Box<Expr>),
@@ -28,7 +28,7 @@ pub enum Expr {
     Binary(Operator, Box<Expr>, Box<Expr>),
 }
 
-/// An operator whose two sides are always evaluated.
+/// A binary operator that always evaluates both operands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Operator {
@@ -48,7 +48,7 @@ pub enum Operator {
 }
 
 impl Expr {
-    /// Shows every global name.
+    /// Visits every global name.
     pub fn globals(&self, visit: &mut dyn FnMut(&str)) {
         match self {
             Expr::Nil | Expr::Bool(_) | Expr::Number(_) | Expr::Text(_) => {}
@@ -66,13 +66,13 @@ impl Expr {
     }
 }
 
-/// How deep expressions may be nested: Lua's own min_precedence.
+/// Maximum nesting depth of expressions: the limit of Lua.
 const MAX_DEPTH: usize = 200;
 
-/// How tightly `-`, `not` and `#` bind: looser than `^` alone.
+/// Precedence of `-`, `not` and `#`: higher than all binary operators except `^`.
 const UNARY_PRECEDENCE: u8 = 8;
 
-/// Reads an expression that fills a text.
+/// Parses a text that consists of one expression.
 pub fn parse(text: &str) -> Result<Expr, TemplateError> {
     let mut parser = Parser { tokens: tokens(text)?, at: 0, depth: 0 };
     let expr = parser.expression(0)?;
@@ -95,7 +95,7 @@ impl<'a> Parser<'a> {
 
     fn next(&mut self) -> Token<'a> {
         let token = self.tokens[self.at].clone();
-        // The end stays: there is always a token to look at.
+        // The end token is never consumed, so that there is always a token to peek at.
         self.at = (self.at + 1).min(self.tokens.len() - 1);
         token
     }
@@ -120,7 +120,7 @@ impl<'a> Parser<'a> {
         TemplateError::Syntax(format!("{what} near '{}'", self.peek().text))
     }
 
-    /// An expression whose operators bind tighter than `min_precedence`.
+    /// Parses an expression with operators of a higher precedence than `min_precedence`.
     fn expression(&mut self, min_precedence: u8) -> Result<Expr, TemplateError> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
@@ -138,7 +138,7 @@ impl<'a> Parser<'a> {
         Ok(left)
     }
 
-    /// The operator that stands here, and how tightly it binds to the left and to the right.
+    /// Returns the operator at the current token with its left and right precedence.
     fn operator(&self) -> Option<(&'a str, [u8; 2])> {
         let token = self.peek();
         if token.kind != TokenKind::Symbol {
@@ -189,7 +189,7 @@ impl<'a> Parser<'a> {
         Ok(expr)
     }
 
-    /// A name or parentheses, and what is looked up in or called on them.
+    /// Parses a name or a parenthesised expression, followed by indexing and calls.
     fn postfix_expression(&mut self) -> Result<Expr, TemplateError> {
         let mut expr = if self.peek().kind == TokenKind::Name {
             Expr::Global(self.next().text.into())
@@ -229,7 +229,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The arguments of a call, if one stands here.
+    /// Parses the arguments of a call, if the current token starts any.
     fn arguments(&mut self) -> Result<Option<Box<[Expr]>>, TemplateError> {
         if let TokenKind::Text(value) = &self.peek().kind {
             let only = Expr::Text(value.clone());

@@ -1,30 +1,30 @@
-//! Lua's patterns: character classes, `* + - ?`, captures, `%b()`, `%f[set]`, back-references.
+//! Lua patterns: character classes, `* + - ?`, captures, `%b()`, `%f[set]`, back-references.
 //!
-//! A match backtracks, so both its steps and its depth are bounded.
+//! Matching backtracks, so that both its steps and its recursion depth are limited.
 
 use super::Env;
 
-/// A match.
+/// A match of a pattern.
 #[derive(Debug)]
 pub struct Match {
-    /// Where it begins.
+    /// Start of the match.
     pub start: usize,
-    /// Where it ends.
+    /// End of the match.
     pub end: usize,
     captures: Vec<Capture>,
 }
 
-/// A part of a match.
+/// Value of a capture.
 #[derive(Debug)]
 pub enum CaptureValue<'t> {
-    /// What `(…)` took.
+    /// Text matched by `(…)`.
     Text(&'t [u8]),
-    /// Where `()` stood, counted from 1.
+    /// Position of `()`, counted from 1.
     Position(usize),
 }
 
 impl Match {
-    /// A capture, counted from 1; without captures, the first is the match as a whole.
+    /// Returns a capture, counted from 1. If the pattern has no captures, the first one is the whole match.
     pub fn capture<'t>(&self, text: &'t [u8], at: usize) -> Option<CaptureValue<'t>> {
         if self.captures.is_empty() && at == 1 {
             return Some(CaptureValue::Text(&text[self.start..self.end]));
@@ -50,13 +50,13 @@ enum CaptureLength {
     Position,
 }
 
-/// Captures that a pattern may have: Lua's limit.
+/// Maximum number of captures of a pattern: the limit of Lua.
 const MAX_CAPTURES: usize = 32;
 
-/// How deep a match may nest.
+/// Maximum recursion depth of a match.
 const MAX_DEPTH: usize = 200;
 
-/// The first match at or after a place.
+/// Finds the first match at or after `start`.
 pub fn find(text: &[u8], pattern: &[u8], start: usize, env: &Env<'_>) -> Result<Option<Match>, String> {
     for at in start..=text.len() {
         let found = match_at(text, pattern, at, env)?;
@@ -67,7 +67,7 @@ pub fn find(text: &[u8], pattern: &[u8], start: usize, env: &Env<'_>) -> Result<
     Ok(None)
 }
 
-/// A match that begins at a place; a leading `^` is dropped.
+/// Matches at a position; a leading `^` is ignored.
 pub fn match_at(text: &[u8], pattern: &[u8], at: usize, env: &Env<'_>) -> Result<Option<Match>, String> {
     let pattern = pattern.strip_prefix(b"^").unwrap_or(pattern);
     let mut matcher = Matcher { text, pattern, env, captures: Vec::new(), depth: 0 };
@@ -89,7 +89,7 @@ struct Matcher<'t, 'e, 'r> {
 type MatchResult = Result<Option<usize>, String>;
 
 impl Matcher<'_, '_, '_> {
-    /// Where the rest of the pattern, from `p` on, ends if it matches the text at `s`.
+    /// Matches the pattern from `p` on against the text at `s`, one level deeper; returns the end of the match.
     fn match_from(&mut self, s: usize, p: usize) -> MatchResult {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
@@ -141,7 +141,7 @@ impl Matcher<'_, '_, '_> {
                 _ => {}
             }
             let end = self.item_end(p)?;
-            // A set is read to its end more than once.
+            // Matching a set scans the pattern up to its end.
             self.env.charge(end - p)?;
             let matches = self.text.get(s).is_some_and(|byte| self.matches_item(*byte, p, end));
             match self.pattern.get(end) {
@@ -160,7 +160,7 @@ impl Matcher<'_, '_, '_> {
         }
     }
 
-    /// As many of an item as possible, and the rest.
+    /// Matches as many repetitions of an item as possible, then the remaining pattern.
     fn match_greedy(&mut self, s: usize, p: usize, end: usize) -> MatchResult {
         let mut count = 0;
         while self.text.get(s + count).is_some_and(|byte| self.matches_item(*byte, p, end)) {
@@ -178,7 +178,7 @@ impl Matcher<'_, '_, '_> {
         }
     }
 
-    /// As few of an item as possible, and the rest.
+    /// Matches as few repetitions of an item as possible, then the remaining pattern.
     fn match_lazy(&mut self, mut s: usize, p: usize, end: usize) -> MatchResult {
         loop {
             if let Some(found) = self.match_from(s, end + 1)? {
@@ -214,7 +214,7 @@ impl Matcher<'_, '_, '_> {
         Ok(found)
     }
 
-    /// `%bxy`: from `x` to the `y` that balances it.
+    /// Matches `%bxy`: from `x` to the balancing `y`.
     fn match_balanced(&self, s: usize, p: usize) -> MatchResult {
         let (Some(open), Some(close)) = (self.pattern.get(p), self.pattern.get(p + 1)) else {
             return Err("unbalanced pattern".to_owned());
@@ -237,7 +237,7 @@ impl Matcher<'_, '_, '_> {
         Ok(None)
     }
 
-    /// Where what capture `%1` to `%9` took lies.
+    /// Returns the range of the capture that the back-reference `%1` to `%9` refers to.
     fn capture_range(&self, digit: u8) -> Result<std::ops::Range<usize>, String> {
         let capture = usize::from(digit).checked_sub(usize::from(b'1')).and_then(|at| self.captures.get(at));
         match capture {
@@ -246,14 +246,14 @@ impl Matcher<'_, '_, '_> {
         }
     }
 
-    /// Where the item at `p` ends: one character, `%x`, or a set in brackets.
+    /// Returns the end of the pattern item at `p`: a character, `%x`, or a set in brackets.
     fn item_end(&self, p: usize) -> Result<usize, String> {
         match self.pattern[p] {
             b'%' if p + 1 == self.pattern.len() => Err("malformed pattern (ends with '%')".to_owned()),
             b'%' => Ok(p + 2),
             b'[' => {
                 let mut at = p + 1 + usize::from(self.pattern.get(p + 1) == Some(&b'^'));
-                // A bracket that stands first belongs to the set.
+                // A bracket in first position is a member of the set.
                 let first = at;
                 loop {
                     match self.pattern.get(at) {
@@ -268,7 +268,7 @@ impl Matcher<'_, '_, '_> {
         }
     }
 
-    /// Whether a byte matches_item the item between `p` and `end`.
+    /// Returns whether a byte matches the pattern item between `p` and `end`.
     fn matches_item(&self, byte: u8, p: usize, end: usize) -> bool {
         match self.pattern[p] {
             b'.' => true,
@@ -295,7 +295,7 @@ fn matches_set(byte: u8, set: &[u8]) -> bool {
     found != negated
 }
 
-/// `%a`, `%d` and so on; a capital letter negates.
+/// Returns whether a byte is in the class `%a`, `%d` and so on. An uppercase letter negates the class.
 fn matches_class(byte: u8, name: u8) -> bool {
     let is_member = match name.to_ascii_lowercase() {
         b'a' => byte.is_ascii_alphabetic(),

@@ -1,5 +1,5 @@
-//! The functions that templates may call: Lua's for text, a few for numbers, and `type`, `tostring`,
-//! `tonumber`. A call gives one value, the first one where Lua's function gives several.
+//! Functions available in templates: Lua's string functions, some of its math functions, and `type`, `tostring`,
+//! `tonumber`. A call returns one value: the first one where Lua's function returns several.
 
 use std::borrow::Cow;
 
@@ -37,7 +37,7 @@ pub enum Function {
 }
 
 impl Function {
-    /// A function that is a global name.
+    /// Looks up a global function.
     pub fn global(name: &str) -> Option<Self> {
         Some(match name {
             "type" => Self::Type,
@@ -47,7 +47,7 @@ impl Function {
         })
     }
 
-    /// A function of the table `string`.
+    /// Looks up a function of the table `string`.
     pub fn in_string_table(name: &str) -> Option<Self> {
         Some(match name {
             "byte" => Self::Byte,
@@ -66,7 +66,7 @@ impl Function {
         })
     }
 
-    /// A function of the table `math`.
+    /// Looks up a function of the table `math`.
     pub fn in_math_table(name: &str) -> Option<Self> {
         Some(match name {
             "abs" => Self::Abs,
@@ -82,7 +82,7 @@ impl Function {
         format!("{self:?}").to_ascii_lowercase()
     }
 
-    /// Calls it.
+    /// Calls the function.
     pub fn call<'a>(self, list: Vec<Value<'a>>, env: &Env<'_>) -> Result<Value<'a>, String> {
         let args = Arguments { of: self, list: &list };
         Ok(match self {
@@ -170,7 +170,7 @@ impl Function {
     }
 }
 
-/// What a function is called with; positions count from 1, as in Lua's messages.
+/// Arguments of a call. Positions count from 1, as in Lua's error messages.
 struct Arguments<'c, 'a> {
     of: Function,
     list: &'c [Value<'a>],
@@ -208,6 +208,7 @@ impl<'c, 'a> Arguments<'c, 'a> {
     }
 }
 
+/// Creates a string value, unless the text exceeds [`MAX_TEXT_BYTES`].
 fn bounded_text<'a>(text: Vec<u8>) -> Result<Value<'a>, String> {
     if text.len() > MAX_TEXT_BYTES {
         Err("the text is too long".to_owned())
@@ -216,7 +217,7 @@ fn bounded_text<'a>(text: Vec<u8>) -> Result<Value<'a>, String> {
     }
 }
 
-/// Where a position counted from 1, or from the end if negative, lies.
+/// Converts a Lua position, counted from 1 or, if negative, from the end, to an offset.
 fn offset(text: &[u8], at: i64) -> usize {
     if at > 0 {
         at as usize - 1
@@ -225,7 +226,7 @@ fn offset(text: &[u8], at: i64) -> usize {
     }
 }
 
-/// The bytes from one position to another, both counted from 1 or, if negative, from the end.
+/// Returns the bytes between two Lua positions, both inclusive.
 fn slice(text: &[u8], from: i64, to: i64) -> &[u8] {
     let length = text.len() as i64;
     let from = if from < 0 { (length.saturating_add(from) + 1).max(1) } else { from.max(1) };
@@ -241,7 +242,7 @@ fn parse_in_base<'a>(text: &[u8], base: f64) -> Value<'a> {
     u64::from_str_radix(digits, base as u32).map_or(Value::Nil, |value| Value::Number(value as f64))
 }
 
-/// Capture `at` of a match, counted from 1; the whole match if the pattern has none.
+/// Returns a capture of a match, counted from 1; the whole match if the pattern has no captures.
 fn capture_value<'a>(found: &Match, text: &[u8], at: usize) -> Value<'a> {
     match found.capture(text, at) {
         Some(pattern::CaptureValue::Text(bytes)) => Value::Text(Cow::Owned(bytes.to_vec())),
@@ -286,7 +287,7 @@ fn substitute(args: &Arguments<'_, '_>, env: &Env<'_>) -> Result<Vec<u8>, String
     Ok(out)
 }
 
-/// Writes what stands for a match: `%0` is the match, `%1` to `%9` its captures, `%%` a percent sign.
+/// Appends the replacement of a match: `%0` is the match, `%1` to `%9` are its captures, `%%` is a percent sign.
 fn push_replacement(out: &mut Vec<u8>, with: &[u8], found: &Match, text: &[u8]) -> Result<(), String> {
     let mut bytes = with.iter();
     while let Some(byte) = bytes.next() {
@@ -307,7 +308,7 @@ fn push_replacement(out: &mut Vec<u8>, with: &[u8], found: &Match, text: &[u8]) 
     Ok(())
 }
 
-/// `string.format`: `%d %i %u %s %q %c %x %X %o %f %e %g` with flags, width and precision.
+/// Implements `string.format`: `%d %i %u %s %q %c %x %X %o %f %e %g` with flags, width and precision.
 fn format(args: &Arguments<'_, '_>) -> Result<Vec<u8>, String> {
     let template = args.text(1)?;
     let (mut out, mut next, mut at) = (Vec::new(), 1, 0);
@@ -385,7 +386,7 @@ fn format(args: &Arguments<'_, '_>) -> Result<Vec<u8>, String> {
     Ok(out)
 }
 
-/// A number of up to two digits, and how many there are.
+/// Parses a number of up to two digits; returns the number and its length.
 fn two_digits(text: &[u8]) -> (usize, usize) {
     let digits = text.iter().take(2).take_while(|b| b.is_ascii_digit());
     digits.fold((0, 0), |(value, used), digit| (value * 10 + usize::from(digit - b'0'), used + 1))
