@@ -1,4 +1,4 @@
-//! A request id of our own making that travels with the request, and back if wanted.
+//! Correlation ids: an id in a request header, optionally also in the response.
 
 use std::fmt::Write as _;
 
@@ -14,10 +14,10 @@ use store::{Clock, ticket};
 
 const DEFAULT_HEADER_NAME: &str = "Kong-Request-ID";
 
-/// Gives every request an id in a header, so that it can be followed through all services and logs.
+/// Adds a unique id to each request in a header, so that the request can be traced across services and logs.
 ///
-/// An id that the client sends is kept; an absent or empty one is made here and sent to the upstream. With
-/// `echo_downstream` the client gets it too, on refusals and errors as well.
+/// An id that the client sends is retained. Otherwise, or if it is empty, an id is generated and sent to the upstream. With
+/// `echo_downstream` the id is also sent to the client, including in rejections and errors.
 ///
 /// ```yaml
 /// plugins:
@@ -28,23 +28,23 @@ const DEFAULT_HEADER_NAME: &str = "Kong-Request-ID";
 ///     echo_downstream: true
 /// ```
 ///
-/// | generator | an id looks like |
+/// | generator | format |
 /// |---|---|
-/// | `uuid` | `d0bbd2d0-2e10-4e9d-a5f1-5b0a1f3fd6e5`: random |
-/// | `uuid#counter` | `8c5b0e3d-7a7e-4c87-9c5e-5a0f6a0d2c11#42`: a random id of the worker, and its count of requests |
-/// | `tracker` | `10.0.0.1-8000-512-7-1-1700000000.123`: our address and port, process, connection, request on the connection, seconds since 1970 |
+/// | `uuid` | `d0bbd2d0-2e10-4e9d-a5f1-5b0a1f3fd6e5`: random for each request |
+/// | `uuid#counter` | `8c5b0e3d-7a7e-4c87-9c5e-5a0f6a0d2c11#42`: a random id of the worker and its request counter |
+/// | `tracker` | `10.0.0.1-8000-512-7-1-1700000000.123`: server IP, server port, process id, connection number, request number on the connection, seconds since 1970 |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Header that carries the id.
     pub header_name: Option<String>,
-    /// How an id is made.
+    /// Generator of the id.
     pub generator: Generator,
-    /// Whether the client gets the id as well.
+    /// Whether the id is sent to the client as well.
     pub echo_downstream: bool,
 }
 
-/// How an id is made.
+/// Generator of correlation ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Generator {
     #[serde(rename = "uuid")]
@@ -65,7 +65,7 @@ impl Default for Config {
     }
 }
 
-/// The ids of one row.
+/// The plugin `correlation-id`.
 pub struct Plugin {
     name: Spelling,
     lookup: HeaderKey,
@@ -74,7 +74,7 @@ pub struct Plugin {
     clock: Clock,
 }
 
-/// The id of this request, kept for the answer.
+/// Id of the request, carried from the access phase to the header filter.
 #[derive(Default)]
 struct CorrelationId(Option<HeaderValue>);
 
@@ -120,13 +120,13 @@ impl Plugin {
             return;
         }
         let exchange = ctx.exchange;
-        // A request that was refused before its access phase has no id yet.
+        // A request that was rejected before its access phase has no id yet.
         let known = exchange.extension::<CorrelationId>().and_then(|id| id.0.clone());
         let id = known.or_else(|| self.client_id(exchange)).unwrap_or_else(|| self.generate(exchange));
         exchange.response.headers.set(&self.name, id);
     }
 
-    /// The id that the client sent.
+    /// Returns the id that the client sent, unless it is empty.
     fn client_id(&self, exchange: &Exchange) -> Option<HeaderValue> {
         self.lookup.get(&exchange.request.headers).filter(|id| !id.is_empty()).cloned()
     }

@@ -1,4 +1,4 @@
-//! Lets requests in, or keeps them out, by the client's address.
+//! Access control by client IP address.
 
 use std::net::IpAddr;
 
@@ -12,11 +12,11 @@ use super::shared::status::error_status;
 use model::Protocol;
 use plugin::{self, ALL_PROTOCOLS, Build, BuildError, Call, Hook, HookResult, Phases, Reply, Stop};
 
-/// Refuses clients by their address: those in `deny`, and those outside `allow` if there is one.
+/// Allows or denies requests by client IP address: rejects clients in `deny`, and clients outside `allow` if it is set.
 ///
-/// The address is that of the connection, or the one that a trusted proxy in front reports
-/// (`trusted_ips`). IPv4 networks only hold IPv4 clients, IPv6 networks only IPv6 clients. Lists may be long:
-/// an address is found by halving, not one by one.
+/// The client address is that of the connection, or the one that a trusted proxy (`trusted_ips`) reports. IPv4 networks
+/// only match IPv4 clients, IPv6 networks only IPv6 clients. Addresses are looked up by binary search, so that long lists
+/// are cheap.
 ///
 /// ```yaml
 /// plugins:
@@ -26,24 +26,25 @@ use plugin::{self, ALL_PROTOCOLS, Build, BuildError, Call, Hook, HookResult, Pha
 ///     deny: [10.1.0.0/16]
 /// ```
 ///
-/// **Errors:** `status` (403) with `message`, or `IP address not allowed:` and the address.
+/// **Errors:** `status` (403) with `message`, by default `IP address not allowed:` followed by the address.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("x-plugin-checks" = [{"at_least_one_of": ["config.allow", "config.deny"]}]))]
 pub struct Config {
-    /// Addresses and networks that may come in; none, or an empty list, lets all in that are not denied.
+    /// Addresses and CIDR ranges that are allowed. If absent or empty, all addresses that are not in `deny` are
+    /// allowed.
     #[schemars(extend("items" = {"type": "string", "x-rule": "ip_or_cidr"}))]
     pub allow: Option<Vec<String>>,
-    /// Addresses and networks that are kept out, even if they are allowed.
+    /// Addresses and CIDR ranges that are denied. Takes precedence over `allow`.
     #[schemars(extend("items" = {"type": "string", "x-rule": "ip_or_cidr"}))]
     pub deny: Option<Vec<String>>,
-    /// Status of a refusal, from 400 to 599; 403 if absent.
+    /// Status code of the rejection, from 400 to 599; 403 by default.
     pub status: Option<Number>,
-    /// Message of a refusal.
+    /// Message of the rejection.
     pub message: Option<String>,
 }
 
-/// The lists of one row.
+/// The plugin `ip-restriction`.
 pub struct Plugin {
     allow: Option<Networks>,
     deny: Networks,
@@ -84,7 +85,7 @@ impl Plugin {
     }
 }
 
-/// Addresses as sorted ranges that do not meet, first and last included.
+/// A set of addresses as sorted, disjoint ranges with inclusive bounds.
 struct Networks {
     v4: Vec<(u32, u32)>,
     v6: Vec<(u128, u128)>,
@@ -115,7 +116,7 @@ impl Networks {
     }
 }
 
-/// Sorts ranges and joins those that overlap.
+/// Sorts ranges and merges those that overlap.
 fn merge_ranges<T: Ord + Copy>(mut ranges: Vec<(T, T)>) -> Vec<(T, T)> {
     ranges.sort_unstable();
     ranges.dedup_by(|next, kept| {
@@ -128,6 +129,7 @@ fn merge_ranges<T: Ord + Copy>(mut ranges: Vec<(T, T)>) -> Vec<(T, T)> {
     ranges
 }
 
+/// Returns whether an address is in one of the sorted ranges.
 fn ranges_contain<T: Ord + Copy>(ranges: &[(T, T)], address: T) -> bool {
     let after = ranges.partition_point(|(first, _)| *first <= address);
     after > 0 && address <= ranges[after - 1].1

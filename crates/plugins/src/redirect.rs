@@ -1,4 +1,4 @@
-//! Sends clients elsewhere.
+//! Redirects clients to another URL.
 
 use http::{HeaderMap, HeaderValue, StatusCode, header::LOCATION};
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use plugin::{self, Build, BuildError, Call, Hook, HookResult, Phases, Reply, ReplyBody, Request};
 use router::normalize;
 
-/// Characters that a URL's path may not hold, and those of its query.
+/// Characters that are percent-encoded in the path and the query of a URL.
 const PATH_ENCODE_SET: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -22,10 +22,10 @@ const PATH_ENCODE_SET: &AsciiSet = &CONTROLS
     .add(b'}');
 const QUERY_ENCODE_SET: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'\'');
 
-/// Answers with a redirect, without asking the upstream.
+/// Redirects requests to another URL, without contacting the upstream.
 ///
-/// With `keep_incoming_path` the path and the query of `location` are replaced by those of the request; the
-/// path is normalised, a default_port port left out. Authentication runs before it.
+/// With `keep_incoming_path`, the path and query of the request replace those of `location`. The path is normalised, and
+/// the default port of the scheme is omitted. Authentication plugins run first.
 ///
 /// ```yaml
 /// plugins:
@@ -38,14 +38,14 @@ const QUERY_ENCODE_SET: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Status of the answer.
+    /// Status code of the response.
     #[serde(default = "default_status_code")]
     #[schemars(range(min = 100, max = 599))]
     pub status_code: u16,
-    /// URL to go to.
+    /// URL to redirect to.
     #[schemars(extend("x-rule" = "url"))]
     pub location: String,
-    /// Goes to the path and query of the request instead of those of `location`.
+    /// Whether the path and query of the request are used instead of those of `location`.
     #[serde(default = "default_keep_incoming_path")]
     pub keep_incoming_path: Option<bool>,
 }
@@ -54,12 +54,12 @@ fn default_status_code() -> u16 {
     301
 }
 
-#[allow(clippy::unnecessary_wraps)] // what a default has to be
+#[allow(clippy::unnecessary_wraps)] // serde requires the type of the field
 fn default_keep_incoming_path() -> Option<bool> {
     Some(false)
 }
 
-/// The redirect of one row.
+/// The plugin `redirect`.
 pub struct Plugin {
     status: StatusCode,
     location: Location,
@@ -67,7 +67,7 @@ pub struct Plugin {
 
 enum Location {
     Fixed(HeaderValue),
-    /// With the request's path and query between the origin and the fragment.
+    /// The path and query of the request, between this origin and this fragment.
     Incoming {
         origin: String,
         fragment: String,
@@ -99,7 +99,7 @@ fn header_value(location: &str) -> Result<HeaderValue, BuildError> {
     HeaderValue::from_str(location).map_err(|e| BuildError::at("/location", e.to_string()))
 }
 
-/// Scheme and authority: the host in lower case, the scheme's default_port port left out.
+/// Returns scheme and authority of a URL, with the host in lower case and without the default port.
 fn origin(url: &str) -> Result<String, BuildError> {
     let Some((scheme, rest)) = url.split_once("://") else {
         return Err(BuildError::at("/location", "missing scheme in url"));
@@ -143,7 +143,7 @@ fn incoming_location(request: &Request, origin: &str, fragment: &str) -> HeaderV
         url.extend(percent_encode(query.as_bytes(), QUERY_ENCODE_SET));
     }
     url.push_str(fragment);
-    // Nothing but visible ASCII is left.
+    // After encoding, the URL consists of visible ASCII.
     HeaderValue::try_from(url).unwrap_or(HeaderValue::from_static("/"))
 }
 

@@ -1,4 +1,4 @@
-//! Refuses requests whose body is too long.
+//! Rejects requests with a body that is too long.
 
 use http::{
     HeaderMap, StatusCode,
@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use net::Body;
 use plugin::{self, Build, BuildError, Call, Hook, HookFuture, HookResult, Phases, Reply, Request};
 
-/// Refuses requests with a body longer than a limit.
+/// Rejects requests with a body longer than a limit.
 ///
-/// A body whose `Content-Length` is known is judged by it, without being read. One of unknown length
-/// (chunked, or HTTP/2 without the header) is read up to the limit before the upstream is asked, and held in
-/// memory meanwhile: keep the limit low where such uploads are common.
+/// If the request has a `Content-Length`, it is compared with the limit and the body is not read. A body of unknown length
+/// (chunked, or HTTP/2 without the header) is buffered in memory, up to the limit, before the request is sent to the
+/// upstream. Use a low limit if such uploads are common.
 ///
 /// ```yaml
 /// plugins:
@@ -24,21 +24,21 @@ use plugin::{self, Build, BuildError, Call, Hook, HookFuture, HookResult, Phases
 ///     size_unit: kilobytes
 /// ```
 ///
-/// **Errors:** 413 `Request size limit exceeded`, or 417 if the client asked with `Expect: 100-continue`; 411
-/// `A valid Content-Length header is required` with `require_content_length`.
+/// **Errors:** 413 `Request size limit exceeded`, or 417 if the client sent `Expect: 100-continue`; 411 `A valid
+/// Content-Length header is required` with `require_content_length`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Longest body allowed, in `size_unit`.
+    /// Maximum length of the request body, in `size_unit`.
     pub allowed_payload_size: Option<i64>,
-    /// A kilobyte is 1024 bytes, a megabyte 1024 kilobytes.
+    /// Unit of `allowed_payload_size`. A kilobyte is 1024 bytes, a megabyte 1024 kilobytes.
     pub size_unit: SizeUnit,
-    /// Refuses requests with neither `Content-Length` nor `Transfer-Encoding: chunked`, those without a body
-    /// included.
+    /// Whether requests with neither `Content-Length` nor `Transfer-Encoding: chunked` are rejected, including those
+    /// without a body.
     pub require_content_length: bool,
 }
 
-/// What sizes are given in.
+/// Unit of a size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SizeUnit {
@@ -59,9 +59,9 @@ impl Default for Config {
     }
 }
 
-/// The limit of one row.
+/// The plugin `request-size-limiting`.
 pub struct Plugin {
-    /// Bytes allowed; none lets not even an empty body pass.
+    /// Maximum length; `None` rejects every request, because the configured size is negative.
     max_bytes: Option<u64>,
     require_content_length: bool,
 }
@@ -115,7 +115,7 @@ impl Plugin {
         }
     }
 
-    /// Lets a body pass as far as it may be long.
+    /// Limits a body of unknown length.
     async fn limit_body(&self, request: &mut Request) -> HookResult {
         let too_long = too_long_reply(&request.headers);
         match self.max_bytes {

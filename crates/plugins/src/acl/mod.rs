@@ -1,4 +1,4 @@
-//! Access by group: lets members of some groups in, or keeps them out. Who asks is found out before it runs.
+//! Access control by consumer group. The consumer has been authenticated before this plugin runs.
 
 use http::{HeaderValue, StatusCode};
 use schemars::JsonSchema;
@@ -7,12 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::shared::auth::{X_AUTHENTICATED_GROUPS, X_CONSUMER_GROUPS};
 use plugin::{self, Build, BuildError, Call, Hook, HookResult, Phases, Reply, Scopes};
 
-/// Lets a request pass, or refuses it, by the groups of the consumer behind it.
+/// Allows or denies requests based on the groups of the authenticated consumer.
 ///
-/// Groups are given to consumers in the file (`acls`), or authenticated_groups by an authentication plugin such as
-/// `ldap-auth`. Exactly one of `allow` and `deny` must be given; one common group is enough for either.
-/// Names are compared letter by letter. Put an authentication plugin such as `key-auth` beside it: it runs
-/// first and finds out who asks.
+/// Groups are assigned to consumers in `acls`, or by an authentication plugin such as `ldap-auth`. Exactly one of `allow`
+/// and `deny` must be set. A consumer matches if it is in at least one of the groups. Group names are case-sensitive. The
+/// plugin requires an authentication plugin such as `key-auth` on the same route or service, which runs first.
 ///
 /// ```yaml
 /// plugins:
@@ -26,12 +25,12 @@ use plugin::{self, Build, BuildError, Call, Hook, HookResult, Phases, Reply, Sco
 ///   acls: [{group: staff}]
 /// ```
 ///
-/// **To the upstream:** `X-Consumer-Groups` with the consumer's groups, or `X-Authenticated-Groups` with those
-/// that came with the authentication, separated by a comma and a space. What the client put into either never
-/// gets through.
+/// **Upstream headers:** `X-Consumer-Groups` with the consumer's groups, or `X-Authenticated-Groups` with the groups
+/// assigned by the authentication plugin, separated by a comma and a space. Values that the client sends in these headers
+/// are always removed.
 ///
-/// **Errors:** 401 `Unauthorized` if nobody was recognised and there are no groups to go by; 403 `You cannot
-/// consume this service` for everyone else who may not pass.
+/// **Errors:** 401 `Unauthorized` if the request is not authenticated and has no groups; 403 `You cannot consume this
+/// service` for every other request that is denied.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("x-plugin-checks" = [
@@ -39,14 +38,14 @@ use plugin::{self, Build, BuildError, Call, Hook, HookResult, Phases, Reply, Sco
     {"at_least_one_of": ["config.allow", "config.deny"]},
 ]))]
 pub struct Config {
-    /// Groups whose members may pass; all others are refused.
+    /// Groups that are allowed; all others are denied.
     pub allow: Option<Vec<String>>,
-    /// Groups whose members are refused; all others may pass.
+    /// Groups that are denied; all others are allowed.
     pub deny: Option<Vec<String>>,
-    /// Keeps the groups from the upstream.
+    /// Whether the group headers are withheld from the upstream.
     pub hide_groups_header: bool,
-    /// Goes by the groups that came with the authentication, where there are any, even if a consumer was
-    /// recognised. Otherwise they only count for an anonymous consumer, or where there is no consumer.
+    /// Whether groups assigned by the authentication plugin, if any, take precedence over the consumer's own.
+    /// Otherwise they are only used for the anonymous consumer, or if there is no consumer.
     pub always_use_authenticated_groups: bool,
 }
 
@@ -54,7 +53,7 @@ pub struct Config {
 #[derive(Debug)]
 pub struct Plugin {
     names: ahash::AHashSet<String>,
-    /// Whether members are kept out; otherwise only they are let in.
+    /// Whether members of the groups are denied; otherwise only they are allowed.
     deny: bool,
     hide_groups_header: bool,
     always_use_authenticated_groups: bool,
@@ -113,7 +112,7 @@ impl Plugin {
         groups.iter().any(|group| self.names.contains(group.as_ref())) != self.deny
     }
 
-    /// The header's value, if the upstream shall know.
+    /// Formats the groups as a header value; `None` if they are withheld from the upstream.
     fn header_value(&self, groups: &[impl AsRef<str>]) -> Option<HeaderValue> {
         if self.hide_groups_header {
             return None;
@@ -129,7 +128,7 @@ impl Plugin {
     }
 }
 
-/// Refuses someone who is is_authenticated, or someone who is not.
+/// Creates the rejection of an authenticated or an unauthenticated request.
 fn rejection(is_authenticated: bool) -> Reply {
     if is_authenticated {
         Reply::error(StatusCode::FORBIDDEN, "You cannot consume this service")

@@ -1,4 +1,4 @@
-//! Which origins are allowed.
+//! Matching of origins.
 
 use std::borrow::Cow;
 
@@ -8,39 +8,39 @@ use http::HeaderValue;
 use model::rule::compile_regex;
 use plugin::BuildError;
 
-/// What an answer may say about the request's origin.
+/// Decision about the origin of a request.
 pub enum AllowOrigin {
     /// All origins are allowed.
     Any,
-    /// This one is.
+    /// This origin is allowed.
     Exact(HeaderValue),
-    /// The request's is not.
+    /// The origin of the request is not allowed.
     Denied,
 }
 
-/// AllowOrigin origins, ready to be compared with.
+/// Allowed origins, compiled.
 pub enum Origins {
-    /// All, whatever the request says.
+    /// All origins.
     All,
-    /// The only one, sent whatever the request says.
+    /// A single literal origin, sent regardless of the request's origin.
     Single(HeaderValue),
-    /// The request's, if one of these fits; all, where `*` is among them.
+    /// The origins that match one of the rules; all if the list includes `*`.
     Matching { any: bool, rules: Vec<Rule> },
 }
 
-/// One entry of the settings.
+/// A compiled entry of `origins`.
 pub enum Rule {
-    /// An origin in its normalized form.
+    /// A normalised origin.
     Literal(String),
-    /// Compared with the whole origin, or with its host alone.
+    /// A regular expression, matched against the whole origin or, if `host`, against the host.
     Regex { regex: Box<Regex>, host: bool },
 }
 
 impl Origins {
-    /// From the entries of the settings.
+    /// Compiles the entries of `origins`.
     ///
     /// # Errors
-    /// When an entry is no regular expression, or cannot be sent in a header.
+    /// If an entry is not a valid regular expression, or not a valid header value.
     pub fn new(entries: Vec<String>) -> Result<Self, BuildError> {
         match entries.as_slice() {
             [] => return Ok(Origins::All),
@@ -61,12 +61,12 @@ impl Origins {
         Ok(Origins::Matching { any, rules: rules.collect::<Result<_, _>>()? })
     }
 
-    /// Whether answers to different origins may differ.
+    /// Returns whether the response depends on the origin of the request.
     pub fn vary(&self) -> bool {
         !matches!(self, Origins::All)
     }
 
-    /// What to answer to a request of that origin.
+    /// Decides about the origin of a request.
     pub fn allowed(&self, origin: Option<&HeaderValue>) -> AllowOrigin {
         match self {
             Origins::All => AllowOrigin::Any,
@@ -88,7 +88,7 @@ impl Origins {
     }
 }
 
-/// Whether an entry is an origin rather than a regular expression.
+/// Returns whether an entry is a literal origin rather than a regular expression.
 fn is_literal(entry: &str) -> bool {
     entry.bytes().all(|b| b.is_ascii_alphanumeric() || b".:/-".contains(&b))
 }
@@ -112,14 +112,14 @@ impl Rule {
     }
 }
 
-/// An origin in its normalized form: scheme, host, and the port where it is not the scheme's usual one.
+/// A normalised origin: scheme, host, and the port unless it is the default of the scheme.
 struct Origin<'a> {
     normalized: Cow<'a, str>,
     host: &'a str,
 }
 
 impl<'a> Origin<'a> {
-    /// Takes apart `scheme://user@host:port/…`; anything without `//` is normalized_len whole.
+    /// Parses `scheme://user@host:port/…`. A text without `//` is retained unchanged.
     fn parse(text: &'a str) -> Self {
         let whole = Origin { normalized: Cow::Borrowed(text), host: text };
         let scheme = text.split_once(':').map(|(scheme, _)| scheme).filter(|scheme| {
@@ -140,7 +140,7 @@ impl<'a> Origin<'a> {
         let port =
             port.filter(|port| !matches!((scheme, *port), (Some("http"), "80") | (Some("https"), "443")));
         let normalized_len = scheme.map_or(0, |s| s.len() + 3) + host.len() + port.map_or(0, |p| p.len() + 1);
-        // Nothing left out: what remains is the text itself.
+        // The text is already normalised.
         if normalized_len == text.len() {
             return Origin { normalized: Cow::Borrowed(text), host };
         }

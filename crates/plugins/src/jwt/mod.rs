@@ -1,5 +1,5 @@
-//! Authentication by a signed JSON Web Token (RFC 7519): the plugin's settings and its decisions. Taking a
-//! token apart is in `token`, keys and signatures in `verify`; what follows is in `shared::auth`.
+//! Authentication with a signed JSON Web Token (RFC 7519): configuration and decisions. Tokens are parsed in `token`,
+//! keys and signatures are handled in `verify`; the steps after verification are in `shared::auth`.
 
 mod claims;
 mod ed448;
@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::{
-    claims::{ClaimErrors, Value},
+    claims::{ClaimErrors, ClaimValue},
     token::{Parts, TokenLookup, TokenSources},
     verify::{Algorithm, Keys, Verifier},
 };
@@ -24,7 +24,7 @@ use plugin::{
 };
 use store::Clock;
 
-/// A claim whose time can be checked.
+/// A registered claim with a time that can be verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
@@ -33,13 +33,13 @@ pub enum TimeClaim {
     Nbf,
 }
 
-/// Recognises a consumer by a signed JSON Web Token.
+/// Authenticates consumers with a signed JSON Web Token.
 ///
-/// A token is looked for in the query, in cookies, and after `Bearer` in headers; a request with two
-/// different ones is refused. The claim `key_claim_name`, in the payload or else in the token's header, is
-/// the `key` of a `jwt_secrets` entry of a consumer. That entry has the algorithm, the only one accepted for
-/// it (HS, RS, PS and ES with 256, 384 or 512 bits, EdDSA with Ed25519 or Ed448), and the secret or public
-/// key that the signature is checked with.
+/// The token is looked up in query arguments, in cookies, and in headers after `Bearer`. A request with two different
+/// tokens is rejected. The claim `key_claim_name`, in the payload or else in the token's header, identifies the credential:
+/// it is the `key` of a consumer's `jwt_secrets` entry. The entry also has the algorithm, which the token must use (HS, RS,
+/// PS and ES with 256, 384 or 512 bits, EdDSA with Ed25519 or Ed448), and the secret or public key with which the signature
+/// is verified.
 ///
 /// ```yaml
 /// plugins:
@@ -52,46 +52,47 @@ pub enum TimeClaim {
 ///   - {key: issuer-of-amy, algorithm: HS256, secret: a-long-random-text}
 /// ```
 ///
-/// **To the upstream:** the token as it came, `X-Consumer-ID`, `X-Consumer-Custom-ID`, `X-Consumer-Username`,
-/// and `X-Credential-Identifier` with the entry's key; for the anonymous consumer `X-Anonymous-Consumer:
-/// true` in place of the latter. Whatever the client put into these, or into `X-Consumer-Groups` and
-/// `X-Authenticated-Groups`, never gets through.
+/// **Upstream headers:** the unmodified token, `X-Consumer-ID`, `X-Consumer-Custom-ID`, `X-Consumer-Username`, and
+/// `X-Credential-Identifier` with the key of the entry; for the anonymous consumer `X-Anonymous-Consumer: true` instead
+/// of the latter. Values of these headers and of `X-Consumer-Groups` and `X-Authenticated-Groups` that the client sends
+/// are always removed.
 ///
-/// **Errors,** unless there is an `anonymous` consumer: 401 `Unauthorized` with `WWW-Authenticate: Bearer` if
-/// there is no token; 401 with `error="invalid_token"` added for one that is not accepted: `Multiple tokens
-/// provided`, `Bad token; …`, `No mandatory '…' in claims`, `No credentials found for given '…'`, `Invalid
-/// algorithm`, `Invalid key/secret`, `Invalid signature`, or an object that says for each claim of time what
-/// is wrong with it. Always JSON. 500 if the anonymous consumer does not exist.
+/// **Errors** (unless `anonymous` is set), always in JSON: 401 `Unauthorized` with `WWW-Authenticate: Bearer` if there is
+/// no token. For a token that is rejected, 401 with `error="invalid_token"` in the challenge: `Multiple tokens provided`,
+/// `Bad token; …`, `No mandatory '…' in claims`, `No credentials found for given '…'`, `Invalid algorithm`, `Invalid
+/// key/secret`, `Invalid signature`, or an object with the error of each claim that failed verification. 500 if the
+/// anonymous consumer does not exist.
 ///
-/// Stricter than Kong, to no honest token's harm: tokens with `crit` (extensions that must be understood,
-/// RFC 7515 section 4.1.11), and tokens that name twice what is looked at here, are refused.
+/// Unlike Kong, the plugin rejects tokens with `crit` (extensions that must be understood, RFC 7515 section 4.1.11), and
+/// tokens in which a member that the plugin evaluates occurs twice.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("x-plugin-checks" = [
     {"if": "config.maximum_expiration", "above": 0, "then": "config.claims_to_verify", "contains": "exp"},
 ]))]
 pub struct Config {
-    /// Query arguments that may hold the token.
+    /// Query arguments in which the token is looked up.
     pub uri_param_names: Option<Set<String>>,
-    /// Cookies that may hold the token; case does not matter.
+    /// Cookies in which the token is looked up. Names are case-insensitive.
     pub cookie_names: Option<Set<String>>,
-    /// Claim that holds the credential's `key`.
+    /// Claim that identifies the credential by its `key`.
     pub key_claim_name: Option<String>,
-    /// Whether the secrets of HS credentials are written in base64, in either alphabet, with or without padding.
+    /// Whether the secrets of HS credentials are base64-encoded, in either alphabet, with or without padding.
     pub secret_is_base64: bool,
-    /// Claims of time that every token must have, and keep to.
+    /// Time claims that every token must have and that are verified.
     pub claims_to_verify: Option<Set<TimeClaim>>,
-    /// Username or id of the consumer that requests count as which nobody recognises. If given, requests
-    /// that another plugin recognised pass without a token.
+    /// Username or id of the consumer that is used if authentication fails. If set, requests that another
+    /// authentication plugin has authenticated need no token.
     pub anonymous: Option<String>,
     /// Whether requests with the method OPTIONS need a token.
     pub run_on_preflight: bool,
-    /// Seconds from now beyond which no token may be valid; 0 for no bound.
+    /// Maximum lifetime of a token in seconds: the maximum difference between `exp` and the current time. 0 for no
+    /// limit.
     #[schemars(range(min = 0, max = 31_536_000))]
     pub maximum_expiration: Option<serde_json::Number>,
-    /// Headers that may hold the token, after `Bearer`.
+    /// Headers in which the token is looked up, after `Bearer`.
     pub header_names: Option<Set<String>>,
-    /// Realm named in `WWW-Authenticate`.
+    /// Realm in `WWW-Authenticate`.
     pub realm: Option<String>,
 }
 
@@ -112,7 +113,8 @@ impl Default for Config {
     }
 }
 
-/// Why a credential of that algorithm cannot verify a token with that public key; `None` if it can, or has a secret.
+/// Returns why a credential with this algorithm cannot verify tokens with this public key; `None` if it can, or if
+/// the algorithm uses a secret.
 pub fn unusable_key(algorithm: &str, public_key: Option<&str>) -> Option<String> {
     let algorithm = Algorithm::from_name(algorithm).filter(|algorithm| algorithm.has_public_key())?;
     Verifier::public(algorithm, public_key).err().map(|error| error.to_string())
@@ -124,7 +126,7 @@ pub struct Plugin {
     sources: TokenSources,
     key_claim: String,
     claims: Vec<TimeClaim>,
-    /// Seconds; 0 for no bound.
+    /// Seconds; 0 for no limit.
     maximum_expiration: f64,
     secret_is_base64: bool,
     keys: Arc<Keys>,
@@ -134,7 +136,7 @@ pub struct Plugin {
     clock: Clock,
 }
 
-/// Why a request is not accepted.
+/// Reason for which a request is rejected.
 #[derive(Debug)]
 enum Rejection {
     NoToken,
@@ -215,15 +217,15 @@ impl Plugin {
                 .map_err(|error| Rejection::Invalid(format!("Bad token; {error}").into()))?;
 
         let key = match std::mem::take(&mut claims.key).or(header.key) {
-            Value::Nothing => {
+            ClaimValue::Absent => {
                 let message = format!("No mandatory '{}' in claims", self.key_claim);
                 return Err(Rejection::Invalid(message.into()));
             }
-            Value::Text(key) if key.is_empty() => {
+            ClaimValue::Text(key) if key.is_empty() => {
                 return Err(Rejection::Invalid(format!("Invalid '{}' in claims", self.key_claim).into()));
             }
-            Value::Text(key) => Some(key),
-            Value::Number(_) | Value::Other => None,
+            ClaimValue::Text(key) => Some(key),
+            ClaimValue::Number(_) | ClaimValue::Other => None,
         };
         let unknown =
             || Rejection::Invalid(format!("No credentials found for given '{}'", self.key_claim).into());

@@ -1,5 +1,4 @@
-//! Signatures: the algorithms, and keys made ready for them. Every comparison is aws-lc's and takes the same
-//! time whatever it finds.
+//! Algorithms, keys and verification of signatures. All comparisons are done by aws-lc in constant time.
 
 use std::{fmt, sync::OnceLock};
 
@@ -24,7 +23,7 @@ use model::{
     public_key::{KeyError, KeyKind, PublicKey},
 };
 
-/// How a token is signed (RFC 7518 section 3, RFC 8037).
+/// Signature algorithm (RFC 7518 section 3, RFC 8037).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
     Hs256,
@@ -42,7 +41,7 @@ pub enum Algorithm {
     EdDsa,
 }
 
-/// Names as tokens and credentials write them.
+/// Names of the algorithms in tokens and credentials.
 const ALGORITHM_NAMES: [(Algorithm, &str); 13] = [
     (Algorithm::Hs256, "HS256"),
     (Algorithm::Hs384, "HS384"),
@@ -60,22 +59,22 @@ const ALGORITHM_NAMES: [(Algorithm, &str); 13] = [
 ];
 
 impl Algorithm {
-    /// The algorithm of that name; letters in another case are another name.
+    /// Looks up an algorithm by its case-sensitive name.
     pub fn from_name(name: &str) -> Option<Self> {
         ALGORITHM_NAMES.iter().find(|(_, n)| *n == name).map(|(algorithm, _)| *algorithm)
     }
 
-    /// Its name.
+    /// Returns the name of the algorithm.
     pub fn name(self) -> &'static str {
         ALGORITHM_NAMES[self as usize].1
     }
 
-    /// Whether its tokens are verified with a public key.
+    /// Returns whether tokens are verified with a public key rather than a shared secret.
     pub fn has_public_key(self) -> bool {
         self.mac().is_none()
     }
 
-    /// The hash of a shared secret's MAC; `None` if the algorithm has public keys.
+    /// Returns the MAC algorithm; `None` if the algorithm uses public keys.
     fn mac(self) -> Option<hmac::Algorithm> {
         match self {
             Algorithm::Hs256 => Some(hmac::HMAC_SHA256),
@@ -85,10 +84,10 @@ impl Algorithm {
         }
     }
 
-    /// How signatures are verified with a public key of that kind.
+    /// Returns the verification algorithm for public keys of this kind.
     ///
     /// # Errors
-    /// With what the algorithm needs instead.
+    /// A description of the keys that the algorithm requires.
     fn verification(self, kind: KeyKind) -> Result<&'static dyn VerificationAlgorithm, &'static str> {
         use Algorithm::*;
         const RSA_BITS: &str = "an RSA key of 1024 to 8192 bits";
@@ -116,37 +115,37 @@ impl Algorithm {
     }
 }
 
-/// A credential without a key that its algorithm can use, and why.
+/// Reason for which a credential's key cannot be used with its algorithm.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnusableKey {
-    /// There is no secret, or it is not base64.
+    /// There is no secret, or it is not valid base64.
     #[error("no secret that can be used")]
     Secret,
     /// There is no public key.
     #[error("{0} needs `rsa_public_key`")]
     Missing(&'static str),
-    /// The public key cannot be read.
+    /// The public key cannot be parsed.
     #[error("`rsa_public_key`: {0}")]
     Unreadable(#[from] KeyError),
-    /// It is of another kind than the algorithm's.
+    /// The public key is of another kind than the algorithm requires.
     #[error("{algorithm} needs {needed}; `rsa_public_key` is {}", found.name())]
     Unfit {
-        /// The credential's algorithm.
+        /// Algorithm of the credential.
         algorithm: &'static str,
-        /// What keys it takes.
+        /// Keys that the algorithm requires.
         needed: &'static str,
-        /// What key there is.
+        /// Kind of the configured key.
         found: KeyKind,
     },
-    /// It is a JWK for another algorithm.
+    /// The public key is a JWK for another algorithm.
     #[error("`rsa_public_key` is a JWK for another algorithm than {0}")]
     OtherAlgorithm(&'static str),
-    /// Its numbers are not those of a key.
+    /// The parameters of the public key are invalid.
     #[error("`rsa_public_key` is no valid key")]
     Invalid,
 }
 
-/// A key made ready.
+/// A parsed key.
 #[allow(clippy::large_enum_variant)] // only ever held in a box of its own
 pub enum Verifier {
     Mac(hmac::Key),
@@ -155,7 +154,7 @@ pub enum Verifier {
 }
 
 impl Verifier {
-    /// Whether the signature over these bytes is right.
+    /// Returns whether the signature over these bytes is valid.
     pub fn verify(&self, signed: &[u8], signature: &[u8]) -> bool {
         match self {
             Verifier::Mac(key) => hmac::verify(key, signed, signature).is_ok(),
@@ -164,10 +163,10 @@ impl Verifier {
         }
     }
 
-    /// The key of a credential; `secret_is_base64` tells how its secret is written.
+    /// Parses the key of a credential. `secret_is_base64` is whether its secret is base64-encoded.
     ///
     /// # Errors
-    /// When it has none that its algorithm can use.
+    /// If the credential has no key that its algorithm can use.
     pub fn of(row: &JwtSecret, algorithm: Algorithm, secret_is_base64: bool) -> Result<Self, UnusableKey> {
         let Some(mac) = algorithm.mac() else {
             return Self::public(algorithm, row.rsa_public_key.as_deref());
@@ -177,10 +176,10 @@ impl Verifier {
         Ok(Verifier::Mac(hmac::Key::new(mac, decoded.as_deref().unwrap_or(secret.as_bytes()))))
     }
 
-    /// A public key for an algorithm that has such.
+    /// Parses a public key for an algorithm that uses public keys.
     ///
     /// # Errors
-    /// When the text is no key that the algorithm can use.
+    /// If the text is not a key that the algorithm can use.
     pub fn public(algorithm: Algorithm, text: Option<&str>) -> Result<Self, UnusableKey> {
         let key = PublicKey::read(text.ok_or(UnusableKey::Missing(algorithm.name()))?)?;
         if key.algorithm.as_deref().is_some_and(|only| only != algorithm.name()) {
@@ -199,7 +198,8 @@ impl Verifier {
     }
 }
 
-/// Decodes a secret as nginx does, with either alphabet, as Kong does: padding ends it, and what follows is ignored.
+/// Decodes a base64 secret like Kong: in either alphabet, up to the first padding character; anything after it is
+/// ignored.
 fn decode(secret: &str) -> Option<Vec<u8>> {
     const LENIENT: GeneralPurpose = GeneralPurpose::new(
         &STANDARD,
@@ -211,22 +211,22 @@ fn decode(secret: &str) -> Option<Vec<u8>> {
     LENIENT.decode(text).ok()
 }
 
-/// The keys of all credentials of one configuration, each made ready when it is first needed.
+/// Parsed keys of all credentials of a configuration. Each key is parsed on first use.
 pub struct Keys(Box<[RowKeys]>);
 
-/// With the secret as it is written, and taken as base64.
+/// Keys of one credential: with its secret used literally, and decoded from base64.
 type RowKeys = [OnceLock<Box<Result<Verifier, UnusableKey>>>; 2];
 
 impl Keys {
-    /// Room for the keys of a configuration.
+    /// Creates an empty cache for the credentials of a configuration.
     pub fn new(state: &State) -> Self {
         Keys((0..state.jwt_secrets.len()).map(|_| RowKeys::default()).collect())
     }
 
-    /// The key of a row of that configuration. `algorithm` is the row's own.
+    /// Returns the key of a credential of this configuration; `algorithm` is that of the credential.
     ///
     /// # Errors
-    /// When the row has none that can be used.
+    /// If the credential has no usable key.
     pub fn verifier(
         &self,
         ix: Ix<JwtSecret>,

@@ -1,4 +1,4 @@
-//! Authentication by an API key in a header, the query or the body. What follows from it is in
+//! Authentication with an API key in a header, the query string or the body. The steps after the key look-up are in
 //! `shared::auth`.
 
 use std::borrow::Cow;
@@ -17,12 +17,12 @@ use plugin::{
 };
 use store::Clock;
 
-/// Recognises a consumer by an API key that the client sends along.
+/// Authenticates consumers with an API key in a header, the query string or the body.
 ///
-/// For each of `key_names` in turn a header, the query and the body are looked at, each only if its
-/// `key_in_…` says so; the first that is there counts. Keys are `keyauth_credentials` of consumers. A key
-/// whose `ttl` has passed since it was made (or, beyond 100000000, a `ttl` that is a past moment in seconds
-/// since 1970) counts as unknown.
+/// The names in `key_names` are tried in order. For each name, the key is looked up in the header, the query string and
+/// the body, as far as `key_in_header`, `key_in_query` and `key_in_body` are enabled; the first match is used. Keys are
+/// the consumers' `keyauth_credentials`. A key with a `ttl` expires that many seconds after its `created_at`. A `ttl`
+/// above 100000000 is interpreted as the expiry time in seconds since 1970, because Kong's exports contain such values.
 ///
 /// ```yaml
 /// plugins:
@@ -35,40 +35,40 @@ use store::Clock;
 ///   keyauth_credentials: [{key: amy-key}]
 /// ```
 ///
-/// **To the upstream:** `X-Consumer-ID`, `X-Consumer-Custom-ID`, `X-Consumer-Username`, and
+/// **Upstream headers:** `X-Consumer-ID`, `X-Consumer-Custom-ID`, `X-Consumer-Username`, and
 /// `X-Credential-Identifier` with the id of the key; for the anonymous consumer `X-Anonymous-Consumer: true`
-/// in place of the latter. Whatever the client put into these, or into `X-Consumer-Groups` and
-/// `X-Authenticated-Groups`, never gets through.
+/// instead of the latter. Values of these headers and of `X-Consumer-Groups` and `X-Authenticated-Groups` that the
+/// client sends are always removed.
 ///
-/// **Errors,** unless there is an `anonymous` consumer, all with `WWW-Authenticate: Key`: 401 `No API key
-/// found in request`, `Duplicate API key found`, `Unauthorized` for an unknown key. 413 if a body that is looked
-/// into is longer than 8 MiB (one known to be longer is looked into only for `hide_credentials`); 400 `Cannot
-/// process request body` if the key has to be taken out of a body that cannot be read, or that parsers could read
-/// differently; 500 if the anonymous consumer does not exist.
+/// **Errors** (unless `anonymous` is set), all with `WWW-Authenticate: Key`: 401 `No API key found in request`,
+/// `Duplicate API key found`, or `Unauthorized` for an unknown or expired key. 413 if the body has to be searched and is
+/// longer than 8 MiB (if the length is known in advance, such a body is only searched for `hide_credentials`). 400
+/// `Cannot process request body` if the key has to be removed from a body that cannot be parsed, or that parsers could
+/// read differently. 500 if the anonymous consumer does not exist.
 ///
-/// **Timing:** a key is found by its hash, under a seed drawn at random when the program starts. How long
-/// that takes says nothing about how much of a guess is right: only a key of equal hash is ever compared.
+/// **Timing:** keys are looked up by hash, with a random seed per process. The response time does not reveal how much
+/// of a guessed key is correct, because only keys with the same hash are compared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Names that the key may go by, in the order in which they are tried. In a header `_` also stands for
-    /// `-`, and case does not matter.
+    /// Names of the key, in the order in which they are tried. Header names are case-insensitive, and `_` also
+    /// matches `-`.
     #[schemars(with = "Vec<field::HeaderName>")]
     pub key_names: Vec<String>,
-    /// Takes the key out of the request before it is sent on.
+    /// Whether the key is removed from the request before it is sent to the upstream.
     pub hide_credentials: bool,
-    /// Username or id of the consumer that requests count as which nobody recognises. If given, requests
-    /// that another plugin recognised pass without a key.
+    /// Username or id of the consumer that is used if authentication fails. If set, requests that another
+    /// authentication plugin has authenticated need no key.
     pub anonymous: Option<String>,
-    /// Whether the key may be in a header.
+    /// Whether the key is looked up in headers.
     pub key_in_header: bool,
-    /// Whether the key may be in the query.
+    /// Whether the key is looked up in the query string.
     pub key_in_query: bool,
-    /// Whether the key may be in the body: a form, a JSON object or a multipart form.
+    /// Whether the key is looked up in the body: a form, a JSON object or a multipart form.
     pub key_in_body: bool,
     /// Whether requests with the method OPTIONS need a key.
     pub run_on_preflight: bool,
-    /// Realm named in `WWW-Authenticate`.
+    /// Realm in `WWW-Authenticate`.
     pub realm: Option<String>,
 }
 
@@ -100,16 +100,16 @@ pub struct Plugin {
     clock: Clock,
 }
 
-/// A name, and the headers that answer to it.
+/// A name of the key and the headers that match it.
 #[derive(Debug)]
 struct KeyName {
     name: String,
     header: HeaderName,
-    /// The same with `-` for `_`.
+    /// The header with `-` in place of `_`.
     dashed: Option<HeaderName>,
 }
 
-/// Why a key is not accepted.
+/// Reason for which a key is rejected.
 #[derive(Clone, Copy, Debug)]
 enum Rejection {
     Missing,
@@ -117,11 +117,11 @@ enum Rejection {
     Unknown,
 }
 
-/// What has been found out about the body.
+/// State of the body while the key is looked up.
 enum BodyLookup<'a> {
-    /// It has not been read.
+    /// The body has not been read.
     Unread,
-    /// It has, or need not be: these are its arguments.
+    /// The body has been read, or need not be. `None` if it is not searched.
     Available(Option<&'a BodyArgs>),
 }
 
@@ -213,7 +213,7 @@ impl Plugin {
         self.auth.finish(Call { exchange, state }, found, |rejection| self.rejection_reply(rejection))
     }
 
-    /// The key and its name; none if the body has to be read first.
+    /// Looks up the key and its name; `None` if the body has to be read first.
     fn find<'r>(
         &self,
         request: &'r Request,
@@ -258,7 +258,7 @@ impl Plugin {
     }
 
     fn is_expired(&self, row: &KeyAuth) -> bool {
-        /// The longest `ttl` that Kong takes for a duration; its exports hold moments.
+        /// The highest `ttl` that Kong accepts as a duration. Kong's exports contain expiry times.
         const MAX_DURATION_SECS: i64 = 100_000_000;
         row.ttl.is_some_and(|ttl| {
             let end = if ttl > MAX_DURATION_SECS { ttl } else { row.created_at.saturating_add(ttl) };
@@ -276,7 +276,7 @@ impl Plugin {
     }
 }
 
-/// Takes the key out wherever it may be under that name.
+/// Removes the key from every part of the request in which it can occur.
 fn hide_key(request: &mut Request, name: &KeyName, args: Option<BodyArgs>) -> HookResult {
     request.headers.remove(&name.header);
     if let Some(dashed) = &name.dashed {

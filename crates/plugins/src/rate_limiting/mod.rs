@@ -1,5 +1,5 @@
-//! Limits on the number of requests in fixed windows of the calendar. Counting itself is done by
-//! `store::Counters`; here it is decided who is counted, and what the client is told.
+//! Rate limiting in fixed calendar windows. `store::Counters` counts; this module selects what is counted, and sets
+//! the rate limit headers.
 
 mod config;
 #[cfg(test)]
@@ -22,14 +22,14 @@ const RATELIMIT_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const RATELIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 const RATELIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
-/// The rate limit of one row.
+/// The plugin `rate-limiting`.
 pub struct Plugin {
     identifier: Identifier,
     scope: Scope,
     limits: Limits,
     windows: Vec<Window>,
     clock: Clock,
-    /// None while there is nowhere to count.
+    /// `None` for the policy `redis`, which is not supported yet.
     counters: Option<Counters>,
     fault_tolerant: bool,
     hide_headers: bool,
@@ -37,7 +37,7 @@ pub struct Plugin {
     warned: AtomicBool,
 }
 
-/// Who is counted.
+/// Entity by which requests are counted.
 enum Identifier {
     Consumer,
     Credential,
@@ -47,7 +47,7 @@ enum Identifier {
     Path(String),
 }
 
-/// One window with a limit, and its headers.
+/// A window with a limit, and the names of its headers.
 struct Window {
     period: Period,
     limit: f64,
@@ -55,7 +55,7 @@ struct Window {
     remaining_name: HeaderName,
 }
 
-/// The answer when a window is full; a status that cannot be sent is kept as it was written.
+/// The response when a limit is exceeded. An invalid status is retained as an error message.
 struct Rejection {
     status: Result<StatusCode, String>,
     body: ReplyBody,
@@ -106,7 +106,7 @@ impl Plugin {
         if acquired.counted { Ok(()) } else { Err(self.rejection.to_stop()) }
     }
 
-    /// A request that cannot be counted.
+    /// Handles a request that cannot be counted.
     fn without_counters(&self) -> HookResult {
         const REASON: &str = "rate-limiting: policy redis is not served yet";
         if !self.fault_tolerant {
@@ -118,7 +118,7 @@ impl Plugin {
         Ok(())
     }
 
-    /// Tells the client what remains: in each window, and in the scarcest.
+    /// Sets the rate limit headers: those of each window, and those of the window with the fewest remaining requests.
     fn set_rate_limit_headers(&self, acquired: &Taken, now: &Windows, headers: &mut HeaderMap) {
         headers.reserve(2 * self.windows.len() + 4);
         let mut scarcest: Option<(&Window, f64)> = None;
@@ -161,7 +161,7 @@ impl Identifier {
         })
     }
 
-    /// Whom this request counts for: its address where there is nothing else.
+    /// Returns the counter key of a request. The client address is used if the configured entity is absent.
     fn subject<'a>(&'a self, exchange: &'a Exchange, state: &State) -> Subject<'a> {
         let found = match self {
             Identifier::Ip => None,
@@ -218,7 +218,7 @@ impl Rejection {
     }
 }
 
-/// A number as a header's value.
+/// Formats a number as a header value.
 fn number_header(number: f64) -> HeaderValue {
     if number.fract() == 0.0 && (0.0..1e14).contains(&number) {
         return number::header_value(number as u64);

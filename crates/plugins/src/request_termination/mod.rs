@@ -1,4 +1,4 @@
-//! An answer in place of the upstream's: a message, a body, or a copy of the request.
+//! Terminates requests with a configured response: a message, a body, or an echo of the request.
 
 use std::collections::BTreeMap;
 
@@ -16,11 +16,11 @@ use plugin::{
 use router::normalize;
 use store::Node;
 
-/// Longest request body that is read for a copy of the request, in bytes; of a longer one none is shown.
+/// Maximum length of a request body that is echoed. Bounds the memory of one response.
 const MAX_ECHO_BODY_BYTES: usize = 1024 * 1024;
 
-/// Answers every request itself, without asking the upstream: to take a service out of operation, to retire
-/// a path, or to see what arrives here.
+/// Terminates requests with a configured response, without contacting the upstream. Use it to take a service or route out
+/// of operation, or to debug requests.
 ///
 /// ```yaml
 /// plugins:
@@ -30,28 +30,28 @@ const MAX_ECHO_BODY_BYTES: usize = 1024 * 1024;
 ///     message: This API has moved to /v2
 /// ```
 ///
-/// **The answer** is `body` with `content_type`, or JSON with `message`. Without either, the statuses 401,
-/// 404, 405, 500, 502 and 503 have a message of their own, some others the gateway's usual one or a plain
-/// HTML page; what is left (2xx, 418 and so on) is empty.
+/// **Response:** `body` with `content_type`, or JSON with `message`. If neither is set, the response to the statuses 401,
+/// 404, 405, 500, 502 and 503 has a default message; some other error statuses have the gateway's error message or an HTML
+/// page, as with Kong; all others (2xx, 418 and so on) have an empty body.
 ///
-/// With `echo` it is a copy of the request as JSON: `message`, `kong` (node and process), `request`,
-/// `matched_route` and `matched_service`. Bodies beyond 1 MiB are left out. Since it shows what the client
-/// sent and the route's settings, use it on live systems with a `trigger` that others do not know.
+/// With `echo`, the response is a copy of the request in JSON: `message`, `kong` (node and process), `request`,
+/// `matched_route` and `matched_service`. Bodies longer than 1 MiB are omitted. The copy contains everything the client
+/// sent and the configuration of the route, so that in production `echo` should be combined with a secret `trigger`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Status of the answer.
+    /// Status code of the response.
     #[schemars(range(min = 100, max = 599))]
     pub status_code: u16,
-    /// Message of the answer, sent as JSON.
+    /// Message of the response, sent as JSON.
     pub message: Option<String>,
     /// Content type of `body`.
     pub content_type: Option<String>,
-    /// Body of the answer.
+    /// Body of the response.
     pub body: Option<String>,
-    /// Answers with a copy of the request.
+    /// Whether the response is a copy of the request.
     pub echo: bool,
-    /// Only answers requests that have a header, or a query argument, of this name; others pass.
+    /// Name of a header or query argument. If set, only requests that have it are terminated.
     #[schemars(extend("x-rule" = "header_name"))]
     pub trigger: Option<String>,
 }
@@ -62,7 +62,7 @@ impl Default for Config {
     }
 }
 
-/// The answer of one row.
+/// The plugin `request-termination`.
 pub struct Plugin {
     trigger: Option<(HeaderKey, String)>,
     status: StatusCode,
@@ -70,6 +70,7 @@ pub struct Plugin {
     node: Node,
 }
 
+/// Response with which requests are terminated.
 enum Termination {
     Fixed { headers: HeaderMap, body: ReplyBody },
     Echo { message: Option<String> },
@@ -127,7 +128,7 @@ impl plugin::Plugin for Plugin {
     }
 }
 
-/// The message of a status that has one.
+/// Returns the default message of a status, if it has one.
 fn default_message(status: u16) -> Option<&'static str> {
     Some(match status {
         401 => "Unauthorized",
@@ -140,8 +141,8 @@ fn default_message(status: u16) -> Option<&'static str> {
     })
 }
 
-/// The answer when nothing is set: the gateway's usual message or a plain page, where a status has one, as
-/// nginx sends them under Kong.
+/// Returns the response if neither `message` nor `body` is set: the gateway's error message or an HTML page for error
+/// statuses, as nginx sends them under Kong, otherwise an empty body.
 fn default_termination(status: StatusCode) -> Termination {
     let mut headers = HeaderMap::new();
     let body = match status.as_u16() {
@@ -177,7 +178,7 @@ impl Plugin {
         })
     }
 
-    /// Answers with a copy of the request.
+    /// Responds with a copy of the request.
     async fn echo(&self, message: Option<&str>, ctx: Call<'_>) -> HookResult {
         let Call { exchange, state } = ctx;
         let body = exchange.request.read_body(MAX_ECHO_BODY_BYTES).await?;
@@ -208,7 +209,7 @@ fn entity_json(row: &impl Serialize) -> Value {
     serde_json::to_value(row).unwrap_or_default()
 }
 
-/// The request as JSON. What comes several times becomes a list, an argument without `=` is `true`.
+/// Converts the request to JSON. Repeated headers and arguments become lists; an argument without `=` is `true`.
 fn request_json(exchange: &Exchange, body: Bytes) -> Value {
     let request = &exchange.request;
     let (host, port) = host_and_port(exchange);
@@ -246,7 +247,7 @@ fn host_and_port(exchange: &Exchange) -> (String, u16) {
     }
 }
 
-/// Values by name; those of one name as a list.
+/// Groups values by name; several values of one name become a list.
 fn group_by_name(pairs: impl Iterator<Item = (String, Value)>) -> Value {
     let mut groups: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for (name, value) in pairs {
@@ -259,13 +260,13 @@ fn group_by_name(pairs: impl Iterator<Item = (String, Value)>) -> Value {
     groups.into_iter().map(|(name, values)| (name, single(values))).collect::<Map<_, _>>().into()
 }
 
-/// Captures of the route's path: `unnamed` by number, `named` by name.
+/// Converts the captures of the route's path to JSON: `unnamed` by number, `named` by name.
 fn captures_json(exchange: &Exchange) -> Value {
     let captures = exchange.matched.iter().flat_map(|matched| &matched.captures);
     let (mut unnamed, mut named) = (BTreeMap::new(), Map::new());
     for (name, text) in captures {
         match name.parse::<usize>() {
-            // 0 is the whole match.
+            // Capture 0 is the whole match.
             Ok(0) => {}
             Ok(number) => {
                 unnamed.insert(number, Value::from(&**text));
@@ -278,7 +279,7 @@ fn captures_json(exchange: &Exchange) -> Value {
     json!({ "unnamed": unnamed.into_values().collect::<Vec<_>>(), "named": named })
 }
 
-/// A body that is a form or JSON.
+/// Parses a body that is a form or JSON.
 fn parse_body(request: &Request, body: &[u8]) -> Option<Value> {
     let content_type = request.header("content-type")?.to_ascii_lowercase();
     if content_type.starts_with("application/json") {

@@ -1,4 +1,5 @@
-//! Applies field rules to a body: JSON here, forms in [`super::args`], multipart bodies in [`super::multipart`].
+//! Application of field rules to a body: JSON in this module, forms in [`super::args`], multipart bodies in
+//! [`super::multipart`].
 
 use http::{HeaderMap, header::CONTENT_TYPE};
 
@@ -11,12 +12,12 @@ use crate::shared::{
     template::{Env, RenderError},
 };
 
-/// Why a body was not changed.
+/// Error of transforming a body.
 #[derive(Debug)]
 pub enum TransformError {
     /// A template failed.
     Render(RenderError),
-    /// The body is not what its headers say, or readers disagree about what it is.
+    /// The body does not conform to its headers, or parsers read it differently.
     Unreadable,
 }
 
@@ -32,7 +33,7 @@ impl From<RenderError> for TransformError {
     }
 }
 
-/// Whether rules may change a body with these headers, or must refuse it.
+/// Returns whether rules may modify, or must reject, a body with these headers.
 pub fn is_expected(headers: &HeaderMap, rules: &FieldRules) -> bool {
     if rules.hides_fields() {
         BodyFormat::unambiguous(headers) != Ok(None)
@@ -41,7 +42,8 @@ pub fn is_expected(headers: &HeaderMap, rules: &FieldRules) -> bool {
     }
 }
 
-/// The body after the rules; `None` if nothing changes. Rules that hide fields read only what parsers agree about.
+/// Applies the rules to a body; `None` if nothing changes. If rules hide fields, only bodies that all parsers read
+/// alike are accepted.
 pub fn transform(
     body: &[u8],
     headers: &HeaderMap,
@@ -84,7 +86,7 @@ fn json(body: &[u8], rules: &FieldRules, env: &Env<'_>) -> Result<Option<Vec<u8>
     }
 }
 
-/// A name, and what a rule's template gave.
+/// A name, and the rendered template of a rule.
 type Pair<'r> = (&'r [u8], std::borrow::Cow<'r, [u8]>);
 
 /// Rules for JSON with their templates rendered.
@@ -112,14 +114,15 @@ impl<'r> Rendered<'r> {
         })
     }
 
-    /// All names that the rules are about.
+    /// Returns all names that occur in the rules.
     fn names(&self) -> Vec<&[u8]> {
         let pairs = [&self.rename, &self.replace, &self.add, &self.append].into_iter().flatten();
         let new_names = self.rename.iter().map(|(_, new)| &**new);
         self.remove.iter().copied().chain(pairs.map(|(name, _)| *name)).chain(new_names).collect()
     }
 
-    /// Applies them; whether something changed. A field that is `false` counts as absent for adding, as in Lua.
+    /// Applies the rules; returns whether anything changed. As in Lua, a field that is `false` counts as absent for
+    /// `add`.
     fn change(&self, fields: &mut Object<'_>) -> bool {
         let mut changed = false;
         for name in &self.remove {

@@ -1,7 +1,7 @@
-//! `request-transformer`: changes a request before it is sent on.
+//! `request-transformer`: modifies requests before they are sent to the upstream.
 //!
-//! Here is the order in which it happens, and the path and the method; the settings are in [`config`], their
-//! compiled form in [`rules`], and each of headers, arguments and bodies has a file.
+//! This module applies the rules in order, and sets the path and the method. The configuration is in [`config`], its
+//! compiled form in [`rules`]; headers, arguments and bodies have a module each.
 
 mod args;
 mod body;
@@ -32,13 +32,13 @@ use plugin::{
     self, Build, BuildError, Call, Checks, Exchange, Hook, HookFuture, HookResult, Phases, Reply, Stop,
 };
 
-/// Bytes of a body that are read for rules.
+/// Maximum length of a body to which rules are applied. Such a body is buffered.
 const MAX_BODY_BYTES: usize = body_args::MAX_BODY_BYTES;
 
-/// Bytes of a form that becomes a query: servers take no request line that is longer.
+/// Maximum length of a form that is converted to query arguments. Longer request lines are rejected by most servers.
 const MAX_QUERY_FORM_BYTES: usize = 64 * 1024;
 
-/// Methods that a request can be given; another one fails.
+/// Methods that can be set; any other one fails.
 const METHODS: &[&str] = &[
     "GET",
     "HEAD",
@@ -65,12 +65,12 @@ pub struct Plugin {
     headers: HeaderRules,
     body: FieldRules,
     query: FieldRules,
-    /// Whether a body's or query's templates must visit the headers as they were before the header rules.
-    /// With Kong, templates visit them as they were when the first template looked at them.
+    /// Whether the templates of body or query rules use the headers as they were before the header rules. With Kong,
+    /// templates use the headers as of when the first template accessed them.
     needs_original_headers: bool,
 }
 
-/// Where the upstream is asked.
+/// Path of the upstream request.
 #[derive(Debug)]
 enum UpstreamPath {
     Constant(String),
@@ -131,7 +131,7 @@ impl Plugin {
             || (self.moves_form_to_query() && BodyFormat::mentioned(headers) == Some(BodyFormat::Form))
     }
 
-    /// Whether a form's fields become query arguments.
+    /// Returns whether the fields of a form become query arguments.
     fn moves_form_to_query(&self) -> bool {
         matches!(&self.method, Some(Ok(method)) if [Method::GET, Method::HEAD, Method::TRACE].contains(method))
     }
@@ -245,7 +245,8 @@ fn unreadable_body() -> Stop {
     Reply::error(StatusCode::BAD_REQUEST, "Request body cannot be read").into()
 }
 
-/// A path as it may stand in a request: what RFC 3986 allows there and `%` stay, the rest becomes `%XX`.
+/// Encodes a path: `%` and the characters that RFC 3986 allows in a path are retained, all others are
+/// percent-encoded.
 fn escape(path: &[u8]) -> String {
     let mut out = String::with_capacity(path.len());
     for byte in path {

@@ -1,4 +1,4 @@
-//! Field rules for multipart bodies. Parts that no rule is about keep their bytes.
+//! Application of field rules to multipart bodies. Parts to which no rule applies keep their bytes.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use crate::shared::{
     template::Env,
 };
 
-/// A part as it is written: its headers and what follows the blank line.
+/// A part: its header section and its content.
 struct Part<'b> {
     name: Option<Cow<'b, [u8]>>,
     headers: Cow<'b, [u8]>,
@@ -26,13 +26,13 @@ impl<'b> Part<'b> {
         self.name.as_deref() == Some(name)
     }
 
-    /// Whether parsers may take it for this field.
+    /// Returns whether a parser may treat the part as this field.
     fn is_field(&self, field: &str) -> bool {
         self.name.as_deref().is_some_and(|name| is_field(name, field.as_bytes()))
     }
 }
 
-/// A name as it stands in quotes (RFC 7578 section 2): `"` and line breaks would end it.
+/// Encodes a name for a quoted string (RFC 7578 section 2): `"` and line breaks would end it.
 fn escape_name(name: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(name.len());
     for &byte in name {
@@ -44,7 +44,7 @@ fn escape_name(name: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The body after the rules; `None` if nothing changes. Nothing can be appended to a part.
+/// Applies the rules to a body; `None` if nothing changes. Append rules are not supported for multipart bodies.
 pub fn transform(
     body: &[u8],
     content_type: &[u8],

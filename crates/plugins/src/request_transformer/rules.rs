@@ -1,4 +1,4 @@
-//! The settings' lists, compiled: names and templates for fields, header names and values for headers.
+//! Compiled rules: names and templates for fields, header names and values for headers.
 
 use http::{HeaderName, HeaderValue};
 
@@ -10,26 +10,26 @@ use crate::shared::{
 use http_codec::Spelling;
 use plugin::BuildError;
 
-/// A field's name, and its new name or value.
+/// A field name, and its new name or value.
 pub type FieldPair = (Box<str>, Template);
 
-/// Rules for named fields: a query's arguments, a body's fields.
+/// Rules for named fields: the arguments of a query, or the fields of a body.
 #[derive(Debug, Default)]
 pub struct FieldRules {
-    /// Names to take out.
+    /// Names to remove.
     pub remove: Box<[Box<str>]>,
-    /// Old names and new ones.
+    /// Old and new names.
     pub rename: Box<[FieldPair]>,
-    /// Values for what is there.
+    /// Values of fields that exist.
     pub replace: Box<[FieldPair]>,
-    /// Values for what is not.
+    /// Values of fields that do not exist.
     pub add: Box<[FieldPair]>,
-    /// One value more.
+    /// Values to append.
     pub append: Box<[FieldPair]>,
 }
 
 impl FieldRules {
-    /// The rules for a query.
+    /// Compiles the rules for the query.
     pub fn of_query(config: &Config, lua_enabled: bool) -> Result<Self, BuildError> {
         Ok(FieldRules {
             remove: names(&config.remove.querystring),
@@ -40,7 +40,7 @@ impl FieldRules {
         })
     }
 
-    /// The rules for a body.
+    /// Compiles the rules for the body.
     pub fn of_body(config: &Config, lua_enabled: bool) -> Result<Self, BuildError> {
         Ok(FieldRules {
             remove: names(&config.remove.body),
@@ -51,17 +51,17 @@ impl FieldRules {
         })
     }
 
-    /// Whether there is none.
+    /// Returns whether there are no rules.
     pub fn is_empty(&self) -> bool {
         self.remove.is_empty() && self.templates().next().is_none()
     }
 
-    /// Whether a rule takes something away that the client sent.
+    /// Returns whether a rule removes something that the client sent.
     pub fn hides_fields(&self) -> bool {
         !self.remove.is_empty() || !self.rename.is_empty() || !self.replace.is_empty()
     }
 
-    /// All templates in them.
+    /// Iterates over all templates of the rules.
     pub fn templates(&self) -> impl Iterator<Item = &Template> {
         [&self.rename, &self.replace, &self.add, &self.append]
             .into_iter()
@@ -84,40 +84,40 @@ fn pairs(pointer: &str, rules: &[String], lua_enabled: bool) -> Result<Box<[Fiel
     compiled.collect()
 }
 
-/// A template as it may be used on this node.
+/// Disables the expressions of a template unless Lua is enabled on this node.
 pub fn restrict_lua(template: Template, lua_enabled: bool) -> Template {
     if lua_enabled { template } else { template.without_lua() }
 }
 
-/// A header's value: one that is always the same, or a template.
+/// Value of a header rule.
 #[derive(Debug)]
 pub enum HeaderText {
-    /// Always the same.
+    /// The same value for every request.
     Constant(HeaderValue),
-    /// Another one for every request.
+    /// A value that is rendered for each request.
     Template(Template),
 }
 
-/// A header and its value.
+/// A header name and its value.
 pub type HeaderPair = (Spelling, HeaderText);
 
-/// Rules for headers. Those that can never change anything are left out.
+/// Rules for headers. Rules that cannot have an effect are omitted.
 #[derive(Debug, Default)]
 pub struct HeaderRules {
-    /// Names to take out.
+    /// Names to remove.
     pub remove: Box<[HeaderName]>,
-    /// Old names and new ones.
+    /// Old and new names.
     pub rename: Box<[(HeaderName, Spelling)]>,
-    /// Values for what is there.
+    /// Values of headers that exist.
     pub replace: Box<[HeaderPair]>,
-    /// Values for what is not.
+    /// Values of headers that do not exist.
     pub add: Box<[HeaderPair]>,
-    /// One value more.
+    /// Values to append.
     pub append: Box<[HeaderPair]>,
 }
 
 impl HeaderRules {
-    /// Compiles them.
+    /// Compiles the header rules.
     pub fn of(config: &Config, lua_enabled: bool) -> Result<Self, BuildError> {
         let no_host = |(name, _): &HeaderPair| name.name != http::header::HOST;
         let mut rules = HeaderRules {
@@ -133,7 +133,7 @@ impl HeaderRules {
         Ok(rules)
     }
 
-    /// All templates in them, in the order in which they are rendered.
+    /// Iterates over all templates in the order in which they are rendered.
     pub fn templates(&self) -> impl Iterator<Item = &Template> {
         [&self.replace, &self.add, &self.append].into_iter().flatten().filter_map(|(_, text)| match text {
             HeaderText::Template(template) => Some(template),
@@ -141,7 +141,7 @@ impl HeaderRules {
         })
     }
 
-    /// Whether some rule is about that header.
+    /// Returns whether a rule applies to a header.
     pub fn affects(&self, header: &HeaderName) -> bool {
         self.remove.contains(header)
             || self.rename.iter().any(|(old, new)| old == header || new.name == *header)
@@ -187,7 +187,7 @@ fn header_pairs(pointer: &str, rules: &[String], lua_enabled: bool) -> Result<Bo
         let template =
             Template::compile_deferred(value).map_err(|error| wrong(unsupported(value, &error)))?;
         let template = restrict_lua(template, lua_enabled);
-        // A rule without a value is restrict_lua, and does nothing.
+        // A rule without a value is valid, but has no effect.
         match template.constant() {
             Some(text) if text.is_empty() => {}
             Some(text) => pairs.push((name, HeaderText::Constant(header_value(text)))),

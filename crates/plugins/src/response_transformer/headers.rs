@@ -1,4 +1,4 @@
-//! Header rules, compiled, and applied to an answer.
+//! Compiled header rules.
 
 use http::{HeaderName, HeaderValue};
 use smallvec::SmallVec;
@@ -8,7 +8,7 @@ use crate::shared::transform::{header_name, header_value, split_rule};
 use http_codec::{Headers, Spelling};
 use plugin::BuildError;
 
-/// Header rules.
+/// Compiled header rules.
 #[derive(Debug)]
 pub struct Rules {
     remove: Box<[HeaderName]>,
@@ -19,7 +19,7 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Compiles them. A rule without a value does nothing.
+    /// Compiles the header rules. A rule without a value has no effect.
     pub fn of(config: &Config) -> Result<Self, BuildError> {
         let mut remove = Vec::new();
         for (at, rule) in config.remove.headers.iter().enumerate() {
@@ -40,7 +40,7 @@ impl Rules {
         })
     }
 
-    /// Changes an answer's headers. Conditions look at them as they came.
+    /// Applies the rules to the headers of a response. Conditions refer to the original headers.
     pub fn apply(&self, headers: &mut Headers) {
         let moved: SmallVec<[SmallVec<[HeaderValue; 1]>; 2]> =
             self.rename.iter().map(|(old, _)| headers.get_all(old).iter().cloned().collect()).collect();

@@ -1,7 +1,17 @@
-//! `response-transformer`: changes an answer before the client gets it.
+//! `response-transformer`: modifies responses before they are sent to the client.
 //!
-//! Here is which answers are changed, and how a body is held until it is whole; the settings are in
-//! [`config`], header rules in [`headers`], rules for JSON in [`json`].
+//! This module decides which responses are modified, and buffers their bodies. The configuration is in [`config`], header
+//! rules are in [`headers`], rules for JSON in [`json`].
+//!
+//! ```text
+//!  header_filter: JSON response and JSON rules?
+//!       │ no                      │ yes
+//!   PassThrough               Buffering ── last chunk ──> apply rules, emit the body
+//!                                 │
+//!                                 ├── too long, compressed, not JSON, no memory
+//!                                 │      rules only add: emit the body unchanged
+//!                                 └────  rules hide fields: Rejected (no byte of the body is sent)
+//! ```
 
 mod config;
 mod headers;
@@ -20,7 +30,7 @@ use super::shared::{header::is_content_encoded, json::Malformed};
 use net::{BodyBuffer, BodyError, ConnectionBudget};
 use plugin::{self, Build, BuildError, Call, Chunk, Hook, HookResult, Phases};
 
-/// Bytes of a response that are held for rules.
+/// Maximum length of a response body that is buffered. Bounds the memory of one response.
 const MAX_BODY_BYTES: usize = 64 << 20;
 
 /// The plugin `response-transformer`.
@@ -31,23 +41,23 @@ pub struct Plugin {
     max_body_bytes: usize,
 }
 
-/// How a response's body is treated.
+/// State of a response body.
 #[derive(Debug, Default)]
 enum BodyState {
-    /// It passes as it is.
+    /// The body is not modified.
     #[default]
     PassThrough,
-    /// It is held until it is whole.
+    /// The body is buffered until it is complete.
     Buffering(BodyBuffer),
-    /// It is refused: nothing more of it passes.
+    /// The body is rejected: its remaining chunks are dropped.
     Rejected,
 }
 
-/// What comes of a data of a body that is held.
+/// Result of filtering a chunk of a buffered body.
 enum Filtered {
-    /// More is needed.
+    /// More chunks are needed.
     Buffer(BodyBuffer),
-    /// This passes.
+    /// These bytes are emitted.
     Pass(Bytes),
 }
 
@@ -72,7 +82,7 @@ impl plugin::Plugin for Plugin {
 }
 
 impl Plugin {
-    /// Asks the upstream for a body that can be read: whole, and not compressed.
+    /// Requests a body that can be parsed from the upstream: complete, and not compressed.
     fn access(&self, ctx: Call<'_>) -> HookResult {
         if self.json.hides_fields() {
             let headers = &mut ctx.exchange.request.headers;
@@ -165,7 +175,7 @@ impl Plugin {
     }
 }
 
-/// Whether a response is JSON by its content type: `application/json`, or a type that ends in `+json`.
+/// Returns whether the content type is JSON: `application/json`, or a type with the suffix `+json`.
 fn is_json(headers: &HeaderMap) -> bool {
     let values = headers.get_all(CONTENT_TYPE).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
     let is_json = |one: &str| {

@@ -1,11 +1,11 @@
-//! Numbers modulo p = 2^448 - 2^224 - 1, in which the coordinates of the curve are.
+//! Arithmetic modulo p = 2^448 - 2^224 - 1, the field of the curve's coordinates.
 
-/// Bits of a digit.
+/// Bits of a limb.
 const LIMB_BITS: u32 = 56;
 const MASK: u64 = (1 << LIMB_BITS) - 1;
 
-/// A number in 56-bit digits, lowest first. Digits may be a little over 56 bits, and the number over p: only
-/// comparing and writing out settle that.
+/// A field element in 56-bit limbs, least significant first. Limbs may slightly exceed 56 bits, and the value may
+/// exceed p; only comparison and parity reduce it to canonical form.
 #[derive(Clone, Debug)]
 pub struct Element(pub [u64; 8]);
 
@@ -13,7 +13,7 @@ impl Element {
     pub const ZERO: Element = Element([0; 8]);
     pub const ONE: Element = Element([1, 0, 0, 0, 0, 0, 0, 0]);
 
-    /// A number of 56 bytes, lowest first; none if it is not below p.
+    /// Decodes 56 little-endian bytes; `None` if the number is not below p.
     pub fn from_bytes(bytes: &[u8; 56]) -> Option<Self> {
         let mut digits = [0; 8];
         for (i, byte) in bytes.iter().enumerate() {
@@ -59,7 +59,7 @@ impl Element {
         self.times(self)
     }
 
-    /// To the power of (p - 3) / 4 = 2^446 - 2^222 - 1: 223 ones, a zero, 222 ones.
+    /// Raises to the power (p - 3) / 4 = 2^446 - 2^222 - 1: in binary, 223 ones, a zero, 222 ones.
     pub fn pow_p_minus_3_over_4(&self) -> Self {
         let mut power = Element::ONE;
         for bit in (0..446).rev() {
@@ -75,8 +75,8 @@ impl Element {
         self.canonical()[0] & 1 == 1
     }
 
-    /// Brings digits back to 56 bits. Sums of products stay below 2^121, so three rounds are enough for all
-    /// but a last bit, which the bounds above leave room for.
+    /// Propagates carries until limbs have 56 bits. Sums of products are below 2^121, so that three rounds suffice up
+    /// to one excess bit, for which the bounds above leave headroom.
     fn reduce_weakly(mut digits: [u128; 8]) -> Self {
         for _ in 0..3 {
             let mut carry = 0;
@@ -91,7 +91,7 @@ impl Element {
         Element(digits.map(|digit| digit as u64))
     }
 
-    /// The digits of the number itself, below p.
+    /// Returns the limbs of the value reduced to below p.
     fn canonical(&self) -> [u64; 8] {
         let mut digits = self.0;
         for _ in 0..3 {
@@ -107,7 +107,7 @@ impl Element {
     }
 }
 
-/// Carries through all digits; returns what goes out at the top.
+/// Propagates carries through all limbs; returns the carry out of the highest one.
 fn carry(digits: &mut [u64; 8]) -> u64 {
     let mut carry = 0;
     for digit in digits {

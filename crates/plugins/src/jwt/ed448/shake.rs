@@ -1,6 +1,6 @@
-//! The hash SHAKE256 (FIPS 202).
+//! The extendable-output function SHAKE256 (FIPS 202).
 
-/// Bytes taken in or given out between two permutations.
+/// Rate: bytes absorbed or squeezed between two permutations.
 const RATE_BYTES: usize = 136;
 
 /// Round constants of Keccak-f\[1600\].
@@ -31,7 +31,7 @@ const ROUND_CONSTANTS: [u64; 24] = [
     0x8000_0000_8000_8008,
 ];
 
-/// The first `N` bytes of the hash of these parts one after the other.
+/// Returns the first `N` bytes of the hash of the concatenated parts.
 pub fn shake256<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
     let mut lanes = [0_u64; 25];
     let mut at = 0;
@@ -58,7 +58,7 @@ pub fn shake256<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
     out
 }
 
-/// Keccak-f\[1600\]; lane (x, y) is at x + 5y.
+/// The permutation Keccak-f\[1600\]; lane (x, y) has the index x + 5y.
 fn permute(lanes: &mut [u64; 25]) {
     for constant in ROUND_CONSTANTS {
         // θ

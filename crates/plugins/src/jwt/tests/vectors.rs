@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::super::{
-    claims::{Claims, Value},
+    claims::{ClaimValue, Claims},
     token::BASE64URL,
     verify::{Algorithm, Verifier},
 };
@@ -20,8 +20,8 @@ fn verifies(verifier: &Verifier, algorithm: Algorithm, token: &str) -> bool {
         return false;
     };
     let Ok(members) = Claims::read(&header, "iss") else { return false };
-    let named = matches!(&members.alg, Value::Text(alg) if Algorithm::from_name(alg) == Some(algorithm));
-    named && members.crit == Value::Nothing && verifier.verify(signed.as_bytes(), &signature)
+    let named = matches!(&members.alg, ClaimValue::Text(alg) if Algorithm::from_name(alg) == Some(algorithm));
+    named && members.crit == ClaimValue::Absent && verifier.verify(signed.as_bytes(), &signature)
 }
 
 #[test]
