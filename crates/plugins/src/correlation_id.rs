@@ -182,14 +182,14 @@ mod tests {
     }
 
     #[test]
-    fn the_id_of_the_client_is_kept() {
+    fn a_client_id_is_retained() {
         let harness = harness(json!({"echo_downstream": true}));
         let (up, down) = ids(&harness, &[("Kong-Request-ID", "mine")], DEFAULT_HEADER_NAME);
         assert_eq!((up.as_str(), down.as_deref()), ("mine", Some("mine")));
     }
 
     #[test]
-    fn an_empty_id_of_the_client_is_replaced() {
+    fn an_empty_client_id_is_replaced() {
         let harness = harness(json!({"echo_downstream": true}));
         let (up, down) = ids(&harness, &[("Kong-Request-ID", "")], DEFAULT_HEADER_NAME);
         assert!(up.contains('#'), "{up}");
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn the_counter_counts_within_its_worker() {
+    fn the_counter_is_per_worker() {
         let harness = harness(json!({}));
         let (first, down) = ids(&harness, &[], DEFAULT_HEADER_NAME);
         assert_eq!(down, None);
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tracker_tells_where_and_when() {
+    fn a_tracker_has_address_and_time() {
         let harness = harness(json!({"generator": "tracker"}));
         harness.stores.clock.advance(std::time::Duration::from_millis(45));
         let expected = format!("127.0.0.1-8000-{}-7-1-1700000000.045", std::process::id());
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_access_phase_has_an_id_too() {
+    fn a_response_without_access_phase_has_an_id_too() {
         let harness = harness(json!({"echo_downstream": true, "generator": "uuid"}));
         let mut exchange = request("GET", "/", &[], "");
         harness.header_filter(&mut exchange, StatusCode::NOT_FOUND, HeaderMap::new());
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_no_header_can_have_is_refused() {
+    fn an_invalid_header_name_is_rejected() {
         let error = PluginHarness::new::<Plugin>(json!({"header_name": "a b"}), model::State::default())
             .err()
             .expect("refused");

@@ -180,22 +180,22 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_the_address_unless_the_settings_say_otherwise() {
-        let refuse = |config: Value| {
+    fn a_rejection_has_the_address_unless_a_message_is_configured() {
+        let reject = |config: Value| {
             let harness = PluginHarness::new::<Plugin>(config, State::default()).expect("settings are valid");
             harness.reply(&mut request("GET", "/", &[], ""))
         };
-        let reply = refuse(json!({"deny": ["127.0.0.1"]}));
+        let reply = reject(json!({"deny": ["127.0.0.1"]}));
         assert_eq!(reply.status, StatusCode::FORBIDDEN);
         let message = "IP address not allowed: 127.0.0.1";
         assert!(matches!(reply.body, ReplyBody::Message(Some(text)) if text == message));
-        let reply = refuse(json!({"deny": ["127.0.0.1"], "status": 451, "message": "no"}));
+        let reply = reject(json!({"deny": ["127.0.0.1"], "status": 451, "message": "no"}));
         assert_eq!(reply.status.as_u16(), 451);
         assert!(matches!(reply.body, ReplyBody::Message(Some(text)) if text == "no"));
     }
 
     #[test]
-    fn an_entry_that_is_no_address_is_refused() {
+    fn an_invalid_entry_is_rejected() {
         let error =
             PluginHarness::new::<Plugin>(json!({"allow": ["::1", "300.1.1.1"]}), State::default()).err();
         let error = error.expect("refused");

@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_location_is_sent_as_it_is() {
+    fn the_location_is_sent_unmodified() {
         for (status, location) in
             [(301, "http://Example.TEST:80"), (302, "https://example.test/path?foo=bar#x")]
         {
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn the_requests_path_and_query_replace_those_of_the_location() {
+    fn path_and_query_of_the_request_replace_those_of_the_location() {
         let cases = [
             ("https://example.test/some?x=y", "/a/b", "https://example.test/a/b"),
             ("https://example.test/some?x=y#top", "/a/b?c=d", "https://example.test/a/b?c=d#top"),

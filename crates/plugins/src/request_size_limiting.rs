@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_are_judged_by_their_length() {
+    fn bodies_are_limited_by_length() {
         let bytes = |size: i64| json!({"allowed_payload_size": size, "size_unit": "bytes"});
         let length = |text: &'static str| ("Content-Length", text);
         let chunked = ("Transfer-Encoding", "chunked");

@@ -1,4 +1,4 @@
-//! Preflights, and the headers of other answers.
+//! Preflight requests, and the headers of other responses.
 
 use http::header::CONTENT_LENGTH;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ fn harness(config: Value) -> PluginHarness {
     PluginHarness::new::<Plugin>(config, State::default()).expect("settings are valid")
 }
 
-/// The headers of the answer to a GET with that origin; several values of one name joined by `|`.
+/// Returns the headers of the response to a GET with this origin; several values of one name are joined by `|`.
 fn simple(config: Value, origin: Option<&str>) -> Vec<(String, String)> {
     let harness = harness(config);
     let sent: Vec<(&str, &str)> = origin.map(|o| ("Origin", o)).into_iter().collect();
@@ -54,16 +54,16 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 const METHODS: (&str, &str) = ("allow-methods", "GET,HEAD,PUT,PATCH,POST,DELETE,OPTIONS,TRACE,CONNECT");
 
 #[test]
-fn a_preflight_is_answered() {
-    let asked = ("Access-Control-Request-Headers", "origin, x-a");
+fn preflight_requests_are_handled() {
+    let requested = ("Access-Control-Request-Headers", "origin, x-a");
     let private = ("Access-Control-Request-Private-Network", "true");
     let cases: &[(Value, &[(&str, &str)], &[(&str, &str)])] = &[
         (json!({}), &[], &[("allow-origin", "*"), METHODS]),
         (json!({"origins": []}), &[], &[("allow-origin", "*"), METHODS]),
-        (json!({}), &[asked], &[("allow-origin", "*"), ("allow-headers", "origin, x-a"), METHODS]),
+        (json!({}), &[requested], &[("allow-origin", "*"), ("allow-headers", "origin, x-a"), METHODS]),
         (
             json!({"headers": ["X-A", "X-B"], "methods": ["GET", "DELETE"], "max_age": 23}),
-            &[asked],
+            &[requested],
             &[
                 ("allow-origin", "*"),
                 ("allow-headers", "X-A,X-B"),
@@ -73,7 +73,7 @@ fn a_preflight_is_answered() {
         ),
         (
             json!({"headers": []}),
-            &[asked],
+            &[requested],
             &[("allow-origin", "*"), ("allow-headers", "origin, x-a"), METHODS],
         ),
         (json!({"methods": null}), &[], &[("allow-origin", "*"), METHODS]),
@@ -112,7 +112,7 @@ fn a_preflight_is_answered() {
 }
 
 #[test]
-fn what_is_no_preflight_passes() {
+fn other_options_requests_pass() {
     let harness = harness(json!({}));
     let cases: [(&str, &[(&str, &str)]); 4] = [
         ("OPTIONS", &[("Origin", "http://a.test")]),
@@ -129,7 +129,7 @@ fn what_is_no_preflight_passes() {
 }
 
 #[test]
-fn preflight_continue_leaves_it_to_the_upstream() {
+fn preflight_continue_forwards_to_the_upstream() {
     let harness = harness(json!({"preflight_continue": true}));
     let sent = [("Origin", "http://a.test"), ("Access-Control-Request-Method", "GET")];
     let mut exchange = request("OPTIONS", "/", &sent, "");
@@ -140,7 +140,7 @@ fn preflight_continue_leaves_it_to_the_upstream() {
 }
 
 #[test]
-fn other_answers_say_which_origin_may_read_them() {
+fn other_responses_have_the_allowed_origin() {
     const A: Option<&str> = Some("http://a.test");
     let regex = r".*\.?example(?:-foo)?\.test";
     let cases: &[(Value, Option<&str>, &[(&str, &str)])] = &[
@@ -227,7 +227,7 @@ fn other_answers_say_which_origin_may_read_them() {
 }
 
 #[test]
-fn what_the_upstream_says_about_origins_is_replaced_and_its_vary_kept() {
+fn the_upstreams_cors_headers_are_replaced_and_its_vary_retained() {
     let harness = harness(json!({"origins": ["http://a.test", "http://b.test"]}));
     let mut exchange = request("GET", "/", &[("Origin", "http://c.test")], "");
     let upstream = HeaderMap::from_iter([
@@ -239,7 +239,7 @@ fn what_the_upstream_says_about_origins_is_replaced_and_its_vary_kept() {
 }
 
 #[test]
-fn a_pattern_that_does_not_compile_is_refused() {
+fn an_invalid_regex_is_rejected() {
     let error =
         PluginHarness::new::<Plugin>(json!({"origins": ["http://a.test", "[a"]}), State::default()).err();
     let error = error.expect("refused");
@@ -247,7 +247,7 @@ fn a_pattern_that_does_not_compile_is_refused() {
 }
 
 #[test]
-fn defaults_are_those_of_the_format() {
+fn defaults_are_those_of_kong() {
     assert_eq!(
         serde_json::to_value(Config::default()).expect("json"),
         json!({

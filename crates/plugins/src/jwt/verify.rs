@@ -93,7 +93,7 @@ impl Algorithm {
         const RSA_BITS: &str = "an RSA key of 1024 to 8192 bits";
         const LONGER_RSA_BITS: &str = "an RSA key of 2048 to 8192 bits";
         Ok(match (self, kind) {
-            // Kong takes keys of 1024 bits; the library has them for these two hashes.
+            // Kong accepts keys of 1024 bits; aws-lc supports them for these two hashes only.
             (Rs256, KeyKind::Rsa { bits: 1024..=8192 }) => &RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
             (Rs512, KeyKind::Rsa { bits: 1024..=8192 }) => &RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY,
             (Rs384, KeyKind::Rsa { bits: 2048..=8192 }) => &RSA_PKCS1_2048_8192_SHA384,
@@ -146,7 +146,7 @@ pub enum UnusableKey {
 }
 
 /// A parsed key.
-#[allow(clippy::large_enum_variant)] // only ever held in a box of its own
+#[allow(clippy::large_enum_variant)] // always boxed
 pub enum Verifier {
     Mac(hmac::Key),
     Public(ParsedPublicKey),

@@ -11,7 +11,7 @@ use plugin::{
     testing::{PluginHarness, request},
 };
 
-/// When the benches' clock stands.
+/// Time of the harness's clock, in seconds since 1970.
 const NOW: i64 = 1_700_000_000;
 
 fn harness(config: serde_json::Value) -> PluginHarness {
@@ -33,7 +33,7 @@ fn passes(harness: &PluginHarness, mut exchange: Exchange) -> Exchange {
     exchange
 }
 
-fn refused(harness: &PluginHarness, mut exchange: Exchange) -> String {
+fn rejected(harness: &PluginHarness, mut exchange: Exchange) -> String {
     let (status, message) = status_and_message(&harness.reply(&mut exchange));
     assert_eq!(status, StatusCode::UNAUTHORIZED);
     message
@@ -59,7 +59,7 @@ fn body(exchange: &Exchange) -> String {
 const FORM: &str = "application/x-www-form-urlencoded";
 
 #[test]
-fn the_upstream_learns_who_asks_and_nothing_that_the_client_made_up() {
+fn identity_headers_are_set_and_client_values_removed() {
     let evil = [
         ("apikey", "kong"),
         ("x-consumer-id", "evil"),
@@ -87,62 +87,62 @@ fn the_upstream_learns_who_asks_and_nothing_that_the_client_made_up() {
 }
 
 #[test]
-fn refusals_say_why_and_challenge() {
+fn rejections_have_a_message_and_a_challenge() {
     let harness = harness(json!({"realm": "my place"}));
     let mut exchange = get("/", &[]);
     let reply = harness.reply(&mut exchange);
     assert_eq!(reply.headers["www-authenticate"], "Key realm=\"my place\"");
     assert_eq!(status_and_message(&reply).1, "No API key found in request");
-    assert_eq!(refused(&harness, get("/", &[("apikey", "nope")])), "Unauthorized");
-    assert_eq!(refused(&harness, get("/", &[("apikey", "")])), "No API key found in request");
-    assert_eq!(refused(&harness, get("/", &[("apikey", ""), ("x", "1")])), "No API key found in request");
-    assert_eq!(refused(&harness, get("/?apikey", &[])), "No API key found in request");
-    assert_eq!(refused(&harness, get("/?apikey=kong&apikey=kong", &[])), "Duplicate API key found");
+    assert_eq!(rejected(&harness, get("/", &[("apikey", "nope")])), "Unauthorized");
+    assert_eq!(rejected(&harness, get("/", &[("apikey", "")])), "No API key found in request");
+    assert_eq!(rejected(&harness, get("/", &[("apikey", ""), ("x", "1")])), "No API key found in request");
+    assert_eq!(rejected(&harness, get("/?apikey", &[])), "No API key found in request");
+    assert_eq!(rejected(&harness, get("/?apikey=kong&apikey=kong", &[])), "Duplicate API key found");
     assert_eq!(
-        refused(&harness, get("/", &[("apikey", "kong"), ("apikey", "kong")])),
+        rejected(&harness, get("/", &[("apikey", "kong"), ("apikey", "kong")])),
         "Duplicate API key found"
     );
-    assert_eq!(refused(&harness, get("/?APIKEY=kong", &[])), "No API key found in request");
+    assert_eq!(rejected(&harness, get("/?APIKEY=kong", &[])), "No API key found in request");
 }
 
 #[test]
-fn without_a_realm_the_challenge_is_bare() {
+fn without_a_realm_the_challenge_has_no_parameters() {
     let reply = harness(json!({})).reply(&mut get("/", &[]));
     assert_eq!(reply.headers["www-authenticate"], "Key");
 }
 
 #[test]
-fn a_header_goes_before_the_query_and_the_body_is_not_looked_at_by_default() {
+fn a_header_precedes_the_query_and_the_body_is_ignored_by_default() {
     let harness = harness(json!({}));
     passes(&harness, get("/?apikey=nope", &[("apikey", "kong")]));
-    assert_eq!(refused(&harness, get("/?apikey=kong", &[("apikey", "nope")])), "Unauthorized");
+    assert_eq!(rejected(&harness, get("/?apikey=kong", &[("apikey", "nope")])), "Unauthorized");
     assert_eq!(sent(&passes(&harness, get("/?apikey=k+p", &[])), "x-consumer-username"), Some("amy"));
     assert_eq!(sent(&passes(&harness, get("/?%61pikey=k%20p", &[])), "x-consumer-username"), Some("amy"));
-    assert_eq!(refused(&harness, post(FORM, "apikey=kong")), "No API key found in request");
+    assert_eq!(rejected(&harness, post(FORM, "apikey=kong")), "No API key found in request");
 }
 
 #[test]
-fn names_are_tried_in_order_and_underscores_stand_for_dashes_in_headers() {
+fn names_are_tried_in_order_and_underscores_match_dashes_in_headers() {
     let harness = harness(json!({"key_names": ["api_key", "second"]}));
     passes(&harness, get("/", &[("api_key", "kong")]));
     passes(&harness, get("/", &[("Api-Key", "kong")]));
     passes(&harness, get("/", &[("second", "kong")]));
     passes(&harness, get("/?api_key", &[("second", "kong")]));
-    assert_eq!(refused(&harness, get("/?api-key=kong", &[])), "No API key found in request");
-    assert_eq!(refused(&harness, get("/?api_key=nope", &[("second", "kong")])), "Unauthorized");
+    assert_eq!(rejected(&harness, get("/?api-key=kong", &[])), "No API key found in request");
+    assert_eq!(rejected(&harness, get("/?api_key=nope", &[("second", "kong")])), "Unauthorized");
 }
 
 #[test]
-fn places_can_be_closed() {
+fn key_sources_can_be_disabled() {
     let closed = harness(json!({"key_in_header": false}));
-    assert_eq!(refused(&closed, get("/", &[("apikey", "kong")])), "No API key found in request");
+    assert_eq!(rejected(&closed, get("/", &[("apikey", "kong")])), "No API key found in request");
     passes(&closed, get("/?apikey=kong", &[("apikey", "nope")]));
     let closed = harness(json!({"key_in_query": false}));
-    assert_eq!(refused(&closed, get("/?apikey=kong", &[])), "No API key found in request");
+    assert_eq!(rejected(&closed, get("/?apikey=kong", &[])), "No API key found in request");
 }
 
 #[test]
-fn the_key_may_be_in_the_body() {
+fn the_key_is_found_in_the_body() {
     let harness = harness(json!({"key_in_body": true}));
     let seen = passes(&harness, post("application/json; charset=utf-8", r#"{"apikey":"kong","x":1}"#));
     assert_eq!(body(&seen), r#"{"apikey":"kong","x":1}"#);
@@ -161,12 +161,12 @@ fn the_key_may_be_in_the_body() {
         (FORM, "apikey", "No API key found in request"),
         (FORM, "", "No API key found in request"),
     ] {
-        assert_eq!(refused(&harness, post(content_type, body)), message, "{content_type}: {body}");
+        assert_eq!(rejected(&harness, post(content_type, body)), message, "{content_type}: {body}");
     }
 }
 
 #[test]
-fn hide_credentials_takes_the_key_out_of_header_and_query() {
+fn hide_credentials_removes_the_key_from_header_and_query() {
     let harness = harness(json!({"hide_credentials": true}));
     let seen = passes(&harness, get("/?a=1&apikey=x&b=%20", &[("apikey", "kong"), ("x-stays", "1")]));
     assert_eq!(sent(&seen, "apikey"), None);
@@ -176,7 +176,7 @@ fn hide_credentials_takes_the_key_out_of_header_and_query() {
 }
 
 #[test]
-fn hide_credentials_takes_the_key_out_of_the_body() {
+fn hide_credentials_removes_the_key_from_the_body() {
     let harness = harness(json!({"hide_credentials": true, "key_in_body": true}));
     let form =
         |value: &str| format!("--b\r\nContent-Disposition: form-data; name=\"{value}\"\r\n\r\nkong\r\n");
@@ -205,7 +205,7 @@ fn hide_credentials_takes_the_key_out_of_the_body() {
 }
 
 #[test]
-fn a_key_that_may_be_left_in_a_body_is_not_sent_on() {
+fn a_body_that_may_still_contain_the_key_is_rejected() {
     let harness = harness(json!({"hide_credentials": true, "key_in_body": true}));
     let status = |content_type: &str, extra: Option<(&'static str, &'static str)>, body: &str| {
         let mut exchange = post(content_type, body);
@@ -257,28 +257,28 @@ fn a_key_that_may_be_left_in_a_body_is_not_sent_on() {
 }
 
 #[test]
-fn a_key_whose_time_is_over_is_unknown() {
+fn an_expired_key_is_unknown() {
     let harness = harness(json!({}));
     passes(&harness, get("/", &[("apikey", "short")]));
     passes(&harness, get("/", &[("apikey", "moment")]));
-    assert_eq!(refused(&harness, get("/", &[("apikey", "gone")])), "Unauthorized");
+    assert_eq!(rejected(&harness, get("/", &[("apikey", "gone")])), "Unauthorized");
     harness.stores.clock.advance(Duration::from_secs(50));
-    assert_eq!(refused(&harness, get("/", &[("apikey", "short")])), "Unauthorized");
+    assert_eq!(rejected(&harness, get("/", &[("apikey", "short")])), "Unauthorized");
     passes(&harness, get("/", &[("apikey", "moment")]));
     harness.stores.clock.advance(Duration::from_secs(10));
-    assert_eq!(refused(&harness, get("/", &[("apikey", "moment")])), "Unauthorized");
+    assert_eq!(rejected(&harness, get("/", &[("apikey", "moment")])), "Unauthorized");
 }
 
 #[test]
-fn preflight_requests_pass_only_if_asked_for() {
+fn preflight_requests_pass_only_if_configured() {
     let options = || request("OPTIONS", "/", &[], "");
-    refused(&harness(json!({})), options());
+    rejected(&harness(json!({})), options());
     let seen = passes(&harness(json!({"run_on_preflight": false})), options());
     assert_eq!(seen.consumer, None);
 }
 
 #[test]
-fn the_anonymous_consumer_stands_in_by_name_or_id() {
+fn the_anonymous_consumer_is_found_by_name_or_id() {
     for anonymous in ["anon", "00000000-0000-0000-0000-000000000005"] {
         let harness = harness(json!({"anonymous": anonymous}));
         let seen = passes(&harness, get("/", &[("apikey", "nope"), ("x-credential-identifier", "evil")]));
@@ -292,14 +292,14 @@ fn the_anonymous_consumer_stands_in_by_name_or_id() {
 }
 
 #[test]
-fn a_missing_anonymous_consumer_is_a_failure_only_when_it_is_needed() {
+fn a_missing_anonymous_consumer_fails_only_when_it_is_used() {
     let harness = harness(json!({"anonymous": "nobody"}));
     passes(&harness, get("/", &[("apikey", "kong")]));
     assert!(matches!(harness.access(&mut get("/", &[])), Err(Stop::Fault(_))));
 }
 
 #[test]
-fn with_anonymous_an_earlier_success_stands_and_without_both_are_needed() {
+fn with_anonymous_an_earlier_success_suffices_and_without_both_are_required() {
     let earlier = || {
         let mut exchange = get("/", &[]);
         exchange.credential = Some(Credential { id: Uuid::nil(), identifier: None });
@@ -307,11 +307,11 @@ fn with_anonymous_an_earlier_success_stands_and_without_both_are_needed() {
     };
     let seen = passes(&harness(json!({"anonymous": "anon"})), earlier());
     assert_eq!(seen.consumer, None, "left as the earlier plugin set it");
-    refused(&harness(json!({})), earlier());
+    rejected(&harness(json!({})), earlier());
 }
 
 #[test]
-fn settings_that_no_header_can_hold_are_refused() {
+fn values_that_are_invalid_in_headers_are_rejected() {
     let build = |config| PluginHarness::new::<Plugin>(config, Default::default()).err().map(|e| e.pointer);
     assert_eq!(build(json!({"key_names": ["ok", "n o"]})), Some("/key_names/1".to_owned()));
     assert_eq!(build(json!({"realm": "a\nb"})), Some("/realm".to_owned()));

@@ -127,7 +127,7 @@ impl Plugin {
             let remaining = (window.limit - used as f64).max(0.0);
             headers.insert(window.limit_name.clone(), number_header(window.limit));
             headers.insert(window.remaining_name.clone(), number_header(remaining));
-            // Windows go from the shortest to the longest: of equals, the longest stays.
+            // Windows are ordered from the shortest to the longest, so that the longest of equals is selected.
             if scarcest.is_none_or(|(_, fewest)| remaining <= fewest) {
                 scarcest = Some((window, remaining));
             }

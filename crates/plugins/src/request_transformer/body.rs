@@ -52,11 +52,11 @@ pub fn transform(
 ) -> Result<Option<Vec<u8>>, TransformError> {
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let content_type = types.next().map_or(&b""[..], |value| value.as_bytes());
-    // An empty body has no field to hide.
+    // An empty body has no field that a rule could hide.
     let (format, mode) = if rules.hides_fields() && !body.is_empty() {
         (BodyFormat::unambiguous(headers)?, Mode::Strict)
     } else {
-        // Of two types the upstream may take the other one.
+        // Of two content types, the upstream may use the other one.
         if !body.is_empty() && (is_content_encoded(headers) || types.next().is_some()) {
             return Err(TransformError::Unreadable);
         }

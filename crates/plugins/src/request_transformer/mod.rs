@@ -205,7 +205,7 @@ impl Plugin {
             let env = Env::of(exchange).with_headers(original.unwrap_or(headers));
             match body::transform(&body, headers, &self.body, &env) {
                 Ok(changed) => changed,
-                // Kong sends it on as it is. What a rule takes away would get through.
+                // Kong forwards the body unmodified, so that a field that a rule hides would pass.
                 Err(TransformError::Unreadable) if self.body.hides_fields() => return Err(unreadable_body()),
                 Err(TransformError::Unreadable) => None,
                 Err(TransformError::Render(error)) => return Err(render_failure(error)),

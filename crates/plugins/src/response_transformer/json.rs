@@ -118,7 +118,7 @@ fn value(text: &str, kind: Option<JsonType>) -> Option<Value> {
     Some(match kind {
         Some(JsonType::Number) => {
             let number = number(text.as_bytes())?;
-            // Up to 2^53, whole numbers are exact.
+            // Integers up to 2^53 are exact in an f64.
             if number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0 {
                 Value::from(number as i64)
             } else {

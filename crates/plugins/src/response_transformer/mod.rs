@@ -141,7 +141,7 @@ impl Plugin {
         is_encoded: bool,
         budget: &ConnectionBudget,
     ) -> Result<Filtered, BodyError> {
-        // What the rules cannot be applied to: it may hold what they take away.
+        // The rules cannot be applied. If they hide fields, the body may contain such a field.
         let unchanged = |bytes: Bytes, why: BodyError| {
             if self.json.hides_fields() { Err(why) } else { Ok(Filtered::Pass(bytes)) }
         };

@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_parsers_take_for_a_field_are_the_field() {
+    fn names_that_parsers_treat_as_a_field_match_it() {
         for argument in [
             "admin",
             " admin",

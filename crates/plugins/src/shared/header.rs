@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dashes_and_underscores_are_the_same() {
+    fn dashes_and_underscores_are_equivalent() {
         let mut headers = HeaderMap::new();
         headers.insert("x-tenant", HeaderValue::from_static("a"));
         headers.append("x-tenant", HeaderValue::from_static("b"));

@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lua_cjson_reads_is_read_and_other_members_keep_their_bytes() {
+    fn input_that_lua_cjson_accepts_is_parsed_and_other_members_keep_their_bytes() {
         for (text, expected) in [
             (&br#"{"password":"x","a":0x10}"#[..], r#"{"a":0x10}"#),
             (br#"{"password":"x","a":012, "b" : -.5}"#, r#"{"a":012,"b":-.5}"#),
@@ -415,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn levels_are_bounded_as_in_lua_cjson_and_do_not_recurse() {
+    fn nesting_is_limited_as_in_lua_cjson_without_recursion() {
         let nested =
             |levels: usize| format!("{{\"password\":1,\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
         for levels in [127, 128, 999] {
@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lua_cjson_refuses_is_refused() {
+    fn input_that_lua_cjson_rejects_is_rejected() {
         for text in [
             "",
             "{",
@@ -468,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn members_are_set_renamed_and_read() {
+    fn members_are_set_renamed_and_decoded() {
         let mut text = object(r#"{"a":1,"b":"x\u00e9\"","c":3,"a":2}"#, &["a", "b", "new"]);
         assert_eq!(text.get(b"a"), Some(&b"2"[..]));
         assert_eq!(unquote(text.get(b"b").unwrap()).unwrap(), "x\u{e9}\"".as_bytes());
@@ -480,7 +480,7 @@ mod tests {
     }
 
     #[test]
-    fn appending_follows_what_is_there() {
+    fn appending_depends_on_the_current_value() {
         let names = ["s", "l", "n", "z", "e", "o", "m", "new"];
         let mut fields = object(
             r#"{"s": "a", "l": ["a"], "n": 1, "z": null, "e": {}, "o": {"k": 1, "1": [2]}, "m": [ ]}"#,

@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_comes_apart_at_its_delimiters() {
+    fn forms_are_split_at_delimiters() {
         let body = "preamble\r\n--b\r\ncontent-disposition: form-data; filename=\"x;\\\"y\"; Name=\"one\"\r\nX: y\r\n\r\n\
                     1\r\n- -b\r\n--b \r\n\r\nno head\r\n--b\r\nContent-Disposition: form-data; name=two\r\n\
                     \r\n\r\n--b--\r\nepilogue\r\n";
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn forms_that_readers_disagree_about_are_refused() {
+    fn forms_that_parsers_read_differently_are_rejected() {
         let part = |disposition: &str| format!("--b\r\n{disposition}\r\n\r\n1\r\n--b--\r\n");
         for head in [
             "Content-Disposition: form-data;\r\n name=a",
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn strictly_each_part_is_form_data_with_a_name() {
+    fn strict_mode_requires_form_data_with_a_name() {
         let part = |disposition: &str| format!("--b\r\n{disposition}\r\n\r\n1\r\n--b--\r\n");
         let named = part("Content-Disposition: form-data; name=\"a\"");
         for body in [
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn a_content_type_names_one_boundary() {
+    fn a_content_type_has_one_boundary() {
         for (text, expected) in [
             (&b"multipart/form-data; boundary=xx"[..], &b"xx"[..]),
             (b"multipart/form-data;charset=utf-8;;Boundary=\"x y\" ;", b"x y"),

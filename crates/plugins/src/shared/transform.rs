@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_do_not_end_a_header() {
+    fn control_characters_are_escaped() {
         assert_eq!(header_value(b"a\r\nX-Evil: 1"), "a%0D%0AX-Evil: 1");
         assert_eq!(header_value("ü".as_bytes()).as_bytes(), "ü".as_bytes());
     }

@@ -28,7 +28,7 @@ impl Element {
     }
 
     pub fn minus(&self, other: &Self) -> Self {
-        // 4·p in front, so that no digit falls below zero.
+        // Add 4·p, so that no limb underflows.
         Element::reduce_weakly(std::array::from_fn(|i| {
             let p = MASK - u64::from(i == 4);
             u128::from(self.0[i]) + 4 * u128::from(p) - u128::from(other.0[i])
@@ -46,7 +46,7 @@ impl Element {
                 sums[i + j] += u128::from(*a) * u128::from(*b);
             }
         }
-        // 2^448 is 2^224 + 1, and 224 bits are four digits.
+        // 2^448 is congruent to 2^224 + 1, and 224 bits are four limbs.
         for high in (8..15).rev() {
             sums[high - 4] += sums[high];
             sums[high - 8] += sums[high];
@@ -99,7 +99,8 @@ impl Element {
             digits[0] += top;
             digits[4] += top;
         }
-        // It is p or more if adding 2^448 - p = 2^224 + 1 reaches 2^448; what remains then is the number less p.
+        // The value is at least p if adding 2^448 - p = 2^224 + 1 overflows 2^448; the sum modulo 2^448 is then the
+        // value minus p.
         let mut more = digits;
         more[0] += 1;
         more[4] += 1;

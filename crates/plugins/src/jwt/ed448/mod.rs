@@ -48,7 +48,7 @@ impl PublicKey {
         // dom4: no prehash, no context.
         let challenge = shake::shake256::<114>(&[b"SigEd448\0\0", r, &self.encoded, message]);
         let k = Scalar::reduced(&challenge);
-        // s·B = R + k·A, all three times the cofactor 4.
+        // Check s·B = R + k·A, multiplied by the cofactor 4.
         let difference =
             Point::sum_of_multiples(&s, &Point::BASE, &k, &self.point.negated()).plus(&commitment.negated());
         difference.doubled().doubled().is_neutral()

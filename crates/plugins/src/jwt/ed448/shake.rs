@@ -66,7 +66,7 @@ fn permute(lanes: &mut [u64; 25]) {
         for (i, lane) in lanes.iter_mut().enumerate() {
             *lane ^= column[(i + 4) % 5] ^ column[(i + 1) % 5].rotate_left(1);
         }
-        // ρ and π: along one orbit that visits every lane but the first.
+        // ρ and π, along the orbit that visits every lane except (0, 0).
         let (mut x, mut y, mut carried) = (1, 0, lanes[1]);
         for step in 1..=24_u32 {
             (x, y) = (y, (2 * x + 3 * y) % 5);

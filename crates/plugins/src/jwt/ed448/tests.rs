@@ -29,7 +29,7 @@ const VECTORS: [(&str, &str, &str); 2] = [
 ];
 
 #[test]
-fn shake256_is_that_of_fips_202() {
+fn shake256_conforms_to_fips_202() {
     let hash = shake::shake256::<150>(&[]);
     assert_eq!(
         hash[..114],
@@ -44,7 +44,7 @@ fn shake256_is_that_of_fips_202() {
 }
 
 #[test]
-fn signatures_of_the_standard_are_accepted_and_no_others() {
+fn only_the_signatures_of_the_rfc_are_valid() {
     for (public, message, signature) in VECTORS {
         let (public, message, signature) = (key(public), bytes(message), bytes(signature));
         assert!(public.verify(&message, &signature));
@@ -63,10 +63,10 @@ fn signatures_of_the_standard_are_accepted_and_no_others() {
 }
 
 #[test]
-fn a_signature_is_accepted_in_one_form_only() {
+fn signatures_are_not_malleable() {
     let (public, message, signature) = VECTORS[0];
     let mut longer = bytes(signature);
-    // s + L stands for the same multiple.
+    // s + L is the same scalar modulo the order.
     let mut carry = 0;
     for (i, byte) in longer[ENCODED_BYTES..].iter_mut().enumerate() {
         let order = (ORDER[i / 8] >> (8 * (i % 8))) as u8;
@@ -78,7 +78,7 @@ fn a_signature_is_accepted_in_one_form_only() {
 }
 
 #[test]
-fn what_is_no_point_is_no_key() {
+fn encodings_that_are_not_points_are_rejected() {
     let key = |encoded: [u8; ENCODED_BYTES]| PublicKey::new(&encoded);
     let mut neutral_with_sign = [0; ENCODED_BYTES];
     (neutral_with_sign[0], neutral_with_sign[56]) = (1, 0x80);

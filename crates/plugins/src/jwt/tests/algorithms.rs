@@ -1,4 +1,4 @@
-//! Every algorithm, and keys that do not fit theirs.
+//! All algorithms, and keys of another kind than the algorithm requires.
 
 use aws_lc_rs::{
     encoding::{AsDer, PublicKeyX509Der},
@@ -48,7 +48,7 @@ fn check(algorithm: &str, material: &str, sign: impl FnOnce(&[u8]) -> Vec<u8>) {
 }
 
 #[test]
-fn all_hmac_algorithms_are_known() {
+fn all_hmac_algorithms_are_supported() {
     for (name, algorithm) in
         [("HS256", hmac::HMAC_SHA256), ("HS384", hmac::HMAC_SHA384), ("HS512", hmac::HMAC_SHA512)]
     {
@@ -57,7 +57,7 @@ fn all_hmac_algorithms_are_known() {
 }
 
 #[test]
-fn all_rsa_algorithms_are_known() {
+fn all_rsa_algorithms_are_supported() {
     let pair = RsaKeyPair::generate(rsa::KeySize::Rsa2048).expect("a key");
     let pem = spki(pair.public_key());
     let paddings: [(&str, &'static dyn signature::RsaEncoding); 6] = [
@@ -78,7 +78,7 @@ fn all_rsa_algorithms_are_known() {
 }
 
 #[test]
-fn all_elliptic_algorithms_are_known() {
+fn all_ecdsa_algorithms_are_supported() {
     for (name, algorithm) in [
         ("ES256", &signature::ECDSA_P256_SHA256_FIXED_SIGNING),
         ("ES384", &signature::ECDSA_P384_SHA384_FIXED_SIGNING),
@@ -90,13 +90,13 @@ fn all_elliptic_algorithms_are_known() {
 }
 
 #[test]
-fn eddsa_is_known_with_ed25519() {
+fn eddsa_is_supported_with_ed25519() {
     let pair = Ed25519KeyPair::generate().expect("a key");
     check("EdDSA", &spki(pair.public_key()), |signed| pair.sign(signed).as_ref().to_vec());
 }
 
 #[test]
-fn eddsa_is_known_with_ed448() {
+fn eddsa_is_supported_with_ed448() {
     // Made with OpenSSL 3.
     let der = BASE64_STANDARD
         .decode(
@@ -142,7 +142,7 @@ fn secret_is_base64_decodes_secrets_of_hmac_only() {
 }
 
 #[test]
-fn a_key_that_does_not_fit_its_algorithm_accepts_nothing() {
+fn a_key_of_another_algorithm_verifies_nothing() {
     let (pair, pem) = es256();
     for (algorithm, material) in
         [("RS256", pem.as_str()), ("ES384", &pem), ("ES256", "no PEM"), ("EdDSA", &pem)]
@@ -157,7 +157,7 @@ fn a_key_that_does_not_fit_its_algorithm_accepts_nothing() {
 }
 
 #[test]
-fn secrets_are_base64_as_nginx_reads_it() {
+fn base64_secrets_are_decoded_as_by_nginx() {
     for (written, secret) in [
         ("+/+/", Some(&b"\xfb\xff\xbf"[..])),
         ("-_-_", Some(b"\xfb\xff\xbf")),
@@ -196,14 +196,14 @@ const RSA_1024: [(&str, &str); 2] = [
     ),
 ];
 
-/// A key in a form, made with OpenSSL 3.
+/// A key in one of the supported formats, generated with OpenSSL 3.
 fn file(name: &str) -> String {
     let path = format!("{}/../../tests/fixtures/keys/{name}", env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(path).expect("a fixture")
 }
 
 #[test]
-fn keys_that_kong_reads_verify_whatever_their_form() {
+fn all_key_formats_of_kong_are_supported() {
     let der = |name: &str| pem_contents(&file(name));
     let rsa = RsaKeyPair::from_der(&der("rsa2048.pkcs1.pem")).expect("a key");
     let p256 = EcdsaKeyPair::from_pkcs8(&signature::ECDSA_P256_SHA256_FIXED_SIGNING, &der("p256.pkcs8.pem"))
@@ -239,7 +239,7 @@ fn pem_contents(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_key_that_can_verify_nothing_is_refused_with_the_file() {
+fn an_unusable_key_is_rejected_when_the_file_is_loaded() {
     let (_, p256) = es256();
     for (algorithm, text, expected) in [
         (

@@ -1,9 +1,9 @@
-//! The attacks that any checker of tokens must stand.
+//! Known attacks on JSON Web Token verification.
 
 use super::{algorithms::es256, *};
 
 #[test]
-fn attack_no_algorithm_at_all() {
+fn attack_algorithm_none() {
     let harness = harness(json!({}));
     for alg in ["none", "None", "NONE", "nOnE", "", "hs256", "HS256 ", "HS1"] {
         let header = json!({"alg": alg}).to_string();
@@ -15,7 +15,7 @@ fn attack_no_algorithm_at_all() {
 }
 
 #[test]
-fn attack_a_public_key_taken_for_a_secret() {
+fn attack_algorithm_confusion() {
     let (_, pem) = es256();
     let state = fixture().jwt("bob", "public", "ES256", &pem).build();
     let harness = PluginHarness::new::<Plugin>(json!({}), state).expect("builds");
@@ -24,14 +24,14 @@ fn attack_a_public_key_taken_for_a_secret() {
 }
 
 #[test]
-fn attack_another_algorithm_than_the_credentials() {
+fn attack_an_algorithm_other_than_the_credentials() {
     let harness = harness(json!({}));
     let token = assemble(r#"{"alg":"HS512"}"#, r#"{"iss":"iss1"}"#, mac(hmac::HMAC_SHA512, "topsecret"));
     assert_eq!(error(&harness, &token), "Invalid algorithm");
 }
 
 #[test]
-fn attack_keys_and_extensions_that_the_token_brings_itself() {
+fn attack_keys_and_extensions_in_the_token_header() {
     let harness = harness(json!({}));
     let own = r#"{"alg":"HS256","jwk":{"kty":"oct","k":"b3Ro"},"jku":"http://evil","kid":"../../x' OR 1","x5u":"u"}"#;
     assert_eq!(error(&harness, &hs256_by("oth", own, &json!({"iss": "iss1"}))), "Invalid signature");
@@ -48,7 +48,7 @@ fn attack_keys_and_extensions_that_the_token_brings_itself() {
 }
 
 #[test]
-fn attack_members_that_stand_twice() {
+fn attack_duplicate_members() {
     let harness = harness(json!({"claims_to_verify": ["exp"]}));
     for payload in [
         r#"{"iss":"nobody","iss":"iss1","exp":1800000000}"#,
@@ -77,7 +77,7 @@ fn attack_huge_and_deep_payloads() {
 }
 
 #[test]
-fn attack_a_changed_payload_header_or_signature() {
+fn attack_a_modified_payload_header_or_signature() {
     let harness = harness(json!({}));
     let token = hs256(&json!({"iss": "iss1", "role": "user"}));
     let (header, rest) = token.split_once('.').expect("three parts");

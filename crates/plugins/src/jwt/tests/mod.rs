@@ -1,4 +1,4 @@
-//! What a token must be, where it may stand, and what follows; attacks and algorithms have files of their own.
+//! Parsing, look-up and verification of tokens. Attacks and algorithms have modules of their own.
 
 mod algorithms;
 mod attacks;
@@ -16,10 +16,10 @@ use plugin::{
     testing::{PluginHarness, request},
 };
 
-/// When the benches' clock stands.
+/// Time of the harness's clock, in seconds since 1970.
 const NOW: i64 = 1_700_000_000;
 
-/// A token of any header, payload and signature.
+/// Builds a token from any header, payload and signature.
 fn assemble(header: &str, payload: &str, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
     let signed = format!("{}.{}", URL.encode(header), URL.encode(payload));
     let signature = sign(signed.as_bytes());
@@ -58,7 +58,7 @@ fn passes(harness: &PluginHarness, mut exchange: Exchange) -> Exchange {
     exchange
 }
 
-/// The message, and the challenge, of a rejection.
+/// Returns the message and the challenge of a rejection.
 fn refused(harness: &PluginHarness, mut exchange: Exchange) -> (String, String) {
     let reply = harness.reply(&mut exchange);
     assert!(matches!(reply.body, ReplyBody::Json(_)), "JSON whatever the client accepts");
@@ -75,7 +75,7 @@ fn error(harness: &PluginHarness, token: &str) -> String {
 }
 
 #[test]
-fn the_upstream_learns_who_asks_and_gets_the_token_as_it_came() {
+fn identity_headers_are_set_and_the_token_is_forwarded() {
     let harness = harness(json!({}));
     let token = hs256(&json!({"iss": "iss1", "role": "x", "deep": {"a": [1, {"b": null}]}}));
     let mut exchange = bearing(&token);
@@ -94,7 +94,7 @@ fn the_upstream_learns_who_asks_and_gets_the_token_as_it_came() {
 }
 
 #[test]
-fn the_bearer_scheme_is_needed_in_one_of_two_spellings() {
+fn the_bearer_scheme_is_required_in_one_of_two_spellings() {
     let harness = harness(json!({}));
     let token = hs256(&json!({"iss": "iss1"}));
     for before in ["Bearer ", "bearer ", "Bearer  \t ", "Digest x, Bearer "] {
@@ -111,7 +111,7 @@ fn the_bearer_scheme_is_needed_in_one_of_two_spellings() {
 }
 
 #[test]
-fn a_token_may_be_in_the_query_a_cookie_or_a_header_of_ones_own() {
+fn a_token_is_found_in_the_query_a_cookie_or_a_custom_header() {
     let token = hs256(&json!({"iss": "iss1"}));
     let query = |q: &str| request("GET", &format!("/?{q}"), &[], "");
     let cookie = |c: &str| request("GET", "/", &[("cookie", c)], "");
@@ -137,7 +137,7 @@ fn a_token_may_be_in_the_query_a_cookie_or_a_header_of_ones_own() {
 }
 
 #[test]
-fn one_token_in_two_places_is_fine_and_two_tokens_are_not() {
+fn identical_tokens_are_accepted_and_different_ones_rejected() {
     let harness = harness(json!({}));
     let (one, two) = (hs256(&json!({"iss": "iss1"})), hs256(&json!({"iss": "iss1", "x": 1})));
     let with = |query: &str, header: &str| {
@@ -150,7 +150,7 @@ fn one_token_in_two_places_is_fine_and_two_tokens_are_not() {
 }
 
 #[test]
-fn the_credential_is_named_by_a_claim_or_else_by_the_header() {
+fn the_credential_is_identified_by_a_claim_or_else_by_the_header() {
     let by_default = harness(json!({}));
     passes(
         &by_default,
@@ -183,7 +183,7 @@ fn the_credential_is_named_by_a_claim_or_else_by_the_header() {
 }
 
 #[test]
-fn malformed_tokens_are_told_apart() {
+fn malformed_tokens_have_distinct_messages() {
     let harness = harness(json!({}));
     let hs = |header: &str, payload: &str| assemble(header, payload, mac(hmac::HMAC_SHA256, "topsecret"));
     for (token, message) in [
@@ -208,7 +208,7 @@ fn malformed_tokens_are_told_apart() {
 // Claims of time.
 
 #[test]
-fn times_are_checked_only_if_asked_for() {
+fn time_claims_are_verified_only_if_configured() {
     let past = json!({"iss": "iss1", "exp": NOW - 60, "nbf": NOW + 60});
     passes(&harness(json!({})), bearing(&hs256(&past)));
     for (verify, claims, expected) in [
@@ -242,7 +242,7 @@ fn times_are_checked_only_if_asked_for() {
 }
 
 #[test]
-fn the_clock_decides_not_the_token() {
+fn validity_depends_on_the_clock() {
     let harness = harness(json!({"claims_to_verify": ["exp"]}));
     let token = hs256(&json!({"iss": "iss1", "exp": NOW + 10}));
     passes(&harness, bearing(&token));
@@ -251,7 +251,7 @@ fn the_clock_decides_not_the_token() {
 }
 
 #[test]
-fn maximum_expiration_bounds_how_long_a_token_lives() {
+fn maximum_expiration_limits_the_lifetime_of_a_token() {
     let harness = harness(json!({"claims_to_verify": ["exp"], "maximum_expiration": 300}));
     passes(&harness, bearing(&hs256(&json!({"iss": "iss1", "exp": NOW + 300}))));
     let over = r#"{"exp":"exceeds maximum allowed expiration"}"#;
@@ -268,21 +268,21 @@ fn maximum_expiration_bounds_how_long_a_token_lives() {
 // Who passes without a token.
 
 #[test]
-fn realm_is_named_in_both_challenges() {
+fn both_challenges_have_the_realm() {
     let harness = harness(json!({"realm": "place"}));
     assert_eq!(refused(&harness, request("GET", "/", &[], "")).1, "Bearer realm=\"place\"");
     assert_eq!(refused(&harness, bearing("x")).1, "Bearer realm=\"place\" error=\"invalid_token\"");
 }
 
 #[test]
-fn preflight_requests_pass_only_if_asked_for() {
+fn preflight_requests_pass_only_if_configured() {
     let options = || request("OPTIONS", "/", &[], "");
     assert_eq!(refused(&harness(json!({})), options()).0, "Unauthorized");
     passes(&harness(json!({"run_on_preflight": false})), options());
 }
 
 #[test]
-fn the_anonymous_consumer_stands_in_for_any_refusal() {
+fn the_anonymous_consumer_replaces_any_rejection() {
     let harness = harness(json!({"anonymous": "anon"}));
     for exchange in [request("GET", "/", &[], ""), bearing("x"), bearing(&hs256(&json!({"iss": "nobody"})))] {
         let seen = passes(&harness, exchange);

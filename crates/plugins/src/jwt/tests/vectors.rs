@@ -9,7 +9,8 @@ use super::super::{
 };
 use model::JwtSecret;
 
-/// Whether a token in compact form is accepted. Payloads of the vectors are no claims, so that the parts are read here.
+/// Returns whether a token in compact form is accepted. The payloads of the vectors are not JSON objects, so that the
+/// token is parsed here.
 fn verifies(verifier: &Verifier, algorithm: Algorithm, token: &str) -> bool {
     use base64::Engine;
     let Some((signed, signature)) = token.rsplit_once('.') else { return false };
@@ -25,14 +26,14 @@ fn verifies(verifier: &Verifier, algorithm: Algorithm, token: &str) -> bool {
 }
 
 #[test]
-fn wycheproof_s_vectors_are_judged_right() {
+fn wycheproof_vectors_are_classified_correctly() {
     let path =
         format!("{}/../../tests/fixtures/jws/json_web_signature_test.json", env!("CARGO_MANIFEST_DIR"));
     let file: Json = serde_json::from_str(&std::fs::read_to_string(path).expect("a fixture")).expect("JSON");
     let mut counts = [0, 0];
     for group in file["testGroups"].as_array().expect("groups") {
         let mut jwk = group.get("public").unwrap_or(&group["private"]).clone();
-        // Not a name that RFC 7518 knows.
+        // Not an algorithm of RFC 7518.
         if jwk["alg"] == "ES521" {
             jwk["alg"] = "ES512".into();
         }
