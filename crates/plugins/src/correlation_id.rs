@@ -16,8 +16,8 @@ const DEFAULT_HEADER_NAME: &str = "Kong-Request-ID";
 
 /// Adds a unique id to each request in a header, so that the request can be traced across services and logs.
 ///
-/// An id that the client sends is retained. Otherwise, or if it is empty, an id is generated and sent to the upstream. With
-/// `echo_downstream` the id is also sent to the client, including in rejections and errors.
+/// An id that the client sends is retained. Otherwise, or if it is empty, an id is generated and sent to the upstream.
+/// With `echo_downstream` the id is also sent to the client, including in rejections and errors.
 ///
 /// ```yaml
 /// plugins:
@@ -121,8 +121,8 @@ impl Plugin {
         }
         let exchange = ctx.exchange;
         // A request that was rejected before its access phase has no id yet.
-        let known = exchange.extension::<CorrelationId>().and_then(|id| id.0.clone());
-        let id = known.or_else(|| self.client_id(exchange)).unwrap_or_else(|| self.generate(exchange));
+        let assigned = exchange.extension::<CorrelationId>().and_then(|id| id.0.clone());
+        let id = assigned.or_else(|| self.client_id(exchange)).unwrap_or_else(|| self.generate(exchange));
         exchange.response.headers.set(&self.name, id);
     }
 

@@ -14,9 +14,9 @@ use plugin::{self, ALL_PROTOCOLS, Build, BuildError, Call, Hook, HookResult, Pha
 
 /// Allows or denies requests by client IP address: rejects clients in `deny`, and clients outside `allow` if it is set.
 ///
-/// The client address is that of the connection, or the one that a trusted proxy (`trusted_ips`) reports. IPv4 networks
-/// only match IPv4 clients, IPv6 networks only IPv6 clients. Addresses are looked up by binary search, so that long lists
-/// are cheap.
+/// The client address is that of the connection, or the one that a trusted proxy (`trusted_ips`) reports. IPv4
+/// networks only match IPv4 clients, IPv6 networks only IPv6 clients. Addresses are looked up by binary search, so
+/// that long lists are cheap.
 ///
 /// ```yaml
 /// plugins:
@@ -119,10 +119,10 @@ impl Networks {
 /// Sorts ranges and merges those that overlap.
 fn merge_ranges<T: Ord + Copy>(mut ranges: Vec<(T, T)>) -> Vec<(T, T)> {
     ranges.sort_unstable();
-    ranges.dedup_by(|next, kept| {
-        let overlaps = next.0 <= kept.1;
+    ranges.dedup_by(|next, merged| {
+        let overlaps = next.0 <= merged.1;
         if overlaps {
-            kept.1 = kept.1.max(next.1);
+            merged.1 = merged.1.max(next.1);
         }
         overlaps
     });

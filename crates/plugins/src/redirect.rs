@@ -24,8 +24,8 @@ const QUERY_ENCODE_SET: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(
 
 /// Redirects requests to another URL, without contacting the upstream.
 ///
-/// With `keep_incoming_path`, the path and query of the request replace those of `location`. The path is normalised, and
-/// the default port of the scheme is omitted. Authentication plugins run first.
+/// With `keep_incoming_path`, the path and query of the request replace those of `location`. The path is normalised,
+/// and the default port of the scheme is omitted. Authentication plugins run first.
 ///
 /// ```yaml
 /// plugins:

@@ -12,9 +12,9 @@ use plugin::{self, Build, BuildError, Call, Hook, HookFuture, HookResult, Phases
 
 /// Rejects requests with a body longer than a limit.
 ///
-/// If the request has a `Content-Length`, it is compared with the limit and the body is not read. A body of unknown length
-/// (chunked, or HTTP/2 without the header) is buffered in memory, up to the limit, before the request is sent to the
-/// upstream. Use a low limit if such uploads are common.
+/// If the request has a `Content-Length`, it is compared with the limit and the body is not read. A body of unknown
+/// length (chunked, or HTTP/2 without the header) is buffered in memory, up to the limit, before the request is sent
+/// to the upstream. Use a low limit if such uploads are common.
 ///
 /// ```yaml
 /// plugins:

@@ -9,9 +9,10 @@ use plugin::{self, Build, BuildError, Call, Hook, HookResult, Phases, Reply, Sco
 
 /// Allows or denies requests based on the groups of the authenticated consumer.
 ///
-/// Groups are assigned to consumers in `acls`, or by an authentication plugin such as `ldap-auth`. Exactly one of `allow`
-/// and `deny` must be set. A consumer matches if it is in at least one of the groups. Group names are case-sensitive. The
-/// plugin requires an authentication plugin such as `key-auth` on the same route or service, which runs first.
+/// Groups are assigned to consumers in `acls`, or by an authentication plugin such as `ldap-auth`. Exactly one of
+/// `allow` and `deny` must be set. A consumer matches if it is in at least one of the groups. Group names are
+/// case-sensitive. The plugin requires an authentication plugin such as `key-auth` on the same route or service, which
+/// runs first.
 ///
 /// ```yaml
 /// plugins:
@@ -26,8 +27,8 @@ use plugin::{self, Build, BuildError, Call, Hook, HookResult, Phases, Reply, Sco
 /// ```
 ///
 /// **Upstream headers:** `X-Consumer-Groups` with the consumer's groups, or `X-Authenticated-Groups` with the groups
-/// assigned by the authentication plugin, separated by a comma and a space. Values that the client sends in these headers
-/// are always removed.
+/// assigned by the authentication plugin, separated by a comma and a space. Values that the client sends in these
+/// headers are always removed.
 ///
 /// **Errors:** 401 `Unauthorized` if the request is not authenticated and has no groups; 403 `You cannot consume this
 /// service` for every other request that is denied.

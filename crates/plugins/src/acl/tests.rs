@@ -52,9 +52,9 @@ fn assert_rejection(actual: (StatusCode, String), expected: (StatusCode, &str)) 
 #[test]
 fn allow_admits_members_and_forwards_their_groups() {
     let harness = harness(json!({"allow": ["x", "staff"]}));
-    let seen = passes(&harness, from(&harness, Some("admin"), true));
-    assert_eq!(sent(&seen, "x-consumer-groups"), Some("admin, staff"));
-    assert_eq!(sent(&seen, "x-authenticated-groups"), None, "the client's own never gets through");
+    let passed = passes(&harness, from(&harness, Some("admin"), true));
+    assert_eq!(sent(&passed, "x-consumer-groups"), Some("admin, staff"));
+    assert_eq!(sent(&passed, "x-authenticated-groups"), None, "the client's own never gets through");
     assert_rejection(rejected(&harness, from(&harness, Some("loner"), true)), FORBIDDEN);
 }
 
@@ -62,10 +62,10 @@ fn allow_admits_members_and_forwards_their_groups() {
 fn deny_rejects_members() {
     let harness = harness(json!({"deny": ["admin"]}));
     assert_rejection(rejected(&harness, from(&harness, Some("admin"), true)), FORBIDDEN);
-    let seen = passes(&harness, from(&harness, Some("staff"), true));
-    assert_eq!(sent(&seen, "x-consumer-groups"), Some("staff"));
-    let seen = passes(&harness, from(&harness, Some("loner"), true));
-    assert_eq!(sent(&seen, "x-consumer-groups"), Some(""), "no group at all");
+    let passed = passes(&harness, from(&harness, Some("staff"), true));
+    assert_eq!(sent(&passed, "x-consumer-groups"), Some("staff"));
+    let passed = passes(&harness, from(&harness, Some("loner"), true));
+    assert_eq!(sent(&passed, "x-consumer-groups"), Some(""), "no group at all");
 }
 
 #[test]
@@ -86,8 +86,8 @@ fn unauthenticated_requests_are_unauthorized_rather_than_forbidden() {
 #[test]
 fn an_anonymous_consumer_is_admitted_by_its_groups() {
     let harness = harness(json!({"allow": ["staff"]}));
-    let seen = passes(&harness, from(&harness, Some("staff"), false));
-    assert_eq!(sent(&seen, "x-consumer-groups"), Some("staff"));
+    let passed = passes(&harness, from(&harness, Some("staff"), false));
+    assert_eq!(sent(&passed, "x-consumer-groups"), Some("staff"));
 }
 
 #[test]
@@ -98,9 +98,9 @@ fn authenticated_groups_are_used_without_a_consumer() {
         exchange.groups = Some(vec!["ldap".to_owned(), "other".to_owned()]);
         exchange
     };
-    let seen = passes(&harness, with(None, true));
-    assert_eq!(sent(&seen, "x-authenticated-groups"), Some("ldap, other"));
-    assert_eq!(sent(&seen, "x-consumer-groups"), None);
+    let passed = passes(&harness, with(None, true));
+    assert_eq!(sent(&passed, "x-authenticated-groups"), Some("ldap, other"));
+    assert_eq!(sent(&passed, "x-consumer-groups"), None);
     passes(&harness, with(Some("staff"), false));
     assert_rejection(rejected(&harness, with(Some("staff"), true)), FORBIDDEN);
 }
@@ -111,14 +111,14 @@ fn always_use_authenticated_groups_prefers_them_and_falls_back() {
     let mut exchange = from(&harness, Some("staff"), true);
     exchange.groups = Some(vec!["other".to_owned()]);
     assert_rejection(rejected(&harness, exchange), FORBIDDEN);
-    let seen = passes(&harness, from(&harness, Some("staff"), true));
-    assert_eq!(sent(&seen, "x-consumer-groups"), Some("staff"));
+    let passed = passes(&harness, from(&harness, Some("staff"), true));
+    assert_eq!(sent(&passed, "x-consumer-groups"), Some("staff"));
 }
 
 #[test]
 fn hide_groups_header_removes_all_group_headers() {
     let harness = harness(json!({"allow": ["staff"], "hide_groups_header": true}));
-    let seen = passes(&harness, from(&harness, Some("staff"), true));
-    assert_eq!(sent(&seen, "x-consumer-groups"), None);
-    assert_eq!(sent(&seen, "x-authenticated-groups"), None);
+    let passed = passes(&harness, from(&harness, Some("staff"), true));
+    assert_eq!(sent(&passed, "x-consumer-groups"), None);
+    assert_eq!(sent(&passed, "x-authenticated-groups"), None);
 }

@@ -24,13 +24,13 @@ use plugin::{self, Build, BuildError, Call, Hook, HookResult, Phases, Reply, Sco
 const REQUEST_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-request-private-network");
 const ALLOW_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");
 
-/// Enables cross-origin resource sharing (CORS): responds to preflight requests, and adds the `Access-Control-…` headers to
-/// all other responses, including those of the gateway itself.
+/// Enables cross-origin resource sharing (CORS): responds to preflight requests, and adds the `Access-Control-…`
+/// headers to all other responses, including those of the gateway itself.
 ///
-/// A preflight request has the method OPTIONS and the headers `Origin` and `Access-Control-Request-Method`. The response is
-/// 200 with an empty body. It is sent before authentication, so that preflight requests need no credentials. With
-/// `preflight_continue`, preflight requests are forwarded to the upstream and its response is not modified. A route that
-/// lists `methods` must include OPTIONS, otherwise it does not match preflight requests.
+/// A preflight request has the method OPTIONS and the headers `Origin` and `Access-Control-Request-Method`. The
+/// response is 200 with an empty body. It is sent before authentication, so that preflight requests need no
+/// credentials. With `preflight_continue`, preflight requests are forwarded to the upstream and its response is not
+/// modified. A route that lists `methods` must include OPTIONS, otherwise it does not match preflight requests.
 ///
 /// ```yaml
 /// plugins:
@@ -42,12 +42,12 @@ const ALLOW_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-contro
 ///     max_age: 3600
 /// ```
 ///
-/// **Origins.** If `origins` is empty or contains `*`, all origins are allowed. `Access-Control-Allow-Origin` is then `*`;
-/// with `credentials` it is the origin of the request, because browsers reject `*` with credentials. An entry that consists
-/// of letters, digits and `.:/-` is compared with the origin of the request, ignoring the default port of the scheme; if it
-/// is the only entry, it is sent regardless of the request's origin. Any other entry is a regular expression that must
-/// match the whole origin or, if the expression has no `:`, the whole host name. If the response depends on the origin,
-/// `Vary: Origin` is added.
+/// **Origins.** If `origins` is empty or contains `*`, all origins are allowed. `Access-Control-Allow-Origin` is then
+/// `*`; with `credentials` it is the origin of the request, because browsers reject `*` with credentials. An entry
+/// that consists of letters, digits and `.:/-` is compared with the origin of the request, ignoring the default port
+/// of the scheme; if it is the only entry, it is sent regardless of the request's origin. Any other entry is a regular
+/// expression that must match the whole origin or, if the expression has no `:`, the whole host name. If the response
+/// depends on the origin, `Vary: Origin` is added.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {

@@ -134,7 +134,7 @@ impl<'de> Visitor<'de> for ClaimsSeed<'_> {
         struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
         let mut members = Claims::default();
-        let (mut seen, mut has_key) = (0_u8, false);
+        let (mut seen_bits, mut has_key) = (0_u8, false);
         while let Some(Name(name)) = map.next_key()? {
             let (bit, slot) = match &*name {
                 "alg" => (1, Some(&mut members.alg)),
@@ -144,10 +144,10 @@ impl<'de> Visitor<'de> for ClaimsSeed<'_> {
                 _ => (0, None),
             };
             let is_key = name == self.key;
-            if seen & bit != 0 || (is_key && has_key) {
+            if seen_bits & bit != 0 || (is_key && has_key) {
                 return Err(A::Error::custom("a member that stands twice"));
             }
-            seen |= bit;
+            seen_bits |= bit;
             has_key |= is_key;
             if slot.is_none() && !is_key {
                 map.next_value::<IgnoredAny>()?;

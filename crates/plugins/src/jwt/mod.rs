@@ -36,10 +36,10 @@ pub enum TimeClaim {
 /// Authenticates consumers with a signed JSON Web Token.
 ///
 /// The token is looked up in query arguments, in cookies, and in headers after `Bearer`. A request with two different
-/// tokens is rejected. The claim `key_claim_name`, in the payload or else in the token's header, identifies the credential:
-/// it is the `key` of a consumer's `jwt_secrets` entry. The entry also has the algorithm, which the token must use (HS, RS,
-/// PS and ES with 256, 384 or 512 bits, EdDSA with Ed25519 or Ed448), and the secret or public key with which the signature
-/// is verified.
+/// tokens is rejected. The claim `key_claim_name`, in the payload or else in the token's header, identifies the
+/// credential: it is the `key` of a consumer's `jwt_secrets` entry. The entry also has the algorithm, which the token
+/// must use (HS, RS, PS and ES with 256, 384 or 512 bits, EdDSA with Ed25519 or Ed448), and the secret or public key
+/// with which the signature is verified.
 ///
 /// ```yaml
 /// plugins:
@@ -57,14 +57,14 @@ pub enum TimeClaim {
 /// of the latter. Values of these headers and of `X-Consumer-Groups` and `X-Authenticated-Groups` that the client sends
 /// are always removed.
 ///
-/// **Errors** (unless `anonymous` is set), always in JSON: 401 `Unauthorized` with `WWW-Authenticate: Bearer` if there is
-/// no token. For a token that is rejected, 401 with `error="invalid_token"` in the challenge: `Multiple tokens provided`,
-/// `Bad token; …`, `No mandatory '…' in claims`, `No credentials found for given '…'`, `Invalid algorithm`, `Invalid
-/// key/secret`, `Invalid signature`, or an object with the error of each claim that failed verification. 500 if the
-/// anonymous consumer does not exist.
+/// **Errors** (unless `anonymous` is set), always in JSON: 401 `Unauthorized` with `WWW-Authenticate: Bearer` if there
+/// is no token. For a token that is rejected, 401 with `error="invalid_token"` in the challenge: `Multiple tokens
+/// provided`, `Bad token; …`, `No mandatory '…' in claims`, `No credentials found for given '…'`, `Invalid algorithm`,
+/// `Invalid key/secret`, `Invalid signature`, or an object with the error of each claim that failed verification. 500
+/// if the anonymous consumer does not exist.
 ///
-/// Unlike Kong, the plugin rejects tokens with `crit` (extensions that must be understood, RFC 7515 section 4.1.11), and
-/// tokens in which a member that the plugin evaluates occurs twice.
+/// Unlike Kong, the plugin rejects tokens with `crit` (extensions that must be understood, RFC 7515 section 4.1.11),
+/// and tokens in which a member that the plugin evaluates occurs twice.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("x-plugin-checks" = [

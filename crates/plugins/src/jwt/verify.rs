@@ -235,9 +235,9 @@ impl Keys {
         secret_is_base64: bool,
     ) -> Result<&Verifier, &UnusableKey> {
         let slot = self.0.get(ix.get()).ok_or(&UnusableKey::Secret)?;
-        let made = slot[usize::from(secret_is_base64)]
+        let key = slot[usize::from(secret_is_base64)]
             .get_or_init(|| Box::new(Verifier::of(row, algorithm, secret_is_base64)));
-        made.as_ref().as_ref()
+        key.as_ref().as_ref()
     }
 }
 

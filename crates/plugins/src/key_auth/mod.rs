@@ -41,8 +41,8 @@ use store::Clock;
 /// client sends are always removed.
 ///
 /// **Errors** (unless `anonymous` is set), all with `WWW-Authenticate: Key`: 401 `No API key found in request`,
-/// `Duplicate API key found`, or `Unauthorized` for an unknown or expired key. 413 if the body has to be searched and is
-/// longer than 8 MiB (if the length is known in advance, such a body is only searched for `hide_credentials`). 400
+/// `Duplicate API key found`, or `Unauthorized` for an unknown or expired key. 413 if the body has to be searched and
+/// is longer than 8 MiB (if the length is known in advance, such a body is only searched for `hide_credentials`). 400
 /// `Cannot process request body` if the key has to be removed from a body that cannot be parsed, or that parsers could
 /// read differently. 500 if the anonymous consumer does not exist.
 ///
@@ -162,11 +162,11 @@ impl KeyName {
     }
 
     fn in_header<'r>(&self, headers: &'r HeaderMap) -> Lookup<'r> {
-        let of = |name: &HeaderName| {
+        let values_of = |name: &HeaderName| {
             Lookup::of(headers.get_all(name).iter().map(|v| Some(String::from_utf8_lossy(v.as_bytes()))))
         };
-        match (of(&self.header), &self.dashed) {
-            (Lookup::Missing, Some(dashed)) => of(dashed),
+        match (values_of(&self.header), &self.dashed) {
+            (Lookup::Missing, Some(dashed)) => values_of(dashed),
             (lookup, _) => lookup,
         }
     }

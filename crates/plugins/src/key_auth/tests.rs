@@ -70,20 +70,20 @@ fn identity_headers_are_set_and_client_values_removed() {
         ("x-authenticated-groups", "admin"),
     ];
     let harness = harness(json!({}));
-    let seen = passes(&harness, get("/", &evil));
-    assert_eq!(sent(&seen, "x-consumer-id"), Some("00000000-0000-0000-0000-000000000001"));
-    assert_eq!(sent(&seen, "x-consumer-username"), Some("bob"));
-    assert_eq!(sent(&seen, "x-consumer-custom-id"), Some("cust-1"));
-    assert_eq!(sent(&seen, "x-credential-identifier"), Some("00000000-0000-0000-0000-000000000002"));
+    let passed = passes(&harness, get("/", &evil));
+    assert_eq!(sent(&passed, "x-consumer-id"), Some("00000000-0000-0000-0000-000000000001"));
+    assert_eq!(sent(&passed, "x-consumer-username"), Some("bob"));
+    assert_eq!(sent(&passed, "x-consumer-custom-id"), Some("cust-1"));
+    assert_eq!(sent(&passed, "x-credential-identifier"), Some("00000000-0000-0000-0000-000000000002"));
     for name in ["x-anonymous-consumer", "x-consumer-groups", "x-authenticated-groups"] {
-        assert_eq!(sent(&seen, name), None, "{name}");
+        assert_eq!(sent(&passed, name), None, "{name}");
     }
-    assert_eq!(sent(&seen, "apikey"), Some("kong"), "not hidden unless asked for");
-    assert_eq!(seen.consumer, harness.state.consumer("bob"));
-    assert_eq!(seen.credential.expect("recognised").id, Uuid::from_u128(2));
+    assert_eq!(sent(&passed, "apikey"), Some("kong"), "not hidden unless asked for");
+    assert_eq!(passed.consumer, harness.state.consumer("bob"));
+    assert_eq!(passed.credential.expect("recognised").id, Uuid::from_u128(2));
 
-    let seen = passes(&harness, get("/", &[("apikey", "k p"), ("x-consumer-custom-id", "evil")]));
-    assert_eq!(sent(&seen, "x-consumer-custom-id"), None, "she has none");
+    let passed = passes(&harness, get("/", &[("apikey", "k p"), ("x-consumer-custom-id", "evil")]));
+    assert_eq!(sent(&passed, "x-consumer-custom-id"), None, "she has none");
 }
 
 #[test]
@@ -144,8 +144,8 @@ fn key_sources_can_be_disabled() {
 #[test]
 fn the_key_is_found_in_the_body() {
     let harness = harness(json!({"key_in_body": true}));
-    let seen = passes(&harness, post("application/json; charset=utf-8", r#"{"apikey":"kong","x":1}"#));
-    assert_eq!(body(&seen), r#"{"apikey":"kong","x":1}"#);
+    let passed = passes(&harness, post("application/json; charset=utf-8", r#"{"apikey":"kong","x":1}"#));
+    assert_eq!(body(&passed), r#"{"apikey":"kong","x":1}"#);
     passes(&harness, post(FORM, "a=b&apikey=k+p"));
     let form = "--b\r\nContent-Disposition: form-data; name=\"apikey\"\r\n\r\nkong\r\n--b--\r\n";
     passes(&harness, post("multipart/form-data; boundary=b", form));
@@ -168,10 +168,10 @@ fn the_key_is_found_in_the_body() {
 #[test]
 fn hide_credentials_removes_the_key_from_header_and_query() {
     let harness = harness(json!({"hide_credentials": true}));
-    let seen = passes(&harness, get("/?a=1&apikey=x&b=%20", &[("apikey", "kong"), ("x-stays", "1")]));
-    assert_eq!(sent(&seen, "apikey"), None);
-    assert_eq!(sent(&seen, "x-stays"), Some("1"));
-    assert_eq!(seen.request.query(), Some("a=1&b=%20"));
+    let passed = passes(&harness, get("/?a=1&apikey=x&b=%20", &[("apikey", "kong"), ("x-stays", "1")]));
+    assert_eq!(sent(&passed, "apikey"), None);
+    assert_eq!(sent(&passed, "x-stays"), Some("1"));
+    assert_eq!(passed.request.query(), Some("a=1&b=%20"));
     assert_eq!(passes(&harness, get("/?apikey=kong", &[])).request.query(), None);
 }
 
@@ -187,9 +187,9 @@ fn hide_credentials_removes_the_key_from_the_body() {
         ("application/json", r#"{"b":1.50,"apikey":"kong","a":[0x1]}"#, r#"{"b":1.50,"a":[0x1]}"#.to_owned()),
         ("multipart/form-data; boundary=\"b\"", &multipart, form("x") + &form("y") + "--b--\r\n"),
     ] {
-        let seen = passes(&harness, post(content_type, before));
-        assert_eq!(body(&seen), after);
-        assert_eq!(sent(&seen, "content-length"), Some(after.len().to_string().as_str()));
+        let passed = passes(&harness, post(content_type, before));
+        assert_eq!(body(&passed), after);
+        assert_eq!(sent(&passed, "content-length"), Some(after.len().to_string().as_str()));
     }
     let mut exchange = post(FORM, "apikey=left&x=1");
     exchange.request.headers.insert("apikey", HeaderValue::from_static("kong"));
@@ -273,21 +273,21 @@ fn an_expired_key_is_unknown() {
 fn preflight_requests_pass_only_if_configured() {
     let options = || request("OPTIONS", "/", &[], "");
     rejected(&harness(json!({})), options());
-    let seen = passes(&harness(json!({"run_on_preflight": false})), options());
-    assert_eq!(seen.consumer, None);
+    let passed = passes(&harness(json!({"run_on_preflight": false})), options());
+    assert_eq!(passed.consumer, None);
 }
 
 #[test]
 fn the_anonymous_consumer_is_found_by_name_or_id() {
     for anonymous in ["anon", "00000000-0000-0000-0000-000000000005"] {
         let harness = harness(json!({"anonymous": anonymous}));
-        let seen = passes(&harness, get("/", &[("apikey", "nope"), ("x-credential-identifier", "evil")]));
-        assert_eq!(sent(&seen, "x-consumer-username"), Some("anon"));
-        assert_eq!(sent(&seen, "x-anonymous-consumer"), Some("true"));
-        assert_eq!(sent(&seen, "x-credential-identifier"), None);
-        assert!(seen.credential.is_none());
-        let seen = passes(&harness, get("/", &[("apikey", "kong")]));
-        assert_eq!(sent(&seen, "x-anonymous-consumer"), None);
+        let passed = passes(&harness, get("/", &[("apikey", "nope"), ("x-credential-identifier", "evil")]));
+        assert_eq!(sent(&passed, "x-consumer-username"), Some("anon"));
+        assert_eq!(sent(&passed, "x-anonymous-consumer"), Some("true"));
+        assert_eq!(sent(&passed, "x-credential-identifier"), None);
+        assert!(passed.credential.is_none());
+        let passed = passes(&harness, get("/", &[("apikey", "kong")]));
+        assert_eq!(sent(&passed, "x-anonymous-consumer"), None);
     }
 }
 
@@ -305,8 +305,8 @@ fn with_anonymous_an_earlier_success_suffices_and_without_both_are_required() {
         exchange.credential = Some(Credential { id: Uuid::nil(), identifier: None });
         exchange
     };
-    let seen = passes(&harness(json!({"anonymous": "anon"})), earlier());
-    assert_eq!(seen.consumer, None, "left as the earlier plugin set it");
+    let passed = passes(&harness(json!({"anonymous": "anon"})), earlier());
+    assert_eq!(passed.consumer, None, "left as the earlier plugin set it");
     rejected(&harness(json!({})), earlier());
 }
 

@@ -8,13 +8,13 @@ use super::super::shared::redis::Redis;
 use plugin::Checks;
 use store::{Limits, Period};
 
-/// Limits how many requests a consumer, an IP address or another entity can make per second, minute, hour, day, month or
-/// year.
+/// Limits how many requests a consumer, an IP address or another entity can make per second, minute, hour, day, month
+/// or year.
 ///
-/// Windows are calendar windows in UTC: an `hour` limit counts from the full hour, a `month` limit from the first of the
-/// month. A request is allowed if no limit is exceeded; a rejected request is not counted in any window. Counting is exact
-/// across all workers. Counters are retained across reloads, so that a changed limit also applies to requests that have
-/// already been counted.
+/// Windows are calendar windows in UTC: an `hour` limit counts from the full hour, a `month` limit from the first of
+/// the month. A request is allowed if no limit is exceeded; a rejected request is not counted in any window. Counting
+/// is exact across all workers. Counters are retained across reloads, so that a changed limit also applies to requests
+/// that have already been counted.
 ///
 /// ```yaml
 /// plugins:
@@ -25,19 +25,19 @@ use store::{Limits, Period};
 ///     limit_by: consumer
 /// ```
 ///
-/// **Counters.** `limit_by` selects the entity by which requests are counted. If a request does not have it (no consumer,
-/// no such header, another path), its client IP address is used. Plugins on the same route or service, or all that are on
-/// neither, share their counters: a plugin on a consumer without a service counts across all services.
+/// **Counters.** `limit_by` selects the entity by which requests are counted. If a request does not have it (no
+/// consumer, no such header, another path), its client IP address is used. Plugins on the same route or service, or
+/// all that are on neither, share their counters: a plugin on a consumer without a service counts across all services.
 ///
 /// **Response headers** (unless `hide_client_headers`): `X-RateLimit-Limit-…` and `X-RateLimit-Remaining-…` for each
-/// window, such as `X-RateLimit-Limit-Hour`; `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` (seconds) for
-/// the window with the fewest remaining requests, or the longest of several such windows; `Retry-After` if the request is
-/// rejected.
+/// window, such as `X-RateLimit-Limit-Hour`; `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` (seconds)
+/// for the window with the fewest remaining requests, or the longest of several such windows; `Retry-After` if the
+/// request is rejected.
 ///
 /// **Errors:** `error_code` (429) with `error_message` if a limit is exceeded.
 ///
-/// **Policy `redis`** is accepted but not supported yet. Depending on `fault_tolerant`, requests are proxied without being
-/// counted, or rejected with 500, as if the Redis server could not be reached.
+/// **Policy `redis`** is accepted but not supported yet. Depending on `fault_tolerant`, requests are proxied without
+/// being counted, or rejected with 500, as if the Redis server could not be reached.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(

@@ -19,8 +19,8 @@ use store::Node;
 /// Maximum length of a request body that is echoed. Bounds the memory of one response.
 const MAX_ECHO_BODY_BYTES: usize = 1024 * 1024;
 
-/// Terminates requests with a configured response, without contacting the upstream. Use it to take a service or route out
-/// of operation, or to debug requests.
+/// Terminates requests with a configured response, without contacting the upstream. Use it to take a service or route
+/// out of operation, or to debug requests.
 ///
 /// ```yaml
 /// plugins:
@@ -30,9 +30,9 @@ const MAX_ECHO_BODY_BYTES: usize = 1024 * 1024;
 ///     message: This API has moved to /v2
 /// ```
 ///
-/// **Response:** `body` with `content_type`, or JSON with `message`. If neither is set, the response to the statuses 401,
-/// 404, 405, 500, 502 and 503 has a default message; some other error statuses have the gateway's error message or an HTML
-/// page, as with Kong; all others (2xx, 418 and so on) have an empty body.
+/// **Response:** `body` with `content_type`, or JSON with `message`. If neither is set, the response to the statuses
+/// 401, 404, 405, 500, 502 and 503 has a default message; some other error statuses have the gateway's error message
+/// or an HTML page, as with Kong; all others (2xx, 418 and so on) have an empty body.
 ///
 /// With `echo`, the response is a copy of the request in JSON: `message`, `kong` (node and process), `request`,
 /// `matched_route` and `matched_service`. Bodies longer than 1 MiB are omitted. The copy contains everything the client
@@ -83,9 +83,9 @@ impl plugin::Plugin for Plugin {
     type Config = Config;
 
     fn check(config: &Config, checks: &mut Checks) {
-        let given = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
-        let (content_type, body) = (given(&config.content_type), given(&config.body));
-        if given(&config.message) && (content_type || body) {
+        let is_set = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
+        let (content_type, body) = (is_set(&config.content_type), is_set(&config.body));
+        if is_set(&config.message) && (content_type || body) {
             checks.error("", "message cannot be used with content_type or body");
         } else if content_type && !body {
             checks.error("", "content_type requires a body");

@@ -28,38 +28,39 @@ use plugin::Checks;
 ///
 /// **Rules** have the form `name:value`; the value may contain colons.
 ///
-/// **Headers.** Names are case-insensitive. `Host` can only be replaced, or be the new name of another header; this sets the
-/// host of the upstream request.
+/// **Headers.** Names are case-insensitive. `Host` can only be replaced, or be the new name of another header; this
+/// sets the host of the upstream request.
 ///
 /// **Query.** Names are case-sensitive. A query that no rule changes is forwarded byte for byte; a changed one is
 /// re-encoded, with the arguments sorted by name.
 ///
 /// **Body.** Rules apply to bodies of type `application/json`, `application/x-www-form-urlencoded` and
-/// `multipart/form-data`; other bodies, and JSON that is not an object, are not modified. Values are always strings; other
-/// JSON fields and other parts keep their encoding. Nothing can be appended to a multipart body. The body is buffered; one
-/// longer than 8 MiB is rejected with 413. `Content-Length` is updated.
+/// `multipart/form-data`; other bodies, and JSON that is not an object, are not modified. Values are always strings;
+/// other JSON fields and other parts keep their encoding. Nothing can be appended to a multipart body. The body is
+/// buffered; one longer than 8 MiB is rejected with 413. `Content-Length` is updated.
 ///
-/// A body that cannot be parsed as its type is not modified if fields are only added or appended. This includes bodies that
-/// are compressed, have two content types, more than 10,000 fields, or parts that parsers read differently. If fields are
-/// removed, renamed or replaced, such a body is rejected with 400. In this case the rules are stricter: the type is the
-/// text before `;` and must not occur elsewhere in the header, types with the suffix `+json` are JSON, and a charset other
-/// than UTF-8, US-ASCII and ISO-8859-1 or an ambiguous multipart form is rejected as well.
+/// A body that cannot be parsed as its type is not modified if fields are only added or appended. This includes bodies
+/// that are compressed, have two content types, more than 10,000 fields, or parts that parsers read differently. If
+/// fields are removed, renamed or replaced, such a body is rejected with 400. In this case the rules are stricter: the
+/// type is the text before `;` and must not occur elsewhere in the header, types with the suffix `+json` are JSON, and
+/// a charset other than UTF-8, US-ASCII and ISO-8859-1 or an ambiguous multipart form is rejected as well.
 ///
-/// **Names** in remove, rename and replace rules for a query, a form or a multipart body also match `name[]`, `name[x]`,
-/// `[name]` and names surrounded by white space, because PHP, qs and Rack treat these as the same field.
+/// **Names** in remove, rename and replace rules for a query, a form or a multipart body also match `name[]`,
+/// `name[x]`, `[name]` and names surrounded by white space, because PHP, qs and Rack treat these as the same field.
 ///
-/// **Method.** `http_method` replaces the method. If the new method is GET, HEAD or TRACE, the fields of a form body also
-/// become query arguments; a form longer than 64 KiB is rejected with 413 in this case.
+/// **Method.** `http_method` replaces the method. If the new method is GET, HEAD or TRACE, the fields of a form body
+/// also become query arguments; a form longer than 64 KiB is rejected with 413 in this case.
 ///
-/// **Templates.** In every value and in `replace.uri`, `$(…)` is replaced by the value of a Lua expression. It can access
-/// `headers`, `query_params`, `uri_captures` (by name or number) and `shared` (values of other plugins):
+/// **Templates.** In every value and in `replace.uri`, `$(…)` is replaced by the value of a Lua expression. It can
+/// access `headers`, `query_params`, `uri_captures` (by name or number) and `shared` (values of other plugins):
 /// `$(headers['x-user'])`, `$(headers.x_user or 'nobody')`, `$(uri_captures[1] .. '-' .. query_params.v)`,
-/// `$(headers.host:gsub('%..*', ''))`. An absent value renders as empty text. A repeated header or argument is a table,
-/// which renders as a comma-separated list unless it is indexed. The available functions are `type`, `tostring`,
-/// `tonumber`, those of `string` except `gmatch` and `dump`, and `abs ceil floor max min` of `math`. Assignments, function
-/// definitions and table constructors are not supported. If a template fails, such as `$(nothing.here)`, the request is
-/// rejected with 500 and the reason is logged. With `untrusted_lua = off`, every template fails with 500. A literal `$(`
-/// can only be produced by balanced parentheses: `$('$(x)')` renders as `$(x)`, whereas `$('$(')` is not balanced.
+/// `$(headers.host:gsub('%..*', ''))`. An absent value renders as empty text. A repeated header or argument is a
+/// table, which renders as a comma-separated list unless it is indexed. The available functions are `type`,
+/// `tostring`, `tonumber`, those of `string` except `gmatch` and `dump`, and `abs ceil floor max min` of `math`.
+/// Assignments, function definitions and table constructors are not supported. If a template fails, such as
+/// `$(nothing.here)`, the request is rejected with 500 and the reason is logged. With `untrusted_lua = off`, every
+/// template fails with 500. A literal `$(` can only be produced by balanced parentheses: `$('$(x)')` renders as
+/// `$(x)`, whereas `$('$(')` is not balanced.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {

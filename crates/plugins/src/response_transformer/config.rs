@@ -15,26 +15,27 @@ use serde::{Deserialize, Serialize};
 ///     append: {headers: ["Vary:Accept"]}
 /// ```
 ///
-/// **Order:** remove, rename, replace, add, append. *Replace* only modifies headers and fields that exist, *add* only adds
-/// those that do not exist, *append* adds another value, *rename* overwrites a header or field that already has the new
-/// name.
+/// **Order:** remove, rename, replace, add, append. *Replace* only modifies headers and fields that exist, *add* only
+/// adds those that do not exist, *append* adds another value, *rename* overwrites a header or field that already has
+/// the new name.
 ///
 /// **Rules** have the form `name:value`; the value may contain colons. Templates are not supported.
 ///
-/// **Headers.** Whether a header exists is determined from the original response, before any rule is applied: a header that
-/// `remove` removes is not added again by `add`. `remove` removes all values of a header, also of `Set-Cookie`; anything
-/// after a colon in such a rule is ignored.
+/// **Headers.** Whether a header exists is determined from the original response, before any rule is applied: a header
+/// that `remove` removes is not added again by `add`. `remove` removes all values of a header, also of `Set-Cookie`;
+/// anything after a colon in such a rule is ignored.
 ///
-/// **JSON.** Rules apply to responses with the content type `application/json` or a type with the suffix `+json`, and only
-/// to the top-level fields of an object; other JSON is not modified. Other fields keep their encoding. A value is a string,
-/// unless `json_types` has a type at the same position of the list. A `number` that is not a number is skipped; a `boolean`
-/// is true if its value is `true`. *Append* converts a string to a list, or extends a list.
+/// **JSON.** Rules apply to responses with the content type `application/json` or a type with the suffix `+json`, and
+/// only to the top-level fields of an object; other JSON is not modified. Other fields keep their encoding. A value is
+/// a string, unless `json_types` has a type at the same position of the list. A `number` that is not a number is
+/// skipped; a `boolean` is true if its value is `true`. *Append* converts a string to a list, or extends a list.
 ///
-/// The body is buffered completely, up to 64 MiB and as far as `body_buffer_connection_size` and `body_buffer_total_size`
-/// allow; other responses are streamed. If the body is not valid JSON, is compressed or cannot be buffered, it is sent
-/// unmodified if fields are only added or appended. If fields are removed, renamed or replaced, the client receives 502
-/// instead (503 if the memory limit of the node is exceeded), since the body may contain what must not be disclosed. In
-/// this case, `Accept-Encoding` and `Range` are removed from the request, so that upstreams send a body that can be parsed.
+/// The body is buffered completely, up to 64 MiB and as far as `body_buffer_connection_size` and
+/// `body_buffer_total_size` allow; other responses are streamed. If the body is not valid JSON, is compressed or
+/// cannot be buffered, it is sent unmodified if fields are only added or appended. If fields are removed, renamed or
+/// replaced, the client receives 502 instead (503 if the memory limit of the node is exceeded), since the body may
+/// contain what must not be disclosed. In this case, `Accept-Encoding` and `Range` are removed from the request, so
+/// that upstreams send a body that can be parsed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {

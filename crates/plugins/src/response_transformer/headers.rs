@@ -42,16 +42,16 @@ impl Rules {
 
     /// Applies the rules to the headers of a response. Conditions refer to the original headers.
     pub fn apply(&self, headers: &mut Headers) {
-        let moved: SmallVec<[SmallVec<[HeaderValue; 1]>; 2]> =
+        let renamed_values: SmallVec<[SmallVec<[HeaderValue; 1]>; 2]> =
             self.rename.iter().map(|(old, _)| headers.get_all(old).iter().cloned().collect()).collect();
-        let there = |list: &[(Spelling, HeaderValue)]| -> SmallVec<[bool; 16]> {
+        let present = |list: &[(Spelling, HeaderValue)]| -> SmallVec<[bool; 16]> {
             list.iter().map(|(name, _)| headers.contains_key(&name.name)).collect()
         };
-        let (replaced, kept) = (there(&self.replace), there(&self.add));
+        let (replaceable, existing) = (present(&self.replace), present(&self.add));
         for name in &self.remove {
             headers.remove(name);
         }
-        for ((old, new), values) in self.rename.iter().zip(moved) {
+        for ((old, new), values) in self.rename.iter().zip(renamed_values) {
             if values.is_empty() {
                 continue;
             }
@@ -65,10 +65,10 @@ impl Rules {
             }
             headers.remove(old);
         }
-        for ((name, value), _) in self.replace.iter().zip(replaced).filter(|(_, there)| *there) {
+        for ((name, value), _) in self.replace.iter().zip(replaceable).filter(|(_, is_present)| *is_present) {
             headers.set(name, value.clone());
         }
-        for ((name, value), _) in self.add.iter().zip(kept).filter(|(_, there)| !*there) {
+        for ((name, value), _) in self.add.iter().zip(existing).filter(|(_, is_present)| !*is_present) {
             headers.set(name, value.clone());
         }
         for (name, value) in &self.append {

@@ -1,7 +1,7 @@
 //! `response-transformer`: modifies responses before they are sent to the client.
 //!
-//! This module decides which responses are modified, and buffers their bodies. The configuration is in [`config`], header
-//! rules are in [`headers`], rules for JSON in [`json`].
+//! This module decides which responses are modified, and buffers their bodies. The configuration is in [`config`],
+//! header rules are in [`headers`], rules for JSON in [`json`].
 //!
 //! ```text
 //!  header_filter: JSON response and JSON rules?

@@ -1,9 +1,9 @@
 //! Steps common to all authentication plugins: the anonymous consumer, several authentication plugins on one route, and
 //! the headers that identify the consumer to the upstream. How a credential is verified is up to each plugin.
 //!
-//! Without `anonymous`, authentication is required: if several such plugins apply, all must succeed, and the last one sets
-//! the consumer. With `anonymous`, a plugin is skipped if another one has already authenticated the request, and a request
-//! without valid credentials continues as the anonymous consumer.
+//! Without `anonymous`, authentication is required: if several such plugins apply, all must succeed, and the last one
+//! sets the consumer. With `anonymous`, a plugin is skipped if another one has already authenticated the request, and
+//! a request without valid credentials continues as the anonymous consumer.
 //!
 //! ```text
 //!  should_skip? ── yes ──────────────────────────────────> continue unchanged

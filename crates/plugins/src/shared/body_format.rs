@@ -1,8 +1,8 @@
 //! Format of a body with named fields, as declared by its headers.
 //!
 //! A rule that hides a field must find it wherever the upstream's parser does, and parsers treat ambiguous headers
-//! differently. [`BodyFormat::unambiguous`] rejects such headers. [`BodyFormat::mentioned`] is as lenient as Kong, for rules
-//! that hide nothing.
+//! differently. [`BodyFormat::unambiguous`] rejects such headers. [`BodyFormat::mentioned`] is as lenient as Kong, for
+//! rules that hide nothing.
 
 use http::{HeaderMap, header::CONTENT_TYPE};
 use memchr::memmem;

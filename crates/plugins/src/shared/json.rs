@@ -1,9 +1,9 @@
 //! Editing of JSON objects without full parsing. Members that no rule names keep their bytes, except for insignificant
 //! white space.
 //!
-//! The parser accepts what lua-cjson accepts in Kong's configuration, because a body that Kong can parse must not bypass a
-//! rule here: up to 1000 levels, any bytes in strings, and numbers as accepted by `strtod` (`0x10`, `012`, `NaN`, `+1`).
-//! The last of several members with one name wins. Only member names are decoded, and nothing recurses.
+//! The parser accepts what lua-cjson accepts in Kong's configuration, because a body that Kong can parse must not
+//! bypass a rule here: up to 1000 levels, any bytes in strings, and numbers as accepted by `strtod` (`0x10`, `012`,
+//! `NaN`, `+1`). The last of several members with one name wins. Only member names are decoded, and nothing recurses.
 
 use std::{borrow::Cow, collections::BTreeSet};
 
@@ -211,17 +211,17 @@ fn hex_code_unit(text: &[u8]) -> Option<(u32, &[u8])> {
 
 /// Returns the lowest number, from 1, that is not the name of one of these members.
 fn lowest_free_index(members: &[u8]) -> String {
-    let mut taken = BTreeSet::new();
+    let mut used = BTreeSet::new();
     let mut cursor = Cursor { text: members, at: 0 };
     // The members have been parsed before, so that no error can occur; one would end the loop.
     while let Ok(name) = cursor.name() {
         let number = std::str::from_utf8(&name).ok().and_then(|name| name.parse::<usize>().ok());
-        taken.extend(number);
+        used.extend(number);
         if cursor.value(0).is_err() || !cursor.eat_after_whitespace(b',') {
             break;
         }
     }
-    (1_usize..).find(|number| !taken.contains(number)).unwrap_or_default().to_string()
+    (1_usize..).find(|number| !used.contains(number)).unwrap_or_default().to_string()
 }
 
 /// Position in a text that is being parsed.

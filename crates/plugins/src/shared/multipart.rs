@@ -1,7 +1,7 @@
 //! Multipart forms (RFC 7578), parsed so that no other parser can find more parts or other names in them.
 //!
-//! Parsers treat malformed forms differently: text after a delimiter, folded headers, two names of one part. A rule that
-//! removes a part must not depend on the upstream's parser, so such forms are rejected.
+//! Parsers treat malformed forms differently: text after a delimiter, folded headers, two names of one part. A rule
+//! that removes a part must not depend on the upstream's parser, so such forms are rejected.
 
 use std::ops::Range;
 
@@ -43,8 +43,8 @@ pub enum Mode {
 /// If there is no boundary, or more than one.
 pub fn boundary(content_type: &[u8]) -> Result<&[u8], Malformed> {
     let found = parameter(content_type, b"boundary")?.ok_or(Malformed)?.text;
-    let fits = !found.is_empty() && found.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');
-    if fits && !found.ends_with(b" ") { Ok(found) } else { Err(Malformed) }
+    let is_valid = !found.is_empty() && found.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');
+    if is_valid && !found.ends_with(b" ") { Ok(found) } else { Err(Malformed) }
 }
 
 /// Returns the boundary of a content type if it conforms to RFC 2046 section 5.1.1, and is quoted unless it is a
@@ -55,8 +55,8 @@ pub fn boundary(content_type: &[u8]) -> Result<&[u8], Malformed> {
 pub fn strict_boundary(content_type: &[u8]) -> Result<&[u8], Malformed> {
     let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(byte);
     let found = parameter(content_type, b"boundary")?.ok_or(Malformed)?;
-    let fits = found.text.len() <= 70 && found.text.iter().all(is_allowed) && found.is_well_formed();
-    if fits { boundary(content_type) } else { Err(Malformed) }
+    let is_valid = found.text.len() <= 70 && found.text.iter().all(is_allowed) && found.is_well_formed();
+    if is_valid { boundary(content_type) } else { Err(Malformed) }
 }
 
 /// Splits a body into its parts. A truncated last part is included.

@@ -1,6 +1,6 @@
-//! Verification of Ed448 signatures (RFC 8032 section 5.2), which `EdDSA` tokens may use (RFC 8037) and aws-lc does not
-//! support. There is no signing. All inputs are public, so that the arithmetic need not be constant-time. Field arithmetic
-//! is in `field`, the hash function in `shake`.
+//! Verification of Ed448 signatures (RFC 8032 section 5.2), which `EdDSA` tokens may use (RFC 8037) and aws-lc does
+//! not support. There is no signing. All inputs are public, so that the arithmetic need not be constant-time. Field
+//! arithmetic is in `field`, the hash function in `shake`.
 
 mod field;
 mod shake;

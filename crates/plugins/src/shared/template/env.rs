@@ -65,8 +65,8 @@ impl<'a> Env<'a> {
 
     /// Charges pattern matching steps to the budget. Fails if it is exhausted.
     pub(super) fn charge(&self, steps: usize) -> Result<(), String> {
-        let left = self.budget.get().checked_sub(steps).ok_or("pattern too complex")?;
-        self.budget.set(left);
+        let remaining = self.budget.get().checked_sub(steps).ok_or("pattern too complex")?;
+        self.budget.set(remaining);
         Ok(())
     }
 

@@ -136,9 +136,9 @@ pub fn evaluate<'a>(expr: &'a Expr, env: &'a Env<'a>) -> Result<Value<'a>, EvalE
         Expr::Text(text) => Value::Text(Cow::Borrowed(text)),
         Expr::Global(name) => env.global(name),
         Expr::Index(of, key) => {
-            let holder = evaluate(of, env)?;
+            let object = evaluate(of, env)?;
             let key = evaluate(key, env)?;
-            index(holder, &key, of, env)?
+            index(object, &key, of, env)?
         }
         Expr::Call(of, list) => {
             let function = match evaluate(of, env)? {
@@ -150,19 +150,19 @@ pub fn evaluate<'a>(expr: &'a Expr, env: &'a Env<'a>) -> Result<Value<'a>, EvalE
             function.call(list, env)?
         }
         Expr::Method(of, name, list) => {
-            let holder = evaluate(of, env)?;
+            let object = evaluate(of, env)?;
             let key = Value::Text(Cow::Borrowed(name.as_bytes()));
-            let method = match index(holder.clone(), &key, of, env)? {
+            let method = match index(object.clone(), &key, of, env)? {
                 Value::Function(function) => function,
                 other => {
                     return Err(format!("attempt to call method '{name}' (a {} value)", other.type_name()));
                 }
             };
-            let mut given = vec![holder];
+            let mut args = vec![object];
             for item in list {
-                given.push(evaluate(item, env)?);
+                args.push(evaluate(item, env)?);
             }
-            method.call(given, env)?
+            method.call(args, env)?
         }
         Expr::Not(of) => Value::Bool(!evaluate(of, env)?.is_true()),
         Expr::Negate(of) => {
@@ -193,12 +193,12 @@ pub fn evaluate<'a>(expr: &'a Expr, env: &'a Env<'a>) -> Result<Value<'a>, EvalE
 }
 
 fn index<'a>(
-    holder: Value<'a>,
+    object: Value<'a>,
     key: &Value<'_>,
     of: &Expr,
     env: &'a Env<'a>,
 ) -> Result<Value<'a>, EvalError> {
-    Ok(match holder {
+    Ok(match object {
         Value::Table(table) => env.index(table, key),
         // Strings are indexed by the functions of the table `string`.
         Value::Text(_) => env.index(Table::Strings, key),

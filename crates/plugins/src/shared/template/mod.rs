@@ -2,8 +2,8 @@
 //!
 //! The text between the parentheses is a Lua expression: operators, literals, indexing, calls, and the functions in
 //! [`strings`]. Statements, function definitions and table constructors are not supported, so that every expression
-//! terminates and its cost is bounded. The global names are listed in [`env`]. As with Kong, an unknown name is `nil`, and
-//! using it fails at request time.
+//! terminates and its cost is bounded. The global names are listed in [`env`]. As with Kong, an unknown name is `nil`,
+//! and using it fails at request time.
 //!
 //! Everything is compiled once. A template without `$(…)` is a constant, and rendering it costs nothing.
 //!

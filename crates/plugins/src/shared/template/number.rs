@@ -17,8 +17,8 @@ pub fn number(text: &[u8]) -> Option<f64> {
         }
         u64::from_str_radix(hex, 16).ok()? as f64
     } else {
-        let known = |b: u8| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-');
-        if !digits.bytes().all(known) || digits.starts_with(['+', '-', 'e', 'E']) {
+        let is_numeral = |b: u8| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-');
+        if !digits.bytes().all(is_numeral) || digits.starts_with(['+', '-', 'e', 'E']) {
             return None;
         }
         digits.parse::<f64>().ok()?

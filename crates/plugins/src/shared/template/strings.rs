@@ -326,7 +326,7 @@ fn format(args: &Arguments<'_, '_>) -> Result<Vec<u8>, String> {
         }
         let flags = template[at..].iter().take_while(|b| b"-+ #0".contains(b)).count();
         let flag = |wanted: u8| template[at..at + flags].contains(&wanted);
-        let (left, zero, plus) = (flag(b'-'), flag(b'0'), flag(b'+'));
+        let (left_align, zero_pad, plus) = (flag(b'-'), flag(b'0'), flag(b'+'));
         at += flags;
         let (width, used) = two_digits(&template[at..]);
         at += used;
@@ -367,10 +367,10 @@ fn format(args: &Arguments<'_, '_>) -> Result<Vec<u8>, String> {
         };
         let fill = width.saturating_sub(text.len());
         let numeric = !matches!(kind, b's' | b'c');
-        if left {
+        if left_align {
             out.extend_from_slice(&text);
             out.resize(out.len() + fill, b' ');
-        } else if zero && numeric {
+        } else if zero_pad && numeric {
             let sign = usize::from(matches!(text.first(), Some(b'-' | b'+')));
             out.extend_from_slice(&text[..sign]);
             out.resize(out.len() + fill, b'0');
