@@ -1,49 +1,49 @@
-//! The handles a plugin may ask for when it is built.
+//! Context in which a plugin is built.
 
 use model::{Plugin as Row, State};
 use store::Stores;
 
-/// What surrounds a plugin while it is built.
+/// Context passed to [`Plugin::build`](super::Plugin::build).
 pub struct Build<'a> {
-    /// The row being built: its id, its scope.
+    /// The plugin row: its id and its scope.
     pub row: &'a Row,
-    /// Clock, counters and what else outlives a request.
+    /// Clock, counters and other state that outlives a request.
     pub stores: &'a Stores,
     state: &'a State,
     looked_around: bool,
 }
 
 impl<'a> Build<'a> {
-    /// The surroundings of a row.
+    /// Creates the context of one row.
     pub fn new(row: &'a Row, state: &'a State, stores: &'a Stores) -> Self {
         Build { row, stores, state, looked_around: false }
     }
 
-    /// The configuration it is part of. What looks at this is built again at each reload; what does not is kept
-    /// as long as its row stays the same.
+    /// Returns the configuration that the row belongs to. A plugin that calls this is rebuilt at every reload; any
+    /// other plugin is reused while its row is unchanged.
     pub fn state(&mut self) -> &'a State {
         self.looked_around = true;
         self.state
     }
 
-    /// Whether [`Build::state`] was asked for.
+    /// Returns whether [`Build::state`] was called, so that the plugin depends on more than its row.
     pub fn looked_around(&self) -> bool {
         self.looked_around
     }
 }
 
-/// Why a plugin cannot be built.
+/// Error of building a plugin.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct BuildError {
-    /// JSON pointer into the settings, such as `/header_name`; empty for the settings as a whole.
+    /// JSON pointer into `config`, such as `/header_name`; empty for `config` as a whole.
     pub pointer: String,
-    /// The reason.
+    /// Cause of the error.
     pub message: String,
 }
 
 impl BuildError {
-    /// An error at that place of the settings.
+    /// Creates an error at a JSON pointer into `config`.
     pub fn at(pointer: impl Into<String>, message: impl Into<String>) -> Self {
         BuildError { pointer: pointer.into(), message: message.into() }
     }

@@ -1,4 +1,4 @@
-//! The whole memory of one request.
+//! State of one request, from its head to the end of its response.
 
 use std::{
     any::{Any, TypeId},
@@ -19,58 +19,60 @@ use model::{Consumer, Ix, Route, Service};
 use net::{Body, BodyBuffer, BodyError, ConnectionBudget};
 use router::Capture;
 
-/// Bytes of a body that are held to learn whether it is longer than it may be.
-const HELD_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of a body of unknown length that are buffered to find out whether it exceeds its limit. A longer body streams,
+/// and is cut off at the limit.
+const MAX_BUFFERED_BYTES: usize = 4 * 1024 * 1024;
 
-/// Who asks, as the connection tells.
+/// The client, as identified by its connection.
 #[derive(Clone, Debug)]
 pub struct Client {
-    /// The other end of the connection.
+    /// Peer address of the connection.
     pub peer: SocketAddr,
-    /// The client's address: the peer's, or what a trusted peer says.
+    /// Client address: the peer's, or the one that a trusted peer reports.
     pub ip: IpAddr,
-    /// Our end of the connection.
+    /// Local address of the connection.
     pub local: SocketAddr,
-    /// Whether the connection is encrypted.
+    /// Whether the connection uses TLS.
     pub tls: bool,
-    /// Server name asked for in the TLS handshake.
+    /// Server name of the TLS handshake (SNI).
     pub sni: Option<Arc<str>>,
     /// Whether the peer is in `trusted_ips`.
     pub trusted: bool,
-    /// Number of the connection since the process started.
+    /// Sequence number of the connection in this process.
     pub connection: u64,
-    /// Number of this request on its connection, from 1.
+    /// Sequence number of the request on its connection, from 1.
     pub request: u64,
 }
 
-/// The request: what the client sent, changed by plugins, and sent on.
+/// The client's request, as modified by plugins and forwarded to the upstream.
 #[derive(Debug)]
 pub struct Request {
     /// Method.
     pub method: Method,
-    /// Target as the client sent it; never changed.
+    /// Request target as the client sent it; never modified.
     pub uri: Uri,
-    /// Version the client speaks.
+    /// HTTP version of the client's request.
     pub version: Version,
     /// Headers.
     pub headers: Headers,
     /// Body.
     pub body: Body,
-    /// What a plugin answers to a body that turns out to be too long.
+    /// Reply that a plugin has set for a body that exceeds its limit while it streams.
     pub too_long: Option<Box<Reply>>,
+    /// Query set by a plugin; `Some(None)` if it was removed.
     query: Option<Option<String>>,
-    /// What the body is counted against, once it was read from a connection.
+    /// Budget that a body read from a connection is charged to.
     budget: Option<ConnectionBudget>,
 }
 
 impl Request {
-    /// A request as the client sent it.
+    /// Creates a request as the client sent it.
     #[inline]
     pub fn new(method: Method, uri: Uri, version: Version, headers: Headers, body: Body) -> Self {
         Request { method, uri, version, headers, body, too_long: None, query: None, budget: None }
     }
 
-    /// Takes a request apart.
+    /// Creates a request from the parts of an `http::Request`.
     pub fn from_parts(parts: http::request::Parts, body: Body) -> Self {
         let headers = match parts.version {
             Version::HTTP_2 => Headers::of_http2(parts.headers),
@@ -79,25 +81,25 @@ impl Request {
         Self::new(parts.method, parts.uri, parts.version, headers, body)
     }
 
-    /// Path as the client sent it, without query.
+    /// Returns the path as the client sent it, without the query.
     pub fn path(&self) -> &str {
         self.uri.path()
     }
 
-    /// Query as it will be sent on, without `?`; none if there is no `?`.
+    /// Returns the query as it is forwarded, without `?`; `None` if there is no `?`.
     pub fn query(&self) -> Option<&str> {
         match &self.query {
-            Some(changed) => changed.as_deref(),
+            Some(replaced) => replaced.as_deref(),
             None => self.uri.query(),
         }
     }
 
-    /// Replaces the query; none removes it.
+    /// Replaces the query; `None` removes it.
     pub fn set_query(&mut self, query: Option<String>) {
         self.query = Some(query);
     }
 
-    /// The query's arguments in order, decoded; an argument without `=` has no value.
+    /// Iterates over the decoded query arguments in order. An argument without `=` has no value.
     pub fn query_args(&self) -> impl Iterator<Item = (Cow<'_, str>, Option<Cow<'_, str>>)> {
         self.query().unwrap_or("").split('&').filter(|pair| !pair.is_empty()).map(|pair| {
             match pair.split_once('=') {
@@ -107,35 +109,35 @@ impl Request {
         })
     }
 
-    /// The first value of a query argument, decoded.
+    /// Returns the first value of a query argument, decoded.
     pub fn query_arg(&self, name: &str) -> Option<Cow<'_, str>> {
         self.query_args().find(|(n, _)| n == name).map(|(_, v)| v.unwrap_or_default())
     }
 
-    /// Takes a query argument out, all its occurrences; the others stay as they were written.
+    /// Removes all occurrences of a query argument. The others keep their encoding.
     pub fn remove_query_arg(&mut self, name: &str) {
         if !self.query_args().any(|(n, _)| n == name) {
             return;
         }
-        let kept: Vec<&str> = self
+        let remaining: Vec<&str> = self
             .query()
             .unwrap_or("")
             .split('&')
             .filter(|pair| decode(pair.split_once('=').map_or(pair, |(n, _)| n)) != name)
             .collect();
-        let left = kept.join("&");
-        self.set_query((!left.is_empty()).then_some(left));
+        let query = remaining.join("&");
+        self.set_query((!query.is_empty()).then_some(query));
     }
 
-    /// A header's first value as text.
+    /// Returns the first value of a header, if it is visible ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|v| v.to_str().ok())
     }
 
-    /// Reads the body whole, up to `limit` bytes, and keeps it for whoever comes next.
+    /// Buffers the whole body, up to `limit` bytes. The body stays in the request for later plugins and the upstream.
     ///
     /// # Errors
-    /// When the connection fails or the body is longer; the body is gone then.
+    /// If the connection fails or the body is longer. The body is dropped in that case.
     pub async fn read_body(&mut self, limit: usize) -> Result<Bytes, BodyError> {
         if let Body::Stream(stream) = &self.body {
             self.budget = Some(stream.budget().clone());
@@ -145,22 +147,22 @@ impl Request {
         Ok(bytes)
     }
 
-    /// Bounds the length of the body, to be answered with `too_long` if it is longer. Of one whose length is unknown as
-    /// much is read as may be held; if it goes on, it is cut off as it streams.
+    /// Limits the length of the body; a longer one is rejected with `too_long`. A body of unknown length is buffered up
+    /// to 4 MiB. If it is longer than that, it streams, and is cut off when it exceeds the limit.
     ///
     /// # Errors
-    /// When the body fails, or is known to be longer; it is gone then.
+    /// If the body cannot be read, or is already known to be longer. The body is dropped in that case.
     pub async fn limit_body(&mut self, max: u64, too_long: Reply) -> Result<(), BodyError> {
         self.too_long = Some(Box::new(too_long));
-        self.body = std::mem::take(&mut self.body).hold(HELD_BYTES, max).await?;
+        self.body = std::mem::take(&mut self.body).hold(MAX_BUFFERED_BYTES, max).await?;
         Ok(())
     }
 
-    /// Puts other bytes in place of a body that was read, counted as that one was. Handles on that one should be
-    /// dropped before, since both count meanwhile.
+    /// Replaces the body, and charges the new one to the same budget. Drop other handles to the old body first:
+    /// otherwise both are charged at the same time.
     ///
     /// # Errors
-    /// When the budget is used up; the body is gone then.
+    /// If the budget is exhausted. The body is dropped in that case.
     pub fn replace_body(&mut self, bytes: Vec<u8>) -> Result<(), BodyError> {
         self.body = Body::Empty;
         let bytes = match &self.budget {
@@ -176,112 +178,114 @@ impl Request {
     }
 }
 
+/// Decodes the name or value of a query argument (`application/x-www-form-urlencoded`).
 fn decode(text: &str) -> Cow<'_, str> {
     if !text.contains(['%', '+']) {
         return Cow::Borrowed(text);
     }
-    let spaced = text.replace('+', " ");
-    Cow::Owned(percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned())
+    let with_spaces = text.replace('+', " ");
+    Cow::Owned(percent_encoding::percent_decode_str(&with_spaces).decode_utf8_lossy().into_owned())
 }
 
-/// The route that won, and its service.
+/// Result of routing: the matched route and its service.
 #[derive(Clone, Debug)]
 pub struct Matched {
-    /// The route.
+    /// The matched route.
     pub route: Ix<Route>,
-    /// Its service, if it has one.
+    /// The route's service, if any.
     pub service: Option<Ix<Service>>,
-    /// Bytes of the normalised path that the route's path took.
+    /// Length in bytes of the prefix of the normalised path that the route's path matched.
     pub matched: usize,
-    /// Captures of a regular expression path.
+    /// Capture groups of a regular expression path.
     pub captures: SmallVec<[Capture; 0]>,
 }
 
-/// What a plugin changed about where the request goes; what is none follows from route and service.
+/// Properties of the upstream request that plugins override. Those that are `None` follow from route and service.
 #[derive(Clone, Debug, Default)]
-pub struct UpstreamRequest {
-    /// Path in place of the computed one, as sent on the wire, without query.
+pub struct UpstreamOverrides {
+    /// Path as sent on the wire, without query.
     pub path: Option<String>,
-    /// Host header in place of the computed one.
+    /// `Host` header.
     pub host: Option<HeaderValue>,
-    /// Host and port in place of the service's.
+    /// Host and port to connect to.
     pub address: Option<(String, u16)>,
-    /// Whether TLS is spoken to the upstream, in place of the service's protocol.
+    /// Whether the connection to the upstream uses TLS.
     pub tls: Option<bool>,
 }
 
-/// How the consumer was recognised.
+/// Credential with which the client was authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
-    /// The credential's id.
+    /// Id of the credential entity.
     pub id: Uuid,
-    /// What `X-Credential-Identifier` says: the username, the key's name.
+    /// Value of `X-Credential-Identifier`, such as a username or a key; the id if `None`.
     pub identifier: Option<String>,
 }
 
-/// Where an answer comes from.
+/// Origin of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResponseSource {
     /// The upstream.
     Upstream,
-    /// A plugin decided it.
+    /// A plugin that short-circuited the request.
     Plugin,
-    /// The gateway: no route, no upstream, a failure.
+    /// The gateway itself: no route, no upstream, or an error.
     Gateway,
 }
 
-/// The answer's head.
+/// Head of the response.
 #[derive(Debug)]
 pub struct Response {
     /// Status.
     pub status: StatusCode,
-    /// Headers. Set before the upstream answers, they stand before the upstream's own.
+    /// Headers. Those set before the upstream responds precede the upstream's.
     pub headers: Headers,
-    /// Where it comes from.
+    /// Origin of the response.
     pub source: ResponseSource,
-    /// Whether a body filter may refuse the body, so that the head waits for the first bytes that leave the filters.
-    /// Set by header filters.
+    /// Whether the head is held back until the body filters emit their first bytes, because a filter may still reject
+    /// the body. Set by header filters.
     pub waits_for_body: bool,
-    /// Why a body filter refuses the body. The client gets a failure in place of the response if the head has
-    /// waited; otherwise the response is aborted.
+    /// Error for which a body filter rejects the body. If the head was held back, the client receives an error
+    /// response; otherwise the response is aborted.
     pub refused: Option<BodyError>,
 }
 
-/// One request's whole memory. Borrows nothing, so that it can move into the answer's tail.
+/// State of one HTTP exchange: a request, its response, and what plugins and the proxy record about them. It borrows
+/// nothing, so that it can move into the response body and live until the log phase.
 #[derive(Debug)]
 pub struct Exchange {
-    /// Who asks.
+    /// The client.
     pub client: Client,
-    /// What they ask.
+    /// The request.
     pub request: Request,
-    /// 32 hex digits that name this request.
+    /// Id of the request.
     pub id: RequestId,
-    /// Route and service, once known.
+    /// Matched route and service; `None` before routing.
     pub matched: Option<Matched>,
-    /// Changes to where the request goes.
-    pub upstream: UpstreamRequest,
-    /// Who is behind the request, once known.
+    /// Overrides of the upstream request.
+    pub upstream: UpstreamOverrides,
+    /// Authenticated or anonymous consumer.
     pub consumer: Option<Ix<Consumer>>,
-    /// How they were recognised; none for an anonymous consumer.
+    /// Credential of the consumer; `None` for an anonymous one.
     pub credential: Option<Credential>,
-    /// Groups that an authentication plugin gave, in place of the consumer's own.
+    /// Groups assigned by an authentication plugin, in place of the consumer's ACL groups.
     pub groups: Option<Vec<String>>,
-    /// The answer.
+    /// Head of the response.
     pub response: Response,
-    /// What bodies that filters hold are counted against; set where body filters run.
+    /// Budget that bodies buffered by body filters are charged to; set if the chain has body filters.
     pub budget: Option<ConnectionBudget>,
-    /// When the request's head was there.
+    /// When the request head was complete.
     pub started: Instant,
-    /// When the request was handed to the upstream's connection, at the last try; if there came to be none, when it
-    /// was dialed.
+    /// When the last attempt handed the request to an upstream connection; if connecting failed, when the attempt
+    /// began.
     pub sent: Option<Instant>,
-    /// When the upstream's head was there, or the last try had failed.
+    /// When the upstream's response head was complete, or the last attempt failed.
     pub answered: Option<Instant>,
-    stash: Stash,
+    extensions: Extensions,
 }
 
 impl Exchange {
-    /// The memory of a request that has just come in.
+    /// Creates the state of a request whose head has just been parsed.
     #[inline]
     pub fn new(client: Client, request: Request, id: RequestId) -> Self {
         Exchange {
@@ -289,7 +293,7 @@ impl Exchange {
             request,
             id,
             matched: None,
-            upstream: UpstreamRequest::default(),
+            upstream: UpstreamOverrides::default(),
             consumer: None,
             credential: None,
             groups: None,
@@ -304,47 +308,48 @@ impl Exchange {
             started: Instant::now(),
             sent: None,
             answered: None,
-            stash: Stash::default(),
+            extensions: Extensions::default(),
         }
     }
 
-    /// The route that won.
+    /// Returns the matched route.
     pub fn route(&self) -> Option<Ix<Route>> {
         self.matched.as_ref().map(|m| m.route)
     }
 
-    /// The service behind it.
+    /// Returns the service of the matched route.
     pub fn service(&self) -> Option<Ix<Service>> {
         self.matched.as_ref().and_then(|m| m.service)
     }
 
-    /// `https` or `http`: what the client spoke, or what a trusted peer says it spoke.
+    /// Returns `https` or `http`: the scheme of the client's connection, or the one that a trusted peer reports in
+    /// `X-Forwarded-Proto`.
     pub fn scheme(&self) -> &'static str {
         if self.client.trusted && self.request.headers.has(Known::ForwardedProto) {
-            // All that say so have to say the same: one may be the client's own.
+            // All values must be `https`: one of them may have been sent by the client itself.
             let mut protos = self.request.headers.values_of(Known::ForwardedProto);
             return if protos.all(|proto| proto.eq_ignore_ascii_case(b"https")) { "https" } else { "http" };
         }
         if self.client.tls { "https" } else { "http" }
     }
 
-    /// What bodies that filters hold are counted against. Without a connection, nothing limits it.
+    /// Returns the budget that bodies buffered by body filters are charged to; unlimited if there is no connection.
     pub fn budget(&self) -> ConnectionBudget {
         self.budget.clone().unwrap_or_else(ConnectionBudget::unlimited)
     }
 
-    /// What a plugin keeps from one phase to the next, made on first use.
-    pub fn stash<T: Default + 'static>(&mut self) -> &mut T {
-        self.stash.get()
+    /// Returns the value of a type that plugins carry from one phase to the next; inserts its default if absent.
+    pub fn extension_mut<T: Default + 'static>(&mut self) -> &mut T {
+        self.extensions.get_or_default()
     }
 
-    /// What a plugin kept, if it did.
-    pub fn stashed<T: 'static>(&self) -> Option<&T> {
-        self.stash.peek()
+    /// Returns the value of a type that a plugin has inserted.
+    pub fn extension<T: 'static>(&self) -> Option<&T> {
+        self.extensions.get()
     }
 }
 
-/// A request's name: random, printed as 32 hex digits.
+/// Random id of a request, displayed as 32 hex digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestId(pub u128);
 
@@ -354,21 +359,21 @@ impl std::fmt::Display for RequestId {
     }
 }
 
-/// Values by type; allocates nothing until used.
+/// Values keyed by type, like `http::Extensions` but without `Send` and `Clone`. Allocates on first use.
 #[derive(Debug, Default)]
-pub struct Stash(Vec<(TypeId, Box<dyn Any>)>);
+pub struct Extensions(Vec<(TypeId, Box<dyn Any>)>);
 
-impl Stash {
-    fn get<T: Default + 'static>(&mut self) -> &mut T {
+impl Extensions {
+    fn get_or_default<T: Default + 'static>(&mut self) -> &mut T {
         let id = TypeId::of::<T>();
         let at = self.0.iter().position(|(i, _)| *i == id).unwrap_or_else(|| {
             self.0.push((id, Box::<T>::default()));
             self.0.len() - 1
         });
-        self.0[at].1.downcast_mut().expect("an entry holds the type it is filed under")
+        self.0[at].1.downcast_mut().expect("the value has the type of its key")
     }
 
-    fn peek<T: 'static>(&self) -> Option<&T> {
+    fn get<T: 'static>(&self) -> Option<&T> {
         let id = TypeId::of::<T>();
         self.0.iter().find(|(i, _)| *i == id).and_then(|(_, value)| value.downcast_ref())
     }

@@ -1,8 +1,11 @@
-//! The plugin contract: what a plugin is, what it is handed, and what it may answer.
+//! The plugin API.
 //!
-//! A plugin is one file or folder in `plugins/` that implements [`Plugin`], plus one line in
-//! `plugins/mod.rs`. It sees the [`Exchange`] of one request and the configuration's data, never the
+//! A plugin is one module of the crate `plugins` that implements [`Plugin`], and one line in that crate's
+//! `registry`. Its hooks receive the [`Exchange`] of one request and the configuration; they never access the
 //! proxy, a socket or another plugin.
+//!
+//! The life of a plugin: [`Plugin::Config`] is deserialised from the file, [`Plugin::check`] validates it,
+//! [`Plugin::build`] compiles it once per snapshot, and the hooks in [`Plugin::PHASES`] run for each request.
 
 mod build;
 mod check;
@@ -15,10 +18,10 @@ pub mod testing;
 pub use build::{Build, BuildError};
 pub use check::{Checks, NOT_YET, Place};
 pub use exchange::{
-    Client, Credential, Exchange, Matched, Request, RequestId, Response, ResponseSource, Stash,
-    UpstreamRequest,
+    Client, Credential, Exchange, Extensions, Matched, Request, RequestId, Response, ResponseSource,
+    UpstreamOverrides,
 };
-pub use phase::{Call, Chunk, Hook, Instance, Outcome, PhaseSet, Phases, Step, Stop};
+pub use phase::{Call, Chunk, Hook, HookFuture, HookResult, Instance, PhaseSet, Phases, Stop};
 pub use registry::{EntityRule, Entry, Registry, Scopes};
 pub use reply::{Reply, ReplyBody};
 
@@ -27,7 +30,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use model::Protocol;
 
-/// Protocols of plugins that only work on HTTP messages.
+/// Protocols that carry HTTP messages.
 pub const HTTP_FAMILY: &[Protocol] = &[Protocol::Grpc, Protocol::Grpcs, Protocol::Http, Protocol::Https];
 
 /// All protocols.
@@ -42,30 +45,31 @@ pub const ALL_PROTOCOLS: &[Protocol] = &[
     Protocol::Udp,
 ];
 
-/// One plugin: its settings, and its part in each phase of a request.
+/// A plugin: its configuration and its hooks.
 ///
-/// `check` sees settings that already fit their schema; it adds what one schema cannot say. `build`
-/// does no I/O: regular expressions, networks and templates are compiled there, so that a request
-/// never sees raw settings and `validate` can build everything.
+/// `check` receives configuration that already conforms to its schema, and adds rules that a schema cannot express.
+/// `build` does no I/O. It compiles regular expressions, networks and templates, so that hooks never parse
+/// configuration and `validate` can build every plugin offline.
 pub trait Plugin: Sized + Send + Sync + 'static {
-    /// Name, as in a file: `key-auth`.
+    /// Name, as written in configuration files: `key-auth`.
     const NAME: &'static str;
-    /// The higher runs earlier; no two plugins share one.
+    /// Priority within a phase; plugins with a higher priority run first. Unique across plugins.
     const PRIORITY: i32;
-    /// Which methods run in which phase.
+    /// Hooks by phase.
     const PHASES: Phases<Self>;
-    /// What it may be attached to.
+    /// Entities to which it can be attached.
     const SCOPES: Scopes = Scopes::ALL;
-    /// Protocols it works on.
+    /// Supported protocols.
     const PROTOCOLS: &'static [Protocol] = HTTP_FAMILY;
-    /// Default of the field `protocols`.
+    /// Default of the row's `protocols`.
     const DEFAULT_PROTOCOLS: &'static [Protocol] = HTTP_FAMILY;
-    /// Whether it identifies the client and refuses a request without valid credentials.
+    /// Whether it authenticates the client and rejects requests without valid credentials.
     const AUTHENTICATES: bool = false;
-    /// Rules about whole entities that belong to it, such as its credentials, by the name that a schema's `x-custom`
-    /// gives.
+    /// Validation rules for entities of the plugin, such as its credentials, keyed by the name in a schema's
+    /// `x-custom`.
     const RULES: &'static [(&'static str, EntityRule)] = &[];
-    /// Its settings. The doc comment is the plugin's manual page, those of the fields describe them.
+    /// Configuration. Its doc comment is the plugin's manual page; the doc comments of its fields describe the
+    /// settings.
     type Config: DeserializeOwned
         + Serialize
         + JsonSchema
@@ -76,12 +80,12 @@ pub trait Plugin: Sized + Send + Sync + 'static {
         + Sync
         + 'static;
 
-    /// Rules across fields.
+    /// Checks rules that span several fields.
     fn check(_config: &Self::Config, _checks: &mut Checks) {}
 
-    /// Makes the plugin ready for requests.
+    /// Compiles the configuration.
     ///
     /// # Errors
-    /// When the settings cannot work, such as a regular expression that does not compile.
-    fn build(config: Self::Config, with: &mut Build<'_>) -> Result<Self, BuildError>;
+    /// If the configuration is unusable, such as a regular expression that does not compile.
+    fn build(config: Self::Config, context: &mut Build<'_>) -> Result<Self, BuildError>;
 }

@@ -1,4 +1,22 @@
-//! Phases: the moments of a request at which plugins run.
+//! Phases: the points of a request's life at which plugin hooks run.
+//!
+//! ```text
+//!  head received
+//!       │
+//!    rewrite ───────── short circuit ────────┐      global plugins only, before routing
+//!       │                                    │
+//!     access ───────── short circuit ────────┤      route and consumer are known
+//!       │                                    │
+//!  upstream request ── upstream error ───────┤
+//!       │                                    │
+//!  header_filter  <──── local response <─────┘      response head is complete
+//!       │
+//!  body_filter                                      once per chunk, the last one marked
+//!       │
+//!      log                                          response sent, or the client gone
+//! ```
+//!
+//! Later phases also run for responses that the gateway generates itself.
 
 use std::{future::Future, pin::Pin};
 
@@ -8,22 +26,23 @@ use super::{Exchange, Plugin, Reply};
 use model::State;
 use net::BodyError;
 
-/// What a hook is handed: the request's whole memory, and the configuration's data.
+/// Arguments of a hook: the state of the request and the configuration.
 pub struct Call<'a> {
-    /// One request's memory.
+    /// State of the request.
     pub exchange: &'a mut Exchange,
     /// The configuration.
     pub state: &'a State,
 }
 
-/// Why a hook ends the access phase. The chain's later phases still run.
+/// Reason why a hook ends request processing before the upstream is contacted. Header filters, body filters and log
+/// hooks still run.
 #[derive(Debug)]
 pub enum Stop {
-    /// A decision: this is the answer.
+    /// A response that the plugin generates.
     Reply(Box<Reply>),
-    /// A failure: the client gets a 500 that says nothing more, the log gets the reason.
+    /// A failure. The client receives a generic 500; the reason is only logged.
     Fault(String),
-    /// The request's body could not be read: the client gets the response that its error calls for.
+    /// The request body could not be read. The status follows from the error, such as 413 or 408.
     Body(BodyError),
 }
 
@@ -39,75 +58,76 @@ impl From<Reply> for Stop {
     }
 }
 
-/// How a hook ended.
-pub type Outcome = Result<(), Stop>;
+/// Result of a rewrite or access hook.
+pub type HookResult = Result<(), Stop>;
 
-/// How far a hook got: done, or waiting. Only a wait that really happens pays for a boxed future.
-pub enum Step<'a> {
-    /// Done.
-    Now(Outcome),
-    /// Waiting for something.
-    Wait(Pin<Box<dyn Future<Output = Outcome> + 'a>>),
+/// Result of an asynchronous hook: available immediately, or a future. A box is only allocated for a hook that
+/// actually awaits.
+pub enum HookFuture<'a> {
+    /// The hook has completed.
+    Ready(HookResult),
+    /// The hook awaits I/O, such as the request body.
+    Boxed(Pin<Box<dyn Future<Output = HookResult> + 'a>>),
 }
 
-impl<'a> Step<'a> {
-    /// Waits for a future.
-    pub fn wait(future: impl Future<Output = Outcome> + 'a) -> Self {
-        Step::Wait(Box::pin(future))
+impl<'a> HookFuture<'a> {
+    /// Boxes a future.
+    pub fn boxed(future: impl Future<Output = HookResult> + 'a) -> Self {
+        HookFuture::Boxed(Box::pin(future))
     }
 
-    /// Runs to the end.
+    /// Awaits the hook's result.
     ///
     /// # Errors
-    /// When the hook stopped the request.
-    pub async fn finish(self) -> Outcome {
+    /// If the hook short-circuits the request.
+    pub async fn finish(self) -> HookResult {
         match self {
-            Step::Now(outcome) => outcome,
-            Step::Wait(future) => future.await,
+            HookFuture::Ready(result) => result,
+            HookFuture::Boxed(future) => future.await,
         }
     }
 }
 
-/// A method that runs before the upstream is asked.
+/// A rewrite or access hook.
 pub enum Hook<P: 'static> {
-    /// Does not run.
+    /// The plugin has no hook in this phase.
     None,
-    /// Never waits.
-    Sync(fn(&P, Call<'_>) -> Outcome),
-    /// May wait.
-    Async(for<'a> fn(&'a P, Call<'a>) -> Step<'a>),
+    /// A hook that never awaits.
+    Sync(fn(&P, Call<'_>) -> HookResult),
+    /// A hook that may await.
+    Async(for<'a> fn(&'a P, Call<'a>) -> HookFuture<'a>),
 }
 
-/// A piece of the answer's body on its way to the client.
+/// A chunk of the response body on its way to the client.
 #[derive(Debug, Default)]
 pub struct Chunk {
-    /// The bytes; a hook may replace, keep back or add to them.
+    /// Bytes of the chunk. A hook may replace or extend them, or leave them empty to buffer.
     pub data: Bytes,
-    /// Whether nothing follows.
+    /// Whether this is the last chunk of the body.
     pub last: bool,
 }
 
-/// Which methods of a plugin run, and when. What is absent never enters a chain.
+/// Hooks of a plugin by phase. A plugin without a hook in a phase costs nothing there.
 pub struct Phases<P: 'static> {
-    /// Before routing; only global uses run.
+    /// Runs before routing, for global plugins only.
     pub rewrite: Hook<P>,
-    /// After routing, before the upstream is asked.
+    /// Runs after routing, before the request is sent to the upstream.
     pub access: Hook<P>,
-    /// The answer's head is there, its body is not.
+    /// Runs when the response head is available, before its body.
     pub header_filter: Option<fn(&P, Call<'_>)>,
-    /// Each piece of the answer's body, the last one marked.
+    /// Runs for each chunk of the response body; the last one is marked.
     pub body_filter: Option<fn(&P, Call<'_>, &mut Chunk)>,
-    /// All is over.
+    /// Runs when the response has been sent or aborted.
     pub log: Option<fn(&P, Call<'_>)>,
 }
 
 impl<P> Phases<P> {
-    /// No phase at all.
+    /// No hooks.
     pub const NONE: Self =
         Phases { rewrite: Hook::None, access: Hook::None, header_filter: None, body_filter: None, log: None };
 }
 
-/// Which phases a plugin takes part in.
+/// Set of phases in which a plugin, or a chain of plugins, has hooks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct PhaseSet {
@@ -118,20 +138,20 @@ pub struct PhaseSet {
     pub log: bool,
 }
 
-/// A built plugin whose type is forgotten.
+/// A built plugin behind a trait object, so that one chain can hold plugins of different types.
 pub trait Instance: Send + Sync {
-    /// Which phases it takes part in.
+    /// Phases in which the plugin has hooks.
     fn phases(&self) -> PhaseSet;
     /// Runs the rewrite hook.
-    fn rewrite<'a>(&'a self, call: Call<'a>) -> Step<'a>;
+    fn rewrite<'a>(&'a self, ctx: Call<'a>) -> HookFuture<'a>;
     /// Runs the access hook.
-    fn access<'a>(&'a self, call: Call<'a>) -> Step<'a>;
+    fn access<'a>(&'a self, ctx: Call<'a>) -> HookFuture<'a>;
     /// Runs the header filter.
-    fn header_filter(&self, call: Call<'_>);
+    fn header_filter(&self, ctx: Call<'_>);
     /// Runs the body filter.
-    fn body_filter(&self, call: Call<'_>, chunk: &mut Chunk);
+    fn body_filter(&self, ctx: Call<'_>, chunk: &mut Chunk);
     /// Runs the log hook.
-    fn log(&self, call: Call<'_>);
+    fn log(&self, ctx: Call<'_>);
 }
 
 impl<P: Plugin> Instance for P {
@@ -146,37 +166,37 @@ impl<P: Plugin> Instance for P {
         }
     }
 
-    fn rewrite<'a>(&'a self, call: Call<'a>) -> Step<'a> {
-        run(&P::PHASES.rewrite, self, call)
+    fn rewrite<'a>(&'a self, ctx: Call<'a>) -> HookFuture<'a> {
+        run(&P::PHASES.rewrite, self, ctx)
     }
 
-    fn access<'a>(&'a self, call: Call<'a>) -> Step<'a> {
-        run(&P::PHASES.access, self, call)
+    fn access<'a>(&'a self, ctx: Call<'a>) -> HookFuture<'a> {
+        run(&P::PHASES.access, self, ctx)
     }
 
-    fn header_filter(&self, call: Call<'_>) {
+    fn header_filter(&self, ctx: Call<'_>) {
         if let Some(hook) = P::PHASES.header_filter {
-            hook(self, call);
+            hook(self, ctx);
         }
     }
 
-    fn body_filter(&self, call: Call<'_>, chunk: &mut Chunk) {
+    fn body_filter(&self, ctx: Call<'_>, chunk: &mut Chunk) {
         if let Some(hook) = P::PHASES.body_filter {
-            hook(self, call, chunk);
+            hook(self, ctx, chunk);
         }
     }
 
-    fn log(&self, call: Call<'_>) {
+    fn log(&self, ctx: Call<'_>) {
         if let Some(hook) = P::PHASES.log {
-            hook(self, call);
+            hook(self, ctx);
         }
     }
 }
 
-fn run<'a, P>(hook: &Hook<P>, plugin: &'a P, call: Call<'a>) -> Step<'a> {
+fn run<'a, P>(hook: &Hook<P>, plugin: &'a P, ctx: Call<'a>) -> HookFuture<'a> {
     match hook {
-        Hook::None => Step::Now(Ok(())),
-        Hook::Sync(method) => Step::Now(method(plugin, call)),
-        Hook::Async(method) => method(plugin, call),
+        Hook::None => HookFuture::Ready(Ok(())),
+        Hook::Sync(method) => HookFuture::Ready(method(plugin, ctx)),
+        Hook::Async(method) => method(plugin, ctx),
     }
 }

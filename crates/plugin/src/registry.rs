@@ -1,4 +1,4 @@
-//! The plugins of a program as rows of a table, without their types.
+//! Registry of the available plugins, with their types erased.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::{Build, BuildError, Checks, Instance, Plugin};
 use model::{PluginConfig, Protocol};
 use source::{DeError, Document, NodeId, from_node};
 
-/// What a plugin may be attached to.
+/// Entities to which a plugin can be attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Scopes {
@@ -19,86 +19,88 @@ pub struct Scopes {
 }
 
 impl Scopes {
-    /// Everything.
+    /// Any scope.
     pub const ALL: Self = Scopes { global: true, service: true, route: true, consumer: true };
-    /// Everything but a consumer: what finds out the consumer cannot depend on one.
+    /// Any scope but a consumer. An authentication plugin runs before the consumer is known.
     pub const NO_CONSUMER: Self = Scopes { consumer: false, ..Self::ALL };
-    /// Nothing but everywhere.
+    /// Global only.
     pub const GLOBAL: Self = Scopes { global: true, service: false, route: false, consumer: false };
 }
 
-/// Reads a plugin's settings from a file's nodes.
-type Read = fn(&Document, NodeId) -> Result<Arc<dyn PluginConfig>, DeError>;
-type Make = fn(&dyn PluginConfig, &mut Build<'_>) -> Result<Arc<dyn Instance>, BuildError>;
+/// Deserialises a plugin's configuration from a document node.
+type ReadFn = fn(&Document, NodeId) -> Result<Arc<dyn PluginConfig>, DeError>;
+/// Builds a plugin from its configuration.
+type BuildFn = fn(&dyn PluginConfig, &mut Build<'_>) -> Result<Arc<dyn Instance>, BuildError>;
 
-/// A plugin without its type.
+/// Description of a plugin: the constants and functions of its [`Plugin`] implementation with the type erased.
 pub struct Entry {
-    /// Name, as in a file.
+    /// Name, as written in configuration files.
     pub name: &'static str,
-    /// The higher runs earlier.
+    /// Priority within a phase; plugins with a higher priority run first.
     pub priority: i32,
-    /// What it may be attached to.
+    /// Entities to which it can be attached.
     pub scopes: Scopes,
-    /// Protocols it works on.
+    /// Supported protocols.
     pub protocols: &'static [Protocol],
-    /// Protocols of a row that names none.
+    /// Default of the row's `protocols`.
     pub default_protocols: &'static [Protocol],
-    /// Schema of its settings.
+    /// Generates the JSON schema of its configuration.
     pub schema: fn() -> schemars::Schema,
-    /// Reads its settings.
-    pub read: Read,
-    /// Checks its settings across fields.
+    /// Deserialises its configuration.
+    pub read: ReadFn,
+    /// Checks rules that span several fields.
     pub check: fn(&dyn PluginConfig, &mut Checks),
-    /// Builds it. Settings of another plugin are refused.
-    pub build: Make,
-    /// Whether it identifies the client and refuses a request without valid credentials.
+    /// Builds it. Fails for the configuration of another plugin.
+    pub build: BuildFn,
+    /// Whether it authenticates the client and rejects requests without valid credentials.
     pub authenticates: bool,
-    /// Rules about whole entities that belong to it, by the name that a schema's `x-custom` gives.
+    /// Validation rules for entities of the plugin, keyed by the name in a schema's `x-custom`.
     pub rules: &'static [(&'static str, EntityRule)],
 }
 
-/// A rule about a whole entity: given its text fields by name, the error in Kong's words; `None` if the entity is valid.
+/// Validation rule for an entity. It looks up string fields by name and returns Kong's error message, or `None` if the
+/// entity is valid.
 pub type EntityRule = fn(&dyn Fn(&str) -> Option<String>) -> Option<String>;
 
-/// The plugins that a program knows. `main` makes it; a clone shares the rows.
+/// The available plugins. Cheap to clone: clones share one table.
 #[derive(Clone, Debug, Default)]
-pub struct Registry(Arc<Rows>);
+pub struct Registry(Arc<Table>);
 
 #[derive(Debug, Default)]
-struct Rows {
+struct Table {
     entries: Vec<Entry>,
     by_name: AHashMap<&'static str, usize>,
 }
 
 impl Registry {
-    /// A registry of these rows.
+    /// Creates a registry.
     ///
     /// # Panics
-    /// If two rows have one name.
+    /// If two plugins have the same name.
     pub fn new(entries: Vec<Entry>) -> Self {
         let mut by_name = AHashMap::with_capacity(entries.len());
         for (i, entry) in entries.iter().enumerate() {
             assert!(by_name.insert(entry.name, i).is_none(), "two plugins are named {}", entry.name);
         }
-        Registry(Arc::new(Rows { entries, by_name }))
+        Registry(Arc::new(Table { entries, by_name }))
     }
 
-    /// All plugins, in the order they were given.
+    /// Returns all plugins in registration order.
     pub fn entries(&self) -> &[Entry] {
         &self.0.entries
     }
 
-    /// The plugin of that name.
+    /// Looks up a plugin by name.
     pub fn find(&self, name: &str) -> Option<&Entry> {
         self.0.by_name.get(name).map(|&i| &self.0.entries[i])
     }
 
-    /// Whether the plugin of that name identifies the client and refuses a request without valid credentials.
+    /// Returns whether the plugin with this name authenticates the client; `false` for an unknown plugin.
     pub fn authenticates(&self, name: &str) -> bool {
         self.find(name).is_some_and(|entry| entry.authenticates)
     }
 
-    /// The rule about whole entities of that name.
+    /// Looks up an entity validation rule by its `x-custom` name.
     pub fn rule(&self, name: &str) -> Option<EntityRule> {
         let mut rules = self.entries().iter().flat_map(|entry| entry.rules);
         rules.find(|(known, _)| *known == name).map(|(_, rule)| *rule)
@@ -106,7 +108,7 @@ impl Registry {
 }
 
 impl Entry {
-    /// The row of a plugin.
+    /// Creates the description of a plugin type.
     pub const fn of<P: Plugin>() -> Self {
         Entry {
             name: P::NAME,
@@ -147,10 +149,10 @@ fn check<P: Plugin>(config: &dyn PluginConfig, checks: &mut Checks) {
 
 fn build<P: Plugin>(
     config: &dyn PluginConfig,
-    with: &mut Build<'_>,
+    context: &mut Build<'_>,
 ) -> Result<Arc<dyn Instance>, BuildError> {
     let Some(config) = config.as_any().downcast_ref::<P::Config>() else {
         return Err(BuildError::at("", format!("these are not settings of {}", P::NAME)));
     };
-    P::build(config.clone(), with).map(|plugin| Arc::new(plugin) as Arc<dyn Instance>)
+    P::build(config.clone(), context).map(|plugin| Arc::new(plugin) as Arc<dyn Instance>)
 }

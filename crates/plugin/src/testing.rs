@@ -1,4 +1,4 @@
-//! Drives one plugin through its phases: no sockets, the clock in hand.
+//! Test harness that runs the hooks of one plugin without sockets and with a manual clock.
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -11,33 +11,33 @@ use http::{HeaderMap, StatusCode};
 use uuid::Uuid;
 
 use super::{
-    Build, BuildError, Call, Chunk, Client, Exchange, Instance, Outcome, Plugin, Reply, Request, RequestId,
-    ResponseSource, Stop,
+    Build, BuildError, Call, Chunk, Client, Exchange, HookResult, Instance, Plugin, Reply, Request,
+    RequestId, ResponseSource, Stop,
 };
 use model::{Plugin as Row, Set, State};
 use net::Body;
 use store::{Clock, Stores};
 
-/// A plugin on its own: its configuration's data, its stores, and the built instance.
-pub struct Bench {
-    /// The data it sees; change before requests are made.
+/// A built plugin with the configuration and the stores that its hooks use.
+pub struct PluginHarness {
+    /// Configuration passed to each hook.
     pub state: State,
-    /// Its stores; the clock stands until it is moved.
+    /// Stores of the plugin. The clock is manual.
     pub stores: Stores,
     plugin: Arc<dyn Instance>,
 }
 
-impl Bench {
-    /// Builds a plugin from settings written as JSON, over that data.
+impl PluginHarness {
+    /// Builds a plugin from JSON configuration.
     ///
     /// # Errors
-    /// When the plugin refuses them.
+    /// If the plugin rejects the configuration.
     ///
     /// # Panics
-    /// When they do not fit the plugin's type.
+    /// If the configuration does not deserialise to the plugin's type.
     pub fn new<P: Plugin>(config: serde_json::Value, state: State) -> Result<Self, BuildError> {
         let stores = Stores { clock: Clock::manual(Duration::from_secs(1_700_000_000)), ..Stores::default() };
-        let config: P::Config = serde_json::from_value(config).expect("settings fit the plugin's type");
+        let config: P::Config = serde_json::from_value(config).expect("configuration of the plugin's type");
         let row = Row {
             id: Uuid::from_u128(1),
             name: P::NAME.to_owned(),
@@ -54,34 +54,34 @@ impl Bench {
             origin: None,
         };
         let plugin = Arc::new(P::build(config, &mut Build::new(&row, &state, &stores))?);
-        Ok(Bench { state, stores, plugin })
+        Ok(PluginHarness { state, stores, plugin })
     }
 
-    /// Runs the access hook to its end.
+    /// Runs the access hook to completion.
     ///
     /// # Errors
-    /// When the plugin stopped the request.
-    pub fn access(&self, exchange: &mut Exchange) -> Outcome {
-        let step = self.plugin.access(Call { exchange, state: &self.state });
+    /// If the plugin short-circuits the request.
+    pub fn access(&self, exchange: &mut Exchange) -> HookResult {
+        let result = self.plugin.access(Call { exchange, state: &self.state });
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .expect("a runtime for the test")
-            .block_on(step.finish())
+            .block_on(result.finish())
     }
 
-    /// Runs the access hook, which must answer.
+    /// Runs the access hook and returns the reply that it generates.
     ///
     /// # Panics
-    /// When it lets the request pass, or fails.
+    /// If the hook lets the request pass, or fails.
     pub fn reply(&self, exchange: &mut Exchange) -> Reply {
         match self.access(exchange) {
             Err(Stop::Reply(reply)) => *reply,
-            other => panic!("expected an answer, got {other:?}"),
+            other => panic!("expected a reply, got {other:?}"),
         }
     }
 
-    /// Runs the header filter on an answer of the upstream.
+    /// Runs the header filter on an upstream response.
     pub fn header_filter(&self, exchange: &mut Exchange, status: StatusCode, headers: HeaderMap) {
         exchange.response.status = status;
         exchange.response.source = ResponseSource::Upstream;
@@ -91,12 +91,12 @@ impl Bench {
         self.plugin.header_filter(Call { exchange, state: &self.state });
     }
 
-    /// Runs the body filter on pieces of a body and returns what comes out.
-    pub fn body_filter(&self, exchange: &mut Exchange, pieces: &[&str]) -> String {
+    /// Runs the body filter on the chunks of a body, then on the empty last chunk, and returns the filtered body.
+    pub fn body_filter(&self, exchange: &mut Exchange, chunks: &[&str]) -> String {
         let mut out = Vec::new();
-        for piece in pieces.iter().map(Some).chain([None]) {
-            let data = piece.map_or_else(Bytes::new, |p| Bytes::copy_from_slice(p.as_bytes()));
-            let mut chunk = Chunk { data, last: piece.is_none() };
+        for text in chunks.iter().map(Some).chain([None]) {
+            let data = text.map_or_else(Bytes::new, |text| Bytes::copy_from_slice(text.as_bytes()));
+            let mut chunk = Chunk { data, last: text.is_none() };
             self.plugin.body_filter(Call { exchange, state: &self.state }, &mut chunk);
             out.extend_from_slice(&chunk.data);
         }
@@ -104,10 +104,10 @@ impl Bench {
     }
 }
 
-/// A request as it comes from 127.0.0.1.
+/// Creates the exchange of a request from 127.0.0.1.
 ///
 /// # Panics
-/// When method, target or headers are malformed.
+/// If method, target or headers are malformed.
 pub fn request(method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Exchange {
     let mut builder = http::Request::builder().method(method).uri(target);
     for (name, value) in headers {

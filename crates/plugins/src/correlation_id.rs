@@ -1,4 +1,4 @@
-//! A request id of our own making that travels with the request, and back if wanted.
+//! Correlation ids: an id in a request header, optionally also in the response.
 
 use std::fmt::Write as _;
 
@@ -9,15 +9,15 @@ use uuid::Uuid;
 
 use super::shared::header::HeaderKey;
 use http_codec::Spelling;
-use plugin::{self, Build, BuildError, Call, Exchange, Hook, Outcome, Phases};
+use plugin::{self, Build, BuildError, Call, Exchange, Hook, HookResult, Phases};
 use store::{Clock, ticket};
 
-const DEFAULT_NAME: &str = "Kong-Request-ID";
+const DEFAULT_HEADER_NAME: &str = "Kong-Request-ID";
 
-/// Gives every request an id in a header, so that it can be followed through all services and logs.
+/// Adds a unique id to each request in a header, so that the request can be traced across services and logs.
 ///
-/// An id that the client sends is kept; an absent or empty one is made here and sent to the upstream. With
-/// `echo_downstream` the client gets it too, on refusals and errors as well.
+/// An id that the client sends is retained. Otherwise, or if it is empty, an id is generated and sent to the upstream.
+/// With `echo_downstream` the id is also sent to the client, including in rejections and errors.
 ///
 /// ```yaml
 /// plugins:
@@ -28,23 +28,23 @@ const DEFAULT_NAME: &str = "Kong-Request-ID";
 ///     echo_downstream: true
 /// ```
 ///
-/// | generator | an id looks like |
+/// | generator | format |
 /// |---|---|
-/// | `uuid` | `d0bbd2d0-2e10-4e9d-a5f1-5b0a1f3fd6e5`: random |
-/// | `uuid#counter` | `8c5b0e3d-7a7e-4c87-9c5e-5a0f6a0d2c11#42`: a random id of the worker, and its count of requests |
-/// | `tracker` | `10.0.0.1-8000-512-7-1-1700000000.123`: our address and port, process, connection, request on the connection, seconds since 1970 |
+/// | `uuid` | `d0bbd2d0-2e10-4e9d-a5f1-5b0a1f3fd6e5`: random for each request |
+/// | `uuid#counter` | `8c5b0e3d-7a7e-4c87-9c5e-5a0f6a0d2c11#42`: a random id of the worker and its request counter |
+/// | `tracker` | `10.0.0.1-8000-512-7-1-1700000000.123`: server IP, server port, process id, connection number, request number on the connection, seconds since 1970 |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Header that carries the id.
     pub header_name: Option<String>,
-    /// How an id is made.
+    /// Generator of the id.
     pub generator: Generator,
-    /// Whether the client gets the id as well.
+    /// Whether the id is sent to the client as well.
     pub echo_downstream: bool,
 }
 
-/// How an id is made.
+/// Generator of correlation ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Generator {
     #[serde(rename = "uuid")]
@@ -58,25 +58,25 @@ pub enum Generator {
 impl Default for Config {
     fn default() -> Self {
         Config {
-            header_name: Some(DEFAULT_NAME.to_owned()),
+            header_name: Some(DEFAULT_HEADER_NAME.to_owned()),
             generator: Generator::Counter,
             echo_downstream: false,
         }
     }
 }
 
-/// The ids of one row.
+/// The plugin `correlation-id`.
 pub struct Plugin {
     name: Spelling,
-    sent: HeaderKey,
+    lookup: HeaderKey,
     generator: Generator,
-    echo: bool,
+    echo_downstream: bool,
     clock: Clock,
 }
 
-/// The id of this request, kept for the answer.
+/// Id of the request, carried from the access phase to the header filter.
 #[derive(Default)]
-struct Id(Option<HeaderValue>);
+struct CorrelationId(Option<HeaderValue>);
 
 impl plugin::Plugin for Plugin {
     const NAME: &'static str = "correlation-id";
@@ -85,60 +85,60 @@ impl plugin::Plugin for Plugin {
         Phases { access: Hook::Sync(Self::access), header_filter: Some(Self::header_filter), ..Phases::NONE };
     type Config = Config;
 
-    fn build(config: Config, with: &mut Build<'_>) -> Result<Self, BuildError> {
-        let name = config.header_name.as_deref().unwrap_or(DEFAULT_NAME);
+    fn build(config: Config, context: &mut Build<'_>) -> Result<Self, BuildError> {
+        let name = config.header_name.as_deref().unwrap_or(DEFAULT_HEADER_NAME);
         let invalid = |_| BuildError::at("/header_name", format!("'{name}' cannot be the name of a header"));
         Ok(Plugin {
-            sent: HeaderKey::new(name).map_err(invalid)?,
+            lookup: HeaderKey::new(name).map_err(invalid)?,
             name: Spelling::new(name).map_err(invalid)?,
             generator: config.generator,
-            echo: config.echo_downstream,
-            clock: with.stores.clock.clone(),
+            echo_downstream: config.echo_downstream,
+            clock: context.stores.clock.clone(),
         })
     }
 }
 
 impl Plugin {
-    fn access(&self, call: Call<'_>) -> Outcome {
-        let exchange = call.exchange;
-        let id = match self.sent(exchange) {
+    fn access(&self, ctx: Call<'_>) -> HookResult {
+        let exchange = ctx.exchange;
+        let id = match self.client_id(exchange) {
             Some(id) => id,
             None => {
-                let id = self.make(exchange);
+                let id = self.generate(exchange);
                 exchange.request.headers.set(&self.name, id.clone());
                 id
             }
         };
-        if self.echo {
-            exchange.stash::<Id>().0 = Some(id);
+        if self.echo_downstream {
+            exchange.extension_mut::<CorrelationId>().0 = Some(id);
         }
         Ok(())
     }
 
-    fn header_filter(&self, call: Call<'_>) {
-        if !self.echo {
+    fn header_filter(&self, ctx: Call<'_>) {
+        if !self.echo_downstream {
             return;
         }
-        let exchange = call.exchange;
-        // A request that was refused before its access phase has no id yet.
-        let known = exchange.stashed::<Id>().and_then(|id| id.0.clone());
-        let id = known.or_else(|| self.sent(exchange)).unwrap_or_else(|| self.make(exchange));
+        let exchange = ctx.exchange;
+        // A request that was rejected before its access phase has no id yet.
+        let assigned = exchange.extension::<CorrelationId>().and_then(|id| id.0.clone());
+        let id = assigned.or_else(|| self.client_id(exchange)).unwrap_or_else(|| self.generate(exchange));
         exchange.response.headers.set(&self.name, id);
     }
 
-    /// The id that the client sent.
-    fn sent(&self, exchange: &Exchange) -> Option<HeaderValue> {
-        self.sent.get(&exchange.request.headers).filter(|id| !id.is_empty()).cloned()
+    /// Returns the id that the client sent, unless it is empty.
+    fn client_id(&self, exchange: &Exchange) -> Option<HeaderValue> {
+        self.lookup.get(&exchange.request.headers).filter(|id| !id.is_empty()).cloned()
     }
 
-    fn make(&self, exchange: &Exchange) -> HeaderValue {
+    fn generate(&self, exchange: &Exchange) -> HeaderValue {
         let mut id = String::with_capacity(64);
         // Writing to a String cannot fail.
         let _ = match self.generator {
             Generator::Uuid => write!(id, "{}", Uuid::new_v4()),
             Generator::Counter => {
-                let ticket = ticket();
-                write!(id, "{}#{}", ticket.worker, ticket.number)
+                let sequence = ticket();
+                write!(id, "{}#{}", sequence.worker, sequence.number)
             }
             Generator::Tracker => {
                 let client = &exchange.client;
@@ -166,42 +166,42 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use plugin::testing::{Bench, request};
+    use plugin::testing::{PluginHarness, request};
 
-    fn bench(config: Value) -> Bench {
-        Bench::new::<Plugin>(config, model::State::default()).expect("settings are valid")
+    fn harness(config: Value) -> PluginHarness {
+        PluginHarness::new::<Plugin>(config, model::State::default()).expect("settings are valid")
     }
 
     /// The id that the upstream gets, and the one that the client gets.
-    fn ids(bench: &Bench, sent: &[(&str, &str)], name: &str) -> (String, Option<String>) {
+    fn ids(harness: &PluginHarness, sent: &[(&str, &str)], name: &str) -> (String, Option<String>) {
         let mut exchange = request("GET", "/", sent, "");
-        bench.access(&mut exchange).expect("the request passes");
-        bench.header_filter(&mut exchange, StatusCode::OK, HeaderMap::new());
+        harness.access(&mut exchange).expect("the request passes");
+        harness.header_filter(&mut exchange, StatusCode::OK, HeaderMap::new());
         let text = |headers: &HeaderMap| headers.get(name).map(|v| v.to_str().expect("text").to_owned());
         (text(&exchange.request.headers).expect("the upstream gets an id"), text(&exchange.response.headers))
     }
 
     #[test]
-    fn the_id_of_the_client_is_kept() {
-        let bench = bench(json!({"echo_downstream": true}));
-        let (up, down) = ids(&bench, &[("Kong-Request-ID", "mine")], DEFAULT_NAME);
+    fn a_client_id_is_retained() {
+        let harness = harness(json!({"echo_downstream": true}));
+        let (up, down) = ids(&harness, &[("Kong-Request-ID", "mine")], DEFAULT_HEADER_NAME);
         assert_eq!((up.as_str(), down.as_deref()), ("mine", Some("mine")));
     }
 
     #[test]
-    fn an_empty_id_of_the_client_is_replaced() {
-        let bench = bench(json!({"echo_downstream": true}));
-        let (up, down) = ids(&bench, &[("Kong-Request-ID", "")], DEFAULT_NAME);
+    fn an_empty_client_id_is_replaced() {
+        let harness = harness(json!({"echo_downstream": true}));
+        let (up, down) = ids(&harness, &[("Kong-Request-ID", "")], DEFAULT_HEADER_NAME);
         assert!(up.contains('#'), "{up}");
         assert_eq!(down, Some(up));
     }
 
     #[test]
-    fn the_counter_counts_within_its_worker() {
-        let bench = bench(json!({}));
-        let (first, down) = ids(&bench, &[], DEFAULT_NAME);
+    fn the_counter_is_per_worker() {
+        let harness = harness(json!({}));
+        let (first, down) = ids(&harness, &[], DEFAULT_HEADER_NAME);
         assert_eq!(down, None);
-        let (second, _) = ids(&bench, &[], DEFAULT_NAME);
+        let (second, _) = ids(&harness, &[], DEFAULT_HEADER_NAME);
         let (worker, number) = first.split_once('#').expect("uuid#counter");
         let number: u64 = number.parse().expect("a number");
         Uuid::parse_str(worker).expect("a uuid");
@@ -210,46 +210,47 @@ mod tests {
 
     #[test]
     fn uuids_are_random() {
-        let bench = bench(json!({"header_name": "X-Trace", "generator": "uuid", "echo_downstream": true}));
-        let (first, down) = ids(&bench, &[], "X-Trace");
+        let harness =
+            harness(json!({"header_name": "X-Trace", "generator": "uuid", "echo_downstream": true}));
+        let (first, down) = ids(&harness, &[], "X-Trace");
         assert_eq!(Uuid::parse_str(&first).expect("a uuid").get_version_num(), 4);
         assert_eq!(down.as_ref(), Some(&first));
-        assert_ne!(ids(&bench, &[], "X-Trace").0, first);
+        assert_ne!(ids(&harness, &[], "X-Trace").0, first);
     }
 
     #[test]
-    fn a_tracker_tells_where_and_when() {
-        let bench = bench(json!({"generator": "tracker"}));
-        bench.stores.clock.advance(std::time::Duration::from_millis(45));
+    fn a_tracker_has_address_and_time() {
+        let harness = harness(json!({"generator": "tracker"}));
+        harness.stores.clock.advance(std::time::Duration::from_millis(45));
         let expected = format!("127.0.0.1-8000-{}-7-1-1700000000.045", std::process::id());
-        assert_eq!(ids(&bench, &[], DEFAULT_NAME).0, expected);
+        assert_eq!(ids(&harness, &[], DEFAULT_HEADER_NAME).0, expected);
     }
 
     #[test]
-    fn an_answer_without_access_phase_has_an_id_too() {
-        let bench = bench(json!({"echo_downstream": true, "generator": "uuid"}));
+    fn a_response_without_access_phase_has_an_id_too() {
+        let harness = harness(json!({"echo_downstream": true, "generator": "uuid"}));
         let mut exchange = request("GET", "/", &[], "");
-        bench.header_filter(&mut exchange, StatusCode::NOT_FOUND, HeaderMap::new());
-        assert!(exchange.response.headers.contains_key(DEFAULT_NAME));
+        harness.header_filter(&mut exchange, StatusCode::NOT_FOUND, HeaderMap::new());
+        assert!(exchange.response.headers.contains_key(DEFAULT_HEADER_NAME));
     }
 
     #[test]
     fn the_upstreams_own_id_is_replaced() {
-        let bench = bench(json!({"echo_downstream": true}));
+        let harness = harness(json!({"echo_downstream": true}));
         let mut exchange = request("GET", "/", &[("Kong-Request-ID", "mine")], "");
-        bench.access(&mut exchange).expect("the request passes");
+        harness.access(&mut exchange).expect("the request passes");
         let upstream = HeaderMap::from_iter([(
             HeaderName::from_static("kong-request-id"),
             HeaderValue::from_static("theirs"),
         )]);
-        bench.header_filter(&mut exchange, StatusCode::OK, upstream);
-        let all: Vec<_> = exchange.response.headers.get_all(DEFAULT_NAME).iter().collect();
+        harness.header_filter(&mut exchange, StatusCode::OK, upstream);
+        let all: Vec<_> = exchange.response.headers.get_all(DEFAULT_HEADER_NAME).iter().collect();
         assert_eq!(all, ["mine"]);
     }
 
     #[test]
-    fn a_name_that_no_header_can_have_is_refused() {
-        let error = Bench::new::<Plugin>(json!({"header_name": "a b"}), model::State::default())
+    fn an_invalid_header_name_is_rejected() {
+        let error = PluginHarness::new::<Plugin>(json!({"header_name": "a b"}), model::State::default())
             .err()
             .expect("refused");
         assert_eq!(error.pointer, "/header_name");

@@ -1,4 +1,4 @@
-//! Lets requests in, or keeps them out, by the client's address.
+//! Access control by client IP address.
 
 use std::net::IpAddr;
 
@@ -10,13 +10,13 @@ use serde_json::Number;
 
 use super::shared::status::error_status;
 use model::Protocol;
-use plugin::{self, ALL_PROTOCOLS, Build, BuildError, Call, Hook, Outcome, Phases, Reply, Stop};
+use plugin::{self, ALL_PROTOCOLS, Build, BuildError, Call, Hook, HookResult, Phases, Reply, Stop};
 
-/// Refuses clients by their address: those in `deny`, and those outside `allow` if there is one.
+/// Allows or denies requests by client IP address: rejects clients in `deny`, and clients outside `allow` if it is set.
 ///
-/// The address is that of the connection, or the one that a trusted proxy in front reports
-/// (`trusted_ips`). IPv4 networks only hold IPv4 clients, IPv6 networks only IPv6 clients. Lists may be long:
-/// an address is found by halving, not one by one.
+/// The client address is that of the connection, or the one that a trusted proxy (`trusted_ips`) reports. IPv4
+/// networks only match IPv4 clients, IPv6 networks only IPv6 clients. Addresses are looked up by binary search, so
+/// that long lists are cheap.
 ///
 /// ```yaml
 /// plugins:
@@ -26,24 +26,25 @@ use plugin::{self, ALL_PROTOCOLS, Build, BuildError, Call, Hook, Outcome, Phases
 ///     deny: [10.1.0.0/16]
 /// ```
 ///
-/// **Errors:** `status` (403) with `message`, or `IP address not allowed:` and the address.
+/// **Errors:** `status` (403) with `message`, by default `IP address not allowed:` followed by the address.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("x-plugin-checks" = [{"at_least_one_of": ["config.allow", "config.deny"]}]))]
 pub struct Config {
-    /// Addresses and networks that may come in; none, or an empty list, lets all in that are not denied.
+    /// Addresses and CIDR ranges that are allowed. If absent or empty, all addresses that are not in `deny` are
+    /// allowed.
     #[schemars(extend("items" = {"type": "string", "x-rule": "ip_or_cidr"}))]
     pub allow: Option<Vec<String>>,
-    /// Addresses and networks that are kept out, even if they are allowed.
+    /// Addresses and CIDR ranges that are denied. Takes precedence over `allow`.
     #[schemars(extend("items" = {"type": "string", "x-rule": "ip_or_cidr"}))]
     pub deny: Option<Vec<String>>,
-    /// Status of a refusal, from 400 to 599; 403 if absent.
+    /// Status code of the rejection, from 400 to 599; 403 by default.
     pub status: Option<Number>,
-    /// Message of a refusal.
+    /// Message of the rejection.
     pub message: Option<String>,
 }
 
-/// The lists of one row.
+/// The plugin `ip-restriction`.
 pub struct Plugin {
     allow: Option<Networks>,
     deny: Networks,
@@ -73,8 +74,8 @@ impl plugin::Plugin for Plugin {
 }
 
 impl Plugin {
-    fn access(&self, call: Call<'_>) -> Outcome {
-        let ip = call.exchange.client.ip;
+    fn access(&self, ctx: Call<'_>) -> HookResult {
+        let ip = ctx.exchange.client.ip;
         if !self.deny.contains(ip) && self.allow.as_ref().is_none_or(|allow| allow.contains(ip)) {
             return Ok(());
         }
@@ -84,7 +85,7 @@ impl Plugin {
     }
 }
 
-/// Addresses as sorted ranges that do not meet, first and last included.
+/// A set of addresses as sorted, disjoint ranges with inclusive bounds.
 struct Networks {
     v4: Vec<(u32, u32)>,
     v6: Vec<(u128, u128)>,
@@ -104,31 +105,32 @@ impl Networks {
                 }
             }
         }
-        Ok(Networks { v4: merged(v4), v6: merged(v6) })
+        Ok(Networks { v4: merge_ranges(v4), v6: merge_ranges(v6) })
     }
 
     fn contains(&self, ip: IpAddr) -> bool {
         match ip {
-            IpAddr::V4(ip) => holds(&self.v4, ip.to_bits()),
-            IpAddr::V6(ip) => holds(&self.v6, ip.to_bits()),
+            IpAddr::V4(ip) => ranges_contain(&self.v4, ip.to_bits()),
+            IpAddr::V6(ip) => ranges_contain(&self.v6, ip.to_bits()),
         }
     }
 }
 
-/// Sorts ranges and joins those that overlap.
-fn merged<T: Ord + Copy>(mut ranges: Vec<(T, T)>) -> Vec<(T, T)> {
+/// Sorts ranges and merges those that overlap.
+fn merge_ranges<T: Ord + Copy>(mut ranges: Vec<(T, T)>) -> Vec<(T, T)> {
     ranges.sort_unstable();
-    ranges.dedup_by(|next, kept| {
-        let overlaps = next.0 <= kept.1;
+    ranges.dedup_by(|next, merged| {
+        let overlaps = next.0 <= merged.1;
         if overlaps {
-            kept.1 = kept.1.max(next.1);
+            merged.1 = merged.1.max(next.1);
         }
         overlaps
     });
     ranges
 }
 
-fn holds<T: Ord + Copy>(ranges: &[(T, T)], address: T) -> bool {
+/// Returns whether an address is in one of the sorted ranges.
+fn ranges_contain<T: Ord + Copy>(ranges: &[(T, T)], address: T) -> bool {
     let after = ranges.partition_point(|(first, _)| *first <= address);
     after > 0 && address <= ranges[after - 1].1
 }
@@ -141,14 +143,14 @@ mod tests {
     use model::State;
     use plugin::{
         ReplyBody,
-        testing::{Bench, request},
+        testing::{PluginHarness, request},
     };
 
     fn passes(config: Value, ip: &str) -> bool {
-        let bench = Bench::new::<Plugin>(config, State::default()).expect("settings are valid");
+        let harness = PluginHarness::new::<Plugin>(config, State::default()).expect("settings are valid");
         let mut exchange = request("GET", "/", &[], "");
         exchange.client.ip = ip.parse().expect("an address");
-        bench.access(&mut exchange).is_ok()
+        harness.access(&mut exchange).is_ok()
     }
 
     #[test]
@@ -178,23 +180,24 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_the_address_unless_the_settings_say_otherwise() {
-        let refuse = |config: Value| {
-            let bench = Bench::new::<Plugin>(config, State::default()).expect("settings are valid");
-            bench.reply(&mut request("GET", "/", &[], ""))
+    fn a_rejection_has_the_address_unless_a_message_is_configured() {
+        let reject = |config: Value| {
+            let harness = PluginHarness::new::<Plugin>(config, State::default()).expect("settings are valid");
+            harness.reply(&mut request("GET", "/", &[], ""))
         };
-        let reply = refuse(json!({"deny": ["127.0.0.1"]}));
+        let reply = reject(json!({"deny": ["127.0.0.1"]}));
         assert_eq!(reply.status, StatusCode::FORBIDDEN);
         let message = "IP address not allowed: 127.0.0.1";
         assert!(matches!(reply.body, ReplyBody::Message(Some(text)) if text == message));
-        let reply = refuse(json!({"deny": ["127.0.0.1"], "status": 451, "message": "no"}));
+        let reply = reject(json!({"deny": ["127.0.0.1"], "status": 451, "message": "no"}));
         assert_eq!(reply.status.as_u16(), 451);
         assert!(matches!(reply.body, ReplyBody::Message(Some(text)) if text == "no"));
     }
 
     #[test]
-    fn an_entry_that_is_no_address_is_refused() {
-        let error = Bench::new::<Plugin>(json!({"allow": ["::1", "300.1.1.1"]}), State::default()).err();
+    fn an_invalid_entry_is_rejected() {
+        let error =
+            PluginHarness::new::<Plugin>(json!({"allow": ["::1", "300.1.1.1"]}), State::default()).err();
         let error = error.expect("refused");
         assert_eq!(error.pointer, "/allow/1");
         assert_eq!(error.message, "invalid ip or cidr range: '300.1.1.1'");

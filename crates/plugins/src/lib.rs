@@ -1,4 +1,4 @@
-//! The plugins, one file or folder each, and the one table of them.
+//! The built-in plugins, one module each, and their registry.
 
 mod shared;
 
@@ -17,7 +17,7 @@ mod response_transformer;
 
 use plugin::{Entry, Registry};
 
-/// The plugins of this crate. A new one has its `mod` line above and its row here.
+/// Returns the registry of the built-in plugins. A new plugin adds its `mod` line above and an entry here.
 pub fn registry() -> Registry {
     Registry::new(vec![
         Entry::of::<acl::Plugin>(),

@@ -1,15 +1,15 @@
-//! Sends clients elsewhere.
+//! Redirects clients to another URL.
 
 use http::{HeaderMap, HeaderValue, StatusCode, header::LOCATION};
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use plugin::{self, Build, BuildError, Call, Hook, Outcome, Phases, Reply, ReplyBody, Request};
+use plugin::{self, Build, BuildError, Call, Hook, HookResult, Phases, Reply, ReplyBody, Request};
 use router::normalize;
 
-/// Characters that a URL's path may not hold, and those of its query.
-const PATH: &AsciiSet = &CONTROLS
+/// Characters that are percent-encoded in the path and the query of a URL.
+const PATH_ENCODE_SET: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
     .add(b'#')
@@ -20,12 +20,12 @@ const PATH: &AsciiSet = &CONTROLS
     .add(b'`')
     .add(b'{')
     .add(b'}');
-const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'\'');
+const QUERY_ENCODE_SET: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'\'');
 
-/// Answers with a redirect, without asking the upstream.
+/// Redirects requests to another URL, without contacting the upstream.
 ///
-/// With `keep_incoming_path` the path and the query of `location` are replaced by those of the request; the
-/// path is normalised, a usual port left out. Authentication runs before it.
+/// With `keep_incoming_path`, the path and query of the request replace those of `location`. The path is normalised,
+/// and the default port of the scheme is omitted. Authentication plugins run first.
 ///
 /// ```yaml
 /// plugins:
@@ -38,28 +38,28 @@ const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Status of the answer.
-    #[serde(default = "moved")]
+    /// Status code of the response.
+    #[serde(default = "default_status_code")]
     #[schemars(range(min = 100, max = 599))]
     pub status_code: u16,
-    /// URL to go to.
+    /// URL to redirect to.
     #[schemars(extend("x-rule" = "url"))]
     pub location: String,
-    /// Goes to the path and query of the request instead of those of `location`.
-    #[serde(default = "no")]
+    /// Whether the path and query of the request are used instead of those of `location`.
+    #[serde(default = "default_keep_incoming_path")]
     pub keep_incoming_path: Option<bool>,
 }
 
-fn moved() -> u16 {
+fn default_status_code() -> u16 {
     301
 }
 
-#[allow(clippy::unnecessary_wraps)] // what a default has to be
-fn no() -> Option<bool> {
+#[allow(clippy::unnecessary_wraps)] // serde requires the type of the field
+fn default_keep_incoming_path() -> Option<bool> {
     Some(false)
 }
 
-/// The redirect of one row.
+/// The plugin `redirect`.
 pub struct Plugin {
     status: StatusCode,
     location: Location,
@@ -67,7 +67,7 @@ pub struct Plugin {
 
 enum Location {
     Fixed(HeaderValue),
-    /// With the request's path and query between the origin and the fragment.
+    /// The path and query of the request, between this origin and this fragment.
     Incoming {
         origin: String,
         fragment: String,
@@ -87,7 +87,7 @@ impl plugin::Plugin for Plugin {
                 let fragment = if fragment.is_empty() { String::new() } else { format!("#{fragment}") };
                 Location::Incoming { origin: origin(url)?, fragment }
             }
-            _ => Location::Fixed(value(&config.location)?),
+            _ => Location::Fixed(header_value(&config.location)?),
         };
         let status = StatusCode::from_u16(config.status_code)
             .map_err(|_| BuildError::at("/status_code", "value should be between 100 and 599"))?;
@@ -95,11 +95,11 @@ impl plugin::Plugin for Plugin {
     }
 }
 
-fn value(location: &str) -> Result<HeaderValue, BuildError> {
+fn header_value(location: &str) -> Result<HeaderValue, BuildError> {
     HeaderValue::from_str(location).map_err(|e| BuildError::at("/location", e.to_string()))
 }
 
-/// Scheme and authority: the host in lower case, the scheme's usual port left out.
+/// Returns scheme and authority of a URL, with the host in lower case and without the default port.
 fn origin(url: &str) -> Result<String, BuildError> {
     let Some((scheme, rest)) = url.split_once("://") else {
         return Err(BuildError::at("/location", "missing scheme in url"));
@@ -111,21 +111,23 @@ fn origin(url: &str) -> Result<String, BuildError> {
         None => (String::new(), authority),
     };
     let host = host.to_ascii_lowercase();
-    let usual = match scheme.as_str() {
+    let default_port = match scheme.as_str() {
         "http" | "ws" => ":80",
         "https" | "wss" => ":443",
         _ => ":",
     };
-    let host = host.strip_suffix(usual).unwrap_or(&host);
+    let host = host.strip_suffix(default_port).unwrap_or(&host);
     let origin = format!("{scheme}://{user}{host}");
-    value(&origin).map(|_| origin)
+    header_value(&origin).map(|_| origin)
 }
 
 impl Plugin {
-    fn access(&self, call: Call<'_>) -> Outcome {
+    fn access(&self, ctx: Call<'_>) -> HookResult {
         let location = match &self.location {
             Location::Fixed(location) => location.clone(),
-            Location::Incoming { origin, fragment } => incoming(&call.exchange.request, origin, fragment),
+            Location::Incoming { origin, fragment } => {
+                incoming_location(&ctx.exchange.request, origin, fragment)
+            }
         };
         let headers = HeaderMap::from_iter([(LOCATION, location)]);
         let body = ReplyBody::Bytes("redirecting".into());
@@ -133,15 +135,15 @@ impl Plugin {
     }
 }
 
-fn incoming(request: &Request, origin: &str, fragment: &str) -> HeaderValue {
+fn incoming_location(request: &Request, origin: &str, fragment: &str) -> HeaderValue {
     let mut url = origin.to_owned();
-    url.extend(percent_encode(&normalize(request.path()), PATH));
+    url.extend(percent_encode(&normalize(request.path()), PATH_ENCODE_SET));
     if let Some(query) = request.query().filter(|query| !query.is_empty()) {
         url.push('?');
-        url.extend(percent_encode(query.as_bytes(), QUERY));
+        url.extend(percent_encode(query.as_bytes(), QUERY_ENCODE_SET));
     }
     url.push_str(fragment);
-    // Nothing but visible ASCII is left.
+    // After encoding, the URL consists of visible ASCII.
     HeaderValue::try_from(url).unwrap_or(HeaderValue::from_static("/"))
 }
 
@@ -151,27 +153,27 @@ mod tests {
 
     use super::*;
     use model::State;
-    use plugin::testing::{Bench, request};
+    use plugin::testing::{PluginHarness, request};
 
-    fn answer(config: Value, target: &str) -> (u16, String) {
-        let bench = Bench::new::<Plugin>(config, State::default()).expect("settings are valid");
-        let reply = bench.reply(&mut request("GET", target, &[], ""));
+    fn redirect(config: Value, target: &str) -> (u16, String) {
+        let harness = PluginHarness::new::<Plugin>(config, State::default()).expect("settings are valid");
+        let reply = harness.reply(&mut request("GET", target, &[], ""));
         assert!(matches!(reply.body, ReplyBody::Bytes(body) if body == "redirecting"));
         (reply.status.as_u16(), reply.headers[LOCATION].to_str().expect("text").to_owned())
     }
 
     #[test]
-    fn the_location_is_sent_as_it_is() {
+    fn the_location_is_sent_unmodified() {
         for (status, location) in
             [(301, "http://Example.TEST:80"), (302, "https://example.test/path?foo=bar#x")]
         {
             let config = json!({"location": location, "status_code": status});
-            assert_eq!(answer(config, "/p?q"), (status, location.to_owned()));
+            assert_eq!(redirect(config, "/p?q"), (status, location.to_owned()));
         }
     }
 
     #[test]
-    fn the_requests_path_and_query_replace_those_of_the_location() {
+    fn path_and_query_of_the_request_replace_those_of_the_location() {
         let cases = [
             ("https://example.test/some?x=y", "/a/b", "https://example.test/a/b"),
             ("https://example.test/some?x=y#top", "/a/b?c=d", "https://example.test/a/b?c=d#top"),
@@ -183,7 +185,7 @@ mod tests {
         for (location, target, expected) in cases {
             let config = json!({"location": location, "keep_incoming_path": true});
             let target = target.replace('ü', "%C3%BC");
-            assert_eq!(answer(config, &target), (301, expected.to_owned()), "{location} {target}");
+            assert_eq!(redirect(config, &target), (301, expected.to_owned()), "{location} {target}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Refuses requests whose body is too long.
+//! Rejects requests with a body that is too long.
 
 use http::{
     HeaderMap, StatusCode,
@@ -8,13 +8,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use net::Body;
-use plugin::{self, Build, BuildError, Call, Hook, Outcome, Phases, Reply, Request, Step};
+use plugin::{self, Build, BuildError, Call, Hook, HookFuture, HookResult, Phases, Reply, Request};
 
-/// Refuses requests with a body longer than a limit.
+/// Rejects requests with a body longer than a limit.
 ///
-/// A body whose `Content-Length` is known is judged by it, without being read. One of unknown length
-/// (chunked, or HTTP/2 without the header) is read up to the limit before the upstream is asked, and held in
-/// memory meanwhile: keep the limit low where such uploads are common.
+/// If the request has a `Content-Length`, it is compared with the limit and the body is not read. A body of unknown
+/// length (chunked, or HTTP/2 without the header) is buffered in memory, up to the limit, before the request is sent
+/// to the upstream. Use a low limit if such uploads are common.
 ///
 /// ```yaml
 /// plugins:
@@ -24,21 +24,21 @@ use plugin::{self, Build, BuildError, Call, Hook, Outcome, Phases, Reply, Reques
 ///     size_unit: kilobytes
 /// ```
 ///
-/// **Errors:** 413 `Request size limit exceeded`, or 417 if the client asked with `Expect: 100-continue`; 411
-/// `A valid Content-Length header is required` with `require_content_length`.
+/// **Errors:** 413 `Request size limit exceeded`, or 417 if the client sent `Expect: 100-continue`; 411 `A valid
+/// Content-Length header is required` with `require_content_length`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Longest body allowed, in `size_unit`.
+    /// Maximum length of the request body, in `size_unit`.
     pub allowed_payload_size: Option<i64>,
-    /// A kilobyte is 1024 bytes, a megabyte 1024 kilobytes.
+    /// Unit of `allowed_payload_size`. A kilobyte is 1024 bytes, a megabyte 1024 kilobytes.
     pub size_unit: SizeUnit,
-    /// Refuses requests with neither `Content-Length` nor `Transfer-Encoding: chunked`, those without a body
-    /// included.
+    /// Whether requests with neither `Content-Length` nor `Transfer-Encoding: chunked` are rejected, including those
+    /// without a body.
     pub require_content_length: bool,
 }
 
-/// What sizes are given in.
+/// Unit of a size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SizeUnit {
@@ -47,23 +47,23 @@ pub enum SizeUnit {
     Bytes,
 }
 
-const DEFAULT_SIZE: i64 = 128;
+const DEFAULT_PAYLOAD_SIZE: i64 = 128;
 
 impl Default for Config {
     fn default() -> Self {
         Config {
-            allowed_payload_size: Some(DEFAULT_SIZE),
+            allowed_payload_size: Some(DEFAULT_PAYLOAD_SIZE),
             size_unit: SizeUnit::Megabytes,
             require_content_length: false,
         }
     }
 }
 
-/// The limit of one row.
+/// The plugin `request-size-limiting`.
 pub struct Plugin {
-    /// Bytes allowed; none lets not even an empty body pass.
-    limit: Option<u64>,
-    require_length: bool,
+    /// Maximum length; `None` rejects every request, because the configured size is negative.
+    max_bytes: Option<u64>,
+    require_content_length: bool,
 }
 
 impl plugin::Plugin for Plugin {
@@ -78,48 +78,54 @@ impl plugin::Plugin for Plugin {
             SizeUnit::Kilobytes => 1024,
             SizeUnit::Bytes => 1,
         };
-        let size = u64::try_from(config.allowed_payload_size.unwrap_or(DEFAULT_SIZE)).ok();
+        let size = u64::try_from(config.allowed_payload_size.unwrap_or(DEFAULT_PAYLOAD_SIZE)).ok();
         Ok(Plugin {
-            limit: size.map(|size| size.saturating_mul(unit)),
-            require_length: config.require_content_length,
+            max_bytes: size.map(|size| size.saturating_mul(unit)),
+            require_content_length: config.require_content_length,
         })
     }
 }
 
 impl Plugin {
-    fn access<'a>(&'a self, call: Call<'a>) -> Step<'a> {
-        let request = &mut call.exchange.request;
+    fn access<'a>(&'a self, ctx: Call<'a>) -> HookFuture<'a> {
+        let request = &mut ctx.exchange.request;
         if let Some(length) =
             request.header(CONTENT_LENGTH.as_str()).and_then(|text| text.trim().parse().ok())
         {
-            return Step::Now(self.judge(length, &request.headers));
+            return HookFuture::Ready(self.check_length(length, &request.headers));
         }
-        if self.require_length && request.headers.get(TRANSFER_ENCODING).is_none_or(|te| te != "chunked") {
+        if self.require_content_length
+            && request.headers.get(TRANSFER_ENCODING).is_none_or(|te| te != "chunked")
+        {
             let message = "A valid Content-Length header is required";
-            return Step::Now(Err(Reply::error(StatusCode::LENGTH_REQUIRED, message).into()));
+            return HookFuture::Ready(Err(Reply::error(StatusCode::LENGTH_REQUIRED, message).into()));
         }
         match &request.body {
-            Body::Empty => Step::Now(self.judge(0, &request.headers)),
-            Body::Whole(bytes) => Step::Now(self.judge(bytes.len() as u64, &request.headers)),
-            Body::Stream(_) | Body::Upload(_) => Step::wait(self.measure(request)),
+            Body::Empty => HookFuture::Ready(self.check_length(0, &request.headers)),
+            Body::Whole(bytes) => HookFuture::Ready(self.check_length(bytes.len() as u64, &request.headers)),
+            Body::Stream(_) | Body::Upload(_) => HookFuture::boxed(self.limit_body(request)),
         }
     }
 
-    fn judge(&self, length: u64, headers: &HeaderMap) -> Outcome {
-        if self.limit.is_some_and(|limit| length <= limit) { Ok(()) } else { Err(too_long(headers).into()) }
+    fn check_length(&self, length: u64, headers: &HeaderMap) -> HookResult {
+        if self.max_bytes.is_some_and(|limit| length <= limit) {
+            Ok(())
+        } else {
+            Err(too_long_reply(headers).into())
+        }
     }
 
-    /// Lets a body pass as far as it may be long.
-    async fn measure(&self, request: &mut Request) -> Outcome {
-        let too_long = too_long(&request.headers);
-        match self.limit {
+    /// Limits a body of unknown length.
+    async fn limit_body(&self, request: &mut Request) -> HookResult {
+        let too_long = too_long_reply(&request.headers);
+        match self.max_bytes {
             Some(limit) => Ok(request.limit_body(limit, too_long).await?),
             None => Err(too_long.into()),
         }
     }
 }
 
-fn too_long(headers: &HeaderMap) -> Reply {
+fn too_long_reply(headers: &HeaderMap) -> Reply {
     let expects = headers.get(EXPECT).and_then(|value| value.to_str().ok());
     let status = match expects.is_some_and(|text| text.trim().eq_ignore_ascii_case("100-continue")) {
         true => StatusCode::EXPECTATION_FAILED,
@@ -137,13 +143,13 @@ mod tests {
     use net::BodyError;
     use plugin::{
         Stop,
-        testing::{Bench, request},
+        testing::{PluginHarness, request},
     };
 
     fn status(config: Value, headers: &[(&str, &str)], body: usize) -> u16 {
-        let bench = Bench::new::<Plugin>(config, State::default()).expect("settings are valid");
+        let harness = PluginHarness::new::<Plugin>(config, State::default()).expect("settings are valid");
         let body = "x".repeat(body);
-        match bench.access(&mut request("POST", "/", headers, &body)) {
+        match harness.access(&mut request("POST", "/", headers, &body)) {
             Ok(()) => 200,
             Err(Stop::Reply(reply)) => reply.status.as_u16(),
             Err(Stop::Body(BodyError::TooLong { .. })) => 413,
@@ -152,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_are_judged_by_their_length() {
+    fn bodies_are_limited_by_length() {
         let bytes = |size: i64| json!({"allowed_payload_size": size, "size_unit": "bytes"});
         let length = |text: &'static str| ("Content-Length", text);
         let chunked = ("Transfer-Encoding", "chunked");

@@ -1,18 +1,18 @@
-//! Access by group: lets members of some groups in, or keeps them out. Who asks is found out before it runs.
+//! Access control by consumer group. The consumer has been authenticated before this plugin runs.
 
 use http::{HeaderValue, StatusCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::shared::consumer::{X_AUTHENTICATED_GROUPS, X_CONSUMER_GROUPS};
-use plugin::{self, Build, BuildError, Call, Hook, Outcome, Phases, Reply, Scopes};
+use super::shared::auth::{X_AUTHENTICATED_GROUPS, X_CONSUMER_GROUPS};
+use plugin::{self, Build, BuildError, Call, Hook, HookResult, Phases, Reply, Scopes};
 
-/// Lets a request pass, or refuses it, by the groups of the consumer behind it.
+/// Allows or denies requests based on the groups of the authenticated consumer.
 ///
-/// Groups are given to consumers in the file (`acls`), or brought by an authentication plugin such as
-/// `ldap-auth`. Exactly one of `allow` and `deny` must be given; one common group is enough for either.
-/// Names are compared letter by letter. Put an authentication plugin such as `key-auth` beside it: it runs
-/// first and finds out who asks.
+/// Groups are assigned to consumers in `acls`, or by an authentication plugin such as `ldap-auth`. Exactly one of
+/// `allow` and `deny` must be set. A consumer matches if it is in at least one of the groups. Group names are
+/// case-sensitive. The plugin requires an authentication plugin such as `key-auth` on the same route or service, which
+/// runs first.
 ///
 /// ```yaml
 /// plugins:
@@ -26,12 +26,12 @@ use plugin::{self, Build, BuildError, Call, Hook, Outcome, Phases, Reply, Scopes
 ///   acls: [{group: staff}]
 /// ```
 ///
-/// **To the upstream:** `X-Consumer-Groups` with the consumer's groups, or `X-Authenticated-Groups` with those
-/// that came with the authentication, separated by a comma and a space. What the client put into either never
-/// gets through.
+/// **Upstream headers:** `X-Consumer-Groups` with the consumer's groups, or `X-Authenticated-Groups` with the groups
+/// assigned by the authentication plugin, separated by a comma and a space. Values that the client sends in these
+/// headers are always removed.
 ///
-/// **Errors:** 401 `Unauthorized` if nobody was recognised and there are no groups to go by; 403 `You cannot
-/// consume this service` for everyone else who may not pass.
+/// **Errors:** 401 `Unauthorized` if the request is not authenticated and has no groups; 403 `You cannot consume this
+/// service` for every other request that is denied.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("x-plugin-checks" = [
@@ -39,14 +39,14 @@ use plugin::{self, Build, BuildError, Call, Hook, Outcome, Phases, Reply, Scopes
     {"at_least_one_of": ["config.allow", "config.deny"]},
 ]))]
 pub struct Config {
-    /// Groups whose members may pass; all others are refused.
+    /// Groups that are allowed; all others are denied.
     pub allow: Option<Vec<String>>,
-    /// Groups whose members are refused; all others may pass.
+    /// Groups that are denied; all others are allowed.
     pub deny: Option<Vec<String>>,
-    /// Keeps the groups from the upstream.
+    /// Whether the group headers are withheld from the upstream.
     pub hide_groups_header: bool,
-    /// Goes by the groups that came with the authentication, where there are any, even if a consumer was
-    /// recognised. Otherwise they only count for an anonymous consumer, or where there is no consumer.
+    /// Whether groups assigned by the authentication plugin, if any, take precedence over the consumer's own.
+    /// Otherwise they are only used for the anonymous consumer, or if there is no consumer.
     pub always_use_authenticated_groups: bool,
 }
 
@@ -54,7 +54,7 @@ pub struct Config {
 #[derive(Debug)]
 pub struct Plugin {
     names: ahash::AHashSet<String>,
-    /// Whether members are kept out; otherwise only they are let in.
+    /// Whether members of the groups are denied; otherwise only they are allowed.
     deny: bool,
     hide_groups_header: bool,
     always_use_authenticated_groups: bool,
@@ -79,30 +79,29 @@ impl plugin::Plugin for Plugin {
 }
 
 impl Plugin {
-    fn access(&self, call: Call<'_>) -> Outcome {
-        let Call { exchange, state } = call;
-        let known = exchange.credential.is_some();
+    fn access(&self, ctx: Call<'_>) -> HookResult {
+        let Call { exchange, state } = ctx;
+        let is_authenticated = exchange.credential.is_some();
         let headers = &mut exchange.request.headers;
         headers.remove(X_CONSUMER_GROUPS);
         headers.remove(X_AUTHENTICATED_GROUPS);
 
-        let brought = exchange
-            .groups
-            .as_deref()
-            .filter(|_| exchange.consumer.is_none() || !known || self.always_use_authenticated_groups);
-        let (name, passes, list) = match (brought, exchange.consumer) {
-            (Some(groups), _) => (X_AUTHENTICATED_GROUPS, self.admits(groups), self.list(groups)),
+        let authenticated_groups = exchange.groups.as_deref().filter(|_| {
+            exchange.consumer.is_none() || !is_authenticated || self.always_use_authenticated_groups
+        });
+        let (name, is_allowed, list) = match (authenticated_groups, exchange.consumer) {
+            (Some(groups), _) => (X_AUTHENTICATED_GROUPS, self.is_allowed(groups), self.header_value(groups)),
             (None, Some(consumer)) => {
                 let groups = state.groups(consumer);
                 if groups.is_empty() && !self.deny {
-                    return Err(refusal(known).into());
+                    return Err(rejection(is_authenticated).into());
                 }
-                (X_CONSUMER_GROUPS, self.admits(groups), self.list(groups))
+                (X_CONSUMER_GROUPS, self.is_allowed(groups), self.header_value(groups))
             }
-            (None, None) => return Err(refusal(known).into()),
+            (None, None) => return Err(rejection(is_authenticated).into()),
         };
-        if !passes {
-            return Err(refusal(true).into());
+        if !is_allowed {
+            return Err(rejection(true).into());
         }
         if let Some(list) = list {
             headers.insert(name, list);
@@ -110,12 +109,12 @@ impl Plugin {
         Ok(())
     }
 
-    fn admits(&self, groups: &[impl AsRef<str>]) -> bool {
+    fn is_allowed(&self, groups: &[impl AsRef<str>]) -> bool {
         groups.iter().any(|group| self.names.contains(group.as_ref())) != self.deny
     }
 
-    /// The header's value, if the upstream shall know.
-    fn list(&self, groups: &[impl AsRef<str>]) -> Option<HeaderValue> {
+    /// Formats the groups as a header value; `None` if they are withheld from the upstream.
+    fn header_value(&self, groups: &[impl AsRef<str>]) -> Option<HeaderValue> {
         if self.hide_groups_header {
             return None;
         }
@@ -130,9 +129,9 @@ impl Plugin {
     }
 }
 
-/// Refuses someone who is known, or someone who is not.
-fn refusal(known: bool) -> Reply {
-    if known {
+/// Creates the rejection of an authenticated or an unauthenticated request.
+fn rejection(is_authenticated: bool) -> Reply {
+    if is_authenticated {
         Reply::error(StatusCode::FORBIDDEN, "You cannot consume this service")
     } else {
         Reply::error(StatusCode::UNAUTHORIZED, "Unauthorized")

@@ -1,5 +1,5 @@
-//! Cross-origin requests: answers to preflights, and the headers that let a browser read an answer. What an
-//! origin is and which are allowed is in `origin.rs`.
+//! Cross-origin resource sharing (CORS): responses to preflight requests, and the headers with which browsers expose
+//! a response to a page. Matching of origins is in `origin.rs`.
 
 mod origin;
 #[cfg(test)]
@@ -17,20 +17,20 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
-use self::origin::{Allowed, Origins};
+use self::origin::{AllowOrigin, Origins};
 use super::shared::number;
-use plugin::{self, Build, BuildError, Call, Hook, Outcome, Phases, Reply, Scopes};
+use plugin::{self, Build, BuildError, Call, Hook, HookResult, Phases, Reply, Scopes};
 
 const REQUEST_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-request-private-network");
 const ALLOW_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");
 
-/// Lets browsers use a service from pages of other origins: answers preflight requests, and adds the
-/// `Access-Control-…` headers to all other answers, those of the gateway itself included.
+/// Enables cross-origin resource sharing (CORS): responds to preflight requests, and adds the `Access-Control-…`
+/// headers to all other responses, including those of the gateway itself.
 ///
-/// A preflight is a request with method OPTIONS, `Origin` and `Access-Control-Request-Method`. It is
-/// answered 200 with an empty body before authentication, so that it needs no credentials; with
-/// `preflight_continue` the upstream answers it alone. A route that lists `methods` has to list OPTIONS for
-/// its preflights to come here.
+/// A preflight request has the method OPTIONS and the headers `Origin` and `Access-Control-Request-Method`. The
+/// response is 200 with an empty body. It is sent before authentication, so that preflight requests need no
+/// credentials. With `preflight_continue`, preflight requests are forwarded to the upstream and its response is not
+/// modified. A route that lists `methods` must include OPTIONS, otherwise it does not match preflight requests.
 ///
 /// ```yaml
 /// plugins:
@@ -42,39 +42,42 @@ const ALLOW_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-contro
 ///     max_age: 3600
 /// ```
 ///
-/// **Origins.** Without `origins`, or with `*` among them, every origin is allowed (`*`; with `credentials`
-/// the request's own origin, since browsers refuse `*` there). An entry of letters, digits and `.:/-` is
-/// compared with the request's origin, the usual port of its scheme left out; if it is the only entry it is
-/// sent whatever the request's origin. Any other entry is a regular expression that has to match the whole
-/// origin, or, if it has no `:`, the whole host name. Where the answer depends on the origin, `Vary: Origin`
-/// says so.
+/// **Origins.** If `origins` is empty or contains `*`, all origins are allowed. `Access-Control-Allow-Origin` is then
+/// `*`; with `credentials` it is the origin of the request, because browsers reject `*` with credentials. An entry
+/// that consists of letters, digits and `.:/-` is compared with the origin of the request, ignoring the default port
+/// of the scheme; if it is the only entry, it is sent regardless of the request's origin. Any other entry is a regular
+/// expression that must match the whole origin or, if the expression has no `:`, the whole host name. If the response
+/// depends on the origin, `Vary: Origin` is added.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Allowed origins: plain ones, regular expressions, or `*`. None, or an empty list, allows all.
+    /// Allowed origins: literal origins, regular expressions, or `*`. If absent or empty, all origins are allowed.
     #[schemars(extend("items" = {"type": "string", "x-rule": "cors_origin"}))]
     pub origins: Option<Vec<String>>,
-    /// Request headers allowed; none, or an empty list, allows those that the preflight asks for.
+    /// Value of `Access-Control-Allow-Headers`. If absent or empty, the headers in `Access-Control-Request-Headers`
+    /// are allowed.
     pub headers: Option<Vec<String>>,
-    /// Response headers that pages may read.
+    /// Value of `Access-Control-Expose-Headers`: response headers that pages may read.
     pub exposed_headers: Option<Vec<String>>,
-    /// Methods allowed.
+    /// Value of `Access-Control-Allow-Methods`.
     pub methods: Option<Vec<AllowedMethod>>,
-    /// Seconds that a browser may remember the answer to a preflight.
+    /// Value of `Access-Control-Max-Age`: seconds for which a browser may cache the response to a preflight request.
     pub max_age: Option<Number>,
-    /// Whether requests may carry cookies and other credentials.
+    /// Whether `Access-Control-Allow-Credentials: true` is sent, so that requests may carry cookies and other
+    /// credentials.
     pub credentials: bool,
-    /// Whether pages from public networks may ask for private ones.
+    /// Whether `Access-Control-Allow-Private-Network: true` is sent, so that pages from public networks may access
+    /// private ones.
     pub private_network: bool,
-    /// Leaves preflights to the upstream.
+    /// Whether preflight requests are forwarded to the upstream.
     pub preflight_continue: bool,
-    /// Whether answers to requests without `Origin` get the headers too.
-    #[serde(skip_serializing_if = "is_true")] // Kong 3.9 does not know the field yet
+    /// Whether the headers are also added to responses to requests without `Origin`.
+    #[serde(skip_serializing_if = "is_true")] // Kong 3.9 does not have this field
     #[schemars(extend("default" = true))]
     pub allow_origin_absent: bool,
 }
 
-/// A method that may be allowed.
+/// A method that can be allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum AllowedMethod {
@@ -124,7 +127,7 @@ impl Default for Config {
     }
 }
 
-/// The answers to cross-origin requests on one row.
+/// The plugin `cors`.
 pub struct Plugin {
     origins: Origins,
     headers: Option<HeaderValue>,
@@ -137,9 +140,9 @@ pub struct Plugin {
     allow_origin_absent: bool,
 }
 
-/// Kept for a preflight, whose answer is complete without the header filter.
+/// Marks a preflight request, whose response the header filter must not modify.
 #[derive(Default)]
-struct Preflight;
+struct PreflightHandled;
 
 impl plugin::Plugin for Plugin {
     const NAME: &'static str = "cors";
@@ -155,11 +158,11 @@ impl plugin::Plugin for Plugin {
         let methods: Vec<&str> = methods.map(|(_, name)| *name).collect();
         Ok(Plugin {
             origins: Origins::new(config.origins.unwrap_or_default())?,
-            headers: list(config.headers, "/headers")?,
-            exposed_headers: list(config.exposed_headers, "/exposed_headers")?,
-            methods: value(&methods.join(","), "/methods")?,
+            headers: header_list(config.headers, "/headers")?,
+            exposed_headers: header_list(config.exposed_headers, "/exposed_headers")?,
+            methods: header_value(&methods.join(","), "/methods")?,
             max_age: match config.max_age.and_then(|seconds| seconds.as_f64()) {
-                Some(seconds) => Some(value(&number::text(seconds), "/max_age")?),
+                Some(seconds) => Some(header_value(&number::format(seconds), "/max_age")?),
                 None => None,
             },
             credentials: config.credentials,
@@ -170,23 +173,23 @@ impl plugin::Plugin for Plugin {
     }
 }
 
-/// A list as one header value; none for an empty one.
-fn list(items: Option<Vec<String>>, pointer: &str) -> Result<Option<HeaderValue>, BuildError> {
+/// Joins a list to one header value; `None` if it is empty.
+fn header_list(items: Option<Vec<String>>, pointer: &str) -> Result<Option<HeaderValue>, BuildError> {
     match items {
-        Some(items) if !items.is_empty() => value(&items.join(","), pointer).map(Some),
+        Some(items) if !items.is_empty() => header_value(&items.join(","), pointer).map(Some),
         _ => Ok(None),
     }
 }
 
-fn value(text: &str, pointer: &str) -> Result<HeaderValue, BuildError> {
+fn header_value(text: &str, pointer: &str) -> Result<HeaderValue, BuildError> {
     HeaderValue::from_str(text).map_err(|e| BuildError::at(pointer, e.to_string()))
 }
 
 impl Plugin {
-    /// Answers a preflight.
-    fn access(&self, call: Call<'_>) -> Outcome {
-        let request = &call.exchange.request;
-        let origin = origin_of(&request.headers);
+    /// Responds to preflight requests.
+    fn access(&self, ctx: Call<'_>) -> HookResult {
+        let request = &ctx.exchange.request;
+        let origin = request_origin(&request.headers);
         if request.method != Method::OPTIONS
             || origin.is_none()
             || !request.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
@@ -194,13 +197,13 @@ impl Plugin {
             return Ok(());
         }
         if self.preflight_continue {
-            call.exchange.stash::<Preflight>();
+            ctx.exchange.extension_mut::<PreflightHandled>();
             return Ok(());
         }
         let mut reply = Reply::empty(StatusCode::OK);
         self.allow_origin(origin, &mut reply.headers);
-        let asked = request.headers.get(ACCESS_CONTROL_REQUEST_HEADERS);
-        if let Some(headers) = self.headers.as_ref().or(asked) {
+        let requested = request.headers.get(ACCESS_CONTROL_REQUEST_HEADERS);
+        if let Some(headers) = self.headers.as_ref().or(requested) {
             reply.headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, headers.clone());
         }
         reply.headers.insert(ACCESS_CONTROL_ALLOW_METHODS, self.methods.clone());
@@ -208,20 +211,20 @@ impl Plugin {
             reply.headers.insert(ACCESS_CONTROL_MAX_AGE, seconds.clone());
         }
         let private = request.headers.get(REQUEST_PRIVATE_NETWORK);
-        if self.private_network && private.is_some_and(|asks| asks == "true") {
+        if self.private_network && private.is_some_and(|value| value == "true") {
             reply.headers.insert(ALLOW_PRIVATE_NETWORK, HeaderValue::from_static("true"));
         }
-        call.exchange.stash::<Preflight>();
+        ctx.exchange.extension_mut::<PreflightHandled>();
         Err(reply.into())
     }
 
-    /// Adds to every other answer what lets a page read it.
-    fn header_filter(&self, call: Call<'_>) {
-        let exchange = call.exchange;
-        if exchange.stashed::<Preflight>().is_some() {
+    /// Adds the CORS headers to all other responses.
+    fn header_filter(&self, ctx: Call<'_>) {
+        let exchange = ctx.exchange;
+        if exchange.extension::<PreflightHandled>().is_some() {
             return;
         }
-        let origin = origin_of(&exchange.request.headers);
+        let origin = request_origin(&exchange.request.headers);
         if origin.is_none() && !self.allow_origin_absent {
             return;
         }
@@ -232,12 +235,13 @@ impl Plugin {
         }
     }
 
-    /// Writes which origin is allowed, whether with credentials, and whether the answer depends on it.
+    /// Sets the headers that state which origin is allowed, whether with credentials, and whether the response varies
+    /// by origin.
     fn allow_origin(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
         let mut vary = self.origins.vary();
         let mut credentials = self.credentials;
         let allowed = match self.origins.allowed(origin) {
-            Allowed::Any => match origin.filter(|_| self.credentials) {
+            AllowOrigin::Any => match origin.filter(|_| self.credentials) {
                 Some(origin) => {
                     vary = true;
                     Some(origin.clone())
@@ -247,8 +251,8 @@ impl Plugin {
                     Some(HeaderValue::from_static("*"))
                 }
             },
-            Allowed::This(origin) => Some(origin),
-            Allowed::None => None,
+            AllowOrigin::Exact(origin) => Some(origin),
+            AllowOrigin::Denied => None,
         };
         match allowed {
             Some(origin) => headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin),
@@ -263,7 +267,7 @@ impl Plugin {
     }
 }
 
-/// The request's origin; an empty one counts as absent.
-fn origin_of(headers: &HeaderMap) -> Option<&HeaderValue> {
+/// Returns the origin of the request; an empty one is treated as absent.
+fn request_origin(headers: &HeaderMap) -> Option<&HeaderValue> {
     headers.get(ORIGIN).filter(|origin| !origin.is_empty())
 }

@@ -1,4 +1,4 @@
-//! Which origins are allowed.
+//! Matching of origins.
 
 use std::borrow::Cow;
 
@@ -8,46 +8,46 @@ use http::HeaderValue;
 use model::rule::compile_regex;
 use plugin::BuildError;
 
-/// What an answer may say about the request's origin.
-pub enum Allowed {
+/// Decision about the origin of a request.
+pub enum AllowOrigin {
     /// All origins are allowed.
     Any,
-    /// This one is.
-    This(HeaderValue),
-    /// The request's is not.
-    None,
+    /// This origin is allowed.
+    Exact(HeaderValue),
+    /// The origin of the request is not allowed.
+    Denied,
 }
 
-/// Allowed origins, ready to be compared with.
+/// Allowed origins, compiled.
 pub enum Origins {
-    /// All, whatever the request says.
+    /// All origins.
     All,
-    /// The only one, sent whatever the request says.
-    One(HeaderValue),
-    /// The request's, if one of these fits; all, where `*` is among them.
-    Some { any: bool, rules: Vec<Rule> },
+    /// A single literal origin, sent regardless of the request's origin.
+    Single(HeaderValue),
+    /// The origins that match one of the rules; all if the list includes `*`.
+    Matching { any: bool, rules: Vec<Rule> },
 }
 
-/// One entry of the settings.
+/// A compiled entry of `origins`.
 pub enum Rule {
-    /// An origin in its short form.
-    Plain(String),
-    /// Compared with the whole origin, or with its host alone.
+    /// A normalised origin.
+    Literal(String),
+    /// A regular expression, matched against the whole origin or, if `host`, against the host.
     Regex { regex: Box<Regex>, host: bool },
 }
 
 impl Origins {
-    /// From the entries of the settings.
+    /// Compiles the entries of `origins`.
     ///
     /// # Errors
-    /// When an entry is no regular expression, or cannot be sent in a header.
+    /// If an entry is not a valid regular expression, or not a valid header value.
     pub fn new(entries: Vec<String>) -> Result<Self, BuildError> {
         match entries.as_slice() {
             [] => return Ok(Origins::All),
             [one] if one == "*" => return Ok(Origins::All),
-            [one] if is_plain(one) => {
+            [one] if is_literal(one) => {
                 let value = HeaderValue::from_str(one);
-                return value.map(Origins::One).map_err(|e| BuildError::at("/origins/0", e.to_string()));
+                return value.map(Origins::Single).map_err(|e| BuildError::at("/origins/0", e.to_string()));
             }
             _ => {}
         }
@@ -58,70 +58,70 @@ impl Origins {
                 BuildError::at(format!("/origins/{at}"), format!("'{entry}' is not a valid regex"))
             })
         });
-        Ok(Origins::Some { any, rules: rules.collect::<Result<_, _>>()? })
+        Ok(Origins::Matching { any, rules: rules.collect::<Result<_, _>>()? })
     }
 
-    /// Whether answers to different origins may differ.
+    /// Returns whether the response depends on the origin of the request.
     pub fn vary(&self) -> bool {
         !matches!(self, Origins::All)
     }
 
-    /// What to answer to a request of that origin.
-    pub fn allowed(&self, origin: Option<&HeaderValue>) -> Allowed {
+    /// Decides about the origin of a request.
+    pub fn allowed(&self, origin: Option<&HeaderValue>) -> AllowOrigin {
         match self {
-            Origins::All => Allowed::Any,
-            Origins::One(value) => Allowed::This(value.clone()),
-            Origins::Some { any: true, .. } if origin.is_some() => Allowed::Any,
-            Origins::Some { rules, .. } => {
+            Origins::All => AllowOrigin::Any,
+            Origins::Single(value) => AllowOrigin::Exact(value.clone()),
+            Origins::Matching { any: true, .. } if origin.is_some() => AllowOrigin::Any,
+            Origins::Matching { rules, .. } => {
                 let origin = origin.and_then(|origin| Some((origin, Origin::parse(origin.to_str().ok()?))));
                 match origin {
-                    Some((sent, origin)) if rules.iter().any(|rule| rule.fits(&origin)) => {
-                        match HeaderValue::from_str(&origin.short) {
-                            Ok(short) => Allowed::This(short),
-                            Err(_) => Allowed::This(sent.clone()),
+                    Some((sent, origin)) if rules.iter().any(|rule| rule.matches(&origin)) => {
+                        match HeaderValue::from_str(&origin.normalized) {
+                            Ok(normalized) => AllowOrigin::Exact(normalized),
+                            Err(_) => AllowOrigin::Exact(sent.clone()),
                         }
                     }
-                    _ => Allowed::None,
+                    _ => AllowOrigin::Denied,
                 }
             }
         }
     }
 }
 
-/// Whether an entry is an origin rather than a regular expression.
-fn is_plain(entry: &str) -> bool {
+/// Returns whether an entry is a literal origin rather than a regular expression.
+fn is_literal(entry: &str) -> bool {
     entry.bytes().all(|b| b.is_ascii_alphanumeric() || b".:/-".contains(&b))
 }
 
 impl Rule {
     fn new(entry: &str) -> Result<Self, String> {
-        if is_plain(entry) {
-            return Ok(Rule::Plain(Origin::parse(entry).short.into_owned()));
+        if is_literal(entry) {
+            return Ok(Rule::Literal(Origin::parse(entry).normalized.into_owned()));
         }
         let regex = compile_regex(&format!("^(?:{entry})$"))?;
         Ok(Rule::Regex { regex: Box::new(regex), host: !entry.contains(':') })
     }
 
-    fn fits(&self, origin: &Origin<'_>) -> bool {
+    fn matches(&self, origin: &Origin<'_>) -> bool {
         match self {
-            Rule::Plain(short) => *short == origin.short,
+            Rule::Literal(normalized) => *normalized == origin.normalized,
             Rule::Regex { regex, host } => {
-                regex.is_match(if *host { origin.host } else { &origin.short }).unwrap_or(false)
+                regex.is_match(if *host { origin.host } else { &origin.normalized }).unwrap_or(false)
             }
         }
     }
 }
 
-/// An origin in its short form: scheme, host, and the port where it is not the scheme's usual one.
+/// A normalised origin: scheme, host, and the port unless it is the default of the scheme.
 struct Origin<'a> {
-    short: Cow<'a, str>,
+    normalized: Cow<'a, str>,
     host: &'a str,
 }
 
 impl<'a> Origin<'a> {
-    /// Takes apart `scheme://user@host:port/…`; anything without `//` is kept whole.
+    /// Parses `scheme://user@host:port/…`. A text without `//` is retained unchanged.
     fn parse(text: &'a str) -> Self {
-        let whole = Origin { short: Cow::Borrowed(text), host: text };
+        let whole = Origin { normalized: Cow::Borrowed(text), host: text };
         let scheme = text.split_once(':').map(|(scheme, _)| scheme).filter(|scheme| {
             let rest = |b: u8| b.is_ascii_alphanumeric() || b"+.-".contains(&b);
             scheme.starts_with(|c: char| c.is_ascii_alphanumeric()) && scheme.bytes().all(rest)
@@ -139,18 +139,18 @@ impl<'a> Origin<'a> {
         }
         let port =
             port.filter(|port| !matches!((scheme, *port), (Some("http"), "80") | (Some("https"), "443")));
-        let kept = scheme.map_or(0, |s| s.len() + 3) + host.len() + port.map_or(0, |p| p.len() + 1);
-        // Nothing left out: what remains is the text itself.
-        if kept == text.len() {
-            return Origin { short: Cow::Borrowed(text), host };
+        let normalized_len = scheme.map_or(0, |s| s.len() + 3) + host.len() + port.map_or(0, |p| p.len() + 1);
+        // The text is already normalised.
+        if normalized_len == text.len() {
+            return Origin { normalized: Cow::Borrowed(text), host };
         }
-        let mut short = scheme.map_or_else(String::new, |scheme| format!("{scheme}://"));
-        short.push_str(host);
+        let mut normalized = scheme.map_or_else(String::new, |scheme| format!("{scheme}://"));
+        normalized.push_str(host);
         if let Some(port) = port {
-            short.push(':');
-            short.push_str(port);
+            normalized.push(':');
+            normalized.push_str(port);
         }
-        Origin { short: Cow::Owned(short), host }
+        Origin { normalized: Cow::Owned(normalized), host }
     }
 }
 
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn origins_are_shortened() {
+    fn origins_are_normalized() {
         let cases = [
             ("http://a.test", "http://a.test", "a.test"),
             ("http://a.test:80", "http://a.test", "a.test"),
@@ -176,18 +176,18 @@ mod tests {
             ("", "", ""),
             ("://", "://", "://"),
         ];
-        for (text, short, host) in cases {
+        for (text, normalized, host) in cases {
             let origin = Origin::parse(text);
-            assert_eq!((origin.short.as_ref(), origin.host), (short, host), "{text}");
+            assert_eq!((origin.normalized.as_ref(), origin.host), (normalized, host), "{text}");
         }
     }
 
     #[test]
     fn a_regex_matches_the_whole_origin_or_none_of_it() {
         let rule = Rule::new(r"a\.test|b\.test").expect("a regular expression");
-        assert!(rule.fits(&Origin::parse("http://a.test")));
-        assert!(rule.fits(&Origin::parse("http://b.test")));
-        assert!(!rule.fits(&Origin::parse("http://a.test.evil.test")));
-        assert!(!rule.fits(&Origin::parse("http://evil-b.test")));
+        assert!(rule.matches(&Origin::parse("http://a.test")));
+        assert!(rule.matches(&Origin::parse("http://b.test")));
+        assert!(!rule.matches(&Origin::parse("http://a.test.evil.test")));
+        assert!(!rule.matches(&Origin::parse("http://evil-b.test")));
     }
 }

@@ -1,4 +1,4 @@
-//! Preflights, and the headers of other answers.
+//! Preflight requests, and the headers of other responses.
 
 use http::header::CONTENT_LENGTH;
 use serde_json::{Value, json};
@@ -7,37 +7,37 @@ use super::*;
 use model::State;
 use plugin::{
     ReplyBody,
-    testing::{Bench, request},
+    testing::{PluginHarness, request},
 };
 
-fn bench(config: Value) -> Bench {
-    Bench::new::<Plugin>(config, State::default()).expect("settings are valid")
+fn harness(config: Value) -> PluginHarness {
+    PluginHarness::new::<Plugin>(config, State::default()).expect("settings are valid")
 }
 
-/// The headers of the answer to a GET with that origin; several values of one name joined by `|`.
+/// Returns the headers of the response to a GET with this origin; several values of one name are joined by `|`.
 fn simple(config: Value, origin: Option<&str>) -> Vec<(String, String)> {
-    let bench = bench(config);
+    let harness = harness(config);
     let sent: Vec<(&str, &str)> = origin.map(|o| ("Origin", o)).into_iter().collect();
     let mut exchange = request("GET", "/", &sent, "");
-    bench.access(&mut exchange).expect("no preflight");
-    bench.header_filter(&mut exchange, StatusCode::OK, HeaderMap::new());
+    harness.access(&mut exchange).expect("no preflight");
+    harness.header_filter(&mut exchange, StatusCode::OK, HeaderMap::new());
     listed(&exchange.response.headers)
 }
 
 fn preflight(config: Value, more: &[(&str, &str)]) -> Vec<(String, String)> {
-    let bench = bench(config);
+    let harness = harness(config);
     let mut sent = vec![("Access-Control-Request-Method", "GET")];
     if !more.iter().any(|(name, _)| *name == "Origin") {
         sent.push(("Origin", "http://a.test"));
     }
     sent.extend(more);
     let mut exchange = request("OPTIONS", "/", &sent, "");
-    let reply = bench.reply(&mut exchange);
+    let reply = harness.reply(&mut exchange);
     assert_eq!(reply.status, StatusCode::OK);
     assert!(matches!(reply.body, ReplyBody::Empty));
     exchange.response.headers.extend(reply.headers);
     let before = HeaderMap::clone(&exchange.response.headers);
-    bench.header_filter(&mut exchange, StatusCode::OK, HeaderMap::new());
+    harness.header_filter(&mut exchange, StatusCode::OK, HeaderMap::new());
     assert_eq!(*exchange.response.headers, before, "the header filter leaves a preflight alone");
     listed(&before)
 }
@@ -54,16 +54,16 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 const METHODS: (&str, &str) = ("allow-methods", "GET,HEAD,PUT,PATCH,POST,DELETE,OPTIONS,TRACE,CONNECT");
 
 #[test]
-fn a_preflight_is_answered() {
-    let asked = ("Access-Control-Request-Headers", "origin, x-a");
+fn preflight_requests_are_handled() {
+    let requested = ("Access-Control-Request-Headers", "origin, x-a");
     let private = ("Access-Control-Request-Private-Network", "true");
     let cases: &[(Value, &[(&str, &str)], &[(&str, &str)])] = &[
         (json!({}), &[], &[("allow-origin", "*"), METHODS]),
         (json!({"origins": []}), &[], &[("allow-origin", "*"), METHODS]),
-        (json!({}), &[asked], &[("allow-origin", "*"), ("allow-headers", "origin, x-a"), METHODS]),
+        (json!({}), &[requested], &[("allow-origin", "*"), ("allow-headers", "origin, x-a"), METHODS]),
         (
             json!({"headers": ["X-A", "X-B"], "methods": ["GET", "DELETE"], "max_age": 23}),
-            &[asked],
+            &[requested],
             &[
                 ("allow-origin", "*"),
                 ("allow-headers", "X-A,X-B"),
@@ -73,7 +73,7 @@ fn a_preflight_is_answered() {
         ),
         (
             json!({"headers": []}),
-            &[asked],
+            &[requested],
             &[("allow-origin", "*"), ("allow-headers", "origin, x-a"), METHODS],
         ),
         (json!({"methods": null}), &[], &[("allow-origin", "*"), METHODS]),
@@ -112,8 +112,8 @@ fn a_preflight_is_answered() {
 }
 
 #[test]
-fn what_is_no_preflight_passes() {
-    let bench = bench(json!({}));
+fn other_options_requests_pass() {
+    let harness = harness(json!({}));
     let cases: [(&str, &[(&str, &str)]); 4] = [
         ("OPTIONS", &[("Origin", "http://a.test")]),
         ("OPTIONS", &[("Access-Control-Request-Method", "GET")]),
@@ -122,25 +122,25 @@ fn what_is_no_preflight_passes() {
     ];
     for (method, headers) in cases {
         let mut exchange = request(method, "/", headers, "");
-        assert!(bench.access(&mut exchange).is_ok(), "{method} {headers:?}");
-        bench.header_filter(&mut exchange, StatusCode::OK, HeaderMap::new());
+        assert!(harness.access(&mut exchange).is_ok(), "{method} {headers:?}");
+        harness.header_filter(&mut exchange, StatusCode::OK, HeaderMap::new());
         assert_eq!(exchange.response.headers[ACCESS_CONTROL_ALLOW_ORIGIN], "*");
     }
 }
 
 #[test]
-fn preflight_continue_leaves_it_to_the_upstream() {
-    let bench = bench(json!({"preflight_continue": true}));
+fn preflight_continue_forwards_to_the_upstream() {
+    let harness = harness(json!({"preflight_continue": true}));
     let sent = [("Origin", "http://a.test"), ("Access-Control-Request-Method", "GET")];
     let mut exchange = request("OPTIONS", "/", &sent, "");
-    assert!(bench.access(&mut exchange).is_ok());
+    assert!(harness.access(&mut exchange).is_ok());
     let upstream = HeaderMap::from_iter([(CONTENT_LENGTH, HeaderValue::from_static("0"))]);
-    bench.header_filter(&mut exchange, StatusCode::OK, upstream.clone());
+    harness.header_filter(&mut exchange, StatusCode::OK, upstream.clone());
     assert_eq!(*exchange.response.headers, upstream);
 }
 
 #[test]
-fn other_answers_say_which_origin_may_read_them() {
+fn other_responses_have_the_allowed_origin() {
     const A: Option<&str> = Some("http://a.test");
     let regex = r".*\.?example(?:-foo)?\.test";
     let cases: &[(Value, Option<&str>, &[(&str, &str)])] = &[
@@ -227,26 +227,27 @@ fn other_answers_say_which_origin_may_read_them() {
 }
 
 #[test]
-fn what_the_upstream_says_about_origins_is_replaced_and_its_vary_kept() {
-    let bench = bench(json!({"origins": ["http://a.test", "http://b.test"]}));
+fn the_upstreams_cors_headers_are_replaced_and_its_vary_retained() {
+    let harness = harness(json!({"origins": ["http://a.test", "http://b.test"]}));
     let mut exchange = request("GET", "/", &[("Origin", "http://c.test")], "");
     let upstream = HeaderMap::from_iter([
         (ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
         (VARY, HeaderValue::from_static("Accept-Encoding")),
     ]);
-    bench.header_filter(&mut exchange, StatusCode::OK, upstream);
+    harness.header_filter(&mut exchange, StatusCode::OK, upstream);
     assert_eq!(listed(&exchange.response.headers), pairs(&[("vary", "Accept-Encoding|Origin")]));
 }
 
 #[test]
-fn a_pattern_that_does_not_compile_is_refused() {
-    let error = Bench::new::<Plugin>(json!({"origins": ["http://a.test", "[a"]}), State::default()).err();
+fn an_invalid_regex_is_rejected() {
+    let error =
+        PluginHarness::new::<Plugin>(json!({"origins": ["http://a.test", "[a"]}), State::default()).err();
     let error = error.expect("refused");
     assert_eq!((error.pointer.as_str(), error.message.as_str()), ("/origins/1", "'[a' is not a valid regex"));
 }
 
 #[test]
-fn defaults_are_those_of_the_format() {
+fn defaults_are_those_of_kong() {
     assert_eq!(
         serde_json::to_value(Config::default()).expect("json"),
         json!({

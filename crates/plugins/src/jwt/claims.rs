@@ -1,4 +1,5 @@
-//! The members of a token's header and payload that are looked at; the rest is skipped without being kept.
+//! The members of a token's header and payload that the plugin evaluates. All others are skipped without being
+//! stored.
 
 use std::{borrow::Cow, fmt, time::Duration};
 
@@ -9,86 +10,93 @@ use serde::{
 
 use super::TimeClaim;
 
-/// A member's value, as far as it matters.
+/// Value of a member, as far as it is evaluated.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub enum Value<'a> {
-    /// Absent, or false.
+pub enum ClaimValue<'a> {
+    /// Absent, or `false`.
     #[default]
-    Nothing,
+    Absent,
     Text(Cow<'a, str>),
     Number(f64),
-    /// Something else.
+    /// A value of another type.
     Other,
 }
 
-impl Value<'_> {
-    /// This value, or else another.
+impl ClaimValue<'_> {
+    /// Returns this value, or `other` if it is absent.
     pub fn or(self, other: Self) -> Self {
-        if self == Value::Nothing { other } else { self }
+        if self == ClaimValue::Absent { other } else { self }
     }
 }
 
-/// What is looked at in one of the two objects.
+/// Evaluated members of a token's header or payload.
 #[derive(Debug, Default)]
-pub struct Members<'a> {
-    /// The claim that names the credential.
-    pub key: Value<'a>,
-    pub alg: Value<'a>,
-    pub crit: Value<'a>,
-    pub exp: Value<'a>,
-    pub nbf: Value<'a>,
+pub struct Claims<'a> {
+    /// The claim that identifies the credential.
+    pub key: ClaimValue<'a>,
+    pub alg: ClaimValue<'a>,
+    pub crit: ClaimValue<'a>,
+    pub exp: ClaimValue<'a>,
+    pub nbf: ClaimValue<'a>,
 }
 
-/// What is wrong with the claims of time.
+/// Errors of the time claims.
 #[derive(Debug, Default)]
-pub struct Flaws(Vec<(&'static str, &'static str)>);
+pub struct ClaimErrors(Vec<(&'static str, &'static str)>);
 
-impl Flaws {
-    /// As an object: claim, and what is wrong with it.
+impl ClaimErrors {
+    /// Converts the errors to an object of claim and error.
     pub fn json(self) -> serde_json::Value {
-        let members = self.0.into_iter().map(|(claim, flaw)| (claim.to_owned(), flaw.into()));
+        let members = self.0.into_iter().map(|(claim, error)| (claim.to_owned(), error.into()));
         serde_json::Value::Object(members.collect())
     }
 }
 
-impl<'a> Members<'a> {
-    /// Reads a JSON object, in which the claim called `key` names the credential.
+impl<'a> Claims<'a> {
+    /// Parses a JSON object in which the claim `key` identifies the credential.
     ///
     /// # Errors
-    /// When it is no JSON object, or says twice what is looked at.
+    /// If it is not a JSON object, or an evaluated member occurs twice.
     pub fn read(json: &'a [u8], key: &str) -> Result<Self, serde_json::Error> {
         let mut deserializer = serde_json::Deserializer::from_slice(json);
-        let members = Seed { key }.deserialize(&mut deserializer)?;
+        let members = ClaimsSeed { key }.deserialize(&mut deserializer)?;
         deserializer.end().map(|()| members)
     }
 
-    /// Checks the claims of time against now: those asked for, and that `exp` is not too far away.
+    /// Verifies the time claims against the current time, and that `exp` does not exceed the maximum lifetime.
     ///
     /// # Errors
-    /// What is wrong with which.
-    pub fn keep_to(&self, claims: &[TimeClaim], maximum_expiration: f64, now: Duration) -> Result<(), Flaws> {
+    /// The error of each claim that failed.
+    pub fn verify_times(
+        &self,
+        claims: &[TimeClaim],
+        maximum_expiration: f64,
+        now: Duration,
+    ) -> Result<(), ClaimErrors> {
         let now = now.as_secs() as f64;
-        let mut flaws = Flaws::default();
+        let mut errors = ClaimErrors::default();
         for claim in claims {
-            let flaw = match (claim, self.time(*claim)) {
+            let error = match (claim, self.time(*claim)) {
                 (_, None) => Some("must be a number"),
                 (TimeClaim::Exp, Some(exp)) => (exp <= now).then_some("token expired"),
                 (TimeClaim::Nbf, Some(nbf)) => (nbf > now).then_some("token not valid yet"),
             };
-            flaws.0.extend(flaw.map(|flaw| (claim.name(), flaw)));
+            errors.0.extend(error.map(|error| (claim.name(), error)));
         }
-        if flaws.0.is_empty()
+        if errors.0.is_empty()
             && maximum_expiration > 0.0
             && self.time(TimeClaim::Exp).is_none_or(|exp| exp - now > maximum_expiration)
         {
-            flaws.0.push((TimeClaim::Exp.name(), "exceeds maximum allowed expiration"));
+            errors.0.push((TimeClaim::Exp.name(), "exceeds maximum allowed expiration"));
         }
-        if flaws.0.is_empty() { Ok(()) } else { Err(flaws) }
+        if errors.0.is_empty() { Ok(()) } else { Err(errors) }
     }
 
     fn time(&self, claim: TimeClaim) -> Option<f64> {
         match (claim, &self.exp, &self.nbf) {
-            (TimeClaim::Exp, Value::Number(n), _) | (TimeClaim::Nbf, _, Value::Number(n)) => Some(*n),
+            (TimeClaim::Exp, ClaimValue::Number(n), _) | (TimeClaim::Nbf, _, ClaimValue::Number(n)) => {
+                Some(*n)
+            }
             _ => None,
         }
     }
@@ -103,30 +111,30 @@ impl TimeClaim {
     }
 }
 
-struct Seed<'k> {
+struct ClaimsSeed<'k> {
     key: &'k str,
 }
 
-impl<'de> DeserializeSeed<'de> for Seed<'_> {
-    type Value = Members<'de>;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Members<'de>, D::Error> {
+impl<'de> DeserializeSeed<'de> for ClaimsSeed<'_> {
+    type Value = Claims<'de>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Claims<'de>, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
-impl<'de> Visitor<'de> for Seed<'_> {
-    type Value = Members<'de>;
+impl<'de> Visitor<'de> for ClaimsSeed<'_> {
+    type Value = Claims<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Claims<'de>, A::Error> {
         #[derive(Deserialize)]
         struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-        let mut members = Members::default();
-        let (mut seen, mut key_seen) = (0_u8, false);
+        let mut members = Claims::default();
+        let (mut seen_bits, mut has_key) = (0_u8, false);
         while let Some(Name(name)) = map.next_key()? {
             let (bit, slot) = match &*name {
                 "alg" => (1, Some(&mut members.alg)),
@@ -136,16 +144,16 @@ impl<'de> Visitor<'de> for Seed<'_> {
                 _ => (0, None),
             };
             let is_key = name == self.key;
-            if seen & bit != 0 || (is_key && key_seen) {
+            if seen_bits & bit != 0 || (is_key && has_key) {
                 return Err(A::Error::custom("a member that stands twice"));
             }
-            seen |= bit;
-            key_seen |= is_key;
+            seen_bits |= bit;
+            has_key |= is_key;
             if slot.is_none() && !is_key {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             }
-            let value: Value<'de> = map.next_value()?;
+            let value: ClaimValue<'de> = map.next_value()?;
             if is_key {
                 members.key = value.clone();
             }
@@ -157,44 +165,44 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 }
 
-impl<'de> Deserialize<'de> for Value<'de> {
+impl<'de> Deserialize<'de> for ClaimValue<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-        impl<'de> Visitor<'de> for Any {
-            type Value = Value<'de>;
+        struct ValueVisitor;
+        impl<'de> Visitor<'de> for ValueVisitor {
+            type Value = ClaimValue<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a value")
             }
-            fn visit_bool<E>(self, truth: bool) -> Result<Value<'de>, E> {
-                Ok(if truth { Value::Other } else { Value::Nothing })
+            fn visit_bool<E>(self, truth: bool) -> Result<ClaimValue<'de>, E> {
+                Ok(if truth { ClaimValue::Other } else { ClaimValue::Absent })
             }
-            fn visit_i64<E>(self, n: i64) -> Result<Value<'de>, E> {
-                Ok(Value::Number(n as f64))
+            fn visit_i64<E>(self, n: i64) -> Result<ClaimValue<'de>, E> {
+                Ok(ClaimValue::Number(n as f64))
             }
-            fn visit_u64<E>(self, n: u64) -> Result<Value<'de>, E> {
-                Ok(Value::Number(n as f64))
+            fn visit_u64<E>(self, n: u64) -> Result<ClaimValue<'de>, E> {
+                Ok(ClaimValue::Number(n as f64))
             }
-            fn visit_f64<E>(self, n: f64) -> Result<Value<'de>, E> {
-                Ok(Value::Number(n))
+            fn visit_f64<E>(self, n: f64) -> Result<ClaimValue<'de>, E> {
+                Ok(ClaimValue::Number(n))
             }
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Value<'de>, E> {
-                Ok(Value::Text(Cow::Borrowed(text)))
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<ClaimValue<'de>, E> {
+                Ok(ClaimValue::Text(Cow::Borrowed(text)))
             }
-            fn visit_str<E>(self, text: &str) -> Result<Value<'de>, E> {
-                Ok(Value::Text(Cow::Owned(text.to_owned())))
+            fn visit_str<E>(self, text: &str) -> Result<ClaimValue<'de>, E> {
+                Ok(ClaimValue::Text(Cow::Owned(text.to_owned())))
             }
-            fn visit_unit<E>(self) -> Result<Value<'de>, E> {
-                Ok(Value::Other)
+            fn visit_unit<E>(self) -> Result<ClaimValue<'de>, E> {
+                Ok(ClaimValue::Other)
             }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value<'de>, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<ClaimValue<'de>, A::Error> {
                 while items.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Value::Other)
+                Ok(ClaimValue::Other)
             }
-            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value<'de>, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<ClaimValue<'de>, A::Error> {
                 while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Value::Other)
+                Ok(ClaimValue::Other)
             }
         }
-        deserializer.deserialize_any(Any)
+        deserializer.deserialize_any(ValueVisitor)
     }
 }

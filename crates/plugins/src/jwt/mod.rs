@@ -1,5 +1,5 @@
-//! Authentication by a signed JSON Web Token (RFC 7519): the plugin's settings and its decisions. Taking a
-//! token apart is in `token`, keys and signatures in `verify`; what follows is in `shared::consumer`.
+//! Authentication with a signed JSON Web Token (RFC 7519): configuration and decisions. Tokens are parsed in `token`,
+//! keys and signatures are handled in `verify`; the steps after verification are in `shared::auth`.
 
 mod claims;
 mod ed448;
@@ -13,16 +13,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::{
-    claims::{Flaws, Value},
-    token::{Parts, Places, Sent},
+    claims::{ClaimErrors, ClaimValue},
+    token::{Parts, TokenLookup, TokenSources},
     verify::{Algorithm, Keys, Verifier},
 };
-use super::shared::consumer::{Gate, Recognised};
+use super::shared::auth::{AuthFlow, Identity};
 use model::{Set, State};
-use plugin::{self, Build, BuildError, Call, Credential, EntityRule, Hook, Outcome, Phases, Reply, Scopes};
+use plugin::{
+    self, Build, BuildError, Call, Credential, EntityRule, Hook, HookResult, Phases, Reply, Scopes,
+};
 use store::Clock;
 
-/// A claim whose time can be checked.
+/// A registered claim with a time that can be verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
@@ -31,13 +33,13 @@ pub enum TimeClaim {
     Nbf,
 }
 
-/// Recognises a consumer by a signed JSON Web Token.
+/// Authenticates consumers with a signed JSON Web Token.
 ///
-/// A token is looked for in the query, in cookies, and after `Bearer` in headers; a request with two
-/// different ones is refused. The claim `key_claim_name`, in the payload or else in the token's header, is
-/// the `key` of a `jwt_secrets` entry of a consumer. That entry has the algorithm, the only one accepted for
-/// it (HS, RS, PS and ES with 256, 384 or 512 bits, EdDSA with Ed25519 or Ed448), and the secret or public
-/// key that the signature is checked with.
+/// The token is looked up in query arguments, in cookies, and in headers after `Bearer`. A request with two different
+/// tokens is rejected. The claim `key_claim_name`, in the payload or else in the token's header, identifies the
+/// credential: it is the `key` of a consumer's `jwt_secrets` entry. The entry also has the algorithm, which the token
+/// must use (HS, RS, PS and ES with 256, 384 or 512 bits, EdDSA with Ed25519 or Ed448), and the secret or public key
+/// with which the signature is verified.
 ///
 /// ```yaml
 /// plugins:
@@ -50,46 +52,47 @@ pub enum TimeClaim {
 ///   - {key: issuer-of-amy, algorithm: HS256, secret: a-long-random-text}
 /// ```
 ///
-/// **To the upstream:** the token as it came, `X-Consumer-ID`, `X-Consumer-Custom-ID`, `X-Consumer-Username`,
-/// and `X-Credential-Identifier` with the entry's key; for the anonymous consumer `X-Anonymous-Consumer:
-/// true` in place of the latter. Whatever the client put into these, or into `X-Consumer-Groups` and
-/// `X-Authenticated-Groups`, never gets through.
+/// **Upstream headers:** the unmodified token, `X-Consumer-ID`, `X-Consumer-Custom-ID`, `X-Consumer-Username`, and
+/// `X-Credential-Identifier` with the key of the entry; for the anonymous consumer `X-Anonymous-Consumer: true` instead
+/// of the latter. Values of these headers and of `X-Consumer-Groups` and `X-Authenticated-Groups` that the client sends
+/// are always removed.
 ///
-/// **Errors,** unless there is an `anonymous` consumer: 401 `Unauthorized` with `WWW-Authenticate: Bearer` if
-/// there is no token; 401 with `error="invalid_token"` added for one that is not accepted: `Multiple tokens
-/// provided`, `Bad token; …`, `No mandatory '…' in claims`, `No credentials found for given '…'`, `Invalid
-/// algorithm`, `Invalid key/secret`, `Invalid signature`, or an object that says for each claim of time what
-/// is wrong with it. Always JSON. 500 if the anonymous consumer does not exist.
+/// **Errors** (unless `anonymous` is set), always in JSON: 401 `Unauthorized` with `WWW-Authenticate: Bearer` if there
+/// is no token. For a token that is rejected, 401 with `error="invalid_token"` in the challenge: `Multiple tokens
+/// provided`, `Bad token; …`, `No mandatory '…' in claims`, `No credentials found for given '…'`, `Invalid algorithm`,
+/// `Invalid key/secret`, `Invalid signature`, or an object with the error of each claim that failed verification. 500
+/// if the anonymous consumer does not exist.
 ///
-/// Stricter than Kong, to no honest token's harm: tokens with `crit` (extensions that must be understood,
-/// RFC 7515 section 4.1.11), and tokens that name twice what is looked at here, are refused.
+/// Unlike Kong, the plugin rejects tokens with `crit` (extensions that must be understood, RFC 7515 section 4.1.11),
+/// and tokens in which a member that the plugin evaluates occurs twice.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("x-plugin-checks" = [
     {"if": "config.maximum_expiration", "above": 0, "then": "config.claims_to_verify", "contains": "exp"},
 ]))]
 pub struct Config {
-    /// Query arguments that may hold the token.
+    /// Query arguments in which the token is looked up.
     pub uri_param_names: Option<Set<String>>,
-    /// Cookies that may hold the token; case does not matter.
+    /// Cookies in which the token is looked up. Names are case-insensitive.
     pub cookie_names: Option<Set<String>>,
-    /// Claim that holds the credential's `key`.
+    /// Claim that identifies the credential by its `key`.
     pub key_claim_name: Option<String>,
-    /// Whether the secrets of HS credentials are written in base64, in either alphabet, with or without padding.
+    /// Whether the secrets of HS credentials are base64-encoded, in either alphabet, with or without padding.
     pub secret_is_base64: bool,
-    /// Claims of time that every token must have, and keep to.
+    /// Time claims that every token must have and that are verified.
     pub claims_to_verify: Option<Set<TimeClaim>>,
-    /// Username or id of the consumer that requests count as which nobody recognises. If given, requests
-    /// that another plugin recognised pass without a token.
+    /// Username or id of the consumer that is used if authentication fails. If set, requests that another
+    /// authentication plugin has authenticated need no token.
     pub anonymous: Option<String>,
     /// Whether requests with the method OPTIONS need a token.
     pub run_on_preflight: bool,
-    /// Seconds from now beyond which no token may be valid; 0 for no bound.
+    /// Maximum lifetime of a token in seconds: the maximum difference between `exp` and the current time. 0 for no
+    /// limit.
     #[schemars(range(min = 0, max = 31_536_000))]
     pub maximum_expiration: Option<serde_json::Number>,
-    /// Headers that may hold the token, after `Bearer`.
+    /// Headers in which the token is looked up, after `Bearer`.
     pub header_names: Option<Set<String>>,
-    /// Realm named in `WWW-Authenticate`.
+    /// Realm in `WWW-Authenticate`.
     pub realm: Option<String>,
 }
 
@@ -110,39 +113,40 @@ impl Default for Config {
     }
 }
 
-/// Why a credential of that algorithm cannot verify a token with that public key; `None` if it can, or has a secret.
+/// Returns why a credential with this algorithm cannot verify tokens with this public key; `None` if it can, or if
+/// the algorithm uses a secret.
 pub fn unusable_key(algorithm: &str, public_key: Option<&str>) -> Option<String> {
-    let algorithm = Algorithm::named(algorithm).filter(|algorithm| algorithm.has_public_key())?;
-    Verifier::public(algorithm, public_key).err().map(|unusable| unusable.to_string())
+    let algorithm = Algorithm::from_name(algorithm).filter(|algorithm| algorithm.has_public_key())?;
+    Verifier::public(algorithm, public_key).err().map(|error| error.to_string())
 }
 
 /// The plugin `jwt`.
 #[derive(Debug)]
 pub struct Plugin {
-    places: Places,
+    sources: TokenSources,
     key_claim: String,
     claims: Vec<TimeClaim>,
-    /// Seconds; 0 for no bound.
+    /// Seconds; 0 for no limit.
     maximum_expiration: f64,
-    base64: bool,
+    secret_is_base64: bool,
     keys: Arc<Keys>,
     challenge: HeaderValue,
     challenge_invalid: HeaderValue,
-    gate: Gate,
+    auth: AuthFlow,
     clock: Clock,
 }
 
-/// Why a request is not accepted.
+/// Reason for which a request is rejected.
 #[derive(Debug)]
-enum Refusal {
+enum Rejection {
     NoToken,
     Invalid(Cow<'static, str>),
-    Times(Flaws),
+    Claims(ClaimErrors),
 }
 
-impl From<&'static str> for Refusal {
+impl From<&'static str> for Rejection {
     fn from(message: &'static str) -> Self {
-        Refusal::Invalid(message.into())
+        Rejection::Invalid(message.into())
     }
 }
 
@@ -156,7 +160,7 @@ impl plugin::Plugin for Plugin {
         &[("jwt_key", |field| unusable_key(&field("algorithm")?, field("rsa_public_key").as_deref()))];
     type Config = Config;
 
-    fn build(config: Config, with: &mut Build<'_>) -> Result<Self, BuildError> {
+    fn build(config: Config, context: &mut Build<'_>) -> Result<Self, BuildError> {
         let challenge = |error: &str| {
             let realm = config.realm.as_ref().map_or_else(String::new, |realm| format!(" realm=\"{realm}\""));
             HeaderValue::from_str(&format!("Bearer{realm}{error}"))
@@ -168,7 +172,7 @@ impl plugin::Plugin for Plugin {
                 .map_err(|_| BuildError::at("/header_names", format!("{name} is no name of a header")))
         };
         Ok(Plugin {
-            places: Places {
+            sources: TokenSources {
                 arguments: config.uri_param_names.unwrap_or_default().0.into(),
                 cookies: config.cookie_names.unwrap_or_default().0.into(),
                 headers: config
@@ -182,75 +186,77 @@ impl plugin::Plugin for Plugin {
             key_claim: config.key_claim_name.unwrap_or_else(|| "iss".to_owned()),
             claims: config.claims_to_verify.unwrap_or_default().0.into(),
             maximum_expiration: config.maximum_expiration.and_then(|n| n.as_f64()).unwrap_or(0.0),
-            base64: config.secret_is_base64,
-            keys: with.state().derived.get_or(|| Keys::of(with.state())),
+            secret_is_base64: config.secret_is_base64,
+            keys: context.state().derived.get_or(|| Keys::new(context.state())),
             challenge,
             challenge_invalid,
-            gate: Gate::new(config.anonymous, config.run_on_preflight, with.state()),
-            clock: with.stores.clock.clone(),
+            auth: AuthFlow::new(config.anonymous, config.run_on_preflight, context.state()),
+            clock: context.stores.clock.clone(),
         })
     }
 }
 
 impl Plugin {
-    fn access(&self, call: Call<'_>) -> Outcome {
-        if self.gate.is_open(call.exchange) {
+    fn access(&self, ctx: Call<'_>) -> HookResult {
+        if self.auth.should_skip(ctx.exchange) {
             return Ok(());
         }
-        let found = match self.places.find(&call.exchange.request) {
-            Sent::Nothing => Err(Refusal::NoToken),
-            Sent::Several => Err("Multiple tokens provided".into()),
-            Sent::NoText => Err("Unrecognizable token".into()),
-            Sent::Token(token) => self.recognise(call.state, &token),
+        let found = match self.sources.find(&ctx.exchange.request) {
+            TokenLookup::Missing => Err(Rejection::NoToken),
+            TokenLookup::Multiple => Err("Multiple tokens provided".into()),
+            TokenLookup::NotText => Err("Unrecognizable token".into()),
+            TokenLookup::Token(token) => self.resolve_consumer(ctx.state, &token),
         };
-        self.gate.settle(call, found, |refusal| self.refuse(refusal))
+        self.auth.finish(ctx, found, |rejection| self.rejection_reply(rejection))
     }
 
-    fn recognise(&self, state: &State, token: &str) -> Result<Recognised, Refusal> {
+    fn resolve_consumer(&self, state: &State, token: &str) -> Result<Identity, Rejection> {
         let mut decoded = token::Decoded::default();
         let Parts { algorithm, header, mut claims, signed, signature } =
             token::parse(token, &self.key_claim, &mut decoded)
-                .map_err(|flaw| Refusal::Invalid(format!("Bad token; {flaw}").into()))?;
+                .map_err(|error| Rejection::Invalid(format!("Bad token; {error}").into()))?;
 
         let key = match std::mem::take(&mut claims.key).or(header.key) {
-            Value::Nothing => {
+            ClaimValue::Absent => {
                 let message = format!("No mandatory '{}' in claims", self.key_claim);
-                return Err(Refusal::Invalid(message.into()));
+                return Err(Rejection::Invalid(message.into()));
             }
-            Value::Text(key) if key.is_empty() => {
-                return Err(Refusal::Invalid(format!("Invalid '{}' in claims", self.key_claim).into()));
+            ClaimValue::Text(key) if key.is_empty() => {
+                return Err(Rejection::Invalid(format!("Invalid '{}' in claims", self.key_claim).into()));
             }
-            Value::Text(key) => Some(key),
-            Value::Number(_) | Value::Other => None,
+            ClaimValue::Text(key) => Some(key),
+            ClaimValue::Number(_) | ClaimValue::Other => None,
         };
         let unknown =
-            || Refusal::Invalid(format!("No credentials found for given '{}'", self.key_claim).into());
+            || Rejection::Invalid(format!("No credentials found for given '{}'", self.key_claim).into());
         let ix = key.and_then(|key| state.jwt_secrets.by_name(&key)).ok_or_else(unknown)?;
         let row = &state.jwt_secrets[ix];
         if row.algorithm.as_deref().unwrap_or("HS256") != algorithm.name() {
             return Err("Invalid algorithm".into());
         }
-        let verifier = self.keys.of_row(ix, row, algorithm, self.base64);
-        match verifier.map(|verifier| verifier.accepts(signed, &signature)) {
+        let verifier = self.keys.verifier(ix, row, algorithm, self.secret_is_base64);
+        match verifier.map(|verifier| verifier.verify(signed, &signature)) {
             Err(_) => return Err("Invalid key/secret".into()),
             Ok(false) => return Err("Invalid signature".into()),
             Ok(true) => {}
         }
-        claims.keep_to(&self.claims, self.maximum_expiration, self.clock.now()).map_err(Refusal::Times)?;
-        Ok(Recognised {
+        claims
+            .verify_times(&self.claims, self.maximum_expiration, self.clock.now())
+            .map_err(Rejection::Claims)?;
+        Ok(Identity {
             consumer: Some(state.consumers.find(row.consumer).ok_or_else(unknown)?),
             credential: Credential { id: row.id, identifier: Some(row.key.clone()) },
         })
     }
 
-    fn refuse(&self, refusal: Refusal) -> Reply {
-        let (reply, challenge) = match refusal {
-            Refusal::NoToken => (Reply::message(StatusCode::UNAUTHORIZED, "Unauthorized"), &self.challenge),
-            Refusal::Invalid(message) => {
+    fn rejection_reply(&self, rejection: Rejection) -> Reply {
+        let (reply, challenge) = match rejection {
+            Rejection::NoToken => (Reply::message(StatusCode::UNAUTHORIZED, "Unauthorized"), &self.challenge),
+            Rejection::Invalid(message) => {
                 (Reply::message(StatusCode::UNAUTHORIZED, message), &self.challenge_invalid)
             }
-            Refusal::Times(flaws) => {
-                (Reply::json(StatusCode::UNAUTHORIZED, flaws.json()), &self.challenge_invalid)
+            Rejection::Claims(errors) => {
+                (Reply::json(StatusCode::UNAUTHORIZED, errors.json()), &self.challenge_invalid)
             }
         };
         reply.header(WWW_AUTHENTICATE, challenge.clone())

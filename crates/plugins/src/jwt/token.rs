@@ -1,4 +1,4 @@
-//! Where a request may carry a token, and what a token is made of (RFC 7515, compact form).
+//! Extraction of a token from a request, and parsing of its compact serialisation (RFC 7515).
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use http::{HeaderName, header::COOKIE};
 use smallvec::SmallVec;
 
 use super::{
-    claims::{Members, Value},
+    claims::{ClaimValue, Claims},
     verify::Algorithm,
 };
 use plugin::Request;
@@ -22,72 +22,72 @@ pub const BASE64URL: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Where to look.
+/// Parts of a request in which tokens are looked up.
 #[derive(Debug)]
-pub struct Places {
-    /// Arguments of the query.
+pub struct TokenSources {
+    /// Query arguments.
     pub arguments: Vec<String>,
     /// Cookies.
     pub cookies: Vec<String>,
-    /// Headers, with `Bearer` in front of the token.
+    /// Headers that contain the token after `Bearer`.
     pub headers: Vec<HeaderName>,
 }
 
-/// What a request carries.
+/// Result of looking up a token in a request.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Sent<'a> {
-    /// No token.
-    Nothing,
-    /// An argument without a value, and no token beside it.
-    NoText,
-    /// One token, maybe in several places.
+pub enum TokenLookup<'a> {
+    /// There is no token.
+    Missing,
+    /// There is only an argument without a value.
+    NotText,
+    /// There is one token, possibly in several places.
     Token(Cow<'a, str>),
-    /// Tokens that differ.
-    Several,
+    /// There are different tokens.
+    Multiple,
 }
 
-impl<'a> Sent<'a> {
+impl<'a> TokenLookup<'a> {
     fn add(&mut self, token: Option<Cow<'a, str>>) {
         let found = match token {
             Some(token) if token.is_empty() => return,
-            Some(token) => Sent::Token(token),
-            None => Sent::NoText,
+            Some(token) => TokenLookup::Token(token),
+            None => TokenLookup::NotText,
         };
-        if *self == Sent::Nothing {
+        if *self == TokenLookup::Missing {
             *self = found;
         } else if *self != found {
-            *self = Sent::Several;
+            *self = TokenLookup::Multiple;
         }
     }
 }
 
-impl Places {
-    /// All tokens of a request; equal ones count once.
-    pub fn find<'r>(&self, request: &'r Request) -> Sent<'r> {
-        let mut sent = Sent::Nothing;
+impl TokenSources {
+    /// Looks up the token in all sources. Identical tokens count once.
+    pub fn find<'r>(&self, request: &'r Request) -> TokenLookup<'r> {
+        let mut lookup = TokenLookup::Missing;
         if !self.arguments.is_empty() {
             for (name, value) in request.query_args() {
                 if self.arguments.iter().any(|n| **n == name) {
-                    sent.add(value);
+                    lookup.add(value);
                 }
             }
         }
         for name in &self.cookies {
             if let Some(value) = cookie(request, name) {
-                sent.add(Some(value.into()));
+                lookup.add(Some(value.into()));
             }
         }
         for name in &self.headers {
             let text = request.headers.get(name).and_then(|v| std::str::from_utf8(v.as_bytes()).ok());
             if let Some(token) = text.and_then(bearer) {
-                sent.add(Some(token.into()));
+                lookup.add(Some(token.into()));
             }
         }
-        sent
+        lookup
     }
 }
 
-/// The first cookie of that name, whatever its case.
+/// Returns the first cookie with this name, ignoring case.
 fn cookie<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
     request.headers.get_all(COOKIE).iter().filter_map(|header| header.to_str().ok()).find_map(|header| {
         header.split(';').find_map(|pair| {
@@ -97,7 +97,7 @@ fn cookie<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
     })
 }
 
-/// What follows the first `Bearer` (or `bearer`, no other case) and white space.
+/// Returns the text after the first `Bearer` or `bearer` and white space. As with Kong, no other case is recognised.
 fn bearer(header: &str) -> Option<&str> {
     header.match_indices("earer").find_map(|(at, word)| {
         if !header[..at].ends_with(['B', 'b']) {
@@ -109,27 +109,27 @@ fn bearer(header: &str) -> Option<&str> {
     })
 }
 
-/// Room for a token's decoded header and payload.
+/// Buffer for the decoded header and payload of a token.
 pub type Decoded = SmallVec<[u8; 1024]>;
 
-/// A token taken apart; nothing in it is proven yet.
+/// A parsed token. Its contents are not verified yet.
 pub struct Parts<'a> {
-    /// What it says it is signed with.
+    /// Algorithm in the token's header.
     pub algorithm: Algorithm,
-    /// From its header.
-    pub header: Members<'a>,
-    /// From its payload.
-    pub claims: Members<'a>,
-    /// What the signature is over.
+    /// Evaluated members of the header.
+    pub header: Claims<'a>,
+    /// Evaluated members of the payload.
+    pub claims: Claims<'a>,
+    /// Signing input: the encoded header and payload.
     pub signed: &'a [u8],
     /// The signature.
     pub signature: SmallVec<[u8; 64]>,
 }
 
-/// Takes a token apart; `key` is the claim that names the credential.
+/// Parses a token. `key` is the claim that identifies the credential.
 ///
 /// # Errors
-/// What is wrong with it, in a few words.
+/// A short description of the syntax error.
 pub fn parse<'a>(token: &'a str, key: &str, decoded: &'a mut Decoded) -> Result<Parts<'a>, &'static str> {
     const JSON: &str = "invalid JSON";
     let (header, rest) = token.split_once('.').ok_or(JSON)?;
@@ -138,12 +138,12 @@ pub fn parse<'a>(token: &'a str, key: &str, decoded: &'a mut Decoded) -> Result<
     let split = append(header, decoded).ok_or(JSON)?;
     append(payload, decoded).ok_or(JSON)?;
     let (header, payload) = decoded.split_at(split);
-    let header = Members::read(header, key).map_err(|_| JSON)?;
-    let claims = Members::read(payload, key).map_err(|_| JSON)?;
+    let header = Claims::read(header, key).map_err(|_| JSON)?;
+    let claims = Claims::read(payload, key).map_err(|_| JSON)?;
 
-    let Value::Text(algorithm) = &header.alg else { return Err("invalid alg") };
-    let algorithm = Algorithm::named(algorithm).ok_or("invalid alg")?;
-    if header.crit != Value::Nothing {
+    let ClaimValue::Text(algorithm) = &header.alg else { return Err("invalid alg") };
+    let algorithm = Algorithm::from_name(algorithm).ok_or("invalid alg")?;
+    if header.crit != ClaimValue::Absent {
         return Err("invalid crit");
     }
     let signed = &token.as_bytes()[..token.len() - signature.len() - 1];
@@ -152,7 +152,7 @@ pub fn parse<'a>(token: &'a str, key: &str, decoded: &'a mut Decoded) -> Result<
     Ok(Parts { algorithm, header, claims, signed, signature: raw })
 }
 
-/// Decodes base64url onto the end of `into`; returns the new length.
+/// Decodes base64url and appends it to `into`; returns the new length.
 fn append<A: smallvec::Array<Item = u8>>(text: &str, into: &mut SmallVec<A>) -> Option<usize> {
     let start = into.len();
     into.resize(start + base64::decoded_len_estimate(text.len()), 0);

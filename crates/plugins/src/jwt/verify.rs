@@ -1,5 +1,4 @@
-//! Signatures: the algorithms, and keys made ready for them. Every comparison is aws-lc's and takes the same
-//! time whatever it finds.
+//! Algorithms, keys and verification of signatures. All comparisons are done by aws-lc in constant time.
 
 use std::{fmt, sync::OnceLock};
 
@@ -24,7 +23,7 @@ use model::{
     public_key::{KeyError, KeyKind, PublicKey},
 };
 
-/// How a token is signed (RFC 7518 section 3, RFC 8037).
+/// Signature algorithm (RFC 7518 section 3, RFC 8037).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
     Hs256,
@@ -42,8 +41,8 @@ pub enum Algorithm {
     EdDsa,
 }
 
-/// Names as tokens and credentials write them.
-const NAMES: [(Algorithm, &str); 13] = [
+/// Names of the algorithms in tokens and credentials.
+const ALGORITHM_NAMES: [(Algorithm, &str); 13] = [
     (Algorithm::Hs256, "HS256"),
     (Algorithm::Hs384, "HS384"),
     (Algorithm::Hs512, "HS512"),
@@ -60,22 +59,22 @@ const NAMES: [(Algorithm, &str); 13] = [
 ];
 
 impl Algorithm {
-    /// The algorithm of that name; letters in another case are another name.
-    pub fn named(name: &str) -> Option<Self> {
-        NAMES.iter().find(|(_, n)| *n == name).map(|(algorithm, _)| *algorithm)
+    /// Looks up an algorithm by its case-sensitive name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        ALGORITHM_NAMES.iter().find(|(_, n)| *n == name).map(|(algorithm, _)| *algorithm)
     }
 
-    /// Its name.
+    /// Returns the name of the algorithm.
     pub fn name(self) -> &'static str {
-        NAMES[self as usize].1
+        ALGORITHM_NAMES[self as usize].1
     }
 
-    /// Whether its tokens are verified with a public key.
+    /// Returns whether tokens are verified with a public key rather than a shared secret.
     pub fn has_public_key(self) -> bool {
         self.mac().is_none()
     }
 
-    /// The hash of a shared secret's MAC; `None` if the algorithm has public keys.
+    /// Returns the MAC algorithm; `None` if the algorithm uses public keys.
     fn mac(self) -> Option<hmac::Algorithm> {
         match self {
             Algorithm::Hs256 => Some(hmac::HMAC_SHA256),
@@ -85,16 +84,16 @@ impl Algorithm {
         }
     }
 
-    /// How signatures are verified with a public key of that kind.
+    /// Returns the verification algorithm for public keys of this kind.
     ///
     /// # Errors
-    /// With what the algorithm needs instead.
+    /// A description of the keys that the algorithm requires.
     fn verification(self, kind: KeyKind) -> Result<&'static dyn VerificationAlgorithm, &'static str> {
         use Algorithm::*;
         const RSA_BITS: &str = "an RSA key of 1024 to 8192 bits";
         const LONGER_RSA_BITS: &str = "an RSA key of 2048 to 8192 bits";
         Ok(match (self, kind) {
-            // Kong takes keys of 1024 bits; the library has them for these two hashes.
+            // Kong accepts keys of 1024 bits; aws-lc supports them for these two hashes only.
             (Rs256, KeyKind::Rsa { bits: 1024..=8192 }) => &RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
             (Rs512, KeyKind::Rsa { bits: 1024..=8192 }) => &RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY,
             (Rs384, KeyKind::Rsa { bits: 2048..=8192 }) => &RSA_PKCS1_2048_8192_SHA384,
@@ -116,38 +115,38 @@ impl Algorithm {
     }
 }
 
-/// A credential without a key that its algorithm can use, and why.
+/// Reason for which a credential's key cannot be used with its algorithm.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unusable {
-    /// There is no secret, or it is not base64.
+pub enum UnusableKey {
+    /// There is no secret, or it is not valid base64.
     #[error("no secret that can be used")]
     Secret,
     /// There is no public key.
     #[error("{0} needs `rsa_public_key`")]
     Missing(&'static str),
-    /// The public key cannot be read.
+    /// The public key cannot be parsed.
     #[error("`rsa_public_key`: {0}")]
     Unreadable(#[from] KeyError),
-    /// It is of another kind than the algorithm's.
+    /// The public key is of another kind than the algorithm requires.
     #[error("{algorithm} needs {needed}; `rsa_public_key` is {}", found.name())]
     Unfit {
-        /// The credential's algorithm.
+        /// Algorithm of the credential.
         algorithm: &'static str,
-        /// What keys it takes.
+        /// Keys that the algorithm requires.
         needed: &'static str,
-        /// What key there is.
+        /// Kind of the configured key.
         found: KeyKind,
     },
-    /// It is a JWK for another algorithm.
+    /// The public key is a JWK for another algorithm.
     #[error("`rsa_public_key` is a JWK for another algorithm than {0}")]
     OtherAlgorithm(&'static str),
-    /// Its numbers are not those of a key.
+    /// The parameters of the public key are invalid.
     #[error("`rsa_public_key` is no valid key")]
     Invalid,
 }
 
-/// A key made ready.
-#[allow(clippy::large_enum_variant)] // only ever held in a box of its own
+/// A parsed key.
+#[allow(clippy::large_enum_variant)] // always boxed
 pub enum Verifier {
     Mac(hmac::Key),
     Public(ParsedPublicKey),
@@ -155,51 +154,52 @@ pub enum Verifier {
 }
 
 impl Verifier {
-    /// Whether the signature over these bytes is right.
-    pub fn accepts(&self, signed: &[u8], signature: &[u8]) -> bool {
+    /// Returns whether the signature over these bytes is valid.
+    pub fn verify(&self, signed: &[u8], signature: &[u8]) -> bool {
         match self {
             Verifier::Mac(key) => hmac::verify(key, signed, signature).is_ok(),
             Verifier::Public(key) => key.verify_sig(signed, signature).is_ok(),
-            Verifier::Ed448(key) => key.accepts(signed, signature),
+            Verifier::Ed448(key) => key.verify(signed, signature),
         }
     }
 
-    /// The key of a credential; `is_base64` tells how its secret is written.
+    /// Parses the key of a credential. `secret_is_base64` is whether its secret is base64-encoded.
     ///
     /// # Errors
-    /// When it has none that its algorithm can use.
-    pub fn of(row: &JwtSecret, algorithm: Algorithm, is_base64: bool) -> Result<Self, Unusable> {
+    /// If the credential has no key that its algorithm can use.
+    pub fn of(row: &JwtSecret, algorithm: Algorithm, secret_is_base64: bool) -> Result<Self, UnusableKey> {
         let Some(mac) = algorithm.mac() else {
             return Self::public(algorithm, row.rsa_public_key.as_deref());
         };
-        let secret = row.secret.as_deref().ok_or(Unusable::Secret)?;
-        let decoded = if is_base64 { Some(decode(secret).ok_or(Unusable::Secret)?) } else { None };
+        let secret = row.secret.as_deref().ok_or(UnusableKey::Secret)?;
+        let decoded = if secret_is_base64 { Some(decode(secret).ok_or(UnusableKey::Secret)?) } else { None };
         Ok(Verifier::Mac(hmac::Key::new(mac, decoded.as_deref().unwrap_or(secret.as_bytes()))))
     }
 
-    /// A public key for an algorithm that has such.
+    /// Parses a public key for an algorithm that uses public keys.
     ///
     /// # Errors
-    /// When the text is no key that the algorithm can use.
-    pub fn public(algorithm: Algorithm, text: Option<&str>) -> Result<Self, Unusable> {
-        let key = PublicKey::read(text.ok_or(Unusable::Missing(algorithm.name()))?)?;
+    /// If the text is not a key that the algorithm can use.
+    pub fn public(algorithm: Algorithm, text: Option<&str>) -> Result<Self, UnusableKey> {
+        let key = PublicKey::read(text.ok_or(UnusableKey::Missing(algorithm.name()))?)?;
         if key.algorithm.as_deref().is_some_and(|only| only != algorithm.name()) {
-            return Err(Unusable::OtherAlgorithm(algorithm.name()));
+            return Err(UnusableKey::OtherAlgorithm(algorithm.name()));
         }
         if (algorithm, key.kind) == (Algorithm::EdDsa, KeyKind::Ed448) {
-            let key = ed448::PublicKey::new(&key.bytes).ok_or(Unusable::Invalid)?;
+            let key = ed448::PublicKey::new(&key.bytes).ok_or(UnusableKey::Invalid)?;
             return Ok(Verifier::Ed448(Box::new(key)));
         }
-        let verification = algorithm.verification(key.kind).map_err(|needed| Unusable::Unfit {
+        let verification = algorithm.verification(key.kind).map_err(|needed| UnusableKey::Unfit {
             algorithm: algorithm.name(),
             needed,
             found: key.kind,
         })?;
-        ParsedPublicKey::new(verification, &key.bytes).map(Verifier::Public).map_err(|_| Unusable::Invalid)
+        ParsedPublicKey::new(verification, &key.bytes).map(Verifier::Public).map_err(|_| UnusableKey::Invalid)
     }
 }
 
-/// Decodes a secret as nginx does, with either alphabet, as Kong does: padding ends it, and what follows is ignored.
+/// Decodes a base64 secret like Kong: in either alphabet, up to the first padding character; anything after it is
+/// ignored.
 fn decode(secret: &str) -> Option<Vec<u8>> {
     const LENIENT: GeneralPurpose = GeneralPurpose::new(
         &STANDARD,
@@ -211,32 +211,33 @@ fn decode(secret: &str) -> Option<Vec<u8>> {
     LENIENT.decode(text).ok()
 }
 
-/// The keys of all credentials of one configuration, each made ready when it is first needed.
-pub struct Keys(Box<[PerRow]>);
+/// Parsed keys of all credentials of a configuration. Each key is parsed on first use.
+pub struct Keys(Box<[RowKeys]>);
 
-/// With the secret as it is written, and taken as base64.
-type PerRow = [OnceLock<Box<Result<Verifier, Unusable>>>; 2];
+/// Keys of one credential: with its secret used literally, and decoded from base64.
+type RowKeys = [OnceLock<Box<Result<Verifier, UnusableKey>>>; 2];
 
 impl Keys {
-    /// Room for the keys of a configuration.
-    pub fn of(state: &State) -> Self {
-        Keys((0..state.jwt_secrets.len()).map(|_| PerRow::default()).collect())
+    /// Creates an empty cache for the credentials of a configuration.
+    pub fn new(state: &State) -> Self {
+        Keys((0..state.jwt_secrets.len()).map(|_| RowKeys::default()).collect())
     }
 
-    /// The key of a row of that configuration. `algorithm` is the row's own.
+    /// Returns the key of a credential of this configuration; `algorithm` is that of the credential.
     ///
     /// # Errors
-    /// When the row has none that can be used.
-    pub fn of_row(
+    /// If the credential has no usable key.
+    pub fn verifier(
         &self,
         ix: Ix<JwtSecret>,
         row: &JwtSecret,
         algorithm: Algorithm,
-        base64: bool,
-    ) -> Result<&Verifier, &Unusable> {
-        let slot = self.0.get(ix.get()).ok_or(&Unusable::Secret)?;
-        let made = slot[usize::from(base64)].get_or_init(|| Box::new(Verifier::of(row, algorithm, base64)));
-        made.as_ref().as_ref()
+        secret_is_base64: bool,
+    ) -> Result<&Verifier, &UnusableKey> {
+        let slot = self.0.get(ix.get()).ok_or(&UnusableKey::Secret)?;
+        let key = slot[usize::from(secret_is_base64)]
+            .get_or_init(|| Box::new(Verifier::of(row, algorithm, secret_is_base64)));
+        key.as_ref().as_ref()
     }
 }
 

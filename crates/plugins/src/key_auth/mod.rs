@@ -1,5 +1,5 @@
-//! Authentication by an API key in a header, the query or the body. What follows from it is in
-//! `shared::consumer`.
+//! Authentication with an API key in a header, the query string or the body. The steps after the key look-up are in
+//! `shared::auth`.
 
 use std::borrow::Cow;
 
@@ -8,21 +8,21 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::shared::{
-    body_args::{BodyArgs, Seen},
-    consumer::{Gate, Recognised},
+    auth::{AuthFlow, Identity},
+    body_args::{BodyArgs, Lookup},
 };
 use model::{KeyAuth, State, field};
 use plugin::{
-    self, Build, BuildError, Call, Credential, Hook, Outcome, Phases, Reply, Request, Scopes, Step,
+    self, Build, BuildError, Call, Credential, Hook, HookFuture, HookResult, Phases, Reply, Request, Scopes,
 };
 use store::Clock;
 
-/// Recognises a consumer by an API key that the client sends along.
+/// Authenticates consumers with an API key in a header, the query string or the body.
 ///
-/// For each of `key_names` in turn a header, the query and the body are looked at, each only if its
-/// `key_in_…` says so; the first that is there counts. Keys are `keyauth_credentials` of consumers. A key
-/// whose `ttl` has passed since it was made (or, beyond 100000000, a `ttl` that is a past moment in seconds
-/// since 1970) counts as unknown.
+/// The names in `key_names` are tried in order. For each name, the key is looked up in the header, the query string and
+/// the body, as far as `key_in_header`, `key_in_query` and `key_in_body` are enabled; the first match is used. Keys are
+/// the consumers' `keyauth_credentials`. A key with a `ttl` expires that many seconds after its `created_at`. A `ttl`
+/// above 100000000 is interpreted as the expiry time in seconds since 1970, because Kong's exports contain such values.
 ///
 /// ```yaml
 /// plugins:
@@ -35,40 +35,40 @@ use store::Clock;
 ///   keyauth_credentials: [{key: amy-key}]
 /// ```
 ///
-/// **To the upstream:** `X-Consumer-ID`, `X-Consumer-Custom-ID`, `X-Consumer-Username`, and
+/// **Upstream headers:** `X-Consumer-ID`, `X-Consumer-Custom-ID`, `X-Consumer-Username`, and
 /// `X-Credential-Identifier` with the id of the key; for the anonymous consumer `X-Anonymous-Consumer: true`
-/// in place of the latter. Whatever the client put into these, or into `X-Consumer-Groups` and
-/// `X-Authenticated-Groups`, never gets through.
+/// instead of the latter. Values of these headers and of `X-Consumer-Groups` and `X-Authenticated-Groups` that the
+/// client sends are always removed.
 ///
-/// **Errors,** unless there is an `anonymous` consumer, all with `WWW-Authenticate: Key`: 401 `No API key
-/// found in request`, `Duplicate API key found`, `Unauthorized` for an unknown key. 413 if a body that is looked
-/// into is longer than 8 MiB (one known to be longer is looked into only for `hide_credentials`); 400 `Cannot
-/// process request body` if the key has to be taken out of a body that cannot be read, or that parsers could read
-/// differently; 500 if the anonymous consumer does not exist.
+/// **Errors** (unless `anonymous` is set), all with `WWW-Authenticate: Key`: 401 `No API key found in request`,
+/// `Duplicate API key found`, or `Unauthorized` for an unknown or expired key. 413 if the body has to be searched and
+/// is longer than 8 MiB (if the length is known in advance, such a body is only searched for `hide_credentials`). 400
+/// `Cannot process request body` if the key has to be removed from a body that cannot be parsed, or that parsers could
+/// read differently. 500 if the anonymous consumer does not exist.
 ///
-/// **Timing:** a key is found by its hash, under a seed drawn at random when the program starts. How long
-/// that takes says nothing about how much of a guess is right: only a key of equal hash is ever compared.
+/// **Timing:** keys are looked up by hash, with a random seed per process. The response time does not reveal how much
+/// of a guessed key is correct, because only keys with the same hash are compared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Names that the key may go by, in the order in which they are tried. In a header `_` also stands for
-    /// `-`, and case does not matter.
+    /// Names of the key, in the order in which they are tried. Header names are case-insensitive, and `_` also
+    /// matches `-`.
     #[schemars(with = "Vec<field::HeaderName>")]
     pub key_names: Vec<String>,
-    /// Takes the key out of the request before it is sent on.
+    /// Whether the key is removed from the request before it is sent to the upstream.
     pub hide_credentials: bool,
-    /// Username or id of the consumer that requests count as which nobody recognises. If given, requests
-    /// that another plugin recognised pass without a key.
+    /// Username or id of the consumer that is used if authentication fails. If set, requests that another
+    /// authentication plugin has authenticated need no key.
     pub anonymous: Option<String>,
-    /// Whether the key may be in a header.
+    /// Whether the key is looked up in headers.
     pub key_in_header: bool,
-    /// Whether the key may be in the query.
+    /// Whether the key is looked up in the query string.
     pub key_in_query: bool,
-    /// Whether the key may be in the body: a form, a JSON object or a multipart form.
+    /// Whether the key is looked up in the body: a form, a JSON object or a multipart form.
     pub key_in_body: bool,
     /// Whether requests with the method OPTIONS need a key.
     pub run_on_preflight: bool,
-    /// Realm named in `WWW-Authenticate`.
+    /// Realm in `WWW-Authenticate`.
     pub realm: Option<String>,
 }
 
@@ -91,38 +91,38 @@ impl Default for Config {
 #[derive(Debug)]
 pub struct Plugin {
     names: Vec<KeyName>,
-    hide: bool,
+    hide_credentials: bool,
     in_header: bool,
     in_query: bool,
     in_body: bool,
     challenge: HeaderValue,
-    gate: Gate,
+    auth: AuthFlow,
     clock: Clock,
 }
 
-/// A name, and the headers that answer to it.
+/// A name of the key and the headers that match it.
 #[derive(Debug)]
 struct KeyName {
     name: String,
     header: HeaderName,
-    /// The same with `-` for `_`.
+    /// The header with `-` in place of `_`.
     dashed: Option<HeaderName>,
 }
 
-/// Why a key is not accepted.
+/// Reason for which a key is rejected.
 #[derive(Clone, Copy, Debug)]
-enum Refusal {
+enum Rejection {
     Missing,
-    Several,
+    Duplicate,
     Unknown,
 }
 
-/// What has been found out about the body.
-enum Look<'a> {
-    /// It has not been read.
+/// State of the body while the key is looked up.
+enum BodyLookup<'a> {
+    /// The body has not been read.
     Unread,
-    /// It has, or need not be: these are its arguments.
-    Done(Option<&'a BodyArgs>),
+    /// The body has been read, or need not be. `None` if it is not searched.
+    Available(Option<&'a BodyArgs>),
 }
 
 impl plugin::Plugin for Plugin {
@@ -133,20 +133,20 @@ impl plugin::Plugin for Plugin {
     const AUTHENTICATES: bool = true;
     type Config = Config;
 
-    fn build(config: Config, with: &mut Build<'_>) -> Result<Self, BuildError> {
+    fn build(config: Config, context: &mut Build<'_>) -> Result<Self, BuildError> {
         let names = config.key_names.into_iter().enumerate().map(|(i, name)| KeyName::new(i, name));
         let challenge =
             config.realm.map_or_else(|| "Key".to_owned(), |realm| format!("Key realm=\"{realm}\""));
         Ok(Plugin {
             names: names.collect::<Result<_, _>>()?,
-            hide: config.hide_credentials,
+            hide_credentials: config.hide_credentials,
             in_header: config.key_in_header,
             in_query: config.key_in_query,
             in_body: config.key_in_body,
             challenge: HeaderValue::from_str(&challenge)
                 .map_err(|_| BuildError::at("/realm", "a header cannot hold this"))?,
-            gate: Gate::new(config.anonymous, config.run_on_preflight, with.state()),
-            clock: with.stores.clock.clone(),
+            auth: AuthFlow::new(config.anonymous, config.run_on_preflight, context.state()),
+            clock: context.stores.clock.clone(),
         })
     }
 }
@@ -161,115 +161,123 @@ impl KeyName {
         Ok(KeyName { header: header(&name)?, dashed, name })
     }
 
-    fn in_header<'r>(&self, headers: &'r HeaderMap) -> Seen<'r> {
-        let of = |name: &HeaderName| {
-            Seen::of(headers.get_all(name).iter().map(|v| Some(String::from_utf8_lossy(v.as_bytes()))))
+    fn in_header<'r>(&self, headers: &'r HeaderMap) -> Lookup<'r> {
+        let values_of = |name: &HeaderName| {
+            Lookup::of(headers.get_all(name).iter().map(|v| Some(String::from_utf8_lossy(v.as_bytes()))))
         };
-        match (of(&self.header), &self.dashed) {
-            (Seen::Nothing, Some(dashed)) => of(dashed),
-            (seen, _) => seen,
+        match (values_of(&self.header), &self.dashed) {
+            (Lookup::Missing, Some(dashed)) => values_of(dashed),
+            (lookup, _) => lookup,
         }
     }
 
-    fn in_query<'r>(&self, request: &'r Request) -> Seen<'r> {
-        Seen::of(request.query_args().filter(|(name, _)| *name == self.name).map(|(_, value)| value))
+    fn in_query<'r>(&self, request: &'r Request) -> Lookup<'r> {
+        Lookup::of(request.query_args().filter(|(name, _)| *name == self.name).map(|(_, value)| value))
     }
 }
 
 impl Plugin {
-    fn access<'a>(&'a self, call: Call<'a>) -> Step<'a> {
-        if self.gate.is_open(call.exchange) {
-            return Step::Now(Ok(()));
+    fn access<'a>(&'a self, ctx: Call<'a>) -> HookFuture<'a> {
+        if self.auth.should_skip(ctx.exchange) {
+            return HookFuture::Ready(Ok(()));
         }
-        let body_matters = self.in_body
-            && BodyArgs::expected(&call.exchange.request, self.hide)
-            && (self.hide
-                || !BodyArgs::is_too_long(&call.exchange.request)
-                    && self.find(&call.exchange.request, &Look::Unread).is_none());
-        if body_matters { Step::wait(self.with_body(call)) } else { Step::Now(self.decide(call, None)) }
+        let needs_body = self.in_body
+            && BodyArgs::is_expected(&ctx.exchange.request, self.hide_credentials)
+            && (self.hide_credentials
+                || !BodyArgs::is_too_long(&ctx.exchange.request)
+                    && self.find(&ctx.exchange.request, &BodyLookup::Unread).is_none());
+        if needs_body {
+            HookFuture::boxed(self.with_body(ctx))
+        } else {
+            HookFuture::Ready(self.authenticate(ctx, None))
+        }
     }
 
-    async fn with_body(&self, call: Call<'_>) -> Outcome {
-        let args = BodyArgs::read(&mut call.exchange.request).await?;
-        self.decide(call, Some(args))
+    async fn with_body(&self, ctx: Call<'_>) -> HookResult {
+        let args = BodyArgs::read(&mut ctx.exchange.request).await?;
+        self.authenticate(ctx, Some(args))
     }
 
-    fn decide(&self, call: Call<'_>, args: Option<BodyArgs>) -> Outcome {
-        let Call { exchange, state } = call;
-        let found = self.find(&exchange.request, &Look::Done(args.as_ref())).unwrap_or(Err(Refusal::Missing));
-        let (found, hide) = match found {
-            Ok((name, key)) => (self.recognise(state, &key), self.hide.then_some(name)),
-            Err(refusal) => (Err(refusal), None),
+    fn authenticate(&self, ctx: Call<'_>, args: Option<BodyArgs>) -> HookResult {
+        let Call { exchange, state } = ctx;
+        let found = self
+            .find(&exchange.request, &BodyLookup::Available(args.as_ref()))
+            .unwrap_or(Err(Rejection::Missing));
+        let (found, hide_credentials) = match found {
+            Ok((name, key)) => (self.resolve_consumer(state, &key), self.hide_credentials.then_some(name)),
+            Err(rejection) => (Err(rejection), None),
         };
-        if let Some(name) = hide {
+        if let Some(name) = hide_credentials {
             hide_key(&mut exchange.request, name, args)?;
         }
-        self.gate.settle(Call { exchange, state }, found, |refusal| self.refuse(refusal))
+        self.auth.finish(Call { exchange, state }, found, |rejection| self.rejection_reply(rejection))
     }
 
-    /// The key and its name; none if the body has to be read first.
+    /// Looks up the key and its name; `None` if the body has to be read first.
     fn find<'r>(
         &self,
         request: &'r Request,
-        body: &Look<'r>,
-    ) -> Option<Result<(&KeyName, Cow<'r, str>), Refusal>> {
+        body: &BodyLookup<'r>,
+    ) -> Option<Result<(&KeyName, Cow<'r, str>), Rejection>> {
         for name in &self.names {
-            let mut seen = Seen::Nothing;
+            let mut lookup = Lookup::Missing;
             if self.in_header {
-                seen = name.in_header(&request.headers);
+                lookup = name.in_header(&request.headers);
             }
-            if seen == Seen::Nothing && self.in_query {
-                seen = name.in_query(request);
+            if lookup == Lookup::Missing && self.in_query {
+                lookup = name.in_query(request);
             }
-            if seen == Seen::Nothing && self.in_body {
+            if lookup == Lookup::Missing && self.in_body {
                 match body {
-                    Look::Unread => return None,
-                    Look::Done(args) => seen = args.map_or(Seen::Nothing, |args| args.find(&name.name)),
+                    BodyLookup::Unread => return None,
+                    BodyLookup::Available(args) => {
+                        lookup = args.map_or(Lookup::Missing, |args| args.find(&name.name))
+                    }
                 }
             }
-            match seen {
-                Seen::Text(key) if key.is_empty() => return Some(Err(Refusal::Missing)),
-                Seen::Text(key) => return Some(Ok((name, key))),
-                Seen::Several => return Some(Err(Refusal::Several)),
-                Seen::Nothing | Seen::NoText => {}
+            match lookup {
+                Lookup::Text(key) if key.is_empty() => return Some(Err(Rejection::Missing)),
+                Lookup::Text(key) => return Some(Ok((name, key))),
+                Lookup::Multiple => return Some(Err(Rejection::Duplicate)),
+                Lookup::Missing | Lookup::NotText => {}
             }
         }
-        Some(Err(Refusal::Missing))
+        Some(Err(Rejection::Missing))
     }
 
-    fn recognise(&self, state: &State, key: &str) -> Result<Recognised, Refusal> {
+    fn resolve_consumer(&self, state: &State, key: &str) -> Result<Identity, Rejection> {
         let row =
-            &state.keyauth_credentials[state.keyauth_credentials.by_name(key).ok_or(Refusal::Unknown)?];
+            &state.keyauth_credentials[state.keyauth_credentials.by_name(key).ok_or(Rejection::Unknown)?];
         if self.is_expired(row) {
-            return Err(Refusal::Unknown);
+            return Err(Rejection::Unknown);
         }
-        Ok(Recognised {
-            consumer: Some(state.consumers.find(row.consumer).ok_or(Refusal::Unknown)?),
+        Ok(Identity {
+            consumer: Some(state.consumers.find(row.consumer).ok_or(Rejection::Unknown)?),
             credential: Credential { id: row.id, identifier: None },
         })
     }
 
     fn is_expired(&self, row: &KeyAuth) -> bool {
-        /// The longest `ttl` that Kong takes for a duration; its exports hold moments.
-        const LONGEST: i64 = 100_000_000;
+        /// The highest `ttl` that Kong accepts as a duration. Kong's exports contain expiry times.
+        const MAX_DURATION_SECS: i64 = 100_000_000;
         row.ttl.is_some_and(|ttl| {
-            let end = if ttl > LONGEST { ttl } else { row.created_at.saturating_add(ttl) };
+            let end = if ttl > MAX_DURATION_SECS { ttl } else { row.created_at.saturating_add(ttl) };
             end <= self.clock.now().as_secs() as i64
         })
     }
 
-    fn refuse(&self, refusal: Refusal) -> Reply {
-        let message = match refusal {
-            Refusal::Missing => "No API key found in request",
-            Refusal::Several => "Duplicate API key found",
-            Refusal::Unknown => "Unauthorized",
+    fn rejection_reply(&self, rejection: Rejection) -> Reply {
+        let message = match rejection {
+            Rejection::Missing => "No API key found in request",
+            Rejection::Duplicate => "Duplicate API key found",
+            Rejection::Unknown => "Unauthorized",
         };
         Reply::error(StatusCode::UNAUTHORIZED, message).header(WWW_AUTHENTICATE, self.challenge.clone())
     }
 }
 
-/// Takes the key out wherever it may be under that name.
-fn hide_key(request: &mut Request, name: &KeyName, args: Option<BodyArgs>) -> Outcome {
+/// Removes the key from every part of the request in which it can occur.
+fn hide_key(request: &mut Request, name: &KeyName, args: Option<BodyArgs>) -> HookResult {
     request.headers.remove(&name.header);
     if let Some(dashed) = &name.dashed {
         request.headers.remove(dashed);

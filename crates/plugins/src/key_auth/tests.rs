@@ -8,13 +8,13 @@ use super::{super::shared::fixture::*, *};
 use net::{Body, BodyError};
 use plugin::{
     Exchange, Stop,
-    testing::{Bench, request},
+    testing::{PluginHarness, request},
 };
 
-/// When the benches' clock stands.
+/// Time of the harness's clock, in seconds since 1970.
 const NOW: i64 = 1_700_000_000;
 
-fn bench(config: serde_json::Value) -> Bench {
+fn harness(config: serde_json::Value) -> PluginHarness {
     let state = Fixture::default()
         .consumer("bob", Some("cust-1"))
         .key("bob", "kong", 0, None)
@@ -24,17 +24,17 @@ fn bench(config: serde_json::Value) -> Bench {
         .key("amy", "short", NOW - 10, Some(60))
         .key("amy", "moment", NOW - 10, Some(NOW + 60))
         .key("amy", "gone", 0, Some(0))
-        .done();
-    Bench::new::<Plugin>(config, state).expect("builds")
+        .build();
+    PluginHarness::new::<Plugin>(config, state).expect("builds")
 }
 
-fn passes(bench: &Bench, mut exchange: Exchange) -> Exchange {
-    bench.access(&mut exchange).expect("passes");
+fn passes(harness: &PluginHarness, mut exchange: Exchange) -> Exchange {
+    harness.access(&mut exchange).expect("passes");
     exchange
 }
 
-fn refused(bench: &Bench, mut exchange: Exchange) -> String {
-    let (status, message) = said(&bench.reply(&mut exchange));
+fn rejected(harness: &PluginHarness, mut exchange: Exchange) -> String {
+    let (status, message) = status_and_message(&harness.reply(&mut exchange));
     assert_eq!(status, StatusCode::UNAUTHORIZED);
     message
 }
@@ -59,7 +59,7 @@ fn body(exchange: &Exchange) -> String {
 const FORM: &str = "application/x-www-form-urlencoded";
 
 #[test]
-fn the_upstream_learns_who_asks_and_nothing_that_the_client_made_up() {
+fn identity_headers_are_set_and_client_values_removed() {
     let evil = [
         ("apikey", "kong"),
         ("x-consumer-id", "evil"),
@@ -69,87 +69,87 @@ fn the_upstream_learns_who_asks_and_nothing_that_the_client_made_up() {
         ("x-consumer-groups", "admin"),
         ("x-authenticated-groups", "admin"),
     ];
-    let bench = bench(json!({}));
-    let seen = passes(&bench, get("/", &evil));
-    assert_eq!(sent(&seen, "x-consumer-id"), Some("00000000-0000-0000-0000-000000000001"));
-    assert_eq!(sent(&seen, "x-consumer-username"), Some("bob"));
-    assert_eq!(sent(&seen, "x-consumer-custom-id"), Some("cust-1"));
-    assert_eq!(sent(&seen, "x-credential-identifier"), Some("00000000-0000-0000-0000-000000000002"));
+    let harness = harness(json!({}));
+    let passed = passes(&harness, get("/", &evil));
+    assert_eq!(sent(&passed, "x-consumer-id"), Some("00000000-0000-0000-0000-000000000001"));
+    assert_eq!(sent(&passed, "x-consumer-username"), Some("bob"));
+    assert_eq!(sent(&passed, "x-consumer-custom-id"), Some("cust-1"));
+    assert_eq!(sent(&passed, "x-credential-identifier"), Some("00000000-0000-0000-0000-000000000002"));
     for name in ["x-anonymous-consumer", "x-consumer-groups", "x-authenticated-groups"] {
-        assert_eq!(sent(&seen, name), None, "{name}");
+        assert_eq!(sent(&passed, name), None, "{name}");
     }
-    assert_eq!(sent(&seen, "apikey"), Some("kong"), "not hidden unless asked for");
-    assert_eq!(seen.consumer, bench.state.consumer("bob"));
-    assert_eq!(seen.credential.expect("recognised").id, Uuid::from_u128(2));
+    assert_eq!(sent(&passed, "apikey"), Some("kong"), "not hidden unless asked for");
+    assert_eq!(passed.consumer, harness.state.consumer("bob"));
+    assert_eq!(passed.credential.expect("recognised").id, Uuid::from_u128(2));
 
-    let seen = passes(&bench, get("/", &[("apikey", "k p"), ("x-consumer-custom-id", "evil")]));
-    assert_eq!(sent(&seen, "x-consumer-custom-id"), None, "she has none");
+    let passed = passes(&harness, get("/", &[("apikey", "k p"), ("x-consumer-custom-id", "evil")]));
+    assert_eq!(sent(&passed, "x-consumer-custom-id"), None, "she has none");
 }
 
 #[test]
-fn refusals_say_why_and_challenge() {
-    let bench = bench(json!({"realm": "my place"}));
+fn rejections_have_a_message_and_a_challenge() {
+    let harness = harness(json!({"realm": "my place"}));
     let mut exchange = get("/", &[]);
-    let reply = bench.reply(&mut exchange);
+    let reply = harness.reply(&mut exchange);
     assert_eq!(reply.headers["www-authenticate"], "Key realm=\"my place\"");
-    assert_eq!(said(&reply).1, "No API key found in request");
-    assert_eq!(refused(&bench, get("/", &[("apikey", "nope")])), "Unauthorized");
-    assert_eq!(refused(&bench, get("/", &[("apikey", "")])), "No API key found in request");
-    assert_eq!(refused(&bench, get("/", &[("apikey", ""), ("x", "1")])), "No API key found in request");
-    assert_eq!(refused(&bench, get("/?apikey", &[])), "No API key found in request");
-    assert_eq!(refused(&bench, get("/?apikey=kong&apikey=kong", &[])), "Duplicate API key found");
+    assert_eq!(status_and_message(&reply).1, "No API key found in request");
+    assert_eq!(rejected(&harness, get("/", &[("apikey", "nope")])), "Unauthorized");
+    assert_eq!(rejected(&harness, get("/", &[("apikey", "")])), "No API key found in request");
+    assert_eq!(rejected(&harness, get("/", &[("apikey", ""), ("x", "1")])), "No API key found in request");
+    assert_eq!(rejected(&harness, get("/?apikey", &[])), "No API key found in request");
+    assert_eq!(rejected(&harness, get("/?apikey=kong&apikey=kong", &[])), "Duplicate API key found");
     assert_eq!(
-        refused(&bench, get("/", &[("apikey", "kong"), ("apikey", "kong")])),
+        rejected(&harness, get("/", &[("apikey", "kong"), ("apikey", "kong")])),
         "Duplicate API key found"
     );
-    assert_eq!(refused(&bench, get("/?APIKEY=kong", &[])), "No API key found in request");
+    assert_eq!(rejected(&harness, get("/?APIKEY=kong", &[])), "No API key found in request");
 }
 
 #[test]
-fn without_a_realm_the_challenge_is_bare() {
-    let reply = bench(json!({})).reply(&mut get("/", &[]));
+fn without_a_realm_the_challenge_has_no_parameters() {
+    let reply = harness(json!({})).reply(&mut get("/", &[]));
     assert_eq!(reply.headers["www-authenticate"], "Key");
 }
 
 #[test]
-fn a_header_goes_before_the_query_and_the_body_is_not_looked_at_by_default() {
-    let bench = bench(json!({}));
-    passes(&bench, get("/?apikey=nope", &[("apikey", "kong")]));
-    assert_eq!(refused(&bench, get("/?apikey=kong", &[("apikey", "nope")])), "Unauthorized");
-    assert_eq!(sent(&passes(&bench, get("/?apikey=k+p", &[])), "x-consumer-username"), Some("amy"));
-    assert_eq!(sent(&passes(&bench, get("/?%61pikey=k%20p", &[])), "x-consumer-username"), Some("amy"));
-    assert_eq!(refused(&bench, post(FORM, "apikey=kong")), "No API key found in request");
+fn a_header_precedes_the_query_and_the_body_is_ignored_by_default() {
+    let harness = harness(json!({}));
+    passes(&harness, get("/?apikey=nope", &[("apikey", "kong")]));
+    assert_eq!(rejected(&harness, get("/?apikey=kong", &[("apikey", "nope")])), "Unauthorized");
+    assert_eq!(sent(&passes(&harness, get("/?apikey=k+p", &[])), "x-consumer-username"), Some("amy"));
+    assert_eq!(sent(&passes(&harness, get("/?%61pikey=k%20p", &[])), "x-consumer-username"), Some("amy"));
+    assert_eq!(rejected(&harness, post(FORM, "apikey=kong")), "No API key found in request");
 }
 
 #[test]
-fn names_are_tried_in_order_and_underscores_stand_for_dashes_in_headers() {
-    let bench = bench(json!({"key_names": ["api_key", "second"]}));
-    passes(&bench, get("/", &[("api_key", "kong")]));
-    passes(&bench, get("/", &[("Api-Key", "kong")]));
-    passes(&bench, get("/", &[("second", "kong")]));
-    passes(&bench, get("/?api_key", &[("second", "kong")]));
-    assert_eq!(refused(&bench, get("/?api-key=kong", &[])), "No API key found in request");
-    assert_eq!(refused(&bench, get("/?api_key=nope", &[("second", "kong")])), "Unauthorized");
+fn names_are_tried_in_order_and_underscores_match_dashes_in_headers() {
+    let harness = harness(json!({"key_names": ["api_key", "second"]}));
+    passes(&harness, get("/", &[("api_key", "kong")]));
+    passes(&harness, get("/", &[("Api-Key", "kong")]));
+    passes(&harness, get("/", &[("second", "kong")]));
+    passes(&harness, get("/?api_key", &[("second", "kong")]));
+    assert_eq!(rejected(&harness, get("/?api-key=kong", &[])), "No API key found in request");
+    assert_eq!(rejected(&harness, get("/?api_key=nope", &[("second", "kong")])), "Unauthorized");
 }
 
 #[test]
-fn places_can_be_closed() {
-    let closed = bench(json!({"key_in_header": false}));
-    assert_eq!(refused(&closed, get("/", &[("apikey", "kong")])), "No API key found in request");
+fn key_sources_can_be_disabled() {
+    let closed = harness(json!({"key_in_header": false}));
+    assert_eq!(rejected(&closed, get("/", &[("apikey", "kong")])), "No API key found in request");
     passes(&closed, get("/?apikey=kong", &[("apikey", "nope")]));
-    let closed = bench(json!({"key_in_query": false}));
-    assert_eq!(refused(&closed, get("/?apikey=kong", &[])), "No API key found in request");
+    let closed = harness(json!({"key_in_query": false}));
+    assert_eq!(rejected(&closed, get("/?apikey=kong", &[])), "No API key found in request");
 }
 
 #[test]
-fn the_key_may_be_in_the_body() {
-    let bench = bench(json!({"key_in_body": true}));
-    let seen = passes(&bench, post("application/json; charset=utf-8", r#"{"apikey":"kong","x":1}"#));
-    assert_eq!(body(&seen), r#"{"apikey":"kong","x":1}"#);
-    passes(&bench, post(FORM, "a=b&apikey=k+p"));
+fn the_key_is_found_in_the_body() {
+    let harness = harness(json!({"key_in_body": true}));
+    let passed = passes(&harness, post("application/json; charset=utf-8", r#"{"apikey":"kong","x":1}"#));
+    assert_eq!(body(&passed), r#"{"apikey":"kong","x":1}"#);
+    passes(&harness, post(FORM, "a=b&apikey=k+p"));
     let form = "--b\r\nContent-Disposition: form-data; name=\"apikey\"\r\n\r\nkong\r\n--b--\r\n";
-    passes(&bench, post("multipart/form-data; boundary=b", form));
-    passes(&bench, get("/", &[("apikey", "kong")]));
+    passes(&harness, post("multipart/form-data; boundary=b", form));
+    passes(&harness, get("/", &[("apikey", "kong")]));
     for (content_type, body, message) in [
         ("application/json", r#"{"x":1}"#, "No API key found in request"),
         ("application/json", r#"{"apikey":1}"#, "No API key found in request"),
@@ -161,23 +161,23 @@ fn the_key_may_be_in_the_body() {
         (FORM, "apikey", "No API key found in request"),
         (FORM, "", "No API key found in request"),
     ] {
-        assert_eq!(refused(&bench, post(content_type, body)), message, "{content_type}: {body}");
+        assert_eq!(rejected(&harness, post(content_type, body)), message, "{content_type}: {body}");
     }
 }
 
 #[test]
-fn hide_credentials_takes_the_key_out_of_header_and_query() {
-    let bench = bench(json!({"hide_credentials": true}));
-    let seen = passes(&bench, get("/?a=1&apikey=x&b=%20", &[("apikey", "kong"), ("x-stays", "1")]));
-    assert_eq!(sent(&seen, "apikey"), None);
-    assert_eq!(sent(&seen, "x-stays"), Some("1"));
-    assert_eq!(seen.request.query(), Some("a=1&b=%20"));
-    assert_eq!(passes(&bench, get("/?apikey=kong", &[])).request.query(), None);
+fn hide_credentials_removes_the_key_from_header_and_query() {
+    let harness = harness(json!({"hide_credentials": true}));
+    let passed = passes(&harness, get("/?a=1&apikey=x&b=%20", &[("apikey", "kong"), ("x-stays", "1")]));
+    assert_eq!(sent(&passed, "apikey"), None);
+    assert_eq!(sent(&passed, "x-stays"), Some("1"));
+    assert_eq!(passed.request.query(), Some("a=1&b=%20"));
+    assert_eq!(passes(&harness, get("/?apikey=kong", &[])).request.query(), None);
 }
 
 #[test]
-fn hide_credentials_takes_the_key_out_of_the_body() {
-    let bench = bench(json!({"hide_credentials": true, "key_in_body": true}));
+fn hide_credentials_removes_the_key_from_the_body() {
+    let harness = harness(json!({"hide_credentials": true, "key_in_body": true}));
     let form =
         |value: &str| format!("--b\r\nContent-Disposition: form-data; name=\"{value}\"\r\n\r\nkong\r\n");
     let multipart = form("x") + &form("apikey") + &form("y") + "--b--\r\n";
@@ -187,33 +187,33 @@ fn hide_credentials_takes_the_key_out_of_the_body() {
         ("application/json", r#"{"b":1.50,"apikey":"kong","a":[0x1]}"#, r#"{"b":1.50,"a":[0x1]}"#.to_owned()),
         ("multipart/form-data; boundary=\"b\"", &multipart, form("x") + &form("y") + "--b--\r\n"),
     ] {
-        let seen = passes(&bench, post(content_type, before));
-        assert_eq!(body(&seen), after);
-        assert_eq!(sent(&seen, "content-length"), Some(after.len().to_string().as_str()));
+        let passed = passes(&harness, post(content_type, before));
+        assert_eq!(body(&passed), after);
+        assert_eq!(sent(&passed, "content-length"), Some(after.len().to_string().as_str()));
     }
     let mut exchange = post(FORM, "apikey=left&x=1");
     exchange.request.headers.insert("apikey", HeaderValue::from_static("kong"));
-    assert_eq!(body(&passes(&bench, exchange)), "x=1", "taken out of every place");
+    assert_eq!(body(&passes(&harness, exchange)), "x=1", "taken out of every place");
     for (content_type, before, after) in [
         (FORM, "+apikey=kong&apikey[]=kong&[apikey]=kong&x=1", "x=1"),
         ("application/vnd.api+json", r#"{"apikey":"kong","x":1}"#, r#"{"x":1}"#),
     ] {
         let mut exchange = post(content_type, before);
         exchange.request.headers.insert("apikey", HeaderValue::from_static("kong"));
-        assert_eq!(body(&passes(&bench, exchange)), after);
+        assert_eq!(body(&passes(&harness, exchange)), after);
     }
 }
 
 #[test]
-fn a_key_that_may_be_left_in_a_body_is_not_sent_on() {
-    let bench = bench(json!({"hide_credentials": true, "key_in_body": true}));
+fn a_body_that_may_still_contain_the_key_is_rejected() {
+    let harness = harness(json!({"hide_credentials": true, "key_in_body": true}));
     let status = |content_type: &str, extra: Option<(&'static str, &'static str)>, body: &str| {
         let mut exchange = post(content_type, body);
         exchange.request.headers.insert("apikey", HeaderValue::from_static("kong"));
         if let Some((name, value)) = extra {
             exchange.request.headers.append(name, HeaderValue::from_static(value));
         }
-        match bench.access(&mut exchange) {
+        match harness.access(&mut exchange) {
             Ok(()) => 200,
             Err(Stop::Reply(reply)) => reply.status.as_u16(),
             Err(Stop::Body(BodyError::TooLong { .. })) => 413,
@@ -252,67 +252,67 @@ fn a_key_that_may_be_left_in_a_body_is_not_sent_on() {
     ] {
         assert_eq!(status(content_type, extra, body), expected, "{content_type} {extra:?} {body}");
     }
-    let long = "x".repeat(crate::shared::body_args::LIMIT + 1);
+    let long = "x".repeat(crate::shared::body_args::MAX_BODY_BYTES + 1);
     assert_eq!(status(FORM, None, &long), 413);
 }
 
 #[test]
-fn a_key_whose_time_is_over_is_unknown() {
-    let bench = bench(json!({}));
-    passes(&bench, get("/", &[("apikey", "short")]));
-    passes(&bench, get("/", &[("apikey", "moment")]));
-    assert_eq!(refused(&bench, get("/", &[("apikey", "gone")])), "Unauthorized");
-    bench.stores.clock.advance(Duration::from_secs(50));
-    assert_eq!(refused(&bench, get("/", &[("apikey", "short")])), "Unauthorized");
-    passes(&bench, get("/", &[("apikey", "moment")]));
-    bench.stores.clock.advance(Duration::from_secs(10));
-    assert_eq!(refused(&bench, get("/", &[("apikey", "moment")])), "Unauthorized");
+fn an_expired_key_is_unknown() {
+    let harness = harness(json!({}));
+    passes(&harness, get("/", &[("apikey", "short")]));
+    passes(&harness, get("/", &[("apikey", "moment")]));
+    assert_eq!(rejected(&harness, get("/", &[("apikey", "gone")])), "Unauthorized");
+    harness.stores.clock.advance(Duration::from_secs(50));
+    assert_eq!(rejected(&harness, get("/", &[("apikey", "short")])), "Unauthorized");
+    passes(&harness, get("/", &[("apikey", "moment")]));
+    harness.stores.clock.advance(Duration::from_secs(10));
+    assert_eq!(rejected(&harness, get("/", &[("apikey", "moment")])), "Unauthorized");
 }
 
 #[test]
-fn preflight_requests_pass_only_if_asked_for() {
+fn preflight_requests_pass_only_if_configured() {
     let options = || request("OPTIONS", "/", &[], "");
-    refused(&bench(json!({})), options());
-    let seen = passes(&bench(json!({"run_on_preflight": false})), options());
-    assert_eq!(seen.consumer, None);
+    rejected(&harness(json!({})), options());
+    let passed = passes(&harness(json!({"run_on_preflight": false})), options());
+    assert_eq!(passed.consumer, None);
 }
 
 #[test]
-fn the_anonymous_consumer_stands_in_by_name_or_id() {
+fn the_anonymous_consumer_is_found_by_name_or_id() {
     for anonymous in ["anon", "00000000-0000-0000-0000-000000000005"] {
-        let bench = bench(json!({"anonymous": anonymous}));
-        let seen = passes(&bench, get("/", &[("apikey", "nope"), ("x-credential-identifier", "evil")]));
-        assert_eq!(sent(&seen, "x-consumer-username"), Some("anon"));
-        assert_eq!(sent(&seen, "x-anonymous-consumer"), Some("true"));
-        assert_eq!(sent(&seen, "x-credential-identifier"), None);
-        assert!(seen.credential.is_none());
-        let seen = passes(&bench, get("/", &[("apikey", "kong")]));
-        assert_eq!(sent(&seen, "x-anonymous-consumer"), None);
+        let harness = harness(json!({"anonymous": anonymous}));
+        let passed = passes(&harness, get("/", &[("apikey", "nope"), ("x-credential-identifier", "evil")]));
+        assert_eq!(sent(&passed, "x-consumer-username"), Some("anon"));
+        assert_eq!(sent(&passed, "x-anonymous-consumer"), Some("true"));
+        assert_eq!(sent(&passed, "x-credential-identifier"), None);
+        assert!(passed.credential.is_none());
+        let passed = passes(&harness, get("/", &[("apikey", "kong")]));
+        assert_eq!(sent(&passed, "x-anonymous-consumer"), None);
     }
 }
 
 #[test]
-fn a_missing_anonymous_consumer_is_a_failure_only_when_it_is_needed() {
-    let bench = bench(json!({"anonymous": "nobody"}));
-    passes(&bench, get("/", &[("apikey", "kong")]));
-    assert!(matches!(bench.access(&mut get("/", &[])), Err(Stop::Fault(_))));
+fn a_missing_anonymous_consumer_fails_only_when_it_is_used() {
+    let harness = harness(json!({"anonymous": "nobody"}));
+    passes(&harness, get("/", &[("apikey", "kong")]));
+    assert!(matches!(harness.access(&mut get("/", &[])), Err(Stop::Fault(_))));
 }
 
 #[test]
-fn with_anonymous_an_earlier_success_stands_and_without_both_are_needed() {
+fn with_anonymous_an_earlier_success_suffices_and_without_both_are_required() {
     let earlier = || {
         let mut exchange = get("/", &[]);
         exchange.credential = Some(Credential { id: Uuid::nil(), identifier: None });
         exchange
     };
-    let seen = passes(&bench(json!({"anonymous": "anon"})), earlier());
-    assert_eq!(seen.consumer, None, "left as the earlier plugin set it");
-    refused(&bench(json!({})), earlier());
+    let passed = passes(&harness(json!({"anonymous": "anon"})), earlier());
+    assert_eq!(passed.consumer, None, "left as the earlier plugin set it");
+    rejected(&harness(json!({})), earlier());
 }
 
 #[test]
-fn settings_that_no_header_can_hold_are_refused() {
-    let build = |config| Bench::new::<Plugin>(config, Default::default()).err().map(|e| e.pointer);
+fn values_that_are_invalid_in_headers_are_rejected() {
+    let build = |config| PluginHarness::new::<Plugin>(config, Default::default()).err().map(|e| e.pointer);
     assert_eq!(build(json!({"key_names": ["ok", "n o"]})), Some("/key_names/1".to_owned()));
     assert_eq!(build(json!({"realm": "a\nb"})), Some("/realm".to_owned()));
 }

@@ -1,4 +1,4 @@
-//! Settings of the rate limit, their defaults, and the rules across them.
+//! Configuration of `rate-limiting`, its defaults, and the rules that span several fields.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,13 +8,13 @@ use super::super::shared::redis::Redis;
 use plugin::Checks;
 use store::{Limits, Period};
 
-/// Limits how many requests a consumer, an address or another subject may make per second, minute, hour,
-/// day, month or year.
+/// Limits how many requests a consumer, an IP address or another entity can make per second, minute, hour, day, month
+/// or year.
 ///
-/// Windows are those of the calendar in UTC: an `hour` limit counts from the full hour, a `month` limit from
-/// the first of the month. A request passes if every window has room; a refused one is counted in none.
-/// Counting is exact over all cores, and counts outlive a reload: a raised limit applies at once to what
-/// was counted before.
+/// Windows are calendar windows in UTC: an `hour` limit counts from the full hour, a `month` limit from the first of
+/// the month. A request is allowed if no limit is exceeded; a rejected request is not counted in any window. Counting
+/// is exact across all workers. Counters are retained across reloads, so that a changed limit also applies to requests
+/// that have already been counted.
 ///
 /// ```yaml
 /// plugins:
@@ -25,19 +25,19 @@ use store::{Limits, Period};
 ///     limit_by: consumer
 /// ```
 ///
-/// **Who is counted** is said by `limit_by`. Where it finds nothing (no consumer, no such header, another
-/// path) the client's address is counted in its place. Rows on the same route, or service, or on neither,
-/// share their counters: a consumer's own row without a service counts over all services.
+/// **Counters.** `limit_by` selects the entity by which requests are counted. If a request does not have it (no
+/// consumer, no such header, another path), its client IP address is used. Plugins on the same route or service, or
+/// all that are on neither, share their counters: a plugin on a consumer without a service counts across all services.
 ///
-/// **To the client,** unless `hide_client_headers`: `X-RateLimit-Limit-…` and `X-RateLimit-Remaining-…` for
-/// each window (`X-RateLimit-Limit-Hour`), and `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`
-/// (seconds) for the window in which the fewest requests remain, the longer one if two are equal; a refusal
-/// has `Retry-After` too.
+/// **Response headers** (unless `hide_client_headers`): `X-RateLimit-Limit-…` and `X-RateLimit-Remaining-…` for each
+/// window, such as `X-RateLimit-Limit-Hour`; `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` (seconds)
+/// for the window with the fewest remaining requests, or the longest of several such windows; `Retry-After` if the
+/// request is rejected.
 ///
-/// **Errors:** `error_code` (429) with `error_message` when a window is full.
+/// **Errors:** `error_code` (429) with `error_message` if a limit is exceeded.
 ///
-/// **Policy `redis`** is understood but not served yet: requests pass uncounted if `fault_tolerant`, and are
-/// answered 500 if not, just as when the server cannot be reached.
+/// **Policy `redis`** is accepted but not supported yet. Depending on `fault_tolerant`, requests are proxied without
+/// being counted, or rejected with 500, as if the Redis server could not be reached.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(
@@ -65,51 +65,52 @@ use store::{Limits, Period};
     ])
 )]
 pub struct Config {
-    /// Requests allowed per second.
+    /// Maximum number of requests per second.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub second: Option<Number>,
-    /// Requests allowed per minute.
+    /// Maximum number of requests per minute.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub minute: Option<Number>,
-    /// Requests allowed per hour.
+    /// Maximum number of requests per hour.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub hour: Option<Number>,
-    /// Requests allowed per day.
+    /// Maximum number of requests per day.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub day: Option<Number>,
-    /// Requests allowed per month of the calendar.
+    /// Maximum number of requests per calendar month.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub month: Option<Number>,
-    /// Requests allowed per year of the calendar.
+    /// Maximum number of requests per calendar year.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub year: Option<Number>,
-    /// Whose requests are counted together: a consumer's (with none, a credential's), a credential's, an
-    /// address's, a service's, or those with one value of the header `header_name`, or with the path `path`.
+    /// Entity by which requests are counted: the consumer (or the credential if there is no consumer), the
+    /// credential, the client IP address, the service, the value of the header `header_name`, or the path `path`.
     pub limit_by: Option<LimitBy>,
-    /// Header for `limit_by: header`. In it `_` also stands for `-`, and case does not matter.
+    /// Header for `limit_by: header`. Header names are case-insensitive, and `_` also matches `-`.
     #[schemars(extend("x-rule" = "header_name"))]
     pub header_name: Option<String>,
-    /// Path for `limit_by: path`, compared with the whole path of a request.
+    /// Path for `limit_by: path`. It is compared with the whole path of the request.
     #[schemars(extend("x-rule" = "path"))]
     pub path: Option<String>,
-    /// Where requests are counted: in this process, or in Redis.
+    /// Where counters are stored: in this process, or in Redis.
     pub policy: Option<Policy>,
-    /// Whether requests pass uncounted while they cannot be counted; if not, they are answered 500.
+    /// Whether requests are proxied if the counters are unavailable. Otherwise they are rejected with 500.
     pub fault_tolerant: bool,
-    /// The server for policy `redis`.
+    /// Redis server for the policy `redis`.
     pub redis: Redis,
-    /// Leaves out all headers about the limits.
+    /// Whether the rate limit headers are omitted from responses.
     pub hide_client_headers: bool,
-    /// Status of a refusal, from 400 to 599.
+    /// Status code of the rejection, from 400 to 599.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub error_code: Option<Number>,
-    /// Message of a refusal.
+    /// Message of the rejection.
     pub error_message: Option<String>,
-    /// Seconds between two exchanges of counts with Redis, at least 0.02; -1 to ask for each request.
+    /// Interval in seconds at which counters are synchronised with Redis, at least 0.02; -1 to query Redis for each
+    /// request.
     pub sync_rate: Number,
 }
 
-/// Whose requests are counted together.
+/// Entity by which requests are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LimitBy {
@@ -121,7 +122,7 @@ pub enum LimitBy {
     Path,
 }
 
-/// Where requests are counted.
+/// Where counters are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Policy {
@@ -153,15 +154,15 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The limits by period.
+    /// Returns the limits by period.
     pub fn limits(&self) -> Limits {
         [&self.second, &self.minute, &self.hour, &self.day, &self.month, &self.year]
             .map(|limit| limit.as_ref().and_then(Number::as_f64))
     }
 
-    /// Rules across fields, in the format's words.
+    /// Checks the rules that span several fields. Messages are those of Kong.
     pub fn check(&self, checks: &mut Checks) {
-        if let Some(message) = self.unordered() {
+        if let Some(message) = self.contradicting_limits() {
             checks.error("", message);
         }
         let sync_rate = self.sync_rate.as_f64().unwrap_or(-1.0);
@@ -170,7 +171,7 @@ impl Config {
                 if sync_rate != -1.0 && sync_rate < 0.02 {
                     checks.error("", "sync_rate must be greater than 0.02, or -1 to disable");
                 }
-                checks.not_yet(
+                checks.unsupported(
                     "plugin/redis-not-yet",
                     "/policy",
                     format!(
@@ -189,8 +190,8 @@ impl Config {
         }
     }
 
-    /// The first pair of periods of which the longer allows less.
-    fn unordered(&self) -> Option<String> {
+    /// Returns the error for the first pair of periods of which the longer one has the lower limit.
+    fn contradicting_limits(&self) -> Option<String> {
         let limits = self.limits();
         for shorter in Period::ALL {
             let Some(less) = limits[shorter.index()] else { continue };

@@ -1,5 +1,5 @@
-//! Limits on the number of requests in fixed windows of the calendar. Counting itself is done by
-//! `store::Counters`; here it is decided who is counted, and what the client is told.
+//! Rate limiting in fixed calendar windows. `store::Counters` counts; this module selects what is counted, and sets
+//! the rate limit headers.
 
 mod config;
 #[cfg(test)]
@@ -13,7 +13,7 @@ use self::config::{Config, LimitBy, Policy};
 use super::shared::{header::HeaderKey, number, status::error_status};
 use model::State;
 use plugin::{
-    self, Build, BuildError, Call, Checks, Exchange, Hook, Outcome, Phases, Reply, ReplyBody, Stop,
+    self, Build, BuildError, Call, Checks, Exchange, Hook, HookResult, Phases, Reply, ReplyBody, Stop,
 };
 use router::normalize;
 use store::{Clock, Counters, Limits, Period, Scope, Subject, Taken, Windows};
@@ -22,23 +22,23 @@ const RATELIMIT_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const RATELIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 const RATELIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
-/// The rate limit of one row.
+/// The plugin `rate-limiting`.
 pub struct Plugin {
-    by: By,
+    identifier: Identifier,
     scope: Scope,
     limits: Limits,
     windows: Vec<Window>,
     clock: Clock,
-    /// None while there is nowhere to count.
+    /// `None` for the policy `redis`, which is not supported yet.
     counters: Option<Counters>,
     fault_tolerant: bool,
     hide_headers: bool,
-    refusal: Refusal,
+    rejection: Rejection,
     warned: AtomicBool,
 }
 
-/// Who is counted.
-enum By {
+/// Entity by which requests are counted.
+enum Identifier {
     Consumer,
     Credential,
     Ip,
@@ -47,7 +47,7 @@ enum By {
     Path(String),
 }
 
-/// One window with a limit, and its headers.
+/// A window with a limit, and the names of its headers.
 struct Window {
     period: Period,
     limit: f64,
@@ -55,8 +55,8 @@ struct Window {
     remaining_name: HeaderName,
 }
 
-/// The answer when a window is full; a status that cannot be sent is kept as it was written.
-struct Refusal {
+/// The response when a limit is exceeded. An invalid status is retained as an error message.
+struct Rejection {
     status: Result<StatusCode, String>,
     body: ReplyBody,
 }
@@ -71,71 +71,72 @@ impl plugin::Plugin for Plugin {
         config.check(checks);
     }
 
-    fn build(config: Config, with: &mut Build<'_>) -> Result<Self, BuildError> {
+    fn build(config: Config, context: &mut Build<'_>) -> Result<Self, BuildError> {
         let limits = config.limits();
         let windows = Period::ALL.into_iter().filter_map(|period| Window::of(period, &limits)).collect();
-        let row = with.row;
+        let row = context.row;
         Ok(Plugin {
-            by: By::of(&config)?,
+            identifier: Identifier::of(&config)?,
             scope: Scope::new(Self::NAME, row.route.map(|r| r.id), row.service.map(|s| s.id)),
             limits,
             windows,
-            clock: with.stores.clock.clone(),
+            clock: context.stores.clock.clone(),
             counters: match config.policy {
                 Some(Policy::Redis) => None,
-                _ => Some(with.stores.counters.clone()),
+                _ => Some(context.stores.counters.clone()),
             },
             fault_tolerant: config.fault_tolerant,
             hide_headers: config.hide_client_headers,
-            refusal: Refusal::of(&config),
+            rejection: Rejection::of(&config),
             warned: AtomicBool::new(false),
         })
     }
 }
 
 impl Plugin {
-    fn access(&self, call: Call<'_>) -> Outcome {
-        let Some(counters) = &self.counters else { return self.uncounted() };
-        let Call { exchange, state } = call;
+    fn access(&self, ctx: Call<'_>) -> HookResult {
+        let Some(counters) = &self.counters else { return self.without_counters() };
+        let Call { exchange, state } = ctx;
         let now = Windows::at(self.clock.now());
-        let taken = counters.take(&self.scope, self.by.subject(exchange, state), &now, &self.limits);
+        let acquired =
+            counters.take(&self.scope, self.identifier.subject(exchange, state), &now, &self.limits);
         if !self.hide_headers {
-            self.tell(&taken, &now, &mut exchange.response.headers);
+            self.set_rate_limit_headers(&acquired, &now, &mut exchange.response.headers);
         }
-        if taken.counted { Ok(()) } else { Err(self.refusal.stop()) }
+        if acquired.counted { Ok(()) } else { Err(self.rejection.to_stop()) }
     }
 
-    /// A request that cannot be counted.
-    fn uncounted(&self) -> Outcome {
-        const WHY: &str = "rate-limiting: policy redis is not served yet";
+    /// Handles a request that cannot be counted.
+    fn without_counters(&self) -> HookResult {
+        const REASON: &str = "rate-limiting: policy redis is not served yet";
         if !self.fault_tolerant {
-            return Err(Stop::Fault(WHY.to_owned()));
+            return Err(Stop::Fault(REASON.to_owned()));
         }
         if !self.warned.swap(true, Ordering::Relaxed) {
-            tracing::warn!("{WHY}: requests pass uncounted");
+            tracing::warn!("{REASON}: requests pass uncounted");
         }
         Ok(())
     }
 
-    /// Tells the client what remains: in each window, and in the scarcest.
-    fn tell(&self, taken: &Taken, now: &Windows, headers: &mut HeaderMap) {
+    /// Sets the rate limit headers: those of each window, and those of the window with the fewest remaining requests.
+    fn set_rate_limit_headers(&self, acquired: &Taken, now: &Windows, headers: &mut HeaderMap) {
         headers.reserve(2 * self.windows.len() + 4);
         let mut scarcest: Option<(&Window, f64)> = None;
         for window in &self.windows {
-            let used = taken.used[window.period.index()] + u64::from(taken.counted);
+            let used = acquired.used[window.period.index()] + u64::from(acquired.counted);
             let remaining = (window.limit - used as f64).max(0.0);
-            headers.insert(window.limit_name.clone(), value(window.limit));
-            headers.insert(window.remaining_name.clone(), value(remaining));
-            // Windows go from the shortest to the longest: of equals, the longest stays.
+            headers.insert(window.limit_name.clone(), number_header(window.limit));
+            headers.insert(window.remaining_name.clone(), number_header(remaining));
+            // Windows are ordered from the shortest to the longest, so that the longest of equals is selected.
             if scarcest.is_none_or(|(_, fewest)| remaining <= fewest) {
                 scarcest = Some((window, remaining));
             }
         }
         if let Some((window, remaining)) = scarcest {
-            let reset = number::header(now.left(window.period));
-            headers.insert(RATELIMIT_LIMIT, value(window.limit));
-            headers.insert(RATELIMIT_REMAINING, value(remaining));
-            if !taken.counted {
+            let reset = number::header_value(now.left(window.period));
+            headers.insert(RATELIMIT_LIMIT, number_header(window.limit));
+            headers.insert(RATELIMIT_REMAINING, number_header(remaining));
+            if !acquired.counted {
                 headers.insert(RETRY_AFTER, reset.clone());
             }
             headers.insert(RATELIMIT_RESET, reset);
@@ -143,36 +144,40 @@ impl Plugin {
     }
 }
 
-impl By {
-    fn of(config: &Config) -> Result<By, BuildError> {
+impl Identifier {
+    fn of(config: &Config) -> Result<Identifier, BuildError> {
         Ok(match config.limit_by {
-            Some(LimitBy::Consumer) => By::Consumer,
-            Some(LimitBy::Credential) => By::Credential,
-            Some(LimitBy::Service) => By::Service,
+            Some(LimitBy::Consumer) => Identifier::Consumer,
+            Some(LimitBy::Credential) => Identifier::Credential,
+            Some(LimitBy::Service) => Identifier::Service,
             Some(LimitBy::Header) => {
                 let name = config.header_name.as_deref().unwrap_or_default();
-                By::Header(HeaderKey::new(name).map_err(|e| BuildError::at("/header_name", e.to_string()))?)
+                Identifier::Header(
+                    HeaderKey::new(name).map_err(|e| BuildError::at("/header_name", e.to_string()))?,
+                )
             }
-            Some(LimitBy::Path) => By::Path(config.path.clone().unwrap_or_default()),
-            Some(LimitBy::Ip) | None => By::Ip,
+            Some(LimitBy::Path) => Identifier::Path(config.path.clone().unwrap_or_default()),
+            Some(LimitBy::Ip) | None => Identifier::Ip,
         })
     }
 
-    /// Whom this request counts for: its address where there is nothing else.
+    /// Returns the counter key of a request. The client address is used if the configured entity is absent.
     fn subject<'a>(&'a self, exchange: &'a Exchange, state: &State) -> Subject<'a> {
         let found = match self {
-            By::Ip => None,
-            By::Consumer => exchange
+            Identifier::Ip => None,
+            Identifier::Consumer => exchange
                 .consumer
                 .map(|consumer| state.consumers[consumer].id)
                 .or_else(|| exchange.credential.as_ref().map(|credential| credential.id))
                 .map(Subject::Id),
-            By::Credential => exchange.credential.as_ref().map(|credential| Subject::Id(credential.id)),
-            By::Service => exchange.service().map(|service| Subject::Id(state.services[service].id)),
-            By::Header(name) => {
+            Identifier::Credential => {
+                exchange.credential.as_ref().map(|credential| Subject::Id(credential.id))
+            }
+            Identifier::Service => exchange.service().map(|service| Subject::Id(state.services[service].id)),
+            Identifier::Header(name) => {
                 name.get(&exchange.request.headers).map(|value| Subject::Text(value.as_bytes()))
             }
-            By::Path(path) => (*normalize(exchange.request.path()) == *path.as_bytes())
+            Identifier::Path(path) => (*normalize(exchange.request.path()) == *path.as_bytes())
                 .then_some(Subject::Text(path.as_bytes())),
         };
         found.unwrap_or(Subject::Ip(exchange.client.ip))
@@ -194,16 +199,16 @@ impl Window {
     }
 }
 
-impl Refusal {
-    fn of(config: &Config) -> Refusal {
+impl Rejection {
+    fn of(config: &Config) -> Rejection {
         let status = config.error_code.as_ref().map_or(Ok(StatusCode::TOO_MANY_REQUESTS), error_status);
-        Refusal {
+        Rejection {
             status: status.map_err(|reason| format!("rate-limiting: error_code {reason}")),
             body: ReplyBody::Message(config.error_message.clone()),
         }
     }
 
-    fn stop(&self) -> Stop {
+    fn to_stop(&self) -> Stop {
         match &self.status {
             Ok(status) => {
                 Reply { status: *status, headers: HeaderMap::new(), body: self.body.clone() }.into()
@@ -213,10 +218,10 @@ impl Refusal {
     }
 }
 
-/// A number as a header's value.
-fn value(number: f64) -> HeaderValue {
+/// Formats a number as a header value.
+fn number_header(number: f64) -> HeaderValue {
     if number.fract() == 0.0 && (0.0..1e14).contains(&number) {
-        return number::header(number as u64);
+        return number::header_value(number as u64);
     }
-    HeaderValue::try_from(number::text(number)).unwrap_or(HeaderValue::from_static("0"))
+    HeaderValue::try_from(number::format(number)).unwrap_or(HeaderValue::from_static("0"))
 }

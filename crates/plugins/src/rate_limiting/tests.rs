@@ -1,4 +1,4 @@
-//! What the limit counts, refuses and tells, with the clock by hand: it starts at 2023-11-14T22:13:20Z.
+//! Counting, rejection and headers, with a manual clock that starts at 2023-11-14T22:13:20Z.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -10,17 +10,17 @@ use super::*;
 use model::{Consumer, Row, Service};
 use plugin::{
     Credential, Place,
-    testing::{Bench, request},
+    testing::{PluginHarness, request},
 };
 use source::Level;
 
-fn bench(config: Value) -> Bench {
-    Bench::new::<Plugin>(config, State::default()).expect("settings are valid")
+fn harness(config: Value) -> PluginHarness {
+    PluginHarness::new::<Plugin>(config, State::default()).expect("settings are valid")
 }
 
-/// Asks once; the status that follows (200 for a request that passes), and the headers.
-fn ask(bench: &Bench, exchange: &mut Exchange) -> u16 {
-    match bench.access(exchange) {
+/// Sends a request; returns the status (200 if the request passes) and the headers.
+fn send(harness: &PluginHarness, exchange: &mut Exchange) -> u16 {
+    match harness.access(exchange) {
         Ok(()) => 200,
         Err(Stop::Reply(reply)) => reply.status.as_u16(),
         Err(Stop::Fault(_)) => 500,
@@ -28,9 +28,9 @@ fn ask(bench: &Bench, exchange: &mut Exchange) -> u16 {
     }
 }
 
-fn get(bench: &Bench) -> (u16, Vec<(String, String)>) {
+fn get(harness: &PluginHarness) -> (u16, Vec<(String, String)>) {
     let mut exchange = request("GET", "/", &[], "");
-    let status = ask(bench, &mut exchange);
+    let status = send(harness, &mut exchange);
     let text = |v: &HeaderValue| v.to_str().expect("text").to_owned();
     (status, exchange.response.headers.iter().map(|(n, v)| (n.to_string(), text(v))).collect())
 }
@@ -39,16 +39,16 @@ fn header(headers: &[(String, String)], name: &str) -> Option<String> {
     headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone())
 }
 
-fn statuses(bench: &Bench, exchanges: impl IntoIterator<Item = Exchange>) -> Vec<u16> {
-    exchanges.into_iter().map(|mut exchange| ask(bench, &mut exchange)).collect()
+fn statuses(harness: &PluginHarness, exchanges: impl IntoIterator<Item = Exchange>) -> Vec<u16> {
+    exchanges.into_iter().map(|mut exchange| send(harness, &mut exchange)).collect()
 }
 
 #[test]
-fn a_limit_counts_down_and_then_refuses() {
+fn requests_beyond_the_limit_are_rejected() {
     for (period, left) in [("minute", "40"), ("hour", "2800"), ("day", "6400"), ("month", "1388800")] {
-        let bench = bench(json!({ period: 2 }));
+        let harness = harness(json!({ period: 2 }));
         for remaining in ["1", "0"] {
-            let (status, headers) = get(&bench);
+            let (status, headers) = get(&harness);
             assert_eq!(status, 200);
             let name = format!("x-ratelimit-remaining-{period}");
             assert_eq!(header(&headers, &name).as_deref(), Some(remaining));
@@ -57,7 +57,7 @@ fn a_limit_counts_down_and_then_refuses() {
             assert_eq!(header(&headers, "ratelimit-reset").as_deref(), Some(left));
             assert_eq!(header(&headers, "retry-after"), None);
         }
-        let (status, headers) = get(&bench);
+        let (status, headers) = get(&harness);
         assert_eq!(status, 429);
         assert_eq!(header(&headers, "ratelimit-remaining").as_deref(), Some("0"));
         assert_eq!(header(&headers, "retry-after").as_deref(), Some(left));
@@ -65,30 +65,30 @@ fn a_limit_counts_down_and_then_refuses() {
 }
 
 #[test]
-fn a_new_window_starts_empty_and_what_was_refused_did_not_count() {
-    let bench = bench(json!({"second": 1, "minute": 3}));
-    assert_eq!((get(&bench).0, get(&bench).0), (200, 429));
-    bench.stores.clock.advance(Duration::from_secs(1));
-    let (status, headers) = get(&bench);
+fn a_new_window_starts_empty_and_rejected_requests_are_not_counted() {
+    let harness = harness(json!({"second": 1, "minute": 3}));
+    assert_eq!((get(&harness).0, get(&harness).0), (200, 429));
+    harness.stores.clock.advance(Duration::from_secs(1));
+    let (status, headers) = get(&harness);
     assert_eq!((status, header(&headers, "x-ratelimit-remaining-minute").as_deref()), (200, Some("1")));
 }
 
 #[test]
-fn the_scarcest_window_is_told_and_of_equals_the_longest() {
-    let bench = bench(json!({"hour": 3, "day": 4}));
-    let told = |headers: &[(String, String)]| {
+fn headers_report_the_window_with_the_fewest_remaining_requests() {
+    let harness = harness(json!({"hour": 3, "day": 4}));
+    let rate_limit_headers = |headers: &[(String, String)]| {
         ["limit", "remaining", "reset"].map(|what| header(headers, &format!("ratelimit-{what}")).expect(what))
     };
-    assert_eq!(told(&get(&bench).1), ["3", "2", "2800"]);
-    bench.stores.clock.advance(Duration::from_secs(2800));
-    assert_eq!(told(&get(&bench).1), ["4", "2", "3600"]);
+    assert_eq!(rate_limit_headers(&get(&harness).1), ["3", "2", "2800"]);
+    harness.stores.clock.advance(Duration::from_secs(2800));
+    assert_eq!(rate_limit_headers(&get(&harness).1), ["4", "2", "3600"]);
 }
 
 #[test]
-fn a_full_window_leaves_the_others_as_they_are() {
-    let bench = bench(json!({"hour": 1, "day": 5}));
-    get(&bench);
-    let (status, headers) = get(&bench);
+fn an_exhausted_window_does_not_affect_the_others() {
+    let harness = harness(json!({"hour": 1, "day": 5}));
+    get(&harness);
+    let (status, headers) = get(&harness);
     assert_eq!(status, 429);
     assert_eq!(header(&headers, "x-ratelimit-remaining-hour").as_deref(), Some("0"));
     assert_eq!(header(&headers, "x-ratelimit-remaining-day").as_deref(), Some("4"));
@@ -96,47 +96,47 @@ fn a_full_window_leaves_the_others_as_they_are() {
 }
 
 #[test]
-fn a_fractional_limit_is_printed_and_lets_two_pass() {
-    let bench = bench(json!({"hour": 1.5}));
-    let (_, headers) = get(&bench);
+fn a_fractional_limit_is_formatted_and_allows_two_requests() {
+    let harness = harness(json!({"hour": 1.5}));
+    let (_, headers) = get(&harness);
     assert_eq!(header(&headers, "x-ratelimit-limit-hour").as_deref(), Some("1.5"));
     assert_eq!(header(&headers, "x-ratelimit-remaining-hour").as_deref(), Some("0.5"));
-    let (status, headers) = get(&bench);
+    let (status, headers) = get(&harness);
     assert_eq!((status, header(&headers, "x-ratelimit-remaining-hour").as_deref()), (200, Some("0")));
-    assert_eq!(get(&bench).0, 429);
+    assert_eq!(get(&harness).0, 429);
 }
 
 #[test]
-fn hidden_headers_are_hidden_on_refusals_too() {
-    let bench = bench(json!({"hour": 1, "hide_client_headers": true}));
-    assert_eq!((get(&bench), get(&bench)), ((200, vec![]), (429, vec![])));
+fn hidden_headers_are_omitted_from_rejections_too() {
+    let harness = harness(json!({"hour": 1, "hide_client_headers": true}));
+    assert_eq!((get(&harness), get(&harness)), ((200, vec![]), (429, vec![])));
 }
 
 #[test]
-fn the_refusal_has_the_status_and_message_of_the_settings() {
-    let bench = bench(json!({"hour": 1, "error_code": 418, "error_message": "too many teapots"}));
-    get(&bench);
-    let reply = bench.reply(&mut request("GET", "/", &[], ""));
+fn the_rejection_has_the_configured_status_and_message() {
+    let harness = harness(json!({"hour": 1, "error_code": 418, "error_message": "too many teapots"}));
+    get(&harness);
+    let reply = harness.reply(&mut request("GET", "/", &[], ""));
     assert_eq!(reply.status, StatusCode::IM_A_TEAPOT);
     assert!(matches!(reply.body, ReplyBody::Message(Some(text)) if text == "too many teapots"));
 }
 
 #[test]
-fn a_code_that_is_no_error_fails_when_it_is_needed() {
-    let bench = bench(json!({"hour": 1, "error_code": 200}));
-    assert_eq!((get(&bench).0, get(&bench).0), (200, 500));
+fn an_invalid_error_code_fails_when_it_is_used() {
+    let harness = harness(json!({"hour": 1, "error_code": 200}));
+    assert_eq!((get(&harness).0, get(&harness).0), (200, 500));
 }
 
 #[test]
-fn addresses_count_apart() {
-    let bench = bench(json!({"hour": 1}));
+fn addresses_are_counted_separately() {
+    let harness = harness(json!({"hour": 1}));
     let from = |ip: &str| {
         let mut exchange = request("GET", "/", &[], "");
         exchange.client.ip = ip.parse::<IpAddr>().expect("an address");
         exchange
     };
-    let asked = ["1.1.1.1", "1.1.1.1", "1.1.1.2", "::1", "::1"].map(from);
-    assert_eq!(statuses(&bench, asked), [200, 429, 200, 200, 429]);
+    let requests = ["1.1.1.1", "1.1.1.1", "1.1.1.2", "::1", "::1"].map(from);
+    assert_eq!(statuses(&harness, requests), [200, 429, 200, 200, 429]);
 }
 
 fn consumer(id: u128) -> Consumer {
@@ -156,7 +156,7 @@ fn state() -> State {
     state
 }
 
-fn known(consumer: Option<usize>, credential: Option<u128>) -> Exchange {
+fn authenticated(consumer: Option<usize>, credential: Option<u128>) -> Exchange {
     let mut exchange = request("GET", "/", &[], "");
     exchange.consumer = consumer.map(model::Ix::new);
     exchange.credential = credential.map(|id| Credential { id: Uuid::from_u128(id), identifier: None });
@@ -164,33 +164,34 @@ fn known(consumer: Option<usize>, credential: Option<u128>) -> Exchange {
 }
 
 #[test]
-fn consumers_count_apart_and_then_credentials_and_then_addresses() {
-    let bench = Bench::new::<Plugin>(json!({"hour": 1}), state()).expect("settings are valid");
-    let asked = [
-        known(Some(0), Some(1)),
-        known(Some(0), Some(2)),
-        known(Some(1), Some(3)),
-        known(None, Some(3)),
-        known(None, Some(3)),
-        known(None, None),
-        known(None, None),
+fn consumers_then_credentials_then_addresses_are_counted_separately() {
+    let harness = PluginHarness::new::<Plugin>(json!({"hour": 1}), state()).expect("settings are valid");
+    let requests = [
+        authenticated(Some(0), Some(1)),
+        authenticated(Some(0), Some(2)),
+        authenticated(Some(1), Some(3)),
+        authenticated(None, Some(3)),
+        authenticated(None, Some(3)),
+        authenticated(None, None),
+        authenticated(None, None),
     ];
-    assert_eq!(statuses(&bench, asked), [200, 429, 200, 200, 429, 200, 429]);
+    assert_eq!(statuses(&harness, requests), [200, 429, 200, 200, 429, 200, 429]);
 }
 
 #[test]
-fn credentials_of_one_consumer_count_apart() {
+fn credentials_of_one_consumer_are_counted_separately() {
     let config = json!({"hour": 1, "limit_by": "credential"});
-    let bench = Bench::new::<Plugin>(config, state()).expect("settings are valid");
-    let asked = [known(Some(0), Some(1)), known(Some(0), Some(1)), known(Some(0), Some(2))];
-    assert_eq!(statuses(&bench, asked), [200, 429, 200]);
-    assert_eq!(statuses(&bench, [known(Some(0), None), known(Some(1), None)]), [200, 429]);
+    let harness = PluginHarness::new::<Plugin>(config, state()).expect("settings are valid");
+    let requests =
+        [authenticated(Some(0), Some(1)), authenticated(Some(0), Some(1)), authenticated(Some(0), Some(2))];
+    assert_eq!(statuses(&harness, requests), [200, 429, 200]);
+    assert_eq!(statuses(&harness, [authenticated(Some(0), None), authenticated(Some(1), None)]), [200, 429]);
 }
 
 #[test]
-fn services_count_apart() {
+fn services_are_counted_separately() {
     let config = json!({"hour": 1, "limit_by": "service"});
-    let bench = Bench::new::<Plugin>(config, state()).expect("settings are valid");
+    let harness = PluginHarness::new::<Plugin>(config, state()).expect("settings are valid");
     let to = |service: usize| {
         let mut exchange = request("GET", "/", &[], "");
         exchange.matched = Some(plugin::Matched {
@@ -201,14 +202,14 @@ fn services_count_apart() {
         });
         exchange
     };
-    assert_eq!(statuses(&bench, [to(0), to(1), to(0), to(1)]), [200, 200, 429, 429]);
+    assert_eq!(statuses(&harness, [to(0), to(1), to(0), to(1)]), [200, 200, 429, 429]);
 }
 
 #[test]
-fn values_of_a_header_count_apart_and_without_it_addresses_do() {
-    let bench = bench(json!({"hour": 1, "limit_by": "header", "header_name": "X-Tenant"}));
+fn header_values_are_counted_separately_and_addresses_without_the_header() {
+    let harness = harness(json!({"hour": 1, "limit_by": "header", "header_name": "X-Tenant"}));
     let with = |headers: &[(&str, &str)]| request("GET", "/", headers, "");
-    let asked = [
+    let requests = [
         with(&[("X-Tenant", "a")]),
         with(&[("x-tenant", "a")]),
         with(&[("x_tenant", "b")]),
@@ -217,29 +218,29 @@ fn values_of_a_header_count_apart_and_without_it_addresses_do() {
         with(&[]),
         with(&[("X-Tenant", "127.0.0.1")]),
     ];
-    assert_eq!(statuses(&bench, asked), [200, 429, 200, 429, 200, 429, 200]);
+    assert_eq!(statuses(&harness, requests), [200, 429, 200, 429, 200, 429, 200]);
 }
 
 #[test]
-fn one_path_counts_for_all_and_other_paths_by_address() {
-    let bench = bench(json!({"hour": 1, "limit_by": "path", "path": "/login"}));
+fn the_path_is_counted_globally_and_other_paths_by_address() {
+    let harness = harness(json!({"hour": 1, "limit_by": "path", "path": "/login"}));
     let from = |path: &str, ip: u8| {
         let mut exchange = request("GET", path, &[], "");
         exchange.client.ip = IpAddr::from([10, 0, 0, ip]);
         exchange
     };
-    let asked = [
+    let requests = [
         from("/login?a=1", 1),
         from("/x/../login", 2),
         from("/login/", 2),
         from("/other", 2),
         from("/other", 3),
     ];
-    assert_eq!(statuses(&bench, asked), [200, 429, 200, 429, 200]);
+    assert_eq!(statuses(&harness, requests), [200, 429, 200, 429, 200]);
 }
 
-/// Builds the plugin for a row of that service and consumer over the stores of another bench.
-fn again(bench: &Bench, config: Value, service: Option<u128>, consumer: Option<u128>) -> Plugin {
+/// Builds the plugin for a row of this service and consumer with the stores of another harness.
+fn rebuilt(harness: &PluginHarness, config: Value, service: Option<u128>, consumer: Option<u128>) -> Plugin {
     let config: Config = serde_json::from_value(config).expect("settings fit");
     let row = model::Plugin {
         id: Uuid::from_u128(5),
@@ -257,7 +258,7 @@ fn again(bench: &Bench, config: Value, service: Option<u128>, consumer: Option<u
         origin: None,
     };
     assert_eq!(row.id(), Uuid::from_u128(5));
-    let mut with = Build::new(&row, &bench.state, &bench.stores);
+    let mut with = Build::new(&row, &harness.state, &harness.stores);
     <Plugin as plugin::Plugin>::build(config, &mut with).expect("settings are valid")
 }
 
@@ -266,32 +267,37 @@ fn passes(plugin: &Plugin, state: &State) -> bool {
 }
 
 #[test]
-fn counts_outlive_a_reload_that_raises_the_limit() {
-    let bench = bench(json!({"hour": 1}));
-    assert_eq!((get(&bench).0, get(&bench).0), (200, 429));
-    let raised = again(&bench, json!({"hour": 3}), None, None);
+fn counters_survive_a_reload_that_raises_the_limit() {
+    let harness = harness(json!({"hour": 1}));
+    assert_eq!((get(&harness).0, get(&harness).0), (200, 429));
+    let raised = rebuilt(&harness, json!({"hour": 3}), None, None);
     let mut exchange = request("GET", "/", &[], "");
-    raised.access(Call { exchange: &mut exchange, state: &bench.state }).expect("there is room again");
+    raised
+        .access(Call { exchange: &mut exchange, state: &harness.state })
+        .expect("the limit is not exceeded");
     assert_eq!(exchange.response.headers["x-ratelimit-remaining-hour"], "1");
 }
 
 #[test]
-fn rows_of_different_services_count_apart_and_those_of_consumers_over_all() {
-    let bench = bench(json!({"hour": 1}));
-    assert_eq!(get(&bench).0, 200);
-    let on_service = again(&bench, json!({"hour": 1}), Some(1), None);
-    let on_consumer = again(&bench, json!({"hour": 1}), None, Some(2));
-    assert!(passes(&on_service, &bench.state), "the service has its own count");
-    assert!(!passes(&on_service, &bench.state));
-    assert!(!passes(&on_consumer, &bench.state), "a row without service shares the count of the global one");
+fn plugins_on_different_services_are_counted_separately_and_those_on_consumers_globally() {
+    let harness = harness(json!({"hour": 1}));
+    assert_eq!(get(&harness).0, 200);
+    let on_service = rebuilt(&harness, json!({"hour": 1}), Some(1), None);
+    let on_consumer = rebuilt(&harness, json!({"hour": 1}), None, Some(2));
+    assert!(passes(&on_service, &harness.state), "the service has its own count");
+    assert!(!passes(&on_service, &harness.state));
+    assert!(
+        !passes(&on_consumer, &harness.state),
+        "a row without service shares the count of the global one"
+    );
 }
 
 #[test]
-fn redis_is_not_served_yet_and_says_so() {
+fn policy_redis_is_reported_as_unsupported() {
     let redis = |tolerant: bool| json!({"hour": 1, "policy": "redis", "fault_tolerant": tolerant, "redis": {"host": "a"}});
-    let tolerant = bench(redis(true));
+    let tolerant = harness(redis(true));
     assert_eq!((get(&tolerant), get(&tolerant)), ((200, vec![]), (200, vec![])));
-    assert_eq!(get(&bench(redis(false))).0, 500);
+    assert_eq!(get(&harness(redis(false))).0, 500);
     let found = checked(redis(false));
     assert_eq!(found.len(), 1);
     let (level, code, place, message) = &found[0];
@@ -308,7 +314,7 @@ fn checked(config: Value) -> Found {
 }
 
 #[test]
-fn a_longer_period_may_not_allow_less() {
+fn a_longer_period_cannot_have_a_lower_limit() {
     let cases = [
         (json!({"minute": 10, "hour": 10}), None),
         (
@@ -334,7 +340,7 @@ fn a_longer_period_may_not_allow_less() {
 }
 
 #[test]
-fn defaults_are_those_of_the_format() {
+fn defaults_are_those_of_kong() {
     assert_eq!(
         serde_json::to_value(Config::default()).expect("json"),
         json!({
@@ -356,14 +362,17 @@ fn defaults_are_those_of_the_format() {
 #[ignore = "prints how long a request takes"]
 #[allow(clippy::disallowed_macros, reason = "printing is all it does")]
 fn print_the_cost_of_a_request() {
-    let bench = bench(json!({"minute": 1_000_000_000_u64, "hour": 10_000_000_000_u64}));
+    let harness = harness(json!({"minute": 1_000_000_000_u64, "hour": 10_000_000_000_u64}));
     let mut exchange = request("GET", "/", &[], "");
-    let plugin = again(&bench, json!({"minute": 1_000_000_000_u64, "hour": 10_000_000_000_u64}), None, None);
+    let plugin =
+        rebuilt(&harness, json!({"minute": 1_000_000_000_u64, "hour": 10_000_000_000_u64}), None, None);
     let begin = std::time::Instant::now();
     let rounds = 1_000_000_u32;
     for _ in 0..rounds {
         exchange.response.headers.clear();
-        plugin.access(Call { exchange: &mut exchange, state: &bench.state }).expect("there is room");
+        plugin
+            .access(Call { exchange: &mut exchange, state: &harness.state })
+            .expect("the limit is not exceeded");
     }
     eprintln!("{:?} a request with two windows", begin.elapsed() / rounds);
 }

@@ -1,4 +1,4 @@
-//! An answer in place of the upstream's: a message, a body, or a copy of the request.
+//! Terminates requests with a configured response: a message, a body, or an echo of the request.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,17 @@ use serde_json::{Map, Value, json};
 
 use super::shared::header::HeaderKey;
 use plugin::{
-    self, Build, BuildError, Call, Checks, Exchange, Hook, Outcome, Phases, Reply, ReplyBody, Request, Step,
+    self, Build, BuildError, Call, Checks, Exchange, Hook, HookFuture, HookResult, Phases, Reply, ReplyBody,
+    Request,
 };
 use router::normalize;
 use store::Node;
 
-/// Longest request body that is read for a copy of the request, in bytes; of a longer one none is shown.
-const BODY_LIMIT: usize = 1024 * 1024;
+/// Maximum length of a request body that is echoed. Bounds the memory of one response.
+const MAX_ECHO_BODY_BYTES: usize = 1024 * 1024;
 
-/// Answers every request itself, without asking the upstream: to take a service out of operation, to retire
-/// a path, or to see what arrives here.
+/// Terminates requests with a configured response, without contacting the upstream. Use it to take a service or route
+/// out of operation, or to debug requests.
 ///
 /// ```yaml
 /// plugins:
@@ -29,28 +30,28 @@ const BODY_LIMIT: usize = 1024 * 1024;
 ///     message: This API has moved to /v2
 /// ```
 ///
-/// **The answer** is `body` with `content_type`, or JSON with `message`. Without either, the statuses 401,
-/// 404, 405, 500, 502 and 503 have a message of their own, some others the gateway's usual one or a plain
-/// HTML page; what is left (2xx, 418 and so on) is empty.
+/// **Response:** `body` with `content_type`, or JSON with `message`. If neither is set, the response to the statuses
+/// 401, 404, 405, 500, 502 and 503 has a default message; some other error statuses have the gateway's error message
+/// or an HTML page, as with Kong; all others (2xx, 418 and so on) have an empty body.
 ///
-/// With `echo` it is a copy of the request as JSON: `message`, `kong` (node and process), `request`,
-/// `matched_route` and `matched_service`. Bodies beyond 1 MiB are left out. Since it shows what the client
-/// sent and the route's settings, use it on live systems with a `trigger` that others do not know.
+/// With `echo`, the response is a copy of the request in JSON: `message`, `kong` (node and process), `request`,
+/// `matched_route` and `matched_service`. Bodies longer than 1 MiB are omitted. The copy contains everything the client
+/// sent and the configuration of the route, so that in production `echo` should be combined with a secret `trigger`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Status of the answer.
+    /// Status code of the response.
     #[schemars(range(min = 100, max = 599))]
     pub status_code: u16,
-    /// Message of the answer, sent as JSON.
+    /// Message of the response, sent as JSON.
     pub message: Option<String>,
     /// Content type of `body`.
     pub content_type: Option<String>,
-    /// Body of the answer.
+    /// Body of the response.
     pub body: Option<String>,
-    /// Answers with a copy of the request.
+    /// Whether the response is a copy of the request.
     pub echo: bool,
-    /// Only answers requests that have a header, or a query argument, of this name; others pass.
+    /// Name of a header or query argument. If set, only requests that have it are terminated.
     #[schemars(extend("x-rule" = "header_name"))]
     pub trigger: Option<String>,
 }
@@ -61,16 +62,17 @@ impl Default for Config {
     }
 }
 
-/// The answer of one row.
+/// The plugin `request-termination`.
 pub struct Plugin {
     trigger: Option<(HeaderKey, String)>,
     status: StatusCode,
-    answer: Answer,
+    termination: Termination,
     node: Node,
 }
 
-enum Answer {
-    Ready { headers: HeaderMap, body: ReplyBody },
+/// Response with which requests are terminated.
+enum Termination {
+    Fixed { headers: HeaderMap, body: ReplyBody },
     Echo { message: Option<String> },
 }
 
@@ -81,9 +83,9 @@ impl plugin::Plugin for Plugin {
     type Config = Config;
 
     fn check(config: &Config, checks: &mut Checks) {
-        let given = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
-        let (content_type, body) = (given(&config.content_type), given(&config.body));
-        if given(&config.message) && (content_type || body) {
+        let is_set = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
+        let (content_type, body) = (is_set(&config.content_type), is_set(&config.body));
+        if is_set(&config.message) && (content_type || body) {
             checks.error("", "message cannot be used with content_type or body");
         } else if content_type && !body {
             checks.error("", "content_type requires a body");
@@ -92,12 +94,12 @@ impl plugin::Plugin for Plugin {
         }
     }
 
-    fn build(config: Config, with: &mut Build<'_>) -> Result<Self, BuildError> {
+    fn build(config: Config, context: &mut Build<'_>) -> Result<Self, BuildError> {
         let status = StatusCode::from_u16(config.status_code)
             .map_err(|_| BuildError::at("/status_code", "value should be between 100 and 599"))?;
         let message = config.message.or_else(|| default_message(config.status_code).map(str::to_owned));
-        let answer = match (config.echo, config.body) {
-            (true, _) => Answer::Echo { message },
+        let termination = match (config.echo, config.body) {
+            (true, _) => Termination::Echo { message },
             (false, Some(body)) => {
                 let mut headers = HeaderMap::new();
                 if let Some(content_type) = config.content_type {
@@ -105,14 +107,14 @@ impl plugin::Plugin for Plugin {
                         .map_err(|e| BuildError::at("/content_type", e.to_string()))?;
                     headers.insert(CONTENT_TYPE, value);
                 }
-                Answer::Ready { headers, body: ReplyBody::Bytes(body.into()) }
+                Termination::Fixed { headers, body: ReplyBody::Bytes(body.into()) }
             }
             (false, None) => match message {
                 Some(text) => {
                     let body = ReplyBody::Json(json!({ "message": text }));
-                    Answer::Ready { headers: HeaderMap::new(), body }
+                    Termination::Fixed { headers: HeaderMap::new(), body }
                 }
-                None => bare(status),
+                None => default_termination(status),
             },
         };
         let trigger = match config.trigger {
@@ -122,11 +124,11 @@ impl plugin::Plugin for Plugin {
             }
             None => None,
         };
-        Ok(Plugin { trigger, status, answer, node: with.stores.node.clone() })
+        Ok(Plugin { trigger, status, termination, node: context.stores.node.clone() })
     }
 }
 
-/// The message of a status that has one.
+/// Returns the default message of a status, if it has one.
 fn default_message(status: u16) -> Option<&'static str> {
     Some(match status {
         401 => "Unauthorized",
@@ -139,9 +141,9 @@ fn default_message(status: u16) -> Option<&'static str> {
     })
 }
 
-/// The answer when nothing is set: the gateway's usual message or a plain page, where a status has one, as
-/// nginx sends them under Kong.
-fn bare(status: StatusCode) -> Answer {
+/// Returns the response if neither `message` nor `body` is set: the gateway's error message or an HTML page for error
+/// statuses, as nginx sends them under Kong, otherwise an empty body.
+fn default_termination(status: StatusCode) -> Termination {
     let mut headers = HeaderMap::new();
     let body = match status.as_u16() {
         400 | 408 | 411..=414 | 417 | 504 => ReplyBody::Message(None),
@@ -153,20 +155,20 @@ fn bare(status: StatusCode) -> Answer {
         }
         _ => ReplyBody::Empty,
     };
-    Answer::Ready { headers, body }
+    Termination::Fixed { headers, body }
 }
 
 impl Plugin {
-    fn access<'a>(&'a self, call: Call<'a>) -> Step<'a> {
-        if !self.is_triggered(&call.exchange.request) {
-            return Step::Now(Ok(()));
+    fn access<'a>(&'a self, ctx: Call<'a>) -> HookFuture<'a> {
+        if !self.is_triggered(&ctx.exchange.request) {
+            return HookFuture::Ready(Ok(()));
         }
-        match &self.answer {
-            Answer::Ready { headers, body } => {
+        match &self.termination {
+            Termination::Fixed { headers, body } => {
                 let reply = Reply { status: self.status, headers: headers.clone(), body: body.clone() };
-                Step::Now(Err(reply.into()))
+                HookFuture::Ready(Err(reply.into()))
             }
-            Answer::Echo { message } => Step::wait(self.echo(message.as_deref(), call)),
+            Termination::Echo { message } => HookFuture::boxed(self.echo(message.as_deref(), ctx)),
         }
     }
 
@@ -176,10 +178,10 @@ impl Plugin {
         })
     }
 
-    /// Answers with a copy of the request.
-    async fn echo(&self, message: Option<&str>, call: Call<'_>) -> Outcome {
-        let Call { exchange, state } = call;
-        let body = exchange.request.read_body(BODY_LIMIT).await?;
+    /// Responds with a copy of the request.
+    async fn echo(&self, message: Option<&str>, ctx: Call<'_>) -> HookResult {
+        let Call { exchange, state } = ctx;
+        let body = exchange.request.read_body(MAX_ECHO_BODY_BYTES).await?;
         let mut copy = Map::new();
         if let Some(message) = message {
             copy.insert("message".to_owned(), message.into());
@@ -192,23 +194,23 @@ impl Plugin {
                 "hostname": &*self.node.hostname,
             }),
         );
-        copy.insert("request".to_owned(), request(exchange, body));
+        copy.insert("request".to_owned(), request_json(exchange, body));
         if let Some(route) = exchange.route() {
-            copy.insert("matched_route".to_owned(), entity(&state.routes[route]));
+            copy.insert("matched_route".to_owned(), entity_json(&state.routes[route]));
         }
         if let Some(service) = exchange.service() {
-            copy.insert("matched_service".to_owned(), entity(&state.services[service]));
+            copy.insert("matched_service".to_owned(), entity_json(&state.services[service]));
         }
         Err(Reply::json(self.status, Value::Object(copy)).into())
     }
 }
 
-fn entity(row: &impl Serialize) -> Value {
+fn entity_json(row: &impl Serialize) -> Value {
     serde_json::to_value(row).unwrap_or_default()
 }
 
-/// The request as JSON. What comes several times becomes a list, an argument without `=` is `true`.
-fn request(exchange: &Exchange, body: Bytes) -> Value {
+/// Converts the request to JSON. Repeated headers and arguments become lists; an argument without `=` is `true`.
+fn request_json(exchange: &Exchange, body: Bytes) -> Value {
     let request = &exchange.request;
     let (host, port) = host_and_port(exchange);
     let mut copy = json!({
@@ -217,16 +219,16 @@ fn request(exchange: &Exchange, body: Bytes) -> Value {
         "port": port,
         "method": request.method.as_str(),
         "path": String::from_utf8_lossy(&normalize(request.path())),
-        "headers": grouped(request.headers.iter().map(|(name, value)| {
+        "headers": group_by_name(request.headers.iter().map(|(name, value)| {
             (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into())
         })),
-        "query": grouped(request.query_args().map(|(name, value)| {
+        "query": group_by_name(request.query_args().map(|(name, value)| {
             (name.into_owned(), value.map_or(Value::Bool(true), |text| text.into()))
         })),
-        "uri_captures": captures(exchange),
+        "uri_captures": captures_json(exchange),
     });
     if !body.is_empty() {
-        if let Some(parsed) = parsed(request, &body) {
+        if let Some(parsed) = parse_body(request, &body) {
             copy["body"] = parsed;
         }
         copy["raw_body"] = String::from_utf8_lossy(&body).into();
@@ -245,8 +247,8 @@ fn host_and_port(exchange: &Exchange) -> (String, u16) {
     }
 }
 
-/// Values by name; those of one name as a list.
-fn grouped(pairs: impl Iterator<Item = (String, Value)>) -> Value {
+/// Groups values by name; several values of one name become a list.
+fn group_by_name(pairs: impl Iterator<Item = (String, Value)>) -> Value {
     let mut groups: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for (name, value) in pairs {
         groups.entry(name).or_default().push(value);
@@ -258,13 +260,13 @@ fn grouped(pairs: impl Iterator<Item = (String, Value)>) -> Value {
     groups.into_iter().map(|(name, values)| (name, single(values))).collect::<Map<_, _>>().into()
 }
 
-/// Captures of the route's path: `unnamed` by number, `named` by name.
-fn captures(exchange: &Exchange) -> Value {
+/// Converts the captures of the route's path to JSON: `unnamed` by number, `named` by name.
+fn captures_json(exchange: &Exchange) -> Value {
     let captures = exchange.matched.iter().flat_map(|matched| &matched.captures);
     let (mut unnamed, mut named) = (BTreeMap::new(), Map::new());
     for (name, text) in captures {
         match name.parse::<usize>() {
-            // 0 is the whole match.
+            // Capture 0 is the whole match.
             Ok(0) => {}
             Ok(number) => {
                 unnamed.insert(number, Value::from(&**text));
@@ -277,17 +279,17 @@ fn captures(exchange: &Exchange) -> Value {
     json!({ "unnamed": unnamed.into_values().collect::<Vec<_>>(), "named": named })
 }
 
-/// A body that is a form or JSON.
-fn parsed(request: &Request, body: &[u8]) -> Option<Value> {
+/// Parses a body that is a form or JSON.
+fn parse_body(request: &Request, body: &[u8]) -> Option<Value> {
     let content_type = request.header("content-type")?.to_ascii_lowercase();
     if content_type.starts_with("application/json") {
         return serde_json::from_slice(body)
             .ok()
             .filter(|value: &Value| value.is_object() || value.is_array());
     }
-    content_type
-        .starts_with("application/x-www-form-urlencoded")
-        .then(|| grouped(form_urlencoded::parse(body).map(|(name, value)| (name.into_owned(), value.into()))))
+    content_type.starts_with("application/x-www-form-urlencoded").then(|| {
+        group_by_name(form_urlencoded::parse(body).map(|(name, value)| (name.into_owned(), value.into())))
+    })
 }
 
 #[cfg(test)]

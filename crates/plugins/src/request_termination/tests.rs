@@ -1,4 +1,4 @@
-//! The forms of the answer, and what triggers it.
+//! The kinds of response, and the trigger.
 
 use serde_json::{Value, json};
 
@@ -7,19 +7,19 @@ use model::{Ix, Route, State};
 use net::BodyError;
 use plugin::{
     Matched, Stop,
-    testing::{Bench, request},
+    testing::{PluginHarness, request},
 };
 
-fn bench(config: Value) -> Bench {
-    Bench::new::<Plugin>(config, State::default()).expect("settings are valid")
+fn harness(config: Value) -> PluginHarness {
+    PluginHarness::new::<Plugin>(config, State::default()).expect("settings are valid")
 }
 
-fn answer(config: Value) -> Reply {
-    bench(config).reply(&mut request("GET", "/", &[], ""))
+fn terminate(config: Value) -> Reply {
+    harness(config).reply(&mut request("GET", "/", &[], ""))
 }
 
 #[test]
-fn some_statuses_have_a_message_of_their_own() {
+fn some_statuses_have_a_default_message() {
     let cases = [
         (401, "Unauthorized"),
         (404, "Not found"),
@@ -29,7 +29,7 @@ fn some_statuses_have_a_message_of_their_own() {
         (503, "Service unavailable"),
     ];
     for (status, message) in cases {
-        let reply = answer(json!({ "status_code": status }));
+        let reply = terminate(json!({ "status_code": status }));
         assert_eq!(reply.status.as_u16(), status);
         assert!(
             matches!(reply.body, ReplyBody::Json(body) if body == json!({"message": message})),
@@ -38,39 +38,39 @@ fn some_statuses_have_a_message_of_their_own() {
     }
     for status in [400, 408, 413, 504] {
         assert!(
-            matches!(answer(json!({ "status_code": status })).body, ReplyBody::Message(None)),
+            matches!(terminate(json!({ "status_code": status })).body, ReplyBody::Message(None)),
             "{status}"
         );
     }
-    let page = answer(json!({"status_code": 403}));
+    let page = terminate(json!({"status_code": 403}));
     assert_eq!(page.headers[CONTENT_TYPE], "text/html");
     assert!(matches!(page.body, ReplyBody::Bytes(page) if page.windows(13).any(|w| w == b"403 Forbidden")));
     for status in [202, 204, 418] {
-        assert!(matches!(answer(json!({ "status_code": status })).body, ReplyBody::Empty), "{status}");
+        assert!(matches!(terminate(json!({ "status_code": status })).body, ReplyBody::Empty), "{status}");
     }
-    assert_eq!(answer(json!({})).status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(terminate(json!({})).status, StatusCode::SERVICE_UNAVAILABLE);
 }
 
 #[test]
 fn a_message_is_sent_as_json() {
-    let reply = answer(json!({"message": "say \"hi\" / ü", "status_code": 404}));
+    let reply = terminate(json!({"message": "say \"hi\" / ü", "status_code": 404}));
     assert!(matches!(reply.body, ReplyBody::Json(body) if body == json!({"message": "say \"hi\" / ü"})));
 }
 
 #[test]
-fn a_body_is_sent_as_it_is() {
-    let reply = answer(json!({"status_code": 200, "body": "<b>hello</b>"}));
+fn a_body_is_sent_unmodified() {
+    let reply = terminate(json!({"status_code": 200, "body": "<b>hello</b>"}));
     assert!(reply.headers.is_empty(), "no content type by itself");
     assert!(matches!(reply.body, ReplyBody::Bytes(body) if body == "<b>hello</b>"));
-    let reply = answer(json!({"body": "<b>gone</b>", "content_type": "text/html"}));
+    let reply = terminate(json!({"body": "<b>gone</b>", "content_type": "text/html"}));
     assert_eq!(reply.headers[CONTENT_TYPE], "text/html");
 }
 
 #[test]
 fn a_trigger_is_a_header_or_a_query_argument() {
-    let bench = bench(json!({"status_code": 202, "message": "x", "trigger": "get-out"}));
+    let harness = harness(json!({"status_code": 202, "message": "x", "trigger": "get-out"}));
     let stops = |target: &str, headers: &[(&str, &str)]| {
-        matches!(bench.access(&mut request("GET", target, headers, "")), Err(Stop::Reply(_)))
+        matches!(harness.access(&mut request("GET", target, headers, "")), Err(Stop::Reply(_)))
     };
     assert!(!stops("/get-out?other=1", &[("Other", "1")]));
     assert!(!stops("/?Get-Out=1", &[]));
@@ -81,16 +81,16 @@ fn a_trigger_is_a_header_or_a_query_argument() {
     assert!(stops("/", &[("get_out", "1")]));
 }
 
-fn echoed(exchange: &mut Exchange, config: Value, state: State) -> Value {
-    let bench = Bench::new::<Plugin>(config, state).expect("settings are valid");
-    match bench.reply(exchange).body {
+fn echo(exchange: &mut Exchange, config: Value, state: State) -> Value {
+    let harness = PluginHarness::new::<Plugin>(config, state).expect("settings are valid");
+    match harness.reply(exchange).body {
         ReplyBody::Json(body) => body,
         other => panic!("expected JSON, got {other:?}"),
     }
 }
 
 #[test]
-fn an_echo_shows_the_request() {
+fn an_echo_contains_the_request() {
     let headers = [
         ("Host", "A.test:81"),
         ("X-A", "1"),
@@ -99,7 +99,7 @@ fn an_echo_shows_the_request() {
     ];
     let mut exchange = request("POST", "/a/../b%20c?x=1&y&x=2&z=", &headers, "p=q+r&s=");
     let config = json!({"echo": true, "message": "look", "status_code": 400});
-    let body = echoed(&mut exchange, config, State::default());
+    let body = echo(&mut exchange, config, State::default());
     assert_eq!(body["message"], "look");
     assert_eq!(body["kong"]["worker_pid"], std::process::id());
     assert!(body.get("matched_route").is_none());
@@ -119,7 +119,7 @@ fn an_echo_shows_the_request() {
 }
 
 #[test]
-fn an_echo_shows_the_route_and_its_captures() {
+fn an_echo_contains_the_route_and_its_captures() {
     let mut state = State::default();
     let route = json!({"id": model::derived_id("routes", "r"), "name": "r", "paths": ["~/(?<kind>[^/]+)"]});
     let route = state.routes.push(serde_json::from_value::<Route>(route).expect("a route"));
@@ -132,7 +132,7 @@ fn an_echo_shows_the_route_and_its_captures() {
         matched: 7,
         captures: captures.map(|(name, text)| (name.into(), text.into())).into_iter().collect(),
     });
-    let body = echoed(&mut exchange, json!({"echo": true, "status_code": 404}), state);
+    let body = echo(&mut exchange, json!({"echo": true, "status_code": 404}), state);
     assert_eq!(body["message"], "Not found");
     assert_eq!(body["matched_route"]["paths"][0], "~/(?<kind>[^/]+)");
     assert_eq!(body["request"]["uri_captures"], json!({"unnamed": ["status"], "named": {"kind": "status"}}));
@@ -140,7 +140,7 @@ fn an_echo_shows_the_route_and_its_captures() {
 }
 
 #[test]
-fn settings_that_exclude_each_other_are_refused() {
+fn mutually_exclusive_settings_are_rejected() {
     let cases = [
         (json!({"message": "a", "body": "b"}), Some("message cannot be used with content_type or body")),
         (
@@ -161,7 +161,7 @@ fn settings_that_exclude_each_other_are_refused() {
 }
 
 #[test]
-fn defaults_are_those_of_the_format() {
+fn defaults_are_those_of_kong() {
     assert_eq!(
         serde_json::to_value(Config::default()).expect("json"),
         json!({
@@ -172,8 +172,8 @@ fn defaults_are_those_of_the_format() {
 }
 
 #[test]
-fn a_body_that_cannot_be_read_is_answered_as_what_it_is() {
-    let bench = bench(json!({"echo": true}));
-    let mut exchange = request("POST", "/", &[], &"x".repeat(BODY_LIMIT + 1));
-    assert!(matches!(bench.access(&mut exchange), Err(Stop::Body(BodyError::TooLong { .. }))));
+fn a_body_error_determines_the_status() {
+    let harness = harness(json!({"echo": true}));
+    let mut exchange = request("POST", "/", &[], &"x".repeat(MAX_ECHO_BODY_BYTES + 1));
+    assert!(matches!(harness.access(&mut exchange), Err(Stop::Body(BodyError::TooLong { .. }))));
 }

@@ -1,4 +1,4 @@
-//! Arguments of a query or a form: read, changed by rules, written again.
+//! Arguments of a query or a form: parsing, application of rules, serialisation.
 
 use indexmap::IndexMap;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
@@ -10,27 +10,27 @@ use crate::shared::{
     template::{Env, RenderError, decode},
 };
 
-/// Values of one argument; none stands for an argument without `=`.
+/// Values of one argument; `None` represents an argument without `=`.
 type Values = SmallVec<[Option<Vec<u8>>; 1]>;
 
-/// Arguments by name, in the order in which the names come first.
+/// Arguments by name, in the order in which names first occur.
 #[derive(Debug, Default)]
 pub struct Args(IndexMap<Vec<u8>, Values, ahash::RandomState>);
 
-/// Arguments of one form: more are not read, because each takes room of its own.
+/// Maximum number of arguments of a form. Each takes memory while the form is transformed.
 const MAX_FORM_ARGS: usize = 10_000;
 
-/// All but letters, digits and `-._~` is written as `%XX`.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// Characters that are percent-encoded: all but letters, digits and `-._~`.
+const ENCODE_SET: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl Args {
-    /// Reads a form; `None` if it has too many arguments.
+    /// Parses a form; `None` if it has too many arguments.
     pub fn read_form(text: &[u8]) -> Option<Self> {
         let count = memchr::memchr_iter(b'&', text).take(MAX_FORM_ARGS).count();
         (count < MAX_FORM_ARGS).then(|| Self::read(text))
     }
 
-    /// Reads `a=1&b`. An argument without a name is dropped.
+    /// Parses `a=1&b`. An argument without a name is dropped.
     pub fn read(text: &[u8]) -> Self {
         let mut args = Args::default();
         for pair in text.split(|byte| *byte == b'&') {
@@ -44,20 +44,20 @@ impl Args {
         args
     }
 
-    /// Whether there is none.
+    /// Returns whether there are no arguments.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Puts other arguments behind these.
+    /// Appends other arguments.
     pub fn extend(&mut self, others: Args) {
         for (name, values) in others.0 {
             self.0.entry(name).or_default().extend(values);
         }
     }
 
-    /// Applies rules; whether something changed. What is removed, renamed or replaced goes under all names that parsers
-    /// may take for the field.
+    /// Applies rules; returns whether anything changed. Rules that remove, rename or replace match every name that a
+    /// parser may treat as the field.
     pub fn apply(&mut self, rules: &FieldRules, env: &Env<'_>) -> Result<bool, RenderError> {
         let mut changed = false;
         for name in &rules.remove {
@@ -94,7 +94,7 @@ impl Args {
         }
         for (name, value) in &rules.append {
             let values = self.0.entry(name.as_bytes().to_vec()).or_default();
-            // A lone argument without `=` gives way, so it is with Kong.
+            // As with Kong, the value replaces a single argument without `=`.
             if matches!(values[..], [None]) {
                 values.clear();
             }
@@ -104,26 +104,26 @@ impl Args {
         Ok(changed)
     }
 
-    /// Removes a field; whether it was there.
+    /// Removes a field; returns whether it was present.
     fn remove(&mut self, field: &str) -> bool {
         let before = self.0.len();
         self.0.retain(|name, _| !is_field(name, field.as_bytes()));
         self.0.len() < before
     }
 
-    /// Writes them in their order.
+    /// Serialises the arguments in order.
     pub fn write(&self) -> String {
         self.pieces().join("&")
     }
 
-    /// Writes them sorted by name, as Kong writes a query.
+    /// Serialises the arguments sorted by name, as Kong does for a query.
     pub fn write_sorted(&self) -> String {
         let mut pieces = self.pieces();
         pieces.sort_unstable();
         pieces.join("&")
     }
 
-    /// Each name with all of its values.
+    /// Serialises each name with all of its values.
     fn pieces(&self) -> Vec<String> {
         let piece = |(name, values): (&Vec<u8>, &Values)| {
             let mut out = String::new();
@@ -131,10 +131,10 @@ impl Args {
                 if !out.is_empty() {
                     out.push('&');
                 }
-                out.extend(percent_encode(name, ESCAPED));
+                out.extend(percent_encode(name, ENCODE_SET));
                 if let Some(value) = value {
                     out.push('=');
-                    out.extend(percent_encode(value, ESCAPED));
+                    out.extend(percent_encode(value, ENCODE_SET));
                 }
             }
             out

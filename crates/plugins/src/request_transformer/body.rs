@@ -1,4 +1,5 @@
-//! Applies field rules to a body: JSON here, forms in [`super::args`], multipart bodies in [`super::multipart`].
+//! Application of field rules to a body: JSON in this module, forms in [`super::args`], multipart bodies in
+//! [`super::multipart`].
 
 use http::{HeaderMap, header::CONTENT_TYPE};
 
@@ -6,57 +7,58 @@ use super::{args::Args, multipart, rules::FieldRules};
 use crate::shared::{
     body_format::{Ambiguous, BodyFormat},
     header::is_content_encoded,
-    json::{self, Document, Object, quoted},
+    json::{self, Document, Object, quote},
     multipart::Mode,
     template::{Env, RenderError},
 };
 
-/// Why a body was not changed.
+/// Error of transforming a body.
 #[derive(Debug)]
-pub enum Failure {
+pub enum TransformError {
     /// A template failed.
     Render(RenderError),
-    /// The body is not what its headers say, or readers disagree about what it is.
+    /// The body does not conform to its headers, or parsers read it differently.
     Unreadable,
 }
 
-impl From<Ambiguous> for Failure {
+impl From<Ambiguous> for TransformError {
     fn from(_: Ambiguous) -> Self {
-        Failure::Unreadable
+        TransformError::Unreadable
     }
 }
 
-impl From<RenderError> for Failure {
+impl From<RenderError> for TransformError {
     fn from(error: RenderError) -> Self {
-        Failure::Render(error)
+        TransformError::Render(error)
     }
 }
 
-/// Whether rules may change a body with these headers, or must refuse it.
+/// Returns whether rules may modify, or must reject, a body with these headers.
 pub fn is_expected(headers: &HeaderMap, rules: &FieldRules) -> bool {
-    if rules.hide() {
-        BodyFormat::agreed(headers) != Ok(None)
+    if rules.hides_fields() {
+        BodyFormat::unambiguous(headers) != Ok(None)
     } else {
         !rules.is_empty() && BodyFormat::mentioned(headers).is_some()
     }
 }
 
-/// The body after the rules; `None` if nothing changes. Rules that hide fields read only what parsers agree about.
+/// Applies the rules to a body; `None` if nothing changes. If rules hide fields, only bodies that all parsers read
+/// alike are accepted.
 pub fn transform(
     body: &[u8],
     headers: &HeaderMap,
     rules: &FieldRules,
     env: &Env<'_>,
-) -> Result<Option<Vec<u8>>, Failure> {
+) -> Result<Option<Vec<u8>>, TransformError> {
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let content_type = types.next().map_or(&b""[..], |value| value.as_bytes());
-    // An empty body has no field to hide.
-    let (format, mode) = if rules.hide() && !body.is_empty() {
-        (BodyFormat::agreed(headers)?, Mode::Strict)
+    // An empty body has no field that a rule could hide.
+    let (format, mode) = if rules.hides_fields() && !body.is_empty() {
+        (BodyFormat::unambiguous(headers)?, Mode::Strict)
     } else {
-        // Of two types the upstream may take the other one.
+        // Of two content types, the upstream may use the other one.
         if !body.is_empty() && (is_content_encoded(headers) || types.next().is_some()) {
-            return Err(Failure::Unreadable);
+            return Err(TransformError::Unreadable);
         }
         (BodyFormat::mentioned(headers), Mode::Lenient)
     };
@@ -65,26 +67,26 @@ pub fn transform(
         Some(BodyFormat::Json) => json(body, rules, env),
         Some(BodyFormat::Multipart) => multipart::transform(body, content_type, rules, env, mode),
         Some(BodyFormat::Form) => {
-            let mut args = Args::read_form(body).ok_or(Failure::Unreadable)?;
+            let mut args = Args::read_form(body).ok_or(TransformError::Unreadable)?;
             Ok(args.apply(rules, env)?.then(|| args.write().into_bytes()))
         }
     }
 }
 
-fn json(body: &[u8], rules: &FieldRules, env: &Env<'_>) -> Result<Option<Vec<u8>>, Failure> {
+fn json(body: &[u8], rules: &FieldRules, env: &Env<'_>) -> Result<Option<Vec<u8>>, TransformError> {
     let rules = Rendered::of(rules, env)?;
     if body.is_empty() {
         let mut fields = Object::default();
         return Ok(rules.change(&mut fields).then(|| fields.write()));
     }
-    match json::read(body, &rules.names()) {
+    match json::parse(body, &rules.names()) {
         Ok(Document::Object(mut fields)) => Ok(rules.change(&mut fields).then(|| fields.write())),
         Ok(Document::Other) => Ok(None),
-        Err(json::Malformed) => Err(Failure::Unreadable),
+        Err(json::Malformed) => Err(TransformError::Unreadable),
     }
 }
 
-/// A name, and what a rule's template gave.
+/// A name, and the rendered template of a rule.
 type Pair<'r> = (&'r [u8], std::borrow::Cow<'r, [u8]>);
 
 /// Rules for JSON with their templates rendered.
@@ -112,14 +114,15 @@ impl<'r> Rendered<'r> {
         })
     }
 
-    /// All names that the rules are about.
+    /// Returns all names that occur in the rules.
     fn names(&self) -> Vec<&[u8]> {
         let pairs = [&self.rename, &self.replace, &self.add, &self.append].into_iter().flatten();
         let new_names = self.rename.iter().map(|(_, new)| &**new);
         self.remove.iter().copied().chain(pairs.map(|(name, _)| *name)).chain(new_names).collect()
     }
 
-    /// Applies them; whether something changed. A field that is `false` counts as absent for adding, as in Lua.
+    /// Applies the rules; returns whether anything changed. As in Lua, a field that is `false` counts as absent for
+    /// `add`.
     fn change(&self, fields: &mut Object<'_>) -> bool {
         let mut changed = false;
         for name in &self.remove {
@@ -134,19 +137,19 @@ impl<'r> Rendered<'r> {
             }
         }
         for (name, value) in &self.replace {
-            if fields.has(name) {
-                fields.set(name.to_vec(), quoted(value));
+            if fields.contains(name) {
+                fields.set(name.to_vec(), quote(value));
                 changed = true;
             }
         }
         for (name, value) in &self.add {
             if fields.get(name).is_none_or(|current| current == b"false") {
-                fields.set(name.to_vec(), quoted(value));
+                fields.set(name.to_vec(), quote(value));
                 changed = true;
             }
         }
         for (name, value) in &self.append {
-            fields.append(name, &quoted(value));
+            fields.append(name, &quote(value));
             changed = true;
         }
         changed

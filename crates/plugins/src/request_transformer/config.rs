@@ -1,15 +1,15 @@
-//! The settings of `request-transformer`, and what is checked beyond their schema.
+//! Configuration of `request-transformer`, and the checks that its schema cannot express.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::shared::{
     template::{Template, TemplateError},
-    transform::split,
+    transform::split_rule,
 };
 use plugin::Checks;
 
-/// Changes requests before they are sent on: headers, query, body, path and method.
+/// Modifies requests before they are sent to the upstream: headers, query string, body, path and method.
 ///
 /// ```yaml
 /// plugins:
@@ -22,61 +22,64 @@ use plugin::Checks;
 ///     append: {querystring: ["tag:gateway"]}
 /// ```
 ///
-/// **Order.** First the path, then the method, the headers, the body, the query. In each of these: remove,
-/// rename, replace, add, append. *Replace* changes only what is there, *add* only what is not, *append* adds
-/// one more value, *rename* replaces what has the new name already.
+/// **Order:** path, method, headers, body, query. Within headers, body and query: remove, rename, replace, add, append.
+/// *Replace* only modifies what exists, *add* only adds what does not exist, *append* adds another value, *rename*
+/// overwrites what already has the new name.
 ///
-/// **Rules** are written `name:value`; the value may hold colons.
+/// **Rules** have the form `name:value`; the value may contain colons.
 ///
-/// **Headers.** Names in any case. `Host` can only be replaced (or be what another header is renamed to):
-/// that changes the host the upstream is asked for.
+/// **Headers.** Names are case-insensitive. `Host` can only be replaced, or be the new name of another header; this
+/// sets the host of the upstream request.
 ///
-/// **Query.** Names in their case. A query that no rule changes is sent on byte for byte; a changed one is
-/// written anew, sorted by name.
+/// **Query.** Names are case-sensitive. A query that no rule changes is forwarded byte for byte; a changed one is
+/// re-encoded, with the arguments sorted by name.
 ///
-/// **Body.** Bodies of type `application/json`, `application/x-www-form-urlencoded` and
-/// `multipart/form-data`; others pass as they are, as does JSON that is no object. Values are always texts; other
-/// fields of JSON and other parts keep their bytes. For a multipart body nothing can be appended. A body up to
-/// 8 MiB is read whole for it; a longer one is refused with 413. `Content-Length` is set. A body that cannot be
-/// read as its type (also one that is compressed, has two types, more than 10,000 fields, or parts that readers
-/// disagree about) passes as it is if fields are only added or appended; if fields are removed, renamed or
-/// replaced, it is refused with 400. In that case the type is what stands before `;` and must not be mentioned
-/// elsewhere in the header, types that end in `+json` are JSON, and a charset other than UTF-8, US-ASCII and
-/// ISO-8859-1 or a multipart form that parsers could read differently is refused too.
+/// **Body.** Rules apply to bodies of type `application/json`, `application/x-www-form-urlencoded` and
+/// `multipart/form-data`; other bodies, and JSON that is not an object, are not modified. Values are always strings;
+/// other JSON fields and other parts keep their encoding. Nothing can be appended to a multipart body. The body is
+/// buffered; one longer than 8 MiB is rejected with 413. `Content-Length` is updated.
 ///
-/// **Names** to remove, rename or replace in a query, a form or a multipart body also match `name[]`, `name[x]`,
-/// `[name]` and names with blanks around them, because PHP, qs and Rack take these for the same field.
+/// A body that cannot be parsed as its type is not modified if fields are only added or appended. This includes bodies
+/// that are compressed, have two content types, more than 10,000 fields, or parts that parsers read differently. If
+/// fields are removed, renamed or replaced, such a body is rejected with 400. In this case the rules are stricter: the
+/// type is the text before `;` and must not occur elsewhere in the header, types with the suffix `+json` are JSON, and
+/// a charset other than UTF-8, US-ASCII and ISO-8859-1 or an ambiguous multipart form is rejected as well.
 ///
-/// **Method.** `http_method` changes the method. If it becomes GET, HEAD or TRACE, the fields of a form also
-/// become query arguments; a form longer than 64 KiB is refused with 413 then.
+/// **Names** in remove, rename and replace rules for a query, a form or a multipart body also match `name[]`,
+/// `name[x]`, `[name]` and names surrounded by white space, because PHP, qs and Rack treat these as the same field.
 ///
-/// **Templates.** In every value and in `replace.uri`, `$(…)` stands for an expression of Lua over the
-/// request: `headers`, `query_params`, `uri_captures` (by name or number), `shared` (what other plugins left);
+/// **Method.** `http_method` replaces the method. If the new method is GET, HEAD or TRACE, the fields of a form body
+/// also become query arguments; a form longer than 64 KiB is rejected with 413 in this case.
+///
+/// **Templates.** In every value and in `replace.uri`, `$(…)` is replaced by the value of a Lua expression. It can
+/// access `headers`, `query_params`, `uri_captures` (by name or number) and `shared` (values of other plugins):
 /// `$(headers['x-user'])`, `$(headers.x_user or 'nobody')`, `$(uri_captures[1] .. '-' .. query_params.v)`,
-/// `$(headers.host:gsub('%..*', ''))`. What is absent is empty. A header or argument that comes several times
-/// is a table, and shows with commas if not indexed. Functions: `type`, `tostring`, `tonumber`, those of
-/// `string` except `gmatch` and `dump`, and `abs ceil floor max min` of `math`. Assignments, functions and
-/// tables of one's own are refused. A template that fails (such as `$(nothing.here)`) answers 500, and the log
-/// says why. With the setting `untrusted_lua = off`, every template answers 500. To have `$(` as text: `$('$(')` does not balance, `$('$(x)')` does, and shows `$(x)`.
+/// `$(headers.host:gsub('%..*', ''))`. An absent value renders as empty text. A repeated header or argument is a
+/// table, which renders as a comma-separated list unless it is indexed. The available functions are `type`,
+/// `tostring`, `tonumber`, those of `string` except `gmatch` and `dump`, and `abs ceil floor max min` of `math`.
+/// Assignments, function definitions and table constructors are not supported. If a template fails, such as
+/// `$(nothing.here)`, the request is rejected with 500 and the reason is logged. With `untrusted_lua = off`, every
+/// template fails with 500. A literal `$(` can only be produced by balanced parentheses: `$('$(x)')` renders as
+/// `$(x)`, whereas `$('$(')` is not balanced.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Method in place of the request's, in capitals.
+    /// Method that replaces the request's, in upper case.
     #[schemars(extend("pattern" = "^[A-Z]+$"))]
     pub http_method: Option<String>,
-    /// What is taken out, by name.
+    /// Headers, arguments and fields to remove.
     pub remove: Remove,
-    /// What gets another name: `old:new`.
+    /// Headers, arguments and fields to rename: `old:new`.
     pub rename: Rename,
-    /// What gets another value, if it is there.
+    /// New values of headers, arguments and fields that exist, and the path.
     pub replace: Replace,
-    /// What is added, unless it is there.
+    /// Headers, arguments and fields to add if they do not exist.
     pub add: Pairs,
-    /// What gets one more value.
+    /// Values to append.
     pub append: Pairs,
 }
 
-/// Names to take out.
+/// Names to remove.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Remove {
@@ -85,7 +88,7 @@ pub struct Remove {
     /// Headers.
     #[schemars(extend("items" = {"type": "string", "x-rule": "header_pair"}))]
     pub headers: Vec<String>,
-    /// Arguments of the query.
+    /// Query arguments.
     pub querystring: Vec<String>,
 }
 
@@ -93,18 +96,18 @@ pub struct Remove {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rename {
-    /// Fields of the body; the new name may be a template.
+    /// Fields of the body. The new name can be a template.
     #[schemars(extend("items" = {"type": "string", "x-rule": "pair_with_value"}))]
     pub body: Vec<String>,
     /// Headers.
     #[schemars(extend("items" = {"type": "string", "pattern": "^[^:]+:", "x-rule": "header_rename"}))]
     pub headers: Vec<String>,
-    /// Arguments of the query; the new name may be a template.
+    /// Query arguments. The new name can be a template.
     #[schemars(extend("items" = {"type": "string", "x-rule": "pair_with_value"}))]
     pub querystring: Vec<String>,
 }
 
-/// Values to change: `name:value`.
+/// New values: `name:value`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Replace {
@@ -114,11 +117,11 @@ pub struct Replace {
     /// Headers.
     #[schemars(extend("items" = {"type": "string", "pattern": "^[^:]+:", "x-rule": "header_pair"}))]
     pub headers: Vec<String>,
-    /// Arguments of the query.
+    /// Query arguments.
     #[schemars(extend("items" = {"type": "string", "x-rule": "pair_with_value"}))]
     pub querystring: Vec<String>,
-    /// Path that the upstream is asked for, in place of the one that follows from route and service. Begins
-    /// with `/`; the query stays.
+    /// Path of the upstream request, in place of the one derived from route and service. Must start with `/`. The
+    /// query is retained.
     pub uri: Option<String>,
 }
 
@@ -132,14 +135,14 @@ pub struct Pairs {
     /// Headers.
     #[schemars(extend("items" = {"type": "string", "pattern": "^[^:]+:", "x-rule": "header_pair"}))]
     pub headers: Vec<String>,
-    /// Arguments of the query.
+    /// Query arguments.
     #[schemars(extend("items" = {"type": "string", "x-rule": "pair_with_value"}))]
     pub querystring: Vec<String>,
 }
 
 impl Config {
-    /// Templates must compile. Those of headers and of the path are compiled by Kong only when a request
-    /// comes: what is not Lua there is a warning, for it will answer 500.
+    /// Checks that templates compile. Kong compiles those of headers and of the path at request time: a syntax error
+    /// in them is a warning, because requests will fail with 500.
     pub fn check(&self, checks: &mut Checks) {
         let Config { http_method, remove: _, rename, replace, add, append } = self;
         if let Some(method) = http_method
@@ -159,9 +162,9 @@ impl Config {
             ("/append/querystring", &append.querystring),
         ];
         for (pointer, rules) in fields {
-            each_value(pointer, rules, |place, value| match Template::compile(value) {
-                Ok(template) => unknown_name(&template, place, checks),
-                Err(error) => checks.error(place, unsupported(value, &error)),
+            each_value(pointer, rules, |pointer, value| match Template::compile(value) {
+                Ok(template) => unknown_name(&template, pointer, checks),
+                Err(error) => checks.error(pointer, unsupported(value, &error)),
             });
         }
         let headers = [
@@ -170,45 +173,46 @@ impl Config {
             ("/append/headers", &append.headers),
         ];
         for (pointer, rules) in headers {
-            each_value(pointer, rules, |place, value| late(value, place, checks));
+            each_value(pointer, rules, |pointer, value| validate_deferred(value, pointer, checks));
         }
         if let Some(uri) = &replace.uri {
-            late(uri, "/replace/uri", checks);
+            validate_deferred(uri, "/replace/uri", checks);
         }
     }
 }
 
-fn each_value(pointer: &str, rules: &[String], mut see: impl FnMut(&str, &str)) {
+fn each_value(pointer: &str, rules: &[String], mut visit: impl FnMut(&str, &str)) {
     for (at, rule) in rules.iter().enumerate() {
-        if let Some((_, value)) = split(rule) {
-            see(&format!("{pointer}/{at}"), value);
+        if let Some((_, value)) = split_rule(rule) {
+            visit(&format!("{pointer}/{at}"), value);
         }
     }
 }
 
-fn late(value: &str, place: &str, checks: &mut Checks) {
-    match Template::compile_late(value) {
+/// Checks a template that Kong compiles at request time.
+fn validate_deferred(value: &str, pointer: &str, checks: &mut Checks) {
+    match Template::compile_deferred(value) {
         Ok(template) => {
-            if let Some(failure) = template.failure() {
+            if let Some(failure) = template.syntax_error() {
                 let message = format!("{}; every request will fail", unsupported(value, failure));
-                checks.warning("plugin/always-fails", place, message);
+                checks.warning("plugin/always-fails", pointer, message);
             }
-            unknown_name(&template, place, checks);
+            unknown_name(&template, pointer, checks);
         }
-        Err(error) => checks.error(place, unsupported(value, &error)),
+        Err(error) => checks.error(pointer, unsupported(value, &error)),
     }
 }
 
-fn unknown_name(template: &Template, place: &str, checks: &mut Checks) {
+fn unknown_name(template: &Template, pointer: &str, checks: &mut Checks) {
     if let Some(name) = template.unknown_name() {
         let message = format!(
             "'{name}' means nothing in a template: there are headers, query_params, uri_captures, shared"
         );
-        checks.warning("plugin/unknown-name", place, message);
+        checks.warning("plugin/unknown-name", pointer, message);
     }
 }
 
-/// Kong's text for a value that is no template.
+/// Returns Kong's error message for an invalid template.
 pub fn unsupported(value: &str, error: &TemplateError) -> String {
     format!("value '{value}' is not in supported format, error:{error}")
 }

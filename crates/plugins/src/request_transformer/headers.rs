@@ -1,4 +1,4 @@
-//! Applies header rules.
+//! Application of header rules.
 
 use http::{HeaderValue, header::HOST};
 use smallvec::SmallVec;
@@ -10,7 +10,7 @@ use crate::shared::{
 };
 use plugin::Exchange;
 
-/// Changes a request's headers. Templates see them as they were before.
+/// Applies the header rules to a request. Templates use the original headers.
 pub fn apply(rules: &HeaderRules, exchange: &mut Exchange) -> Result<(), RenderError> {
     let mut rendered = SmallVec::<[HeaderValue; 4]>::new();
     {

@@ -1,7 +1,7 @@
-//! `request-transformer`: changes a request before it is sent on.
+//! `request-transformer`: modifies requests before they are sent to the upstream.
 //!
-//! Here is the order in which it happens, and the path and the method; the settings are in [`config`], their
-//! compiled form in [`rules`], and each of headers, arguments and bodies has a file.
+//! This module applies the rules in order, and sets the path and the method. The configuration is in [`config`], its
+//! compiled form in [`rules`]; headers, arguments and bodies have a module each.
 
 mod args;
 mod body;
@@ -19,24 +19,26 @@ use http::{
 
 use self::{
     args::Args,
-    body::Failure,
+    body::TransformError,
     config::Config,
-    rules::{FieldRules, HeaderRules, allowed},
+    rules::{FieldRules, HeaderRules, restrict_lua},
 };
 use crate::shared::{
     body_args,
     body_format::BodyFormat,
     template::{Env, RenderError, Template},
 };
-use plugin::{self, Build, BuildError, Call, Checks, Exchange, Hook, Outcome, Phases, Reply, Step, Stop};
+use plugin::{
+    self, Build, BuildError, Call, Checks, Exchange, Hook, HookFuture, HookResult, Phases, Reply, Stop,
+};
 
-/// Bytes of a body that are read for rules.
-const MAX_BODY: usize = body_args::LIMIT;
+/// Maximum length of a body to which rules are applied. Such a body is buffered.
+const MAX_BODY_BYTES: usize = body_args::MAX_BODY_BYTES;
 
-/// Bytes of a form that becomes a query: servers take no request line that is longer.
-const MAX_QUERY_FORM: usize = 64 * 1024;
+/// Maximum length of a form that is converted to query arguments. Longer request lines are rejected by most servers.
+const MAX_QUERY_FORM_BYTES: usize = 64 * 1024;
 
-/// Methods that a request can be given; another one fails.
+/// Methods that can be set; any other one fails.
 const METHODS: &[&str] = &[
     "GET",
     "HEAD",
@@ -58,19 +60,19 @@ const METHODS: &[&str] = &[
 /// The plugin `request-transformer`.
 #[derive(Debug)]
 pub struct Plugin {
-    uri: Option<Uri>,
+    uri: Option<UpstreamPath>,
     method: Option<Result<Method, String>>,
     headers: HeaderRules,
     body: FieldRules,
     query: FieldRules,
-    /// Whether a body's or query's templates must see the headers as they were before the header rules.
-    /// With Kong, templates see them as they were when the first template looked at them.
-    keep_headers: bool,
+    /// Whether the templates of body or query rules use the headers as they were before the header rules. With Kong,
+    /// templates use the headers as of when the first template accessed them.
+    needs_original_headers: bool,
 }
 
-/// Where the upstream is asked.
+/// Path of the upstream request.
 #[derive(Debug)]
-enum Uri {
+enum UpstreamPath {
     Constant(String),
     Template(Template),
 }
@@ -85,88 +87,93 @@ impl plugin::Plugin for Plugin {
         config.check(checks);
     }
 
-    fn build(config: Config, with: &mut Build<'_>) -> Result<Self, BuildError> {
-        let lua = with.stores.node.untrusted_lua;
-        let headers = HeaderRules::of(&config, lua)?;
-        let body = FieldRules::of_body(&config, lua)?;
-        let query = FieldRules::of_query(&config, lua)?;
-        let uri = config.replace.uri.as_deref().map(Template::compile_late).transpose().map_err(|error| {
-            let value = config.replace.uri.as_deref().unwrap_or_default();
-            BuildError::at("/replace/uri", config::unsupported(value, &error))
-        })?;
-        let looks = |template: &Template| template.uses("headers");
-        let keep_headers = headers.templates().chain(&uri).any(looks)
-            && body.templates().chain(query.templates()).any(looks);
+    fn build(config: Config, context: &mut Build<'_>) -> Result<Self, BuildError> {
+        let lua_enabled = context.stores.node.untrusted_lua;
+        let headers = HeaderRules::of(&config, lua_enabled)?;
+        let body = FieldRules::of_body(&config, lua_enabled)?;
+        let query = FieldRules::of_query(&config, lua_enabled)?;
+        let uri =
+            config.replace.uri.as_deref().map(Template::compile_deferred).transpose().map_err(|error| {
+                let value = config.replace.uri.as_deref().unwrap_or_default();
+                BuildError::at("/replace/uri", config::unsupported(value, &error))
+            })?;
+        let uses_headers = |template: &Template| template.uses("headers");
+        let needs_original_headers = headers.templates().chain(&uri).any(uses_headers)
+            && body.templates().chain(query.templates()).any(uses_headers);
         let method = config.http_method.map(|name| match Method::from_bytes(name.as_bytes()) {
             Ok(method) if METHODS.contains(&name.as_str()) => Ok(method),
             _ => Err(name),
         });
-        let uri =
-            uri.map(|uri| allowed(uri, lua)).filter(|uri| uri.constant().is_none_or(|text| !text.is_empty()));
+        let uri = uri
+            .map(|uri| restrict_lua(uri, lua_enabled))
+            .filter(|uri| uri.constant().is_none_or(|text| !text.is_empty()));
         let uri = uri.map(|uri| match uri.constant() {
-            Some(path) if path.starts_with(b"/") => Uri::Constant(escape(path)),
-            _ => Uri::Template(uri),
+            Some(path) if path.starts_with(b"/") => UpstreamPath::Constant(escape(path)),
+            _ => UpstreamPath::Template(uri),
         });
-        Ok(Plugin { uri, method, headers, body, query, keep_headers })
+        Ok(Plugin { uri, method, headers, body, query, needs_original_headers })
     }
 }
 
 impl Plugin {
-    fn access<'a>(&'a self, call: Call<'a>) -> Step<'a> {
-        if self.may_read_body(&call.exchange.request.headers) {
-            Step::wait(self.transform_with_body(call.exchange))
+    fn access<'a>(&'a self, ctx: Call<'a>) -> HookFuture<'a> {
+        if self.may_read_body(&ctx.exchange.request.headers) {
+            HookFuture::boxed(self.transform_with_body(ctx.exchange))
         } else {
-            Step::Now(self.transform(call.exchange))
+            HookFuture::Ready(self.transform(ctx.exchange))
         }
     }
 
     fn may_read_body(&self, headers: &HeaderMap) -> bool {
         let rules_apply = body::is_expected(headers, &self.body)
-            || (!self.body.is_empty() && self.headers.touch(&CONTENT_TYPE));
-        rules_apply || (self.moves_form() && BodyFormat::mentioned(headers) == Some(BodyFormat::Form))
+            || (!self.body.is_empty() && self.headers.affects(&CONTENT_TYPE));
+        rules_apply
+            || (self.moves_form_to_query() && BodyFormat::mentioned(headers) == Some(BodyFormat::Form))
     }
 
-    /// Whether a form's fields become query arguments.
-    fn moves_form(&self) -> bool {
+    /// Returns whether the fields of a form become query arguments.
+    fn moves_form_to_query(&self) -> bool {
         matches!(&self.method, Some(Ok(method)) if [Method::GET, Method::HEAD, Method::TRACE].contains(method))
     }
 
-    fn transform(&self, exchange: &mut Exchange) -> Outcome {
-        let kept = self.kept_headers(exchange);
+    fn transform(&self, exchange: &mut Exchange) -> HookResult {
+        let original = self.original_headers(exchange);
         self.set_uri(exchange)?;
         self.set_method(exchange)?;
-        headers::apply(&self.headers, exchange).map_err(failed)?;
-        self.set_query(exchange, kept.as_ref())
+        headers::apply(&self.headers, exchange).map_err(render_failure)?;
+        self.set_query(exchange, original.as_ref())
     }
 
-    async fn transform_with_body(&self, exchange: &mut Exchange) -> Outcome {
-        let kept = self.kept_headers(exchange);
+    async fn transform_with_body(&self, exchange: &mut Exchange) -> HookResult {
+        let original = self.original_headers(exchange);
         self.set_uri(exchange)?;
         self.set_method(exchange)?;
-        if self.moves_form() && BodyFormat::mentioned(&exchange.request.headers) == Some(BodyFormat::Form) {
-            let form = exchange.request.read_body(MAX_QUERY_FORM).await?;
-            let form = Args::read_form(&form).ok_or_else(unreadable)?;
+        if self.moves_form_to_query()
+            && BodyFormat::mentioned(&exchange.request.headers) == Some(BodyFormat::Form)
+        {
+            let form = exchange.request.read_body(MAX_QUERY_FORM_BYTES).await?;
+            let form = Args::read_form(&form).ok_or_else(unreadable_body)?;
             if !form.is_empty() {
                 let mut query = Args::read(exchange.request.query().unwrap_or("").as_bytes());
                 query.extend(form);
                 exchange.request.set_query(Some(query.write_sorted()));
             }
         }
-        headers::apply(&self.headers, exchange).map_err(failed)?;
-        self.set_body(exchange, kept.as_ref()).await?;
-        self.set_query(exchange, kept.as_ref())
+        headers::apply(&self.headers, exchange).map_err(render_failure)?;
+        self.set_body(exchange, original.as_ref()).await?;
+        self.set_query(exchange, original.as_ref())
     }
 
-    fn kept_headers(&self, exchange: &Exchange) -> Option<HeaderMap> {
-        self.keep_headers.then(|| HeaderMap::clone(&exchange.request.headers))
+    fn original_headers(&self, exchange: &Exchange) -> Option<HeaderMap> {
+        self.needs_original_headers.then(|| HeaderMap::clone(&exchange.request.headers))
     }
 
-    fn set_uri(&self, exchange: &mut Exchange) -> Outcome {
+    fn set_uri(&self, exchange: &mut Exchange) -> HookResult {
         let path = match &self.uri {
             None => return Ok(()),
-            Some(Uri::Constant(path)) => path.clone(),
-            Some(Uri::Template(template)) => {
-                let path = template.render(&Env::of(exchange)).map_err(failed)?;
+            Some(UpstreamPath::Constant(path)) => path.clone(),
+            Some(UpstreamPath::Template(template)) => {
+                let path = template.render(&Env::of(exchange)).map_err(render_failure)?;
                 if !path.starts_with(b"/") {
                     return Err(Stop::Fault("[request-transformer] path must start with /".to_owned()));
                 }
@@ -177,7 +184,7 @@ impl Plugin {
         Ok(())
     }
 
-    fn set_method(&self, exchange: &mut Exchange) -> Outcome {
+    fn set_method(&self, exchange: &mut Exchange) -> HookResult {
         match &self.method {
             None => {}
             Some(Ok(method)) => exchange.request.method = method.clone(),
@@ -188,20 +195,20 @@ impl Plugin {
         Ok(())
     }
 
-    async fn set_body(&self, exchange: &mut Exchange, kept: Option<&HeaderMap>) -> Outcome {
+    async fn set_body(&self, exchange: &mut Exchange, original: Option<&HeaderMap>) -> HookResult {
         if !body::is_expected(&exchange.request.headers, &self.body) {
             return Ok(());
         }
-        let body = exchange.request.read_body(MAX_BODY).await?;
+        let body = exchange.request.read_body(MAX_BODY_BYTES).await?;
         let changed = {
             let headers = &exchange.request.headers;
-            let env = Env::of(exchange).with_headers(kept.unwrap_or(headers));
+            let env = Env::of(exchange).with_headers(original.unwrap_or(headers));
             match body::transform(&body, headers, &self.body, &env) {
                 Ok(changed) => changed,
-                // Kong sends it on as it is. What a rule takes away would get through.
-                Err(Failure::Unreadable) if self.body.hide() => return Err(unreadable()),
-                Err(Failure::Unreadable) => None,
-                Err(Failure::Render(error)) => return Err(failed(error)),
+                // Kong forwards the body unmodified, so that a field that a rule hides would pass.
+                Err(TransformError::Unreadable) if self.body.hides_fields() => return Err(unreadable_body()),
+                Err(TransformError::Unreadable) => None,
+                Err(TransformError::Render(error)) => return Err(render_failure(error)),
             }
         };
         if let Some(changed) = changed {
@@ -214,14 +221,14 @@ impl Plugin {
         Ok(())
     }
 
-    fn set_query(&self, exchange: &mut Exchange, kept: Option<&HeaderMap>) -> Outcome {
+    fn set_query(&self, exchange: &mut Exchange, original: Option<&HeaderMap>) -> HookResult {
         if self.query.is_empty() {
             return Ok(());
         }
         let mut args = Args::read(exchange.request.query().unwrap_or("").as_bytes());
         let changed = {
-            let env = Env::of(exchange).with_headers(kept.unwrap_or(&exchange.request.headers));
-            args.apply(&self.query, &env).map_err(failed)?
+            let env = Env::of(exchange).with_headers(original.unwrap_or(&exchange.request.headers));
+            args.apply(&self.query, &env).map_err(render_failure)?
         };
         if changed {
             exchange.request.set_query((!args.is_empty()).then(|| args.write_sorted()));
@@ -230,15 +237,16 @@ impl Plugin {
     }
 }
 
-fn failed(error: RenderError) -> Stop {
+fn render_failure(error: RenderError) -> Stop {
     Stop::Fault(format!("[request-transformer] {error}"))
 }
 
-fn unreadable() -> Stop {
+fn unreadable_body() -> Stop {
     Reply::error(StatusCode::BAD_REQUEST, "Request body cannot be read").into()
 }
 
-/// A path as it may stand in a request: what RFC 3986 allows there and `%` stay, the rest becomes `%XX`.
+/// Encodes a path: `%` and the characters that RFC 3986 allows in a path are retained, all others are
+/// percent-encoded.
 fn escape(path: &[u8]) -> String {
     let mut out = String::with_capacity(path.len());
     for byte in path {

@@ -1,15 +1,15 @@
-//! Field rules for multipart bodies. Parts that no rule is about keep their bytes.
+//! Application of field rules to multipart bodies. Parts to which no rule applies keep their bytes.
 
 use std::borrow::Cow;
 
-use super::{body::Failure, rules::FieldRules};
+use super::{body::TransformError, rules::FieldRules};
 use crate::shared::{
     body_format::{is_field, renamed},
     multipart::{self, Mode},
     template::Env,
 };
 
-/// A part as it is written: its headers and what follows the blank line.
+/// A part: its header section and its content.
 struct Part<'b> {
     name: Option<Cow<'b, [u8]>>,
     headers: Cow<'b, [u8]>,
@@ -17,8 +17,8 @@ struct Part<'b> {
 }
 
 impl<'b> Part<'b> {
-    fn plain(name: &[u8], value: impl Into<Cow<'b, [u8]>>) -> Self {
-        let headers = [b"Content-Disposition: form-data; name=\"", &*escaped(name), b"\""].concat();
+    fn form_field(name: &[u8], value: impl Into<Cow<'b, [u8]>>) -> Self {
+        let headers = [b"Content-Disposition: form-data; name=\"", &*escape_name(name), b"\""].concat();
         Part { name: Some(name.to_vec().into()), headers: headers.into(), value: value.into() }
     }
 
@@ -26,14 +26,14 @@ impl<'b> Part<'b> {
         self.name.as_deref() == Some(name)
     }
 
-    /// Whether parsers may take it for this field.
+    /// Returns whether a parser may treat the part as this field.
     fn is_field(&self, field: &str) -> bool {
         self.name.as_deref().is_some_and(|name| is_field(name, field.as_bytes()))
     }
 }
 
-/// A name as it stands in quotes (RFC 7578 section 2): `"` and line breaks would end it.
-fn escaped(name: &[u8]) -> Vec<u8> {
+/// Encodes a name for a quoted string (RFC 7578 section 2): `"` and line breaks would end it.
+fn escape_name(name: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(name.len());
     for &byte in name {
         match byte {
@@ -44,15 +44,15 @@ fn escaped(name: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The body after the rules; `None` if nothing changes. Nothing can be appended to a part.
+/// Applies the rules to a body; `None` if nothing changes. Append rules are not supported for multipart bodies.
 pub fn transform(
     body: &[u8],
     content_type: &[u8],
     rules: &FieldRules,
     env: &Env<'_>,
     mode: Mode,
-) -> Result<Option<Vec<u8>>, Failure> {
-    let unreadable = |_: multipart::Malformed| Failure::Unreadable;
+) -> Result<Option<Vec<u8>>, TransformError> {
+    let unreadable = |_: multipart::Malformed| TransformError::Unreadable;
     let boundary = multipart::boundary(content_type).map_err(unreadable)?;
     let read = if body.is_empty() {
         Vec::new()
@@ -77,7 +77,7 @@ pub fn transform(
         let part = parts.remove(at);
         let new = renamed(part.name.as_deref().unwrap_or_default(), old.as_bytes(), &new);
         parts.retain(|part| !part.is_field(old));
-        let renamed = Part::plain(&new, part.value);
+        let renamed = Part::form_field(&new, part.value);
         match position(&parts, &new) {
             Some(there) => parts[there] = renamed,
             None => parts.push(renamed),
@@ -93,14 +93,14 @@ pub fn transform(
         let value = value.render(env)?;
         if parts.iter().any(|part| part.is_field(name)) {
             parts.retain(|part| !part.is_field(name));
-            parts.push(Part::plain(name.as_bytes(), value.into_owned()));
+            parts.push(Part::form_field(name.as_bytes(), value.into_owned()));
             changed = true;
         }
     }
     for (name, value) in &rules.add {
         let value = value.render(env)?;
         if position(&parts, name.as_bytes()).is_none() {
-            parts.push(Part::plain(name.as_bytes(), value.into_owned()));
+            parts.push(Part::form_field(name.as_bytes(), value.into_owned()));
             changed = true;
         }
     }

@@ -1,14 +1,14 @@
-//! The plugin against what Kong does with the same settings.
+//! Comparison with Kong's behaviour for the same configuration.
 
 use serde_json::{Value, json};
 use smallvec::smallvec;
 
-use super::{MAX_BODY, MAX_QUERY_FORM, Plugin, config::Config};
+use super::{MAX_BODY_BYTES, MAX_QUERY_FORM_BYTES, Plugin, config::Config};
 use model::{Ix, State};
 use net::BodyError;
 use plugin::{
     Checks, Exchange, Matched, Plugin as _, Stop,
-    testing::{Bench, request},
+    testing::{PluginHarness, request},
 };
 use source::Level;
 
@@ -18,20 +18,20 @@ const MULTIPART: (&str, &str) = ("content-type", "multipart/form-data; boundary=
 const PARTS: &str = "--xx\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--xx\r\n\
                      Content-Disposition: form-data; name=\"b\"\r\n\r\n2\r\n--xx--\r\n";
 
-fn bench(config: Value) -> Bench {
-    Bench::new::<Plugin>(config, State::default()).expect("settings that can be built")
+fn harness(config: Value) -> PluginHarness {
+    PluginHarness::new::<Plugin>(config, State::default()).expect("settings that can be built")
 }
 
-/// Runs settings over a request that they must let pass.
+/// Transforms a request, which must pass.
 #[track_caller]
 fn run(config: Value, mut exchange: Exchange) -> Exchange {
-    bench(config).access(&mut exchange).expect("the request passes");
+    harness(config).access(&mut exchange).expect("the request passes");
     exchange
 }
 
 #[track_caller]
 fn fault(config: Value, mut exchange: Exchange) -> String {
-    match bench(config).access(&mut exchange) {
+    match harness(config).access(&mut exchange) {
         Err(Stop::Fault(why)) => why,
         other => panic!("expected a failure, got {other:?}"),
     }
@@ -42,13 +42,13 @@ fn values(exchange: &Exchange, name: &str) -> Vec<String> {
     values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
 }
 
-/// The headers `x-a` after settings for headers.
+/// Returns the headers `x-a` after header rules.
 #[track_caller]
 fn x_a(config: Value, headers: &[(&str, &str)]) -> Vec<String> {
     values(&run(config, request("GET", "/", headers, "")), "x-a")
 }
 
-/// The query after settings for it.
+/// Returns the query after query rules.
 #[track_caller]
 fn query(config: Value, target: &str) -> Option<String> {
     run(config, request("GET", target, &[], "")).request.query().map(str::to_owned)
@@ -60,7 +60,7 @@ fn text(mut exchange: Exchange) -> String {
     String::from_utf8_lossy(&body).into_owned()
 }
 
-/// The body after settings for it; its length must be told.
+/// Returns the body after body rules, and checks `Content-Length`.
 #[track_caller]
 fn body(config: Value, content_type: (&str, &str), sent: &str) -> String {
     let exchange = run(config, request("POST", "/", &[content_type], sent));
@@ -126,7 +126,7 @@ fn the_host_is_replaced_and_nothing_else() {
 }
 
 #[test]
-fn queries_follow_the_rules() {
+fn query_rules_are_applied() {
     let remove = json!({"remove": {"querystring": ["a", "b"]}});
     assert_eq!(query(remove.clone(), "/?a=1&b=2&b=3&c=4").as_deref(), Some("c=4"));
     assert_eq!(query(remove, "/?a=1"), None);
@@ -153,7 +153,7 @@ fn a_query_that_no_rule_changes_keeps_its_bytes() {
 }
 
 #[test]
-fn json_bodies_follow_the_rules() {
+fn json_rules_are_applied() {
     assert_eq!(json_body(json!({"remove": {"body": ["a", "z"]}}), json!({"a": 1, "b": 2})), json!({"b": 2}));
     assert_eq!(json_body(json!({"rename": {"body": ["a:b", "z:y"]}}), json!({"a": 1})), json!({"b": 1}));
     assert_eq!(
@@ -171,7 +171,7 @@ fn json_bodies_follow_the_rules() {
 }
 
 #[test]
-fn json_keeps_what_it_is() {
+fn json_types_are_preserved() {
     let add = json!({"add": {"body": ["x:ü"]}});
     assert_eq!(body(add.clone(), JSON, ""), r#"{"x":"ü"}"#);
     assert_eq!(body(add.clone(), JSON, r#"{"e":[],"n":null}"#), r#"{"e":[],"n":null,"x":"ü"}"#);
@@ -189,7 +189,7 @@ fn json_keeps_what_it_is() {
 }
 
 #[test]
-fn forms_follow_the_rules() {
+fn form_rules_are_applied() {
     let config = json!({
         "remove": {"body": ["gone"]}, "rename": {"body": ["old:new"]}, "replace": {"body": ["r:2", "nope:2"]},
         "add": {"body": ["added:1", "r:no"]}, "append": {"body": ["p:b c"]}
@@ -199,7 +199,7 @@ fn forms_follow_the_rules() {
 }
 
 #[test]
-fn multipart_bodies_follow_the_rules() {
+fn multipart_rules_are_applied() {
     let part = |name: &str, value: &str| {
         format!("--xx\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
     };
@@ -224,21 +224,21 @@ fn multipart_bodies_follow_the_rules() {
     );
     let file = "--xx\r\ncontent-disposition: form-data; filename=\"n\"; name=\"f\"\r\nContent-Type: a/b\r\n\r\n\
                 \0\r\n--x\n\r\n--xx--";
-    let kept = body(
+    let original = body(
         json!({"add": {"body": ["c:3", "f:no"]}}),
         ("content-type", "multipart/form-data;boundary=\"xx\""),
         file,
     );
-    assert_eq!(kept, format!("{}\r\n{}--xx--\r\n", file.trim_end_matches("\r\n--xx--"), part("c", "3")));
+    assert_eq!(original, format!("{}\r\n{}--xx--\r\n", file.trim_end_matches("\r\n--xx--"), part("c", "3")));
     assert_eq!(body(json!({"add": {"body": ["c:3"]}}), ("content-type", "multipart/form-data"), "x"), "x");
 }
 
-/// The status with which settings refuse a body; 0 if it passes as it came.
+/// Returns the status with which a body is rejected; 0 if it passes unmodified.
 #[track_caller]
-fn refusal(config: &Value, headers: &[(&str, &str)], body: &[u8]) -> u16 {
+fn rejection_status(config: &Value, headers: &[(&str, &str)], body: &[u8]) -> u16 {
     let mut exchange = request("POST", "/", headers, "");
     exchange.request.body = net::Body::whole(body.to_vec());
-    match bench(config.clone()).access(&mut exchange) {
+    match harness(config.clone()).access(&mut exchange) {
         Ok(()) => {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().build().expect("a runtime for the test");
@@ -253,7 +253,7 @@ fn refusal(config: &Value, headers: &[(&str, &str)], body: &[u8]) -> u16 {
 }
 
 #[test]
-fn a_field_that_must_go_does_not_pass_in_a_body_that_kong_reads() {
+fn hidden_fields_do_not_pass_in_bodies_that_kong_parses() {
     let remove = json!({"remove": {"body": ["password"]}});
     let deep = format!(r#"{{"password":"x","a":{}{}}}"#, "[".repeat(900), "]".repeat(900));
     for sent in [
@@ -277,7 +277,7 @@ fn a_field_that_must_go_does_not_pass_in_a_body_that_kong_reads() {
 }
 
 #[test]
-fn a_body_that_a_rule_must_change_and_that_cannot_be_read_is_refused() {
+fn an_unparsable_body_is_rejected_if_rules_hide_fields() {
     let too_deep = format!(r#"{{"password":"x","a":{}{}}}"#, "[".repeat(1000), "]".repeat(1000));
     let fields = "a&".repeat(10_001);
     let folded = PARTS.replace("; name=\"a\"", ";\r\n name=\"a\"");
@@ -300,14 +300,14 @@ fn a_body_that_a_rule_must_change_and_that_cannot_be_read_is_refused() {
         for list in ["remove", "rename", "replace"] {
             let rule = if list == "remove" { "password" } else { "password:x" };
             assert_eq!(
-                refusal(&json!({list: {"body": [rule]}}), headers, sent.as_bytes()),
+                rejection_status(&json!({list: {"body": [rule]}}), headers, sent.as_bytes()),
                 400,
                 "{list} {headers:?} {sent}"
             );
         }
         for list in ["add", "append"] {
             assert_eq!(
-                refusal(&json!({list: {"body": ["a:b"]}}), headers, sent.as_bytes()),
+                rejection_status(&json!({list: {"body": ["a:b"]}}), headers, sent.as_bytes()),
                 0,
                 "{list} {headers:?} {sent}"
             );
@@ -321,16 +321,19 @@ fn a_body_that_a_rule_must_change_and_that_cannot_be_read_is_refused() {
         (&[MULTIPART], PARTS),
         (&[MULTIPART], ""),
     ] {
-        assert_eq!(refusal(&remove, headers, sent.as_bytes()), 0, "{headers:?} {sent}");
+        assert_eq!(rejection_status(&remove, headers, sent.as_bytes()), 0, "{headers:?} {sent}");
     }
-    assert_eq!(refusal(&remove, &[JSON], &vec![b' '; MAX_BODY + 1]), 413);
-    assert_eq!(refusal(&json!({"http_method": "GET"}), &[FORM], fields.as_bytes()), 400);
-    assert_eq!(refusal(&json!({"http_method": "GET"}), &[FORM], &[b'a'; MAX_QUERY_FORM + 1]), 413);
+    assert_eq!(rejection_status(&remove, &[JSON], &vec![b' '; MAX_BODY_BYTES + 1]), 413);
+    assert_eq!(rejection_status(&json!({"http_method": "GET"}), &[FORM], fields.as_bytes()), 400);
+    assert_eq!(
+        rejection_status(&json!({"http_method": "GET"}), &[FORM], &[b'a'; MAX_QUERY_FORM_BYTES + 1]),
+        413
+    );
 }
 
-/// One row per way in which parsers of upstreams found `admin` where another reader sees no such field.
+/// Bodies in which the parser of some upstream finds the field `admin`, and others do not.
 #[test]
-fn a_field_that_some_parser_finds_does_not_pass() {
+fn fields_that_any_parser_finds_do_not_pass() {
     let form = "application/x-www-form-urlencoded";
     let part = |head: &str| format!("--b\r\n{head}\r\n\r\n1\r\n--b--\r\n");
     let named = part("Content-Disposition: form-data; name=\"admin\"");
@@ -357,14 +360,14 @@ fn a_field_that_some_parser_finds_does_not_pass() {
         for list in ["remove", "rename", "replace"] {
             let rule = if list == "remove" { "admin" } else { "admin:x" };
             let config = json!({list: {"body": [rule]}});
-            let status = refusal(&config, &[("content-type", content_type)], sent.as_bytes());
+            let status = rejection_status(&config, &[("content-type", content_type)], sent.as_bytes());
             assert_eq!(status, 400, "{list} {content_type}: {sent}");
         }
     }
 }
 
 #[test]
-fn a_field_is_removed_renamed_and_replaced_under_all_names_that_parsers_take_for_it() {
+fn rules_match_all_names_that_parsers_treat_as_the_field() {
     let part = |name: &str| format!("--xx\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n1\r\n");
     let parts = part(" a") + &part("a[]") + &part("x[a]") + "--xx--\r\n";
     let rest = part("x[a]");
@@ -382,7 +385,7 @@ fn a_field_is_removed_renamed_and_replaced_under_all_names_that_parsers_take_for
 }
 
 #[test]
-fn json_by_suffix_is_read_where_a_field_must_go_and_adding_stays_as_lenient_as_kong() {
+fn json_suffixes_count_only_for_rules_that_hide_fields() {
     let api = ("content-type", "application/vnd.api+json");
     assert_eq!(body(json!({"remove": {"body": ["a"]}}), api, r#"{"a":1,"b":2}"#), r#"{"b":2}"#);
     let add = json!({"add": {"body": ["c:3"]}});
@@ -395,7 +398,7 @@ fn json_by_suffix_is_read_where_a_field_must_go_and_adding_stays_as_lenient_as_k
 }
 
 #[test]
-fn the_method_changes() {
+fn the_method_is_replaced() {
     let exchange = run(json!({"http_method": "PUT"}), request("POST", "/", &[], "x"));
     assert_eq!(exchange.request.method, "PUT");
     assert_eq!(text(exchange), "x");
@@ -405,7 +408,7 @@ fn the_method_changes() {
 }
 
 #[test]
-fn a_form_moves_to_the_query_with_get() {
+fn a_form_becomes_query_arguments_with_get() {
     let exchange = run(json!({"http_method": "GET"}), request("POST", "/?a=0&c=1", &[FORM], "a=1&b=2"));
     assert_eq!(exchange.request.query(), Some("a=0&a=1&b=2&c=1"));
     let exchange = run(json!({"http_method": "GET"}), request("POST", "/?c=%31", &[JSON], "{}"));
@@ -413,7 +416,7 @@ fn a_form_moves_to_the_query_with_get() {
 }
 
 #[test]
-fn a_content_type_that_a_rule_gives_counts_for_the_body() {
+fn a_content_type_set_by_a_rule_applies_to_the_body() {
     let config = json!({"http_method": "POST", "add": {"headers": ["Content-Type:application/json"], "body": ["a:b"]}});
     assert_eq!(text(run(config, request("GET", "/", &[], ""))), r#"{"a":"b"}"#);
 }
@@ -442,7 +445,7 @@ fn the_path_is_replaced_and_escaped() {
 }
 
 #[test]
-fn templates_see_the_headers_of_their_time() {
+fn templates_use_the_original_headers() {
     let both = json!({
         "remove": {"headers": ["x-remove"]}, "add": {"headers": ["X-Copy:$(headers.x_remove)"]},
         "replace": {"querystring": ["q:$(headers['x-remove'])"]}
@@ -459,7 +462,7 @@ fn templates_see_the_headers_of_their_time() {
 }
 
 #[test]
-fn a_template_that_fails_is_a_fault() {
+fn a_failing_template_fails_the_request() {
     let why = fault(json!({"add": {"headers": ["X-A:$(nothing.here)"]}}), request("GET", "/", &[], ""));
     assert!(
         why.starts_with("[request-transformer] failed to render the template $(nothing.here), error:"),
@@ -473,14 +476,14 @@ fn a_template_that_fails_is_a_fault() {
 }
 
 #[test]
-fn a_template_cannot_smuggle_a_header() {
+fn a_template_cannot_inject_a_header() {
     let config = json!({"add": {"headers": ["X-A:$(query_params.q)"]}});
     let exchange = run(config, request("GET", "/?q=a%0d%0ax-evil:1", &[], ""));
     assert_eq!(values(&exchange, "x-a"), ["a%0D%0Ax-evil:1"]);
 }
 
 #[test]
-fn settings_are_checked() {
+fn configuration_is_validated() {
     let findings = |config: Value| {
         let mut checks = Checks::default();
         Plugin::check(&serde_json::from_value::<Config>(config).expect("settings"), &mut checks);
@@ -501,5 +504,5 @@ fn settings_are_checked() {
     let fine =
         json!({"http_method": "GET", "rename": {"body": ["a:$(headers.x)"]}, "replace": {"uri": "/x"}});
     assert_eq!(findings(fine), []);
-    assert!(Bench::new::<Plugin>(json!({"add": {"headers": ["X A:1"]}}), State::default()).is_err());
+    assert!(PluginHarness::new::<Plugin>(json!({"add": {"headers": ["X A:1"]}}), State::default()).is_err());
 }

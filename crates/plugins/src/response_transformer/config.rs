@@ -1,9 +1,9 @@
-//! The settings of `response-transformer`.
+//! Configuration of `response-transformer`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Changes answers before the client gets them: headers, and the fields of a JSON object.
+/// Modifies responses before they are sent to the client: headers, and the fields of a JSON object.
 ///
 /// ```yaml
 /// plugins:
@@ -15,41 +15,43 @@ use serde::{Deserialize, Serialize};
 ///     append: {headers: ["Vary:Accept"]}
 /// ```
 ///
-/// **Order.** Remove, rename, replace, add, append. *Replace* changes only what is there, *add* only what is
-/// not, *append* adds one more value, *rename* replaces what has the new name already.
+/// **Order:** remove, rename, replace, add, append. *Replace* only modifies headers and fields that exist, *add* only
+/// adds those that do not exist, *append* adds another value, *rename* overwrites a header or field that already has
+/// the new name.
 ///
-/// **Rules** are written `name:value`; the value may hold colons. There are no templates.
+/// **Rules** have the form `name:value`; the value may contain colons. Templates are not supported.
 ///
-/// **Headers.** Whether a header is there is judged by the answer as it came, before any rule: one that
-/// `remove` takes out does not come back by `add`. `remove` takes out all values of a header, of `Set-Cookie`
-/// too; what follows a colon in such a rule is ignored.
+/// **Headers.** Whether a header exists is determined from the original response, before any rule is applied: a header
+/// that `remove` removes is not added again by `add`. `remove` removes all values of a header, also of `Set-Cookie`;
+/// anything after a colon in such a rule is ignored.
 ///
-/// **JSON.** Only in answers whose `Content-Type` is `application/json` or ends in `+json`, only at the top
-/// level, and only if it is an object: other JSON passes as it is. Other fields keep their bytes. A value is a
-/// text unless `json_types` gives the type of the rule at the same place in the list; a `number` that is none is
-/// skipped, a `boolean` is true if it reads `true`. *Append* makes a text a list and lets a list grow.
+/// **JSON.** Rules apply to responses with the content type `application/json` or a type with the suffix `+json`, and
+/// only to the top-level fields of an object; other JSON is not modified. Other fields keep their encoding. A value is
+/// a string, unless `json_types` has a type at the same position of the list. A `number` that is not a number is
+/// skipped; a `boolean` is true if its value is `true`. *Append* converts a string to a list, or extends a list.
 ///
-/// The body is held until it is whole, up to 64 MiB and as far as the settings `body_buffer_connection_size` and
-/// `body_buffer_total_size` allow it; other answers stream. A body that is no JSON, is compressed or cannot be held
-/// passes unchanged if fields are only added or appended. If fields are removed, renamed or replaced, the client
-/// gets 502 instead (503 if the node's memory is short), since the body may hold what must not get out; and
-/// `Accept-Encoding` and `Range` are taken out of the request, so that upstreams send what can be read.
+/// The body is buffered completely, up to 64 MiB and as far as `body_buffer_connection_size` and
+/// `body_buffer_total_size` allow; other responses are streamed. If the body is not valid JSON, is compressed or
+/// cannot be buffered, it is sent unmodified if fields are only added or appended. If fields are removed, renamed or
+/// replaced, the client receives 502 instead (503 if the memory limit of the node is exceeded), since the body may
+/// contain what must not be disclosed. In this case, `Accept-Encoding` and `Range` are removed from the request, so
+/// that upstreams send a body that can be parsed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// What is taken out, by name.
+    /// Headers and fields to remove.
     pub remove: Remove,
-    /// What gets another name: `old:new`.
+    /// Headers and fields to rename: `old:new`.
     pub rename: Rename,
-    /// What gets another value, if it is there.
+    /// New values of headers and fields that exist.
     pub replace: Values,
-    /// What is added, unless it is there.
+    /// Headers and fields to add if they do not exist.
     pub add: Values,
-    /// What gets one more value.
+    /// Values to append.
     pub append: Values,
 }
 
-/// Names to take out.
+/// Names to remove.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Remove {
@@ -78,14 +80,14 @@ pub struct Values {
     /// Fields of the JSON object.
     #[schemars(extend("items" = {"type": "string", "pattern": "^[^:]+:"}))]
     pub json: Vec<String>,
-    /// Types of the values in `json`, in their order; where one is missing, the value is a text.
+    /// Types of the values in `json`, in the same order. A value without a type is a string.
     pub json_types: Vec<JsonType>,
     /// Headers.
     #[schemars(extend("items" = {"type": "string", "pattern": "^[^:]+:"}))]
     pub headers: Vec<String>,
 }
 
-/// What a value is written as.
+/// Type of a JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JsonType {
@@ -93,6 +95,6 @@ pub enum JsonType {
     Boolean,
     /// A number.
     Number,
-    /// Text.
+    /// A string.
     String,
 }

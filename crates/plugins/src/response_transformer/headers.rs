@@ -1,14 +1,14 @@
-//! Header rules, compiled, and applied to an answer.
+//! Compiled header rules.
 
 use http::{HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
 use super::config::Config;
-use crate::shared::transform::{header_name, header_value, split};
+use crate::shared::transform::{header_name, header_value, split_rule};
 use http_codec::{Headers, Spelling};
 use plugin::BuildError;
 
-/// Header rules.
+/// Compiled header rules.
 #[derive(Debug)]
 pub struct Rules {
     remove: Box<[HeaderName]>,
@@ -19,7 +19,7 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Compiles them. A rule without a value does nothing.
+    /// Compiles the header rules. A rule without a value has no effect.
     pub fn of(config: &Config) -> Result<Self, BuildError> {
         let mut remove = Vec::new();
         for (at, rule) in config.remove.headers.iter().enumerate() {
@@ -40,18 +40,18 @@ impl Rules {
         })
     }
 
-    /// Changes an answer's headers. Conditions look at them as they came.
+    /// Applies the rules to the headers of a response. Conditions refer to the original headers.
     pub fn apply(&self, headers: &mut Headers) {
-        let moved: SmallVec<[SmallVec<[HeaderValue; 1]>; 2]> =
+        let renamed_values: SmallVec<[SmallVec<[HeaderValue; 1]>; 2]> =
             self.rename.iter().map(|(old, _)| headers.get_all(old).iter().cloned().collect()).collect();
-        let there = |list: &[(Spelling, HeaderValue)]| -> SmallVec<[bool; 16]> {
+        let present = |list: &[(Spelling, HeaderValue)]| -> SmallVec<[bool; 16]> {
             list.iter().map(|(name, _)| headers.contains_key(&name.name)).collect()
         };
-        let (replaced, kept) = (there(&self.replace), there(&self.add));
+        let (replaceable, existing) = (present(&self.replace), present(&self.add));
         for name in &self.remove {
             headers.remove(name);
         }
-        for ((old, new), values) in self.rename.iter().zip(moved) {
+        for ((old, new), values) in self.rename.iter().zip(renamed_values) {
             if values.is_empty() {
                 continue;
             }
@@ -65,10 +65,10 @@ impl Rules {
             }
             headers.remove(old);
         }
-        for ((name, value), _) in self.replace.iter().zip(replaced).filter(|(_, there)| *there) {
+        for ((name, value), _) in self.replace.iter().zip(replaceable).filter(|(_, is_present)| *is_present) {
             headers.set(name, value.clone());
         }
-        for ((name, value), _) in self.add.iter().zip(kept).filter(|(_, there)| !*there) {
+        for ((name, value), _) in self.add.iter().zip(existing).filter(|(_, is_present)| !*is_present) {
             headers.set(name, value.clone());
         }
         for (name, value) in &self.append {
@@ -82,7 +82,7 @@ fn wrong(list: &str, at: usize, error: String) -> BuildError {
 }
 
 fn name<'r>(rule: &'r str, list: &str, at: usize) -> Result<(Spelling, &'r str), BuildError> {
-    let (name, value) = split(rule).unwrap_or(("nil", ""));
+    let (name, value) = split_rule(rule).unwrap_or(("nil", ""));
     Ok((header_name(name).map_err(|error| wrong(list, at, error))?, value))
 }
 

@@ -1,4 +1,4 @@
-//! Rules for the fields of a JSON object, compiled, and applied to a body.
+//! Compiled rules for the fields of a JSON object.
 
 use serde_json::{Number, Value};
 
@@ -6,13 +6,13 @@ use super::config::{Config, JsonType, Values};
 use crate::shared::{
     json::{self, Document, Malformed},
     template::number,
-    transform::split,
+    transform::split_rule,
 };
 
-/// A field's name, and a value in JSON.
+/// A field name, and a value in JSON.
 type Pair = (Box<str>, Box<[u8]>);
 
-/// Rules for JSON.
+/// Compiled rules for JSON.
 #[derive(Debug)]
 pub struct Rules {
     remove: Box<[Box<str>]>,
@@ -23,16 +23,16 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Compiles them.
+    /// Compiles the JSON rules.
     pub fn of(config: &Config) -> Self {
-        let pair = |rule| split(rule).filter(|(_, new)| !new.is_empty());
+        let pair = |rule| split_rule(rule).filter(|(_, new)| !new.is_empty());
         let rename = config.rename.json.iter().filter_map(|rule| pair(rule));
         Rules {
             remove: config
                 .remove
                 .json
                 .iter()
-                .filter_map(|rule| split(rule))
+                .filter_map(|rule| split_rule(rule))
                 .map(|(name, _)| name.into())
                 .collect(),
             rename: rename.map(|(old, new)| (old.into(), new.into())).collect(),
@@ -42,30 +42,30 @@ impl Rules {
         }
     }
 
-    /// Whether there is none.
+    /// Returns whether there are no rules.
     pub fn is_empty(&self) -> bool {
-        !self.hide() && self.add.is_empty() && self.append.is_empty()
+        !self.hides_fields() && self.add.is_empty() && self.append.is_empty()
     }
 
-    /// Whether a rule takes something away that the upstream sent.
-    pub fn hide(&self) -> bool {
+    /// Returns whether a rule removes something that the upstream sent.
+    pub fn hides_fields(&self) -> bool {
         !self.remove.is_empty() || !self.rename.is_empty() || !self.replace.is_empty()
     }
 
-    /// All names that the rules are about.
+    /// Returns all names that occur in the rules.
     fn names(&self) -> Vec<&[u8]> {
         let renamed = self.rename.iter().flat_map(|(old, new)| [old, new]);
         let pairs = [&self.replace, &self.add, &self.append].into_iter().flatten().map(|(name, _)| name);
         self.remove.iter().chain(renamed).chain(pairs).map(|name| name.as_bytes()).collect()
     }
 
-    /// The body after the rules; `None` if it is no object. A field that is `false` counts as absent for adding, as
-    /// in Lua.
+    /// Applies the rules to a body; `None` if it is not an object. As in Lua, a field that is `false` counts as
+    /// absent for `add`.
     ///
     /// # Errors
-    /// When it is not JSON.
+    /// If it is not JSON.
     pub fn apply(&self, body: &[u8]) -> Result<Option<Vec<u8>>, Malformed> {
-        let Document::Object(mut fields) = json::read(body, &self.names())? else { return Ok(None) };
+        let Document::Object(mut fields) = json::parse(body, &self.names())? else { return Ok(None) };
         for name in &self.remove {
             fields.remove(name.as_bytes());
         }
@@ -77,7 +77,7 @@ impl Rules {
             }
         }
         for (name, value) in &self.replace {
-            if fields.has(name.as_bytes()) {
+            if fields.contains(name.as_bytes()) {
                 fields.set(name.as_bytes(), &**value);
             }
         }
@@ -93,9 +93,13 @@ impl Rules {
     }
 }
 
+/// Converts the value of a rule; `None` if it does not conform to its type. Kong serialises the text as JSON and
+/// strips the quotes, so that a missing value becomes `null`, a backslash is doubled and a line break becomes `
+///
+/// `.
 fn values(list: &Values) -> Box<[Pair]> {
     let typed = list.json.iter().enumerate().filter_map(|(at, rule)| {
-        let (name, text) = split(rule)?;
+        let (name, text) = split_rule(rule)?;
         let value = value(text, list.json_types.get(at).copied())?;
         Some((name.into(), value.to_string().into_bytes().into()))
     });
@@ -114,7 +118,7 @@ fn value(text: &str, kind: Option<JsonType>) -> Option<Value> {
     Some(match kind {
         Some(JsonType::Number) => {
             let number = number(text.as_bytes())?;
-            // Up to 2^53, whole numbers are exact.
+            // Integers up to 2^53 are exact in an f64.
             if number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0 {
                 Value::from(number as i64)
             } else {

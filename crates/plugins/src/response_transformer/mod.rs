@@ -1,7 +1,17 @@
-//! `response-transformer`: changes an answer before the client gets it.
+//! `response-transformer`: modifies responses before they are sent to the client.
 //!
-//! Here is which answers are changed, and how a body is held until it is whole; the settings are in
-//! [`config`], header rules in [`headers`], rules for JSON in [`json`].
+//! This module decides which responses are modified, and buffers their bodies. The configuration is in [`config`],
+//! header rules are in [`headers`], rules for JSON in [`json`].
+//!
+//! ```text
+//!  header_filter: JSON response and JSON rules?
+//!       │ no                      │ yes
+//!   PassThrough               Buffering ── last chunk ──> apply rules, emit the body
+//!                                 │
+//!                                 ├── too long, compressed, not JSON, no memory
+//!                                 │      rules only add: emit the body unchanged
+//!                                 └────  rules hide fields: Rejected (no byte of the body is sent)
+//! ```
 
 mod config;
 mod headers;
@@ -18,36 +28,36 @@ use http::{
 use self::config::Config;
 use super::shared::{header::is_content_encoded, json::Malformed};
 use net::{BodyBuffer, BodyError, ConnectionBudget};
-use plugin::{self, Build, BuildError, Call, Chunk, Hook, Outcome, Phases};
+use plugin::{self, Build, BuildError, Call, Chunk, Hook, HookResult, Phases};
 
-/// Bytes of a response that are held for rules.
-const MAX_BODY: usize = 64 << 20;
+/// Maximum length of a response body that is buffered. Bounds the memory of one response.
+const MAX_BODY_BYTES: usize = 64 << 20;
 
 /// The plugin `response-transformer`.
 #[derive(Debug)]
 pub struct Plugin {
     headers: headers::Rules,
     json: json::Rules,
-    limit: usize,
+    max_body_bytes: usize,
 }
 
-/// How a response's body is treated.
+/// State of a response body.
 #[derive(Debug, Default)]
-enum Held {
-    /// It passes as it is.
+enum BodyState {
+    /// The body is not modified.
     #[default]
-    No,
-    /// It is held until it is whole.
-    Yes(BodyBuffer),
-    /// It is refused: nothing more of it passes.
-    Refused,
+    PassThrough,
+    /// The body is buffered until it is complete.
+    Buffering(BodyBuffer),
+    /// The body is rejected: its remaining chunks are dropped.
+    Rejected,
 }
 
-/// What comes of a piece of a body that is held.
-enum Step {
-    /// More is needed.
-    Hold(BodyBuffer),
-    /// This passes.
+/// Result of filtering a chunk of a buffered body.
+enum Filtered {
+    /// More chunks are needed.
+    Buffer(BodyBuffer),
+    /// These bytes are emitted.
     Pass(Bytes),
 }
 
@@ -63,15 +73,19 @@ impl plugin::Plugin for Plugin {
     type Config = Config;
 
     fn build(config: Config, _: &mut Build<'_>) -> Result<Self, BuildError> {
-        Ok(Plugin { headers: headers::Rules::of(&config)?, json: json::Rules::of(&config), limit: MAX_BODY })
+        Ok(Plugin {
+            headers: headers::Rules::of(&config)?,
+            json: json::Rules::of(&config),
+            max_body_bytes: MAX_BODY_BYTES,
+        })
     }
 }
 
 impl Plugin {
-    /// Asks the upstream for a body that can be read: whole, and not compressed.
-    fn access(&self, call: Call<'_>) -> Outcome {
-        if self.json.hide() {
-            let headers = &mut call.exchange.request.headers;
+    /// Requests a body that can be parsed from the upstream: complete, and not compressed.
+    fn access(&self, ctx: Call<'_>) -> HookResult {
+        if self.json.hides_fields() {
+            let headers = &mut ctx.exchange.request.headers;
             for name in [ACCEPT_ENCODING, RANGE] {
                 if headers.contains_key(&name) {
                     headers.remove(name);
@@ -81,87 +95,87 @@ impl Plugin {
         Ok(())
     }
 
-    fn header_filter(&self, call: Call<'_>) {
-        let exchange = call.exchange;
+    fn header_filter(&self, ctx: Call<'_>) {
+        let exchange = ctx.exchange;
         let headers = &mut exchange.response.headers;
         self.headers.apply(headers);
         if !self.json.is_empty() && is_json(headers) {
             headers.remove(CONTENT_LENGTH);
-            exchange.response.waits_for_body |= self.json.hide();
+            exchange.response.waits_for_body |= self.json.hides_fields();
             let buffer = BodyBuffer::new(&exchange.budget());
-            *exchange.stash() = Held::Yes(buffer);
+            *exchange.extension_mut() = BodyState::Buffering(buffer);
         }
     }
 
-    fn body_filter(&self, call: Call<'_>, chunk: &mut Chunk) {
-        let exchange = call.exchange;
-        if self.json.is_empty() || exchange.stashed::<Held>().is_none() {
+    fn body_filter(&self, ctx: Call<'_>, chunk: &mut Chunk) {
+        let exchange = ctx.exchange;
+        if self.json.is_empty() || exchange.extension::<BodyState>().is_none() {
             return;
         }
-        let buffer = match std::mem::take(exchange.stash::<Held>()) {
-            Held::No => return,
-            Held::Refused => {
+        let buffer = match std::mem::take(exchange.extension_mut::<BodyState>()) {
+            BodyState::PassThrough => return,
+            BodyState::Rejected => {
                 chunk.data = Bytes::new();
-                *exchange.stash() = Held::Refused;
+                *exchange.extension_mut() = BodyState::Rejected;
                 return;
             }
-            Held::Yes(buffer) => buffer,
+            BodyState::Buffering(buffer) => buffer,
         };
-        let piece = std::mem::take(&mut chunk.data);
-        let encoded = is_content_encoded(&exchange.response.headers);
-        match self.step(buffer, piece, chunk.last, encoded, &exchange.budget()) {
-            Ok(Step::Hold(buffer)) => *exchange.stash() = Held::Yes(buffer),
-            Ok(Step::Pass(bytes)) => chunk.data = bytes,
+        let data = std::mem::take(&mut chunk.data);
+        let is_encoded = is_content_encoded(&exchange.response.headers);
+        match self.filter(buffer, data, chunk.last, is_encoded, &exchange.budget()) {
+            Ok(Filtered::Buffer(buffer)) => *exchange.extension_mut() = BodyState::Buffering(buffer),
+            Ok(Filtered::Pass(bytes)) => chunk.data = bytes,
             Err(error) => {
-                *exchange.stash() = Held::Refused;
+                *exchange.extension_mut() = BodyState::Rejected;
                 exchange.response.refused = Some(error);
             }
         }
     }
 
-    fn step(
+    fn filter(
         &self,
         mut buffer: BodyBuffer,
-        piece: Bytes,
-        last: bool,
-        encoded: bool,
+        data: Bytes,
+        is_last: bool,
+        is_encoded: bool,
         budget: &ConnectionBudget,
-    ) -> Result<Step, BodyError> {
-        // What the rules cannot be applied to: it may hold what they take away.
+    ) -> Result<Filtered, BodyError> {
+        // The rules cannot be applied. If they hide fields, the body may contain such a field.
         let unchanged = |bytes: Bytes, why: BodyError| {
-            if self.json.hide() { Err(why) } else { Ok(Step::Pass(bytes)) }
+            if self.json.hides_fields() { Err(why) } else { Ok(Filtered::Pass(bytes)) }
         };
-        if buffer.len() + piece.len() > self.limit {
-            let whole = [&buffer.freeze()[..], &piece].concat();
-            return unchanged(whole.into(), BodyError::TooLong { limit: self.limit });
+        if buffer.len() + data.len() > self.max_body_bytes {
+            let whole = [&buffer.freeze()[..], &data].concat();
+            return unchanged(whole.into(), BodyError::TooLong { limit: self.max_body_bytes });
         }
-        if let Err((piece, exceeded)) = buffer.push(piece) {
-            let whole = [&buffer.freeze()[..], &piece].concat();
+        if let Err((data, exceeded)) = buffer.push(data) {
+            let whole = [&buffer.freeze()[..], &data].concat();
             return unchanged(whole.into(), exceeded.into());
         }
-        if encoded && !buffer.is_empty() {
+        if is_encoded && !buffer.is_empty() {
             return unchanged(buffer.freeze(), BodyError::Unreadable("it is compressed"));
         }
-        if !last {
-            return Ok(Step::Hold(buffer));
+        if !is_last {
+            return Ok(Filtered::Buffer(buffer));
         }
         let whole = buffer.freeze();
         if whole.is_empty() {
-            return Ok(Step::Pass(whole));
+            return Ok(Filtered::Pass(whole));
         }
         let changed = match self.json.apply(&whole) {
             Ok(Some(changed)) => changed,
-            Ok(None) => return Ok(Step::Pass(whole)),
+            Ok(None) => return Ok(Filtered::Pass(whole)),
             Err(Malformed) => return unchanged(whole, BodyError::Unreadable("it is not JSON")),
         };
         drop(whole);
         let mut out = BodyBuffer::new(budget);
         out.push(changed.into()).map_err(|(_, exceeded)| exceeded)?;
-        Ok(Step::Pass(out.freeze()))
+        Ok(Filtered::Pass(out.freeze()))
     }
 }
 
-/// Whether a response is JSON by its content type: `application/json`, or a type that ends in `+json`.
+/// Returns whether the content type is JSON: `application/json`, or a type with the suffix `+json`.
 fn is_json(headers: &HeaderMap) -> bool {
     let values = headers.get_all(CONTENT_TYPE).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
     let is_json = |one: &str| {

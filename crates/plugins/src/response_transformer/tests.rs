@@ -1,33 +1,33 @@
-//! The plugin against what Kong does with the same settings.
+//! Comparison with Kong's behaviour for the same configuration.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
-use super::{MAX_BODY, Plugin, headers, json};
+use super::{MAX_BODY_BYTES, Plugin, headers, json};
 use model::State;
 use net::{BodyError, ConnectionBudget, MemoryBudget};
 use plugin::{
     Call, Chunk, Exchange,
-    testing::{Bench, request},
+    testing::{PluginHarness, request},
 };
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
-fn answered(config: Value, headers: &[(&str, &str)]) -> (Bench, Exchange) {
-    let bench = Bench::new::<Plugin>(config, State::default()).expect("settings that can be built");
+fn respond(config: Value, headers: &[(&str, &str)]) -> (PluginHarness, Exchange) {
+    let harness = PluginHarness::new::<Plugin>(config, State::default()).expect("settings that can be built");
     let mut exchange = request("GET", "/", &[], "");
     let headers: HeaderMap = headers
         .iter()
         .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap()))
         .collect();
-    bench.header_filter(&mut exchange, StatusCode::OK, headers);
-    (bench, exchange)
+    harness.header_filter(&mut exchange, StatusCode::OK, headers);
+    (harness, exchange)
 }
 
-/// The headers `x-a` and `x-b` after the rules.
+/// Returns the headers `x-a` and `x-b` after the rules.
 fn headers_after(config: Value, headers: &[(&str, &str)]) -> [Vec<String>; 2] {
-    let (_, exchange) = answered(config, headers);
+    let (_, exchange) = respond(config, headers);
     ["x-a", "x-b"].map(|name| {
         let values = exchange.response.headers.get_all(name).iter();
         values.map(|value| value.to_str().unwrap().to_owned()).collect()
@@ -35,17 +35,17 @@ fn headers_after(config: Value, headers: &[(&str, &str)]) -> [Vec<String>; 2] {
 }
 
 fn body_after(config: Value, sent: &Value) -> Value {
-    let (bench, mut exchange) = answered(config, &[JSON]);
+    let (harness, mut exchange) = respond(config, &[JSON]);
     let sent = sent.to_string();
     let (first, second) = sent.split_at(sent.len() / 2);
-    serde_json::from_str(&bench.body_filter(&mut exchange, &[first, second])).expect("JSON")
+    serde_json::from_str(&harness.body_filter(&mut exchange, &[first, second])).expect("JSON")
 }
 
 fn sample() -> Value {
     json!({"a": "1", "n": 5, "t": true, "l": ["x"], "o": {"k": "v"}})
 }
 
-/// The sample's fields after the rules, those that did not change left out, a lost one as null.
+/// Returns the fields of the sample that the rules changed; a removed one is null.
 fn difference(config: Value) -> Value {
     let (before, after) = (sample(), body_after(config, &sample()));
     let mut out = json!({});
@@ -61,7 +61,7 @@ fn difference(config: Value) -> Value {
 }
 
 #[test]
-fn headers_follow_the_rules() {
+fn header_rules_are_applied() {
     let two = [("x-a", "1"), ("x-a", "2")];
     let after = |config| headers_after(config, &two);
     assert_eq!(after(json!({"remove": {"headers": ["X-A:1"]}})), [vec![], Vec::<String>::new()]);
@@ -79,7 +79,7 @@ fn headers_follow_the_rules() {
 }
 
 #[test]
-fn conditions_look_at_the_headers_as_they_came() {
+fn conditions_use_the_original_headers() {
     let config = json!({"remove": {"headers": ["X-A"]}, "add": {"headers": ["X-A:new"]}});
     assert_eq!(headers_after(config, &[("x-a", "1")])[0], Vec::<String>::new());
     let config = json!({"rename": {"headers": ["X-A:X-B"]}, "replace": {"headers": ["X-B:new"]}});
@@ -101,7 +101,7 @@ fn fields_are_removed_renamed_and_appended() {
 }
 
 #[test]
-fn values_are_texts_unless_a_type_is_given() {
+fn values_are_strings_unless_a_type_is_given() {
     assert_eq!(difference(json!({"replace": {"json": ["a:2", "n:7", "zz:1"]}})), json!({"a": "2", "n": "7"}));
     let types = json!(["number", "string", "boolean"]);
     assert_eq!(
@@ -121,7 +121,7 @@ fn values_are_texts_unless_a_type_is_given() {
 }
 
 #[test]
-fn rules_for_json_run_in_their_order() {
+fn json_rules_are_applied_in_order() {
     let config = json!({
         "remove": {"json": ["a"]}, "rename": {"json": ["o:a"]}, "replace": {"json": ["a:r"]},
         "add": {"json": ["a:no", "o:yes"]}, "append": {"json": ["a:p"]}
@@ -130,9 +130,9 @@ fn rules_for_json_run_in_their_order() {
 }
 
 #[test]
-fn only_json_is_held_and_loses_its_length() {
+fn only_json_is_buffered_and_loses_its_length() {
     let config = json!({"add": {"json": ["x:1"]}});
-    for (content_type, held) in [
+    for (content_type, is_buffered) in [
         ("application/json", true),
         ("Application/JSON; charset=utf-8", true),
         ("application/problem+json", true),
@@ -140,31 +140,31 @@ fn only_json_is_held_and_loses_its_length() {
         ("text/plain", false),
         ("application/jsonx", false),
     ] {
-        let (bench, mut exchange) =
-            answered(config.clone(), &[("content-type", content_type), ("content-length", "2")]);
-        assert_eq!(exchange.response.headers.contains_key("content-length"), !held, "{content_type}");
-        let expected = if held { r#"{"x":"1"}"# } else { "{}" };
-        assert_eq!(bench.body_filter(&mut exchange, &["{", "}"]), expected, "{content_type}");
+        let (harness, mut exchange) =
+            respond(config.clone(), &[("content-type", content_type), ("content-length", "2")]);
+        assert_eq!(exchange.response.headers.contains_key("content-length"), !is_buffered, "{content_type}");
+        let expected = if is_buffered { r#"{"x":"1"}"# } else { "{}" };
+        assert_eq!(harness.body_filter(&mut exchange, &["{", "}"]), expected, "{content_type}");
     }
-    let (_, exchange) = answered(json!({"add": {"headers": ["X-A:1"]}}), &[JSON, ("content-length", "2")]);
+    let (_, exchange) = respond(json!({"add": {"headers": ["X-A:1"]}}), &[JSON, ("content-length", "2")]);
     assert!(exchange.response.headers.contains_key("content-length"), "no rule for JSON");
 }
 
 #[test]
-fn what_is_no_object_passes_as_it_is() {
+fn bodies_that_are_not_objects_pass_unmodified() {
     for sent in ["oops", "", "[1, 2]", "null"] {
-        let (bench, mut exchange) = answered(json!({"add": {"json": ["x:1"]}}), &[JSON]);
-        assert_eq!(bench.body_filter(&mut exchange, &[sent]), sent);
+        let (harness, mut exchange) = respond(json!({"add": {"json": ["x:1"]}}), &[JSON]);
+        assert_eq!(harness.body_filter(&mut exchange, &[sent]), sent);
     }
 }
 
-/// A plugin that holds 6 bytes, on a connection that may hold so many.
+/// Creates a plugin that buffers 6 bytes, on a connection with this budget.
 fn small(config: &Value, budget: usize) -> (Plugin, Exchange) {
     let config = serde_json::from_value(config.clone()).expect("settings");
     let plugin = Plugin {
         headers: headers::Rules::of(&config).expect("header rules"),
         json: json::Rules::of(&config),
-        limit: if budget == 0 { MAX_BODY } else { 6 },
+        max_body_bytes: if budget == 0 { MAX_BODY_BYTES } else { 6 },
     };
     let mut exchange = request("GET", "/", &[], "");
     exchange.budget = Some(ConnectionBudget::new(MemoryBudget::new(budget as u64), budget));
@@ -174,12 +174,12 @@ fn small(config: &Value, budget: usize) -> (Plugin, Exchange) {
     (plugin, exchange)
 }
 
-/// What leaves of a response, and why it was refused.
-fn passed(plugin: &Plugin, exchange: &mut Exchange, pieces: &[&[u8]]) -> (Vec<u8>, Option<BodyError>) {
+/// Returns the bytes that are emitted, and the error for which the response was rejected.
+fn emitted(plugin: &Plugin, exchange: &mut Exchange, chunks: &[&[u8]]) -> (Vec<u8>, Option<BodyError>) {
     let state = State::default();
     let mut out = Vec::new();
-    for (at, piece) in pieces.iter().enumerate() {
-        let mut chunk = Chunk { data: Bytes::copy_from_slice(piece), last: at + 1 == pieces.len() };
+    for (at, piece) in chunks.iter().enumerate() {
+        let mut chunk = Chunk { data: Bytes::copy_from_slice(piece), last: at + 1 == chunks.len() };
         plugin.body_filter(Call { exchange, state: &state }, &mut chunk);
         out.extend_from_slice(&chunk.data);
     }
@@ -187,18 +187,18 @@ fn passed(plugin: &Plugin, exchange: &mut Exchange, pieces: &[&[u8]]) -> (Vec<u8
 }
 
 #[test]
-fn a_response_that_cannot_be_held_passes_only_if_nothing_is_to_be_hidden() {
+fn a_response_that_cannot_be_buffered_passes_only_if_no_rule_hides_fields() {
     let long = [b'x'; 40_000];
     let piece = [&b"{\"a\":\""[..], &long, b"\"}"].concat();
-    for (budget, pieces) in [(1 << 20, [&b"{\"a\""[..], b":\"12345\"", b"}"]), (0, [&piece[..], b" ", b" "])]
+    for (budget, chunks) in [(1 << 20, [&b"{\"a\""[..], b":\"12345\"", b"}"]), (0, [&piece[..], b" ", b" "])]
     {
         let (plugin, mut exchange) = small(&json!({"add": {"json": ["x:1"]}}), budget);
-        let (out, refused) = passed(&plugin, &mut exchange, &pieces);
-        assert_eq!((out, refused.is_some()), (pieces.concat(), false));
+        let (out, refused) = emitted(&plugin, &mut exchange, &chunks);
+        assert_eq!((out, refused.is_some()), (chunks.concat(), false));
         assert!(!exchange.response.waits_for_body);
         let (plugin, mut exchange) = small(&json!({"remove": {"json": ["a"]}}), budget);
         assert!(exchange.response.waits_for_body);
-        let (out, refused) = passed(&plugin, &mut exchange, &pieces);
+        let (out, refused) = emitted(&plugin, &mut exchange, &chunks);
         assert_eq!(out, b"");
         let expected = matches!(
             (budget, refused),
@@ -209,16 +209,16 @@ fn a_response_that_cannot_be_held_passes_only_if_nothing_is_to_be_hidden() {
 }
 
 #[test]
-fn a_field_that_must_go_does_not_pass_in_a_body_that_cannot_be_read() {
+fn hidden_fields_do_not_pass_in_unparsable_bodies() {
     let remove = |headers: &[(&str, &str)], sent: &[u8]| {
-        let (_, mut exchange) = answered(json!({"remove": {"json": ["password"]}}), headers);
+        let (_, mut exchange) = respond(json!({"remove": {"json": ["password"]}}), headers);
         let config = serde_json::from_value(json!({"remove": {"json": ["password"]}})).expect("settings");
         let plugin = Plugin {
             headers: headers::Rules::of(&config).expect("header rules"),
             json: json::Rules::of(&config),
-            limit: MAX_BODY,
+            max_body_bytes: MAX_BODY_BYTES,
         };
-        let (out, refused) = passed(&plugin, &mut exchange, &[sent, b""]);
+        let (out, refused) = emitted(&plugin, &mut exchange, &[sent, b""]);
         refused.is_none().then_some(out)
     };
     let deep = format!(r#"{{"password":"x","a":{}{}}}"#, "[".repeat(127), "]".repeat(127));
@@ -242,13 +242,14 @@ fn a_field_that_must_go_does_not_pass_in_a_body_that_cannot_be_read() {
 }
 
 #[test]
-fn upstreams_are_asked_for_what_can_be_read() {
+fn upstream_requests_exclude_encodings_and_ranges() {
     for (config, stays) in
         [(json!({"remove": {"json": ["a"]}}), false), (json!({"add": {"json": ["a:1"]}}), true)]
     {
-        let bench = Bench::new::<Plugin>(config, State::default()).expect("settings that can be built");
+        let harness =
+            PluginHarness::new::<Plugin>(config, State::default()).expect("settings that can be built");
         let mut exchange = request("GET", "/", &[("accept-encoding", "gzip"), ("range", "bytes=0-9")], "");
-        bench.access(&mut exchange).expect("the request passes");
+        harness.access(&mut exchange).expect("the request passes");
         for name in ["accept-encoding", "range"] {
             assert_eq!(exchange.request.headers.contains_key(name), stays, "{name}");
         }

@@ -1,5 +1,5 @@
-//! Named arguments in a request's body (form, JSON object, multipart form): finding one, and taking one out
-//! with the rest of the body left as it was.
+//! Named arguments in a request body (form, JSON object or multipart form): looking one up, and removing one without
+//! changing the rest of the body.
 
 use std::borrow::Cow;
 
@@ -18,41 +18,41 @@ use super::{
 };
 use plugin::{Reply, Request, Stop};
 
-/// Longest body that is looked into, in bytes.
-pub const LIMIT: usize = 8 * 1024 * 1024;
+/// Maximum length of a body in which arguments are looked up. A body is buffered for this.
+pub const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
 
-/// What a place of the request says about an argument.
+/// Result of looking up an argument in one part of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Seen<'a> {
-    /// Not there.
-    Nothing,
-    /// There, but no text: `?name` without a value, a JSON number.
-    NoText,
-    /// There, once.
+pub enum Lookup<'a> {
+    /// The argument is absent.
+    Missing,
+    /// The argument is present but not a string: `?name` without a value, or a JSON number.
+    NotText,
+    /// The argument is present once.
     Text(Cow<'a, str>),
-    /// There more than once.
-    Several,
+    /// The argument is present more than once.
+    Multiple,
 }
 
-impl<'a> Seen<'a> {
-    /// From all values of one name; none stands for one that is no text.
+impl<'a> Lookup<'a> {
+    /// Creates a result from all values of one name. `None` represents a value that is not a string.
     pub fn of(mut values: impl Iterator<Item = Option<Cow<'a, str>>>) -> Self {
         match (values.next(), values.next()) {
-            (None, _) => Seen::Nothing,
-            (Some(_), Some(_)) => Seen::Several,
-            (Some(None), None) => Seen::NoText,
-            (Some(Some(text)), None) => Seen::Text(text),
+            (None, _) => Lookup::Missing,
+            (Some(_), Some(_)) => Lookup::Multiple,
+            (Some(None), None) => Lookup::NotText,
+            (Some(Some(text)), None) => Lookup::Text(text),
         }
     }
 }
 
-/// How an argument is looked for: by the beginning of the content type, as Kong does.
+/// Format in which arguments are looked up. Selected by the start of the content type, as Kong does.
 enum Format {
     Form,
     Json,
-    /// With the boundary.
+    /// Multipart form with its boundary.
     Multipart(Vec<u8>),
-    /// It has arguments that cannot be read: it is compressed, or its type is ambiguous.
+    /// The body may have arguments that cannot be parsed, because it is compressed or its content type is ambiguous.
     Unreadable,
 }
 
@@ -78,123 +78,124 @@ impl Format {
     }
 }
 
-/// The arguments of one body.
+/// Arguments of one request body.
 pub struct BodyArgs {
-    /// `None` if no argument is looked for in it.
+    /// `None` if the content type has no named arguments.
     format: Option<Format>,
     bytes: Bytes,
 }
 
 impl BodyArgs {
-    /// Whether a request may have arguments in its body, decided without reading it; `removes` if an argument may have
-    /// to be removed from it.
-    pub fn expected(request: &Request, removes: bool) -> bool {
+    /// Returns whether the body may contain arguments, without reading it. `removes` is whether an argument may have
+    /// to be removed; then also content types that only some parsers accept count.
+    pub fn is_expected(request: &Request, removes: bool) -> bool {
         let headers = &request.headers;
         request.body.size_hint().exact() != Some(0)
-            && (Format::of(headers).is_some() || removes && BodyFormat::agreed(headers) != Ok(None))
+            && (Format::of(headers).is_some() || removes && BodyFormat::unambiguous(headers) != Ok(None))
     }
 
-    /// Whether a request's body is known to be longer than [`LIMIT`].
+    /// Returns whether the body is known to be longer than [`MAX_BODY_BYTES`].
     pub fn is_too_long(request: &Request) -> bool {
-        request.body.size_hint().lower() > LIMIT as u64
+        request.body.size_hint().lower() > MAX_BODY_BYTES as u64
     }
 
-    /// Reads the body, which stays in the request.
+    /// Buffers the body, which stays in the request.
     ///
     /// # Errors
-    /// When the connection fails, or the body is longer than [`LIMIT`].
+    /// If the connection fails, or the body is longer than [`MAX_BODY_BYTES`].
     pub async fn read(request: &mut Request) -> Result<Self, Stop> {
         let format = Format::of(&request.headers);
-        let bytes = request.read_body(LIMIT).await?;
+        let bytes = request.read_body(MAX_BODY_BYTES).await?;
         Ok(BodyArgs { format, bytes })
     }
 
-    /// What the body says about an argument. A body that cannot be read has none.
-    pub fn find(&self, name: &str) -> Seen<'_> {
+    /// Looks up an argument. A body that cannot be parsed has no arguments.
+    pub fn find(&self, name: &str) -> Lookup<'_> {
         match &self.format {
             Some(Format::Form) => {
-                Seen::of(pairs(&self.bytes).filter(|(n, ..)| n == name).map(|(_, value, _)| value))
+                Lookup::of(form_pairs(&self.bytes).filter(|(n, ..)| n == name).map(|(_, value, _)| value))
             }
-            Some(Format::Json) => match json::read(&self.bytes, &[name.as_bytes()]) {
+            Some(Format::Json) => match json::parse(&self.bytes, &[name.as_bytes()]) {
                 Ok(Document::Object(mut object)) => {
-                    object.remove(name.as_bytes()).map_or(Seen::Nothing, |value| of_json(&value))
+                    object.remove(name.as_bytes()).map_or(Lookup::Missing, |value| lookup_json(&value))
                 }
-                _ => Seen::Nothing,
+                _ => Lookup::Missing,
             },
-            Some(Format::Multipart(boundary)) => Seen::of(
+            Some(Format::Multipart(boundary)) => Lookup::of(
                 multipart::parts(&self.bytes, boundary, Mode::Lenient)
                     .unwrap_or_default()
                     .into_iter()
                     .filter(|part| part.name == Some(name.as_bytes()))
                     .map(|part| Some(String::from_utf8_lossy(part.value))),
             ),
-            Some(Format::Unreadable) | None => Seen::Nothing,
+            Some(Format::Unreadable) | None => Lookup::Missing,
         }
     }
 
-    /// Removes an argument from the request's body, under all names that parsers may take for it; other arguments stay
-    /// as they are.
+    /// Removes an argument from the body, under every name that a parser may treat as this argument. Other arguments
+    /// keep their encoding.
     ///
     /// # Errors
-    /// When parsers disagree about the body: the argument may be in it, and the upstream may find it.
+    /// If parsers could read the body differently, since the upstream might then find an argument that is not removed
+    /// here.
     pub fn remove(self, request: &mut Request, name: &str) -> Result<(), Stop> {
-        let refusal = || Reply::error(StatusCode::BAD_REQUEST, "Cannot process request body");
+        let malformed = || Reply::error(StatusCode::BAD_REQUEST, "Cannot process request body");
         if self.bytes.is_empty() {
             return Ok(());
         }
         let name = name.as_bytes();
-        let left = match BodyFormat::agreed(&request.headers).map_err(|Ambiguous| refusal())? {
+        let remaining = match BodyFormat::unambiguous(&request.headers).map_err(|Ambiguous| malformed())? {
             None => None,
             Some(BodyFormat::Form) => {
-                let mut left = Vec::with_capacity(self.bytes.len());
-                for (.., raw) in pairs(&self.bytes).filter(|(n, ..)| !is_field(n.as_bytes(), name)) {
-                    if !left.is_empty() {
-                        left.push(b'&');
+                let mut remaining = Vec::with_capacity(self.bytes.len());
+                for (.., raw) in form_pairs(&self.bytes).filter(|(n, ..)| !is_field(n.as_bytes(), name)) {
+                    if !remaining.is_empty() {
+                        remaining.push(b'&');
                     }
-                    left.extend_from_slice(raw);
+                    remaining.extend_from_slice(raw);
                 }
-                (left.len() < self.bytes.len()).then_some(left)
+                (remaining.len() < self.bytes.len()).then_some(remaining)
             }
-            Some(BodyFormat::Json) => match json::read(&self.bytes, &[name]) {
+            Some(BodyFormat::Json) => match json::parse(&self.bytes, &[name]) {
                 Ok(Document::Object(mut object)) => object.remove(name).map(|_| object.write()),
                 Ok(Document::Other) => None,
-                Err(json::Malformed) => return Err(refusal().into()),
+                Err(json::Malformed) => return Err(malformed().into()),
             },
             Some(BodyFormat::Multipart) => {
                 let content_type = request.headers.get(CONTENT_TYPE).map_or(&b""[..], |v| v.as_bytes());
                 let parts = multipart::boundary(content_type)
                     .and_then(|boundary| multipart::parts(&self.bytes, boundary, Mode::Strict))
-                    .map_err(|multipart::Malformed| refusal())?;
-                let mut left = Vec::with_capacity(self.bytes.len());
+                    .map_err(|multipart::Malformed| malformed())?;
+                let mut remaining = Vec::with_capacity(self.bytes.len());
                 let mut from = 0;
                 for part in parts.iter().filter(|part| part.name.is_some_and(|n| is_field(n, name))) {
-                    left.extend_from_slice(&self.bytes[from..part.span.start]);
+                    remaining.extend_from_slice(&self.bytes[from..part.span.start]);
                     from = part.span.end;
                 }
-                left.extend_from_slice(&self.bytes[from..]);
-                (from > 0).then_some(left)
+                remaining.extend_from_slice(&self.bytes[from..]);
+                (from > 0).then_some(remaining)
             }
         };
-        let Some(left) = left else { return Ok(()) };
+        let Some(remaining) = remaining else { return Ok(()) };
         if !request.headers.contains_key(TRANSFER_ENCODING) {
-            request.headers.insert(CONTENT_LENGTH, HeaderValue::from(left.len()));
+            request.headers.insert(CONTENT_LENGTH, HeaderValue::from(remaining.len()));
         }
         drop(self);
-        Ok(request.replace_body(left)?)
+        Ok(request.replace_body(remaining)?)
     }
 }
 
-/// What a value in JSON says.
-fn of_json(value: &[u8]) -> Seen<'static> {
+/// Converts a JSON value to a lookup result.
+fn lookup_json(value: &[u8]) -> Lookup<'static> {
     match value {
-        [b'[' | b'{', ..] => Seen::Several,
-        text => json::text_of(text)
-            .map_or(Seen::NoText, |text| Seen::Text(String::from_utf8_lossy(&text).into_owned().into())),
+        [b'[' | b'{', ..] => Lookup::Multiple,
+        text => json::unquote(text)
+            .map_or(Lookup::NotText, |text| Lookup::Text(String::from_utf8_lossy(&text).into_owned().into())),
     }
 }
 
-/// Name, value and raw text of each argument of a form; an argument without `=` has no value.
-fn pairs(form: &[u8]) -> impl Iterator<Item = (Cow<'_, str>, Option<Cow<'_, str>>, &[u8])> {
+/// Iterates over the arguments of a form: name, value and raw bytes. An argument without `=` has no value.
+fn form_pairs(form: &[u8]) -> impl Iterator<Item = (Cow<'_, str>, Option<Cow<'_, str>>, &[u8])> {
     form.split(|b| *b == b'&').filter(|raw| !raw.is_empty()).filter_map(|raw| {
         let (name, value) = form_urlencoded::parse(raw).next()?;
         Some((name, raw.contains(&b'=').then_some(value), raw))

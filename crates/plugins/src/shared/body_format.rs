@@ -1,20 +1,20 @@
-//! The format of a body with named fields, as its headers declare it.
+//! Format of a body with named fields, as declared by its headers.
 //!
-//! A rule that hides a field must find it wherever the upstream's parser does, and parsers disagree about headers that
-//! are ambiguous: [`BodyFormat::agreed`] refuses these. [`BodyFormat::mentioned`] is as lenient as Kong, for rules that
-//! hide nothing.
+//! A rule that hides a field must find it wherever the upstream's parser does, and parsers treat ambiguous headers
+//! differently. [`BodyFormat::unambiguous`] rejects such headers. [`BodyFormat::mentioned`] is as lenient as Kong, for
+//! rules that hide nothing.
 
 use http::{HeaderMap, header::CONTENT_TYPE};
 use memchr::memmem;
 
 use super::{header::is_content_encoded, multipart};
 
-/// Charsets in which the ASCII characters of names are the bytes of ASCII. `utf8` is a common misspelling.
+/// Charsets in which ASCII characters have their ASCII encoding. `utf8` is a common misspelling.
 const ASCII_CHARSETS: [&str; 4] = ["utf-8", "utf8", "us-ascii", "iso-8859-1"];
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// A format of bodies that have named fields.
+/// Format of a body with named fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum BodyFormat {
@@ -23,20 +23,20 @@ pub enum BodyFormat {
     Form,
 }
 
-/// Headers that parsers disagree about: the body may have fields in a format that is not known.
+/// Error for headers that parsers interpret differently: the body may have fields in an unknown format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the format of the body is ambiguous")]
 pub struct Ambiguous;
 
 impl BodyFormat {
-    /// In the order in which Kong looks for them.
+    /// All formats in the order in which Kong searches for them.
     const ALL: [(Self, &str); 3] = [
         (Self::Json, "application/json"),
         (Self::Multipart, "multipart/form-data"),
         (Self::Form, "application/x-www-form-urlencoded"),
     ];
 
-    /// The format that a content type mentions anywhere, as Kong looks for it.
+    /// Returns the format whose media type occurs anywhere in `Content-Type`, as Kong does.
     pub fn mentioned(headers: &HeaderMap) -> Option<Self> {
         headers.get_all(CONTENT_TYPE).iter().find_map(|value| {
             let text = value.as_bytes().to_ascii_lowercase();
@@ -45,12 +45,12 @@ impl BodyFormat {
         })
     }
 
-    /// The format that parsers agree about; `None` if no parser takes the body for one with fields.
+    /// Returns the format on which all parsers agree; `None` if no parser treats the body as one with fields.
     ///
     /// # Errors
-    /// If parsers disagree: several content types, a media type that is also mentioned elsewhere in the header, a
-    /// charset that is no superset of ASCII, a content coding, a boundary that is not as RFC 2046 requires.
-    pub fn agreed(headers: &HeaderMap) -> Result<Option<Self>, Ambiguous> {
+    /// If parsers could disagree: several content types, a media type that also occurs elsewhere in the header, a
+    /// charset that is not a superset of ASCII, a content coding, or a boundary that violates RFC 2046.
+    pub fn unambiguous(headers: &HeaderMap) -> Result<Option<Self>, Ambiguous> {
         let mut values = headers.get_all(CONTENT_TYPE).iter().map(|value| value.as_bytes());
         let Some(value) = values.next() else { return Ok(None) };
         let media_type_end = memchr::memchr(b';', value).unwrap_or(value.len());
@@ -78,28 +78,28 @@ impl BodyFormat {
     }
 }
 
-/// Whether a media type declares JSON by its structured syntax suffix (RFC 6839 section 3.1).
+/// Returns whether a media type has the structured syntax suffix `+json` (RFC 6839 section 3.1).
 fn ends_with_json_suffix(media_type: &[u8]) -> bool {
     let suffix = media_type.len().checked_sub(b"+json".len()).map(|at| &media_type[at..]);
     suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case(b"+json"))
 }
 
-/// Whether a media type with fields is anywhere in a text: some parsers look for it there.
+/// Returns whether a media type with fields occurs anywhere in a text. Some parsers search for it there.
 fn is_mentioned(text: &[u8]) -> bool {
     let text = text.to_ascii_lowercase();
     BodyFormat::ALL.iter().any(|(_, media_type)| memmem::find(&text, media_type.as_bytes()).is_some())
         || text.split(|byte| b";,\" ".contains(byte)).any(ends_with_json_suffix)
 }
 
-/// Whether parsers may take an argument's decoded name for this field.
+/// Returns whether a parser may treat the decoded name of an argument as this field.
 ///
-/// PHP skips blanks before a name and ends it at a NUL; Express skips a byte order mark; PHP, qs and Rack read `name[]` and `name[x]` as values of
-/// `name`, and qs and Rack also `[name]`.
+/// PHP skips white space before a name and ends it at a NUL. Express skips a byte order mark. PHP, qs and Rack parse
+/// `name[]` and `name[x]` as values of `name`; qs and Rack also `[name]`.
 pub fn is_field(argument: &[u8], field: &[u8]) -> bool {
     argument == field || argument.trim_ascii() == field || base_name(argument) == field
 }
 
-/// An argument's name under another field's name; what is in brackets behind it stays.
+/// Returns the name of an argument after its field is renamed. An index in brackets after the name is retained.
 pub fn renamed(argument: &[u8], field: &[u8], new: &[u8]) -> Vec<u8> {
     let index = match memmem::find(argument, field).map(|at| &argument[at + field.len()..]) {
         Some(index @ [b'[', ..]) => index,
@@ -108,7 +108,7 @@ pub fn renamed(argument: &[u8], field: &[u8], new: &[u8]) -> Vec<u8> {
     [new, index].concat()
 }
 
-/// The name without blanks and brackets around it, up to the brackets behind it.
+/// Returns the name without surrounding white space and brackets, up to the first bracket after it.
 fn base_name(argument: &[u8]) -> &[u8] {
     let is_bracket = |byte: &u8| matches!(byte, b'[' | b']');
     let argument = argument.strip_prefix(BYTE_ORDER_MARK).unwrap_or(argument);
@@ -144,10 +144,10 @@ mod tests {
             ("text/plain; charset=utf-16", None),
             ("application/json-patch+json", Some(BodyFormat::Json)),
         ] {
-            assert_eq!(BodyFormat::agreed(&headers(&[text])), Ok(expected), "{text}");
+            assert_eq!(BodyFormat::unambiguous(&headers(&[text])), Ok(expected), "{text}");
         }
-        assert_eq!(BodyFormat::agreed(&headers(&[])), Ok(None));
-        assert_eq!(BodyFormat::agreed(&headers(&["text/plain", "text/html"])), Ok(None));
+        assert_eq!(BodyFormat::unambiguous(&headers(&[])), Ok(None));
+        assert_eq!(BodyFormat::unambiguous(&headers(&["text/plain", "text/html"])), Ok(None));
     }
 
     #[test]
@@ -178,14 +178,14 @@ mod tests {
             &["application/json", "text/plain"],
             &["text/plain", "application/json"],
         ] {
-            assert_eq!(BodyFormat::agreed(&headers(values)), Err(Ambiguous), "{values:?}");
+            assert_eq!(BodyFormat::unambiguous(&headers(values)), Err(Ambiguous), "{values:?}");
         }
         let long = format!("multipart/form-data; boundary={}", "b".repeat(71));
-        assert_eq!(BodyFormat::agreed(&headers(&[&long])), Err(Ambiguous));
+        assert_eq!(BodyFormat::unambiguous(&headers(&[&long])), Err(Ambiguous));
     }
 
     #[test]
-    fn names_that_parsers_take_for_a_field_are_the_field() {
+    fn names_that_parsers_treat_as_a_field_match_it() {
         for argument in [
             "admin",
             " admin",

@@ -1,4 +1,4 @@
-//! Consumers and their credentials for the tests of authentication plugins.
+//! Consumers and credentials for the tests of authentication plugins.
 
 use http::StatusCode;
 use uuid::Uuid;
@@ -6,8 +6,8 @@ use uuid::Uuid;
 use model::{Acl, Consumer, JwtSecret, KeyAuth, Ref, Row, State};
 use plugin::{Exchange, Reply, ReplyBody};
 
-/// Builds a configuration that has consumers only. Ids count from 1: consumers and credentials alike, in the
-/// order in which they are added.
+/// Builder of a configuration with consumers and credentials. Ids count from 1 in the order in which entities are
+/// added.
 #[derive(Default)]
 pub struct Fixture {
     state: State,
@@ -53,7 +53,7 @@ impl Fixture {
         self
     }
 
-    /// A credential of an algorithm, with a secret for HS and a PEM key for the others.
+    /// Adds a JWT credential: `material` is the secret for HMAC algorithms, otherwise the PEM public key.
     pub fn jwt(mut self, username: &str, key: &str, algorithm: &str, material: &str) -> Self {
         let (id, consumer) = (self.id(), self.of(username));
         let material = Some(material.to_owned());
@@ -79,18 +79,18 @@ impl Fixture {
         self
     }
 
-    pub fn done(self) -> State {
+    pub fn build(self) -> State {
         self.state.indexed()
     }
 }
 
-/// What the upstream would get to see of a header.
+/// Returns the value of a header as the upstream receives it.
 pub fn sent<'a>(exchange: &'a Exchange, name: &str) -> Option<&'a str> {
     exchange.request.header(name)
 }
 
-/// An answer's status and message.
-pub fn said(reply: &Reply) -> (StatusCode, String) {
+/// Returns the status and the message of a reply.
+pub fn status_and_message(reply: &Reply) -> (StatusCode, String) {
     let message = match &reply.body {
         ReplyBody::Message(message) => message.clone().unwrap_or_default(),
         ReplyBody::Json(value) => {

@@ -1,12 +1,12 @@
-//! Looking at headers: by a name from the settings, in which `_` and `-` are the same; and content codings.
+//! Header look-up by a configured name in which `_` and `-` are equivalent, and content codings.
 
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{CONTENT_ENCODING, InvalidHeaderName},
 };
 
-/// Whether a body is encoded, for example compressed, so that it cannot be read as its content type (RFC 9110
-/// section 8.4).
+/// Returns whether a body has a content coding such as gzip (RFC 9110 section 8.4), so that it cannot be parsed as
+/// its content type.
 pub fn is_content_encoded(headers: &HeaderMap) -> bool {
     let codings =
         headers.get_all(CONTENT_ENCODING).iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
@@ -15,20 +15,20 @@ pub fn is_content_encoded(headers: &HeaderMap) -> bool {
         .any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"))
 }
 
-/// The name of a header to look for.
+/// Name of a header to look up, in both spellings.
 #[derive(Clone, Debug)]
 pub struct HeaderKey {
-    /// With `-`.
+    /// Name with `-`.
     name: HeaderName,
-    /// With `_`, as some clients write; none where that makes no difference.
+    /// Name with `_`, which some clients send; `None` if it does not differ.
     underscored: Option<HeaderName>,
 }
 
 impl HeaderKey {
-    /// From a name in the settings.
+    /// Creates a key from a configured name.
     ///
     /// # Errors
-    /// When no header can have that name.
+    /// If it is not a valid header name.
     pub fn new(name: &str) -> Result<Self, InvalidHeaderName> {
         let name = HeaderName::from_bytes(name.replace('_', "-").as_bytes())?;
         let underscored = match name.as_str().contains('-') {
@@ -38,7 +38,7 @@ impl HeaderKey {
         Ok(HeaderKey { name, underscored })
     }
 
-    /// The header's first value.
+    /// Returns the first value of the header.
     pub fn get<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
         headers.get(&self.name).or_else(|| headers.get(self.underscored.as_ref()?))
     }
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dashes_and_underscores_are_the_same() {
+    fn dashes_and_underscores_are_equivalent() {
         let mut headers = HeaderMap::new();
         headers.insert("x-tenant", HeaderValue::from_static("a"));
         headers.append("x-tenant", HeaderValue::from_static("b"));

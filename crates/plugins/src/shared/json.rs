@@ -1,79 +1,79 @@
-//! JSON objects that are edited without being parsed whole: members that no rule names keep their bytes, but for the
-//! blanks between them.
+//! Editing of JSON objects without full parsing. Members that no rule names keep their bytes, except for insignificant
+//! white space.
 //!
-//! The reader accepts what lua-cjson accepts as Kong configures it, because a body that Kong reads must not pass by a
-//! rule here: 1000 levels, any bytes in strings, and numbers as `strtod` takes them (`0x10`, `012`, `NaN`, `+1`).
-//! Of duplicate members the last one counts. Nothing is decoded but the members' names, and nothing recurses.
+//! The parser accepts what lua-cjson accepts in Kong's configuration, because a body that Kong can parse must not
+//! bypass a rule here: up to 1000 levels, any bytes in strings, and numbers as accepted by `strtod` (`0x10`, `012`,
+//! `NaN`, `+1`). The last of several members with one name wins. Only member names are decoded, and nothing recurses.
 
 use std::{borrow::Cow, collections::BTreeSet};
 
 use smallvec::SmallVec;
 
-/// Levels of arrays and objects: lua-cjson's limit.
+/// Maximum nesting of arrays and objects: the limit of lua-cjson.
 const MAX_DEPTH: usize = 1000;
 
-/// A text that is not JSON, even with lua-cjson's leniency.
+/// Error for a text that even lua-cjson rejects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it is not JSON")]
 pub struct Malformed;
 
-/// A JSON text.
+/// A parsed JSON text.
 #[derive(Debug)]
 pub enum Document<'t> {
     /// An object.
     Object(Object<'t>),
-    /// An array or a scalar: it has no members.
+    /// An array or a scalar, which has no members.
     Other,
 }
 
-/// An object whose named members can be changed.
+/// An object whose named members can be edited.
 #[derive(Debug, Default)]
 pub struct Object<'t> {
-    /// The other members as they stand in the text, without blanks, each followed by a comma.
+    /// The other members in JSON without white space, each followed by a comma.
     others: Vec<u8>,
-    /// The named members: name, and value in JSON.
+    /// The named members: decoded name, and value in JSON.
     fields: Vec<(Cow<'t, [u8]>, Cow<'t, [u8]>)>,
 }
 
-/// Reads a text; `names` are the members that can be asked for and changed.
+/// Parses a text. `names` are the members that can be looked up and edited.
 ///
 /// # Errors
-/// When it is not JSON.
-pub fn read<'t>(text: &'t [u8], names: &[&[u8]]) -> Result<Document<'t>, Malformed> {
-    // NUL ends a text for lua-cjson: a reader after it could see more. It also gives UTF-16 and UTF-32 away.
+/// If it is not JSON.
+pub fn parse<'t>(text: &'t [u8], names: &[&[u8]]) -> Result<Document<'t>, Malformed> {
+    // lua-cjson stops at a NUL, but another parser may read on. This also rejects UTF-16 and UTF-32.
     if memchr::memchr(0, text).is_some() {
         return Err(Malformed);
     }
-    let mut reader = Reader { text: text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text), at: 0 };
-    reader.skip_blanks();
-    let document = if reader.eat(b'{') {
-        Document::Object(reader.object(names)?)
+    let mut cursor = Cursor { text: text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text), at: 0 };
+    cursor.skip_whitespace();
+    let document = if cursor.eat(b'{') {
+        Document::Object(cursor.object(names)?)
     } else {
-        reader.value(0)?;
+        cursor.value(0)?;
         Document::Other
     };
-    reader.skip_blanks();
-    if reader.at == reader.text.len() { Ok(document) } else { Err(Malformed) }
+    cursor.skip_whitespace();
+    if cursor.at == cursor.text.len() { Ok(document) } else { Err(Malformed) }
 }
 
 impl<'t> Object<'t> {
-    /// The value of a named member, in JSON.
+    /// Returns the value of a named member, in JSON.
     pub fn get(&self, name: &[u8]) -> Option<&[u8]> {
         self.fields.iter().find(|(n, _)| **n == *name).map(|(_, value)| &**value)
     }
 
-    /// Whether a named member is there.
-    pub fn has(&self, name: &[u8]) -> bool {
+    /// Returns whether a named member is present.
+    pub fn contains(&self, name: &[u8]) -> bool {
         self.get(name).is_some()
     }
 
-    /// Takes a named member out.
+    /// Removes a named member and returns its value.
     pub fn remove(&mut self, name: &[u8]) -> Option<Cow<'t, [u8]>> {
         let at = self.fields.iter().position(|(n, _)| **n == *name)?;
         Some(self.fields.remove(at).1)
     }
 
-    /// Gives a named member a value, in JSON; adds the member if it is absent.
+    /// Sets the value of a named member, in JSON. Adds the member if it is absent.
     pub fn set(&mut self, name: impl Into<Cow<'t, [u8]>>, value: impl Into<Cow<'t, [u8]>>) {
         let (name, value) = (name.into(), value.into());
         match self.fields.iter_mut().find(|(n, _)| *n == name) {
@@ -82,15 +82,15 @@ impl<'t> Object<'t> {
         }
     }
 
-    /// Adds a value, in JSON, to a named member: a text becomes a list, a list grows, and anything else is replaced by
-    /// a list of one. An object gets a numbered member, because that is what Lua's tables do.
+    /// Appends a value, in JSON, to a named member. A string becomes an array, an array grows, and any other value is
+    /// replaced by an array of one element. An object receives a numbered member, as Lua tables do.
     pub fn append(&mut self, name: &[u8], value: &[u8]) {
         let list = |pieces: &[&[u8]]| [&b"["[..], &pieces.join(&b','), b"]"].concat();
         let grown = match self.get(name) {
             Some(text @ [b'"', ..]) => list(&[text, value]),
             Some([b'[', items @ .., b']']) if !items.trim_ascii().is_empty() => list(&[items, value]),
             Some([b'{', members @ .., b'}']) if !members.trim_ascii().is_empty() => {
-                let numbered = [quoted(free_number(members).as_bytes()), value.to_vec()].join(&b':');
+                let numbered = [quote(lowest_free_index(members).as_bytes()), value.to_vec()].join(&b':');
                 [&b"{"[..], members, b",", &numbered, b"}"].concat()
             }
             _ => list(&[value]),
@@ -98,12 +98,12 @@ impl<'t> Object<'t> {
         self.set(name.to_vec(), grown);
     }
 
-    /// The text after the changes.
+    /// Serialises the edited object.
     pub fn write(self) -> Vec<u8> {
         let mut out = self.others;
         out.insert(0, b'{');
         for (name, value) in &self.fields {
-            out.extend_from_slice(&quoted(name));
+            out.extend_from_slice(&quote(name));
             out.push(b':');
             push_compact(&mut out, value);
             out.push(b',');
@@ -116,11 +116,11 @@ impl<'t> Object<'t> {
     }
 }
 
-/// Adds JSON without the blanks between its tokens, as Kong writes what it has read.
+/// Appends JSON without the white space between its tokens, as Kong's serialiser does.
 fn push_compact(out: &mut Vec<u8>, json: &[u8]) {
     let (mut is_string, mut is_escaped) = (false, false);
     for &byte in json {
-        if is_string || !is_blank(byte) {
+        if is_string || !is_whitespace(byte) {
             out.push(byte);
         }
         is_string ^= byte == b'"' && !is_escaped;
@@ -128,12 +128,12 @@ fn push_compact(out: &mut Vec<u8>, json: &[u8]) {
     }
 }
 
-fn is_blank(byte: u8) -> bool {
+fn is_whitespace(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
-/// A text as JSON writes it. Bytes that are not UTF-8 stay as they are.
-pub fn quoted(text: &[u8]) -> Vec<u8> {
+/// Serialises a JSON string. Bytes that are not UTF-8 are retained.
+pub fn quote(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len() + 2);
     out.push(b'"');
     for &byte in text {
@@ -159,8 +159,8 @@ pub fn quoted(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The text that a JSON string stands for; `token` has its quotes. `None` if the value is no string.
-pub fn text_of(token: &[u8]) -> Option<Cow<'_, [u8]>> {
+/// Decodes a JSON string, given with its quotes; `None` if the token is not a string.
+pub fn unquote(token: &[u8]) -> Option<Cow<'_, [u8]>> {
     let inner = token.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     let Some(first) = memchr::memchr(b'\\', inner) else { return Some(Cow::Borrowed(inner)) };
     let mut out = inner[..first].to_vec();
@@ -180,9 +180,9 @@ pub fn text_of(token: &[u8]) -> Option<Cow<'_, [u8]>> {
             b'r' => b'\r',
             b't' => b'\t',
             b'u' => {
-                let (mut code, mut after) = code_unit(rest)?;
+                let (mut code, mut after) = hex_code_unit(rest)?;
                 if (0xd800..0xdc00).contains(&code)
-                    && let Some((low, behind)) = after.strip_prefix(b"\\u").and_then(code_unit)
+                    && let Some((low, behind)) = after.strip_prefix(b"\\u").and_then(hex_code_unit)
                     && (0xdc00..0xe000).contains(&low)
                 {
                     code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
@@ -199,7 +199,8 @@ pub fn text_of(token: &[u8]) -> Option<Cow<'_, [u8]>> {
     Some(Cow::Owned(out))
 }
 
-fn code_unit(text: &[u8]) -> Option<(u32, &[u8])> {
+/// Parses the four hex digits of a `\\u` escape; returns the code unit and the remaining text.
+fn hex_code_unit(text: &[u8]) -> Option<(u32, &[u8])> {
     let (digits, rest) = text.split_at_checked(4)?;
     let mut code = 0;
     for digit in digits {
@@ -208,27 +209,28 @@ fn code_unit(text: &[u8]) -> Option<(u32, &[u8])> {
     Some((code, rest))
 }
 
-/// The lowest number, from 1, that is no name among these members.
-fn free_number(members: &[u8]) -> String {
-    let mut taken = BTreeSet::new();
-    let mut reader = Reader { text: members, at: 0 };
-    // The members were read once: an error cannot occur, and would end the loop.
-    while let Ok(name) = reader.name() {
+/// Returns the lowest number, from 1, that is not the name of one of these members.
+fn lowest_free_index(members: &[u8]) -> String {
+    let mut used = BTreeSet::new();
+    let mut cursor = Cursor { text: members, at: 0 };
+    // The members have been parsed before, so that no error can occur; one would end the loop.
+    while let Ok(name) = cursor.name() {
         let number = std::str::from_utf8(&name).ok().and_then(|name| name.parse::<usize>().ok());
-        taken.extend(number);
-        if reader.value(0).is_err() || !reader.eat_after_blanks(b',') {
+        used.extend(number);
+        if cursor.value(0).is_err() || !cursor.eat_after_whitespace(b',') {
             break;
         }
     }
-    (1_usize..).find(|number| !taken.contains(number)).unwrap_or_default().to_string()
+    (1_usize..).find(|number| !used.contains(number)).unwrap_or_default().to_string()
 }
 
-struct Reader<'t> {
+/// Position in a text that is being parsed.
+struct Cursor<'t> {
     text: &'t [u8],
     at: usize,
 }
 
-impl<'t> Reader<'t> {
+impl<'t> Cursor<'t> {
     fn peek(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }
@@ -239,32 +241,32 @@ impl<'t> Reader<'t> {
         eaten
     }
 
-    fn eat_after_blanks(&mut self, byte: u8) -> bool {
-        self.skip_blanks();
+    fn eat_after_whitespace(&mut self, byte: u8) -> bool {
+        self.skip_whitespace();
         self.eat(byte)
     }
 
     fn expect(&mut self, byte: u8) -> Result<(), Malformed> {
-        if self.eat_after_blanks(byte) { Ok(()) } else { Err(Malformed) }
+        if self.eat_after_whitespace(byte) { Ok(()) } else { Err(Malformed) }
     }
 
-    fn skip_blanks(&mut self) {
-        while self.peek().is_some_and(is_blank) {
+    fn skip_whitespace(&mut self) {
+        while self.peek().is_some_and(is_whitespace) {
             self.at += 1;
         }
     }
 
-    /// The members of the object whose brace was read.
+    /// Parses the members of an object whose opening brace has been consumed.
     fn object(&mut self, names: &[&[u8]]) -> Result<Object<'t>, Malformed> {
         let mut object = Object::default();
-        if self.eat_after_blanks(b'}') {
+        if self.eat_after_whitespace(b'}') {
             return Ok(object);
         }
         loop {
-            self.skip_blanks();
+            self.skip_whitespace();
             let begin = self.at;
             let name = self.name()?;
-            self.skip_blanks();
+            self.skip_whitespace();
             let value = self.value(1)?;
             if names.contains(&&*name) {
                 object.set(name, value);
@@ -272,37 +274,37 @@ impl<'t> Reader<'t> {
                 push_compact(&mut object.others, &self.text[begin..self.at]);
                 object.others.push(b',');
             }
-            if self.eat_after_blanks(b'}') {
+            if self.eat_after_whitespace(b'}') {
                 return Ok(object);
             }
             self.expect(b',')?;
         }
     }
 
-    /// A member's name, decoded, and the colon after it.
+    /// Parses the name of a member and the colon after it; returns the decoded name.
     fn name(&mut self) -> Result<Cow<'t, [u8]>, Malformed> {
-        self.skip_blanks();
+        self.skip_whitespace();
         let token = self.string()?;
         self.expect(b':')?;
-        text_of(token).ok_or(Malformed)
+        unquote(token).ok_or(Malformed)
     }
 
-    /// Skips a value that stands in so many arrays and objects.
+    /// Skips a value nested in `depth` arrays and objects, and returns its bytes.
     fn value(&mut self, depth: usize) -> Result<&'t [u8], Malformed> {
         let mut closers = SmallVec::<[u8; 32]>::new();
-        self.skip_blanks();
+        self.skip_whitespace();
         let begin = self.at;
         loop {
-            self.skip_blanks();
+            self.skip_whitespace();
             match self.peek() {
                 Some(bracket @ (b'{' | b'[')) => {
-                    // In ASCII each closing bracket stands two places after the opening one.
+                    // In ASCII, the code of each closing bracket is that of the opening one plus two.
                     closers.push(bracket + 2);
                     if depth + closers.len() > MAX_DEPTH {
                         return Err(Malformed);
                     }
                     self.at += 1;
-                    if self.eat_after_blanks(bracket + 2) {
+                    if self.eat_after_whitespace(bracket + 2) {
                         closers.pop();
                     } else {
                         if bracket == b'{' {
@@ -314,10 +316,10 @@ impl<'t> Reader<'t> {
                 Some(b'"') => drop(self.string()?),
                 _ => self.scalar()?,
             }
-            // A value ended: so may the arrays and objects around it.
+            // After a value, the enclosing arrays and objects may end too.
             loop {
                 let Some(&closer) = closers.last() else { return Ok(&self.text[begin..self.at]) };
-                if self.eat_after_blanks(closer) {
+                if self.eat_after_whitespace(closer) {
                     closers.pop();
                     continue;
                 }
@@ -330,7 +332,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// A string with its quotes.
+    /// Skips a string and returns it with its quotes.
     fn string(&mut self) -> Result<&'t [u8], Malformed> {
         let begin = self.at;
         if !self.eat(b'"') {
@@ -345,13 +347,14 @@ impl<'t> Reader<'t> {
             }
             match rest[stop + 1..] {
                 [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => self.at += 1,
-                [b'u', ref digits @ ..] if code_unit(digits).is_some() => self.at += 5,
+                [b'u', ref digits @ ..] if hex_code_unit(digits).is_some() => self.at += 5,
                 _ => return Err(Malformed),
             }
         }
     }
 
-    /// A number or a word. Of a number only the beginning and the characters are checked: where it ends is certain.
+    /// Skips a number or a literal. Of a number only the start and the character set are checked, which determine
+    /// where it ends.
     fn scalar(&mut self) -> Result<(), Malformed> {
         let rest = &self.text[self.at..];
         let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
@@ -376,22 +379,22 @@ mod tests {
 
     fn object<'t>(text: &'t str, names: &[&str]) -> Object<'t> {
         let names: Vec<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
-        match read(text.as_bytes(), &names) {
+        match parse(text.as_bytes(), &names) {
             Ok(Document::Object(object)) => object,
             other => panic!("{text}: {other:?}"),
         }
     }
 
-    /// The text without the member `password`.
+    /// Returns the text without the member `password`.
     #[track_caller]
     fn without(text: &[u8]) -> String {
-        let Ok(Document::Object(mut object)) = read(text, &[b"password"]) else { panic!("{text:?}") };
+        let Ok(Document::Object(mut object)) = parse(text, &[b"password"]) else { panic!("{text:?}") };
         assert!(object.remove(b"password").is_some(), "{text:?}");
         String::from_utf8_lossy(&object.write()).into_owned()
     }
 
     #[test]
-    fn what_lua_cjson_reads_is_read_and_other_members_keep_their_bytes() {
+    fn input_that_lua_cjson_accepts_is_parsed_and_other_members_keep_their_bytes() {
         for (text, expected) in [
             (&br#"{"password":"x","a":0x10}"#[..], r#"{"a":0x10}"#),
             (br#"{"password":"x","a":012, "b" : -.5}"#, r#"{"a":012,"b":-.5}"#),
@@ -412,19 +415,19 @@ mod tests {
     }
 
     #[test]
-    fn levels_are_bounded_as_in_lua_cjson_and_do_not_recurse() {
+    fn nesting_is_limited_as_in_lua_cjson_without_recursion() {
         let nested =
             |levels: usize| format!("{{\"password\":1,\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
         for levels in [127, 128, 999] {
             without(nested(levels).as_bytes());
         }
         for text in [nested(1000), nested(1 << 20), "[".repeat(1 << 20)] {
-            assert!(read(text.as_bytes(), &[]).is_err());
+            assert!(parse(text.as_bytes(), &[]).is_err());
         }
     }
 
     #[test]
-    fn what_lua_cjson_refuses_is_refused() {
+    fn input_that_lua_cjson_rejects_is_rejected() {
         for text in [
             "",
             "{",
@@ -457,27 +460,27 @@ mod tests {
             "{}\0",
             "{\0\"\0a\0\"\0:\0 1\0}\0",
         ] {
-            assert_eq!(read(text.as_bytes(), &[]).err(), Some(Malformed), "{text:?}");
+            assert_eq!(parse(text.as_bytes(), &[]).err(), Some(Malformed), "{text:?}");
         }
         for text in ["[1, \"a\", {}]", " 5 ", "null", "\"\\ud83d\\ude00\\ud83d\""] {
-            assert!(matches!(read(text.as_bytes(), &[]), Ok(Document::Other)), "{text:?}");
+            assert!(matches!(parse(text.as_bytes(), &[]), Ok(Document::Other)), "{text:?}");
         }
     }
 
     #[test]
-    fn members_are_set_renamed_and_read() {
+    fn members_are_set_renamed_and_decoded() {
         let mut text = object(r#"{"a":1,"b":"x\u00e9\"","c":3,"a":2}"#, &["a", "b", "new"]);
         assert_eq!(text.get(b"a"), Some(&b"2"[..]));
-        assert_eq!(text_of(text.get(b"b").unwrap()).unwrap(), "x\u{e9}\"".as_bytes());
+        assert_eq!(unquote(text.get(b"b").unwrap()).unwrap(), "x\u{e9}\"".as_bytes());
         let value = text.remove(b"a").unwrap();
         text.set(&b"new"[..], value);
-        text.set(&b"b"[..], quoted(b"\"\n\x01"));
+        text.set(&b"b"[..], quote(b"\"\n\x01"));
         assert_eq!(text.write(), br#"{"c":3,"b":"\"\n\u0001","new":2}"#);
         assert_eq!(object("{ }", &[]).write(), b"{}");
     }
 
     #[test]
-    fn appending_follows_what_is_there() {
+    fn appending_depends_on_the_current_value() {
         let names = ["s", "l", "n", "z", "e", "o", "m", "new"];
         let mut fields = object(
             r#"{"s": "a", "l": ["a"], "n": 1, "z": null, "e": {}, "o": {"k": 1, "1": [2]}, "m": [ ]}"#,

@@ -1,8 +1,8 @@
-//! What several plugins need.
+//! Code shared by several plugins.
 
+pub(crate) mod auth;
 pub(crate) mod body_args;
 pub(crate) mod body_format;
-pub(crate) mod consumer;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod header;

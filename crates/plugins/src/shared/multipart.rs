@@ -1,16 +1,16 @@
-//! Multipart forms (RFC 7578), read so that no other reader can find more parts or other names in them.
+//! Multipart forms (RFC 7578), parsed so that no other parser can find more parts or other names in them.
 //!
-//! Readers disagree about what is malformed: delimiters with text behind them, folded headers, two names of one part.
-//! A rule that takes a part out must not depend on which reader the upstream has, so such forms are refused.
+//! Parsers treat malformed forms differently: text after a delimiter, folded headers, two names of one part. A rule
+//! that removes a part must not depend on the upstream's parser, so such forms are rejected.
 
 use std::ops::Range;
 
 use memchr::memmem;
 
-/// Parts of one form: more are refused, because each takes room while the form is read.
+/// Maximum number of parts of a form. Each takes memory while the form is parsed.
 const MAX_PARTS: usize = 10_000;
 
-/// A form that is malformed, or that readers disagree about.
+/// Error for a form that is malformed, or that parsers read differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it is not a multipart form")]
 pub struct Malformed;
@@ -18,65 +18,66 @@ pub struct Malformed;
 /// A part of a form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part<'b> {
-    /// Its name; `None` without one.
+    /// Name of the part, if it has one.
     pub name: Option<&'b [u8]>,
-    /// Its headers, without the empty line after them.
+    /// Header section, without the empty line after it.
     pub headers: &'b [u8],
-    /// What follows the empty line.
+    /// Content after the empty line.
     pub value: &'b [u8],
-    /// Where it stands in the body, from its delimiter to the next one.
+    /// Range of the part in the body, from its delimiter to the next one.
     pub span: Range<usize>,
 }
 
-/// How much of what parsers disagree about is accepted.
+/// Strictness about syntax that parsers treat differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// A preamble, parts without a name, lines that end with LF alone: for rules that hide nothing.
+    /// Accepts a preamble, parts without a name, and lines that end with LF alone. For rules that hide nothing.
     Lenient,
-    /// None of that: each part is `form-data` with one name, and lines end with CRLF.
+    /// Requires that each part is `form-data` with exactly one name, and that lines end with CRLF.
     Strict,
 }
 
-/// The boundary that a content type names.
+/// Returns the boundary of a content type.
 ///
 /// # Errors
-/// When it names none, or more than one.
+/// If there is no boundary, or more than one.
 pub fn boundary(content_type: &[u8]) -> Result<&[u8], Malformed> {
     let found = parameter(content_type, b"boundary")?.ok_or(Malformed)?.text;
-    let fits = !found.is_empty() && found.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');
-    if fits && !found.ends_with(b" ") { Ok(found) } else { Err(Malformed) }
+    let is_valid = !found.is_empty() && found.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');
+    if is_valid && !found.ends_with(b" ") { Ok(found) } else { Err(Malformed) }
 }
 
-/// The boundary that a content type names, if it is as RFC 2046 section 5.1.1 requires, and in quotes if it is no token.
+/// Returns the boundary of a content type if it conforms to RFC 2046 section 5.1.1, and is quoted unless it is a
+/// token.
 ///
 /// # Errors
-/// When it is not.
+/// If there is no such boundary.
 pub fn strict_boundary(content_type: &[u8]) -> Result<&[u8], Malformed> {
     let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(byte);
     let found = parameter(content_type, b"boundary")?.ok_or(Malformed)?;
-    let fits = found.text.len() <= 70 && found.text.iter().all(is_allowed) && found.is_well_formed();
-    if fits { boundary(content_type) } else { Err(Malformed) }
+    let is_valid = found.text.len() <= 70 && found.text.iter().all(is_allowed) && found.is_well_formed();
+    if is_valid { boundary(content_type) } else { Err(Malformed) }
 }
 
-/// The parts of a body. One that was cut off counts as far as it goes.
+/// Splits a body into its parts. A truncated last part is included.
 ///
 /// # Errors
-/// When the body is malformed.
+/// If the body is malformed.
 pub fn parts<'b>(body: &'b [u8], boundary: &[u8], mode: Mode) -> Result<Vec<Part<'b>>, Malformed> {
     let is_strict = mode == Mode::Strict;
     let delimiter = [b"--", boundary].concat();
     let mut parts = Vec::new();
-    // Where the part being read has its delimiter and its content.
-    let mut open: Option<(usize, usize)> = None;
-    let mut closed = false;
+    // Positions of the current part's delimiter and content.
+    let mut current: Option<(usize, usize)> = None;
+    let mut is_closed = false;
     for at in memmem::find_iter(body, &delimiter) {
         let starts_line = at == 0 || body[..at].ends_with(if is_strict { b"\r\n" } else { b"\n" });
-        if closed || !starts_line || parts.len() == MAX_PARTS {
+        if is_closed || !starts_line || parts.len() == MAX_PARTS {
             return Err(Malformed);
         }
-        match open.take() {
-            Some((start, content)) => parts.push(part(body, start, content, at, mode)?),
-            // A line break before the first delimiter is common, and no parser finds a part in it.
+        match current.take() {
+            Some((start, content)) => parts.push(parse_part(body, start, content, at, mode)?),
+            // A line break before the first delimiter is common, and no parser treats it as a part.
             None if is_strict && at > b"\r\n".len() => return Err(Malformed),
             None => {}
         }
@@ -86,20 +87,27 @@ pub fn parts<'b>(body: &'b [u8], boundary: &[u8], mode: Mode) -> Result<Vec<Part
             return Err(Malformed);
         }
         match after[..line].trim_ascii_end() {
-            b"" => open = Some((at, at + delimiter.len() + line)),
-            b"--" => closed = true,
+            b"" => current = Some((at, at + delimiter.len() + line)),
+            b"--" => is_closed = true,
             _ => return Err(Malformed),
         }
     }
-    if let Some((start, content)) = open {
-        parts.push(part(body, start, content, body.len(), mode)?);
-    } else if !closed {
+    if let Some((start, content)) = current {
+        parts.push(parse_part(body, start, content, body.len(), mode)?);
+    } else if !is_closed {
         return Err(Malformed);
     }
     Ok(parts)
 }
 
-fn part(body: &[u8], start: usize, content: usize, end: usize, mode: Mode) -> Result<Part<'_>, Malformed> {
+/// Parses the part between two delimiters.
+fn parse_part(
+    body: &[u8],
+    start: usize,
+    content: usize,
+    end: usize,
+    mode: Mode,
+) -> Result<Part<'_>, Malformed> {
     let is_strict = mode == Mode::Strict;
     let text = &body[content..end];
     let text = text.strip_suffix(b"\n").map_or(text, |text| text.strip_suffix(b"\r").unwrap_or(text));
@@ -122,7 +130,7 @@ fn part(body: &[u8], start: usize, content: usize, end: usize, mode: Mode) -> Re
         headers = &text[..line_end];
         let colon = memchr::memchr(b':', line).ok_or(Malformed)?;
         let (field, value) = (&line[..colon], &line[colon + 1..]);
-        // Blanks before the colon or at the start (a folded line), a CR or a NUL: readers disagree.
+        // Parsers disagree about white space before the colon or at the start (a folded line), CR and NUL.
         if field.is_empty()
             || !field.iter().all(u8::is_ascii_graphic)
             || memchr::memchr2(0, b'\r', line).is_some()
@@ -145,7 +153,8 @@ fn part(body: &[u8], start: usize, content: usize, end: usize, mode: Mode) -> Re
     Ok(Part { name, headers, value: &text[at..], span: start..end })
 }
 
-/// Whether a content disposition is `form-data` with a name that all parsers find, wherever they look for `name=`.
+/// Returns whether a content disposition is `form-data` with one name that every parser finds, however it searches
+/// for `name=`.
 fn is_form_data(disposition: &[u8]) -> bool {
     let kind = disposition.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
     let lowercase = disposition.to_ascii_lowercase();
@@ -159,31 +168,32 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// A parameter of a header's value.
+/// A parameter of a header field value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parameter<'v> {
-    /// Its value without quotes.
+    /// Value without quotes.
     pub text: &'v [u8],
     is_quoted: bool,
 }
 
 impl Parameter<'_> {
-    /// Whether its value is this, in any case.
+    /// Returns whether the value equals this text, ignoring case.
     pub fn text_is(&self, text: &str) -> bool {
         self.text.eq_ignore_ascii_case(text.as_bytes())
     }
 
-    /// Whether it is in quotes or a token (RFC 9110 section 5.6.2): parsers end other values at different characters.
+    /// Returns whether the value is quoted or a token (RFC 9110 section 5.6.2). Parsers end other values at different
+    /// characters.
     fn is_well_formed(&self) -> bool {
         let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
         self.is_quoted || self.text.iter().all(is_token)
     }
 }
 
-/// A parameter of a header's value (RFC 9110 section 5.6.6).
+/// Looks up a parameter of a header field value (RFC 9110 section 5.6.6).
 ///
 /// # Errors
-/// When the parameters are malformed, or more than one has that name.
+/// If the parameters are malformed, or more than one has this name.
 pub fn parameter<'v>(value: &'v [u8], wanted: &[u8]) -> Result<Option<Parameter<'v>>, Malformed> {
     let mut found = None;
     let mut rest = memchr::memchr(b';', value).map_or(&b""[..], |at| &value[at..]);
@@ -201,7 +211,7 @@ pub fn parameter<'v>(value: &'v [u8], wanted: &[u8]) -> Result<Option<Parameter<
         let is_quoted = quoted.is_some();
         let text = match quoted {
             Some(quoted) => {
-                let end = end_of_quotes(quoted).ok_or(Malformed)?;
+                let end = closing_quote(quoted).ok_or(Malformed)?;
                 rest = quoted[end + 1..].trim_ascii_start();
                 &quoted[..end]
             }
@@ -223,7 +233,7 @@ pub fn parameter<'v>(value: &'v [u8], wanted: &[u8]) -> Result<Option<Parameter<
         }
         let Some((head, tail)) = name.split_at_checked(wanted.len()) else { continue };
         if head.eq_ignore_ascii_case(wanted) && (tail.is_empty() || tail.starts_with(b"*")) {
-            // `name*` (RFC 8187) is not allowed here, and not every reader knows it; nor do all unescape.
+            // RFC 7578 forbids `name*` (RFC 8187), and not every parser supports it or unescapes backslashes.
             if !tail.is_empty() || found.is_some() || memchr::memchr(b'\\', text).is_some() {
                 return Err(Malformed);
             }
@@ -233,7 +243,8 @@ pub fn parameter<'v>(value: &'v [u8], wanted: &[u8]) -> Result<Option<Parameter<
     Ok(found)
 }
 
-fn end_of_quotes(text: &[u8]) -> Option<usize> {
+/// Returns the position of the closing quote, skipping escaped characters.
+fn closing_quote(text: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
         at += memchr::memchr2(b'"', b'\\', &text[at..])?;
@@ -266,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_comes_apart_at_its_delimiters() {
+    fn forms_are_split_at_delimiters() {
         let body = "preamble\r\n--b\r\ncontent-disposition: form-data; filename=\"x;\\\"y\"; Name=\"one\"\r\nX: y\r\n\r\n\
                     1\r\n- -b\r\n--b \r\n\r\nno head\r\n--b\r\nContent-Disposition: form-data; name=two\r\n\
                     \r\n\r\n--b--\r\nepilogue\r\n";
@@ -282,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn forms_that_readers_disagree_about_are_refused() {
+    fn forms_that_parsers_read_differently_are_rejected() {
         let part = |disposition: &str| format!("--b\r\n{disposition}\r\n\r\n1\r\n--b--\r\n");
         for head in [
             "Content-Disposition: form-data;\r\n name=a",
@@ -321,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn strictly_each_part_is_form_data_with_a_name() {
+    fn strict_mode_requires_form_data_with_a_name() {
         let part = |disposition: &str| format!("--b\r\n{disposition}\r\n\r\n1\r\n--b--\r\n");
         let named = part("Content-Disposition: form-data; name=\"a\"");
         for body in [
@@ -365,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn a_content_type_names_one_boundary() {
+    fn a_content_type_has_one_boundary() {
         for (text, expected) in [
             (&b"multipart/form-data; boundary=xx"[..], &b"xx"[..]),
             (b"multipart/form-data;charset=utf-8;;Boundary=\"x y\" ;", b"x y"),

@@ -1,15 +1,15 @@
-//! Numbers as the format prints them: in headers and messages, without an allocation where that can be.
+//! Number formatting for headers and messages, without allocation in the common case.
 
 use http::HeaderValue;
 
-/// Numbers below this are header values without an allocation.
-const SMALL: usize = 10_000;
+/// Numbers below this have preformatted header values.
+const CACHED_NUMBERS: usize = 10_000;
 
-/// `0000` to `9999`, one after the other.
-static DIGITS: [u8; 4 * SMALL] = {
-    let mut digits = [0; 4 * SMALL];
+/// The decimal digits of 0000 to 9999, concatenated.
+static DIGITS: [u8; 4 * CACHED_NUMBERS] = {
+    let mut digits = [0; 4 * CACHED_NUMBERS];
     let mut n = 0;
-    while n < SMALL {
+    while n < CACHED_NUMBERS {
         digits[4 * n] = b'0' + (n / 1000) as u8;
         digits[4 * n + 1] = b'0' + (n / 100 % 10) as u8;
         digits[4 * n + 2] = b'0' + (n / 10 % 10) as u8;
@@ -19,9 +19,9 @@ static DIGITS: [u8; 4 * SMALL] = {
     digits
 };
 
-/// A whole number as a header's value.
-pub fn header(number: u64) -> HeaderValue {
-    if number >= SMALL as u64 {
+/// Formats an integer as a header value.
+pub fn header_value(number: u64) -> HeaderValue {
+    if number >= CACHED_NUMBERS as u64 {
         return HeaderValue::from(number);
     }
     let n = number as usize;
@@ -32,14 +32,14 @@ pub fn header(number: u64) -> HeaderValue {
     }
 }
 
-/// A number as text: up to 14 digits that matter, without trailing zeros; an exponent where it is shorter
-/// (`%.14g` in C).
-pub fn text(number: f64) -> String {
-    general(number, 14)
+/// Formats a number with up to 14 significant digits and without trailing zeros, like `%.14g` in C and `tostring` in
+/// Lua.
+pub fn format(number: f64) -> String {
+    format_general(number, 14)
 }
 
-/// A number as text with up to so many digits that matter: C's `%.{digits}g`.
-pub fn general(number: f64, digits: usize) -> String {
+/// Formats a number like C's `%.{digits}g`.
+pub fn format_general(number: f64, digits: usize) -> String {
     let places = digits.max(1) as i32 - 1;
     if number == 0.0 {
         return "0".to_owned();
@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn header_values_are_decimal() {
         for number in (0..10_100).chain([99_999, u64::MAX]) {
-            assert_eq!(header(number).to_str().expect("digits"), number.to_string());
+            assert_eq!(header_value(number).to_str().expect("digits"), number.to_string());
         }
     }
 
@@ -91,7 +91,7 @@ mod tests {
             (0.0001, "0.0001"),
         ];
         for (number, expected) in cases {
-            assert_eq!(text(number), expected);
+            assert_eq!(format(number), expected);
         }
     }
 }

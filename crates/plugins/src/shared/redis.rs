@@ -1,36 +1,36 @@
-//! Settings of a Redis server, shared by the plugins that can keep something there.
+//! Configuration of a Redis server, shared by plugins that can store their state there.
 
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How to reach a Redis server.
+/// Connection to a Redis server.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Redis {
-    /// Host name or address, without port.
+    /// Host name or IP address, without the port.
     #[schemars(extend("x-rule" = "host"))]
     pub host: Option<String>,
     /// Port.
     #[schemars(range(min = 0, max = 65535))]
     pub port: Option<u16>,
-    /// Milliseconds that connecting, sending and receiving may each take.
+    /// Timeout in milliseconds for connecting, sending and receiving, each.
     #[schemars(range(min = 0, max = 2147483646))]
     pub timeout: Option<u32>,
-    /// User to log in as. Without one the password alone is sent.
+    /// Username for authentication. If it is not set, only the password is sent.
     #[schemars(extend("x-referenceable" = true))]
     pub username: Option<String>,
-    /// Password to log in with. Without one nobody logs in.
+    /// Password for authentication. If it is not set, no authentication takes place.
     #[schemars(extend("x-referenceable" = true, "x-encrypted" = true, "minLength" = 0))]
     pub password: Option<String>,
-    /// Number of the database.
+    /// Database number.
     pub database: Option<i64>,
-    /// Whether to speak TLS.
+    /// Whether to connect with TLS.
     pub ssl: Option<bool>,
     /// Whether to verify the server's certificate.
     pub ssl_verify: Option<bool>,
-    /// Server name for TLS, where it is not the host.
+    /// Server name (SNI) for TLS, if it differs from `host`.
     #[schemars(extend("x-rule" = "sni"))]
     pub server_name: Option<String>,
 }

@@ -1,13 +1,13 @@
-//! Statuses of refusals that the settings choose.
+//! Configurable status codes of rejections.
 
 use http::StatusCode;
 use serde_json::Number;
 
-/// The status of a refusal: a whole number from 400 to 599. The format allows any number; one that is no
-/// error status fails only when it is needed.
+/// Converts a configured status code, which must be an integer from 400 to 599. Kong's schema accepts any number, so
+/// that an invalid one only fails when it is used.
 ///
 /// # Errors
-/// What to tell the log.
+/// The message to log.
 pub fn error_status(code: &Number) -> Result<StatusCode, String> {
     code.as_f64()
         .filter(|code| code.fract() == 0.0 && (400.0..600.0).contains(code))

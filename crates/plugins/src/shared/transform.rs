@@ -1,25 +1,26 @@
-//! What the transformers have in common: rules written `name:value`, and values for headers.
+//! Code shared by the transformer plugins: rules of the form `name:value`, and header values.
 
 use http::HeaderValue;
 
 use http_codec::Spelling;
 
-/// A rule's name and value: the name ends at the first colon, the value begins after the colons there.
-/// Nothing if there is no name.
-pub fn split(rule: &str) -> Option<(&str, &str)> {
+/// Splits a rule into name and value. The name ends at the first colon; the value starts after all colons there.
+/// Returns `None` if the name is empty.
+pub fn split_rule(rule: &str) -> Option<(&str, &str)> {
     let (name, rest) = rule.split_once(':').unwrap_or((rule, ""));
     (!name.is_empty()).then(|| (name, rest.trim_start_matches(':')))
 }
 
-/// The header that a rule names, as it spells it.
+/// Parses the header name of a rule, retaining its case.
 ///
 /// # Errors
-/// When it is no name of a header; the text is Kong's.
+/// If it is not a valid header name. The message is Kong's.
 pub fn header_name(name: &str) -> Result<Spelling, String> {
     Spelling::new(name).map_err(|_| format!("'{name}' is not a valid header"))
 }
 
-/// A header's value. Bytes that no header may hold are written as `%XX`, as OpenResty does.
+/// Converts bytes to a header value. Bytes that are not allowed in header values are percent-encoded, as OpenResty
+/// does.
 pub fn header_value(text: &[u8]) -> HeaderValue {
     if let Ok(value) = HeaderValue::from_bytes(text) {
         return value;
@@ -40,15 +41,15 @@ mod tests {
 
     #[test]
     fn a_rule_splits_at_its_first_colon() {
-        assert_eq!(split("a:b"), Some(("a", "b")));
-        assert_eq!(split("a:http://x:80"), Some(("a", "http://x:80")));
-        assert_eq!(split("a::b"), Some(("a", "b")));
-        assert_eq!(split("a"), Some(("a", "")));
-        assert_eq!(split(":b"), None);
+        assert_eq!(split_rule("a:b"), Some(("a", "b")));
+        assert_eq!(split_rule("a:http://x:80"), Some(("a", "http://x:80")));
+        assert_eq!(split_rule("a::b"), Some(("a", "b")));
+        assert_eq!(split_rule("a"), Some(("a", "")));
+        assert_eq!(split_rule(":b"), None);
     }
 
     #[test]
-    fn control_characters_do_not_end_a_header() {
+    fn control_characters_are_escaped() {
         assert_eq!(header_value(b"a\r\nX-Evil: 1"), "a%0D%0AX-Evil: 1");
         assert_eq!(header_value("ü".as_bytes()).as_bytes(), "ü".as_bytes());
     }

@@ -1,16 +1,16 @@
-//! Checking Ed448 signatures (RFC 8032 section 5.2), which aws-lc does not know and `EdDSA` tokens may have
-//! (RFC 8037). Only checking: all that goes in is public, so nothing here needs to take the same time for
-//! all inputs, and there is no signing. Arithmetic is in `field`, the hash in `shake`.
+//! Verification of Ed448 signatures (RFC 8032 section 5.2), which `EdDSA` tokens may use (RFC 8037) and aws-lc does
+//! not support. There is no signing. All inputs are public, so that the arithmetic need not be constant-time. Field
+//! arithmetic is in `field`, the hash function in `shake`.
 
 mod field;
 mod shake;
 
 use field::Element;
 
-/// Bytes of a key, and of each half of a signature.
-const LENGTH: usize = 57;
+/// Length in bytes of a key, and of each half of a signature.
+const ENCODED_BYTES: usize = 57;
 
-/// The order of the base point, in 64-bit digits, lowest first.
+/// Order of the base point, in 64-bit limbs, least significant first.
 const ORDER: [u64; 8] = [
     0x2378_c292_ab58_44f3,
     0x216c_c272_8dc5_8f55,
@@ -25,21 +25,21 @@ const ORDER: [u64; 8] = [
 /// A public key.
 #[derive(Debug)]
 pub struct PublicKey {
-    encoded: [u8; LENGTH],
+    encoded: [u8; ENCODED_BYTES],
     point: Point,
 }
 
 impl PublicKey {
-    /// The key with that encoding (RFC 8032 section 5.2.5); `None` if it is no point of the curve.
+    /// Decodes a key (RFC 8032 section 5.2.5); `None` if it is not a point of the curve.
     pub fn new(encoded: &[u8]) -> Option<Self> {
-        let encoded: [u8; LENGTH] = encoded.try_into().ok()?;
+        let encoded: [u8; ENCODED_BYTES] = encoded.try_into().ok()?;
         Some(PublicKey { point: Point::decode(&encoded)?, encoded })
     }
 
-    /// Whether this is a signature of that message by the key's owner.
-    pub fn accepts(&self, message: &[u8], signature: &[u8]) -> bool {
-        let Some((r, s)) = signature.split_at_checked(LENGTH) else { return false };
-        let (Ok(r), Ok(s)) = (r.try_into(), <&[u8; LENGTH]>::try_from(s)) else { return false };
+    /// Returns whether this is a valid signature of the message.
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        let Some((r, s)) = signature.split_at_checked(ENCODED_BYTES) else { return false };
+        let (Ok(r), Ok(s)) = (r.try_into(), <&[u8; ENCODED_BYTES]>::try_from(s)) else { return false };
         let Some(commitment) = Point::decode(r) else { return false };
         let s = Scalar::from_bytes(s);
         if !s.is_reduced() {
@@ -48,18 +48,18 @@ impl PublicKey {
         // dom4: no prehash, no context.
         let challenge = shake::shake256::<114>(&[b"SigEd448\0\0", r, &self.encoded, message]);
         let k = Scalar::reduced(&challenge);
-        // s·B = R + k·A, all three times the cofactor 4.
+        // Check s·B = R + k·A, multiplied by the cofactor 4.
         let difference =
             Point::sum_of_multiples(&s, &Point::BASE, &k, &self.point.negated()).plus(&commitment.negated());
         difference.doubled().doubled().is_neutral()
     }
 }
 
-/// A number below 2^512, in 64-bit digits, lowest first.
+/// A number below 2^512, in 64-bit limbs, least significant first.
 struct Scalar([u64; 8]);
 
 impl Scalar {
-    fn from_bytes(bytes: &[u8; LENGTH]) -> Self {
+    fn from_bytes(bytes: &[u8; ENCODED_BYTES]) -> Self {
         let mut digits = [0; 8];
         for (i, byte) in bytes.iter().enumerate() {
             digits[i / 8] |= u64::from(*byte) << (8 * (i % 8));
@@ -67,7 +67,7 @@ impl Scalar {
         Scalar(digits)
     }
 
-    /// A number of any length, lowest byte first, modulo the order.
+    /// Reduces a little-endian number of any length modulo the order.
     fn reduced(bytes: &[u8]) -> Self {
         let mut rest = Scalar([0; 8]);
         for bit in (0..8 * bytes.len()).rev() {
@@ -102,7 +102,7 @@ impl Scalar {
     }
 }
 
-/// A point of the curve x² + y² = 1 + d·x²·y², d = -39081, as X/Z and Y/Z.
+/// A point of the curve x² + y² = 1 + d·x²·y², d = -39081, in projective coordinates X/Z and Y/Z.
 #[derive(Clone, Debug)]
 struct Point {
     x: Element,
@@ -110,13 +110,13 @@ struct Point {
     z: Element,
 }
 
-/// -d.
+/// The curve constant -d.
 const MINUS_D: u64 = 39_081;
 
 impl Point {
     const NEUTRAL: Point = Point { x: Element::ZERO, y: Element::ONE, z: Element::ONE };
 
-    /// The base point of RFC 8032.
+    /// The base point (RFC 8032 section 5.2).
     const BASE: Point = Point {
         x: Element([
             0x26_a82b_c70c_c05e,
@@ -141,8 +141,8 @@ impl Point {
         z: Element::ONE,
     };
 
-    /// Section 5.2.3: y in 56 bytes, then the sign of x in the highest bit.
-    fn decode(bytes: &[u8; LENGTH]) -> Option<Self> {
+    /// Decodes a point (section 5.2.3): y in 56 bytes, then the sign of x in the highest bit.
+    fn decode(bytes: &[u8; ENCODED_BYTES]) -> Option<Self> {
         let [low @ .., sign] = bytes;
         if sign & 0x7f != 0 {
             return None;
@@ -152,7 +152,7 @@ impl Point {
         let u = yy.minus(&Element::ONE);
         let v = Element::ZERO.minus(&yy.times_small(MINUS_D)).minus(&Element::ONE);
         let u3v = u.squared().times(&u).times(&v);
-        let x = u3v.times(&u3v.times(&u.squared()).times(&v.squared()).to_quarter_of_p_minus_3());
+        let x = u3v.times(&u3v.times(&u.squared()).times(&v.squared()).pow_p_minus_3_over_4());
         if x.squared().times(&v) != u {
             return None;
         }
@@ -164,7 +164,7 @@ impl Point {
         Some(Point { x, y, z: Element::ONE })
     }
 
-    /// Section 5.2.4, adding.
+    /// Adds two points (section 5.2.4).
     fn plus(&self, other: &Point) -> Point {
         let a = self.z.times(&other.z);
         let b = a.squared();
@@ -180,7 +180,7 @@ impl Point {
         }
     }
 
-    /// Section 5.2.4, doubling.
+    /// Doubles a point (section 5.2.4).
     fn doubled(&self) -> Point {
         let b = self.x.plus(&self.y).squared();
         let (c, d) = (self.x.squared(), self.y.squared());
@@ -194,7 +194,7 @@ impl Point {
         Point { x: Element::ZERO.minus(&self.x), y: self.y.clone(), z: self.z.clone() }
     }
 
-    /// s·P + k·Q, both numbers below 2^446.
+    /// Computes s·P + k·Q for scalars below 2^446.
     fn sum_of_multiples(s: &Scalar, p: &Point, k: &Scalar, q: &Point) -> Point {
         let both = p.plus(q);
         let mut sum = Point::NEUTRAL;

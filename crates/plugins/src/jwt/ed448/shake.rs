@@ -1,10 +1,10 @@
-//! The hash SHAKE256 (FIPS 202).
+//! The extendable-output function SHAKE256 (FIPS 202).
 
-/// Bytes taken in or given out between two permutations.
-const RATE: usize = 136;
+/// Rate: bytes absorbed or squeezed between two permutations.
+const RATE_BYTES: usize = 136;
 
 /// Round constants of Keccak-f\[1600\].
-const ROUNDS: [u64; 24] = [
+const ROUND_CONSTANTS: [u64; 24] = [
     0x0000_0000_0000_0001,
     0x0000_0000_0000_8082,
     0x8000_0000_0000_808a,
@@ -31,25 +31,25 @@ const ROUNDS: [u64; 24] = [
     0x8000_0000_8000_8008,
 ];
 
-/// The first `N` bytes of the hash of these parts one after the other.
+/// Returns the first `N` bytes of the hash of the concatenated parts.
 pub fn shake256<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
     let mut lanes = [0_u64; 25];
     let mut at = 0;
     for byte in parts.iter().copied().flatten() {
         lanes[at / 8] ^= u64::from(*byte) << (8 * (at % 8));
         at += 1;
-        if at == RATE {
+        if at == RATE_BYTES {
             permute(&mut lanes);
             at = 0;
         }
     }
     lanes[at / 8] ^= 0x1f << (8 * (at % 8));
-    lanes[RATE / 8 - 1] ^= 0x80 << 56;
+    lanes[RATE_BYTES / 8 - 1] ^= 0x80 << 56;
     permute(&mut lanes);
 
     let mut out = [0; N];
     for (i, byte) in out.iter_mut().enumerate() {
-        let at = i % RATE;
+        let at = i % RATE_BYTES;
         if i > 0 && at == 0 {
             permute(&mut lanes);
         }
@@ -58,15 +58,15 @@ pub fn shake256<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
     out
 }
 
-/// Keccak-f\[1600\]; lane (x, y) is at x + 5y.
+/// The permutation Keccak-f\[1600\]; lane (x, y) has the index x + 5y.
 fn permute(lanes: &mut [u64; 25]) {
-    for constant in ROUNDS {
+    for constant in ROUND_CONSTANTS {
         // θ
         let column: [u64; 5] = std::array::from_fn(|x| (0..5).fold(0, |sum, y| sum ^ lanes[x + 5 * y]));
         for (i, lane) in lanes.iter_mut().enumerate() {
             *lane ^= column[(i + 4) % 5] ^ column[(i + 1) % 5].rotate_left(1);
         }
-        // ρ and π: along one orbit that visits every lane but the first.
+        // ρ and π, along the orbit that visits every lane except (0, 0).
         let (mut x, mut y, mut carried) = (1, 0, lanes[1]);
         for step in 1..=24_u32 {
             (x, y) = (y, (2 * x + 3 * y) % 5);

@@ -29,7 +29,7 @@ const VECTORS: [(&str, &str, &str); 2] = [
 ];
 
 #[test]
-fn shake256_is_that_of_fips_202() {
+fn shake256_conforms_to_fips_202() {
     let hash = shake::shake256::<150>(&[]);
     assert_eq!(
         hash[..114],
@@ -44,52 +44,52 @@ fn shake256_is_that_of_fips_202() {
 }
 
 #[test]
-fn signatures_of_the_standard_are_accepted_and_no_others() {
+fn only_the_signatures_of_the_rfc_are_valid() {
     for (public, message, signature) in VECTORS {
         let (public, message, signature) = (key(public), bytes(message), bytes(signature));
-        assert!(public.accepts(&message, &signature));
-        assert!(!public.accepts(&[&message[..], b"x"].concat(), &signature), "another message");
+        assert!(public.verify(&message, &signature));
+        assert!(!public.verify(&[&message[..], b"x"].concat(), &signature), "another message");
         for at in [0, 56, 57, 113] {
             let mut other = signature.clone();
             other[at] ^= 1;
-            assert!(!public.accepts(&message, &other), "bit flipped in byte {at}");
+            assert!(!public.verify(&message, &other), "bit flipped in byte {at}");
         }
-        assert!(!public.accepts(&message, &signature[..113]));
-        assert!(!public.accepts(&message, &[&signature[..], &[0]].concat()));
-        assert!(!public.accepts(&message, &[]));
+        assert!(!public.verify(&message, &signature[..113]));
+        assert!(!public.verify(&message, &[&signature[..], &[0]].concat()));
+        assert!(!public.verify(&message, &[]));
     }
     let (_, message, signature) = VECTORS[0];
-    assert!(!key(VECTORS[1].0).accepts(&bytes(message), &bytes(signature)), "another key");
+    assert!(!key(VECTORS[1].0).verify(&bytes(message), &bytes(signature)), "another key");
 }
 
 #[test]
-fn a_signature_is_accepted_in_one_form_only() {
+fn signatures_are_not_malleable() {
     let (public, message, signature) = VECTORS[0];
     let mut longer = bytes(signature);
-    // s + L stands for the same multiple.
+    // s + L is the same scalar modulo the order.
     let mut carry = 0;
-    for (i, byte) in longer[LENGTH..].iter_mut().enumerate() {
+    for (i, byte) in longer[ENCODED_BYTES..].iter_mut().enumerate() {
         let order = (ORDER[i / 8] >> (8 * (i % 8))) as u8;
         let sum = u16::from(*byte) + u16::from(order) + carry;
         *byte = sum as u8;
         carry = sum >> 8;
     }
-    assert!(!key(public).accepts(&bytes(message), &longer));
+    assert!(!key(public).verify(&bytes(message), &longer));
 }
 
 #[test]
-fn what_is_no_point_is_no_key() {
-    let key = |encoded: [u8; LENGTH]| PublicKey::new(&encoded);
-    let mut neutral_with_sign = [0; LENGTH];
+fn encodings_that_are_not_points_are_rejected() {
+    let key = |encoded: [u8; ENCODED_BYTES]| PublicKey::new(&encoded);
+    let mut neutral_with_sign = [0; ENCODED_BYTES];
     (neutral_with_sign[0], neutral_with_sign[56]) = (1, 0x80);
     assert!(key(neutral_with_sign).is_none(), "zero has no sign");
-    let mut p = [0xff; LENGTH];
+    let mut p = [0xff; ENCODED_BYTES];
     (p[28], p[56]) = (0xfe, 0);
     assert!(key(p).is_none(), "y is not below p");
-    assert!(key([0xff; LENGTH]).is_none());
+    assert!(key([0xff; ENCODED_BYTES]).is_none());
     assert!(PublicKey::new(b"").is_none());
     let off_curve = (2..40).filter(|y| {
-        let mut encoded = [0; LENGTH];
+        let mut encoded = [0; ENCODED_BYTES];
         encoded[0] = *y;
         key(encoded).is_none()
     });
@@ -101,7 +101,7 @@ fn the_base_point_is_on_the_curve_and_has_its_order() {
     let order = Scalar(ORDER);
     let zero = Scalar([0; 8]);
     assert!(Point::sum_of_multiples(&order, &Point::BASE, &zero, &Point::NEUTRAL).is_neutral());
-    let mut encoded = [0; LENGTH];
+    let mut encoded = [0; ENCODED_BYTES];
     encoded.copy_from_slice(&bytes(
         "14fa30f25b790898adc8d74e2c13bdfdc4397ce61cffd33ad7c2a0051e9c78874098a36c7373ea4b62c7c9563720768824bcb66e71\
          463f6900",

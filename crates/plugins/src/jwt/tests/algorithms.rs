@@ -1,4 +1,4 @@
-//! Every algorithm, and keys that do not fit theirs.
+//! All algorithms, and keys of another kind than the algorithm requires.
 
 use aws_lc_rs::{
     encoding::{AsDer, PublicKeyX509Der},
@@ -36,19 +36,19 @@ pub fn es256() -> (EcdsaKeyPair, String) {
 
 /// Checks that a token of that algorithm passes, and that one with a flipped bit does not.
 fn check(algorithm: &str, material: &str, sign: impl FnOnce(&[u8]) -> Vec<u8>) {
-    let state = fixture().jwt("bob", "key", algorithm, material).done();
-    let bench = Bench::new::<Plugin>(json!({}), state).expect("builds");
+    let state = fixture().jwt("bob", "key", algorithm, material).build();
+    let harness = PluginHarness::new::<Plugin>(json!({}), state).expect("builds");
     let header = json!({"alg": algorithm}).to_string();
     let token = assemble(&header, r#"{"iss":"key"}"#, sign);
     let (signed, signature) = token.rsplit_once('.').expect("three parts");
-    passes(&bench, bearing(&token));
+    passes(&harness, bearing(&token));
     let mut raw = URL.decode(signature).expect("base64url");
     raw[10] ^= 1;
-    assert_eq!(flaw(&bench, &format!("{signed}.{}", URL.encode(raw))), "Invalid signature", "{algorithm}");
+    assert_eq!(error(&harness, &format!("{signed}.{}", URL.encode(raw))), "Invalid signature", "{algorithm}");
 }
 
 #[test]
-fn all_hmac_algorithms_are_known() {
+fn all_hmac_algorithms_are_supported() {
     for (name, algorithm) in
         [("HS256", hmac::HMAC_SHA256), ("HS384", hmac::HMAC_SHA384), ("HS512", hmac::HMAC_SHA512)]
     {
@@ -57,7 +57,7 @@ fn all_hmac_algorithms_are_known() {
 }
 
 #[test]
-fn all_rsa_algorithms_are_known() {
+fn all_rsa_algorithms_are_supported() {
     let pair = RsaKeyPair::generate(rsa::KeySize::Rsa2048).expect("a key");
     let pem = spki(pair.public_key());
     let paddings: [(&str, &'static dyn signature::RsaEncoding); 6] = [
@@ -78,7 +78,7 @@ fn all_rsa_algorithms_are_known() {
 }
 
 #[test]
-fn all_elliptic_algorithms_are_known() {
+fn all_ecdsa_algorithms_are_supported() {
     for (name, algorithm) in [
         ("ES256", &signature::ECDSA_P256_SHA256_FIXED_SIGNING),
         ("ES384", &signature::ECDSA_P384_SHA384_FIXED_SIGNING),
@@ -90,13 +90,13 @@ fn all_elliptic_algorithms_are_known() {
 }
 
 #[test]
-fn eddsa_is_known_with_ed25519() {
+fn eddsa_is_supported_with_ed25519() {
     let pair = Ed25519KeyPair::generate().expect("a key");
     check("EdDSA", &spki(pair.public_key()), |signed| pair.sign(signed).as_ref().to_vec());
 }
 
 #[test]
-fn eddsa_is_known_with_ed448() {
+fn eddsa_is_supported_with_ed448() {
     // Made with OpenSSL 3.
     let der = BASE64_STANDARD
         .decode(
@@ -105,11 +105,11 @@ fn eddsa_is_known_with_ed448() {
         .expect("base64");
     let signature = "ERXKnzoDPOG0yuKljYmMveeNrWLMef523Kh8xnDlopYp-8CPolhHzm3-qLxMfsTj8CqP6eK1jSaAsG4dOP8Y7C2giO9zLcaq\
                      H0JCTjtXghXatsK9dO_YcEY4ZLncN3SqfX5hvyUL2LaRxV20t7V0_QAA";
-    let state = Fixture::default().consumer("amy", None).jwt("amy", "iss1", "EdDSA", &pem(&der)).done();
-    let bench = Bench::new::<Plugin>(json!({}), state).expect("builds");
-    passes(&bench, bearing(&format!("eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJpc3MxIn0.{signature}")));
+    let state = Fixture::default().consumer("amy", None).jwt("amy", "iss1", "EdDSA", &pem(&der)).build();
+    let harness = PluginHarness::new::<Plugin>(json!({}), state).expect("builds");
+    passes(&harness, bearing(&format!("eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJpc3MxIn0.{signature}")));
     let other = format!("eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJpc3MxIiB9.{signature}");
-    assert_eq!(flaw(&bench, &other), "Invalid signature");
+    assert_eq!(error(&harness, &other), "Invalid signature");
 }
 
 #[test]
@@ -117,9 +117,9 @@ fn rfc_7515_appendix_a_1_passes() {
     let secret = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
     let token = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFt\
                  cGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-    let state = fixture().jwt("bob", "joe", "HS256", secret).done();
-    let bench = Bench::new::<Plugin>(json!({"secret_is_base64": true}), state).expect("builds");
-    passes(&bench, bearing(token));
+    let state = fixture().jwt("bob", "joe", "HS256", secret).build();
+    let harness = PluginHarness::new::<Plugin>(json!({"secret_is_base64": true}), state).expect("builds");
+    passes(&harness, bearing(token));
 }
 
 #[test]
@@ -129,35 +129,35 @@ fn secret_is_base64_decodes_secrets_of_hmac_only() {
         .jwt("bob", "encoded", "HS256", "dG9wc2VjcmV0")
         .jwt("bob", "invalid", "HS256", "dG9w c2VjcmV0")
         .jwt("bob", "public", "ES256", &pem)
-        .done();
-    let bench = Bench::new::<Plugin>(json!({"secret_is_base64": true}), state).expect("builds");
-    passes(&bench, bearing(&hs256(&json!({"iss": "encoded"}))));
+        .build();
+    let harness = PluginHarness::new::<Plugin>(json!({"secret_is_base64": true}), state).expect("builds");
+    passes(&harness, bearing(&hs256(&json!({"iss": "encoded"}))));
     let literally = hs256_by("dG9wc2VjcmV0", r#"{"alg":"HS256"}"#, &json!({"iss": "encoded"}));
-    assert_eq!(flaw(&bench, &literally), "Invalid signature");
-    assert_eq!(flaw(&bench, &hs256(&json!({"iss": "invalid"}))), "Invalid key/secret");
+    assert_eq!(error(&harness, &literally), "Invalid signature");
+    assert_eq!(error(&harness, &hs256(&json!({"iss": "invalid"}))), "Invalid key/secret");
     let token = assemble(r#"{"alg":"ES256"}"#, r#"{"iss":"public"}"#, |signed| {
         pair.sign(&SystemRandom::new(), signed).expect("signs").as_ref().to_vec()
     });
-    passes(&bench, bearing(&token));
+    passes(&harness, bearing(&token));
 }
 
 #[test]
-fn a_key_that_does_not_fit_its_algorithm_accepts_nothing() {
+fn a_key_of_another_algorithm_verifies_nothing() {
     let (pair, pem) = es256();
     for (algorithm, material) in
         [("RS256", pem.as_str()), ("ES384", &pem), ("ES256", "no PEM"), ("EdDSA", &pem)]
     {
-        let state = fixture().jwt("bob", "key", algorithm, material).done();
-        let bench = Bench::new::<Plugin>(json!({}), state).expect("builds");
+        let state = fixture().jwt("bob", "key", algorithm, material).build();
+        let harness = PluginHarness::new::<Plugin>(json!({}), state).expect("builds");
         let token = assemble(&json!({"alg": algorithm}).to_string(), r#"{"iss":"key"}"#, |signed| {
             pair.sign(&SystemRandom::new(), signed).expect("signs").as_ref().to_vec()
         });
-        assert_eq!(flaw(&bench, &token), "Invalid key/secret", "{algorithm}");
+        assert_eq!(error(&harness, &token), "Invalid key/secret", "{algorithm}");
     }
 }
 
 #[test]
-fn secrets_are_base64_as_nginx_reads_it() {
+fn base64_secrets_are_decoded_as_by_nginx() {
     for (written, secret) in [
         ("+/+/", Some(&b"\xfb\xff\xbf"[..])),
         ("-_-_", Some(b"\xfb\xff\xbf")),
@@ -170,16 +170,16 @@ fn secrets_are_base64_as_nginx_reads_it() {
         ("YQ\n", None),
         ("Y!==", None),
     ] {
-        let state = fixture().jwt("bob", "key", "HS256", written).done();
-        let bench = Bench::new::<Plugin>(json!({"secret_is_base64": true}), state).expect("builds");
+        let state = fixture().jwt("bob", "key", "HS256", written).build();
+        let harness = PluginHarness::new::<Plugin>(json!({"secret_is_base64": true}), state).expect("builds");
         let token = assemble(r#"{"alg":"HS256"}"#, r#"{"iss":"key"}"#, |signed| {
             hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.unwrap_or_default()), signed)
                 .as_ref()
                 .to_vec()
         });
         match secret {
-            Some(_) => drop(passes(&bench, bearing(&token))),
-            None => assert_eq!(flaw(&bench, &token), "Invalid key/secret", "{written}"),
+            Some(_) => drop(passes(&harness, bearing(&token))),
+            None => assert_eq!(error(&harness, &token), "Invalid key/secret", "{written}"),
         }
     }
 }
@@ -196,14 +196,14 @@ const RSA_1024: [(&str, &str); 2] = [
     ),
 ];
 
-/// A key in a form, made with OpenSSL 3.
+/// A key in one of the supported formats, generated with OpenSSL 3.
 fn file(name: &str) -> String {
     let path = format!("{}/../../tests/fixtures/keys/{name}", env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(path).expect("a fixture")
 }
 
 #[test]
-fn keys_that_kong_reads_verify_whatever_their_form() {
+fn all_key_formats_of_kong_are_supported() {
     let der = |name: &str| pem_contents(&file(name));
     let rsa = RsaKeyPair::from_der(&der("rsa2048.pkcs1.pem")).expect("a key");
     let p256 = EcdsaKeyPair::from_pkcs8(&signature::ECDSA_P256_SHA256_FIXED_SIGNING, &der("p256.pkcs8.pem"))
@@ -239,7 +239,7 @@ fn pem_contents(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_key_that_can_verify_nothing_is_refused_with_the_file() {
+fn an_unusable_key_is_rejected_when_the_file_is_loaded() {
     let (_, p256) = es256();
     for (algorithm, text, expected) in [
         (

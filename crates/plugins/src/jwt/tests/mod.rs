@@ -1,4 +1,4 @@
-//! What a token must be, where it may stand, and what follows; attacks and algorithms have files of their own.
+//! Parsing, look-up and verification of tokens. Attacks and algorithms have modules of their own.
 
 mod algorithms;
 mod attacks;
@@ -13,13 +13,13 @@ use uuid::Uuid;
 use super::{super::shared::fixture::*, *};
 use plugin::{
     Exchange, ReplyBody, Stop,
-    testing::{Bench, request},
+    testing::{PluginHarness, request},
 };
 
-/// When the benches' clock stands.
+/// Time of the harness's clock, in seconds since 1970.
 const NOW: i64 = 1_700_000_000;
 
-/// A token of any header, payload and signature.
+/// Builds a token from any header, payload and signature.
 fn assemble(header: &str, payload: &str, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
     let signed = format!("{}.{}", URL.encode(header), URL.encode(payload));
     let signature = sign(signed.as_bytes());
@@ -45,44 +45,44 @@ fn fixture() -> Fixture {
         .consumer("anon", None)
 }
 
-fn bench(config: Json) -> Bench {
-    Bench::new::<Plugin>(config, fixture().done()).expect("builds")
+fn harness(config: Json) -> PluginHarness {
+    PluginHarness::new::<Plugin>(config, fixture().build()).expect("builds")
 }
 
 fn bearing(token: &str) -> Exchange {
     request("GET", "/", &[("authorization", &format!("Bearer {token}"))], "")
 }
 
-fn passes(bench: &Bench, mut exchange: Exchange) -> Exchange {
-    bench.access(&mut exchange).expect("passes");
+fn passes(harness: &PluginHarness, mut exchange: Exchange) -> Exchange {
+    harness.access(&mut exchange).expect("passes");
     exchange
 }
 
-/// The message, and the challenge, of a refusal.
-fn refused(bench: &Bench, mut exchange: Exchange) -> (String, String) {
-    let reply = bench.reply(&mut exchange);
+/// Returns the message and the challenge of a rejection.
+fn refused(harness: &PluginHarness, mut exchange: Exchange) -> (String, String) {
+    let reply = harness.reply(&mut exchange);
     assert!(matches!(reply.body, ReplyBody::Json(_)), "JSON whatever the client accepts");
     let challenge = reply.headers["www-authenticate"].to_str().expect("text").to_owned();
-    let (status, message) = said(&reply);
+    let (status, message) = status_and_message(&reply);
     assert_eq!(status, StatusCode::UNAUTHORIZED);
     (message, challenge)
 }
 
-fn flaw(bench: &Bench, token: &str) -> String {
-    let (message, challenge) = refused(bench, bearing(token));
+fn error(harness: &PluginHarness, token: &str) -> String {
+    let (message, challenge) = refused(harness, bearing(token));
     assert_eq!(challenge, "Bearer error=\"invalid_token\"");
     message
 }
 
 #[test]
-fn the_upstream_learns_who_asks_and_gets_the_token_as_it_came() {
-    let bench = bench(json!({}));
+fn identity_headers_are_set_and_the_token_is_forwarded() {
+    let harness = harness(json!({}));
     let token = hs256(&json!({"iss": "iss1", "role": "x", "deep": {"a": [1, {"b": null}]}}));
     let mut exchange = bearing(&token);
     for name in ["x-consumer-id", "x-consumer-username", "x-anonymous-consumer", "x-consumer-groups"] {
         exchange.request.headers.insert(name, HeaderValue::from_static("evil"));
     }
-    let seen = passes(&bench, exchange);
+    let seen = passes(&harness, exchange);
     assert_eq!(sent(&seen, "x-consumer-id"), Some("00000000-0000-0000-0000-000000000001"));
     assert_eq!(sent(&seen, "x-consumer-username"), Some("bob"));
     assert_eq!(sent(&seen, "x-consumer-custom-id"), Some("cust-1"));
@@ -94,24 +94,28 @@ fn the_upstream_learns_who_asks_and_gets_the_token_as_it_came() {
 }
 
 #[test]
-fn the_bearer_scheme_is_needed_in_one_of_two_spellings() {
-    let bench = bench(json!({}));
+fn the_bearer_scheme_is_required_in_one_of_two_spellings() {
+    let harness = harness(json!({}));
     let token = hs256(&json!({"iss": "iss1"}));
     for before in ["Bearer ", "bearer ", "Bearer  \t ", "Digest x, Bearer "] {
-        passes(&bench, request("GET", "/", &[("authorization", &format!("{before}{token}"))], ""));
+        passes(&harness, request("GET", "/", &[("authorization", &format!("{before}{token}"))], ""));
     }
     for before in ["", "BEARER ", "Bearer", "Token ", "earer "] {
         let exchange = request("GET", "/", &[("authorization", &format!("{before}{token}"))], "");
-        assert_eq!(refused(&bench, exchange), ("Unauthorized".to_owned(), "Bearer".to_owned()), "{before:?}");
+        assert_eq!(
+            refused(&harness, exchange),
+            ("Unauthorized".to_owned(), "Bearer".to_owned()),
+            "{before:?}"
+        );
     }
 }
 
 #[test]
-fn a_token_may_be_in_the_query_a_cookie_or_a_header_of_ones_own() {
+fn a_token_is_found_in_the_query_a_cookie_or_a_custom_header() {
     let token = hs256(&json!({"iss": "iss1"}));
     let query = |q: &str| request("GET", &format!("/?{q}"), &[], "");
     let cookie = |c: &str| request("GET", "/", &[("cookie", c)], "");
-    let by_default = bench(json!({}));
+    let by_default = harness(json!({}));
     passes(&by_default, query(&format!("x=1&jwt={token}")));
     passes(&by_default, query(&format!("jwt={token}&jwt={token}&jwt=")));
     assert_eq!(refused(&by_default, query("jwt=")).0, "Unauthorized");
@@ -119,7 +123,7 @@ fn a_token_may_be_in_the_query_a_cookie_or_a_header_of_ones_own() {
     assert_eq!(refused(&by_default, query(&format!("jwt&jwt={token}"))).0, "Multiple tokens provided");
     assert_eq!(refused(&by_default, cookie(&format!("jwt={token}"))).0, "Unauthorized");
 
-    let own = bench(
+    let own = harness(
         json!({"cookie_names": ["silly", "crumble"], "header_names": ["X-Token"], "uri_param_names": []}),
     );
     passes(&own, cookie(&format!("a=b; CRUMBLE = {token}; x=1")));
@@ -129,25 +133,25 @@ fn a_token_may_be_in_the_query_a_cookie_or_a_header_of_ones_own() {
     assert_eq!(refused(&own, bearing(&token)).0, "Unauthorized");
     let none =
         json!({"cookie_names": null, "header_names": null, "uri_param_names": null, "key_claim_name": null});
-    assert_eq!(refused(&bench(none), bearing(&token)).0, "Unauthorized");
+    assert_eq!(refused(&harness(none), bearing(&token)).0, "Unauthorized");
 }
 
 #[test]
-fn one_token_in_two_places_is_fine_and_two_tokens_are_not() {
-    let bench = bench(json!({}));
+fn identical_tokens_are_accepted_and_different_ones_rejected() {
+    let harness = harness(json!({}));
     let (one, two) = (hs256(&json!({"iss": "iss1"})), hs256(&json!({"iss": "iss1", "x": 1})));
     let with = |query: &str, header: &str| {
         request("GET", &format!("/?jwt={query}"), &[("authorization", &format!("Bearer {header}"))], "")
     };
-    passes(&bench, with(&one, &one));
-    let (message, challenge) = refused(&bench, with(&one, &two));
+    passes(&harness, with(&one, &one));
+    let (message, challenge) = refused(&harness, with(&one, &two));
     assert_eq!(message, "Multiple tokens provided");
     assert_eq!(challenge, "Bearer error=\"invalid_token\"");
 }
 
 #[test]
-fn the_credential_is_named_by_a_claim_or_else_by_the_header() {
-    let by_default = bench(json!({}));
+fn the_credential_is_identified_by_a_claim_or_else_by_the_header() {
+    let by_default = harness(json!({}));
     passes(
         &by_default,
         bearing(&hs256_by("topsecret", r#"{"alg":"HS256","iss":"iss1"}"#, &json!({"sub": "x"}))),
@@ -164,19 +168,23 @@ fn the_credential_is_named_by_a_claim_or_else_by_the_header() {
         (json!({"iss": null}), "No credentials found for given 'iss'"),
         (json!({"iss": ["iss1"]}), "No credentials found for given 'iss'"),
     ] {
-        assert_eq!(flaw(&by_default, &hs256(&claims)), message);
+        assert_eq!(error(&by_default, &hs256(&claims)), message);
     }
-    let own = bench(json!({"key_claim_name": "kid"}));
+    let own = harness(json!({"key_claim_name": "kid"}));
     passes(&own, bearing(&hs256(&json!({"kid": "iss1"}))));
     passes(&own, bearing(&hs256(&json!({"kid": "iss\u{31}"}))));
-    assert_eq!(flaw(&own, &hs256(&json!({"iss": "iss1"}))), "No mandatory 'kid' in claims");
-    let alg = bench(json!({"key_claim_name": "alg"}));
-    assert_eq!(flaw(&alg, &hs256(&json!({}))), "No credentials found for given 'alg'", "a claim of two uses");
+    assert_eq!(error(&own, &hs256(&json!({"iss": "iss1"}))), "No mandatory 'kid' in claims");
+    let alg = harness(json!({"key_claim_name": "alg"}));
+    assert_eq!(
+        error(&alg, &hs256(&json!({}))),
+        "No credentials found for given 'alg'",
+        "a claim of two uses"
+    );
 }
 
 #[test]
-fn malformed_tokens_are_told_apart() {
-    let bench = bench(json!({}));
+fn malformed_tokens_have_distinct_messages() {
+    let harness = harness(json!({}));
     let hs = |header: &str, payload: &str| assemble(header, payload, mac(hmac::HMAC_SHA256, "topsecret"));
     for (token, message) in [
         ("x".to_owned(), "Bad token; invalid JSON"),
@@ -191,18 +199,18 @@ fn malformed_tokens_are_told_apart() {
         (hs256(&json!({"iss": "iss1"})) + ".x", "Bad token; invalid signature"),
         (hs256(&json!({"iss": "iss1"})) + "!", "Bad token; invalid signature"),
     ] {
-        assert_eq!(flaw(&bench, &token), message, "{token}");
+        assert_eq!(error(&harness, &token), message, "{token}");
     }
     let padded = hs256(&json!({"iss": "iss1"})) + "=";
-    passes(&bench, bearing(&padded));
+    passes(&harness, bearing(&padded));
 }
 
 // Claims of time.
 
 #[test]
-fn times_are_checked_only_if_asked_for() {
+fn time_claims_are_verified_only_if_configured() {
     let past = json!({"iss": "iss1", "exp": NOW - 60, "nbf": NOW + 60});
-    passes(&bench(json!({})), bearing(&hs256(&past)));
+    passes(&harness(json!({})), bearing(&hs256(&past)));
     for (verify, claims, expected) in [
         (json!(["exp"]), json!({"exp": NOW}), Some(json!({"exp": "token expired"}))),
         (json!(["exp"]), json!({"exp": NOW + 1}), None),
@@ -222,66 +230,70 @@ fn times_are_checked_only_if_asked_for() {
         ),
         (json!(["exp", "nbf"]), json!({"exp": NOW + 60, "nbf": NOW - 60}), None),
     ] {
-        let bench = bench(json!({"claims_to_verify": verify}));
+        let harness = harness(json!({"claims_to_verify": verify}));
         let mut claims = claims;
         claims["iss"] = "iss1".into();
         let token = hs256(&claims);
         match expected {
-            None => drop(passes(&bench, bearing(&token))),
-            Some(flaws) => assert_eq!(flaw(&bench, &token), flaws.to_string(), "{claims}"),
+            None => drop(passes(&harness, bearing(&token))),
+            Some(errors) => assert_eq!(error(&harness, &token), errors.to_string(), "{claims}"),
         }
     }
 }
 
 #[test]
-fn the_clock_decides_not_the_token() {
-    let bench = bench(json!({"claims_to_verify": ["exp"]}));
+fn validity_depends_on_the_clock() {
+    let harness = harness(json!({"claims_to_verify": ["exp"]}));
     let token = hs256(&json!({"iss": "iss1", "exp": NOW + 10}));
-    passes(&bench, bearing(&token));
-    bench.stores.clock.advance(std::time::Duration::from_secs(10));
-    assert_eq!(flaw(&bench, &token), r#"{"exp":"token expired"}"#);
+    passes(&harness, bearing(&token));
+    harness.stores.clock.advance(std::time::Duration::from_secs(10));
+    assert_eq!(error(&harness, &token), r#"{"exp":"token expired"}"#);
 }
 
 #[test]
-fn maximum_expiration_bounds_how_long_a_token_lives() {
-    let bench = bench(json!({"claims_to_verify": ["exp"], "maximum_expiration": 300}));
-    passes(&bench, bearing(&hs256(&json!({"iss": "iss1", "exp": NOW + 300}))));
+fn maximum_expiration_limits_the_lifetime_of_a_token() {
+    let harness = harness(json!({"claims_to_verify": ["exp"], "maximum_expiration": 300}));
+    passes(&harness, bearing(&hs256(&json!({"iss": "iss1", "exp": NOW + 300}))));
     let over = r#"{"exp":"exceeds maximum allowed expiration"}"#;
-    assert_eq!(flaw(&bench, &hs256(&json!({"iss": "iss1", "exp": NOW + 301}))), over);
-    assert_eq!(flaw(&bench, &hs256(&json!({"iss": "iss1", "exp": NOW - 1}))), r#"{"exp":"token expired"}"#);
+    assert_eq!(error(&harness, &hs256(&json!({"iss": "iss1", "exp": NOW + 301}))), over);
+    assert_eq!(
+        error(&harness, &hs256(&json!({"iss": "iss1", "exp": NOW - 1}))),
+        r#"{"exp":"token expired"}"#
+    );
     let unverified =
-        Bench::new::<Plugin>(json!({"maximum_expiration": 300}), fixture().done()).expect("builds");
-    assert_eq!(flaw(&unverified, &hs256(&json!({"iss": "iss1"}))), over, "a token must have exp then");
+        PluginHarness::new::<Plugin>(json!({"maximum_expiration": 300}), fixture().build()).expect("builds");
+    assert_eq!(error(&unverified, &hs256(&json!({"iss": "iss1"}))), over, "a token must have exp then");
 }
 
 // Who passes without a token.
 
 #[test]
-fn realm_is_named_in_both_challenges() {
-    let bench = bench(json!({"realm": "place"}));
-    assert_eq!(refused(&bench, request("GET", "/", &[], "")).1, "Bearer realm=\"place\"");
-    assert_eq!(refused(&bench, bearing("x")).1, "Bearer realm=\"place\" error=\"invalid_token\"");
+fn both_challenges_have_the_realm() {
+    let harness = harness(json!({"realm": "place"}));
+    assert_eq!(refused(&harness, request("GET", "/", &[], "")).1, "Bearer realm=\"place\"");
+    assert_eq!(refused(&harness, bearing("x")).1, "Bearer realm=\"place\" error=\"invalid_token\"");
 }
 
 #[test]
-fn preflight_requests_pass_only_if_asked_for() {
+fn preflight_requests_pass_only_if_configured() {
     let options = || request("OPTIONS", "/", &[], "");
-    assert_eq!(refused(&bench(json!({})), options()).0, "Unauthorized");
-    passes(&bench(json!({"run_on_preflight": false})), options());
+    assert_eq!(refused(&harness(json!({})), options()).0, "Unauthorized");
+    passes(&harness(json!({"run_on_preflight": false})), options());
 }
 
 #[test]
-fn the_anonymous_consumer_stands_in_for_any_refusal() {
-    let bench = bench(json!({"anonymous": "anon"}));
+fn the_anonymous_consumer_replaces_any_rejection() {
+    let harness = harness(json!({"anonymous": "anon"}));
     for exchange in [request("GET", "/", &[], ""), bearing("x"), bearing(&hs256(&json!({"iss": "nobody"})))] {
-        let seen = passes(&bench, exchange);
+        let seen = passes(&harness, exchange);
         assert_eq!(sent(&seen, "x-consumer-username"), Some("anon"));
         assert_eq!(sent(&seen, "x-anonymous-consumer"), Some("true"));
     }
     let mut earlier = request("GET", "/", &[], "");
     earlier.credential = Some(Credential { id: Uuid::nil(), identifier: None });
-    assert_eq!(passes(&bench, earlier).consumer, None, "an earlier plugin's success stands");
-    let missing = Bench::new::<Plugin>(json!({"anonymous": "nobody"}), fixture().done()).expect("builds");
+    assert_eq!(passes(&harness, earlier).consumer, None, "an earlier plugin's success stands");
+    let missing =
+        PluginHarness::new::<Plugin>(json!({"anonymous": "nobody"}), fixture().build()).expect("builds");
     assert!(matches!(missing.access(&mut bearing("x")), Err(Stop::Fault(_))));
 }
 
@@ -290,11 +302,11 @@ fn the_anonymous_consumer_stands_in_for_any_refusal() {
 #[ignore = "prints how long a request takes"]
 #[allow(clippy::disallowed_macros)] // printing is all it does
 fn print_the_cost_of_a_request() {
-    let bench = bench(json!({"claims_to_verify": ["exp"]}));
+    let harness = harness(json!({"claims_to_verify": ["exp"]}));
     let mut exchange =
         bearing(&hs256(&json!({"iss": "iss1", "exp": NOW + 60, "role": "x", "deep": {"a": [1, 2]}})));
     let plugin = {
-        let stores = bench.stores.clone();
+        let stores = harness.stores.clone();
         let row = model::Plugin {
             id: Uuid::nil(),
             name: "jwt".to_owned(),
@@ -310,13 +322,13 @@ fn print_the_cost_of_a_request() {
             updated_at: 0,
             origin: None,
         };
-        let mut with = Build::new(&row, &bench.state, &stores);
+        let mut with = Build::new(&row, &harness.state, &stores);
         <Plugin as plugin::Plugin>::build(Config::default(), &mut with).expect("builds")
     };
     let begin = std::time::Instant::now();
     let rounds = 100_000_u32;
     for _ in 0..rounds {
-        plugin.access(Call { exchange: &mut exchange, state: &bench.state }).expect("passes");
+        plugin.access(Call { exchange: &mut exchange, state: &harness.state }).expect("passes");
     }
     eprintln!("{:?} a request with HS256", begin.elapsed() / rounds);
 }

@@ -3,14 +3,15 @@
 use serde_json::Value as Json;
 
 use super::super::{
-    claims::{Members, Value},
+    claims::{ClaimValue, Claims},
     token::BASE64URL,
     verify::{Algorithm, Verifier},
 };
 use model::JwtSecret;
 
-/// Whether a token in compact form is accepted. Payloads of the vectors are no claims, so that the parts are read here.
-fn accepts(verifier: &Verifier, algorithm: Algorithm, token: &str) -> bool {
+/// Returns whether a token in compact form is accepted. The payloads of the vectors are not JSON objects, so that the
+/// token is parsed here.
+fn verifies(verifier: &Verifier, algorithm: Algorithm, token: &str) -> bool {
     use base64::Engine;
     let Some((signed, signature)) = token.rsplit_once('.') else { return false };
     let Some((header, payload)) = signed.split_once('.') else { return false };
@@ -19,20 +20,20 @@ fn accepts(verifier: &Verifier, algorithm: Algorithm, token: &str) -> bool {
     else {
         return false;
     };
-    let Ok(members) = Members::read(&header, "iss") else { return false };
-    let named = matches!(&members.alg, Value::Text(alg) if Algorithm::named(alg) == Some(algorithm));
-    named && members.crit == Value::Nothing && verifier.accepts(signed.as_bytes(), &signature)
+    let Ok(members) = Claims::read(&header, "iss") else { return false };
+    let named = matches!(&members.alg, ClaimValue::Text(alg) if Algorithm::from_name(alg) == Some(algorithm));
+    named && members.crit == ClaimValue::Absent && verifier.verify(signed.as_bytes(), &signature)
 }
 
 #[test]
-fn wycheproof_s_vectors_are_judged_right() {
+fn wycheproof_vectors_are_classified_correctly() {
     let path =
         format!("{}/../../tests/fixtures/jws/json_web_signature_test.json", env!("CARGO_MANIFEST_DIR"));
     let file: Json = serde_json::from_str(&std::fs::read_to_string(path).expect("a fixture")).expect("JSON");
     let mut counts = [0, 0];
     for group in file["testGroups"].as_array().expect("groups") {
         let mut jwk = group.get("public").unwrap_or(&group["private"]).clone();
-        // Not a name that RFC 7518 knows.
+        // Not an algorithm of RFC 7518.
         if jwk["alg"] == "ES521" {
             jwk["alg"] = "ES512".into();
         }
@@ -40,7 +41,7 @@ fn wycheproof_s_vectors_are_judged_right() {
             Some("RSA") => Some("RS256"),
             _ => Some("ES256"),
         });
-        let algorithm = Algorithm::named(algorithm.expect("an algorithm")).expect("a known one");
+        let algorithm = Algorithm::from_name(algorithm.expect("an algorithm")).expect("a known one");
         let verifier = match algorithm.has_public_key() {
             true => Verifier::public(algorithm, Some(&jwk.to_string())),
             false => {
@@ -51,7 +52,7 @@ fn wycheproof_s_vectors_are_judged_right() {
         for test in group["tests"].as_array().expect("tests") {
             let accepted = verifier
                 .as_ref()
-                .is_ok_and(|verifier| accepts(verifier, algorithm, test["jws"].as_str().expect("a token")));
+                .is_ok_and(|verifier| verifies(verifier, algorithm, test["jws"].as_str().expect("a token")));
             counts[usize::from(accepted)] += 1;
             let expected = match test["comment"].as_str() {
                 // RFC 7520 figure 20 is a token of PS384; the key of the vector is for PS256.

@@ -1,12 +1,12 @@
-//! What a template sees of a request, and by which names.
+//! Values that templates can access, by global name.
 //!
-//! | name | what |
+//! | name | value |
 //! |---|---|
-//! | `headers` | request headers: by name in any case, `_` for `-`; a repeated header is a table |
-//! | `query_params` | query arguments, decoded; a repeated one is a table, one without `=` is `true` |
+//! | `headers` | request headers: case-insensitive, `_` for `-`; a repeated header is a table |
+//! | `query_params` | decoded query arguments; a repeated one is a table, one without `=` is `true` |
 //! | `uri_captures` | captures of the route's regular expression, by name or number; 0 is the whole match |
-//! | `shared` | what plugins left for one another ([`Shared`]) |
-//! | `type` `tostring` `tonumber` `string` `math` | the functions of [`super::strings`] |
+//! | `shared` | values that plugins share with one another ([`SharedValues`]) |
+//! | `type` `tostring` `tonumber` `string` `math` | the functions in [`super::strings`] |
 
 use std::{borrow::Cow, cell::Cell, collections::BTreeMap};
 
@@ -19,56 +19,58 @@ use super::{
 use plugin::{Exchange, Request};
 use router::Capture;
 
-/// Values that a plugin leaves for later ones, by name: Kong's `kong.ctx.shared`. Lives in the stash.
+/// Values that plugins share with later plugins by name, like Kong's `kong.ctx.shared`. Stored in the exchange's
+/// extensions.
 #[derive(Debug, Default)]
-pub struct Shared(pub BTreeMap<String, serde_json::Value>);
+pub struct SharedValues(pub BTreeMap<String, serde_json::Value>);
 
-/// What a template is rendered over.
+/// Environment in which a template is rendered.
 pub struct Env<'a> {
     headers: &'a HeaderMap,
     request: &'a Request,
     captures: &'a [Capture],
-    shared: Option<&'a Shared>,
+    shared: Option<&'a SharedValues>,
     budget: Cell<usize>,
 }
 
-/// Steps that the patterns of all templates rendered over one environment may take together.
-const BUDGET: usize = 500_000;
+/// Maximum number of pattern matching steps of all templates rendered in one environment. Bounds the CPU time of
+/// backtracking.
+const MAX_PATTERN_STEPS: usize = 500_000;
 
-/// Names that mean something.
-const ROOTS: &[&str] = &["headers", "query_params", "uri_captures", "shared", "string", "math"];
+/// Names of the global tables.
+const KNOWN_GLOBALS: &[&str] = &["headers", "query_params", "uri_captures", "shared", "string", "math"];
 
-/// Whether a global name means something.
+/// Returns whether a global name is defined.
 pub(super) fn is_known(name: &str) -> bool {
-    ROOTS.contains(&name) || Function::global(name).is_some()
+    KNOWN_GLOBALS.contains(&name) || Function::global(name).is_some()
 }
 
 impl<'a> Env<'a> {
-    /// A request as it is now.
+    /// Creates the environment of a request in its current state.
     pub fn of(exchange: &'a Exchange) -> Self {
         Env {
             headers: &exchange.request.headers,
             request: &exchange.request,
             captures: exchange.matched.as_ref().map_or(&[], |matched| &matched.captures),
-            shared: exchange.stashed(),
-            budget: Cell::new(BUDGET),
+            shared: exchange.extension(),
+            budget: Cell::new(MAX_PATTERN_STEPS),
         }
     }
 
-    /// With other headers than the request has now.
+    /// Uses other headers than the request's current ones.
     #[must_use]
     pub fn with_headers(self, headers: &'a HeaderMap) -> Self {
         Env { headers, ..self }
     }
 
-    /// Takes steps; an error when too many have been taken.
-    pub(super) fn spend(&self, steps: usize) -> Result<(), String> {
-        let left = self.budget.get().checked_sub(steps).ok_or("pattern too complex")?;
-        self.budget.set(left);
+    /// Charges pattern matching steps to the budget. Fails if it is exhausted.
+    pub(super) fn charge(&self, steps: usize) -> Result<(), String> {
+        let remaining = self.budget.get().checked_sub(steps).ok_or("pattern too complex")?;
+        self.budget.set(remaining);
         Ok(())
     }
 
-    /// The value of a global name.
+    /// Returns the value of a global name.
     pub(super) fn global(&self, name: &str) -> Value<'_> {
         match name {
             "headers" => Value::Table(Table::Headers),
@@ -81,7 +83,7 @@ impl<'a> Env<'a> {
         }
     }
 
-    /// What a table holds under a key.
+    /// Returns the value of a table at a key.
     pub(super) fn index(&self, table: Table<'a>, key: &Value<'_>) -> Value<'a> {
         let text = match key {
             Value::Text(text) => std::str::from_utf8(text).ok(),
@@ -101,10 +103,12 @@ impl<'a> Env<'a> {
             (Table::Shared, Some(name)) => {
                 self.shared.and_then(|shared| shared.0.get(name)).map_or(Value::Nil, Value::of_json)
             }
-            (Table::Strings, Some(name)) => Function::of_strings(name).map_or(Value::Nil, Value::Function),
+            (Table::Strings, Some(name)) => {
+                Function::in_string_table(name).map_or(Value::Nil, Value::Function)
+            }
             (Table::Math, Some("pi")) => Value::Number(std::f64::consts::PI),
             (Table::Math, Some("huge")) => Value::Number(f64::INFINITY),
-            (Table::Math, Some(name)) => Function::of_math(name).map_or(Value::Nil, Value::Function),
+            (Table::Math, Some(name)) => Function::in_math_table(name).map_or(Value::Nil, Value::Function),
             (Table::Json(serde_json::Value::Object(fields)), Some(name)) => {
                 fields.get(name).map_or(Value::Nil, Value::of_json)
             }
@@ -122,7 +126,7 @@ impl<'a> Env<'a> {
         if let Some(found) = self.header_values(name) {
             return found;
         }
-        // So that a name with dashes can be written as a field: `headers.x_request_id`.
+        // Allow names with dashes in field syntax: `headers.x_request_id`.
         name.contains('_')
             .then(|| self.header_values(&name.replace('_', "-")))
             .flatten()
@@ -134,7 +138,7 @@ impl<'a> Env<'a> {
         if let Some(found) = one_or_more(values.map(Value::Text)) {
             return Some(found);
         }
-        // HTTP/2 has the host in its target.
+        // HTTP/2 requests carry the host in `:authority`.
         let host = self.request.uri.authority().filter(|_| name.eq_ignore_ascii_case("host"))?;
         Some(Value::Text(Cow::Borrowed(host.as_str().as_bytes())))
     }
@@ -157,14 +161,14 @@ impl<'a> Env<'a> {
     }
 }
 
-/// One value as it is, several as a list.
+/// Returns a single value as it is, and several values as a list.
 fn one_or_more<'a>(mut values: impl Iterator<Item = Value<'a>>) -> Option<Value<'a>> {
     let first = values.next()?;
     let Some(second) = values.next() else { return Some(first) };
     Some(Value::List([first, second].into_iter().chain(values).collect()))
 }
 
-/// An argument's name or value, decoded: `+` is a blank, `%XX` a byte.
+/// Decodes the name or value of an argument: `+` is a space, `%XX` a byte.
 pub fn decode(text: &[u8]) -> Cow<'_, [u8]> {
     if !text.iter().any(|b| matches!(b, b'%' | b'+')) {
         return Cow::Borrowed(text);

@@ -1,16 +1,16 @@
-//! An expression's value for one request.
+//! Evaluation of an expression for one request.
 //!
-//! Values borrow from the request or the template where they can. Failures say what Lua would say.
+//! Values borrow from the request or the template where possible. Error messages are those of Lua.
 
 use std::borrow::Cow;
 
 use super::{
-    Env, MAX_TEXT, number, number_text,
+    Env, MAX_TEXT_BYTES, number, number_text,
     parse::{Expr, Operator},
     strings::Function,
 };
 
-/// A value.
+/// A Lua value.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub enum Value<'a> {
@@ -18,13 +18,13 @@ pub enum Value<'a> {
     Bool(bool),
     Number(f64),
     Text(Cow<'a, [u8]>),
-    /// Several values under one name.
+    /// Values of a repeated header or argument.
     List(Vec<Value<'a>>),
     Table(Table<'a>),
     Function(Function),
 }
 
-/// A table that is not held in memory as one.
+/// A table that is a view of other data, not materialised in memory.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs)]
 pub enum Table<'a> {
@@ -38,7 +38,7 @@ pub enum Table<'a> {
 }
 
 impl<'a> Value<'a> {
-    /// A value that a plugin left.
+    /// Converts a shared value.
     pub fn of_json(json: &'a serde_json::Value) -> Self {
         match json {
             serde_json::Value::Null => Value::Nil,
@@ -49,12 +49,12 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Everything but `nil` and `false` counts as true.
+    /// Returns whether the value is truthy: neither `nil` nor `false`.
     pub fn is_true(&self) -> bool {
         !matches!(self, Value::Nil | Value::Bool(false))
     }
 
-    /// The name of its type, as Lua's `type` gives it.
+    /// Returns the type name as Lua's `type` does.
     pub fn type_name(&self) -> &'static str {
         match self {
             Value::Nil => "nil",
@@ -66,7 +66,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// As a number, if it is one or reads like one.
+    /// Returns the value as a number, if it is one or is a string that represents one.
     pub fn as_number(&self) -> Option<f64> {
         match self {
             Value::Number(value) => Some(*value),
@@ -75,7 +75,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// As text, if it is text or a number.
+    /// Returns the value as a string, if it is a string or a number.
     pub fn as_text(&self) -> Option<Cow<'_, [u8]>> {
         match self {
             Value::Text(text) => Some(Cow::Borrowed(text)),
@@ -84,15 +84,15 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Writes what the template shows: nothing for `nil` and `false`, several values with commas between.
-    /// (Kong shows a table's address in memory, which helps nobody.)
+    /// Writes the value as it appears in a rendered template: empty for `nil` and `false`, list elements separated by
+    /// commas. (Kong renders a table as its memory address, which is of no use.)
     pub fn write(&self, out: &mut Vec<u8>) {
         if self.is_true() {
             self.print(out);
         }
     }
 
-    /// Writes what Lua's `tostring` gives.
+    /// Writes the value as Lua's `tostring` does.
     pub fn print(&self, out: &mut Vec<u8>) {
         match self {
             Value::Nil => out.extend_from_slice(b"nil"),
@@ -124,11 +124,11 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Why an expression has no value.
-type Failure = String;
+/// Error message of an evaluation.
+type EvalError = String;
 
-/// The value of an expression.
-pub fn evaluate<'a>(expr: &'a Expr, env: &'a Env<'a>) -> Result<Value<'a>, Failure> {
+/// Evaluates an expression.
+pub fn evaluate<'a>(expr: &'a Expr, env: &'a Env<'a>) -> Result<Value<'a>, EvalError> {
     Ok(match expr {
         Expr::Nil => Value::Nil,
         Expr::Bool(value) => Value::Bool(*value),
@@ -136,38 +136,38 @@ pub fn evaluate<'a>(expr: &'a Expr, env: &'a Env<'a>) -> Result<Value<'a>, Failu
         Expr::Text(text) => Value::Text(Cow::Borrowed(text)),
         Expr::Global(name) => env.global(name),
         Expr::Index(of, key) => {
-            let holder = evaluate(of, env)?;
+            let object = evaluate(of, env)?;
             let key = evaluate(key, env)?;
-            index(holder, &key, of, env)?
+            index(object, &key, of, env)?
         }
         Expr::Call(of, list) => {
             let function = match evaluate(of, env)? {
                 Value::Function(function) => function,
-                other => return Err(cannot("call", of, &other)),
+                other => return Err(type_error("call", of, &other)),
             };
             let list: Vec<Value<'_>> =
                 list.iter().map(|item| evaluate(item, env)).collect::<Result<_, _>>()?;
             function.call(list, env)?
         }
         Expr::Method(of, name, list) => {
-            let holder = evaluate(of, env)?;
+            let object = evaluate(of, env)?;
             let key = Value::Text(Cow::Borrowed(name.as_bytes()));
-            let method = match index(holder.clone(), &key, of, env)? {
+            let method = match index(object.clone(), &key, of, env)? {
                 Value::Function(function) => function,
                 other => {
                     return Err(format!("attempt to call method '{name}' (a {} value)", other.type_name()));
                 }
             };
-            let mut given = vec![holder];
+            let mut args = vec![object];
             for item in list {
-                given.push(evaluate(item, env)?);
+                args.push(evaluate(item, env)?);
             }
-            method.call(given, env)?
+            method.call(args, env)?
         }
         Expr::Not(of) => Value::Bool(!evaluate(of, env)?.is_true()),
         Expr::Negate(of) => {
             let value = evaluate(of, env)?;
-            let number = value.as_number().ok_or_else(|| cannot("perform arithmetic on", of, &value))?;
+            let number = value.as_number().ok_or_else(|| type_error("perform arithmetic on", of, &value))?;
             Value::Number(-number)
         }
         Expr::Length(of) => match evaluate(of, env)? {
@@ -175,7 +175,7 @@ pub fn evaluate<'a>(expr: &'a Expr, env: &'a Env<'a>) -> Result<Value<'a>, Failu
             Value::List(items) => Value::Number(items.len() as f64),
             Value::Table(Table::Json(serde_json::Value::Array(items))) => Value::Number(items.len() as f64),
             Value::Table(_) => Value::Number(0.0),
-            other => return Err(cannot("get length of", of, &other)),
+            other => return Err(type_error("get length of", of, &other)),
         },
         Expr::And(left, right) => {
             let first = evaluate(left, env)?;
@@ -192,16 +192,21 @@ pub fn evaluate<'a>(expr: &'a Expr, env: &'a Env<'a>) -> Result<Value<'a>, Failu
     })
 }
 
-fn index<'a>(holder: Value<'a>, key: &Value<'_>, of: &Expr, env: &'a Env<'a>) -> Result<Value<'a>, Failure> {
-    Ok(match holder {
+fn index<'a>(
+    object: Value<'a>,
+    key: &Value<'_>,
+    of: &Expr,
+    env: &'a Env<'a>,
+) -> Result<Value<'a>, EvalError> {
+    Ok(match object {
         Value::Table(table) => env.index(table, key),
-        // A text's fields are the functions for texts.
+        // Strings are indexed by the functions of the table `string`.
         Value::Text(_) => env.index(Table::Strings, key),
         Value::List(items) => match key {
             Value::Number(at) if *at >= 1.0 => items.into_iter().nth(*at as usize - 1).unwrap_or(Value::Nil),
             _ => Value::Nil,
         },
-        other => return Err(cannot("index", of, &other)),
+        other => return Err(type_error("index", of, &other)),
     })
 }
 
@@ -209,14 +214,14 @@ fn binary<'a>(
     operator: Operator,
     left: (&Expr, &Value<'_>),
     right: (&Expr, &Value<'_>),
-) -> Result<Value<'a>, Failure> {
+) -> Result<Value<'a>, EvalError> {
     let (a, b) = (left.1, right.1);
     Ok(match operator {
         Operator::Concat => {
-            // Lua looks at the right side first.
-            let second = b.as_text().ok_or_else(|| cannot("concatenate", right.0, b))?;
-            let first = a.as_text().ok_or_else(|| cannot("concatenate", left.0, a))?;
-            if first.len() + second.len() > MAX_TEXT {
+            // Lua checks the right operand first.
+            let second = b.as_text().ok_or_else(|| type_error("concatenate", right.0, b))?;
+            let first = a.as_text().ok_or_else(|| type_error("concatenate", left.0, a))?;
+            if first.len() + second.len() > MAX_TEXT_BYTES {
                 return Err("the text is too long".to_owned());
             }
             Value::Text(Cow::Owned([first, second].concat()))
@@ -228,8 +233,8 @@ fn binary<'a>(
         Operator::Greater => Value::Bool(ordered(b, a, |o| o.is_lt())?),
         Operator::GreaterOrEqual => Value::Bool(ordered(b, a, |o| o.is_le())?),
         _ => {
-            let a = a.as_number().ok_or_else(|| cannot("perform arithmetic on", left.0, a))?;
-            let b = b.as_number().ok_or_else(|| cannot("perform arithmetic on", right.0, b))?;
+            let a = a.as_number().ok_or_else(|| type_error("perform arithmetic on", left.0, a))?;
+            let b = b.as_number().ok_or_else(|| type_error("perform arithmetic on", right.0, b))?;
             Value::Number(match operator {
                 Operator::Add => a + b,
                 Operator::Subtract => a - b,
@@ -246,7 +251,7 @@ fn ordered(
     a: &Value<'_>,
     b: &Value<'_>,
     holds: impl Fn(std::cmp::Ordering) -> bool,
-) -> Result<bool, Failure> {
+) -> Result<bool, EvalError> {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => Ok(a.partial_cmp(b).is_some_and(holds)),
         (Value::Text(a), Value::Text(b)) => Ok(holds(a.cmp(b))),
@@ -257,8 +262,8 @@ fn ordered(
     }
 }
 
-/// What Lua says of a value that cannot be used so, with the name it came by.
-fn cannot(what: &str, of: &Expr, value: &Value<'_>) -> Failure {
+/// Returns Lua's error for an operation on a value of the wrong type, with the name of the variable.
+fn type_error(what: &str, of: &Expr, value: &Value<'_>) -> EvalError {
     let kind = value.type_name();
     match of {
         Expr::Global(name) => format!("attempt to {what} global '{name}' (a {kind} value)"),

@@ -1,41 +1,41 @@
-//! An expression's text as tokens of Lua.
+//! Lexer of Lua expressions.
 
 use super::TemplateError;
 
-/// A token, and how it is written.
+/// A token and its source text.
 #[derive(Clone, Debug)]
 pub struct Token<'a> {
-    /// What it is.
-    pub kind: Kind,
-    /// Its text.
+    /// Kind of the token.
+    pub kind: TokenKind,
+    /// Source text.
     pub text: &'a str,
 }
 
-/// What a token is.
+/// Kind of a token.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Kind {
-    /// A name.
+pub enum TokenKind {
+    /// An identifier.
     Name,
-    /// A word of the language, or a sign: told by its text.
-    Sign,
-    /// A number.
+    /// A keyword, an operator or punctuation, distinguished by its text.
+    Symbol,
+    /// A number literal.
     Number(f64),
-    /// A string.
+    /// A string literal.
     Text(Box<[u8]>),
-    /// The end.
+    /// The end of the expression.
     End,
 }
 
-/// Tokens of one expression. Bounds its length and, with it, the depth of what is made of it.
+/// Maximum number of tokens of an expression. Bounds its length and the depth of its syntax tree.
 const MAX_TOKENS: usize = 500;
 
-const WORDS: &[&str] = &[
+const KEYWORDS: &[&str] = &[
     "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "goto", "if", "in", "local",
     "nil", "not", "or", "repeat", "return", "then", "true", "until", "while",
 ];
 
-/// Longest first, so that `..` is not two dots.
-const SIGNS: &[&str] = &[
+/// Operators and punctuation, longest first, so that `..` is not lexed as two dots.
+const SYMBOLS: &[&str] = &[
     "...", "..", "==", "~=", "<=", ">=", "+", "-", "*", "/", "%", "^", "#", "<", ">", "=", "(", ")", "{",
     "}", "[", "]", ";", ":", ",", ".",
 ];
@@ -44,7 +44,7 @@ fn syntax(message: impl Into<String>) -> TemplateError {
     TemplateError::Syntax(message.into())
 }
 
-/// The tokens of a text, the end among them.
+/// Splits an expression into tokens, including the end token.
 pub fn tokens(text: &str) -> Result<Vec<Token<'_>>, TemplateError> {
     let mut out = Vec::new();
     let mut rest = text.trim_ascii_start();
@@ -55,7 +55,7 @@ pub fn tokens(text: &str) -> Result<Vec<Token<'_>>, TemplateError> {
         let (kind, length) = if first.is_ascii_alphabetic() || first == b'_' || first >= 0x80 {
             let length = rest.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_' || *b >= 0x80);
             let length = length.count();
-            (if WORDS.contains(&&rest[..length]) { Kind::Sign } else { Kind::Name }, length)
+            (if KEYWORDS.contains(&&rest[..length]) { TokenKind::Symbol } else { TokenKind::Name }, length)
         } else if first.is_ascii_digit()
             || (first == b'.' && rest[1..].starts_with(|c: char| c.is_ascii_digit()))
         {
@@ -65,10 +65,10 @@ pub fn tokens(text: &str) -> Result<Vec<Token<'_>>, TemplateError> {
         } else if let Some(found) = bracketed(rest)? {
             found
         } else if rest.starts_with("--") {
-            // In Kong the comment swallows the rest of the line, and of the template with it.
+            // In Kong, the comment extends to the end of the line and includes the closing parenthesis.
             return Err(syntax("')' expected near '<eof>'"));
-        } else if let Some(sign) = SIGNS.iter().find(|sign| rest.starts_with(**sign)) {
-            (Kind::Sign, sign.len())
+        } else if let Some(sign) = SYMBOLS.iter().find(|sign| rest.starts_with(**sign)) {
+            (TokenKind::Symbol, sign.len())
         } else {
             let sign = rest.chars().next().unwrap_or_default();
             return Err(syntax(format!("unexpected symbol near '{sign}'")));
@@ -76,17 +76,17 @@ pub fn tokens(text: &str) -> Result<Vec<Token<'_>>, TemplateError> {
         out.push(Token { kind, text: &rest[..length] });
         rest = rest[length..].trim_ascii_start();
     }
-    out.push(Token { kind: Kind::End, text: ")" });
+    out.push(Token { kind: TokenKind::End, text: ")" });
     Ok(out)
 }
 
-fn numeral(rest: &str) -> Result<(Kind, usize), TemplateError> {
+fn numeral(rest: &str) -> Result<(TokenKind, usize), TemplateError> {
     let mut length = 0;
     let mut before = 0_u8;
     for byte in rest.bytes() {
         let sign_of_exponent =
             matches!(byte, b'+' | b'-') && matches!(before, b'e' | b'E') && !rest.starts_with("0x");
-        // `1..2` is a number and a concatenation only with a space; as in Lua, the dots belong to the number.
+        // As in Lua, dots belong to the number: `1..2` is malformed, `1 .. 2` is a concatenation.
         if !(byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'_' || sign_of_exponent) {
             break;
         }
@@ -94,13 +94,13 @@ fn numeral(rest: &str) -> Result<(Kind, usize), TemplateError> {
         before = byte;
     }
     match super::number(&rest.as_bytes()[..length]) {
-        Some(value) => Ok((Kind::Number(value), length)),
+        Some(value) => Ok((TokenKind::Number(value), length)),
         None => Err(syntax(format!("malformed number near '{}'", &rest[..length]))),
     }
 }
 
-/// A string in quotes: its value and the length of its text.
-fn quoted(rest: &str, quote: u8) -> Result<(Kind, usize), TemplateError> {
+/// Lexes a quoted string; returns its value and the length of its source.
+fn quoted(rest: &str, quote: u8) -> Result<(TokenKind, usize), TemplateError> {
     let bytes = rest.as_bytes();
     let unfinished = || syntax(format!("unfinished string near '{rest}'"));
     let mut value = Vec::new();
@@ -138,14 +138,14 @@ fn quoted(rest: &str, quote: u8) -> Result<(Kind, usize), TemplateError> {
                     _ => return Err(syntax("invalid escape sequence")),
                 }
             }
-            _ if byte == quote => return Ok((Kind::Text(value.into()), at)),
+            _ if byte == quote => return Ok((TokenKind::Text(value.into()), at)),
             _ => value.push(byte),
         }
     }
 }
 
-/// A string in long brackets, `[[…]]` or `[==[…]==]`, if the text begins with one.
-fn bracketed(rest: &str) -> Result<Option<(Kind, usize)>, TemplateError> {
+/// Lexes a string in long brackets, `[[…]]` or `[==[…]==]`, if the text starts with one.
+fn bracketed(rest: &str) -> Result<Option<(TokenKind, usize)>, TemplateError> {
     let Some(after) = rest.strip_prefix('[') else { return Ok(None) };
     let level = after.bytes().take_while(|b| *b == b'=').count();
     let Some(body) = after[level..].strip_prefix('[') else { return Ok(None) };
@@ -154,5 +154,5 @@ fn bracketed(rest: &str) -> Result<Option<(Kind, usize)>, TemplateError> {
         return Err(syntax("unfinished long string near '<eof>'"));
     };
     let value = body[..end].strip_prefix('\n').unwrap_or(&body[..end]);
-    Ok(Some((Kind::Text(value.as_bytes().into()), level + 2 + end + close.len())))
+    Ok(Some((TokenKind::Text(value.as_bytes().into()), level + 2 + end + close.len())))
 }

@@ -1,12 +1,16 @@
-//! Templates: text in which `$(…)` stands for a value of the request, such as
-//! `/users/$(uri_captures.id or 'me')`.
+//! Templates: text in which `$(…)` is replaced by a value of the request, such as `/users/$(uri_captures.id or 'me')`.
 //!
-//! What stands between the parentheses is an expression of Lua: the operators, literals, indexing, calls
-//! and the functions of [`strings`]. There are no statements, no functions of one's own and no tables of
-//! one's own, so an expression ends, and what it may cost is bounded. Which names mean something is in
-//! [`env`]; a name that means nothing is `nil`, and using it fails when the request comes, as with Kong.
+//! The text between the parentheses is a Lua expression: operators, literals, indexing, calls, and the functions in
+//! [`strings`]. Statements, function definitions and table constructors are not supported, so that every expression
+//! terminates and its cost is bounded. The global names are listed in [`env`]. As with Kong, an unknown name is `nil`,
+//! and using it fails at request time.
 //!
-//! Everything is compiled once. A template without `$(…)` is a constant and costs nothing to render.
+//! Everything is compiled once. A template without `$(…)` is a constant, and rendering it costs nothing.
+//!
+//! ```text
+//!  template ── Template::compile ──> text and expressions
+//!                lex ── tokens ──> parse ── Expr ──> eval (per request)
+//! ```
 
 pub mod env;
 mod eval;
@@ -26,27 +30,27 @@ pub use env::{Env, decode};
 pub use number::{number, number_text};
 use parse::Expr;
 
-/// Bytes that one rendered template, or a text made on the way to it, may have.
-const MAX_TEXT: usize = 1 << 20;
+/// Maximum length of a rendered template, and of every intermediate string. Bounds the memory of one evaluation.
+const MAX_TEXT_BYTES: usize = 1 << 20;
 
-/// Why a template cannot be compiled.
+/// Error of compiling a template.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
-    /// It is not Lua; the text is the one that Kong's own parser has for it.
+    /// The expression is not valid Lua. The message is that of Kong's Lua parser.
     #[error("[string \"TMP\"]:1: {0}")]
     Syntax(String),
-    /// It is Lua, but beyond the part of it that is understood here.
+    /// The expression is valid Lua, but outside the supported subset.
     #[error("[string \"TMP\"]:1: {0} is not supported in a template")]
     Unsupported(String),
 }
 
-/// Why a template cannot be rendered for a request.
+/// Error of rendering a template for a request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("failed to render the template {template}, error:[string \"TMP\"]:1: {reason}")]
 pub struct RenderError {
-    /// The template as written.
+    /// Source of the template.
     pub template: String,
-    /// What Lua says.
+    /// Lua's error message.
     pub reason: String,
 }
 
@@ -54,15 +58,15 @@ pub struct RenderError {
 #[derive(Clone, Debug)]
 pub struct Template {
     source: Box<str>,
-    form: Form,
+    kind: TemplateKind,
 }
 
 #[derive(Clone, Debug)]
-enum Form {
+enum TemplateKind {
     Constant(Bytes),
-    Parts(Box<[Part]>),
-    Fails(TemplateError),
-    /// It holds an expression, and none may be evaluated on this node.
+    Dynamic(Box<[Part]>),
+    Invalid(TemplateError),
+    /// The template has an expression, and `untrusted_lua` is off.
     Disabled,
 }
 
@@ -73,17 +77,17 @@ enum Part {
 }
 
 impl Template {
-    /// Compiles a template. A `$` that no balanced pair of parentheses follows is text.
+    /// Compiles a template. A `$` that is not followed by balanced parentheses is literal text.
     ///
     /// # Errors
-    /// When an expression is not Lua, or not of the part of Lua understood here.
+    /// If an expression is not valid Lua, or outside the supported subset.
     pub fn compile(text: &str) -> Result<Self, TemplateError> {
         let mut parts = Vec::new();
         let mut rest = text;
-        let mut plain = 0;
-        while let Some(at) = rest[plain..].find("$(").map(|found| found + plain) {
-            let Some(length) = balanced(&rest.as_bytes()[at + 1..]) else {
-                plain = at + 1;
+        let mut searched = 0;
+        while let Some(at) = rest[searched..].find("$(").map(|found| found + searched) {
+            let Some(length) = balanced_len(&rest.as_bytes()[at + 1..]) else {
+                searched = at + 1;
                 continue;
             };
             if at > 0 {
@@ -91,65 +95,65 @@ impl Template {
             }
             parts.push(Part::Value(parse::parse(&rest[at + 2..at + length])?));
             rest = &rest[at + 1 + length..];
-            plain = 0;
+            searched = 0;
         }
         if parts.is_empty() {
-            let form = Form::Constant(Bytes::copy_from_slice(text.as_bytes()));
-            return Ok(Template { source: text.into(), form });
+            let kind = TemplateKind::Constant(Bytes::copy_from_slice(text.as_bytes()));
+            return Ok(Template { source: text.into(), kind });
         }
         if !rest.is_empty() {
             parts.push(Part::Text(rest.as_bytes().into()));
         }
-        Ok(Template { source: text.into(), form: Form::Parts(parts.into()) })
+        Ok(Template { source: text.into(), kind: TemplateKind::Dynamic(parts.into()) })
     }
 
-    /// Compiles a template where Kong compiles it only when a request comes: what is not Lua is kept, and
-    /// fails then.
+    /// Compiles a template that Kong compiles at request time. A syntax error is retained and reported when the
+    /// template is rendered.
     ///
     /// # Errors
-    /// When it is Lua, but not of the part understood here.
-    pub fn compile_late(text: &str) -> Result<Self, TemplateError> {
+    /// If an expression is valid Lua, but outside the supported subset.
+    pub fn compile_deferred(text: &str) -> Result<Self, TemplateError> {
         match Self::compile(text) {
             Err(error @ TemplateError::Syntax(_)) => {
-                Ok(Template { source: text.into(), form: Form::Fails(error) })
+                Ok(Template { source: text.into(), kind: TemplateKind::Invalid(error) })
             }
             other => other,
         }
     }
 
-    /// The same template where no Lua may run: it fails for every request if there is an expression in it.
+    /// Returns the template for a node on which Lua is disabled: rendering fails if it has an expression.
     #[must_use]
     pub fn without_lua(self) -> Self {
-        match self.form {
-            Form::Constant(_) => self,
-            _ => Template { form: Form::Disabled, ..self },
+        match self.kind {
+            TemplateKind::Constant(_) => self,
+            _ => Template { kind: TemplateKind::Disabled, ..self },
         }
     }
 
-    /// The text, if it is the same for every request.
+    /// Returns the text if it is the same for every request.
     pub fn constant(&self) -> Option<&Bytes> {
-        match &self.form {
-            Form::Constant(text) => Some(text),
+        match &self.kind {
+            TemplateKind::Constant(text) => Some(text),
             _ => None,
         }
     }
 
-    /// Why every request will fail, if it will.
-    pub fn failure(&self) -> Option<&TemplateError> {
-        match &self.form {
-            Form::Fails(error) => Some(error),
+    /// Returns the syntax error with which every rendering fails, if there is one.
+    pub fn syntax_error(&self) -> Option<&TemplateError> {
+        match &self.kind {
+            TemplateKind::Invalid(error) => Some(error),
             _ => None,
         }
     }
 
-    /// Whether a global name occurs in it.
+    /// Returns whether an expression refers to a global name.
     pub fn uses(&self, name: &str) -> bool {
         let mut found = false;
         self.globals(&mut |global| found |= global == name);
         found
     }
 
-    /// The first name in it that means nothing here.
+    /// Returns the first global name that is not defined in templates.
     pub fn unknown_name(&self) -> Option<String> {
         let mut unknown = None;
         self.globals(&mut |global| {
@@ -160,40 +164,42 @@ impl Template {
         unknown
     }
 
-    fn globals(&self, see: &mut dyn FnMut(&str)) {
-        let Form::Parts(parts) = &self.form else { return };
+    fn globals(&self, visit: &mut dyn FnMut(&str)) {
+        let TemplateKind::Dynamic(parts) = &self.kind else { return };
         for part in parts {
             if let Part::Value(expr) = part {
-                expr.globals(see);
+                expr.globals(visit);
             }
         }
     }
 
-    /// The text for a request; a value that is `nil` or `false` is empty.
+    /// Renders the template for a request. A value that is `nil` or `false` renders as empty text.
     ///
     /// # Errors
-    /// When an expression fails, such as by looking into something that is not there.
+    /// If an expression fails, such as by indexing `nil`.
     pub fn render<'a>(&'a self, env: &Env<'_>) -> Result<Cow<'a, [u8]>, RenderError> {
-        self.text(env).map_err(|reason| RenderError { template: self.source.to_string(), reason })
+        self.render_text(env).map_err(|reason| RenderError { template: self.source.to_string(), reason })
     }
 
-    fn text<'a>(&'a self, env: &Env<'_>) -> Result<Cow<'a, [u8]>, String> {
-        match &self.form {
-            Form::Constant(text) => Ok(Cow::Borrowed(text)),
-            Form::Fails(TemplateError::Syntax(why) | TemplateError::Unsupported(why)) => Err(why.clone()),
-            Form::Disabled => {
+    fn render_text<'a>(&'a self, env: &Env<'_>) -> Result<Cow<'a, [u8]>, String> {
+        match &self.kind {
+            TemplateKind::Constant(text) => Ok(Cow::Borrowed(text)),
+            TemplateKind::Invalid(TemplateError::Syntax(why) | TemplateError::Unsupported(why)) => {
+                Err(why.clone())
+            }
+            TemplateKind::Disabled => {
                 Err("loading of untrusted Lua code disabled because 'untrusted_lua' config option is set \
                                    to 'off'"
                     .to_owned())
             }
-            Form::Parts(parts) => {
+            TemplateKind::Dynamic(parts) => {
                 let mut out = Vec::new();
                 for part in parts {
                     match part {
                         Part::Text(text) => out.extend_from_slice(text),
                         Part::Value(expr) => eval::evaluate(expr, env)?.write(&mut out),
                     }
-                    if out.len() > MAX_TEXT {
+                    if out.len() > MAX_TEXT_BYTES {
                         return Err("the text is too long".to_owned());
                     }
                 }
@@ -203,9 +209,9 @@ impl Template {
     }
 }
 
-/// Length of the balanced parentheses that a text begins with. Quotes do not hide parentheses: so it is
-/// in Kong's templates, and what is balanced there is balanced here.
-fn balanced(text: &[u8]) -> Option<usize> {
+/// Returns the length of the balanced parentheses at the start of a text. As in Kong's templates, parentheses in
+/// string literals count.
+fn balanced_len(text: &[u8]) -> Option<usize> {
     let mut depth = 0_usize;
     for (at, byte) in text.iter().enumerate() {
         match byte {

@@ -1,9 +1,9 @@
-//! Numbers as Lua reads them; it writes them as the format does.
+//! Number parsing as in Lua; formatting is shared with the other plugins.
 
-pub use crate::shared::number::{general, text as number_text};
+pub use crate::shared::number::{format as number_text, format_general};
 
-/// The number that a text stands for, by the rules of Lua's `tonumber`: blanks around it, a sign, decimal
-/// or hexadecimal. Neither infinity nor "not a number" can be written.
+/// Parses a number like Lua's `tonumber`: surrounding white space, a sign, decimal or hexadecimal. Infinity and NaN
+/// are not accepted.
 pub fn number(text: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(text).ok()?.trim_ascii();
     let (negative, digits) = match text.as_bytes().first()? {
@@ -17,8 +17,8 @@ pub fn number(text: &[u8]) -> Option<f64> {
         }
         u64::from_str_radix(hex, 16).ok()? as f64
     } else {
-        let known = |b: u8| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-');
-        if !digits.bytes().all(known) || digits.starts_with(['+', '-', 'e', 'E']) {
+        let is_numeral = |b: u8| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-');
+        if !digits.bytes().all(is_numeral) || digits.starts_with(['+', '-', 'e', 'E']) {
             return None;
         }
         digits.parse::<f64>().ok()?

@@ -1,8 +1,8 @@
-//! Tokens as an expression.
+//! Parser of Lua expressions, by precedence climbing.
 
 use super::{
     TemplateError,
-    lex::{Kind, Token, tokens},
+    lex::{Token, TokenKind, tokens},
 };
 
 /// An expression.
@@ -13,12 +13,12 @@ pub enum Expr {
     Bool(bool),
     Number(f64),
     Text(Box<[u8]>),
-    /// A name that nothing in the expression declares.
+    /// A global name.
     Global(Box<str>),
-    /// A value looked up in another.
+    /// An index operation: the table and the key.
     Index(Box<Expr>, Box<Expr>),
     Call(Box<Expr>, Box<[Expr]>),
-    /// A method of a value: `text:upper()`.
+    /// A method call: `text:upper()`.
     Method(Box<Expr>, Box<str>, Box<[Expr]>),
     Not(Box<Expr>),
     Negate(Box<Expr>),
@@ -28,7 +28,7 @@ pub enum Expr {
     Binary(Operator, Box<Expr>, Box<Expr>),
 }
 
-/// An operator whose two sides are always evaluated.
+/// A binary operator that always evaluates both operands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Operator {
@@ -48,36 +48,36 @@ pub enum Operator {
 }
 
 impl Expr {
-    /// Shows every global name.
-    pub fn globals(&self, see: &mut dyn FnMut(&str)) {
+    /// Visits every global name.
+    pub fn globals(&self, visit: &mut dyn FnMut(&str)) {
         match self {
             Expr::Nil | Expr::Bool(_) | Expr::Number(_) | Expr::Text(_) => {}
-            Expr::Global(name) => see(name),
-            Expr::Not(of) | Expr::Negate(of) | Expr::Length(of) => of.globals(see),
+            Expr::Global(name) => visit(name),
+            Expr::Not(of) | Expr::Negate(of) | Expr::Length(of) => of.globals(visit),
             Expr::Index(a, b) | Expr::And(a, b) | Expr::Or(a, b) | Expr::Binary(_, a, b) => {
-                a.globals(see);
-                b.globals(see);
+                a.globals(visit);
+                b.globals(visit);
             }
             Expr::Call(of, list) | Expr::Method(of, _, list) => {
-                of.globals(see);
-                list.iter().for_each(|item| item.globals(see));
+                of.globals(visit);
+                list.iter().for_each(|item| item.globals(visit));
             }
         }
     }
 }
 
-/// How deep expressions may be nested: Lua's own limit.
+/// Maximum nesting depth of expressions: the limit of Lua.
 const MAX_DEPTH: usize = 200;
 
-/// How tightly `-`, `not` and `#` bind: looser than `^` alone.
-const UNARY: u8 = 8;
+/// Precedence of `-`, `not` and `#`: higher than all binary operators except `^`.
+const UNARY_PRECEDENCE: u8 = 8;
 
-/// Reads an expression that fills a text.
+/// Parses a text that consists of one expression.
 pub fn parse(text: &str) -> Result<Expr, TemplateError> {
     let mut parser = Parser { tokens: tokens(text)?, at: 0, depth: 0 };
     let expr = parser.expression(0)?;
     match parser.peek().kind {
-        Kind::End => Ok(expr),
+        TokenKind::End => Ok(expr),
         _ => Err(parser.unexpected("')' expected")),
     }
 }
@@ -95,16 +95,16 @@ impl<'a> Parser<'a> {
 
     fn next(&mut self) -> Token<'a> {
         let token = self.tokens[self.at].clone();
-        // The end stays: there is always a token to look at.
+        // The end token is never consumed, so that there is always a token to peek at.
         self.at = (self.at + 1).min(self.tokens.len() - 1);
         token
     }
 
     fn is(&self, sign: &str) -> bool {
-        self.peek().kind == Kind::Sign && self.peek().text == sign
+        self.peek().kind == TokenKind::Symbol && self.peek().text == sign
     }
 
-    fn take(&mut self, sign: &str) -> bool {
+    fn eat(&mut self, sign: &str) -> bool {
         let found = self.is(sign);
         if found {
             self.next();
@@ -113,38 +113,38 @@ impl<'a> Parser<'a> {
     }
 
     fn expect(&mut self, sign: &str) -> Result<(), TemplateError> {
-        if self.take(sign) { Ok(()) } else { Err(self.unexpected(&format!("'{sign}' expected"))) }
+        if self.eat(sign) { Ok(()) } else { Err(self.unexpected(&format!("'{sign}' expected"))) }
     }
 
     fn unexpected(&self, what: &str) -> TemplateError {
         TemplateError::Syntax(format!("{what} near '{}'", self.peek().text))
     }
 
-    /// An expression whose operators bind tighter than `limit`.
-    fn expression(&mut self, limit: u8) -> Result<Expr, TemplateError> {
+    /// Parses an expression with operators of a higher precedence than `min_precedence`.
+    fn expression(&mut self, min_precedence: u8) -> Result<Expr, TemplateError> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return Err(TemplateError::Syntax("chunk has too many syntax levels".to_owned()));
         }
         let mut left = self.operand()?;
-        while let Some((sign, [binds_left, binds_right])) = self.operator()
-            && binds_left > limit
+        while let Some((sign, [left_precedence, right_precedence])) = self.operator()
+            && left_precedence > min_precedence
         {
             self.next();
-            let right = self.expression(binds_right)?;
-            left = joined(sign, Box::new(left), Box::new(right));
+            let right = self.expression(right_precedence)?;
+            left = binary_expr(sign, Box::new(left), Box::new(right));
         }
         self.depth -= 1;
         Ok(left)
     }
 
-    /// The operator that stands here, and how tightly it binds to the left and to the right.
+    /// Returns the operator at the current token with its left and right precedence.
     fn operator(&self) -> Option<(&'a str, [u8; 2])> {
         let token = self.peek();
-        if token.kind != Kind::Sign {
+        if token.kind != TokenKind::Symbol {
             return None;
         }
-        let binds = match token.text {
+        let precedence = match token.text {
             "or" => [1, 1],
             "and" => [2, 2],
             "<" | ">" | "<=" | ">=" | "~=" | "==" => [3, 3],
@@ -154,44 +154,46 @@ impl<'a> Parser<'a> {
             "^" => [10, 9],
             _ => return None,
         };
-        Some((token.text, binds))
+        Some((token.text, precedence))
     }
 
     fn operand(&mut self) -> Result<Expr, TemplateError> {
         let token = self.peek().clone();
         let expr = match (&token.kind, token.text) {
-            (Kind::Number(value), _) => Expr::Number(*value),
-            (Kind::Text(value), _) => Expr::Text(value.clone()),
-            (Kind::Sign, "nil") => Expr::Nil,
-            (Kind::Sign, "true") => Expr::Bool(true),
-            (Kind::Sign, "false") => Expr::Bool(false),
-            (Kind::Sign, sign @ ("not" | "-" | "#")) => {
+            (TokenKind::Number(value), _) => Expr::Number(*value),
+            (TokenKind::Text(value), _) => Expr::Text(value.clone()),
+            (TokenKind::Symbol, "nil") => Expr::Nil,
+            (TokenKind::Symbol, "true") => Expr::Bool(true),
+            (TokenKind::Symbol, "false") => Expr::Bool(false),
+            (TokenKind::Symbol, sign @ ("not" | "-" | "#")) => {
                 self.next();
-                let of = Box::new(self.expression(UNARY)?);
+                let of = Box::new(self.expression(UNARY_PRECEDENCE)?);
                 return Ok(match sign {
                     "not" => Expr::Not(of),
                     "-" => Expr::Negate(of),
                     _ => Expr::Length(of),
                 });
             }
-            (Kind::Sign, "function") => return Err(TemplateError::Unsupported("a function".to_owned())),
-            (Kind::Sign, "{") => return Err(TemplateError::Unsupported("a table".to_owned())),
-            (Kind::Sign, "...") => {
+            (TokenKind::Symbol, "function") => {
+                return Err(TemplateError::Unsupported("a function".to_owned()));
+            }
+            (TokenKind::Symbol, "{") => return Err(TemplateError::Unsupported("a table".to_owned())),
+            (TokenKind::Symbol, "...") => {
                 return Err(TemplateError::Syntax(
                     "cannot use '...' outside a vararg function near '...'".to_owned(),
                 ));
             }
-            _ => return self.suffixed(),
+            _ => return self.postfix_expression(),
         };
         self.next();
         Ok(expr)
     }
 
-    /// A name or parentheses, and what is looked up in or called on them.
-    fn suffixed(&mut self) -> Result<Expr, TemplateError> {
-        let mut expr = if self.peek().kind == Kind::Name {
+    /// Parses a name or a parenthesised expression, followed by indexing and calls.
+    fn postfix_expression(&mut self) -> Result<Expr, TemplateError> {
+        let mut expr = if self.peek().kind == TokenKind::Name {
             Expr::Global(self.next().text.into())
-        } else if self.take("(") {
+        } else if self.eat("(") {
             let inner = self.expression(0)?;
             self.expect(")")?;
             inner
@@ -199,14 +201,14 @@ impl<'a> Parser<'a> {
             return Err(self.unexpected("unexpected symbol"));
         };
         loop {
-            expr = if self.take(".") {
+            expr = if self.eat(".") {
                 let name = self.name()?;
                 Expr::Index(Box::new(expr), Box::new(Expr::Text(name.as_bytes().into())))
-            } else if self.take("[") {
+            } else if self.eat("[") {
                 let key = self.expression(0)?;
                 self.expect("]")?;
                 Expr::Index(Box::new(expr), Box::new(key))
-            } else if self.take(":") {
+            } else if self.eat(":") {
                 let name = self.name()?.into();
                 match self.arguments()? {
                     Some(list) => Expr::Method(Box::new(expr), name, list),
@@ -222,14 +224,14 @@ impl<'a> Parser<'a> {
 
     fn name(&mut self) -> Result<&'a str, TemplateError> {
         match self.peek().kind {
-            Kind::Name => Ok(self.next().text),
+            TokenKind::Name => Ok(self.next().text),
             _ => Err(self.unexpected("'<name>' expected")),
         }
     }
 
-    /// The arguments of a call, if one stands here.
+    /// Parses the arguments of a call, if the current token starts any.
     fn arguments(&mut self) -> Result<Option<Box<[Expr]>>, TemplateError> {
-        if let Kind::Text(value) = &self.peek().kind {
+        if let TokenKind::Text(value) = &self.peek().kind {
             let only = Expr::Text(value.clone());
             self.next();
             return Ok(Some([only].into()));
@@ -237,16 +239,16 @@ impl<'a> Parser<'a> {
         if self.is("{") {
             return Err(TemplateError::Unsupported("a table".to_owned()));
         }
-        if !self.take("(") {
+        if !self.eat("(") {
             return Ok(None);
         }
         let mut list = Vec::new();
-        if self.take(")") {
+        if self.eat(")") {
             return Ok(Some(list.into()));
         }
         loop {
             list.push(self.expression(0)?);
-            if !self.take(",") {
+            if !self.eat(",") {
                 self.expect(")")?;
                 return Ok(Some(list.into()));
             }
@@ -254,7 +256,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-fn joined(sign: &str, left: Box<Expr>, right: Box<Expr>) -> Expr {
+fn binary_expr(sign: &str, left: Box<Expr>, right: Box<Expr>) -> Expr {
     let operator = match sign {
         "or" => return Expr::Or(left, right),
         "and" => return Expr::And(left, right),

@@ -1,38 +1,38 @@
-//! Lua's patterns: character classes, `* + - ?`, captures, `%b()`, `%f[set]`, back-references.
+//! Lua patterns: character classes, `* + - ?`, captures, `%b()`, `%f[set]`, back-references.
 //!
-//! A match backtracks, so both its steps and its depth are bounded.
+//! Matching backtracks, so that both its steps and its recursion depth are limited.
 
 use super::Env;
 
-/// A match.
+/// A match of a pattern.
 #[derive(Debug)]
-pub struct Found {
-    /// Where it begins.
+pub struct Match {
+    /// Start of the match.
     pub start: usize,
-    /// Where it ends.
+    /// End of the match.
     pub end: usize,
     captures: Vec<Capture>,
 }
 
-/// A part of a match.
+/// Value of a capture.
 #[derive(Debug)]
-pub enum Captured<'t> {
-    /// What `(…)` took.
+pub enum CaptureValue<'t> {
+    /// Text matched by `(…)`.
     Text(&'t [u8]),
-    /// Where `()` stood, counted from 1.
+    /// Position of `()`, counted from 1.
     Position(usize),
 }
 
-impl Found {
-    /// A capture, counted from 1; without captures, the first is the match as a whole.
-    pub fn capture<'t>(&self, text: &'t [u8], at: usize) -> Option<Captured<'t>> {
+impl Match {
+    /// Returns a capture, counted from 1. If the pattern has no captures, the first one is the whole match.
+    pub fn capture<'t>(&self, text: &'t [u8], at: usize) -> Option<CaptureValue<'t>> {
         if self.captures.is_empty() && at == 1 {
-            return Some(Captured::Text(&text[self.start..self.end]));
+            return Some(CaptureValue::Text(&text[self.start..self.end]));
         }
         let capture = self.captures.get(at - 1)?;
         Some(match capture.length {
-            Length::Known(length) => Captured::Text(&text[capture.start..capture.start + length]),
-            Length::Open | Length::Position => Captured::Position(capture.start + 1),
+            CaptureLength::Known(length) => CaptureValue::Text(&text[capture.start..capture.start + length]),
+            CaptureLength::Open | CaptureLength::Position => CaptureValue::Position(capture.start + 1),
         })
     }
 }
@@ -40,24 +40,24 @@ impl Found {
 #[derive(Clone, Copy, Debug)]
 struct Capture {
     start: usize,
-    length: Length,
+    length: CaptureLength,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Length {
+enum CaptureLength {
     Open,
     Known(usize),
     Position,
 }
 
-/// Captures that a pattern may have: Lua's limit.
+/// Maximum number of captures of a pattern: the limit of Lua.
 const MAX_CAPTURES: usize = 32;
 
-/// How deep a match may nest.
+/// Maximum recursion depth of a match.
 const MAX_DEPTH: usize = 200;
 
-/// The first match at or after a place.
-pub fn find(text: &[u8], pattern: &[u8], start: usize, env: &Env<'_>) -> Result<Option<Found>, String> {
+/// Finds the first match at or after `start`.
+pub fn find(text: &[u8], pattern: &[u8], start: usize, env: &Env<'_>) -> Result<Option<Match>, String> {
     for at in start..=text.len() {
         let found = match_at(text, pattern, at, env)?;
         if found.is_some() || pattern.first() == Some(&b'^') {
@@ -67,15 +67,15 @@ pub fn find(text: &[u8], pattern: &[u8], start: usize, env: &Env<'_>) -> Result<
     Ok(None)
 }
 
-/// A match that begins at a place; a leading `^` is dropped.
-pub fn match_at(text: &[u8], pattern: &[u8], at: usize, env: &Env<'_>) -> Result<Option<Found>, String> {
+/// Matches at a position; a leading `^` is ignored.
+pub fn match_at(text: &[u8], pattern: &[u8], at: usize, env: &Env<'_>) -> Result<Option<Match>, String> {
     let pattern = pattern.strip_prefix(b"^").unwrap_or(pattern);
     let mut matcher = Matcher { text, pattern, env, captures: Vec::new(), depth: 0 };
-    let end = matcher.run(at, 0)?;
-    if end.is_some() && matcher.captures.iter().any(|capture| capture.length == Length::Open) {
+    let end = matcher.match_from(at, 0)?;
+    if end.is_some() && matcher.captures.iter().any(|capture| capture.length == CaptureLength::Open) {
         return Err("unfinished capture".to_owned());
     }
-    Ok(end.map(|end| Found { start: at, end, captures: matcher.captures }))
+    Ok(end.map(|end| Match { start: at, end, captures: matcher.captures }))
 }
 
 struct Matcher<'t, 'e, 'r> {
@@ -86,31 +86,31 @@ struct Matcher<'t, 'e, 'r> {
     depth: usize,
 }
 
-type Matched = Result<Option<usize>, String>;
+type MatchResult = Result<Option<usize>, String>;
 
 impl Matcher<'_, '_, '_> {
-    /// Where the rest of the pattern, from `p` on, ends if it matches the text at `s`.
-    fn run(&mut self, s: usize, p: usize) -> Matched {
+    /// Matches the pattern from `p` on against the text at `s`, one level deeper; returns the end of the match.
+    fn match_from(&mut self, s: usize, p: usize) -> MatchResult {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return Err("pattern too complex".to_owned());
         }
-        let end = self.rest(s, p);
+        let end = self.match_here(s, p);
         self.depth -= 1;
         end
     }
 
-    fn rest(&mut self, mut s: usize, mut p: usize) -> Matched {
+    fn match_here(&mut self, mut s: usize, mut p: usize) -> MatchResult {
         loop {
-            self.env.spend(1)?;
+            self.env.charge(1)?;
             let Some(first) = self.pattern.get(p) else { return Ok(Some(s)) };
             match (first, self.pattern.get(p + 1)) {
-                (b'(', Some(b')')) => return self.open(s, p + 2, Length::Position),
-                (b'(', _) => return self.open(s, p + 1, Length::Open),
-                (b')', _) => return self.close(s, p + 1),
+                (b'(', Some(b')')) => return self.open_capture(s, p + 2, CaptureLength::Position),
+                (b'(', _) => return self.open_capture(s, p + 1, CaptureLength::Open),
+                (b')', _) => return self.close_capture(s, p + 1),
                 (b'$', None) => return Ok((s == self.text.len()).then_some(s)),
                 (b'%', Some(b'b')) => {
-                    let Some(end) = self.balance(s, p + 2)? else { return Ok(None) };
+                    let Some(end) = self.match_balanced(s, p + 2)? else { return Ok(None) };
                     (s, p) = (end, p + 4);
                     continue;
                 }
@@ -122,100 +122,100 @@ impl Matcher<'_, '_, '_> {
                     let end = self.item_end(p)?;
                     let before = if s == 0 { 0 } else { self.text[s - 1] };
                     let here = self.text.get(s).copied().unwrap_or(0);
-                    if self.fits(before, p, end) || !self.fits(here, p, end) {
+                    if self.matches_item(before, p, end) || !self.matches_item(here, p, end) {
                         return Ok(None);
                     }
                     p = end;
                     continue;
                 }
                 (b'%', Some(digit @ b'0'..=b'9')) => {
-                    let again = self.again(*digit)?;
-                    self.env.spend(again.len())?;
-                    let fits = self.text[s..].starts_with(&self.text[again.clone()]);
-                    if !fits {
+                    let range = self.capture_range(*digit)?;
+                    self.env.charge(range.len())?;
+                    let repeats = self.text[s..].starts_with(&self.text[range.clone()]);
+                    if !repeats {
                         return Ok(None);
                     }
-                    (s, p) = (s + again.len(), p + 2);
+                    (s, p) = (s + range.len(), p + 2);
                     continue;
                 }
                 _ => {}
             }
             let end = self.item_end(p)?;
-            // A set is read to its end more than once.
-            self.env.spend(end - p)?;
-            let here = self.text.get(s).is_some_and(|byte| self.fits(*byte, p, end));
+            // Matching a set scans the pattern up to its end.
+            self.env.charge(end - p)?;
+            let matches = self.text.get(s).is_some_and(|byte| self.matches_item(*byte, p, end));
             match self.pattern.get(end) {
                 Some(b'?') => {
-                    if here && let Some(found) = self.run(s + 1, end + 1)? {
+                    if matches && let Some(found) = self.match_from(s + 1, end + 1)? {
                         return Ok(Some(found));
                     }
                     p = end + 1;
                 }
-                Some(b'+') => return if here { self.most(s + 1, p, end) } else { Ok(None) },
-                Some(b'*') => return self.most(s, p, end),
-                Some(b'-') => return self.least(s, p, end),
-                _ if here => (s, p) = (s + 1, end),
+                Some(b'+') => return if matches { self.match_greedy(s + 1, p, end) } else { Ok(None) },
+                Some(b'*') => return self.match_greedy(s, p, end),
+                Some(b'-') => return self.match_lazy(s, p, end),
+                _ if matches => (s, p) = (s + 1, end),
                 _ => return Ok(None),
             }
         }
     }
 
-    /// As many of an item as possible, and the rest.
-    fn most(&mut self, s: usize, p: usize, end: usize) -> Matched {
-        let mut taken = 0;
-        while self.text.get(s + taken).is_some_and(|byte| self.fits(*byte, p, end)) {
-            taken += 1;
-            self.env.spend(end - p)?;
+    /// Matches as many repetitions of an item as possible, then the remaining pattern.
+    fn match_greedy(&mut self, s: usize, p: usize, end: usize) -> MatchResult {
+        let mut count = 0;
+        while self.text.get(s + count).is_some_and(|byte| self.matches_item(*byte, p, end)) {
+            count += 1;
+            self.env.charge(end - p)?;
         }
         loop {
-            if let Some(found) = self.run(s + taken, end + 1)? {
+            if let Some(found) = self.match_from(s + count, end + 1)? {
                 return Ok(Some(found));
             }
-            if taken == 0 {
+            if count == 0 {
                 return Ok(None);
             }
-            taken -= 1;
+            count -= 1;
         }
     }
 
-    /// As few of an item as possible, and the rest.
-    fn least(&mut self, mut s: usize, p: usize, end: usize) -> Matched {
+    /// Matches as few repetitions of an item as possible, then the remaining pattern.
+    fn match_lazy(&mut self, mut s: usize, p: usize, end: usize) -> MatchResult {
         loop {
-            if let Some(found) = self.run(s, end + 1)? {
+            if let Some(found) = self.match_from(s, end + 1)? {
                 return Ok(Some(found));
             }
             match self.text.get(s) {
-                Some(byte) if self.fits(*byte, p, end) => s += 1,
+                Some(byte) if self.matches_item(*byte, p, end) => s += 1,
                 _ => return Ok(None),
             }
         }
     }
 
-    fn open(&mut self, s: usize, p: usize, length: Length) -> Matched {
+    fn open_capture(&mut self, s: usize, p: usize, length: CaptureLength) -> MatchResult {
         if self.captures.len() == MAX_CAPTURES {
             return Err("too many captures".to_owned());
         }
         self.captures.push(Capture { start: s, length });
-        let found = self.run(s, p)?;
+        let found = self.match_from(s, p)?;
         if found.is_none() {
             self.captures.pop();
         }
         Ok(found)
     }
 
-    fn close(&mut self, s: usize, p: usize) -> Matched {
-        let open = self.captures.iter().rposition(|capture| capture.length == Length::Open);
+    fn close_capture(&mut self, s: usize, p: usize) -> MatchResult {
+        let open = self.captures.iter().rposition(|capture| capture.length == CaptureLength::Open);
         let at = open.ok_or("invalid pattern capture")?;
-        self.captures[at].length = Length::Known(s - self.captures[at].start);
-        let found = self.run(s, p)?;
+        self.captures[at].length = CaptureLength::Known(s - self.captures[at].start);
+        let found = self.match_from(s, p)?;
         if found.is_none() {
-            self.captures[at].length = Length::Open;
+            self.captures[at].length = CaptureLength::Open;
         }
         Ok(found)
     }
 
-    /// `%bxy`: from `x` to the `y` that balances it.
-    fn balance(&self, s: usize, p: usize) -> Matched {
+    /// Matches `%bxy`: from `x` to the balancing `y`.
+    fn match_balanced(&self, s: usize, p: usize) -> MatchResult {
         let (Some(open), Some(close)) = (self.pattern.get(p), self.pattern.get(p + 1)) else {
             return Err("unbalanced pattern".to_owned());
         };
@@ -224,7 +224,7 @@ impl Matcher<'_, '_, '_> {
         }
         let mut depth = 1_usize;
         for (at, byte) in self.text.iter().enumerate().skip(s + 1) {
-            self.env.spend(1)?;
+            self.env.charge(1)?;
             if byte == close {
                 depth -= 1;
                 if depth == 0 {
@@ -237,23 +237,23 @@ impl Matcher<'_, '_, '_> {
         Ok(None)
     }
 
-    /// Where what capture `%1` to `%9` took lies.
-    fn again(&self, digit: u8) -> Result<std::ops::Range<usize>, String> {
+    /// Returns the range of the capture that the back-reference `%1` to `%9` refers to.
+    fn capture_range(&self, digit: u8) -> Result<std::ops::Range<usize>, String> {
         let capture = usize::from(digit).checked_sub(usize::from(b'1')).and_then(|at| self.captures.get(at));
         match capture {
-            Some(Capture { start, length: Length::Known(length) }) => Ok(*start..start + length),
+            Some(Capture { start, length: CaptureLength::Known(length) }) => Ok(*start..start + length),
             _ => Err("invalid capture index".to_owned()),
         }
     }
 
-    /// Where the item at `p` ends: one character, `%x`, or a set in brackets.
+    /// Returns the end of the pattern item at `p`: a character, `%x`, or a set in brackets.
     fn item_end(&self, p: usize) -> Result<usize, String> {
         match self.pattern[p] {
             b'%' if p + 1 == self.pattern.len() => Err("malformed pattern (ends with '%')".to_owned()),
             b'%' => Ok(p + 2),
             b'[' => {
                 let mut at = p + 1 + usize::from(self.pattern.get(p + 1) == Some(&b'^'));
-                // A bracket that stands first belongs to the set.
+                // A bracket in first position is a member of the set.
                 let first = at;
                 loop {
                     match self.pattern.get(at) {
@@ -268,18 +268,18 @@ impl Matcher<'_, '_, '_> {
         }
     }
 
-    /// Whether a byte fits the item between `p` and `end`.
-    fn fits(&self, byte: u8, p: usize, end: usize) -> bool {
+    /// Returns whether a byte matches the pattern item between `p` and `end`.
+    fn matches_item(&self, byte: u8, p: usize, end: usize) -> bool {
         match self.pattern[p] {
             b'.' => true,
-            b'%' => class(byte, self.pattern[p + 1]),
-            b'[' => in_set(byte, &self.pattern[p + 1..end - 1]),
+            b'%' => matches_class(byte, self.pattern[p + 1]),
+            b'[' => matches_set(byte, &self.pattern[p + 1..end - 1]),
             plain => plain == byte,
         }
     }
 }
 
-fn in_set(byte: u8, set: &[u8]) -> bool {
+fn matches_set(byte: u8, set: &[u8]) -> bool {
     let (negated, mut set) = match set.strip_prefix(b"^") {
         Some(rest) => (true, rest),
         None => (false, set),
@@ -287,7 +287,7 @@ fn in_set(byte: u8, set: &[u8]) -> bool {
     let mut found = false;
     while let Some((first, rest)) = set.split_first() {
         (found, set) = match (first, rest) {
-            (b'%', [named, rest @ ..]) => (found || class(byte, *named), rest),
+            (b'%', [named, rest @ ..]) => (found || matches_class(byte, *named), rest),
             (from, [b'-', to, rest @ ..]) => (found || (*from..=*to).contains(&byte), rest),
             (plain, rest) => (found || *plain == byte, rest),
         };
@@ -295,9 +295,9 @@ fn in_set(byte: u8, set: &[u8]) -> bool {
     found != negated
 }
 
-/// `%a`, `%d` and so on; a capital letter negates.
-fn class(byte: u8, name: u8) -> bool {
-    let fits = match name.to_ascii_lowercase() {
+/// Returns whether a byte is in the class `%a`, `%d` and so on. An uppercase letter negates the class.
+fn matches_class(byte: u8, name: u8) -> bool {
+    let is_member = match name.to_ascii_lowercase() {
         b'a' => byte.is_ascii_alphabetic(),
         b'c' => byte.is_ascii_control(),
         b'd' => byte.is_ascii_digit(),
@@ -311,5 +311,5 @@ fn class(byte: u8, name: u8) -> bool {
         b'z' => byte == 0,
         _ => return name == byte,
     };
-    fits != name.is_ascii_uppercase()
+    is_member != name.is_ascii_uppercase()
 }

@@ -1,13 +1,13 @@
-//! The functions that templates may call: Lua's for text, a few for numbers, and `type`, `tostring`,
-//! `tonumber`. A call gives one value, the first one where Lua's function gives several.
+//! Functions available in templates: Lua's string functions, some of its math functions, and `type`, `tostring`,
+//! `tonumber`. A call returns one value: the first one where Lua's function returns several.
 
 use std::borrow::Cow;
 
 use super::{
-    Env, MAX_TEXT,
+    Env, MAX_TEXT_BYTES,
     eval::Value,
-    number::general,
-    pattern::{self, Found},
+    number::format_general,
+    pattern::{self, Match},
 };
 
 /// A function.
@@ -37,7 +37,7 @@ pub enum Function {
 }
 
 impl Function {
-    /// A function that is a global name.
+    /// Looks up a global function.
     pub fn global(name: &str) -> Option<Self> {
         Some(match name {
             "type" => Self::Type,
@@ -47,8 +47,8 @@ impl Function {
         })
     }
 
-    /// A function of the table `string`.
-    pub fn of_strings(name: &str) -> Option<Self> {
+    /// Looks up a function of the table `string`.
+    pub fn in_string_table(name: &str) -> Option<Self> {
         Some(match name {
             "byte" => Self::Byte,
             "char" => Self::Char,
@@ -66,8 +66,8 @@ impl Function {
         })
     }
 
-    /// A function of the table `math`.
-    pub fn of_math(name: &str) -> Option<Self> {
+    /// Looks up a function of the table `math`.
+    pub fn in_math_table(name: &str) -> Option<Self> {
         Some(match name {
             "abs" => Self::Abs,
             "ceil" => Self::Ceil,
@@ -82,56 +82,56 @@ impl Function {
         format!("{self:?}").to_ascii_lowercase()
     }
 
-    /// Calls it.
+    /// Calls the function.
     pub fn call<'a>(self, list: Vec<Value<'a>>, env: &Env<'_>) -> Result<Value<'a>, String> {
-        let given = Arguments { of: self, list: &list };
+        let args = Arguments { of: self, list: &list };
         Ok(match self {
-            Self::Type => Value::Text(Cow::Borrowed(given.any(1)?.type_name().as_bytes())),
-            Self::ToString => match given.any(1)? {
+            Self::Type => Value::Text(Cow::Borrowed(args.value(1)?.type_name().as_bytes())),
+            Self::ToString => match args.value(1)? {
                 Value::Text(text) => Value::Text(text.clone()),
                 other => {
                     let mut out = Vec::new();
                     other.print(&mut out);
-                    owned(out)?
+                    bounded_text(out)?
                 }
             },
             Self::ToNumber => match list.get(1) {
-                None | Some(Value::Nil) => given.any(1)?.as_number().map_or(Value::Nil, Value::Number),
-                Some(_) => in_base(&given.text(1)?, given.number(2)?),
+                None | Some(Value::Nil) => args.value(1)?.as_number().map_or(Value::Nil, Value::Number),
+                Some(_) => parse_in_base(&args.text(1)?, args.number(2)?),
             },
-            Self::Len => Value::Number(given.text(1)?.len() as f64),
-            Self::Lower => owned(given.text(1)?.to_ascii_lowercase())?,
-            Self::Upper => owned(given.text(1)?.to_ascii_uppercase())?,
-            Self::Reverse => owned(given.text(1)?.iter().rev().copied().collect())?,
+            Self::Len => Value::Number(args.text(1)?.len() as f64),
+            Self::Lower => bounded_text(args.text(1)?.to_ascii_lowercase())?,
+            Self::Upper => bounded_text(args.text(1)?.to_ascii_uppercase())?,
+            Self::Reverse => bounded_text(args.text(1)?.iter().rev().copied().collect())?,
             Self::Sub => {
-                let text = given.text(1)?;
-                owned(slice(&text, given.integer_or(2, 1)?, given.integer_or(3, -1)?).to_vec())?
+                let text = args.text(1)?;
+                bounded_text(slice(&text, args.integer_or(2, 1)?, args.integer_or(3, -1)?).to_vec())?
             }
             Self::Rep => {
-                let (text, times) = (given.text(1)?, given.number(2)?.max(0.0) as usize);
-                if text.len().saturating_mul(times) > MAX_TEXT {
+                let (text, times) = (args.text(1)?, args.number(2)?.max(0.0) as usize);
+                if text.len().saturating_mul(times) > MAX_TEXT_BYTES {
                     return Err("the text is too long".to_owned());
                 }
-                owned(text.repeat(times))?
+                bounded_text(text.repeat(times))?
             }
             Self::Byte => {
-                let (text, at) = (given.text(1)?, given.integer_or(2, 1)?);
+                let (text, at) = (args.text(1)?, args.integer_or(2, 1)?);
                 slice(&text, at, at).first().map_or(Value::Nil, |byte| Value::Number(f64::from(*byte)))
             }
             Self::Char => {
                 let mut out = Vec::with_capacity(list.len());
                 for at in 1..=list.len() {
-                    let code = given.number(at)?;
+                    let code = args.number(at)?;
                     if !(0.0..256.0).contains(&code) {
-                        return Err(given.bad(at, "invalid value"));
+                        return Err(args.bad_argument(at, "invalid value"));
                     }
                     out.push(code as u8);
                 }
-                owned(out)?
+                bounded_text(out)?
             }
             Self::Find => {
-                let (text, wanted) = (given.text(1)?, given.text(2)?);
-                let start = offset(&text, given.integer_or(3, 1)?);
+                let (text, wanted) = (args.text(1)?, args.text(2)?);
+                let start = offset(&text, args.integer_or(3, 1)?);
                 if start > text.len() {
                     return Ok(Value::Nil);
                 }
@@ -143,25 +143,25 @@ impl Function {
                 at.map_or(Value::Nil, |at| Value::Number((at + 1) as f64))
             }
             Self::Match => {
-                let (text, wanted) = (given.text(1)?, given.text(2)?);
-                let start = offset(&text, given.integer_or(3, 1)?);
+                let (text, wanted) = (args.text(1)?, args.text(2)?);
+                let start = offset(&text, args.integer_or(3, 1)?);
                 if start > text.len() {
                     return Ok(Value::Nil);
                 }
                 match pattern::find(&text, &wanted, start, env)? {
-                    Some(found) => captured(&found, &text, 1),
+                    Some(found) => capture_value(&found, &text, 1),
                     None => Value::Nil,
                 }
             }
-            Self::Gsub => owned(substitute(&given, env)?)?,
-            Self::Format => owned(formatted(&given)?)?,
-            Self::Abs => Value::Number(given.number(1)?.abs()),
-            Self::Ceil => Value::Number(given.number(1)?.ceil()),
-            Self::Floor => Value::Number(given.number(1)?.floor()),
+            Self::Gsub => bounded_text(substitute(&args, env)?)?,
+            Self::Format => bounded_text(format(&args)?)?,
+            Self::Abs => Value::Number(args.number(1)?.abs()),
+            Self::Ceil => Value::Number(args.number(1)?.ceil()),
+            Self::Floor => Value::Number(args.number(1)?.floor()),
             Self::Max | Self::Min => {
-                let mut best = given.number(1)?;
+                let mut best = args.number(1)?;
                 for at in 2..=list.len() {
-                    let other = given.number(at)?;
+                    let other = args.number(at)?;
                     best = if self == Self::Max { best.max(other) } else { best.min(other) };
                 }
                 Value::Number(best)
@@ -170,25 +170,25 @@ impl Function {
     }
 }
 
-/// What a function is called with; positions count from 1, as in Lua's messages.
+/// Arguments of a call. Positions count from 1, as in Lua's error messages.
 struct Arguments<'c, 'a> {
     of: Function,
     list: &'c [Value<'a>],
 }
 
 impl<'c, 'a> Arguments<'c, 'a> {
-    fn any(&self, at: usize) -> Result<&'c Value<'a>, String> {
-        self.list.get(at - 1).ok_or_else(|| self.bad(at, "value expected"))
+    fn value(&self, at: usize) -> Result<&'c Value<'a>, String> {
+        self.list.get(at - 1).ok_or_else(|| self.bad_argument(at, "value expected"))
     }
 
     fn text(&self, at: usize) -> Result<Cow<'c, [u8]>, String> {
         let value = self.list.get(at - 1).unwrap_or(&Value::Nil);
-        value.as_text().ok_or_else(|| self.wrong(at, "string"))
+        value.as_text().ok_or_else(|| self.type_mismatch(at, "string"))
     }
 
     fn number(&self, at: usize) -> Result<f64, String> {
         let value = self.list.get(at - 1).unwrap_or(&Value::Nil);
-        value.as_number().ok_or_else(|| self.wrong(at, "number"))
+        value.as_number().ok_or_else(|| self.type_mismatch(at, "number"))
     }
 
     fn integer_or(&self, at: usize, default: i64) -> Result<i64, String> {
@@ -198,25 +198,26 @@ impl<'c, 'a> Arguments<'c, 'a> {
         }
     }
 
-    fn wrong(&self, at: usize, expected: &str) -> String {
+    fn type_mismatch(&self, at: usize, expected: &str) -> String {
         let got = self.list.get(at - 1).map_or("no value", Value::type_name);
-        self.bad(at, &format!("{expected} expected, got {got}"))
+        self.bad_argument(at, &format!("{expected} expected, got {got}"))
     }
 
-    fn bad(&self, at: usize, why: &str) -> String {
+    fn bad_argument(&self, at: usize, why: &str) -> String {
         format!("bad argument #{at} to '{}' ({why})", self.of.name())
     }
 }
 
-fn owned<'a>(text: Vec<u8>) -> Result<Value<'a>, String> {
-    if text.len() > MAX_TEXT {
+/// Creates a string value, unless the text exceeds [`MAX_TEXT_BYTES`].
+fn bounded_text<'a>(text: Vec<u8>) -> Result<Value<'a>, String> {
+    if text.len() > MAX_TEXT_BYTES {
         Err("the text is too long".to_owned())
     } else {
         Ok(Value::Text(Cow::Owned(text)))
     }
 }
 
-/// Where a position counted from 1, or from the end if negative, lies.
+/// Converts a Lua position, counted from 1 or, if negative, from the end, to an offset.
 fn offset(text: &[u8], at: i64) -> usize {
     if at > 0 {
         at as usize - 1
@@ -225,7 +226,7 @@ fn offset(text: &[u8], at: i64) -> usize {
     }
 }
 
-/// The bytes from one position to another, both counted from 1 or, if negative, from the end.
+/// Returns the bytes between two Lua positions, both inclusive.
 fn slice(text: &[u8], from: i64, to: i64) -> &[u8] {
     let length = text.len() as i64;
     let from = if from < 0 { (length.saturating_add(from) + 1).max(1) } else { from.max(1) };
@@ -233,7 +234,7 @@ fn slice(text: &[u8], from: i64, to: i64) -> &[u8] {
     if from > to { &[] } else { &text[from as usize - 1..to as usize] }
 }
 
-fn in_base<'a>(text: &[u8], base: f64) -> Value<'a> {
+fn parse_in_base<'a>(text: &[u8], base: f64) -> Value<'a> {
     let digits = std::str::from_utf8(text).unwrap_or("").trim_ascii();
     if !(2.0..=36.0).contains(&base) {
         return Value::Nil;
@@ -241,25 +242,25 @@ fn in_base<'a>(text: &[u8], base: f64) -> Value<'a> {
     u64::from_str_radix(digits, base as u32).map_or(Value::Nil, |value| Value::Number(value as f64))
 }
 
-/// Capture `at` of a match, counted from 1; the whole match if the pattern has none.
-fn captured<'a>(found: &Found, text: &[u8], at: usize) -> Value<'a> {
+/// Returns a capture of a match, counted from 1; the whole match if the pattern has no captures.
+fn capture_value<'a>(found: &Match, text: &[u8], at: usize) -> Value<'a> {
     match found.capture(text, at) {
-        Some(pattern::Captured::Text(bytes)) => Value::Text(Cow::Owned(bytes.to_vec())),
-        Some(pattern::Captured::Position(position)) => Value::Number(position as f64),
+        Some(pattern::CaptureValue::Text(bytes)) => Value::Text(Cow::Owned(bytes.to_vec())),
+        Some(pattern::CaptureValue::Position(position)) => Value::Number(position as f64),
         None => Value::Nil,
     }
 }
 
-fn substitute(given: &Arguments<'_, '_>, env: &Env<'_>) -> Result<Vec<u8>, String> {
-    let (text, wanted, with) = (given.text(1)?, given.text(2)?, given.text(3)?);
-    let times = given.integer_or(4, i64::MAX)?;
+fn substitute(args: &Arguments<'_, '_>, env: &Env<'_>) -> Result<Vec<u8>, String> {
+    let (text, wanted, with) = (args.text(1)?, args.text(2)?, args.text(3)?);
+    let times = args.integer_or(4, i64::MAX)?;
     let anchored = wanted.first() == Some(&b'^');
     let (mut out, mut at, mut done) = (Vec::new(), 0, 0);
     while done < times {
         match pattern::match_at(&text, &wanted, at, env)? {
             Some(found) => {
                 done += 1;
-                replacement(&mut out, &with, &found, &text)?;
+                push_replacement(&mut out, &with, &found, &text)?;
                 if found.end > at {
                     at = found.end;
                 } else if at < text.len() {
@@ -275,7 +276,7 @@ fn substitute(given: &Arguments<'_, '_>, env: &Env<'_>) -> Result<Vec<u8>, Strin
             }
             None => break,
         }
-        if out.len() > MAX_TEXT {
+        if out.len() > MAX_TEXT_BYTES {
             return Err("the text is too long".to_owned());
         }
         if anchored {
@@ -286,8 +287,8 @@ fn substitute(given: &Arguments<'_, '_>, env: &Env<'_>) -> Result<Vec<u8>, Strin
     Ok(out)
 }
 
-/// Writes what stands for a match: `%0` is the match, `%1` to `%9` its captures, `%%` a percent sign.
-fn replacement(out: &mut Vec<u8>, with: &[u8], found: &Found, text: &[u8]) -> Result<(), String> {
+/// Appends the replacement of a match: `%0` is the match, `%1` to `%9` are its captures, `%%` is a percent sign.
+fn push_replacement(out: &mut Vec<u8>, with: &[u8], found: &Match, text: &[u8]) -> Result<(), String> {
     let mut bytes = with.iter();
     while let Some(byte) = bytes.next() {
         if *byte != b'%' {
@@ -296,7 +297,7 @@ fn replacement(out: &mut Vec<u8>, with: &[u8], found: &Found, text: &[u8]) -> Re
         }
         match bytes.next() {
             Some(b'0') => out.extend_from_slice(&text[found.start..found.end]),
-            Some(digit @ b'1'..=b'9') => match captured(found, text, usize::from(digit - b'0')) {
+            Some(digit @ b'1'..=b'9') => match capture_value(found, text, usize::from(digit - b'0')) {
                 Value::Nil => return Err("invalid capture index".to_owned()),
                 value => value.print(out),
             },
@@ -307,58 +308,58 @@ fn replacement(out: &mut Vec<u8>, with: &[u8], found: &Found, text: &[u8]) -> Re
     Ok(())
 }
 
-/// `string.format`: `%d %i %u %s %q %c %x %X %o %f %e %g` with flags, width and precision.
-fn formatted(given: &Arguments<'_, '_>) -> Result<Vec<u8>, String> {
-    let form = given.text(1)?;
+/// Implements `string.format`: `%d %i %u %s %q %c %x %X %o %f %e %g` with flags, width and precision.
+fn format(args: &Arguments<'_, '_>) -> Result<Vec<u8>, String> {
+    let template = args.text(1)?;
     let (mut out, mut next, mut at) = (Vec::new(), 1, 0);
-    while at < form.len() {
-        let byte = form[at];
+    while at < template.len() {
+        let byte = template[at];
         at += 1;
         if byte != b'%' {
             out.push(byte);
             continue;
         }
-        if form.get(at) == Some(&b'%') {
+        if template.get(at) == Some(&b'%') {
             out.push(b'%');
             at += 1;
             continue;
         }
-        let flags = form[at..].iter().take_while(|b| b"-+ #0".contains(b)).count();
-        let flag = |wanted: u8| form[at..at + flags].contains(&wanted);
-        let (left, zero, plus) = (flag(b'-'), flag(b'0'), flag(b'+'));
+        let flags = template[at..].iter().take_while(|b| b"-+ #0".contains(b)).count();
+        let flag = |wanted: u8| template[at..at + flags].contains(&wanted);
+        let (left_align, zero_pad, plus) = (flag(b'-'), flag(b'0'), flag(b'+'));
         at += flags;
-        let (width, used) = two_digits(&form[at..]);
+        let (width, used) = two_digits(&template[at..]);
         at += used;
         let mut precision = None;
-        if form.get(at) == Some(&b'.') {
-            let (digits, used) = two_digits(&form[at + 1..]);
+        if template.get(at) == Some(&b'.') {
+            let (digits, used) = two_digits(&template[at + 1..]);
             precision = Some(digits);
             at += 1 + used;
         }
-        let kind = *form.get(at).ok_or("invalid option '%' to 'format'")?;
+        let kind = *template.get(at).ok_or("invalid option '%' to 'format'")?;
         at += 1;
         next += 1;
         let signed = |text: String, value: f64| if plus && value >= 0.0 { format!("+{text}") } else { text };
         let text = match kind {
             b'd' | b'i' | b'u' => {
-                let value = given.number(next)?.trunc();
+                let value = args.number(next)?.trunc();
                 signed(format!("{}", value as i64), value).into_bytes()
             }
-            b'x' => format!("{:x}", given.number(next)? as i64).into_bytes(),
-            b'X' => format!("{:X}", given.number(next)? as i64).into_bytes(),
-            b'o' => format!("{:o}", given.number(next)? as i64).into_bytes(),
-            b'c' => vec![given.number(next)? as u8],
+            b'x' => format!("{:x}", args.number(next)? as i64).into_bytes(),
+            b'X' => format!("{:X}", args.number(next)? as i64).into_bytes(),
+            b'o' => format!("{:o}", args.number(next)? as i64).into_bytes(),
+            b'c' => vec![args.number(next)? as u8],
             b'f' => {
-                let value = given.number(next)?;
+                let value = args.number(next)?;
                 signed(format!("{value:.*}", precision.unwrap_or(6)), value).into_bytes()
             }
             b'g' => {
-                let value = given.number(next)?;
-                signed(general(value, precision.unwrap_or(6)), value).into_bytes()
+                let value = args.number(next)?;
+                signed(format_general(value, precision.unwrap_or(6)), value).into_bytes()
             }
             b's' => {
                 let mut text = Vec::new();
-                given.any(next)?.print(&mut text);
+                args.value(next)?.print(&mut text);
                 text.truncate(precision.unwrap_or(usize::MAX));
                 text
             }
@@ -366,10 +367,10 @@ fn formatted(given: &Arguments<'_, '_>) -> Result<Vec<u8>, String> {
         };
         let fill = width.saturating_sub(text.len());
         let numeric = !matches!(kind, b's' | b'c');
-        if left {
+        if left_align {
             out.extend_from_slice(&text);
             out.resize(out.len() + fill, b' ');
-        } else if zero && numeric {
+        } else if zero_pad && numeric {
             let sign = usize::from(matches!(text.first(), Some(b'-' | b'+')));
             out.extend_from_slice(&text[..sign]);
             out.resize(out.len() + fill, b'0');
@@ -378,14 +379,14 @@ fn formatted(given: &Arguments<'_, '_>) -> Result<Vec<u8>, String> {
             out.resize(out.len() + fill, b' ');
             out.extend_from_slice(&text);
         }
-        if out.len() > MAX_TEXT {
+        if out.len() > MAX_TEXT_BYTES {
             return Err("the text is too long".to_owned());
         }
     }
     Ok(out)
 }
 
-/// A number of up to two digits, and how many there are.
+/// Parses a number of up to two digits; returns the number and its length.
 fn two_digits(text: &[u8]) -> (usize, usize) {
     let digits = text.iter().take(2).take_while(|b| b.is_ascii_digit());
     digits.fold((0, 0), |(value, used), digit| (value * 10 + usize::from(digit - b'0'), used + 1))

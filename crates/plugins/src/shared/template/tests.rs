@@ -1,9 +1,9 @@
-//! Templates against what Kong renders for them.
+//! Comparison with Kong's rendering of the same templates.
 
 use serde_json::json;
 use smallvec::smallvec;
 
-use super::{Env, Template, TemplateError, env::Shared, number_text};
+use super::{Env, Template, TemplateError, env::SharedValues, number_text};
 use model::Ix;
 use plugin::{Exchange, Matched, testing::request};
 
@@ -17,7 +17,10 @@ fn exchange() -> Exchange {
         matched: 0,
         captures: smallvec![capture("0", "/items/42"), capture("1", "42"), capture("id", "42")],
     });
-    exchange.stash::<Shared>().0.insert("user".to_owned(), json!({"name": "ann", "roles": ["a", "b"]}));
+    exchange
+        .extension_mut::<SharedValues>()
+        .0
+        .insert("user".to_owned(), json!({"name": "ann", "roles": ["a", "b"]}));
     exchange
 }
 
@@ -29,22 +32,22 @@ fn render(template: &str) -> Result<String, String> {
 }
 
 #[track_caller]
-fn shows(cases: &[(&str, &str)]) {
+fn assert_renders(cases: &[(&str, &str)]) {
     for (template, text) in cases {
         assert_eq!(render(template).as_deref(), Ok(*text), "{template}");
     }
 }
 
 #[track_caller]
-fn fails(cases: &[(&str, &str)]) {
+fn assert_fails(cases: &[(&str, &str)]) {
     for (template, error) in cases {
         assert_eq!(render(template).as_ref().map_err(String::as_str), Err(*error), "{template}");
     }
 }
 
 #[test]
-fn what_no_balanced_parentheses_follow_is_text() {
-    shows(&[
+fn a_dollar_without_balanced_parentheses_is_literal() {
+    assert_renders(&[
         ("cost $5", "cost $5"),
         ("a$b", "a$b"),
         ("$(", "$("),
@@ -58,8 +61,8 @@ fn what_no_balanced_parentheses_follow_is_text() {
 }
 
 #[test]
-fn values_of_the_request_are_seen() {
-    shows(&[
+fn request_values_are_accessible() {
+    assert_renders(&[
         ("$(headers.x_src) $(headers['X-Src']) $(headers['x-src'])", "v v v"),
         ("<$(query_params.q)>", "<a b>"),
         ("$(query_params['n'])", "7"),
@@ -75,8 +78,8 @@ fn values_of_the_request_are_seen() {
 }
 
 #[test]
-fn what_comes_several_times_is_a_table() {
-    shows(&[
+fn repeated_values_are_tables() {
+    assert_renders(&[
         (
             "$(type(headers.x_two) == \"table\" and headers['X-Two'][1] .. '-first' or headers.x_two)",
             "1-first",
@@ -89,8 +92,8 @@ fn what_comes_several_times_is_a_table() {
 }
 
 #[test]
-fn operators_bind_as_in_lua() {
-    shows(&[
+fn operator_precedence_is_that_of_lua() {
+    assert_renders(&[
         ("$(headers.none or 'default')", "default"),
         ("$(headers.none and 1 or 2)", "2"),
         ("$(false)$(nil)", ""),
@@ -111,8 +114,8 @@ fn operators_bind_as_in_lua() {
 }
 
 #[test]
-fn functions_of_strings_work_as_methods_and_by_name() {
-    shows(&[
+fn string_functions_work_as_methods_and_by_name() {
+    assert_renders(&[
         ("$(headers.host:gsub('%..*', ''))", "a"),
         ("$(headers.x_path:gsub('/(%a)', '<%1>'))", "<a><b><c>"),
         ("$(('abc'):gsub('', '-'))", "-a-b-c-"),
@@ -135,7 +138,7 @@ fn functions_of_strings_work_as_methods_and_by_name() {
 
 #[test]
 fn patterns_match_as_in_lua() {
-    shows(&[
+    assert_renders(&[
         ("$(('  trim  '):match('^%s*(.-)%s*$'))", "trim"),
         ("$(('f(a(b)c)d'):match('%b()'))", "(a(b)c)"),
         ("$(('THE (quick) fox'):find('%f[%a]%a+%f[%A]'))", "1"),
@@ -146,7 +149,7 @@ fn patterns_match_as_in_lua() {
         ("$(('abc'):match('()c'))", "3"),
         ("$(('aXb'):match('%u')) $(('0afz'):match('[a-f]+'))", "X af"),
     ]);
-    fails(&[
+    assert_fails(&[
         ("$(('x'):match('\\40'))", "unfinished capture"),
         ("$(('x'):match('[a'))", "malformed pattern (missing ']')"),
         ("$(('x'):match('%'))", "malformed pattern (ends with '%')"),
@@ -155,7 +158,7 @@ fn patterns_match_as_in_lua() {
 }
 
 #[test]
-fn what_is_not_lua_is_refused_in_its_words() {
+fn syntax_errors_have_luas_messages() {
     let refused = |template| match Template::compile(template) {
         Err(TemplateError::Syntax(why)) => why,
         other => panic!("{template}: {other:?}"),
@@ -175,21 +178,24 @@ fn what_is_not_lua_is_refused_in_its_words() {
     ] {
         assert_eq!(refused(template), why, "{template}");
     }
-    let late = Template::compile_late("$(a b)").unwrap();
-    assert_eq!(late.failure().unwrap().to_string(), "[string \"TMP\"]:1: ')' expected near 'b'");
+    let late = Template::compile_deferred("$(a b)").unwrap();
+    assert_eq!(late.syntax_error().unwrap().to_string(), "[string \"TMP\"]:1: ')' expected near 'b'");
     let error = late.render(&Env::of(&exchange())).unwrap_err().to_string();
     assert!(error.starts_with("failed to render the template $(a b), error:"), "{error}");
 }
 
 #[test]
-fn what_is_lua_but_not_understood_is_refused_even_late() {
+fn unsupported_lua_is_rejected_even_when_deferred() {
     for template in ["$({1})", "$((function() end)())", "$(type{})", &format!("$({}1)", "1 + ".repeat(300))] {
-        assert!(matches!(Template::compile_late(template), Err(TemplateError::Unsupported(_))), "{template}");
+        assert!(
+            matches!(Template::compile_deferred(template), Err(TemplateError::Unsupported(_))),
+            "{template}"
+        );
     }
 }
 
 #[test]
-fn where_no_lua_may_run_expressions_fail_and_text_stays() {
+fn without_lua_expressions_fail_and_constants_render() {
     let exchange = exchange();
     let env = Env::of(&exchange);
     let plain = Template::compile("plain $5").unwrap().without_lua();
@@ -199,8 +205,8 @@ fn where_no_lua_may_run_expressions_fail_and_text_stays() {
 }
 
 #[test]
-fn failures_are_told_as_lua_tells_them() {
-    fails(&[
+fn runtime_errors_have_luas_messages() {
+    assert_fails(&[
         ("$(nothing.here)", "attempt to index global 'nothing' (a nil value)"),
         ("$(foo(1))", "attempt to call global 'foo' (a nil value)"),
         ("$(10 * uri_captures.user1)", "attempt to perform arithmetic on field 'user1' (a nil value)"),
@@ -218,8 +224,8 @@ fn failures_are_told_as_lua_tells_them() {
 }
 
 #[test]
-fn no_expression_runs_away() {
-    fails(&[
+fn evaluation_cost_is_bounded() {
+    assert_fails(&[
         ("$(('x'):rep(1e9))", "the text is too long"),
         ("$(('a'):rep(1000):gsub('.', ('b'):rep(10000)))", "the text is too long"),
         ("$(('a'):rep(200):match(('a*'):rep(20) .. 'b'))", "pattern too complex"),
