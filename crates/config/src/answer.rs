@@ -1,5 +1,5 @@
-//! What the admin API answers: the error tree, its one-line text, its flat form, and the entities of a
-//! configuration that was accepted.
+//! Bodies of the admin API's `POST /config`: the error tree, its one-line form, its flattened form, and the
+//! entities of an accepted configuration.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -7,8 +7,8 @@ use super::{Loaded, resolve::singular};
 use model::{DisplayState, IdRule, KINDS, KindInfo};
 use source::{Finding, Findings, Level, NodeId, Seg, Value};
 
-/// The error tree (`fields`): lists keep their positions with nulls, complaints about a whole entity stand in a
-/// list under `@entity`.
+/// Builds the error tree (`fields`). Lists keep their positions, with nulls for items without errors; errors about
+/// a whole entity are listed under `@entity`.
 pub fn fields(findings: &Findings) -> Json {
     let mut root = Tree::default();
     for (path, text) in findings.iter().flat_map(Finding::answers) {
@@ -17,7 +17,7 @@ pub fn fields(findings: &Findings) -> Json {
     root.json().unwrap_or_else(|| json!({}))
 }
 
-/// The error tree as one line of Lua, for `message`.
+/// Formats the error tree as one line of Lua, for `message`.
 pub fn message(findings: &Findings) -> String {
     let mut out = String::from("declarative config is invalid: ");
     lua(&fields(findings), &mut out);
@@ -111,7 +111,7 @@ impl Tree {
     }
 }
 
-/// The answer of `POST /config` to a refused document: status is 400.
+/// Builds the response body of `POST /config` for a rejected document (status 400).
 pub fn refusal(loaded: &Loaded, flatten: bool) -> Json {
     let mut answer = json!({
         "code": 14,
@@ -134,7 +134,7 @@ pub fn refusal(loaded: &Loaded, flatten: bool) -> Json {
     answer
 }
 
-/// Error tree without what belongs to entities, and the list of entities with their errors.
+/// Returns the error tree without the errors of entities, and the list of entities with their errors.
 pub fn flattened(loaded: &Loaded) -> (Json, Json) {
     let mut left = Findings::default();
     let mut by_entity: ahash::AHashMap<usize, Vec<(Vec<Seg>, String)>> = ahash::AHashMap::new();
@@ -161,7 +161,7 @@ pub fn flattened(loaded: &Loaded) -> (Json, Json) {
                 Some((found, depth)) => {
                     by_entity.entry(found).or_default().push((path[depth..].to_vec(), text.clone()));
                 }
-                // Dangling references and clashes of other unique fields belong nowhere and vanish.
+                // Dangling references and duplicates of other unique fields belong to no entity; Kong drops them.
                 None if finding.code == "config/bad-reference" => {}
                 None if is_vanishing(path) => {}
                 None => {
@@ -182,13 +182,13 @@ pub fn flattened(loaded: &Loaded) -> (Json, Json) {
     (fields(&left), Json::Array(entries))
 }
 
-/// Whether a complaint is about the inside of a reference written as an object.
+/// Returns whether an error is inside a reference that is written as an object.
 fn is_reference(loaded: &Loaded, i: usize, path: &[Seg]) -> bool {
     let foreign = KINDS[loaded.found[i].kind].foreign;
     matches!(path, [Seg::Key(field), Seg::Key(_)] if foreign.iter().any(|f| f.field == field))
 }
 
-/// Such an object is listed as if it were the entity it refers to.
+/// Builds the flattened entry of such an object, which Kong lists as if it were the referenced entity.
 fn reference_entry(loaded: &Loaded, i: usize, path: &[Seg], text: &str) -> Json {
     let found = &loaded.found[i];
     let [Seg::Key(field), inner @ ..] = path else { return Json::Null };
@@ -220,8 +220,8 @@ fn entity_index(loaded: &Loaded) -> ahash::AHashMap<EntityKey<'_>, usize> {
         .collect()
 }
 
-/// Where an entity comes in the flat list: kinds and entries in descending order at top level, entries that stand
-/// inside another entity in ascending order and before it.
+/// Sort key of an entity in the flattened list: top-level kinds and entries in descending order; nested entities
+/// in ascending order, before their parent.
 fn place(loaded: &Loaded, i: usize) -> Vec<(std::cmp::Reverse<&'static str>, isize)> {
     use std::cmp::Reverse;
     let found = &loaded.found[i];
@@ -237,7 +237,7 @@ fn place(loaded: &Loaded, i: usize) -> Vec<(std::cmp::Reverse<&'static str>, isi
     }
 }
 
-/// Sorts an entity behind what stands inside it.
+/// Sorts an entity after its nested entities.
 const END: (std::cmp::Reverse<&str>, isize) = (std::cmp::Reverse(""), 0);
 
 fn entry(loaded: &Loaded, i: usize, mut errors: Vec<(Vec<Seg>, String)>, late: bool) -> Json {
@@ -276,7 +276,8 @@ fn entry(loaded: &Loaded, i: usize, mut errors: Vec<(Vec<Seg>, String)>, late: b
     Json::Object(out)
 }
 
-/// The entity as it was put in, without what stands inside it; once ids are known, with its own and its parent's.
+/// Returns the entity as submitted, without nested entities; once ids are resolved, with its own id and its
+/// parent's.
 fn echo(loaded: &Loaded, i: usize, late: bool) -> Json {
     let found = &loaded.found[i];
     let kind = &KINDS[found.kind];
@@ -306,7 +307,7 @@ fn echo(loaded: &Loaded, i: usize, late: bool) -> Json {
     Json::Object(map)
 }
 
-/// Lists without items are echoed as maps, since Lua knows no difference.
+/// Empty lists become maps, since Lua does not distinguish them.
 fn echo_value(doc: &source::Document, node: NodeId) -> Json {
     match doc.value(node) {
         Value::Seq(items) if items.is_empty() => json!({}),
@@ -330,7 +331,7 @@ fn dotted(path: &[Seg]) -> String {
     parts.join(".")
 }
 
-/// Keys and positions in descending order; complaints about the whole last.
+/// Keys and positions in descending order; errors about the whole entity last.
 fn descending(a: &[Seg], b: &[Seg]) -> std::cmp::Ordering {
     use std::cmp::Ordering;
     for (x, y) in a.iter().zip(b) {
@@ -350,13 +351,14 @@ fn descending(a: &[Seg], b: &[Seg]) -> std::cmp::Ordering {
     a.len().cmp(&b.len())
 }
 
-/// The answer of `POST /config` to an accepted document: entities by kind and id, without workspaces.
+/// Builds the response body of `POST /config` for an accepted document: entities by kind and id, without
+/// workspaces.
 pub fn entities(loaded: &Loaded) -> Json {
     let state = loaded.shown.as_ref().or(loaded.state.as_ref());
     state.map_or_else(|| json!({}), |state| by_kind(state.display()))
 }
 
-/// All entities of a configuration by kind and id.
+/// Returns all entities of a configuration by kind and id.
 pub fn by_kind(state: DisplayState<'_>) -> Json {
     let mut out = Map::new();
     macro_rules! tables {

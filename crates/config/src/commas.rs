@@ -1,8 +1,9 @@
-//! Commas at the end of lines, as JSON has them between its entries: in YAML they are part of the value.
+//! Trailing commas, as between JSON entries: in YAML they are part of the value.
 
 use source::{Finding, Findings, Level, SourceMap};
 
-/// Puts one finding in place of all about values that only a comma makes wrong. Kong's answer keeps them.
+/// Replaces all findings about values that are invalid only because of a trailing comma by a single one. The admin
+/// API's response keeps the originals.
 pub(super) fn merge(findings: &mut Findings, sources: &SourceMap) {
     let ends_in_comma = |finding: &Finding| {
         let Some(span) = finding.span().filter(|_| finding.level == Level::Error) else { return false };

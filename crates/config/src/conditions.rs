@@ -1,4 +1,4 @@
-//! Conditions of routes that the router refuses, each reported at the text that it refuses.
+//! Validation of route match conditions by the router, each error reported at its condition.
 
 use super::{
     expression,
@@ -9,11 +9,11 @@ use model::{KindInfo, Route, State, rule::regex};
 use router::{Flavor, validate_route};
 use source::{Document, Finding, Findings, Level, NodeId, Seg, Span, from_node};
 
-/// The router cannot use a route's conditions.
+/// Finding code: the router cannot compile a route's conditions.
 const BAD_EXPRESSION: &str = "config/bad-expression";
 
-/// Asks the router about every route. Of a route that has another error, each condition is tried alone, so that one run
-/// finds all.
+/// Compiles every route. For a route that has other errors, each condition is tested alone, so that one run finds
+/// all of them.
 pub(super) fn check(doc: &Document, found: &[Found], state: &State, flavor: Flavor, findings: &mut Findings) {
     for route in state.routes.rows() {
         let Err(text) = validate_route(route, flavor) else { continue };
@@ -39,16 +39,16 @@ pub(super) fn check(doc: &Document, found: &[Found], state: &State, flavor: Flav
     }
 }
 
-/// A condition that is refused.
+/// Rejected condition.
 struct Refused {
     node: NodeId,
-    /// Its path within the route, and what it is called.
+    /// Path within the route, and display name.
     path: String,
     name: String,
     text: String,
 }
 
-/// Reports the conditions of one route. The first finding has the text of Kong's answer, which names none of them.
+/// Reports the conditions of one route. The first finding carries Kong's error text, which names no condition.
 fn report(
     doc: &Document,
     found: &[Found],
@@ -61,7 +61,7 @@ fn report(
     let owner = path_text(&path_of(found, i));
     for refused in refused(doc, found[i].data, route, flavor) {
         let place = doc.span(refused.node);
-        // What the shape refused has been reported.
+        // Already reported by schema validation.
         if findings.iter().any(|finding| finding.level == Level::Error && finding.span() == Some(place)) {
             continue;
         }
@@ -90,7 +90,7 @@ fn report(
     findings.push(finding);
 }
 
-/// The conditions that are refused by themselves.
+/// Returns the conditions that are rejected when tested alone.
 fn refused(doc: &Document, node: NodeId, route: &Route, flavor: Flavor) -> Vec<Refused> {
     let mut all = Vec::new();
     let alone = Route {
@@ -109,7 +109,7 @@ fn refused(doc: &Document, node: NodeId, route: &Route, flavor: Flavor) -> Vec<R
             all.push(Refused { node, path, name, text });
         }
     };
-    // Under another flavor the field itself is refused, which is all there is to say.
+    // In other flavors the field itself is an error, which is sufficient.
     if let Some(expression) = route.expression.as_ref().filter(|_| flavor == Flavor::Expressions) {
         let alone = Route { expression: Some(expression.clone()), ..alone.clone() };
         attempt(doc.get(node, "expression"), "expression".to_owned(), "`expression`".to_owned(), alone);
@@ -134,7 +134,7 @@ fn refused(doc: &Document, node: NodeId, route: &Route, flavor: Flavor) -> Vec<R
     all
 }
 
-/// The reason in the router's message, which shows the whole expression before it.
+/// Extracts the reason from the router's message, which quotes the whole expression before it.
 pub(super) fn reason(text: &str) -> &str {
     let text = text.strip_prefix("Router Expression failed validation:").unwrap_or(text).trim();
     let last = text.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or(text);
@@ -160,18 +160,19 @@ fn help(text: &str, reason: &str, refused: &Refused) -> Option<String> {
     expression::help(text, reason, byte)
 }
 
-/// The line and column that the router's message names.
+/// Extracts line and column from the router's message.
 pub(super) fn place(message: &str) -> Option<(usize, usize)> {
     let (line, column) = message.split("--> ").nth(1)?.lines().next()?.trim().split_once(':')?;
     Some((line.parse().ok()?, column.parse().ok().filter(|column| *column > 0)?))
 }
 
-/// The part of a text on one line that the router's message underlines: `--> 1:13`, and `^-----^` two lines below.
+/// Maps the underlined part of the router's message (`--> 1:13`, and `^-----^` two lines below) to a source span.
+/// Single-line text only.
 fn part(whole: Span, text: &str, message: &str) -> Option<Span> {
     let (_, column) = place(message).filter(|(line, _)| *line == 1)?;
     let marks = message.lines().find(|line| line.contains('^') && line.trim_start().starts_with('|'))?;
     let marks = marks.trim_start_matches([' ', '|']).trim_end();
-    // Quotes stand around a text that is written as it is.
+    // A span longer than its text by two is quoted.
     let quote = match (whole.end - whole.start) as usize {
         length if length == text.len() => 0,
         length if length == text.len() + 2 => 1,

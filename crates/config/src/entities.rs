@@ -1,5 +1,5 @@
-//! The shape of every kind of entity in a file: its own schema, what may stand inside it, and the variants that
-//! depend on content (a plugin's settings by its name, a route's fields by its protocols).
+//! Compiled schemas of all entity kinds: the kind's own schema, its nested entities, and the variants that depend
+//! on content (a plugin's settings by its name, a route's fields by its protocols).
 
 use ahash::AHashMap;
 use serde_json::{Value as Json, json};
@@ -14,12 +14,12 @@ use model::{KINDS, KindInfo};
 use router::Flavor;
 use source::{Document, NodeId, Value};
 
-/// All shapes for one router flavor.
+/// Compiled schemas for one router flavor.
 pub struct Shapes {
-    /// The document.
+    /// Schema of the document.
     pub file: Record,
     kinds: Vec<Record>,
-    /// By family of protocols: http, tcp, grpc.
+    /// Routes by protocol family: http, tcp, grpc.
     routes: [Record; 3],
     plugins: AHashMap<&'static str, Record>,
     flavor: Flavor,
@@ -49,18 +49,18 @@ impl Shapes {
         }
     }
 
-    /// Whether there is a plugin of that name.
+    /// Returns whether a plugin of that name exists.
     pub fn has_plugin(&self, name: &str) -> bool {
         self.plugins.contains_key(name)
     }
 
-    /// The router flavor these shapes are for.
+    /// Returns the router flavor of these schemas.
     pub fn flavor(&self) -> Flavor {
         self.flavor
     }
 }
 
-/// Compiles the record of a kind and adds what every entity may have.
+/// Compiles the schema of a kind and adds the fields common to all entities.
 fn record(kind: &'static KindInfo, schema: Json) -> Record {
     let mut record = as_record(shape::compile(&schema));
     add_comments(&mut record);
@@ -111,7 +111,7 @@ fn file_record() -> Record {
     record
 }
 
-/// Which rules a route follows.
+/// Protocol family that determines a route's constraints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Family {
     Http,
@@ -190,7 +190,7 @@ fn route_schema(mut schema: Json, family: Family, flavor: Flavor) -> Json {
     schema
 }
 
-/// The record of a plugin's rows: what all have, its settings, its protocols, the scopes it may not have.
+/// Compiles the schema of a plugin: common fields, its settings, its protocols, and the scopes it must not have.
 fn plugin_record(entry: &plugin::Entry) -> Record {
     let Some(kind) = KindInfo::of("plugins") else { return Record::default() };
     let mut schema = (kind.schema)().to_value();
@@ -264,7 +264,7 @@ impl Chooser for Shapes {
 }
 
 impl Shapes {
-    /// The first of a route's protocols decides.
+    /// Selects the schema by the first of the route's protocols.
     fn route(&'static self, doc: &Document, node: NodeId) -> Result<&'static Record, Refusal> {
         let [http, tcp, grpc] = &self.routes;
         let Some(protocols) = doc.get(node, "protocols") else { return Ok(http) };
@@ -296,11 +296,11 @@ impl Shapes {
 /// All protocols of routes.
 const PROTOCOLS: &[&str] = &["grpc", "grpcs", "http", "https", "tcp", "tls", "tls_passthrough", "udp"];
 
-/// Shapes without those of plugins that the node has switched off.
+/// Schemas without those of plugins that the node's settings disable.
 pub struct Enabled<'a> {
-    /// All of them.
+    /// The schemas of all plugins.
     pub shapes: &'static Shapes,
-    /// Whether a plugin is switched on.
+    /// Returns whether a plugin is enabled.
     pub plugin: &'a (dyn Fn(&str) -> bool + Sync),
 }
 

@@ -1,4 +1,4 @@
-//! The pipeline from text to a configuration, on one page.
+//! The loading pipeline: source text → document → validated entities → typed configuration.
 
 use std::sync::Arc;
 
@@ -19,10 +19,10 @@ use super::{
 use model::{KindInfo, State};
 use source::{Document, Finding, Findings, Limits, NodeId, Seg, Value};
 
-/// Text → data: reads, substitutes, shapes, flattens, resolves.
+/// Loads a configuration: parses, substitutes templates, validates, flattens, and resolves ids and references.
 ///
 /// # Errors
-/// When a file cannot be read at all; what is wrong inside one is a finding.
+/// If a file cannot be read; errors inside a file are findings.
 pub fn load(input: &Input, options: &Options<'_>) -> Result<Loaded, LoadError> {
     let read = ReadOptions {
         kong_strict: options.kong_strict,
@@ -54,7 +54,7 @@ pub fn load(input: &Input, options: &Options<'_>) -> Result<Loaded, LoadError> {
             other_format::merge(&mut loaded, root);
             secret::follow_aliases(&loaded.document, &mut loaded.secrets);
         }
-        // What is secret is judged by names alone, since no schema can be walked along.
+        // Without a root there is no schema to follow; secrets are detected by field names alone.
         None => {
             not_a_map(&mut loaded);
             let Loaded { sources, secrets, .. } = &mut loaded;
@@ -76,7 +76,7 @@ impl From<ReadError> for LoadError {
     }
 }
 
-/// Reports a document that is something else than a map.
+/// Reports a document that is not a map.
 fn not_a_map(loaded: &mut Loaded) {
     let (Some(root), doc) = (loaded.root, &loaded.document) else { return };
     let text = "failed parsing declarative configuration: expected an object";
@@ -95,7 +95,7 @@ fn not_a_map(loaded: &mut Loaded) {
     loaded.findings.push(finding);
 }
 
-/// From a document to rows: shapes, ids and references, types.
+/// Lowers a document to rows: schema validation, ids and references, typed rows.
 fn check(loaded: &mut Loaded, root: NodeId, groups: &[ConsumerGroup], options: &Options<'_>) {
     let Loaded { document: doc, findings, .. } = loaded;
     let shapes = options.catalog.shapes(options.flavor);
@@ -121,7 +121,7 @@ fn check(loaded: &mut Loaded, root: NodeId, groups: &[ConsumerGroup], options: &
     let mut state = read_rows(doc, findings);
     let mut written = None;
     if !references.is_empty() && !findings.has_errors() {
-        // What is served holds the values; the document, and what is shown of it, the references.
+        // The served state contains the resolved values; the document, and its displayed form, the references.
         let vaults = vault::Vaults::of(&state, options.env);
         let (texts, unread) = vault::fill_in(doc, &references, &vaults, options.env, findings);
         let mut unusable = Findings::default();
@@ -131,8 +131,8 @@ fn check(loaded: &mut Loaded, root: NodeId, groups: &[ConsumerGroup], options: &
         written = Some(Arc::new(std::mem::replace(&mut state, served)));
     }
     if findings.has_errors() {
-        // The gateway looks for duplicates and references only in a valid document; its answer must not
-        // hold these.
+        // Kong checks duplicates and references only in an otherwise valid document; its response must not contain
+        // these.
         later.0.iter_mut().for_each(|finding| finding.tree.clear());
     }
     findings.append(&mut later);
@@ -156,7 +156,7 @@ fn check(loaded: &mut Loaded, root: NodeId, groups: &[ConsumerGroup], options: &
     loaded.state = Some(Arc::new(state));
 }
 
-/// Checks the settings of plugins that stand in consumer groups. Those that this gateway does not have are left out.
+/// Validates the settings of plugins nested in consumer groups. Plugins that are not available here are skipped.
 fn check_groups(walker: &mut Walker<'_>, shapes: &Shapes, groups: &[ConsumerGroup]) {
     let Some(kind) = KindInfo::number("plugins") else { return };
     for group in groups {
@@ -181,7 +181,7 @@ fn needs_transform(state: &State) -> bool {
         && state.oauth2_credentials.is_empty())
 }
 
-/// Seconds since 1970, to the millisecond.
+/// Returns the Unix time in seconds, with millisecond precision.
 fn now() -> f64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0.0, |d| (d.as_secs_f64() * 1000.0).round() / 1000.0)

@@ -1,16 +1,16 @@
-//! Several files as one document, as decK makes it: lists are appended, maps are joined at every depth,
-//! and what is neither must agree.
+//! Merging of several files into one document as decK does: lists are concatenated, maps are merged recursively,
+//! and scalars must agree.
 
 use model::KindInfo;
 use source::{Document, Entry, Finding, Findings, NodeId, Value};
 
-/// Two files say different things where only one can be said.
+/// Finding code: two files set the same scalar to different values.
 pub const CONFLICT: &str = "config/merge-conflict";
 
-/// Makes one root of several. With one file that is its own root, untouched. None if there is none.
+/// Merges several roots into one. A single file's root is returned unchanged; `None` if there are no roots.
 ///
-/// A file that is empty adds nothing. One that is not a map is an error here if there are several; alone,
-/// it is the shape's to judge.
+/// Empty files are skipped. A root that is not a map is an error here if there are several files; alone, it is
+/// left to schema validation.
 pub fn merge(doc: &mut Document, roots: &[NodeId], findings: &mut Findings) -> Option<NodeId> {
     if let &[only] = roots {
         return Some(only);
@@ -69,7 +69,7 @@ fn join(
             (first, second) if first == second => continue,
             _ => {
                 let values = (doc.value(a), doc.value(b));
-                // Of a list and a map under the name of a section, the map is the mistake.
+                // If a section is a list in one file and a map in another, the map is reported as the error.
                 let section = path.is_empty() && KindInfo::of(&name).is_some();
                 if section && let (Value::Map(_), Value::Seq(_)) | (Value::Seq(_), Value::Map(_)) = values {
                     let (map, list) = match values.0 {

@@ -1,7 +1,7 @@
-//! The known word that a misspelt one most likely stands for.
+//! Spelling suggestions.
 
-/// The nearest of the known words, if one is near enough to be worth suggesting: a third of the
-/// letters may differ, and neither `-` for `_` nor upper case counts as a difference.
+/// Returns the known word nearest to a misspelt one, if near enough to suggest: up to a third of the letters may
+/// differ; `-` for `_` and case do not count.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |text: &str| text.to_ascii_lowercase().replace('-', "_");
     let word = plain(word);
@@ -9,10 +9,10 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     let allowed = (letters / 3).clamp(1, 4);
     known
         .into_iter()
-        // Lengths alone tell most words apart: a large file has many thousand names.
+        // Compare lengths first: a large file has many thousands of names.
         .filter(|candidate| candidate.chars().count().abs_diff(letters) <= allowed)
         .map(|candidate| (strsim::osa_distance(&word, &plain(candidate)), candidate))
-        // One letter more makes another word of two letters: `kid` is no `id`.
+        // An additional letter makes another word of a two-letter one: `kid` is not `id`.
         .filter(|(distance, candidate)| {
             *distance <= allowed && (*distance == 0 || candidate.chars().count() > 2)
         })

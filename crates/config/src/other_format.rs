@@ -1,18 +1,18 @@
-//! Files that are plainly something else: said once, in place of every field that the gateway does not know.
+//! Detection of files of another program, reported once instead of an error per unknown field.
 
 use super::Loaded;
 use source::{Document, Finding, Level, NodeId, Value};
 
-/// The file is of another program.
+/// Finding code: the file belongs to another program.
 const OTHER_FORMAT: &str = "config/other-format";
 
-/// A format of another program.
+/// File format of another program.
 struct Format {
-    /// What a file of it is called.
+    /// Name of its files.
     name: &'static str,
-    /// Keys at its top; all of them are there.
+    /// Top-level keys that must all be present.
     keys: &'static [&'static str],
-    /// What to do with it.
+    /// Suggested action.
     help: &'static str,
 }
 
@@ -57,7 +57,8 @@ const FORMATS: &[Format] = &[
 
 const NO_HELP: &str = "a declarative configuration begins with `_format_version: \"3.0\"`";
 
-/// Puts one finding in place of all errors about a file of another format. Kong's answer keeps them.
+/// Replaces all errors about a file of another format by a single one. The admin API's response keeps the
+/// originals.
 pub(super) fn merge(loaded: &mut Loaded, root: NodeId) {
     let Loaded { document: doc, findings, .. } = loaded;
     if !super::dialect::lacks_version(doc, root) || !findings.has_errors() {
@@ -75,12 +76,12 @@ pub(super) fn merge(loaded: &mut Loaded, root: NodeId) {
     findings.put(merged);
 }
 
-/// The key that shows a format, what a file of it is called, and what to do with it.
+/// Returns the identifying key, the format's name, and the suggested action.
 fn recognise(doc: &Document, root: NodeId) -> Option<(NodeId, &'static str, &'static str)> {
     let format = FORMATS.iter().find(|format| format.keys.iter().all(|key| doc.get(root, key).is_some()));
     if let Some(format) = format {
         let kind = doc.get(root, "kind").and_then(|kind| doc.str(kind));
-        // Of manifests these alone hold other files.
+        // Of Kubernetes manifests only these contain other files.
         let help = match kind {
             Some("ConfigMap" | "Secret") | None => format.help,
             Some(_) => NO_HELP,
@@ -99,7 +100,7 @@ fn recognise(doc: &Document, root: NodeId) -> Option<(NodeId, &'static str, &'st
     if let Some(key) = apisix(doc, root) {
         return Some((key, "a configuration of APISIX", NO_HELP));
     }
-    // Compose has services too, but by name.
+    // Docker Compose has `services` too, but as a map by name.
     let services = doc.entry(root, "services")?;
     let Value::Map(entries) = doc.value(services.value) else { return None };
     let container = |service| ["image", "build"].iter().any(|key| doc.get(service, key).is_some());
@@ -110,7 +111,7 @@ fn recognise(doc: &Document, root: NodeId) -> Option<(NodeId, &'static str, &'st
     ))
 }
 
-/// The key that shows a file of APISIX: its routes have one `uri` and an upstream in place.
+/// Returns the key that identifies an APISIX file: routes with a `uri` and an inline upstream.
 fn apisix(doc: &Document, root: NodeId) -> Option<NodeId> {
     let routes = doc.entry(root, "routes")?;
     let is_own = |&route: &NodeId| {

@@ -1,13 +1,12 @@
-//! What a valid configuration asks for that this gateway does not do yet, said aloud rather than served
-//! silently otherwise.
+//! Warnings about valid configuration that this gateway does not implement yet.
 
 use model::{Algorithm, State, Upstream};
 use source::{Document, Finding, Findings};
 
-/// An upstream asks for more than taking turns by weight.
+/// Finding code: an upstream uses balancing or health checks that are not implemented.
 const UPSTREAM: &str = "upstream/not-yet";
 
-/// A warning for every upstream whose balancing or health checks are not done yet.
+/// Warns about every upstream whose balancing algorithm or health checks are not implemented.
 pub fn warn(doc: &Document, state: &State, findings: &mut Findings) {
     for upstream in state.upstreams.rows() {
         let mut wanted = Vec::new();
@@ -29,7 +28,7 @@ pub fn warn(doc: &Document, state: &State, findings: &mut Findings) {
     }
 }
 
-/// Whether any check of an upstream would do something.
+/// Returns whether any health check of an upstream is enabled.
 fn checks(upstream: &Upstream) -> bool {
     let (active, passive) = (&upstream.healthchecks.active, &upstream.healthchecks.passive);
     let probes = [active.healthy.interval, active.unhealthy.interval];

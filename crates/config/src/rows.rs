@@ -1,4 +1,4 @@
-//! From checked nodes to typed rows: every entity read into its type, plugins' settings read and checked.
+//! Lowering of validated nodes to typed rows, including plugin settings.
 
 use std::sync::Arc;
 
@@ -17,25 +17,25 @@ use plugin::{Checks, Entry, NOT_YET, Place, Registry};
 use router::Flavor;
 use source::{Document, Finding, Findings, Level, NodeId, Seg, Span, Value, from_node};
 
-/// What rows are made of.
+/// Inputs of lowering.
 pub struct Parts<'d> {
     /// The document.
     pub doc: &'d mut Document,
-    /// Entities in it.
+    /// The entities in it.
     pub found: &'d [Found],
     /// Their ids and references.
     pub resolved: &'d Resolved,
-    /// Time of loading, in seconds since 1970.
+    /// Load time, as a Unix time in seconds.
     pub now: f64,
-    /// Which router will run.
+    /// Router flavor.
     pub flavor: Flavor,
-    /// Whether settings that are not served yet are only warned about.
+    /// Whether unsupported settings are warnings instead of errors.
     pub allow_unsupported: bool,
-    /// The plugins there are.
+    /// The plugin registry.
     pub registry: &'d Registry,
 }
 
-/// Reads all entities that passed their checks. What does not is reported, and the rest is read all the same.
+/// Lowers all entities that passed validation. Failures are reported and skipped.
 pub fn rows(mut parts: Parts<'_>, findings: &mut Findings) -> State {
     let mut state = State::default();
     macro_rules! tables {
@@ -120,7 +120,7 @@ impl Parts<'_> {
         }
     }
 
-    /// What one field's default owes to another field.
+    /// Adjusts a default that depends on another field.
     fn adjust<T: Row>(&self, row: &mut T) {
         let any: &mut dyn std::any::Any = row;
         if let Some(route) = any.downcast_mut::<model::Route>() {
@@ -163,7 +163,7 @@ impl Parts<'_> {
         }
     }
 
-    /// The node of a plugin's settings; an empty one if there are none.
+    /// Returns the node of a plugin's settings; an empty map if there is none.
     fn settings(&mut self, data: NodeId) -> NodeId {
         match self.doc.get(data, "config") {
             Some(node) => node,
@@ -174,7 +174,7 @@ impl Parts<'_> {
         }
     }
 
-    /// Lets a plugin check its settings across fields; says whether they are refused.
+    /// Runs a plugin's own validation of its settings; returns whether they are rejected.
     fn check(
         &self,
         i: usize,
@@ -219,7 +219,7 @@ impl Parts<'_> {
         refused
     }
 
-    /// Follows a JSON pointer as far as there are nodes; the segments go all the way.
+    /// Resolves a JSON pointer as far as nodes exist; the returned segments cover the whole pointer.
     fn follow(&self, settings: NodeId, pointer: &str) -> (NodeId, Vec<Seg>) {
         let (mut node, mut lost) = (settings, false);
         let mut segments = Vec::new();
@@ -255,7 +255,7 @@ impl Parts<'_> {
         self.doc.span(first.unwrap_or(node))
     }
 
-    /// A value that fits the schema but not the type: a gap in the schema, reported rather than trusted.
+    /// Reports a value that passed the schema but does not fit the type. This is a gap in the schema.
     fn unreadable(&self, i: usize, node: NodeId, reason: &str, findings: &mut Findings) {
         let path = path_of(self.found, i);
         let finding = Finding::error("config/unreadable", format!("this value cannot be used: {reason}"))

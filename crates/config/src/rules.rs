@@ -1,11 +1,11 @@
-//! Rules about whole entities that need code: keys fit certificates, JWKs can be read.
+//! Custom entity checks that need code: key pairs match certificates, JWKs are parsable.
 
 use super::shape::{Field, Operand, Record, Walker};
 use model::rule::pem;
 use plugin::Registry;
 use source::NodeId;
 
-/// Runs the rule of that name; the text is the format's own.
+/// Runs a custom check by name; returns Kong's error text.
 pub fn custom(
     name: &str,
     registry: &Registry,
@@ -40,7 +40,7 @@ pub fn custom(
     }
 }
 
-/// Seconds since 1970.
+/// Returns the Unix time in seconds.
 pub fn now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |d| d.as_secs() as i64)

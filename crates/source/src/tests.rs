@@ -57,8 +57,8 @@ impl Read {
 fn an_unquoted_scalar_has_the_type_that_kong_gives_it() {
     for line in include_str!("typing.txt").lines().filter(|line| !line.starts_with('#')) {
         let (text, want) = line.split_once('\t').expect("two columns");
-        let got = match scalar::implicit(text) {
-            Err(scalar::Unreadable) => "unreadable".to_owned(),
+        let got = match scalar::resolve_plain(text) {
+            Err(scalar::InvalidScalar) => "unreadable".to_owned(),
             Ok(None) => "text".to_owned(),
             Ok(Some(Value::Null)) => "null".to_owned(),
             Ok(Some(Value::Bool(b))) => b.to_string(),

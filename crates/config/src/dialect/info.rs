@@ -1,4 +1,4 @@
-//! `_info` (tags and defaults for all entities) and `_plugin_configs` (settings that plugins share).
+//! `_info` (tags and defaults for all entities) and `_plugin_configs` (shared plugin settings).
 
 use ahash::AHashSet;
 
@@ -30,11 +30,11 @@ const KEYS: &[&str] = &[
     "include_plugin_definitions",
 ];
 
-/// Under `defaults`, and the kind each is for.
+/// Keys of `defaults`, and the kind of each.
 const DEFAULTS: &[(&str, &str)] =
     &[("service", "services"), ("route", "routes"), ("upstream", "upstreams"), ("target", "targets")];
 
-/// What `_info` asks to be done to entities.
+/// Changes that `_info` applies to entities.
 #[derive(Default)]
 pub(super) struct Info {
     tags: Vec<NodeId>,
@@ -43,7 +43,7 @@ pub(super) struct Info {
     defaults: Vec<(&'static str, NodeId)>,
 }
 
-/// Takes `_info` out of the document.
+/// Removes `_info` from the document and parses it.
 pub(super) fn read(doc: &mut Document, root: NodeId, dialect: &mut Dialect, findings: &mut Findings) -> Info {
     let mut info = Info::default();
     let Some(entry) = take(doc, root, "_info") else { return info };
@@ -155,7 +155,7 @@ impl Info {
         }
     }
 
-    /// Gives an entity the defaults of its kind: what it does not say, or says is null.
+    /// Applies the defaults of its kind to an entity's absent and null fields.
     pub(super) fn defaults(&self, doc: &mut Document, entity: &Entity) {
         for (_, fields) in self.defaults.iter().filter(|(kind, _)| *kind == entity.kind.key) {
             let filled = merged(doc, entity.node, *fields, true);
@@ -184,7 +184,7 @@ impl Info {
     }
 }
 
-/// Takes `_plugin_configs` out of the document: settings by name.
+/// Removes `_plugin_configs` from the document: settings by name.
 pub(super) fn plugin_configs(doc: &mut Document, root: NodeId, findings: &mut Findings) -> Option<Entry> {
     let entry = take(doc, root, "_plugin_configs")?;
     match doc.value(entry.value) {
@@ -201,7 +201,8 @@ pub(super) fn plugin_configs(doc: &mut Document, root: NodeId, findings: &mut Fi
     Some(entry)
 }
 
-/// Gives a plugin with `_config: NAME` the settings of that name; its own win, maps are joined.
+/// Merges the settings selected by `_config: NAME` into a plugin. The plugin's own values win; maps are merged
+/// recursively.
 pub(super) fn plugin_config(
     doc: &mut Document,
     plugin: NodeId,

@@ -1,12 +1,11 @@
-//! References by an object that holds a name: `service: {name: a}` becomes `service: a`.
+//! References written as an object with a name: `service: {name: a}` becomes `service: a`.
 
 use super::walk::Entity;
 use crate::tree::{get, put};
 use model::KindInfo;
 use source::{Document, Value};
 
-/// Rewrites an entity's references. One with an `id` keeps that alone; what is neither is left for the
-/// shape to judge.
+/// Rewrites an entity's references. One with an `id` is reduced to it; others are left to schema validation.
 pub(super) fn by_name(doc: &mut Document, entity: &Entity) {
     for foreign in entity.kind.foreign {
         let Some(value) = doc.get(entity.node, foreign.field) else { continue };

@@ -1,12 +1,12 @@
-//! Findings as JSON, for programs: `place` and `related` count lines and columns from 1, columns in
-//! characters, ends excluded.
+//! JSON representation of findings. `place` and `related` have 1-based lines and columns; columns count
+//! characters, ends are exclusive.
 
 use serde_json::{Value, json};
 
 use super::{Finding, Level, SourceMap, Span};
 
 impl Level {
-    /// The level as programs spell it.
+    /// Returns the level as a lower-case word.
     pub fn word(self) -> &'static str {
         match self {
             Level::Error => "error",
@@ -17,7 +17,7 @@ impl Level {
 }
 
 impl Finding {
-    /// The finding as JSON: `code`, `level`, `message`, `help`, `path`, `place`, `related`.
+    /// Converts the finding to JSON: `code`, `level`, `message`, `help`, `path`, `place`, `related`.
     pub fn to_json(&self, sources: &SourceMap) -> Value {
         let mut told = json!({
             "code": self.code,

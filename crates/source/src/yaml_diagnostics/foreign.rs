@@ -1,16 +1,16 @@
-//! What is written in a file for another program or reader: marks of a merge, fences of Markdown, comments of other
-//! languages, characters that only look like spaces.
+//! Foreign syntax in a file: merge conflict markers, Markdown fences, comments of other languages, and characters
+//! that look like spaces.
 
 use std::ops::Range;
 
-use super::Broken;
-use crate::odd::{is_unseen, is_wide};
+use super::SyntaxError;
+use crate::confusable::{is_space_like, is_unseen};
 use crate::{Finding, odd_character};
 
-/// A place, what it is, and what to do about it.
+/// Range, message and help.
 type Foreign = (Range<usize>, &'static str, &'static str);
 
-/// What no text in YAML or JSON is meant to hold.
+/// Finds syntax that is never intended in YAML or JSON.
 pub(crate) fn foreign(text: &str) -> Option<Foreign> {
     let line = |mark: &str| {
         let begins = |at: &usize| *at == 0 || text.as_bytes()[at - 1] == b'\n';
@@ -32,7 +32,7 @@ pub(crate) fn foreign(text: &str) -> Option<Foreign> {
     })
 }
 
-/// What helps where a `- `, a `: ` or a `=` was written without its space. Repeats no value.
+/// Returns the help for a missing space after `-`, `:` or `=`. Never repeats a value.
 pub fn joined(line: &str) -> Option<String> {
     let (dash, rest) = match line.strip_prefix('-') {
         Some(rest) => (!rest.starts_with([' ', '-']), rest.trim_start()),
@@ -54,20 +54,21 @@ pub fn joined(line: &str) -> Option<String> {
     }
 }
 
-impl Broken<'_> {
-    pub(super) fn habit(&self) -> Option<Finding> {
+impl SyntaxError<'_> {
+    pub(super) fn foreign_syntax(&self) -> Option<Finding> {
         let says = |range: Range<usize>, message: &str, help: &str| {
-            let span = self.place.span(range.start, range.end);
+            let span = self.input.span(range.start, range.end);
             Finding::error("source/yaml-syntax", message).at(span, "").help(help)
         };
         if let Some((range, message, help)) = foreign(self.body) {
             return Some(says(range, message, help));
         }
-        self.unseen().or_else(|| self.comment()).or_else(|| self.directive())
+        self.invisible_character().or_else(|| self.comment()).or_else(|| self.directive())
     }
 
-    /// A character that only looks like a space, or like nothing, where the text broke: outside quotes and comments.
-    fn unseen(&self) -> Option<Finding> {
+    /// Detects a character that looks like a space or is invisible at the error position, outside quotes and
+    /// comments.
+    fn invisible_character(&self) -> Option<Finding> {
         let at = self.problem.at;
         let context = self.problem.context.as_ref().map(|(_, at)| *at);
         let above = self.line_above(at).map(|(start, _)| start);
@@ -81,16 +82,20 @@ impl Broken<'_> {
                 continue;
             }
             let name = odd_character(&line[column..]).unwrap_or("an invisible character");
-            let span = self.place.span(start + column, start + column + c.len_utf8());
+            let span = self.input.span(start + column, start + column + c.len_utf8());
             let finding = Finding::error("source/yaml-syntax", format!("{name} stands here")).at(span, "");
-            return Some(finding.help(if is_wide(c) { "write an ordinary space" } else { "remove it" }));
+            return Some(finding.help(if is_space_like(c) {
+                "write an ordinary space"
+            } else {
+                "remove it"
+            }));
         }
         None
     }
 
-    /// A comment of another language.
+    /// Detects a comment of another language.
     fn comment(&self) -> Option<Finding> {
-        let at = self.doing("simple key").unwrap_or(self.problem.at);
+        let at = self.context_at("simple key").unwrap_or(self.problem.at);
         let line = self.line(at);
         let start = self.line_start(at) + line.len() - line.trim_start().len();
         let mark = ["//", "/*"].into_iter().find(|mark| self.from(start).starts_with(mark))?;
@@ -98,9 +103,9 @@ impl Broken<'_> {
         Some(finding.help(format!("write `#` in place of `{mark}`")))
     }
 
-    /// `%YAML 1.2` without the line that ends such lines.
+    /// Detects `%YAML 1.2` without the document marker after it.
     fn directive(&self) -> Option<Finding> {
-        if !self.says("document start") || !self.body.starts_with('%') {
+        if !self.message_contains("document start") || !self.body.starts_with('%') {
             return None;
         }
         let finding = self

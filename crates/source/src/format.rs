@@ -1,22 +1,22 @@
-//! Which of the two notations a text is in, and reading it.
+//! Detection of the file format (YAML or JSON), and parsing.
 
 use super::{Document, FileId, Finding, Findings, Limits, NodeId, SourceMap, Span, parse_json, parse_yaml};
 
-/// The notation of a file.
+/// Format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Format {
-    /// YAML 1.1 as Kong reads it; most JSON is YAML too.
+    /// YAML 1.1 as parsed by Kong; nearly a superset of JSON.
     Yaml,
     /// JSON.
     Json,
-    /// JSON if it can be read as such, else YAML: what the gateway does with a text that has no file name.
+    /// JSON if it parses as such, else YAML: Kong's behaviour for input without a file name.
     #[default]
     Auto,
 }
 
 impl Format {
-    /// The notation a file name stands for. `None` for a name the gateway refuses: it takes names that end in
-    /// `json`, `yaml` or `yml`, with or without a dot.
+    /// Returns the format for a file name. `None` if Kong rejects the name: it accepts names that end in `json`,
+    /// `yaml` or `yml`, with or without a dot.
     pub fn of_name(name: &str) -> Option<Format> {
         if name.ends_with("json") {
             Some(Format::Json)
@@ -28,7 +28,7 @@ impl Format {
     }
 }
 
-/// Reads a file into `doc` and returns its root; `None` after an error was added to `findings`.
+/// Parses a file into `doc` and returns its root; `None` if an error was added to `findings`.
 pub fn parse(
     sources: &SourceMap,
     file: FileId,
@@ -50,7 +50,7 @@ pub fn parse(
             doc.truncate(mark);
             let mut as_yaml = Findings::default();
             let root = parse_yaml(sources, file, doc, limits, &mut as_yaml);
-            // Broken either way: what begins like JSON was meant as JSON.
+            // Invalid in both formats: report the JSON error if the text starts like JSON.
             let braces = sources.get(file).text().trim_start().starts_with(['{', '[']);
             if root.is_some() && Format::of_name(sources.get(file).name()) == Some(Format::Json) {
                 as_yaml.push(not_json(&as_json, file));
@@ -61,7 +61,7 @@ pub fn parse(
     }
 }
 
-/// A file's name says JSON, and its text is YAML.
+/// Builds the warning about YAML content in a file named as JSON.
 fn not_json(as_json: &Findings, file: FileId) -> Finding {
     let place = as_json.iter().find_map(Finding::span).unwrap_or(Span::start_of(file));
     let message = "this is YAML under a name for JSON: Kong, which goes by the name, refuses it";
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_text_without_a_name_is_json_before_it_is_yaml() {
-        // As YAML the pair of escapes would be an error, and the key a number.
+        // In YAML the surrogate pair would be an error and the key a number.
         let both = r#"{"010": "\ud83d\ude00"}"#;
         assert_eq!(read(both, Format::Auto), Ok(serde_json::json!({"010": "😀"})));
         assert_eq!(read("a: 010\n", Format::Auto), Ok(serde_json::json!({"a": 8})));

@@ -1,15 +1,15 @@
-//! Source files, byte spans, and the way from a span to a line and a column.
+//! Source files, byte spans, and conversion of spans to lines and columns.
 
 use std::sync::{Arc, OnceLock};
 
-use super::finding::unparsable;
+use super::finding::with_syntax_error_tree;
 use super::{Finding, Findings};
 
-/// Number of a file in a [`SourceMap`].
+/// Index of a file in a [`SourceMap`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(pub u16);
 
-/// A stretch of bytes in one file; `start` is included, `end` is not.
+/// Half-open byte range in one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {
     /// The file.
@@ -21,18 +21,18 @@ pub struct Span {
 }
 
 impl Span {
-    /// The empty span at the beginning of a file.
+    /// Returns the empty span at the start of a file.
     pub const fn start_of(file: FileId) -> Self {
         Span { file, start: 0, end: 0 }
     }
 
-    /// Whether another span lies within this one.
+    /// Returns whether another span lies within this one.
     pub fn contains(self, inner: Span) -> bool {
         self.file == inner.file && self.start <= inner.start && inner.end <= self.end
     }
 }
 
-/// A place as people count: lines and columns from 1, columns in characters.
+/// Line and column, both from 1; columns count characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// Line, from 1.
@@ -41,20 +41,20 @@ pub struct Position {
     pub column: usize,
 }
 
-/// One file's name and text.
+/// Name and text of one file.
 #[derive(Clone, Debug)]
 pub struct Source {
     name: String,
     text: Arc<String>,
-    /// Byte offset at which each line starts; computed for the first position.
+    /// Byte offset of each line start; computed on first use.
     lines: OnceLock<Vec<u32>>,
-    /// Number of characters before every [`Source::STEP_BYTES`]-th byte; computed with the first position in a
-    /// long line, so that a file of one line costs no more than one of many.
+    /// Number of characters before every [`Source::STEP_BYTES`]-th byte; computed on first use in a long line, so
+    /// that a single-line file costs no more than one of many lines.
     chars: OnceLock<Vec<u32>>,
 }
 
 impl Source {
-    /// The name to show, usually the path as the user gave it.
+    /// Returns the display name, usually the path given by the user.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -62,7 +62,7 @@ impl Source {
     fn lines(&self) -> &[u32] {
         self.lines.get_or_init(|| {
             let bytes = self.text.as_bytes();
-            // A carriage return alone ends a line of YAML too.
+            // A lone carriage return also ends a line in YAML.
             let ends = |i: &usize| bytes[*i] == b'\n' || bytes.get(i + 1) != Some(&b'\n');
             let mut lines = vec![0];
             lines.extend(memchr::memchr2_iter(b'\n', b'\r', bytes).filter(ends).map(|i| i as u32 + 1));
@@ -70,12 +70,12 @@ impl Source {
         })
     }
 
-    /// The whole text.
+    /// Returns the whole text.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Line and column of a byte offset. An offset past the end counts as the end.
+    /// Converts a byte offset to line and column. An offset past the end counts as the end.
     pub fn position(&self, offset: u32) -> Position {
         let offset = (offset as usize).min(self.text.len());
         let lines = self.lines();
@@ -85,10 +85,10 @@ impl Source {
         Position { line, column: self.chars_between(start, end) + 1 }
     }
 
-    /// How many bytes lie between two entries of `chars`.
+    /// Distance between two entries of `chars`, in bytes.
     const STEP_BYTES: usize = 4096;
 
-    /// The number of characters between two byte offsets on boundaries of characters.
+    /// Counts the characters between two byte offsets on character boundaries.
     fn chars_between(&self, start: usize, end: usize) -> usize {
         if end.saturating_sub(start) <= Self::STEP_BYTES {
             return self.text[start.min(end)..end].chars().count();
@@ -111,37 +111,37 @@ impl Source {
         before(end) - before(start)
     }
 
-    /// Text of a line counted from 1, without its line end; empty when there is no such line.
+    /// Returns a line (from 1) without its line end; empty if there is no such line.
     pub fn line(&self, line: usize) -> &str {
         let Some(&start) = line.checked_sub(1).and_then(|i| self.lines().get(i)) else { return "" };
         let end = self.lines().get(line).map_or(self.text.len(), |&next| next as usize);
         self.text[start as usize..end].trim_end_matches(['\n', '\r'])
     }
 
-    /// Byte offset at which a line counted from 1 starts, or the length of the text.
+    /// Returns the byte offset of the start of a line (from 1), or the length of the text.
     pub fn line_start(&self, line: usize) -> usize {
         line.checked_sub(1).and_then(|i| self.lines().get(i)).map_or(self.text.len(), |&s| s as usize)
     }
 }
 
-/// All files of one run, by number.
+/// All files of one run, indexed by [`FileId`].
 #[derive(Clone, Debug, Default)]
 pub struct SourceMap {
     files: Vec<Source>,
 }
 
 impl SourceMap {
-    /// Adds a file and returns its number.
+    /// Adds a file and returns its id.
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> FileId {
         let (lines, chars) = (OnceLock::new(), OnceLock::new());
         self.files.push(Source { name: name.into(), text: Arc::new(text.into()), lines, chars });
         FileId((self.files.len() - 1) as u16)
     }
 
-    /// Adds a file as it came from the disk or the network: UTF-8, or UTF-16 with a byte order mark.
+    /// Adds a file from raw bytes: UTF-8, or UTF-16 with a byte order mark.
     ///
-    /// `None` after an error was added to `findings`. The file is in the map even then, with U+FFFD for what
-    /// could not be read, so that the place can be shown.
+    /// `None` if an error was added to `findings`. The file is in the map even then, with U+FFFD for undecodable
+    /// bytes, so that the location can be displayed.
     pub fn add_bytes(
         &mut self,
         name: impl Into<String>,
@@ -173,40 +173,41 @@ impl SourceMap {
                 let span = Span { file, start: at as u32, end: end as u32 };
                 let finding = Finding::error("source/encoding", message).at(span, "");
                 let reason = finding.message.clone();
-                findings.push(unparsable(finding.help("save the file as UTF-8"), &reason));
+                findings.push(with_syntax_error_tree(finding.help("save the file as UTF-8"), &reason));
                 None
             }
         }
     }
 
-    /// The file of that number.
+    /// Returns a file.
     pub fn get(&self, file: FileId) -> &Source {
         &self.files[file.0 as usize]
     }
 
-    /// All files with their numbers.
+    /// Iterates over all files with their ids.
     pub fn iter(&self) -> impl Iterator<Item = (FileId, &Source)> {
         self.files.iter().enumerate().map(|(i, f)| (FileId(i as u16), f))
     }
 
-    /// Where a span begins.
+    /// Returns the position of a span's start.
     pub fn position(&self, span: Span) -> Position {
         self.get(span.file).position(span.start)
     }
 
-    /// `file:line:column` of a span's beginning.
+    /// Formats a span's start as `file:line:column`.
     pub fn locate(&self, span: Span) -> String {
         let Position { line, column } = self.position(span);
         format!("{}:{line}:{column}", self.get(span.file).name())
     }
 
-    /// The text of a span.
+    /// Returns the text of a span.
     pub fn snippet(&self, span: Span) -> &str {
         self.get(span.file).text().get(span.start as usize..span.end as usize).unwrap_or("")
     }
 }
 
-/// UTF-16 without its mark as text; or the text with U+FFFD, the first such place in it, and what is wrong.
+/// Decodes UTF-16 without its byte order mark; on error returns the text with U+FFFD, the offset of the first one,
+/// and the reason.
 fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, (String, usize, String)> {
     let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
     let mut text = String::with_capacity(bytes.len() / 2);
@@ -274,7 +275,7 @@ mod tests {
         let at = |start| sources.position(Span { file, start, end: start });
         assert_eq!(at(3), Position { line: 2, column: 1 });
         assert_eq!(at(5), Position { line: 2, column: 2 });
-        // In the middle of a character, and past the end.
+        // Inside a character, and past the end.
         assert_eq!(at(4), Position { line: 2, column: 1 });
         assert_eq!(at(99), Position { line: 3, column: 1 });
         assert_eq!(sources.get(file).line(1), "a");

@@ -1,7 +1,7 @@
-//! Characters that come with text copied from a web page or a word processor, and cannot be told by eye from others.
+//! Confusable characters: characters from web pages or word processors that look like other characters.
 
-/// Each, and how it is called.
-const ODD: &[(char, &str)] = &[
+/// The characters and their descriptions.
+const CONFUSABLE: &[(char, &str)] = &[
     ('\u{a0}', "a no-break space (U+00A0)"),
     ('\u{202f}', "a no-break space (U+202F)"),
     ('\u{2007}', "a no-break space (U+2007)"),
@@ -22,22 +22,23 @@ const ODD: &[(char, &str)] = &[
     ('\u{2014}', "a dash (U+2014)"),
 ];
 
-/// How such a character in a text is called.
+/// Returns the description of the first confusable character in a text.
 pub fn odd_character(text: &str) -> Option<&'static str> {
-    ODD.iter().find(|(odd, _)| text.contains(*odd)).map(|(_, name)| *name)
+    CONFUSABLE.iter().find(|(odd, _)| text.contains(*odd)).map(|(_, name)| *name)
 }
 
-/// Whether a character is one of them.
+/// Returns whether a character is confusable.
 pub fn is_odd(c: char) -> bool {
-    ODD.iter().any(|(odd, _)| *odd == c)
+    CONFUSABLE.iter().any(|(odd, _)| *odd == c)
 }
 
-/// Whether a character is one of them that looks like a space, or like nothing.
+/// Returns whether a character looks like a space or is invisible.
 pub fn is_unseen(c: char) -> bool {
-    is_odd(c) && (is_wide(c) || matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}' | '\u{ad}'))
+    is_odd(c)
+        && (is_space_like(c) || matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}' | '\u{ad}'))
 }
 
-/// Whether a character looks like a space.
-pub fn is_wide(c: char) -> bool {
+/// Returns whether a character looks like a space.
+pub fn is_space_like(c: char) -> bool {
     matches!(c, '\u{a0}' | '\u{202f}' | '\u{2007}')
 }

@@ -1,47 +1,47 @@
-//! Why a text is not YAML, in words that help.
+//! Diagnostics for invalid YAML.
 //!
-//! libyaml decides whether and where a text is broken, but its words are a parser's ("did not find expected
-//! key"). What people really get wrong is a short list, and each has its own message and help here; for the rest
-//! there is a table of what each of libyaml's messages means.
+//! libyaml decides whether and where a text is invalid, but its messages are a parser's ("did not find expected
+//! key"). The common mistakes are few, and each has its own message and help here; the remaining libyaml messages
+//! are translated by a table.
 
-mod habits;
+mod foreign;
 
-use super::libyaml::Problem;
-use super::yaml::Place;
+use super::libyaml::YamlError;
+use super::yaml::Input;
 use super::{Finding, Span};
-pub(super) use habits::foreign;
-pub use habits::joined;
+pub(super) use foreign::foreign;
+pub use foreign::joined;
 
-/// The error for a text libyaml refuses. The last thing it told before is at `last`.
-pub(super) fn explain(place: Place<'_>, problem: &Problem, last: Option<Span>) -> Finding {
-    let broken = Broken { place, body: &place.text[place.base..], problem, last };
-    broken
-        .habit()
-        .or_else(|| broken.tab())
-        .or_else(|| broken.dash())
-        .or_else(|| broken.unclosed())
-        .or_else(|| broken.character())
-        .or_else(|| broken.colon())
-        .or_else(|| broken.after_quotes())
-        .or_else(|| broken.indentation())
-        .or_else(|| broken.escape())
-        .or_else(|| broken.first_line())
-        .unwrap_or_else(|| broken.other())
+/// Explains a libyaml error. `last` is the span of the last event before it.
+pub(super) fn explain(input: Input<'_>, problem: &YamlError, last: Option<Span>) -> Finding {
+    let error = SyntaxError { input, body: &input.text[input.base..], problem, last };
+    error
+        .foreign_syntax()
+        .or_else(|| error.tab())
+        .or_else(|| error.dash())
+        .or_else(|| error.unclosed())
+        .or_else(|| error.character())
+        .or_else(|| error.colon())
+        .or_else(|| error.after_quotes())
+        .or_else(|| error.indentation())
+        .or_else(|| error.escape())
+        .or_else(|| error.first_line())
+        .unwrap_or_else(|| error.other())
 }
 
-struct Broken<'a> {
-    place: Place<'a>,
+struct SyntaxError<'a> {
+    input: Input<'a>,
     body: &'a str,
-    problem: &'a Problem,
+    problem: &'a YamlError,
     last: Option<Span>,
 }
 
-impl<'a> Broken<'a> {
-    fn says(&self, words: &str) -> bool {
+impl<'a> SyntaxError<'a> {
+    fn message_contains(&self, words: &str) -> bool {
         self.problem.message.contains(words)
     }
 
-    fn doing(&self, words: &str) -> Option<usize> {
+    fn context_at(&self, words: &str) -> Option<usize> {
         self.problem.context.as_ref().filter(|(context, _)| context.contains(words)).map(|(_, at)| *at)
     }
 
@@ -49,30 +49,30 @@ impl<'a> Broken<'a> {
         Finding::error("source/yaml-syntax", message).at(self.span(at), "")
     }
 
-    /// The character at an offset; nothing at a line's or the text's end.
+    /// Returns the span of the character at an offset; empty at a line end and at the end of the text.
     fn span(&self, at: usize) -> Span {
         let width =
             self.from(at).chars().next().filter(|&c| c != '\n' && c != '\r').map_or(0, char::len_utf8);
-        self.place.span(at, at + width)
+        self.input.span(at, at + width)
     }
 
-    /// The text from an offset on.
+    /// Returns the text from an offset on.
     fn from(&self, at: usize) -> &'a str {
         self.body.get(at..).unwrap_or("")
     }
 
-    /// Offset at which the line of an offset starts.
+    /// Returns the offset of the start of a line.
     fn line_start(&self, at: usize) -> usize {
         let before = self.body.as_bytes().get(..at).unwrap_or(self.body.as_bytes());
         memchr::memrchr(b'\n', before).map_or(0, |i| i + 1)
     }
 
-    /// The line of an offset, without its end.
+    /// Returns the line that contains an offset, without its line end.
     fn line(&self, at: usize) -> &'a str {
         self.from(self.line_start(at)).lines().next().unwrap_or("")
     }
 
-    /// The last line above that has more than a comment on it, and where it starts.
+    /// Returns the last preceding line with more than a comment, and its offset.
     fn line_above(&self, at: usize) -> Option<(usize, &'a str)> {
         let mut start = self.line_start(at);
         while start > 0 {
@@ -86,13 +86,13 @@ impl<'a> Broken<'a> {
         None
     }
 
-    /// A tab where spaces are wanted.
+    /// Detects a tab in the indentation.
     fn tab(&self) -> Option<Finding> {
         let start = self.line_start(self.problem.at);
         let line = self.line(self.problem.at);
         let blank = line.len() - line.trim_start_matches([' ', '\t']).len();
         let tab = line[..blank].find('\t')? + start;
-        if self.doing("quoted scalar").is_some() || self.doing("flow").is_some() {
+        if self.context_at("quoted scalar").is_some() || self.context_at("flow").is_some() {
             return None;
         }
         Some(
@@ -101,21 +101,23 @@ impl<'a> Broken<'a> {
         )
     }
 
-    /// A list item with a dash between brackets.
+    /// Detects a dash item inside a flow collection.
     fn dash(&self) -> Option<Finding> {
         let at = self.problem.at;
         let dash = self.from(at).strip_prefix('-').is_some_and(|rest| rest.starts_with([' ', '\n', '\r']));
-        let between = self.says("node content") || self.says("',' or");
-        (dash && between && self.doing("flow").is_some()).then(|| {
+        let between = self.message_contains("node content") || self.message_contains("',' or");
+        (dash && between && self.context_at("flow").is_some()).then(|| {
             self.error("`- ` cannot start a list item between `[ ]` or `{ }`", at)
                 .help("separate the items with commas, as in `[a, b]`, or put each on a line of its own without brackets")
         })
     }
 
-    /// A quote or bracket that nobody closes.
+    /// Detects a quote or bracket without its closing counterpart.
     fn unclosed(&self) -> Option<Finding> {
-        if self.says("unexpected end of stream") || self.says("unexpected document indicator") {
-            let at = self.doing("quoted scalar")?;
+        if self.message_contains("unexpected end of stream")
+            || self.message_contains("unexpected document indicator")
+        {
+            let at = self.context_at("quoted scalar")?;
             let quote = self.from(at).chars().next()?;
             let message = format!("this `{quote}` is never closed");
             return Some(self.error(message, at).help(format!("add the missing `{quote}`")));
@@ -125,8 +127,8 @@ impl<'a> Broken<'a> {
             m if m.contains("',' or '}'") => ('{', '}'),
             _ => return self.unclosed_before_value(),
         };
-        let at = self.doing("flow")?;
-        // Still on the line of the bracket, with more of it to come: rather a comma that is missing.
+        let at = self.context_at("flow")?;
+        // The error is on the line of the bracket, with content after it: more likely a missing comma.
         let here = self.problem.at;
         let same_line = self.line_start(at) == self.line_start(here);
         if same_line && !self.from(here).lines().next().unwrap_or("").trim().is_empty() {
@@ -137,15 +139,15 @@ impl<'a> Broken<'a> {
         Some(self.never_closed(open, close, at))
     }
 
-    /// `[1,` at the end of the text.
+    /// Detects a flow collection that ends with the text, such as `[1,`.
     fn unclosed_before_value(&self) -> Option<Finding> {
         let text = self.body.trim_end();
-        if !self.says("did not find expected node content") || self.problem.at < text.len() {
+        if !self.message_contains("did not find expected node content") || self.problem.at < text.len() {
             return None;
         }
         let mut at = None;
         let mut open = Vec::new();
-        // Quotes and comments may fool this count; then the plain message has to do.
+        // Quotes and comments may distort this count; the generic message is used then.
         for (i, c) in text.char_indices() {
             match c {
                 '[' | '{' => open.push((i, c)),
@@ -165,24 +167,24 @@ impl<'a> Broken<'a> {
             .help(format!("add the missing `{close}`"))
     }
 
-    /// A character with a meaning of its own at the start of a value, or one that no text may hold.
+    /// Detects an indicator character at the start of a value, or a character that is not allowed at all.
     fn character(&self) -> Option<Finding> {
         let at = self.problem.at;
         let c = self.from(at).chars().next();
-        if self.says("control characters") {
+        if self.message_contains("control characters") {
             let message = format!("the control character U+{:04X} is not allowed", c.map_or(0, u32::from));
             return Some(self.error(message, at).help("write it as an escape inside double quotes"));
         }
-        if self.says("cannot start any token") && c == Some('\t') {
+        if self.message_contains("cannot start any token") && c == Some('\t') {
             let finding = self.error("a tab stands where a space is due", at);
             return Some(finding.help("write a space in its place; YAML forbids tabs here"));
         }
-        if self.says("cannot start any token") {
+        if self.message_contains("cannot start any token") {
             let message = format!("a value cannot start with `{}`", c?.escape_default());
             return Some(self.error(message, at).help("put the value in quotes"));
         }
-        if self.says("alphabetic or numeric character") {
-            let at = self.doing("scanning an")?;
+        if self.message_contains("alphabetic or numeric character") {
+            let at = self.context_at("scanning an")?;
             let (sign, kind) = match self.from(at).chars().next()? {
                 '*' => ('*', "an alias"),
                 _ => ('&', "an anchor"),
@@ -193,37 +195,37 @@ impl<'a> Broken<'a> {
                     .help(format!("put the value in quotes if the `{sign}` is part of it")),
             );
         }
-        if self.says("did not find expected key") && matches!(c, Some(']' | '}')) {
+        if self.message_contains("did not find expected key") && matches!(c, Some(']' | '}')) {
             let message = format!("this `{}` closes nothing", c.unwrap_or_default());
             return Some(
                 self.error(message, at).help("remove it, or put the value in quotes if it is part of it"),
             );
         }
-        if self.says("expected node content") && matches!(c, Some(']' | '}' | ',')) {
+        if self.message_contains("expected node content") && matches!(c, Some(']' | '}' | ',')) {
             let message = format!("`{}` stands where a value is expected", c.unwrap_or_default());
             return Some(self.error(message, at).help("put the value in quotes if this is part of it"));
         }
         None
     }
 
-    /// A colon that makes a second key of what was meant as text, or a value of what was meant as a key.
+    /// Detects a second `: ` on a line, which makes a key of text or a value of a key.
     fn colon(&self) -> Option<Finding> {
         let at = self.problem.at;
-        if self.says("block sequence entries are not allowed") {
+        if self.message_contains("block sequence entries are not allowed") {
             let finding = self.error("a list cannot start on the line of its key", at);
             return Some(finding.help("start the list on the next line"));
         }
-        if self.says("could not find expected ':'") {
-            let at = self.doing("simple key").unwrap_or(at);
+        if self.message_contains("could not find expected ':'") {
+            let at = self.context_at("simple key").unwrap_or(at);
             let finding = self.error("this line is neither `key: value` nor a list item", at);
-            let help = habits::joined(self.from(at).lines().next().unwrap_or(""));
+            let help = foreign::joined(self.from(at).lines().next().unwrap_or(""));
             return Some(finding.help(
                 help.unwrap_or_else(|| {
                     "add a `:` with a space after it, or check the indentation".to_owned()
                 }),
             ));
         }
-        if !self.says("mapping values are not allowed") {
+        if !self.message_contains("mapping values are not allowed") {
             return None;
         }
         let start = self.line_start(at);
@@ -233,31 +235,31 @@ impl<'a> Broken<'a> {
             return Some(finding.help("put the value in quotes if the colon is part of it"));
         }
         let (above, text) = self.line_above(at)?;
-        let key = self.place.span(start + indent(line), at);
+        let key = self.input.span(start + indent(line), at);
         if indent(line) > indent(text) && text.contains(": ") {
             let finding = Finding::error("source/yaml-syntax", "this key is indented too deep").at(key, "");
             return Some(
                 finding
                     .at(
-                        self.place.span(above + indent(text), above + text.trim_end().len()),
+                        self.input.span(above + indent(text), above + text.trim_end().len()),
                         "has a value already",
                     )
                     .help("line it up with the keys it belongs to"),
             );
         }
-        let whole = self.place.span(above + indent(text), above + text.trim_end().len());
+        let whole = self.input.span(above + indent(text), above + text.trim_end().len());
         let finding =
             Finding::error("source/yaml-syntax", "this line is neither `key: value` nor a list item");
-        let help = habits::joined(text.trim());
+        let help = foreign::joined(text.trim());
         let finding = finding.at(whole, "").at(key, "a key follows");
         Some(finding.help(help.unwrap_or_else(|| "add a `:` with a space after it".to_owned())))
     }
 
-    /// Text after a closing quote.
+    /// Detects text after a closing quote.
     fn after_quotes(&self) -> Option<Finding> {
         let at = self.problem.at;
         let quote = self.line(at).get(..at - self.line_start(at))?.trim_end().chars().next_back()?;
-        if !self.says("did not find expected key") || !matches!(quote, '\'' | '"') {
+        if !self.message_contains("did not find expected key") || !matches!(quote, '\'' | '"') {
             return None;
         }
         let finding = self.error("text follows the closing quote", at);
@@ -265,8 +267,8 @@ impl<'a> Broken<'a> {
         if let ";" | "," = rest {
             return Some(finding.help(format!("remove the `{rest}`: the end of the line ends the value")));
         }
-        // A text over several lines mostly was to end on its first.
-        let began = self.last.map(|last| last.start as usize - self.place.base).filter(|began| {
+        // A multi-line quoted text was probably meant to end on its first line.
+        let began = self.last.map(|last| last.start as usize - self.input.base).filter(|began| {
             self.from(*began).starts_with(quote) && self.line_start(*began) != self.line_start(at)
         });
         if let Some(began) = began {
@@ -279,14 +281,14 @@ impl<'a> Broken<'a> {
         }))
     }
 
-    /// A line that belongs to no level above it.
+    /// Detects a line whose indentation matches no enclosing block.
     fn indentation(&self) -> Option<Finding> {
         let at = self.problem.at;
-        let key = self.says("did not find expected key");
-        if !key && !self.says("did not find expected '-' indicator") {
+        let key = self.message_contains("did not find expected key");
+        if !key && !self.message_contains("did not find expected '-' indicator") {
             return None;
         }
-        let open = self.doing("block")?;
+        let open = self.context_at("block")?;
         let (message, help) = match (key, self.from(at).starts_with("- ")) {
             _ if !self.body.get(self.line_start(at)..at)?.trim().is_empty() => return None,
             (true, true) => (
@@ -303,18 +305,18 @@ impl<'a> Broken<'a> {
         Some(self.error(message, at).at(self.span(open), what).help(help))
     }
 
-    /// An escape that double quotes do not have.
+    /// Detects an invalid escape in double quotes.
     fn escape(&self) -> Option<Finding> {
-        if !self.says("unknown escape character") {
+        if !self.message_contains("unknown escape character") {
             return None;
         }
         let finding = self.error("there is no such escape", self.problem.at);
         Some(finding.help("use single quotes, where a backslash is just a backslash, or write `\\\\`"))
     }
 
-    /// A first line that is indented deeper than the others: the map it begins ends with the next one.
+    /// Detects a first line with deeper indentation than the others: its mapping ends at the next line.
     fn first_line(&self) -> Option<Finding> {
-        if !self.says("document start") {
+        if !self.message_contains("document start") {
             return None;
         }
         let content =
@@ -327,25 +329,25 @@ impl<'a> Broken<'a> {
         }
         let start = first.as_ptr() as usize - self.body.as_ptr() as usize;
         let finding = Finding::error("source/yaml-syntax", "this line is indented, and those below are not")
-            .at(self.place.span(start, start + blank), "indented")
+            .at(self.input.span(start, start + blank), "indented")
             .at(self.span(at), "the file goes on here");
         Some(finding.help("remove the space in front of it"))
     }
 
     fn other(&self) -> Finding {
-        let meaning = MEANINGS
-            .iter()
-            .find(|(words, doing, ..)| self.says(words) && (doing.is_empty() || self.doing(doing).is_some()));
+        let meaning = MESSAGES.iter().find(|(words, doing, ..)| {
+            self.message_contains(words) && (doing.is_empty() || self.context_at(doing).is_some())
+        });
         match meaning {
             Some((_, _, message, help)) => self.error(*message, self.problem.at).help(*help),
-            // All of libyaml's messages are in the table; should it learn a new one, it is told as it is.
+            // The table covers all of libyaml's messages; a new one is reported as is.
             None => self.error(self.problem.message.clone(), self.problem.at),
         }
     }
 }
 
-/// Words of libyaml's message, words of what it was doing, what that means, and what helps.
-const MEANINGS: &[(&str, &str, &str, &str)] = &[
+/// Substring of libyaml's message, substring of its context, our message, and help.
+const MESSAGES: &[(&str, &str, &str, &str)] = &[
     (
         "comment or line break",
         "block scalar",
