@@ -1,13 +1,13 @@
-//! A certificate where its key belongs, and the other way round: one mistake, reported as one.
+//! Detection of a certificate and a key in each other's fields, reported once.
 
 use super::{Loaded, resolve::path_of, shape::Found};
 use model::KindInfo;
 use source::{Document, Finding, NodeId, Seg, Span};
 
-/// Pairs of fields of a certificate.
+/// Certificate and key fields.
 const PAIRS: [(&str, &str); 2] = [("cert", "key"), ("cert_alt", "key_alt")];
 
-/// Puts one finding in place of the two that say that neither field holds what it should.
+/// Replaces the two errors about swapped fields by one finding.
 pub(super) fn merge(loaded: &mut Loaded) {
     let Some(kind) = KindInfo::number("certificates") else { return };
     let Loaded { document: doc, findings, found, secrets, .. } = loaded;
@@ -16,7 +16,7 @@ pub(super) fn merge(loaded: &mut Loaded) {
             let Some((cert_node, key_node)) = swapped(doc, &found[i], cert, key) else { continue };
             let fields = [cert, key].map(|field| key_span(doc, &found[i], field));
             let spans = [doc.span(key_node), doc.span(cert_node), fields[0], fields[1]];
-            // A private key is one wherever it stands.
+            // A private key is secret in any field.
             secrets.push(spans[1]);
             let ours = |finding: &Finding| finding.span().is_some_and(|span: Span| spans.contains(&span));
             let mut merged = Finding::error(
@@ -44,7 +44,7 @@ pub(super) fn merge(loaded: &mut Loaded) {
     }
 }
 
-/// The values of both fields, if each holds what belongs in the other.
+/// Returns the values of both fields if each contains what belongs in the other.
 fn swapped(doc: &Document, found: &Found, cert: &str, key: &str) -> Option<(NodeId, NodeId)> {
     let (cert, key) = (doc.get(found.data, cert)?, doc.get(found.data, key)?);
     let private = doc.str(cert)?.contains("PRIVATE KEY-----");

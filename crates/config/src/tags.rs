@@ -1,10 +1,10 @@
-//! Values with a YAML tag that means nothing, such as a password that begins with `!`: what the rest of the value is
-//! found lacking follows from it.
+//! Unknown YAML tags, such as of an unquoted password that starts with `!`. Other errors about the value are
+//! consequences.
 
 use super::Loaded;
 use source::{Level, TAG};
 
-/// Reports errors of tagged values as the one mistake. The text after a `!` may be meant as a secret.
+/// Merges the errors of tagged values into the finding about the tag. The text after `!` may be a secret.
 pub(super) fn merge(loaded: &mut Loaded) {
     let Loaded { findings, secrets, .. } = loaded;
     let tagged: Vec<_> = findings.iter().filter(|f| f.code == TAG).filter_map(|f| f.span()).collect();

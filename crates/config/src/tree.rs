@@ -1,11 +1,12 @@
-//! Small edits of a node tree that dialects, versions and several files in one need.
+//! Node edits for dialects, version upgrades and merging.
 //!
-//! Nodes may be shared through aliases, so a change never reaches into a child: the parent gets a new
+//! Nodes may be shared through aliases, so a child is never modified: its parent gets a new node with the span of
+//! the replaced one.
 //! one, with the place of what it stands for.
 
 use source::{Document, Entry, NodeId, Span, Value};
 
-/// Gives a map that value under that key, in place of one it may have. A new key gets that place.
+/// Sets a key of a map. A new key gets the span `place`.
 pub fn put(doc: &mut Document, map: NodeId, key: &str, place: Span, value: NodeId) {
     let mut entries = doc.entries(map).to_vec();
     match entries.iter_mut().find(|e| doc.str(e.key) == Some(key)) {
@@ -19,7 +20,7 @@ pub fn put(doc: &mut Document, map: NodeId, key: &str, place: Span, value: NodeI
     doc.set(map, Value::Map(entries.into()));
 }
 
-/// Takes a key out of a map and returns what it was.
+/// Removes a key from a map and returns its entry.
 pub fn take(doc: &mut Document, map: NodeId, key: &str) -> Option<Entry> {
     let entry = doc.entry(map, key)?;
     let rest = doc.entries(map).iter().copied().filter(|e| e.key != entry.key).collect();
@@ -27,18 +28,18 @@ pub fn take(doc: &mut Document, map: NodeId, key: &str) -> Option<Entry> {
     Some(entry)
 }
 
-/// Whether a node holds something.
+/// Returns whether a node is null.
 pub fn is_null(doc: &Document, node: NodeId) -> bool {
     *doc.value(node) == Value::Null
 }
 
-/// The value under that key unless it is null.
+/// Returns the value of a key unless it is null.
 pub fn get(doc: &Document, map: NodeId, key: &str) -> Option<NodeId> {
     doc.get(map, key).filter(|&node| !is_null(doc, node))
 }
 
-/// Two maps as one, at every depth; where both have something else, or a list, the first counts. Of two
-/// values that are not both maps, the first. `null` in the first gives way if `fill` says so.
+/// Merges two maps recursively. Unless both values are maps, the first takes precedence; with `fill`, null in the
+/// first is replaced.
 pub fn merged(doc: &mut Document, first: NodeId, second: NodeId, fill: bool) -> NodeId {
     let (Value::Map(a), Value::Map(b)) = (doc.value(first), doc.value(second)) else {
         return if fill && is_null(doc, first) { second } else { first };

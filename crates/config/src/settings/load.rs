@@ -1,4 +1,4 @@
-//! Filling [`Settings`] from a file, variables and flags, and saying what was wrong with them.
+//! Loading of [`Settings`] from a file, environment variables and flags, with a list of issues.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -11,50 +11,50 @@ use super::{
 use crate::{nearest, vault};
 use source::Level;
 
-/// Where Kong looks for its file when none is named, in this order.
+/// Kong's default configuration files, in search order.
 pub const DEFAULT_FILES: &[&str] = &["/etc/kong/kong.conf", "/etc/kong.conf"];
 
-/// Where settings come from, lowest first.
+/// Sources of settings, in ascending precedence.
 #[derive(Clone, Debug, Default)]
 pub struct Sources<'a> {
-    /// Name and text of a `kong.conf`.
+    /// Name and content of a `kong.conf`.
     pub file: Option<(&'a str, &'a str)>,
-    /// The environment. What does not begin with `KONG_` serves only `{vault://env/…}` in values.
+    /// Environment variables. Those without the prefix `KONG_` are used only by `{vault://env/…}` in values.
     pub environment: Vec<(String, String)>,
-    /// Flags as name and value; the name with dashes or underscores, without the two in front.
+    /// Flags as name and value; the name with dashes or underscores, without the leading two dashes.
     pub flags: Vec<(String, String)>,
-    /// Arguments of `--set`, as name and value. They win over flags of their own.
+    /// Arguments of `--set` as name and value. They take precedence over individual flags.
     pub set: Vec<(String, String)>,
 }
 
-/// Where a value was given.
+/// Origin of a value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Origin {
-    /// In that file, on that line (from 1).
+    /// File and line (from 1).
     File(String, usize),
-    /// By that variable.
+    /// Environment variable.
     Variable(String),
-    /// By that flag, with its dashes.
+    /// Flag, with its dashes.
     Flag(String),
-    /// By `--set` with that name.
+    /// `--set` with that name.
     Set(String),
-    /// Nowhere.
+    /// Default value.
     #[default]
     Default,
 }
 
-/// Something wrong, or worth knowing, about a setting.
+/// Problem with a setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issue {
-    /// An error means: do not start.
+    /// Severity; an error prevents the start.
     pub level: Level,
-    /// The setting's name as given, or as known if it was found missing.
+    /// Name of the setting as given, or its own name if it was found missing.
     pub setting: String,
-    /// Where it was given.
+    /// Origin of the value.
     pub origin: Origin,
-    /// The reason; never repeats a secret.
+    /// Reason; never contains a secret.
     pub message: String,
-    /// What to write instead.
+    /// Suggested correction.
     pub help: Option<String>,
 }
 
@@ -72,7 +72,7 @@ impl fmt::Display for Origin {
 impl fmt::Display for Issue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.origin {
-            // The name of a variable or a flag is the setting's already.
+            // The name of a variable or flag already identifies the setting.
             Origin::Variable(_) | Origin::Flag(_) | Origin::Set(_) => {
                 write!(f, "{}: {}", self.origin, self.message)?;
             }
@@ -86,15 +86,15 @@ impl fmt::Display for Issue {
     }
 }
 
-/// A setting as given somewhere.
+/// Setting as given by a source, not yet parsed.
 struct Given {
     name: String,
     value: String,
     origin: Origin,
 }
 
-/// Fills the settings. What cannot be read keeps its default and makes an error; a setting that is
-/// unknown or means nothing here makes a warning or a note.
+/// Loads the settings. An invalid value keeps the default and produces an error; an unknown or ignored setting
+/// produces a warning or a note.
 pub fn load(sources: &Sources<'_>) -> (Settings, Vec<Issue>) {
     let mut loading = Loading { sources, issues: Vec::new(), winners: BTreeMap::new() };
     if let Some((name, text)) = sources.file {
@@ -153,7 +153,7 @@ fn set(arguments: &[(String, String)]) -> Vec<Given> {
 }
 
 impl Settings {
-    /// An error about the setting of that name, with the place where it was given.
+    /// Builds an error about a setting, with the origin of its value.
     pub fn error(&self, name: &str, message: impl Into<String>, help: Option<String>) -> Issue {
         let origin = self.origins.get(name).cloned().unwrap_or_default();
         Issue { level: Level::Error, setting: name.to_owned(), origin, message: message.into(), help }
@@ -181,13 +181,13 @@ impl Loading<'_, '_> {
         self.issues.push(Issue { level, setting, origin, message: message.into(), help });
     }
 
-    /// One level's worth: its values win over those of the levels before. A setting's own name wins
-    /// over its other names.
+    /// Applies one source: its values override those of previous sources. A setting's own name takes precedence
+    /// over its aliases.
     fn take(&mut self, mut level: Vec<Given>) {
         level.sort_by_key(|given| row(&given.name).is_some());
         for given in level {
             match canonical(&given.name) {
-                // An empty value is as good as none, except where it takes a value away.
+                // An empty value counts as absent, except where it clears a value.
                 Some(name) if given.value.is_empty() && row(name).is_some_and(|r| !r.empty) => {}
                 Some(name) => {
                     self.winners.insert(name, given);
@@ -203,7 +203,7 @@ impl Loading<'_, '_> {
             return self.issue(level, given, format!("has no effect: {why}"), None);
         }
         let names = ROWS.iter().map(|row| row.name).chain(ALIASES.iter().map(|(alias, _)| *alias));
-        // Orchestrators put names of their own into the environment, which are not to be taken for slips.
+        // Orchestrators add variables of their own, which must not be reported as misspelt.
         let is_variable = matches!(given.origin, Origin::Variable(_));
         let meaningless = names_without_meaning().map(|(name, _)| name).filter(|name| !name.ends_with('*'));
         let near = nearest(&given.name, names.chain(meaningless.filter(|_| !is_variable)));
@@ -215,7 +215,7 @@ impl Loading<'_, '_> {
         };
         let help = near.map(|name| format!("did you mean `{}`?", shown(name)));
         let level = match given.origin {
-            // Such as KONG_PROXY_SERVICE_HOST.
+            // For example KONG_PROXY_SERVICE_HOST.
             Origin::Variable(_) if near.is_none() => return,
             Origin::Flag(_) | Origin::Set(_) => Level::Error,
             _ => Level::Warning,
@@ -252,8 +252,7 @@ impl Loading<'_, '_> {
         }
     }
 
-    /// Lines of `key = value`; `#` begins a comment unless a backslash stands before it; a backslash
-    /// at the end of a line continues it.
+    /// Parses lines of `key = value`. An unescaped `#` starts a comment; a trailing backslash continues the line.
     fn read_file(&mut self, name: &str, text: &str) -> Vec<Given> {
         let mut given: Vec<Given> = Vec::new();
         let mut lines = text.trim_start_matches('\u{feff}').lines().enumerate();
@@ -286,7 +285,7 @@ impl Loading<'_, '_> {
         given
     }
 
-    /// What no single value shows.
+    /// Runs the checks across settings.
     fn check(&mut self, settings: &Settings) {
         let pairs = [
             ("ssl_cert", settings.ssl_cert.len(), settings.ssl_cert_key.len()),
@@ -412,7 +411,7 @@ impl Loading<'_, '_> {
     }
 }
 
-/// The line up to a `#` without a backslash before it; `\#` becomes `#`.
+/// Returns the line up to an unescaped `#`; `\#` becomes `#`.
 fn without_comment(line: &str) -> String {
     let mut kept = String::with_capacity(line.len());
     let mut chars = line.chars().peekable();

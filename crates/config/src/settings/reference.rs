@@ -1,4 +1,4 @@
-//! The reference page of all settings, as Markdown.
+//! Reference page of all settings, as Markdown.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use super::{
     table::ROWS,
 };
 
-/// `docs/settings.md`: every setting with its variable, flag, form, default and meaning.
+/// Renders `docs/settings.md`: every setting with its variable, flag, form, default and description.
 pub fn reference() -> String {
     let mut page = String::from(
         "# Settings\n\n\

@@ -1,4 +1,4 @@
-//! Running the rules across a record's fields.
+//! Evaluation of entity checks: rules across the fields of a record.
 
 use serde_json::Value as Json;
 use smallvec::SmallVec;
@@ -11,7 +11,7 @@ use super::{
 };
 use source::{Finding, Level, NodeId, Seg, Value};
 
-/// A record that rules are run over.
+/// View of a record during entity checks.
 #[derive(Clone, Copy)]
 struct Seen<'r> {
     record: &'r Record,
@@ -20,7 +20,7 @@ struct Seen<'r> {
 }
 
 impl Walker<'_> {
-    /// Runs a record's rules; `before` is the state when the record was entered.
+    /// Evaluates a record's entity checks; `before` is the checkpoint taken when the record was entered.
     pub(super) fn across(
         &mut self,
         record: &'static Record,
@@ -87,9 +87,10 @@ impl Walker<'_> {
         }
     }
 
-    /// Whether a rule cannot be judged: a field is already wrong, or its value is kept in a vault.
+    /// Returns whether a check cannot be evaluated because a field is already invalid, or its value is a vault
+    /// reference.
     fn skips<'f>(&self, seen: Seen<'_>, fields: impl IntoIterator<Item = &'f Field>, before: Before) -> bool {
-        // Which field an error that was only counted is about is not known.
+        // If errors were only counted, the affected fields are unknown.
         let Some(found) = self.since(before) else { return true };
         if found.is_empty() && !seen.record.may_refer {
             return false;
@@ -110,7 +111,7 @@ impl Walker<'_> {
             && shape_at(seen.record, field).is_some_and(|s| s.referenceable)
     }
 
-    /// The value of a field that a rule looks at.
+    /// Returns the value of a field that a check refers to.
     fn field<'r>(&self, seen: Seen<'r>, field: &Field) -> Operand<'r> {
         let Some(number) = field.number else { return self.operand(seen.record, seen.node, field) };
         let entry = seen.slots[number].zip(seen.node);
@@ -127,7 +128,7 @@ impl Walker<'_> {
         }
     }
 
-    /// The value of a dotted field of a record.
+    /// Returns the value of a dotted field of a record.
     pub fn operand<'r>(&self, record: &'r Record, node: Option<NodeId>, path: &str) -> Operand<'r> {
         let (first, rest) = step(path);
         let Some(shape) = record.field(first) else { return Operand::Missing };
@@ -151,7 +152,7 @@ impl Walker<'_> {
                 .is_some_and(|f| f.parent.is_some_and(|(_, parent)| parent == field))
     }
 
-    /// Whether a value counts as unset: null, absent, or without content. False and 0 are content.
+    /// Returns whether a value counts as unset: null, absent, or an empty container. False and 0 are set.
     pub fn is_empty(&self, operand: Operand<'_>) -> bool {
         match operand {
             Operand::Missing | Operand::Null => true,
@@ -222,8 +223,8 @@ impl Walker<'_> {
         self.entity_error("config/needs-one-of", message, text);
     }
 
-    /// Whether an error of the whole record, which lacks one of these fields, follows from an unknown field, or from an
-    /// error of the record that they are in; then it is reported with that.
+    /// Returns whether an error about missing fields of a record is a consequence of an unknown field, or of an
+    /// error in their parent record. If so, it is attached to that finding.
     fn entity_follows(&mut self, text: &str, fields: &[Field], before: Before) -> bool {
         let nothing_yet = self.since(before).is_some_and(<[Finding]>::is_empty);
         if self.meant.is_empty() && nothing_yet {
@@ -245,7 +246,7 @@ impl Walker<'_> {
         self.follows_at(whole, text.to_owned(), paths)
     }
 
-    /// A dotted path of the record at hand, from the root.
+    /// Converts a dotted path of the current record to a path from the root.
     fn absolute(&self, field: &str) -> Vec<Seg> {
         let mut path = self.segments();
         path.extend(field.split('.').map(|part| Seg::Key(part.to_owned())));
@@ -261,14 +262,14 @@ impl Walker<'_> {
         }
     }
 
-    /// Whether a condition is met. Null meets every condition but that of a value it is not.
+    /// Returns whether a condition is met. Null meets every condition except `Is` with another value.
     fn matches(&self, operand: Operand<'_>, condition: &Match) -> bool {
         match operand {
             Operand::Missing => false,
             Operand::Null => {
                 !matches!(condition, Match::Eq(v) if !v.is_null()) && !matches!(condition, Match::Contains(_))
             }
-            // The usual conditions, without a complaint made for nothing.
+            // Fast path for the common conditions, which builds no violation.
             _ => match condition {
                 Match::In(values) => values.iter().any(|v| self.is(operand, v)),
                 Match::NotIn(values) => !values.iter().any(|v| self.is(operand, v)),
@@ -285,7 +286,7 @@ impl Walker<'_> {
         }
     }
 
-    /// What is wrong with a value, if it does not match.
+    /// Returns the violation if a value does not match.
     fn refuses(&self, operand: Operand<'_>, wanted: &Match) -> Option<Complaint> {
         if matches!(operand, Operand::Missing | Operand::Null) {
             return match wanted {
@@ -415,7 +416,7 @@ impl Walker<'_> {
         self.report(finding);
     }
 
-    /// Reports an error of the record as a whole.
+    /// Reports an error about the record as a whole.
     pub(super) fn entity_error(&mut self, code: &'static str, message: String, text: String) {
         let mut segments = self.segments();
         segments.push(Seg::Entity);
@@ -424,7 +425,7 @@ impl Walker<'_> {
     }
 }
 
-/// The first part of a dotted path, and the others.
+/// Splits a dotted path at its first dot.
 fn step(path: &str) -> (&str, Option<&str>) {
     match path.bytes().position(|b| b == b'.') {
         Some(dot) => (&path[..dot], Some(&path[dot + 1..])),

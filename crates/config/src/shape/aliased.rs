@@ -1,13 +1,13 @@
-//! Errors in what an alias brings in: the value stands at the anchor, and the alias makes it wrong.
+//! Labels for errors in aliased values: the value is written at the anchor, but invalid at the alias.
 
 use super::{PathStep, Walker};
 use source::{Finding, NodeId, Span};
 
-/// An error that comes through more aliases is in a text that is hard to follow anyway.
+/// An error that passes through more aliases than this needs no further labels.
 const MAX_SHOWN: usize = 2;
 
 impl Walker<'_> {
-    /// Adds the other place to a finding whose value is written at an anchor, or as an alias.
+    /// Adds the other location to a finding whose value is written at an anchor, or as an alias.
     pub(super) fn show_alias(&self, finding: &mut Finding) {
         let Some(place) = finding.span() else { return };
         let scalar = self.doc.aliases().iter().find(|(alias, _)| self.doc.span(*alias) == place);
@@ -29,7 +29,7 @@ impl Walker<'_> {
         }
     }
 
-    /// The nodes on the current path, as far as they are written in the document.
+    /// Returns the nodes on the current path that are written in the document.
     fn way(&self) -> Vec<NodeId> {
         let mut way = vec![self.doc.root()];
         for step in &self.path {

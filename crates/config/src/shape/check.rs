@@ -1,4 +1,6 @@
-//! Rules across the fields of a record, written as `x-entity-checks`:
+//! Entity checks: rules across the fields of a record, declared as `x-entity-checks`.
+//!
+//! Supported forms:
 //!
 //! - `{"at_least_one_of": [fields]}`, `{"only_one_of": …}`, `{"at_most_one_of": …}`, `{"all_or_none_of": …}`,
 //!   `{"distinct": …}`;
@@ -9,18 +11,18 @@
 //! - `{"if": field, CONDITION, "then_at_least_one_of": [fields], "err": text, "else": {CONDITION, …}}`;
 //! - `{"custom": name, "fields": [fields], "always": true}`: a function in `config::rules`.
 //!
-//! Fields are dotted paths from the record.
+//! Fields are dotted paths relative to the record.
 
 use ahash::AHashMap;
 use serde_json::Value;
 
 use model::rule::{self, Rule};
 
-/// A field that a rule looks at.
+/// Field that a check refers to.
 #[derive(Debug)]
 pub struct Field {
     path: Box<str>,
-    /// Its number in the record; none if it lies deeper.
+    /// Index in the record; `None` if it is nested.
     pub(super) number: Option<usize>,
 }
 
@@ -37,41 +39,41 @@ impl AsRef<str> for Field {
     }
 }
 
-/// Numbers of a record's fields by name.
+/// Field indexes of a record by name.
 type Index = AHashMap<Box<str>, usize>;
 
-/// A rule across fields.
+/// Entity check.
 #[derive(Debug)]
 pub enum Check {
-    /// One of a fixed set of rules over a list of fields.
+    /// Check over a list of fields.
     Group(Group, Vec<Field>),
-    /// If one field is so, another must be so.
+    /// Conditional check: if one field matches, another must match.
     Condition {
-        /// The first field.
+        /// Field of the condition.
         if_field: Field,
-        /// What it is.
+        /// Condition.
         if_match: Match,
-        /// The second field.
+        /// Field of the consequence.
         then_field: Field,
-        /// What it must be.
+        /// Consequences.
         then_match: Vec<Match>,
-        /// Text for the record in place of the usual one.
+        /// Error text for the record instead of the default.
         err: Option<Box<str>>,
     },
-    /// If one field is so, one of others must be there.
+    /// Conditional check: if a field matches, at least one of several fields must be set.
     NeedsOne {
-        /// The first field.
+        /// Field of the condition.
         if_field: Field,
-        /// Each condition with its fields and text; the first that is met counts.
+        /// Conditions with their fields and error text; the first match applies.
         branches: Vec<Branch>,
     },
-    /// A function.
+    /// Custom function.
     Custom {
-        /// Its name in `config::rules`.
+        /// Name in `config::rules`.
         name: Box<str>,
-        /// The fields it looks at.
+        /// Fields that it reads.
         fields: Vec<Field>,
-        /// Whether it runs although a field is wrong or absent.
+        /// Whether it runs even if a field is invalid or absent.
         always: bool,
     },
 }
@@ -79,15 +81,15 @@ pub enum Check {
 /// One branch of [`Check::NeedsOne`].
 #[derive(Debug)]
 pub struct Branch {
-    /// The condition.
+    /// Condition.
     pub when: Match,
-    /// The fields.
+    /// Fields, one of which must be set.
     pub fields: Vec<Field>,
-    /// The complaint; `%s` stands for the fields.
+    /// Error text; `%s` is replaced by the fields.
     pub err: Option<Box<str>>,
 }
 
-/// Rules over a list of fields.
+/// Check over a list of fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Group {
@@ -98,7 +100,7 @@ pub enum Group {
     Distinct,
 }
 
-/// What a value is compared with.
+/// Predicate over a value.
 #[derive(Debug)]
 #[allow(missing_docs)]
 pub enum Match {
@@ -115,7 +117,7 @@ pub enum Match {
     Rule(Rule),
 }
 
-/// Reads the rules of a record.
+/// Compiles the entity checks of a record.
 pub fn compile(checks: Option<&Value>, index: &Index) -> Vec<Check> {
     let checks = checks.and_then(Value::as_array).into_iter().flatten();
     checks.filter_map(|check| one(check, index)).collect()

@@ -1,11 +1,11 @@
-//! From a JSON Schema to a [`Shape`].
+//! Compilation of a JSON Schema to a [`Shape`].
 
 use serde_json::{Map, Value};
 
 use super::{List, Number, Record, Shape, ShapeKind, Text, Unit, check, shorthand};
 use model::rule;
 
-/// Compiles a schema that has no `$ref` but to its own `$defs`.
+/// Compiles a schema; `$ref` may refer only to its own `$defs`.
 pub fn compile(schema: &Value) -> Shape {
     let none = Map::new();
     let defs = schema.get("$defs").and_then(Value::as_object).unwrap_or(&none);
@@ -34,7 +34,7 @@ impl Compiler<'_> {
         shape
     }
 
-    /// Follows a reference, merges what stands beside it, and takes null out of the types.
+    /// Resolves a reference, merges its sibling keywords, and removes null from the types.
     fn without_null(&self, object: &Map<String, Value>) -> (Map<String, Value>, bool) {
         let mut merged = object.clone();
         let mut nullable = false;
@@ -160,7 +160,7 @@ impl Compiler<'_> {
     }
 }
 
-/// Whether an empty record of that kind is complete.
+/// Returns whether an absent record of that schema is valid, that is, all its required fields have defaults.
 pub(super) fn may_be_absent(record: &Record) -> bool {
     record.checks.is_empty()
         && record.fields.iter().all(|(_, shape)| match &shape.kind {
@@ -178,7 +178,8 @@ fn size(object: &Map<String, Value>, key: &str) -> Option<usize> {
     object.get(key).and_then(Value::as_u64).map(|n| n as usize)
 }
 
-/// The values of `enum`, of `const`, or of a `oneOf` of constants, as derived for enums with documentation.
+/// Returns the values of `enum`, of `const`, or of a `oneOf` of constants, which schemars derives for documented
+/// enums.
 fn enumeration(object: &Map<String, Value>) -> Option<Vec<Value>> {
     if let Some(Value::Array(values)) = object.get("enum") {
         return Some(values.clone());

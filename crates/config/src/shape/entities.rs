@@ -1,4 +1,4 @@
-//! Walking lists of entities, each along the shape of its kind.
+//! Validation of lists of entities, each against the schema of its kind.
 
 use super::{Found, PathStep, Record, Refusal, Shape, ShapeKind, Walker, explain::Complaint};
 use crate::{nearest, secret};
@@ -6,7 +6,7 @@ use model::KINDS;
 use source::{Entry, NodeId, Value};
 
 impl Walker<'_> {
-    /// Checks a list of entities, at top level (no parent field) or inside the entity found last.
+    /// Validates a list of entities, at top level (without parent field) or nested in the entity added last.
     pub fn entities(
         &mut self,
         shape: &'static Shape,
@@ -69,8 +69,8 @@ impl Walker<'_> {
         }
     }
 
-    /// Checks entities that the gateway does not load, such as the plugins of a consumer group: what is wrong with them
-    /// is reported, and Kong's answer does not have it.
+    /// Validates entities that the gateway does not load, such as the plugins of a consumer group. Errors are
+    /// reported, but not in the admin API's response.
     pub fn apart(&mut self, kind: usize, path: &[PathStep], node: NodeId) {
         let (first, known) = (self.findings.0.len(), self.found.len());
         self.path.extend_from_slice(path);
@@ -85,14 +85,15 @@ impl Walker<'_> {
         }
     }
 
-    /// Hides what stands in place of a row, or of a list of rows, that holds a secret.
+    /// Records a scalar in place of an entity with secrets, or of a list of them, as secret.
     fn hide_row(&mut self, kind: usize, node: NodeId) {
         if secret::holds_secrets(KINDS[kind].key) {
             self.secrets.push(self.doc.span(node));
         }
     }
 
-    /// Hides an unknown name without a value among fields one of which is a secret: it is most likely that secret.
+    /// Records an unknown name without a value as secret if the record has a secret field: it is most likely that
+    /// secret.
     pub(super) fn hide_name(&mut self, record: &Record, entry: Entry) {
         if *self.doc.value(entry.value) == Value::Null
             && record.may_hide(None)
@@ -119,7 +120,7 @@ impl Walker<'_> {
                 self.hidden.entry(self.doc, key, value);
             }
         }
-        // What stands inside is checked all the same.
+        // Nested entities are validated nonetheless.
         let near = std::mem::replace(&mut self.near, node);
         for child in KINDS[kind].children {
             if let Some(list) = self.doc.get(node, child.kind)

@@ -1,9 +1,9 @@
-//! What is wrong with a value: in the format's exact words, and in plain ones.
+//! Messages of schema violations: Kong's exact text, and a plain message.
 
 use super::{List, Number, PathStep, Shape, Text, Walker};
 use source::{Document, NodeId, Value};
 
-/// What is wrong with a value.
+/// Violation of a schema by a value.
 #[derive(Debug)]
 pub(super) enum Complaint {
     Missing,
@@ -25,11 +25,11 @@ pub(super) enum Complaint {
     TooLong(usize),
     Exclusive(String),
     Contains(String),
-    /// In the words of a rule.
+    /// Text returned by a rule.
     Said(String),
 }
 
-/// Whether a text is a reference into a vault; only its ends are looked at.
+/// Returns whether a text is a vault reference, judged by its prefix and suffix only.
 pub(crate) fn is_vault_reference(text: &str) -> bool {
     text.starts_with("{vault://") && text.ends_with('}')
 }
@@ -71,7 +71,7 @@ fn strings(values: &[Box<str>]) -> Vec<String> {
     values.iter().map(|v| v.to_string()).collect()
 }
 
-/// Five groups of hex digits, whatever the version.
+/// Five groups of hex digits, of any UUID version.
 fn is_uuid(text: &str) -> bool {
     text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
 }
@@ -127,7 +127,7 @@ impl List {
     }
 }
 
-/// `'a', 'b'`.
+/// Formats `'a', 'b'`.
 pub(super) fn quote<S: AsRef<str>>(names: &[S]) -> String {
     names.iter().map(|n| format!("'{}'", n.as_ref())).collect::<Vec<_>>().join(", ")
 }
@@ -155,7 +155,7 @@ impl Complaint {
         }
     }
 
-    /// In the format's words.
+    /// Returns Kong's error text.
     pub(super) fn text(&self) -> String {
         match self {
             Complaint::Missing | Complaint::Null => "required field missing".to_owned(),
@@ -183,7 +183,7 @@ impl Complaint {
         }
     }
 
-    /// In plain words about a field of that name.
+    /// Returns the plain message for a field.
     pub(super) fn message(&self, field: &str, found: &str) -> String {
         match self {
             Complaint::Missing => format!("{field} is missing"),
@@ -226,7 +226,7 @@ impl Complaint {
 }
 
 impl Walker<'_> {
-    /// Reports what is wrong with the value at the current path.
+    /// Reports a violation by the value at the current path.
     pub(super) fn complain(&mut self, shape: &Shape, node: NodeId, complaint: Complaint) {
         if matches!(complaint, Complaint::Type(_)) && !shape.secret {
             self.hidden.value(self.doc, node);
@@ -252,7 +252,7 @@ impl Walker<'_> {
         self.push(span, self.segments(), complaint.code(), message, text, help);
     }
 
-    /// Where to point for a value: at its field if it is a text of many lines, such as a certificate.
+    /// Returns the span to report for a value: that of its key if it is a multi-line text, such as a certificate.
     fn span_of_value(&self, node: NodeId) -> source::Span {
         match self.path.last() {
             Some(PathStep::Field(name)) => self.span_of_field(name, node),
@@ -260,14 +260,14 @@ impl Walker<'_> {
         }
     }
 
-    /// The same for a field of the record at hand.
+    /// Returns the span to report for a field of the current record.
     pub(super) fn span_of_field(&self, name: &str, node: NodeId) -> source::Span {
         let long = self.doc.str(node).is_some_and(|text| text.contains('\n') || text.len() > LONG_TEXT);
         let entry = self.doc.entry(self.near, name).filter(|entry| long && entry.value == node);
         entry.map_or(self.span_of(node), |entry| self.doc.span(entry.key))
     }
 
-    /// The field at the current path, in backquotes; for items of a list the list's name.
+    /// Returns the field at the current path in backquotes; for list items the list's name.
     pub(super) fn field_name(&self) -> String {
         let mut item = None;
         for step in self.path.iter().rev() {
@@ -282,10 +282,10 @@ impl Walker<'_> {
     }
 }
 
-/// A longer text is not underlined, in bytes.
+/// Longer values are not underlined, in bytes.
 const LONG_TEXT: usize = 500;
 
-/// What a value is, without saying its content.
+/// Describes the type of a value without its content.
 pub(crate) fn describe(value: &Value) -> &'static str {
     match value {
         Value::Null => "nothing",

@@ -1,4 +1,4 @@
-//! What to write instead of a value, where the mistake is one that people make often. Secrets are never repeated.
+//! Suggested corrections for common violations. Never repeats a secret.
 
 pub(super) use source::{is_odd, odd_character};
 
@@ -11,7 +11,7 @@ use model::{
 use source::{NodeId, Value, joined};
 
 impl Walker<'_> {
-    /// What helps with a complaint about the value at the current path.
+    /// Returns the help for a violation by the value at the current path.
     pub(super) fn help(
         &self,
         shape: &Shape,
@@ -47,7 +47,7 @@ impl Walker<'_> {
             Complaint::OneOf(_, got) if field == "`_format_version`" && got.starts_with('3') => {
                 Some("write `_format_version: \"3.0\"`".to_owned())
             }
-            // Of numbers, none is a misspelling of another.
+            // Numbers have no spelling suggestions.
             Complaint::OneOf(_, got) if got.parse::<f64>().is_ok() => None,
             Complaint::OneOf(values, got)
                 if unit_of_size(got).is_some_and(|unit| values.iter().any(|v| v == unit)) =>
@@ -70,7 +70,7 @@ impl Walker<'_> {
         }
     }
 
-    /// What helps with a certificate, a key or a regular expression that a rule refused.
+    /// Returns the help for a certificate, a key or a regular expression that a rule rejected.
     pub(super) fn refusal_help(&self, node: NodeId, complaint: &Complaint) -> Option<String> {
         let Complaint::Said(refusal) = complaint else { return None };
         let written = self.doc.str(node)?;
@@ -80,7 +80,8 @@ impl Walker<'_> {
         pem::advice(written, refusal, self.doc.is_json(node))
     }
 
-    /// The field of an entity in which a reference is written as an object, if the current path is its `id`.
+    /// Returns the field in which an entity contains a reference written as an object, if the current path is the
+    /// object's `id`.
     fn reference_field(&self) -> Option<&'static str> {
         match self.path[..] {
             [.., super::PathStep::Field(field), super::PathStep::Field("id")] => Some(field),
@@ -92,7 +93,7 @@ impl Walker<'_> {
         self.records.last().is_some_and(|(record, _)| record.field("instance_name").is_some())
     }
 
-    /// How a value of another type is written, where the one found is nearly it.
+    /// Suggests how to write a value of the wrong type that is close to the expected one.
     fn type_help(&self, shape: &Shape, wanted: &str, node: NodeId, field: &str) -> Option<String> {
         let fixed = |text: &str| Some(text.to_owned());
         match (wanted, self.doc.value(node)) {
@@ -130,7 +131,7 @@ impl Walker<'_> {
         }
     }
 
-    /// A map where a text is wanted: mostly a text without quotes that YAML reads as a map.
+    /// A map in place of a string: usually an unquoted string that YAML parses as a map.
     fn map_for_text(&self, node: NodeId) -> Option<String> {
         let [entry] = self.doc.entries(node) else { return None };
         let key = self.doc.key_text(entry.key);
@@ -144,7 +145,7 @@ impl Walker<'_> {
         }
     }
 
-    /// A map where a list is wanted. Of entities it is mostly one by name, or a single one without its `- `.
+    /// A map in place of a list. For entities, usually a map by name, or a single entity without its `- `.
     fn list_help(&self, node: NodeId, field: &str) -> String {
         let name = field.trim_matches('`');
         let kind = KINDS.iter().position(|kind| kind.key == name);
@@ -154,7 +155,7 @@ impl Walker<'_> {
             return format!("a space is missing after the `-`: write `- {name}: …`");
         }
         match (record, first) {
-            // What stands in place of a row with a secret may be that secret.
+            // A scalar in place of an entity with secrets may be that secret.
             (Some(record), Some(first)) if record.field(&first).is_none() && !record.may_hide(None) => {
                 let what = match name {
                     "plugins" => ", with its settings under `config:`",
@@ -167,7 +168,7 @@ impl Walker<'_> {
     }
 }
 
-/// A unit of size in full.
+/// Returns a size unit's full name.
 fn unit_of_size(text: &str) -> Option<&'static str> {
     match text.to_ascii_lowercase().as_str() {
         "mb" | "mib" | "m" => Some("megabytes"),
@@ -177,7 +178,7 @@ fn unit_of_size(text: &str) -> Option<&'static str> {
     }
 }
 
-/// How many of its unit a text such as `60s` means.
+/// Converts a text such as `60s` to the field's unit.
 fn number_help(unit: Option<Unit>, text: &str) -> Option<String> {
     let text = text.trim();
     if text.parse::<f64>().is_ok_and(f64::is_finite) {
@@ -200,7 +201,7 @@ fn number_help(unit: Option<Unit>, text: &str) -> Option<String> {
     }
 }
 
-/// What to write instead of a text that breaks the rules of its field.
+/// Suggests a correction for a text that violates its field's rules.
 fn text_help(text: &Text, written: &str, secret: bool, field: &str) -> Option<String> {
     if let Some(help) = odd_help(written).or_else(|| shell_variable(written)) {
         return Some(help);
@@ -243,7 +244,7 @@ fn text_help(text: &Text, written: &str, secret: bool, field: &str) -> Option<St
     pair.map(|better| format!("name and value are separated by a `:` alone: write `{better}`"))
 }
 
-/// What to write in place of a path, a host or a target in the form of another gateway.
+/// Suggests a correction for a path, host or target in another gateway's syntax.
 fn address_help(written: &str, field: &str) -> Option<String> {
     let is = |name: &str| field == format!("`{name}`") || field.ends_with(&format!(" of `{name}`"));
     let bare = written.split_once("://").map(|(_, rest)| rest);
@@ -255,7 +256,7 @@ fn address_help(written: &str, field: &str) -> Option<String> {
             written.strip_prefix("~*").or_else(|| written.strip_prefix('~')).unwrap_or(written).trim_start();
         let regex = regex.strip_prefix('^').unwrap_or(regex);
         let regex = regex.starts_with('/').then_some(regex).filter(|_| written.starts_with(['~', '^']))?;
-        // It has our form already: something else is wrong with it.
+        // Already in our syntax: the violation has another cause.
         if written.strip_prefix('~') == Some(regex) {
             return None;
         }
@@ -278,7 +279,7 @@ fn address_help(written: &str, field: &str) -> Option<String> {
     None
 }
 
-/// `${NAME}`: nothing expands it.
+/// `${NAME}` is not expanded.
 pub(super) fn shell_variable(text: &str) -> Option<String> {
     let start = text.find("${")?;
     let name = text[start + 2..].split_once('}')?.0;

@@ -1,10 +1,10 @@
-//! A text where a map is wanted: what to write, by the kind of the map.
+//! Suggestions for a text in place of a map, by the kind of map.
 
 use super::{PathStep, Record, Shape, ShapeKind, Walker};
 use crate::secret;
 use model::{KINDS, KindInfo};
 
-/// The field that a text in place of a whole entity most likely holds.
+/// The field that a text in place of an entity most likely contains.
 fn main_field(kind: &str) -> &'static str {
     match kind {
         "targets" => "target",
@@ -18,7 +18,7 @@ fn main_field(kind: &str) -> &'static str {
 }
 
 impl Walker<'_> {
-    /// What to write in place of a text at the current path.
+    /// Suggests what to write instead of a text at the current path.
     pub(super) fn map_instead(&self, shape: &Shape, text: &str) -> Option<String> {
         let list = match self.path[..] {
             [.., PathStep::Field(list), PathStep::Item(_)] => Some(list),
@@ -51,13 +51,13 @@ impl Walker<'_> {
     }
 }
 
-/// `name:orders`, `name = orders`: the name of a field and a value, without a `: ` between them.
+/// `name:orders`, `name = orders`: a field name and a value without `: ` in between.
 fn assignment<'t>(record: &Record, text: &'t str) -> Option<(&'t str, &'t str)> {
     let (name, _) = text.split_once([':', '='])?;
     let name = name.trim();
     let rest = text.trim_start().strip_prefix(name)?.trim_start();
     let value = rest.strip_prefix(':').or_else(|| rest.strip_prefix('='))?.trim_start();
-    // Lines that follow have been joined to the first.
+    // Following lines were folded into the first.
     let value = value.split_whitespace().next().unwrap_or_default();
     (!value.is_empty() && record.names().any(|own| own == name)).then_some((name, value))
 }

@@ -1,38 +1,40 @@
-//! JSON Schema over nodes: the published schema is the one that validates.
+//! Schema validator for document nodes. It validates against the published JSON Schema.
 //!
-//! A schema is compiled once into a [`Shape`] and then walked along a document's nodes. Walking allocates
-//! nothing unless something is wrong, reports everything in one run, in the order and the words of the format,
-//! and expands shorthands. It never changes a node: what a shorthand stands for is written into new nodes,
-//! because aliases share theirs.
+//! A schema is compiled once into a [`Shape`] and then applied to a document's nodes by [`Walker`]. Validation
+//! does not allocate unless there is an error, reports all errors in one run, in Kong's order and with Kong's
+//! texts, and expands shorthand fields. Existing nodes are never changed: expanded values are written to new
+//! nodes, because aliases share nodes.
 //!
-//! # What a schema may say
+//! # Supported keywords
 //!
-//! Standard keywords: `type` (with `null`: the field may be null or absent), `enum`/`const`, `default`,
-//! `minimum`, `maximum`, `exclusiveMinimum`, `minLength` (1 unless said otherwise), `maxLength`, `pattern`,
-//! `format: uuid`, `items`, `minItems`, `maxItems`, `properties`, `additionalProperties`, and `anyOf` with null.
-//! A record (`properties`) takes no other keys; one that is required is filled with its own defaults.
+//! Standard: `type` (with `null`: the field may be null or absent), `enum`/`const`, `default`, `minimum`,
+//! `maximum`, `exclusiveMinimum`, `minLength` (1 by default), `maxLength`, `pattern`, `format: uuid`, `items`,
+//! `minItems`, `maxItems`, `properties`, `additionalProperties`, and `anyOf` with null. A record (`properties`)
+//! rejects other keys; an absent required record is filled with its defaults.
+//!
+//! Extensions:
 //!
 //! | keyword | on | meaning |
 //! |---|---|---|
 //! | `x-rule` | text | name (or list of names) of rules in [`model::rule`] |
-//! | `x-not-enum` | text | values that are refused |
-//! | `x-length` | text, list | the exact length |
+//! | `x-not-enum` | text | rejected values |
+//! | `x-length` | text, list | exact length |
 //! | `x-not-pattern` | text | list of `{pattern, err}` that must not match |
-//! | `x-referenceable` | text | may be a vault reference, which ends the checks |
-//! | `x-encrypted` | text | a secret: never shown |
-//! | `x-timestamp` | number | seconds since 1970, above 0 |
-//! | `x-set` | list | duplicates are dropped silently |
-//! | `x-exclusive-sets` | list | values of different sets exclude each other |
-//! | `x-contains` | list | a value that must be there |
+//! | `x-referenceable` | text | may be a vault reference, which skips all other checks |
+//! | `x-encrypted` | text | secret: never printed |
+//! | `x-timestamp` | number | Unix time, above 0 |
+//! | `x-set` | list | duplicates are removed silently |
+//! | `x-exclusive-sets` | list | values of different sets are mutually exclusive |
+//! | `x-contains` | list | required item |
 //! | `x-key` | map | schema of the keys |
-//! | `x-foreign` | any | kind of entity that is referred to |
-//! | `x-auto` | any | made up when absent |
-//! | `x-ignored` | any | not looked at |
-//! | `x-err` | any | text in place of whatever a check would say |
-//! | `x-must-be`, `x-must-not-be` | any | the one value allowed, a value refused |
+//! | `x-foreign` | any | kind of the referenced entity |
+//! | `x-auto` | any | generated when absent |
+//! | `x-ignored` | any | not validated |
+//! | `x-err` | any | error text that replaces all others |
+//! | `x-must-be`, `x-must-not-be` | any | the only allowed value, a rejected value |
 //! | `x-shorthands` | record | list of `{name, schema keywords, to: ["a.b"], deprecated}` or `{name, rule}` |
-//! | `x-entity-checks` | record | rules across its fields, see [`check`]; complaints go to the record |
-//! | `x-plugin-checks` | a plugin's settings | the same for the plugin row: fields are written `config.a.b` |
+//! | `x-entity-checks` | record | rules across its fields, see [`check`]; errors are reported on the record |
+//! | `x-plugin-checks` | a plugin's settings | the same for the plugin row, with fields written `config.a.b` |
 //! | `x-custom` | record | name of a function in `config::rules` for the whole record |
 
 mod across;
@@ -57,95 +59,95 @@ pub use compile::compile;
 use model::rule::Rule;
 pub use walk::{Chooser, Found, Operand, PathStep, Refusal, Walker};
 
-/// What a value must look like.
+/// Compiled schema of a value.
 #[derive(Debug)]
 pub struct Shape {
-    /// By its type.
+    /// Type-specific constraints.
     pub kind: ShapeKind,
     /// Whether null, or absence without a default, is an error.
     pub required: bool,
-    /// Whether absence is fine although required: the value is made up.
+    /// Whether a required value may be absent because it is generated.
     pub auto: bool,
-    /// Value that stands for an absent one.
+    /// Default of an absent value.
     pub default: Option<serde_json::Value>,
-    /// Text in place of any complaint.
+    /// Error text that replaces all others.
     pub err: Option<Box<str>>,
-    /// Whether a vault reference may stand here.
+    /// Whether a vault reference is allowed.
     pub referenceable: bool,
-    /// Whether the value must not be shown.
+    /// Whether the value is secret.
     pub secret: bool,
-    /// The one value allowed.
+    /// The only allowed value.
     pub must_be: Option<serde_json::Value>,
-    /// A value refused.
+    /// A rejected value.
     pub must_not_be: Option<serde_json::Value>,
 }
 
-/// Types of values.
+/// Type of a schema.
 #[derive(Debug)]
 pub enum ShapeKind {
-    /// Not looked at.
+    /// Not validated.
     Any,
-    /// Text.
+    /// String.
     Text(Box<Text>),
-    /// A number.
+    /// Number.
     Number(Number),
-    /// A boolean.
+    /// Boolean.
     Bool,
-    /// A list.
+    /// List.
     List(Box<List>),
-    /// A map with free keys.
+    /// Map with arbitrary keys: schemas of keys and values.
     Map(Box<(Option<Shape>, Shape)>),
-    /// A map with known keys.
+    /// Map with a fixed set of fields.
     Record(Box<Record>),
-    /// A reference to another entity, by kind.
+    /// Reference to another entity, by kind.
     Foreign(Box<str>),
-    /// Entities that stand inside this one: number of the kind, field that refers to the parent.
+    /// Nested entities: index of their kind, and the field that references the parent.
     Children(usize, &'static str),
 }
 
-/// What a text must look like.
+/// Constraints of a string.
 #[derive(Debug, Default)]
 pub struct Text {
-    /// The values allowed; all if none are listed.
+    /// Allowed values; `None` allows all.
     pub one_of: Option<Vec<Box<str>>>,
-    /// Values refused.
+    /// Rejected values.
     pub not_one_of: Vec<Box<str>>,
-    /// Bytes at least.
+    /// Minimum length in bytes.
     pub min: usize,
-    /// Bytes at most.
+    /// Maximum length in bytes.
     pub max: Option<usize>,
-    /// Bytes exactly.
+    /// Exact length in bytes.
     pub length: Option<usize>,
-    /// Whether it is a UUID.
+    /// Whether it must be a UUID.
     pub uuid: bool,
-    /// Expressions that must not match, and what to say.
+    /// Patterns that must not match, with their error text.
     pub none_of: Vec<(regex::Regex, Option<Box<str>>)>,
-    /// An expression that must match.
+    /// Pattern that must match.
     pub pattern: Option<regex::Regex>,
     /// Further rules.
     pub rules: Vec<Rule>,
 }
 
-/// What a number must look like.
+/// Constraints of a number.
 #[derive(Debug, Default)]
 pub struct Number {
-    /// Whether it is a whole one.
+    /// Whether it must be an integer.
     pub integer: bool,
-    /// The values allowed.
+    /// Allowed values.
     pub one_of: Option<Vec<f64>>,
-    /// Lower end, included.
+    /// Minimum, inclusive.
     pub min: Option<f64>,
-    /// Upper end, included.
+    /// Maximum, inclusive.
     pub max: Option<f64>,
-    /// Lower end, not included.
+    /// Minimum, exclusive.
     pub above: Option<f64>,
-    /// Whether it is a time.
+    /// Whether it is a Unix time.
     pub timestamp: bool,
-    /// What it counts, as its description says.
+    /// Unit of the number, taken from its description.
     pub unit: Option<Unit>,
 }
 
-/// A unit of time.
+/// Unit of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Unit {
@@ -153,66 +155,66 @@ pub enum Unit {
     Seconds,
 }
 
-/// What a list must look like.
+/// Constraints of a list.
 #[derive(Debug)]
 pub struct List {
-    /// Whether duplicates are dropped.
+    /// Whether duplicates are removed.
     pub set: bool,
-    /// Each item.
+    /// Schema of the items.
     pub item: Shape,
-    /// Items at least.
+    /// Minimum number of items.
     pub min: Option<usize>,
-    /// Items at most.
+    /// Maximum number of items.
     pub max: Option<usize>,
-    /// Items exactly.
+    /// Exact number of items.
     pub length: Option<usize>,
-    /// Groups of values that exclude each other.
+    /// Mutually exclusive groups of values.
     pub exclusive: Vec<Vec<Box<str>>>,
-    /// A value that must be there.
+    /// Required item.
     pub contains: Option<Box<str>>,
 }
 
-/// What a record must look like.
+/// Schema of a record.
 #[derive(Debug, Default)]
 pub struct Record {
-    /// Fields in the order of their declaration.
+    /// Fields in declaration order.
     pub fields: Vec<(Box<str>, Shape)>,
-    /// Number of a field by name.
+    /// Field index by name.
     pub index: AHashMap<Box<str>, usize>,
-    /// Of each field, whether something may be wrong when it is absent.
+    /// For each field, whether its absence may be an error.
     missed: Vec<bool>,
-    /// Other ways to write fields.
+    /// Shorthand fields.
     pub shorthands: Vec<shorthand::Shorthand>,
-    /// Rules across fields.
+    /// Entity checks.
     pub checks: Vec<check::Check>,
-    /// Rule for the record as a whole.
+    /// Custom check of the whole record.
     pub custom: Option<Box<str>>,
-    /// Whether the record may be absent without anything to complain about.
+    /// Whether absence of the record is never an error.
     pub may_be_absent: bool,
-    /// Whether one of its fields, or a field of one, may be a vault reference.
+    /// Whether one of its fields, at any depth, may be a vault reference.
     pub may_refer: bool,
 }
 
 impl Record {
-    /// The shape of a field.
+    /// Returns the schema of a field.
     pub fn field(&self, name: &str) -> Option<&Shape> {
         self.index.get(name).map(|&i| &self.fields[i].1)
     }
 
-    /// All keys it takes.
+    /// Iterates over all accepted keys.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.fields.iter().map(|(name, _)| &**name).chain(self.shorthands.iter().map(|s| &*s.name))
     }
 
-    /// Whether a key it does not take could be a misspelt secret: the nearest one it takes is one, or none is
-    /// near and it takes some.
+    /// Returns whether an unknown key could be a misspelt secret: the nearest known key is secret, or there is no
+    /// near one and the record has secrets.
     pub fn may_hide(&self, near: Option<&str>) -> bool {
         let fields = self.fields.iter().map(|(name, shape)| (&**name, shape));
         let shorthands = self.shorthands.iter().map(|s| (&*s.name, &s.shape));
         fields.chain(shorthands).any(|(name, shape)| shape.secret && near.is_none_or(|near| near == name))
     }
 
-    /// Adds a field, or replaces it.
+    /// Adds or replaces a field.
     pub fn set(&mut self, name: &str, shape: Shape) {
         let inside = matches!(&shape.kind, ShapeKind::Record(record) if record.may_refer);
         self.may_refer |= shape.referenceable || inside;
@@ -229,7 +231,7 @@ impl Record {
 }
 
 impl Shape {
-    /// A shape of that kind without anything else to it.
+    /// Creates a schema without further constraints.
     pub fn of(kind: ShapeKind) -> Self {
         Shape {
             kind,
@@ -244,7 +246,7 @@ impl Shape {
         }
     }
 
-    /// Whether there may be something to say when such a value is absent.
+    /// Returns whether the absence of such a value may be an error.
     fn is_missed(&self) -> bool {
         match &self.must_be {
             Some(want) => !want.is_null() && self.default.is_none(),
@@ -252,7 +254,7 @@ impl Shape {
         }
     }
 
-    /// Text that must not be empty.
+    /// Creates the schema of a non-empty string.
     pub fn text() -> Self {
         Shape::of(ShapeKind::Text(Box::new(Text { min: 1, ..Text::default() })))
     }

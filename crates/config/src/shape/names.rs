@@ -1,12 +1,12 @@
-//! Other names of fields, and names that are not suggested.
+//! Field aliases of other gateways, and names that are not suggested.
 
 use super::Record;
 
-/// Another name of a field.
+/// Alias of a field.
 struct Renamed {
     /// The field.
     name: &'static str,
-    /// A field that tells the records apart in which these names mean that; none if all do.
+    /// Field that must be present in the record for the alias to apply; `None` if it always applies.
     beside: Option<&'static str>,
     others: &'static [&'static str],
 }
@@ -19,7 +19,7 @@ const fn beside(field: &'static str, name: &'static str, others: &'static [&'sta
     Renamed { name, beside: Some(field), others }
 }
 
-/// Names that people write for a field, from other gateways and from older versions of this format.
+/// Aliases that users write, from other gateways and from older versions of this format.
 const OTHER_NAMES: &[Renamed] = &[
     beside("custom_id", "username", &["name", "user", "login"]),
     everywhere("username", &["name", "user", "login"]),
@@ -63,7 +63,7 @@ const OTHER_NAMES: &[Renamed] = &[
     everywhere("querystring", &["query", "query_params", "params"]),
 ];
 
-/// Entities that a running gateway writes: no file declares them.
+/// Entities that a running gateway creates; files do not declare them.
 pub(super) const RUNTIME: &[&str] = &[
     "clustering_data_planes",
     "acme_storage",
@@ -73,11 +73,11 @@ pub(super) const RUNTIME: &[&str] = &[
     "sessions",
 ];
 
-/// Keys at the top of a file that decK adds.
+/// Top-level keys added by decK.
 pub(super) const DECK: &[&str] =
     &["_info", "_workspace", "_konnect", "_plugin_configs", "partials", "consumer_groups"];
 
-/// The field of a record that another name stands for; one that is not given yet comes first.
+/// Returns the record's field for an alias; fields that are not set yet come first.
 pub(super) fn renamed(record: &Record, key: &str, free: &dyn Fn(&str) -> bool) -> Option<&'static str> {
     let plain = key.to_ascii_lowercase().replace('-', "_");
     let meant = |renamed: &&Renamed| {

@@ -1,10 +1,10 @@
-//! Reporting what is wrong at the current path.
+//! Reporting of errors at the current path.
 
 use super::{PathStep, Walker};
 use source::{Finding, Level, NodeId, Seg, Span, Value};
 
 impl Walker<'_> {
-    /// The path so far as the admin API's error tree counts it.
+    /// Returns the current path as in the admin API's error tree.
     pub(super) fn segments(&self) -> Vec<Seg> {
         self.path
             .iter()
@@ -16,7 +16,7 @@ impl Walker<'_> {
             .collect()
     }
 
-    /// The path so far for people: `services[1].routes[2].paths[1]`.
+    /// Returns the current path for display: `services[1].routes[2].paths[1]`.
     pub(super) fn path_text(&self) -> String {
         let mut out = String::new();
         for step in &self.path {
@@ -39,7 +39,7 @@ impl Walker<'_> {
         out
     }
 
-    /// Where to point for a node: at the value, or at the first key of a map.
+    /// Returns the span to report for a node: its value, or the first key of a map.
     pub(super) fn span_of(&self, node: NodeId) -> Span {
         match self.doc.value(node) {
             Value::Map(entries) => match entries.first() {
@@ -54,7 +54,8 @@ impl Walker<'_> {
         }
     }
 
-    /// Whether errors are only counted by now; counts one if so. To be asked before an error is put into words.
+    /// Returns whether errors are only counted by now, and counts one if so. Checked before an error message is
+    /// built.
     pub(super) fn counts_error(&mut self) -> bool {
         let full = self.findings.is_full(Level::Error);
         if full {
@@ -81,7 +82,7 @@ impl Walker<'_> {
         self.report(finding);
     }
 
-    /// Reports anything.
+    /// Adds a finding.
     pub(super) fn report(&mut self, mut finding: Finding) {
         if finding.level == Level::Error && self.doc.has_aliases() {
             self.show_alias(&mut finding);

@@ -1,26 +1,26 @@
-//! Other ways to write fields: `url` of a service, `redis_host` for `redis.host`.
+//! Shorthand fields: `url` of a service, `redis_host` for `redis.host`.
 
 use serde_json::Value as Json;
 
 use super::{PathStep, Record, Shape, Walker};
 use source::{Entry, Finding, NodeId, Span, Value};
 
-/// A field that stands for others.
+/// Field that expands to others.
 #[derive(Debug)]
 pub struct Shorthand {
     /// Its name.
     pub name: Box<str>,
-    /// What it must look like.
+    /// Schema of its value.
     pub shape: Shape,
-    /// Where its value goes.
+    /// Target paths.
     pub to: Vec<Vec<Box<str>>>,
-    /// Whether it should no longer be used. Then an explicit new field wins.
+    /// Whether it is deprecated. An explicit new field takes precedence then.
     pub deprecated: bool,
-    /// How it is expanded if it is not just moved.
+    /// Expansion, if it is more than a move.
     pub rule: Option<Expansion>,
 }
 
-/// Shorthands that do more than moving a value.
+/// Expansions that do more than move a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Expansion {
@@ -51,7 +51,7 @@ pub(super) fn compile(entry: &Json, shape: Shape) -> Shorthand {
 }
 
 impl Walker<'_> {
-    /// The record with its shorthands expanded: the same node if it has none.
+    /// Expands the shorthands of a record; returns the same node if there are none.
     pub(super) fn expand(&mut self, record: &'static Record, node: NodeId) -> NodeId {
         let mut node = node;
         for shorthand in &record.shorthands {
@@ -60,7 +60,7 @@ impl Walker<'_> {
             let before = self.errors;
             self.value(&shorthand.shape, entry.value);
             let fine = self.errors == before;
-            // Dumps write every field, the old ones as null: nothing is said with that.
+            // Exports contain every field, with null for the old ones: null counts as absent.
             let given = *self.doc.value(entry.value) != Value::Null;
             if fine && given && shorthand.deprecated {
                 self.warn_deprecated(shorthand, entry);
@@ -92,7 +92,7 @@ impl Walker<'_> {
         self.report(finding);
     }
 
-    /// Moves a value to the fields it stands for.
+    /// Moves a value to its target fields.
     fn moved(&mut self, node: NodeId, shorthand: &'static Shorthand, entry: Entry) -> NodeId {
         let mut node = self.without(node, &shorthand.name);
         for path in &shorthand.to {
@@ -126,7 +126,7 @@ impl Walker<'_> {
         self.push(span, segments, "config/conflict", message, text, Some(format!("remove `{name}`")));
     }
 
-    /// A copy of a map without a key.
+    /// Copies a map without a key.
     pub(super) fn without(&mut self, node: NodeId, key: &str) -> NodeId {
         let entries: Vec<Entry> =
             self.doc.entries(node).iter().copied().filter(|e| self.doc.str(e.key) != Some(key)).collect();
@@ -134,7 +134,7 @@ impl Walker<'_> {
         self.doc.add(Value::Map(entries.into()), span)
     }
 
-    /// A copy of a map with a value at a path; maps on the way are copied too.
+    /// Copies a map with a value at a path; maps along the path are copied too.
     fn put(&mut self, node: NodeId, path: &[Box<str>], value: NodeId) -> NodeId {
         let Some((first, rest)) = path.split_first() else { return value };
         let span = self.doc.span(value);
@@ -166,7 +166,7 @@ impl Walker<'_> {
         self.doc.add(Value::Map(entries.into()), span)
     }
 
-    /// What is hashed decides the algorithm.
+    /// The hashed input determines the algorithm.
     fn upstream_hash_on(&mut self, node: NodeId, hash_on: Entry) -> NodeId {
         let span = self.doc.span(hash_on.value);
         let (algorithm, none) = match self.doc.value(hash_on.value) {

@@ -1,46 +1,46 @@
-//! Keys that a record does not have: what they most likely stand for, where they belong, and which other errors
-//! follow from them.
+//! Unknown keys of a record: the field that was probably meant, the record where it belongs, and the errors that
+//! are consequences.
 
 use super::{PathStep, Record, Shape, ShapeKind, Walker, help, names, shorthand::Expansion, walk::Before};
 use crate::{dialect, nearest};
 use model::KINDS;
 use source::{Entry, Finding, NodeId, Seg, Value};
 
-/// The field that an unknown one most likely stands for.
+/// Field that an unknown key most likely stands for.
 pub(super) struct Meant {
-    /// Number of the finding about the unknown one.
+    /// Index of the finding about the unknown key.
     finding: usize,
     /// Path of the field in the error tree.
     path: Vec<Seg>,
 }
 
-/// What an unknown key most likely is.
+/// Interpretation of an unknown key.
 enum Guess {
-    /// A field of this record under another name.
+    /// Alias or misspelling of a field of this record.
     Field(&'static str, String),
-    /// A field of a record inside this one: its dotted path.
+    /// Field of a nested record: its dotted path.
     Inside(String, &'static Shape),
-    /// The same, named with dots, and what to write.
+    /// The same, written with dots, and the suggestion.
     Dotted(String, &'static Shape, String),
-    /// A field of another record; the help says which.
+    /// Field of another record, named in the help.
     Elsewhere(String),
-    /// A field that only the router flavor `expressions` has.
+    /// Field of the router flavor `expressions`.
     Expression,
-    /// Anything.
+    /// No interpretation.
     Nothing,
 }
 
-/// Fields that so many kinds have that the name does not say which is meant.
+/// Fields of so many kinds that the name does not identify one.
 const COMMON: &[&str] = &["id", "name", "tags", "created_at", "updated_at", "_comment", "_ignore"];
 
-/// What most files consist of; named first where all kinds are listed.
+/// The most common kinds, listed first when all kinds are listed.
 const USUAL_KINDS: &[&str] = &["services", "routes", "consumers", "plugins", "upstreams", "certificates"];
 
-/// How many fields are listed where none is near.
+/// Maximum number of fields listed if there is no near match.
 const MAX_LISTED: usize = 12;
 
 impl Walker<'_> {
-    /// Reports a key that a record does not have.
+    /// Reports an unknown key of a record.
     pub(super) fn complain_of_unknown(
         &mut self,
         record: &'static Record,
@@ -48,7 +48,7 @@ impl Walker<'_> {
         entry: Entry,
     ) {
         if self.counts_error() {
-            // It may be a misspelt secret, and stand beside what is shown.
+            // It may be a misspelt secret, which must not appear next to the reported key.
             self.secrets.push(self.doc.span(entry.value));
             return;
         }
@@ -66,7 +66,7 @@ impl Walker<'_> {
             let mut path = segments.clone();
             path.extend(meant.split('.').map(|part| Seg::Key(part.to_owned())));
             let finding = self.findings.0.len();
-            // `url` stands for a host.
+            // `url` expands to `host`.
             let shorthand = record.shorthands.iter().find(|s| *s.name == *meant);
             if shorthand.is_some_and(|s| s.rule == Some(Expansion::ServiceUrl)) {
                 let mut host = segments.clone();
@@ -106,7 +106,7 @@ impl Walker<'_> {
         self.walk_stray(record, node, &guess, entry);
     }
 
-    /// Notes the secrets in the value of an unknown key.
+    /// Records the secrets in the value of an unknown key.
     fn hide_unknown(&mut self, record: &Record, guess: &Guess, entry: Entry) {
         let (near, secret) = match guess {
             Guess::Field(name, _) => (Some(*name), false),
@@ -120,7 +120,7 @@ impl Walker<'_> {
         }
     }
 
-    /// Finds the errors inside a list or map whose name is misspelt: Kong's answer does not have them.
+    /// Validates a list or map under a misspelt name; the admin API's response does not include these errors.
     fn walk_stray(&mut self, record: &'static Record, node: Option<NodeId>, guess: &Guess, entry: Entry) {
         let shape = match guess {
             Guess::Field(name, _) if node.is_none_or(|node| self.doc.get(node, name).is_none()) => {
@@ -197,7 +197,7 @@ impl Walker<'_> {
         }
     }
 
-    /// A key such as `config.minute`, which names a field inside a record with a dot.
+    /// Interprets a key such as `config.minute` as a field of a nested record.
     fn guess_dotted(&self, record: &'static Record, key: &str, value: NodeId) -> Option<Guess> {
         let (first, rest) = key.split_once('.')?;
         let mut inner = record.field(first)?;
@@ -216,13 +216,13 @@ impl Walker<'_> {
         Some(Guess::Dotted(key.to_owned(), inner, help))
     }
 
-    /// Which record around this one, or which kind of entity that goes with it, has a field of that name. A section of
-    /// the file is none where a field of this record is near.
+    /// Finds the enclosing record, or related entity kind, that has a field of that name. A file section is not
+    /// suggested if a field of this record is near.
     fn elsewhere(&self, record: &'static Record, key: &str, value: NodeId, near: bool) -> Option<String> {
         let above = self.records.iter().rev().skip(1);
         let mut inner = self.records.last().map_or(0, |(_, depth)| *depth);
         for (i, (outer, depth)) in above.enumerate() {
-            // What every entity has belongs to the record right around this one, if anywhere.
+            // Fields common to all entities belong to the innermost enclosing record, if any.
             let known = outer.field(key).is_some_and(|shape| fits(shape, self.doc.value(value)));
             let section = outer.field("_format_version").is_some();
             if known && !(section && near) && (i == 0 || !COMMON.contains(&key)) {
@@ -263,8 +263,8 @@ impl Walker<'_> {
         parents.map(|kind| format!("`{key}` belongs to {}", KINDS[kind].key))
     }
 
-    /// Whether an error about one of these fields being absent follows from an unknown field. Then it is reported with
-    /// that one, at the current path.
+    /// Returns whether an error about the absence of one of these fields is a consequence of an unknown field. If
+    /// so, the error is attached to that finding, at the current path.
     pub(super) fn follows(&mut self, text: String, fields: impl IntoIterator<Item = Vec<Seg>>) -> bool {
         if self.meant.is_empty() {
             return false;
@@ -273,7 +273,7 @@ impl Walker<'_> {
         self.follows_at(place, text, fields)
     }
 
-    /// The same at another place of the error tree.
+    /// The same for another path of the error tree.
     pub(super) fn follows_at(
         &mut self,
         place: Vec<Seg>,
@@ -290,13 +290,13 @@ impl Walker<'_> {
         true
     }
 
-    /// Notes that a finding is taken out.
+    /// Adjusts indexes after the removal of a finding.
     pub(super) fn meant_after(&mut self, removed: usize) {
         self.meant.retain(|meant| meant.finding != removed);
         self.meant.iter_mut().filter(|meant| meant.finding > removed).for_each(|meant| meant.finding -= 1);
     }
 
-    /// Notes that the finding reported last is why a field is absent.
+    /// Records that the last finding is the reason for the absence of a field.
     pub(super) fn last_is_why(&mut self, field: &str) {
         let mut path = self.segments();
         path.push(Seg::Key(field.to_owned()));
@@ -305,10 +305,10 @@ impl Walker<'_> {
         }
     }
 
-    /// Whether a key is unknown only because the field is absent that decides which keys there are: `config` of a
+    /// Returns whether a key is unknown only because the field that determines the schema is absent: `config` of a
     /// plugin without a name.
     pub(super) fn follows_from_missing(&self, record: &Record, node: Option<NodeId>, key: NodeId) -> bool {
-        // Maps may be large: the cheap questions come first.
+        // Maps may be large: cheap tests first.
         if self.doc.str(key) != Some("config") || record.field("instance_name").is_none() {
             return false;
         }
@@ -316,7 +316,7 @@ impl Walker<'_> {
         named.is_none_or(str::is_empty)
     }
 
-    /// Reports such a key with the field that is absent.
+    /// Reports such a key together with the absent field.
     pub(super) fn complain_of_undecided(&mut self, record: &'static Record, entry: Entry, before: Before) {
         let mut name = self.segments();
         name.push(Seg::Key("name".to_owned()));
@@ -336,9 +336,9 @@ impl Walker<'_> {
     }
 }
 
-/// The one field of that name in the records inside a record, by its dotted path.
+/// Returns the dotted path of the only field of that name in nested records.
 fn inside(record: &'static Record, key: &str) -> Option<(String, &'static Shape)> {
-    /// Fields of that name, down to that depth.
+    /// Collects the fields of that name up to a depth.
     fn search(
         record: &'static Record,
         key: &str,
@@ -359,14 +359,14 @@ fn inside(record: &'static Record, key: &str) -> Option<(String, &'static Shape)
     const MAX_DEPTH: usize = 3;
     let mut found = Vec::new();
     search(record, key, "", MAX_DEPTH, &mut found);
-    // Of several, the one that is least deep is meant, if it is alone there.
+    // Of several, the least nested one is meant, if it is unique at its depth.
     let depth = |path: &str| path.matches('.').count();
     let least = found.iter().map(|(path, _)| depth(path)).min()?;
     found.retain(|(path, _)| depth(path) == least);
     if found.len() == 1 { found.pop() } else { None }
 }
 
-/// What to write where two records right inside this one have a field of that name, as `healthy` and `unhealthy` have.
+/// Suggests both paths if two nested records have a field of that name, such as `healthy` and `unhealthy`.
 fn inside_several(record: &'static Record, key: &str) -> Option<String> {
     if COMMON.contains(&key) {
         return None;
@@ -381,7 +381,7 @@ fn inside_several(record: &'static Record, key: &str) -> Option<String> {
     }
 }
 
-/// Whether a value could be one of that shape; a single value may stand for a list of one.
+/// Returns whether a value could match a schema; a scalar may represent a list of one.
 fn fits(shape: &Shape, value: &Value) -> bool {
     match (&shape.kind, value) {
         (_, Value::Null) | (ShapeKind::Any, _) => true,
@@ -395,7 +395,7 @@ fn fits(shape: &Shape, value: &Value) -> bool {
     }
 }
 
-/// The fields that a record has.
+/// Lists the fields of a record.
 fn listed(record: &Record) -> Option<String> {
     let names = || {
         let own = record.fields.iter().map(|(name, _)| &**name);

@@ -1,5 +1,5 @@
-//! `url` of a service: what it stands for, and errors in it, which are reported about `url` and not about the fields
-//! that the writer never wrote.
+//! `url` of a service: its expansion, and errors in its parts, which are reported on `url` and not on fields that
+//! the user never wrote.
 
 use smallvec::SmallVec;
 
@@ -7,14 +7,14 @@ use super::{Record, Walker, help, shorthand::Expansion, walk::Before};
 use crate::nearest;
 use source::{Entry, Finding, NodeId, Seg, Value};
 
-/// A service has both `url` and a field that it stands for.
+/// Finding code: a service has both `url` and a field that `url` overrides.
 const OVERRIDDEN: &str = "config/overridden-field";
 
-/// The schemes that a URL may have.
+/// Allowed URL schemes.
 const SCHEMES: &[&str] = &["grpc", "grpcs", "http", "https", "tcp", "tls", "tls_passthrough", "udp"];
 
 impl Walker<'_> {
-    /// `url` → `protocol`, `host`, `port`, `path`; it wins over them.
+    /// Expands `url` to `protocol`, `host`, `port`, `path`, which override explicit fields.
     pub(super) fn service_url(&mut self, node: NodeId, url: Entry) -> NodeId {
         let span = self.doc.span(url.value);
         let Some(text) = self.doc.str(url.value).map(str::to_owned) else { return self.without(node, "url") };
@@ -44,7 +44,7 @@ impl Walker<'_> {
         self.doc.add(Value::Map(entries.into()), span)
     }
 
-    /// Warns about a field beside `url` that says something else: `url` counts.
+    /// Warns about a field that `url` overrides with a different value.
     fn warn_of_url(&mut self, parts: &UrlParts<'_>, service: NodeId, url: Entry, entry: Entry) {
         let name = self.doc.key_text(entry.key);
         let same = match (self.doc.value(entry.value), name.as_str()) {
@@ -55,7 +55,7 @@ impl Walker<'_> {
             (Value::Int(port), "port") => *port == parts.port,
             _ => false,
         };
-        // Defaults that are declared for all services stand elsewhere.
+        // Defaults declared for all services are outside the service's span.
         if same || !self.doc.span(service).contains(self.doc.span(entry.key)) {
             return;
         }
@@ -71,7 +71,7 @@ impl Walker<'_> {
         self.report(finding);
     }
 
-    /// The path of the record whose field is at the current path, up to its fields.
+    /// Returns the path of the record that contains the current field.
     fn path_of_record(&mut self) -> String {
         let last = self.path.pop();
         let mut path = self.path_text();
@@ -82,13 +82,13 @@ impl Walker<'_> {
         path
     }
 
-    /// The entry of a record that stands for the parts of a URL.
+    /// Returns the record's entry that expands to the parts of a URL.
     pub(super) fn url_entry(&self, record: &Record, node: NodeId) -> Option<Entry> {
         let has = record.shorthands.iter().any(|s| s.rule == Some(Expansion::ServiceUrl));
         if has { self.doc.entry(node, "url") } else { None }
     }
 
-    /// Makes one finding of what is wrong with the fields that `url` stands for.
+    /// Merges the errors about fields that `url` expands to into one finding.
     pub(super) fn merge_url_errors(&mut self, url: Entry, before: Before) {
         let span = self.doc.span(url.value);
         let Some(text) = self.doc.str(url.value).map(str::to_owned) else { return };
@@ -119,7 +119,7 @@ impl Walker<'_> {
         merged.implied.extend(finding.implied);
     }
 
-    /// Takes out a finding.
+    /// Removes a finding.
     fn remove(&mut self, number: usize) -> Finding {
         self.reported -= 1;
         self.meant_after(number);
@@ -127,7 +127,7 @@ impl Walker<'_> {
     }
 }
 
-/// What is wrong with a URL, and what to write.
+/// Returns message and suggestion for an invalid URL.
 fn wrong_url(text: &str, finding: &Finding) -> (String, Option<String>) {
     let variable = help::shell_variable(text);
     if let Some(odd) = help::odd_character(text) {
@@ -141,7 +141,7 @@ fn wrong_url(text: &str, finding: &Finding) -> (String, Option<String>) {
             (format!("`url`: after `{scheme}` comes `://`"), Some(format!("write `{scheme}://{shown}`")))
         }
         None if variable.is_none() => {
-            // What stands before an `@` is a credential.
+            // Anything before an `@` is a credential.
             let shown = if address.contains('@') { "…" } else { address };
             ("`url` has no scheme".to_owned(), Some(format!("write `http://{shown}`")))
         }
@@ -166,7 +166,7 @@ fn wrong_url(text: &str, finding: &Finding) -> (String, Option<String>) {
     }
 }
 
-/// A scheme and what follows, where a part of the `://` between them is missing.
+/// Splits a scheme from an incomplete `://`.
 fn broken_scheme(text: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = text.split_at(text.find([':', '/'])?);
     let rest = rest.trim_start_matches([':', '/']);
@@ -174,7 +174,7 @@ fn broken_scheme(text: &str) -> Option<(&str, &str)> {
     (SCHEMES.contains(&scheme) && !rest.is_empty() && !port).then_some((scheme, rest))
 }
 
-/// The parts of a service's URL.
+/// Parts of a service URL.
 #[derive(Debug, PartialEq, Eq)]
 struct UrlParts<'t> {
     protocol: &'t str,
@@ -184,7 +184,7 @@ struct UrlParts<'t> {
 }
 
 impl<'t> UrlParts<'t> {
-    /// Takes anything apart; what makes no sense is found when the fields are checked.
+    /// Splits any text; invalid parts are detected when the fields are validated.
     fn of(text: &'t str) -> Self {
         let (text, _) = text.split_once('#').unwrap_or((text, ""));
         let scheme_end = text.find(':').filter(|&end| {

@@ -1,4 +1,4 @@
-//! Walking a document's nodes along a shape.
+//! Depth-first validation of document nodes against a schema.
 
 use smallvec::SmallVec;
 
@@ -10,46 +10,46 @@ use super::{
 use crate::secret::{Hidden, SecretFields};
 use source::{Document, Entry, Finding, Findings, NodeId, Span, Value};
 
-/// One step from the root of the document to a value.
+/// One step of the path from the document's root to the current value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathStep {
-    /// Into a field.
+    /// Field of a record.
     Field(&'static str),
-    /// Into an item, counted from 1.
+    /// List item, counted from 1.
     Item(usize),
-    /// Into an entry of a map with free keys; the admin API's error tree leaves it out.
+    /// Entry of a map with arbitrary keys; omitted from the admin API's error tree.
     Free(NodeId),
 }
 
-/// An entity met on the way.
+/// Entity found during validation.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// Number of its kind in [`KINDS`].
+    /// Index of its kind in [`KINDS`].
     pub kind: usize,
-    /// Where it was written.
+    /// Node as written.
     pub node: NodeId,
-    /// The same with shorthands expanded; equal to `node` where there are none.
+    /// Node with shorthands expanded; equal to `node` if there are none.
     pub data: NodeId,
-    /// The entity it stands in: its number among those found, and the field that refers to it.
+    /// Parent entity: its index among those found, and the field that references it.
     pub parent: Option<(usize, &'static str)>,
-    /// Place in its list, from 1.
+    /// Position in its list, from 1.
     pub index: usize,
-    /// Whether nothing was wrong with it.
+    /// Whether it has no errors.
     pub clean: bool,
-    /// Whether it stands under a misspelt name, where Kong does not look.
+    /// Whether it is under a misspelt name, where Kong does not look.
     pub stray: bool,
 }
 
-/// Chooses the shape of an entity, which may depend on its content (a plugin's name, a route's protocols).
+/// Resolver of an entity's schema, which may depend on its content (a plugin's name, a route's protocols).
 pub trait Chooser {
-    /// The shape, or a complaint and the field it is about.
+    /// Returns the schema, or an error with the field it is about.
     ///
     /// # Errors
-    /// When there is no shape for such an entity.
+    /// If there is no schema for the entity.
     fn choose(&self, kind: usize, doc: &Document, node: NodeId) -> Result<&'static Record, Refusal>;
-    /// What entities of a kind may hold, whatever their content; `None` for a number that is none.
+    /// Returns the schema of a kind regardless of content; `None` for an unknown kind.
     fn kind(&self, kind: usize) -> Option<&'static Record>;
-    /// Rule for a record as a whole; none if there is nothing to say.
+    /// Runs the custom check of a whole record; `None` if it passes.
     fn custom(
         &self,
         name: &str,
@@ -60,69 +60,69 @@ pub trait Chooser {
     ) -> Option<String>;
 }
 
-/// Why there is no shape for an entity.
+/// Reason why there is no schema for an entity.
 #[derive(Debug)]
 pub struct Refusal {
-    /// The field that decides.
+    /// The discriminating field.
     pub field: &'static str,
-    /// Stable code.
+    /// Finding code.
     pub code: &'static str,
-    /// Text of the admin API.
+    /// Kong's error text.
     pub text: String,
-    /// Plain words.
+    /// Plain message.
     pub message: String,
-    /// What to write instead.
+    /// Suggested correction.
     pub help: Option<String>,
-    /// The word that is not known, and those it may be a misspelling of: compared only where a finding is made.
+    /// The unknown word and its candidates for spelling suggestions, compared only when a finding is created.
     pub unknown: Option<(String, &'static [&'static str])>,
 }
 
-/// The value of a field as rules across fields see it.
+/// Value of a field as seen by entity checks.
 #[derive(Clone, Copy, Debug)]
 pub enum Operand<'a> {
-    /// Not there, and no default.
+    /// Absent, without a default.
     Missing,
     /// Null.
     Null,
-    /// Written.
+    /// Written in the document.
     Node(NodeId),
-    /// The default of an absent field.
+    /// Default of an absent field.
     Default(&'a serde_json::Value),
 }
 
-/// Of each field of a record, the number of its entry in the map at hand.
+/// For each field of a record, the index of its entry in the current map.
 pub(super) type Slots = SmallVec<[Option<u32>; 32]>;
 
-/// A walk over one document.
+/// Validation of one document.
 pub struct Walker<'d> {
     /// The document; only new nodes are added.
     pub doc: &'d mut Document,
-    /// What was found wrong.
+    /// Errors found.
     pub findings: &'d mut Findings,
-    /// Entities, parents before their children.
+    /// Entities, parents before children.
     pub found: Vec<Found>,
-    /// Places of values that must not be shown.
+    /// Spans of secrets.
     pub secrets: Vec<Span>,
-    /// Places of secrets in what has no shape: unknown fields, values of another type than wanted.
+    /// Spans of secrets outside any schema: unknown fields, values of the wrong type.
     pub hidden: Hidden<'d>,
-    /// Texts that refer into a vault, where that is possible.
+    /// Vault references in referenceable fields.
     pub references: Vec<NodeId>,
     pub(super) path: Vec<PathStep>,
-    /// Node to point at when a value is absent.
+    /// Node to report when a value is absent.
     pub(super) near: NodeId,
     pub(super) chooser: &'d dyn Chooser,
-    /// The records being walked, the outermost first, and the length of the path at each.
+    /// Records on the current path, outermost first, with the path length at each.
     pub(super) records: Vec<(&'static Record, usize)>,
-    /// What unknown fields most likely stand for.
+    /// Interpretations of unknown fields.
     pub(super) meant: Vec<Meant>,
-    /// How many unknown fields are being walked as the ones they stand for.
+    /// Nesting depth of unknown fields that are validated as the field they stand for.
     pub(super) strays: usize,
     pub(super) errors: usize,
-    /// Findings of any level, retained or only counted.
+    /// Number of findings of any level, retained or only counted.
     pub(super) reported: usize,
 }
 
-/// How many findings there were at some time.
+/// Checkpoint of the number of findings.
 #[derive(Clone, Copy)]
 pub(super) struct Before {
     reported: usize,
@@ -130,14 +130,14 @@ pub(super) struct Before {
 }
 
 impl Before {
-    /// How many findings were retained.
+    /// Number of retained findings at the checkpoint.
     pub(super) fn retained(self) -> usize {
         self.retained
     }
 }
 
 impl<'d> Walker<'d> {
-    /// A walk that has not begun.
+    /// Creates a validator.
     pub fn new(
         doc: &'d mut Document,
         findings: &'d mut Findings,
@@ -167,16 +167,16 @@ impl<'d> Walker<'d> {
         Before { reported: self.reported, retained: self.findings.0.len() }
     }
 
-    /// The findings since that are retained; `None` if some are not.
+    /// Returns the findings since a checkpoint; `None` if some were only counted.
     pub(super) fn since(&self, before: Before) -> Option<&[Finding]> {
         let retained = &self.findings.0[before.retained..];
         (retained.len() == self.reported - before.reported).then_some(retained)
     }
 
-    /// Checks a value and returns the node that holds it with shorthands expanded.
+    /// Validates a value and returns its node with shorthands expanded.
     pub fn value(&mut self, shape: &'static Shape, node: NodeId) -> NodeId {
         if *self.doc.value(node) == Value::Null {
-            // A secret that begins with `!` is a tag, and its value null.
+            // A secret that starts with `!` is parsed as a tag with a null value.
             if shape.secret {
                 self.secrets.push(self.doc.span(node));
             }
@@ -189,7 +189,7 @@ impl<'d> Walker<'d> {
             }
             return node;
         }
-        // A reference names a secret and is none.
+        // A vault reference is not itself secret.
         if shape.secret && !(shape.referenceable && self.doc.str(node).is_some_and(is_vault_reference)) {
             self.secrets.push(self.doc.span(node));
         }
@@ -303,7 +303,7 @@ impl<'d> Walker<'d> {
         self.doc.add(Value::Seq(items.into()), span)
     }
 
-    /// Stops at the first bad key or value, as the format does.
+    /// Stops at the first invalid key or value, as Kong does.
     fn map(&mut self, shape: &'static Shape, map: &'static (Option<Shape>, Shape), node: NodeId) -> NodeId {
         let len = match self.doc.value(node) {
             Value::Map(entries) => entries.len(),
@@ -336,7 +336,7 @@ impl<'d> Walker<'d> {
         self.with_values(node, &changed)
     }
 
-    /// A copy of a map with some values replaced.
+    /// Copies a map with some values replaced.
     fn with_values(&mut self, node: NodeId, changed: &[(usize, NodeId)]) -> NodeId {
         if changed.is_empty() {
             return node;
@@ -349,7 +349,7 @@ impl<'d> Walker<'d> {
         self.doc.add(Value::Map(entries.into()), span)
     }
 
-    /// Checks a record; `node` is none for one that is absent and stands for its defaults.
+    /// Validates a record; `node` is `None` for an absent record that takes its defaults.
     pub fn record(&mut self, record: &'static Record, node: Option<NodeId>) -> Option<NodeId> {
         let before = self.before();
         let near = self.near;
@@ -372,7 +372,7 @@ impl<'d> Walker<'d> {
             }
         }
         self.records.push((record, self.path.len()));
-        // First, since what these stand for is not missing.
+        // Unknown keys first, since the fields they stand for must not be reported as missing.
         let (later, unknown): (SmallVec<[Entry; 4]>, SmallVec<[Entry; 4]>) =
             unknown.into_iter().partition(|entry| self.follows_from_missing(record, node, entry.key));
         for entry in unknown {
@@ -422,7 +422,7 @@ impl<'d> Walker<'d> {
         node
     }
 
-    /// Complains about an absent field that is missed, if that is an error.
+    /// Reports an absent required field.
     fn absent(&mut self, shape: &'static Shape) {
         if let Some(want) = &shape.must_be {
             return self.complain(shape, self.near, Complaint::MustBe(want.clone()));
@@ -452,7 +452,7 @@ impl<'d> Walker<'d> {
         self.chooser.custom(name, self, record, node, fields)
     }
 
-    /// The entity being walked, if the path ends in one of its own fields.
+    /// Returns the current entity if the path ends in one of its own fields.
     fn current(&self) -> Option<&Found> {
         self.found.iter().rev().find(|f| f.node == self.near || f.data == self.near)
     }
@@ -478,7 +478,7 @@ impl<'d> Walker<'d> {
         }
     }
 
-    /// Whether a node holds that value.
+    /// Returns whether a node has a JSON value.
     pub(super) fn equals(&self, node: NodeId, want: &serde_json::Value) -> bool {
         use serde_json::Value as Json;
         match (self.doc.value(node), want) {

@@ -1,11 +1,11 @@
-//! `${{ env "DECK_X" }}` templates, filled in before the text is read.
+//! Substitution of `${{ env "DECK_X" }}` templates before parsing.
 //!
-//! decK runs the text through a template engine; this is the part of its language that files use:
-//! pipelines of `env`, `toBool`, `toInt`, `toFloat` and `indent`, with literals, parentheses, comments
-//! and trim markers. Lines that begin with `#` are left alone. The gateway itself knows nothing of it.
+//! decK processes files with Go's template engine; this is the subset that files use: pipelines of `env`,
+//! `toBool`, `toInt`, `toFloat` and `indent`, with literals, parentheses, comments and trim markers. Comment lines
+//! (`#`) are not substituted. Kong itself has no such feature.
 //!
-//! Places stay those of the file as written: a template that was filled in counts as one place. What
-//! it was filled with is kept only to keep it out of messages ([`Filled::hide`]).
+//! Spans remain those of the original file: a substituted template counts as one location. Substituted values are
+//! kept only to mask them in messages ([`Filled::hide`]).
 
 use std::ops::Range;
 
@@ -18,21 +18,21 @@ mod template;
 
 use template::Failure;
 
-/// A template cannot be read or computed.
+/// Finding code: a template is invalid or cannot be evaluated.
 pub const TEMPLATE: &str = "deck/template";
-/// A template names a variable that is not set, or one without the prefix `DECK_`.
+/// Finding code: a template references an unset variable, or one without the prefix `DECK_`.
 pub const ENV: &str = "deck/env";
 
-/// What templates are filled with.
+/// Source of variable values.
 #[derive(Clone, Copy)]
 pub enum Env<'a> {
-    /// The environment's values.
+    /// Environment lookup.
     Values(&'a dyn Fn(&str) -> Option<String>),
     /// Placeholders: a variable's own name, 42, `false`.
     Mock,
 }
 
-/// A text whose templates were filled in.
+/// Text with substituted templates.
 #[derive(Debug)]
 pub struct Filled {
     text: String,
@@ -41,15 +41,15 @@ pub struct Filled {
 }
 
 struct Piece {
-    /// Where the template stands in the file.
+    /// Range of the template in the file.
     written: Range<usize>,
-    /// Where its value stands in the filled text.
+    /// Range of the value in the substituted text.
     filled: Range<usize>,
-    /// Whether there was no value and a stand-in was taken.
+    /// Whether evaluation failed and a placeholder was substituted.
     failed: bool,
-    /// What must not be shown.
+    /// Value to mask.
     value: String,
-    /// What is shown instead.
+    /// Text shown instead.
     shown: String,
 }
 
@@ -59,8 +59,8 @@ impl std::fmt::Debug for Piece {
     }
 }
 
-/// Reads a file whose templates are filled in first, if it has any. What comes of them is returned, to
-/// be asked to [`hide`](Filled::hide) their values in findings once all are made.
+/// Parses a file after substitution, if it contains templates. The caller passes the returned value to
+/// [`hide`](Filled::hide) once all findings are complete.
 pub fn parse_filled(
     sources: &SourceMap,
     file: FileId,
@@ -73,7 +73,7 @@ pub fn parse_filled(
     let Some(filled) = Filled::new(sources.get(file).text(), file, env, findings) else {
         return (parse(sources, file, format, doc, limits, findings), None);
     };
-    // The filled text never enters the map of sources, from which everything can be shown.
+    // The substituted text is not added to the source map, because everything in it can be printed.
     let mut scratch = SourceMap::default();
     let copy = scratch.add(sources.get(file).name(), filled.text.as_str());
     let first = doc.next_id();
@@ -89,8 +89,8 @@ pub fn parse_filled(
 }
 
 impl Filled {
-    /// Fills in the templates of a text; `None` if it has none. What cannot be filled in makes an error
-    /// and is filled with a stand-in, so that the rest can be read.
+    /// Substitutes the templates of a text; `None` if there are none. A failed template is reported and replaced
+    /// by a placeholder, so that the rest can be parsed.
     pub fn new(text: &str, file: FileId, env: Env<'_>, findings: &mut Findings) -> Option<Filled> {
         memchr::memmem::find(text.as_bytes(), OPEN.as_bytes())?;
         let mut filled = Filled { text: String::with_capacity(text.len()), file, pieces: Vec::new() };
@@ -104,7 +104,7 @@ impl Filled {
             }
             let (end, outcome) = template::run(&text[start..], env);
             let end = start + end;
-            // `${{- ` and ` -}}` take the blanks around the template away.
+            // `${{- ` and ` -}}` trim the surrounding white space.
             let mut written = start..end;
             let inside = text[start..end].strip_prefix(OPEN).unwrap_or_default();
             if inside.starts_with("- ") || inside.starts_with("-\n") {
@@ -132,12 +132,12 @@ impl Filled {
         if filled.pieces.is_empty() { None } else { Some(filled) }
     }
 
-    /// The text to read.
+    /// Returns the substituted text.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// A span of the filled text as one of the file: whole templates for what lies in their values.
+    /// Maps a span of the substituted text to the file; a location inside a value maps to the whole template.
     fn place(&self, span: Span) -> Span {
         let start = self.written(span.start as usize, false);
         let end = self.written(span.end as usize, true);
@@ -145,7 +145,7 @@ impl Filled {
     }
 
     fn written(&self, offset: usize, end: bool) -> usize {
-        // The last template whose value begins before the offset (or at it, for a start).
+        // The last template whose value starts before the offset (or at it, for a start).
         let before = |p: &Piece| if end { p.filled.start < offset } else { p.filled.start <= offset };
         match self.pieces.partition_point(before).checked_sub(1).map(|i| &self.pieces[i]) {
             None => offset,
@@ -155,8 +155,8 @@ impl Filled {
         }
     }
 
-    /// Takes values out of the messages of findings about places they stand at, and drops findings that
-    /// follow from a value that was not there.
+    /// Masks values in the messages of findings at their location, and drops findings that are consequences of a
+    /// missing value.
     pub fn hide(&self, findings: &mut Findings) {
         findings.0.retain_mut(|finding| {
             let ours = finding.code == TEMPLATE || finding.code == ENV;
@@ -183,14 +183,14 @@ impl Filled {
         self.pieces[first..].iter().take_while(move |p| p.written.start < end.max(start + 1))
     }
 
-    /// Whether a node's text comes from a template, wholly or in part.
+    /// Returns whether a span contains template output.
     pub fn covers(&self, span: Span) -> bool {
         span.file == self.file && self.touched(span).next().is_some()
     }
 }
 
 impl Piece {
-    /// Says which variable a wrong value comes from.
+    /// Adds the name of the variable that an invalid value comes from.
     fn name_variable(&self, finding: &mut Finding) {
         let after = self.shown.split("env").nth(1).unwrap_or_default();
         let Some(name) = after.split(['"', '`', '\'']).nth(1).filter(|name| !name.is_empty()) else { return };

@@ -1,31 +1,31 @@
-//! One template: from `${{` to `}}`, taken apart and computed.
+//! Lexer, parser and evaluator of a single template, from `${{` to `}}`.
 
 use std::ops::Range;
 
 use super::{Env, OPEN};
 use crate::nearest;
 
-/// Why a template has no value.
+/// Evaluation error of a template.
 #[derive(Debug)]
 pub(super) struct Failure {
-    /// Where, counted from the template's first byte.
+    /// Range relative to the template's start.
     pub at: Range<usize>,
     pub message: String,
     pub help: Option<String>,
-    /// Whether it is about a variable rather than the template.
+    /// Whether a variable is at fault rather than the template.
     pub variable: bool,
-    /// What to read in its place.
+    /// Placeholder to parse instead.
     pub instead: String,
 }
 
-/// Words of decK's template language that decide or repeat; there are none here.
+/// Control keywords of Go templates; not supported.
 const CONTROL: &[&str] = &["if", "else", "end", "range", "with", "define", "block"];
 
 const FUNCTIONS: &[&str] = &["env", "toBool", "toInt", "toFloat", "indent"];
 const CLOSE: &str = "}}";
 const PREFIX: &str = "DECK_";
 
-/// Computes the template that a text begins with: how many bytes it takes, and what it yields.
+/// Evaluates the template at the start of a text; returns its length and its output.
 pub(super) fn run(text: &str, env: Env<'_>) -> (usize, Result<String, Failure>) {
     let mut tokens = Vec::new();
     let outcome = scan(text, &mut tokens);
@@ -40,7 +40,7 @@ pub(super) fn run(text: &str, env: Env<'_>) -> (usize, Result<String, Failure>) 
     };
     let mut parser = Parser { tokens: &tokens, next: 0, end: end - CLOSE.len(), env, text };
     if tokens.is_empty() {
-        // A comment yields nothing; so would an empty template, which is an error in decK too.
+        // A comment has no output; an empty template is an error, as in decK.
         let empty = !text[..end].contains("/*");
         let message = "the template is empty";
         return (end, if empty { Err(failure(0..end, message, None)) } else { Ok(String::new()) });
@@ -64,7 +64,7 @@ fn failure(at: Range<usize>, message: impl Into<String>, help: Option<String>) -
     Failure { at, message: message.into(), help, variable: false, instead: String::new() }
 }
 
-/// Something of the kind the template would have yielded.
+/// Returns a placeholder of the type that the template would have yielded.
 fn stand_in(text: &str, tokens: &[Token]) -> String {
     let calls = |name: &str| tokens.iter().any(|t| t.kind == Kind::Word && &text[t.at.clone()] == name);
     if calls("toInt") || calls("toFloat") {
@@ -93,8 +93,8 @@ struct Token {
     at: Range<usize>,
 }
 
-/// Splits a template into tokens; returns where it ends, after `}}`. An error says where to go on
-/// reading the file, the place, and the reason.
+/// Tokenises a template and returns its end, after `}}`. An error contains the offset to continue at, the range,
+/// and the reason.
 fn scan(text: &str, tokens: &mut Vec<Token>) -> Result<usize, (usize, Range<usize>, String)> {
     let bytes = text.as_bytes();
     let line_end = text.find('\n').unwrap_or(text.len());
@@ -173,7 +173,7 @@ fn scan(text: &str, tokens: &mut Vec<Token>) -> Result<usize, (usize, Range<usiz
     }
 }
 
-/// A text in double quotes and how many bytes it takes.
+/// Scans a double-quoted string; returns its content and length.
 fn quoted(rest: &str) -> Option<(String, usize)> {
     let mut value = String::new();
     let mut chars = rest.char_indices().skip(1);
@@ -193,7 +193,7 @@ fn quoted(rest: &str) -> Option<(String, usize)> {
     None
 }
 
-/// A value in a pipeline, and the variable it comes from.
+/// Value in a pipeline, with the variable it comes from.
 struct Computed {
     value: Value,
     variable: Option<String>,
@@ -221,7 +221,7 @@ impl Computed {
 struct Parser<'a> {
     tokens: &'a [Token],
     next: usize,
-    /// Where the template's inside ends.
+    /// End of the template's content.
     end: usize,
     env: Env<'a>,
     text: &'a str,
@@ -241,7 +241,7 @@ impl<'a> Parser<'a> {
         Ok(value)
     }
 
-    /// A function with its arguments, the last of them the value piped into it; or an operand alone.
+    /// Parses a function call, whose last argument is the piped value, or a single operand.
     fn command(&mut self, piped: Option<Computed>) -> Result<Computed, Failure> {
         let end = self.end..self.end + CLOSE.len();
         let Some(first) = self.peek() else {
@@ -370,7 +370,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// Says what a value is not, without repeating it.
+/// Builds an error about an invalid value, without repeating it.
 fn unreadable(at: Range<usize>, variable: Option<String>, form: &str) -> Failure {
     let whose = variable.as_ref().map_or("the text".to_owned(), |v| format!("the value of `{v}`"));
     Failure { variable: variable.is_some(), ..failure(at, format!("{whose} is not {form}"), None) }
