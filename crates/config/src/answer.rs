@@ -10,7 +10,7 @@ use source::{Finding, Findings, Level, NodeId, Seg, Value};
 /// Builds the error tree (`fields`). Lists keep their positions, with nulls for items without errors; errors about
 /// a whole entity are listed under `@entity`.
 pub fn fields(findings: &Findings) -> Json {
-    let mut root = Tree::default();
+    let mut root = ErrorTree::default();
     for (path, text) in findings.iter().flat_map(Finding::answers) {
         root.insert(path, text);
     }
@@ -20,11 +20,11 @@ pub fn fields(findings: &Findings) -> Json {
 /// Formats the error tree as one line of Lua, for `message`.
 pub fn message(findings: &Findings) -> String {
     let mut out = String::from("declarative config is invalid: ");
-    lua(&fields(findings), &mut out);
+    write_lua(&fields(findings), &mut out);
     out
 }
 
-fn lua(value: &Json, out: &mut String) {
+fn write_lua(value: &Json, out: &mut String) {
     match value {
         Json::Object(map) => {
             out.push('{');
@@ -40,7 +40,7 @@ fn lua(value: &Json, out: &mut String) {
                     out.push_str(&format!("[{}]", Json::String(key.clone())));
                 }
                 out.push('=');
-                lua(value, out);
+                write_lua(value, out);
             }
             out.push('}');
         }
@@ -55,7 +55,7 @@ fn lua(value: &Json, out: &mut String) {
                 if gaps {
                     out.push_str(&format!("[{}]=", i + 1));
                 }
-                lua(value, out);
+                write_lua(value, out);
             }
             out.push('}');
         }
@@ -64,14 +64,14 @@ fn lua(value: &Json, out: &mut String) {
 }
 
 #[derive(Default)]
-struct Tree {
+struct ErrorTree {
     text: Option<String>,
     entity: Vec<String>,
-    keys: std::collections::BTreeMap<String, Tree>,
-    items: std::collections::BTreeMap<usize, Tree>,
+    keys: std::collections::BTreeMap<String, ErrorTree>,
+    items: std::collections::BTreeMap<usize, ErrorTree>,
 }
 
-impl Tree {
+impl ErrorTree {
     fn insert(&mut self, path: &[Seg], text: &str) {
         match path.split_first() {
             None => self.text = self.text.take().or_else(|| Some(text.to_owned())),
@@ -90,7 +90,8 @@ impl Tree {
         }
         if !self.items.is_empty() && self.keys.is_empty() && self.entity.is_empty() {
             let last = self.items.keys().last().copied().unwrap_or_default();
-            let items = (1..=last).map(|i| self.items.get(&i).and_then(Tree::json).unwrap_or(Json::Null));
+            let items =
+                (1..=last).map(|i| self.items.get(&i).and_then(ErrorTree::json).unwrap_or(Json::Null));
             return Some(Json::Array(items.collect()));
         }
         let mut map = Map::new();
@@ -174,7 +175,7 @@ pub fn flattened(loaded: &Loaded) -> (Json, Json) {
     }
     let late = loaded.findings.iter().any(|f| f.code == "config/duplicate" && !f.tree.is_empty());
     let mut owners: Vec<usize> = by_entity.keys().copied().collect();
-    owners.sort_by_cached_key(|&i| place(loaded, i));
+    owners.sort_by_cached_key(|&i| flattened_sort_key(loaded, i));
     let entries: Vec<Json> = references
         .into_iter()
         .chain(owners.into_iter().map(|i| entry(loaded, i, by_entity.remove(&i).unwrap_or_default(), late)))
@@ -222,17 +223,17 @@ fn entity_index(loaded: &Loaded) -> ahash::AHashMap<EntityKey<'_>, usize> {
 
 /// Sort key of an entity in the flattened list: top-level kinds and entries in descending order; nested entities
 /// in ascending order, before their parent.
-fn place(loaded: &Loaded, i: usize) -> Vec<(std::cmp::Reverse<&'static str>, isize)> {
+fn flattened_sort_key(loaded: &Loaded, i: usize) -> Vec<(std::cmp::Reverse<&'static str>, isize)> {
     use std::cmp::Reverse;
     let found = &loaded.found[i];
     let index = isize::try_from(found.index).unwrap_or(isize::MAX);
     match found.parent {
         None => vec![(Reverse(KINDS[found.kind].key), -index), END],
         Some((parent, _)) => {
-            let mut place = place(loaded, parent);
-            place.pop();
-            place.extend([(Reverse(KINDS[found.kind].key), index), END]);
-            place
+            let mut flattened_sort_key = flattened_sort_key(loaded, parent);
+            flattened_sort_key.pop();
+            flattened_sort_key.extend([(Reverse(KINDS[found.kind].key), index), END]);
+            flattened_sort_key
         }
     }
 }
@@ -243,7 +244,7 @@ const END: (std::cmp::Reverse<&str>, isize) = (std::cmp::Reverse(""), 0);
 fn entry(loaded: &Loaded, i: usize, mut errors: Vec<(Vec<Seg>, String)>, late: bool) -> Json {
     let found = &loaded.found[i];
     let kind = &KINDS[found.kind];
-    let mut entity = echo(loaded, i, late);
+    let mut entity = submitted_entity(loaded, i, late);
     errors.sort_by(|(a, _), (b, _)| descending(a, b));
     let errors: Vec<Json> = errors
         .iter()
@@ -278,7 +279,7 @@ fn entry(loaded: &Loaded, i: usize, mut errors: Vec<(Vec<Seg>, String)>, late: b
 
 /// Returns the entity as submitted, without nested entities; once ids are resolved, with its own id and its
 /// parent's.
-fn echo(loaded: &Loaded, i: usize, late: bool) -> Json {
+fn submitted_entity(loaded: &Loaded, i: usize, late: bool) -> Json {
     let found = &loaded.found[i];
     let kind = &KINDS[found.kind];
     let doc = &loaded.document;
@@ -286,7 +287,7 @@ fn echo(loaded: &Loaded, i: usize, late: bool) -> Json {
     for entry in doc.entries(found.node) {
         let key = doc.key_text(entry.key);
         if !kind.children.iter().any(|c| c.kind == key) && *doc.value(entry.value) != Value::Null {
-            map.insert(key, echo_value(doc, entry.value));
+            map.insert(key, submitted_value(doc, entry.value));
         }
     }
     let parent_id = found.parent.and_then(|(parent, field)| {
@@ -308,13 +309,13 @@ fn echo(loaded: &Loaded, i: usize, late: bool) -> Json {
 }
 
 /// Empty lists become maps, since Lua does not distinguish them.
-fn echo_value(doc: &source::Document, node: NodeId) -> Json {
+fn submitted_value(doc: &source::Document, node: NodeId) -> Json {
     match doc.value(node) {
         Value::Seq(items) if items.is_empty() => json!({}),
-        Value::Seq(items) => Json::Array(items.iter().map(|&n| echo_value(doc, n)).collect()),
-        Value::Map(entries) => {
-            Json::Object(entries.iter().map(|e| (doc.key_text(e.key), echo_value(doc, e.value))).collect())
-        }
+        Value::Seq(items) => Json::Array(items.iter().map(|&n| submitted_value(doc, n)).collect()),
+        Value::Map(entries) => Json::Object(
+            entries.iter().map(|e| (doc.key_text(e.key), submitted_value(doc, e.value))).collect(),
+        ),
         _ => doc.to_json(node),
     }
 }

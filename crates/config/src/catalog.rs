@@ -2,14 +2,14 @@
 
 use std::sync::OnceLock;
 
-use super::{entities::Shapes, secret::SecretFields};
+use super::{entities::SchemaSet, secret::SecretFields};
 use plugin::Registry;
 use router::Flavor;
 
 /// Data derived from the schemas of all entities and plugins, computed on first use.
 pub struct Catalog {
     registry: Registry,
-    shapes: [OnceLock<Shapes>; 3],
+    schemas: [OnceLock<SchemaSet>; 3],
     secrets: OnceLock<SecretFields>,
 }
 
@@ -17,7 +17,7 @@ impl Catalog {
     /// Creates the catalog for a plugin registry. It is leaked, because compiled schemas are referenced by loaded
     /// documents; a process creates one.
     pub fn new(registry: Registry) -> &'static Self {
-        Box::leak(Box::new(Catalog { registry, shapes: Default::default(), secrets: OnceLock::new() }))
+        Box::leak(Box::new(Catalog { registry, schemas: Default::default(), secrets: OnceLock::new() }))
     }
 
     /// Returns the plugin registry.
@@ -26,13 +26,13 @@ impl Catalog {
     }
 
     /// Returns the compiled schemas for a router flavor.
-    pub fn shapes(&'static self, flavor: Flavor) -> &'static Shapes {
+    pub fn schemas(&'static self, flavor: Flavor) -> &'static SchemaSet {
         let index = match flavor {
             Flavor::TraditionalCompatible => 0,
             Flavor::Traditional => 1,
             Flavor::Expressions => 2,
         };
-        self.shapes[index].get_or_init(|| Shapes::new(self, flavor))
+        self.schemas[index].get_or_init(|| SchemaSet::new(self, flavor))
     }
 
     /// Returns the secret fields.

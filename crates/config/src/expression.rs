@@ -226,7 +226,8 @@ mod tests {
             serde_json::from_value(serde_json::json!({ "name": "r", "expression": expression }))
                 .expect("a route");
         let text = validate_route(&route, Flavor::Expressions).expect_err(expression);
-        let (told, place) = (super::super::conditions::reason(&text), super::super::conditions::place(&text));
+        let (told, place) =
+            (super::super::route_conditions::reason(&text), super::super::route_conditions::place(&text));
         let help = help(expression, told, place.map(|(_, column)| column - 1));
         (reason(told).unwrap_or(told.to_owned()), help.unwrap_or_default())
     }

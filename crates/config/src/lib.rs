@@ -8,39 +8,39 @@ pub mod answer;
 mod bundled;
 mod catalog;
 pub mod codes;
-mod commas;
-mod conditions;
 pub mod dialect;
 pub mod entities;
 mod expression;
+mod foreign_format;
 pub mod listen;
 mod load;
+mod lower;
 mod merge;
-mod nearest;
-mod other_format;
-mod pending;
+mod node_edit;
 pub mod read;
 pub mod resolve;
-mod rows;
+mod route_conditions;
 mod rules;
 pub mod schema;
 pub mod secret;
 pub mod settings;
-pub mod shape;
 pub mod stored;
 pub mod substitute;
-mod swapped;
-mod tags;
+mod suggest;
+mod swapped_key_pair;
 #[cfg(test)]
 mod tests;
-mod tree;
+mod trailing_commas;
+mod unknown_tags;
+mod unsupported;
+pub mod validator;
 pub mod vault;
 pub mod version;
 
 pub use bundled::BUNDLED;
 pub use catalog::Catalog;
 pub use load::load;
-pub use nearest::nearest;
+pub use suggest::nearest;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -112,7 +112,7 @@ pub struct Loaded {
     /// Spans of secrets in the files, which must never be printed.
     pub secrets: Vec<Span>,
     /// Entities in the document, parents before children.
-    pub found: Vec<shape::Found>,
+    pub found: Vec<validator::EntityRef>,
     /// Id of each entity; empty if the document could not be resolved.
     pub ids: Vec<uuid::Uuid>,
     /// Rows as shown in the admin API's response, where they differ: vault references as written, and secrets

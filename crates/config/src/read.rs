@@ -13,7 +13,7 @@ use super::{
     dialect::{self, Dialect},
     merge,
     secret::{Hidden, SecretFields},
-    substitute::{Env, Filled, parse_filled},
+    substitute::{Env, Rendered, parse_rendered},
     version,
 };
 use model::KindInfo;
@@ -100,24 +100,24 @@ pub struct Opened {
     pub dialect: Dialect,
     /// Spans of secrets outside the gateway's own format.
     pub secrets: Vec<Span>,
-    filled: Vec<Filled>,
+    rendered: Vec<Rendered>,
 }
 
 impl Opened {
     /// Masks substituted template values in findings. To be called once all findings are complete.
-    pub fn hide(&self, findings: &mut Findings) {
-        hide(&self.filled, findings);
+    pub fn mask(&self, findings: &mut Findings) {
+        mask(&self.rendered, findings);
     }
 
-    /// Takes the data that [`hide`] needs, for a caller that destructures the rest.
-    pub fn take_filled(&mut self) -> Vec<Filled> {
-        std::mem::take(&mut self.filled)
+    /// Takes the data that [`mask`] needs, for a caller that destructures the rest.
+    pub fn take_rendered(&mut self) -> Vec<Rendered> {
+        std::mem::take(&mut self.rendered)
     }
 }
 
 /// Masks substituted template values in findings.
-pub fn hide(filled: &[Filled], findings: &mut Findings) {
-    filled.iter().for_each(|f| f.hide(findings));
+pub fn mask(rendered: &[Rendered], findings: &mut Findings) {
+    rendered.iter().for_each(|f| f.mask(findings));
 }
 
 /// Reads an input up to schema validation.
@@ -139,7 +139,7 @@ pub fn open(input: &Input, options: &ReadOptions<'_>) -> Result<Opened, ReadErro
     };
     let first = sources.iter().next().map_or(FileId(0), |(file, _)| file);
     let mut doc = Document::new(Span::start_of(first));
-    let (mut roots, mut filled, mut whole) = (Vec::new(), Vec::new(), true);
+    let (mut roots, mut rendered, mut whole) = (Vec::new(), Vec::new(), true);
     for (file, format) in files {
         let Some(file) = file else {
             whole = false;
@@ -149,8 +149,8 @@ pub fn open(input: &Input, options: &ReadOptions<'_>) -> Result<Opened, ReadErro
             parse(&sources, file, format, &mut doc, &options.limits, &mut findings)
         } else {
             let (env, limits) = (options.env, &options.limits);
-            let (root, fill) = parse_filled(&sources, file, format, env, &mut doc, limits, &mut findings);
-            filled.extend(fill);
+            let (root, fill) = parse_rendered(&sources, file, format, env, &mut doc, limits, &mut findings);
+            rendered.extend(fill);
             root
         };
         whole &= root.is_some();
@@ -158,7 +158,7 @@ pub fn open(input: &Input, options: &ReadOptions<'_>) -> Result<Opened, ReadErro
     }
     let dialect = Dialect::default();
     let mut opened =
-        Opened { sources, document: doc, root: None, findings, dialect, secrets: Vec::new(), filled };
+        Opened { sources, document: doc, root: None, findings, dialect, secrets: Vec::new(), rendered };
     if whole {
         let (doc, findings) = (&mut opened.document, &mut opened.findings);
         version::apply(doc, &roots, findings);

@@ -4,7 +4,7 @@ use ahash::{AHashMap, RandomState};
 use hashbrown::HashTable;
 use uuid::Uuid;
 
-use super::{nearest, shape::Found};
+use super::{nearest, validator::EntityRef};
 use model::{Foreign, IdRule, KINDS, KindInfo, derived_id, namespace};
 use source::{Document, Finding, Findings, Level, NodeId, Seg, Value};
 
@@ -38,7 +38,7 @@ impl Resolved {
 }
 
 /// Assigns ids, resolves references, and reports duplicates and dangling references.
-pub fn resolve(doc: &Document, found: &[Found], findings: &mut Findings) -> Resolved {
+pub fn resolve(doc: &Document, found: &[EntityRef], findings: &mut Findings) -> Resolved {
     let mut resolver = Resolver {
         doc,
         found,
@@ -70,7 +70,7 @@ pub fn resolve(doc: &Document, found: &[Found], findings: &mut Findings) -> Reso
 
 struct Resolver<'d> {
     doc: &'d Document,
-    found: &'d [Found],
+    found: &'d [EntityRef],
     /// Display name of each entity.
     names: Vec<Option<&'d str>>,
     ids: Vec<Uuid>,
@@ -89,8 +89,8 @@ struct Resolver<'d> {
 const MAX_COMPARISONS: usize = 500_000;
 
 /// Returns the path of an entity: `services[1].routes[2]`.
-pub fn path_of(found: &[Found], i: usize) -> Vec<Seg> {
-    let Found { kind, parent, index, .. } = &found[i];
+pub fn path_of(found: &[EntityRef], i: usize) -> Vec<Seg> {
+    let EntityRef { kind, parent, index, .. } = &found[i];
     let mut path = match parent {
         Some((parent, _)) => path_of(found, *parent),
         None => Vec::new(),

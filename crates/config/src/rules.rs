@@ -1,6 +1,6 @@
 //! Custom entity checks that need code: key pairs match certificates, JWKs are parsable.
 
-use super::shape::{Field, Operand, Record, Walker};
+use super::validator::{Field, Operand, RecordSchema, Validator};
 use model::rule::pem;
 use plugin::Registry;
 use source::NodeId;
@@ -9,13 +9,13 @@ use source::NodeId;
 pub fn custom(
     name: &str,
     registry: &Registry,
-    walker: &Walker<'_>,
-    record: &Record,
+    validator: &Validator<'_>,
+    record: &RecordSchema,
     node: Option<NodeId>,
     _fields: &[Field],
 ) -> Option<String> {
-    let text = |field: &str| match walker.operand(record, node, field) {
-        Operand::Node(n) => walker.doc.str(n).map(str::to_owned),
+    let text = |field: &str| match validator.operand(record, node, field) {
+        Operand::Node(n) => validator.doc.str(n).map(str::to_owned),
         _ => None,
     };
     match name {
@@ -47,7 +47,7 @@ pub fn now() -> i64 {
 }
 
 fn key_pair(public: Option<&str>, private: Option<&str>) -> Option<String> {
-    use super::shape::explain::is_vault_reference;
+    use super::validator::messages::is_vault_reference;
     if public.is_some_and(is_vault_reference) || private.is_some_and(is_vault_reference) {
         return None;
     }

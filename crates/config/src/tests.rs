@@ -285,7 +285,7 @@ fn a_time_to_live_is_a_number_of_seconds() {
 }
 
 #[test]
-fn what_deck_adds_is_never_dropped_for_its_shape() {
+fn deck_extensions_of_the_wrong_type_are_never_dropped() {
     let partial = "partials: [{name: r, config: {host: h}}]\n";
     let plugin = "plugins:\n- {name: rate-limiting, config: {minute: 5, policy: redis}, partials: ";
     complain(

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use ahash::AHashSet;
 
-use super::tree::put;
+use super::node_edit::set_key;
 use router;
 use source::{Document, Finding, Findings, NodeId, Value};
 
@@ -43,7 +43,7 @@ pub fn apply(doc: &mut Document, roots: &[NodeId], findings: &mut Findings) {
         if own.is_some() {
             let current = doc.intern(CURRENT);
             let current = doc.add(Value::Str(current), place);
-            put(doc, root, "_format_version", place, current);
+            set_key(doc, root, "_format_version", place, current);
             let what = match changed {
                 0 => "no path changes its meaning".to_owned(),
                 1 => "one path is read differently".to_owned(),
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn other_versions_are_left_to_the_shape() {
+    fn other_versions_are_left_to_schema_validation() {
         for version in ["'3.0'", "1.1", "'1.0'", "null", "[x]"] {
             let text = format!("_format_version: {version}\nroutes: [{{paths: ['/a+']}}]\n");
             let (json, findings) = migrate(&[&text]);

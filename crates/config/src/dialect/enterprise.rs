@@ -5,7 +5,7 @@
 use super::{
     CONSUMER_GROUP, ENTERPRISE, UNKNOWN_GROUP, items_of, known_fields, not_named, unknown, wrong_type,
 };
-use crate::tree::{get, is_null, take};
+use crate::node_edit::{get, is_null, remove_key};
 use source::{Document, Finding, Findings, Level, NodeId, Value};
 
 /// Top-level keys, and the effect of removing them.
@@ -132,7 +132,7 @@ impl ConsumerGroup {
 /// Removes top-level keys; an empty list has no effect and is removed without a finding.
 pub(super) fn top_level(doc: &mut Document, root: NodeId, findings: &mut Findings) {
     for (key, what) in TOP_LEVEL {
-        let Some(entry) = take(doc, root, key) else { continue };
+        let Some(entry) = remove_key(doc, root, key) else { continue };
         if is_empty(doc, entry.value) {
             continue;
         }
@@ -160,7 +160,7 @@ pub(super) fn consumer_groups(
     root: NodeId,
     findings: &mut Findings,
 ) -> Vec<ConsumerGroup> {
-    let Some(entry) = take(doc, root, "consumer_groups") else { return Vec::new() };
+    let Some(entry) = remove_key(doc, root, "consumer_groups") else { return Vec::new() };
     let mut groups = Vec::new();
     for (i, node) in
         items_of(doc, CONSUMER_GROUP, "consumer_groups", entry.value, findings).into_iter().enumerate()
@@ -246,7 +246,7 @@ pub(super) fn groups_of(
     let key = ["username", "id", "custom_id"].iter().find_map(|key| get(doc, consumer, key));
     let member = key.and_then(|n| doc.str(n)).map(str::to_owned);
     for field in ["groups", "consumer_groups"] {
-        let Some(entry) = take(doc, consumer, field) else { continue };
+        let Some(entry) = remove_key(doc, consumer, field) else { continue };
         let own = || format!("{}.{field}", path());
         if is_null(doc, entry.value) {
             continue;
@@ -269,7 +269,7 @@ pub(super) fn groups_of(
         }
     }
     for field in OF_CONSUMERS {
-        if let Some(entry) = take(doc, consumer, field).filter(|e| !is_empty(doc, e.value)) {
+        if let Some(entry) = remove_key(doc, consumer, field).filter(|e| !is_empty(doc, e.value)) {
             let message = format!("`{field}` is left out: its plugin exists only in Kong Enterprise");
             let finding = Finding::warning(ENTERPRISE, message).at(doc.span(entry.key), "left out");
             findings.push(finding.path(format!("{}.{field}", path())));
@@ -292,13 +292,13 @@ pub(super) fn plugin(
     findings: &mut Findings,
 ) -> bool {
     for (field, means) in OF_PLUGINS {
-        if let Some(entry) = take(doc, plugin, field).filter(|e| !is_empty(doc, e.value)) {
+        if let Some(entry) = remove_key(doc, plugin, field).filter(|e| !is_empty(doc, e.value)) {
             let message = format!("`{field}` of a plugin exists only in Kong Enterprise: here {means}");
             let finding = Finding::warning(ENTERPRISE, message).at(doc.span(entry.key), "left out");
             findings.push(finding.path(format!("{}.{field}", path())));
         }
     }
-    let Some(entry) = take(doc, plugin, "consumer_group").filter(|e| !is_null(doc, e.value)) else {
+    let Some(entry) = remove_key(doc, plugin, "consumer_group").filter(|e| !is_null(doc, e.value)) else {
         return false;
     };
     let node = ["name", "id"].iter().find_map(|key| get(doc, entry.value, key)).unwrap_or(entry.value);

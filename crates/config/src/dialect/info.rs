@@ -5,7 +5,7 @@ use ahash::AHashSet;
 use super::{Dialect, INFO, PLUGIN_CONFIG, unknown, walk::Entity, wrong_type};
 use crate::{
     nearest,
-    tree::{is_null, merged, put, take},
+    node_edit::{deep_merge, is_null, remove_key, set_key},
 };
 use source::{Document, Entry, Finding, Findings, Level, NodeId, Span, Value};
 
@@ -46,7 +46,7 @@ pub(super) struct Info {
 /// Removes `_info` from the document and parses it.
 pub(super) fn read(doc: &mut Document, root: NodeId, dialect: &mut Dialect, findings: &mut Findings) -> Info {
     let mut info = Info::default();
-    let Some(entry) = take(doc, root, "_info") else { return info };
+    let Some(entry) = remove_key(doc, root, "_info") else { return info };
     let map = entry.value;
     match doc.value(map) {
         Value::Map(_) => {}
@@ -158,7 +158,7 @@ impl Info {
     /// Applies the defaults of its kind to an entity's absent and null fields.
     pub(super) fn defaults(&self, doc: &mut Document, entity: &Entity) {
         for (_, fields) in self.defaults.iter().filter(|(kind, _)| *kind == entity.kind.key) {
-            let filled = merged(doc, entity.node, *fields, true);
+            let filled = deep_merge(doc, entity.node, *fields, true);
             let value = doc.value(filled).clone();
             doc.set(entity.node, value);
         }
@@ -179,14 +179,14 @@ impl Info {
         if !missing.is_empty() {
             tags.extend(missing);
             let tags = doc.add(Value::Seq(tags.into()), place);
-            put(doc, entity.node, "tags", place, tags);
+            set_key(doc, entity.node, "tags", place, tags);
         }
     }
 }
 
 /// Removes `_plugin_configs` from the document: settings by name.
 pub(super) fn plugin_configs(doc: &mut Document, root: NodeId, findings: &mut Findings) -> Option<Entry> {
-    let entry = take(doc, root, "_plugin_configs")?;
+    let entry = remove_key(doc, root, "_plugin_configs")?;
     match doc.value(entry.value) {
         Value::Map(_) => {}
         Value::Null => return None,
@@ -210,7 +210,7 @@ pub(super) fn plugin_config(
     path: &dyn Fn() -> String,
     findings: &mut Findings,
 ) {
-    let Some(entry) = take(doc, plugin, "_config") else { return };
+    let Some(entry) = remove_key(doc, plugin, "_config") else { return };
     let place = doc.span(entry.value);
     let Some(name) = doc.str(entry.value).map(str::to_owned) else {
         if !is_null(doc, entry.value) {
@@ -233,8 +233,8 @@ pub(super) fn plugin_config(
         return;
     };
     let config = match doc.get(plugin, "config") {
-        Some(own) if !is_null(doc, own) => merged(doc, own, shared, false),
+        Some(own) if !is_null(doc, own) => deep_merge(doc, own, shared, false),
         _ => shared,
     };
-    put(doc, plugin, "config", place, config);
+    set_key(doc, plugin, "config", place, config);
 }

@@ -6,7 +6,7 @@
 
 use super::{
     nearest,
-    tree::{self, put, take},
+    node_edit::{self, remove_key, set_key},
     version::CURRENT,
 };
 use source::{Document, Entry, Finding, Findings, Level, NodeId, Value};
@@ -107,7 +107,7 @@ fn version(doc: &mut Document, root: NodeId, findings: &mut Findings) {
     let place = doc.span(root);
     let text = doc.intern(CURRENT);
     let node = doc.add(Value::Str(text), place);
-    put(doc, root, "_format_version", place, node);
+    set_key(doc, root, "_format_version", place, node);
     // The misspelt key gets a finding of its own.
     if renamed {
         return;
@@ -133,7 +133,7 @@ pub(crate) fn lacks_version(doc: &Document, root: NodeId) -> bool {
 
 /// Removes the workspace and control plane that decK would write to.
 fn destination(doc: &mut Document, root: NodeId, dialect: &mut Dialect, findings: &mut Findings) {
-    if let Some(entry) = take(doc, root, "_workspace") {
+    if let Some(entry) = remove_key(doc, root, "_workspace") {
         match doc.value(entry.value) {
             Value::Null => {}
             Value::Str(name) => {
@@ -149,13 +149,13 @@ fn destination(doc: &mut Document, root: NodeId, dialect: &mut Dialect, findings
             _ => findings.push(wrong_type(doc, DESTINATION, "_workspace", "a text", entry.value)),
         }
     }
-    if let Some(entry) = take(doc, root, "_konnect") {
+    if let Some(entry) = remove_key(doc, root, "_konnect") {
         let name =
             ["control_plane_name", "runtime_group_name"].iter().find_map(|key| doc.get(entry.value, key));
         dialect.control_plane = name.and_then(|n| doc.str(n)).map(str::to_owned);
         if !matches!(doc.value(entry.value), Value::Map(_) | Value::Null) {
             findings.push(wrong_type(doc, DESTINATION, "_konnect", "a map", entry.value));
-        } else if !tree::is_null(doc, entry.value) {
+        } else if !node_edit::is_null(doc, entry.value) {
             known_fields(
                 doc,
                 DESTINATION,
@@ -215,7 +215,7 @@ fn items_of(
 
 /// Reports an item that is not a map with a name.
 fn not_named(doc: &Document, code: &'static str, path: &str, field: &str, node: NodeId) -> Finding {
-    let found = crate::shape::explain::describe(doc.value(node));
+    let found = crate::validator::messages::describe(doc.value(node));
     let finding = Finding::error(code, format!("items of `{path}` must be maps, found {found}"))
         .at(doc.span(node), "")
         .path(path);

@@ -2,7 +2,7 @@
 //! plugins.
 
 use super::{PARTIAL, items_of, known_fields, not_named, unknown, wrong_type};
-use crate::tree::{get, is_null, merged, put, take};
+use crate::node_edit::{deep_merge, get, is_null, remove_key, set_key};
 use source::{Document, Entry, Finding, Findings, NodeId, Value};
 
 /// The declared partials.
@@ -19,7 +19,7 @@ struct Partial {
 
 /// Removes the partials from the document.
 pub(super) fn read(doc: &mut Document, root: NodeId, findings: &mut Findings) -> Partials {
-    let Some(entry) = take(doc, root, "partials") else { return Partials::default() };
+    let Some(entry) = remove_key(doc, root, "partials") else { return Partials::default() };
     let mut rows = Vec::new();
     for (i, node) in items_of(doc, PARTIAL, "partials", entry.value, findings).into_iter().enumerate() {
         let text = |key| get(doc, node, key).and_then(|n| doc.str(n)).map(str::to_owned);
@@ -48,7 +48,7 @@ impl Partials {
         path: &dyn Fn() -> String,
         findings: &mut Findings,
     ) {
-        let Some(Entry { value, .. }) = take(doc, plugin, "partials") else { return };
+        let Some(Entry { value, .. }) = remove_key(doc, plugin, "partials") else { return };
         if is_null(doc, value) {
             return;
         }
@@ -82,10 +82,10 @@ impl Partials {
             let mut wrapped = config;
             for step in at.rsplit('.') {
                 let map = doc.add(Value::Map(Box::default()), place);
-                put(doc, map, step, place, wrapped);
+                set_key(doc, map, step, place, wrapped);
                 wrapped = map;
             }
-            let joined = merged(doc, plugin, wrapped, true);
+            let joined = deep_merge(doc, plugin, wrapped, true);
             let joined = doc.value(joined).clone();
             doc.set(plugin, joined);
         }

@@ -60,7 +60,7 @@ fn a_plain_file_is_left_as_it_is() {
 }
 
 #[test]
-fn what_is_no_map_is_left_to_the_shape() {
+fn a_document_that_is_not_a_map_is_unchanged() {
     assert_eq!(apply_to("[1]").findings.0.len(), 0);
     assert_eq!(apply_to("").findings.0.len(), 0);
 }
@@ -72,7 +72,7 @@ fn a_missing_version_is_filled_in_with_a_warning() {
     let version = applied.doc.get(applied.doc.root(), "_format_version").expect("filled in");
     assert_eq!(applied.doc.str(version), Some("3.0"));
     let null = apply_to("_format_version: null\n");
-    assert!(null.findings.0.is_empty(), "the shape's business");
+    assert!(null.findings.0.is_empty(), "left to schema validation");
     for nothing in ["services: []\n", "{}", "_comment: a note\n"] {
         let applied = apply_to(nothing);
         assert!(

@@ -2,7 +2,7 @@
 //!
 //! Three kinds of values are secret: fields that a schema marks with `x-encrypted`, PEM private keys, and
 //! credentials with a known form inside other text (the value of a header such as `Authorization` or of an
-//! argument such as `access_token`, the password in a URL). Schema validation ([`super::shape::Walker`]) records
+//! argument such as `access_token`, the password in a URL). Schema validation ([`super::validator::Validator`]) records
 //! the spans of the first kind. Values that validation does not reach are detected by field names: nodes by
 //! [`Hidden`], invalid YAML by [`named_values`]. The other two kinds are detected in any text by [`embedded`].
 

@@ -40,7 +40,7 @@ pub const ALIASES: &[(&str, &str)] = &[
 ];
 
 /// Kong settings that are ignored; a trailing `*` matches any suffix. The first match applies.
-const WITHOUT_MEANING: &[(&str, &str)] = &[
+const IGNORED: &[(&str, &str)] = &[
     ("prefix", "there is no working folder: nothing is written beside the logs that are asked for"),
     ("proxy_error_log", ERRORS),
     ("proxy_stream_error_log", ERRORS),
@@ -118,7 +118,7 @@ const LUA: &str = "Lua runs with the same modules and globals everywhere";
 
 /// Settings that are parsed and validated but not implemented yet: the reason, and the value that describes the
 /// actual behaviour.
-const NO_EFFECT_YET: &[(&str, &str, Option<&str>)] = &[
+const UNSUPPORTED: &[(&str, &str, Option<&str>)] = &[
     ("vaults", "the environment is the one vault that is built", Some("bundled")),
     ("vault_env_prefix", "`{vault://env/…}` reads variables by their whole name", None),
     ("dns_resolver", DNS, None),
@@ -142,14 +142,14 @@ const NO_EFFECT_YET: &[(&str, &str, Option<&str>)] = &[
 ];
 
 /// Returns the reason why a setting has no effect yet.
-pub fn no_effect_yet(name: &str) -> Option<&'static str> {
-    NO_EFFECT_YET.iter().find(|(setting, ..)| *setting == name).map(|(_, why, _)| *why)
+pub fn unsupported_reason(name: &str) -> Option<&'static str> {
+    UNSUPPORTED.iter().find(|(setting, ..)| *setting == name).map(|(_, why, _)| *why)
 }
 
 /// Returns whether a value of a setting without effect describes the actual behaviour.
-pub(super) fn holds_anyway(name: &str, value: &str) -> bool {
+pub(super) fn matches_actual_behaviour(name: &str, value: &str) -> bool {
     let value = value.trim();
-    if let Some((.., truth)) = NO_EFFECT_YET.iter().find(|(setting, ..)| *setting == name) {
+    if let Some((.., truth)) = UNSUPPORTED.iter().find(|(setting, ..)| *setting == name) {
         return *truth == Some(value);
     }
     match name {
@@ -169,15 +169,15 @@ pub(super) fn holds_anyway(name: &str, value: &str) -> bool {
 }
 
 /// Iterates over the names, and prefixes with `*`, of ignored Kong settings, each with the reason.
-pub(super) fn names_without_meaning() -> impl Iterator<Item = (&'static str, &'static str)> {
-    WITHOUT_MEANING.iter().copied()
+pub(super) fn ignored_names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    IGNORED.iter().copied()
 }
 
 /// Returns the reason why a Kong setting is ignored.
-pub fn without_meaning(name: &str) -> Option<&'static str> {
+pub fn ignored_reason(name: &str) -> Option<&'static str> {
     let fits = |pattern: &str| match pattern.strip_suffix('*') {
         Some(start) => name.starts_with(start),
         None => name == pattern,
     };
-    WITHOUT_MEANING.iter().find(|(pattern, _)| fits(pattern)).map(|(_, why)| *why)
+    IGNORED.iter().find(|(pattern, _)| fits(pattern)).map(|(_, why)| *why)
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use super::{
     consistency::{self, Conflict},
-    known::{ALIASES, holds_anyway, names_without_meaning, no_effect_yet, without_meaning},
+    known::{ALIASES, ignored_names, ignored_reason, matches_actual_behaviour, unsupported_reason},
     table::{ROWS, Row, Settings},
     value::{BadValue, CipherSuite, TlsVersion},
 };
@@ -87,7 +87,7 @@ impl fmt::Display for Issue {
 }
 
 /// Setting as given by a source, not yet parsed.
-struct Given {
+struct RawSetting {
     name: String,
     value: String,
     origin: Origin,
@@ -117,13 +117,13 @@ pub fn load(sources: &Sources<'_>) -> (Settings, Vec<Issue>) {
     (settings, loading.issues)
 }
 
-fn variables(environment: &[(String, String)]) -> Vec<Given> {
-    let mut given: Vec<Given> = environment
+fn variables(environment: &[(String, String)]) -> Vec<RawSetting> {
+    let mut given: Vec<RawSetting> = environment
         .iter()
         .filter_map(|(variable, value)| {
             let name = variable.strip_prefix("KONG_")?;
             let upper = !name.is_empty() && !name.bytes().any(|b| b.is_ascii_lowercase());
-            upper.then(|| Given {
+            upper.then(|| RawSetting {
                 name: name.to_ascii_lowercase(),
                 value: value.clone(),
                 origin: Origin::Variable(variable.clone()),
@@ -134,8 +134,8 @@ fn variables(environment: &[(String, String)]) -> Vec<Given> {
     given
 }
 
-fn flags(flags: &[(String, String)]) -> Vec<Given> {
-    let given = |(flag, value): &(String, String)| Given {
+fn flags(flags: &[(String, String)]) -> Vec<RawSetting> {
+    let given = |(flag, value): &(String, String)| RawSetting {
         name: flag.replace('-', "_"),
         value: value.clone(),
         origin: Origin::Flag(format!("--{}", flag.replace('_', "-"))),
@@ -143,8 +143,8 @@ fn flags(flags: &[(String, String)]) -> Vec<Given> {
     flags.iter().map(given).collect()
 }
 
-fn set(arguments: &[(String, String)]) -> Vec<Given> {
-    let given = |(name, value): &(String, String)| Given {
+fn set(arguments: &[(String, String)]) -> Vec<RawSetting> {
+    let given = |(name, value): &(String, String)| RawSetting {
         name: name.replace('-', "_"),
         value: value.clone(),
         origin: Origin::Set(name.clone()),
@@ -172,18 +172,18 @@ fn canonical(name: &str) -> Option<&'static str> {
 struct Loading<'a, 'b> {
     sources: &'b Sources<'a>,
     issues: Vec<Issue>,
-    winners: BTreeMap<&'static str, Given>,
+    winners: BTreeMap<&'static str, RawSetting>,
 }
 
 impl Loading<'_, '_> {
-    fn issue(&mut self, level: Level, given: &Given, message: impl Into<String>, help: Option<String>) {
+    fn issue(&mut self, level: Level, given: &RawSetting, message: impl Into<String>, help: Option<String>) {
         let (setting, origin) = (given.name.clone(), given.origin.clone());
         self.issues.push(Issue { level, setting, origin, message: message.into(), help });
     }
 
     /// Applies one source: its values override those of previous sources. A setting's own name takes precedence
     /// over its aliases.
-    fn take(&mut self, mut level: Vec<Given>) {
+    fn take(&mut self, mut level: Vec<RawSetting>) {
         level.sort_by_key(|given| row(&given.name).is_some());
         for given in level {
             match canonical(&given.name) {
@@ -197,15 +197,19 @@ impl Loading<'_, '_> {
         }
     }
 
-    fn unknown(&mut self, given: &Given) {
-        if let Some(why) = without_meaning(&given.name) {
-            let level = if holds_anyway(&given.name, &given.value) { Level::Note } else { Level::Warning };
+    fn unknown(&mut self, given: &RawSetting) {
+        if let Some(why) = ignored_reason(&given.name) {
+            let level = if matches_actual_behaviour(&given.name, &given.value) {
+                Level::Note
+            } else {
+                Level::Warning
+            };
             return self.issue(level, given, format!("has no effect: {why}"), None);
         }
         let names = ROWS.iter().map(|row| row.name).chain(ALIASES.iter().map(|(alias, _)| *alias));
         // Orchestrators add variables of their own, which must not be reported as misspelt.
         let is_variable = matches!(given.origin, Origin::Variable(_));
-        let meaningless = names_without_meaning().map(|(name, _)| name).filter(|name| !name.ends_with('*'));
+        let meaningless = ignored_names().map(|(name, _)| name).filter(|name| !name.ends_with('*'));
         let near = nearest(&given.name, names.chain(meaningless.filter(|_| !is_variable)));
         let shown = |name: &str| match given.origin {
             Origin::Variable(_) => format!("KONG_{}", name.to_ascii_uppercase()),
@@ -223,7 +227,7 @@ impl Loading<'_, '_> {
         self.issue(level, given, "is not a setting", help);
     }
 
-    fn assign(&mut self, settings: &mut Settings, row: &Row, given: &Given) {
+    fn assign(&mut self, settings: &mut Settings, row: &Row, given: &RawSetting) {
         let mut value = given.value.clone();
         if vault::is_reference(&value) {
             let vaults = vault::Vaults::default();
@@ -247,14 +251,16 @@ impl Loading<'_, '_> {
             };
             return self.issue(Level::Error, given, message, help.filter(|_| !secret));
         }
-        if let Some(why) = no_effect_yet(row.name).filter(|_| !holds_anyway(row.name, &given.value)) {
+        if let Some(why) =
+            unsupported_reason(row.name).filter(|_| !matches_actual_behaviour(row.name, &given.value))
+        {
             self.issue(Level::Warning, given, format!("has no effect yet: {why}"), None);
         }
     }
 
     /// Parses lines of `key = value`. An unescaped `#` starts a comment; a trailing backslash continues the line.
-    fn read_file(&mut self, name: &str, text: &str) -> Vec<Given> {
-        let mut given: Vec<Given> = Vec::new();
+    fn read_file(&mut self, name: &str, text: &str) -> Vec<RawSetting> {
+        let mut given: Vec<RawSetting> = Vec::new();
         let mut lines = text.trim_start_matches('\u{feff}').lines().enumerate();
         while let Some((number, line)) = lines.next() {
             let mut line = line.trim().to_owned();
@@ -268,13 +274,13 @@ impl Loading<'_, '_> {
             let line = without_comment(&line);
             let origin = Origin::File(name.to_owned(), number + 1);
             let Some((key, value)) = line.split_once('=') else {
-                let wrong = Given { name: line.trim().to_owned(), value: String::new(), origin };
+                let wrong = RawSetting { name: line.trim().to_owned(), value: String::new(), origin };
                 let help = Some("write `name = value`, or `#` in front of a comment".to_owned());
                 self.issue(Level::Error, &wrong, "is not a setting with a value", help);
                 continue;
             };
             let (key, value) = (key.trim().to_owned(), value.trim().to_owned());
-            let entry = Given { name: key, value, origin };
+            let entry = RawSetting { name: key, value, origin };
             if let Some(i) = given.iter().position(|g| g.name == entry.name) {
                 let first = given.remove(i);
                 let message = format!("is given twice; the one at {} is not used", first.origin);
@@ -300,7 +306,7 @@ impl Loading<'_, '_> {
         for (name, certificates, keys) in pairs {
             if certificates != keys {
                 let message = format!("{certificates} of them, but {keys} in `{name}_key`");
-                self.complain(
+                self.push_issue(
                     Level::Error,
                     name,
                     message,
@@ -310,7 +316,7 @@ impl Loading<'_, '_> {
         }
         if !(0.0..=1.0).contains(&settings.tracing_sampling_rate) {
             let message = format!("`{}` is not a share of requests", settings.tracing_sampling_rate);
-            self.complain(Level::Error, "tracing_sampling_rate", message, "write a number from 0 to 1");
+            self.push_issue(Level::Error, "tracing_sampling_rate", message, "write a number from 0 to 1");
         }
         self.check_tracing(settings);
         let buffers = settings.large_client_header_buffers.split_once(char::is_whitespace);
@@ -320,22 +326,27 @@ impl Loading<'_, '_> {
         });
         if !readable {
             let message = format!("`{}` is not a count and a size", settings.large_client_header_buffers);
-            self.complain(Level::Error, "large_client_header_buffers", message, "write for instance `4 8k`");
+            self.push_issue(
+                Level::Error,
+                "large_client_header_buffers",
+                message,
+                "write for instance `4 8k`",
+            );
         }
         let old = [TlsVersion::V10, TlsVersion::V11];
         let custom = settings.ssl_cipher_suite == CipherSuite::Custom;
         if custom && settings.ssl_protocols.iter().any(|v| old.contains(v)) {
             let message = "nothing older than TLS 1.2 is offered";
-            self.complain(Level::Warning, "ssl_protocols", message, "leave out `TLSv1` and `TLSv1.1`");
+            self.push_issue(Level::Warning, "ssl_protocols", message, "leave out `TLSv1` and `TLSv1.1`");
         }
         if custom && settings.tls_versions().is_empty() {
-            self.complain(Level::Error, "ssl_protocols", "no version is left", "write `TLSv1.2 TLSv1.3`");
+            self.push_issue(Level::Error, "ssl_protocols", "no version is left", "write `TLSv1.2 TLSv1.3`");
         }
         if settings.real_ip_header != "proxy_protocol"
             && http::HeaderName::try_from(settings.real_ip_header.as_str()).is_err()
         {
             let message = format!("`{}` is not the name of a header", settings.real_ip_header);
-            self.complain(Level::Error, "real_ip_header", message, "write for instance `X-Forwarded-For`");
+            self.push_issue(Level::Error, "real_ip_header", message, "write for instance `X-Forwarded-For`");
         }
         for (name, listeners) in [
             ("proxy_listen", &settings.proxy_listen),
@@ -346,10 +357,10 @@ impl Loading<'_, '_> {
             let for_clients = matches!(name, "proxy_listen" | "stream_listen");
             if listeners.0.iter().any(|l| l.deferred && (l.udp || !for_clients)) {
                 let message = "`deferred` has no meaning here: it is for connections of clients";
-                self.complain(Level::Note, name, message, "leave it out");
+                self.push_issue(Level::Note, name, message, "leave it out");
             }
             if listeners.0.iter().any(|l| l.udp) && name != "stream_listen" {
-                self.complain(
+                self.push_issue(
                     Level::Error,
                     name,
                     "HTTP is not served over UDP",
@@ -362,7 +373,7 @@ impl Loading<'_, '_> {
         }
         let conflicts = consistency::check(settings, &|name| self.winners.contains_key(name));
         for Conflict { level, setting, message, help } in conflicts {
-            self.complain(level, setting, message, &help);
+            self.push_issue(level, setting, message, &help);
         }
     }
 
@@ -386,7 +397,7 @@ impl Loading<'_, '_> {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("the kinds are {}", KINDS.join(", ")),
             };
-            self.complain(
+            self.push_issue(
                 Level::Error,
                 "tracing_instrumentations",
                 format!("`{kind}` is not a kind of span"),
@@ -395,7 +406,7 @@ impl Loading<'_, '_> {
         }
         if kinds.len() > 1 && kinds.iter().any(|k| k == "off") {
             let message = "`off` stands beside other kinds";
-            self.complain(
+            self.push_issue(
                 Level::Error,
                 "tracing_instrumentations",
                 message,
@@ -404,7 +415,7 @@ impl Loading<'_, '_> {
         }
     }
 
-    fn complain(&mut self, level: Level, name: &str, message: impl Into<String>, help: &str) {
+    fn push_issue(&mut self, level: Level, name: &str, message: impl Into<String>, help: &str) {
         let origin = self.winners.get(name).map_or(Origin::Default, |given| given.origin.clone());
         let help = Some(help.to_owned());
         self.issues.push(Issue { level, setting: name.to_owned(), origin, message: message.into(), help });

@@ -13,7 +13,7 @@ mod table;
 mod value;
 
 pub use admin::{AdminToken, HostPattern, WebOrigin};
-pub use known::{ALIASES, no_effect_yet, without_meaning};
+pub use known::{ALIASES, ignored_reason, unsupported_reason};
 pub use load::{DEFAULT_FILES, Issue, Origin, Sources, load};
 pub use reference::reference;
 pub use table::{ROWS, Row, Settings};

@@ -381,13 +381,13 @@ fn a_setting_is_marked_as_without_effect_exactly_if_nothing_reads_it() {
         })
     };
     for row in ROWS {
-        assert_ne!(is_read(row.name), no_effect_yet(row.name).is_some(), "{}", row.name);
+        assert_ne!(is_read(row.name), unsupported_reason(row.name).is_some(), "{}", row.name);
     }
     let page = reference();
     let marked = page.split("\n### ").filter(|part| part.contains("- **no effect yet**: "));
     let marked: Vec<&str> = marked.filter_map(|part| part.lines().next()).collect();
     let expected: Vec<&str> =
-        ROWS.iter().map(|row| row.name).filter(|name| no_effect_yet(name).is_some()).collect();
+        ROWS.iter().map(|row| row.name).filter(|name| unsupported_reason(name).is_some()).collect();
     assert_eq!(marked, expected);
     assert!(page.contains("| `pg_*` | there is no database"));
 }

@@ -7,7 +7,7 @@ use crate::nearest;
 
 /// Evaluation error of a template.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(super) struct TemplateError {
     /// Range relative to the template's start.
     pub at: Range<usize>,
     pub message: String,
@@ -15,7 +15,7 @@ pub(super) struct Failure {
     /// Whether a variable is at fault rather than the template.
     pub variable: bool,
     /// Placeholder to parse instead.
-    pub instead: String,
+    pub placeholder_value: String,
 }
 
 /// Control keywords of Go templates; not supported.
@@ -26,7 +26,7 @@ const CLOSE: &str = "}}";
 const PREFIX: &str = "DECK_";
 
 /// Evaluates the template at the start of a text; returns its length and its output.
-pub(super) fn run(text: &str, env: Env<'_>) -> (usize, Result<String, Failure>) {
+pub(super) fn run(text: &str, env: Env<'_>) -> (usize, Result<String, TemplateError>) {
     let mut tokens = Vec::new();
     let outcome = scan(text, &mut tokens);
     let end = match outcome {
@@ -34,7 +34,11 @@ pub(super) fn run(text: &str, env: Env<'_>) -> (usize, Result<String, Failure>) 
         Err((end, at, message)) => {
             return (
                 end,
-                Err(failure(at, message, Some("write for instance `${{ env \"DECK_X\" }}`".to_owned()))),
+                Err(template_error(
+                    at,
+                    message,
+                    Some("write for instance `${{ env \"DECK_X\" }}`".to_owned()),
+                )),
             );
         }
     };
@@ -43,29 +47,29 @@ pub(super) fn run(text: &str, env: Env<'_>) -> (usize, Result<String, Failure>) 
         // A comment has no output; an empty template is an error, as in decK.
         let empty = !text[..end].contains("/*");
         let message = "the template is empty";
-        return (end, if empty { Err(failure(0..end, message, None)) } else { Ok(String::new()) });
+        return (end, if empty { Err(template_error(0..end, message, None)) } else { Ok(String::new()) });
     }
     let value = parser.pipeline().and_then(|value| match parser.peek() {
         None => Ok(value.text()),
-        Some(token) => Err(failure(
+        Some(token) => Err(template_error(
             token.at.clone(),
             format!("`{}` is not expected here", &text[token.at.clone()]),
             None,
         )),
     });
     let value = value.map_err(|mut failed| {
-        failed.instead = stand_in(text, &tokens);
+        failed.placeholder_value = placeholder(text, &tokens);
         failed
     });
     (end, value)
 }
 
-fn failure(at: Range<usize>, message: impl Into<String>, help: Option<String>) -> Failure {
-    Failure { at, message: message.into(), help, variable: false, instead: String::new() }
+fn template_error(at: Range<usize>, message: impl Into<String>, help: Option<String>) -> TemplateError {
+    TemplateError { at, message: message.into(), help, variable: false, placeholder_value: String::new() }
 }
 
 /// Returns a placeholder of the type that the template would have yielded.
-fn stand_in(text: &str, tokens: &[Token]) -> String {
+fn placeholder(text: &str, tokens: &[Token]) -> String {
     let calls = |name: &str| tokens.iter().any(|t| t.kind == Kind::Word && &text[t.at.clone()] == name);
     if calls("toInt") || calls("toFloat") {
         return "42".to_owned();
@@ -232,7 +236,7 @@ impl<'a> Parser<'a> {
         self.tokens.get(self.next)
     }
 
-    fn pipeline(&mut self) -> Result<Computed, Failure> {
+    fn pipeline(&mut self) -> Result<Computed, TemplateError> {
         let mut value = self.command(None)?;
         while self.peek().is_some_and(|t| t.kind == Kind::Pipe) {
             self.next += 1;
@@ -242,15 +246,17 @@ impl<'a> Parser<'a> {
     }
 
     /// Parses a function call, whose last argument is the piped value, or a single operand.
-    fn command(&mut self, piped: Option<Computed>) -> Result<Computed, Failure> {
+    fn command(&mut self, piped: Option<Computed>) -> Result<Computed, TemplateError> {
         let end = self.end..self.end + CLOSE.len();
         let Some(first) = self.peek() else {
-            return Err(failure(end, "something is missing in the template", None));
+            return Err(template_error(end, "something is missing in the template", None));
         };
         if first.kind != Kind::Word {
             return match piped {
                 None => self.operand(),
-                Some(_) => Err(failure(first.at.clone(), "a value can only be piped into a function", None)),
+                Some(_) => {
+                    Err(template_error(first.at.clone(), "a value can only be piped into a function", None))
+                }
             };
         }
         self.next += 1;
@@ -263,7 +269,7 @@ impl<'a> Parser<'a> {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("the functions are {}", FUNCTIONS.join(", ")),
             };
-            return Err(failure(
+            return Err(template_error(
                 first.at.clone(),
                 format!("`{name}` is not a function of templates"),
                 Some(help),
@@ -277,10 +283,10 @@ impl<'a> Parser<'a> {
         self.call(name, arguments, first.at.clone())
     }
 
-    fn operand(&mut self) -> Result<Computed, Failure> {
+    fn operand(&mut self) -> Result<Computed, TemplateError> {
         let Some(token) = self.peek() else {
             let at = self.end..self.end + CLOSE.len();
-            return Err(failure(at, "something is missing in the template", None));
+            return Err(template_error(at, "something is missing in the template", None));
         };
         self.next += 1;
         let value = match &token.kind {
@@ -294,28 +300,33 @@ impl<'a> Parser<'a> {
                         self.next += 1;
                         Ok(value)
                     }
-                    _ => Err(failure(token.at.clone(), "the parenthesis is not closed", None)),
+                    _ => Err(template_error(token.at.clone(), "the parenthesis is not closed", None)),
                 };
             }
             Kind::Word | Kind::Pipe | Kind::Close => {
                 let message = format!("`{}` is not a value", &self.text[token.at.clone()]);
                 let help = "put text in quotes, and functions with arguments in parentheses".to_owned();
-                return Err(failure(token.at.clone(), message, Some(help)));
+                return Err(template_error(token.at.clone(), message, Some(help)));
             }
         };
         Ok(Computed { value, variable: None })
     }
 
-    fn call(&self, name: &str, mut arguments: Vec<Computed>, at: Range<usize>) -> Result<Computed, Failure> {
+    fn call(
+        &self,
+        name: &str,
+        mut arguments: Vec<Computed>,
+        at: Range<usize>,
+    ) -> Result<Computed, TemplateError> {
         let wanted = if name == "indent" { 2 } else { 1 };
         if arguments.len() != wanted {
             let plural = if wanted == 1 { "value" } else { "values" };
             let message = format!("`{name}` takes {wanted} {plural}, not {}", arguments.len());
-            return Err(failure(at, message, None));
+            return Err(template_error(at, message, None));
         }
         let last = arguments.pop().map(|a| (a.variable, a.value));
         let Some((variable, Value::Text(text))) = last else {
-            return Err(failure(at, format!("`{name}` takes a text"), None));
+            return Err(template_error(at, format!("`{name}` takes a text"), None));
         };
         let mock = matches!(self.env, Env::Mock);
         let value = match name {
@@ -324,7 +335,7 @@ impl<'a> Parser<'a> {
                 Some(Value::Int(spaces @ 0..=1024)) => {
                     Value::Text(text.replace('\n', &format!("\n{}", " ".repeat(spaces as usize))))
                 }
-                _ => return Err(failure(at, "`indent` takes a number of blanks, then a text", None)),
+                _ => return Err(template_error(at, "`indent` takes a number of blanks, then a text", None)),
             },
             "toBool" if mock => Value::Bool(false),
             "toInt" if mock => Value::Int(42),
@@ -346,10 +357,10 @@ impl<'a> Parser<'a> {
         Ok(Computed { value, variable })
     }
 
-    fn variable(&self, name: String, at: Range<usize>) -> Result<Computed, Failure> {
-        let about = |message: String, help: String| Failure {
+    fn variable(&self, name: String, at: Range<usize>) -> Result<Computed, TemplateError> {
+        let about = |message: String, help: String| TemplateError {
             variable: true,
-            ..failure(at.clone(), message, Some(help))
+            ..template_error(at.clone(), message, Some(help))
         };
         if !name.starts_with(PREFIX) {
             let message =
@@ -371,7 +382,10 @@ impl<'a> Parser<'a> {
 }
 
 /// Builds an error about an invalid value, without repeating it.
-fn unreadable(at: Range<usize>, variable: Option<String>, form: &str) -> Failure {
+fn unreadable(at: Range<usize>, variable: Option<String>, form: &str) -> TemplateError {
     let whose = variable.as_ref().map_or("the text".to_owned(), |v| format!("the value of `{v}`"));
-    Failure { variable: variable.is_some(), ..failure(at, format!("{whose} is not {form}"), None) }
+    TemplateError {
+        variable: variable.is_some(),
+        ..template_error(at, format!("{whose} is not {form}"), None)
+    }
 }

@@ -1,15 +1,18 @@
 //! Validation of lists of entities, each against the schema of its kind.
 
-use super::{Found, PathStep, Record, Refusal, Shape, ShapeKind, Walker, explain::Complaint};
+use super::{
+    CompiledSchema, EntityRef, PathStep, RecordSchema, SchemaError, SchemaKind, Validator,
+    messages::Violation,
+};
 use crate::{nearest, secret};
 use model::KINDS;
 use source::{Entry, NodeId, Value};
 
-impl Walker<'_> {
+impl Validator<'_> {
     /// Validates a list of entities, at top level (without parent field) or nested in the entity added last.
     pub fn entities(
         &mut self,
-        shape: &'static Shape,
+        schema: &'static CompiledSchema,
         kind: usize,
         field: Option<&'static str>,
         node: NodeId,
@@ -18,8 +21,8 @@ impl Walker<'_> {
             Value::Seq(items) => items.len(),
             Value::Map(entries) if entries.is_empty() => 0,
             _ => {
-                self.hide_row(kind, node);
-                self.complain(shape, node, Complaint::Type("array"));
+                self.mark_row_secret(kind, node);
+                self.report_violation(schema, node, Violation::Type("array"));
                 return;
             }
         };
@@ -35,8 +38,8 @@ impl Walker<'_> {
     }
 
     fn entity(&mut self, kind: usize, parent: Option<(usize, &'static str)>, index: usize, node: NodeId) {
-        const ENTITY: &Shape = &Shape {
-            kind: ShapeKind::Any,
+        const ENTITY: &CompiledSchema = &CompiledSchema {
+            kind: SchemaKind::Any,
             required: true,
             auto: false,
             default: None,
@@ -49,21 +52,21 @@ impl Walker<'_> {
         match self.doc.value(node) {
             Value::Map(_) => {}
             Value::Seq(items) if items.is_empty() => {}
-            Value::Null => return self.complain(ENTITY, node, Complaint::Null),
+            Value::Null => return self.report_violation(ENTITY, node, Violation::Null),
             _ => {
-                self.hide_row(kind, node);
-                return self.complain(ENTITY, node, Complaint::Type("record"));
+                self.mark_row_secret(kind, node);
+                return self.report_violation(ENTITY, node, Violation::Type("record"));
             }
         }
         let number = self.found.len();
-        let before = self.errors;
-        let stray = self.strays > 0;
-        self.found.push(Found { kind, node, data: node, parent, index, clean: false, stray });
-        match self.chooser.choose(kind, self.doc, node) {
+        let errors_before = self.errors;
+        let stray = self.stray_depth > 0;
+        self.found.push(EntityRef { kind, node, data: node, parent, index, clean: false, stray });
+        match self.resolver.choose(kind, self.doc, node) {
             Ok(record) => {
                 let data = self.record(record, Some(node)).unwrap_or(node);
                 self.found[number].data = data;
-                self.found[number].clean = self.errors == before && !stray;
+                self.found[number].clean = self.errors == errors_before && !stray;
             }
             Err(refusal) => self.refuse(kind, node, refusal),
         }
@@ -71,12 +74,12 @@ impl Walker<'_> {
 
     /// Validates entities that the gateway does not load, such as the plugins of a consumer group. Errors are
     /// reported, but not in the admin API's response.
-    pub fn apart(&mut self, kind: usize, path: &[PathStep], node: NodeId) {
+    pub fn validate_unloaded(&mut self, kind: usize, path: &[PathStep], node: NodeId) {
         let (first, known) = (self.findings.0.len(), self.found.len());
         self.path.extend_from_slice(path);
-        self.strays += 1;
+        self.stray_depth += 1;
         self.entity(kind, None, 1, node);
-        self.strays -= 1;
+        self.stray_depth -= 1;
         self.path.truncate(self.path.len() - path.len());
         self.found.truncate(known);
         for finding in &mut self.findings.0[first..] {
@@ -86,7 +89,7 @@ impl Walker<'_> {
     }
 
     /// Records a scalar in place of an entity with secrets, or of a list of them, as secret.
-    fn hide_row(&mut self, kind: usize, node: NodeId) {
+    fn mark_row_secret(&mut self, kind: usize, node: NodeId) {
         if secret::holds_secrets(KINDS[kind].key) {
             self.secrets.push(self.doc.span(node));
         }
@@ -94,18 +97,18 @@ impl Walker<'_> {
 
     /// Records an unknown name without a value as secret if the record has a secret field: it is most likely that
     /// secret.
-    pub(super) fn hide_name(&mut self, record: &Record, entry: Entry) {
+    pub(super) fn mark_name_secret(&mut self, record: &RecordSchema, entry: Entry) {
         if *self.doc.value(entry.value) == Value::Null
-            && record.may_hide(None)
+            && record.may_conceal_secret(None)
             && nearest(&self.doc.key_text(entry.key), record.names()).is_none()
         {
             self.secrets.push(self.doc.span(entry.key));
         }
     }
 
-    fn refuse(&mut self, kind: usize, node: NodeId, refusal: Refusal) {
+    fn refuse(&mut self, kind: usize, node: NodeId, refusal: SchemaError) {
         self.path.push(PathStep::Field(refusal.field));
-        if !self.counts_error() {
+        if !self.count_if_full() {
             let place = self.doc.get(node, refusal.field).unwrap_or(node);
             let span = self.span_of(place);
             let segments = self.segments();
@@ -126,8 +129,8 @@ impl Walker<'_> {
             if let Some(list) = self.doc.get(node, child.kind)
                 && let Some(child_kind) = model::KindInfo::number(child.kind)
             {
-                static LIST: std::sync::LazyLock<Shape> =
-                    std::sync::LazyLock::new(|| Shape::of(ShapeKind::Any));
+                static LIST: std::sync::LazyLock<CompiledSchema> =
+                    std::sync::LazyLock::new(|| CompiledSchema::of(SchemaKind::Any));
                 self.path.push(PathStep::Field(child.kind));
                 self.entities(&LIST, child_kind, Some(child.field), list);
                 self.path.pop();

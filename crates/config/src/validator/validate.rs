@@ -3,9 +3,9 @@
 use smallvec::SmallVec;
 
 use super::{
-    Field, Record, Shape, ShapeKind,
-    explain::{Complaint, is_vault_reference},
-    unknown::Meant,
+    CompiledSchema, Field, RecordSchema, SchemaKind,
+    messages::{Violation, is_vault_reference},
+    unknown_keys::IntendedField,
 };
 use crate::secret::{Hidden, SecretFields};
 use source::{Document, Entry, Finding, Findings, NodeId, Span, Value};
@@ -23,7 +23,7 @@ pub enum PathStep {
 
 /// Entity found during validation.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct EntityRef {
     /// Index of its kind in [`KINDS`].
     pub kind: usize,
     /// Node as written.
@@ -41,20 +41,21 @@ pub struct Found {
 }
 
 /// Resolver of an entity's schema, which may depend on its content (a plugin's name, a route's protocols).
-pub trait Chooser {
+pub trait SchemaResolver {
     /// Returns the schema, or an error with the field it is about.
     ///
     /// # Errors
     /// If there is no schema for the entity.
-    fn choose(&self, kind: usize, doc: &Document, node: NodeId) -> Result<&'static Record, Refusal>;
+    fn choose(&self, kind: usize, doc: &Document, node: NodeId)
+    -> Result<&'static RecordSchema, SchemaError>;
     /// Returns the schema of a kind regardless of content; `None` for an unknown kind.
-    fn kind(&self, kind: usize) -> Option<&'static Record>;
+    fn kind(&self, kind: usize) -> Option<&'static RecordSchema>;
     /// Runs the custom check of a whole record; `None` if it passes.
     fn custom(
         &self,
         name: &str,
-        walker: &Walker<'_>,
-        record: &Record,
+        validator: &Validator<'_>,
+        record: &RecordSchema,
         node: Option<NodeId>,
         fields: &[Field],
     ) -> Option<String>;
@@ -62,7 +63,7 @@ pub trait Chooser {
 
 /// Reason why there is no schema for an entity.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct SchemaError {
     /// The discriminating field.
     pub field: &'static str,
     /// Finding code.
@@ -94,13 +95,13 @@ pub enum Operand<'a> {
 pub(super) type Slots = SmallVec<[Option<u32>; 32]>;
 
 /// Validation of one document.
-pub struct Walker<'d> {
+pub struct Validator<'d> {
     /// The document; only new nodes are added.
     pub doc: &'d mut Document,
     /// Errors found.
     pub findings: &'d mut Findings,
     /// Entities, parents before children.
-    pub found: Vec<Found>,
+    pub found: Vec<EntityRef>,
     /// Spans of secrets.
     pub secrets: Vec<Span>,
     /// Spans of secrets outside any schema: unknown fields, values of the wrong type.
@@ -110,13 +111,13 @@ pub struct Walker<'d> {
     pub(super) path: Vec<PathStep>,
     /// Node to report when a value is absent.
     pub(super) near: NodeId,
-    pub(super) chooser: &'d dyn Chooser,
+    pub(super) resolver: &'d dyn SchemaResolver,
     /// Records on the current path, outermost first, with the path length at each.
-    pub(super) records: Vec<(&'static Record, usize)>,
+    pub(super) records: Vec<(&'static RecordSchema, usize)>,
     /// Interpretations of unknown fields.
-    pub(super) meant: Vec<Meant>,
+    pub(super) intended: Vec<IntendedField>,
     /// Nesting depth of unknown fields that are validated as the field they stand for.
-    pub(super) strays: usize,
+    pub(super) stray_depth: usize,
     pub(super) errors: usize,
     /// Number of findings of any level, retained or only counted.
     pub(super) reported: usize,
@@ -124,28 +125,28 @@ pub struct Walker<'d> {
 
 /// Checkpoint of the number of findings.
 #[derive(Clone, Copy)]
-pub(super) struct Before {
+pub(super) struct Checkpoint {
     reported: usize,
     retained: usize,
 }
 
-impl Before {
+impl Checkpoint {
     /// Number of retained findings at the checkpoint.
     pub(super) fn retained(self) -> usize {
         self.retained
     }
 }
 
-impl<'d> Walker<'d> {
+impl<'d> Validator<'d> {
     /// Creates a validator.
     pub fn new(
         doc: &'d mut Document,
         findings: &'d mut Findings,
-        chooser: &'d dyn Chooser,
+        resolver: &'d dyn SchemaResolver,
         secrets: &'d SecretFields,
     ) -> Self {
         let near = doc.root();
-        Walker {
+        Validator {
             doc,
             findings,
             found: Vec::new(),
@@ -154,129 +155,134 @@ impl<'d> Walker<'d> {
             references: Vec::new(),
             path: Vec::new(),
             near,
-            chooser,
+            resolver,
             records: Vec::new(),
-            meant: Vec::new(),
-            strays: 0,
+            intended: Vec::new(),
+            stray_depth: 0,
             errors: 0,
             reported: 0,
         }
     }
 
-    pub(super) fn before(&self) -> Before {
-        Before { reported: self.reported, retained: self.findings.0.len() }
+    pub(super) fn checkpoint(&self) -> Checkpoint {
+        Checkpoint { reported: self.reported, retained: self.findings.0.len() }
     }
 
     /// Returns the findings since a checkpoint; `None` if some were only counted.
-    pub(super) fn since(&self, before: Before) -> Option<&[Finding]> {
-        let retained = &self.findings.0[before.retained..];
-        (retained.len() == self.reported - before.reported).then_some(retained)
+    pub(super) fn since(&self, checkpoint: Checkpoint) -> Option<&[Finding]> {
+        let retained = &self.findings.0[checkpoint.retained..];
+        (retained.len() == self.reported - checkpoint.reported).then_some(retained)
     }
 
     /// Validates a value and returns its node with shorthands expanded.
-    pub fn value(&mut self, shape: &'static Shape, node: NodeId) -> NodeId {
+    pub fn value(&mut self, schema: &'static CompiledSchema, node: NodeId) -> NodeId {
         if *self.doc.value(node) == Value::Null {
             // A secret that starts with `!` is parsed as a tag with a null value.
-            if shape.secret {
+            if schema.secret {
                 self.secrets.push(self.doc.span(node));
             }
-            if let Some(want) = &shape.must_be {
+            if let Some(want) = &schema.must_be {
                 if !want.is_null() {
-                    self.complain(shape, node, Complaint::MustBe(want.clone()));
+                    self.report_violation(schema, node, Violation::MustBe(want.clone()));
                 }
-            } else if shape.required {
-                self.complain(shape, node, Complaint::Null);
+            } else if schema.required {
+                self.report_violation(schema, node, Violation::Null);
             }
             return node;
         }
         // A vault reference is not itself secret.
-        if shape.secret && !(shape.referenceable && self.doc.str(node).is_some_and(is_vault_reference)) {
+        if schema.secret && !(schema.referenceable && self.doc.str(node).is_some_and(is_vault_reference)) {
             self.secrets.push(self.doc.span(node));
         }
-        if let Some(want) = &shape.must_be
+        if let Some(want) = &schema.must_be
             && !self.equals(node, want)
         {
-            self.complain(shape, node, Complaint::MustBe(want.clone()));
+            self.report_violation(schema, node, Violation::MustBe(want.clone()));
             return node;
         }
-        let before = self.errors;
-        let result = match &shape.kind {
-            ShapeKind::Any => {
+        let errors_before = self.errors;
+        let result = match &schema.kind {
+            SchemaKind::Any => {
                 self.hidden.value(self.doc, node);
                 node
             }
-            ShapeKind::Bool => {
+            SchemaKind::Bool => {
                 if !matches!(self.doc.value(node), Value::Bool(_)) {
-                    self.complain(shape, node, Complaint::Type("boolean"));
+                    self.report_violation(schema, node, Violation::Type("boolean"));
                 }
                 node
             }
-            ShapeKind::Text(text) => {
-                let complaint = match self.doc.value(node) {
-                    Value::Str(s) if shape.referenceable && is_vault_reference(s) => {
+            SchemaKind::Text(text) => {
+                let violation = match self.doc.value(node) {
+                    Value::Str(s) if schema.referenceable && is_vault_reference(s) => {
                         self.references.push(node);
                         None
                     }
-                    Value::Str(s) => text.complaint(s),
-                    _ => Some(Complaint::Type("string")),
+                    Value::Str(s) => text.violation(s),
+                    _ => Some(Violation::Type("string")),
                 };
-                if let Some(complaint) = complaint {
-                    self.complain(shape, node, complaint);
+                if let Some(violation) = violation {
+                    self.report_violation(schema, node, violation);
                 }
                 node
             }
-            ShapeKind::Number(number) => {
-                let complaint = match *self.doc.value(node) {
-                    Value::Int(i) => number.complaint(i as f64),
-                    Value::Float(f) => number.complaint(f),
-                    _ => Some(Complaint::Type(if number.integer { "integer" } else { "number" })),
+            SchemaKind::Number(number) => {
+                let violation = match *self.doc.value(node) {
+                    Value::Int(i) => number.violation(i as f64),
+                    Value::Float(f) => number.violation(f),
+                    _ => Some(Violation::Type(if number.integer { "integer" } else { "number" })),
                 };
-                if let Some(complaint) = complaint {
-                    self.complain(shape, node, complaint);
+                if let Some(violation) = violation {
+                    self.report_violation(schema, node, violation);
                 }
                 node
             }
-            ShapeKind::List(list) => self.list(shape, list, node),
-            ShapeKind::Map(map) => self.map(shape, map, node),
-            ShapeKind::Record(record) => match self.doc.value(node) {
+            SchemaKind::List(list) => self.list(schema, list, node),
+            SchemaKind::Map(map) => self.map(schema, map, node),
+            SchemaKind::Record(record) => match self.doc.value(node) {
                 Value::Map(_) => self.record(record, Some(node)).unwrap_or(node),
                 Value::Seq(items) if items.is_empty() => {
                     self.record(record, Some(node));
                     node
                 }
                 _ => {
-                    self.complain(shape, node, Complaint::Type("record"));
+                    self.report_violation(schema, node, Violation::Type("record"));
                     node
                 }
             },
-            ShapeKind::Foreign(_) => {
-                self.foreign(shape, node);
+            SchemaKind::Foreign(_) => {
+                self.foreign(schema, node);
                 node
             }
-            ShapeKind::Children(kind, field) => {
-                self.entities(shape, *kind, Some(*field), node);
+            SchemaKind::Children(kind, field) => {
+                self.entities(schema, *kind, Some(*field), node);
                 node
             }
         };
-        if self.errors == before
-            && let Some(refused) = &shape.must_not_be
+        if self.errors == errors_before
+            && let Some(refused) = &schema.must_not_be
             && self.equals(node, refused)
         {
-            self.complain(shape, node, Complaint::MustNotBe(refused.clone()));
+            self.report_violation(schema, node, Violation::MustNotBe(refused.clone()));
         }
         result
     }
 
-    fn list(&mut self, shape: &'static Shape, list: &'static super::List, node: NodeId) -> NodeId {
+    fn list(
+        &mut self,
+        schema: &'static CompiledSchema,
+        list: &'static super::ListSchema,
+        node: NodeId,
+    ) -> NodeId {
         let len = match self.doc.value(node) {
             Value::Seq(items) => items.len(),
             Value::Map(entries) if entries.is_empty() => 0,
             _ => {
-                self.complain(shape, node, Complaint::Type(if list.set { "set" } else { "array" }));
+                self.report_violation(schema, node, Violation::Type(if list.set { "set" } else { "array" }));
                 return node;
             }
         };
-        let before = self.errors;
+        let errors_before = self.errors;
         let mut changed: SmallVec<[(usize, NodeId); 4]> = SmallVec::new();
         for i in 0..len {
             let item = self.doc.items(node)[i];
@@ -287,10 +293,10 @@ impl<'d> Walker<'d> {
                 changed.push((i, after));
             }
         }
-        if self.errors == before
-            && let Some(complaint) = list.complaint(self.doc, node, len)
+        if self.errors == errors_before
+            && let Some(violation) = list.violation(self.doc, node, len)
         {
-            self.complain(shape, node, complaint);
+            self.report_violation(schema, node, violation);
         }
         if changed.is_empty() {
             return node;
@@ -304,16 +310,21 @@ impl<'d> Walker<'d> {
     }
 
     /// Stops at the first invalid key or value, as Kong does.
-    fn map(&mut self, shape: &'static Shape, map: &'static (Option<Shape>, Shape), node: NodeId) -> NodeId {
+    fn map(
+        &mut self,
+        schema: &'static CompiledSchema,
+        map: &'static (Option<CompiledSchema>, CompiledSchema),
+        node: NodeId,
+    ) -> NodeId {
         let len = match self.doc.value(node) {
             Value::Map(entries) => entries.len(),
             Value::Seq(items) if items.is_empty() => 0,
             _ => {
-                self.complain(shape, node, Complaint::Type("map"));
+                self.report_violation(schema, node, Violation::Type("map"));
                 return node;
             }
         };
-        let before = self.errors;
+        let errors_before = self.errors;
         let mut changed: SmallVec<[(usize, NodeId); 4]> = SmallVec::new();
         for i in 0..len {
             let entry = self.doc.entries(node)[i];
@@ -321,14 +332,14 @@ impl<'d> Walker<'d> {
             if let Some(key) = &map.0 {
                 self.value(key, entry.key);
             }
-            if self.errors == before {
+            if self.errors == errors_before {
                 let after = self.value(&map.1, entry.value);
                 if after != entry.value {
                     changed.push((i, after));
                 }
             }
             self.path.pop();
-            if self.errors > before {
+            if self.errors > errors_before {
                 self.hidden.value(self.doc, node);
                 return node;
             }
@@ -350,8 +361,8 @@ impl<'d> Walker<'d> {
     }
 
     /// Validates a record; `node` is `None` for an absent record that takes its defaults.
-    pub fn record(&mut self, record: &'static Record, node: Option<NodeId>) -> Option<NodeId> {
-        let before = self.before();
+    pub fn record(&mut self, record: &'static RecordSchema, node: Option<NodeId>) -> Option<NodeId> {
+        let checkpoint = self.checkpoint();
         let near = self.near;
         let (mut node, mut url) = (node, None);
         if let Some(written) = node {
@@ -374,45 +385,47 @@ impl<'d> Walker<'d> {
         self.records.push((record, self.path.len()));
         // Unknown keys first, since the fields they stand for must not be reported as missing.
         let (later, unknown): (SmallVec<[Entry; 4]>, SmallVec<[Entry; 4]>) =
-            unknown.into_iter().partition(|entry| self.follows_from_missing(record, node, entry.key));
+            unknown.into_iter().partition(|entry| self.is_undecided_key(record, node, entry.key));
         for entry in unknown {
-            self.hide_name(record, entry);
-            self.complain_of_unknown(record, node, entry);
+            self.mark_name_secret(record, entry);
+            self.report_unknown_key(record, node, entry);
         }
         let mut changed: SmallVec<[(usize, NodeId); 4]> = SmallVec::new();
-        for ((name, shape), (slot, missed)) in record.fields.iter().zip(slots.iter().zip(&record.missed)) {
+        for ((name, schema), (slot, absence_matters)) in
+            record.fields.iter().zip(slots.iter().zip(&record.absence_matters))
+        {
             match slot.zip(node) {
                 Some((i, node)) => {
                     self.path.push(PathStep::Field(name));
                     let value = self.doc.entries(node)[i as usize].value;
-                    let after = self.value(shape, value);
+                    let after = self.value(schema, value);
                     if after != value {
                         changed.push((i as usize, after));
                     }
                     self.path.pop();
                 }
-                None if *missed => {
+                None if *absence_matters => {
                     self.path.push(PathStep::Field(name));
-                    self.absent(shape);
+                    self.absent(schema);
                     self.path.pop();
                 }
                 None => {}
             }
         }
         for entry in later {
-            self.hide_name(record, entry);
-            self.complain_of_undecided(record, entry, before);
+            self.mark_name_secret(record, entry);
+            self.report_undecided_key(record, entry, checkpoint);
         }
         if let Some(url) = url {
-            self.merge_url_errors(url, before);
+            self.merge_url_errors(url, checkpoint);
         }
         if let Some(node) = &mut node {
             *node = self.with_values(*node, &changed);
         }
-        self.across(record, node, &slots, before);
+        self.run_entity_checks(record, node, &slots, checkpoint);
         if let Some(name) = record.custom.as_deref()
-            && self.reported == before.reported
-            && let Some(text) = self.chooser.custom(name, self, record, node, &[])
+            && self.reported == checkpoint.reported
+            && let Some(text) = self.resolver.custom(name, self, record, node, &[])
         {
             let span = self.span_of(self.near);
             self.push(span, self.segments(), "config/invalid-value", text.clone(), text, None);
@@ -423,58 +436,58 @@ impl<'d> Walker<'d> {
     }
 
     /// Reports an absent required field.
-    fn absent(&mut self, shape: &'static Shape) {
-        if let Some(want) = &shape.must_be {
-            return self.complain(shape, self.near, Complaint::MustBe(want.clone()));
+    fn absent(&mut self, schema: &'static CompiledSchema) {
+        if let Some(want) = &schema.must_be {
+            return self.report_violation(schema, self.near, Violation::MustBe(want.clone()));
         }
-        if let ShapeKind::Record(record) = &shape.kind {
+        if let SchemaKind::Record(record) = &schema.kind {
             if !record.may_be_absent {
                 self.record(record, None);
             }
             return;
         }
-        if let (ShapeKind::Foreign(_), Some(PathStep::Field(field))) = (&shape.kind, self.path.last())
+        if let (SchemaKind::Foreign(_), Some(PathStep::Field(field))) = (&schema.kind, self.path.last())
             && let Some(entity) = self.current()
             && entity.parent.is_some_and(|(_, parent_field)| parent_field == *field)
         {
             return;
         }
-        self.complain(shape, self.near, Complaint::Missing);
+        self.report_violation(schema, self.near, Violation::Missing);
     }
 
     pub(super) fn custom_check(
         &self,
         name: &str,
-        record: &Record,
+        record: &RecordSchema,
         node: Option<NodeId>,
         fields: &[Field],
     ) -> Option<String> {
-        self.chooser.custom(name, self, record, node, fields)
+        self.resolver.custom(name, self, record, node, fields)
     }
 
     /// Returns the current entity if the path ends in one of its own fields.
-    fn current(&self) -> Option<&Found> {
+    fn current(&self) -> Option<&EntityRef> {
         self.found.iter().rev().find(|f| f.node == self.near || f.data == self.near)
     }
 
-    fn foreign(&mut self, shape: &'static Shape, node: NodeId) {
+    fn foreign(&mut self, schema: &'static CompiledSchema, node: NodeId) {
         match self.doc.value(node) {
-            Value::Str(s) if s.is_empty() => self.complain(shape, node, Complaint::TooShort(1)),
+            Value::Str(s) if s.is_empty() => self.report_violation(schema, node, Violation::TooShort(1)),
             Value::Str(_) => {}
             Value::Map(_) => {
                 let id = self.doc.get(node, "id");
                 self.path.push(PathStep::Field("id"));
                 match id.map(|id| (id, self.doc.str(id))) {
                     Some((_, Some(text))) if uuid::Uuid::try_parse(text).is_ok() => {}
-                    Some((id, Some(_))) => self.complain(shape, id, Complaint::NoUuid),
+                    Some((id, Some(_))) => self.report_violation(schema, id, Violation::NoUuid),
                     Some((id, None)) if *self.doc.value(id) != Value::Null => {
-                        self.complain(shape, id, Complaint::Type("string"));
+                        self.report_violation(schema, id, Violation::Type("string"));
                     }
-                    _ => self.complain(shape, node, Complaint::NoKey),
+                    _ => self.report_violation(schema, node, Violation::NoKey),
                 }
                 self.path.pop();
             }
-            _ => self.complain(shape, node, Complaint::Type("string")),
+            _ => self.report_violation(schema, node, Violation::Type("string")),
         }
     }
 

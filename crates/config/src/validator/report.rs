@@ -1,9 +1,9 @@
 //! Reporting of errors at the current path.
 
-use super::{PathStep, Walker};
+use super::{PathStep, Validator};
 use source::{Finding, Level, NodeId, Seg, Span, Value};
 
-impl Walker<'_> {
+impl Validator<'_> {
     /// Returns the current path as in the admin API's error tree.
     pub(super) fn segments(&self) -> Vec<Seg> {
         self.path
@@ -56,7 +56,7 @@ impl Walker<'_> {
 
     /// Returns whether errors are only counted by now, and counts one if so. Checked before an error message is
     /// built.
-    pub(super) fn counts_error(&mut self) -> bool {
+    pub(super) fn count_if_full(&mut self) -> bool {
         let full = self.findings.is_full(Level::Error);
         if full {
             self.errors += 1;

@@ -1,9 +1,9 @@
 //! Field aliases of other gateways, and names that are not suggested.
 
-use super::Record;
+use super::RecordSchema;
 
 /// Alias of a field.
-struct Renamed {
+struct FieldAlias {
     /// The field.
     name: &'static str,
     /// Field that must be present in the record for the alias to apply; `None` if it always applies.
@@ -11,16 +11,16 @@ struct Renamed {
     others: &'static [&'static str],
 }
 
-const fn everywhere(name: &'static str, others: &'static [&'static str]) -> Renamed {
-    Renamed { name, beside: None, others }
+const fn everywhere(name: &'static str, others: &'static [&'static str]) -> FieldAlias {
+    FieldAlias { name, beside: None, others }
 }
 
-const fn beside(field: &'static str, name: &'static str, others: &'static [&'static str]) -> Renamed {
-    Renamed { name, beside: Some(field), others }
+const fn beside(field: &'static str, name: &'static str, others: &'static [&'static str]) -> FieldAlias {
+    FieldAlias { name, beside: Some(field), others }
 }
 
 /// Aliases that users write, from other gateways and from older versions of this format.
-const OTHER_NAMES: &[Renamed] = &[
+const OTHER_NAMES: &[FieldAlias] = &[
     beside("custom_id", "username", &["name", "user", "login"]),
     everywhere("username", &["name", "user", "login"]),
     everywhere("password", &["pass", "pw", "passwd", "pwd"]),
@@ -64,7 +64,7 @@ const OTHER_NAMES: &[Renamed] = &[
 ];
 
 /// Entities that a running gateway creates; files do not declare them.
-pub(super) const RUNTIME: &[&str] = &[
+pub(super) const RUNTIME_KINDS: &[&str] = &[
     "clustering_data_planes",
     "acme_storage",
     "oauth2_authorization_codes",
@@ -74,16 +74,22 @@ pub(super) const RUNTIME: &[&str] = &[
 ];
 
 /// Top-level keys added by decK.
-pub(super) const DECK: &[&str] =
+pub(super) const DECK_KEYS: &[&str] =
     &["_info", "_workspace", "_konnect", "_plugin_configs", "partials", "consumer_groups"];
 
 /// Returns the record's field for an alias; fields that are not set yet come first.
-pub(super) fn renamed(record: &Record, key: &str, free: &dyn Fn(&str) -> bool) -> Option<&'static str> {
+pub(super) fn resolve_alias(
+    record: &RecordSchema,
+    key: &str,
+    free: &dyn Fn(&str) -> bool,
+) -> Option<&'static str> {
     let plain = key.to_ascii_lowercase().replace('-', "_");
-    let meant = |renamed: &&Renamed| {
+    let intended = |resolve_alias: &&FieldAlias| {
         let has = |field: &str| record.names().any(|own| own == field);
-        renamed.others.contains(&plain.as_str()) && has(renamed.name) && renamed.beside.is_none_or(has)
+        resolve_alias.others.contains(&plain.as_str())
+            && has(resolve_alias.name)
+            && resolve_alias.beside.is_none_or(has)
     };
-    let all = || OTHER_NAMES.iter().filter(meant).map(|renamed| renamed.name);
+    let all = || OTHER_NAMES.iter().filter(intended).map(|resolve_alias| resolve_alias.name);
     all().find(|name| free(name)).or_else(|| all().next())
 }

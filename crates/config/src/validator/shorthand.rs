@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::{PathStep, Record, Shape, Walker};
+use super::{CompiledSchema, PathStep, RecordSchema, Validator};
 use source::{Entry, Finding, NodeId, Span, Value};
 
 /// Field that expands to others.
@@ -11,7 +11,7 @@ pub struct Shorthand {
     /// Its name.
     pub name: Box<str>,
     /// Schema of its value.
-    pub shape: Shape,
+    pub schema: CompiledSchema,
     /// Target paths.
     pub to: Vec<Vec<Box<str>>>,
     /// Whether it is deprecated. An explicit new field takes precedence then.
@@ -29,7 +29,7 @@ pub enum Expansion {
     UpstreamHashOn,
 }
 
-pub(super) fn compile(entry: &Json, shape: Shape) -> Shorthand {
+pub(super) fn compile(entry: &Json, schema: CompiledSchema) -> Shorthand {
     let text = |key: &str| entry.get(key).and_then(Json::as_str);
     let to = match entry.get("to") {
         Some(Json::String(path)) => vec![path.as_str()],
@@ -38,7 +38,7 @@ pub(super) fn compile(entry: &Json, shape: Shape) -> Shorthand {
     };
     Shorthand {
         name: text("name").unwrap_or_default().into(),
-        shape,
+        schema,
         to: to.into_iter().map(|path| path.split('.').map(Into::into).collect()).collect(),
         deprecated: entry.get("deprecated").and_then(Json::as_bool).unwrap_or_default(),
         rule: match text("rule") {
@@ -50,16 +50,16 @@ pub(super) fn compile(entry: &Json, shape: Shape) -> Shorthand {
     }
 }
 
-impl Walker<'_> {
+impl Validator<'_> {
     /// Expands the shorthands of a record; returns the same node if there are none.
-    pub(super) fn expand(&mut self, record: &'static Record, node: NodeId) -> NodeId {
+    pub(super) fn expand(&mut self, record: &'static RecordSchema, node: NodeId) -> NodeId {
         let mut node = node;
         for shorthand in &record.shorthands {
             let Some(entry) = self.doc.entry(node, &shorthand.name) else { continue };
             self.path.push(PathStep::Field(&shorthand.name));
-            let before = self.errors;
-            self.value(&shorthand.shape, entry.value);
-            let fine = self.errors == before;
+            let errors_before = self.errors;
+            self.value(&shorthand.schema, entry.value);
+            let fine = self.errors == errors_before;
             // Exports contain every field, with null for the old ones: null counts as absent.
             let given = *self.doc.value(entry.value) != Value::Null;
             if fine && given && shorthand.deprecated {
@@ -74,7 +74,7 @@ impl Walker<'_> {
             };
             self.path.pop();
             if !fine && shorthand.rule == Some(Expansion::ServiceUrl) {
-                self.last_is_why("host");
+                self.record_cause("host");
             }
         }
         node
@@ -114,7 +114,7 @@ impl Walker<'_> {
     fn mismatch(&mut self, shorthand: &Shorthand, path: &[Box<str>], entry: Entry, old: &Json, new: &Json) {
         let plain = |v: &Json| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
         let (name, to) = (&shorthand.name, path.join("."));
-        let values = if shorthand.shape.secret || name.contains("password") {
+        let values = if shorthand.schema.secret || name.contains("password") {
             format!("{name} vs {to}")
         } else {
             format!("{name} = {} vs {to} = {}", plain(old), plain(new))

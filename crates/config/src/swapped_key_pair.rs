@@ -1,6 +1,6 @@
 //! Detection of a certificate and a key in each other's fields, reported once.
 
-use super::{Loaded, resolve::path_of, shape::Found};
+use super::{Loaded, resolve::path_of, validator::EntityRef};
 use model::KindInfo;
 use source::{Document, Finding, NodeId, Seg, Span};
 
@@ -45,14 +45,14 @@ pub(super) fn merge(loaded: &mut Loaded) {
 }
 
 /// Returns the values of both fields if each contains what belongs in the other.
-fn swapped(doc: &Document, found: &Found, cert: &str, key: &str) -> Option<(NodeId, NodeId)> {
+fn swapped(doc: &Document, found: &EntityRef, cert: &str, key: &str) -> Option<(NodeId, NodeId)> {
     let (cert, key) = (doc.get(found.data, cert)?, doc.get(found.data, key)?);
     let private = doc.str(cert)?.contains("PRIVATE KEY-----");
     let public = doc.str(key)?.contains("-----BEGIN CERTIFICATE-----");
     (private && public).then_some((cert, key))
 }
 
-fn key_span(doc: &Document, found: &Found, field: &str) -> Span {
+fn key_span(doc: &Document, found: &EntityRef, field: &str) -> Span {
     let entry = doc.entry(found.node, field);
     doc.span(entry.map_or(found.node, |entry| entry.key))
 }

@@ -1,15 +1,18 @@
-//! Compilation of a JSON Schema to a [`Shape`].
+//! Compilation of a JSON Schema to a [`CompiledSchema`].
 
 use serde_json::{Map, Value};
 
-use super::{List, Number, Record, Shape, ShapeKind, Text, Unit, check, shorthand};
+use super::{
+    CompiledSchema, ListSchema, NumberSchema, RecordSchema, SchemaKind, StringSchema, Unit, entity_checks,
+    shorthand,
+};
 use model::rule;
 
 /// Compiles a schema; `$ref` may refer only to its own `$defs`.
-pub fn compile(schema: &Value) -> Shape {
+pub fn compile(schema: &Value) -> CompiledSchema {
     let none = Map::new();
     let defs = schema.get("$defs").and_then(Value::as_object).unwrap_or(&none);
-    Compiler { defs }.shape(schema)
+    Compiler { defs }.compile(schema)
 }
 
 struct Compiler<'s> {
@@ -17,21 +20,21 @@ struct Compiler<'s> {
 }
 
 impl Compiler<'_> {
-    fn shape(&self, schema: &Value) -> Shape {
-        let Some(object) = schema.as_object() else { return Shape::of(ShapeKind::Any) };
+    fn compile(&self, schema: &Value) -> CompiledSchema {
+        let Some(object) = schema.as_object() else { return CompiledSchema::of(SchemaKind::Any) };
         let (object, nullable) = self.without_null(object);
-        let kind = if flag(&object, "x-ignored") { ShapeKind::Any } else { self.kind(&object) };
-        let mut shape = Shape::of(kind);
-        shape.auto = flag(&object, "x-auto");
-        shape.required = !nullable && !matches!(shape.kind, ShapeKind::Any);
-        let made_up = shape.auto || matches!(shape.kind, ShapeKind::Foreign(_));
-        shape.default = object.get("default").filter(|d| !d.is_null() && !made_up).cloned();
-        shape.err = object.get("x-err").and_then(Value::as_str).map(Into::into);
-        shape.referenceable = flag(&object, "x-referenceable");
-        shape.secret = flag(&object, "x-encrypted");
-        shape.must_be = object.get("x-must-be").cloned();
-        shape.must_not_be = object.get("x-must-not-be").cloned();
-        shape
+        let kind = if flag(&object, "x-ignored") { SchemaKind::Any } else { self.kind(&object) };
+        let mut compiled = CompiledSchema::of(kind);
+        compiled.auto = flag(&object, "x-auto");
+        compiled.required = !nullable && !matches!(compiled.kind, SchemaKind::Any);
+        let generated = compiled.auto || matches!(compiled.kind, SchemaKind::Foreign(_));
+        compiled.default = object.get("default").filter(|d| !d.is_null() && !generated).cloned();
+        compiled.err = object.get("x-err").and_then(Value::as_str).map(Into::into);
+        compiled.referenceable = flag(&object, "x-referenceable");
+        compiled.secret = flag(&object, "x-encrypted");
+        compiled.must_be = object.get("x-must-be").cloned();
+        compiled.must_not_be = object.get("x-must-not-be").cloned();
+        compiled
     }
 
     /// Resolves a reference, merges its sibling keywords, and removes null from the types.
@@ -83,9 +86,9 @@ impl Compiler<'_> {
         (merged, nullable)
     }
 
-    fn kind(&self, object: &Map<String, Value>) -> ShapeKind {
+    fn kind(&self, object: &Map<String, Value>) -> SchemaKind {
         if let Some(kind) = object.get("x-foreign").and_then(Value::as_str) {
-            return ShapeKind::Foreign(kind.into());
+            return SchemaKind::Foreign(kind.into());
         }
         let values = enumeration(object);
         let first = values.as_ref().and_then(|v| v.first());
@@ -94,25 +97,25 @@ impl Compiler<'_> {
             _ => None,
         };
         match named {
-            Some("string") => ShapeKind::Text(Box::new(text(object, values))),
-            Some("integer" | "number") => ShapeKind::Number(number(object, values)),
-            Some("boolean") => ShapeKind::Bool,
-            Some("array") => ShapeKind::List(Box::new(self.list(object))),
+            Some("string") => SchemaKind::Text(Box::new(text(object, values))),
+            Some("integer" | "number") => SchemaKind::Number(number(object, values)),
+            Some("boolean") => SchemaKind::Bool,
+            Some("array") => SchemaKind::List(Box::new(self.list(object))),
             Some("object") => self.object(object),
-            Some(_) => ShapeKind::Any,
-            None if first.is_some_and(Value::is_string) => ShapeKind::Text(Box::new(text(object, values))),
-            None if first.is_some_and(Value::is_number) => ShapeKind::Number(number(object, values)),
+            Some(_) => SchemaKind::Any,
+            None if first.is_some_and(Value::is_string) => SchemaKind::Text(Box::new(text(object, values))),
+            None if first.is_some_and(Value::is_number) => SchemaKind::Number(number(object, values)),
             None if object.contains_key("properties") => self.object(object),
-            None => ShapeKind::Any,
+            None => SchemaKind::Any,
         }
     }
 
-    fn list(&self, object: &Map<String, Value>) -> List {
-        let item = object.get("items").map_or(Shape::of(ShapeKind::Any), |i| self.shape(i));
+    fn list(&self, object: &Map<String, Value>) -> ListSchema {
+        let item = object.get("items").map_or(CompiledSchema::of(SchemaKind::Any), |i| self.compile(i));
         let strings = |v: &Value| -> Vec<Box<str>> {
             v.as_array().into_iter().flatten().filter_map(|s| s.as_str().map(Into::into)).collect()
         };
-        List {
+        ListSchema {
             set: flag(object, "x-set") || flag(object, "uniqueItems"),
             item,
             min: size(object, "minItems"),
@@ -127,45 +130,45 @@ impl Compiler<'_> {
         }
     }
 
-    fn object(&self, object: &Map<String, Value>) -> ShapeKind {
+    fn object(&self, object: &Map<String, Value>) -> SchemaKind {
         if !object.contains_key("properties")
             && let Some(values) = object.get("additionalProperties").filter(|v| **v != Value::Bool(false))
         {
-            let key = object.get("x-key").map(|k| self.shape(k));
-            let value = self.shape(values);
-            return ShapeKind::Map(Box::new((key, value)));
+            let key = object.get("x-key").map(|k| self.compile(k));
+            let value = self.compile(values);
+            return SchemaKind::Map(Box::new((key, value)));
         }
         let closed = object.contains_key("properties")
             || object.get("additionalProperties") == Some(&Value::Bool(false))
             || object.get("title").is_some();
         if !closed {
-            let any = Shape::of(ShapeKind::Any);
-            return ShapeKind::Map(Box::new((object.get("x-key").map(|k| self.shape(k)), any)));
+            let any = CompiledSchema::of(SchemaKind::Any);
+            return SchemaKind::Map(Box::new((object.get("x-key").map(|k| self.compile(k)), any)));
         }
-        let mut record = Record::default();
+        let mut record = RecordSchema::default();
         if let Some(fields) = object.get("properties").and_then(Value::as_object) {
             for (name, schema) in fields {
-                record.set(name, self.shape(schema));
+                record.set(name, self.compile(schema));
             }
         }
         for entry in object.get("x-shorthands").and_then(Value::as_array).into_iter().flatten() {
-            let mut shape = self.shape(entry);
-            shape.required = false;
-            record.shorthands.push(shorthand::compile(entry, shape));
+            let mut compiled = self.compile(entry);
+            compiled.required = false;
+            record.shorthands.push(shorthand::compile(entry, compiled));
         }
-        record.checks = check::compile(object.get("x-entity-checks"), &record.index);
+        record.checks = entity_checks::compile(object.get("x-entity-checks"), &record.index);
         record.custom = object.get("x-custom").and_then(Value::as_str).map(Into::into);
         record.may_be_absent = may_be_absent(&record);
-        ShapeKind::Record(Box::new(record))
+        SchemaKind::Record(Box::new(record))
     }
 }
 
 /// Returns whether an absent record of that schema is valid, that is, all its required fields have defaults.
-pub(super) fn may_be_absent(record: &Record) -> bool {
+pub(super) fn may_be_absent(record: &RecordSchema) -> bool {
     record.checks.is_empty()
-        && record.fields.iter().all(|(_, shape)| match &shape.kind {
-            _ if !shape.required || shape.auto || shape.default.is_some() => true,
-            ShapeKind::Record(inner) => inner.may_be_absent,
+        && record.fields.iter().all(|(_, compiled)| match &compiled.kind {
+            _ if !compiled.required || compiled.auto || compiled.default.is_some() => true,
+            SchemaKind::Record(inner) => inner.may_be_absent,
             _ => false,
         })
 }
@@ -195,7 +198,7 @@ fn enumeration(object: &Map<String, Value>) -> Option<Vec<Value>> {
     Some(values)
 }
 
-fn text(object: &Map<String, Value>, values: Option<Vec<Value>>) -> Text {
+fn text(object: &Map<String, Value>, values: Option<Vec<Value>>) -> StringSchema {
     let strings = |v: &Value| v.as_str().map(Box::from);
     let regex = |v: &Value| v.as_str().and_then(|p| regex::Regex::new(p).ok());
     let names: Vec<&str> = match object.get("x-rule") {
@@ -204,7 +207,7 @@ fn text(object: &Map<String, Value>, values: Option<Vec<Value>>) -> Text {
         _ => Vec::new(),
     };
     let list = |key: &str| object.get(key).and_then(Value::as_array).into_iter().flatten();
-    Text {
+    StringSchema {
         one_of: values.map(|v| v.iter().filter_map(strings).collect()),
         not_one_of: list("x-not-enum").filter_map(strings).collect(),
         min: size(object, "minLength").unwrap_or(1),
@@ -224,9 +227,9 @@ fn text(object: &Map<String, Value>, values: Option<Vec<Value>>) -> Text {
     }
 }
 
-fn number(object: &Map<String, Value>, values: Option<Vec<Value>>) -> Number {
+fn number(object: &Map<String, Value>, values: Option<Vec<Value>>) -> NumberSchema {
     let bound = |key: &str| object.get(key).and_then(Value::as_f64);
-    Number {
+    NumberSchema {
         integer: object.get("type").and_then(Value::as_str) == Some("integer"),
         one_of: values.map(|v| v.iter().filter_map(Value::as_f64).collect()),
         min: bound("minimum"),

@@ -7,7 +7,7 @@
 use source::{Document, Entry, NodeId, Span, Value};
 
 /// Sets a key of a map. A new key gets the span `place`.
-pub fn put(doc: &mut Document, map: NodeId, key: &str, place: Span, value: NodeId) {
+pub fn set_key(doc: &mut Document, map: NodeId, key: &str, place: Span, value: NodeId) {
     let mut entries = doc.entries(map).to_vec();
     match entries.iter_mut().find(|e| doc.str(e.key) == Some(key)) {
         Some(entry) => entry.value = value,
@@ -21,7 +21,7 @@ pub fn put(doc: &mut Document, map: NodeId, key: &str, place: Span, value: NodeI
 }
 
 /// Removes a key from a map and returns its entry.
-pub fn take(doc: &mut Document, map: NodeId, key: &str) -> Option<Entry> {
+pub fn remove_key(doc: &mut Document, map: NodeId, key: &str) -> Option<Entry> {
     let entry = doc.entry(map, key)?;
     let rest = doc.entries(map).iter().copied().filter(|e| e.key != entry.key).collect();
     doc.set(map, Value::Map(rest));
@@ -40,7 +40,7 @@ pub fn get(doc: &Document, map: NodeId, key: &str) -> Option<NodeId> {
 
 /// Merges two maps recursively. Unless both values are maps, the first takes precedence; with `fill`, null in the
 /// first is replaced.
-pub fn merged(doc: &mut Document, first: NodeId, second: NodeId, fill: bool) -> NodeId {
+pub fn deep_merge(doc: &mut Document, first: NodeId, second: NodeId, fill: bool) -> NodeId {
     let (Value::Map(a), Value::Map(b)) = (doc.value(first), doc.value(second)) else {
         return if fill && is_null(doc, first) { second } else { first };
     };
@@ -49,7 +49,7 @@ pub fn merged(doc: &mut Document, first: NodeId, second: NodeId, fill: bool) -> 
         entries.iter().enumerate().map(|(i, e)| (doc.key_text(e.key), i)).collect();
     for other in others {
         match known.get(&doc.key_text(other.key)) {
-            Some(&i) => entries[i].value = merged(doc, entries[i].value, other.value, fill),
+            Some(&i) => entries[i].value = deep_merge(doc, entries[i].value, other.value, fill),
             None => entries.push(other),
         }
     }

@@ -1,12 +1,12 @@
 //! Labels for errors in aliased values: the value is written at the anchor, but invalid at the alias.
 
-use super::{PathStep, Walker};
+use super::{PathStep, Validator};
 use source::{Finding, NodeId, Span};
 
 /// An error that passes through more aliases than this needs no further labels.
 const MAX_SHOWN: usize = 2;
 
-impl Walker<'_> {
+impl Validator<'_> {
     /// Adds the other location to a finding whose value is written at an anchor, or as an alias.
     pub(super) fn show_alias(&self, finding: &mut Finding) {
         let Some(place) = finding.span() else { return };
@@ -15,9 +15,9 @@ impl Walker<'_> {
             finding.labels.push(label(self.doc.span(*anchor), "the value is written here"));
             return;
         }
-        let way = self.way();
+        let nodes_on_path = self.nodes_on_path();
         let mut outer = self.doc.span(self.doc.root());
-        let inner = way.iter().map(|&node| self.doc.span(node)).chain([place]);
+        let inner = nodes_on_path.iter().map(|&node| self.doc.span(node)).chain([place]);
         for inner in inner {
             if !outer.contains(inner)
                 && let Some(alias) = self.doc.alias_within(outer, inner)
@@ -30,10 +30,10 @@ impl Walker<'_> {
     }
 
     /// Returns the nodes on the current path that are written in the document.
-    fn way(&self) -> Vec<NodeId> {
-        let mut way = vec![self.doc.root()];
+    fn nodes_on_path(&self) -> Vec<NodeId> {
+        let mut nodes_on_path = vec![self.doc.root()];
         for step in &self.path {
-            let Some(&at) = way.last() else { break };
+            let Some(&at) = nodes_on_path.last() else { break };
             let next = match step {
                 PathStep::Field(name) => self.doc.get(at, name),
                 PathStep::Item(i) => self.doc.items(at).get(i - 1).copied(),
@@ -42,9 +42,9 @@ impl Walker<'_> {
                 }
             };
             let Some(next) = next else { break };
-            way.push(next);
+            nodes_on_path.push(next);
         }
-        way
+        nodes_on_path
     }
 }
 

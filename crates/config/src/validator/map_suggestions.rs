@@ -1,6 +1,6 @@
 //! Suggestions for a text in place of a map, by the kind of map.
 
-use super::{PathStep, Record, Shape, ShapeKind, Walker};
+use super::{CompiledSchema, PathStep, RecordSchema, SchemaKind, Validator};
 use crate::secret;
 use model::{KINDS, KindInfo};
 
@@ -17,20 +17,21 @@ fn main_field(kind: &str) -> &'static str {
     }
 }
 
-impl Walker<'_> {
+impl Validator<'_> {
     /// Suggests what to write instead of a text at the current path.
-    pub(super) fn map_instead(&self, shape: &Shape, text: &str) -> Option<String> {
+    pub(super) fn suggest_map(&self, schema: &CompiledSchema, text: &str) -> Option<String> {
         let list = match self.path[..] {
             [.., PathStep::Field(list), PathStep::Item(_)] => Some(list),
             _ => None,
         };
-        let kind = list.and_then(KindInfo::number).filter(|_| matches!(shape.kind, ShapeKind::Any));
-        let record = match (kind, &shape.kind) {
-            (Some(kind), _) => self.chooser.kind(kind),
-            (None, ShapeKind::Record(record)) => Some(&**record),
+        let kind = list.and_then(KindInfo::number).filter(|_| matches!(schema.kind, SchemaKind::Any));
+        let record = match (kind, &schema.kind) {
+            (Some(kind), _) => self.resolver.kind(kind),
+            (None, SchemaKind::Record(record)) => Some(&**record),
             _ => None,
         }?;
-        let hides = kind.is_some_and(|kind| secret::holds_secrets(KINDS[kind].key)) || record.may_hide(None);
+        let hides = kind.is_some_and(|kind| secret::holds_secrets(KINDS[kind].key))
+            || record.may_conceal_secret(None);
         if let Some((name, value)) = assignment(record, text) {
             let shown = if hides { "…" } else { value };
             return Some(format!("write `{name}: {shown}`: a space belongs after the `:`"));
@@ -52,7 +53,7 @@ impl Walker<'_> {
 }
 
 /// `name:orders`, `name = orders`: a field name and a value without `: ` in between.
-fn assignment<'t>(record: &Record, text: &'t str) -> Option<(&'t str, &'t str)> {
+fn assignment<'t>(record: &RecordSchema, text: &'t str) -> Option<(&'t str, &'t str)> {
     let (name, _) = text.split_once([':', '='])?;
     let name = name.trim();
     let rest = text.trim_start().strip_prefix(name)?.trim_start();

@@ -3,7 +3,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Record, Walker, help, shorthand::Expansion, walk::Before};
+use super::{RecordSchema, Validator, help, shorthand::Expansion, validate::Checkpoint};
 use crate::nearest;
 use source::{Entry, Finding, NodeId, Seg, Value};
 
@@ -13,7 +13,7 @@ const OVERRIDDEN: &str = "config/overridden-field";
 /// Allowed URL schemes.
 const SCHEMES: &[&str] = &["grpc", "grpcs", "http", "https", "tcp", "tls", "tls_passthrough", "udp"];
 
-impl Walker<'_> {
+impl Validator<'_> {
     /// Expands `url` to `protocol`, `host`, `port`, `path`, which override explicit fields.
     pub(super) fn service_url(&mut self, node: NodeId, url: Entry) -> NodeId {
         let span = self.doc.span(url.value);
@@ -83,13 +83,13 @@ impl Walker<'_> {
     }
 
     /// Returns the record's entry that expands to the parts of a URL.
-    pub(super) fn url_entry(&self, record: &Record, node: NodeId) -> Option<Entry> {
+    pub(super) fn url_entry(&self, record: &RecordSchema, node: NodeId) -> Option<Entry> {
         let has = record.shorthands.iter().any(|s| s.rule == Some(Expansion::ServiceUrl));
         if has { self.doc.entry(node, "url") } else { None }
     }
 
     /// Merges the errors about fields that `url` expands to into one finding.
-    pub(super) fn merge_url_errors(&mut self, url: Entry, before: Before) {
+    pub(super) fn merge_url_errors(&mut self, url: Entry, checkpoint: Checkpoint) {
         let span = self.doc.span(url.value);
         let Some(text) = self.doc.str(url.value).map(str::to_owned) else { return };
         let about_url = |finding: &Finding| {
@@ -99,7 +99,7 @@ impl Walker<'_> {
                     .first()
                     .is_some_and(|(path, _)| path.last() != Some(&Seg::Key("url".to_owned())))
         };
-        let first = before.retained();
+        let first = checkpoint.retained();
         let numbers: SmallVec<[usize; 4]> =
             (first..self.findings.0.len()).filter(|&i| about_url(&self.findings.0[i])).collect();
         let Some((&first, others)) = numbers.split_first() else { return };
@@ -122,7 +122,7 @@ impl Walker<'_> {
     /// Removes a finding.
     fn remove(&mut self, number: usize) -> Finding {
         self.reported -= 1;
-        self.meant_after(number);
+        self.on_finding_removed(number);
         self.findings.0.remove(number)
     }
 }

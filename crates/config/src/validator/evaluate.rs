@@ -4,63 +4,64 @@ use serde_json::Value as Json;
 use smallvec::SmallVec;
 
 use super::{
-    Operand, Record, Shape, ShapeKind, Walker,
-    check::{Check, Field, Group, Match},
-    explain::{Complaint, describe, is_vault_reference, quote},
-    walk::{Before, Slots},
+    CompiledSchema, Operand, RecordSchema, SchemaKind, Validator,
+    entity_checks::{Check, Field, Group, Match},
+    messages::{Violation, describe, is_vault_reference, quote},
+    validate::{Checkpoint, Slots},
 };
 use source::{Finding, Level, NodeId, Seg, Value};
 
 /// View of a record during entity checks.
 #[derive(Clone, Copy)]
-struct Seen<'r> {
-    record: &'r Record,
+struct RecordView<'r> {
+    record: &'r RecordSchema,
     node: Option<NodeId>,
     slots: &'r Slots,
 }
 
-impl Walker<'_> {
-    /// Evaluates a record's entity checks; `before` is the checkpoint taken when the record was entered.
-    pub(super) fn across(
+impl Validator<'_> {
+    /// Evaluates a record's entity checks; `checkpoint` is the checkpoint taken when the record was entered.
+    pub(super) fn run_entity_checks(
         &mut self,
-        record: &'static Record,
+        record: &'static RecordSchema,
         node: Option<NodeId>,
         slots: &Slots,
-        before: Before,
+        checkpoint: Checkpoint,
     ) {
-        let seen = Seen { record, node, slots };
+        let view = RecordView { record, node, slots };
         for check in &record.checks {
             match check {
                 Check::Group(group, fields) => {
-                    if !self.skips(seen, fields, before) {
-                        self.group(*group, fields, seen, before);
+                    if !self.is_undecidable(view, fields, checkpoint) {
+                        self.group(*group, fields, view, checkpoint);
                     }
                 }
                 Check::Condition { if_field, if_match, then_field, then_match, err } => {
-                    let condition = self.field(seen, if_field);
-                    if !self.matches(condition, if_match) || self.skips(seen, [if_field, then_field], before)
+                    let condition = self.field(view, if_field);
+                    if !self.matches(condition, if_match)
+                        || self.is_undecidable(view, [if_field, then_field], checkpoint)
                     {
                         continue;
                     }
-                    let then = self.field(seen, then_field);
-                    if let Some(complaint) = then_match.iter().find_map(|m| self.refuses(then, m)) {
+                    let then = self.field(view, then_field);
+                    if let Some(violation) = then_match.iter().find_map(|m| self.violation_of(then, m)) {
                         self.condition_failed(
                             if_field,
                             condition,
                             then_field,
                             then,
-                            &complaint,
+                            &violation,
                             err.as_deref(),
                         );
                     }
                 }
                 Check::NeedsOne { if_field, branches } => {
-                    let condition = self.field(seen, if_field);
+                    let condition = self.field(view, if_field);
                     let Some(branch) = branches.iter().find(|b| self.matches(condition, &b.when)) else {
                         continue;
                     };
-                    if self.skips(seen, branch.fields.iter().chain([if_field]), before)
-                        || branch.fields.iter().any(|f| !self.is_empty(self.field(seen, f)))
+                    if self.is_undecidable(view, branch.fields.iter().chain([if_field]), checkpoint)
+                        || branch.fields.iter().any(|f| !self.is_empty(self.field(view, f)))
                     {
                         continue;
                     }
@@ -69,14 +70,14 @@ impl Walker<'_> {
                         Some(err) => err.replacen("%s", &names, 1),
                         None => format!("at least one of these fields must be non-empty: {names}"),
                     };
-                    if self.entity_follows(&text, &branch.fields, before) {
+                    if self.is_entity_consequence(&text, &branch.fields, checkpoint) {
                         continue;
                     }
                     self.entity_error("config/needs-one-of", text.clone(), text);
                 }
                 Check::Custom { name, fields, always } => {
-                    let missing = fields.iter().all(|f| self.is_empty(self.field(seen, f)));
-                    if !always && (missing || self.skips(seen, fields, before)) {
+                    let missing = fields.iter().all(|f| self.is_empty(self.field(view, f)));
+                    if !always && (missing || self.is_undecidable(view, fields, checkpoint)) {
                         continue;
                     }
                     if let Some(text) = self.custom_check(name, record, node, fields) {
@@ -89,10 +90,15 @@ impl Walker<'_> {
 
     /// Returns whether a check cannot be evaluated because a field is already invalid, or its value is a vault
     /// reference.
-    fn skips<'f>(&self, seen: Seen<'_>, fields: impl IntoIterator<Item = &'f Field>, before: Before) -> bool {
+    fn is_undecidable<'f>(
+        &self,
+        view: RecordView<'_>,
+        fields: impl IntoIterator<Item = &'f Field>,
+        checkpoint: Checkpoint,
+    ) -> bool {
         // If errors were only counted, the affected fields are unknown.
-        let Some(found) = self.since(before) else { return true };
-        if found.is_empty() && !seen.record.may_refer {
+        let Some(found) = self.since(checkpoint) else { return true };
+        if found.is_empty() && !view.record.may_contain_reference {
             return false;
         }
         let depth = if found.is_empty() { 0 } else { self.segments().len() };
@@ -101,49 +107,54 @@ impl Walker<'_> {
                 let mut rest = path.get(depth..).unwrap_or_default().iter();
                 field.split('.').all(|part| matches!(rest.next(), Some(Seg::Key(key)) if key == part))
             });
-            wrong || seen.record.may_refer && self.is_reference(seen, field)
+            wrong || view.record.may_contain_reference && self.is_reference(view, field)
         })
     }
 
-    fn is_reference(&self, seen: Seen<'_>, field: &Field) -> bool {
-        let Operand::Node(value) = self.field(seen, field) else { return false };
+    fn is_reference(&self, view: RecordView<'_>, field: &Field) -> bool {
+        let Operand::Node(value) = self.field(view, field) else { return false };
         self.doc.str(value).is_some_and(is_vault_reference)
-            && shape_at(seen.record, field).is_some_and(|s| s.referenceable)
+            && schema_at(view.record, field).is_some_and(|s| s.referenceable)
     }
 
     /// Returns the value of a field that a check refers to.
-    fn field<'r>(&self, seen: Seen<'r>, field: &Field) -> Operand<'r> {
-        let Some(number) = field.number else { return self.operand(seen.record, seen.node, field) };
-        let entry = seen.slots[number].zip(seen.node);
+    fn field<'r>(&self, view: RecordView<'r>, field: &Field) -> Operand<'r> {
+        let Some(number) = field.number else { return self.operand(view.record, view.node, field) };
+        let entry = view.slots[number].zip(view.node);
         let value = entry.map(|(i, node)| self.doc.entries(node)[i as usize].value);
-        self.plain_operand(&seen.record.fields[number].1, field, value)
+        self.plain_operand(&view.record.fields[number].1, field, value)
     }
 
-    fn plain_operand<'r>(&self, shape: &'r Shape, name: &str, value: Option<NodeId>) -> Operand<'r> {
+    fn plain_operand<'r>(
+        &self,
+        schema: &'r CompiledSchema,
+        name: &str,
+        value: Option<NodeId>,
+    ) -> Operand<'r> {
         match value {
             Some(n) if *self.doc.value(n) == Value::Null => Operand::Null,
             Some(n) => Operand::Node(n),
-            None if self.is_given_by_parent(shape, name) => Operand::Node(self.near),
-            None => shape.default.as_ref().map_or(Operand::Null, Operand::Default),
+            None if self.is_given_by_parent(schema, name) => Operand::Node(self.near),
+            None => schema.default.as_ref().map_or(Operand::Null, Operand::Default),
         }
     }
 
     /// Returns the value of a dotted field of a record.
-    pub fn operand<'r>(&self, record: &'r Record, node: Option<NodeId>, path: &str) -> Operand<'r> {
+    pub fn operand<'r>(&self, record: &'r RecordSchema, node: Option<NodeId>, path: &str) -> Operand<'r> {
         let (first, rest) = step(path);
-        let Some(shape) = record.field(first) else { return Operand::Missing };
+        let Some(schema) = record.field(first) else { return Operand::Missing };
         let value = node.and_then(|n| self.doc.get(n, first));
-        let Some(rest) = rest else { return self.plain_operand(shape, first, value) };
-        let ShapeKind::Record(inner) = &shape.kind else { return Operand::Missing };
+        let Some(rest) = rest else { return self.plain_operand(schema, first, value) };
+        let SchemaKind::Record(inner) = &schema.kind else { return Operand::Missing };
         match value {
             Some(n) if *self.doc.value(n) != Value::Null => self.operand(inner, Some(n), rest),
-            None if shape.required => self.operand(inner, None, rest),
+            None if schema.required => self.operand(inner, None, rest),
             _ => Operand::Missing,
         }
     }
 
-    fn is_given_by_parent(&self, shape: &Shape, field: &str) -> bool {
-        matches!(shape.kind, ShapeKind::Foreign(_))
+    fn is_given_by_parent(&self, schema: &CompiledSchema, field: &str) -> bool {
+        matches!(schema.kind, SchemaKind::Foreign(_))
             && self
                 .found
                 .iter()
@@ -173,9 +184,9 @@ impl Walker<'_> {
         }
     }
 
-    fn group(&mut self, group: Group, fields: &[Field], seen: Seen<'_>, before: Before) {
+    fn group(&mut self, group: Group, fields: &[Field], view: RecordView<'_>, checkpoint: Checkpoint) {
         let set: SmallVec<[Operand<'_>; 8]> =
-            fields.iter().map(|f| self.field(seen, f)).filter(|v| !self.is_empty(*v)).collect();
+            fields.iter().map(|f| self.field(view, f)).filter(|v| !self.is_empty(*v)).collect();
         let fine = match group {
             Group::AtLeastOneOf => !set.is_empty(),
             Group::OnlyOneOf => set.len() == 1,
@@ -217,7 +228,7 @@ impl Walker<'_> {
             Group::AllOrNoneOf => true,
             Group::AtMostOneOf | Group::Distinct => false,
         };
-        if lacks && self.entity_follows(&text, fields, before) {
+        if lacks && self.is_entity_consequence(&text, fields, checkpoint) {
             return;
         }
         self.entity_error("config/needs-one-of", message, text);
@@ -225,9 +236,9 @@ impl Walker<'_> {
 
     /// Returns whether an error about missing fields of a record is a consequence of an unknown field, or of an
     /// error in their parent record. If so, it is attached to that finding.
-    fn entity_follows(&mut self, text: &str, fields: &[Field], before: Before) -> bool {
-        let nothing_yet = self.since(before).is_some_and(<[Finding]>::is_empty);
-        if self.meant.is_empty() && nothing_yet {
+    fn is_entity_consequence(&mut self, text: &str, fields: &[Field], checkpoint: Checkpoint) -> bool {
+        let nothing_yet = self.since(checkpoint).is_some_and(<[Finding]>::is_empty);
+        if self.intended.is_empty() && nothing_yet {
             return false;
         }
         let mut whole = self.segments();
@@ -239,11 +250,11 @@ impl Walker<'_> {
             finding.level == Level::Error
                 && wrong.any(|wrong| paths.iter().any(|p| p.len() > wrong.len() && p.starts_with(wrong)))
         };
-        if let Some(cause) = self.findings.0[before.retained()..].iter_mut().find(around) {
+        if let Some(cause) = self.findings.0[checkpoint.retained()..].iter_mut().find(around) {
             cause.implied.push((whole, text.to_owned()));
             return true;
         }
-        self.follows_at(whole, text.to_owned(), paths)
+        self.is_consequence_at(whole, text.to_owned(), paths)
     }
 
     /// Converts a dotted path of the current record to a path from the root.
@@ -273,7 +284,7 @@ impl Walker<'_> {
             _ => match condition {
                 Match::In(values) => values.iter().any(|v| self.is(operand, v)),
                 Match::NotIn(values) => !values.iter().any(|v| self.is(operand, v)),
-                _ => self.refuses(operand, condition).is_none(),
+                _ => self.violation_of(operand, condition).is_none(),
             },
         }
     }
@@ -287,11 +298,11 @@ impl Walker<'_> {
     }
 
     /// Returns the violation if a value does not match.
-    fn refuses(&self, operand: Operand<'_>, wanted: &Match) -> Option<Complaint> {
+    fn violation_of(&self, operand: Operand<'_>, wanted: &Match) -> Option<Violation> {
         if matches!(operand, Operand::Missing | Operand::Null) {
             return match wanted {
-                Match::Required => Some(Complaint::Missing),
-                Match::Eq(v) if !v.is_null() => Some(Complaint::MustBe(v.clone())),
+                Match::Required => Some(Violation::Missing),
+                Match::Eq(v) if !v.is_null() => Some(Violation::MustBe(v.clone())),
                 _ => None,
             };
         }
@@ -313,7 +324,7 @@ impl Walker<'_> {
                     Operand::Default(d) => d.as_str(),
                     _ => None,
                 };
-                return text.and_then(|t| rule(t).err()).map(Complaint::Said);
+                return text.and_then(|t| rule(t).err()).map(Violation::Said);
             }
             Match::In(values) => {
                 if values.iter().any(is) {
@@ -321,15 +332,15 @@ impl Walker<'_> {
                 }
                 let got =
                     self.json(operand).map_or(String::new(), |v| v.as_str().unwrap_or_default().to_owned());
-                return Some(Complaint::OneOf(texts(values), got));
+                return Some(Violation::OneOf(texts(values), got));
             }
             Match::NotIn(values) => {
-                return values.iter().any(is).then(|| Complaint::NotOneOf(texts(values)));
+                return values.iter().any(is).then(|| Violation::NotOneOf(texts(values)));
             }
             Match::EachIn(values) => each(&|s| listed(values, s)),
             Match::EachNotIn(values) => each(&|s| !listed(values, s)),
-            Match::Eq(v) => return (!is(v)).then(|| Complaint::MustBe(v.clone())),
-            Match::Ne(v) => return is(v).then(|| Complaint::MustNotBe(v.clone())),
+            Match::Eq(v) => return (!is(v)).then(|| Violation::MustBe(v.clone())),
+            Match::Ne(v) => return is(v).then(|| Violation::MustNotBe(v.clone())),
             Match::Above(limit) => {
                 let n = self.json(operand).and_then(|v| v.as_f64()).unwrap_or(f64::NAN);
                 n > *limit
@@ -341,7 +352,7 @@ impl Walker<'_> {
                     _ => false,
                 };
                 let name = || v.as_str().map_or_else(|| v.to_string(), str::to_owned);
-                return (!found).then(|| Complaint::Contains(name()));
+                return (!found).then(|| Violation::Contains(name()));
             }
             Match::Length(length) => {
                 let got = match operand {
@@ -352,10 +363,10 @@ impl Walker<'_> {
                     Operand::Default(Json::Array(items)) => items.len(),
                     _ => *length,
                 };
-                return (got != *length).then_some(Complaint::Length(*length));
+                return (got != *length).then_some(Violation::Length(*length));
             }
         };
-        (!fine).then(|| Complaint::Said("failed validating".to_owned()))
+        (!fine).then(|| Violation::Said("failed validating".to_owned()))
     }
 
     fn condition_failed(
@@ -364,7 +375,7 @@ impl Walker<'_> {
         condition: Operand<'_>,
         then_field: &str,
         then: Operand<'_>,
-        complaint: &Complaint,
+        violation: &Violation,
         err: Option<&str>,
     ) {
         let entity = err.map_or_else(
@@ -384,14 +395,14 @@ impl Walker<'_> {
             Operand::Node(n) => describe(self.doc.value(n)),
             _ => "nothing",
         };
-        let message = format!("{}, {because}", complaint.message(&format!("`{then_field}`"), found));
+        let message = format!("{}, {because}", violation.message(&format!("`{then_field}`"), found));
         let field = self.absolute(then_field);
         let mut whole = self.segments();
         whole.push(Seg::Entity);
-        if matches!(complaint, Complaint::Missing)
-            && self.follows_at(field.clone(), complaint.text(), [field.clone()])
+        if matches!(violation, Violation::Missing)
+            && self.is_consequence_at(field.clone(), violation.text(), [field.clone()])
         {
-            self.follows_at(whole, entity, [field]);
+            self.is_consequence_at(whole, entity, [field]);
             return;
         }
         let span = match then {
@@ -408,10 +419,10 @@ impl Walker<'_> {
         let mut finding = Finding::error("config/conflict", message)
             .at(span, "")
             .path(path)
-            .tree(field, complaint.text())
+            .tree(field, violation.text())
             .tree(whole, entity);
         if let Operand::Node(node) = then {
-            finding.help = self.refusal_help(node, complaint);
+            finding.help = self.refusal_help(node, violation);
         }
         self.report(finding);
     }
@@ -433,12 +444,12 @@ fn step(path: &str) -> (&str, Option<&str>) {
     }
 }
 
-fn shape_at<'r>(record: &'r Record, path: &str) -> Option<&'r Shape> {
+fn schema_at<'r>(record: &'r RecordSchema, path: &str) -> Option<&'r CompiledSchema> {
     let (first, rest) = step(path);
-    let shape = record.field(first)?;
-    match (rest, &shape.kind) {
-        (None, _) => Some(shape),
-        (Some(rest), ShapeKind::Record(inner)) => shape_at(inner, rest),
+    let schema = record.field(first)?;
+    match (rest, &schema.kind) {
+        (None, _) => Some(schema),
+        (Some(rest), SchemaKind::Record(inner)) => schema_at(inner, rest),
         _ => None,
     }
 }

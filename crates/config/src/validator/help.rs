@@ -2,7 +2,7 @@
 
 pub(super) use source::{is_odd, odd_character};
 
-use super::{Shape, ShapeKind, Text, Unit, Walker, explain::Complaint};
+use super::{CompiledSchema, SchemaKind, StringSchema, Unit, Validator, messages::Violation};
 use crate::nearest;
 use model::{
     KINDS, KindInfo,
@@ -10,26 +10,26 @@ use model::{
 };
 use source::{NodeId, Value, joined};
 
-impl Walker<'_> {
+impl Validator<'_> {
     /// Returns the help for a violation by the value at the current path.
     pub(super) fn help(
         &self,
-        shape: &Shape,
+        schema: &CompiledSchema,
         node: NodeId,
-        complaint: &Complaint,
+        violation: &Violation,
         field: &str,
     ) -> Option<String> {
         let value = self.doc.value(node);
-        match complaint {
-            Complaint::Type(wanted) => self.type_help(shape, wanted, node, field),
-            Complaint::Missing if field == "`host`" => {
+        match violation {
+            Violation::Type(wanted) => self.type_help(schema, wanted, node, field),
+            Violation::Missing if field == "`host`" => {
                 Some("write `host: example.com`, or all in one: `url: http://example.com:80/`".to_owned())
             }
-            Complaint::Missing if field == "`name`" && self.is_plugin() => {
+            Violation::Missing if field == "`name`" && self.is_plugin() => {
                 Some("a plugin is chosen by its name: `name: rate-limiting`".to_owned())
             }
-            Complaint::NoKey => {
-                let ShapeKind::Foreign(kind) = &shape.kind else { return None };
+            Violation::NoKey => {
+                let SchemaKind::Foreign(kind) = &schema.kind else { return None };
                 let reference = self.reference_field()?;
                 match KindInfo::of(kind).and_then(|kind| kind.name) {
                     None => Some(format!("{kind} have no name: give one an `id`, and write that id here")),
@@ -39,40 +39,40 @@ impl Walker<'_> {
                     },
                 }
             }
-            Complaint::NoUuid => {
+            Violation::NoUuid => {
                 let reference = self.reference_field()?;
                 let name = self.doc.str(node)?;
                 Some(format!("an id is looked for here; by name, write `{reference}: {name}`"))
             }
-            Complaint::OneOf(_, got) if field == "`_format_version`" && got.starts_with('3') => {
+            Violation::OneOf(_, got) if field == "`_format_version`" && got.starts_with('3') => {
                 Some("write `_format_version: \"3.0\"`".to_owned())
             }
             // Numbers have no spelling suggestions.
-            Complaint::OneOf(_, got) if got.parse::<f64>().is_ok() => None,
-            Complaint::OneOf(values, got)
+            Violation::OneOf(_, got) if got.parse::<f64>().is_ok() => None,
+            Violation::OneOf(values, got)
                 if unit_of_size(got).is_some_and(|unit| values.iter().any(|v| v == unit)) =>
             {
                 unit_of_size(got).map(|unit| format!("write `{unit}`"))
             }
-            Complaint::OneOf(values, got) => odd_help(got).or_else(|| shell_variable(got)).or_else(|| {
+            Violation::OneOf(values, got) => odd_help(got).or_else(|| shell_variable(got)).or_else(|| {
                 let near = nearest(got, values.iter().map(String::as_str));
                 near.map(|near| format!("did you mean `{near}`?"))
             }),
-            Complaint::TooShort(1) if shape.auto => {
+            Violation::TooShort(1) if schema.auto => {
                 Some("write one, or leave the field out for a random one".to_owned())
             }
-            _ => match (&shape.kind, value) {
-                (ShapeKind::Text(text), Value::Str(written)) => self
-                    .refusal_help(node, complaint)
-                    .or_else(|| text_help(text, written, shape.secret, field)),
+            _ => match (&schema.kind, value) {
+                (SchemaKind::Text(text), Value::Str(written)) => self
+                    .refusal_help(node, violation)
+                    .or_else(|| text_help(text, written, schema.secret, field)),
                 _ => None,
             },
         }
     }
 
     /// Returns the help for a certificate, a key or a regular expression that a rule rejected.
-    pub(super) fn refusal_help(&self, node: NodeId, complaint: &Complaint) -> Option<String> {
-        let Complaint::Said(refusal) = complaint else { return None };
+    pub(super) fn refusal_help(&self, node: NodeId, violation: &Violation) -> Option<String> {
+        let Violation::Said(refusal) = violation else { return None };
         let written = self.doc.str(node)?;
         if refusal.contains("invalid regex") || refusal.contains("a valid regex") {
             return regex::advice(written.strip_prefix('~').unwrap_or(written));
@@ -94,7 +94,7 @@ impl Walker<'_> {
     }
 
     /// Suggests how to write a value of the wrong type that is close to the expected one.
-    fn type_help(&self, shape: &Shape, wanted: &str, node: NodeId, field: &str) -> Option<String> {
+    fn type_help(&self, schema: &CompiledSchema, wanted: &str, node: NodeId, field: &str) -> Option<String> {
         let fixed = |text: &str| Some(text.to_owned());
         match (wanted, self.doc.value(node)) {
             ("string", Value::Int(3)) if field == "`_format_version`" => {
@@ -102,8 +102,8 @@ impl Walker<'_> {
             }
             ("string", Value::Int(_) | Value::Float(_) | Value::Bool(_)) => fixed("put it in quotes"),
             ("string", Value::Map(_)) => self.map_for_text(node),
-            ("integer" | "number", Value::Str(text)) if !shape.secret => match &shape.kind {
-                ShapeKind::Number(number) => number_help(number.unit, text),
+            ("integer" | "number", Value::Str(text)) if !schema.secret => match &schema.kind {
+                SchemaKind::Number(number) => number_help(number.unit, text),
                 _ => None,
             },
             ("boolean", Value::Str(text)) => match text.to_ascii_lowercase().as_str() {
@@ -122,7 +122,7 @@ impl Walker<'_> {
             }
             ("record" | "map", Value::Seq(_)) => fixed("write its fields without `- ` in front"),
             ("record" | "map", Value::Str(text)) => {
-                match joined(text).or_else(|| self.map_instead(shape, text)) {
+                match joined(text).or_else(|| self.suggest_map(schema, text)) {
                     Some(help) => Some(help),
                     None => fixed("write its fields on the lines below, indented, each as `name: value`"),
                 }
@@ -149,14 +149,16 @@ impl Walker<'_> {
     fn list_help(&self, node: NodeId, field: &str) -> String {
         let name = field.trim_matches('`');
         let kind = KINDS.iter().position(|kind| kind.key == name);
-        let record = kind.and_then(|kind| self.chooser.kind(kind));
+        let record = kind.and_then(|kind| self.resolver.kind(kind));
         let first = self.doc.entries(node).first().map(|entry| self.doc.key_text(entry.key));
         if let Some(name) = first.as_deref().and_then(|key| key.strip_prefix('-')) {
             return format!("a space is missing after the `-`: write `- {name}: …`");
         }
         match (record, first) {
             // A scalar in place of an entity with secrets may be that secret.
-            (Some(record), Some(first)) if record.field(&first).is_none() && !record.may_hide(None) => {
+            (Some(record), Some(first))
+                if record.field(&first).is_none() && !record.may_conceal_secret(None) =>
+            {
                 let what = match name {
                     "plugins" => ", with its settings under `config:`",
                     _ => ", with its fields on the lines below",
@@ -202,7 +204,7 @@ fn number_help(unit: Option<Unit>, text: &str) -> Option<String> {
 }
 
 /// Suggests a correction for a text that violates its field's rules.
-fn text_help(text: &Text, written: &str, secret: bool, field: &str) -> Option<String> {
+fn text_help(text: &StringSchema, written: &str, secret: bool, field: &str) -> Option<String> {
     if let Some(help) = odd_help(written).or_else(|| shell_variable(written)) {
         return Some(help);
     }
@@ -229,7 +231,7 @@ fn text_help(text: &Text, written: &str, secret: bool, field: &str) -> Option<St
         return Some(help);
     }
     let repaired =
-        |repaired: String| (repaired != written && text.complaint(&repaired).is_none()).then_some(repaired);
+        |repaired: String| (repaired != written && text.violation(&repaired).is_none()).then_some(repaired);
     let upper = repaired(written.to_ascii_uppercase());
     let lower = || repaired(written.to_ascii_lowercase());
     let trimmed = || repaired(written.trim().to_owned());

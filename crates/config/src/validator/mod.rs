@@ -1,6 +1,6 @@
 //! Schema validator for document nodes. It validates against the published JSON Schema.
 //!
-//! A schema is compiled once into a [`Shape`] and then applied to a document's nodes by [`Walker`]. Validation
+//! A schema is compiled once into a [`CompiledSchema`] and then applied to a document's nodes by [`Validator`]. Validation
 //! does not allocate unless there is an error, reports all errors in one run, in Kong's order and with Kong's
 //! texts, and expands shorthand fields. Existing nodes are never changed: expanded values are written to new
 //! nodes, because aliases share nodes.
@@ -33,37 +33,37 @@
 //! | `x-err` | any | error text that replaces all others |
 //! | `x-must-be`, `x-must-not-be` | any | the only allowed value, a rejected value |
 //! | `x-shorthands` | record | list of `{name, schema keywords, to: ["a.b"], deprecated}` or `{name, rule}` |
-//! | `x-entity-checks` | record | rules across its fields, see [`check`]; errors are reported on the record |
+//! | `x-entity-checks` | record | rules across its fields, see [`entity_checks`]; errors are reported on the record |
 //! | `x-plugin-checks` | a plugin's settings | the same for the plugin row, with fields written `config.a.b` |
 //! | `x-custom` | record | name of a function in `config::rules` for the whole record |
 
-mod across;
-mod aliased;
-pub mod check;
+mod alias_labels;
 mod compile;
-mod entities;
-pub(crate) mod explain;
+pub mod entity_checks;
+mod entity_lists;
+mod evaluate;
+mod field_aliases;
 mod help;
-mod instead;
-mod names;
+mod map_suggestions;
+pub(crate) mod messages;
 mod report;
+mod service_url;
 mod shorthand;
-mod unknown;
-mod url;
-mod walk;
+mod unknown_keys;
+mod validate;
 
 use ahash::AHashMap;
 
-pub use check::Field;
 pub use compile::compile;
+pub use entity_checks::Field;
 use model::rule::Rule;
-pub use walk::{Chooser, Found, Operand, PathStep, Refusal, Walker};
+pub use validate::{EntityRef, Operand, PathStep, SchemaError, SchemaResolver, Validator};
 
 /// Compiled schema of a value.
 #[derive(Debug)]
-pub struct Shape {
+pub struct CompiledSchema {
     /// Type-specific constraints.
-    pub kind: ShapeKind,
+    pub kind: SchemaKind,
     /// Whether null, or absence without a default, is an error.
     pub required: bool,
     /// Whether a required value may be absent because it is generated.
@@ -84,21 +84,21 @@ pub struct Shape {
 
 /// Type of a schema.
 #[derive(Debug)]
-pub enum ShapeKind {
+pub enum SchemaKind {
     /// Not validated.
     Any,
     /// String.
-    Text(Box<Text>),
+    Text(Box<StringSchema>),
     /// Number.
-    Number(Number),
+    Number(NumberSchema),
     /// Boolean.
     Bool,
     /// List.
-    List(Box<List>),
+    List(Box<ListSchema>),
     /// Map with arbitrary keys: schemas of keys and values.
-    Map(Box<(Option<Shape>, Shape)>),
+    Map(Box<(Option<CompiledSchema>, CompiledSchema)>),
     /// Map with a fixed set of fields.
-    Record(Box<Record>),
+    Record(Box<RecordSchema>),
     /// Reference to another entity, by kind.
     Foreign(Box<str>),
     /// Nested entities: index of their kind, and the field that references the parent.
@@ -107,7 +107,7 @@ pub enum ShapeKind {
 
 /// Constraints of a string.
 #[derive(Debug, Default)]
-pub struct Text {
+pub struct StringSchema {
     /// Allowed values; `None` allows all.
     pub one_of: Option<Vec<Box<str>>>,
     /// Rejected values.
@@ -130,7 +130,7 @@ pub struct Text {
 
 /// Constraints of a number.
 #[derive(Debug, Default)]
-pub struct Number {
+pub struct NumberSchema {
     /// Whether it must be an integer.
     pub integer: bool,
     /// Allowed values.
@@ -157,11 +157,11 @@ pub enum Unit {
 
 /// Constraints of a list.
 #[derive(Debug)]
-pub struct List {
+pub struct ListSchema {
     /// Whether duplicates are removed.
     pub set: bool,
     /// Schema of the items.
-    pub item: Shape,
+    pub item: CompiledSchema,
     /// Minimum number of items.
     pub min: Option<usize>,
     /// Maximum number of items.
@@ -176,28 +176,28 @@ pub struct List {
 
 /// Schema of a record.
 #[derive(Debug, Default)]
-pub struct Record {
+pub struct RecordSchema {
     /// Fields in declaration order.
-    pub fields: Vec<(Box<str>, Shape)>,
+    pub fields: Vec<(Box<str>, CompiledSchema)>,
     /// Field index by name.
     pub index: AHashMap<Box<str>, usize>,
     /// For each field, whether its absence may be an error.
-    missed: Vec<bool>,
+    absence_matters: Vec<bool>,
     /// Shorthand fields.
     pub shorthands: Vec<shorthand::Shorthand>,
     /// Entity checks.
-    pub checks: Vec<check::Check>,
+    pub checks: Vec<entity_checks::Check>,
     /// Custom check of the whole record.
     pub custom: Option<Box<str>>,
     /// Whether absence of the record is never an error.
     pub may_be_absent: bool,
     /// Whether one of its fields, at any depth, may be a vault reference.
-    pub may_refer: bool,
+    pub may_contain_reference: bool,
 }
 
-impl Record {
+impl RecordSchema {
     /// Returns the schema of a field.
-    pub fn field(&self, name: &str) -> Option<&Shape> {
+    pub fn field(&self, name: &str) -> Option<&CompiledSchema> {
         self.index.get(name).map(|&i| &self.fields[i].1)
     }
 
@@ -208,32 +208,32 @@ impl Record {
 
     /// Returns whether an unknown key could be a misspelt secret: the nearest known key is secret, or there is no
     /// near one and the record has secrets.
-    pub fn may_hide(&self, near: Option<&str>) -> bool {
-        let fields = self.fields.iter().map(|(name, shape)| (&**name, shape));
-        let shorthands = self.shorthands.iter().map(|s| (&*s.name, &s.shape));
-        fields.chain(shorthands).any(|(name, shape)| shape.secret && near.is_none_or(|near| near == name))
+    pub fn may_conceal_secret(&self, near: Option<&str>) -> bool {
+        let fields = self.fields.iter().map(|(name, schema)| (&**name, schema));
+        let shorthands = self.shorthands.iter().map(|s| (&*s.name, &s.schema));
+        fields.chain(shorthands).any(|(name, schema)| schema.secret && near.is_none_or(|near| near == name))
     }
 
     /// Adds or replaces a field.
-    pub fn set(&mut self, name: &str, shape: Shape) {
-        let inside = matches!(&shape.kind, ShapeKind::Record(record) if record.may_refer);
-        self.may_refer |= shape.referenceable || inside;
-        let missed = shape.is_missed();
+    pub fn set(&mut self, name: &str, schema: CompiledSchema) {
+        let inside = matches!(&schema.kind, SchemaKind::Record(record) if record.may_contain_reference);
+        self.may_contain_reference |= schema.referenceable || inside;
+        let absence_matters = schema.absence_matters();
         match self.index.get(name) {
-            Some(&i) => (self.fields[i].1, self.missed[i]) = (shape, missed),
+            Some(&i) => (self.fields[i].1, self.absence_matters[i]) = (schema, absence_matters),
             None => {
                 self.index.insert(name.into(), self.fields.len());
-                self.fields.push((name.into(), shape));
-                self.missed.push(missed);
+                self.fields.push((name.into(), schema));
+                self.absence_matters.push(absence_matters);
             }
         }
     }
 }
 
-impl Shape {
+impl CompiledSchema {
     /// Creates a schema without further constraints.
-    pub fn of(kind: ShapeKind) -> Self {
-        Shape {
+    pub fn of(kind: SchemaKind) -> Self {
+        CompiledSchema {
             kind,
             required: false,
             auto: false,
@@ -247,7 +247,7 @@ impl Shape {
     }
 
     /// Returns whether the absence of such a value may be an error.
-    fn is_missed(&self) -> bool {
+    fn absence_matters(&self) -> bool {
         match &self.must_be {
             Some(want) => !want.is_null() && self.default.is_none(),
             None => self.required && !self.auto && self.default.is_none(),
@@ -256,6 +256,6 @@ impl Shape {
 
     /// Creates the schema of a non-empty string.
     pub fn text() -> Self {
-        Shape::of(ShapeKind::Text(Box::new(Text { min: 1, ..Text::default() })))
+        CompiledSchema::of(SchemaKind::Text(Box::new(StringSchema { min: 1, ..StringSchema::default() })))
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     expression,
     resolve::{path_of, path_text},
-    shape::Found,
+    validator::EntityRef,
 };
 use model::{KindInfo, Route, State, rule::regex};
 use router::{Flavor, validate_route};
@@ -14,7 +14,13 @@ const BAD_EXPRESSION: &str = "config/bad-expression";
 
 /// Compiles every route. For a route that has other errors, each condition is tested alone, so that one run finds
 /// all of them.
-pub(super) fn check(doc: &Document, found: &[Found], state: &State, flavor: Flavor, findings: &mut Findings) {
+pub(super) fn check(
+    doc: &Document,
+    found: &[EntityRef],
+    state: &State,
+    flavor: Flavor,
+    findings: &mut Findings,
+) {
     for route in state.routes.rows() {
         let Err(text) = validate_route(route, flavor) else { continue };
         if findings.is_full(Level::Error) {
@@ -40,7 +46,7 @@ pub(super) fn check(doc: &Document, found: &[Found], state: &State, flavor: Flav
 }
 
 /// Rejected condition.
-struct Refused {
+struct RejectedCondition {
     node: NodeId,
     /// Path within the route, and display name.
     path: String,
@@ -51,16 +57,16 @@ struct Refused {
 /// Reports the conditions of one route. The first finding carries Kong's error text, which names no condition.
 fn report(
     doc: &Document,
-    found: &[Found],
+    found: &[EntityRef],
     i: usize,
     route: &Route,
     flavor: Flavor,
-    mut answer: Option<(Vec<Seg>, String)>,
+    mut kong_error: Option<(Vec<Seg>, String)>,
     findings: &mut Findings,
 ) {
     let owner = path_text(&path_of(found, i));
-    for refused in refused(doc, found[i].data, route, flavor) {
-        let place = doc.span(refused.node);
+    for rejected in rejected_conditions(doc, found[i].data, route, flavor) {
+        let place = doc.span(rejected.node);
         // Already reported by schema validation.
         if findings.iter().any(|finding| finding.level == Level::Error && finding.span() == Some(place)) {
             continue;
@@ -69,18 +75,18 @@ fn report(
             findings.count_omitted(Level::Error);
             continue;
         }
-        let reason = reason(&refused.text);
-        let text = doc.str(refused.node).unwrap_or("");
-        let span = part(place, text, &refused.text).unwrap_or(place);
+        let reason = reason(&rejected.text);
+        let text = doc.str(rejected.node).unwrap_or("");
+        let span = part(place, text, &rejected.text).unwrap_or(place);
         let said = expression::reason(reason).unwrap_or_else(|| reason.to_owned());
-        let mut finding = Finding::error(BAD_EXPRESSION, format!("{}: {said}", refused.name))
+        let mut finding = Finding::error(BAD_EXPRESSION, format!("{}: {said}", rejected.name))
             .at(span, "")
-            .path(format!("{owner}.{}", refused.path));
-        finding.tree.extend(answer.take());
-        finding.help = help(text, reason, &refused);
+            .path(format!("{owner}.{}", rejected.path));
+        finding.tree.extend(kong_error.take());
+        finding.help = help(text, reason, &rejected);
         findings.push(finding);
     }
-    let Some((tree, text)) = answer else { return };
+    let Some((tree, text)) = kong_error else { return };
     let node = found[i].node;
     let first = doc.get(node, "name").or_else(|| doc.entries(node).first().map(|e| e.key));
     let finding = Finding::error(BAD_EXPRESSION, reason(&text).to_owned())
@@ -91,7 +97,7 @@ fn report(
 }
 
 /// Returns the conditions that are rejected when tested alone.
-fn refused(doc: &Document, node: NodeId, route: &Route, flavor: Flavor) -> Vec<Refused> {
+fn rejected_conditions(doc: &Document, node: NodeId, route: &Route, flavor: Flavor) -> Vec<RejectedCondition> {
     let mut all = Vec::new();
     let alone = Route {
         methods: None,
@@ -106,7 +112,7 @@ fn refused(doc: &Document, node: NodeId, route: &Route, flavor: Flavor) -> Vec<R
     };
     let mut attempt = |node: Option<NodeId>, path: String, name: String, route: Route| {
         if let (Some(node), Err(text)) = (node, validate_route(&route, flavor)) {
-            all.push(Refused { node, path, name, text });
+            all.push(RejectedCondition { node, path, name, text });
         }
     };
     // In other flavors the field itself is an error, which is sufficient.
@@ -141,7 +147,7 @@ pub(super) fn reason(text: &str) -> &str {
     last.strip_prefix("error: ").or_else(|| last.strip_prefix("= ")).unwrap_or(last)
 }
 
-fn help(text: &str, reason: &str, refused: &Refused) -> Option<String> {
+fn help(text: &str, reason: &str, rejected: &RejectedCondition) -> Option<String> {
     if reason.contains("look-around") || reason.contains("backreferences") {
         let help = "the router's regular expressions have neither look-around nor backreferences: list what may match, \
                     or give another route a higher `regex_priority`";
@@ -151,11 +157,11 @@ fn help(text: &str, reason: &str, refused: &Refused) -> Option<String> {
     if reason.contains("repetition") && text.match_indices('{').any(|(at, _)| named(at)) {
         return Some("braces mean repetition: write `(?<name>[^/]+)` for a segment of any text".to_owned());
     }
-    if refused.path != "expression" {
+    if rejected.path != "expression" {
         return regex::advice(text.strip_prefix('~').unwrap_or(text));
     }
     // The parser counts columns in characters.
-    let at = place(&refused.text).filter(|(line, _)| *line == 1).map(|(_, column)| column - 1);
+    let at = place(&rejected.text).filter(|(line, _)| *line == 1).map(|(_, column)| column - 1);
     let byte = at.map(|at| text.char_indices().nth(at).map_or(text.len(), |(byte, _)| byte));
     expression::help(text, reason, byte)
 }

@@ -6,9 +6,9 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::{
-    conditions,
     resolve::{Resolved, path_of, path_text},
-    shape::Found,
+    route_conditions,
+    validator::EntityRef,
 };
 use model::{
     DEFAULT_WORKSPACE, KINDS, Nothing, Plugin, PluginConfig, PluginRow, Row, Set, State, Table, Workspace,
@@ -18,11 +18,11 @@ use router::Flavor;
 use source::{Document, Finding, Findings, Level, NodeId, Seg, Span, Value, from_node};
 
 /// Inputs of lowering.
-pub struct Parts<'d> {
+pub struct RowInputs<'d> {
     /// The document.
     pub doc: &'d mut Document,
     /// The entities in it.
-    pub found: &'d [Found],
+    pub found: &'d [EntityRef],
     /// Their ids and references.
     pub resolved: &'d Resolved,
     /// Load time, as a Unix time in seconds.
@@ -36,12 +36,12 @@ pub struct Parts<'d> {
 }
 
 /// Lowers all entities that passed validation. Failures are reported and skipped.
-pub fn rows(mut parts: Parts<'_>, findings: &mut Findings) -> State {
+pub fn lower_entities(mut inputs: RowInputs<'_>, findings: &mut Findings) -> State {
     let mut state = State::default();
     macro_rules! tables {
         ($($kind:literal => $table:ident,)*) => {
             let mut counts = [0; KINDS.len()];
-            parts.found.iter().for_each(|found| counts[found.kind] += 1);
+            inputs.found.iter().for_each(|found| counts[found.kind] += 1);
             for (kind, count) in KINDS.iter().zip(counts) {
                 match kind.key {
                     "plugins" => state.plugins.reserve(count),
@@ -49,13 +49,13 @@ pub fn rows(mut parts: Parts<'_>, findings: &mut Findings) -> State {
                     _ => {}
                 }
             }
-            for i in 0..parts.found.len() {
-                if !parts.found[i].clean {
+            for i in 0..inputs.found.len() {
+                if !inputs.found[i].clean {
                     continue;
                 }
-                match KINDS[parts.found[i].kind].key {
-                    "plugins" => parts.plugin(i, &mut state.plugins, findings),
-                    $($kind => parts.row(i, &mut state.$table, findings),)*
+                match KINDS[inputs.found[i].kind].key {
+                    "plugins" => inputs.plugin(i, &mut state.plugins, findings),
+                    $($kind => inputs.row(i, &mut state.$table, findings),)*
                     _ => {}
                 }
             }
@@ -89,14 +89,14 @@ pub fn rows(mut parts: Parts<'_>, findings: &mut Findings) -> State {
         "ratelimiting_metrics" => ratelimiting_metrics,
         "sessions" => sessions,
     }
-    conditions::check(parts.doc, parts.found, &state, parts.flavor, findings);
+    route_conditions::check(inputs.doc, inputs.found, &state, inputs.flavor, findings);
     if state.workspaces.by_name("default").is_none() {
         state.workspaces.push(Workspace {
             id: DEFAULT_WORKSPACE,
             name: "default".to_owned(),
             comment: None,
-            created_at: parts.now as i64,
-            updated_at: parts.now as i64,
+            created_at: inputs.now as i64,
+            updated_at: inputs.now as i64,
             meta: Nothing {},
             config: Nothing {},
             origin: None,
@@ -105,7 +105,7 @@ pub fn rows(mut parts: Parts<'_>, findings: &mut Findings) -> State {
     state.indexed()
 }
 
-impl Parts<'_> {
+impl RowInputs<'_> {
     fn row<T: Row + DeserializeOwned>(&mut self, i: usize, table: &mut Table<T>, findings: &mut Findings) {
         match from_node::<T>(self.doc, self.found[i].data) {
             Ok(mut row) => {
@@ -113,7 +113,7 @@ impl Parts<'_> {
                 for &(field, id) in self.resolved.links(i) {
                     row.link(field, id);
                 }
-                self.adjust(&mut row);
+                self.normalize(&mut row);
                 table.push(row);
             }
             Err(error) => self.unreadable(i, error.node, &error.message, findings),
@@ -121,7 +121,7 @@ impl Parts<'_> {
     }
 
     /// Adjusts a default that depends on another field.
-    fn adjust<T: Row>(&self, row: &mut T) {
+    fn normalize<T: Row>(&self, row: &mut T) {
         let any: &mut dyn std::any::Any = row;
         if let Some(route) = any.downcast_mut::<model::Route>() {
             use model::Protocol::{Grpc, Grpcs};
@@ -201,7 +201,7 @@ impl Parts<'_> {
                 }
                 Place::At(pointer) => {
                     tree.push(Seg::Key("config".to_owned()));
-                    let (node, segments) = self.follow(settings, pointer);
+                    let (node, segments) = self.resolve_pointer(settings, pointer);
                     tree.extend(segments);
                     let span = if node == settings { self.span_of_settings(i) } else { self.doc.span(node) };
                     let path = path_text(&tree);
@@ -220,7 +220,7 @@ impl Parts<'_> {
     }
 
     /// Resolves a JSON pointer as far as nodes exist; the returned segments cover the whole pointer.
-    fn follow(&self, settings: NodeId, pointer: &str) -> (NodeId, Vec<Seg>) {
+    fn resolve_pointer(&self, settings: NodeId, pointer: &str) -> (NodeId, Vec<Seg>) {
         let (mut node, mut lost) = (settings, false);
         let mut segments = Vec::new();
         for part in pointer.split('/').skip(1) {
