@@ -11,7 +11,7 @@ use source::{Finding, Findings, Level, NodeId, Seg, Value};
 /// a whole entity are listed under `@entity`.
 pub fn fields(findings: &Findings) -> Json {
     let mut root = ErrorTree::default();
-    for (path, text) in findings.iter().flat_map(Finding::answers) {
+    for (path, text) in findings.iter().flat_map(Finding::kong_errors) {
         root.insert(path, text);
     }
     root.json().unwrap_or_else(|| json!({}))
@@ -114,7 +114,7 @@ impl ErrorTree {
 
 /// Builds the response body of `POST /config` for a rejected document (status 400).
 pub fn refusal(loaded: &Loaded, flatten: bool) -> Json {
-    let mut answer = json!({
+    let mut body = json!({
         "code": 14,
         "name": "invalid declarative configuration",
         "message": message(&loaded.findings),
@@ -122,17 +122,17 @@ pub fn refusal(loaded: &Loaded, flatten: bool) -> Json {
     let omitted = loaded.findings.omitted().count(Level::Error);
     if omitted > 0 {
         let message = format!("{} (and {omitted} more errors)", message(&loaded.findings));
-        answer["message"] = json!(message);
-        answer["omitted_errors"] = json!(omitted);
+        body["message"] = json!(message);
+        body["omitted_errors"] = json!(omitted);
     }
     if flatten {
         let (fields, errors) = flattened(loaded);
-        answer["fields"] = fields;
-        answer["flattened_errors"] = errors;
+        body["fields"] = fields;
+        body["flattened_errors"] = errors;
     } else {
-        answer["fields"] = fields(&loaded.findings);
+        body["fields"] = fields(&loaded.findings);
     }
-    answer
+    body
 }
 
 /// Returns the error tree without the errors of entities, and the list of entities with their errors.
@@ -142,7 +142,7 @@ pub fn flattened(loaded: &Loaded) -> (Json, Json) {
     let mut references = Vec::new();
     let index = entity_index(loaded);
     for finding in loaded.findings.iter() {
-        for (path, text) in finding.answers() {
+        for (path, text) in finding.kong_errors() {
             let mut owner = None;
             let mut node = None;
             for (depth, pair) in path.chunks(2).enumerate() {
@@ -167,7 +167,7 @@ pub fn flattened(loaded: &Loaded) -> (Json, Json) {
                 None if is_vanishing(path) => {}
                 None => {
                     let mut stays = finding.clone();
-                    (stays.tree, stays.implied) = (vec![(path.clone(), text.clone())], Vec::new());
+                    (stays.tree, stays.implied_errors) = (vec![(path.clone(), text.clone())], Vec::new());
                     left.push(stays);
                 }
             }

@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bad_example_earns_its_code_and_every_good_one_is_clean() {
+    fn bad_examples_trigger_their_code_and_good_ones_are_clean() {
         for code in CODES.iter().filter(|c| !c.bad.is_empty()) {
             let got = codes_of(code.bad);
             assert!(got.contains(&code.code), "{}: the bad example gives {got:?}", code.code);

@@ -221,19 +221,19 @@ mod tests {
     use router::{Flavor, validate_route};
 
     /// Returns the reason and the help for an expression.
-    fn said(expression: &str) -> (String, String) {
+    fn explain(expression: &str) -> (String, String) {
         let route: Route =
             serde_json::from_value(serde_json::json!({ "name": "r", "expression": expression }))
                 .expect("a route");
         let text = validate_route(&route, Flavor::Expressions).expect_err(expression);
-        let (told, place) =
+        let (parser_reason, place) =
             (super::super::route_conditions::reason(&text), super::super::route_conditions::place(&text));
-        let help = help(expression, told, place.map(|(_, column)| column - 1));
-        (reason(told).unwrap_or(told.to_owned()), help.unwrap_or_default())
+        let help = help(expression, parser_reason, place.map(|(_, column)| column - 1));
+        (reason(parser_reason).unwrap_or(parser_reason.to_owned()), help.unwrap_or_default())
     }
 
     #[test]
-    fn every_habit_of_another_language_has_its_help() {
+    fn foreign_expression_syntax_has_a_suggestion() {
         for (expression, wanted) in [
             (r#"http.path ^= "/a" and http.host == "x""#, "write `&&`"),
             (r#"http.path ^= "/a" or http.host == "x""#, "write `||`"),
@@ -261,7 +261,7 @@ mod tests {
             ("PathPrefix(`/a`)", "write `http.path ^= \"/a\"`"),
             ("true", "http.path ^= \"/\""),
         ] {
-            let (reason, help) = said(expression);
+            let (reason, help) = explain(expression);
             assert!(help.contains(wanted), "{expression}: {reason}; {help:?}, not {wanted:?}");
             let bare = reason.contains('_') && !reason.contains('`')
                 || reason.contains("EOI")

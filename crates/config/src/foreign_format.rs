@@ -69,11 +69,11 @@ pub(super) fn merge(loaded: &mut Loaded, root: NodeId) {
         Finding::error(OTHER_FORMAT, format!("this is {name}, not a configuration of the gateway"))
             .at(doc.span(key), "")
             .help(help);
-    let versions = findings.take(|finding| finding.code == super::dialect::NO_VERSION);
+    let versions = findings.remove_where(|finding| finding.code == super::dialect::NO_VERSION);
     for error in findings.take_level(Level::Error).into_iter().chain(versions) {
-        merged.absorb(error);
+        merged.merge_consequence(error);
     }
-    findings.put(merged);
+    findings.push_retained(merged);
 }
 
 /// Returns the identifying key, the format's name, and the suggested action.

@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn kongs_default_reads_with_all_its_flags() {
+    fn kongs_default_parses_with_all_flags() {
         let text = "0.0.0.0:8000 reuseport backlog=16384, 0.0.0.0:8443 http2 ssl reuseport backlog=16384";
         let list = Listeners::parse(text).expect("reads");
         assert_eq!(list.0.len(), 2);
@@ -354,14 +354,14 @@ mod tests {
     }
 
     #[test]
-    fn off_and_its_companions_listen_on_nothing() {
+    fn off_means_no_listeners() {
         assert!(Listeners::parse(" off ").expect("reads").is_off());
         assert!(Listeners::parse("off, 0.0.0.0:1").expect("reads").is_off());
         assert_eq!(Listeners::default().to_string(), "off");
     }
 
     #[test]
-    fn ipv6_stands_in_brackets_and_names_are_kept() {
+    fn ipv6_is_bracketed_and_host_names_are_retained() {
         assert_eq!(one("[::1]:80").host, Host::Ip("::1".parse().expect("ip")));
         assert_eq!(one("[::]:8000 ipv6only=off").ipv6only, Some(false));
         assert_eq!(one("localhost:9000").host, Host::Name("localhost".into()));
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn keep_alive_takes_a_switch_or_three_parts() {
+    fn so_keepalive_accepts_a_switch_or_three_parts() {
         assert_eq!(one("a:1 so_keepalive=on").so_keepalive, Some(KeepAlive::On));
         let times =
             KeepAlive::Times { idle: Some(Duration::from_secs(1800)), interval: None, count: Some(10) };
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_flag_names_the_nearest_right_one() {
+    fn an_unknown_flag_suggests_the_nearest() {
         let error = refused("0.0.0.0:8000 htp2");
         assert!(error.message.contains("`htp2`"), "{error}");
         assert!(error.help.contains("`http2`"), "{}", error.help);
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused_with_its_reason() {
+    fn invalid_listeners_are_rejected_with_a_reason() {
         for (text, why) in [
             ("", "no address"),
             (" , ", "no address"),
@@ -404,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_reads_back_equal() {
+    fn display_round_trips() {
         for text in [
             "off",
             "0.0.0.0:8000, [::]:8443 http2 ssl reuseport backlog=5 ipv6only=on so_keepalive=60s::3",

@@ -54,7 +54,7 @@ fn join(
         let (a, b) = (known.value, entry.value);
         let place = doc.span(a);
         let here = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-        let joined = match (doc.value(a), doc.value(b)) {
+        let merged_value = match (doc.value(a), doc.value(b)) {
             (_, Value::Null) => continue,
             (Value::Null, _) => b,
             (Value::Seq(first), Value::Seq(second)) => {
@@ -94,7 +94,7 @@ fn join(
                 continue;
             }
         };
-        known.value = joined;
+        known.value = merged_value;
     }
     sum
 }
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn single_values_must_agree_and_both_places_are_named() {
+    fn conflicting_scalars_are_reported_at_both_locations() {
         let (json, places) = merged(&["_workspace: a\n", "x: 1\n_workspace: b\n", "_workspace: null\n"]);
         assert_eq!(json["_workspace"], "a");
         assert_eq!(places, ["1:2:13", "0:1:13"]);
@@ -142,13 +142,13 @@ mod tests {
     }
 
     #[test]
-    fn of_a_list_and_a_map_the_map_is_named_first() {
+    fn a_map_in_place_of_a_list_is_reported_at_the_map() {
         assert_eq!(merged(&["services: [a]\n", "services: {b: {}}\n"]).1, ["1:1:11", "0:1:11"]);
         assert_eq!(merged(&["services: {b: {}}\n", "services: [a]\n"]).1, ["0:1:11", "1:1:11"]);
     }
 
     #[test]
-    fn one_file_stays_as_it_is_and_no_map_is_an_error_among_several() {
+    fn a_single_file_is_unchanged_and_a_non_map_among_several_is_an_error() {
         assert_eq!(merged(&["[1]"]).0, serde_json::json!([1]));
         let (json, places) = merged(&["[1]", "a: 1\n"]);
         assert_eq!((json, places.len()), (serde_json::json!({"a": 1}), 1));

@@ -2,7 +2,7 @@
 //!
 //! Nodes may be shared through aliases, so a child is never modified: its parent gets a new node with the span of
 //! the replaced one.
-//! one, with the place of what it stands for.
+//! one, with the span of the replaced one.
 
 use source::{Document, Entry, NodeId, Span, Value};
 

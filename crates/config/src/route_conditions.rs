@@ -78,8 +78,8 @@ fn report(
         let reason = reason(&rejected.text);
         let text = doc.str(rejected.node).unwrap_or("");
         let span = part(place, text, &rejected.text).unwrap_or(place);
-        let said = expression::reason(reason).unwrap_or_else(|| reason.to_owned());
-        let mut finding = Finding::error(BAD_EXPRESSION, format!("{}: {said}", rejected.name))
+        let reason_text = expression::reason(reason).unwrap_or_else(|| reason.to_owned());
+        let mut finding = Finding::error(BAD_EXPRESSION, format!("{}: {reason_text}", rejected.name))
             .at(span, "")
             .path(format!("{owner}.{}", rejected.path));
         finding.tree.extend(kong_error.take());
@@ -97,7 +97,12 @@ fn report(
 }
 
 /// Returns the conditions that are rejected when tested alone.
-fn rejected_conditions(doc: &Document, node: NodeId, route: &Route, flavor: Flavor) -> Vec<RejectedCondition> {
+fn rejected_conditions(
+    doc: &Document,
+    node: NodeId,
+    route: &Route,
+    flavor: Flavor,
+) -> Vec<RejectedCondition> {
     let mut all = Vec::new();
     let alone = Route {
         methods: None,

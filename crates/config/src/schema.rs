@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_file_fits_the_published_schema() {
+    fn a_valid_file_matches_the_published_schema() {
         let file = json!({
             "_format_version": "3.0",
             "services": [{
@@ -424,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_file_does_not() {
+    fn an_invalid_file_violates_the_published_schema() {
         for file in [
             json!({ "services": [{ "name": "a" }] }),
             json!({ "services": [{ "name": "a", "host": "h", "port": 70000 }] }),

@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plain_value_is_recognised_in_its_stored_form() {
+    fn a_plain_value_verifies_against_its_stored_form() {
         let consumer = Uuid::new_v4().to_string();
         assert!(is_password("s", &consumer, &password("s", &consumer)));
         assert!(!is_password("t", &consumer, &password("s", &consumer)));

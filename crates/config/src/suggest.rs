@@ -25,7 +25,7 @@ mod tests {
     use super::nearest;
 
     #[test]
-    fn a_slip_of_the_finger_is_forgiven_and_a_different_word_is_not() {
+    fn a_typo_has_a_suggestion_and_a_different_word_has_none() {
         let known = ["services", "routes", "rate-limiting"];
         assert_eq!(nearest("servcies", known), Some("services"));
         assert_eq!(nearest("Rate_Limitting", known), Some("rate-limiting"));

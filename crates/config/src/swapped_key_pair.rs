@@ -39,7 +39,7 @@ pub(super) fn merge(loaded: &mut Loaded) {
                 ));
             }
             findings.0.retain(|finding| !ours(finding));
-            findings.put(merged);
+            findings.push_retained(merged);
         }
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn merge(findings: &mut Findings, sources: &SourceMap) {
             && !value.starts_with(['"', '\'', '[', '{'])
             && after.is_none_or(|c| matches!(c, '\n' | '\r'))
     };
-    let mut errors = findings.take(ends_in_comma).into_iter();
+    let mut errors = findings.remove_where(ends_in_comma).into_iter();
     let Some(mut merged) = errors.next() else { return };
     merged.message = "the comma at the end of the line is part of the value here".to_owned();
     merged.help = Some("remove the comma: in YAML the end of the line ends the value".to_owned());
@@ -27,7 +27,7 @@ pub(super) fn merge(findings: &mut Findings, sources: &SourceMap) {
             label
         }));
         merged.tree.extend(error.tree);
-        merged.implied.extend(error.implied);
+        merged.implied_errors.extend(error.implied_errors);
     }
-    findings.put(merged);
+    findings.push_retained(merged);
 }

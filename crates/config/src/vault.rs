@@ -294,13 +294,13 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_is_told_by_its_two_ends() {
+    fn a_reference_is_recognised_by_prefix_and_suffix() {
         assert!(is_reference("{vault://env/a}") && is_reference("{vault://}"));
         assert!(!is_reference("{vault:/env/a}") && !is_reference(" {vault://env/a}") && !is_reference("x"));
     }
 
     #[test]
-    fn all_parts_are_taken_apart() {
+    fn all_parts_of_a_reference_are_parsed() {
         let reference = parse("{vault://env/ce%72t/key?prefix=SSL_&x=1#1}").expect("reads");
         assert_eq!((reference.name.as_str(), reference.resource.as_str()), ("env", "cert"));
         assert_eq!((reference.key.as_deref(), reference.version), (Some("key"), Some(1)));
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_says_why() {
+    fn unresolvable_references_report_a_reason() {
         assert_eq!(get("{vault://env/none}"), Err(VaultError::NotSet("NONE".into())));
         assert_eq!(get("{vault://other/a}"), Err(VaultError::NoVault("other".into())));
         assert_eq!(get("{vault://my-hcv/a}"), Err(VaultError::Kind("hcv".into())));
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_leaves_an_empty_string_and_plain_text_passes() {
+    fn a_failed_reference_becomes_an_empty_string() {
         let vaults = Vaults::default();
         assert_eq!(resolve_or_empty("text", &vaults, &env), (Cow::Borrowed("text"), None));
         let (value, error) = resolve_or_empty("{vault://env/none}", &vaults, &env);
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_served_holds_the_value_and_the_document_keeps_the_reference() {
+    fn the_state_contains_the_value_and_the_document_the_reference() {
         let loaded = load(
             "_format_version: '3.0'\nplugins:\n- name: rate-limiting\n  config: {minute: 1, redis: {host: h, password: '{vault://env/secret}'}}\n",
         );
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_that_yields_nothing_is_a_warning_and_an_empty_string() {
+    fn a_failed_reference_is_a_warning() {
         let loaded = load(
             "_format_version: '3.0'\nvaults: [{name: env, prefix: my-env, config: {prefix: X_}}]\nplugins:\n- name: rate-limiting\n  config: {minute: 1, redis: {host: h, username: '{vault://my-env/cert}', password: '{vault://env/cert}'}}\n",
         );

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_read_as_kong_reads_them() {
+    fn paths_are_upgraded_as_by_kong() {
         for (old, new) in [
             ("/a/(b)", "~/a/(b)"),
             ("/c%2Dd", "/c-d"),
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn routes_of_the_document_and_of_services_are_rewritten_and_no_others() {
+    fn only_routes_of_the_document_and_of_services_are_upgraded() {
         let (json, findings) = migrate(&["_format_version: '1.1'\n\
              services: [{name: s, routes: [{paths: ['/a+']}]}]\n\
              routes: [{paths: ['/b+', /c, 3]}]\n\
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_aliases_share_is_rewritten_once_and_only_where_it_is_a_path() {
+    fn aliased_paths_are_upgraded_once() {
         let (json, _) = migrate(&["_format_version: '2.1'\n\
              routes:\n- &r {name: &p '/x+', paths: &l [*p]}\n- {paths: *l}\n- *r\n"]);
         let paths = |i: usize| json[0]["routes"][i]["paths"][0].clone();
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn each_file_has_its_own_version_or_that_of_the_first() {
+    fn a_file_without_a_version_inherits_the_first_version() {
         let route = "routes: [{paths: ['/a+']}]\n";
         let (json, findings) = migrate(&[
             route,

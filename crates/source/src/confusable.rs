@@ -28,13 +28,13 @@ pub fn odd_character(text: &str) -> Option<&'static str> {
 }
 
 /// Returns whether a character is confusable.
-pub fn is_odd(c: char) -> bool {
+pub fn is_confusable(c: char) -> bool {
     CONFUSABLE.iter().any(|(odd, _)| *odd == c)
 }
 
 /// Returns whether a character looks like a space or is invisible.
 pub fn is_unseen(c: char) -> bool {
-    is_odd(c)
+    is_confusable(c)
         && (is_space_like(c) || matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}' | '\u{ad}'))
 }
 

@@ -37,7 +37,7 @@ impl KeyIdentity {
 
 /// Builds the warning about a duplicate key.
 pub(super) fn duplicate_key(doc: &Document, old: NodeId, new: NodeId) -> Finding {
-    let message = format!("`{}` is given twice, and the last one counts", short(&doc.key_text(new)));
+    let message = format!("`{}` is given twice, and the last one counts", truncated(&doc.key_text(new)));
     Finding::warning("source/duplicate-key", message)
         .at(doc.span(new), "this one counts")
         .at(doc.span(old), "this one is ignored")
@@ -73,7 +73,7 @@ pub(super) fn find_key(
 }
 
 /// Truncates a text for use in a message.
-pub fn short(text: &str) -> String {
+pub fn truncated(text: &str) -> String {
     const MAX_CHARS: usize = 40;
     match text.char_indices().nth(MAX_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]),

@@ -71,7 +71,7 @@ pub struct Finding {
     pub tree: Vec<(Vec<Seg>, String)>,
     /// Further error-tree entries that Kong reports as a consequence: a route whose `paths` is misspelt also lacks
     /// `paths`. They appear only in the admin API's response.
-    pub implied: Vec<(Vec<Seg>, String)>,
+    pub implied_errors: Vec<(Vec<Seg>, String)>,
     /// Edits that fix the cause without changing the intended meaning. Applied all together or not at all.
     pub fix: Vec<Edit>,
 }
@@ -87,7 +87,7 @@ impl Finding {
             help: None,
             path: None,
             tree: Vec::new(),
-            implied: Vec::new(),
+            implied_errors: Vec::new(),
             fix: Vec::new(),
         }
     }
@@ -131,14 +131,14 @@ impl Finding {
     }
 
     /// Iterates over all error-tree entries, direct and implied.
-    pub fn answers(&self) -> impl Iterator<Item = &(Vec<Seg>, String)> {
-        self.tree.iter().chain(&self.implied)
+    pub fn kong_errors(&self) -> impl Iterator<Item = &(Vec<Seg>, String)> {
+        self.tree.iter().chain(&self.implied_errors)
     }
 
     /// Merges the error-tree entries of a finding that is a consequence of this one.
-    pub fn absorb(&mut self, other: Finding) {
-        self.implied.extend(other.tree);
-        self.implied.extend(other.implied);
+    pub fn merge_consequence(&mut self, other: Finding) {
+        self.implied_errors.extend(other.tree);
+        self.implied_errors.extend(other.implied_errors);
     }
 
     /// Sets the edits that fix the cause.
@@ -234,7 +234,7 @@ impl Findings {
     }
 
     /// Adds a finding that replaces removed ones; it is retained even if its level is full.
-    pub fn put(&mut self, mut finding: Finding) {
+    pub fn push_retained(&mut self, mut finding: Finding) {
         finding.shorten();
         self.0.push(finding);
     }
@@ -242,12 +242,13 @@ impl Findings {
     /// Removes and returns all findings of a level, and resets its omitted count.
     pub fn take_level(&mut self, level: Level) -> Vec<Finding> {
         self.1.0[level as usize] = 0;
-        self.take(|finding| finding.level == level)
+        self.remove_where(|finding| finding.level == level)
     }
 
     /// Removes and returns the retained findings that match a predicate.
-    pub fn take(&mut self, so: impl Fn(&Finding) -> bool) -> Vec<Finding> {
-        let (taken, remaining) = std::mem::take(&mut self.0).into_iter().partition(|finding| so(finding));
+    pub fn remove_where(&mut self, predicate: impl Fn(&Finding) -> bool) -> Vec<Finding> {
+        let (taken, remaining) =
+            std::mem::take(&mut self.0).into_iter().partition(|finding| predicate(finding));
         self.0 = remaining;
         taken
     }
@@ -320,7 +321,7 @@ impl Finding {
     fn shorten(&mut self) {
         let texts = [&mut self.message].into_iter().chain(&mut self.help).chain(&mut self.path);
         let labels = self.labels.iter_mut().map(|label| &mut label.text);
-        let tree = self.tree.iter_mut().chain(&mut self.implied).flat_map(|(path, text)| {
+        let tree = self.tree.iter_mut().chain(&mut self.implied_errors).flat_map(|(path, text)| {
             let keys = path.iter_mut().filter_map(|seg| match seg {
                 Seg::Key(key) => Some(key),
                 Seg::Index(_) | Seg::Entity => None,
@@ -350,7 +351,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn findings_of_each_level_are_retained_up_to_a_bound_and_counted_beyond() {
+    fn findings_per_level_are_bounded_and_then_counted() {
         let mut findings = Findings::default();
         for i in 0..1000 {
             findings.push(Finding::warning("w", format!("{i}")));
@@ -371,22 +372,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_only_counted_still_refuses_the_file() {
+    fn omitted_errors_still_reject_the_file() {
         let mut findings = Findings::default();
         (0..300).for_each(|i| findings.push(Finding::error("e", format!("{i}"))));
         findings.push(Finding::warning("w", "x"));
-        findings.take(|finding| finding.level == Level::Error);
+        findings.remove_where(|finding| finding.level == Level::Error);
         assert!(findings.has_errors() && findings.reaches(Level::Warning) && !findings.is_empty());
-        findings.put(Finding::error("e", "in place of the first"));
+        findings.push_retained(Finding::error("e", "in place of the first"));
         assert_eq!((findings.0.len(), findings.count(Level::Error)), (2, 101));
         assert_eq!(findings.take_level(Level::Error).len(), 1);
         assert!(!findings.has_errors() && findings.reaches(Level::Warning));
-        findings.put(Finding::error("e", "in place of all"));
+        findings.push_retained(Finding::error("e", "in place of all"));
         assert_eq!((findings.count(Level::Error), findings.omitted().total()), (1, 0));
     }
 
     #[test]
-    fn texts_are_cut_and_secrets_are_replaced_in_cut_texts_too() {
+    fn texts_are_truncated_and_secrets_in_them_masked() {
         let long = "s3cret-".repeat(1000);
         let mut findings = Findings::default();
         findings.push(

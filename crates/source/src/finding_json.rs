@@ -19,7 +19,7 @@ impl Level {
 impl Finding {
     /// Converts the finding to JSON: `code`, `level`, `message`, `help`, `path`, `place`, `related`.
     pub fn to_json(&self, sources: &SourceMap) -> Value {
-        let mut told = json!({
+        let mut json = json!({
             "code": self.code,
             "level": self.level.word(),
             "message": self.message,
@@ -27,7 +27,7 @@ impl Finding {
             "path": self.path,
         });
         if let Some(span) = self.span() {
-            told["place"] = place(sources, span);
+            json["place"] = place(sources, span);
         }
         let related: Vec<Value> = self
             .labels
@@ -40,9 +40,9 @@ impl Finding {
             })
             .collect();
         if !related.is_empty() {
-            told["related"] = Value::from(related);
+            json["related"] = Value::from(related);
         }
-        told
+        json
     }
 }
 

@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_tells_the_notation() {
+    fn the_file_name_determines_the_format() {
         assert_eq!(Format::of_name("a/kong.yml"), Some(Format::Yaml));
         assert_eq!(Format::of_name("kong.yaml"), Some(Format::Yaml));
         assert_eq!(Format::of_name("kong.json"), Some(Format::Json));
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_neither_is_reported_as_what_it_looks_like() {
+    fn an_invalid_text_is_reported_in_the_format_it_resembles() {
         assert_eq!(read("{\"a\": [1,\n", Format::Auto), Err("source/json-syntax"));
         assert_eq!(read("a: [1,\n", Format::Auto), Err("source/yaml-syntax"));
     }

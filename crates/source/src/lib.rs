@@ -46,9 +46,9 @@ mod write;
 mod yaml;
 mod yaml_diagnostics;
 
-pub use confusable::{is_odd, is_unseen, odd_character};
+pub use confusable::{is_confusable, is_unseen, odd_character};
 pub use de::{DeError, from_node};
-pub use duplicate_keys::short;
+pub use duplicate_keys::truncated;
 pub use finding::{Edit, Finding, Findings, Label, Level, Omitted, Seg, replace_secret};
 pub use format::{Format, parse};
 pub use json::parse_json;
@@ -56,8 +56,8 @@ pub use limits::Limits;
 pub use node::{Document, Entry, NodeId, Step, Value};
 pub use source_map::{FileId, Position, Source, SourceMap, Span};
 pub use write::{to_json, to_yaml};
-pub use yaml::{TAG, parse_yaml};
-pub use yaml_diagnostics::joined;
+pub use yaml::{UNKNOWN_TAG, parse_yaml};
+pub use yaml_diagnostics::missing_space_help;
 
 #[cfg(test)]
 mod tests;

@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn events_carry_text_and_places_in_bytes() {
+    fn events_have_content_and_byte_ranges() {
         let seen = all("é0: &x [1, 'b']\nc: *x\n").unwrap();
         assert!(seen.iter().any(|e| e.starts_with("0-3 Scalar") && e.contains("\"é0\"")), "{seen:#?}");
         assert!(seen.iter().any(|e| e.starts_with("12-15 Scalar") && e.contains("Quoted")), "{seen:#?}");
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_text_ends_in_one_problem_with_its_place() {
+    fn an_invalid_text_ends_in_one_error_with_its_position() {
         let problem = all("a: [1\nb: 2\n").unwrap_err();
         assert_eq!(problem.at, 7);
         assert!(problem.context.is_some());
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_after_the_end_stay_at_the_end() {
+    fn further_events_after_the_end_are_stream_end() {
         let mut events = Events::new("a");
         for _ in 0..4 {
             events.next_event().unwrap();
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn an_events_value_dropped_halfway_frees_what_it_holds() {
+    fn a_partially_read_event_source_frees_its_memory() {
         let mut events = Events::new("- &a !!str x\n- [");
         for _ in 0..3 {
             events.next_event().unwrap();

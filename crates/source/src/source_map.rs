@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_is_an_error_with_its_place() {
+    fn invalid_encodings_are_errors_with_their_position() {
         assert_eq!(load(b"a: 1\nb: \xff\n"), Err(("f:2:4".to_owned(), "source/encoding")));
         assert_eq!(load(b"\xff\xfea\0\x3d\xd8"), Err(("f:1:2".to_owned(), "source/encoding")));
         assert_eq!(load(b"\xff\xfea\0b"), Err(("f:1:2".to_owned(), "source/encoding")));

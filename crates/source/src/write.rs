@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn yaml_is_written_as_people_write_it() {
+    fn yaml_is_written_in_block_style() {
         let value = json!({
             "_format_version": "3.0",
             "services": [
@@ -287,7 +287,7 @@ nested:
     }
 
     #[test]
-    fn what_is_written_for_a_telling_text_reads_back() {
+    fn significant_texts_round_trip() {
         for text in [
             "",
             " ",
@@ -352,13 +352,13 @@ nested:
     }
 
     #[test]
-    fn a_key_too_long_for_a_simple_one_reads_back() {
+    fn a_key_too_long_for_a_simple_key_round_trips() {
         let value = json!([{"k -".repeat(700): {"x".repeat(1100): [1, {"y": 2}]}, "after": "x"}]);
         assert_eq!(read(&to_yaml(&value), false), value);
     }
 
     #[test]
-    fn a_deep_value_is_written_without_a_deep_stack() {
+    fn a_deep_value_is_written_without_recursion() {
         let mut value = json!(1);
         for _ in 0..10_000 {
             value = Json::Array(vec![value]);
@@ -390,7 +390,7 @@ nested:
 
     proptest! {
         #[test]
-        fn what_is_written_reads_back(value in any_value()) {
+        fn any_value_round_trips(value in any_value()) {
             prop_assert_eq!(read(&to_yaml(&value), false), value.clone());
             prop_assert_eq!(read(&to_json(&value), true), value);
         }

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::duplicate_keys::{KeyIndex, duplicate_key, find_key, short};
+use super::duplicate_keys::{KeyIndex, duplicate_key, find_key, truncated};
 use super::finding::with_syntax_error_tree;
 use super::libyaml::{EventKind, EventSource, Events, ScalarStyle};
 use super::scalar;
@@ -118,7 +118,7 @@ enum Collection {
 }
 
 /// Finding code: a value has an unknown tag. Most likely a string that starts with `!`.
-pub const TAG: &str = "source/unknown-tag";
+pub const UNKNOWN_TAG: &str = "source/unknown-tag";
 
 /// Prefix of YAML's standard tags.
 const STANDARD_TAG: &str = "tag:yaml.org,2002:";
@@ -214,9 +214,12 @@ impl<'a> Builder<'a> {
                 let value = self.typed(tag, value, style, span)?;
                 if !ignored && tag.is_some_and(|tag| tag != "!" && !tag.starts_with(STANDARD_TAG)) {
                     self.findings.push(
-                        Finding::warning(TAG, "what follows the `!` is a YAML tag and no part of the value")
-                            .at(span, "")
-                            .help("put the value in quotes if the `!` is part of it, or remove the tag"),
+                        Finding::warning(
+                            UNKNOWN_TAG,
+                            "what follows the `!` is a YAML tag and no part of the value",
+                        )
+                        .at(span, "")
+                        .help("put the value in quotes if the `!` is part of it, or remove the tag"),
                     );
                 }
                 let merge = tag == Some("tag:yaml.org,2002:merge");
@@ -258,13 +261,13 @@ impl<'a> Builder<'a> {
                 let tag = tag.unwrap_or_default().rsplit(':').next().unwrap_or_default();
                 reject(
                     "source/yaml-syntax",
-                    format!("`{}` is not a value for `!!{tag}`", short(text)),
+                    format!("`{}` is not a value for `!!{tag}`", truncated(text)),
                     span,
                     "",
                 )
             })?),
             None if style == ScalarStyle::Plain => scalar::resolve_plain(text).map_err(|_| {
-                let message = format!("`{}` is a number that ends in `_`", short(text));
+                let message = format!("`{}` is a number that ends in `_`", truncated(text));
                 ParseFailure::Refused(Box::new(
                     Finding::error("source/yaml-syntax", message)
                         .at(span, "")
@@ -279,11 +282,11 @@ impl<'a> Builder<'a> {
     fn alias(&mut self, anchor: &str, span: Span, ignored: bool) -> Result<(), ParseFailure> {
         let built = match self.anchors.get(anchor) {
             None => {
-                let message = format!("there is no anchor `&{}` before this alias", short(anchor));
+                let message = format!("there is no anchor `&{}` before this alias", truncated(anchor));
                 return Err(reject("source/yaml-syntax", message, span, "refers to nothing"));
             }
             Some(Anchor::Open(_)) => {
-                let message = format!("`*{}` stands inside the value it refers to", short(anchor));
+                let message = format!("`*{}` stands inside the value it refers to", truncated(anchor));
                 return Err(reject("source/yaml-syntax", message, span, "would contain itself"));
             }
             Some(Anchor::Done(built)) => *built,

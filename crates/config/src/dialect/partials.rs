@@ -85,9 +85,9 @@ impl Partials {
                 set_key(doc, map, step, place, wrapped);
                 wrapped = map;
             }
-            let joined = deep_merge(doc, plugin, wrapped, true);
-            let joined = doc.value(joined).clone();
-            doc.set(plugin, joined);
+            let merged = deep_merge(doc, plugin, wrapped, true);
+            let merged = doc.value(merged).clone();
+            doc.set(plugin, merged);
         }
     }
 }

@@ -120,9 +120,10 @@ pub fn embedded(text: &str, fields: &SecretFields) -> Vec<Range<usize>> {
             let opening = before.filter(|c| matches!(c, '"' | '\''));
             // `token:x` is a pair, and `token: x` an entry whose name may be known to a schema; `"token: x"` is a
             // pair again.
-            let joined = text[all.end()..].chars().next().is_some_and(|c| !c.is_whitespace());
-            let pair = quote.is_empty() && (opening.is_some() || joined) && begins_text(text, name.start());
-            let call = || joined && CALL.is_match(&text[all.end()..]);
+            let is_adjacent = text[all.end()..].chars().next().is_some_and(|c| !c.is_whitespace());
+            let pair =
+                quote.is_empty() && (opening.is_some() || is_adjacent) && begins_text(text, name.start());
+            let call = || is_adjacent && CALL.is_match(&text[all.end()..]);
             if !pair && (!fields.is_credential_field(name.as_str()) || call()) {
                 continue;
             }

@@ -21,7 +21,7 @@ pub use lexical::named_values;
 use model::is_credential_name;
 
 use model::{KINDS, KindInfo};
-use source::{Document, FileId, Findings, NodeId, SourceMap, Span, Value, short};
+use source::{Document, FileId, Findings, NodeId, SourceMap, Span, Value, truncated};
 
 /// Replacement text of a secret.
 pub const MASK: &str = "[masked]";
@@ -186,7 +186,7 @@ pub fn hide_quoted(findings: &mut Findings, sources: &SourceMap, secrets: &[Span
             for text in [&mut finding.message].into_iter().chain(&mut finding.help).chain(labels) {
                 *text = text
                     .replace(&format!("`{quoted}`"), &format!("`{STARS}`"))
-                    .replace(&format!("`{}`", short(&quoted)), &format!("`{STARS}`"));
+                    .replace(&format!("`{}`", truncated(&quoted)), &format!("`{STARS}`"));
             }
             if let Some(path) = finding.path.as_mut()
                 && let Some(owner) = path.strip_suffix(&format!(".{quoted}"))

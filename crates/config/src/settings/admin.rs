@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_given_as_it_is_or_hashed() {
+    fn a_token_is_plain_or_hashed() {
         let plain = AdminToken::parse("0123456789abcdef").expect("a token");
         assert!(plain.is(b"0123456789abcdef") && !plain.is(b"0123456789abcdeF") && !plain.is(b""));
         let hashed = "sha256:9f9f5111f7b27a781f1f1ddde5ebc2dd2b796bfc7365c9c28b548e564176929f";

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn values_without_effect_beside_other_settings_are_warned_of() {
+    fn values_overridden_by_other_settings_are_warnings() {
         for (flags, start) in [
             (&[("client_ssl", "on")][..], "client_ssl: has no effect: there is no certificate"),
             (
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_above_the_limit_of_the_sum_is_warned_of() {
+    fn a_limit_above_the_total_limit_is_a_warning() {
         let connection = [("body_buffer_connection_size", "64m"), ("body_buffer_total_size", "32m")];
         assert_eq!(
             issues(&connection),

@@ -210,7 +210,7 @@ impl Segment {
             .into_iter()
             .chain(finding.help.as_mut())
             .chain(finding.labels.iter_mut().map(|l| &mut l.text))
-            .chain(finding.tree.iter_mut().chain(&mut finding.implied).map(|(_, text)| text));
+            .chain(finding.tree.iter_mut().chain(&mut finding.implied_errors).map(|(_, text)| text));
         for text in texts {
             *text = replace_secret(text, &self.value, &self.shown);
         }

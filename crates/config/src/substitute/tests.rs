@@ -35,7 +35,7 @@ fn failed(text: &str) -> Finding {
     findings.0.remove(0)
 }
 
-/// Reads a text with its templates and returns the document as JSON, the findings, and a place to look at.
+/// Parses a text with templates; returns the sources, the document, its root, the findings, and the substitution.
 fn read(text: &str) -> (SourceMap, Document, Option<NodeId>, Findings, Option<Rendered>) {
     let mut sources = SourceMap::default();
     sources.add("first.yml", "x");
@@ -50,12 +50,12 @@ fn read(text: &str) -> (SourceMap, Document, Option<NodeId>, Findings, Option<Re
 }
 
 #[test]
-fn a_text_without_templates_is_left_as_it_is() {
+fn a_text_without_templates_is_unchanged() {
     assert_eq!(fill("a: ${HOST} {{ x }}").0, None);
 }
 
 #[test]
-fn values_are_filled_in_wherever_they_stand() {
+fn templates_are_substituted_anywhere() {
     assert_eq!(rendered("host: ${{ env \"DECK_HOST\" }}\n"), "host: example.com\n");
     assert_eq!(
         rendered("a: \"x-${{env `DECK_HOST`}}-y\"${{ env \"DECK_EMPTY\" }}"),
@@ -67,7 +67,7 @@ fn values_are_filled_in_wherever_they_stand() {
 }
 
 #[test]
-fn functions_turn_texts_into_what_yaml_should_see() {
+fn functions_convert_values() {
     assert_eq!(rendered("${{ env \"DECK_PORT\" | toInt }}"), "8443");
     assert_eq!(rendered("${{ toInt (env \"DECK_PORT\") }}"), "8443");
     assert_eq!(rendered("${{ env \"DECK_ON\" | toBool }}"), "true");
@@ -77,12 +77,12 @@ fn functions_turn_texts_into_what_yaml_should_see() {
 }
 
 #[test]
-fn trim_markers_take_blanks_away() {
+fn trim_markers_remove_white_space() {
     assert_eq!(rendered("a: \n  ${{- env \"DECK_HOST\" -}}  \n b"), "a:example.comb");
 }
 
 #[test]
-fn comment_lines_are_left_alone_and_comments_after_text_are_not() {
+fn only_whole_comment_lines_are_skipped() {
     let text = "  # ${{ env \"NOPE\" }}\na: ${{ env \"DECK_HOST\" }}\n# ${{";
     assert_eq!(rendered(text), "  # ${{ env \"NOPE\" }}\na: example.com\n# ${{");
     assert_eq!(failed("a: 1 # ${{ env \"DECK_NONE\" }}").code, ENV);
@@ -98,13 +98,13 @@ fn an_unset_variable_is_an_error_at_its_place() {
 }
 
 #[test]
-fn only_variables_of_decks_may_be_read() {
+fn only_variables_with_decks_prefix_are_allowed() {
     let finding = failed("${{ env \"HOME\" }}");
     assert_eq!((finding.code, finding.help.as_deref()), (ENV, Some("name it `DECK_HOME`")));
 }
 
 #[test]
-fn a_template_that_makes_no_sense_says_where_and_why() {
+fn an_invalid_template_reports_location_and_reason() {
     for (text, why) in [
         ("${{ }}", "empty"),
         ("${{ env \"DECK_HOST\"\nb: 1", "not closed by `}}`"),
@@ -127,7 +127,7 @@ fn a_template_that_makes_no_sense_says_where_and_why() {
 }
 
 #[test]
-fn what_cannot_be_converted_is_not_repeated() {
+fn an_unconvertible_value_is_not_repeated() {
     for (text, form) in [("toInt", "a whole number"), ("toBool", "`true`"), ("toFloat", "a number")] {
         let finding = failed(&format!("${{{{ env \"DECK_SECRET\" | {text} }}}}"));
         assert!(finding.message.contains("`DECK_SECRET` is not") && finding.message.contains(form));
@@ -144,7 +144,7 @@ fn mocked_values_need_no_environment() {
 }
 
 #[test]
-fn nodes_keep_the_places_they_were_written_at() {
+fn spans_are_those_of_the_original_file() {
     let text = "a: ${{ env \"DECK_PEM\" | indent 3 }}\nb: [\"x${{ env \"DECK_HOST\" }}y\", z]\nc: 1\n";
     let (sources, doc, root, findings, rendered) = read(text);
     assert!(findings.0.is_empty(), "{:#?}", findings.0);
@@ -178,7 +178,7 @@ fn findings_about_values_do_not_show_them() {
 }
 
 #[test]
-fn broken_yaml_after_filling_in_is_reported_at_its_place_without_the_value() {
+fn invalid_yaml_after_substitution_is_reported_without_the_value() {
     let (sources, _, root, findings, _) = read("a: 1\nb: \"${{ env \"DECK_SECRET\" }}\nc: 2\n");
     assert_eq!(root, None);
     let finding = &findings.0[0];
@@ -187,7 +187,7 @@ fn broken_yaml_after_filling_in_is_reported_at_its_place_without_the_value() {
 }
 
 #[test]
-fn what_follows_from_a_missing_value_is_not_reported() {
+fn consequences_of_a_missing_value_are_not_reported() {
     let text = "port: ${{ env \"DECK_NONE\" | toInt }}\n";
     let (_, doc, root, mut findings, rendered) = read(text);
     let node = doc.get(root.expect("reads"), "port").expect("port");

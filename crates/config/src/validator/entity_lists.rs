@@ -84,7 +84,7 @@ impl Validator<'_> {
         self.found.truncate(known);
         for finding in &mut self.findings.0[first..] {
             finding.tree.clear();
-            finding.implied.clear();
+            finding.implied_errors.clear();
         }
     }
 

@@ -251,7 +251,7 @@ impl Validator<'_> {
                 && wrong.any(|wrong| paths.iter().any(|p| p.len() > wrong.len() && p.starts_with(wrong)))
         };
         if let Some(cause) = self.findings.0[checkpoint.retained()..].iter_mut().find(around) {
-            cause.implied.push((whole, text.to_owned()));
+            cause.implied_errors.push((whole, text.to_owned()));
             return true;
         }
         self.is_consequence_at(whole, text.to_owned(), paths)

@@ -1,6 +1,6 @@
 //! Suggested corrections for common violations. Never repeats a secret.
 
-pub(super) use source::{is_odd, odd_character};
+pub(super) use source::{is_confusable, odd_character};
 
 use super::{CompiledSchema, SchemaKind, StringSchema, Unit, Validator, messages::Violation};
 use crate::nearest;
@@ -8,7 +8,7 @@ use model::{
     KINDS, KindInfo,
     rule::{pem, regex},
 };
-use source::{NodeId, Value, joined};
+use source::{NodeId, Value, missing_space_help};
 
 impl Validator<'_> {
     /// Returns the help for a violation by the value at the current path.
@@ -122,7 +122,7 @@ impl Validator<'_> {
             }
             ("record" | "map", Value::Seq(_)) => fixed("write its fields without `- ` in front"),
             ("record" | "map", Value::Str(text)) => {
-                match joined(text).or_else(|| self.suggest_map(schema, text)) {
+                match missing_space_help(text).or_else(|| self.suggest_map(schema, text)) {
                     Some(help) => Some(help),
                     None => fixed("write its fields on the lines below, indented, each as `name: value`"),
                 }
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shell_variable_is_named_and_a_template_is_none() {
+    fn a_shell_variable_is_detected_and_a_template_is_not() {
         let help = shell_variable("http://${ORDERS_HOST}:80").expect("a variable");
         assert!(
             help.contains("${ORDERS_HOST}") && help.contains("${{ env \"DECK_ORDERS_HOST\" }}"),

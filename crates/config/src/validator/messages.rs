@@ -57,8 +57,8 @@ impl StringSchema {
             return Some(Violation::TooLong(max));
         }
         if let Some((_, err)) = self.none_of.iter().find(|(regex, _)| regex.is_match(text)) {
-            let said = err.as_deref().map_or_else(|| format!("invalid value: {text}"), str::to_owned);
-            return Some(Violation::Said(said));
+            let reason_text = err.as_deref().map_or_else(|| format!("invalid value: {text}"), str::to_owned);
+            return Some(Violation::Said(reason_text));
         }
         if self.pattern.as_ref().is_some_and(|p| !p.is_match(text)) {
             return Some(Violation::Said(format!("invalid value: {text}")));

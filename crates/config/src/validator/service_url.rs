@@ -111,12 +111,12 @@ impl Validator<'_> {
         for &number in others.iter().rev() {
             let finding = self.remove(number);
             merged.tree.splice(0..0, finding.tree);
-            merged.implied.extend(finding.implied);
+            merged.implied_errors.extend(finding.implied_errors);
         }
         let finding = std::mem::replace(&mut self.findings.0[first], merged);
         let merged = &mut self.findings.0[first];
         merged.tree.splice(0..0, finding.tree);
-        merged.implied.extend(finding.implied);
+        merged.implied_errors.extend(finding.implied_errors);
     }
 
     /// Removes a finding.

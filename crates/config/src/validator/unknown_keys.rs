@@ -151,7 +151,7 @@ impl Validator<'_> {
         self.path.pop();
         for finding in &mut self.findings.0[first..] {
             finding.tree.clear();
-            finding.implied.clear();
+            finding.implied_errors.clear();
         }
     }
 
@@ -163,7 +163,7 @@ impl Validator<'_> {
         value: NodeId,
     ) -> KeyMeaning {
         if let Some(odd) = help::odd_character(key) {
-            let plain: String = key.chars().filter(|c| !help::is_odd(*c)).collect();
+            let plain: String = key.chars().filter(|c| !help::is_confusable(*c)).collect();
             if let Some(name) = record.names().find(|name| *name == plain) {
                 return KeyMeaning::Field(name, format!("the name contains {odd}: write `{name}` anew"));
             }
@@ -320,7 +320,7 @@ impl Validator<'_> {
             .find_map(|field| self.intended.iter().rev().find(|intended| field.starts_with(&intended.path)))
             .map(|intended| intended.finding);
         let Some(finding) = cause.and_then(|cause| self.findings.0.get_mut(cause)) else { return false };
-        finding.implied.push((place, text));
+        finding.implied_errors.push((place, text));
         self.errors += 1;
         true
     }
@@ -373,7 +373,7 @@ impl Validator<'_> {
             .iter_mut()
             .find(|finding| finding.tree.iter().any(|(path, _)| *path == name));
         match cause {
-            Some(finding) => finding.implied.push((place, "unknown field".to_owned())),
+            Some(finding) => finding.implied_errors.push((place, "unknown field".to_owned())),
             None => self.report_unknown_key(record, None, entry),
         }
     }

@@ -13,8 +13,8 @@ type Foreign = (Range<usize>, &'static str, &'static str);
 /// Finds syntax that is never intended in YAML or JSON.
 pub(crate) fn foreign(text: &str) -> Option<Foreign> {
     let line = |mark: &str| {
-        let begins = |at: &usize| *at == 0 || text.as_bytes()[at - 1] == b'\n';
-        text.match_indices(mark).map(|(at, _)| at).find(begins)
+        let is_line_start = |at: &usize| *at == 0 || text.as_bytes()[at - 1] == b'\n';
+        text.match_indices(mark).map(|(at, _)| at).find(is_line_start)
     };
     if let (Some(at), Some(_)) = (line("<<<<<<< "), line(">>>>>>> ")) {
         return Some((
@@ -33,7 +33,7 @@ pub(crate) fn foreign(text: &str) -> Option<Foreign> {
 }
 
 /// Returns the help for a missing space after `-`, `:` or `=`. Never repeats a value.
-pub fn joined(line: &str) -> Option<String> {
+pub fn missing_space_help(line: &str) -> Option<String> {
     let (dash, rest) = match line.strip_prefix('-') {
         Some(rest) => (!rest.starts_with([' ', '-']), rest.trim_start()),
         None => (false, line),
@@ -56,12 +56,12 @@ pub fn joined(line: &str) -> Option<String> {
 
 impl SyntaxError<'_> {
     pub(super) fn foreign_syntax(&self) -> Option<Finding> {
-        let says = |range: Range<usize>, message: &str, help: &str| {
+        let finding = |range: Range<usize>, message: &str, help: &str| {
             let span = self.input.span(range.start, range.end);
             Finding::error("source/yaml-syntax", message).at(span, "").help(help)
         };
         if let Some((range, message, help)) = foreign(self.body) {
-            return Some(says(range, message, help));
+            return Some(finding(range, message, help));
         }
         self.invisible_character().or_else(|| self.comment()).or_else(|| self.directive())
     }
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missing_space_is_told_without_the_value() {
+    fn a_missing_space_is_reported_without_the_value() {
         for (line, said) in [
             ("name:orders", Some("after the `:`: write `name: …`")),
             ("-name: a", Some("after the `-`: write `- name: …`")),
@@ -133,7 +133,7 @@ mod tests {
             ("---", None),
             ("10:20", None),
         ] {
-            let help = joined(line);
+            let help = missing_space_help(line);
             assert_eq!(help.is_some(), said.is_some(), "{line}: {help:?}");
             let fits = help.iter().all(|help| help.ends_with(said.unwrap_or("")) && !help.contains("s3cret"));
             assert!(fits, "{line}: {help:?}");

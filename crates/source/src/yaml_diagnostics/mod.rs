@@ -10,7 +10,7 @@ use super::libyaml::YamlError;
 use super::yaml::Input;
 use super::{Finding, Span};
 pub(super) use foreign::foreign;
-pub use foreign::joined;
+pub use foreign::missing_space_help;
 
 /// Explains a libyaml error. `last` is the span of the last event before it.
 pub(super) fn explain(input: Input<'_>, problem: &YamlError, last: Option<Span>) -> Finding {
@@ -218,7 +218,7 @@ impl<'a> SyntaxError<'a> {
         if self.message_contains("could not find expected ':'") {
             let at = self.context_at("simple key").unwrap_or(at);
             let finding = self.error("this line is neither `key: value` nor a list item", at);
-            let help = foreign::joined(self.from(at).lines().next().unwrap_or(""));
+            let help = foreign::missing_space_help(self.from(at).lines().next().unwrap_or(""));
             return Some(finding.help(
                 help.unwrap_or_else(|| {
                     "add a `:` with a space after it, or check the indentation".to_owned()
@@ -250,7 +250,7 @@ impl<'a> SyntaxError<'a> {
         let whole = self.input.span(above + indent(text), above + text.trim_end().len());
         let finding =
             Finding::error("source/yaml-syntax", "this line is neither `key: value` nor a list item");
-        let help = foreign::joined(text.trim());
+        let help = foreign::missing_space_help(text.trim());
         let finding = finding.at(whole, "").at(key, "a key follows");
         Some(finding.help(help.unwrap_or_else(|| "add a `:` with a space after it".to_owned())))
     }
