@@ -1,5 +1,5 @@
-//! What the admin API answers: the error tree, its one-line text, its flat form, and the entities of a
-//! configuration that was accepted.
+//! Bodies of the admin API's `POST /config`: the error tree, its one-line form, its flattened form, and the
+//! entities of an accepted configuration.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -7,24 +7,24 @@ use super::{Loaded, resolve::singular};
 use model::{DisplayState, IdRule, KINDS, KindInfo};
 use source::{Finding, Findings, Level, NodeId, Seg, Value};
 
-/// The error tree (`fields`): lists keep their positions with nulls, complaints about a whole entity stand in a
-/// list under `@entity`.
+/// Builds the error tree (`fields`). Lists keep their positions, with nulls for items without errors; errors about
+/// a whole entity are listed under `@entity`.
 pub fn fields(findings: &Findings) -> Json {
-    let mut root = Tree::default();
-    for (path, text) in findings.iter().flat_map(Finding::answers) {
+    let mut root = ErrorTree::default();
+    for (path, text) in findings.iter().flat_map(Finding::kong_errors) {
         root.insert(path, text);
     }
     root.json().unwrap_or_else(|| json!({}))
 }
 
-/// The error tree as one line of Lua, for `message`.
+/// Formats the error tree as one line of Lua, for `message`.
 pub fn message(findings: &Findings) -> String {
     let mut out = String::from("declarative config is invalid: ");
-    lua(&fields(findings), &mut out);
+    write_lua(&fields(findings), &mut out);
     out
 }
 
-fn lua(value: &Json, out: &mut String) {
+fn write_lua(value: &Json, out: &mut String) {
     match value {
         Json::Object(map) => {
             out.push('{');
@@ -40,7 +40,7 @@ fn lua(value: &Json, out: &mut String) {
                     out.push_str(&format!("[{}]", Json::String(key.clone())));
                 }
                 out.push('=');
-                lua(value, out);
+                write_lua(value, out);
             }
             out.push('}');
         }
@@ -55,7 +55,7 @@ fn lua(value: &Json, out: &mut String) {
                 if gaps {
                     out.push_str(&format!("[{}]=", i + 1));
                 }
-                lua(value, out);
+                write_lua(value, out);
             }
             out.push('}');
         }
@@ -64,14 +64,14 @@ fn lua(value: &Json, out: &mut String) {
 }
 
 #[derive(Default)]
-struct Tree {
+struct ErrorTree {
     text: Option<String>,
     entity: Vec<String>,
-    keys: std::collections::BTreeMap<String, Tree>,
-    items: std::collections::BTreeMap<usize, Tree>,
+    keys: std::collections::BTreeMap<String, ErrorTree>,
+    items: std::collections::BTreeMap<usize, ErrorTree>,
 }
 
-impl Tree {
+impl ErrorTree {
     fn insert(&mut self, path: &[Seg], text: &str) {
         match path.split_first() {
             None => self.text = self.text.take().or_else(|| Some(text.to_owned())),
@@ -90,7 +90,8 @@ impl Tree {
         }
         if !self.items.is_empty() && self.keys.is_empty() && self.entity.is_empty() {
             let last = self.items.keys().last().copied().unwrap_or_default();
-            let items = (1..=last).map(|i| self.items.get(&i).and_then(Tree::json).unwrap_or(Json::Null));
+            let items =
+                (1..=last).map(|i| self.items.get(&i).and_then(ErrorTree::json).unwrap_or(Json::Null));
             return Some(Json::Array(items.collect()));
         }
         let mut map = Map::new();
@@ -111,9 +112,9 @@ impl Tree {
     }
 }
 
-/// The answer of `POST /config` to a refused document: status is 400.
+/// Builds the response body of `POST /config` for a rejected document (status 400).
 pub fn refusal(loaded: &Loaded, flatten: bool) -> Json {
-    let mut answer = json!({
+    let mut body = json!({
         "code": 14,
         "name": "invalid declarative configuration",
         "message": message(&loaded.findings),
@@ -121,27 +122,27 @@ pub fn refusal(loaded: &Loaded, flatten: bool) -> Json {
     let omitted = loaded.findings.omitted().count(Level::Error);
     if omitted > 0 {
         let message = format!("{} (and {omitted} more errors)", message(&loaded.findings));
-        answer["message"] = json!(message);
-        answer["omitted_errors"] = json!(omitted);
+        body["message"] = json!(message);
+        body["omitted_errors"] = json!(omitted);
     }
     if flatten {
         let (fields, errors) = flattened(loaded);
-        answer["fields"] = fields;
-        answer["flattened_errors"] = errors;
+        body["fields"] = fields;
+        body["flattened_errors"] = errors;
     } else {
-        answer["fields"] = fields(&loaded.findings);
+        body["fields"] = fields(&loaded.findings);
     }
-    answer
+    body
 }
 
-/// Error tree without what belongs to entities, and the list of entities with their errors.
+/// Returns the error tree without the errors of entities, and the list of entities with their errors.
 pub fn flattened(loaded: &Loaded) -> (Json, Json) {
     let mut left = Findings::default();
     let mut by_entity: ahash::AHashMap<usize, Vec<(Vec<Seg>, String)>> = ahash::AHashMap::new();
     let mut references = Vec::new();
     let index = entity_index(loaded);
     for finding in loaded.findings.iter() {
-        for (path, text) in finding.answers() {
+        for (path, text) in finding.kong_errors() {
             let mut owner = None;
             let mut node = None;
             for (depth, pair) in path.chunks(2).enumerate() {
@@ -161,12 +162,12 @@ pub fn flattened(loaded: &Loaded) -> (Json, Json) {
                 Some((found, depth)) => {
                     by_entity.entry(found).or_default().push((path[depth..].to_vec(), text.clone()));
                 }
-                // Dangling references and clashes of other unique fields belong nowhere and vanish.
+                // Dangling references and duplicates of other unique fields belong to no entity; Kong drops them.
                 None if finding.code == "config/bad-reference" => {}
                 None if is_vanishing(path) => {}
                 None => {
                     let mut stays = finding.clone();
-                    (stays.tree, stays.implied) = (vec![(path.clone(), text.clone())], Vec::new());
+                    (stays.tree, stays.implied_errors) = (vec![(path.clone(), text.clone())], Vec::new());
                     left.push(stays);
                 }
             }
@@ -174,7 +175,7 @@ pub fn flattened(loaded: &Loaded) -> (Json, Json) {
     }
     let late = loaded.findings.iter().any(|f| f.code == "config/duplicate" && !f.tree.is_empty());
     let mut owners: Vec<usize> = by_entity.keys().copied().collect();
-    owners.sort_by_cached_key(|&i| place(loaded, i));
+    owners.sort_by_cached_key(|&i| flattened_sort_key(loaded, i));
     let entries: Vec<Json> = references
         .into_iter()
         .chain(owners.into_iter().map(|i| entry(loaded, i, by_entity.remove(&i).unwrap_or_default(), late)))
@@ -182,13 +183,13 @@ pub fn flattened(loaded: &Loaded) -> (Json, Json) {
     (fields(&left), Json::Array(entries))
 }
 
-/// Whether a complaint is about the inside of a reference written as an object.
+/// Returns whether an error is inside a reference that is written as an object.
 fn is_reference(loaded: &Loaded, i: usize, path: &[Seg]) -> bool {
     let foreign = KINDS[loaded.found[i].kind].foreign;
     matches!(path, [Seg::Key(field), Seg::Key(_)] if foreign.iter().any(|f| f.field == field))
 }
 
-/// Such an object is listed as if it were the entity it refers to.
+/// Builds the flattened entry of such an object, which Kong lists as if it were the referenced entity.
 fn reference_entry(loaded: &Loaded, i: usize, path: &[Seg], text: &str) -> Json {
     let found = &loaded.found[i];
     let [Seg::Key(field), inner @ ..] = path else { return Json::Null };
@@ -220,30 +221,30 @@ fn entity_index(loaded: &Loaded) -> ahash::AHashMap<EntityKey<'_>, usize> {
         .collect()
 }
 
-/// Where an entity comes in the flat list: kinds and entries in descending order at top level, entries that stand
-/// inside another entity in ascending order and before it.
-fn place(loaded: &Loaded, i: usize) -> Vec<(std::cmp::Reverse<&'static str>, isize)> {
+/// Sort key of an entity in the flattened list: top-level kinds and entries in descending order; nested entities
+/// in ascending order, before their parent.
+fn flattened_sort_key(loaded: &Loaded, i: usize) -> Vec<(std::cmp::Reverse<&'static str>, isize)> {
     use std::cmp::Reverse;
     let found = &loaded.found[i];
     let index = isize::try_from(found.index).unwrap_or(isize::MAX);
     match found.parent {
         None => vec![(Reverse(KINDS[found.kind].key), -index), END],
         Some((parent, _)) => {
-            let mut place = place(loaded, parent);
-            place.pop();
-            place.extend([(Reverse(KINDS[found.kind].key), index), END]);
-            place
+            let mut flattened_sort_key = flattened_sort_key(loaded, parent);
+            flattened_sort_key.pop();
+            flattened_sort_key.extend([(Reverse(KINDS[found.kind].key), index), END]);
+            flattened_sort_key
         }
     }
 }
 
-/// Sorts an entity behind what stands inside it.
+/// Sorts an entity after its nested entities.
 const END: (std::cmp::Reverse<&str>, isize) = (std::cmp::Reverse(""), 0);
 
 fn entry(loaded: &Loaded, i: usize, mut errors: Vec<(Vec<Seg>, String)>, late: bool) -> Json {
     let found = &loaded.found[i];
     let kind = &KINDS[found.kind];
-    let mut entity = echo(loaded, i, late);
+    let mut entity = submitted_entity(loaded, i, late);
     errors.sort_by(|(a, _), (b, _)| descending(a, b));
     let errors: Vec<Json> = errors
         .iter()
@@ -276,8 +277,9 @@ fn entry(loaded: &Loaded, i: usize, mut errors: Vec<(Vec<Seg>, String)>, late: b
     Json::Object(out)
 }
 
-/// The entity as it was put in, without what stands inside it; once ids are known, with its own and its parent's.
-fn echo(loaded: &Loaded, i: usize, late: bool) -> Json {
+/// Returns the entity as submitted, without nested entities; once ids are resolved, with its own id and its
+/// parent's.
+fn submitted_entity(loaded: &Loaded, i: usize, late: bool) -> Json {
     let found = &loaded.found[i];
     let kind = &KINDS[found.kind];
     let doc = &loaded.document;
@@ -285,7 +287,7 @@ fn echo(loaded: &Loaded, i: usize, late: bool) -> Json {
     for entry in doc.entries(found.node) {
         let key = doc.key_text(entry.key);
         if !kind.children.iter().any(|c| c.kind == key) && *doc.value(entry.value) != Value::Null {
-            map.insert(key, echo_value(doc, entry.value));
+            map.insert(key, submitted_value(doc, entry.value));
         }
     }
     let parent_id = found.parent.and_then(|(parent, field)| {
@@ -306,14 +308,14 @@ fn echo(loaded: &Loaded, i: usize, late: bool) -> Json {
     Json::Object(map)
 }
 
-/// Lists without items are echoed as maps, since Lua knows no difference.
-fn echo_value(doc: &source::Document, node: NodeId) -> Json {
+/// Empty lists become maps, since Lua does not distinguish them.
+fn submitted_value(doc: &source::Document, node: NodeId) -> Json {
     match doc.value(node) {
         Value::Seq(items) if items.is_empty() => json!({}),
-        Value::Seq(items) => Json::Array(items.iter().map(|&n| echo_value(doc, n)).collect()),
-        Value::Map(entries) => {
-            Json::Object(entries.iter().map(|e| (doc.key_text(e.key), echo_value(doc, e.value))).collect())
-        }
+        Value::Seq(items) => Json::Array(items.iter().map(|&n| submitted_value(doc, n)).collect()),
+        Value::Map(entries) => Json::Object(
+            entries.iter().map(|e| (doc.key_text(e.key), submitted_value(doc, e.value))).collect(),
+        ),
         _ => doc.to_json(node),
     }
 }
@@ -330,7 +332,7 @@ fn dotted(path: &[Seg]) -> String {
     parts.join(".")
 }
 
-/// Keys and positions in descending order; complaints about the whole last.
+/// Keys and positions in descending order; errors about the whole entity last.
 fn descending(a: &[Seg], b: &[Seg]) -> std::cmp::Ordering {
     use std::cmp::Ordering;
     for (x, y) in a.iter().zip(b) {
@@ -350,13 +352,14 @@ fn descending(a: &[Seg], b: &[Seg]) -> std::cmp::Ordering {
     a.len().cmp(&b.len())
 }
 
-/// The answer of `POST /config` to an accepted document: entities by kind and id, without workspaces.
+/// Builds the response body of `POST /config` for an accepted document: entities by kind and id, without
+/// workspaces.
 pub fn entities(loaded: &Loaded) -> Json {
     let state = loaded.shown.as_ref().or(loaded.state.as_ref());
     state.map_or_else(|| json!({}), |state| by_kind(state.display()))
 }
 
-/// All entities of a configuration by kind and id.
+/// Returns all entities of a configuration by kind and id.
 pub fn by_kind(state: DisplayState<'_>) -> Json {
     let mut out = Map::new();
     macro_rules! tables {

@@ -1,6 +1,6 @@
-//! Names of the plugins that Kong 3.9 has.
+//! Names of the plugins bundled with Kong 3.9.
 
-/// Names of the plugins that come with Kong 3.9, built here or not.
+/// Names of the plugins bundled with Kong 3.9, whether implemented here or not.
 pub const BUNDLED: &[&str] = &[
     "acl",
     "acme",

@@ -1,41 +1,41 @@
-//! The format that a set of plugins makes: schemas for each router flavor, and which fields hold secrets.
+//! Catalog of the file format for a set of plugins: compiled schemas per router flavor, and secret fields.
 
 use std::sync::OnceLock;
 
-use super::{entities::Shapes, secret::SecretFields};
+use super::{entities::SchemaSet, secret::SecretFields};
 use plugin::Registry;
 use router::Flavor;
 
-/// What is derived from the schemas of all entities and plugins, each part on first use.
+/// Data derived from the schemas of all entities and plugins, computed on first use.
 pub struct Catalog {
     registry: Registry,
-    shapes: [OnceLock<Shapes>; 3],
+    schemas: [OnceLock<SchemaSet>; 3],
     secrets: OnceLock<SecretFields>,
 }
 
 impl Catalog {
-    /// The format with the settings of these plugins. A program makes one, which lives as long as the process:
-    /// what reads a document refers to its schemas.
+    /// Creates the catalog for a plugin registry. It is leaked, because compiled schemas are referenced by loaded
+    /// documents; a process creates one.
     pub fn new(registry: Registry) -> &'static Self {
-        Box::leak(Box::new(Catalog { registry, shapes: Default::default(), secrets: OnceLock::new() }))
+        Box::leak(Box::new(Catalog { registry, schemas: Default::default(), secrets: OnceLock::new() }))
     }
 
-    /// The plugins.
+    /// Returns the plugin registry.
     pub fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    /// The schemas for a router flavor.
-    pub fn shapes(&'static self, flavor: Flavor) -> &'static Shapes {
+    /// Returns the compiled schemas for a router flavor.
+    pub fn schemas(&'static self, flavor: Flavor) -> &'static SchemaSet {
         let index = match flavor {
             Flavor::TraditionalCompatible => 0,
             Flavor::Traditional => 1,
             Flavor::Expressions => 2,
         };
-        self.shapes[index].get_or_init(|| Shapes::new(self, flavor))
+        self.schemas[index].get_or_init(|| SchemaSet::new(self, flavor))
     }
 
-    /// Which fields hold secrets.
+    /// Returns the secret fields.
     pub fn secrets(&self) -> &SecretFields {
         self.secrets.get_or_init(|| SecretFields::new(&self.registry))
     }

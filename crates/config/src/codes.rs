@@ -1,33 +1,33 @@
-//! The codes of findings about files: what each means, a file that earns it and one that does not.
+//! Documentation of the finding codes about files, each with an example that triggers it and one that does not.
 //!
-//! Codes are stable. `gatewayctl explain CODE` prints these; a test loads every example.
+//! Codes are stable. `gatewayctl explain CODE` prints this documentation; a test loads every example.
 
-/// One code.
+/// Documentation of one code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Code {
     /// The code: `config/unknown-field`.
     pub code: &'static str,
-    /// One line.
+    /// One-line summary.
     pub summary: &'static str,
-    /// Why it is said and what to do, in a few sentences.
+    /// Cause and remedy, in a few sentences.
     pub text: &'static str,
-    /// A file that earns it; empty where none can be shown.
+    /// Example that triggers the code; empty where none can be given.
     pub bad: &'static str,
-    /// The same file, put right.
+    /// The corrected example.
     pub good: &'static str,
 }
 
-/// There are more findings than are listed.
+/// Code of the finding that counts the omitted findings.
 pub const MORE_FINDINGS: &str = "source/more-findings";
 
-/// The code of that name.
+/// Looks up a code.
 pub fn find(code: &str) -> Option<&'static Code> {
     CODES.iter().find(|c| c.code == code)
 }
 
 macro_rules! codes {
     ($($code:literal: $summary:literal, $text:literal, $bad:literal => $good:literal;)*) => {
-        /// All codes about files, by name.
+        /// All codes about files, sorted by name.
         pub const CODES: &[Code] = &[$(
             Code { code: $code, summary: $summary, text: $text, bad: $bad, good: $good },
         )*];
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bad_example_earns_its_code_and_every_good_one_is_clean() {
+    fn bad_examples_trigger_their_code_and_good_ones_are_clean() {
         for code in CODES.iter().filter(|c| !c.bad.is_empty()) {
             let got = codes_of(code.bad);
             assert!(got.contains(&code.code), "{}: the bad example gives {got:?}", code.code);

@@ -1,5 +1,5 @@
-//! The shape of every kind of entity in a file: its own schema, what may stand inside it, and the variants that
-//! depend on content (a plugin's settings by its name, a route's fields by its protocols).
+//! Compiled schemas of all entity kinds: the kind's own schema, its nested entities, and the variants that depend
+//! on content (a plugin's settings by its name, a route's fields by its protocols).
 
 use ahash::AHashMap;
 use serde_json::{Value as Json, json};
@@ -8,36 +8,39 @@ use super::{
     BUNDLED, Catalog,
     dialect::enterprise,
     rules,
-    shape::{self, Chooser, Field, Record, Refusal, Shape, ShapeKind, Text, Walker},
+    validator::{
+        self, CompiledSchema, Field, RecordSchema, SchemaError, SchemaKind, SchemaResolver, StringSchema,
+        Validator,
+    },
 };
 use model::{KINDS, KindInfo};
 use router::Flavor;
 use source::{Document, NodeId, Value};
 
-/// All shapes for one router flavor.
-pub struct Shapes {
-    /// The document.
-    pub file: Record,
-    kinds: Vec<Record>,
-    /// By family of protocols: http, tcp, grpc.
-    routes: [Record; 3],
-    plugins: AHashMap<&'static str, Record>,
+/// Compiled schemas for one router flavor.
+pub struct SchemaSet {
+    /// Schema of the document.
+    pub file: RecordSchema,
+    kinds: Vec<RecordSchema>,
+    /// Routes by protocol family: http, tcp, grpc.
+    routes: [RecordSchema; 3],
+    plugins: AHashMap<&'static str, RecordSchema>,
     flavor: Flavor,
     catalog: &'static Catalog,
 }
 
-impl Shapes {
+impl SchemaSet {
     pub(super) fn new(catalog: &'static Catalog, flavor: Flavor) -> Self {
         let kinds = KINDS.iter().map(|kind| record(kind, (kind.schema)().to_value())).collect();
         let routes = KindInfo::of("routes").map_or_else(Json::default, |kind| (kind.schema)().to_value());
-        let route = |family| {
-            let schema = route_schema(routes.clone(), family, flavor);
-            KindInfo::of("routes").map_or_else(Record::default, |kind| record(kind, schema))
+        let route = |kind_of_route| {
+            let schema = route_schema(routes.clone(), kind_of_route, flavor);
+            KindInfo::of("routes").map_or_else(RecordSchema::default, |kind| record(kind, schema))
         };
-        Shapes {
+        SchemaSet {
             file: file_record(),
             kinds,
-            routes: [route(Family::Http), route(Family::Tcp), route(Family::Grpc)],
+            routes: [route(RouteKind::Http), route(RouteKind::Tcp), route(RouteKind::Grpc)],
             plugins: catalog
                 .registry()
                 .entries()
@@ -49,77 +52,77 @@ impl Shapes {
         }
     }
 
-    /// Whether there is a plugin of that name.
+    /// Returns whether a plugin of that name exists.
     pub fn has_plugin(&self, name: &str) -> bool {
         self.plugins.contains_key(name)
     }
 
-    /// The router flavor these shapes are for.
+    /// Returns the router flavor of these schemas.
     pub fn flavor(&self) -> Flavor {
         self.flavor
     }
 }
 
-/// Compiles the record of a kind and adds what every entity may have.
-fn record(kind: &'static KindInfo, schema: Json) -> Record {
-    let mut record = as_record(shape::compile(&schema));
+/// Compiles the schema of a kind and adds the fields common to all entities.
+fn record(kind: &'static KindInfo, schema: Json) -> RecordSchema {
+    let mut record = as_record(validator::compile(&schema));
     add_comments(&mut record);
     let mut children: Vec<_> =
         kind.children.iter().filter_map(|c| Some((KindInfo::number(c.kind)?, c))).collect();
     children.sort_by_key(|(number, _)| *number);
     for (number, child) in children {
-        record.set(child.kind, Shape::of(ShapeKind::Children(number, child.field)));
+        record.set(child.kind, CompiledSchema::of(SchemaKind::Children(number, child.field)));
     }
     record
 }
 
-fn as_record(shape: Shape) -> Record {
-    match shape.kind {
-        ShapeKind::Record(record) => *record,
-        _ => Record::default(),
+fn as_record(schema: CompiledSchema) -> RecordSchema {
+    match schema.kind {
+        SchemaKind::Record(record) => *record,
+        _ => RecordSchema::default(),
     }
 }
 
-fn add_comments(record: &mut Record) {
-    record.set("_comment", Shape::text());
-    let any = shape::List {
+fn add_comments(record: &mut RecordSchema) {
+    record.set("_comment", CompiledSchema::text());
+    let any = validator::ListSchema {
         set: false,
-        item: Shape::of(ShapeKind::Any),
+        item: CompiledSchema::of(SchemaKind::Any),
         min: None,
         max: None,
         length: None,
         exclusive: Vec::new(),
         contains: None,
     };
-    record.set("_ignore", Shape::of(ShapeKind::List(Box::new(any))));
+    record.set("_ignore", CompiledSchema::of(SchemaKind::List(Box::new(any))));
 }
 
-fn file_record() -> Record {
-    let mut record = Record::default();
+fn file_record() -> RecordSchema {
+    let mut record = RecordSchema::default();
     let versions = ["1.1", "2.1", "3.0"].map(Into::into).to_vec();
-    let text = Text { min: 1, one_of: Some(versions), ..Text::default() };
-    let mut version = Shape::of(ShapeKind::Text(Box::new(text)));
+    let text = StringSchema { min: 1, one_of: Some(versions), ..StringSchema::default() };
+    let mut version = CompiledSchema::of(SchemaKind::Text(Box::new(text)));
     version.required = true;
     record.set("_format_version", version);
-    let mut transform = Shape::of(ShapeKind::Bool);
+    let mut transform = CompiledSchema::of(SchemaKind::Bool);
     transform.default = Some(Json::Bool(true));
     record.set("_transform", transform);
     add_comments(&mut record);
     for (number, kind) in KINDS.iter().enumerate() {
-        record.set(kind.key, Shape::of(ShapeKind::Children(number, "")));
+        record.set(kind.key, CompiledSchema::of(SchemaKind::Children(number, "")));
     }
     record
 }
 
-/// Which rules a route follows.
+/// Protocol family that determines a route's constraints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Family {
+enum RouteKind {
     Http,
     Tcp,
     Grpc,
 }
 
-fn route_schema(mut schema: Json, family: Family, flavor: Flavor) -> Json {
+fn route_schema(mut schema: Json, kind_of_route: RouteKind, flavor: Flavor) -> Json {
     let expressions = flavor == Flavor::Expressions;
     let Some(fields) = schema.get_mut("properties").and_then(Json::as_object_mut) else { return schema };
     if !expressions {
@@ -131,20 +134,20 @@ fn route_schema(mut schema: Json, family: Family, flavor: Flavor) -> Json {
     {
         snis["items"]["x-rule"] = json!("sni");
     }
-    let (forbidden, protocols): (&[&str], _) = match family {
-        Family::Http if expressions => (&[], ""),
-        Family::Http => (&["sources", "destinations"], "'http' or 'https'"),
-        Family::Tcp => {
+    let (forbidden, protocols): (&[&str], _) = match kind_of_route {
+        RouteKind::Http if expressions => (&[], ""),
+        RouteKind::Http => (&["sources", "destinations"], "'http' or 'https'"),
+        RouteKind::Tcp => {
             (&["methods", "hosts", "paths", "headers"], "'tcp', 'tls', 'tls_passthrough' or 'udp'")
         }
-        Family::Grpc if expressions => (&["methods"], "'grpc' or 'grpcs'"),
-        Family::Grpc => (&["methods", "sources", "destinations"], "'grpc' or 'grpcs'"),
+        RouteKind::Grpc if expressions => (&["methods"], "'grpc' or 'grpcs'"),
+        RouteKind::Grpc => (&["methods", "sources", "destinations"], "'grpc' or 'grpcs'"),
     };
     let err = |field: &str| format!("cannot set '{field}' when 'protocols' is {protocols}");
     for field in forbidden {
         fields.insert((*field).to_owned(), json!({ "x-must-be": null, "x-err": err(field) }));
     }
-    if family == Family::Grpc {
+    if kind_of_route == RouteKind::Grpc {
         let strip =
             json!({ "type": "boolean", "default": false, "x-must-not-be": true, "x-err": err("strip_path") });
         fields.insert("strip_path".to_owned(), strip);
@@ -155,8 +158,8 @@ fn route_schema(mut schema: Json, family: Family, flavor: Flavor) -> Json {
         json!(all)
     };
     let must = |protocols: &str| format!("must set one of %s when 'protocols' is {protocols}");
-    let more = match family {
-        Family::Http => vec![json!({
+    let more = match kind_of_route {
+        RouteKind::Http => vec![json!({
             "if": "protocols", "if_contains": "https",
             "then_at_least_one_of": with(&["methods", "hosts", "headers", "paths", "snis"]), "err": must("'https'"),
             "else": {
@@ -164,7 +167,7 @@ fn route_schema(mut schema: Json, family: Family, flavor: Flavor) -> Json {
                 "then_at_least_one_of": with(&["methods", "hosts", "headers", "paths"]), "err": must("'http'"),
             },
         })],
-        Family::Tcp => vec![
+        RouteKind::Tcp => vec![
             json!({
                 "if": "protocols", "each_in": ["tcp", "tls", "udp"],
                 "then_at_least_one_of": with(&["sources", "destinations", "snis"]),
@@ -175,7 +178,7 @@ fn route_schema(mut schema: Json, family: Family, flavor: Flavor) -> Json {
                 "err": "must set snis when 'protocols' is 'tls_passthrough'",
             }),
         ],
-        Family::Grpc => vec![json!({
+        RouteKind::Grpc => vec![json!({
             "if": "protocols", "if_contains": "grpcs",
             "then_at_least_one_of": with(&["hosts", "headers", "paths", "snis"]), "err": must("'grpcs'"),
             "else": {
@@ -190,9 +193,9 @@ fn route_schema(mut schema: Json, family: Family, flavor: Flavor) -> Json {
     schema
 }
 
-/// The record of a plugin's rows: what all have, its settings, its protocols, the scopes it may not have.
-fn plugin_record(entry: &plugin::Entry) -> Record {
-    let Some(kind) = KindInfo::of("plugins") else { return Record::default() };
+/// Compiles the schema of a plugin: common fields, its settings, its protocols, and the scopes it must not have.
+fn plugin_record(entry: &plugin::Entry) -> RecordSchema {
+    let Some(kind) = KindInfo::of("plugins") else { return RecordSchema::default() };
     let mut schema = (kind.schema)().to_value();
     let protocols = json!(entry.protocols);
     let settings = (entry.schema)().to_value();
@@ -214,14 +217,19 @@ fn plugin_record(entry: &plugin::Entry) -> Record {
         }
     }
     let mut record = record(kind, schema);
-    record.set("config", shape::compile(&settings));
-    record.checks = shape::check::compile(plugin_checks.as_ref(), &record.index);
+    record.set("config", validator::compile(&settings));
+    record.checks = validator::entity_checks::compile(plugin_checks.as_ref(), &record.index);
     record
 }
 
-impl Chooser for Shapes {
-    fn choose(&self, kind: usize, doc: &Document, node: NodeId) -> Result<&'static Record, Refusal> {
-        let this = self.catalog.shapes(self.flavor);
+impl SchemaResolver for SchemaSet {
+    fn choose(
+        &self,
+        kind: usize,
+        doc: &Document,
+        node: NodeId,
+    ) -> Result<&'static RecordSchema, SchemaError> {
+        let this = self.catalog.schemas(self.flavor);
         let text = |field| doc.get(node, field).and_then(|n| doc.str(n));
         match KINDS[kind].key {
             "routes" => this.route(doc, node),
@@ -233,7 +241,7 @@ impl Chooser for Shapes {
                 _ => Ok(&this.kinds[kind]),
             },
             "vaults" => match text("name") {
-                Some(name) if name != "env" && !name.is_empty() => Err(Refusal {
+                Some(name) if name != "env" && !name.is_empty() => Err(SchemaError {
                     field: "name",
                     code: "config/not-allowed",
                     text: format!("vault '{name}' is not installed"),
@@ -247,25 +255,25 @@ impl Chooser for Shapes {
         }
     }
 
-    fn kind(&self, kind: usize) -> Option<&'static Record> {
-        self.catalog.shapes(self.flavor).kinds.get(kind)
+    fn kind(&self, kind: usize) -> Option<&'static RecordSchema> {
+        self.catalog.schemas(self.flavor).kinds.get(kind)
     }
 
     fn custom(
         &self,
         name: &str,
-        walker: &Walker<'_>,
-        record: &Record,
+        validator: &Validator<'_>,
+        record: &RecordSchema,
         node: Option<NodeId>,
         fields: &[Field],
     ) -> Option<String> {
-        rules::custom(name, self.catalog.registry(), walker, record, node, fields)
+        rules::custom(name, self.catalog.registry(), validator, record, node, fields)
     }
 }
 
-impl Shapes {
-    /// The first of a route's protocols decides.
-    fn route(&'static self, doc: &Document, node: NodeId) -> Result<&'static Record, Refusal> {
+impl SchemaSet {
+    /// Selects the schema by the first of the route's protocols.
+    fn route(&'static self, doc: &Document, node: NodeId) -> Result<&'static RecordSchema, SchemaError> {
         let [http, tcp, grpc] = &self.routes;
         let Some(protocols) = doc.get(node, "protocols") else { return Ok(http) };
         let first = match doc.value(protocols) {
@@ -278,7 +286,7 @@ impl Shapes {
             Some("http" | "https") => Ok(http),
             Some("tcp" | "tls" | "udp" | "tls_passthrough") => Ok(tcp),
             Some("grpc" | "grpcs") => Ok(grpc),
-            other => Err(Refusal {
+            other => Err(SchemaError {
                 field: "protocols",
                 code: "config/not-allowed",
                 text: format!("unknown type: {}", other.unwrap_or("nil")),
@@ -296,22 +304,27 @@ impl Shapes {
 /// All protocols of routes.
 const PROTOCOLS: &[&str] = &["grpc", "grpcs", "http", "https", "tcp", "tls", "tls_passthrough", "udp"];
 
-/// Shapes without those of plugins that the node has switched off.
-pub struct Enabled<'a> {
-    /// All of them.
-    pub shapes: &'static Shapes,
-    /// Whether a plugin is switched on.
+/// Schemas without those of plugins that the node's settings disable.
+pub struct EnabledSchemas<'a> {
+    /// The schemas of all plugins.
+    pub schemas: &'static SchemaSet,
+    /// Returns whether a plugin is enabled.
     pub plugin: &'a (dyn Fn(&str) -> bool + Sync),
 }
 
-impl Chooser for Enabled<'_> {
-    fn choose(&self, kind: usize, doc: &Document, node: NodeId) -> Result<&'static Record, Refusal> {
-        let record = self.shapes.choose(kind, doc, node)?;
+impl SchemaResolver for EnabledSchemas<'_> {
+    fn choose(
+        &self,
+        kind: usize,
+        doc: &Document,
+        node: NodeId,
+    ) -> Result<&'static RecordSchema, SchemaError> {
+        let record = self.schemas.choose(kind, doc, node)?;
         if KINDS[kind].key != "plugins" {
             return Ok(record);
         }
         match doc.get(node, "name").and_then(|n| doc.str(n)) {
-            Some(name) if !name.is_empty() && !(self.plugin)(name) => Err(Refusal {
+            Some(name) if !name.is_empty() && !(self.plugin)(name) => Err(SchemaError {
                 field: "name",
                 code: "plugin/not-enabled",
                 text: not_enabled(name),
@@ -323,19 +336,19 @@ impl Chooser for Enabled<'_> {
         }
     }
 
-    fn kind(&self, kind: usize) -> Option<&'static Record> {
-        self.shapes.kind(kind)
+    fn kind(&self, kind: usize) -> Option<&'static RecordSchema> {
+        self.schemas.kind(kind)
     }
 
     fn custom(
         &self,
         name: &str,
-        walker: &Walker<'_>,
-        record: &Record,
+        validator: &Validator<'_>,
+        record: &RecordSchema,
         node: Option<NodeId>,
         fields: &[Field],
     ) -> Option<String> {
-        self.shapes.custom(name, walker, record, node, fields)
+        self.schemas.custom(name, validator, record, node, fields)
     }
 }
 
@@ -343,10 +356,10 @@ fn not_enabled(name: &str) -> String {
     format!("plugin '{name}' not enabled; add it to the 'plugins' configuration property")
 }
 
-fn unknown_plugin(name: &str) -> Refusal {
+fn unknown_plugin(name: &str) -> SchemaError {
     let text = not_enabled(name);
     if BUNDLED.contains(&name) {
-        return Refusal {
+        return SchemaError {
             field: "name",
             code: "plugin/not-yet",
             text,
@@ -357,7 +370,7 @@ fn unknown_plugin(name: &str) -> Refusal {
     }
     if enterprise::PLUGINS.contains(&name) {
         let open = name.strip_suffix("-advanced").filter(|open| BUNDLED.contains(open));
-        return Refusal {
+        return SchemaError {
             field: "name",
             code: "plugin/enterprise",
             text,
@@ -369,7 +382,7 @@ fn unknown_plugin(name: &str) -> Refusal {
             unknown: None,
         };
     }
-    Refusal {
+    SchemaError {
         field: "name",
         code: "plugin/unknown",
         text,

@@ -1,4 +1,5 @@
-//! Words for expressions of routes that the router's parser refuses: its own are names of its grammar.
+//! Diagnostics for route expressions that the router's parser rejects; the parser itself reports names of grammar
+//! rules.
 
 use std::sync::LazyLock;
 
@@ -6,7 +7,7 @@ use regex::Regex;
 
 use super::nearest;
 
-/// The fields of the language; what ends in a dot goes on with a name of one's own.
+/// Fields of the language; a trailing dot is followed by a user-defined name.
 const FIELDS: [&str; 13] = [
     "http.method",
     "http.host",
@@ -23,7 +24,7 @@ const FIELDS: [&str; 13] = [
     "tls.sni",
 ];
 
-/// The parser's names of what it expected, and what people call it.
+/// Names of grammar rules in the parser's messages, and their descriptions.
 const GRAMMAR: [(&str, &str); 10] = [
     ("EOI", "the end"),
     ("and_op", "`&&`"),
@@ -40,7 +41,7 @@ const GRAMMAR: [(&str, &str); 10] = [
 const OPERATORS: &str = "the comparisons are `==`, `!=`, `^=` (begins with), `=^` (ends with), `~` (regular expression), \
                          `contains`, `in`, `not in`, `<`, `<=`, `>` and `>=`";
 
-/// The parser's reason in the words of people; none if it needs none.
+/// Translates the parser's reason; `None` if it needs no translation.
 pub(super) fn reason(reason: &str) -> Option<String> {
     let expected = reason.strip_prefix("expected ")?;
     let mut names: Vec<&str> = Vec::new();
@@ -57,7 +58,7 @@ pub(super) fn reason(reason: &str) -> Option<String> {
     })
 }
 
-/// What to write instead, from what stands where the parser stopped. Of errors about types it names no place.
+/// Suggests a correction from the text at the parser's error position. Type errors have no position.
 pub(super) fn help(expression: &str, reason: &str, at: Option<usize>) -> Option<String> {
     if reason.contains("LHS field") {
         return Some(fields(expression));
@@ -129,7 +130,7 @@ fn binary(last: &str, rest: &str, word: &str) -> Option<String> {
     Some(OPERATORS.to_owned())
 }
 
-/// A value that is none.
+/// Suggests a correction for an invalid value.
 fn value(rest: &str, word: &str) -> Option<String> {
     if let Some(text) = rest.strip_prefix('\'').and_then(|rest| rest.split_once('\'')) {
         return Some(format!("a text needs double quotes: write `\"{}\"`", text.0));
@@ -142,7 +143,7 @@ fn value(rest: &str, word: &str) -> Option<String> {
     (!word.is_empty()).then(|| format!("a text needs double quotes: write `\"{word}\"`"))
 }
 
-/// Conditions as Traefik writes them.
+/// Suggests a correction for Traefik matcher syntax.
 fn traefik(function: &str, rest: &str) -> Option<String> {
     let function = function.trim_end_matches('(');
     let field = match function.split(|c: char| !c.is_ascii_alphanumeric()).next_back()? {
@@ -157,7 +158,7 @@ fn traefik(function: &str, rest: &str) -> Option<String> {
     Some(format!("{field} \"{text}\""))
 }
 
-/// Which field was meant by one that there is not.
+/// Suggests the field that an unknown field probably means.
 fn fields(expression: &str) -> String {
     static FIELD: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r#""(?:[^"\\]|\\.)*"|\b(?:http|net|tls)\.[A-Za-z0-9_.]+"#)
@@ -183,7 +184,7 @@ fn fields(expression: &str) -> String {
     })
 }
 
-/// What is amiss with a value of another type than its field.
+/// Explains a value whose type does not match its field.
 fn types(expression: &str) -> Option<String> {
     static PREDICATE: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
@@ -219,19 +220,20 @@ mod tests {
     use model::Route;
     use router::{Flavor, validate_route};
 
-    /// What is said about an expression: the reason and the help.
-    fn said(expression: &str) -> (String, String) {
+    /// Returns the reason and the help for an expression.
+    fn explain(expression: &str) -> (String, String) {
         let route: Route =
             serde_json::from_value(serde_json::json!({ "name": "r", "expression": expression }))
                 .expect("a route");
         let text = validate_route(&route, Flavor::Expressions).expect_err(expression);
-        let (told, place) = (super::super::conditions::reason(&text), super::super::conditions::place(&text));
-        let help = help(expression, told, place.map(|(_, column)| column - 1));
-        (reason(told).unwrap_or(told.to_owned()), help.unwrap_or_default())
+        let (parser_reason, place) =
+            (super::super::route_conditions::reason(&text), super::super::route_conditions::place(&text));
+        let help = help(expression, parser_reason, place.map(|(_, column)| column - 1));
+        (reason(parser_reason).unwrap_or(parser_reason.to_owned()), help.unwrap_or_default())
     }
 
     #[test]
-    fn every_habit_of_another_language_has_its_help() {
+    fn foreign_expression_syntax_has_a_suggestion() {
         for (expression, wanted) in [
             (r#"http.path ^= "/a" and http.host == "x""#, "write `&&`"),
             (r#"http.path ^= "/a" or http.host == "x""#, "write `||`"),
@@ -259,7 +261,7 @@ mod tests {
             ("PathPrefix(`/a`)", "write `http.path ^= \"/a\"`"),
             ("true", "http.path ^= \"/\""),
         ] {
-            let (reason, help) = said(expression);
+            let (reason, help) = explain(expression);
             assert!(help.contains(wanted), "{expression}: {reason}; {help:?}, not {wanted:?}");
             let bare = reason.contains('_') && !reason.contains('`')
                 || reason.contains("EOI")

@@ -1,43 +1,46 @@
-//! Text → data: reading files, dialects and format versions, shape, flattening, resolving; and the
-//! node's own settings. Leaves running anything to `runtime` and what plugins mean to `plugins`.
+//! Configuration loading: source text → document → validated nodes → typed rows; and the node's own settings.
+//!
+//! Owns file formats (YAML/JSON, decK dialect, old format versions), schema validation, id and reference
+//! resolution, vault references, and secret masking. Compiling a runnable snapshot is the task of `runtime`; the
+//! meaning of plugin settings belongs to `plugins`.
 
 pub mod answer;
 mod bundled;
 mod catalog;
 pub mod codes;
-mod commas;
-mod conditions;
 pub mod dialect;
 pub mod entities;
 mod expression;
+mod foreign_format;
 pub mod listen;
 mod load;
+mod lower;
 mod merge;
-mod nearest;
-mod other_format;
-mod pending;
+mod node_edit;
 pub mod read;
 pub mod resolve;
-mod rows;
+mod route_conditions;
 mod rules;
 pub mod schema;
 pub mod secret;
 pub mod settings;
-pub mod shape;
 pub mod stored;
 pub mod substitute;
-mod swapped;
-mod tags;
+mod suggest;
+mod swapped_key_pair;
 #[cfg(test)]
 mod tests;
-mod tree;
+mod trailing_commas;
+mod unknown_tags;
+mod unsupported;
+pub mod validator;
 pub mod vault;
 pub mod version;
 
 pub use bundled::BUNDLED;
 pub use catalog::Catalog;
 pub use load::load;
-pub use nearest::nearest;
+pub use suggest::nearest;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -45,40 +48,40 @@ use model::State;
 use router::Flavor;
 use source::{Document, Findings, NodeId, SourceMap, Span};
 
-/// Where a configuration comes from.
+/// Source of a configuration.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// Files and folders; `-` is standard input. Several make one configuration.
+    /// Files and folders; `-` is standard input. Several are merged into one configuration.
     Paths(Vec<PathBuf>),
-    /// Text at hand, tried as JSON first, then as YAML, unless the name's ending says which.
+    /// In-memory text, parsed as JSON first, then as YAML, unless the extension of its name determines the format.
     Text {
-        /// Name to show: `POST /config`.
+        /// Display name: `POST /config`.
         name: String,
         /// The text.
         text: Vec<u8>,
     },
 }
 
-/// How a configuration is read.
+/// Options of loading.
 #[derive(Clone, Copy)]
 pub struct Options<'a> {
-    /// The format: entities, and the settings of the plugins that the program has.
+    /// Entities, and the settings of the program's plugins.
     pub catalog: &'static Catalog,
-    /// Refuse what Kong itself refuses though decK takes it.
+    /// Reject what Kong itself rejects although decK accepts it.
     pub kong_strict: bool,
-    /// Which fields routes may have.
+    /// Router flavor, which determines the fields of routes.
     pub flavor: Flavor,
-    /// The environment, for `${{ env }}` and `{vault://env/…}`.
+    /// Environment lookup for `${{ env }}` and `{vault://env/…}`.
     pub env: &'a (dyn Fn(&str) -> Option<String> + Sync),
-    /// Whether the node has the plugin of that name switched on (its setting `plugins`).
+    /// Returns whether a plugin is enabled by the node's setting `plugins`.
     pub plugin_enabled: &'a (dyn Fn(&str) -> bool + Sync),
-    /// Whether settings that are not served yet are warned about and not refused.
+    /// Whether unsupported settings are warnings instead of errors.
     pub allow_unsupported: bool,
 }
 
 impl Options<'_> {
-    /// decK's additions are taken, the environment is empty, every plugin is switched on, and all that Kong accepts is
-    /// accepted.
+    /// Default options: decK extensions are accepted, the environment is empty, every plugin is enabled, and
+    /// everything that Kong accepts is accepted.
     pub fn new(catalog: &'static Catalog) -> Self {
         Options {
             catalog,
@@ -91,43 +94,43 @@ impl Options<'_> {
     }
 }
 
-/// What came of reading a configuration.
+/// Result of loading a configuration.
 #[derive(Debug)]
 pub struct Loaded {
-    /// The format it was read as.
+    /// The catalog it was validated against.
     pub catalog: &'static Catalog,
-    /// The files read.
+    /// The source files.
     pub sources: SourceMap,
-    /// Their nodes, as one document.
+    /// Their nodes, merged into one document.
     pub document: Document,
-    /// The document's root; none if nothing could be read.
+    /// Root of the document; `None` if no file could be parsed.
     pub root: Option<NodeId>,
-    /// The data; none when a finding is an error.
+    /// Typed configuration; `None` if there is an error.
     pub state: Option<Arc<State>>,
-    /// All findings, in the order of the file.
+    /// All findings, in file order.
     pub findings: Findings,
-    /// Places of secrets in the files, which no output may show.
+    /// Spans of secrets in the files, which must never be printed.
     pub secrets: Vec<Span>,
     /// Entities in the document, parents before children.
-    pub found: Vec<shape::Found>,
-    /// Id of each of them; empty if the document is too broken to tell.
+    pub found: Vec<validator::EntityRef>,
+    /// Id of each entity; empty if the document could not be resolved.
     pub ids: Vec<uuid::Uuid>,
-    /// Rows as the admin API's response to a load has them, where they differ: vault references as written, and secrets
-    /// not hashed yet.
+    /// Rows as shown in the admin API's response, where they differ: vault references as written, and secrets
+    /// before hashing.
     pub shown: Option<Arc<State>>,
 }
 
-/// A file that cannot be read.
+/// I/O error of an input file.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}: {reason}")]
 pub struct LoadError {
-    /// The file, as the user gave it.
+    /// Path as given by the user.
     pub path: String,
     /// Why.
     pub reason: String,
 }
 
-/// The format with the settings of all plugins.
+/// The catalog with all plugins.
 #[cfg(test)]
 fn catalog() -> &'static Catalog {
     static CATALOG: std::sync::LazyLock<&Catalog> =

@@ -1,7 +1,6 @@
-//! Listener lists as `proxy_listen` and its siblings hold them: addresses with flags, or `off`.
+//! Parser of listener lists such as `proxy_listen`: addresses with flags, or `off`.
 //!
-//! Only the text is read here; opening sockets is the proxy's business. Which flags mean something
-//! to us is said where each [`Listener`] field is declared.
+//! Sockets are opened by the server. The effect of each flag is documented at the field of [`Listener`].
 
 use std::{
     fmt,
@@ -11,73 +10,73 @@ use std::{
 
 use super::nearest;
 
-/// Listens on nothing (`off`) when empty.
+/// Listener list; empty means `off`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listeners(pub Vec<Listener>);
 
-/// Where a listener is bound.
+/// Host part of a listener.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Host {
-    /// An address; `0.0.0.0` and `::` mean every one of the machine's.
+    /// IP address; `0.0.0.0` and `::` bind all local addresses.
     Ip(IpAddr),
-    /// A name, looked up when the socket is opened.
+    /// Host name, resolved when the socket is opened.
     Name(String),
 }
 
-/// One address of a list, with its flags.
+/// One listener address with its flags.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
     /// The address or name.
     pub host: Host,
-    /// The port; 0 lets the system pick one.
+    /// Port; 0 lets the kernel choose.
     pub port: u16,
-    /// TLS is spoken here.
+    /// TLS.
     pub ssl: bool,
-    /// HTTP/2 is spoken here: by ALPN with `ssl`, else with prior knowledge (h2c) beside HTTP/1.1.
+    /// HTTP/2: by ALPN with `ssl`, else with prior knowledge (h2c) next to HTTP/1.1.
     pub http2: bool,
-    /// Datagrams instead of streams; only in `stream_listen`.
+    /// UDP instead of TCP; only in `stream_listen`.
     pub udp: bool,
-    /// Each connection begins with a PROXY protocol header.
+    /// Expect a PROXY protocol header on each connection.
     pub proxy_protocol: bool,
-    /// One socket per worker. We do this wherever the system can, so the flag changes nothing.
+    /// One socket per worker. Always done where the kernel supports it; the flag has no effect.
     pub reuseport: bool,
-    /// Accept only once data has arrived (`TCP_DEFER_ACCEPT`). Always so where HTTP is served, on Linux.
+    /// `TCP_DEFER_ACCEPT`: accept only once data has arrived. Always set on HTTP listeners on Linux.
     pub deferred: bool,
-    /// A bind call of its own for this address. Always so here; the flag changes nothing.
+    /// Separate `bind()` for this address. Always done; the flag has no effect.
     pub bind: bool,
-    /// Length of the accept queue; the system's limit if not given.
+    /// Accept queue length; the system limit if absent.
     pub backlog: Option<u32>,
-    /// Whether `[::]` leaves IPv4 alone; if not given, it does.
+    /// `IPV6_V6ONLY` for `[::]`; set if absent.
     pub ipv6only: Option<bool>,
-    /// TCP keep-alive probes on accepted connections; the system's settings if not given.
+    /// TCP keep-alive on accepted connections; the system default if absent.
     pub so_keepalive: Option<KeepAlive>,
 }
 
 /// `so_keepalive=on`, `off` or `idle:interval:count`, each part optional.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeepAlive {
-    /// Probing with the system's times.
+    /// Enabled with the system's parameters.
     On,
-    /// No probing.
+    /// Disabled.
     Off,
-    /// Probing with these times; what is `None` is the system's.
+    /// Enabled with these parameters; `None` is the system's default.
     Times {
-        /// Silence before the first probe.
+        /// `TCP_KEEPIDLE`: idle time before the first probe.
         idle: Option<Duration>,
-        /// Between probes.
+        /// `TCP_KEEPINTVL`: time between probes.
         interval: Option<Duration>,
-        /// Unanswered probes before the connection counts as dead.
+        /// `TCP_KEEPCNT`: unacknowledged probes before the connection is dropped.
         count: Option<u32>,
     },
 }
 
-/// Why a listener list cannot be read.
+/// Parse error of a listener list.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ListenError {
     /// The reason.
     pub message: String,
-    /// What to write instead.
+    /// Suggested correction.
     pub help: String,
 }
 
@@ -98,10 +97,11 @@ const FLAGS: &[&str] = &[
 ];
 
 impl Listeners {
-    /// Reads a list. `off` as its first entry means none.
+    /// Parses a list. `off` as its first entry means no listeners.
     ///
     /// # Errors
-    /// An entry that is not an address with a port and known flags, the same address twice, no entry.
+    /// If an entry is not an address with a port and known flags, if an address is repeated, or if the list is
+    /// empty.
     pub fn parse(text: &str) -> Result<Self, ListenError> {
         let entries: Vec<&str> = text.split(',').map(str::trim).filter(|e| !e.is_empty()).collect();
         match entries.first() {
@@ -128,19 +128,19 @@ impl Listeners {
         }
     }
 
-    /// Whether nothing is listened on.
+    /// Returns whether there are no listeners.
     pub fn is_off(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether any of them speaks TLS.
+    /// Returns whether any listener uses TLS.
     pub fn any_ssl(&self) -> bool {
         self.0.iter().any(|l| l.ssl)
     }
 }
 
 impl Listener {
-    /// An address without any flag.
+    /// Creates a listener without flags.
     pub fn plain(host: Host, port: u16) -> Self {
         Listener {
             host,
@@ -158,7 +158,7 @@ impl Listener {
         }
     }
 
-    /// `host:port`, an IPv6 address in brackets.
+    /// Formats `host:port`, with brackets around an IPv6 address.
     pub fn address(&self) -> String {
         match &self.host {
             Host::Ip(ip) => SocketAddr::new(*ip, self.port).to_string(),
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn kongs_default_reads_with_all_its_flags() {
+    fn kongs_default_parses_with_all_flags() {
         let text = "0.0.0.0:8000 reuseport backlog=16384, 0.0.0.0:8443 http2 ssl reuseport backlog=16384";
         let list = Listeners::parse(text).expect("reads");
         assert_eq!(list.0.len(), 2);
@@ -354,14 +354,14 @@ mod tests {
     }
 
     #[test]
-    fn off_and_its_companions_listen_on_nothing() {
+    fn off_means_no_listeners() {
         assert!(Listeners::parse(" off ").expect("reads").is_off());
         assert!(Listeners::parse("off, 0.0.0.0:1").expect("reads").is_off());
         assert_eq!(Listeners::default().to_string(), "off");
     }
 
     #[test]
-    fn ipv6_stands_in_brackets_and_names_are_kept() {
+    fn ipv6_is_bracketed_and_host_names_are_retained() {
         assert_eq!(one("[::1]:80").host, Host::Ip("::1".parse().expect("ip")));
         assert_eq!(one("[::]:8000 ipv6only=off").ipv6only, Some(false));
         assert_eq!(one("localhost:9000").host, Host::Name("localhost".into()));
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn keep_alive_takes_a_switch_or_three_parts() {
+    fn so_keepalive_accepts_a_switch_or_three_parts() {
         assert_eq!(one("a:1 so_keepalive=on").so_keepalive, Some(KeepAlive::On));
         let times =
             KeepAlive::Times { idle: Some(Duration::from_secs(1800)), interval: None, count: Some(10) };
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_flag_names_the_nearest_right_one() {
+    fn an_unknown_flag_suggests_the_nearest() {
         let error = refused("0.0.0.0:8000 htp2");
         assert!(error.message.contains("`htp2`"), "{error}");
         assert!(error.help.contains("`http2`"), "{}", error.help);
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused_with_its_reason() {
+    fn invalid_listeners_are_rejected_with_a_reason() {
         for (text, why) in [
             ("", "no address"),
             (" , ", "no address"),
@@ -404,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_reads_back_equal() {
+    fn display_round_trips() {
         for text in [
             "off",
             "0.0.0.0:8000, [::]:8443 http2 ssl reuseport backlog=5 ipv6only=on so_keepalive=60s::3",

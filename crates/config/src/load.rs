@@ -1,28 +1,29 @@
-//! The pipeline from text to a configuration, on one page.
+//! The loading pipeline: source text → document → validated entities → typed configuration.
 
 use std::sync::Arc;
 
 use super::{
-    Input, LoadError, Loaded, Options, commas,
+    Input, LoadError, Loaded, Options,
     dialect::ConsumerGroup,
-    entities::{Enabled, Shapes},
-    other_format, pending,
+    entities::{EnabledSchemas, SchemaSet},
+    foreign_format,
+    lower::{RowInputs, lower_entities},
     read::{self, ReadError, ReadOptions},
     resolve::resolve,
-    rows::{Parts, rows},
     secret,
-    shape::{PathStep, Walker},
     stored::{transform, transform_displayed},
     substitute::Env,
-    swapped, tags, vault,
+    swapped_key_pair, trailing_commas, unknown_tags, unsupported,
+    validator::{PathStep, Validator},
+    vault,
 };
 use model::{KindInfo, State};
 use source::{Document, Finding, Findings, Limits, NodeId, Seg, Value};
 
-/// Text → data: reads, substitutes, shapes, flattens, resolves.
+/// Loads a configuration: parses, substitutes templates, validates, flattens, and resolves ids and references.
 ///
 /// # Errors
-/// When a file cannot be read at all; what is wrong inside one is a finding.
+/// If a file cannot be read; errors inside a file are findings.
 pub fn load(input: &Input, options: &Options<'_>) -> Result<Loaded, LoadError> {
     let read = ReadOptions {
         kong_strict: options.kong_strict,
@@ -31,7 +32,7 @@ pub fn load(input: &Input, options: &Options<'_>) -> Result<Loaded, LoadError> {
         limits: Limits::default(),
     };
     let mut opened = read::open(input, &read)?;
-    let filled = opened.take_filled();
+    let rendered = opened.take_rendered();
     let groups = std::mem::take(&mut opened.dialect.consumer_groups);
     let mut loaded = Loaded {
         catalog: options.catalog,
@@ -48,13 +49,13 @@ pub fn load(input: &Input, options: &Options<'_>) -> Result<Loaded, LoadError> {
     match loaded.root.filter(|&root| matches!(loaded.document.value(root), Value::Map(_))) {
         Some(root) => {
             check(&mut loaded, root, &groups, options);
-            swapped::merge(&mut loaded);
-            commas::merge(&mut loaded.findings, &loaded.sources);
-            tags::merge(&mut loaded);
-            other_format::merge(&mut loaded, root);
+            swapped_key_pair::merge(&mut loaded);
+            trailing_commas::merge(&mut loaded.findings, &loaded.sources);
+            unknown_tags::merge(&mut loaded);
+            foreign_format::merge(&mut loaded, root);
             secret::follow_aliases(&loaded.document, &mut loaded.secrets);
         }
-        // What is secret is judged by names alone, since no schema can be walked along.
+        // Without a root there is no schema to follow; secrets are detected by field names alone.
         None => {
             not_a_map(&mut loaded);
             let Loaded { sources, secrets, .. } = &mut loaded;
@@ -64,7 +65,7 @@ pub fn load(input: &Input, options: &Options<'_>) -> Result<Loaded, LoadError> {
         }
     }
     secret::hide_quoted(&mut loaded.findings, &loaded.sources, &loaded.secrets);
-    read::hide(&filled, &mut loaded.findings);
+    read::mask(&rendered, &mut loaded.findings);
     options.catalog.secrets().redact_findings(&mut loaded.findings);
     loaded.findings.sort();
     Ok(loaded)
@@ -76,11 +77,11 @@ impl From<ReadError> for LoadError {
     }
 }
 
-/// Reports a document that is something else than a map.
+/// Reports a document that is not a map.
 fn not_a_map(loaded: &mut Loaded) {
     let (Some(root), doc) = (loaded.root, &loaded.document) else { return };
     let text = "failed parsing declarative configuration: expected an object";
-    let found = super::shape::explain::describe(doc.value(root));
+    let found = super::validator::messages::describe(doc.value(root));
     let help = match doc.value(root) {
         Value::Seq(_) => {
             "write it under the name of what it lists, such as `services`, beside `_format_version`"
@@ -95,17 +96,17 @@ fn not_a_map(loaded: &mut Loaded) {
     loaded.findings.push(finding);
 }
 
-/// From a document to rows: shapes, ids and references, types.
+/// Lowers a document to rows: schema validation, ids and references, typed rows.
 fn check(loaded: &mut Loaded, root: NodeId, groups: &[ConsumerGroup], options: &Options<'_>) {
     let Loaded { document: doc, findings, .. } = loaded;
-    let shapes = options.catalog.shapes(options.flavor);
-    let chooser = Enabled { shapes, plugin: options.plugin_enabled };
-    let mut walker = Walker::new(doc, findings, &chooser, options.catalog.secrets());
-    walker.record(&shapes.file, Some(root));
-    check_groups(&mut walker, shapes, groups);
-    let (found, references) = (walker.found, walker.references);
-    loaded.secrets.append(&mut walker.secrets);
-    loaded.secrets.append(&mut walker.hidden.spans);
+    let schemas = options.catalog.schemas(options.flavor);
+    let resolver = EnabledSchemas { schemas, plugin: options.plugin_enabled };
+    let mut validator = Validator::new(doc, findings, &resolver, options.catalog.secrets());
+    validator.record(&schemas.file, Some(root));
+    check_groups(&mut validator, schemas, groups);
+    let (found, references) = (validator.found, validator.references);
+    loaded.secrets.append(&mut validator.secrets);
+    loaded.secrets.append(&mut validator.hidden.spans);
 
     let mut later = Findings::default();
     let resolved = resolve(doc, &found, &mut later);
@@ -113,15 +114,15 @@ fn check(loaded: &mut Loaded, root: NodeId, groups: &[ConsumerGroup], options: &
     let read_rows = |doc: &mut Document, findings: &mut Findings| {
         let Options { catalog, flavor, allow_unsupported, .. } = *options;
         let registry = catalog.registry();
-        rows(
-            Parts { doc, found: &found, resolved: &resolved, now, flavor, allow_unsupported, registry },
+        lower_entities(
+            RowInputs { doc, found: &found, resolved: &resolved, now, flavor, allow_unsupported, registry },
             findings,
         )
     };
     let mut state = read_rows(doc, findings);
     let mut written = None;
     if !references.is_empty() && !findings.has_errors() {
-        // What is served holds the values; the document, and what is shown of it, the references.
+        // The served state contains the resolved values; the document, and its displayed form, the references.
         let vaults = vault::Vaults::of(&state, options.env);
         let (texts, unread) = vault::fill_in(doc, &references, &vaults, options.env, findings);
         let mut unusable = Findings::default();
@@ -131,8 +132,8 @@ fn check(loaded: &mut Loaded, root: NodeId, groups: &[ConsumerGroup], options: &
         written = Some(Arc::new(std::mem::replace(&mut state, served)));
     }
     if findings.has_errors() {
-        // The gateway looks for duplicates and references only in a valid document; its answer must not
-        // hold these.
+        // Kong checks duplicates and references only in an otherwise valid document; its response must not contain
+        // these.
         later.0.iter_mut().for_each(|finding| finding.tree.clear());
     }
     findings.append(&mut later);
@@ -142,7 +143,7 @@ fn check(loaded: &mut Loaded, root: NodeId, groups: &[ConsumerGroup], options: &
         return;
     }
     let doc = &loaded.document;
-    pending::warn(doc, &state, &mut loaded.findings);
+    unsupported::warn(doc, &state, &mut loaded.findings);
     let transforms = doc.get(root, "_transform").is_none_or(|n| *doc.value(n) != Value::Bool(false));
     loaded.shown.clone_from(&written);
     if transforms && needs_transform(&state) {
@@ -156,20 +157,20 @@ fn check(loaded: &mut Loaded, root: NodeId, groups: &[ConsumerGroup], options: &
     loaded.state = Some(Arc::new(state));
 }
 
-/// Checks the settings of plugins that stand in consumer groups. Those that this gateway does not have are left out.
-fn check_groups(walker: &mut Walker<'_>, shapes: &Shapes, groups: &[ConsumerGroup]) {
+/// Validates the settings of plugins nested in consumer groups. Plugins that are not available here are skipped.
+fn check_groups(validator: &mut Validator<'_>, schemas: &SchemaSet, groups: &[ConsumerGroup]) {
     let Some(kind) = KindInfo::number("plugins") else { return };
     for group in groups {
         for (i, &plugin) in group.own_plugins.iter().enumerate() {
-            let name = walker.doc.get(plugin, "name").and_then(|name| walker.doc.str(name));
-            if name.is_some_and(|name| shapes.has_plugin(name)) {
+            let name = validator.doc.get(plugin, "name").and_then(|name| validator.doc.str(name));
+            if name.is_some_and(|name| schemas.has_plugin(name)) {
                 let path = [
                     PathStep::Field("consumer_groups"),
                     PathStep::Item(group.index),
                     PathStep::Field("plugins"),
                     PathStep::Item(i + 1),
                 ];
-                walker.apart(kind, &path, plugin);
+                validator.validate_unloaded(kind, &path, plugin);
             }
         }
     }
@@ -181,7 +182,7 @@ fn needs_transform(state: &State) -> bool {
         && state.oauth2_credentials.is_empty())
 }
 
-/// Seconds since 1970, to the millisecond.
+/// Returns the Unix time in seconds, with millisecond precision.
 fn now() -> f64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0.0, |d| (d.as_secs_f64() * 1000.0).round() / 1000.0)

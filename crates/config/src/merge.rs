@@ -1,16 +1,16 @@
-//! Several files as one document, as decK makes it: lists are appended, maps are joined at every depth,
-//! and what is neither must agree.
+//! Merging of several files into one document as decK does: lists are concatenated, maps are merged recursively,
+//! and scalars must agree.
 
 use model::KindInfo;
 use source::{Document, Entry, Finding, Findings, NodeId, Value};
 
-/// Two files say different things where only one can be said.
+/// Finding code: two files set the same scalar to different values.
 pub const CONFLICT: &str = "config/merge-conflict";
 
-/// Makes one root of several. With one file that is its own root, untouched. None if there is none.
+/// Merges several roots into one. A single file's root is returned unchanged; `None` if there are no roots.
 ///
-/// A file that is empty adds nothing. One that is not a map is an error here if there are several; alone,
-/// it is the shape's to judge.
+/// Empty files are skipped. A root that is not a map is an error here if there are several files; alone, it is
+/// left to schema validation.
 pub fn merge(doc: &mut Document, roots: &[NodeId], findings: &mut Findings) -> Option<NodeId> {
     if let &[only] = roots {
         return Some(only);
@@ -54,7 +54,7 @@ fn join(
         let (a, b) = (known.value, entry.value);
         let place = doc.span(a);
         let here = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-        let joined = match (doc.value(a), doc.value(b)) {
+        let merged_value = match (doc.value(a), doc.value(b)) {
             (_, Value::Null) => continue,
             (Value::Null, _) => b,
             (Value::Seq(first), Value::Seq(second)) => {
@@ -69,7 +69,7 @@ fn join(
             (first, second) if first == second => continue,
             _ => {
                 let values = (doc.value(a), doc.value(b));
-                // Of a list and a map under the name of a section, the map is the mistake.
+                // If a section is a list in one file and a map in another, the map is reported as the error.
                 let section = path.is_empty() && KindInfo::of(&name).is_some();
                 if section && let (Value::Map(_), Value::Seq(_)) | (Value::Seq(_), Value::Map(_)) = values {
                     let (map, list) = match values.0 {
@@ -94,7 +94,7 @@ fn join(
                 continue;
             }
         };
-        known.value = joined;
+        known.value = merged_value;
     }
     sum
 }
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn single_values_must_agree_and_both_places_are_named() {
+    fn conflicting_scalars_are_reported_at_both_locations() {
         let (json, places) = merged(&["_workspace: a\n", "x: 1\n_workspace: b\n", "_workspace: null\n"]);
         assert_eq!(json["_workspace"], "a");
         assert_eq!(places, ["1:2:13", "0:1:13"]);
@@ -142,13 +142,13 @@ mod tests {
     }
 
     #[test]
-    fn of_a_list_and_a_map_the_map_is_named_first() {
+    fn a_map_in_place_of_a_list_is_reported_at_the_map() {
         assert_eq!(merged(&["services: [a]\n", "services: {b: {}}\n"]).1, ["1:1:11", "0:1:11"]);
         assert_eq!(merged(&["services: {b: {}}\n", "services: [a]\n"]).1, ["0:1:11", "1:1:11"]);
     }
 
     #[test]
-    fn one_file_stays_as_it_is_and_no_map_is_an_error_among_several() {
+    fn a_single_file_is_unchanged_and_a_non_map_among_several_is_an_error() {
         assert_eq!(merged(&["[1]"]).0, serde_json::json!([1]));
         let (json, places) = merged(&["[1]", "a: 1\n"]);
         assert_eq!((json, places.len()), (serde_json::json!({"a": 1}), 1));

@@ -1,7 +1,7 @@
-//! From an input to one document: files, folders and standard input read, templates filled in, older
-//! versions brought up to date, several files made one, decK's keys understood.
+//! Reading an input into one document: files, folders and standard input, template substitution, upgrade of old
+//! format versions, merging, and decK's extensions.
 //!
-//! What the document says is not judged here; that begins with the shape.
+//! Schema validation follows in `shape`.
 
 use std::{
     io::{self, Read},
@@ -13,16 +13,16 @@ use super::{
     dialect::{self, Dialect},
     merge,
     secret::{Hidden, SecretFields},
-    substitute::{Env, Filled, parse_filled},
+    substitute::{Env, Rendered, parse_rendered},
     version,
 };
 use model::KindInfo;
 use source::{Document, FileId, Finding, Findings, Format, Limits, NodeId, SourceMap, Span, parse};
 
-/// Kong takes one file whose name ends in `yaml`, `yml` or `json`; this is something else.
+/// Finding code: Kong accepts only one file whose name ends in `yaml`, `yml` or `json`.
 pub const UNKNOWN_TYPE: &str = "config/unknown-file-type";
 
-/// An input that cannot be read at all.
+/// I/O error of an input.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)]
 pub enum ReadError {
@@ -39,7 +39,7 @@ pub enum ReadError {
 }
 
 impl ReadError {
-    /// The path concerned, as the user gave it.
+    /// Returns the path as given by the user.
     pub fn path(&self) -> &str {
         match self {
             ReadError::Io { path, .. } | ReadError::EmptyFolder { path } | ReadError::Pem { path, .. } => {
@@ -49,7 +49,7 @@ impl ReadError {
         }
     }
 
-    /// The reason alone, without the path.
+    /// Returns the reason without the path.
     pub fn reason(&self) -> String {
         match self {
             ReadError::Io { source, .. } => why(source),
@@ -61,7 +61,7 @@ impl ReadError {
     }
 }
 
-/// Why a file cannot be read, without the system's number for it.
+/// Formats an I/O error without its OS error number.
 pub fn why(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "no such file or folder".to_owned(),
@@ -72,58 +72,58 @@ pub fn why(error: &std::io::Error) -> String {
     }
 }
 
-/// How an input is read.
+/// Options of reading.
 #[derive(Clone, Copy)]
 pub struct ReadOptions<'a> {
-    /// As Kong itself does: one file, no templates, none of decK's keys.
+    /// Kong's behaviour: one file, no templates, no decK extensions.
     pub kong_strict: bool,
-    /// Which fields hold secrets.
+    /// Secret fields.
     pub secrets: &'a SecretFields,
-    /// What templates are filled with.
+    /// Values of templates.
     pub env: Env<'a>,
-    /// Bounds of the reader.
+    /// Parser limits.
     pub limits: Limits,
 }
 
-/// An input, read.
+/// Input that was read and merged.
 #[derive(Debug)]
 pub struct Opened {
-    /// The files.
+    /// The source files.
     pub sources: SourceMap,
-    /// Their nodes. The root holds what all files say together; null if there is none.
+    /// Their nodes, merged below the root.
     pub document: Document,
-    /// The root; none if some file cannot be read as YAML or JSON.
+    /// Merged root; `None` if a file is invalid YAML or JSON.
     pub root: Option<NodeId>,
-    /// What was found on the way.
+    /// Findings so far.
     pub findings: Findings,
-    /// What decK's keys said.
+    /// Information from decK's keys.
     pub dialect: Dialect,
-    /// Places of secrets in what the gateway's own format does not know.
+    /// Spans of secrets outside the gateway's own format.
     pub secrets: Vec<Span>,
-    filled: Vec<Filled>,
+    rendered: Vec<Rendered>,
 }
 
 impl Opened {
-    /// Takes values that templates were filled with out of findings. Call it once all are made.
-    pub fn hide(&self, findings: &mut Findings) {
-        hide(&self.filled, findings);
+    /// Masks substituted template values in findings. To be called once all findings are complete.
+    pub fn mask(&self, findings: &mut Findings) {
+        mask(&self.rendered, findings);
     }
 
-    /// What [`hide`] needs, for who takes the rest apart.
-    pub fn take_filled(&mut self) -> Vec<Filled> {
-        std::mem::take(&mut self.filled)
+    /// Takes the data that [`mask`] needs, for a caller that destructures the rest.
+    pub fn take_rendered(&mut self) -> Vec<Rendered> {
+        std::mem::take(&mut self.rendered)
     }
 }
 
-/// Takes values that templates were filled with out of findings.
-pub fn hide(filled: &[Filled], findings: &mut Findings) {
-    filled.iter().for_each(|f| f.hide(findings));
+/// Masks substituted template values in findings.
+pub fn mask(rendered: &[Rendered], findings: &mut Findings) {
+    rendered.iter().for_each(|f| f.mask(findings));
 }
 
-/// Reads an input up to the point where its shape is judged.
+/// Reads an input up to schema validation.
 ///
 /// # Errors
-/// When a file or folder cannot be read; what is wrong inside one is a finding.
+/// If a file or folder cannot be read; errors inside a file are findings.
 pub fn open(input: &Input, options: &ReadOptions<'_>) -> Result<Opened, ReadError> {
     let mut sources = SourceMap::default();
     let mut findings = Findings::default();
@@ -139,7 +139,7 @@ pub fn open(input: &Input, options: &ReadOptions<'_>) -> Result<Opened, ReadErro
     };
     let first = sources.iter().next().map_or(FileId(0), |(file, _)| file);
     let mut doc = Document::new(Span::start_of(first));
-    let (mut roots, mut filled, mut whole) = (Vec::new(), Vec::new(), true);
+    let (mut roots, mut rendered, mut whole) = (Vec::new(), Vec::new(), true);
     for (file, format) in files {
         let Some(file) = file else {
             whole = false;
@@ -149,8 +149,8 @@ pub fn open(input: &Input, options: &ReadOptions<'_>) -> Result<Opened, ReadErro
             parse(&sources, file, format, &mut doc, &options.limits, &mut findings)
         } else {
             let (env, limits) = (options.env, &options.limits);
-            let (root, fill) = parse_filled(&sources, file, format, env, &mut doc, limits, &mut findings);
-            filled.extend(fill);
+            let (root, fill) = parse_rendered(&sources, file, format, env, &mut doc, limits, &mut findings);
+            rendered.extend(fill);
             root
         };
         whole &= root.is_some();
@@ -158,7 +158,7 @@ pub fn open(input: &Input, options: &ReadOptions<'_>) -> Result<Opened, ReadErro
     }
     let dialect = Dialect::default();
     let mut opened =
-        Opened { sources, document: doc, root: None, findings, dialect, secrets: Vec::new(), filled };
+        Opened { sources, document: doc, root: None, findings, dialect, secrets: Vec::new(), rendered };
     if whole {
         let (doc, findings) = (&mut opened.document, &mut opened.findings);
         version::apply(doc, &roots, findings);
@@ -169,14 +169,14 @@ pub fn open(input: &Input, options: &ReadOptions<'_>) -> Result<Opened, ReadErro
             if !options.kong_strict {
                 opened.dialect = dialect::apply(doc, findings);
             }
-            doc.forget_texts();
+            doc.clear_interner();
         }
     }
     Ok(opened)
 }
 
-/// Places of secrets in what no schema is walked along: keys at the top that are no kind of entity, most of which
-/// decK's dialect takes out, and values whose key is given again.
+/// Returns the spans of secrets that schema validation does not reach: top-level keys that are not entity kinds
+/// (most are removed by the decK dialect), and entries overridden by a duplicate key.
 fn foreign_secrets(doc: &Document, root: NodeId, secrets: &SecretFields) -> Vec<Span> {
     let mut hidden = Hidden::new(secrets);
     let known = |key: NodeId| doc.str(key).is_some_and(|key| KindInfo::of(key).is_some());
@@ -187,9 +187,9 @@ fn foreign_secrets(doc: &Document, root: NodeId, secrets: &SecretFields) -> Vec<
 
 type File = (Option<FileId>, Format);
 
-/// Reads files and the files of folders into the map. Folders are searched at every depth for names that
-/// end in `.yaml`, `.yml` or `.json`, in order; names that begin with a dot are passed over, which is
-/// also how the folders behind a Kubernetes volume are not read twice.
+/// Reads files and folders into the source map. Folders are searched recursively for names that end in `.yaml`,
+/// `.yml` or `.json`, in sorted order. Names that start with a dot are skipped, which also avoids reading the
+/// target folders of a Kubernetes volume twice.
 fn read(
     paths: &[PathBuf],
     kong_strict: bool,
@@ -248,7 +248,7 @@ fn add(
     let file = sources.add_bytes(name.as_str(), bytes, findings);
     let format = match known {
         Some(format) if kong_strict => format,
-        // A file may hold YAML under the name of JSON; then it is YAML.
+        // A file named as JSON that contains YAML is treated as YAML.
         Some(Format::Yaml) => Format::Yaml,
         Some(_) => Format::Auto,
         None => {
@@ -264,8 +264,8 @@ fn add(
     Ok((file, format))
 }
 
-/// A whole file, read in pieces: many a kernel lets no other thread onto a core within a call, and requests may
-/// wait for this one.
+/// Reads a file in chunks: many kernels do not preempt a thread inside a system call, and requests may be waiting
+/// for its core.
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     const PIECE: u64 = 64 << 10;
     let mut file = std::fs::File::open(path)?;
@@ -299,17 +299,17 @@ fn search(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), ReadError> {
     Ok(())
 }
 
-/// The PEM text that a setting names: the content of that file, the text itself, or the text in base64.
+/// Returns the PEM text of a setting: the content of the named file, the text itself, or base64 of it.
 ///
 /// # Errors
-/// When it is none of these. The message never holds the text itself.
+/// If it is none of these. The message never contains the text.
 pub fn pem(source: &str) -> Result<Vec<u8>, ReadError> {
     use base64::Engine;
     const BEGIN: &str = "-----BEGIN ";
     if source.contains(BEGIN) {
         return Ok(source.as_bytes().to_vec());
     }
-    // What is longer than any path is base64; a shorter text may be either.
+    // A text longer than any path is base64; a shorter one may be either.
     if source.len() < 4096 && Path::new(source).exists() {
         let io = |error| ReadError::Io { path: source.to_owned(), source: error };
         return std::fs::read(source).map_err(io);

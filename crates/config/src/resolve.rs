@@ -1,25 +1,25 @@
-//! Ids, names, references: what makes loose entities one configuration.
+//! Resolution of ids, names and references between entities.
 
 use ahash::{AHashMap, RandomState};
 use hashbrown::HashTable;
 use uuid::Uuid;
 
-use super::{nearest, shape::Found};
+use super::{nearest, validator::EntityRef};
 use model::{Foreign, IdRule, KINDS, KindInfo, derived_id, namespace};
 use source::{Document, Finding, Findings, Level, NodeId, Seg, Value};
 
-/// Entities with their ids settled and their references found.
+/// Entities with ids and resolved references.
 pub struct Resolved {
-    /// Id of each entity found.
+    /// Id of each entity.
     pub ids: Vec<Uuid>,
     links: Links,
 }
 
-/// References of all entities, one after another: field and id of what it refers to.
+/// References of all entities in one vector: field and target id.
 #[derive(Default)]
 struct Links {
     all: Vec<(&'static str, Uuid)>,
-    /// Where those of each entity end.
+    /// End index of each entity's references.
     ends: Vec<u32>,
 }
 
@@ -31,14 +31,14 @@ impl Links {
 }
 
 impl Resolved {
-    /// References of an entity: field and id of what it refers to.
+    /// Returns the references of an entity: field and target id.
     pub fn links(&self, i: usize) -> &[(&'static str, Uuid)] {
         self.links.of(i)
     }
 }
 
-/// Settles ids and references and reports duplicates and dangling references.
-pub fn resolve(doc: &Document, found: &[Found], findings: &mut Findings) -> Resolved {
+/// Assigns ids, resolves references, and reports duplicates and dangling references.
+pub fn resolve(doc: &Document, found: &[EntityRef], findings: &mut Findings) -> Resolved {
     let mut resolver = Resolver {
         doc,
         found,
@@ -70,27 +70,27 @@ pub fn resolve(doc: &Document, found: &[Found], findings: &mut Findings) -> Reso
 
 struct Resolver<'d> {
     doc: &'d Document,
-    found: &'d [Found],
-    /// What each is called by.
+    found: &'d [EntityRef],
+    /// Display name of each entity.
     names: Vec<Option<&'d str>>,
     ids: Vec<Uuid>,
     links: Links,
-    /// Numbers of entities, found by the hash of their kinds and names, or ids: these stand above.
+    /// Hash index over kind and name, or kind and id, to entity numbers.
     by_name: HashTable<u32>,
     by_id: HashTable<u32>,
     hasher: RandomState,
-    /// Whether its name or id was already taken.
+    /// Whether the name or id of an entity was already in use.
     taken: Vec<bool>,
-    /// How many more names may be compared to suggest one.
+    /// Remaining budget of name comparisons for suggestions.
     comparisons: usize,
 }
 
-/// As many as take a few hundredths of a second: a file of many names and many mistakes costs no more.
+/// About a few hundredths of a second: bounds the cost of files with many names and many errors.
 const MAX_COMPARISONS: usize = 500_000;
 
-/// The path of an entity in the document: `services[1].routes[2]`.
-pub fn path_of(found: &[Found], i: usize) -> Vec<Seg> {
-    let Found { kind, parent, index, .. } = &found[i];
+/// Returns the path of an entity: `services[1].routes[2]`.
+pub fn path_of(found: &[EntityRef], i: usize) -> Vec<Seg> {
+    let EntityRef { kind, parent, index, .. } = &found[i];
     let mut path = match parent {
         Some((parent, _)) => path_of(found, *parent),
         None => Vec::new(),
@@ -100,7 +100,7 @@ pub fn path_of(found: &[Found], i: usize) -> Vec<Seg> {
     path
 }
 
-/// A path as people read it.
+/// Formats a path for display.
 pub fn path_text(path: &[Seg]) -> String {
     let mut out = String::new();
     for seg in path {
@@ -131,12 +131,12 @@ impl<'d> Resolver<'d> {
         self.field(i, field).and_then(|n| self.doc.str(n))
     }
 
-    /// What it is called by.
+    /// Returns the value of the entity's name field.
     fn name(&self, i: usize) -> Option<&'d str> {
         self.names[i]
     }
 
-    /// Its id: given, derived, or made up.
+    /// Returns the entity's id: given, derived from its key, or generated.
     fn id(&self, i: usize) -> Uuid {
         if let Some(id) = self.text(i, "id").and_then(|t| Uuid::try_parse(t).ok()) {
             return id;
@@ -164,7 +164,7 @@ impl<'d> Resolver<'d> {
         }
     }
 
-    /// Kong gives an sni that stands in its certificate a random id.
+    /// Kong generates a random id for an SNI nested in a certificate.
     fn is_nested_sni(&self, i: usize) -> bool {
         self.kind(i).key == "snis" && self.found[i].parent.is_some()
     }
@@ -191,8 +191,8 @@ impl<'d> Resolver<'d> {
         Some(key)
     }
 
-    /// The id of an entity that has nothing to derive one from. Equal on every load of this process as long as
-    /// the entity keeps its content or place, and unknown to anyone else, since content may be a secret.
+    /// Generates an id for an entity without a key. It is stable across loads of this process while the entity
+    /// keeps its content or position, and unpredictable otherwise, because the content may be a secret.
     fn made_up(&self, i: usize) -> Uuid {
         static SALT: std::sync::LazyLock<Uuid> = std::sync::LazyLock::new(Uuid::new_v4);
         let kind = self.kind(i);
@@ -213,14 +213,14 @@ impl<'d> Resolver<'d> {
         id
     }
 
-    /// Files an entity under its name and its id, unless another one has them.
+    /// Adds an entity to the name and id indexes, unless another one has the same.
     fn register(&mut self, i: usize, findings: &mut Findings) {
         let kind = self.found[i].kind;
         if let Some(name) = self.name(i) {
             if let Some(other) = self.named(kind, name) {
                 self.taken[i] = true;
                 let field = self.kind(i).name.unwrap_or_default();
-                // A nested one sits under its own kind, at the index it has in its parent's list.
+                // Kong reports a nested entity under its own kind, at its index in the parent's list.
                 let own = vec![Seg::Key(KINDS[kind].key.to_owned()), Seg::Index(self.found[i].index)];
                 self.duplicate(i, other, field, name, own, findings);
                 return;
@@ -241,13 +241,13 @@ impl<'d> Resolver<'d> {
         by_id.insert_unique(hash(i), i as u32, |&i| hash(i as usize));
     }
 
-    /// The entity of that kind and name that is filed.
+    /// Looks up an entity by kind and name.
     fn named(&self, kind: usize, name: &str) -> Option<usize> {
         let same = |&i: &u32| self.found[i as usize].kind == kind && self.names[i as usize] == Some(name);
         self.by_name.find(self.hasher.hash_one((kind, Some(name))), same).map(|&i| i as usize)
     }
 
-    /// The entity of that kind and id that is filed.
+    /// Looks up an entity by kind and id.
     fn with_id(&self, kind: usize, id: Uuid) -> Option<usize> {
         let same = |&i: &u32| self.found[i as usize].kind == kind && self.ids[i as usize] == id;
         self.by_id.find(self.hasher.hash_one((kind, id)), same).map(|&i| i as usize)
@@ -295,7 +295,7 @@ impl<'d> Resolver<'d> {
         findings.push(finding);
     }
 
-    /// Finds what an entity refers to.
+    /// Resolves the references of an entity.
     fn link(&mut self, i: usize, findings: &mut Findings) {
         let kind = self.kind(i);
         let mut complaints = 0;
@@ -311,12 +311,12 @@ impl<'d> Resolver<'d> {
                 Value::Str(name) => (self.named(target_kind, name), Some(&**name)),
                 Value::Map(_) => {
                     let id = self.doc.get(value, "id").and_then(|n| self.doc.str(n));
-                    // What is no id has been reported as that.
+                    // An invalid id has already been reported.
                     (None, id.filter(|id| Uuid::try_parse(id).is_ok()))
                 }
                 _ => continue,
             };
-            // What is empty has been reported as that.
+            // An empty value has already been reported.
             let Some(written) = written.filter(|written| !written.is_empty()) else { continue };
             let by_id = || self.with_id(target_kind, Uuid::try_parse(written).ok()?);
             match named.or_else(by_id) {
@@ -329,7 +329,7 @@ impl<'d> Resolver<'d> {
         }
     }
 
-    /// An entity inside another may name its parent once more, but no other.
+    /// A nested entity may repeat the reference to its parent, but must not reference another entity.
     fn same_parent(&self, i: usize, field: &str, parent: usize, findings: &mut Findings) {
         let Some(value) = self.field(i, field) else { return };
         let id = self.ids[parent].to_string();
@@ -344,7 +344,7 @@ impl<'d> Resolver<'d> {
         let path = path_text(&tree);
         tree.push(Seg::Key(field.to_owned()));
         let message = format!("`{field}` names another {field} than the one this stands in");
-        // Kong gives a route to the service it stands in, whatever it says itself.
+        // Kong assigns a nested route to its parent service regardless of its `service` field.
         let finding = match self.kind(i).key {
             "routes" => Finding::warning("config/ignored-parent", message),
             _ => Finding::error("config/conflict", message).tree(tree, "value must be null"),
@@ -356,7 +356,7 @@ impl<'d> Resolver<'d> {
         findings.push(finding);
     }
 
-    /// The name of an entity of that kind that is nearly the one written.
+    /// Returns the nearest existing name of that kind.
     fn similar(&mut self, target: usize, written: &str) -> Option<&'d str> {
         let secret = matches!(KINDS[target].name, Some("client_id" | "access_token"));
         if secret || self.comparisons < self.by_name.len() {
@@ -378,7 +378,7 @@ impl<'d> Resolver<'d> {
         number: usize,
         findings: &mut Findings,
     ) {
-        // The search for a similar name looks at all of them.
+        // The search for a similar name is linear.
         if findings.is_full(Level::Error) {
             return findings.count_omitted(Level::Error);
         }
@@ -411,7 +411,7 @@ impl<'d> Resolver<'d> {
         findings.push(finding);
     }
 
-    /// Unique fields beside the one an entity is called by.
+    /// Checks unique fields other than the name.
     fn other_unique_fields(&self, findings: &mut Findings) {
         let mut seen: AHashMap<(usize, &str, String), usize> = AHashMap::new();
         for i in 0..self.found.len() {
@@ -431,7 +431,7 @@ impl<'d> Resolver<'d> {
     }
 }
 
-/// `services` → `service`.
+/// Returns the singular of a kind: `services` → `service`.
 pub fn singular(kind: &str) -> &str {
     kind.strip_suffix('s').unwrap_or(kind)
 }

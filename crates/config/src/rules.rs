@@ -1,21 +1,21 @@
-//! Rules about whole entities that need code: keys fit certificates, JWKs can be read.
+//! Custom entity checks that need code: key pairs match certificates, JWKs are parsable.
 
-use super::shape::{Field, Operand, Record, Walker};
+use super::validator::{Field, Operand, RecordSchema, Validator};
 use model::rule::pem;
 use plugin::Registry;
 use source::NodeId;
 
-/// Runs the rule of that name; the text is the format's own.
+/// Runs a custom check by name; returns Kong's error text.
 pub fn custom(
     name: &str,
     registry: &Registry,
-    walker: &Walker<'_>,
-    record: &Record,
+    validator: &Validator<'_>,
+    record: &RecordSchema,
     node: Option<NodeId>,
     _fields: &[Field],
 ) -> Option<String> {
-    let text = |field: &str| match walker.operand(record, node, field) {
-        Operand::Node(n) => walker.doc.str(n).map(str::to_owned),
+    let text = |field: &str| match validator.operand(record, node, field) {
+        Operand::Node(n) => validator.doc.str(n).map(str::to_owned),
         _ => None,
     };
     match name {
@@ -40,14 +40,14 @@ pub fn custom(
     }
 }
 
-/// Seconds since 1970.
+/// Returns the Unix time in seconds.
 pub fn now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |d| d.as_secs() as i64)
 }
 
 fn key_pair(public: Option<&str>, private: Option<&str>) -> Option<String> {
-    use super::shape::explain::is_vault_reference;
+    use super::validator::messages::is_vault_reference;
     if public.is_some_and(is_vault_reference) || private.is_some_and(is_vault_reference) {
         return None;
     }

@@ -1,5 +1,5 @@
-//! The JSON Schema of a whole file, for editors and for whoever generates files: the entities' own schemas put
-//! together with what may stand inside them, and every plugin's settings chosen by its name.
+//! Published JSON Schema of a whole file, for editors and generators: the entities' schemas combined with their
+//! nested entities, and every plugin's settings selected by its name.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -7,8 +7,8 @@ use super::dialect::enterprise;
 use model::{KINDS, KindInfo};
 use plugin::{Entry, Registry};
 
-/// Schema of a file, in JSON Schema draft-07, which all editors know. Beside the plain format it knows the keys
-/// that decK adds.
+/// Returns the schema of a file in JSON Schema draft-07, which all editors support. It includes the keys that decK
+/// adds.
 pub fn file_schema(registry: &Registry) -> Json {
     let mut defs = Map::new();
     for kind in KINDS {
@@ -50,7 +50,7 @@ pub fn file_schema(registry: &Registry) -> Json {
     }))
 }
 
-/// Schema of a plugin's settings; none if there is no such plugin.
+/// Returns the schema of a plugin's settings; `None` if there is no such plugin.
 pub fn plugin_schema(registry: &Registry, name: &str) -> Option<Json> {
     let entry = registry.find(name)?;
     let mut schema = published((entry.schema)().to_value());
@@ -62,7 +62,7 @@ fn settings_name(entry: &Entry) -> String {
     format!("plugin-{}", entry.name)
 }
 
-/// A list of entities, which may be null.
+/// Schema of a list of entities, which may be null.
 fn list_of(kind: &str) -> Json {
     json!({ "type": ["array", "null"], "items": { "$ref": format!("#/definitions/{kind}") } })
 }
@@ -74,7 +74,7 @@ fn comments(properties: &mut Map<String, Json>) {
     properties.insert("_ignore".to_owned(), ignore);
 }
 
-/// An entity's own schema with what may stand inside it and beside its fields.
+/// Combines an entity's schema with its nested entities and common fields.
 fn entity(registry: &Registry, kind: &KindInfo) -> Json {
     let mut schema = published((kind.schema)().to_value());
     let shorthands = schema.get("x-shorthands").cloned();
@@ -101,7 +101,7 @@ fn entity(registry: &Registry, kind: &KindInfo) -> Json {
     }
     let required = schema.get_mut("required").and_then(Json::as_array_mut);
     if let Some(required) = required {
-        // A nested entity gets its parent, a shorthand stands for other fields.
+        // A nested entity gets its parent from context, and a shorthand replaces other fields.
         let url = kind.key == "services";
         required.retain(|field| (!url || field != "host") && kind.foreign.iter().all(|f| field != f.field));
     }
@@ -115,7 +115,7 @@ fn entity(registry: &Registry, kind: &KindInfo) -> Json {
     schema
 }
 
-/// The parts of a plugin row that depend on the plugin, or that only decK knows.
+/// Adds the plugin fields that depend on the plugin, or that only decK supports.
 fn plugin_rows(registry: &Registry, properties: &mut Map<String, Json>) {
     let names: Vec<Json> = registry
         .entries()
@@ -148,7 +148,7 @@ fn plugin_rows(registry: &Registry, properties: &mut Map<String, Json>) {
     properties.insert("consumer_group".to_owned(), group);
 }
 
-/// `config` by `name`.
+/// Selects the schema of `config` by `name`.
 fn plugins_by_name(registry: &Registry) -> Json {
     registry
         .entries()
@@ -167,7 +167,7 @@ fn plugins_by_name(registry: &Registry) -> Json {
         .collect()
 }
 
-/// A field that is read and left out.
+/// Schema of a field that is accepted and ignored.
 fn left_out(field: &str, what: &str) -> (String, Json) {
     (
         field.to_owned(),
@@ -175,7 +175,7 @@ fn left_out(field: &str, what: &str) -> (String, Json) {
     )
 }
 
-/// What decK adds at top level.
+/// Adds decK's top-level keys.
 fn deck(properties: &mut Map<String, Json>) {
     let groups = json!({
         "description": "Groups of consumers (decK). The gateway itself has none.",
@@ -220,8 +220,8 @@ fn deck(properties: &mut Map<String, Json>) {
         .extend(enterprise::TOP_LEVEL.iter().map(|(field, what)| left_out(field, &format!("{what} exist"))));
 }
 
-/// A schema as it is published: other ways to write fields stand beside them, made-up values have no default,
-/// texts say that they must not be empty.
+/// Converts an internal schema to its published form: shorthands become properties, generated values have no
+/// default, and strings get a minimum length.
 fn published(mut schema: Json) -> Json {
     tidy(&mut schema);
     schema
@@ -242,7 +242,8 @@ fn tidy(schema: &mut Json) {
             {
                 map.insert("minLength".to_owned(), json!(1));
             }
-            // Draft-07 allows no empty `enum`, and editors then load none of the schema: no value fits.
+            // Draft-07 forbids an empty `enum`, and editors reject the whole schema then: express it as a schema
+            // that no value matches.
             if map.get("enum").and_then(Json::as_array).is_some_and(Vec::is_empty) {
                 map.shift_remove("enum");
                 map.insert("not".to_owned(), json!({}));
@@ -250,7 +251,7 @@ fn tidy(schema: &mut Json) {
             if map.get("minLength") == Some(&json!(0)) {
                 map.shift_remove("minLength");
             }
-            // Older than draft-07 is no format `uuid`, and strict validators refuse formats they do not know.
+            // The format `uuid` is newer than draft-07, and strict validators reject unknown formats.
             if map.get("format") == Some(&json!("uuid")) {
                 map.shift_remove("format");
                 map.insert("pattern".to_owned(), json!(UUID));
@@ -285,10 +286,10 @@ fn tidy(schema: &mut Json) {
     }
 }
 
-/// An id as text.
+/// Pattern of a UUID.
 const UUID: &str = "^[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$";
 
-/// A reference is an id or a name, also (decK) in a map.
+/// Allows a reference by id, by name, or (decK) by a map with either.
 fn by_name(schema: &mut Map<String, Json>) {
     let Some(kind) = schema.get("x-foreign").and_then(Json::as_str).and_then(KindInfo::of) else { return };
     for option in schema.get_mut("anyOf").and_then(Json::as_array_mut).into_iter().flatten() {
@@ -304,7 +305,7 @@ fn by_name(schema: &mut Map<String, Json>) {
     }
 }
 
-/// A number or a switch may be the text of a template, which is filled in before the value is looked at.
+/// Allows a template string for a number or boolean; templates are substituted before validation.
 fn may_be_template(schema: &mut Map<String, Json>) {
     let Some(types) = schema.get_mut("type") else { return };
     let takes_text = ["string", "array", "object"].iter().any(|name| names(types, name));
@@ -319,7 +320,7 @@ fn may_be_template(schema: &mut Map<String, Json>) {
     schema.insert("pattern".to_owned(), json!(r"\$\{\{"));
 }
 
-/// Without the notes for gatewayctl's own reader (`x-…`): strict validators refuse keywords they do not know.
+/// Removes the internal `x-…` keywords, since strict validators reject unknown keywords.
 fn without_notes(mut schema: Json) -> Json {
     fn clean(schema: &mut Json) {
         match schema {
@@ -386,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_file_fits_the_published_schema() {
+    fn a_valid_file_matches_the_published_schema() {
         let file = json!({
             "_format_version": "3.0",
             "services": [{
@@ -423,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_file_does_not() {
+    fn an_invalid_file_violates_the_published_schema() {
         for file in [
             json!({ "services": [{ "name": "a" }] }),
             json!({ "services": [{ "name": "a", "host": "h", "port": 70000 }] }),

@@ -1,5 +1,4 @@
-//! The form in which credentials are stored: passwords hashed as Kong does, and the check of a plain value against
-//! a stored one.
+//! Storage format of credentials: Kong's password hashes, and their verification.
 
 use std::num::NonZeroU32;
 
@@ -10,8 +9,7 @@ use uuid::Uuid;
 use super::vault;
 use model::{State, rule::pem};
 
-/// What is done to rows while they are stored, unless a file says `_transform: false`: passwords are hashed,
-/// digests computed.
+/// Transforms rows for storage unless a file has `_transform: false`: hashes passwords and computes digests.
 pub(super) fn transform(state: &mut State) {
     state.basicauth_credentials.change(|row| {
         row.password = password(&row.password, &row.consumer.id.to_string());
@@ -24,8 +22,8 @@ pub(super) fn transform(state: &mut State) {
     });
 }
 
-/// The same for the rows that are printed: what was computed for those that are served stands in them too, since a
-/// hash has a salt; references stay.
+/// Transforms the displayed rows by copying the values computed for the served ones, since hashes are salted;
+/// vault references remain.
 pub(super) fn transform_displayed(written: &State, served: &State) -> State {
     let mut displayed = written.clone();
     let own = |text: &str| vault::is_reference(text);
@@ -47,18 +45,18 @@ pub(super) fn transform_displayed(written: &State, served: &State) -> State {
     displayed
 }
 
-/// Whether a basic-auth password has that stored form for the consumer of that id.
+/// Verifies a basic-auth password of a consumer.
 pub fn is_password(plain: &str, consumer: &str, stored: &str) -> bool {
     stored == password(plain, consumer)
 }
 
-/// Whether a client secret of OAuth 2.0 has that stored form: its salt and parameters are applied to the plain one.
+/// Verifies an OAuth 2.0 client secret with the salt and parameters of its stored form.
 pub fn is_client_secret(plain: &str, stored: &str) -> bool {
     let verified = || {
         let mut parts = stored.strip_prefix("$pbkdf2-sha512$")?.split('$');
         let (parameters, salt, hash) = (parts.next()?, parts.next()?, parts.next()?);
         let parameter = |name: &str| parameters.split(',').find_map(|p| p.strip_prefix(name));
-        // The count comes from the compared side: more than a hundred times Kong's own is not computed.
+        // The iteration count comes from stored data: more than a hundred times Kong's own is rejected.
         let rounds =
             NonZeroU32::new(parameter("i=")?.parse().ok()?).filter(|n| n.get() <= 100 * ROUNDS.get())?;
         let (salt, hash) = (STANDARD_NO_PAD.decode(salt).ok()?, STANDARD_NO_PAD.decode(hash).ok()?);
@@ -67,22 +65,22 @@ pub fn is_client_secret(plain: &str, stored: &str) -> bool {
     verified().is_some()
 }
 
-/// Lower-case hex SHA-1 of password and consumer id.
+/// Returns the lower-case hex SHA-1 of password and consumer id.
 fn password(plain: &str, consumer: &str) -> String {
     use std::fmt::Write as _;
     let text = format!("{plain}{consumer}");
     let hash = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes());
     hash.as_ref().iter().fold(String::with_capacity(40), |mut out, byte| {
-        // Writing to a string does not fail.
+        // Writing to a `String` cannot fail.
         let _ = write!(out, "{byte:02x}");
         out
     })
 }
 
-/// Kong's number of rounds.
+/// Kong's iteration count.
 const ROUNDS: NonZeroU32 = NonZeroU32::MIN.saturating_add(9_999);
 
-/// `$pbkdf2-sha512$i=10000,l=32$<salt>$<hash>`, with a random salt of 16 bytes.
+/// Hashes a client secret: `$pbkdf2-sha512$i=10000,l=32$<salt>$<hash>`, with a random 16-byte salt.
 fn client_secret(plain: &str) -> String {
     let salt = *Uuid::new_v4().as_bytes();
     let mut hash = [0; 32];
@@ -99,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plain_value_is_recognised_in_its_stored_form() {
+    fn a_plain_value_verifies_against_its_stored_form() {
         let consumer = Uuid::new_v4().to_string();
         assert!(is_password("s", &consumer, &password("s", &consumer)));
         assert!(!is_password("t", &consumer, &password("s", &consumer)));

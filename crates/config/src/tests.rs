@@ -1,4 +1,4 @@
-//! Whole texts through the whole pipeline: what is refused, where, and what the findings give away.
+//! End-to-end tests of loading: which texts are rejected, where, and what findings must not reveal.
 
 use super::*;
 use source::{Finding, Level};
@@ -8,7 +8,7 @@ fn loaded(text: &str, options: &Options<'_>) -> Loaded {
     load(&input, options).expect("text at hand")
 }
 
-/// The text at every secret's place.
+/// Returns the text of every secret span.
 fn secrets(text: &str) -> Vec<String> {
     let loaded = loaded(text, &Options::new(crate::catalog()));
     let shown = |span: &Span| text[span.start as usize..span.end as usize].to_owned();
@@ -22,7 +22,7 @@ fn errors(loaded: &Loaded) -> Vec<&Finding> {
 const CREDENTIALS: &str = "_format_version: '3.0'\nconsumers:\n- username: ann\n";
 
 #[test]
-fn a_secret_stays_one_where_its_field_is_misspelt() {
+fn a_secret_in_a_misspelt_field_is_masked() {
     for (kind, field) in [
         ("keyauth_credentials", "kee"),
         ("keyauth_credentials", "my-own"),
@@ -36,7 +36,7 @@ fn a_secret_stays_one_where_its_field_is_misspelt() {
 }
 
 #[test]
-fn a_plugin_that_the_node_switches_off_is_refused_as_kong_refuses_it() {
+fn a_disabled_plugin_is_rejected_with_kongs_error() {
     let text = "_format_version: '3.0'\nplugins:\n- name: cors\n- name: key-auth\n";
     let options = Options { plugin_enabled: &|name| name == "cors", ..Options::new(crate::catalog()) };
     let loaded = loaded(text, &options);
@@ -50,7 +50,7 @@ fn a_plugin_that_the_node_switches_off_is_refused_as_kong_refuses_it() {
 }
 
 #[test]
-fn what_says_nothing_is_no_configuration() {
+fn an_empty_document_is_rejected() {
     for text in ["services: []\n", "{}\n", "_comment: later\n"] {
         let loaded = loaded(text, &Options::new(crate::catalog()));
         let [error] = errors(&loaded)[..] else { panic!("{text}: {:?}", loaded.findings) };
@@ -59,7 +59,7 @@ fn what_says_nothing_is_no_configuration() {
 }
 
 #[test]
-fn deck_additions_are_taken_unless_only_kongs_own_are_wanted() {
+fn deck_extensions_are_accepted_unless_kong_strict() {
     let text = "_info: {select_tags: [a]}\nservices: [{name: s, host: h}]\n";
     assert!(loaded(text, &Options::new(crate::catalog())).state.is_some());
     let strict = loaded(text, &Options { kong_strict: true, ..Options::new(crate::catalog()) });
@@ -68,7 +68,7 @@ fn deck_additions_are_taken_unless_only_kongs_own_are_wanted() {
 }
 
 #[test]
-fn a_wrong_type_comes_with_the_way_to_write_it() {
+fn a_wrong_type_has_a_suggestion() {
     for (field, help) in [
         ("port: '80'", "write it without quotes"),
         ("enabled: 'true'", "write `true`, without quotes"),
@@ -90,7 +90,7 @@ fn a_wrong_type_comes_with_the_way_to_write_it() {
 }
 
 #[test]
-fn what_follows_from_an_error_is_in_kongs_answer_alone() {
+fn consequences_of_an_error_appear_only_in_kongs_error_tree() {
     let text = "_format_version: '3.0'\nservices:\n- {name: a, url: 'a:80', routes: [{name: r, pathes: [/x]}]}\n\
                 plugins:\n- config: {minute: 5}\n- {name: rate-limiting, config: {minutes: 5}}\n";
     let loaded = loaded(text, &Options::new(crate::catalog()));
@@ -104,19 +104,21 @@ fn what_follows_from_an_error_is_in_kongs_answer_alone() {
             "unknown field `minutes` in `config`",
         ]
     );
-    let answer = super::answer::fields(&loaded.findings);
-    let service = &answer["services"][0];
+    let kong_errors = super::answer::fields(&loaded.findings);
+    let service = &kong_errors["services"][0];
     for part in ["host", "path", "protocol"] {
-        assert!(service[part].is_string(), "{part}: {answer}");
+        assert!(service[part].is_string(), "{part}: {kong_errors}");
     }
     assert_eq!(service["routes"][0]["pathes"], "unknown field");
     assert!(service["routes"][0]["@entity"][0].as_str().is_some_and(|text| text.contains("must set one of")));
-    assert_eq!(answer["plugins"][0]["config"], "unknown field");
-    assert!(answer["plugins"][1]["@entity"][0].as_str().is_some_and(|text| text.contains("at least one of")));
+    assert_eq!(kong_errors["plugins"][0]["config"], "unknown field");
+    assert!(
+        kong_errors["plugins"][1]["@entity"][0].as_str().is_some_and(|text| text.contains("at least one of"))
+    );
 }
 
 #[test]
-fn a_misspelt_section_is_searched_and_kongs_answer_names_it_alone() {
+fn a_misspelt_section_is_validated_outside_kongs_error_tree() {
     let text = "_format_version: '3.0'\nservcies:\n- {name: a, host: a.test, port: 70000}\n\
                 services: []\nroutes:\n- {name: r, paths: [/], service: a}\n";
     let both = loaded(text, &Options::new(crate::catalog()));
@@ -133,7 +135,7 @@ fn a_misspelt_section_is_searched_and_kongs_answer_names_it_alone() {
 }
 
 #[test]
-fn what_is_not_served_is_refused_unless_that_is_allowed() {
+fn unsupported_settings_are_rejected_unless_allowed() {
     let text = "_format_version: '3.0'\nplugins:\n- name: rate-limiting\n  \
                 config: {minute: 5, policy: redis, redis: {host: redis.test}}\n";
     let allowed = loaded(text, &Options::new(crate::catalog()));
@@ -146,7 +148,7 @@ fn what_is_not_served_is_refused_unless_that_is_allowed() {
     assert!(error.help.as_deref().is_some_and(|help| help.contains("--allow-unsupported")));
 }
 
-/// Messages and helps of the errors of a file, `|` between them.
+/// Returns messages and helps of a file's errors, separated by `|`.
 fn complaints(text: &str) -> Vec<String> {
     let loaded = loaded(text, &Options::new(crate::catalog()));
     let one = |f: &&Finding| format!("{} | {}", f.message, f.help.as_deref().unwrap_or("-"));
@@ -159,7 +161,7 @@ fn complain(text: &str, wanted: &[&str]) {
 }
 
 #[test]
-fn another_name_of_a_field_is_the_one_error() {
+fn a_field_alias_is_reported_once() {
     for (text, wanted) in [
         (
             "services: [{name: a, proxy_pass: 'http://a'}]",
@@ -216,7 +218,7 @@ fn another_name_of_a_field_is_the_one_error() {
 }
 
 #[test]
-fn the_version_under_another_name_is_the_one_error() {
+fn a_version_alias_is_reported_once() {
     for name in ["version", "format_version", "Version"] {
         let text = format!("{name}: '3.0'\nservices: [{{name: a, host: h}}]\n");
         let loaded = loaded(&text, &Options::new(crate::catalog()));
@@ -232,7 +234,7 @@ fn the_version_under_another_name_is_the_one_error() {
 }
 
 #[test]
-fn a_text_in_place_of_an_entity_comes_with_the_way_to_write_it() {
+fn a_text_in_place_of_an_entity_has_a_suggestion() {
     for (text, help) in [
         ("services: ['name:orders']", "write `name: orders`: a space belongs after the `:`"),
         ("services: ['name = a']", "write `name: a`: a space belongs after the `:`"),
@@ -252,7 +254,7 @@ fn a_text_in_place_of_an_entity_comes_with_the_way_to_write_it() {
 }
 
 #[test]
-fn a_reference_says_what_its_kind_is_called_by() {
+fn a_dangling_reference_names_the_identifying_field() {
     complain(
         "snis: [{name: a.test, certificate: mine}]",
         &[
@@ -285,7 +287,7 @@ fn a_time_to_live_is_a_number_of_seconds() {
 }
 
 #[test]
-fn what_deck_adds_is_never_dropped_for_its_shape() {
+fn deck_extensions_of_the_wrong_type_are_never_dropped() {
     let partial = "partials: [{name: r, config: {host: h}}]\n";
     let plugin = "plugins:\n- {name: rate-limiting, config: {minute: 5, policy: redis}, partials: ";
     complain(
@@ -327,7 +329,7 @@ fn what_deck_adds_is_never_dropped_for_its_shape() {
 }
 
 #[test]
-fn files_of_other_programs_are_recognised_once() {
+fn files_of_other_programs_are_reported_once() {
     for (text, name) in [
         ("http: {routers: {a: {rule: x}}}", "a configuration of Traefik"),
         ("routes: [{uri: /a, upstream: {nodes: {a: 1}}}]", "a configuration of APISIX"),
@@ -341,7 +343,7 @@ fn files_of_other_programs_are_recognised_once() {
 }
 
 #[test]
-fn an_address_in_another_form_comes_with_ours() {
+fn an_address_in_foreign_syntax_has_a_suggestion() {
     for (text, help) in [
         ("routes: [{paths: ['^/a$']}]", "write `~/a$`"),
         ("routes: [{paths: ['~ /a']}]", "write `~/a`"),

@@ -1,8 +1,8 @@
-//! `{vault://…}` references, and the one kind of vault there is here: variables of the environment.
+//! `{vault://…}` references, and the only supported vault type: environment variables.
 //!
-//! A field that takes references holds one as its whole text. It is read when the configuration is
-//! loaded; what cannot be read counts as an empty string, with a warning ([`resolve_or_empty`]).
-//! The environment is handed in by the caller, who reads it once, at the start.
+//! A referenceable field contains a reference as its whole text. It is resolved when the configuration is loaded;
+//! an unresolvable reference becomes an empty string with a warning ([`resolve_or_empty`]). The caller reads the
+//! environment once at start and passes it in.
 
 use std::borrow::Cow;
 
@@ -11,25 +11,25 @@ use ahash::AHashMap;
 use model::State;
 use source::{Document, Finding, Findings, NodeId, Value};
 
-/// A reference yields nothing; the field counts as an empty string.
+/// Finding code: a reference cannot be resolved; the field becomes an empty string.
 pub const UNREADABLE: &str = "config/vault";
 
-/// Where a value is kept, taken apart.
+/// Parsed vault reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
-    /// A kind of vault (`env`), or the prefix of a `vaults` entity.
+    /// Vault type (`env`), or the prefix of a `vaults` entity.
     pub name: String,
-    /// What to look up there.
+    /// Resource to look up.
     pub resource: String,
-    /// Which member of the JSON object found there, if it is one.
+    /// Member of the JSON object found there.
     pub key: Option<String>,
-    /// Settings that take the place of the vault's own.
+    /// Settings that override the vault's.
     pub config: Vec<(String, String)>,
-    /// Which version; 2 is the one before the current.
+    /// Version; 2 is the previous one.
     pub version: Option<u32>,
 }
 
-/// Why a reference yields nothing. Never repeats what was found.
+/// Error of resolution. Never contains the value found.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs)]
 pub enum VaultError {
@@ -47,10 +47,10 @@ pub enum VaultError {
     NoMember(String, String),
 }
 
-/// The vaults that references may name.
+/// Vaults that references may name.
 #[derive(Clone, Debug, Default)]
 pub struct Vaults {
-    /// `vault_env_prefix` of the node's settings.
+    /// The node setting `vault_env_prefix`.
     env_prefix: Option<String>,
     named: AHashMap<String, Named>,
 }
@@ -62,12 +62,12 @@ struct Named {
 }
 
 impl Vaults {
-    /// Those every node has: `env`, with the prefix that the setting `vault_env_prefix` gives.
+    /// Creates the built-in vaults: `env`, with the prefix from the setting `vault_env_prefix`.
     pub fn new(env_prefix: Option<String>) -> Self {
         Vaults { env_prefix, named: AHashMap::new() }
     }
 
-    /// Adds a `vaults` entity: the prefix it is called by, its kind, and the `prefix` of its config.
+    /// Adds a `vaults` entity: its prefix, its type, and the `prefix` of its config.
     pub fn add(
         &mut self,
         prefix: impl Into<String>,
@@ -78,8 +78,8 @@ impl Vaults {
         self.named.insert(prefix.into(), named);
     }
 
-    /// Those of a configuration: `env`, with the prefix of the node's setting `vault_env_prefix` where that
-    /// is a variable, and every row of the `vaults` table.
+    /// Creates the vaults of a configuration: `env`, with the prefix from the node's setting if it is a variable,
+    /// and every row of the `vaults` table.
     pub fn of(state: &State, env: &dyn Fn(&str) -> Option<String>) -> Self {
         let mut vaults = Vaults::new(env("KONG_VAULT_ENV_PREFIX").filter(|prefix| is_prefix(prefix)));
         for row in state.vaults.rows() {
@@ -104,21 +104,22 @@ impl Vaults {
     }
 }
 
-/// Whether a text may begin the names of variables: letters, digits, `_` and `-`, no digit first.
+/// Returns whether a text is a valid prefix of variable names: letters, digits, `_` and `-`, not starting with a
+/// digit.
 pub fn is_prefix(text: &str) -> bool {
     let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
     text.bytes().all(word) && text.bytes().next().is_some_and(|b| !b.is_ascii_digit())
 }
 
-/// Whether a text is meant as a reference. Such a value skips the other checks of its field.
+/// Returns whether a text has the form of a reference. Such a value skips the other checks of its field.
 pub fn is_reference(text: &str) -> bool {
     text.starts_with("{vault://") && text.ends_with('}')
 }
 
-/// Takes a reference apart.
+/// Parses a reference.
 ///
 /// # Errors
-/// When it is none: no vault, no resource, a version that is not a number.
+/// If the vault or resource is missing, or the version is not a number.
 pub fn parse(text: &str) -> Result<Reference, VaultError> {
     let malformed = |why| VaultError::Malformed(text.to_owned(), why);
     if !is_reference(text) {
@@ -153,10 +154,10 @@ pub fn parse(text: &str) -> Result<Reference, VaultError> {
     })
 }
 
-/// The value a reference stands for. `env` yields a variable of the environment.
+/// Resolves a reference. `env` looks up an environment variable.
 ///
 /// # Errors
-/// When it is malformed, names no vault, or there is nothing there.
+/// If the reference is malformed, names an unknown vault, or has no value.
 pub fn resolve(
     text: &str,
     vaults: &Vaults,
@@ -175,7 +176,7 @@ pub fn resolve(
     }
 }
 
-/// The variable of the environment that a reference names.
+/// Returns the name of the environment variable.
 fn variable(reference: &Reference, vaults: &Vaults) -> Result<String, VaultError> {
     let prefix = vaults.prefix(reference)?;
     let mut variable = format!("{}{}", prefix.unwrap_or_default(), reference.resource);
@@ -186,8 +187,8 @@ fn variable(reference: &Reference, vaults: &Vaults) -> Result<String, VaultError
     Ok(variable)
 }
 
-/// What a field holds in the end: its text if that is no reference, else what it stands for, or an
-/// empty string and the reason for a warning.
+/// Resolves a field's value: plain text as is, a reference to its value, or to an empty string with the reason for
+/// a warning.
 pub fn resolve_or_empty<'a>(
     text: &'a str,
     vaults: &Vaults,
@@ -202,8 +203,8 @@ pub fn resolve_or_empty<'a>(
     }
 }
 
-/// Puts what references stand for in their place, an empty string where there is nothing, with a warning.
-/// Returns what stood there, for [`put_back`], and which of them yielded nothing.
+/// Replaces references by their values, or by an empty string with a warning. Returns the original values for
+/// [`put_back`], and the references that failed.
 pub fn fill_in(
     doc: &mut Document,
     references: &[NodeId],
@@ -226,13 +227,13 @@ pub fn fill_in(
     (written, unread)
 }
 
-/// Puts references back where [`fill_in`] found them.
+/// Restores the references that [`fill_in`] replaced.
 pub fn put_back(doc: &mut Document, written: Vec<(NodeId, Value)>) {
     written.into_iter().for_each(|(node, value)| doc.set(node, value));
 }
 
-/// Reports what the values of references are not fit for, without repeating the values: the reasons in
-/// `unusable` hold them. What yielded nothing has been reported already.
+/// Reports values of references that their fields reject, without repeating the values, which the reasons in
+/// `unusable` contain. References that failed have been reported already.
 pub fn report(
     doc: &Document,
     references: &[NodeId],
@@ -293,13 +294,13 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_is_told_by_its_two_ends() {
+    fn a_reference_is_recognised_by_prefix_and_suffix() {
         assert!(is_reference("{vault://env/a}") && is_reference("{vault://}"));
         assert!(!is_reference("{vault:/env/a}") && !is_reference(" {vault://env/a}") && !is_reference("x"));
     }
 
     #[test]
-    fn all_parts_are_taken_apart() {
+    fn all_parts_of_a_reference_are_parsed() {
         let reference = parse("{vault://env/ce%72t/key?prefix=SSL_&x=1#1}").expect("reads");
         assert_eq!((reference.name.as_str(), reference.resource.as_str()), ("env", "cert"));
         assert_eq!((reference.key.as_deref(), reference.version), (Some("key"), Some(1)));
@@ -344,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_says_why() {
+    fn unresolvable_references_report_a_reason() {
         assert_eq!(get("{vault://env/none}"), Err(VaultError::NotSet("NONE".into())));
         assert_eq!(get("{vault://other/a}"), Err(VaultError::NoVault("other".into())));
         assert_eq!(get("{vault://my-hcv/a}"), Err(VaultError::Kind("hcv".into())));
@@ -356,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_leaves_an_empty_string_and_plain_text_passes() {
+    fn a_failed_reference_becomes_an_empty_string() {
         let vaults = Vaults::default();
         assert_eq!(resolve_or_empty("text", &vaults, &env), (Cow::Borrowed("text"), None));
         let (value, error) = resolve_or_empty("{vault://env/none}", &vaults, &env);
@@ -377,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_served_holds_the_value_and_the_document_keeps_the_reference() {
+    fn the_state_contains_the_value_and_the_document_the_reference() {
         let loaded = load(
             "_format_version: '3.0'\nplugins:\n- name: rate-limiting\n  config: {minute: 1, redis: {host: h, password: '{vault://env/secret}'}}\n",
         );
@@ -390,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_that_yields_nothing_is_a_warning_and_an_empty_string() {
+    fn a_failed_reference_is_a_warning() {
         let loaded = load(
             "_format_version: '3.0'\nvaults: [{name: env, prefix: my-env, config: {prefix: X_}}]\nplugins:\n- name: rate-limiting\n  config: {minute: 1, redis: {host: h, username: '{vault://my-env/cert}', password: '{vault://env/cert}'}}\n",
         );

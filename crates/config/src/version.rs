@@ -1,26 +1,26 @@
-//! Older format versions, brought up to 3.0.
+//! Upgrade of older format versions to 3.0.
 //!
-//! Versions 1.1 and 2.1 guessed from a route's path whether it is a regular expression; since 3.0 a
-//! leading `~` says so. Nothing else differs. As in Kong, the routes of the document and of its
-//! `services` are looked at, and no others.
+//! Versions 1.1 and 2.1 used a heuristic to decide whether a route path is a regular expression; since 3.0 a
+//! leading `~` marks one. This is the only difference. As in Kong, only the routes of the document and of its
+//! `services` are upgraded.
 
 use std::borrow::Cow;
 
 use ahash::AHashSet;
 
-use super::tree::put;
+use super::node_edit::set_key;
 use router;
 use source::{Document, Finding, Findings, NodeId, Value};
 
-/// A file says `_format_version` 1.1 or 2.1; its route paths were read as 3.0 would write them.
+/// Finding code: a file has `_format_version` 1.1 or 2.1; its route paths were upgraded.
 pub const OLD_FORMAT: &str = "config/old-format";
 
-/// The version every file has after [`apply`], if it has any.
+/// Version of every versioned file after [`apply`].
 pub const CURRENT: &str = "3.0";
 
-/// Rewrites files of older versions in place, with one warning for each. Call it on the roots of all
-/// files before they are merged: a file without a version has that of the first that gives one.
-/// Anything but the texts `1.1` and `2.1` is left for the shape to judge.
+/// Upgrades older files in place, with one warning per file. To be called on the roots of all files before
+/// merging: a file without a version has that of the first file that has one. Values other than the strings `1.1`
+/// and `2.1` are left to schema validation.
 pub fn apply(doc: &mut Document, roots: &[NodeId], findings: &mut Findings) {
     let version = |doc: &Document, root| doc.get(root, "_format_version").filter(|&v| doc.str(v).is_some());
     let Some(first) = roots.iter().find_map(|&root| version(doc, root)) else { return };
@@ -43,7 +43,7 @@ pub fn apply(doc: &mut Document, roots: &[NodeId], findings: &mut Findings) {
         if own.is_some() {
             let current = doc.intern(CURRENT);
             let current = doc.add(Value::Str(current), place);
-            put(doc, root, "_format_version", place, current);
+            set_key(doc, root, "_format_version", place, current);
             let what = match changed {
                 0 => "no path changes its meaning".to_owned(),
                 1 => "one path is read differently".to_owned(),
@@ -59,7 +59,7 @@ pub fn apply(doc: &mut Document, roots: &[NodeId], findings: &mut Findings) {
     }
 }
 
-/// The maps in a list (or, as Lua has it, in a map) under that key.
+/// Returns the maps in a list (or, as in Lua, in a map) under a key.
 fn lists(doc: &Document, map: NodeId, key: &str) -> Vec<NodeId> {
     let Some(list) = doc.get(map, key) else { return Vec::new() };
     match doc.value(list) {
@@ -69,7 +69,7 @@ fn lists(doc: &Document, map: NodeId, key: &str) -> Vec<NodeId> {
     }
 }
 
-/// Rewrites a list of paths; how many changed. The texts may be shared, so changed ones are new nodes.
+/// Upgrades a list of paths and returns the number of changes. Texts may be shared, so changed ones are new nodes.
 fn rewrite(doc: &mut Document, paths: NodeId) -> usize {
     let mut items = doc.items(paths).to_vec();
     let mut changed = 0;
@@ -89,21 +89,21 @@ fn rewrite(doc: &mut Document, paths: NodeId) -> usize {
     changed
 }
 
-/// A path of format 1.1 or 2.1 as 3.0 writes it.
+/// Upgrades a path of format 1.1 or 2.1.
 fn modern(path: &str) -> Cow<'_, str> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b".-_~/%".contains(&b);
     if path.bytes().all(plain) {
         return match router::normalize(path) {
             Cow::Borrowed(same) => std::str::from_utf8(same).map_or(Cow::Borrowed(path), Cow::Borrowed),
-            // Escapes of what is not UTF-8 cannot be decoded into a text; they stay.
+            // Escapes that are not UTF-8 cannot be decoded into a string; they remain.
             Cow::Owned(bytes) => String::from_utf8(bytes).map_or(Cow::Borrowed(path), Cow::Owned),
         };
     }
     Cow::Owned(format!("~{}", decoded_regex(path)))
 }
 
-/// A regular expression with its escapes of unreserved characters decoded; what would then be special in
-/// a regular expression gets a backslash, what stays an escape is in upper case.
+/// Decodes the escapes of unreserved characters in a regular expression. Characters that are special in a regular
+/// expression are escaped with a backslash; remaining percent escapes are in upper case.
 fn decoded_regex(regex: &str) -> String {
     let mut bytes = Vec::with_capacity(regex.len());
     let mut rest = regex.as_bytes();
@@ -118,7 +118,7 @@ fn decoded_regex(regex: &str) -> String {
                 rest = tail;
                 continue;
             }
-            // Reserved, or half of a character: stays an escape.
+            // Reserved, or part of a multi-byte character: remains an escape.
             Some(byte) if b"!#$%&'()*+,/:;=?@[]".contains(&byte) || !byte.is_ascii() => {
                 bytes.extend(rest[..3].to_ascii_uppercase());
             }
@@ -131,7 +131,7 @@ fn decoded_regex(regex: &str) -> String {
         }
         rest = &rest[3..];
     }
-    // Only whole ASCII escapes were replaced by ASCII.
+    // Only complete ASCII escapes were replaced by ASCII.
     String::from_utf8(bytes).unwrap_or_else(|_| regex.to_owned())
 }
 
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
     use source::{Format, Level, Limits, SourceMap, Span, parse};
 
-    /// The files rewritten, as JSON, and what was found.
+    /// Returns the upgraded files as JSON, and the findings.
     fn migrate(texts: &[&str]) -> (Vec<serde_json::Value>, Findings) {
         let mut sources = SourceMap::default();
         let mut findings = Findings::default();
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_read_as_kong_reads_them() {
+    fn paths_are_upgraded_as_by_kong() {
         for (old, new) in [
             ("/a/(b)", "~/a/(b)"),
             ("/c%2Dd", "/c-d"),
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn routes_of_the_document_and_of_services_are_rewritten_and_no_others() {
+    fn only_routes_of_the_document_and_of_services_are_upgraded() {
         let (json, findings) = migrate(&["_format_version: '1.1'\n\
              services: [{name: s, routes: [{paths: ['/a+']}]}]\n\
              routes: [{paths: ['/b+', /c, 3]}]\n\
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_aliases_share_is_rewritten_once_and_only_where_it_is_a_path() {
+    fn aliased_paths_are_upgraded_once() {
         let (json, _) = migrate(&["_format_version: '2.1'\n\
              routes:\n- &r {name: &p '/x+', paths: &l [*p]}\n- {paths: *l}\n- *r\n"]);
         let paths = |i: usize| json[0]["routes"][i]["paths"][0].clone();
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn other_versions_are_left_to_the_shape() {
+    fn other_versions_are_left_to_schema_validation() {
         for version in ["'3.0'", "1.1", "'1.0'", "null", "[x]"] {
             let text = format!("_format_version: {version}\nroutes: [{{paths: ['/a+']}}]\n");
             let (json, findings) = migrate(&[&text]);
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn each_file_has_its_own_version_or_that_of_the_first() {
+    fn a_file_without_a_version_inherits_the_first_version() {
         let route = "routes: [{paths: ['/a+']}]\n";
         let (json, findings) = migrate(&[
             route,

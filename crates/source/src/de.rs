@@ -1,64 +1,64 @@
-//! serde from a node: a failure carries the node it is about.
+//! serde `Deserializer` over document nodes; an error carries the node it is about.
 //!
-//! The rules are those of Lua tables, since that is what the format was made for: `3.0` is a whole number,
-//! a list and a map without content are the same thing, null is an absent value. Nothing else is converted; a
-//! number is never text.
+//! The conversion rules are those of Lua tables, which the format was designed for: `3.0` is an integer, an empty
+//! list equals an empty map, and null is an absent value. No other conversion takes place; in particular a number
+//! is never a string.
 
 use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, Unexpected, Visitor};
 
-use super::limits::DEEPEST;
+use super::limits::MAX_DEPTH;
 use super::{Document, Entry, NodeId, Value};
 
-/// Why a node does not fit a type.
+/// Deserialization error with the node it is about.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct DeError {
-    /// The innermost node concerned.
+    /// The innermost node that caused the error.
     pub node: NodeId,
-    /// The reason.
+    /// Human-readable reason.
     pub message: String,
 }
 
-/// Stands for "not known yet" while an error is on its way up.
-const NOWHERE: NodeId = NodeId(u32::MAX);
+/// Placeholder node of an error that has not been attributed to a node yet.
+const UNKNOWN_NODE: NodeId = NodeId(u32::MAX);
 
 impl de::Error for DeError {
     fn custom<T: std::fmt::Display>(message: T) -> Self {
-        DeError { node: NOWHERE, message: message.to_string() }
+        DeError { node: UNKNOWN_NODE, message: message.to_string() }
     }
 }
 
-/// Reads a value of that type from a node.
+/// Deserializes a value of type `T` from a node.
 ///
 /// # Errors
-/// When the node does not fit the type.
+/// If the node does not match the type.
 pub fn from_node<T: DeserializeOwned>(document: &Document, node: NodeId) -> Result<T, DeError> {
-    T::deserialize(Reader { doc: document, node, depth: 0 })
+    T::deserialize(NodeDeserializer { doc: document, node, depth: 0 })
 }
 
 #[derive(Clone, Copy)]
-struct Reader<'d> {
+struct NodeDeserializer<'d> {
     doc: &'d Document,
     node: NodeId,
     depth: usize,
 }
 
-impl<'d> Reader<'d> {
+impl<'d> NodeDeserializer<'d> {
     fn value(&self) -> &'d Value {
         self.doc.value(self.node)
     }
 
-    /// The reader of a child.
+    /// Returns the deserializer of a child node.
     fn child(&self, node: NodeId) -> Self {
-        Reader { doc: self.doc, node, depth: self.depth + 1 }
+        NodeDeserializer { doc: self.doc, node, depth: self.depth + 1 }
     }
 
-    /// Gives an error from here its node, unless it has a more exact one.
-    fn placed<T>(&self, outcome: Result<T, DeError>) -> Result<T, DeError> {
-        outcome.map_err(|e| if e.node == NOWHERE { DeError { node: self.node, ..e } } else { e })
+    /// Attaches this node to an error that has none yet, so that the innermost node wins.
+    fn with_node<T>(&self, outcome: Result<T, DeError>) -> Result<T, DeError> {
+        outcome.map_err(|e| if e.node == UNKNOWN_NODE { DeError { node: self.node, ..e } } else { e })
     }
 
-    /// The error of a node of the wrong kind.
+    /// Builds the error for a node of the wrong type.
     fn unexpected<'v, V: Visitor<'v>>(&self, visitor: &V) -> DeError {
         let found = match self.value() {
             Value::Null => Unexpected::Unit,
@@ -72,11 +72,11 @@ impl<'d> Reader<'d> {
         DeError { node: self.node, ..de::Error::invalid_type(found, visitor) }
     }
 
-    /// The whole number of a node, if it has one.
+    /// Returns the node as an integer if its value is integral.
     fn integer(&self) -> Option<i64> {
         match *self.value() {
             Value::Int(i) => Some(i),
-            // Up to 2^63, which is exact as a double, and not included.
+            // 2^63 itself is exact as a double but out of range, hence the strict upper bound.
             Value::Float(f) if f.fract() == 0.0 && f >= i64::MIN as f64 && f < i64::MAX as f64 => {
                 Some(f as i64)
             }
@@ -91,7 +91,7 @@ impl<'d> Reader<'d> {
             _ => return Err(self.unexpected(&visitor)),
         };
         self.within_limit()?;
-        let mut access = Items { reader: self, items: items.iter() };
+        let mut access = Items { deserializer: self, items: items.iter() };
         let value = visitor.visit_seq(&mut access)?;
         match access.items.len() {
             0 => Ok(value),
@@ -106,39 +106,39 @@ impl<'d> Reader<'d> {
             _ => return Err(self.unexpected(&visitor)),
         };
         self.within_limit()?;
-        visitor.visit_map(Entries { reader: self, entries: entries.iter(), value: None })
+        visitor.visit_map(Entries { deserializer: self, entries: entries.iter(), value: None })
     }
 
     fn within_limit(&self) -> Result<(), DeError> {
-        if self.depth < DEEPEST { Ok(()) } else { Err(de::Error::custom("nested too deep")) }
+        if self.depth < MAX_DEPTH { Ok(()) } else { Err(de::Error::custom("nested too deep")) }
     }
 }
 
-/// Whole numbers of any width come from the one reading; serde checks the range.
+/// All integer widths share one conversion; serde checks the range of the target type.
 macro_rules! integers {
     ($($method:ident)*) => {$(
         fn $method<V: Visitor<'d>>(self, visitor: V) -> Result<V::Value, DeError> {
             match self.integer() {
-                Some(i) => self.placed(visitor.visit_i64(i)),
+                Some(i) => self.with_node(visitor.visit_i64(i)),
                 None => Err(self.unexpected(&visitor)),
             }
         }
     )*};
 }
 
-/// Hands a node to the visitor if it is of one kind.
+/// Calls the visitor if the node has the given type.
 macro_rules! only {
     ($($method:ident: $pattern:pat => $visit:expr;)*) => {$(
         fn $method<V: Visitor<'d>>(self, visitor: V) -> Result<V::Value, DeError> {
             match self.value() {
-                $pattern => { let outcome = $visit(visitor); self.placed(outcome) }
+                $pattern => { let outcome = $visit(visitor); self.with_node(outcome) }
                 _ => Err(self.unexpected(&visitor)),
             }
         }
     )*};
 }
 
-impl<'d> Deserializer<'d> for Reader<'d> {
+impl<'d> Deserializer<'d> for NodeDeserializer<'d> {
     type Error = DeError;
 
     fn deserialize_any<V: Visitor<'d>>(self, visitor: V) -> Result<V::Value, DeError> {
@@ -154,7 +154,7 @@ impl<'d> Deserializer<'d> for Reader<'d> {
                 _ => Err(self.unexpected(&visitor)),
             },
         };
-        self.placed(outcome)
+        self.with_node(outcome)
     }
 
     integers! {
@@ -178,8 +178,8 @@ impl<'d> Deserializer<'d> for Reader<'d> {
 
     fn deserialize_f64<V: Visitor<'d>>(self, visitor: V) -> Result<V::Value, DeError> {
         match *self.value() {
-            Value::Int(i) => self.placed(visitor.visit_f64(i as f64)),
-            Value::Float(f) => self.placed(visitor.visit_f64(f)),
+            Value::Int(i) => self.with_node(visitor.visit_f64(i as f64)),
+            Value::Float(f) => self.with_node(visitor.visit_f64(f)),
             _ => Err(self.unexpected(&visitor)),
         }
     }
@@ -189,7 +189,7 @@ impl<'d> Deserializer<'d> for Reader<'d> {
             Value::Null => visitor.visit_none(),
             _ => visitor.visit_some(self),
         };
-        self.placed(outcome)
+        self.with_node(outcome)
     }
 
     fn deserialize_unit_struct<V: Visitor<'d>>(self, _: &'static str, v: V) -> Result<V::Value, DeError> {
@@ -198,12 +198,12 @@ impl<'d> Deserializer<'d> for Reader<'d> {
 
     fn deserialize_newtype_struct<V: Visitor<'d>>(self, _: &'static str, v: V) -> Result<V::Value, DeError> {
         let outcome = v.visit_newtype_struct(self);
-        self.placed(outcome)
+        self.with_node(outcome)
     }
 
     fn deserialize_seq<V: Visitor<'d>>(self, visitor: V) -> Result<V::Value, DeError> {
         let outcome = self.seq(visitor);
-        self.placed(outcome)
+        self.with_node(outcome)
     }
 
     fn deserialize_tuple<V: Visitor<'d>>(self, _: usize, visitor: V) -> Result<V::Value, DeError> {
@@ -221,7 +221,7 @@ impl<'d> Deserializer<'d> for Reader<'d> {
 
     fn deserialize_map<V: Visitor<'d>>(self, visitor: V) -> Result<V::Value, DeError> {
         let outcome = self.map(visitor);
-        self.placed(outcome)
+        self.with_node(outcome)
     }
 
     fn deserialize_struct<V: Visitor<'d>>(
@@ -247,7 +247,7 @@ impl<'d> Deserializer<'d> for Reader<'d> {
             }
             _ => Err(self.unexpected(&visitor)),
         };
-        self.placed(outcome)
+        self.with_node(outcome)
     }
 
     fn deserialize_identifier<V: Visitor<'d>>(self, visitor: V) -> Result<V::Value, DeError> {
@@ -260,7 +260,7 @@ impl<'d> Deserializer<'d> for Reader<'d> {
 }
 
 struct Items<'d> {
-    reader: Reader<'d>,
+    deserializer: NodeDeserializer<'d>,
     items: std::slice::Iter<'d, NodeId>,
 }
 
@@ -269,8 +269,8 @@ impl<'d> de::SeqAccess<'d> for Items<'d> {
 
     fn next_element_seed<T: DeserializeSeed<'d>>(&mut self, seed: T) -> Result<Option<T::Value>, DeError> {
         let Some(&item) = self.items.next() else { return Ok(None) };
-        let reader = self.reader.child(item);
-        reader.placed(seed.deserialize(reader)).map(Some)
+        let deserializer = self.deserializer.child(item);
+        deserializer.with_node(seed.deserialize(deserializer)).map(Some)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -279,7 +279,7 @@ impl<'d> de::SeqAccess<'d> for Items<'d> {
 }
 
 struct Entries<'d> {
-    reader: Reader<'d>,
+    deserializer: NodeDeserializer<'d>,
     entries: std::slice::Iter<'d, Entry>,
     value: Option<NodeId>,
 }
@@ -290,14 +290,14 @@ impl<'d> de::MapAccess<'d> for Entries<'d> {
     fn next_key_seed<K: DeserializeSeed<'d>>(&mut self, seed: K) -> Result<Option<K::Value>, DeError> {
         let Some(entry) = self.entries.next() else { return Ok(None) };
         self.value = Some(entry.value);
-        let reader = self.reader.child(entry.key);
-        reader.placed(seed.deserialize(reader)).map(Some)
+        let deserializer = self.deserializer.child(entry.key);
+        deserializer.with_node(seed.deserialize(deserializer)).map(Some)
     }
 
     fn next_value_seed<T: DeserializeSeed<'d>>(&mut self, seed: T) -> Result<T::Value, DeError> {
         let value = self.value.take().ok_or_else(|| de::Error::custom("a value without its key"))?;
-        let reader = self.reader.child(value);
-        reader.placed(seed.deserialize(reader))
+        let deserializer = self.deserializer.child(value);
+        deserializer.with_node(seed.deserialize(deserializer))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -305,10 +305,10 @@ impl<'d> de::MapAccess<'d> for Entries<'d> {
     }
 }
 
-/// An enum's variant: text alone, or a map with the one entry `variant: content`.
+/// Enum variant: a plain string, or a map with the single entry `variant: content`.
 struct Variant<'d> {
-    name: Reader<'d>,
-    content: Option<Reader<'d>>,
+    name: NodeDeserializer<'d>,
+    content: Option<NodeDeserializer<'d>>,
 }
 
 impl<'d> de::EnumAccess<'d> for Variant<'d> {
@@ -316,13 +316,13 @@ impl<'d> de::EnumAccess<'d> for Variant<'d> {
     type Variant = Self;
 
     fn variant_seed<T: DeserializeSeed<'d>>(self, seed: T) -> Result<(T::Value, Self), DeError> {
-        let name = self.name.placed(seed.deserialize(self.name))?;
+        let name = self.name.with_node(seed.deserialize(self.name))?;
         Ok((name, self))
     }
 }
 
 impl<'d> Variant<'d> {
-    fn content(&self) -> Result<Reader<'d>, DeError> {
+    fn content(&self) -> Result<NodeDeserializer<'d>, DeError> {
         let missing =
             || DeError { node: self.name.node, message: "a value is missing for this variant".to_owned() };
         self.content.ok_or_else(missing)
@@ -341,7 +341,7 @@ impl<'d> de::VariantAccess<'d> for Variant<'d> {
 
     fn newtype_variant_seed<T: DeserializeSeed<'d>>(self, seed: T) -> Result<T::Value, DeError> {
         let content = self.content()?;
-        content.placed(seed.deserialize(content))
+        content.with_node(seed.deserialize(content))
     }
 
     fn tuple_variant<V: Visitor<'d>>(self, _: usize, visitor: V) -> Result<V::Value, DeError> {

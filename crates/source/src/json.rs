@@ -1,15 +1,15 @@
-//! JSON text → nodes with spans.
+//! JSON parser that builds nodes with spans.
 //!
-//! RFC 8259, and what lua-cjson takes beyond it, since that is Kong's reader: raw control characters in
-//! strings, and numbers such as `+1`, `01`, `0x1F`, `-.5`, `inf` and `nan`.
+//! Accepts RFC 8259 plus the extensions of lua-cjson, which Kong uses: raw control characters in strings, and
+//! numbers such as `+1`, `01`, `0x1F`, `-.5`, `inf` and `nan`.
 
-use super::finding::unparsable;
-use super::keys::{Index, duplicate_key, find};
-use super::scalar::{hex_float, whole};
-use super::syntax;
+use super::duplicate_keys::{KeyIndex, duplicate_key, find_key};
+use super::finding::with_syntax_error_tree;
+use super::scalar::{hex_float, number_value};
+use super::yaml_diagnostics;
 use super::{Document, Entry, FileId, Finding, Findings, Limits, NodeId, SourceMap, Span, Value};
 
-/// Reads a JSON file into `doc` and returns its root; `None` after an error was added to `findings`.
+/// Parses a JSON file into `doc` and returns its root; `None` if an error was added to `findings`.
 pub fn parse_json(
     sources: &SourceMap,
     file: FileId,
@@ -20,59 +20,59 @@ pub fn parse_json(
     let text = sources.get(file).text();
     doc.reserve_for(text.len());
     let at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-    let mut reader = Reader {
+    let mut parser = JsonParser {
         file,
         text,
         at,
         doc,
         depth: limits.depth(),
         findings,
-        open: Vec::new(),
+        open_brackets: Vec::new(),
         buffer: String::new(),
     };
-    match reader.document() {
+    match parser.document() {
         Ok(root) => {
             doc.add_json(file);
             Some(root)
         }
         Err(finding) => {
             let reason = finding.message.clone();
-            let finding = match syntax::foreign(text) {
+            let finding = match yaml_diagnostics::foreign(text) {
                 Some((range, message, help)) => {
                     let span = Span { file, start: range.start as u32, end: range.end as u32 };
                     Finding::error("source/json-syntax", message).at(span, "").help(help)
                 }
                 None => *finding,
             };
-            findings.push(unparsable(finding, &reason));
+            findings.push(with_syntax_error_tree(finding, &reason));
             None
         }
     }
 }
 
-struct Reader<'a> {
+struct JsonParser<'a> {
     file: FileId,
     text: &'a str,
-    /// Byte to be read next.
+    /// Offset of the next byte.
     at: usize,
     doc: &'a mut Document,
     depth: usize,
     findings: &'a mut Findings,
-    /// Places of the brackets still open.
-    open: Vec<usize>,
-    /// A string with escapes, decoded.
+    /// Offsets of the open brackets.
+    open_brackets: Vec<usize>,
+    /// Decode buffer for strings with escapes.
     buffer: String,
 }
 
-type Outcome<T> = Result<T, Box<Finding>>;
+type ParseResult<T> = Result<T, Box<Finding>>;
 
-impl Reader<'_> {
-    fn document(&mut self) -> Outcome<NodeId> {
+impl JsonParser<'_> {
+    fn document(&mut self) -> ParseResult<NodeId> {
         let root = self.value()?;
         match self.peek() {
             None => Ok(root),
             Some(next) => {
-                let finding = self.wrong("something follows the end of the document");
+                let finding = self.error_at_cursor("something follows the end of the document");
                 Err(Box::new(match next {
                     b'{' | b'[' => finding.help("a file holds one document: make one of them"),
                     _ => finding.help("remove it"),
@@ -81,7 +81,7 @@ impl Reader<'_> {
         }
     }
 
-    fn value(&mut self) -> Outcome<NodeId> {
+    fn value(&mut self) -> ParseResult<NodeId> {
         match self.peek() {
             Some(b'{') => self.object(),
             Some(b'[') => self.array(),
@@ -90,27 +90,29 @@ impl Reader<'_> {
                 let value = self.string()?;
                 Ok(self.node(value, start))
             }
-            _ => self.word(),
+            _ => self.literal(),
         }
     }
 
-    fn object(&mut self) -> Outcome<NodeId> {
+    fn object(&mut self) -> ParseResult<NodeId> {
         let start = self.enter()?;
         let mut entries: Vec<Entry> = Vec::new();
-        let mut index: Option<Box<Index>> = None;
+        let mut index: Option<Box<KeyIndex>> = None;
         while self.peek() != Some(b'}') {
             if self.peek() != Some(b'"') {
-                return Err(self.no_key(!entries.is_empty()));
+                return Err(self.missing_key(!entries.is_empty()));
             }
             let at = self.at;
             let key = self.string()?;
             let key = self.node(key, at);
             if self.peek() != Some(b':') {
-                return Err(Box::new(self.wrong("a `:` is missing between this key and its value")));
+                return Err(Box::new(
+                    self.error_at_cursor("a `:` is missing between this key and its value"),
+                ));
             }
             self.at += 1;
             let entry = Entry { key, value: self.value()? };
-            match find(self.doc, &entries, &mut index, key) {
+            match find_key(self.doc, &entries, &mut index, key) {
                 None => entries.push(entry),
                 Some(earlier) => {
                     let old = std::mem::replace(&mut entries[earlier], entry);
@@ -124,7 +126,7 @@ impl Reader<'_> {
         Ok(self.node(Value::Map(entries.into()), start))
     }
 
-    fn array(&mut self) -> Outcome<NodeId> {
+    fn array(&mut self) -> ParseResult<NodeId> {
         let start = self.enter()?;
         let mut items = Vec::new();
         while self.peek() != Some(b']') {
@@ -135,26 +137,26 @@ impl Reader<'_> {
         Ok(self.node(Value::Seq(items.into()), start))
     }
 
-    /// Past an opening bracket.
-    fn enter(&mut self) -> Outcome<usize> {
-        if self.open.len() >= self.depth {
+    /// Consumes an opening bracket and returns its offset.
+    fn enter(&mut self) -> ParseResult<usize> {
+        if self.open_brackets.len() >= self.depth {
             let message = format!("nested more than {} levels deep", self.depth);
             let span = self.span(self.at, self.at + 1);
             return Err(Box::new(Finding::error("source/too-deep", message).at(span, "one level too many")));
         }
-        self.open.push(self.at);
+        self.open_brackets.push(self.at);
         self.at += 1;
         Ok(self.at - 1)
     }
 
-    /// Past a closing bracket.
+    /// Consumes a closing bracket.
     fn leave(&mut self) {
-        self.open.pop();
+        self.open_brackets.pop();
         self.at += 1;
     }
 
-    /// Past the comma after an item, unless the list or map ends here.
-    fn comma(&mut self, close: u8) -> Outcome<()> {
+    /// Consumes the comma after an item, unless the list or map ends here.
+    fn comma(&mut self, close: u8) -> ParseResult<()> {
         match self.peek() {
             Some(b',') => {
                 let comma = self.at;
@@ -166,37 +168,43 @@ impl Reader<'_> {
                 Err(Box::new(finding.help("remove the comma")))
             }
             Some(byte) if byte == close => Ok(()),
-            _ => Err(Box::new(self.no_comma(close))),
+            _ => Err(Box::new(self.missing_comma(close))),
         }
     }
 
-    fn no_comma(&mut self, close: u8) -> Finding {
+    fn missing_comma(&mut self, close: u8) -> Finding {
         let message = format!("expected `,` or `{}`", close as char);
         match self.peek() {
-            Some(b'/' | b'#') => self.wrong(message).help(NO_COMMENTS),
-            Some(b'"' | b'{' | b'[') => self.wrong(message).help("put a `,` after the value before it"),
-            _ => self.wrong(message),
+            Some(b'/' | b'#') => self.error_at_cursor(message).help(NO_COMMENTS),
+            Some(b'"' | b'{' | b'[') => {
+                self.error_at_cursor(message).help("put a `,` after the value before it")
+            }
+            _ => self.error_at_cursor(message),
         }
     }
 
-    fn no_key(&mut self, after_others: bool) -> Box<Finding> {
+    fn missing_key(&mut self, after_others: bool) -> Box<Finding> {
         Box::new(match self.peek() {
-            Some(b'\'') => self.wrong("a key needs double quotes").help("write `\"` instead of `'`"),
-            Some(b'a'..=b'z' | b'A'..=b'Z' | b'_') => self.wrong("a key needs double quotes"),
-            Some(b'/' | b'#') => self.wrong("a comment stands where a key is expected").help(NO_COMMENTS),
-            _ if after_others => self.wrong("expected a key after the comma"),
-            _ => self.wrong("expected a key or `}`"),
+            Some(b'\'') => {
+                self.error_at_cursor("a key needs double quotes").help("write `\"` instead of `'`")
+            }
+            Some(b'a'..=b'z' | b'A'..=b'Z' | b'_') => self.error_at_cursor("a key needs double quotes"),
+            Some(b'/' | b'#') => {
+                self.error_at_cursor("a comment stands where a key is expected").help(NO_COMMENTS)
+            }
+            _ if after_others => self.error_at_cursor("expected a key after the comma"),
+            _ => self.error_at_cursor("expected a key or `}`"),
         })
     }
 
-    /// `true`, `false`, `null`, or a number.
-    fn word(&mut self) -> Outcome<NodeId> {
+    /// Parses `true`, `false`, `null`, or a number.
+    fn literal(&mut self) -> ParseResult<NodeId> {
         let start = self.at;
-        for (word, value) in
+        for (literal, value) in
             [("true", Value::Bool(true)), ("false", Value::Bool(false)), ("null", Value::Null)]
         {
-            if self.rest().starts_with(word) {
-                self.at += word.len();
+            if self.rest().starts_with(literal) {
+                self.at += literal.len();
                 return Ok(self.node(value, start));
             }
         }
@@ -204,7 +212,7 @@ impl Reader<'_> {
             self.at += length;
             return Ok(self.node(value, start));
         }
-        let mut finding = self.wrong("expected a value");
+        let mut finding = self.error_at_cursor("expected a value");
         match self.rest().bytes().next() {
             Some(b'\'') => finding = finding.help("strings need double quotes"),
             Some(b'/' | b'#') => finding = finding.help(NO_COMMENTS),
@@ -215,8 +223,8 @@ impl Reader<'_> {
         Err(Box::new(finding))
     }
 
-    /// The string at the cursor, which stands on its opening quote.
-    fn string(&mut self) -> Outcome<Value> {
+    /// Parses a string; the cursor is at its opening quote.
+    fn string(&mut self) -> ParseResult<Value> {
         let start = self.at;
         self.at += 1;
         self.buffer.clear();
@@ -241,8 +249,8 @@ impl Reader<'_> {
         }
     }
 
-    /// The character an escape stands for; the cursor is past its backslash.
-    fn escape(&mut self, start: usize) -> Outcome<char> {
+    /// Decodes an escape sequence; the cursor is past the backslash.
+    fn escape(&mut self, start: usize) -> ParseResult<char> {
         let byte = self.text.as_bytes().get(self.at).copied();
         self.at += 1;
         let c = match byte {
@@ -287,7 +295,7 @@ impl Reader<'_> {
         u32::from_str_radix(code, 16).ok()
     }
 
-    /// The next byte that is not white space.
+    /// Skips white space and returns the next byte.
     fn peek(&mut self) -> Option<u8> {
         let bytes = self.text.as_bytes();
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = bytes.get(self.at) {
@@ -318,9 +326,9 @@ impl Reader<'_> {
         Finding::error("source/json-syntax", message).at(self.span(start, end), "")
     }
 
-    /// An error at the cursor; at the end of the text, about the bracket that is still open.
-    fn wrong(&self, message: impl Into<String>) -> Finding {
-        match (self.rest().chars().next(), self.open.last()) {
+    /// Builds an error at the cursor, or at the innermost open bracket if the text has ended.
+    fn error_at_cursor(&self, message: impl Into<String>) -> Finding {
+        match (self.rest().chars().next(), self.open_brackets.last()) {
             (None, Some(&open)) => {
                 let (open_text, close) =
                     (&self.text[open..=open], if self.text[open..].starts_with('[') { ']' } else { '}' });
@@ -336,7 +344,7 @@ impl Reader<'_> {
 
 const NO_COMMENTS: &str = "JSON has no comments: remove it; YAML has them, after a `#`";
 
-/// The number at the start of a text, and its length: as much as C's `strtod` takes.
+/// Parses the longest number prefix that C's `strtod` accepts and returns its value and length.
 fn number(text: &str) -> Option<(Value, usize)> {
     let bytes = text.as_bytes();
     let sign = usize::from(matches!(bytes.first(), Some(b'+' | b'-')));
@@ -344,9 +352,9 @@ fn number(text: &str) -> Option<(Value, usize)> {
         |from: usize, digit: fn(&u8) -> bool| bytes.iter().skip(from).take_while(|b| digit(b)).count();
     let minus = bytes.first() == Some(&b'-');
     let signed = |x: f64| if minus { -x } else { x };
-    for (word, x) in [("infinity", f64::INFINITY), ("inf", f64::INFINITY), ("nan", f64::NAN)] {
-        if bytes.get(sign..sign + word.len()).is_some_and(|b| b.eq_ignore_ascii_case(word.as_bytes())) {
-            return Some((Value::Float(signed(x)), sign + word.len()));
+    for (literal, x) in [("infinity", f64::INFINITY), ("inf", f64::INFINITY), ("nan", f64::NAN)] {
+        if bytes.get(sign..sign + literal.len()).is_some_and(|b| b.eq_ignore_ascii_case(literal.as_bytes())) {
+            return Some((Value::Float(signed(x)), sign + literal.len()));
         }
     }
     let exponent = |at: usize, letters: [u8; 2]| {
@@ -367,7 +375,10 @@ fn number(text: &str) -> Option<(Value, usize)> {
         }
         end += exponent(end, *b"pP");
         if let Some(x) = hex_float(&text[start..end]) {
-            return Some((if x.fract() == 0.0 { whole(signed(x)) } else { Value::Float(signed(x)) }, end));
+            return Some((
+                if x.fract() == 0.0 { number_value(signed(x)) } else { Value::Float(signed(x)) },
+                end,
+            ));
         }
     }
     let int = count(sign, u8::is_ascii_digit);
@@ -376,7 +387,7 @@ fn number(text: &str) -> Option<(Value, usize)> {
     let mut exact = true;
     if bytes.get(end) == Some(&b'.') {
         fraction = count(end + 1, u8::is_ascii_digit);
-        // A number may begin with a dot only after a sign.
+        // A number may start with a dot only after a sign.
         if int + fraction == 0 || (int == 0 && sign == 0) {
             return None;
         }
@@ -390,5 +401,5 @@ fn number(text: &str) -> Option<(Value, usize)> {
     exact &= power == 0;
     end += power;
     let x: f64 = text[..end].parse().ok()?;
-    Some((if exact { whole(x) } else { Value::Float(x) }, end))
+    Some((if exact { number_value(x) } else { Value::Float(x) }, end))
 }

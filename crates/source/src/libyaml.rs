@@ -1,21 +1,21 @@
-//! libyaml's events behind a safe face: the only unsafe code of this layer.
+//! Safe wrapper of libyaml's event parser; the only unsafe code of this crate.
 //!
-//! `libyaml-rs` is the C library turned into Rust, function by function, so that it keeps the C interface:
-//! raw pointers, and events the caller frees. [`Events`] owns one parser and at most one event. It knows
-//! nothing of types, anchors' meaning or documents: that is `yaml.rs`.
+//! `libyaml-rs` is a function-by-function translation of the C library and keeps its interface: raw pointers, and
+//! events that the caller frees. [`Events`] owns one parser and at most one event. Scalar types, anchors and
+//! documents are handled in `yaml.rs`.
 #![allow(unsafe_code)]
 
 use std::{ffi::CStr, marker::PhantomData, mem::MaybeUninit};
 
 use libyaml_rs as sys;
 
-/// What happened. Text is borrowed from the parser until its next step.
+/// Event type and content. Strings are borrowed from the parser until the next event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind<'e> {
+pub(super) enum EventKind<'e> {
     DocumentStart,
     DocumentEnd,
     Alias { anchor: &'e str },
-    Scalar { anchor: Option<&'e str>, tag: Option<&'e str>, value: &'e str, style: Style },
+    Scalar { anchor: Option<&'e str>, tag: Option<&'e str>, value: &'e str, style: ScalarStyle },
     SequenceStart { anchor: Option<&'e str>, flow: bool },
     SequenceEnd,
     MappingStart { anchor: Option<&'e str>, flow: bool },
@@ -23,54 +23,54 @@ pub(super) enum Kind<'e> {
     StreamEnd,
 }
 
-/// How a scalar was written.
+/// Presentation style of a scalar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Style {
+pub(super) enum ScalarStyle {
     Plain,
     Quoted,
-    /// After `|` or `>`.
+    /// Literal (`|`) or folded (`>`).
     Block,
 }
 
-/// One event and its place, in bytes from the start of the text.
+/// Event with its byte range in the text.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Event<'e> {
-    pub kind: Kind<'e>,
+    pub kind: EventKind<'e>,
     pub start: usize,
     pub end: usize,
 }
 
-/// Why the parser gave up, in libyaml's words.
+/// Parse error as reported by libyaml.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Problem {
+pub(super) struct YamlError {
     pub message: String,
     pub at: usize,
-    /// What it was doing, and the byte at which that began.
+    /// What the parser was doing, and the offset at which that started.
     pub context: Option<(String, usize)>,
 }
 
-/// Whoever tells the events of a text.
-pub(super) trait Steps {
-    /// The next event; [`Kind::StreamEnd`] again and again once the text is used up.
+/// Producer of YAML events.
+pub(super) trait EventSource {
+    /// Returns the next event; [`EventKind::StreamEnd`] repeatedly after the end of the text.
     ///
     /// # Errors
-    /// The text is not YAML. There is no going on after that.
-    fn step(&mut self) -> Result<Event<'_>, Problem>;
+    /// If the text is not valid YAML. The source must not be used after an error.
+    fn next_event(&mut self) -> Result<Event<'_>, YamlError>;
 }
 
-/// The events of one text.
+/// libyaml's event source for one text.
 pub(super) struct Events<'t> {
-    /// From a box, initialised, and ours alone. A bare pointer, since libyaml keeps a copy of it inside the parser
-    /// and uses both.
+    /// Heap-allocated, initialised and exclusively owned. A raw pointer instead of a `Box`, because libyaml stores
+    /// a copy of it inside the parser and uses both.
     parser: *mut sys::yaml_parser_t,
-    /// The last event; `Some` means initialised by libyaml and not yet freed.
+    /// The current event; `Some` means initialised by libyaml and not yet freed.
     event: Option<sys::yaml_event_t>,
-    /// The parser reads from the text by pointer.
+    /// libyaml reads the text through a raw pointer.
     text: PhantomData<&'t str>,
 }
 
 impl<'t> Events<'t> {
-    /// A parser at the start of `text`, which must not start with a byte order mark.
+    /// Creates a parser at the start of `text`, which must not start with a byte order mark.
     pub(super) fn new(text: &'t str) -> Self {
         let parser = Box::into_raw(Box::new(MaybeUninit::<sys::yaml_parser_t>::uninit())).cast();
         // SAFETY: `parser` points to writable memory of the right size and alignment; `initialize` fills all
@@ -85,58 +85,60 @@ impl<'t> Events<'t> {
         Events { parser, event: None, text: PhantomData }
     }
 
-    /// The event held, with its text borrowed from it.
+    /// Returns the current event, borrowing its strings.
     fn current(&self) -> Event<'_> {
-        let Some(event) = &self.event else { return Event { kind: Kind::StreamEnd, start: 0, end: 0 } };
-        // SAFETY: `type_` says which member of the union libyaml wrote. Anchors and tags are null or C
-        // strings; a scalar's value is `length` bytes. They live until `free`, which takes `&mut self`, so
-        // they outlive the borrow that the result carries.
+        let Some(event) = &self.event else { return Event { kind: EventKind::StreamEnd, start: 0, end: 0 } };
+        // SAFETY: `type_` determines which member of the union libyaml wrote. Anchors and tags are null or C
+        // strings; a scalar's value is `length` bytes. They live until `free`, which takes `&mut self`, so they
+        // outlive the borrow of the result.
         let kind = unsafe {
             match event.type_ {
-                sys::YAML_DOCUMENT_START_EVENT => Kind::DocumentStart,
-                sys::YAML_DOCUMENT_END_EVENT => Kind::DocumentEnd,
+                sys::YAML_DOCUMENT_START_EVENT => EventKind::DocumentStart,
+                sys::YAML_DOCUMENT_END_EVENT => EventKind::DocumentEnd,
                 sys::YAML_ALIAS_EVENT => {
-                    Kind::Alias { anchor: c_text(event.data.alias.anchor).unwrap_or_default() }
+                    EventKind::Alias { anchor: c_text(event.data.alias.anchor).unwrap_or_default() }
                 }
                 sys::YAML_SCALAR_EVENT => {
                     let scalar = &event.data.scalar;
                     let bytes = std::slice::from_raw_parts(scalar.value, scalar.length as usize);
-                    Kind::Scalar {
+                    EventKind::Scalar {
                         anchor: c_text(scalar.anchor),
                         tag: c_text(scalar.tag),
-                        // UTF-8 went in, and libyaml cuts by whole characters; checked anyway.
+                        // The input is UTF-8 and libyaml splits at character boundaries; checked nonetheless.
                         value: std::str::from_utf8(bytes).unwrap_or_default(),
                         style: match scalar.style {
-                            sys::YAML_PLAIN_SCALAR_STYLE => Style::Plain,
-                            sys::YAML_LITERAL_SCALAR_STYLE | sys::YAML_FOLDED_SCALAR_STYLE => Style::Block,
-                            _ => Style::Quoted,
+                            sys::YAML_PLAIN_SCALAR_STYLE => ScalarStyle::Plain,
+                            sys::YAML_LITERAL_SCALAR_STYLE | sys::YAML_FOLDED_SCALAR_STYLE => {
+                                ScalarStyle::Block
+                            }
+                            _ => ScalarStyle::Quoted,
                         },
                     }
                 }
-                sys::YAML_SEQUENCE_START_EVENT => Kind::SequenceStart {
+                sys::YAML_SEQUENCE_START_EVENT => EventKind::SequenceStart {
                     anchor: c_text(event.data.sequence_start.anchor),
                     flow: event.data.sequence_start.style == sys::YAML_FLOW_SEQUENCE_STYLE,
                 },
-                sys::YAML_SEQUENCE_END_EVENT => Kind::SequenceEnd,
-                sys::YAML_MAPPING_START_EVENT => Kind::MappingStart {
+                sys::YAML_SEQUENCE_END_EVENT => EventKind::SequenceEnd,
+                sys::YAML_MAPPING_START_EVENT => EventKind::MappingStart {
                     anchor: c_text(event.data.mapping_start.anchor),
                     flow: event.data.mapping_start.style == sys::YAML_FLOW_MAPPING_STYLE,
                 },
-                sys::YAML_MAPPING_END_EVENT => Kind::MappingEnd,
-                _ => Kind::StreamEnd,
+                sys::YAML_MAPPING_END_EVENT => EventKind::MappingEnd,
+                _ => EventKind::StreamEnd,
             }
         };
         Event { kind, start: event.start_mark.index as usize, end: event.end_mark.index as usize }
     }
 
-    /// The parser's complaint after a failed step.
-    fn problem(&self) -> Problem {
+    /// Returns the parser's error after a failed call.
+    fn problem(&self) -> YamlError {
         // SAFETY: the parser was initialised in `new`; its messages are null or static C strings.
         unsafe {
             let parser = &*self.parser;
             let text = |pointer: *const u8| c_text(pointer).map(str::to_owned);
             let reader = parser.error == sys::YAML_READER_ERROR;
-            Problem {
+            YamlError {
                 message: text(parser.problem.cast()).unwrap_or_else(|| "not YAML".to_owned()),
                 at: if reader { parser.problem_offset } else { parser.problem_mark.index } as usize,
                 context: text(parser.context.cast()).map(|c| (c, parser.context_mark.index as usize)),
@@ -144,23 +146,23 @@ impl<'t> Events<'t> {
         }
     }
 
-    /// Frees the event held, if any.
+    /// Frees the current event, if any.
     fn free(&mut self) {
         if let Some(mut event) = self.event.take() {
-            // SAFETY: libyaml made the event, and `take` sees to it that it is freed once.
+            // SAFETY: libyaml initialised the event, and `take` ensures that it is freed once.
             unsafe { sys::yaml_event_delete(&mut event) };
         }
     }
 }
 
-impl Steps for Events<'_> {
-    fn step(&mut self) -> Result<Event<'_>, Problem> {
+impl EventSource for Events<'_> {
+    fn next_event(&mut self) -> Result<Event<'_>, YamlError> {
         loop {
             self.free();
             let mut event = MaybeUninit::<sys::yaml_event_t>::uninit();
-            // SAFETY: the parser was initialised in `new` and is used through `&mut self` only; `event` is
-            // memory of the right kind, which `parse` zeroes before anything else, so that it is
-            // initialised whatever the outcome. On failure it holds nothing to free.
+            // SAFETY: the parser was initialised in `new` and is used through `&mut self` only; `event` has the
+            // right layout, and `parse` zeroes it before anything else, so it is initialised in either case. On
+            // failure it owns nothing.
             let event = unsafe {
                 if sys::yaml_parser_parse(self.parser, event.as_mut_ptr()).fail {
                     return Err(self.problem());
@@ -178,8 +180,8 @@ impl Steps for Events<'_> {
 impl Drop for Events<'_> {
     fn drop(&mut self) {
         self.free();
-        // SAFETY: initialised in `new`, deleted here only; the memory came from a box of this very type, whose
-        // content needs no drop of its own.
+        // SAFETY: initialised in `new`, deleted only here; the memory came from a box of this type, whose content
+        // needs no drop.
         unsafe {
             sys::yaml_parser_delete(self.parser);
             drop(Box::from_raw(self.parser.cast::<MaybeUninit<sys::yaml_parser_t>>()));
@@ -187,7 +189,7 @@ impl Drop for Events<'_> {
     }
 }
 
-/// The text of a C string; `None` for null and for what is not UTF-8 (a tag may hold any escaped byte).
+/// Borrows a C string; `None` for null and for invalid UTF-8 (a tag may contain any escaped byte).
 ///
 /// # Safety
 /// `pointer` is null or points to bytes that end with a zero and live for `'a`.
@@ -195,7 +197,7 @@ unsafe fn c_text<'a>(pointer: *const u8) -> Option<&'a str> {
     if pointer.is_null() {
         return None;
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { CStr::from_ptr(pointer.cast()) }.to_str().ok()
 }
 
@@ -203,20 +205,20 @@ unsafe fn c_text<'a>(pointer: *const u8) -> Option<&'a str> {
 mod tests {
     use super::*;
 
-    fn all(text: &str) -> Result<Vec<String>, Problem> {
+    fn all(text: &str) -> Result<Vec<String>, YamlError> {
         let mut events = Events::new(text);
         let mut seen = Vec::new();
         loop {
-            let event = events.step()?;
+            let event = events.next_event()?;
             seen.push(format!("{}-{} {:?}", event.start, event.end, event.kind));
-            if event.kind == Kind::StreamEnd {
+            if event.kind == EventKind::StreamEnd {
                 return Ok(seen);
             }
         }
     }
 
     #[test]
-    fn events_carry_text_and_places_in_bytes() {
+    fn events_have_content_and_byte_ranges() {
         let seen = all("é0: &x [1, 'b']\nc: *x\n").unwrap();
         assert!(seen.iter().any(|e| e.starts_with("0-3 Scalar") && e.contains("\"é0\"")), "{seen:#?}");
         assert!(seen.iter().any(|e| e.starts_with("12-15 Scalar") && e.contains("Quoted")), "{seen:#?}");
@@ -224,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_text_ends_in_one_problem_with_its_place() {
+    fn an_invalid_text_ends_in_one_error_with_its_position() {
         let problem = all("a: [1\nb: 2\n").unwrap_err();
         assert_eq!(problem.at, 7);
         assert!(problem.context.is_some());
@@ -232,20 +234,20 @@ mod tests {
     }
 
     #[test]
-    fn steps_after_the_end_stay_at_the_end() {
+    fn further_events_after_the_end_are_stream_end() {
         let mut events = Events::new("a");
         for _ in 0..4 {
-            events.step().unwrap();
+            events.next_event().unwrap();
         }
-        assert_eq!(events.step().unwrap().kind, Kind::StreamEnd);
-        assert_eq!(events.step().unwrap().kind, Kind::StreamEnd);
+        assert_eq!(events.next_event().unwrap().kind, EventKind::StreamEnd);
+        assert_eq!(events.next_event().unwrap().kind, EventKind::StreamEnd);
     }
 
     #[test]
-    fn an_events_value_dropped_halfway_frees_what_it_holds() {
+    fn a_partially_read_event_source_frees_its_memory() {
         let mut events = Events::new("- &a !!str x\n- [");
         for _ in 0..3 {
-            events.step().unwrap();
+            events.next_event().unwrap();
         }
     }
 }

@@ -1,16 +1,16 @@
-//! How much a file may ask of us before it is refused.
+//! Resource limits of the parsers.
 
-/// The deepest nesting any reader or writer of this layer follows, whatever [`Limits`] say. It keeps every
-/// walk over a document within a thread's stack.
-pub(super) const DEEPEST: usize = 512;
+/// Hard limit on nesting for all parsers and writers of this crate, whatever [`Limits`] contains. It keeps every
+/// recursive traversal within a thread's stack.
+pub(super) const MAX_DEPTH: usize = 512;
 
-/// Bounds of one document. They are far above what a real file needs.
+/// Limits for one document, far above the needs of real files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Levels of lists and maps within each other, aliases followed; 256 by default, 512 at most.
+    /// Maximum nesting of lists and maps, aliases expanded. 256 by default, capped at 512.
     pub depth: usize,
-    /// Nodes that all aliases together may stand for, 400,000 by default. A file that writes out more than a
-    /// tenth of that may have ten times what it writes.
+    /// Maximum number of nodes that all aliases together may expand to, 400,000 by default. A file with more than
+    /// a tenth of that many written nodes may expand to ten times as many as it contains.
     pub alias_nodes: u64,
 }
 
@@ -21,8 +21,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The depth that holds.
+    /// Returns the effective maximum depth.
     pub(super) fn depth(&self) -> usize {
-        self.depth.min(DEEPEST)
+        self.depth.min(MAX_DEPTH)
     }
 }

@@ -1,82 +1,82 @@
-//! The node tree of a document: an arena in which every value, and every key, knows its span.
+//! Node tree of a document: an arena in which every value and every key has a span.
 
 use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use super::{FileId, Span, limits::DEEPEST};
+use super::{FileId, Span, limits::MAX_DEPTH};
 
-/// Number of a node in a [`Document`].
+/// Index of a node in a [`Document`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(pub u32);
 
-/// A key and its value, both nodes.
+/// Map entry; key and value are nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The key; mostly a string, but the format allows numbers, booleans and null.
+    /// The key. Usually a string, but the format allows numbers, booleans and null.
     pub key: NodeId,
     /// The value.
     pub value: NodeId,
 }
 
-/// What a node holds.
+/// Value of a node.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// `null`, `~`, or nothing.
+    /// `null`, `~`, or an empty value.
     Null,
     /// A boolean.
     Bool(bool),
-    /// A whole number that fits.
+    /// An integer that fits into an `i64`.
     Int(i64),
-    /// Any other number, infinities and not-a-number included.
+    /// Any other number, including infinities and NaN.
     Float(f64),
-    /// Text.
+    /// A string.
     Str(Arc<str>),
     /// A list.
     Seq(Box<[NodeId]>),
-    /// A map in the order written; keys are unique (the last of duplicates won).
+    /// A map in source order. Keys are unique; the last duplicate wins.
     Map(Box<[Entry]>),
 }
 
 /// One step of a path into a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step<'a> {
-    /// Into a map.
+    /// Map key.
     Key(&'a str),
-    /// Into a list, from 0.
+    /// List index, counted from 0.
     Index(usize),
 }
 
-/// A document: nodes, and which one is the root. New nodes may be added and values replaced, so
-/// that later stages (format versions, templates, defaults) rewrite the tree and keep the spans.
+/// Arena of nodes with a root. Nodes can be added and values replaced, so later stages (format versions,
+/// templates, defaults) rewrite the tree and keep the spans.
 #[derive(Clone, Debug)]
 pub struct Document {
-    /// What each node holds and where it was written: two lists, since a large file has millions of nodes and a
-    /// pair would be padded.
+    /// Values and spans of the nodes, in two vectors: a large file has millions of nodes, and an array of pairs
+    /// would add padding.
     values: Vec<Value>,
     spans: Vec<Span>,
     root: NodeId,
-    /// Every text read so far, once: a file says `name` some hundred thousand times.
-    texts: HashTable<Arc<str>>,
+    /// Interned strings: a large file repeats `name` several hundred thousand times.
+    interner: HashTable<Arc<str>>,
     hasher: ahash::RandomState,
-    /// Entries whose key was given again: no longer part of the tree, but still in the text.
+    /// Entries overridden by a later duplicate key. No longer part of the tree, but still in the source.
     replaced: Vec<Entry>,
-    /// Scalars that were written as an alias, each with the one that has the anchor.
+    /// Scalars written as an alias, each with the anchored node.
     aliases: Vec<(NodeId, NodeId)>,
-    /// Lists and maps that aliases refer to, and the places of those aliases.
+    /// Lists and maps referenced by an alias, with the span of the alias.
     shared: Vec<(NodeId, Span)>,
-    /// The files that were read as JSON.
+    /// Files parsed as JSON.
     json: Vec<FileId>,
 }
 
 impl Document {
-    /// A document that holds null.
+    /// Creates a document whose root is null.
     pub fn new(span: Span) -> Self {
         Document {
             values: vec![Value::Null],
             spans: vec![span],
             root: NodeId(0),
-            texts: HashTable::new(),
+            interner: HashTable::new(),
             hasher: ahash::RandomState::default(),
             replaced: Vec::new(),
             aliases: Vec::new(),
@@ -85,12 +85,12 @@ impl Document {
         }
     }
 
-    /// Entries of maps whose key was given again, so that another value counts.
+    /// Returns the entries that were overridden by a later duplicate key.
     pub fn replaced(&self) -> &[Entry] {
         &self.replaced
     }
 
-    /// Scalars that were written as an alias, each with the one that has the anchor. Lists and maps are shared.
+    /// Returns the scalars written as an alias, each with the anchored node. Lists and maps are shared instead.
     pub fn aliases(&self) -> &[(NodeId, NodeId)] {
         &self.aliases
     }
@@ -103,12 +103,12 @@ impl Document {
         self.replaced.push(entry);
     }
 
-    /// The root node.
+    /// Returns the root node.
     pub fn root(&self) -> NodeId {
         self.root
     }
 
-    /// Makes a node the root.
+    /// Sets the root node.
     pub fn set_root(&mut self, id: NodeId) {
         self.root = id;
     }
@@ -117,22 +117,22 @@ impl Document {
         self.json.push(file);
     }
 
-    /// Whether a node was written in JSON.
+    /// Returns whether a node was parsed from JSON.
     pub fn is_json(&self, id: NodeId) -> bool {
         self.json.contains(&self.span(id).file)
     }
 
-    /// What a node holds.
+    /// Returns the value of a node.
     pub fn value(&self, id: NodeId) -> &Value {
         &self.values[id.0 as usize]
     }
 
-    /// Replaces what a node holds.
+    /// Replaces the value of a node.
     pub fn set(&mut self, id: NodeId, value: Value) {
         self.values[id.0 as usize] = value;
     }
 
-    /// Where a node was written.
+    /// Returns the span of a node.
     pub fn span(&self, id: NodeId) -> Span {
         self.spans[id.0 as usize]
     }
@@ -144,12 +144,12 @@ impl Document {
         NodeId(self.values.len() as u32 - 1)
     }
 
-    /// The id that the next node added will have.
+    /// Returns the id of the next node to be added.
     pub fn next_id(&self) -> NodeId {
         NodeId(self.values.len() as u32)
     }
 
-    /// Gives the nodes added since that id another place each, computed from the one they have.
+    /// Maps the spans of all nodes added since `first`.
     pub fn relocate(&mut self, first: NodeId, place: impl Fn(Span) -> Span) {
         for span in &mut self.spans[first.0 as usize..] {
             *span = place(*span);
@@ -161,32 +161,32 @@ impl Document {
         }
     }
 
-    /// The one shared copy of a text.
+    /// Returns the interned copy of a string.
     pub fn intern(&mut self, text: &str) -> Arc<str> {
         let hash = |text: &str| self.hasher.hash_one(text);
-        let entry = self.texts.entry(hash(text), |known| **known == *text, |known| hash(known));
+        let entry = self.interner.entry(hash(text), |known| **known == *text, |known| hash(known));
         Arc::clone(entry.or_insert_with(|| text.into()).get())
     }
 
-    /// Forgets which texts there are: once all files are read, another copy of one does no harm.
-    pub fn forget_texts(&mut self) {
-        self.texts = HashTable::new();
+    /// Drops the interner. Called once all files are parsed; later duplicates of a string are harmless.
+    pub fn clear_interner(&mut self) {
+        self.interner = HashTable::new();
     }
 
-    /// Makes room for what a text of that many bytes usually holds, so that a large document is not copied
-    /// each time it outgrows its place. Memory that is not written to costs nothing.
+    /// Reserves capacity for the usual content of a text of that size, so that large documents are not copied on
+    /// growth. Untouched memory is not committed.
     pub(super) fn reserve_for(&mut self, bytes: usize) {
         self.values.reserve(bytes / 8);
         self.spans.reserve(bytes / 8);
-        self.texts.reserve(bytes / 48, |known| self.hasher.hash_one(&**known));
+        self.interner.reserve(bytes / 48, |known| self.hasher.hash_one(&**known));
     }
 
-    /// How many nodes there are, to go back to with [`Document::truncate`].
+    /// Returns a checkpoint for [`Document::truncate`].
     pub(super) fn mark(&self) -> usize {
         self.values.len()
     }
 
-    /// Forgets the nodes added since; none of them may be part of the tree.
+    /// Removes the nodes added since the checkpoint; none of them may be part of the tree.
     pub(super) fn truncate(&mut self, mark: usize) {
         self.values.truncate(mark);
         self.spans.truncate(mark);
@@ -195,29 +195,29 @@ impl Document {
         self.shared.retain(|(node, _)| (node.0 as usize) < mark);
     }
 
-    /// Notes the place of an alias that refers to a list or map.
+    /// Records an alias of a list or map.
     pub(super) fn add_shared(&mut self, node: NodeId, alias: Span) {
         self.shared.push((node, alias));
     }
 
-    /// The place within a span of the alias through which a value that is written elsewhere comes in there.
+    /// Returns the span of the alias within `outer` that brings in the value at `inner`.
     pub fn alias_within(&self, outer: Span, inner: Span) -> Option<Span> {
         let brings =
             |&&(node, alias): &&(NodeId, Span)| outer.contains(alias) && self.span(node).contains(inner);
         self.shared.iter().find(brings).map(|(_, alias)| *alias)
     }
 
-    /// The place of an alias that refers to a list or map.
+    /// Returns the span of an alias that refers to a list or map.
     pub fn alias_of(&self, node: NodeId) -> Option<Span> {
         self.shared.iter().find(|(shared, _)| *shared == node).map(|(_, alias)| *alias)
     }
 
-    /// Whether any alias refers to a value.
+    /// Returns whether the document contains aliases.
     pub fn has_aliases(&self) -> bool {
         !(self.shared.is_empty() && self.aliases.is_empty())
     }
 
-    /// The text of a string node.
+    /// Returns the content of a string node.
     pub fn str(&self, id: NodeId) -> Option<&str> {
         match self.value(id) {
             Value::Str(s) => Some(s),
@@ -225,7 +225,7 @@ impl Document {
         }
     }
 
-    /// The items of a list; empty for anything else.
+    /// Returns the items of a list; empty for other types.
     pub fn items(&self, id: NodeId) -> &[NodeId] {
         match self.value(id) {
             Value::Seq(items) => items,
@@ -233,7 +233,7 @@ impl Document {
         }
     }
 
-    /// The entries of a map; empty for anything else.
+    /// Returns the entries of a map; empty for other types.
     pub fn entries(&self, id: NodeId) -> &[Entry] {
         match self.value(id) {
             Value::Map(entries) => entries,
@@ -241,17 +241,17 @@ impl Document {
         }
     }
 
-    /// The entry of a map with that string key.
+    /// Returns the entry of a map with a string key.
     pub fn entry(&self, id: NodeId, key: &str) -> Option<Entry> {
         self.entries(id).iter().copied().find(|e| self.str(e.key) == Some(key))
     }
 
-    /// The value of a map under that string key.
+    /// Returns the value of a map entry with a string key.
     pub fn get(&self, id: NodeId, key: &str) -> Option<NodeId> {
         self.entry(id, key).map(|e| e.value)
     }
 
-    /// Follows a path from a node.
+    /// Resolves a path from a node.
     pub fn at(&self, mut id: NodeId, path: &[Step<'_>]) -> Option<NodeId> {
         for step in path {
             id = match step {
@@ -262,8 +262,8 @@ impl Document {
         Some(id)
     }
 
-    /// The subtree as JSON. Keys that are not strings are written out; infinities, and whatever is nested
-    /// deeper than any reader accepts, become null.
+    /// Converts a subtree to JSON. Non-string keys are formatted; infinities, and values nested deeper than any
+    /// parser accepts, become null.
     pub fn to_json(&self, id: NodeId) -> serde_json::Value {
         self.json(id, 0)
     }
@@ -275,20 +275,20 @@ impl Document {
             Value::Int(i) => Json::from(*i),
             Value::Float(f) => serde_json::Number::from_f64(*f).map_or(Json::Null, Json::Number),
             Value::Str(s) => Json::String(s.to_string()),
-            Value::Seq(items) if depth < DEEPEST => {
+            Value::Seq(items) if depth < MAX_DEPTH => {
                 Json::Array(items.iter().map(|&item| self.json(item, depth + 1)).collect())
             }
-            Value::Map(entries) if depth < DEEPEST => Json::Object(
+            Value::Map(entries) if depth < MAX_DEPTH => Json::Object(
                 entries.iter().map(|e| (self.key_text(e.key), self.json(e.value, depth + 1))).collect(),
             ),
             Value::Null | Value::Seq(_) | Value::Map(_) => Json::Null,
         }
     }
 
-    /// The steps from `root` down to `node`, as JSON pointer writes them: keys as text, items from 0. `None`
-    /// if the node is not under the root. A node that aliases share has several paths; this is the first.
+    /// Returns the JSON pointer segments from `root` to `node` (indexes from 0). `None` if the node is not below
+    /// the root. If aliases share the node, this is its first path.
     pub fn path_of(&self, root: NodeId, node: NodeId) -> Option<Vec<String>> {
-        // Each level on the way: the node, and which of its children comes next.
+        // Depth-first search with an explicit stack: each node with the index of its next child.
         let mut way: Vec<(NodeId, usize)> = vec![(root, 0)];
         loop {
             let &(here, next) = way.last()?;
@@ -304,7 +304,7 @@ impl Document {
                 last.1 += 1;
             }
             match child {
-                Some(child) if way.len() <= DEEPEST => way.push((child, 0)),
+                Some(child) if way.len() <= MAX_DEPTH => way.push((child, 0)),
                 Some(_) => {}
                 None => drop(way.pop()),
             }
@@ -317,7 +317,7 @@ impl Document {
         Some(way.iter().map(step).collect())
     }
 
-    /// A key as text.
+    /// Formats a key as text.
     pub fn key_text(&self, id: NodeId) -> String {
         match self.value(id) {
             Value::Str(s) => s.to_string(),

@@ -1,4 +1,4 @@
-//! Reading as a whole: types, anchors, merges, spans, warnings, broken texts, limits.
+//! Tests of the parsers: types, anchors, merge keys, spans, warnings, invalid texts, limits.
 
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -31,14 +31,14 @@ impl Read {
         Self::with(text, Format::Json, &Limits::default())
     }
 
-    /// The value of a text that is read without complaint.
+    /// Returns the value of a text that parses without findings.
     fn value(self) -> Json {
         assert!(self.findings.0.is_empty(), "{:?}", self.findings.0);
         self.doc.to_json(self.root.expect("a root"))
     }
 
-    /// Each finding as `line:column code: message`.
-    fn said(&self) -> Vec<String> {
+    /// Formats each finding as `line:column code: message`.
+    fn rendered(&self) -> Vec<String> {
         let line = |f: &Finding| {
             let Position { line, column } = self.sources.position(f.span().expect("a place"));
             format!("{line}:{column} {}: {}", f.code, f.message)
@@ -46,7 +46,7 @@ impl Read {
         self.findings.iter().map(line).collect()
     }
 
-    /// The text of the value at a path, by its span.
+    /// Returns the source text of the value at a path, by its span.
     fn text(&self, path: &[Step<'_>]) -> &str {
         let node = self.doc.at(self.root.expect("a root"), path).expect("a node");
         self.sources.snippet(self.doc.span(node))
@@ -57,8 +57,8 @@ impl Read {
 fn an_unquoted_scalar_has_the_type_that_kong_gives_it() {
     for line in include_str!("typing.txt").lines().filter(|line| !line.starts_with('#')) {
         let (text, want) = line.split_once('\t').expect("two columns");
-        let got = match scalar::implicit(text) {
-            Err(scalar::Unreadable) => "unreadable".to_owned(),
+        let got = match scalar::resolve_plain(text) {
+            Err(scalar::InvalidScalar) => "unreadable".to_owned(),
             Ok(None) => "text".to_owned(),
             Ok(Some(Value::Null)) => "null".to_owned(),
             Ok(Some(Value::Bool(b))) => b.to_string(),
@@ -72,7 +72,7 @@ fn an_unquoted_scalar_has_the_type_that_kong_gives_it() {
 }
 
 #[test]
-fn quotes_and_tags_decide_over_the_look_of_a_scalar() {
+fn quotes_and_tags_override_plain_resolution() {
     let read = Read::yaml(
         "a: '010'\nb: \"yes\"\nc: !!str 1\nd: !!int '7'\ne: !!float 3\nf: !!bool y\ng: !!null x\ni: |-\n  1\n",
     );
@@ -82,13 +82,16 @@ fn quotes_and_tags_decide_over_the_look_of_a_scalar() {
     );
     let own = Read::yaml("- ! 7\n- !own 8\n");
     assert_eq!(
-        own.said(),
+        own.rendered(),
         ["2:3 source/unknown-tag: what follows the `!` is a YAML tag and no part of the value"],
         "the tag changes nothing, and is not what was meant"
     );
-    assert_eq!(Read::yaml("a: !!int x\n").said(), ["1:4 source/yaml-syntax: `x` is not a value for `!!int`"]);
     assert_eq!(
-        Read::yaml("- 017_\n").said(),
+        Read::yaml("a: !!int x\n").rendered(),
+        ["1:4 source/yaml-syntax: `x` is not a value for `!!int`"]
+    );
+    assert_eq!(
+        Read::yaml("- 017_\n").rendered(),
         ["1:3 source/yaml-syntax: `017_` is a number that ends in `_`"]
     );
 }
@@ -101,19 +104,19 @@ fn an_alias_shares_a_list_and_copies_a_scalar() {
     assert_ne!(get("c"), get("d"));
     assert_eq!(read.text(&[Step::Key("d")]), "*s");
     assert_eq!(
-        Read::yaml("a: *nobody\n").said(),
+        Read::yaml("a: *nobody\n").rendered(),
         ["1:4 source/yaml-syntax: there is no anchor `&nobody` before this alias"]
     );
     assert_eq!(
-        Read::yaml("&a [*a]\n").said(),
+        Read::yaml("&a [*a]\n").rendered(),
         ["1:5 source/yaml-syntax: `*a` stands inside the value it refers to"]
     );
-    // A name may be given again, even inside its first bearer.
+    // An anchor name may be redefined, even inside its first node.
     assert_eq!(Read::yaml("- &a [&a 1]\n- *a\n").value(), json!([[1], 1]));
 }
 
 #[test]
-fn merge_keys_fill_in_what_a_map_does_not_say() {
+fn merge_keys_add_entries_that_the_map_does_not_set() {
     let base = "x: &x {a: 1, b: 1}\ny: &y {b: 2, c: 2}\n";
     let merged = |text: &str| {
         let mut value = Read::yaml(&format!("{base}z:\n{text}")).value();
@@ -125,43 +128,46 @@ fn merge_keys_fill_in_what_a_map_does_not_say() {
     assert_eq!(merged("  <<: *y\n  <<: *x\n"), json!({"b": 2, "c": 2, "a": 1}));
     assert_eq!(merged("  <<: {d: 1}\n  !!merge e: {f: 2}\n"), json!({"d": 1, "f": 2}));
     assert_eq!(
-        Read::yaml("a: 1\n<<: 2\n").said(),
+        Read::yaml("a: 1\n<<: 2\n").rendered(),
         ["2:5 source/yaml-syntax: `<<` merges a map or a list of maps"]
     );
     assert_eq!(
-        Read::yaml("<<: [{a: 1}, x]\n").said(),
+        Read::yaml("<<: [{a: 1}, x]\n").rendered(),
         ["1:14 source/yaml-syntax: `<<` merges a map or a list of maps"]
     );
 }
 
 #[test]
-fn the_last_of_equal_keys_counts_and_both_places_are_named() {
+fn the_last_duplicate_key_wins_and_both_are_reported() {
     for read in [Read::yaml("a: 1\nb: 2\n\"a\": 3\n"), Read::json("{\"a\": 1,\n\"b\": 2,\n\"a\": 3}")] {
         assert_eq!(read.doc.to_json(read.root.unwrap()), json!({"a": 3, "b": 2}));
-        assert_eq!(read.said(), ["3:1 source/duplicate-key: `a` is given twice, and the last one counts"]);
+        assert_eq!(
+            read.rendered(),
+            ["3:1 source/duplicate-key: `a` is given twice, and the last one counts"]
+        );
         assert_eq!(read.findings.0[0].level, Level::Warning);
         assert_eq!(read.sources.position(read.findings.0[0].labels[1].span).line, 1);
     }
-    // Keys are compared as values: a number is not its digits in quotes.
-    assert_eq!(Read::yaml("1: a\n'1': b\ntrue: c\n'true': d\n").said(), [""; 0]);
+    // Keys are compared as values: a number differs from its digits in quotes.
+    assert_eq!(Read::yaml("1: a\n'1': b\ntrue: c\n'true': d\n").rendered(), [""; 0]);
     assert_eq!(
-        Read::yaml("1: a\n1.0: b\n").said(),
+        Read::yaml("1: a\n1.0: b\n").rendered(),
         ["2:1 source/duplicate-key: `1` is given twice, and the last one counts"]
     );
     let many: String = (0..60).map(|i| format!("k{}: {i}\n", i % 50)).collect();
-    assert_eq!(Read::yaml(&many).said().len(), 10);
+    assert_eq!(Read::yaml(&many).rendered().len(), 10);
 }
 
 #[test]
 fn only_the_first_document_counts_but_all_are_checked() {
     let read = Read::yaml("a: 1\n---\nb: 2\nb: 3\n---\nc: 4\n");
-    assert_eq!(read.said(), ["2:1 source/more-documents: only the first document of a file is read"]);
+    assert_eq!(read.rendered(), ["2:1 source/more-documents: only the first document of a file is read"]);
     assert_eq!(read.doc.to_json(read.root.unwrap()), json!({"a": 1}));
     assert!(Read::yaml("a: 1\n---\nb: [\n").root.is_none());
 }
 
 #[test]
-fn line_ends_marks_and_emptiness_are_no_trouble() {
+fn line_ends_byte_order_marks_and_empty_files_are_accepted() {
     assert_eq!(Read::yaml("\u{feff}a: 1\r\nb: |\r\n  x\r\n  y\r\n").value(), json!({"a": 1, "b": "x\ny\n"}));
     assert_eq!(Read::json("\u{feff} [1]\r\n").value(), json!([1]));
     for text in ["", "\n", "# nothing\n", "---\n"] {
@@ -171,7 +177,7 @@ fn line_ends_marks_and_emptiness_are_no_trouble() {
 }
 
 #[test]
-fn every_key_and_value_knows_its_text() {
+fn every_key_and_value_has_its_span() {
     let text =
         "é: {x: [1, \"2\"], y: }\nlist:\n  - a: plain words\n    b: 'q'\n\n  - |\n    block\n\n\nnext: ~\n";
     let read = Read::yaml(text);
@@ -193,8 +199,8 @@ fn every_key_and_value_knows_its_text() {
 }
 
 #[test]
-fn broken_yaml_is_explained_where_it_has_to_be_mended() {
-    let told = [
+fn invalid_yaml_is_reported_where_it_must_be_fixed() {
+    let cases = [
         ("a:\n\tb: 1\n", "2:1 a tab is used for indentation"),
         ("paths: [/a, /b\nhosts: [x]\n", "1:8 this `[` is never closed"),
         ("a: [1,\n", "1:4 this `[` is never closed"),
@@ -230,19 +236,19 @@ fn broken_yaml_is_explained_where_it_has_to_be_mended() {
         ("{a: 1}\nb: 2\n", "2:1 the file goes on after its end"),
     ];
     let mut wrong = Vec::new();
-    for (text, want) in told {
+    for (text, want) in cases {
         let read = Read::yaml(text);
         assert!(read.root.is_none(), "{text:?}");
-        let said = read.said();
-        if said != [want.replacen(' ', " source/yaml-syntax: ", 1)] || read.findings.0[0].help.is_none() {
-            wrong.push(format!("{text:?}: {said:?}, not {want:?}"));
+        let rendered = read.rendered();
+        if rendered != [want.replacen(' ', " source/yaml-syntax: ", 1)] || read.findings.0[0].help.is_none() {
+            wrong.push(format!("{text:?}: {rendered:?}, not {want:?}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
-fn a_broken_text_has_its_place_in_the_error_tree_of_the_admin_api() {
+fn a_syntax_error_is_in_the_admin_api_error_tree() {
     for (text, reason) in [
         ("services: [", "1:11: did not find expected node content"),
         ("a: 1\nb: \"x\" y\n", "2:4: did not find expected key"),
@@ -256,7 +262,7 @@ fn a_broken_text_has_its_place_in_the_error_tree_of_the_admin_api() {
 }
 
 #[test]
-fn json_is_what_the_gateway_takes_for_it() {
+fn json_extensions_of_lua_cjson_are_accepted() {
     let numbers = Read::json("[+1, 01, 0x1F, -.5, 1., 1e3, 9007199254740993, 1.0, -0x1.8p1]").value();
     assert_eq!(numbers, json!([1, 1, 31, -0.5, 1.0, 1000.0, 9_007_199_254_740_992_i64, 1.0, -3]));
     assert_eq!(Read::json(r#"["\ud83d\ude00\u00e9\/\n", "raw	tab"]"#).value(), json!(["😀é/\n", "raw\ttab"]));
@@ -273,12 +279,12 @@ fn json_is_what_the_gateway_takes_for_it() {
         ("[] x", "1:4 something follows the end of the document"),
         ("", "1:1 the text ends where a value is expected"),
     ] {
-        assert_eq!(Read::json(text).said(), [want.replacen(' ', " source/json-syntax: ", 1)], "{text:?}");
+        assert_eq!(Read::json(text).rendered(), [want.replacen(' ', " source/json-syntax: ", 1)], "{text:?}");
     }
 }
 
 #[test]
-fn deep_nesting_is_an_error_and_no_overflow() {
+fn deep_nesting_is_an_error_without_stack_overflow() {
     let deep = 10_000;
     let lines: String = (0..deep).map(|i| format!("{}a:\n", " ".repeat(i))).take(2_000).collect();
     for (text, format) in [
@@ -300,7 +306,7 @@ fn deep_nesting_is_an_error_and_no_overflow() {
 }
 
 #[test]
-fn the_deepest_document_allowed_passes_every_walk() {
+fn the_maximum_depth_passes_every_traversal() {
     let depth = 512;
     let limits = Limits { depth: usize::MAX, ..Limits::default() };
     for format in [Format::Yaml, Format::Json] {
@@ -313,7 +319,7 @@ fn the_deepest_document_allowed_passes_every_walk() {
 }
 
 #[test]
-fn a_document_that_contains_itself_is_still_walked_to_an_end() {
+fn traversal_of_a_cyclic_document_terminates() {
     let mut read = Read::yaml("- []\n");
     let root = read.root.unwrap();
     read.doc.set(root, Value::Seq([root].into()));
@@ -323,7 +329,7 @@ fn a_document_that_contains_itself_is_still_walked_to_an_end() {
 }
 
 #[test]
-fn aliases_cannot_blow_up_a_small_file() {
+fn alias_expansion_is_bounded() {
     let level = |i: usize| format!("a{i}: &a{i} [{}]\n", vec![format!("*a{}", i - 1); 9].join(", "));
     let bomb: String = "a0: &a0 [x]\n".to_owned() + &(1..12).map(level).collect::<String>();
     assert_eq!(Read::yaml(&bomb).findings.0[0].code, "source/too-large");
@@ -370,7 +376,7 @@ enum Mode {
 }
 
 #[test]
-fn a_type_is_read_from_a_node_with_the_forgiveness_of_lua_tables() {
+fn a_type_is_deserialized_with_the_rules_of_lua_tables() {
     let read = |text| {
         let read = Read::yaml(text);
         from_node::<Settings>(&read.doc, read.root.unwrap())
@@ -407,7 +413,7 @@ fn a_type_is_read_from_a_node_with_the_forgiveness_of_lua_tables() {
 
 proptest! {
     #[test]
-    fn no_bytes_make_reading_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn parsing_never_panics_on_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let mut sources = SourceMap::default();
         let mut findings = Findings::default();
         let Some(file) = sources.add_bytes("any", bytes, &mut findings) else {
@@ -419,12 +425,12 @@ proptest! {
     }
 
     #[test]
-    fn no_yaml_like_text_makes_reading_panic(text in "[-a:?,\\[\\]{}#&*!|>'\"%@~<0-9é \n\r\t\\\\\u{feff}]{0,60}") {
+    fn parsing_never_panics_on_yaml_like_text(text in "[-a:?,\\[\\]{}#&*!|>'\"%@~<0-9é \n\r\t\\\\\u{feff}]{0,60}") {
         check(&text)?;
     }
 }
 
-/// A text is read or refused, with an error in the second case only, and every span lies within it.
+/// A text either parses or has an error, and every span lies within it.
 fn check(text: &str) -> Result<(), TestCaseError> {
     for format in [Format::Yaml, Format::Json, Format::Auto] {
         let read = Read::with(text, format, &Limits::default());
@@ -438,7 +444,7 @@ fn check(text: &str) -> Result<(), TestCaseError> {
         }
         if let Some(root) = read.root {
             let value = read.doc.to_json(root);
-            // A key that is no text is an error here, and nothing worse.
+            // A non-string key is an error here, but must not panic.
             let _ = from_node::<Json>(&read.doc, root);
             to_yaml(&value);
         }

@@ -1,64 +1,64 @@
-//! JSON values → YAML and JSON text, in the order they come in.
+//! YAML and JSON writers that keep the order of JSON values.
 //!
-//! What is written reads back as the same value, by our own typing (`scalar.rs`), which is Kong's. Text that
-//! other YAML readers take for something else (`y`, `0o17`, a date) is put in quotes as well. The one value
-//! YAML cannot hold for us is a map with the key `<<`: Kong merges even a quoted one. Whole numbers beyond 2^53
-//! read back as doubles, as all numbers are for Kong.
+//! The output parses back to the same value by our own tag resolution (`scalar.rs`), which is Kong's. Strings that
+//! other YAML parsers resolve to another type (`y`, `0o17`, a date) are quoted as well. Two exceptions: a map with
+//! the key `<<` cannot be represented, because Kong merges even a quoted one; and integers beyond 2^53 parse back
+//! as doubles, as all numbers do in Kong.
 
 use serde_json::Value as Json;
 
 use super::scalar;
 
-/// A value as pretty-printed JSON with a line end.
+/// Formats a value as pretty-printed JSON with a final line end.
 pub fn to_json(value: &Json) -> String {
-    // Writing a `Value` to memory cannot fail: its keys are text.
+    // Serialising a `Value` to memory cannot fail: its keys are strings.
     let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
     text.push('\n');
     text
 }
 
-/// A value as a YAML document: two spaces a level, lists at the indentation of their key.
+/// Formats a value as a YAML document: two spaces per level, lists at the indentation of their key.
 pub fn to_yaml(value: &Json) -> String {
-    let mut writer = Writer { out: String::new(), levels: Vec::new(), after_dash: false };
+    let mut writer = Writer { out: String::new(), stack: Vec::new(), after_dash: false };
     writer.document(value);
     writer.out
 }
 
-/// What is left of a list or map being written, and its indentation.
-enum Level<'v> {
+/// Remaining content of a list or map that is being written, and its indentation.
+enum Frame<'v> {
     List(std::slice::Iter<'v, Json>, usize),
     Map(serde_json::map::Iter<'v>, usize),
 }
 
 struct Writer<'v> {
     out: String,
-    /// Instead of recursion, so that a deep value costs no stack.
-    levels: Vec<Level<'v>>,
-    /// The dash of an item was written, and what it holds goes beside it.
+    /// Explicit stack instead of recursion, so that depth costs no thread stack.
+    stack: Vec<Frame<'v>>,
+    /// Whether the dash of an item was just written, so that its content continues on the same line.
     after_dash: bool,
 }
 
 impl<'v> Writer<'v> {
     fn document(&mut self, value: &'v Json) {
         match value {
-            Json::Array(items) if !items.is_empty() => self.levels.push(Level::List(items.iter(), 0)),
-            Json::Object(map) if !map.is_empty() => self.levels.push(Level::Map(map.iter(), 0)),
+            Json::Array(items) if !items.is_empty() => self.stack.push(Frame::List(items.iter(), 0)),
+            Json::Object(map) if !map.is_empty() => self.stack.push(Frame::Map(map.iter(), 0)),
             value => self.scalar(value, 2),
         }
-        while let Some(level) = self.levels.last_mut() {
+        while let Some(level) = self.stack.last_mut() {
             match level {
-                Level::List(items, indent) => {
+                Frame::List(items, indent) => {
                     let indent = *indent;
                     match items.next() {
                         Some(item) => self.item(item, indent),
-                        None => drop(self.levels.pop()),
+                        None => drop(self.stack.pop()),
                     }
                 }
-                Level::Map(entries, indent) => {
+                Frame::Map(entries, indent) => {
                     let indent = *indent;
                     match entries.next() {
                         Some((key, value)) => self.entry(key, value, indent),
-                        None => drop(self.levels.pop()),
+                        None => drop(self.stack.pop()),
                     }
                 }
             }
@@ -70,10 +70,8 @@ impl<'v> Writer<'v> {
         self.out.push('-');
         self.after_dash = true;
         match item {
-            Json::Array(items) if !items.is_empty() => {
-                self.levels.push(Level::List(items.iter(), indent + 2))
-            }
-            Json::Object(map) if !map.is_empty() => self.levels.push(Level::Map(map.iter(), indent + 2)),
+            Json::Array(items) if !items.is_empty() => self.stack.push(Frame::List(items.iter(), indent + 2)),
+            Json::Object(map) if !map.is_empty() => self.stack.push(Frame::Map(map.iter(), indent + 2)),
             item => {
                 self.start(indent);
                 self.scalar(item, indent + 2);
@@ -85,15 +83,15 @@ impl<'v> Writer<'v> {
         self.start(indent);
         let from = self.out.len();
         text(&mut self.out, key);
-        // A parser looks for the colon of a simple key within so many characters.
+        // YAML parsers accept a simple key only if its colon follows within 1,024 characters.
         if self.out.len() - from > 1000 {
             self.out.insert_str(from, "? ");
             self.start(indent);
         }
         self.out.push(':');
         match value {
-            Json::Array(items) if !items.is_empty() => self.levels.push(Level::List(items.iter(), indent)),
-            Json::Object(map) if !map.is_empty() => self.levels.push(Level::Map(map.iter(), indent + 2)),
+            Json::Array(items) if !items.is_empty() => self.stack.push(Frame::List(items.iter(), indent)),
+            Json::Object(map) if !map.is_empty() => self.stack.push(Frame::Map(map.iter(), indent + 2)),
             value => {
                 self.out.push(' ');
                 self.scalar(value, indent + 2);
@@ -101,7 +99,7 @@ impl<'v> Writer<'v> {
         }
     }
 
-    /// To where an entry or item begins: on a line of its own, or right after the dash of the item it is in.
+    /// Starts an entry or item: on a new line, or directly after the dash of its parent item.
     fn start(&mut self, indent: usize) {
         if std::mem::take(&mut self.after_dash) {
             self.out.push(' ');
@@ -113,7 +111,7 @@ impl<'v> Writer<'v> {
         self.out.extend(std::iter::repeat_n(' ', indent));
     }
 
-    /// A scalar, or a collection without content, and the end of its line.
+    /// Writes a scalar or an empty collection, and a line end.
     fn scalar(&mut self, value: &Json, indent: usize) {
         match value {
             Json::Null => self.out.push_str("null"),
@@ -128,14 +126,14 @@ impl<'v> Writer<'v> {
     }
 }
 
-/// Whether a text has lines, and nothing that a block scalar could not show as it is.
+/// Returns whether a string has several lines and can be represented verbatim as a block scalar.
 fn fits_block(text: &str) -> bool {
     text.trim_end_matches('\n').contains('\n')
         && !text.starts_with([' ', '\n', '\t'])
-        && text.chars().all(|c| c == '\n' || c == '\t' || shown(c))
+        && text.chars().all(|c| c == '\n' || c == '\t' || is_verbatim(c))
 }
 
-/// A text of several lines after `|`.
+/// Writes a multi-line string as a literal block scalar.
 fn block(out: &mut String, text: &str, indent: usize) {
     out.push_str(match text.len() - text.trim_end_matches('\n').len() {
         0 => "|-\n",
@@ -153,11 +151,11 @@ fn block(out: &mut String, text: &str, indent: usize) {
     }
 }
 
-/// A text on one line: plain if it can be, else in quotes.
+/// Writes a string on one line: plain if possible, else quoted.
 fn text(out: &mut String, text: &str) {
     if is_plain(text) {
         out.push_str(text);
-    } else if text.chars().all(shown) && text.contains(['\\', '"']) {
+    } else if text.chars().all(is_verbatim) && text.contains(['\\', '"']) {
         out.push('\'');
         out.push_str(&text.replace('\'', "''"));
         out.push('\'');
@@ -168,7 +166,7 @@ fn text(out: &mut String, text: &str) {
     }
 }
 
-/// A character as it stands between double quotes.
+/// Writes a character inside double quotes.
 fn escaped(out: &mut String, c: char) {
     use std::fmt::Write as _;
     match c {
@@ -177,8 +175,8 @@ fn escaped(out: &mut String, c: char) {
         '\n' => out.push_str("\\n"),
         '\t' => out.push_str("\\t"),
         '\r' => out.push_str("\\r"),
-        c if shown(c) => out.push(c),
-        // Writing to a String cannot fail.
+        c if is_verbatim(c) => out.push(c),
+        // Writing to a `String` cannot fail.
         c => drop(match u32::from(c) {
             code @ 0..=0xff => write!(out, "\\x{code:02X}"),
             code @ 0x100..=0xffff => write!(out, "\\u{code:04X}"),
@@ -187,14 +185,14 @@ fn escaped(out: &mut String, c: char) {
     }
 }
 
-/// Whether YAML shows a character as it is, within a line.
-fn shown(c: char) -> bool {
+/// Returns whether YAML accepts a character verbatim within a line.
+fn is_verbatim(c: char) -> bool {
     matches!(c, ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
-        // Two that end a line in YAML 1.1, and the byte order mark.
+        // Excludes two YAML 1.1 line separators and the byte order mark.
         && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
-/// Whether a text needs no quotes.
+/// Returns whether a string can be written without quotes.
 fn is_plain(text: &str) -> bool {
     let Some(first) = text.chars().next() else { return false };
     let indicator = "-?:,[]{}#&*!|>'\"%@`=<".contains(first);
@@ -204,13 +202,13 @@ fn is_plain(text: &str) -> bool {
         && !text.contains(": ")
         && !text.contains(" #")
         && !text.starts_with("...")
-        && text.chars().all(shown)
-        && scalar::implicit(text) == Ok(None)
-        && !misread_elsewhere(text)
+        && text.chars().all(is_verbatim)
+        && scalar::resolve_plain(text) == Ok(None)
+        && !resolves_elsewhere(text)
 }
 
-/// Whether YAML 1.2 or a stricter 1.1 reader would take a text for something else: `y`, `0o17`, a date.
-fn misread_elsewhere(text: &str) -> bool {
+/// Returns whether YAML 1.2 or a strict 1.1 parser resolves a plain string to another type: `y`, `0o17`, a date.
+fn resolves_elsewhere(text: &str) -> bool {
     let bytes = text.as_bytes();
     let word = matches!(
         text.to_ascii_lowercase().as_str(),
@@ -242,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn yaml_is_written_as_people_write_it() {
+    fn yaml_is_written_in_block_style() {
         let value = json!({
             "_format_version": "3.0",
             "services": [
@@ -289,7 +287,7 @@ nested:
     }
 
     #[test]
-    fn what_is_written_for_a_telling_text_reads_back() {
+    fn significant_texts_round_trip() {
         for text in [
             "",
             " ",
@@ -354,19 +352,19 @@ nested:
     }
 
     #[test]
-    fn a_key_too_long_for_a_simple_one_reads_back() {
+    fn a_key_too_long_for_a_simple_key_round_trips() {
         let value = json!([{"k -".repeat(700): {"x".repeat(1100): [1, {"y": 2}]}, "after": "x"}]);
         assert_eq!(read(&to_yaml(&value), false), value);
     }
 
     #[test]
-    fn a_deep_value_is_written_without_a_deep_stack() {
+    fn a_deep_value_is_written_without_recursion() {
         let mut value = json!(1);
         for _ in 0..10_000 {
             value = Json::Array(vec![value]);
         }
         assert!(to_yaml(&value).starts_with("- - - "));
-        // Dropping it would recurse; that is serde_json's affair.
+        // Leaked, because dropping a deep `serde_json::Value` recurses.
         std::mem::forget(value);
     }
 
@@ -392,7 +390,7 @@ nested:
 
     proptest! {
         #[test]
-        fn what_is_written_reads_back(value in any_value()) {
+        fn any_value_round_trips(value in any_value()) {
             prop_assert_eq!(read(&to_yaml(&value), false), value.clone());
             prop_assert_eq!(read(&to_json(&value), true), value);
         }

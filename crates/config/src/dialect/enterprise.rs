@@ -1,14 +1,14 @@
-//! What only Kong Enterprise and Konnect serve: taken out, each with a finding that says so.
+//! Removal of features that only Kong Enterprise and Konnect have, each with a finding.
 //!
-//! Consumer groups are kept in a form of their own ([`ConsumerGroup`]) though nothing serves them yet.
+//! Consumer groups are retained as [`ConsumerGroup`], although no other module uses them yet.
 
 use super::{
     CONSUMER_GROUP, ENTERPRISE, UNKNOWN_GROUP, items_of, known_fields, not_named, unknown, wrong_type,
 };
-use crate::tree::{get, is_null, take};
+use crate::node_edit::{get, is_null, remove_key};
 use source::{Document, Finding, Findings, Level, NodeId, Value};
 
-/// Top-level keys, and what leaving them out means.
+/// Top-level keys, and the effect of removing them.
 pub(crate) const TOP_LEVEL: &[(&str, &str)] = &[
     ("rbac_roles", "roles of Kong's own administrators"),
     ("licenses", "licences"),
@@ -95,31 +95,31 @@ pub(crate) const PLUGINS: &[&str] = &[
     "xml-threat-protection",
 ];
 
-/// Credentials of a consumer whose plugin only Kong Enterprise has.
+/// Consumer credentials of Enterprise-only plugins.
 pub(crate) const OF_CONSUMERS: &[&str] = &["mtls_auth_credentials", "keyauth_enc_credentials"];
 
-/// Fields of a plugin, and what happens without them.
+/// Plugin fields, and the effect of removing them.
 pub(crate) const OF_PLUGINS: &[(&str, &str)] = &[
     ("ordering", "it runs where its priority puts it"),
     ("condition", "it runs for every request it is scoped to"),
 ];
 
-/// A consumer group as a file declares it.
+/// Consumer group declared in a file.
 #[derive(Clone, Debug)]
 pub struct ConsumerGroup {
-    /// Where it is declared.
+    /// Its node.
     pub node: NodeId,
-    /// Its place in the list, from 1.
+    /// Position in its list, from 1.
     pub index: usize,
-    /// The plugins that stand in it.
+    /// Plugins nested in it.
     pub own_plugins: Vec<NodeId>,
     /// Its name.
     pub name: Option<String>,
     /// Its id.
     pub id: Option<String>,
-    /// Its members by username, custom id or id, as written, from both sides.
+    /// Members by username, custom id or id as written, collected from both the group and the consumers.
     pub members: Vec<String>,
-    /// Plugins scoped to it, wherever they are written. They are in no other list.
+    /// Plugins scoped to it, wherever they are written. They are removed from all other lists.
     pub plugins: Vec<NodeId>,
 }
 
@@ -129,10 +129,10 @@ impl ConsumerGroup {
     }
 }
 
-/// Takes out top-level keys; an empty list says nothing and is taken out silently.
+/// Removes top-level keys; an empty list has no effect and is removed without a finding.
 pub(super) fn top_level(doc: &mut Document, root: NodeId, findings: &mut Findings) {
     for (key, what) in TOP_LEVEL {
-        let Some(entry) = take(doc, root, key) else { continue };
+        let Some(entry) = remove_key(doc, root, key) else { continue };
         if is_empty(doc, entry.value) {
             continue;
         }
@@ -154,13 +154,13 @@ fn is_empty(doc: &Document, node: NodeId) -> bool {
 const OF_GROUPS: &[&str] =
     &["name", "id", "tags", "consumers", "plugins", "created_at", "updated_at", "_comment"];
 
-/// Takes the consumer groups out of the document.
+/// Removes the consumer groups from the document.
 pub(super) fn consumer_groups(
     doc: &mut Document,
     root: NodeId,
     findings: &mut Findings,
 ) -> Vec<ConsumerGroup> {
-    let Some(entry) = take(doc, root, "consumer_groups") else { return Vec::new() };
+    let Some(entry) = remove_key(doc, root, "consumer_groups") else { return Vec::new() };
     let mut groups = Vec::new();
     for (i, node) in
         items_of(doc, CONSUMER_GROUP, "consumer_groups", entry.value, findings).into_iter().enumerate()
@@ -168,7 +168,7 @@ pub(super) fn consumer_groups(
         let path = format!("consumer_groups[{}]", i + 1);
         if !matches!(doc.value(node), Value::Map(_)) {
             findings.push(not_named(doc, CONSUMER_GROUP, "consumer_groups", "name", node));
-            // Others may name it: that is no further mistake.
+            // Keep it under its name, so that references to it cause no further errors.
             if let Some(name) = doc.str(node).map(str::to_owned) {
                 let (id, members, plugins, own_plugins) = (None, Vec::new(), Vec::new(), Vec::new());
                 groups.push(ConsumerGroup {
@@ -235,7 +235,7 @@ pub(super) fn consumer_groups(
 
 const INSTEAD: &str = "scope the plugin to each consumer, or tell consumers apart by the groups of `acls`";
 
-/// Takes `groups` (or `consumer_groups`) out of a consumer and counts it as a member of them.
+/// Removes `groups` (or `consumer_groups`) from a consumer and adds it to their members.
 pub(super) fn groups_of(
     doc: &mut Document,
     consumer: NodeId,
@@ -246,7 +246,7 @@ pub(super) fn groups_of(
     let key = ["username", "id", "custom_id"].iter().find_map(|key| get(doc, consumer, key));
     let member = key.and_then(|n| doc.str(n)).map(str::to_owned);
     for field in ["groups", "consumer_groups"] {
-        let Some(entry) = take(doc, consumer, field) else { continue };
+        let Some(entry) = remove_key(doc, consumer, field) else { continue };
         let own = || format!("{}.{field}", path());
         if is_null(doc, entry.value) {
             continue;
@@ -269,7 +269,7 @@ pub(super) fn groups_of(
         }
     }
     for field in OF_CONSUMERS {
-        if let Some(entry) = take(doc, consumer, field).filter(|e| !is_empty(doc, e.value)) {
+        if let Some(entry) = remove_key(doc, consumer, field).filter(|e| !is_empty(doc, e.value)) {
             let message = format!("`{field}` is left out: its plugin exists only in Kong Enterprise");
             let finding = Finding::warning(ENTERPRISE, message).at(doc.span(entry.key), "left out");
             findings.push(finding.path(format!("{}.{field}", path())));
@@ -282,8 +282,8 @@ fn unknown_group(name: &str, groups: &[ConsumerGroup]) -> Finding {
     unknown(UNKNOWN_GROUP, format!("there is no consumer group `{name}` in `consumer_groups`"), name, names)
 }
 
-/// Takes what only Enterprise knows out of a plugin; whether the plugin itself has to be left out because
-/// it is scoped to a consumer group.
+/// Removes Enterprise fields from a plugin. Returns whether the plugin itself must be removed because it is scoped
+/// to a consumer group.
 pub(super) fn plugin(
     doc: &mut Document,
     plugin: NodeId,
@@ -292,13 +292,13 @@ pub(super) fn plugin(
     findings: &mut Findings,
 ) -> bool {
     for (field, means) in OF_PLUGINS {
-        if let Some(entry) = take(doc, plugin, field).filter(|e| !is_empty(doc, e.value)) {
+        if let Some(entry) = remove_key(doc, plugin, field).filter(|e| !is_empty(doc, e.value)) {
             let message = format!("`{field}` of a plugin exists only in Kong Enterprise: here {means}");
             let finding = Finding::warning(ENTERPRISE, message).at(doc.span(entry.key), "left out");
             findings.push(finding.path(format!("{}.{field}", path())));
         }
     }
-    let Some(entry) = take(doc, plugin, "consumer_group").filter(|e| !is_null(doc, e.value)) else {
+    let Some(entry) = remove_key(doc, plugin, "consumer_group").filter(|e| !is_null(doc, e.value)) else {
         return false;
     };
     let node = ["name", "id"].iter().find_map(|key| get(doc, entry.value, key)).unwrap_or(entry.value);

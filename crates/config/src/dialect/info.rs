@@ -1,11 +1,11 @@
-//! `_info` (tags and defaults for all entities) and `_plugin_configs` (settings that plugins share).
+//! `_info` (tags and defaults for all entities) and `_plugin_configs` (shared plugin settings).
 
 use ahash::AHashSet;
 
 use super::{Dialect, INFO, PLUGIN_CONFIG, unknown, walk::Entity, wrong_type};
 use crate::{
     nearest,
-    tree::{is_null, merged, put, take},
+    node_edit::{deep_merge, is_null, remove_key, set_key},
 };
 use source::{Document, Entry, Finding, Findings, Level, NodeId, Span, Value};
 
@@ -30,11 +30,11 @@ const KEYS: &[&str] = &[
     "include_plugin_definitions",
 ];
 
-/// Under `defaults`, and the kind each is for.
+/// Keys of `defaults`, and the kind of each.
 const DEFAULTS: &[(&str, &str)] =
     &[("service", "services"), ("route", "routes"), ("upstream", "upstreams"), ("target", "targets")];
 
-/// What `_info` asks to be done to entities.
+/// Changes that `_info` applies to entities.
 #[derive(Default)]
 pub(super) struct Info {
     tags: Vec<NodeId>,
@@ -43,10 +43,10 @@ pub(super) struct Info {
     defaults: Vec<(&'static str, NodeId)>,
 }
 
-/// Takes `_info` out of the document.
+/// Removes `_info` from the document and parses it.
 pub(super) fn read(doc: &mut Document, root: NodeId, dialect: &mut Dialect, findings: &mut Findings) -> Info {
     let mut info = Info::default();
-    let Some(entry) = take(doc, root, "_info") else { return info };
+    let Some(entry) = remove_key(doc, root, "_info") else { return info };
     let map = entry.value;
     match doc.value(map) {
         Value::Map(_) => {}
@@ -155,10 +155,10 @@ impl Info {
         }
     }
 
-    /// Gives an entity the defaults of its kind: what it does not say, or says is null.
+    /// Applies the defaults of its kind to an entity's absent and null fields.
     pub(super) fn defaults(&self, doc: &mut Document, entity: &Entity) {
         for (_, fields) in self.defaults.iter().filter(|(kind, _)| *kind == entity.kind.key) {
-            let filled = merged(doc, entity.node, *fields, true);
+            let filled = deep_merge(doc, entity.node, *fields, true);
             let value = doc.value(filled).clone();
             doc.set(entity.node, value);
         }
@@ -179,14 +179,14 @@ impl Info {
         if !missing.is_empty() {
             tags.extend(missing);
             let tags = doc.add(Value::Seq(tags.into()), place);
-            put(doc, entity.node, "tags", place, tags);
+            set_key(doc, entity.node, "tags", place, tags);
         }
     }
 }
 
-/// Takes `_plugin_configs` out of the document: settings by name.
+/// Removes `_plugin_configs` from the document: settings by name.
 pub(super) fn plugin_configs(doc: &mut Document, root: NodeId, findings: &mut Findings) -> Option<Entry> {
-    let entry = take(doc, root, "_plugin_configs")?;
+    let entry = remove_key(doc, root, "_plugin_configs")?;
     match doc.value(entry.value) {
         Value::Map(_) => {}
         Value::Null => return None,
@@ -201,7 +201,8 @@ pub(super) fn plugin_configs(doc: &mut Document, root: NodeId, findings: &mut Fi
     Some(entry)
 }
 
-/// Gives a plugin with `_config: NAME` the settings of that name; its own win, maps are joined.
+/// Merges the settings selected by `_config: NAME` into a plugin. The plugin's own values win; maps are merged
+/// recursively.
 pub(super) fn plugin_config(
     doc: &mut Document,
     plugin: NodeId,
@@ -209,7 +210,7 @@ pub(super) fn plugin_config(
     path: &dyn Fn() -> String,
     findings: &mut Findings,
 ) {
-    let Some(entry) = take(doc, plugin, "_config") else { return };
+    let Some(entry) = remove_key(doc, plugin, "_config") else { return };
     let place = doc.span(entry.value);
     let Some(name) = doc.str(entry.value).map(str::to_owned) else {
         if !is_null(doc, entry.value) {
@@ -232,8 +233,8 @@ pub(super) fn plugin_config(
         return;
     };
     let config = match doc.get(plugin, "config") {
-        Some(own) if !is_null(doc, own) => merged(doc, own, shared, false),
+        Some(own) if !is_null(doc, own) => deep_merge(doc, own, shared, false),
         _ => shared,
     };
-    put(doc, plugin, "config", place, config);
+    set_key(doc, plugin, "config", place, config);
 }

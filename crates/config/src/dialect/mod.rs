@@ -1,13 +1,12 @@
-//! What decK's files say beyond the gateway's own format, put into the gateway's words.
+//! Rewriting of decK's file format extensions into the gateway's own format.
 //!
-//! Everything is rewritten in place in the node tree, so that places stay those of the file. What only
-//! Kong Enterprise has is taken out with a finding, never silently; what it said about consumer groups
-//! is kept in [`Dialect`], for the day they are served. With `kong_strict` nothing here runs, and the
-//! shape then refuses these keys as the gateway does.
+//! The node tree is rewritten in place, so spans remain those of the file. Features that only Kong Enterprise has
+//! are removed with a finding, never silently; consumer groups are retained in [`Dialect`] for later use. With
+//! `kong_strict` this module is not used, and schema validation then rejects the keys as Kong does.
 
 use super::{
     nearest,
-    tree::{self, put, take},
+    node_edit::{self, remove_key, set_key},
     version::CURRENT,
 };
 use source::{Document, Entry, Finding, Findings, Level, NodeId, Value};
@@ -22,39 +21,37 @@ mod walk;
 
 pub use enterprise::ConsumerGroup;
 
-/// The file gives no `_format_version`; it is read as 3.0.
+/// Finding code: the file has no `_format_version`; it is treated as 3.0.
 pub const NO_VERSION: &str = "config/no-format-version";
-/// A key that only Kong Enterprise or Konnect understands; it is left out.
+/// Finding code: a key that only Kong Enterprise or Konnect supports is ignored.
 pub const ENTERPRISE: &str = "deck/enterprise";
-/// Consumer groups are Enterprise's; plugins scoped to them are left out.
+/// Finding code: consumer groups are an Enterprise feature; plugins scoped to them are ignored.
 pub const CONSUMER_GROUP: &str = "deck/consumer-group";
-/// A consumer group that the file does not declare is named.
+/// Finding code: a consumer group that the file does not declare is referenced.
 pub const UNKNOWN_GROUP: &str = "deck/unknown-consumer-group";
-/// `_workspace` or `_konnect` says where decK would write; it changes nothing here.
+/// Finding code: `_workspace` or `_konnect` sets decK's destination; it has no effect here.
 pub const DESTINATION: &str = "deck/destination";
-/// A key of `_info` that is unknown, has the wrong type, or cannot be followed here.
+/// Finding code: a key of `_info` is unknown, has the wrong type, or is not supported.
 pub const INFO: &str = "deck/info";
-/// `_config` names an entry that `_plugin_configs` does not have, or one of the two has the wrong type.
+/// Finding code: `_config` references no entry of `_plugin_configs`, or one of the two has the wrong type.
 pub const PLUGIN_CONFIG: &str = "deck/plugin-config";
-/// `partials` names one that the file does not have.
+/// Finding code: `partials` references an undeclared partial.
 pub const PARTIAL: &str = "deck/partial";
 
-/// What decK's keys said that the rewritten document no longer does.
+/// Information from decK's keys that the rewritten document no longer contains.
 #[derive(Clone, Debug, Default)]
 pub struct Dialect {
-    /// `_info.select_tags`; every entity has them now.
+    /// `_info.select_tags`; they were added to every entity.
     pub select_tags: Vec<String>,
     /// `_workspace`.
     pub workspace: Option<String>,
     /// `_konnect.control_plane_name`, or the older `runtime_group_name`.
     pub control_plane: Option<String>,
-    /// `consumer_groups`, with their members from either side and their plugins.
+    /// `consumer_groups`, with members from both sides and their plugins.
     pub consumer_groups: Vec<ConsumerGroup>,
 }
 
-/// Puts a document's decK parts into the gateway's words. The root is changed in place.
-///
-/// It may be called on any document; one that is no map is left alone.
+/// Rewrites the decK extensions of a document in place. Documents that are not maps are unchanged.
 pub fn apply(doc: &mut Document, findings: &mut Findings) -> Dialect {
     let root = doc.root();
     let mut dialect = Dialect::default();
@@ -95,8 +92,8 @@ pub fn apply(doc: &mut Document, findings: &mut Findings) -> Dialect {
     dialect
 }
 
-/// A file for decK need not say its version. One that holds nothing either is hardly meant for a gateway, and is
-/// refused as Kong refuses it.
+/// Adds the version, which is optional for decK. A file without any other content is probably not a gateway
+/// configuration and is rejected, as by Kong.
 fn version(doc: &mut Document, root: NodeId, findings: &mut Findings) {
     let holds = |entry: &Entry| match doc.value(entry.value) {
         Value::Seq(items) => !items.is_empty(),
@@ -110,8 +107,8 @@ fn version(doc: &mut Document, root: NodeId, findings: &mut Findings) {
     let place = doc.span(root);
     let text = doc.intern(CURRENT);
     let node = doc.add(Value::Str(text), place);
-    put(doc, root, "_format_version", place, node);
-    // That the version is given under another name is said of that name.
+    set_key(doc, root, "_format_version", place, node);
+    // The misspelt key gets a finding of its own.
     if renamed {
         return;
     }
@@ -122,21 +119,21 @@ fn version(doc: &mut Document, root: NodeId, findings: &mut Findings) {
     findings.push(finding);
 }
 
-/// Whether a key at the top is another name of `_format_version`, or a misspelt one.
+/// Returns whether a top-level key is an alias or a misspelling of `_format_version`.
 pub(crate) fn is_version(key: &str) -> bool {
     let plain = key.to_ascii_lowercase().replace('-', "_");
     matches!(plain.as_str(), "version" | "format") || nearest(key, ["_format_version"]).is_some()
 }
 
-/// Whether the file says nothing of its version, so that it was filled in.
+/// Returns whether the file has no version, so that it was added.
 pub(crate) fn lacks_version(doc: &Document, root: NodeId) -> bool {
     let entry = doc.entry(root, "_format_version");
     entry.is_none_or(|entry| doc.span(entry.key) == doc.span(root))
 }
 
-/// Which workspace or control plane decK would write to.
+/// Removes the workspace and control plane that decK would write to.
 fn destination(doc: &mut Document, root: NodeId, dialect: &mut Dialect, findings: &mut Findings) {
-    if let Some(entry) = take(doc, root, "_workspace") {
+    if let Some(entry) = remove_key(doc, root, "_workspace") {
         match doc.value(entry.value) {
             Value::Null => {}
             Value::Str(name) => {
@@ -152,13 +149,13 @@ fn destination(doc: &mut Document, root: NodeId, dialect: &mut Dialect, findings
             _ => findings.push(wrong_type(doc, DESTINATION, "_workspace", "a text", entry.value)),
         }
     }
-    if let Some(entry) = take(doc, root, "_konnect") {
+    if let Some(entry) = remove_key(doc, root, "_konnect") {
         let name =
             ["control_plane_name", "runtime_group_name"].iter().find_map(|key| doc.get(entry.value, key));
         dialect.control_plane = name.and_then(|n| doc.str(n)).map(str::to_owned);
         if !matches!(doc.value(entry.value), Value::Map(_) | Value::Null) {
             findings.push(wrong_type(doc, DESTINATION, "_konnect", "a map", entry.value));
-        } else if !tree::is_null(doc, entry.value) {
+        } else if !node_edit::is_null(doc, entry.value) {
             known_fields(
                 doc,
                 DESTINATION,
@@ -179,7 +176,7 @@ fn wrong_type(doc: &Document, code: &'static str, path: &str, form: &str, node: 
         .path(path)
 }
 
-/// Refuses fields that a map of decK's does not have.
+/// Rejects unknown fields of a decK map.
 fn known_fields(
     doc: &Document,
     code: &'static str,
@@ -198,7 +195,7 @@ fn known_fields(
     }
 }
 
-/// The items of a list, or an error if there is something else; null is an empty one.
+/// Returns the items of a list, or reports an error for another type; null is an empty list.
 fn items_of(
     doc: &Document,
     code: &'static str,
@@ -216,9 +213,9 @@ fn items_of(
     }
 }
 
-/// An item that is no map where one with a name is wanted.
+/// Reports an item that is not a map with a name.
 fn not_named(doc: &Document, code: &'static str, path: &str, field: &str, node: NodeId) -> Finding {
-    let found = crate::shape::explain::describe(doc.value(node));
+    let found = crate::validator::messages::describe(doc.value(node));
     let finding = Finding::error(code, format!("items of `{path}` must be maps, found {found}"))
         .at(doc.span(node), "")
         .path(path);
@@ -228,7 +225,7 @@ fn not_named(doc: &Document, code: &'static str, path: &str, field: &str, node: 
     }
 }
 
-/// A finding about an unknown word, with the nearest known one as its help.
+/// Builds a finding about an unknown word that suggests the nearest known one.
 fn unknown<'a>(
     code: &'static str,
     message: String,

@@ -1,11 +1,11 @@
-//! Partials: settings that plugins share, kept in one place. Only Kong Enterprise stores them; here they are put where
-//! they are used.
+//! Partials: plugin settings shared by reference. Only Kong Enterprise stores them; here they are inlined into the
+//! plugins.
 
 use super::{PARTIAL, items_of, known_fields, not_named, unknown, wrong_type};
-use crate::tree::{get, is_null, merged, put, take};
+use crate::node_edit::{deep_merge, get, is_null, remove_key, set_key};
 use source::{Document, Entry, Finding, Findings, NodeId, Value};
 
-/// The settings that `partials` holds.
+/// The declared partials.
 #[derive(Default)]
 pub(super) struct Partials {
     rows: Vec<Partial>,
@@ -17,9 +17,9 @@ struct Partial {
     config: Option<NodeId>,
 }
 
-/// Takes the partials out of the document.
+/// Removes the partials from the document.
 pub(super) fn read(doc: &mut Document, root: NodeId, findings: &mut Findings) -> Partials {
-    let Some(entry) = take(doc, root, "partials") else { return Partials::default() };
+    let Some(entry) = remove_key(doc, root, "partials") else { return Partials::default() };
     let mut rows = Vec::new();
     for (i, node) in items_of(doc, PARTIAL, "partials", entry.value, findings).into_iter().enumerate() {
         let text = |key| get(doc, node, key).and_then(|n| doc.str(n)).map(str::to_owned);
@@ -39,7 +39,8 @@ pub(super) fn read(doc: &mut Document, root: NodeId, findings: &mut Findings) ->
 }
 
 impl Partials {
-    /// Puts the partials a plugin names into its settings, at their `path` (`config.redis` by default).
+    /// Merges the partials that a plugin references into its settings, at their `path` (`config.redis` by
+    /// default).
     pub(super) fn apply(
         &self,
         doc: &mut Document,
@@ -47,7 +48,7 @@ impl Partials {
         path: &dyn Fn() -> String,
         findings: &mut Findings,
     ) {
-        let Some(Entry { value, .. }) = take(doc, plugin, "partials") else { return };
+        let Some(Entry { value, .. }) = remove_key(doc, plugin, "partials") else { return };
         if is_null(doc, value) {
             return;
         }
@@ -61,7 +62,7 @@ impl Partials {
             } else {
                 known_fields(doc, PARTIAL, &own(), item, &["name", "id", "path", "type"], findings);
             }
-            // What is written as a text is put in all the same: what it sets is not missing.
+            // Inline even if written as a plain string, so that its fields are not reported as missing.
             let Some(called) = called else { continue };
             let is_called = |p: &&Partial| p.name.as_ref() == Some(&called) || p.id.as_ref() == Some(&called);
             let Some(partial) = self.rows.iter().find(is_called) else {
@@ -76,17 +77,17 @@ impl Partials {
                 continue;
             };
             let at = get(doc, item, "path").and_then(|n| doc.str(n)).unwrap_or("config.redis").to_owned();
-            // Wrapped into the maps its path goes through, it can be joined with the plugin as a whole.
+            // Wrapped in the maps along its path, it can be merged with the plugin as a whole.
             let place = doc.span(item);
             let mut wrapped = config;
             for step in at.rsplit('.') {
                 let map = doc.add(Value::Map(Box::default()), place);
-                put(doc, map, step, place, wrapped);
+                set_key(doc, map, step, place, wrapped);
                 wrapped = map;
             }
-            let joined = merged(doc, plugin, wrapped, true);
-            let joined = doc.value(joined).clone();
-            doc.set(plugin, joined);
+            let merged = deep_merge(doc, plugin, wrapped, true);
+            let merged = doc.value(merged).clone();
+            doc.set(plugin, merged);
         }
     }
 }

@@ -1,12 +1,11 @@
-//! References by an object that holds a name: `service: {name: a}` becomes `service: a`.
+//! References written as an object with a name: `service: {name: a}` becomes `service: a`.
 
 use super::walk::Entity;
-use crate::tree::{get, put};
+use crate::node_edit::{get, set_key};
 use model::KindInfo;
 use source::{Document, Value};
 
-/// Rewrites an entity's references. One with an `id` keeps that alone; what is neither is left for the
-/// shape to judge.
+/// Rewrites an entity's references. One with an `id` is reduced to it; others are left to schema validation.
 pub(super) fn by_name(doc: &mut Document, entity: &Entity) {
     for foreign in entity.kind.foreign {
         let Some(value) = doc.get(entity.node, foreign.field) else { continue };
@@ -17,13 +16,13 @@ pub(super) fn by_name(doc: &mut Document, entity: &Entity) {
         if get(doc, value, "id").is_some() {
             if let (Some(id), true) = (doc.entry(value, "id"), doc.entries(value).len() > 1) {
                 let alone = doc.add(Value::Map([id].into()), place);
-                put(doc, entity.node, foreign.field, place, alone);
+                set_key(doc, entity.node, foreign.field, place, alone);
             }
             continue;
         }
         let name = KindInfo::of(foreign.kind).and_then(|kind| kind.name);
         if let Some(name) = name.and_then(|field| get(doc, value, field)).filter(|&n| doc.str(n).is_some()) {
-            put(doc, entity.node, foreign.field, place, name);
+            set_key(doc, entity.node, foreign.field, place, name);
         }
     }
 }

@@ -28,7 +28,7 @@ impl Applied {
         json
     }
 
-    /// Codes and lines of what was found.
+    /// Codes and lines of the findings.
     fn found(&self) -> Vec<(&'static str, usize)> {
         let line = |f: &Finding| f.span().map_or(0, |s| self.sources.position(s).line);
         self.findings.iter().map(|f| (f.code, line(f))).collect()
@@ -49,7 +49,7 @@ fn clean(text: &str) -> Applied {
 }
 
 #[test]
-fn a_plain_file_is_left_as_it_is() {
+fn a_file_without_extensions_is_unchanged() {
     let text = "services:\n- name: a\n  host: h\n  routes: [{paths: [/a], snis: [x]}]\nplugins: [{name: cors, config: {_config: x}}]\n";
     let applied = clean(text);
     let expected = json!({
@@ -60,7 +60,7 @@ fn a_plain_file_is_left_as_it_is() {
 }
 
 #[test]
-fn what_is_no_map_is_left_to_the_shape() {
+fn a_document_that_is_not_a_map_is_unchanged() {
     assert_eq!(apply_to("[1]").findings.0.len(), 0);
     assert_eq!(apply_to("").findings.0.len(), 0);
 }
@@ -72,7 +72,7 @@ fn a_missing_version_is_filled_in_with_a_warning() {
     let version = applied.doc.get(applied.doc.root(), "_format_version").expect("filled in");
     assert_eq!(applied.doc.str(version), Some("3.0"));
     let null = apply_to("_format_version: null\n");
-    assert!(null.findings.0.is_empty(), "the shape's business");
+    assert!(null.findings.0.is_empty(), "left to schema validation");
     for nothing in ["services: []\n", "{}", "_comment: a note\n"] {
         let applied = apply_to(nothing);
         assert!(
@@ -107,7 +107,7 @@ fn tags_that_aliases_share_are_not_changed_under_others() {
 }
 
 #[test]
-fn defaults_fill_what_entities_do_not_say_at_every_depth() {
+fn defaults_fill_absent_fields_at_every_depth() {
     let applied = clean(
         "_info:\n  defaults:\n    service: {retries: 1, port: 81}\n    route: {protocols: [https]}\n\
          \x20   upstream: {healthchecks: {active: {timeout: 2, concurrency: 5}}, slots: 100}\n    target: {weight: 7}\n\
@@ -125,7 +125,7 @@ fn defaults_fill_what_entities_do_not_say_at_every_depth() {
 }
 
 #[test]
-fn what_info_cannot_mean_is_an_error_at_its_place() {
+fn invalid_info_is_an_error_at_its_location() {
     let applied = apply_to(&format!(
         "{V}_info:\n  select_tag: [a]\n  defaults:\n    services: {{}}\n    route: {{name: x}}\n    plugin: {{}}\n  default_lookup_tags: {{}}\n"
     ));
@@ -143,7 +143,7 @@ fn what_info_cannot_mean_is_an_error_at_its_place() {
 }
 
 #[test]
-fn shared_settings_of_plugins_are_joined_and_the_plugins_own_win() {
+fn shared_plugin_settings_are_merged_and_own_values_win() {
     let applied = clean(
         "_plugin_configs:\n  base: {minute: 5, redis: {host: a, port: 1}, list: [1]}\n\
          plugins:\n- {name: p, _config: base, config: {minute: 6, redis: {port: 2}, list: [2]}}\n- {name: q, _config: base}\n",
@@ -156,7 +156,7 @@ fn shared_settings_of_plugins_are_joined_and_the_plugins_own_win() {
 }
 
 #[test]
-fn settings_that_are_not_shared_are_named_with_the_nearest_ones() {
+fn unknown_shared_settings_suggest_the_nearest() {
     let applied = apply_to(&format!(
         "{V}_plugin_configs: {{standard: {{}}}}\nservices:\n- {{name: a, plugins: [{{name: p, _config: standrad}}]}}\n"
     ));
@@ -186,7 +186,7 @@ fn references_by_objects_with_names_become_names() {
 }
 
 #[test]
-fn where_deck_would_write_is_a_note() {
+fn decks_destination_is_a_note() {
     let applied = apply_to(&format!("{V}_workspace: team\n_konnect: {{control_plane_name: cp}}\n"));
     assert_eq!(applied.found(), [(DESTINATION, 2), (DESTINATION, 3)]);
     assert!(applied.findings.iter().all(|f| f.level == Level::Note));
@@ -198,7 +198,7 @@ fn where_deck_would_write_is_a_note() {
 }
 
 #[test]
-fn what_only_enterprise_has_is_left_out_with_a_warning() {
+fn enterprise_features_are_removed_with_a_warning() {
     let applied = apply_to(&format!(
         "{V}rbac_roles: [{{name: r}}]\nlicenses: []\nplugins:\n- {{name: p, ordering: {{before: {{access: [q]}}}}, condition: null}}\n\
          consumers:\n- {{username: c, mtls_auth_credentials: [{{id: x}}]}}\n"
@@ -209,7 +209,7 @@ fn what_only_enterprise_has_is_left_out_with_a_warning() {
 }
 
 #[test]
-fn consumer_groups_keep_their_members_and_plugins_and_serve_nothing() {
+fn consumer_groups_retain_members_and_plugins() {
     let applied = apply_to(&format!(
         "{V}consumer_groups:\n- name: gold\n  consumers: [{{username: a}}]\n  plugins: [{{name: p}}]\n- name: silver\n\
          consumers:\n- {{username: a, groups: [{{name: gold}}]}}\n- {{username: b, groups: [{{name: silver}}]}}\n\
@@ -241,7 +241,7 @@ fn a_consumer_group_that_is_not_in_the_file_is_an_error() {
 }
 
 #[test]
-fn partials_are_put_where_plugins_use_them() {
+fn partials_are_inlined_into_plugins() {
     let applied = apply_to(&format!(
         "{V}partials:\n- {{name: my-redis, type: redis-ce, config: {{host: h, port: 1}}}}\nplugins:\n\
          - {{name: p, config: {{minute: 1}}, partials: [{{name: my-redis}}]}}\n\

@@ -1,22 +1,22 @@
-//! All entities of a document, wherever they are nested.
+//! Traversal of all entities of a document, at every nesting level.
 
 use ahash::AHashSet;
 
 use model::KindInfo;
 use source::{Document, NodeId, Value};
 
-/// An entity as written.
+/// Entity as written.
 pub(super) struct Entity {
     pub kind: &'static KindInfo,
     pub node: NodeId,
-    /// The list it stands in, and where.
+    /// The containing list, and the position in it.
     list: NodeId,
     index: u32,
-    /// The entity it stands in.
+    /// The parent entity.
     parent: Option<u32>,
 }
 
-/// Every entity that is a map, parents before children. One that aliases share is listed once.
+/// Returns every entity that is a map, parents before children. An entity shared by aliases is listed once.
 pub(super) fn entities(doc: &Document, root: NodeId) -> Vec<Entity> {
     let mut found = Vec::new();
     let mut seen = vec![false; doc.next_id().0 as usize];
@@ -56,7 +56,7 @@ fn list(
     }
 }
 
-/// An entity's path, counted from 1: `services[1].routes[2]`.
+/// Formats an entity's path with 1-based indexes: `services[1].routes[2]`.
 pub(super) fn path(entities: &[Entity], i: usize) -> String {
     let entity = &entities[i];
     let own = format!("{}[{}]", entity.kind.key, entity.index + 1);
@@ -66,7 +66,7 @@ pub(super) fn path(entities: &[Entity], i: usize) -> String {
     }
 }
 
-/// Takes entities out of their lists.
+/// Removes entities from their lists.
 pub(super) fn leave_out(doc: &mut Document, entities: &[Entity], which: &[usize]) {
     let nodes: AHashSet<NodeId> = which.iter().map(|&i| entities[i].node).collect();
     let lists: AHashSet<NodeId> = which.iter().map(|&i| entities[i].list).collect();

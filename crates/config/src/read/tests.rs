@@ -59,7 +59,7 @@ fn a_linked_file_is_read_and_a_linked_folder_is_not() {
 }
 
 #[test]
-fn what_cannot_be_read_names_its_path_and_the_reason() {
+fn an_unreadable_file_reports_path_and_reason() {
     let folder = folder(&[("x.txt", "")]);
     let missing = folder.path().join("missing.yml");
     let error = open_paths(std::slice::from_ref(&missing), false).expect_err("missing");
@@ -83,7 +83,7 @@ fn standard_input_is_read_once() {
 }
 
 #[test]
-fn kong_takes_one_file_of_a_known_type() {
+fn kong_accepts_one_file_of_a_known_type() {
     let text = "_format_version: '3.0'\nservices: [{name: s, host: '${{ env \"DECK_HOST\" }}'}]\n";
     let folder = folder(&[("kong.conf", text), ("a.yml", text)]);
     let strict = |names: &[&str]| {
@@ -101,7 +101,7 @@ fn kong_takes_one_file_of_a_known_type() {
 }
 
 #[test]
-fn text_at_hand_is_read_as_json_or_yaml() {
+fn in_memory_text_is_json_or_yaml() {
     let text = |text: &str| Input::Text { name: "POST /config".to_owned(), text: text.as_bytes().to_vec() };
     let opened = open(&text("{\"_format_version\": \"3.0\"}"), &options(true)).expect("reads");
     assert_eq!(json(&opened)["_format_version"], "3.0");
@@ -114,7 +114,7 @@ fn text_at_hand_is_read_as_json_or_yaml() {
 }
 
 #[test]
-fn one_broken_file_leaves_no_document_but_all_findings() {
+fn an_invalid_file_yields_no_document_but_all_findings() {
     let folder = folder(&[("a.yml", "a: [\n"), ("b.yml", "b: ]\n"), ("c.yml", "c: 1\n")]);
     let opened = open_paths(&[folder.path().to_owned()], false).expect("reads");
     assert_eq!(opened.root, None);

@@ -1,4 +1,4 @@
-//! Credentials that any text may carry in a form of their own, whatever field it stands in.
+//! Detection of credentials by their form, in the text of any field.
 
 use std::{ops::Range, sync::LazyLock};
 
@@ -9,24 +9,24 @@ use super::{
     lexical::{Scanner, value_end},
 };
 
-/// A field name before a colon, with the quote that may end it.
+/// Header field name before a colon, with an optional closing quote.
 static HEADER: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#"([A-Za-z][A-Za-z0-9_-]*)(["']?)[ \t]*:"#).expect("the pattern is a constant")
 });
 
-/// The authority of a URL up to its last `@`.
+/// Authority of a URL up to its last `@`.
 static USERINFO: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#"[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#"'<>:@]*:([^\s/?#"'<>]*)@"#)
         .expect("the pattern is a constant")
 });
 
-/// An argument of a query, in a URL or a path.
+/// Query argument, in a URL or a path.
 static ARGUMENT: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#"[?&]([A-Za-z][A-Za-z0-9_.-]*)=([^\s&#"'`<>]+)"#).expect("the pattern is a constant")
 });
 
-/// A field that names a host, and the password of a user before an `@` where no scheme makes it a URL. A message may
-/// stand between.
+/// Field that names a host, and a user's password before an `@` without a URL scheme. An error message may be in
+/// between.
 static HOST: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r#"\b(?:host|hostname|server|endpoint|address|target|url)["'`]?[ \t]*:[ \t]*(?:invalid [a-z]+:[ \t]*)?["'`]?[^\s:/@"'`,{}\[\]]*:([^\s/"'`]+)@"#,
@@ -34,11 +34,11 @@ static HOST: LazyLock<Regex> = LazyLock::new(|| {
     .expect("the pattern is a constant")
 });
 
-/// What follows the colon of a call in Lua: `token:sub(1)`.
+/// Method call in Lua after its colon: `token:sub(1)`.
 static CALL: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^[A-Za-z_]\w*\(").expect("the pattern is a constant"));
 
-/// Whether a name that begins there begins a text of its own: an item of a list, what a message quotes.
+/// Returns whether a name at that offset starts a text of its own: a list item, or a quotation in a message.
 fn begins_text(text: &str, at: usize) -> bool {
     let before = &text[..at];
     match before.chars().next_back() {
@@ -51,11 +51,11 @@ fn begins_text(text: &str, at: usize) -> bool {
     }
 }
 
-/// The private keys in PEM. One without an end goes as far as its Base64.
+/// Returns the ranges of PEM private keys. A key without an end marker extends to the end of its Base64.
 fn private_keys(text: &str) -> Vec<Range<usize>> {
     const BEGIN: &str = "-----BEGIN ";
     const END: &str = "PRIVATE KEY-----";
-    /// Longer than any key, and short enough that many keys without an end cost little.
+    /// Larger than any key, and small enough to bound the cost of many keys without an end marker.
     const MAX_BYTES: usize = 32 * 1024;
     let find = |from: usize, to: usize, words: &str| {
         let window = text.as_bytes().get(from..to.min(text.len()))?;
@@ -65,7 +65,7 @@ fn private_keys(text: &str) -> Vec<Range<usize>> {
     let mut at = 0;
     while let Some(start) = find(at, text.len(), BEGIN) {
         at = start + BEGIN.len();
-        // `RSA `, `ENCRYPTED ` and the like may stand between.
+        // `RSA `, `ENCRYPTED ` and similar may be in between.
         let Some(head) = find(at, at + 48, END).map(|at| at + END.len()) else { continue };
         let closing = find(head, head + MAX_BYTES, "-----END ").and_then(|at| find(at, at + 64, END));
         at = match closing {
@@ -74,7 +74,7 @@ fn private_keys(text: &str) -> Vec<Range<usize>> {
                 let base64 =
                     |b: &u8| b.is_ascii_alphanumeric() || b"+/=\\".contains(b) || b.is_ascii_whitespace();
                 let end = head + text.as_bytes()[head..].iter().take_while(|b| base64(b)).count();
-                // The first line of every key is no secret.
+                // A header without content is not a secret.
                 if text[head..end].trim().is_empty() {
                     at = head;
                     continue;
@@ -87,7 +87,7 @@ fn private_keys(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// The ranges of credentials in a text, in order: a value alone, or a whole file.
+/// Returns the ranges of credentials in a value or a whole file, in order.
 pub fn embedded(text: &str, fields: &SecretFields) -> Vec<Range<usize>> {
     let mut found = private_keys(text);
     if memchr::memmem::find(text.as_bytes(), b"://").is_some() {
@@ -109,7 +109,7 @@ pub fn embedded(text: &str, fields: &SecretFields) -> Vec<Range<usize>> {
             let (Some(name), Some(quote), Some(all)) = (header.get(1), header.get(2), header.get(0)) else {
                 continue;
             };
-            // The end of a longer name is none.
+            // Skip suffixes of a longer name.
             let before = text[..name.start()].chars().next_back();
             if name.start() < masked_to
                 || before.is_some_and(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
@@ -118,17 +118,19 @@ pub fn embedded(text: &str, fields: &SecretFields) -> Vec<Range<usize>> {
                 continue;
             }
             let opening = before.filter(|c| matches!(c, '"' | '\''));
-            // `token:x` is a pair, and `token: x` an entry whose name a schema may know; `"token: x"` is a pair again.
-            let joined = text[all.end()..].chars().next().is_some_and(|c| !c.is_whitespace());
-            let pair = quote.is_empty() && (opening.is_some() || joined) && begins_text(text, name.start());
-            let call = || joined && CALL.is_match(&text[all.end()..]);
+            // `token:x` is a pair, and `token: x` an entry whose name may be known to a schema; `"token: x"` is a
+            // pair again.
+            let is_adjacent = text[all.end()..].chars().next().is_some_and(|c| !c.is_whitespace());
+            let pair =
+                quote.is_empty() && (opening.is_some() || is_adjacent) && begins_text(text, name.start());
+            let call = || is_adjacent && CALL.is_match(&text[all.end()..]);
             if !pair && (!fields.is_credential_field(name.as_str()) || call()) {
                 continue;
             }
             let value = match opening {
-                // `"Authorization:Bearer x"`: one text.
+                // `"Authorization:Bearer x"`: a single string.
                 Some(quote_char) if quote.is_empty() => in_quotes(text, all.end(), quote_char),
-                // `Authorization: …` as a key or a plain text.
+                // `Authorization: …` as a key or in plain text.
                 _ => value_end(&scanner, name.start() - opening.map_or(0, char::len_utf8), all.end()),
             };
             if let Some(range) = value.filter(|range| !range.is_empty()) {
@@ -141,7 +143,7 @@ pub fn embedded(text: &str, fields: &SecretFields) -> Vec<Range<usize>> {
     found
 }
 
-/// From there to the quote that ends the text, or the end of the line, without blanks in front.
+/// Returns the range up to the closing quote or the line end, without leading blanks.
 fn in_quotes(text: &str, from: usize, quote: char) -> Option<Range<usize>> {
     let start = from + (text[from..].len() - text[from..].trim_start_matches([' ', '\t']).len());
     let mut escaped = false;

@@ -1,4 +1,4 @@
-//! Which fields hold secrets, as the schemas of entities and plugins say, and the masking that depends on it.
+//! Secret fields according to the schemas of entities and plugins, and masking based on them.
 
 use std::borrow::Cow;
 
@@ -11,18 +11,18 @@ use model::KINDS;
 use plugin::Registry;
 use source::{FileId, Findings, Span};
 
-/// Which fields of entities and of plugins' settings hold secrets.
+/// Fields of entities and plugin settings that contain secrets.
 pub struct SecretFields {
-    /// Names of fields that some schema marks as secret.
+    /// Names that a schema marks as secret.
     secret: AHashSet<String>,
     /// All other names.
     plain: AHashSet<String>,
-    /// Dotted paths of the secret fields in a row of a plugin, by the plugin's name.
+    /// Dotted paths of the secret fields in a plugin row, by plugin name.
     of_plugins: AHashMap<&'static str, Vec<String>>,
 }
 
 impl SecretFields {
-    /// Reads the schemas of all entities and plugins.
+    /// Collects the fields from the schemas of all entities and plugins.
     pub fn new(registry: &Registry) -> Self {
         let mut names =
             SecretFields { secret: AHashSet::new(), plain: AHashSet::new(), of_plugins: AHashMap::new() };
@@ -54,43 +54,44 @@ impl SecretFields {
         }
     }
 
-    /// Whether a field of that name holds a secret somewhere, or is most likely such a field misspelt.
+    /// Returns whether a field of that name is secret in some schema, or is probably a misspelling of one.
     pub fn is_secret_name(&self, name: &str) -> bool {
-        /// Shorter names differ from many a word by one letter.
+        /// Shorter names are within one letter of too many words.
         const MIN_MISSPELT: usize = 6;
         let SecretFields { secret, plain, .. } = self;
         secret.contains(name)
             || self.is_credential_field(name)
             || !plain.contains(name) && name.len() + 1 >= MIN_MISSPELT && {
-                // Few misspell the first letter, and files have many names.
+                // Compare only names with the same first letter: it is rarely misspelt, and files have many names.
                 let like =
                     |known: &&str| known.len() >= MIN_MISSPELT && known.as_bytes()[0] == name.as_bytes()[0];
                 nearest(name, secret.iter().map(String::as_str).filter(like)).is_some()
             }
     }
 
-    /// Whether an entry of that name, which no schema knows, carries a credential: a header in a map of headers, a setting
-    /// of a plugin that is not known.
+    /// Returns whether an entry that no schema covers carries a credential by its name: a header in a map of
+    /// headers, a setting of an unknown plugin.
     pub fn is_credential_field(&self, name: &str) -> bool {
         is_credential_name(name) && !self.secret.contains(name) && !self.plain.contains(name)
     }
 
-    /// Dotted paths of the secret fields in a row of a plugin: `config.redis.password`. Items of lists are not counted.
+    /// Returns the dotted paths of the secret fields in a plugin row: `config.redis.password`, without list
+    /// indexes.
     pub fn paths_of_plugin(&self, name: &str) -> &[String] {
         self.of_plugins.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// The places of values in a text that cannot be parsed whose names are those of secrets.
+    /// Returns the spans of values with secret names in an unparsable text.
     pub fn spans_of_named(&self, file: FileId, text: &str) -> impl Iterator<Item = Span> + use<> {
         spans(file, named_values(text, self))
     }
 
-    /// The places of credentials in a file that are recognised by their form.
+    /// Returns the spans of credentials in a file that are recognised by their form.
     pub fn spans_of_embedded(&self, file: FileId, text: &str) -> impl Iterator<Item = Span> + use<> {
         spans(file, embedded(text, self))
     }
 
-    /// A text without the credentials it carries.
+    /// Masks the credentials in a text.
     pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let found = embedded(text, self);
         if found.is_empty() {
@@ -108,8 +109,8 @@ impl SecretFields {
         Cow::Owned(out)
     }
 
-    /// Masks the credentials that texts anywhere in a value carry: `Authorization:Bearer …` in a list of headers, the
-    /// entry `Authorization` of a map of headers, the password of a URL, a private key.
+    /// Masks the credentials in all strings of a JSON value: `Authorization:Bearer …` in a list of headers, the
+    /// entry `Authorization` of a map of headers, a URL password, a private key.
     pub fn redact_json(&self, value: &mut Json) {
         match value {
             Json::String(text) => {
@@ -121,7 +122,7 @@ impl SecretFields {
             Json::Object(map) => {
                 for (name, value) in map {
                     match value {
-                        // `Old:New`: names, and no value.
+                        // `Old:New` pairs of names; no values.
                         Json::Object(lists) if name == "rename" => {
                             lists
                                 .iter_mut()
@@ -139,7 +140,7 @@ impl SecretFields {
         }
     }
 
-    /// Masks the credentials that findings quote.
+    /// Masks the credentials quoted by findings.
     pub fn redact_findings(&self, findings: &mut Findings) {
         for finding in &mut findings.0 {
             let labels = finding.labels.iter_mut().map(|label| &mut label.text);

@@ -1,7 +1,7 @@
-//! The values of fields in a text that cannot be parsed, found by what YAML and JSON look like.
+//! Lexical search for secret values in a text that cannot be parsed.
 //!
-//! A text that is broken in one place is mostly well-formed in others. Where in doubt a value is taken to be
-//! longer: better a line too many is masked than one too few.
+//! An invalid text is usually well-formed elsewhere. In case of doubt a value is assumed to be longer: masking too
+//! much is safer than too little.
 
 use std::{borrow::Cow, ops::Range, sync::LazyLock};
 
@@ -10,14 +10,14 @@ use regex::Regex;
 
 use super::SecretFields;
 
-/// A key in quotes or not, and its colon, which follows on another line after `? key`.
+/// Key with or without quotes, and its colon; after `? key` the colon is on another line.
 static KEY: LazyLock<Regex> = LazyLock::new(|| {
     const NAME: &str = r#"(?:"((?:[^"\\\n]|\\.)*)"|["']?([A-Za-z_][\w-]*)["']?)[ \t]*"#;
     Regex::new(&format!(r"\?[ \t]+{NAME}(?:#[^\n]*)?\r?\n[ \t]*:|{NAME}:"))
         .expect("the pattern is a constant")
 });
 
-/// A name between double quotes, as it reads.
+/// Decodes a double-quoted name.
 fn unescaped(written: &str) -> Cow<'_, str> {
     if !written.contains('\\') {
         return Cow::Borrowed(written);
@@ -50,7 +50,7 @@ fn unescaped(written: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The ranges of values whose names are those of secrets, in order.
+/// Returns the ranges of values with secret names, in order.
 pub fn named_values(text: &str, fields: &SecretFields) -> Vec<Range<usize>> {
     let scanner = Scanner::new(text);
     let mut known: AHashMap<Cow<'_, str>, bool> = AHashMap::new();
@@ -77,10 +77,10 @@ pub fn named_values(text: &str, fields: &SecretFields) -> Vec<Range<usize>> {
     found
 }
 
-/// A text, and what has to be known of it as a whole.
+/// Text with properties of the whole.
 pub(super) struct Scanner<'t> {
     text: &'t str,
-    /// Whether it is JSON, where indentation means nothing.
+    /// JSON: indentation has no meaning.
     json: bool,
 }
 
@@ -89,10 +89,12 @@ impl<'t> Scanner<'t> {
         Scanner { text, json: text.trim_start_matches('\u{feff}').trim_start().starts_with(['{', '[']) }
     }
 
-    /// How far back is looked for the start of a line: what is longer is no block, and must not be costly.
+    /// Maximum distance to search backwards for a line start. A longer line is not a block, and must not be
+    /// costly.
     const MAX_BACK_BYTES: usize = 4096;
 
-    /// The column of a key in a block, in characters; `None` in a flow, where a bracket is open before it.
+    /// Returns the column of a block key, in characters; `None` inside a flow collection, where an open bracket
+    /// precedes it.
     fn column(&self, key: usize) -> Option<usize> {
         let from = key.saturating_sub(Self::MAX_BACK_BYTES);
         let before = &self.text.as_bytes()[from..key];
@@ -113,8 +115,8 @@ impl<'t> Scanner<'t> {
         memchr::memchr(b'\n', &self.text.as_bytes()[at..]).map_or(self.text.len(), |i| at + i)
     }
 
-    /// The end of the lines after `at` that belong to a value whose key is at that column: blank ones, and those
-    /// indented further.
+    /// Returns the end of the lines after `at` that belong to a value whose key is at that column: blank lines and
+    /// lines with deeper indentation.
     fn block_end(&self, at: usize, column: usize) -> usize {
         let mut end = self.line_end(at);
         let mut next = end;
@@ -124,7 +126,7 @@ impl<'t> Scanner<'t> {
             let line = &self.text[start..next];
             let indent = line.len() - line.trim_start_matches(' ').len();
             let content = line[indent..].trim_end();
-            // The items of a list may be as far out as its key.
+            // List items may have the same indentation as their key.
             let item = indent == column && (content == "-" || content.starts_with("- "));
             if content.is_empty() {
                 continue;
@@ -138,8 +140,8 @@ impl<'t> Scanner<'t> {
     }
 }
 
-/// The value after a key: from where it begins to where it ends. `key` is where the key begins, `colon` the end of
-/// its colon. `None` if there is none, or it is an alias.
+/// Returns the range of the value after a key. `key` is the start of the key, `colon` the end of its colon. `None`
+/// if there is no value, or it is an alias.
 pub(super) fn value_end(scanner: &Scanner<'_>, key: usize, colon: usize) -> Option<Range<usize>> {
     let text = scanner.text;
     let column = scanner.column(key);
@@ -147,7 +149,7 @@ pub(super) fn value_end(scanner: &Scanner<'_>, key: usize, colon: usize) -> Opti
     loop {
         let rest = &text[start..];
         start += rest.len() - rest.trim_start_matches([' ', '\t']).len();
-        // Anchors and tags go before a value.
+        // Anchors and tags precede a value.
         let property = text[start..].starts_with(['&', '!']);
         let end = || text[start..].find(char::is_whitespace).map(|at| start + at);
         match property.then(end).flatten() {
@@ -175,7 +177,7 @@ pub(super) fn value_end(scanner: &Scanner<'_>, key: usize, colon: usize) -> Opti
     Some(start..start + text[start..end.max(start)].trim_end().len())
 }
 
-/// A value in a flow, which may begin on a line of its own.
+/// Returns the range of a value inside a flow collection, which may start on a new line.
 fn value_in_flow(scanner: &Scanner<'_>, at: usize) -> Option<Range<usize>> {
     let text = scanner.text;
     let start = at + text[at..].find(|c: char| !c.is_whitespace())?;
@@ -188,7 +190,7 @@ fn value_in_flow(scanner: &Scanner<'_>, at: usize) -> Option<Range<usize>> {
     Some(start..start + text[start..end].trim_end().len())
 }
 
-/// The end of a text in quotes, or the limit where it is not closed before.
+/// Returns the end of a quoted text, or the limit if it is not closed before.
 fn quoted_end(text: &str, start: usize, quote: char, limit: usize) -> usize {
     let bytes = text.as_bytes();
     let mut at = start + 1;
@@ -208,7 +210,7 @@ fn quoted_end(text: &str, start: usize, quote: char, limit: usize) -> usize {
     limit
 }
 
-/// The end of a list or map in brackets, or the limit where it is not closed before.
+/// Returns the end of a flow collection, or the limit if it is not closed before.
 fn collection_end(text: &str, start: usize, limit: usize) -> usize {
     let bytes = text.as_bytes();
     let (mut depth, mut at) = (0_usize, start);

@@ -1,10 +1,10 @@
-//! Which values are secrets, and how they are kept out of everything that is printed.
+//! Detection of secrets, and masking in all output.
 //!
-//! Three kinds of values are secrets: those of fields that a schema marks (`x-encrypted`), private keys in PEM, and
-//! credentials that other texts carry in a known form (the value of a header such as `Authorization` or of an argument
-//! such as `access_token`, the password in a URL). Where a document is walked along its schema, [`super::shape::Walker`] notes the places of the first
-//! kind. What it does not reach is judged by the names of fields: nodes by [`Hidden`], a text that is not even
-//! YAML by [`named_values`]. The other two kinds are recognised in any text, by [`embedded`].
+//! Three kinds of values are secret: fields that a schema marks with `x-encrypted`, PEM private keys, and
+//! credentials with a known form inside other text (the value of a header such as `Authorization` or of an
+//! argument such as `access_token`, the password in a URL). Schema validation ([`super::validator::Validator`]) records
+//! the spans of the first kind. Values that validation does not reach are detected by field names: nodes by
+//! [`Hidden`], invalid YAML by [`named_values`]. The other two kinds are detected in any text by [`embedded`].
 
 mod embedded;
 mod fields;
@@ -21,42 +21,43 @@ pub use lexical::named_values;
 use model::is_credential_name;
 
 use model::{KINDS, KindInfo};
-use source::{Document, FileId, Findings, NodeId, SourceMap, Span, Value, short};
+use source::{Document, FileId, Findings, NodeId, SourceMap, Span, Value, truncated};
 
-/// What is shown in place of a secret.
+/// Replacement text of a secret.
 pub const MASK: &str = "[masked]";
 
 fn is_marked(field: &Json) -> bool {
     field.get("x-encrypted") == Some(&Json::Bool(true))
 }
 
-/// Whether rows of a kind hold secrets. What stands in place of such rows, or of their list, may be one.
+/// Returns whether entities of a kind contain secrets. A scalar in place of such an entity, or of their list, may
+/// be a secret.
 pub fn holds_secrets(kind: &str) -> bool {
     !paths_of_kind(kind).is_empty()
 }
 
-/// Whether rows of a kind are called by a secret.
+/// Returns whether entities of a kind are identified by a secret.
 pub fn is_called_by_secret(kind: &str) -> bool {
     let name = KindInfo::of(kind).and_then(|kind| kind.name);
     name.is_some_and(|name| paths_of_kind(kind).iter().any(|path| path == name))
 }
 
-/// Collects the places of secrets among nodes that no schema was walked along.
+/// Collector of secret spans among nodes without a schema.
 pub struct Hidden<'a> {
     fields: &'a SecretFields,
-    /// The places.
+    /// Spans found.
     pub spans: Vec<Span>,
-    /// What was decided about names so far; files repeat them.
+    /// Cache of decisions by name, since names repeat.
     known: AHashMap<String, bool>,
 }
 
 impl<'a> Hidden<'a> {
-    /// None yet.
+    /// Creates an empty collector.
     pub fn new(fields: &'a SecretFields) -> Self {
         Hidden { fields, spans: Vec::new(), known: AHashMap::new() }
     }
 
-    /// A value, with its name if it has one.
+    /// Adds a map entry.
     pub fn entry(&mut self, doc: &Document, key: NodeId, value: NodeId) {
         let secret = doc.str(key).is_some_and(|name| match self.known.get(name) {
             Some(&secret) => secret,
@@ -73,7 +74,7 @@ impl<'a> Hidden<'a> {
         }
     }
 
-    /// What stands where rows that hold secrets are due.
+    /// Adds a scalar in place of an entity, or entities, that contain secrets.
     fn rows(&mut self, doc: &Document, node: NodeId) {
         let Value::Seq(items) = doc.value(node) else { return self.spans.push(doc.span(node)) };
         for &item in items.iter() {
@@ -84,7 +85,7 @@ impl<'a> Hidden<'a> {
         }
     }
 
-    /// A value and all inside.
+    /// Adds a value and everything below it.
     pub fn value(&mut self, doc: &Document, node: NodeId) {
         match doc.value(node) {
             Value::Map(entries) => entries.iter().for_each(|entry| self.entry(doc, entry.key, entry.value)),
@@ -94,13 +95,13 @@ impl<'a> Hidden<'a> {
     }
 }
 
-/// Adds the places of the scalars that secrets written as an alias refer to.
+/// Adds the spans of anchored scalars that secret aliases refer to.
 pub fn follow_aliases(doc: &Document, secrets: &mut Vec<Span>) {
     if doc.aliases().is_empty() {
         return;
     }
     secrets.sort_unstable();
-    // The furthest end of all that begin before, since a secret may lie in another.
+    // Running maximum of the ends, since secrets may be nested.
     let mut ends: Vec<(Span, u32)> = Vec::with_capacity(secrets.len());
     for &span in secrets.iter() {
         let end = ends.last().filter(|(last, _)| last.file == span.file).map_or(0, |(_, end)| *end);
@@ -118,7 +119,7 @@ fn spans(file: FileId, ranges: Vec<Range<usize>>) -> impl Iterator<Item = Span> 
     ranges.into_iter().map(move |range| Span { file, start: range.start as u32, end: range.end as u32 })
 }
 
-/// Dotted paths of the secret fields in an entity of a kind.
+/// Returns the dotted paths of the secret fields of a kind.
 pub fn paths_of_kind(kind: &str) -> &'static [String] {
     static PATHS: LazyLock<AHashMap<&str, Vec<String>>> = LazyLock::new(|| {
         KINDS.iter().map(|kind| (kind.key, marked(&(kind.schema)().to_value(), String::new()))).collect()
@@ -143,9 +144,9 @@ fn marked(schema: &Json, prefix: String) -> Vec<String> {
     found
 }
 
-/// The secrets that a finding about that place may quote: the one it lies in, or those in it.
+/// Returns the secrets that a finding at that span may quote: the one containing it, or those within it.
 pub fn quotable(span: Span, sources: &SourceMap, secrets: &[Span]) -> Vec<String> {
-    /// Messages quote no longer texts whole.
+    /// Messages never quote longer texts in full.
     const MAX_BYTES: u32 = 4096;
     let holds = |outer: Span, inner: Span| {
         outer.file == inner.file && outer.start <= inner.start && inner.end <= outer.end
@@ -162,12 +163,12 @@ pub fn quotable(span: Span, sources: &SourceMap, secrets: &[Span]) -> Vec<String
     places.into_iter().flat_map(|place| quotations(&text[place.start as usize..place.end as usize])).collect()
 }
 
-/// The texts a secret may be quoted as, given how it is written.
+/// Returns the forms in which a secret may be quoted, given its source text.
 fn quotations(written: &str) -> Vec<String> {
     let bare = written.trim_matches(['"', '\'']);
-    // The escapes of JSON are among those of YAML.
+    // JSON escapes are a subset of those of YAML.
     let decoded = serde_json::from_str::<String>(written).ok().filter(|text| text != bare);
-    // One character is no secret, and may be what an error of syntax is about.
+    // A single character is not a secret, and may be the subject of a syntax error.
     [Some(bare.to_owned()), decoded]
         .into_iter()
         .flatten()
@@ -175,7 +176,7 @@ fn quotations(written: &str) -> Vec<String> {
         .collect()
 }
 
-/// Masks the secrets that findings about them quote in backquotes, or have as the last name of their path.
+/// Masks secrets that their findings quote in backquotes, or have as the last segment of their path.
 pub fn hide_quoted(findings: &mut Findings, sources: &SourceMap, secrets: &[Span]) {
     const STARS: &str = "****";
     for finding in &mut findings.0 {
@@ -185,7 +186,7 @@ pub fn hide_quoted(findings: &mut Findings, sources: &SourceMap, secrets: &[Span
             for text in [&mut finding.message].into_iter().chain(&mut finding.help).chain(labels) {
                 *text = text
                     .replace(&format!("`{quoted}`"), &format!("`{STARS}`"))
-                    .replace(&format!("`{}`", short(&quoted)), &format!("`{STARS}`"));
+                    .replace(&format!("`{}`", truncated(&quoted)), &format!("`{STARS}`"));
             }
             if let Some(path) = finding.path.as_mut()
                 && let Some(owner) = path.strip_suffix(&format!(".{quoted}"))

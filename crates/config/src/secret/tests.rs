@@ -4,7 +4,7 @@ use super::*;
 
 static FIELDS: LazyLock<SecretFields> = LazyLock::new(|| SecretFields::new(&plugins::registry()));
 
-/// The text with what is found replaced.
+/// Returns the text with all secrets masked.
 fn masked(text: &str, found: Vec<std::ops::Range<usize>>) -> String {
     let mut out = text.to_owned();
     for range in found.into_iter().rev() {
@@ -24,7 +24,7 @@ fn carried(text: &str, expected: &str) {
 }
 
 #[test]
-fn names_are_those_the_schemas_mark_and_their_misspellings() {
+fn secret_names_are_those_of_schemas_and_their_misspellings() {
     for name in [
         "password",
         "key",
@@ -81,7 +81,7 @@ fn values_end_where_yaml_ends_them() {
 }
 
 #[test]
-fn names_are_read_as_yaml_and_json_read_them() {
+fn names_are_decoded_as_by_yaml_and_json() {
     named("- ? key\n  : abc\n  name: x\n", "- ? key\n  : **\n  name: x\n");
     named("- ? \"k\\x65y\" # why\n  : abc\n", "- ? \"k\\x65y\" # why\n  : **\n");
     named(r#""k\x65y": abc"#, r#""k\x65y": **"#);
@@ -116,7 +116,7 @@ fn headers_urls_and_private_keys_are_recognised_in_any_text() {
     let pem = "-----BEGIN PRIVATE KEY-----\n  AA==\n  -----END PRIVATE KEY-----";
     carried(&format!("cert: |\n  {pem}\nb: 1\n"), "cert: |\n  **\nb: 1\n");
     carried("cert: \"-----BEGIN EC PRIVATE KEY-----\\nAA==\\n\"\nb: 1\n", "cert: \"**\"\nb: 1\n");
-    // The first line alone, as help quotes it, is the same for all keys.
+    // A PEM header alone, as quoted in help texts, is not a secret.
     let help = "write all of the file, from `-----BEGIN PRIVATE KEY-----` on";
     carried(help, help);
     let public = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----";
@@ -124,11 +124,11 @@ fn headers_urls_and_private_keys_are_recognised_in_any_text() {
 }
 
 #[test]
-fn pairs_are_judged_by_names_that_credentials_go_by() {
+fn pairs_with_credential_names_are_recognised() {
     carried("[token:x, 'sig: y', page:1]", "[token:**, 'sig: **', page:1]");
     carried("- client_secret:a b\n- b:c\n", "- client_secret:**\n- b:c\n");
     carried("invalid value: api_key:x", "invalid value: api_key:**");
-    // What a schema knows is judged by the schema.
+    // Fields known to a schema are decided by the schema.
     carried("key: x\nsecret: y\ntoken: z\n", "key: x\nsecret: y\ntoken: **\n");
     let lua = "local key = token:sub(1) -- f(key:len())";
     carried(lua, lua);
@@ -148,7 +148,7 @@ fn arguments_of_queries_and_users_of_hosts_are_recognised() {
 }
 
 #[test]
-fn values_are_masked_wherever_they_stand() {
+fn values_are_masked_in_any_field() {
     let mut value = json!({
         "config": {
             "add": { "headers": ["Authorization:Bearer s3cret", "X-Foo:bar"] },

@@ -1,4 +1,4 @@
-//! The kinds of value that say who may use the admin API: hosts, origins, a token.
+//! Setting types of the admin API's access control: hosts, origins, a token.
 
 use std::fmt;
 
@@ -7,19 +7,19 @@ use http::Uri;
 
 use super::value::{BadValue, Item, Setting};
 
-/// Names a request's `Host` may have: one, or all below a domain.
+/// Pattern of allowed `Host` values: one host, or all below a domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HostPattern {
-    /// Exactly this one, in lower case.
+    /// Exact host, in lower case.
     Exact(String),
-    /// Those that end in this, which begins with a dot: `*.example.com`.
+    /// Suffix that starts with a dot: `*.example.com`.
     Below(String),
-    /// Any: `*`.
+    /// Any host: `*`.
     Any,
 }
 
 impl HostPattern {
-    /// Whether a host, in lower case and without port, is one of them.
+    /// Returns whether a host matches; it must be in lower case and without a port.
     pub fn matches(&self, host: &str) -> bool {
         match self {
             HostPattern::Exact(name) => host == name,
@@ -56,12 +56,12 @@ impl Item for HostPattern {
         "hosts without port such as `kong.example.com` or `*.example.com`, separated by commas";
 }
 
-/// Scheme, host and port of a web page (RFC 6454); the default port is left out.
+/// Web origin (RFC 6454): scheme, host and port; the default port is omitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebOrigin(String);
 
 impl WebOrigin {
-    /// That of a URL, or of the header `Origin`; `None` for `null` and what is no origin.
+    /// Returns the origin of a URL or `Origin` header; `None` for `null` and for invalid values.
     pub fn of(url: &str) -> Option<Self> {
         let uri: Uri = url.parse().ok()?;
         let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https"))?;
@@ -89,18 +89,18 @@ impl Item for WebOrigin {
     const LIST: &'static str = "URLs of web pages such as `https://manager.example.com`, separated by commas";
 }
 
-/// A token that requests must show, kept as its SHA-256: the text itself is not in memory once the settings are read.
+/// Admin token, stored as its SHA-256, so that the plain token does not remain in memory.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AdminToken([u8; 32]);
 
 impl AdminToken {
-    /// What a hashed token begins with.
+    /// Prefix of a hashed token.
     const HASHED: &'static str = "sha256:";
-    /// Shorter ones can be guessed by trying.
+    /// Shorter tokens can be brute-forced.
     const MIN_BYTES: usize = 16;
     const MAX_BYTES: usize = 4096;
 
-    /// Whether that is the token. Takes equally long for all others of its length.
+    /// Compares a token with this one in constant time.
     pub fn is(&self, token: &[u8]) -> bool {
         let shown = digest::digest(&digest::SHA256, token);
         constant_time::verify_slices_are_equal(shown.as_ref(), &self.0).is_ok()
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_given_as_it_is_or_hashed() {
+    fn a_token_is_plain_or_hashed() {
         let plain = AdminToken::parse("0123456789abcdef").expect("a token");
         assert!(plain.is(b"0123456789abcdef") && !plain.is(b"0123456789abcdeF") && !plain.is(b""));
         let hashed = "sha256:9f9f5111f7b27a781f1f1ddde5ebc2dd2b796bfc7365c9c28b548e564176929f";

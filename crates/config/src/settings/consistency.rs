@@ -1,4 +1,4 @@
-//! Values that are valid alone and not together: contradictions, and values that another setting deprives of effect.
+//! Checks across settings: contradictions, and values that have no effect because of another setting.
 
 use super::{
     table::Settings,
@@ -7,7 +7,7 @@ use super::{
 use crate::listen::Listener;
 use source::Level;
 
-/// Something wrong with a setting beside others.
+/// Conflict of one setting with others.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Conflict {
     pub level: Level,
@@ -16,7 +16,8 @@ pub(super) struct Conflict {
     pub help: String,
 }
 
-/// What is wrong with settings of which each is valid. `given` tells whether one of that name was given.
+/// Checks combinations of settings that are valid individually. `given` returns whether a setting was set
+/// explicitly.
 pub(super) fn check(settings: &Settings, given: &dyn Fn(&str) -> bool) -> Vec<Conflict> {
     let mut found = Vec::new();
     let mut warn = |setting, message: String, help: &str| {
@@ -110,7 +111,7 @@ fn check_clients(settings: &Settings, given: &dyn Fn(&str) -> bool, warn: &mut W
 }
 
 fn check_limits(settings: &Settings, warn: &mut Warn<'_>) {
-    // 0 is no limit for the bodies of the admin API.
+    // 0 disables the limit of admin API bodies.
     let admin_total = settings.admin_body_buffer_total_size;
     for (setting, total_setting, contradicts) in [
         (
@@ -136,7 +137,7 @@ fn check_limits(settings: &Settings, warn: &mut Warn<'_>) {
     }
 }
 
-/// Addresses that two settings name: only one of them could be served there.
+/// Reports addresses used by two settings, since only one listener can be bound.
 fn addresses_given_twice(settings: &Settings) -> Vec<Conflict> {
     let lists = [
         ("proxy_listen", &settings.proxy_listen),
@@ -170,7 +171,7 @@ fn addresses_given_twice(settings: &Settings) -> Vec<Conflict> {
 mod tests {
     use super::super::{Sources, load};
 
-    /// The issues of settings as `name: message`.
+    /// Returns the issues of settings as `name: message`.
     #[track_caller]
     fn issues(flags: &[(&str, &str)]) -> Vec<String> {
         let flags = flags.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn values_without_effect_beside_other_settings_are_warned_of() {
+    fn values_overridden_by_other_settings_are_warnings() {
         for (flags, start) in [
             (&[("client_ssl", "on")][..], "client_ssl: has no effect: there is no certificate"),
             (
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_above_the_limit_of_the_sum_is_warned_of() {
+    fn a_limit_above_the_total_limit_is_a_warning() {
         let connection = [("body_buffer_connection_size", "64m"), ("body_buffer_total_size", "32m")];
         assert_eq!(
             issues(&connection),

@@ -1,6 +1,6 @@
-//! Other names of our settings, and Kong's settings that have no meaning here, each with the reason.
+//! Aliases of settings, and Kong settings without effect here, each with the reason.
 
-/// Names a setting is known by as well, and the setting.
+/// Aliases and the settings they stand for.
 pub const ALIASES: &[(&str, &str)] = &[
     ("nginx_main_worker_processes", "nginx_worker_processes"),
     ("workers", "nginx_worker_processes"),
@@ -39,9 +39,8 @@ pub const ALIASES: &[(&str, &str)] = &[
     ("opentelemetry_tracing_sampling_rate", "tracing_sampling_rate"),
 ];
 
-/// Kong's settings that nothing here reads; a name that ends in `*` stands for all that begin so.
-/// The first that fits counts.
-const WITHOUT_MEANING: &[(&str, &str)] = &[
+/// Kong settings that are ignored; a trailing `*` matches any suffix. The first match applies.
+const IGNORED: &[(&str, &str)] = &[
     ("prefix", "there is no working folder: nothing is written beside the logs that are asked for"),
     ("proxy_error_log", ERRORS),
     ("proxy_stream_error_log", ERRORS),
@@ -117,9 +116,9 @@ const ACCESS_LOGS: &str = "there are no access logs yet; plugins such as `file-l
 const TRACES: &str = "spans are not recorded yet";
 const LUA: &str = "Lua runs with the same modules and globals everywhere";
 
-/// Settings that are read and checked although nothing is built yet that they would change: the reason, and the value
-/// that describes what happens anyway.
-const NO_EFFECT_YET: &[(&str, &str, Option<&str>)] = &[
+/// Settings that are parsed and validated but not implemented yet: the reason, and the value that describes the
+/// actual behaviour.
+const UNSUPPORTED: &[(&str, &str, Option<&str>)] = &[
     ("vaults", "the environment is the one vault that is built", Some("bundled")),
     ("vault_env_prefix", "`{vault://env/…}` reads variables by their whole name", None),
     ("dns_resolver", DNS, None),
@@ -142,15 +141,15 @@ const NO_EFFECT_YET: &[(&str, &str, Option<&str>)] = &[
     ("lua_ssl_protocols", "TLS 1.2 and 1.3 are offered to other servers", Some("TLSv1.2 TLSv1.3")),
 ];
 
-/// Why one of our settings changes nothing yet, if that is so.
-pub fn no_effect_yet(name: &str) -> Option<&'static str> {
-    NO_EFFECT_YET.iter().find(|(setting, ..)| *setting == name).map(|(_, why, _)| *why)
+/// Returns the reason why a setting has no effect yet.
+pub fn unsupported_reason(name: &str) -> Option<&'static str> {
+    UNSUPPORTED.iter().find(|(setting, ..)| *setting == name).map(|(_, why, _)| *why)
 }
 
-/// Whether that value of a setting without effect describes what happens anyway.
-pub(super) fn holds_anyway(name: &str, value: &str) -> bool {
+/// Returns whether a value of a setting without effect describes the actual behaviour.
+pub(super) fn matches_actual_behaviour(name: &str, value: &str) -> bool {
     let value = value.trim();
-    if let Some((.., truth)) = NO_EFFECT_YET.iter().find(|(setting, ..)| *setting == name) {
+    if let Some((.., truth)) = UNSUPPORTED.iter().find(|(setting, ..)| *setting == name) {
         return *truth == Some(value);
     }
     match name {
@@ -169,16 +168,16 @@ pub(super) fn holds_anyway(name: &str, value: &str) -> bool {
     }
 }
 
-/// Names, and beginnings of names with `*`, of Kong's settings that mean nothing here, each with the reason.
-pub(super) fn names_without_meaning() -> impl Iterator<Item = (&'static str, &'static str)> {
-    WITHOUT_MEANING.iter().copied()
+/// Iterates over the names, and prefixes with `*`, of ignored Kong settings, each with the reason.
+pub(super) fn ignored_names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    IGNORED.iter().copied()
 }
 
-/// Why a setting of Kong's means nothing here, if that is so.
-pub fn without_meaning(name: &str) -> Option<&'static str> {
+/// Returns the reason why a Kong setting is ignored.
+pub fn ignored_reason(name: &str) -> Option<&'static str> {
     let fits = |pattern: &str| match pattern.strip_suffix('*') {
         Some(start) => name.starts_with(start),
         None => name == pattern,
     };
-    WITHOUT_MEANING.iter().find(|(pattern, _)| fits(pattern)).map(|(_, why)| *why)
+    IGNORED.iter().find(|(pattern, _)| fits(pattern)).map(|(_, why)| *why)
 }

@@ -1,60 +1,60 @@
-//! Filling [`Settings`] from a file, variables and flags, and saying what was wrong with them.
+//! Loading of [`Settings`] from a file, environment variables and flags, with a list of issues.
 
 use std::{collections::BTreeMap, fmt};
 
 use super::{
     consistency::{self, Conflict},
-    known::{ALIASES, holds_anyway, names_without_meaning, no_effect_yet, without_meaning},
+    known::{ALIASES, ignored_names, ignored_reason, matches_actual_behaviour, unsupported_reason},
     table::{ROWS, Row, Settings},
     value::{BadValue, CipherSuite, TlsVersion},
 };
 use crate::{nearest, vault};
 use source::Level;
 
-/// Where Kong looks for its file when none is named, in this order.
+/// Kong's default configuration files, in search order.
 pub const DEFAULT_FILES: &[&str] = &["/etc/kong/kong.conf", "/etc/kong.conf"];
 
-/// Where settings come from, lowest first.
+/// Sources of settings, in ascending precedence.
 #[derive(Clone, Debug, Default)]
 pub struct Sources<'a> {
-    /// Name and text of a `kong.conf`.
+    /// Name and content of a `kong.conf`.
     pub file: Option<(&'a str, &'a str)>,
-    /// The environment. What does not begin with `KONG_` serves only `{vault://env/…}` in values.
+    /// Environment variables. Those without the prefix `KONG_` are used only by `{vault://env/…}` in values.
     pub environment: Vec<(String, String)>,
-    /// Flags as name and value; the name with dashes or underscores, without the two in front.
+    /// Flags as name and value; the name with dashes or underscores, without the leading two dashes.
     pub flags: Vec<(String, String)>,
-    /// Arguments of `--set`, as name and value. They win over flags of their own.
+    /// Arguments of `--set` as name and value. They take precedence over individual flags.
     pub set: Vec<(String, String)>,
 }
 
-/// Where a value was given.
+/// Origin of a value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Origin {
-    /// In that file, on that line (from 1).
+    /// File and line (from 1).
     File(String, usize),
-    /// By that variable.
+    /// Environment variable.
     Variable(String),
-    /// By that flag, with its dashes.
+    /// Flag, with its dashes.
     Flag(String),
-    /// By `--set` with that name.
+    /// `--set` with that name.
     Set(String),
-    /// Nowhere.
+    /// Default value.
     #[default]
     Default,
 }
 
-/// Something wrong, or worth knowing, about a setting.
+/// Problem with a setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issue {
-    /// An error means: do not start.
+    /// Severity; an error prevents the start.
     pub level: Level,
-    /// The setting's name as given, or as known if it was found missing.
+    /// Name of the setting as given, or its own name if it was found missing.
     pub setting: String,
-    /// Where it was given.
+    /// Origin of the value.
     pub origin: Origin,
-    /// The reason; never repeats a secret.
+    /// Reason; never contains a secret.
     pub message: String,
-    /// What to write instead.
+    /// Suggested correction.
     pub help: Option<String>,
 }
 
@@ -72,7 +72,7 @@ impl fmt::Display for Origin {
 impl fmt::Display for Issue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.origin {
-            // The name of a variable or a flag is the setting's already.
+            // The name of a variable or flag already identifies the setting.
             Origin::Variable(_) | Origin::Flag(_) | Origin::Set(_) => {
                 write!(f, "{}: {}", self.origin, self.message)?;
             }
@@ -86,15 +86,15 @@ impl fmt::Display for Issue {
     }
 }
 
-/// A setting as given somewhere.
-struct Given {
+/// Setting as given by a source, not yet parsed.
+struct RawSetting {
     name: String,
     value: String,
     origin: Origin,
 }
 
-/// Fills the settings. What cannot be read keeps its default and makes an error; a setting that is
-/// unknown or means nothing here makes a warning or a note.
+/// Loads the settings. An invalid value keeps the default and produces an error; an unknown or ignored setting
+/// produces a warning or a note.
 pub fn load(sources: &Sources<'_>) -> (Settings, Vec<Issue>) {
     let mut loading = Loading { sources, issues: Vec::new(), winners: BTreeMap::new() };
     if let Some((name, text)) = sources.file {
@@ -117,13 +117,13 @@ pub fn load(sources: &Sources<'_>) -> (Settings, Vec<Issue>) {
     (settings, loading.issues)
 }
 
-fn variables(environment: &[(String, String)]) -> Vec<Given> {
-    let mut given: Vec<Given> = environment
+fn variables(environment: &[(String, String)]) -> Vec<RawSetting> {
+    let mut given: Vec<RawSetting> = environment
         .iter()
         .filter_map(|(variable, value)| {
             let name = variable.strip_prefix("KONG_")?;
             let upper = !name.is_empty() && !name.bytes().any(|b| b.is_ascii_lowercase());
-            upper.then(|| Given {
+            upper.then(|| RawSetting {
                 name: name.to_ascii_lowercase(),
                 value: value.clone(),
                 origin: Origin::Variable(variable.clone()),
@@ -134,8 +134,8 @@ fn variables(environment: &[(String, String)]) -> Vec<Given> {
     given
 }
 
-fn flags(flags: &[(String, String)]) -> Vec<Given> {
-    let given = |(flag, value): &(String, String)| Given {
+fn flags(flags: &[(String, String)]) -> Vec<RawSetting> {
+    let given = |(flag, value): &(String, String)| RawSetting {
         name: flag.replace('-', "_"),
         value: value.clone(),
         origin: Origin::Flag(format!("--{}", flag.replace('_', "-"))),
@@ -143,8 +143,8 @@ fn flags(flags: &[(String, String)]) -> Vec<Given> {
     flags.iter().map(given).collect()
 }
 
-fn set(arguments: &[(String, String)]) -> Vec<Given> {
-    let given = |(name, value): &(String, String)| Given {
+fn set(arguments: &[(String, String)]) -> Vec<RawSetting> {
+    let given = |(name, value): &(String, String)| RawSetting {
         name: name.replace('-', "_"),
         value: value.clone(),
         origin: Origin::Set(name.clone()),
@@ -153,7 +153,7 @@ fn set(arguments: &[(String, String)]) -> Vec<Given> {
 }
 
 impl Settings {
-    /// An error about the setting of that name, with the place where it was given.
+    /// Builds an error about a setting, with the origin of its value.
     pub fn error(&self, name: &str, message: impl Into<String>, help: Option<String>) -> Issue {
         let origin = self.origins.get(name).cloned().unwrap_or_default();
         Issue { level: Level::Error, setting: name.to_owned(), origin, message: message.into(), help }
@@ -172,22 +172,22 @@ fn canonical(name: &str) -> Option<&'static str> {
 struct Loading<'a, 'b> {
     sources: &'b Sources<'a>,
     issues: Vec<Issue>,
-    winners: BTreeMap<&'static str, Given>,
+    winners: BTreeMap<&'static str, RawSetting>,
 }
 
 impl Loading<'_, '_> {
-    fn issue(&mut self, level: Level, given: &Given, message: impl Into<String>, help: Option<String>) {
+    fn issue(&mut self, level: Level, given: &RawSetting, message: impl Into<String>, help: Option<String>) {
         let (setting, origin) = (given.name.clone(), given.origin.clone());
         self.issues.push(Issue { level, setting, origin, message: message.into(), help });
     }
 
-    /// One level's worth: its values win over those of the levels before. A setting's own name wins
-    /// over its other names.
-    fn take(&mut self, mut level: Vec<Given>) {
+    /// Applies one source: its values override those of previous sources. A setting's own name takes precedence
+    /// over its aliases.
+    fn take(&mut self, mut level: Vec<RawSetting>) {
         level.sort_by_key(|given| row(&given.name).is_some());
         for given in level {
             match canonical(&given.name) {
-                // An empty value is as good as none, except where it takes a value away.
+                // An empty value counts as absent, except where it clears a value.
                 Some(name) if given.value.is_empty() && row(name).is_some_and(|r| !r.empty) => {}
                 Some(name) => {
                     self.winners.insert(name, given);
@@ -197,15 +197,19 @@ impl Loading<'_, '_> {
         }
     }
 
-    fn unknown(&mut self, given: &Given) {
-        if let Some(why) = without_meaning(&given.name) {
-            let level = if holds_anyway(&given.name, &given.value) { Level::Note } else { Level::Warning };
+    fn unknown(&mut self, given: &RawSetting) {
+        if let Some(why) = ignored_reason(&given.name) {
+            let level = if matches_actual_behaviour(&given.name, &given.value) {
+                Level::Note
+            } else {
+                Level::Warning
+            };
             return self.issue(level, given, format!("has no effect: {why}"), None);
         }
         let names = ROWS.iter().map(|row| row.name).chain(ALIASES.iter().map(|(alias, _)| *alias));
-        // Orchestrators put names of their own into the environment, which are not to be taken for slips.
+        // Orchestrators add variables of their own, which must not be reported as misspelt.
         let is_variable = matches!(given.origin, Origin::Variable(_));
-        let meaningless = names_without_meaning().map(|(name, _)| name).filter(|name| !name.ends_with('*'));
+        let meaningless = ignored_names().map(|(name, _)| name).filter(|name| !name.ends_with('*'));
         let near = nearest(&given.name, names.chain(meaningless.filter(|_| !is_variable)));
         let shown = |name: &str| match given.origin {
             Origin::Variable(_) => format!("KONG_{}", name.to_ascii_uppercase()),
@@ -215,7 +219,7 @@ impl Loading<'_, '_> {
         };
         let help = near.map(|name| format!("did you mean `{}`?", shown(name)));
         let level = match given.origin {
-            // Such as KONG_PROXY_SERVICE_HOST.
+            // For example KONG_PROXY_SERVICE_HOST.
             Origin::Variable(_) if near.is_none() => return,
             Origin::Flag(_) | Origin::Set(_) => Level::Error,
             _ => Level::Warning,
@@ -223,7 +227,7 @@ impl Loading<'_, '_> {
         self.issue(level, given, "is not a setting", help);
     }
 
-    fn assign(&mut self, settings: &mut Settings, row: &Row, given: &Given) {
+    fn assign(&mut self, settings: &mut Settings, row: &Row, given: &RawSetting) {
         let mut value = given.value.clone();
         if vault::is_reference(&value) {
             let vaults = vault::Vaults::default();
@@ -247,15 +251,16 @@ impl Loading<'_, '_> {
             };
             return self.issue(Level::Error, given, message, help.filter(|_| !secret));
         }
-        if let Some(why) = no_effect_yet(row.name).filter(|_| !holds_anyway(row.name, &given.value)) {
+        if let Some(why) =
+            unsupported_reason(row.name).filter(|_| !matches_actual_behaviour(row.name, &given.value))
+        {
             self.issue(Level::Warning, given, format!("has no effect yet: {why}"), None);
         }
     }
 
-    /// Lines of `key = value`; `#` begins a comment unless a backslash stands before it; a backslash
-    /// at the end of a line continues it.
-    fn read_file(&mut self, name: &str, text: &str) -> Vec<Given> {
-        let mut given: Vec<Given> = Vec::new();
+    /// Parses lines of `key = value`. An unescaped `#` starts a comment; a trailing backslash continues the line.
+    fn read_file(&mut self, name: &str, text: &str) -> Vec<RawSetting> {
+        let mut given: Vec<RawSetting> = Vec::new();
         let mut lines = text.trim_start_matches('\u{feff}').lines().enumerate();
         while let Some((number, line)) = lines.next() {
             let mut line = line.trim().to_owned();
@@ -269,13 +274,13 @@ impl Loading<'_, '_> {
             let line = without_comment(&line);
             let origin = Origin::File(name.to_owned(), number + 1);
             let Some((key, value)) = line.split_once('=') else {
-                let wrong = Given { name: line.trim().to_owned(), value: String::new(), origin };
+                let wrong = RawSetting { name: line.trim().to_owned(), value: String::new(), origin };
                 let help = Some("write `name = value`, or `#` in front of a comment".to_owned());
                 self.issue(Level::Error, &wrong, "is not a setting with a value", help);
                 continue;
             };
             let (key, value) = (key.trim().to_owned(), value.trim().to_owned());
-            let entry = Given { name: key, value, origin };
+            let entry = RawSetting { name: key, value, origin };
             if let Some(i) = given.iter().position(|g| g.name == entry.name) {
                 let first = given.remove(i);
                 let message = format!("is given twice; the one at {} is not used", first.origin);
@@ -286,7 +291,7 @@ impl Loading<'_, '_> {
         given
     }
 
-    /// What no single value shows.
+    /// Runs the checks across settings.
     fn check(&mut self, settings: &Settings) {
         let pairs = [
             ("ssl_cert", settings.ssl_cert.len(), settings.ssl_cert_key.len()),
@@ -301,7 +306,7 @@ impl Loading<'_, '_> {
         for (name, certificates, keys) in pairs {
             if certificates != keys {
                 let message = format!("{certificates} of them, but {keys} in `{name}_key`");
-                self.complain(
+                self.push_issue(
                     Level::Error,
                     name,
                     message,
@@ -311,7 +316,7 @@ impl Loading<'_, '_> {
         }
         if !(0.0..=1.0).contains(&settings.tracing_sampling_rate) {
             let message = format!("`{}` is not a share of requests", settings.tracing_sampling_rate);
-            self.complain(Level::Error, "tracing_sampling_rate", message, "write a number from 0 to 1");
+            self.push_issue(Level::Error, "tracing_sampling_rate", message, "write a number from 0 to 1");
         }
         self.check_tracing(settings);
         let buffers = settings.large_client_header_buffers.split_once(char::is_whitespace);
@@ -321,22 +326,27 @@ impl Loading<'_, '_> {
         });
         if !readable {
             let message = format!("`{}` is not a count and a size", settings.large_client_header_buffers);
-            self.complain(Level::Error, "large_client_header_buffers", message, "write for instance `4 8k`");
+            self.push_issue(
+                Level::Error,
+                "large_client_header_buffers",
+                message,
+                "write for instance `4 8k`",
+            );
         }
         let old = [TlsVersion::V10, TlsVersion::V11];
         let custom = settings.ssl_cipher_suite == CipherSuite::Custom;
         if custom && settings.ssl_protocols.iter().any(|v| old.contains(v)) {
             let message = "nothing older than TLS 1.2 is offered";
-            self.complain(Level::Warning, "ssl_protocols", message, "leave out `TLSv1` and `TLSv1.1`");
+            self.push_issue(Level::Warning, "ssl_protocols", message, "leave out `TLSv1` and `TLSv1.1`");
         }
         if custom && settings.tls_versions().is_empty() {
-            self.complain(Level::Error, "ssl_protocols", "no version is left", "write `TLSv1.2 TLSv1.3`");
+            self.push_issue(Level::Error, "ssl_protocols", "no version is left", "write `TLSv1.2 TLSv1.3`");
         }
         if settings.real_ip_header != "proxy_protocol"
             && http::HeaderName::try_from(settings.real_ip_header.as_str()).is_err()
         {
             let message = format!("`{}` is not the name of a header", settings.real_ip_header);
-            self.complain(Level::Error, "real_ip_header", message, "write for instance `X-Forwarded-For`");
+            self.push_issue(Level::Error, "real_ip_header", message, "write for instance `X-Forwarded-For`");
         }
         for (name, listeners) in [
             ("proxy_listen", &settings.proxy_listen),
@@ -347,10 +357,10 @@ impl Loading<'_, '_> {
             let for_clients = matches!(name, "proxy_listen" | "stream_listen");
             if listeners.0.iter().any(|l| l.deferred && (l.udp || !for_clients)) {
                 let message = "`deferred` has no meaning here: it is for connections of clients";
-                self.complain(Level::Note, name, message, "leave it out");
+                self.push_issue(Level::Note, name, message, "leave it out");
             }
             if listeners.0.iter().any(|l| l.udp) && name != "stream_listen" {
-                self.complain(
+                self.push_issue(
                     Level::Error,
                     name,
                     "HTTP is not served over UDP",
@@ -363,7 +373,7 @@ impl Loading<'_, '_> {
         }
         let conflicts = consistency::check(settings, &|name| self.winners.contains_key(name));
         for Conflict { level, setting, message, help } in conflicts {
-            self.complain(level, setting, message, &help);
+            self.push_issue(level, setting, message, &help);
         }
     }
 
@@ -387,7 +397,7 @@ impl Loading<'_, '_> {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("the kinds are {}", KINDS.join(", ")),
             };
-            self.complain(
+            self.push_issue(
                 Level::Error,
                 "tracing_instrumentations",
                 format!("`{kind}` is not a kind of span"),
@@ -396,7 +406,7 @@ impl Loading<'_, '_> {
         }
         if kinds.len() > 1 && kinds.iter().any(|k| k == "off") {
             let message = "`off` stands beside other kinds";
-            self.complain(
+            self.push_issue(
                 Level::Error,
                 "tracing_instrumentations",
                 message,
@@ -405,14 +415,14 @@ impl Loading<'_, '_> {
         }
     }
 
-    fn complain(&mut self, level: Level, name: &str, message: impl Into<String>, help: &str) {
+    fn push_issue(&mut self, level: Level, name: &str, message: impl Into<String>, help: &str) {
         let origin = self.winners.get(name).map_or(Origin::Default, |given| given.origin.clone());
         let help = Some(help.to_owned());
         self.issues.push(Issue { level, setting: name.to_owned(), origin, message: message.into(), help });
     }
 }
 
-/// The line up to a `#` without a backslash before it; `\#` becomes `#`.
+/// Returns the line up to an unescaped `#`; `\#` becomes `#`.
 fn without_comment(line: &str) -> String {
     let mut kept = String::with_capacity(line.len());
     let mut chars = line.chars().peekable();

@@ -1,8 +1,8 @@
-//! Node settings: listeners, trusted addresses, TLS and the like, by the names of `kong.conf`.
+//! Node settings: listeners, trusted addresses, TLS and others, with the names of `kong.conf`.
 //!
-//! [`Settings`] is plain data. [`load`] fills it from, lowest to highest: the defaults in `table.rs`,
-//! a `kong.conf`, `KONG_*` variables, flags. Nothing here opens a file or reads the environment:
-//! the command line hands both in. What a setting does is its consumer's business.
+//! [`Settings`] is plain data. [`load`] fills it from, in ascending precedence: the defaults in `table.rs`, a
+//! `kong.conf`, `KONG_*` variables, flags. This module performs no I/O: the command line passes file contents and
+//! environment. The effect of a setting is up to its consumer.
 
 mod admin;
 mod consistency;
@@ -13,7 +13,7 @@ mod table;
 mod value;
 
 pub use admin::{AdminToken, HostPattern, WebOrigin};
-pub use known::{ALIASES, no_effect_yet, without_meaning};
+pub use known::{ALIASES, ignored_reason, unsupported_reason};
 pub use load::{DEFAULT_FILES, Issue, Origin, Sources, load};
 pub use reference::reference;
 pub use table::{ROWS, Row, Settings};

@@ -1,13 +1,13 @@
-//! The reference page of all settings, as Markdown.
+//! Reference page of all settings, as Markdown.
 
 use std::fmt::Write;
 
 use super::{
-    known::{names_without_meaning, no_effect_yet},
+    known::{ignored_names, unsupported_reason},
     table::ROWS,
 };
 
-/// `docs/settings.md`: every setting with its variable, flag, form, default and meaning.
+/// Renders `docs/settings.md`: every setting with its variable, flag, form, default and description.
 pub fn reference() -> String {
     let mut page = String::from(
         "# Settings\n\n\
@@ -38,7 +38,7 @@ pub fn reference() -> String {
             row.variable(),
             row.form,
         );
-        if let Some(why) = no_effect_yet(row.name) {
+        if let Some(why) = unsupported_reason(row.name) {
             let _ = writeln!(page, "- **no effect yet**: {why}");
         }
     }
@@ -47,7 +47,7 @@ pub fn reference() -> String {
          They are accepted. A name that ends in `*` covers all that begin so, unless a setting above has that name.\n\n\
          | setting | why |\n|---|---|\n",
     );
-    for (name, why) in names_without_meaning() {
+    for (name, why) in ignored_names() {
         let _ = writeln!(page, "| `{name}` | {why} |");
     }
     page

@@ -1,7 +1,7 @@
-//! Every setting that means something here: name, type, default, and its page in the reference.
+//! Table of all supported settings: name, type, default, and reference text.
 //!
-//! To add one, add a row. The struct, its defaults, the flags, the variables and `docs/settings.md`
-//! follow from it.
+//! To add a setting, add a row. The struct, its defaults, the flags, the variables and `docs/settings.md` are
+//! derived from it.
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
@@ -14,28 +14,28 @@ use super::value::{
 };
 use crate::listen::Listeners;
 
-/// A setting as the reference page, the flags and the completions see it.
+/// Metadata of a setting, for the reference page, flags and shell completions.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
-    /// Its chapter.
+    /// Section of the reference page.
     pub section: &'static str,
-    /// Its name in `kong.conf`. The variable is `KONG_` and the name in upper case, the flag `--` and
-    /// the name with dashes.
+    /// Name in `kong.conf`. The variable is `KONG_` and the name in upper case, the flag `--` and the name with
+    /// dashes.
     pub name: &'static str,
-    /// Its default as text; empty for none.
+    /// Default as text; empty if there is none.
     pub default: &'static str,
-    /// What its value looks like.
+    /// Description of the accepted values.
     pub form: &'static str,
-    /// Whether its value is never shown.
+    /// Whether the value must never be printed.
     pub secret: bool,
-    /// Whether an empty text is a value: "none". Where it is not, it counts as not given.
+    /// Whether an empty text is a valid value ("none") rather than absent.
     pub empty: bool,
-    /// What it does, line by line.
+    /// Description, line by line.
     pub doc: &'static [&'static str],
 }
 
 impl Row {
-    /// The environment variable.
+    /// Returns the name of the environment variable.
     pub fn variable(&self) -> String {
         format!("KONG_{}", self.name.to_ascii_uppercase())
     }
@@ -43,13 +43,13 @@ impl Row {
 
 macro_rules! settings {
     ($($section:literal { $($(#[doc = $doc:literal])+ $name:ident: $kind:ty = $default:literal;)+ })+) => {
-        /// The settings of one node, every one with a value.
+        /// Settings of one node, with a value for each.
         #[derive(Clone, Debug, PartialEq)]
         pub struct Settings {
             $($($(#[doc = $doc])+ pub $name: $kind,)+)+
-            /// Vault references as they were given, by the names of the settings they are the values of.
+            /// Vault references as given, by setting.
             pub references: BTreeMap<&'static str, String>,
-            /// Where the settings that do not have their default were given.
+            /// Origins of the settings that differ from the default.
             pub origins: BTreeMap<&'static str, Origin>,
         }
 
@@ -72,7 +72,7 @@ macro_rules! settings {
         }
 
         impl Settings {
-            /// Sets the one of that name; `None` if there is none.
+            /// Parses and sets a setting by name; `None` if there is none of that name.
             pub(super) fn assign(&mut self, name: &str, text: &str) -> Option<Result<(), BadValue>> {
                 match name {
                     $($(stringify!($name) => Some(Setting::parse(text).map(|value| self.$name = value)),)+)+
@@ -80,8 +80,7 @@ macro_rules! settings {
                 }
             }
 
-            /// The value of the one of that name as `kong.conf` would write it: secrets as stars, vault references as
-            /// they were given.
+            /// Formats a setting as in `kong.conf`: secrets as stars, vault references as given.
             pub fn show(&self, name: &str) -> Option<String> {
                 if let Some(reference) = self.references.get(name) {
                     return Some(reference.clone());
@@ -327,19 +326,19 @@ settings! {
 }
 
 impl Settings {
-    /// Whether a peer's forwarding headers are believed.
+    /// Returns whether forwarding headers of a peer are trusted.
     pub fn trusts(&self, peer: std::net::IpAddr) -> bool {
         let peer = peer.to_canonical();
         self.trusted_ips.iter().any(|t| matches!(t, TrustedPeer::Net(net) if net.contains(&peer)))
     }
 
-    /// The port clients used to reach that port of ours.
+    /// Returns the externally visible port for a listening port.
     pub fn outer_port(&self, port: u16) -> u16 {
         self.port_maps.iter().find(|m| m.listen == port).map_or(port, |m| m.host)
     }
 
-    /// The versions of TLS offered to clients: those of the cipher suite unless it is `custom`, and
-    /// never any older than 1.2.
+    /// Returns the TLS versions offered to clients: those of the cipher suite unless it is `custom`, and never
+    /// older than 1.2.
     pub fn tls_versions(&self) -> Vec<TlsVersion> {
         use TlsVersion::{V12, V13};
         match self.ssl_cipher_suite {
@@ -352,7 +351,7 @@ impl Settings {
         }
     }
 
-    /// Whether a plugin of that name may be used.
+    /// Returns whether a plugin may be used.
     pub fn allows_plugin(&self, name: &str) -> bool {
         self.plugins.first().is_none_or(|first| first != "off")
             && self.plugins.iter().any(|p| p == "bundled" || p == name)
@@ -360,7 +359,7 @@ impl Settings {
 }
 
 impl serde::Serialize for Settings {
-    /// A map of names to the text `kong.conf` would hold; secrets as stars.
+    /// Serialises as a map of names to `kong.conf` values; secrets as stars.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(ROWS.iter().map(|row| (row.name, self.show(row.name).unwrap_or_default())))
     }

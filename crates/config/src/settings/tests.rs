@@ -28,7 +28,7 @@ fn only((_, mut issues): (Settings, Vec<Issue>)) -> Issue {
 }
 
 #[test]
-fn every_default_reads_and_shows_as_text_that_reads_back() {
+fn every_default_round_trips() {
     let settings = clean(load(&Sources::default()));
     assert_eq!(settings, Settings::default());
     for row in ROWS {
@@ -74,7 +74,7 @@ fn a_file_has_comments_continuations_and_escaped_hashes() {
 }
 
 #[test]
-fn a_file_names_the_line_of_what_is_wrong() {
+fn an_error_in_a_file_has_its_line() {
     let issue = only(from_file("# one\nlog_level = loud\n"));
     assert_eq!(issue.level, Level::Error);
     assert_eq!(issue.origin, Origin::File("kong.conf".into(), 2));
@@ -92,7 +92,7 @@ fn an_unknown_name_in_a_file_is_a_warning_with_the_nearest_name() {
 }
 
 #[test]
-fn an_unknown_variable_is_mentioned_only_if_it_looks_like_a_slip() {
+fn an_unknown_variable_is_reported_only_if_near_a_known_one() {
     clean(from_env(&[("KONG_PROXY_SERVICE_HOST", "10.0.0.1"), ("kong_headers", "off"), ("KONG_", "x")]));
     let issue = only(from_env(&[("KONG_ROUTER_FLAVOUR", "expressions")]));
     assert_eq!(issue.help.as_deref(), Some("did you mean `KONG_ROUTER_FLAVOR`?"));
@@ -121,7 +121,7 @@ fn a_setting_of_kongs_without_effect_here_is_a_warning_with_the_reason() {
 }
 
 #[test]
-fn no_setting_of_ours_is_listed_as_meaningless_unless_a_wider_pattern_covers_it() {
+fn no_supported_setting_is_listed_as_ignored() {
     for (alias, setting) in ALIASES {
         assert!(ROWS.iter().any(|row| row.name == *setting), "{alias} stands for unknown {setting}");
         assert!(ROWS.iter().all(|row| row.name != *alias), "{alias} is both");
@@ -129,7 +129,7 @@ fn no_setting_of_ours_is_listed_as_meaningless_unless_a_wider_pattern_covers_it(
 }
 
 #[test]
-fn other_names_are_understood_and_the_own_name_wins_on_the_same_level() {
+fn the_own_name_of_a_setting_overrides_its_aliases() {
     let settings = clean(from_env(&[("KONG_NGINX_HTTP_CLIENT_MAX_BODY_SIZE", "1k")]));
     assert_eq!(settings.client_max_body_size, Size(1024));
     let both = [
@@ -141,14 +141,14 @@ fn other_names_are_understood_and_the_own_name_wins_on_the_same_level() {
 }
 
 #[test]
-fn an_empty_value_takes_a_list_away_and_otherwise_counts_as_not_given() {
+fn an_empty_value_clears_a_list_and_is_otherwise_absent() {
     let settings = clean(from_env(&[("KONG_PLUGINS", ""), ("KONG_LOG_LEVEL", ""), ("KONG_SSL_CERT", "")]));
     assert!(settings.plugins.is_empty());
     assert_eq!(settings.log_level, LogLevel::Notice);
 }
 
 #[test]
-fn switches_sizes_and_times_read_as_kong_and_nginx_write_them() {
+fn switches_sizes_and_times_parse_as_in_kong_and_nginx() {
     let trusted = ("KONG_TRUSTED_IPS", "10.0.0.0/8");
     for (text, value) in [("on", true), ("true", true), ("yes", true), ("off", false), ("false", false)] {
         assert_eq!(
@@ -180,7 +180,7 @@ fn switches_sizes_and_times_read_as_kong_and_nginx_write_them() {
 }
 
 #[test]
-fn headers_switch_alone_and_in_groups() {
+fn headers_are_enabled_individually_and_in_groups() {
     let default = Settings::default().headers;
     assert!(
         default.via
@@ -210,7 +210,7 @@ fn trusted_peers_are_addresses_and_blocks() {
 }
 
 #[test]
-fn ports_outside_are_found_from_ports_inside() {
+fn external_ports_are_mapped_from_listening_ports() {
     let settings = clean(from_env(&[("KONG_PORT_MAPS", "80:8000,443:8443")]));
     assert_eq!((settings.outer_port(8443), settings.outer_port(9)), (443, 9));
     assert_eq!(only(from_env(&[("KONG_PORT_MAPS", "80")])).level, Level::Error);
@@ -255,7 +255,7 @@ fn values_with_limits_beyond_their_kind_are_checked() {
 }
 
 #[test]
-fn secrets_show_nowhere() {
+fn secrets_are_never_printed() {
     let env = [
         ("KONG_SSL_CERT", "c"),
         ("KONG_SSL_CERT_KEY", "hidden-key"),
@@ -297,14 +297,14 @@ fn logs_go_to_a_path_with_a_format_or_nowhere() {
 }
 
 #[test]
-fn a_vault_reference_is_shown_as_it_was_given() {
+fn a_vault_reference_is_shown_as_given() {
     let settings = clean(from_env(&[("KONG_LOG_LEVEL", "{vault://env/my-level}"), ("MY_LEVEL", "debug")]));
     assert_eq!(settings.log_level, LogLevel::Debug, "what counts is the value");
     assert_eq!(settings.show("log_level").as_deref(), Some("{vault://env/my-level}"));
 }
 
 #[test]
-fn a_token_that_cannot_be_one_is_explained_and_not_repeated() {
+fn an_invalid_token_is_explained_without_repeating_it() {
     let issue = only(from_env(&[("KONG_ADMIN_TOKEN", "hunter2")]));
     assert_eq!(issue.level, Level::Error);
     assert!(issue.message.contains("at least 16") && !issue.message.contains("hunter2"), "{issue}");
@@ -321,7 +321,7 @@ fn the_reference_page_has_every_setting() {
 }
 
 #[test]
-fn what_an_accepted_flag_does_not_do_is_said() {
+fn flags_without_effect_are_reported() {
     let issue = only(from_file("stream_listen = 127.0.0.1:1 udp deferred, 127.0.0.1:2 deferred\n"));
     assert_eq!((issue.level, issue.setting.as_str()), (Level::Note, "stream_listen"));
     assert!(issue.message.starts_with("`deferred` has no meaning here: "), "{issue}");
@@ -331,7 +331,7 @@ fn what_an_accepted_flag_does_not_do_is_said() {
 }
 
 #[test]
-fn a_setting_that_changes_nothing_yet_is_warned_of_wherever_it_is_set() {
+fn an_unsupported_setting_is_a_warning_from_every_source() {
     let sources = Sources {
         file: Some(("kong.conf", "log_level = notice\ndns_resolver = 127.0.0.1\n")),
         environment: pairs(&[("KONG_TRACING_SAMPLING_RATE", "0.01")]),
@@ -339,20 +339,20 @@ fn a_setting_that_changes_nothing_yet_is_warned_of_wherever_it_is_set() {
         set: pairs(&[("vault_env_prefix", "A_")]),
     };
     let (_, issues) = load(&sources);
-    let said: Vec<String> = issues.iter().map(ToString::to_string).collect();
+    let reason_text: Vec<String> = issues.iter().map(ToString::to_string).collect();
     let starts = [
         "--set vault_env_prefix: has no effect yet: ",
         "kong.conf:2: dns_resolver: has no effect yet: ",
         "KONG_TRACING_SAMPLING_RATE: has no effect yet: ",
     ];
-    assert_eq!(said.len(), starts.len(), "{said:#?}");
+    assert_eq!(reason_text.len(), starts.len(), "{reason_text:#?}");
     for start in starts {
-        assert!(said.iter().any(|line| line.starts_with(start)), "{start}: {said:#?}");
+        assert!(reason_text.iter().any(|line| line.starts_with(start)), "{start}: {reason_text:#?}");
     }
     assert!(issues.iter().all(|issue| issue.level == Level::Warning));
 }
 
-/// The code that settings take effect through, without blanks before a dot.
+/// Source code that reads settings, without white space before dots.
 fn readers() -> String {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let files = [
@@ -369,7 +369,7 @@ fn readers() -> String {
 }
 
 #[test]
-fn a_setting_is_marked_as_without_effect_exactly_if_nothing_reads_it() {
+fn exactly_the_settings_without_readers_are_marked_unsupported() {
     let readers = readers();
     let is_read = |name: &str| {
         ["settings.", "self."].iter().any(|owner| {
@@ -381,19 +381,19 @@ fn a_setting_is_marked_as_without_effect_exactly_if_nothing_reads_it() {
         })
     };
     for row in ROWS {
-        assert_ne!(is_read(row.name), no_effect_yet(row.name).is_some(), "{}", row.name);
+        assert_ne!(is_read(row.name), unsupported_reason(row.name).is_some(), "{}", row.name);
     }
     let page = reference();
     let marked = page.split("\n### ").filter(|part| part.contains("- **no effect yet**: "));
     let marked: Vec<&str> = marked.filter_map(|part| part.lines().next()).collect();
     let expected: Vec<&str> =
-        ROWS.iter().map(|row| row.name).filter(|name| no_effect_yet(name).is_some()).collect();
+        ROWS.iter().map(|row| row.name).filter(|name| unsupported_reason(name).is_some()).collect();
     assert_eq!(marked, expected);
     assert!(page.contains("| `pg_*` | there is no database"));
 }
 
 #[test]
-fn a_misspelled_name_is_answered_with_the_nearest_in_the_spelling_of_its_source() {
+fn a_misspelled_name_suggests_the_nearest_in_its_sources_spelling() {
     let sources = Sources { set: pairs(&[("proxy-listn", "off")]), ..Sources::default() };
     let issue = only(load(&sources));
     assert_eq!(issue.level, Level::Error);
@@ -403,7 +403,7 @@ fn a_misspelled_name_is_answered_with_the_nearest_in_the_spelling_of_its_source(
 }
 
 #[test]
-fn an_error_found_later_names_the_setting_and_where_it_was_given() {
+fn a_later_error_names_the_setting_and_its_origin() {
     let (settings, _) = from_env(&[("KONG_SSL_CERT", "/a"), ("KONG_SSL_CERT_KEY", "/b")]);
     assert_eq!(settings.error("ssl_cert", "m", None).to_string(), "KONG_SSL_CERT: m");
     assert_eq!(settings.error("proxy_listen", "m", Some("h".into())).to_string(), "proxy_listen: m (h)");

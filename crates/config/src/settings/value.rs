@@ -1,4 +1,4 @@
-//! The kinds of value a setting takes, each read from text as `kong.conf` writes it.
+//! Types of setting values, each parsed from the syntax of `kong.conf`.
 
 use std::{fmt, net::SocketAddr, time::Duration};
 
@@ -6,44 +6,44 @@ use ipnet::IpNet;
 
 use crate::listen::{ListenError, Listeners};
 
-/// A kind of value.
+/// Type of a setting's value.
 pub trait Setting: Sized {
-    /// What the text looks like, for the reference page and for complaints.
+    /// Description of the accepted text, for the reference page and error messages.
     const FORM: &'static str;
-    /// Whether the value must never be shown.
+    /// Whether the value must never be printed.
     const SECRET: bool = false;
-    /// Whether an empty text is a value: none, no items.
+    /// Whether an empty text is a value (none, no items).
     const EMPTY: bool = false;
-    /// Reads it from text without blanks around it.
+    /// Parses a trimmed text.
     ///
     /// # Errors
-    /// What is wrong, never repeating a secret.
+    /// If the text is invalid. The error never contains a secret.
     fn parse(text: &str) -> Result<Self, BadValue>;
-    /// The value as text that reads back equal; empty for "not set".
+    /// Formats the value so that it parses back equal; empty for an absent value.
     fn show(&self) -> String;
 }
 
-/// Why a text is not a value of its kind.
+/// Parse error of a setting's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadValue {
-    /// The reason, to follow the setting's name.
+    /// Reason, phrased to follow the setting's name.
     pub message: String,
-    /// What to write instead, if that says more than the kind's form.
+    /// Suggested correction, if more specific than [`Setting::FORM`].
     pub help: Option<String>,
 }
 
 impl BadValue {
-    /// The text is not of that form.
+    /// Builds the error for a text that does not match the form.
     pub fn not<T: Setting>(text: &str) -> Self {
         BadValue { message: format!("`{text}` is not {}", T::FORM), help: None }
     }
 }
 
-/// A number of bytes: `8k`, `1m`, `2g` or plain.
+/// Number of bytes: `8k`, `1m`, `2g` or plain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(pub u64);
 
-/// Text that must never be shown: a key, a document with credentials in it.
+/// Text that must never be printed: a key, a document that contains credentials.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(pub String);
 
@@ -53,53 +53,52 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A certificate: the path of a PEM file, the PEM text itself, or that text in base64.
-/// [`crate::read::pem`] turns it into PEM.
+/// Certificate: path of a PEM file, PEM text, or base64 of PEM text. [`crate::read::pem`] converts it to PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pem(pub String);
 
-/// A peer whose forwarding headers are believed.
+/// Peer whose forwarding headers are trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrustedPeer {
-    /// An address or a block of them.
+    /// Address or CIDR block.
     Net(IpNet),
-    /// Whoever connects through a Unix socket.
+    /// Any peer on a Unix socket.
     Unix,
 }
 
-/// The port clients used, and the one we listen on behind it.
+/// Mapping of an external port to a listening port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PortMap {
-    /// The port outside.
+    /// External port, as seen by clients.
     pub host: u16,
-    /// The port listened on.
+    /// Listening port.
     pub listen: u16,
 }
 
-/// Where log lines go.
+/// Destination of log lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogTarget {
-    /// Nowhere.
+    /// Disabled.
     Off,
-    /// To a file, with the name of a format if one was given.
+    /// File, with an optional name of a log format.
     File {
-        /// Its path; `/dev/stdout` and `/dev/stderr` work as expected.
+        /// Path; `/dev/stdout` and `/dev/stderr` are supported.
         path: String,
-        /// What follows the path.
+        /// Name of the log format.
         format: Option<String>,
     },
 }
 
-/// How many workers to run.
+/// Number of workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Workers {
-    /// One for each core we may use.
+    /// One per available core.
     Auto,
-    /// That many.
+    /// Fixed number.
     Count(u16),
 }
 
-/// Which headers answers carry, beyond what upstreams sent.
+/// Headers that the gateway adds to responses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct ResponseHeaders {
@@ -113,14 +112,14 @@ pub struct ResponseHeaders {
     pub request_id: bool,
 }
 
-/// Which headers requests to upstreams carry, beyond what every one does.
+/// Headers that the gateway adds to upstream requests, beyond the mandatory ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UpstreamHeaders {
     /// `X-Kong-Request-Id`.
     pub request_id: bool,
 }
 
-/// Declares kinds that are one of a few words.
+/// Declares a setting type with a fixed set of keywords.
 macro_rules! choices {
     ($($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? })+) => {$(
         $(#[$doc])*
@@ -128,7 +127,7 @@ macro_rules! choices {
         pub enum $name { $($(#[$vdoc])* $variant),+ }
 
         impl $name {
-            /// The word for it.
+            /// Returns the keyword.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }
             }
@@ -153,47 +152,47 @@ macro_rules! choices {
 }
 
 choices! {
-    /// The language of routes and how they are matched.
+    /// Router flavor: language of route conditions and matching engine.
     RouterFlavor {
-        /// The fields of a route, matched by the engine of `expressions`.
+        /// Route fields, matched by the `expressions` engine.
         TraditionalCompatible = "traditional_compatible",
-        /// The fields of a route, matched as before 3.0; the only flavor with `path_handling: v1`.
+        /// Route fields, matched as before 3.0; the only flavor with `path_handling: v1`.
         Traditional = "traditional",
-        /// One expression a route.
+        /// One expression per route.
         Expressions = "expressions",
     }
-    /// Which of several matching routes wins where 3.9 departs from its documentation.
+    /// Precedence among matching routes where Kong 3.9 deviates from its documentation.
     RouteMatch {
-        /// What Kong 3.9 really computes.
+        /// Actual behaviour of Kong 3.9.
         Original = "original",
-        /// The documented order.
+        /// Documented order.
         Strict = "strict",
     }
-    /// The type of an answer made here when a request names none.
+    /// Content type of error responses if the request accepts none in particular.
     ErrorType {
-        /// A JSON object.
+        /// JSON object.
         Json = "application/json",
-        /// An XML document.
+        /// XML document.
         Xml = "application/xml",
-        /// A page.
+        /// HTML page.
         Html = "text/html",
         /// Plain text.
         Plain = "text/plain",
     }
-    /// A named choice of ciphers and protocol versions.
+    /// Named set of ciphers and protocol versions.
     CipherSuite {
         /// TLS 1.3 only.
         Modern = "modern",
         /// TLS 1.2 and 1.3 with forward secrecy.
         Intermediate = "intermediate",
-        /// Everything; what is older than TLS 1.2 is never offered here.
+        /// All; versions before TLS 1.2 are never offered.
         Old = "old",
         /// TLS 1.2 with approved ciphers.
         Fips = "fips",
-        /// What `ssl_ciphers` and `ssl_protocols` say.
+        /// `ssl_ciphers` and `ssl_protocols`.
         Custom = "custom",
     }
-    /// A version of TLS.
+    /// TLS version.
     TlsVersion {
         /// Never offered here.
         V10 = "TLSv1",
@@ -204,44 +203,44 @@ choices! {
         /// TLS 1.3.
         V13 = "TLSv1.3",
     }
-    /// How much is logged.
+    /// Log level.
     LogLevel {
         /// Everything.
         Debug = "debug",
-        /// What happens.
+        /// Normal operation.
         Info = "info",
-        /// What an operator should know.
+        /// Significant events.
         Notice = "notice",
-        /// What may be wrong.
+        /// Possible problems.
         Warn = "warn",
-        /// What went wrong.
+        /// Errors.
         Error = "error",
-        /// What stops a part from working.
+        /// Failure of a component.
         Crit = "crit",
-        /// What needs someone now.
+        /// Immediate action required.
         Alert = "alert",
-        /// What stops everything.
+        /// System unusable.
         Emerg = "emerg",
     }
-    /// How a line of the log is written.
+    /// Format of a log line.
     LogFormat {
-        /// For people: time, level, words.
+        /// Human-readable: time, level, message.
         Text = "text",
-        /// An object of JSON.
+        /// JSON object.
         Json = "json",
     }
-    /// Whether Lua code in configurations may run.
+    /// Execution policy of Lua code in configurations.
     UntrustedLua {
-        /// Without restrictions.
+        /// Unrestricted.
         On = "on",
-        /// Not at all.
+        /// Disabled.
         Off = "off",
-        /// In a sandbox.
+        /// Sandboxed.
         Sandbox = "sandbox",
     }
-    /// What kind of record a name is first looked up as.
+    /// DNS record type, in lookup order.
     DnsRecord {
-        /// The kind that answered last time.
+        /// The type that succeeded last.
         Last = "LAST",
         /// Service records.
         Srv = "SRV",
@@ -347,8 +346,7 @@ impl Setting for Duration {
     }
 }
 
-/// Reads a time as the settings write it: a number of seconds (fractions allowed), or parts with
-/// units `ms s m h d w M y`, as in `1h 30m`.
+/// Parses a time: a number of seconds (fractions allowed), or parts with units `ms s m h d w M y`, as in `1h 30m`.
 pub fn parse_time(text: &str) -> Option<Duration> {
     if let Ok(seconds) = text.parse::<f64>() {
         return Duration::try_from_secs_f64(seconds).ok();
@@ -396,11 +394,11 @@ impl<T: Setting> Setting for Option<T> {
     }
 }
 
-/// What stands between the items of a list, where it is not a comma.
+/// List item of a setting, with its separators.
 pub trait Item: Setting {
-    /// What the items of a list of this kind are.
+    /// Description of a list of these items.
     const LIST: &'static str;
-    /// The separator when shown; when read, commas always separate.
+    /// Separator when formatted; when parsed, commas always separate.
     const SEPARATOR: &'static str = ",";
     /// Whether blanks separate items too.
     const BLANKS: bool = false;
@@ -558,7 +556,7 @@ impl Setting for Workers {
     }
 }
 
-/// The switch behind a name of `headers`, in lower case.
+/// Returns the flags that a keyword of `headers`, in lower case, controls.
 fn switches<'a>(headers: &'a mut ResponseHeaders, name: &str) -> Option<Vec<&'a mut bool>> {
     Some(match name {
         "server_tokens" => vec![&mut headers.via, &mut headers.server],

@@ -1,11 +1,11 @@
-//! `${{ env "DECK_X" }}` templates, filled in before the text is read.
+//! Substitution of `${{ env "DECK_X" }}` templates before parsing.
 //!
-//! decK runs the text through a template engine; this is the part of its language that files use:
-//! pipelines of `env`, `toBool`, `toInt`, `toFloat` and `indent`, with literals, parentheses, comments
-//! and trim markers. Lines that begin with `#` are left alone. The gateway itself knows nothing of it.
+//! decK processes files with Go's template engine; this is the subset that files use: pipelines of `env`,
+//! `toBool`, `toInt`, `toFloat` and `indent`, with literals, parentheses, comments and trim markers. Comment lines
+//! (`#`) are not substituted. Kong itself has no such feature.
 //!
-//! Places stay those of the file as written: a template that was filled in counts as one place. What
-//! it was filled with is kept only to keep it out of messages ([`Filled::hide`]).
+//! Spans remain those of the original file: a substituted template counts as one location. Substituted values are
+//! kept only to mask them in messages ([`Rendered::mask`]).
 
 use std::ops::Range;
 
@@ -16,52 +16,52 @@ use source::{
 
 mod template;
 
-use template::Failure;
+use template::TemplateError;
 
-/// A template cannot be read or computed.
+/// Finding code: a template is invalid or cannot be evaluated.
 pub const TEMPLATE: &str = "deck/template";
-/// A template names a variable that is not set, or one without the prefix `DECK_`.
+/// Finding code: a template references an unset variable, or one without the prefix `DECK_`.
 pub const ENV: &str = "deck/env";
 
-/// What templates are filled with.
+/// Source of variable values.
 #[derive(Clone, Copy)]
 pub enum Env<'a> {
-    /// The environment's values.
+    /// Environment lookup.
     Values(&'a dyn Fn(&str) -> Option<String>),
     /// Placeholders: a variable's own name, 42, `false`.
     Mock,
 }
 
-/// A text whose templates were filled in.
+/// Text with substituted templates.
 #[derive(Debug)]
-pub struct Filled {
+pub struct Rendered {
     text: String,
     file: FileId,
-    pieces: Vec<Piece>,
+    segments: Vec<Segment>,
 }
 
-struct Piece {
-    /// Where the template stands in the file.
+struct Segment {
+    /// Range of the template in the file.
     written: Range<usize>,
-    /// Where its value stands in the filled text.
-    filled: Range<usize>,
-    /// Whether there was no value and a stand-in was taken.
+    /// Range of the value in the substituted text.
+    rendered: Range<usize>,
+    /// Whether evaluation failed and a placeholder was substituted.
     failed: bool,
-    /// What must not be shown.
+    /// Value to mask.
     value: String,
-    /// What is shown instead.
+    /// Text shown instead.
     shown: String,
 }
 
-impl std::fmt::Debug for Piece {
+impl std::fmt::Debug for Segment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Piece({:?}, {})", self.written, self.shown)
     }
 }
 
-/// Reads a file whose templates are filled in first, if it has any. What comes of them is returned, to
-/// be asked to [`hide`](Filled::hide) their values in findings once all are made.
-pub fn parse_filled(
+/// Parses a file after substitution, if it contains templates. The caller passes the returned value to
+/// [`mask`](Filled::hide) once all findings are complete.
+pub fn parse_rendered(
     sources: &SourceMap,
     file: FileId,
     format: Format,
@@ -69,31 +69,31 @@ pub fn parse_filled(
     doc: &mut Document,
     limits: &Limits,
     findings: &mut Findings,
-) -> (Option<NodeId>, Option<Filled>) {
-    let Some(filled) = Filled::new(sources.get(file).text(), file, env, findings) else {
+) -> (Option<NodeId>, Option<Rendered>) {
+    let Some(rendered) = Rendered::new(sources.get(file).text(), file, env, findings) else {
         return (parse(sources, file, format, doc, limits, findings), None);
     };
-    // The filled text never enters the map of sources, from which everything can be shown.
+    // The substituted text is not added to the source map, because everything in it can be printed.
     let mut scratch = SourceMap::default();
-    let copy = scratch.add(sources.get(file).name(), filled.text.as_str());
+    let copy = scratch.add(sources.get(file).name(), rendered.text.as_str());
     let first = doc.next_id();
     let mut found = Findings::default();
     let root = parse(&scratch, copy, format, doc, limits, &mut found);
-    doc.relocate(first, |span| filled.place(span));
+    doc.relocate(first, |span| rendered.place(span));
     for finding in &mut found.0 {
-        finding.labels.iter_mut().for_each(|label| label.span = filled.place(label.span));
+        finding.labels.iter_mut().for_each(|label| label.span = rendered.place(label.span));
     }
-    filled.hide(&mut found);
+    rendered.mask(&mut found);
     findings.append(&mut found);
-    (root, Some(filled))
+    (root, Some(rendered))
 }
 
-impl Filled {
-    /// Fills in the templates of a text; `None` if it has none. What cannot be filled in makes an error
-    /// and is filled with a stand-in, so that the rest can be read.
-    pub fn new(text: &str, file: FileId, env: Env<'_>, findings: &mut Findings) -> Option<Filled> {
+impl Rendered {
+    /// Substitutes the templates of a text; `None` if there are none. A failed template is reported and replaced
+    /// by a placeholder, so that the rest can be parsed.
+    pub fn new(text: &str, file: FileId, env: Env<'_>, findings: &mut Findings) -> Option<Rendered> {
         memchr::memmem::find(text.as_bytes(), OPEN.as_bytes())?;
-        let mut filled = Filled { text: String::with_capacity(text.len()), file, pieces: Vec::new() };
+        let mut rendered = Rendered { text: String::with_capacity(text.len()), file, segments: Vec::new() };
         let mut copied = 0;
         let mut at = 0;
         while let Some(start) = text[at..].find(OPEN).map(|i| at + i) {
@@ -104,7 +104,7 @@ impl Filled {
             }
             let (end, outcome) = template::run(&text[start..], env);
             let end = start + end;
-            // `${{- ` and ` -}}` take the blanks around the template away.
+            // `${{- ` and ` -}}` trim the surrounding white space.
             let mut written = start..end;
             let inside = text[start..end].strip_prefix(OPEN).unwrap_or_default();
             if inside.starts_with("- ") || inside.starts_with("-\n") {
@@ -113,31 +113,31 @@ impl Filled {
             if inside.ends_with(" -}}") {
                 written.end = end + (text[end..].len() - text[end..].trim_start().len());
             }
-            filled.text.push_str(&text[copied..written.start]);
-            let from = filled.text.len();
+            rendered.text.push_str(&text[copied..written.start]);
+            let from = rendered.text.len();
             let (value, failed) = match outcome {
                 Ok(value) => (value, false),
-                Err(failure) => {
-                    findings.push(explain(&failure, file, start));
-                    (failure.instead, true)
+                Err(template_error) => {
+                    findings.push(explain(&template_error, file, start));
+                    (template_error.placeholder_value, true)
                 }
             };
-            filled.text.push_str(&value);
+            rendered.text.push_str(&value);
             let shown = text[start..end].to_owned();
-            let piece = Piece { filled: from..filled.text.len(), failed, value, shown, written };
+            let piece = Segment { rendered: from..rendered.text.len(), failed, value, shown, written };
             (copied, at) = (piece.written.end, piece.written.end);
-            filled.pieces.push(piece);
+            rendered.segments.push(piece);
         }
-        filled.text.push_str(&text[copied..]);
-        if filled.pieces.is_empty() { None } else { Some(filled) }
+        rendered.text.push_str(&text[copied..]);
+        if rendered.segments.is_empty() { None } else { Some(rendered) }
     }
 
-    /// The text to read.
+    /// Returns the substituted text.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// A span of the filled text as one of the file: whole templates for what lies in their values.
+    /// Maps a span of the substituted text to the file; a location inside a value maps to the whole template.
     fn place(&self, span: Span) -> Span {
         let start = self.written(span.start as usize, false);
         let end = self.written(span.end as usize, true);
@@ -145,52 +145,52 @@ impl Filled {
     }
 
     fn written(&self, offset: usize, end: bool) -> usize {
-        // The last template whose value begins before the offset (or at it, for a start).
-        let before = |p: &Piece| if end { p.filled.start < offset } else { p.filled.start <= offset };
-        match self.pieces.partition_point(before).checked_sub(1).map(|i| &self.pieces[i]) {
+        // The last template whose value starts before the offset (or at it, for a start).
+        let before = |p: &Segment| if end { p.rendered.start < offset } else { p.rendered.start <= offset };
+        match self.segments.partition_point(before).checked_sub(1).map(|i| &self.segments[i]) {
             None => offset,
-            Some(piece) if end && offset <= piece.filled.end => piece.written.end,
-            Some(piece) if !end && offset < piece.filled.end => piece.written.start,
-            Some(piece) => piece.written.end + (offset - piece.filled.end),
+            Some(piece) if end && offset <= piece.rendered.end => piece.written.end,
+            Some(piece) if !end && offset < piece.rendered.end => piece.written.start,
+            Some(piece) => piece.written.end + (offset - piece.rendered.end),
         }
     }
 
-    /// Takes values out of the messages of findings about places they stand at, and drops findings that
-    /// follow from a value that was not there.
-    pub fn hide(&self, findings: &mut Findings) {
+    /// Masks values in the messages of findings at their location, and drops findings that are consequences of a
+    /// missing value.
+    pub fn mask(&self, findings: &mut Findings) {
         findings.0.retain_mut(|finding| {
             let ours = finding.code == TEMPLATE || finding.code == ENV;
             let spans: Vec<Span> =
                 finding.labels.iter().map(|l| l.span).filter(|s| s.file == self.file).collect();
             for (i, span) in spans.iter().enumerate() {
-                for piece in self.touched(*span) {
+                for piece in self.segments_in(*span) {
                     if piece.failed && !ours && i == 0 {
                         return false;
                     }
                     if i == 0 && !ours && finding.level == Level::Error {
                         piece.name_variable(finding);
                     }
-                    piece.hide_in(finding);
+                    piece.mask_in(finding);
                 }
             }
             true
         });
     }
 
-    fn touched(&self, span: Span) -> impl Iterator<Item = &Piece> {
+    fn segments_in(&self, span: Span) -> impl Iterator<Item = &Segment> {
         let (start, end) = (span.start as usize, span.end as usize);
-        let first = self.pieces.partition_point(move |p| p.written.end <= start);
-        self.pieces[first..].iter().take_while(move |p| p.written.start < end.max(start + 1))
+        let first = self.segments.partition_point(move |p| p.written.end <= start);
+        self.segments[first..].iter().take_while(move |p| p.written.start < end.max(start + 1))
     }
 
-    /// Whether a node's text comes from a template, wholly or in part.
+    /// Returns whether a span contains template output.
     pub fn covers(&self, span: Span) -> bool {
-        span.file == self.file && self.touched(span).next().is_some()
+        span.file == self.file && self.segments_in(span).next().is_some()
     }
 }
 
-impl Piece {
-    /// Says which variable a wrong value comes from.
+impl Segment {
+    /// Adds the name of the variable that an invalid value comes from.
     fn name_variable(&self, finding: &mut Finding) {
         let after = self.shown.split("env").nth(1).unwrap_or_default();
         let Some(name) = after.split(['"', '`', '\'']).nth(1).filter(|name| !name.is_empty()) else { return };
@@ -202,7 +202,7 @@ impl Piece {
         };
     }
 
-    fn hide_in(&self, finding: &mut Finding) {
+    fn mask_in(&self, finding: &mut Finding) {
         if self.value.is_empty() || self.failed {
             return;
         }
@@ -210,7 +210,7 @@ impl Piece {
             .into_iter()
             .chain(finding.help.as_mut())
             .chain(finding.labels.iter_mut().map(|l| &mut l.text))
-            .chain(finding.tree.iter_mut().chain(&mut finding.implied).map(|(_, text)| text));
+            .chain(finding.tree.iter_mut().chain(&mut finding.implied_errors).map(|(_, text)| text));
         for text in texts {
             *text = replace_secret(text, &self.value, &self.shown);
         }
@@ -219,15 +219,15 @@ impl Piece {
 
 const OPEN: &str = "${{";
 
-fn explain(failure: &Failure, file: FileId, start: usize) -> Finding {
+fn explain(template_error: &TemplateError, file: FileId, start: usize) -> Finding {
     let span = Span {
         file,
-        start: (start + failure.at.start) as u32,
-        end: (start + failure.at.end.max(failure.at.start)) as u32,
+        start: (start + template_error.at.start) as u32,
+        end: (start + template_error.at.end.max(template_error.at.start)) as u32,
     };
-    let code = if failure.variable { ENV } else { TEMPLATE };
-    let mut finding = Finding::error(code, failure.message.as_str()).at(span, "");
-    finding.help = failure.help.clone();
+    let code = if template_error.variable { ENV } else { TEMPLATE };
+    let mut finding = Finding::error(code, template_error.message.as_str()).at(span, "");
+    finding.help = template_error.help.clone();
     finding
 }
 

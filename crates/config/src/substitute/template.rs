@@ -1,32 +1,32 @@
-//! One template: from `${{` to `}}`, taken apart and computed.
+//! Lexer, parser and evaluator of a single template, from `${{` to `}}`.
 
 use std::ops::Range;
 
 use super::{Env, OPEN};
 use crate::nearest;
 
-/// Why a template has no value.
+/// Evaluation error of a template.
 #[derive(Debug)]
-pub(super) struct Failure {
-    /// Where, counted from the template's first byte.
+pub(super) struct TemplateError {
+    /// Range relative to the template's start.
     pub at: Range<usize>,
     pub message: String,
     pub help: Option<String>,
-    /// Whether it is about a variable rather than the template.
+    /// Whether a variable is at fault rather than the template.
     pub variable: bool,
-    /// What to read in its place.
-    pub instead: String,
+    /// Placeholder to parse instead.
+    pub placeholder_value: String,
 }
 
-/// Words of decK's template language that decide or repeat; there are none here.
+/// Control keywords of Go templates; not supported.
 const CONTROL: &[&str] = &["if", "else", "end", "range", "with", "define", "block"];
 
 const FUNCTIONS: &[&str] = &["env", "toBool", "toInt", "toFloat", "indent"];
 const CLOSE: &str = "}}";
 const PREFIX: &str = "DECK_";
 
-/// Computes the template that a text begins with: how many bytes it takes, and what it yields.
-pub(super) fn run(text: &str, env: Env<'_>) -> (usize, Result<String, Failure>) {
+/// Evaluates the template at the start of a text; returns its length and its output.
+pub(super) fn run(text: &str, env: Env<'_>) -> (usize, Result<String, TemplateError>) {
     let mut tokens = Vec::new();
     let outcome = scan(text, &mut tokens);
     let end = match outcome {
@@ -34,38 +34,42 @@ pub(super) fn run(text: &str, env: Env<'_>) -> (usize, Result<String, Failure>) 
         Err((end, at, message)) => {
             return (
                 end,
-                Err(failure(at, message, Some("write for instance `${{ env \"DECK_X\" }}`".to_owned()))),
+                Err(template_error(
+                    at,
+                    message,
+                    Some("write for instance `${{ env \"DECK_X\" }}`".to_owned()),
+                )),
             );
         }
     };
     let mut parser = Parser { tokens: &tokens, next: 0, end: end - CLOSE.len(), env, text };
     if tokens.is_empty() {
-        // A comment yields nothing; so would an empty template, which is an error in decK too.
+        // A comment has no output; an empty template is an error, as in decK.
         let empty = !text[..end].contains("/*");
         let message = "the template is empty";
-        return (end, if empty { Err(failure(0..end, message, None)) } else { Ok(String::new()) });
+        return (end, if empty { Err(template_error(0..end, message, None)) } else { Ok(String::new()) });
     }
     let value = parser.pipeline().and_then(|value| match parser.peek() {
         None => Ok(value.text()),
-        Some(token) => Err(failure(
+        Some(token) => Err(template_error(
             token.at.clone(),
             format!("`{}` is not expected here", &text[token.at.clone()]),
             None,
         )),
     });
     let value = value.map_err(|mut failed| {
-        failed.instead = stand_in(text, &tokens);
+        failed.placeholder_value = placeholder(text, &tokens);
         failed
     });
     (end, value)
 }
 
-fn failure(at: Range<usize>, message: impl Into<String>, help: Option<String>) -> Failure {
-    Failure { at, message: message.into(), help, variable: false, instead: String::new() }
+fn template_error(at: Range<usize>, message: impl Into<String>, help: Option<String>) -> TemplateError {
+    TemplateError { at, message: message.into(), help, variable: false, placeholder_value: String::new() }
 }
 
-/// Something of the kind the template would have yielded.
-fn stand_in(text: &str, tokens: &[Token]) -> String {
+/// Returns a placeholder of the type that the template would have yielded.
+fn placeholder(text: &str, tokens: &[Token]) -> String {
     let calls = |name: &str| tokens.iter().any(|t| t.kind == Kind::Word && &text[t.at.clone()] == name);
     if calls("toInt") || calls("toFloat") {
         return "42".to_owned();
@@ -93,8 +97,8 @@ struct Token {
     at: Range<usize>,
 }
 
-/// Splits a template into tokens; returns where it ends, after `}}`. An error says where to go on
-/// reading the file, the place, and the reason.
+/// Tokenises a template and returns its end, after `}}`. An error contains the offset to continue at, the range,
+/// and the reason.
 fn scan(text: &str, tokens: &mut Vec<Token>) -> Result<usize, (usize, Range<usize>, String)> {
     let bytes = text.as_bytes();
     let line_end = text.find('\n').unwrap_or(text.len());
@@ -173,7 +177,7 @@ fn scan(text: &str, tokens: &mut Vec<Token>) -> Result<usize, (usize, Range<usiz
     }
 }
 
-/// A text in double quotes and how many bytes it takes.
+/// Scans a double-quoted string; returns its content and length.
 fn quoted(rest: &str) -> Option<(String, usize)> {
     let mut value = String::new();
     let mut chars = rest.char_indices().skip(1);
@@ -193,7 +197,7 @@ fn quoted(rest: &str) -> Option<(String, usize)> {
     None
 }
 
-/// A value in a pipeline, and the variable it comes from.
+/// Value in a pipeline, with the variable it comes from.
 struct Computed {
     value: Value,
     variable: Option<String>,
@@ -221,7 +225,7 @@ impl Computed {
 struct Parser<'a> {
     tokens: &'a [Token],
     next: usize,
-    /// Where the template's inside ends.
+    /// End of the template's content.
     end: usize,
     env: Env<'a>,
     text: &'a str,
@@ -232,7 +236,7 @@ impl<'a> Parser<'a> {
         self.tokens.get(self.next)
     }
 
-    fn pipeline(&mut self) -> Result<Computed, Failure> {
+    fn pipeline(&mut self) -> Result<Computed, TemplateError> {
         let mut value = self.command(None)?;
         while self.peek().is_some_and(|t| t.kind == Kind::Pipe) {
             self.next += 1;
@@ -241,16 +245,18 @@ impl<'a> Parser<'a> {
         Ok(value)
     }
 
-    /// A function with its arguments, the last of them the value piped into it; or an operand alone.
-    fn command(&mut self, piped: Option<Computed>) -> Result<Computed, Failure> {
+    /// Parses a function call, whose last argument is the piped value, or a single operand.
+    fn command(&mut self, piped: Option<Computed>) -> Result<Computed, TemplateError> {
         let end = self.end..self.end + CLOSE.len();
         let Some(first) = self.peek() else {
-            return Err(failure(end, "something is missing in the template", None));
+            return Err(template_error(end, "something is missing in the template", None));
         };
         if first.kind != Kind::Word {
             return match piped {
                 None => self.operand(),
-                Some(_) => Err(failure(first.at.clone(), "a value can only be piped into a function", None)),
+                Some(_) => {
+                    Err(template_error(first.at.clone(), "a value can only be piped into a function", None))
+                }
             };
         }
         self.next += 1;
@@ -263,7 +269,7 @@ impl<'a> Parser<'a> {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("the functions are {}", FUNCTIONS.join(", ")),
             };
-            return Err(failure(
+            return Err(template_error(
                 first.at.clone(),
                 format!("`{name}` is not a function of templates"),
                 Some(help),
@@ -277,10 +283,10 @@ impl<'a> Parser<'a> {
         self.call(name, arguments, first.at.clone())
     }
 
-    fn operand(&mut self) -> Result<Computed, Failure> {
+    fn operand(&mut self) -> Result<Computed, TemplateError> {
         let Some(token) = self.peek() else {
             let at = self.end..self.end + CLOSE.len();
-            return Err(failure(at, "something is missing in the template", None));
+            return Err(template_error(at, "something is missing in the template", None));
         };
         self.next += 1;
         let value = match &token.kind {
@@ -294,28 +300,33 @@ impl<'a> Parser<'a> {
                         self.next += 1;
                         Ok(value)
                     }
-                    _ => Err(failure(token.at.clone(), "the parenthesis is not closed", None)),
+                    _ => Err(template_error(token.at.clone(), "the parenthesis is not closed", None)),
                 };
             }
             Kind::Word | Kind::Pipe | Kind::Close => {
                 let message = format!("`{}` is not a value", &self.text[token.at.clone()]);
                 let help = "put text in quotes, and functions with arguments in parentheses".to_owned();
-                return Err(failure(token.at.clone(), message, Some(help)));
+                return Err(template_error(token.at.clone(), message, Some(help)));
             }
         };
         Ok(Computed { value, variable: None })
     }
 
-    fn call(&self, name: &str, mut arguments: Vec<Computed>, at: Range<usize>) -> Result<Computed, Failure> {
+    fn call(
+        &self,
+        name: &str,
+        mut arguments: Vec<Computed>,
+        at: Range<usize>,
+    ) -> Result<Computed, TemplateError> {
         let wanted = if name == "indent" { 2 } else { 1 };
         if arguments.len() != wanted {
             let plural = if wanted == 1 { "value" } else { "values" };
             let message = format!("`{name}` takes {wanted} {plural}, not {}", arguments.len());
-            return Err(failure(at, message, None));
+            return Err(template_error(at, message, None));
         }
         let last = arguments.pop().map(|a| (a.variable, a.value));
         let Some((variable, Value::Text(text))) = last else {
-            return Err(failure(at, format!("`{name}` takes a text"), None));
+            return Err(template_error(at, format!("`{name}` takes a text"), None));
         };
         let mock = matches!(self.env, Env::Mock);
         let value = match name {
@@ -324,7 +335,7 @@ impl<'a> Parser<'a> {
                 Some(Value::Int(spaces @ 0..=1024)) => {
                     Value::Text(text.replace('\n', &format!("\n{}", " ".repeat(spaces as usize))))
                 }
-                _ => return Err(failure(at, "`indent` takes a number of blanks, then a text", None)),
+                _ => return Err(template_error(at, "`indent` takes a number of blanks, then a text", None)),
             },
             "toBool" if mock => Value::Bool(false),
             "toInt" if mock => Value::Int(42),
@@ -346,10 +357,10 @@ impl<'a> Parser<'a> {
         Ok(Computed { value, variable })
     }
 
-    fn variable(&self, name: String, at: Range<usize>) -> Result<Computed, Failure> {
-        let about = |message: String, help: String| Failure {
+    fn variable(&self, name: String, at: Range<usize>) -> Result<Computed, TemplateError> {
+        let about = |message: String, help: String| TemplateError {
             variable: true,
-            ..failure(at.clone(), message, Some(help))
+            ..template_error(at.clone(), message, Some(help))
         };
         if !name.starts_with(PREFIX) {
             let message =
@@ -370,8 +381,11 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// Says what a value is not, without repeating it.
-fn unreadable(at: Range<usize>, variable: Option<String>, form: &str) -> Failure {
+/// Builds an error about an invalid value, without repeating it.
+fn unreadable(at: Range<usize>, variable: Option<String>, form: &str) -> TemplateError {
     let whose = variable.as_ref().map_or("the text".to_owned(), |v| format!("the value of `{v}`"));
-    Failure { variable: variable.is_some(), ..failure(at, format!("{whose} is not {form}"), None) }
+    TemplateError {
+        variable: variable.is_some(),
+        ..template_error(at, format!("{whose} is not {form}"), None)
+    }
 }

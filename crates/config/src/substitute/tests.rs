@@ -17,15 +17,15 @@ fn env(name: &str) -> Option<String> {
 
 fn fill(text: &str) -> (Option<String>, Findings) {
     let mut findings = Findings::default();
-    let filled = Filled::new(text, FileId(0), Env::Values(&env), &mut findings);
-    (filled.map(|f| f.text), findings)
+    let rendered = Rendered::new(text, FileId(0), Env::Values(&env), &mut findings);
+    (rendered.map(|f| f.text), findings)
 }
 
 #[track_caller]
-fn filled(text: &str) -> String {
-    let (filled, findings) = fill(text);
+fn rendered(text: &str) -> String {
+    let (rendered, findings) = fill(text);
     assert!(findings.0.is_empty(), "{:#?}", findings.0);
-    filled.unwrap_or_else(|| text.to_owned())
+    rendered.unwrap_or_else(|| text.to_owned())
 }
 
 #[track_caller]
@@ -35,8 +35,8 @@ fn failed(text: &str) -> Finding {
     findings.0.remove(0)
 }
 
-/// Reads a text with its templates and returns the document as JSON, the findings, and a place to look at.
-fn read(text: &str) -> (SourceMap, Document, Option<NodeId>, Findings, Option<Filled>) {
+/// Parses a text with templates; returns the sources, the document, its root, the findings, and the substitution.
+fn read(text: &str) -> (SourceMap, Document, Option<NodeId>, Findings, Option<Rendered>) {
     let mut sources = SourceMap::default();
     sources.add("first.yml", "x");
     let file = sources.add("kong.yml", text);
@@ -44,43 +44,47 @@ fn read(text: &str) -> (SourceMap, Document, Option<NodeId>, Findings, Option<Fi
     let mut findings = Findings::default();
     let limits = Limits::default();
     let env = Env::Values(&env);
-    let (root, filled) = parse_filled(&sources, file, Format::Yaml, env, &mut doc, &limits, &mut findings);
-    (sources, doc, root, findings, filled)
+    let (root, rendered) =
+        parse_rendered(&sources, file, Format::Yaml, env, &mut doc, &limits, &mut findings);
+    (sources, doc, root, findings, rendered)
 }
 
 #[test]
-fn a_text_without_templates_is_left_as_it_is() {
+fn a_text_without_templates_is_unchanged() {
     assert_eq!(fill("a: ${HOST} {{ x }}").0, None);
 }
 
 #[test]
-fn values_are_filled_in_wherever_they_stand() {
-    assert_eq!(filled("host: ${{ env \"DECK_HOST\" }}\n"), "host: example.com\n");
-    assert_eq!(filled("a: \"x-${{env `DECK_HOST`}}-y\"${{ env \"DECK_EMPTY\" }}"), "a: \"x-example.com-y\"");
-    assert_eq!(filled("${{ \"DECK_HOST\" | env }}"), "example.com");
-    assert_eq!(filled("${{ \"}}\" }}${{ \"a\\\"b\" }}"), "}}a\"b");
-    assert_eq!(filled("é${{/* nothing */}}é"), "éé");
+fn templates_are_substituted_anywhere() {
+    assert_eq!(rendered("host: ${{ env \"DECK_HOST\" }}\n"), "host: example.com\n");
+    assert_eq!(
+        rendered("a: \"x-${{env `DECK_HOST`}}-y\"${{ env \"DECK_EMPTY\" }}"),
+        "a: \"x-example.com-y\""
+    );
+    assert_eq!(rendered("${{ \"DECK_HOST\" | env }}"), "example.com");
+    assert_eq!(rendered("${{ \"}}\" }}${{ \"a\\\"b\" }}"), "}}a\"b");
+    assert_eq!(rendered("é${{/* nothing */}}é"), "éé");
 }
 
 #[test]
-fn functions_turn_texts_into_what_yaml_should_see() {
-    assert_eq!(filled("${{ env \"DECK_PORT\" | toInt }}"), "8443");
-    assert_eq!(filled("${{ toInt (env \"DECK_PORT\") }}"), "8443");
-    assert_eq!(filled("${{ env \"DECK_ON\" | toBool }}"), "true");
-    assert_eq!(filled("${{ env \"DECK_RATIO\" | toFloat }}"), "0.25");
-    assert_eq!(filled("c: |\n  ${{ env \"DECK_PEM\" | indent 2 }}\n"), "c: |\n  one\n  two\n");
-    assert_eq!(filled("${{ indent 1 (env \"DECK_PEM\") }}"), "one\n two");
+fn functions_convert_values() {
+    assert_eq!(rendered("${{ env \"DECK_PORT\" | toInt }}"), "8443");
+    assert_eq!(rendered("${{ toInt (env \"DECK_PORT\") }}"), "8443");
+    assert_eq!(rendered("${{ env \"DECK_ON\" | toBool }}"), "true");
+    assert_eq!(rendered("${{ env \"DECK_RATIO\" | toFloat }}"), "0.25");
+    assert_eq!(rendered("c: |\n  ${{ env \"DECK_PEM\" | indent 2 }}\n"), "c: |\n  one\n  two\n");
+    assert_eq!(rendered("${{ indent 1 (env \"DECK_PEM\") }}"), "one\n two");
 }
 
 #[test]
-fn trim_markers_take_blanks_away() {
-    assert_eq!(filled("a: \n  ${{- env \"DECK_HOST\" -}}  \n b"), "a:example.comb");
+fn trim_markers_remove_white_space() {
+    assert_eq!(rendered("a: \n  ${{- env \"DECK_HOST\" -}}  \n b"), "a:example.comb");
 }
 
 #[test]
-fn comment_lines_are_left_alone_and_comments_after_text_are_not() {
+fn only_whole_comment_lines_are_skipped() {
     let text = "  # ${{ env \"NOPE\" }}\na: ${{ env \"DECK_HOST\" }}\n# ${{";
-    assert_eq!(filled(text), "  # ${{ env \"NOPE\" }}\na: example.com\n# ${{");
+    assert_eq!(rendered(text), "  # ${{ env \"NOPE\" }}\na: example.com\n# ${{");
     assert_eq!(failed("a: 1 # ${{ env \"DECK_NONE\" }}").code, ENV);
 }
 
@@ -94,13 +98,13 @@ fn an_unset_variable_is_an_error_at_its_place() {
 }
 
 #[test]
-fn only_variables_of_decks_may_be_read() {
+fn only_variables_with_decks_prefix_are_allowed() {
     let finding = failed("${{ env \"HOME\" }}");
     assert_eq!((finding.code, finding.help.as_deref()), (ENV, Some("name it `DECK_HOME`")));
 }
 
 #[test]
-fn a_template_that_makes_no_sense_says_where_and_why() {
+fn an_invalid_template_reports_location_and_reason() {
     for (text, why) in [
         ("${{ }}", "empty"),
         ("${{ env \"DECK_HOST\"\nb: 1", "not closed by `}}`"),
@@ -123,7 +127,7 @@ fn a_template_that_makes_no_sense_says_where_and_why() {
 }
 
 #[test]
-fn what_cannot_be_converted_is_not_repeated() {
+fn an_unconvertible_value_is_not_repeated() {
     for (text, form) in [("toInt", "a whole number"), ("toBool", "`true`"), ("toFloat", "a number")] {
         let finding = failed(&format!("${{{{ env \"DECK_SECRET\" | {text} }}}}"));
         assert!(finding.message.contains("`DECK_SECRET` is not") && finding.message.contains(form));
@@ -135,14 +139,14 @@ fn what_cannot_be_converted_is_not_repeated() {
 fn mocked_values_need_no_environment() {
     let text = "${{ env \"DECK_A\" }} ${{ env \"DECK_B\" | toInt }} ${{ env \"DECK_C\" | toBool }}";
     let mut findings = Findings::default();
-    let filled = Filled::new(text, FileId(0), Env::Mock, &mut findings).expect("templates");
-    assert_eq!((filled.text(), findings.0.len()), ("DECK_A 42 false", 0));
+    let rendered = Rendered::new(text, FileId(0), Env::Mock, &mut findings).expect("templates");
+    assert_eq!((rendered.text(), findings.0.len()), ("DECK_A 42 false", 0));
 }
 
 #[test]
-fn nodes_keep_the_places_they_were_written_at() {
+fn spans_are_those_of_the_original_file() {
     let text = "a: ${{ env \"DECK_PEM\" | indent 3 }}\nb: [\"x${{ env \"DECK_HOST\" }}y\", z]\nc: 1\n";
-    let (sources, doc, root, findings, filled) = read(text);
+    let (sources, doc, root, findings, rendered) = read(text);
     assert!(findings.0.is_empty(), "{:#?}", findings.0);
     let root = root.expect("reads");
     let snippet = |node| sources.snippet(doc.span(node));
@@ -154,27 +158,27 @@ fn nodes_keep_the_places_they_were_written_at() {
     assert_eq!(snippet(items[1]), "z");
     assert_eq!(snippet(get("c")), "1");
     assert_eq!(sources.locate(doc.span(get("c"))), "kong.yml:3:4");
-    let filled = filled.expect("templates");
-    assert!(filled.covers(doc.span(items[0])) && !filled.covers(doc.span(items[1])));
+    let rendered = rendered.expect("templates");
+    assert!(rendered.covers(doc.span(items[0])) && !rendered.covers(doc.span(items[1])));
 }
 
 #[test]
 fn findings_about_values_do_not_show_them() {
     let text = "a: 1\nport: ${{ env \"DECK_SECRET\" }}\n";
-    let (_, doc, root, _, filled) = read(text);
+    let (_, doc, root, _, rendered) = read(text);
     let span = doc.span(doc.get(root.expect("reads"), "port").expect("port"));
     let mut findings = Findings::from(vec![
         Finding::error("x/y", "expected a number, found `hunter2-and-more`").at(span, "`hunter2-and-more`"),
         Finding::error("x/y", "hunter2-and-more").at(Span { start: 0, end: 1, ..span }, ""),
     ]);
-    filled.expect("templates").hide(&mut findings);
+    rendered.expect("templates").mask(&mut findings);
     assert_eq!(findings.0[0].message, "expected a number, found `${{ env \"DECK_SECRET\" }}`");
     assert!(!findings.0[0].labels[0].text.contains("hunter2"));
     assert_eq!(findings.0[1].message, "hunter2-and-more", "another place");
 }
 
 #[test]
-fn broken_yaml_after_filling_in_is_reported_at_its_place_without_the_value() {
+fn invalid_yaml_after_substitution_is_reported_without_the_value() {
     let (sources, _, root, findings, _) = read("a: 1\nb: \"${{ env \"DECK_SECRET\" }}\nc: 2\n");
     assert_eq!(root, None);
     let finding = &findings.0[0];
@@ -183,12 +187,12 @@ fn broken_yaml_after_filling_in_is_reported_at_its_place_without_the_value() {
 }
 
 #[test]
-fn what_follows_from_a_missing_value_is_not_reported() {
+fn consequences_of_a_missing_value_are_not_reported() {
     let text = "port: ${{ env \"DECK_NONE\" | toInt }}\n";
-    let (_, doc, root, mut findings, filled) = read(text);
+    let (_, doc, root, mut findings, rendered) = read(text);
     let node = doc.get(root.expect("reads"), "port").expect("port");
     assert_eq!(doc.to_json(node), 42);
     findings.push(Finding::error("x/y", "too small").at(doc.span(node), ""));
-    filled.expect("templates").hide(&mut findings);
+    rendered.expect("templates").mask(&mut findings);
     assert_eq!(findings.0.iter().map(|f| f.code).collect::<Vec<_>>(), [ENV]);
 }

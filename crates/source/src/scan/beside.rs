@@ -1,30 +1,30 @@
-//! The scanner beside libyaml: the same events, or none. For the tests and for what is held of any input.
+//! Differential check of the fast scanner against libyaml, for tests and fuzzing.
 
-use super::Scan;
-use crate::libyaml::{Event, Events, Kind, Steps};
+use super::Scanner;
+use crate::libyaml::{Event, EventKind, EventSource, Events};
 
-/// Whether the scanner reads a text; if it does, it reads what libyaml reads.
+/// Returns whether the fast scanner accepts a text.
 ///
 /// # Panics
-/// When it reads something else.
+/// If it accepts the text but emits other events than libyaml.
 pub fn reads(text: &str) -> bool {
-    let Some(scanned) = Scan::new(text).and_then(|mut scan| all(&mut scan)) else { return false };
+    let Some(scanned) = Scanner::new(text).and_then(|mut scan| all(&mut scan)) else { return false };
     assert_eq!(Some(scanned), all(&mut Events::new(text)), "{text:?}");
     true
 }
 
-/// All events of a text, without the places that nobody looks at: those of documents, and where blocks end.
-fn all(steps: &mut impl Steps) -> Option<Vec<String>> {
+/// Collects all events, without the positions that are never used: those of documents and of block ends.
+fn all(steps: &mut impl EventSource) -> Option<Vec<String>> {
     let mut seen = Vec::new();
     loop {
-        let Event { kind, start, end } = steps.step().ok()?;
+        let Event { kind, start, end } = steps.next_event().ok()?;
         seen.push(match kind {
-            Kind::DocumentStart | Kind::DocumentEnd => format!("{kind:?}"),
-            Kind::SequenceStart { .. } | Kind::MappingStart { .. } => format!("{start} {kind:?}"),
-            // In brackets or braces the end is one byte; a block's is nowhere.
-            Kind::SequenceEnd | Kind::MappingEnd if end == start + 1 => format!("{start} {kind:?}"),
-            Kind::SequenceEnd | Kind::MappingEnd => format!("{kind:?}"),
-            Kind::StreamEnd => return Some(seen),
+            EventKind::DocumentStart | EventKind::DocumentEnd => format!("{kind:?}"),
+            EventKind::SequenceStart { .. } | EventKind::MappingStart { .. } => format!("{start} {kind:?}"),
+            // The end of a flow collection is one byte; that of a block collection has no position.
+            EventKind::SequenceEnd | EventKind::MappingEnd if end == start + 1 => format!("{start} {kind:?}"),
+            EventKind::SequenceEnd | EventKind::MappingEnd => format!("{kind:?}"),
+            EventKind::StreamEnd => return Some(seen),
             _ => format!("{start}-{end} {kind:?}"),
         });
     }

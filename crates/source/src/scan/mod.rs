@@ -1,67 +1,84 @@
-//! The YAML that files are made of, read some six times as fast as libyaml reads it.
+//! Fast scanner for the common subset of YAML, about six times as fast as libyaml.
 //!
-//! [`Scan`] gives the very events that libyaml gives, or gives up: it never decides that a text is broken,
-//! and what is rare (tags, `?`, directives, tabs between tokens, keys over several lines …) is not its
-//! business. Whoever asks then begins again with libyaml, which stays the one judge of what YAML is. The tests
-//! hold the two against each other over generated and damaged texts.
+//! [`Scanner`] emits exactly the events of libyaml, or stops with [`Unsupported`]: it never decides that a text is
+//! invalid, and does not handle rare syntax (tags, `?`, directives, tabs between tokens, multi-line keys …). The
+//! caller then restarts with libyaml, which is the only authority on validity. The tests compare both over
+//! generated and mutated texts.
 //!
-//! Places and rules are therefore libyaml's: columns count from the start of the line, a block ends where a
-//! line is indented less, a key and its colon stand on one line and at most 1,024 bytes apart.
+//! Positions and rules are those of libyaml: columns count from the start of the line, a block ends at a line with
+//! less indentation, and a simple key and its colon are on one line, at most 1,024 bytes apart.
+//!
+//! # States
+//! ```text
+//! Document ──► Root ──► (node)
+//!
+//! (node)  scalar ──► After
+//!         `- `   ──► Dash ──► (node)
+//!         `key:` ──► PendingKey ──► Value ──► (node)
+//!         `[`    ──► FlowItem ──► After
+//!         `{`    ──► FlowKey ──► FlowValue ──► After
+//!
+//! After   next item of a block ──► (node)
+//!         next key of a block  ──► Value
+//!         `,` ──► FlowItem | FlowKey
+//!         end of a collection  ──► After
+//!         end of the text      ──► End
+//! ```
 
 pub mod beside;
 mod scalar;
 #[cfg(test)]
 mod tests;
 
-use super::libyaml::{Event, Kind, Problem, Steps, Style};
+use super::libyaml::{Event, EventKind, EventSource, ScalarStyle, YamlError};
 
-/// Bytes between the start of a key and its colon.
-const LONGEST_KEY: usize = 1024;
+/// Maximum distance between the start of a simple key and its colon, in bytes (YAML 1.1).
+const MAX_SIMPLE_KEY_BYTES: usize = 1024;
 
-/// The text is none that is read here.
-struct Unusual;
+/// The text uses syntax outside the supported subset.
+struct Unsupported;
 
-type Outcome<T> = Result<T, Unusual>;
+type Outcome<T> = Result<T, Unsupported>;
 
-/// A list or map that is open.
+/// Open collection.
 #[derive(Clone, Copy, Debug)]
-enum Level {
-    /// A map whose keys stand at that column.
+enum Collection {
+    /// Block mapping with its key column.
     Map(usize),
-    /// A list whose dashes stand at that column.
+    /// Block sequence with the column of its dashes.
     Seq(usize),
-    /// A list whose dashes stand at the column of the map's keys around it.
-    Loose(usize),
-    /// `[…]`
+    /// Indentless sequence: its dashes are in the column of the enclosing mapping's keys.
+    IndentlessSeq(usize),
+    /// `[…]`.
     FlowSeq,
-    /// `{…}`
+    /// `{…}`.
     FlowMap,
 }
 
-/// What comes next.
+/// State: the token that is expected next.
 #[derive(Clone, Copy, Debug)]
-enum Next {
+enum State {
     Document,
     Root,
-    /// The first dash of a list: the scanner stands at it.
+    /// First dash of a block sequence, at the cursor.
     Dash,
-    /// A key that has been read already, since only its colon tells that a map begins.
-    Held,
-    /// What a key stands for; the scanner stands after the colon.
+    /// Key already scanned, because only the colon after it reveals the start of a mapping.
+    PendingKey,
+    /// Value of a key; the cursor is past the colon.
     Value,
-    /// What ends a node or comes after it.
+    /// End of the current node, or its next sibling.
     After,
-    /// An item of a list in brackets, or its end.
+    /// Item of a flow sequence, or its end.
     FlowItem,
-    /// A key in braces, or their end.
+    /// Key of a flow mapping, or its end.
     FlowKey,
     FlowValue,
     End,
 }
 
-/// What an event says beside [`Scan::start`], [`Scan::end`], [`Scan::anchor`] and [`Scan::scalar`].
+/// Event type; its data is in [`Scanner::start`], [`Scanner::end`], [`Scanner::anchor`] and [`Scanner::scalar`].
 #[derive(Clone, Copy, Debug)]
-enum Said {
+enum EventTag {
     DocumentStart,
     DocumentEnd,
     Alias,
@@ -73,60 +90,60 @@ enum Said {
     StreamEnd,
 }
 
-/// A scalar: where it stands, and its text, which is in the file or, if it reads otherwise than it is written, in
-/// [`Scan::made`].
+/// Scalar with its span. Its content is a slice of the source, or in [`Scanner::decoded`] if folding or escapes
+/// changed it.
 #[derive(Clone, Copy, Debug)]
-struct Text {
+struct ScalarToken {
     start: usize,
     end: usize,
-    style: Style,
-    /// Where the text is in the file; none if it was made.
-    written: Option<(usize, usize)>,
-    /// Whether it goes over several lines.
-    lines: bool,
+    style: ScalarStyle,
+    /// Range of the content in the source; `None` if it was decoded.
+    source: Option<(usize, usize)>,
+    /// Whether it spans several lines.
+    is_multiline: bool,
 }
 
-/// Events of one text.
-pub(super) struct Scan<'t> {
+/// Event source over one text.
+pub(super) struct Scanner<'t> {
     text: &'t str,
     bytes: &'t [u8],
     at: usize,
-    /// Where the line begins.
+    /// Offset of the start of the current line.
     line: usize,
-    /// Whether nothing but blanks stands before `at` in its line.
-    fresh: bool,
-    levels: Vec<Level>,
-    next: Next,
-    /// Text of a scalar that reads otherwise than it is written.
-    made: String,
-    /// Of the event at hand: its place, its anchor or alias, its text.
+    /// Whether only blanks precede the cursor on its line.
+    at_line_start: bool,
+    open: Vec<Collection>,
+    state: State,
+    /// Content of the current scalar if it differs from the source.
+    decoded: String,
+    /// Current event: span, anchor or alias, scalar.
     start: usize,
     end: usize,
     anchor: Option<Anchor<'t>>,
-    scalar: Text,
+    scalar: ScalarToken,
 }
 
-impl Steps for Scan<'_> {
-    fn step(&mut self) -> Result<Event<'_>, Problem> {
+impl EventSource for Scanner<'_> {
+    fn next_event(&mut self) -> Result<Event<'_>, YamlError> {
         match self.advance() {
-            Ok(said) => Ok(self.event(said)),
-            Err(Unusual) => Err(Problem { message: String::new(), at: self.at, context: None }),
+            Ok(tag) => Ok(self.event(tag)),
+            Err(Unsupported) => Err(YamlError { message: String::new(), at: self.at, context: None }),
         }
     }
 }
 
-/// A name, and where its `&` stands.
+/// Anchor or alias name with the offset of its `&` or `*`.
 #[derive(Clone, Copy, Debug)]
 struct Anchor<'t> {
     name: &'t str,
     at: usize,
 }
 
-impl<'t> Scan<'t> {
-    /// At the start of a text; none if it holds characters that need a closer look.
+impl<'t> Scanner<'t> {
+    /// Creates a scanner at the start of a text; `None` if the text contains characters outside the subset.
     pub(super) fn new(text: &'t str) -> Option<Self> {
         let control = |b: u8| (b < b' ' && b != b'\n' && b != b'\t') | (b == 0x7f);
-        // Without a way out of the loop, so that it takes many bytes at once.
+        // Without an early exit, so that the loop is vectorised.
         let ascii = text.bytes().fold(false, |odd, b| odd | control(b));
         let breaks = |c: char| {
             matches!(c, '\u{80}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
@@ -134,62 +151,68 @@ impl<'t> Scan<'t> {
         if ascii || (!text.is_ascii() && text.contains(breaks)) {
             return None;
         }
-        Some(Scan {
+        Some(Scanner {
             text,
             bytes: text.as_bytes(),
             at: 0,
             line: 0,
-            fresh: true,
-            levels: Vec::new(),
-            next: Next::Document,
-            made: String::new(),
+            at_line_start: true,
+            open: Vec::new(),
+            state: State::Document,
+            decoded: String::new(),
             start: 0,
             end: 0,
             anchor: None,
-            scalar: Text { start: 0, end: 0, style: Style::Plain, written: None, lines: false },
+            scalar: ScalarToken {
+                start: 0,
+                end: 0,
+                style: ScalarStyle::Plain,
+                source: None,
+                is_multiline: false,
+            },
         })
     }
 
-    fn event(&self, said: Said) -> Event<'_> {
+    fn event(&self, tag: EventTag) -> Event<'_> {
         let anchor = self.anchor.map(|anchor| anchor.name);
-        let kind = match said {
-            Said::DocumentStart => Kind::DocumentStart,
-            Said::DocumentEnd => Kind::DocumentEnd,
-            Said::Alias => Kind::Alias { anchor: anchor.unwrap_or_default() },
-            Said::Scalar => Kind::Scalar {
+        let kind = match tag {
+            EventTag::DocumentStart => EventKind::DocumentStart,
+            EventTag::DocumentEnd => EventKind::DocumentEnd,
+            EventTag::Alias => EventKind::Alias { anchor: anchor.unwrap_or_default() },
+            EventTag::Scalar => EventKind::Scalar {
                 anchor,
                 tag: None,
-                value: match self.scalar.written {
+                value: match self.scalar.source {
                     Some((start, end)) => &self.text[start..end],
-                    None => &self.made,
+                    None => &self.decoded,
                 },
                 style: self.scalar.style,
             },
-            Said::SequenceStart { flow } => Kind::SequenceStart { anchor, flow },
-            Said::SequenceEnd => Kind::SequenceEnd,
-            Said::MappingStart { flow } => Kind::MappingStart { anchor, flow },
-            Said::MappingEnd => Kind::MappingEnd,
-            Said::StreamEnd => Kind::StreamEnd,
+            EventTag::SequenceStart { flow } => EventKind::SequenceStart { anchor, flow },
+            EventTag::SequenceEnd => EventKind::SequenceEnd,
+            EventTag::MappingStart { flow } => EventKind::MappingStart { anchor, flow },
+            EventTag::MappingEnd => EventKind::MappingEnd,
+            EventTag::StreamEnd => EventKind::StreamEnd,
         };
         Event { kind, start: self.start, end: self.end }
     }
 
-    /// An event at that place.
-    fn say(&mut self, said: Said, start: usize, end: usize) -> Said {
+    /// Sets the span of the event to emit.
+    fn emit(&mut self, tag: EventTag, start: usize, end: usize) -> EventTag {
         (self.start, self.end) = (self.anchor.map_or(start, |anchor| anchor.at), end);
-        said
+        tag
     }
 
-    fn say_scalar(&mut self, text: Text) -> Said {
+    fn emit_scalar(&mut self, text: ScalarToken) -> EventTag {
         self.scalar = text;
-        self.say(Said::Scalar, text.start, text.end)
+        self.emit(EventTag::Scalar, text.start, text.end)
     }
 
     fn byte(&self, at: usize) -> Option<u8> {
         self.bytes.get(at).copied()
     }
 
-    /// Whether a blank, a line's end or the end of the text is there.
+    /// Returns whether a blank, a line end or the end of the text is at that offset.
     fn is_blank(&self, at: usize) -> bool {
         matches!(self.byte(at), None | Some(b' ' | b'\t' | b'\n'))
     }
@@ -198,21 +221,21 @@ impl<'t> Scan<'t> {
         self.at - self.line
     }
 
-    /// Whether a dash that begins an item is there.
+    /// Returns whether a block sequence dash is at that offset.
     fn is_dash(&self, at: usize) -> bool {
         self.byte(at) == Some(b'-') && self.is_blank(at + 1)
     }
 
-    /// Whether `---` or `...` stands there, at the start of a line.
+    /// Returns whether a document marker (`---` or `...`) is at that offset, which is the start of a line.
     fn is_marker(&self, at: usize) -> bool {
         matches!(self.bytes.get(at..at + 3), Some(b"---" | b"...")) && self.is_blank(at + 3)
     }
 
-    /// Goes to the next token; what is there, if anything.
+    /// Skips to the next token and returns its first byte, if any.
     fn skip(&mut self) -> Outcome<Option<u8>> {
         let byte = self.skip_blanks()?;
         if self.at == self.line && self.is_marker(self.at) {
-            return Err(Unusual);
+            return Err(Unsupported);
         }
         Ok(byte)
     }
@@ -224,197 +247,210 @@ impl<'t> Scan<'t> {
                 Some(b'\n') => {
                     self.at += 1;
                     self.line = self.at;
-                    self.fresh = true;
+                    self.at_line_start = true;
                 }
                 Some(b'#') => {
                     let rest = &self.bytes[self.at..];
                     self.at += memchr::memchr(b'\n', rest).unwrap_or(rest.len());
                 }
-                Some(b'\t') => return Err(Unusual),
+                Some(b'\t') => return Err(Unsupported),
                 byte => return Ok(byte),
             }
         }
     }
 
-    /// The column that lines of a block within the innermost one must pass.
+    /// Returns the column that lines inside the innermost block must exceed.
     fn indent(&self) -> Option<usize> {
-        match self.levels.last() {
-            Some(&(Level::Map(column) | Level::Seq(column) | Level::Loose(column))) => Some(column),
+        match self.open.last() {
+            Some(
+                &(Collection::Map(column) | Collection::Seq(column) | Collection::IndentlessSeq(column)),
+            ) => Some(column),
             _ => None,
         }
     }
 
     fn in_flow(&self) -> bool {
-        matches!(self.levels.last(), Some(Level::FlowSeq | Level::FlowMap))
+        matches!(self.open.last(), Some(Collection::FlowSeq | Collection::FlowMap))
     }
 
-    fn advance(&mut self) -> Outcome<Said> {
+    fn advance(&mut self) -> Outcome<EventTag> {
         self.anchor = None;
-        match self.next {
-            Next::Value => self.node(true, false),
-            Next::After => self.after(),
-            Next::Held => {
-                self.next = Next::Value;
-                Ok(self.say(Said::Scalar, self.scalar.start, self.scalar.end))
+        match self.state {
+            State::Value => self.node(true, false),
+            State::After => self.after(),
+            State::PendingKey => {
+                self.state = State::Value;
+                Ok(self.emit(EventTag::Scalar, self.scalar.start, self.scalar.end))
             }
-            Next::Dash => self.item(),
-            Next::FlowItem => match self.skip()? {
-                Some(b']') => Ok(self.end_flow(Said::SequenceEnd)),
+            State::Dash => self.item(),
+            State::FlowItem => match self.skip()? {
+                Some(b']') => Ok(self.end_flow(EventTag::SequenceEnd)),
                 _ => self.flow_node(),
             },
-            Next::FlowKey => match self.skip()? {
-                Some(b'}') => Ok(self.end_flow(Said::MappingEnd)),
+            State::FlowKey => match self.skip()? {
+                Some(b'}') => Ok(self.end_flow(EventTag::MappingEnd)),
                 _ => self.flow_key(),
             },
-            Next::FlowValue => self.flow_node(),
-            Next::Document => self.document(),
-            Next::Root => self.node(false, true),
-            Next::End => Ok(self.say(Said::StreamEnd, self.at, self.at)),
+            State::FlowValue => self.flow_node(),
+            State::Document => self.document(),
+            State::Root => self.node(false, true),
+            State::End => Ok(self.emit(EventTag::StreamEnd, self.at, self.at)),
         }
     }
 
-    fn document(&mut self) -> Outcome<Said> {
+    fn document(&mut self) -> Outcome<EventTag> {
         if self.skip_blanks()?.is_none() {
-            self.next = Next::End;
+            self.state = State::End;
             return self.advance();
         }
         if self.at == self.line && self.is_marker(self.at) {
-            // Only `---`, and alone on its line.
+            // Only `---` alone on its line is supported.
             self.at += 3;
-            self.fresh = false;
-            if self.byte(self.at - 1) != Some(b'-') || self.skip()?.is_none() || !self.fresh {
-                return Err(Unusual);
+            self.at_line_start = false;
+            if self.byte(self.at - 1) != Some(b'-') || self.skip()?.is_none() || !self.at_line_start {
+                return Err(Unsupported);
             }
         }
-        self.next = Next::Root;
-        Ok(self.say(Said::DocumentStart, self.at, self.at))
+        self.state = State::Root;
+        Ok(self.emit(EventTag::DocumentStart, self.at, self.at))
     }
 
-    /// What comes after a whole node.
-    fn after(&mut self) -> Outcome<Said> {
+    /// Continues after a complete node.
+    fn after(&mut self) -> Outcome<EventTag> {
         let byte = self.skip()?;
-        let Some(&level) = self.levels.last() else {
-            self.next = Next::End;
+        let Some(&level) = self.open.last() else {
+            self.state = State::End;
             return match byte {
-                None => Ok(self.say(Said::DocumentEnd, self.at, self.at)),
-                Some(_) => Err(Unusual),
+                None => Ok(self.emit(EventTag::DocumentEnd, self.at, self.at)),
+                Some(_) => Err(Unsupported),
             };
         };
-        let (Level::Map(indent) | Level::Seq(indent) | Level::Loose(indent)) = level else {
-            let map = matches!(level, Level::FlowMap);
+        let (Collection::Map(indent) | Collection::Seq(indent) | Collection::IndentlessSeq(indent)) = level
+        else {
+            let map = matches!(level, Collection::FlowMap);
             return match (byte, map) {
-                (Some(b','), false) => self.flow_next(Next::FlowItem),
-                (Some(b','), true) => self.flow_next(Next::FlowKey),
-                (Some(b']'), false) => Ok(self.end_flow(Said::SequenceEnd)),
-                (Some(b'}'), true) => Ok(self.end_flow(Said::MappingEnd)),
-                _ => Err(Unusual),
+                (Some(b','), false) => self.flow_next(State::FlowItem),
+                (Some(b','), true) => self.flow_next(State::FlowKey),
+                (Some(b']'), false) => Ok(self.end_flow(EventTag::SequenceEnd)),
+                (Some(b'}'), true) => Ok(self.end_flow(EventTag::MappingEnd)),
+                _ => Err(Unsupported),
             };
         };
         let column = self.column();
-        if byte.is_none() || (self.fresh && column < indent) {
+        if byte.is_none() || (self.at_line_start && column < indent) {
             return Ok(self.end_block(level));
         }
-        if !self.fresh || column > indent {
-            return Err(Unusual);
+        if !self.at_line_start || column > indent {
+            return Err(Unsupported);
         }
         match level {
-            Level::Map(_) => {
+            Collection::Map(_) => {
                 let key = self.read_scalar()?;
-                self.at = self.colon(&key).ok_or(Unusual)?;
-                self.fresh = false;
-                self.next = Next::Value;
-                Ok(self.say_scalar(key))
+                self.at = self.colon(&key).ok_or(Unsupported)?;
+                self.at_line_start = false;
+                self.state = State::Value;
+                Ok(self.emit_scalar(key))
             }
             _ if self.is_dash(self.at) => self.item(),
-            Level::Loose(_) => Ok(self.end_block(level)),
-            _ => Err(Unusual),
+            Collection::IndentlessSeq(_) => Ok(self.end_block(level)),
+            _ => Err(Unsupported),
         }
     }
 
-    fn end_block(&mut self, level: Level) -> Said {
-        self.levels.pop();
-        let map = matches!(level, Level::Map(_));
-        self.say(if map { Said::MappingEnd } else { Said::SequenceEnd }, self.at, self.at)
+    fn end_block(&mut self, level: Collection) -> EventTag {
+        self.open.pop();
+        let map = matches!(level, Collection::Map(_));
+        self.emit(if map { EventTag::MappingEnd } else { EventTag::SequenceEnd }, self.at, self.at)
     }
 
-    /// Where the colon ends that makes a scalar a key of a block.
-    fn colon(&self, key: &Text) -> Option<usize> {
-        let at = self.past_spaces(self.at);
+    /// Returns the offset after the colon if the scalar is a block mapping key.
+    fn colon(&self, key: &ScalarToken) -> Option<usize> {
+        let at = self.skip_spaces_from(self.at);
         let colon = self.byte(at) == Some(b':') && self.is_blank(at + 1);
-        (colon && !key.lines && at - key.start <= LONGEST_KEY).then_some(at + 1)
+        (colon && !key.is_multiline && at - key.start <= MAX_SIMPLE_KEY_BYTES).then_some(at + 1)
     }
 
-    /// Past the dash, what stands behind it.
-    fn item(&mut self) -> Outcome<Said> {
+    /// Consumes a dash and scans the item after it.
+    fn item(&mut self) -> Outcome<EventTag> {
         self.at += 1;
-        self.fresh = false;
+        self.at_line_start = false;
         self.node(false, true)
     }
 
-    /// A node in a block, or an empty one where it would be. The value of a key may be a list that is not
-    /// indented; a map or a list may begin in the line only where no key goes before it (`open`).
-    fn node(&mut self, value: bool, mut open: bool) -> Outcome<Said> {
+    /// Scans a node of a block, or an empty one. The value of a key may be an indentless sequence; a collection
+    /// may start on the same line only if no key precedes it (`open`).
+    fn node(&mut self, value: bool, mut open: bool) -> Outcome<EventTag> {
         let parent = self.indent();
         let empty = self.at;
         let mut byte = self.skip()?;
-        if byte == Some(b'&') && !self.fresh {
+        if byte == Some(b'&') && !self.at_line_start {
             self.anchor = Some(self.read_name()?);
             open = false;
             byte = self.skip()?;
         }
         let column = self.column();
-        // Lines that are not indented more belong to what is around, but for dashes under a key.
+        // Lines that are not indented further belong to the enclosing block, except for dashes below a key.
         let outside = byte.is_none()
-            || self.fresh
+            || self.at_line_start
                 && parent.is_some_and(|parent| {
                     column < parent || column == parent && !(value && self.is_dash(self.at))
                 });
         if outside {
-            self.next = Next::After;
-            let style = Style::Plain;
-            let text = Text { start: empty, end: empty, style, written: Some((empty, empty)), lines: false };
-            return if self.anchor.is_none() { Ok(self.say_scalar(text)) } else { Err(Unusual) };
+            self.state = State::After;
+            let style = ScalarStyle::Plain;
+            let text = ScalarToken {
+                start: empty,
+                end: empty,
+                style,
+                source: Some((empty, empty)),
+                is_multiline: false,
+            };
+            return if self.anchor.is_none() { Ok(self.emit_scalar(text)) } else { Err(Unsupported) };
         }
-        open |= self.fresh;
+        open |= self.at_line_start;
         match byte {
             Some(b'-') if self.is_dash(self.at) => {
                 if !open {
-                    return Err(Unusual);
+                    return Err(Unsupported);
                 }
-                let loose = parent == Some(column) && self.fresh;
-                self.levels.push(if loose { Level::Loose(column) } else { Level::Seq(column) });
-                self.next = Next::Dash;
-                Ok(self.say(Said::SequenceStart { flow: false }, self.at, self.at))
+                let indentless = parent == Some(column) && self.at_line_start;
+                self.open.push(if indentless {
+                    Collection::IndentlessSeq(column)
+                } else {
+                    Collection::Seq(column)
+                });
+                self.state = State::Dash;
+                Ok(self.emit(EventTag::SequenceStart { flow: false }, self.at, self.at))
             }
             Some(b'[' | b'{') => Ok(self.flow_start()),
             Some(b'*') if self.anchor.is_none() => self.alias(),
             Some(b'|' | b'>') => {
                 let text = self.block_scalar(parent)?;
-                self.next = Next::After;
-                Ok(self.say_scalar(text))
+                self.state = State::After;
+                Ok(self.emit_scalar(text))
             }
             _ => {
                 let text = self.read_scalar()?;
-                self.fresh = false;
+                self.at_line_start = false;
                 match self.colon(&text) {
                     None => {
-                        self.next = Next::After;
-                        Ok(self.say_scalar(text))
+                        self.state = State::After;
+                        Ok(self.emit_scalar(text))
                     }
                     Some(colon) if open => {
-                        self.levels.push(Level::Map(column));
+                        self.open.push(Collection::Map(column));
                         self.at = colon;
                         self.scalar = text;
-                        self.next = Next::Held;
-                        Ok(self.say(Said::MappingStart { flow: false }, text.start, text.start))
+                        self.state = State::PendingKey;
+                        Ok(self.emit(EventTag::MappingStart { flow: false }, text.start, text.start))
                     }
-                    Some(_) => Err(Unusual),
+                    Some(_) => Err(Unsupported),
                 }
             }
         }
     }
 
-    /// The name after the `&` or `*` that is there; the scanner goes past it.
+    /// Consumes an anchor or alias with its `&` or `*`.
     fn read_name(&mut self) -> Outcome<Anchor<'t>> {
         let at = self.at;
         let fits = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
@@ -422,70 +458,71 @@ impl<'t> Scan<'t> {
         self.at = end;
         let flow = self.in_flow() && matches!(self.byte(end), Some(b',' | b']' | b'}'));
         if end == at + 1 || !(self.is_blank(end) || flow) {
-            return Err(Unusual);
+            return Err(Unsupported);
         }
         Ok(Anchor { name: &self.text[at + 1..end], at })
     }
 
-    fn alias(&mut self) -> Outcome<Said> {
+    fn alias(&mut self) -> Outcome<EventTag> {
         let anchor = self.read_name()?;
         self.anchor = Some(anchor);
-        self.next = Next::After;
-        self.fresh = false;
-        Ok(self.say(Said::Alias, anchor.at, self.at))
+        self.state = State::After;
+        self.at_line_start = false;
+        Ok(self.emit(EventTag::Alias, anchor.at, self.at))
     }
 
-    fn flow_start(&mut self) -> Said {
+    fn flow_start(&mut self) -> EventTag {
         let map = self.byte(self.at) == Some(b'{');
         self.at += 1;
-        self.fresh = false;
-        let (level, next, said) = match map {
-            true => (Level::FlowMap, Next::FlowKey, Said::MappingStart { flow: true }),
-            false => (Level::FlowSeq, Next::FlowItem, Said::SequenceStart { flow: true }),
+        self.at_line_start = false;
+        let (level, next, tag) = match map {
+            true => (Collection::FlowMap, State::FlowKey, EventTag::MappingStart { flow: true }),
+            false => (Collection::FlowSeq, State::FlowItem, EventTag::SequenceStart { flow: true }),
         };
-        self.levels.push(level);
-        self.next = next;
-        self.say(said, self.at - 1, self.at)
+        self.open.push(level);
+        self.state = next;
+        self.emit(tag, self.at - 1, self.at)
     }
 
-    /// Past a comma.
-    fn flow_next(&mut self, next: Next) -> Outcome<Said> {
+    /// Consumes a comma.
+    fn flow_next(&mut self, state: State) -> Outcome<EventTag> {
         self.at += 1;
-        self.fresh = false;
-        self.next = next;
+        self.at_line_start = false;
+        self.state = state;
         self.advance()
     }
 
-    fn end_flow(&mut self, said: Said) -> Said {
-        self.levels.pop();
+    fn end_flow(&mut self, tag: EventTag) -> EventTag {
+        self.open.pop();
         self.at += 1;
-        self.fresh = false;
-        self.next = Next::After;
-        self.say(said, self.at - 1, self.at)
+        self.at_line_start = false;
+        self.state = State::After;
+        self.emit(tag, self.at - 1, self.at)
     }
 
-    fn flow_node(&mut self) -> Outcome<Said> {
+    fn flow_node(&mut self) -> Outcome<EventTag> {
         match self.skip()? {
             Some(b'[' | b'{') => Ok(self.flow_start()),
             Some(b'*') => self.alias(),
             _ => {
                 let text = self.read_scalar()?;
-                self.fresh = false;
-                self.next = Next::After;
-                Ok(self.say_scalar(text))
+                self.at_line_start = false;
+                self.state = State::After;
+                Ok(self.emit_scalar(text))
             }
         }
     }
 
-    fn flow_key(&mut self) -> Outcome<Said> {
+    fn flow_key(&mut self) -> Outcome<EventTag> {
         let key = self.read_scalar()?;
-        self.at = self.past_spaces(self.at);
-        if self.byte(self.at) != Some(b':') || key.lines || self.at - key.start > LONGEST_KEY {
-            return Err(Unusual);
+        self.at = self.skip_spaces_from(self.at);
+        if self.byte(self.at) != Some(b':') || key.is_multiline || self.at - key.start > MAX_SIMPLE_KEY_BYTES
+        {
+            return Err(Unsupported);
         }
         self.at += 1;
-        self.fresh = false;
-        self.next = Next::FlowValue;
-        Ok(self.say_scalar(key))
+        self.at_line_start = false;
+        self.state = State::FlowValue;
+        Ok(self.emit_scalar(key))
     }
 }

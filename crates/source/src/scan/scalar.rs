@@ -1,20 +1,20 @@
-//! Scalars: plain ones, those in quotes, and those after `|` and `>`.
+//! Scanning of scalars: plain, quoted, and block (`|`, `>`).
 
-use super::{Outcome, Scan, Style, Text, Unusual};
+use super::{Outcome, ScalarStyle, ScalarToken, Scanner, Unsupported};
 
-/// What a byte may do inside a plain scalar.
+/// Classes of bytes inside a plain scalar.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
-    Text,
-    /// Ends it, as what follows decides.
+    ScalarToken,
+    /// May end it, depending on the next byte.
     Blank,
     Colon,
-    /// Ends it in brackets and braces.
+    /// Ends it inside a flow collection.
     Flow,
 }
 
 const ROLES: [Role; 256] = {
-    let mut roles = [Role::Text; 256];
+    let mut roles = [Role::ScalarToken; 256];
     roles[b' ' as usize] = Role::Blank;
     roles[b'\t' as usize] = Role::Blank;
     roles[b'\n' as usize] = Role::Blank;
@@ -27,60 +27,66 @@ const ROLES: [Role; 256] = {
     roles
 };
 
-impl Scan<'_> {
-    /// A scalar that is plain or in quotes.
-    pub(super) fn read_scalar(&mut self) -> Outcome<Text> {
+impl Scanner<'_> {
+    /// Scans a plain or quoted scalar.
+    pub(super) fn read_scalar(&mut self) -> Outcome<ScalarToken> {
         let flow = self.in_flow();
         let blank = self.is_blank(self.at + 1);
-        match self.byte(self.at).ok_or(Unusual)? {
+        match self.byte(self.at).ok_or(Unsupported)? {
             quote @ (b'"' | b'\'') => self.quoted(quote),
             b'-' if !blank => self.plain(flow),
             b'?' | b':' if !flow && !blank => self.plain(flow),
             b'-' | b'?' | b':' | b',' | b'[' | b']' | b'{' | b'}' | b'#' | b'&' | b'*' | b'!' | b'|'
-            | b'>' | b'%' | b'@' | b'`' => Err(Unusual),
+            | b'>' | b'%' | b'@' | b'`' => Err(Unsupported),
             _ => self.plain(flow),
         }
     }
 
-    fn plain(&mut self, flow: bool) -> Outcome<Text> {
+    fn plain(&mut self, flow: bool) -> Outcome<ScalarToken> {
         let start = self.at;
-        let mut end = self.words(start, flow)?;
-        let mut made = false;
-        while let Some((next, line, breaks)) = self.continued(end, flow)? {
-            if !made {
-                self.made.clear();
-                self.made.push_str(&self.text[start..end]);
-                made = true;
+        let mut end = self.plain_line_end(start, flow)?;
+        let mut decoded = false;
+        while let Some((next, line, breaks)) = self.continuation(end, flow)? {
+            if !decoded {
+                self.decoded.clear();
+                self.decoded.push_str(&self.text[start..end]);
+                decoded = true;
             }
             self.fold(breaks);
             self.line = line;
-            end = self.words(next, flow)?;
-            self.made.push_str(&self.text[next..end]);
+            end = self.plain_line_end(next, flow)?;
+            self.decoded.push_str(&self.text[next..end]);
         }
         self.at = end;
-        Ok(Text { start, end, style: Style::Plain, written: (!made).then_some((start, end)), lines: made })
+        Ok(ScalarToken {
+            start,
+            end,
+            style: ScalarStyle::Plain,
+            source: (!decoded).then_some((start, end)),
+            is_multiline: decoded,
+        })
     }
 
-    /// Where the part of a plain scalar ends that stands in one line.
-    fn words(&self, start: usize, flow: bool) -> Outcome<usize> {
+    /// Returns the end of the part of a plain scalar that is on the current line.
+    fn plain_line_end(&self, start: usize, flow: bool) -> Outcome<usize> {
         let mut at = start;
         loop {
             let rest = &self.bytes[at..];
-            at += rest.iter().position(|&b| ROLES[usize::from(b)] != Role::Text).unwrap_or(rest.len());
+            at += rest.iter().position(|&b| ROLES[usize::from(b)] != Role::ScalarToken).unwrap_or(rest.len());
             match self.byte(at) {
                 None | Some(b'\n') => return Ok(at),
                 Some(b':') if self.is_blank(at + 1) => return Ok(at),
-                Some(b':') if flow && matches!(self.byte(at + 1), Some(b'?')) => return Err(Unusual),
-                Some(b':') if flow && self.role(at + 1) == Role::Flow => return Err(Unusual),
+                Some(b':') if flow && matches!(self.byte(at + 1), Some(b'?')) => return Err(Unsupported),
+                Some(b':') if flow && self.role(at + 1) == Role::Flow => return Err(Unsupported),
                 Some(b':') => at += 1,
                 Some(b' ') => {
-                    let next = self.past_spaces(at);
+                    let next = self.skip_spaces_from(at);
                     if self.is_blank(next) || self.byte(next) == Some(b'#') || self.ends_plain(next, flow) {
                         return Ok(at);
                     }
                     at = next;
                 }
-                Some(b'\t') => return Err(Unusual),
+                Some(b'\t') => return Err(Unsupported),
                 Some(_) if flow => return Ok(at),
                 Some(_) => at += 1,
             }
@@ -91,27 +97,27 @@ impl Scan<'_> {
         self.byte(at).map_or(Role::Blank, |b| ROLES[usize::from(b)])
     }
 
-    pub(super) fn past_spaces(&self, mut at: usize) -> usize {
+    pub(super) fn skip_spaces_from(&self, mut at: usize) -> usize {
         while self.byte(at) == Some(b' ') {
             at += 1;
         }
         at
     }
 
-    /// Whether what is there, after a blank, ends a plain scalar.
+    /// Returns whether the byte at that offset, after a blank, ends a plain scalar.
     fn ends_plain(&self, at: usize, flow: bool) -> bool {
         self.byte(at) == Some(b':') && self.is_blank(at + 1) || flow && self.role(at) == Role::Flow
     }
 
-    /// Where a plain scalar goes on in a later line, where that line begins, and how many line ends lie
-    /// between.
-    fn continued(&self, end: usize, flow: bool) -> Outcome<Option<(usize, usize, usize)>> {
-        let mut at = self.past_spaces(end);
+    /// Returns where a plain scalar continues on a later line, the start of that line, and the number of line
+    /// breaks in between.
+    fn continuation(&self, end: usize, flow: bool) -> Outcome<Option<(usize, usize, usize)>> {
+        let mut at = self.skip_spaces_from(end);
         let (mut line, mut breaks) = (at, 0);
         while self.byte(at) == Some(b'\n') {
             breaks += 1;
             line = at + 1;
-            at = self.past_spaces(line);
+            at = self.skip_spaces_from(line);
         }
         let inside = flow || self.indent().is_none_or(|indent| at - line > indent);
         let ends = |at| matches!(self.byte(at), None | Some(b'#')) || self.ends_plain(at, flow);
@@ -119,87 +125,87 @@ impl Scan<'_> {
             return Ok(None);
         }
         match self.byte(at) {
-            Some(b'\t') => Err(Unusual),
-            _ if at == line && self.is_marker(at) => Err(Unusual),
+            Some(b'\t') => Err(Unsupported),
+            _ if at == line && self.is_marker(at) => Err(Unsupported),
             _ => Ok((!ends(at)).then_some((at, line, breaks))),
         }
     }
 
-    /// One line end is a space; of several, the first goes.
+    /// Folds line breaks: one becomes a space; of several, the first is dropped.
     fn fold(&mut self, breaks: usize) {
         match breaks {
-            1 => self.made.push(' '),
-            more => self.made.extend(std::iter::repeat_n('\n', more - 1)),
+            1 => self.decoded.push(' '),
+            more => self.decoded.extend(std::iter::repeat_n('\n', more - 1)),
         }
     }
 
-    fn quoted(&mut self, quote: u8) -> Outcome<Text> {
+    fn quoted(&mut self, quote: u8) -> Outcome<ScalarToken> {
         let start = self.at;
-        let style = Style::Quoted;
+        let style = ScalarStyle::Quoted;
         let rest = &self.bytes[start + 1..];
-        let first = memchr::memchr3(quote, b'\\', b'\n', rest).ok_or(Unusual)? + start + 1;
+        let first = memchr::memchr3(quote, b'\\', b'\n', rest).ok_or(Unsupported)? + start + 1;
         let doubled = quote == b'\'' && self.byte(first + 1) == Some(quote);
         if self.bytes[first] == quote && !doubled {
             self.at = first + 1;
-            let written = Some((start + 1, first));
-            return Ok(Text { start, end: self.at, style, written, lines: false });
+            let source = Some((start + 1, first));
+            return Ok(ScalarToken { start, end: self.at, style, source, is_multiline: false });
         }
-        self.made.clear();
+        self.decoded.clear();
         let mut at = start + 1;
-        let mut lines = false;
+        let mut is_multiline = false;
         loop {
             let from = at;
             let ends =
                 |&b: &u8| b == quote || matches!(b, b' ' | b'\t' | b'\n') || b == b'\\' && quote == b'"';
-            at += self.bytes[at..].iter().position(ends).ok_or(Unusual)?;
-            self.made.push_str(&self.text[from..at]);
+            at += self.bytes[at..].iter().position(ends).ok_or(Unsupported)?;
+            self.decoded.push_str(&self.text[from..at]);
             match self.bytes[at] {
                 b'\'' if quote == b'\'' && self.byte(at + 1) == Some(b'\'') => {
-                    self.made.push('\'');
+                    self.decoded.push('\'');
                     at += 2;
                 }
                 b if b == quote => break,
                 b'\\' => at = self.escape(at + 1)?,
                 _ => {
                     let blanks = at;
-                    at = self.past_blanks(at);
+                    at = self.skip_blanks_from(at);
                     if self.byte(at) != Some(b'\n') {
-                        self.made.push_str(&self.text[blanks..at]);
+                        self.decoded.push_str(&self.text[blanks..at]);
                         continue;
                     }
                     let mut breaks = 0;
                     while self.byte(at) == Some(b'\n') {
                         breaks += 1;
                         self.line = at + 1;
-                        at = self.past_blanks(at + 1);
+                        at = self.skip_blanks_from(at + 1);
                     }
-                    lines = true;
+                    is_multiline = true;
                     self.fold(breaks);
                     if at == self.line && self.is_marker(at) {
-                        return Err(Unusual);
+                        return Err(Unsupported);
                     }
                 }
             }
         }
         self.at = at + 1;
-        Ok(Text { start, end: self.at, style, written: None, lines })
+        Ok(ScalarToken { start, end: self.at, style, source: None, is_multiline })
     }
 
-    fn past_blanks(&self, mut at: usize) -> usize {
+    fn skip_blanks_from(&self, mut at: usize) -> usize {
         while matches!(self.byte(at), Some(b' ' | b'\t')) {
             at += 1;
         }
         at
     }
 
-    /// Adds what is escaped there, after the backslash; where it ends.
+    /// Decodes an escape after its backslash and returns its end.
     fn escape(&mut self, at: usize) -> Outcome<usize> {
-        let digits = match self.byte(at).ok_or(Unusual)? {
+        let digits = match self.byte(at).ok_or(Unsupported)? {
             b'x' => 2,
             b'u' => 4,
             b'U' => 8,
             letter => {
-                self.made.push(match letter {
+                self.decoded.push(match letter {
                     b'0' => '\0',
                     b'a' => '\x07',
                     b'b' => '\x08',
@@ -214,8 +220,8 @@ impl Scan<'_> {
                     b'_' => '\u{a0}',
                     b'L' => '\u{2028}',
                     b'P' => '\u{2029}',
-                    // A line's end, too: it takes the blanks of the next line with it.
-                    _ => return Err(Unusual),
+                    // Includes an escaped line break, which also consumes the indentation of the next line.
+                    _ => return Err(Unsupported),
                 });
                 return Ok(at + 1);
             }
@@ -223,12 +229,12 @@ impl Scan<'_> {
         let end = at + 1 + digits;
         let code = self.text.get(at + 1..end).filter(|code| code.bytes().all(|b| b.is_ascii_hexdigit()));
         let code = code.and_then(|code| u32::from_str_radix(code, 16).ok());
-        self.made.push(code.and_then(char::from_u32).ok_or(Unusual)?);
+        self.decoded.push(code.and_then(char::from_u32).ok_or(Unsupported)?);
         Ok(end)
     }
 
-    /// A scalar after `|` or `>`, inside a block at that column.
-    pub(super) fn block_scalar(&mut self, parent: Option<usize>) -> Outcome<Text> {
+    /// Scans a block scalar whose parent block is at that column.
+    pub(super) fn block_scalar(&mut self, parent: Option<usize>) -> Outcome<ScalarToken> {
         let start = self.at;
         let literal = self.bytes[start] == b'|';
         let (mut chomp, mut more) = (None, None);
@@ -236,40 +242,40 @@ impl Scan<'_> {
         while let Some(b @ (b'+' | b'-' | b'1'..=b'9')) = self.byte(self.at) {
             let known = if b.is_ascii_digit() { &mut more } else { &mut chomp };
             if known.replace(b).is_some() {
-                return Err(Unusual);
+                return Err(Unsupported);
             }
             self.at += 1;
         }
-        self.at = self.past_spaces(self.at);
+        self.at = self.skip_spaces_from(self.at);
         let rest = &self.bytes[self.at..];
-        let end = memchr::memchr(b'\n', rest).ok_or(Unusual)?;
+        let end = memchr::memchr(b'\n', rest).ok_or(Unsupported)?;
         if end > 0 && rest[0] != b'#' {
-            return Err(Unusual);
+            return Err(Unsupported);
         }
         self.at += end + 1;
         self.line = self.at;
-        self.fresh = true;
-        self.made.clear();
+        self.at_line_start = true;
+        self.decoded.clear();
         let given = more.map(|digit| parent.unwrap_or(0) + usize::from(digit - b'0'));
         let (mut end, mut breaks, mut deepest) = (self.at, 0, 0);
         self.block_breaks(given, &mut end, &mut breaks, &mut deepest)?;
         let indent = given.unwrap_or_else(|| deepest.max(parent.map_or(1, |parent| parent + 1)));
-        // The line end before the line at hand, and whether that line, and the one before it, begin with a blank.
+        // The previous line break, and whether the current and the previous line start with a blank.
         let (mut ended, mut blank) = (false, false);
         while self.column() == indent && self.at < self.bytes.len() {
             let blank_before =
                 std::mem::replace(&mut blank, matches!(self.byte(self.at), Some(b' ' | b'\t')));
             if ended && !literal && !blank_before && !blank {
                 if breaks == 0 {
-                    self.made.push(' ');
+                    self.decoded.push(' ');
                 }
             } else if ended {
-                self.made.push('\n');
+                self.decoded.push('\n');
             }
-            self.made.extend(std::iter::repeat_n('\n', std::mem::take(&mut breaks)));
+            self.decoded.extend(std::iter::repeat_n('\n', std::mem::take(&mut breaks)));
             let rest = &self.bytes[self.at..];
             let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-            self.made.push_str(&self.text[self.at..self.at + length]);
+            self.decoded.push_str(&self.text[self.at..self.at + length]);
             self.at += length;
             ended = self.at < self.bytes.len();
             if ended {
@@ -279,16 +285,16 @@ impl Scan<'_> {
             self.block_breaks(Some(indent), &mut end, &mut breaks, &mut deepest)?;
         }
         if ended && chomp != Some(b'-') {
-            self.made.push('\n');
+            self.decoded.push('\n');
         }
         if chomp == Some(b'+') {
-            self.made.extend(std::iter::repeat_n('\n', breaks));
+            self.decoded.extend(std::iter::repeat_n('\n', breaks));
         }
-        Ok(Text { start, end, style: Style::Block, written: None, lines: true })
+        Ok(ScalarToken { start, end, style: ScalarStyle::Block, source: None, is_multiline: true })
     }
 
-    /// Past blank lines and the indentation: where the text ended, how many line ends there were, and how far
-    /// blanks went.
+    /// Skips blank lines and indentation. Returns the end of the content, the number of line breaks, and the
+    /// widest indentation.
     fn block_breaks(
         &mut self,
         indent: Option<usize>,
@@ -304,7 +310,7 @@ impl Scan<'_> {
             }
             *deepest = self.column().max(*deepest);
             match self.byte(self.at) {
-                Some(b'\t') if inside(self.column()) => return Err(Unusual),
+                Some(b'\t') if inside(self.column()) => return Err(Unsupported),
                 Some(b'\n') => {
                     *breaks += 1;
                     self.at += 1;

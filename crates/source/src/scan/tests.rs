@@ -1,4 +1,4 @@
-//! The scanner beside libyaml.
+//! Differential tests of the fast scanner against libyaml.
 
 use proptest::prelude::*;
 
@@ -28,14 +28,14 @@ const USUAL: &[&str] = &[
 ];
 
 #[test]
-fn what_files_are_made_of_is_read_as_libyaml_reads_it() {
+fn common_texts_yield_libyamls_events() {
     let (rare, usual) = USUAL.split_last().expect("texts");
     usual.iter().for_each(|text| assert!(reads(text), "{text}"));
     assert!(reads(rare.trim_end_matches("? x")) && !reads(rare), "a key without its value is rare");
 }
 
 #[test]
-fn what_is_rare_or_broken_is_left_to_libyaml() {
+fn rare_or_invalid_texts_are_left_to_libyaml() {
     for text in [
         "a: !!str 1\n",
         "%YAML 1.1\n---\na: 1\n",
@@ -63,7 +63,7 @@ fn what_is_rare_or_broken_is_left_to_libyaml() {
 }
 
 #[test]
-fn a_key_is_as_long_as_libyaml_lets_it_be() {
+fn simple_keys_have_libyamls_length_limit() {
     for length in [1022, 1023, 1024, 1025, 1026] {
         let key = "k".repeat(length);
         for text in [format!("{key}: v\n"), format!("- {key} : v\n"), format!("{{\"{key}\": v}}\n")] {
@@ -73,7 +73,7 @@ fn a_key_is_as_long_as_libyaml_lets_it_be() {
     assert!(reads(&format!("{}: v\n", "k".repeat(1024))));
 }
 
-/// Pieces of which texts are made that are nearly YAML.
+/// Fragments of nearly valid YAML.
 const PIECES: &[&str] = &[
     "a", "b c", "é", "1", "\n", "\n  ", "\n    ", "\n\n", " ", "  ", "- ", "-", ": ", ":", "a: ", "\nb: ",
     "\n- ", "\n  - ", "\n  c: ", "[", "]", "{", "}", ", ", ",", "'", "''", "\"", "\\n", "\\", "\"x\"", "'y'",

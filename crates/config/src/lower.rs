@@ -1,0 +1,285 @@
+//! Lowering of validated nodes to typed rows, including plugin settings.
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::{
+    resolve::{Resolved, path_of, path_text},
+    route_conditions,
+    validator::EntityRef,
+};
+use model::{
+    DEFAULT_WORKSPACE, KINDS, Nothing, Plugin, PluginConfig, PluginRow, Row, Set, State, Table, Workspace,
+};
+use plugin::{Checks, Entry, NOT_YET, Place, Registry};
+use router::Flavor;
+use source::{Document, Finding, Findings, Level, NodeId, Seg, Span, Value, from_node};
+
+/// Inputs of lowering.
+pub struct RowInputs<'d> {
+    /// The document.
+    pub doc: &'d mut Document,
+    /// The entities in it.
+    pub found: &'d [EntityRef],
+    /// Their ids and references.
+    pub resolved: &'d Resolved,
+    /// Load time, as a Unix time in seconds.
+    pub now: f64,
+    /// Router flavor.
+    pub flavor: Flavor,
+    /// Whether unsupported settings are warnings instead of errors.
+    pub allow_unsupported: bool,
+    /// The plugin registry.
+    pub registry: &'d Registry,
+}
+
+/// Lowers all entities that passed validation. Failures are reported and skipped.
+pub fn lower_entities(mut inputs: RowInputs<'_>, findings: &mut Findings) -> State {
+    let mut state = State::default();
+    macro_rules! tables {
+        ($($kind:literal => $table:ident,)*) => {
+            let mut counts = [0; KINDS.len()];
+            inputs.found.iter().for_each(|found| counts[found.kind] += 1);
+            for (kind, count) in KINDS.iter().zip(counts) {
+                match kind.key {
+                    "plugins" => state.plugins.reserve(count),
+                    $($kind => state.$table.reserve(count),)*
+                    _ => {}
+                }
+            }
+            for i in 0..inputs.found.len() {
+                if !inputs.found[i].clean {
+                    continue;
+                }
+                match KINDS[inputs.found[i].kind].key {
+                    "plugins" => inputs.plugin(i, &mut state.plugins, findings),
+                    $($kind => inputs.row(i, &mut state.$table, findings),)*
+                    _ => {}
+                }
+            }
+        };
+    }
+    tables! {
+        "workspaces" => workspaces,
+        "ca_certificates" => ca_certificates,
+        "certificates" => certificates,
+        "clustering_data_planes" => clustering_data_planes,
+        "consumers" => consumers,
+        "key_sets" => key_sets,
+        "keys" => keys,
+        "parameters" => parameters,
+        "services" => services,
+        "routes" => routes,
+        "filter_chains" => filter_chains,
+        "snis" => snis,
+        "upstreams" => upstreams,
+        "targets" => targets,
+        "vaults" => vaults,
+        "acls" => acls,
+        "acme_storage" => acme_storage,
+        "basicauth_credentials" => basicauth_credentials,
+        "hmacauth_credentials" => hmacauth_credentials,
+        "jwt_secrets" => jwt_secrets,
+        "keyauth_credentials" => keyauth_credentials,
+        "oauth2_credentials" => oauth2_credentials,
+        "oauth2_authorization_codes" => oauth2_authorization_codes,
+        "oauth2_tokens" => oauth2_tokens,
+        "ratelimiting_metrics" => ratelimiting_metrics,
+        "sessions" => sessions,
+    }
+    route_conditions::check(inputs.doc, inputs.found, &state, inputs.flavor, findings);
+    if state.workspaces.by_name("default").is_none() {
+        state.workspaces.push(Workspace {
+            id: DEFAULT_WORKSPACE,
+            name: "default".to_owned(),
+            comment: None,
+            created_at: inputs.now as i64,
+            updated_at: inputs.now as i64,
+            meta: Nothing {},
+            config: Nothing {},
+            origin: None,
+        });
+    }
+    state.indexed()
+}
+
+impl RowInputs<'_> {
+    fn row<T: Row + DeserializeOwned>(&mut self, i: usize, table: &mut Table<T>, findings: &mut Findings) {
+        match from_node::<T>(self.doc, self.found[i].data) {
+            Ok(mut row) => {
+                row.settle(self.resolved.ids[i], Some(self.found[i].node), self.now);
+                for &(field, id) in self.resolved.links(i) {
+                    row.link(field, id);
+                }
+                self.normalize(&mut row);
+                table.push(row);
+            }
+            Err(error) => self.unreadable(i, error.node, &error.message, findings),
+        }
+    }
+
+    /// Adjusts a default that depends on another field.
+    fn normalize<T: Row>(&self, row: &mut T) {
+        let any: &mut dyn std::any::Any = row;
+        if let Some(route) = any.downcast_mut::<model::Route>() {
+            use model::Protocol::{Grpc, Grpcs};
+            let grpc = route.protocols.first().is_some_and(|p| matches!(p, Grpc | Grpcs));
+            if grpc {
+                route.strip_path = false;
+            }
+        }
+    }
+
+    fn plugin(&mut self, i: usize, table: &mut Table<Plugin>, findings: &mut Findings) {
+        let data = self.found[i].data;
+        let Some(entry) = self
+            .doc
+            .get(data, "name")
+            .and_then(|n| self.doc.str(n))
+            .and_then(|name| self.registry.find(name))
+        else {
+            return;
+        };
+        let settings = self.settings(data);
+        let config = match (entry.read)(self.doc, settings) {
+            Ok(config) => config,
+            Err(error) => return self.unreadable(i, error.node, &error.message, findings),
+        };
+        if self.check(i, entry, config.as_ref(), settings, findings) {
+            return;
+        }
+        match from_node::<PluginRow>(self.doc, data) {
+            Ok(row) => {
+                let mut plugin = plugin_of(row, entry, config);
+                plugin.settle(self.resolved.ids[i], Some(self.found[i].node), self.now);
+                for &(field, id) in self.resolved.links(i) {
+                    plugin.link(field, id);
+                }
+                table.push(plugin);
+            }
+            Err(error) => self.unreadable(i, error.node, &error.message, findings),
+        }
+    }
+
+    /// Returns the node of a plugin's settings; an empty map if there is none.
+    fn settings(&mut self, data: NodeId) -> NodeId {
+        match self.doc.get(data, "config") {
+            Some(node) => node,
+            None => {
+                let span = self.doc.span(data);
+                self.doc.add(Value::Map(Box::default()), span)
+            }
+        }
+    }
+
+    /// Runs a plugin's own validation of its settings; returns whether they are rejected.
+    fn check(
+        &self,
+        i: usize,
+        entry: &Entry,
+        config: &dyn PluginConfig,
+        settings: NodeId,
+        findings: &mut Findings,
+    ) -> bool {
+        let mut checks = Checks::default();
+        (entry.check)(config, &mut checks);
+        let mut refused = false;
+        for (mut level, code, place, message) in checks.found {
+            let unsupported = code.ends_with(NOT_YET);
+            if unsupported && self.allow_unsupported {
+                level = Level::Warning;
+            }
+            refused |= level == Level::Error;
+            let mut tree = path_of(self.found, i);
+            let owner = path_text(&tree);
+            let (span, path) = match &place {
+                Place::Entity => {
+                    tree.push(Seg::Entity);
+                    (self.span_of_entity(i), owner)
+                }
+                Place::At(pointer) => {
+                    tree.push(Seg::Key("config".to_owned()));
+                    let (node, segments) = self.resolve_pointer(settings, pointer);
+                    tree.extend(segments);
+                    let span = if node == settings { self.span_of_settings(i) } else { self.doc.span(node) };
+                    let path = path_text(&tree);
+                    (span, path)
+                }
+            };
+            let mut finding =
+                Finding::new(level, code, format!("{}: {message}", entry.name)).at(span, "").path(path);
+            if level == Level::Error {
+                finding = finding.tree(tree, message);
+                finding.help = unsupported.then(|| "`--allow-unsupported` runs without it".to_owned());
+            }
+            findings.push(finding);
+        }
+        refused
+    }
+
+    /// Resolves a JSON pointer as far as nodes exist; the returned segments cover the whole pointer.
+    fn resolve_pointer(&self, settings: NodeId, pointer: &str) -> (NodeId, Vec<Seg>) {
+        let (mut node, mut lost) = (settings, false);
+        let mut segments = Vec::new();
+        for part in pointer.split('/').skip(1) {
+            let part = part.replace("~1", "/").replace("~0", "~");
+            let item = part.parse::<usize>().ok();
+            let next = match (self.doc.value(node), item) {
+                (Value::Seq(items), Some(n)) => items.get(n).copied(),
+                _ => self.doc.get(node, &part),
+            };
+            segments.push(match (self.doc.value(node), item) {
+                (Value::Seq(_), Some(n)) if !lost => Seg::Index(n + 1),
+                _ => Seg::Key(part),
+            });
+            match next {
+                Some(next) if !lost => node = next,
+                _ => lost = true,
+            }
+        }
+        (node, segments)
+    }
+
+    fn span_of_settings(&self, i: usize) -> Span {
+        match self.doc.entry(self.found[i].node, "config") {
+            Some(entry) => self.doc.span(entry.key),
+            None => self.span_of_entity(i),
+        }
+    }
+
+    fn span_of_entity(&self, i: usize) -> Span {
+        let node = self.found[i].node;
+        let first = self.doc.get(node, "name").or_else(|| self.doc.entries(node).first().map(|e| e.key));
+        self.doc.span(first.unwrap_or(node))
+    }
+
+    /// Reports a value that passed the schema but does not fit the type. This is a gap in the schema.
+    fn unreadable(&self, i: usize, node: NodeId, reason: &str, findings: &mut Findings) {
+        let path = path_of(self.found, i);
+        let finding = Finding::error("config/unreadable", format!("this value cannot be used: {reason}"))
+            .at(self.doc.span(node), "")
+            .path(path_text(&path))
+            .tree(path, reason);
+        findings.push(finding);
+    }
+}
+
+fn plugin_of(row: PluginRow, entry: &Entry, config: Arc<dyn PluginConfig>) -> Plugin {
+    Plugin {
+        id: Uuid::nil(),
+        name: row.name,
+        instance_name: row.instance_name,
+        service: row.service,
+        route: row.route,
+        consumer: row.consumer,
+        config,
+        protocols: row.protocols.unwrap_or_else(|| Set(entry.default_protocols.into())),
+        enabled: row.enabled,
+        tags: row.tags,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+        origin: None,
+    }
+}
