@@ -122,11 +122,7 @@ impl Validator<'_> {
             }
             ("record" | "map", Value::Seq(_)) => fixed("write its fields without `- ` in front"),
             ("record" | "map", Value::Str(text)) => {
-<<<<<<< HEAD:crates/config/src/shape/help.rs
-                match self.map_instead(shape, text).or_else(|| joined(text)) {
-=======
-                match missing_space_help(text).or_else(|| self.suggest_map(schema, text)) {
->>>>>>> wt-v5:crates/config/src/validator/help.rs
+                match self.suggest_map(schema, text).or_else(|| missing_space_help(text)) {
                     Some(help) => Some(help),
                     None => fixed("write its fields on the lines below, indented, each as `name: value`"),
                 }

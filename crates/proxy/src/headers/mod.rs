@@ -332,11 +332,7 @@ mod tests {
             for headers in [&mut unindexed, &mut indexed] {
                 from_upstream(headers, upgraded, trailers);
             }
-            assert_eq!(
-                unindexed.fields().is_some(),
-                from > 0,
-                "a map is built only to find other names"
-            );
+            assert_eq!(unindexed.fields().is_some(), from > 0, "a map is built only to find other names");
             for headers in [unindexed, indexed] {
                 let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
                 names.sort();

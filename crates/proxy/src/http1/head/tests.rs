@@ -48,10 +48,7 @@ fn take_splits_the_head_off_and_leaves_the_body() {
     let mut buffer = BytesMut::from("GET / HTTP/1.0\n\n");
     assert!(matches!(scan.advance(&buffer, HeadLimits::default()), Scanned::Complete));
     let head = scan.take(&mut buffer).expect("a target");
-    assert!(
-        head.headers.is_empty() && head.body.is_ended() && !head.keep_alive,
-        "the parser is reset"
-    );
+    assert!(head.headers.is_empty() && head.body.is_ended() && !head.keep_alive, "the parser is reset");
 }
 
 #[test]
