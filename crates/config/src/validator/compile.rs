@@ -237,8 +237,13 @@ fn number(object: &Map<String, Value>, values: Option<Vec<Value>>) -> NumberSche
         above: bound("exclusiveMinimum"),
         timestamp: flag(object, "x-timestamp"),
         unit: object.get("description").and_then(Value::as_str).and_then(|text| {
-            let units = [("Milliseconds", Unit::Milliseconds), ("Seconds", Unit::Seconds)];
-            units.into_iter().find(|(word, _)| text.starts_with(word)).map(|(_, unit)| unit)
+            let units = [
+                ("Milliseconds", " in milliseconds", Unit::Milliseconds),
+                ("Seconds", " in seconds", Unit::Seconds),
+            ];
+            let names =
+                |(first, later, _): &(&str, &str, Unit)| text.starts_with(first) || text.contains(later);
+            units.into_iter().find(names).map(|(_, _, unit)| unit)
         }),
     }
 }

@@ -61,7 +61,7 @@ pub struct Config {
     pub exposed_headers: Option<Vec<String>>,
     /// Value of `Access-Control-Allow-Methods`.
     pub methods: Option<Vec<AllowedMethod>>,
-    /// Value of `Access-Control-Max-Age`: seconds for which a browser may cache the response to a preflight request.
+    /// Seconds for which a browser may cache the response to a preflight request: the value of `Access-Control-Max-Age`.
     pub max_age: Option<Number>,
     /// Whether `Access-Control-Allow-Credentials: true` is sent, so that requests may carry cookies and other
     /// credentials.
