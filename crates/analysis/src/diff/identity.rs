@@ -122,7 +122,7 @@ impl Item {
         let written = written.map(|time| if is_loading { GENERATED.into() } else { time });
         let key = own_key(kind, &value);
         let is_nameless = key == GENERATED;
-        // Entities that need their owners to be told apart, because their own names say too little or too much.
+        // Entities that need their owners as part of their identity, because their own names say too little or too much.
         let owned = matches!(kind, "plugins" | "targets" | "acls" | "keys" | "filter_chains")
             || is_nameless
             || secret::names_itself(kind);
@@ -187,7 +187,7 @@ fn url(service: &Value) -> String {
     format!("{}://{}:{}{}", text("protocol"), text("host"), service["port"], text("path"))
 }
 
-/// What an entity is called, without what it belongs to. A secret is told by no name.
+/// What an entity is called, without what it belongs to. Empty for kinds whose names are secrets.
 fn called(kind: &str, key: &str) -> String {
     match kind {
         _ if key == GENERATED => String::new(),

@@ -28,12 +28,12 @@ fn a_configuration_does_not_differ_from_itself() {
 }
 
 #[test]
-fn changes_are_told_field_by_field() {
+fn changes_are_rendered_field_by_field() {
     let old = state(json!([service("a", "h"), service("gone", "h")]), json!([]));
     let new = state(json!([service("a", "i"), service("new", "h")]), json!([]));
     let changes = diff(&old, &new, crate::catalog());
-    let told: Vec<_> = changes.iter().map(|c| (c.action, c.name.as_str())).collect();
-    assert_eq!(told, [(Action::Update, "a"), (Action::Delete, "gone"), (Action::Create, "new")]);
+    let rendered: Vec<_> = changes.iter().map(|c| (c.action, c.name.as_str())).collect();
+    assert_eq!(rendered, [(Action::Update, "a"), (Action::Delete, "gone"), (Action::Create, "new")]);
     assert_eq!(changes[0].fields.len(), 1);
     assert_eq!(changes[0].fields[0].name(), "host");
 }
@@ -51,7 +51,7 @@ fn secrets_are_masked_wherever_they_stand() {
 }
 
 #[test]
-fn nameless_entities_are_told_apart_by_what_they_are_not_by_ids() {
+fn nameless_entities_are_rendered_apart_by_what_they_are_not_by_ids() {
     let loaded = || {
         let id = uuid::Uuid::new_v4;
         let (service, route) = (id(), id());
@@ -63,10 +63,10 @@ fn nameless_entities_are_told_apart_by_what_they_are_not_by_ids() {
         state.indexed()
     };
     assert!(diff(&loaded(), &loaded(), crate::catalog()).is_empty());
-    let told: Vec<_> =
+    let rendered: Vec<_> =
         diff(&State::default(), &loaded(), crate::catalog()).iter().map(ToString::to_string).collect();
-    assert_eq!(told[0], "service http://h.test:80/x");
-    assert_eq!(told[1], "route (service \"http://h.test:80/x\", paths [\"/a\"])");
+    assert_eq!(rendered[0], "service http://h.test:80/x");
+    assert_eq!(rendered[1], "route (service \"http://h.test:80/x\", paths [\"/a\"])");
 }
 
 static CERTIFICATE: LazyLock<rcgen::CertifiedKey<rcgen::KeyPair>> =

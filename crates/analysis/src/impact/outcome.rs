@@ -86,9 +86,9 @@ fn shown(fields: Vec<FieldChange>, masks: &SecretFields) -> Vec<FieldChange> {
 /// Who sends a request.
 #[derive(Clone, Copy)]
 enum Client {
-    /// Someone without credentials.
+    /// A client without credentials.
     Unknown,
-    /// Someone with a credential, whom authentication finds or refuses.
+    /// A client with a credential: the consumer that authentication identifies, or none if it refuses the client.
     Sought(Option<Ix<Consumer>>),
 }
 

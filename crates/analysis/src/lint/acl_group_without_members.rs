@@ -1,4 +1,4 @@
-//! Groups that nobody belongs to.
+//! Groups without members.
 
 use ahash::AHashSet;
 
@@ -10,8 +10,8 @@ pub static LINT: Lint = Lint {
     code: "lint/acl-group-without-members",
     level: Some(Level::Warning),
     summary: "an acl plugin names a group that no consumer is in",
-    explanation: "The consumers of this file are in other groups, so an entry of `allow` lets nobody in and one of \
-            `deny` keeps nobody out. Mostly the name is misspelt. Files without any consumer are not looked \
+    explanation: "The consumers of this file are in other groups, so an entry of `allow` admits no consumer and one of \
+            `deny` refuses none. Mostly the name is misspelt. Files without any consumer are not looked \
             at: theirs live elsewhere.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: [/x], plugins: [{name: key-auth}, {name: acl, config: {allow: [admins]}}]}\nconsumers:\n- {username: u, acls: [{group: admin}], keyauth_credentials: [{key: wW3nS9fKx0aQ7bTz1LmP}]}\n",
     good: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: [/x], plugins: [{name: key-auth}, {name: acl, config: {allow: [admin]}}]}\nconsumers:\n- {username: u, acls: [{group: admin}], keyauth_credentials: [{key: wW3nS9fKx0aQ7bTz1LmP}]}\n",

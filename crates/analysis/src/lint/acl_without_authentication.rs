@@ -1,4 +1,4 @@
-//! Groups asked for where nobody says who they are.
+//! ACLs on routes without authentication.
 
 use ahash::AHashSet;
 
@@ -18,10 +18,10 @@ pub static LINT: Lint = Lint {
 };
 
 fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
-    let mut told = AHashSet::new();
+    let mut reported = AHashSet::new();
     for route in context.state.routes.rows() {
         let Some(acl) = context.effective("acl", route) else { continue };
-        if recognised(context, route) || !told.insert(acl.id) {
+        if recognised(context, route) || !reported.insert(acl.id) {
             continue;
         }
         report.at(

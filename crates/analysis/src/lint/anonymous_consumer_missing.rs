@@ -7,7 +7,7 @@ pub static LINT: Lint = Lint {
     code: "lint/anonymous-consumer-missing",
     level: Some(Level::Warning),
     summary: "an authentication plugin falls back to a consumer that is not there",
-    explanation: "A request that nobody recognises is given to the consumer named by `anonymous`. There is none of \
+    explanation: "A request without valid credentials is given to the consumer named by `anonymous`. There is none of \
             that name or id in the file, so such requests are answered with 500 in place of 401. Files \
             without any consumer are not looked at.",
     bad: "_format_version: '3.0'\nplugins: [{name: key-auth, config: {anonymous: guest}}]\nconsumers:\n- {username: guests}\n",
@@ -26,7 +26,10 @@ fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
         if state.consumer(name).is_none() {
             report.at(
                 context.span(plugin, &["config", "anonymous"]),
-                format!("there is no consumer {name:?} for those whom {} does not recognise", plugin.name),
+                format!(
+                    "there is no consumer {name:?} for the requests that {} does not authenticate",
+                    plugin.name
+                ),
                 "add the consumer, or leave `anonymous` out to refuse them",
             );
         }

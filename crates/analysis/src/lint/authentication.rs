@@ -22,7 +22,7 @@ pub fn recognised(context: &LintContext<'_>, route: &Route) -> bool {
     guards(context, route).next().is_some()
 }
 
-/// Whether something on a route turns away those whom it does not recognise.
+/// Whether something on a route refuses requests that it does not authenticate.
 pub fn protected(context: &LintContext<'_>, route: &Route) -> bool {
     guards(context, route).any(|guard| {
         let config = guard.config.json();

@@ -1,4 +1,4 @@
-//! A plugin for a consumer whom nothing recognises.
+//! Plugins of consumers in a configuration without authentication.
 
 use super::{Lint, LintContext, Report, recognises, scope};
 use source::Level;

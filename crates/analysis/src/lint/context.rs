@@ -23,7 +23,7 @@ pub struct LintContext<'a> {
     pub flavor: Flavor,
     /// The plugins there are.
     pub registry: &'a Registry,
-    /// Rows that run whoever asks, by name and then by the route and the service they are for: a lint that goes
+    /// Rows without a consumer, by name and then by the route and the service they are for: a lint that goes
     /// through all routes must not go through all plugins for each.
     scoped: AHashMap<&'a str, Rows<'a>>,
     /// Rows of request-termination by the consumer they are for.
@@ -153,17 +153,17 @@ impl<'a> LintContext<'a> {
         services
     }
 
-    /// The names of plugins that have a row switched on that runs whoever asks.
+    /// The names of plugins that have an enabled row without a consumer.
     pub fn plugin_names(&self) -> impl Iterator<Item = &'a str> {
         self.scoped.keys().copied()
     }
 
-    /// The row of a plugin for exactly that route and that service, whoever asks.
+    /// The row of a plugin without a consumer for exactly that route and that service.
     pub fn row(&self, name: &str, route: Option<Uuid>, service: Option<Uuid>) -> Option<&'a Plugin> {
         self.scoped.get(name)?.get(&(route, service)).copied()
     }
 
-    /// The rows of a plugin that apply to a route for a consumer nobody knows, by precedence: the route's, its
+    /// The rows of a plugin that apply to a route for a client that is not identified, by precedence: the route's, its
     /// service's, and the one for everything.
     pub fn candidates(&self, name: &str, route: &Route) -> impl Iterator<Item = &'a Plugin> + use<'a> {
         let (own, service) = (Some(route.id), route.service.map(|s| s.id));
@@ -174,7 +174,7 @@ impl<'a> LintContext<'a> {
         rows.into_iter().flatten().step_by(step).flatten()
     }
 
-    /// The row of a plugin that runs on a route for a consumer nobody knows.
+    /// The row of a plugin that runs on a route for a client that is not identified.
     pub fn effective(&self, name: &str, route: &Route) -> Option<&'a Plugin> {
         self.candidates(name, route).next()
     }

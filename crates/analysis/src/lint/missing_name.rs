@@ -9,7 +9,7 @@ pub static LINT: Lint = Lint {
     level: Some(Level::Note),
     summary: "a service or route has no name",
     explanation: "Without a name and an id, a new id is made up on every load: a comparison of two versions shows \
-            the entity as deleted and made anew, and logs and metrics speak of ids. decK refuses such files.",
+            the entity as deleted and created again, and logs and metrics show ids. decK refuses such files.",
     bad: "_format_version: '3.0'\nservices:\n- {url: 'https://a.test'}\n",
     good: "_format_version: '3.0'\nservices:\n- {name: a, url: 'https://a.test'}\n",
     run,

@@ -22,7 +22,7 @@ pub static LINT: Lint = Lint {
 fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
     let state = context.state;
     let is_regex = |route: &Route| route.paths.iter().flatten().any(|p| p.starts_with('~'));
-    let mut told = AHashSet::new();
+    let mut reported = AHashSet::new();
     for route in state.routes.rows().iter().filter(|r| is_regex(r)) {
         for probe in Probe::of(route) {
             let Some(winner) = probe.ask(context.router()).map(|ix| &state.routes[ix]) else { continue };
@@ -34,7 +34,7 @@ fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
                 && winner.headers == route.headers
                 && winner.snis == route.snis
                 && winner.paths != route.paths;
-            if !alike || !told.insert((route.id.min(winner.id), route.id.max(winner.id))) {
+            if !alike || !reported.insert((route.id.min(winner.id), route.id.max(winner.id))) {
                 continue;
             }
             let other = context.span(winner, &["paths"]).map(|s| (s, "this one wins".to_owned()));

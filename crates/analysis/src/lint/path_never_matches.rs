@@ -39,7 +39,7 @@ fn amiss(path: &str) -> Option<(String, String)> {
     }
     if let Some(at) = path.find(is_unseen) {
         let name = odd_character(&path[at..]).unwrap_or("an invisible character");
-        return Some((format!("it contains {name}"), "write it anew, by hand".to_owned()));
+        return Some((format!("it contains {name}"), "type it again".to_owned()));
     }
     let trimmed = path.trim_end();
     (trimmed != path).then(|| ("it ends with a blank".to_owned(), format!("write {trimmed}")))
@@ -55,8 +55,8 @@ mod tests {
             ("/a?x=1", Some("write /a")),
             ("/a#b", Some("write /a")),
             ("/b ", Some("write /b")),
-            ("/a\u{200b}", Some("write it anew, by hand")),
-            ("/a\u{a0}b", Some("write it anew, by hand")),
+            ("/a\u{200b}", Some("type it again")),
+            ("/a\u{a0}b", Some("type it again")),
             ("/a b", None),
             ("/ä", None),
             ("/", None),

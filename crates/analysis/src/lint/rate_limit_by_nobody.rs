@@ -1,4 +1,4 @@
-//! A limit for consumers where nobody knows them.
+//! Limits by consumer on routes without authentication.
 
 use ahash::AHashSet;
 
@@ -18,7 +18,7 @@ pub static LINT: Lint = Lint {
 };
 
 fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
-    let mut told = AHashSet::new();
+    let mut reported = AHashSet::new();
     for route in context.state.routes.rows() {
         let Some(limit) = context.effective("rate-limiting", route) else { continue };
         let place = ["config", "limit_by"];
@@ -28,7 +28,7 @@ fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
         // A dump writes every default.
         let dump = context.node(limit, &["config", "hide_client_headers"]).is_some();
         let by = limit.config.json()["limit_by"].clone();
-        if (by == "consumer" || by == "credential") && !dump && told.insert(limit.id) {
+        if (by == "consumer" || by == "credential") && !dump && reported.insert(limit.id) {
             report.at(
                 context.span(limit, &place),
                 format!(

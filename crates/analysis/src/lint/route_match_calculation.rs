@@ -29,7 +29,7 @@ fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
     let original = context.router();
     let (strict, _) = Router::build(state, context.flavor, Calculation::Strict);
     let hosts = hosts(state);
-    let mut told = AHashSet::new();
+    let mut reported = AHashSet::new();
     for route in state.routes.rows() {
         for probe in Probe::of(route) {
             let free = route.hosts.as_ref().is_none_or(|h| h.is_empty());
@@ -38,7 +38,7 @@ fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
                 hosts.iter().filter(|_| free).map(|h| Probe { host: Some(h.clone()), ..probe.clone() });
             for probe in std::iter::once(probe.clone()).chain(others) {
                 let (Some(now), Some(then)) = (probe.ask(original), probe.ask(&strict)) else { continue };
-                if now == then || !told.insert((now, then)) {
+                if now == then || !reported.insert((now, then)) {
                     continue;
                 }
                 let (now, then) = (&state.routes[now], &state.routes[then]);

@@ -1,4 +1,4 @@
-//! TLS without knowing to whom.
+//! TLS towards upstreams without verification.
 
 use super::{Lint, LintContext, Report, called};
 use source::Level;
