@@ -298,3 +298,23 @@ fn a_check_tells_what_a_start_would_warn_of() {
     assert!(text.contains("warning: the configuration has no routes"), "{text}");
     assert!(output.status.success() && text.ends_with("configuration is valid\n"), "{text}");
 }
+
+#[test]
+fn cipher_suites_that_are_not_supported_are_warned_of() {
+    let (_folder, file) = folder_with(
+        "_format_version: \"3.0\"\nservices: [{name: s, url: http://127.0.0.1:1, routes: [{name: r, paths: [/]}]}]\n",
+    );
+    let check = |ciphers: &str| {
+        let ciphers = format!("ssl_ciphers={ciphers}");
+        let set = ["--check", "--set", "ssl_cipher_suite=custom", "--set", &ciphers, &file];
+        let output = serve(&set).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let some = check("ECDHE-RSA-AES128-GCM-SHA256:AES128-SHA:HIGH:!aNULL:TLS_AES_128_GCM_SHA256");
+    assert!(some.contains("never negotiated: AES128-SHA, HIGH\n"), "{some}");
+    let none = check("AES128-SHA");
+    assert!(none.contains("never negotiated: AES128-SHA; clients without TLS 1.3 are refused"), "{none}");
+    let all = check("ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384");
+    assert!(!all.contains("ssl_ciphers"), "{all}");
+}

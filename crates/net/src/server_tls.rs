@@ -88,6 +88,24 @@ impl ServerTls {
     }
 }
 
+impl ServerTls {
+    /// Returns the names in `suites` that enable nothing: they are unknown, or TLS 1.2 suites that rustls does not have.
+    /// Exclusions (`!aNULL`) and names of TLS 1.3 suites, which are always enabled, are not among them.
+    pub fn unsupported_suites(&self) -> Vec<&str> {
+        let names = self.suites.iter().flatten().map(String::as_str);
+        names
+            .filter(|name| !name.is_empty() && !name.starts_with(['!', '-']) && !name.starts_with("TLS_"))
+            .filter(|name| suite_by_name(name).is_none())
+            .collect()
+    }
+
+    /// Returns whether TLS 1.2 is enabled and the list of suites leaves none for it.
+    pub fn lacks_tls12_suites(&self) -> bool {
+        let has_suite = |names: &Vec<String>| names.iter().any(|name| suite_by_name(name).is_some());
+        self.tls12 && !self.suites.as_ref().is_none_or(has_suite)
+    }
+}
+
 /// Returns the TLS 1.3 suites, and the named TLS 1.2 suites in the order named.
 fn select_suites(provider: &CryptoProvider, names: &[String]) -> Vec<rustls::SupportedCipherSuite> {
     let all = &provider.cipher_suites;

@@ -2,6 +2,7 @@
 
 use super::{Hash, Serve, admin, descriptors};
 use config::Loaded;
+use net::ServerTls;
 use plugin::NOT_YET;
 use proxy::Listener;
 use runtime::Mock;
@@ -13,6 +14,7 @@ pub fn at_start(serve: &Serve, loaded: &Loaded) -> Vec<String> {
     all.extend(descriptors::raise());
     all.extend(of_mocks(serve.options.mock));
     all.extend(of_certificates(serve));
+    all.extend(of_suites(&serve.options.tls));
     all.extend(of_unsupported(loaded));
     all.extend(without_routes(loaded));
     all
@@ -67,6 +69,20 @@ fn of_certificates(serve: &Serve) -> Vec<String> {
         )
     })
     .collect()
+}
+
+/// Warns of cipher suites in `ssl_ciphers` that are never negotiated.
+fn of_suites(tls: &ServerTls) -> Option<String> {
+    let names = tls.unsupported_suites();
+    let mut warning = match names.as_slice() {
+        [] if !tls.lacks_tls12_suites() => return None,
+        [] => "ssl_ciphers names no suite of TLS 1.2".to_owned(),
+        names => format!("ssl_ciphers: not supported, and never negotiated: {}", names.join(", ")),
+    };
+    if tls.lacks_tls12_suites() {
+        warning += "; clients without TLS 1.3 are refused";
+    }
+    Some(warning)
 }
 
 /// Lists the settings that `--allow-unsupported` accepts without effect.
