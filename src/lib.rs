@@ -10,10 +10,9 @@ use std::sync::LazyLock;
 pub mod cli;
 
 pub use analysis::{diff, edit, impact, lint};
-pub use {
-    casetest, config, http_codec, model, net, plugin, plugins, proxy, router, runtime, server, source, store,
-    upstream,
-};
+#[cfg(feature = "serve")]
+pub use {casetest, server};
+pub use {config, http_codec, model, net, plugin, plugins, proxy, router, runtime, source, store, upstream};
 
 /// The format of configuration files with the settings of all plugins of this program.
 pub fn catalog() -> &'static config::Catalog {

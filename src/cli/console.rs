@@ -58,6 +58,7 @@ impl Console {
     }
 
     /// Whether standard error is a terminal, on which a line can be drawn anew.
+    #[cfg(feature = "serve")]
     pub fn error_is_terminal(&self) -> bool {
         io::stderr().is_terminal()
     }

@@ -15,6 +15,7 @@ pub fn artefacts() -> Vec<(String, String)> {
     let registry = catalog().registry();
     let mut files =
         vec![("schemas/kong.schema.json".to_owned(), pretty(&json_schema::file_schema(registry)))];
+    #[cfg(feature = "serve")]
     files.push(("schemas/test.schema.json".to_owned(), pretty(&crate::casetest::schema())));
     for entry in registry.descriptors() {
         let name = entry.name;

@@ -4,6 +4,7 @@
 //! precomputed that requests need. It does no I/O, so that checking a configuration compiles the same snapshot as serving
 //! it. [`Gateway`] holds the current snapshot.
 
+mod build;
 mod certs;
 mod chain;
 mod compile;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 
+pub use build::build;
 pub use certs::Certificates;
 pub use chain::{Chain, SelectedPlugins, Slot};
 pub use compile::{CompileError, compile};

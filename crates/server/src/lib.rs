@@ -22,7 +22,7 @@ use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration}
 
 pub use admin::{Status, configuration_document};
 pub use check::{CheckReport, check};
-pub use reload::{ApplyOutcome, ConfigHash, build, empty_configuration};
+pub use reload::{ApplyOutcome, ConfigHash, empty_configuration};
 use reload_thread::ReloadThread;
 use socket2::Socket;
 use tokio::{
@@ -223,7 +223,7 @@ impl ServerHandle {
         let first = move || {
             let input = posted.as_ref().unwrap_or(&serve.input);
             let mut loaded = config::load(input, &serve.read.options())?;
-            let snapshot = reload::build(&mut loaded, &serve.options, &stores, None);
+            let snapshot = runtime::build(&mut loaded, &serve.options, &stores, None);
             Ok::<_, LoadError>((serve, stores, loaded, snapshot))
         };
         let first = control.block_on(reload_thread.run(first)).map_err(LoadError::from)?;

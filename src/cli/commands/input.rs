@@ -10,7 +10,6 @@ use crate::{
     config::{self, Input, Loaded, Options},
     router,
     runtime::{self, Snapshot},
-    server,
     store::Stores,
 };
 
@@ -133,7 +132,7 @@ pub fn compiled(
         registry: catalog().registry().clone(),
         ..runtime::Options::default()
     };
-    let snapshot = server::build(&mut loaded, &node, stores, None);
+    let snapshot = runtime::build(&mut loaded, &node, stores, None);
     if snapshot.is_none() {
         loaded.state = None;
     }
@@ -147,6 +146,7 @@ pub fn environment(name: &str) -> Option<String> {
 }
 
 /// All variables of this process's environment that are text.
+#[cfg(feature = "serve")]
 #[allow(clippy::disallowed_methods, reason = "the command line is where the environment is read")]
 pub fn whole_environment() -> Vec<(String, String)> {
     std::env::vars_os()
