@@ -17,6 +17,7 @@ pub use {
 
 /// The format of configuration files with the settings of all plugins of this program.
 pub fn catalog() -> &'static config::Catalog {
-    static CATALOG: LazyLock<&config::Catalog> = LazyLock::new(|| config::Catalog::new(plugins::registry()));
+    static CATALOG: LazyLock<&config::Catalog> =
+        LazyLock::new(|| config::Catalog::new(plugins::registry()).expect("the schemas compile"));
     *CATALOG
 }

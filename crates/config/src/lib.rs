@@ -41,6 +41,7 @@ pub use bundled::BUNDLED;
 pub use catalog::Catalog;
 pub use load::load;
 pub use suggest::nearest;
+pub use validator::CompileError;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -134,6 +135,6 @@ pub struct LoadError {
 #[cfg(test)]
 fn catalog() -> &'static Catalog {
     static CATALOG: std::sync::LazyLock<&Catalog> =
-        std::sync::LazyLock::new(|| Catalog::new(plugins::registry()));
+        std::sync::LazyLock::new(|| Catalog::new(plugins::registry()).expect("the schemas compile"));
     *CATALOG
 }
