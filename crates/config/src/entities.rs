@@ -85,7 +85,7 @@ impl EntityCompiler<'_> {
         };
         add_comments(&mut record);
         let mut children: Vec<_> =
-            kind.children.iter().filter_map(|c| Some((KindInfo::number(c.kind)?, c))).collect();
+            kind.children().iter().filter_map(|c| Some((KindInfo::number(c.kind)?, c))).collect();
         children.sort_by_key(|(number, _)| *number);
         for (number, child) in children {
             record.set(child.kind, CompiledSchema::of(SchemaKind::Children(number, child.field)));
