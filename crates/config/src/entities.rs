@@ -42,11 +42,11 @@ pub(super) fn compile(registry: &Registry) -> Result<[SchemaSet; 3], CompileErro
     let find_check = |name: &str| rules::find(name).or_else(|| registry.rule(name));
     let compiler = EntityCompiler { find_check: &find_check };
     let kinds = KINDS.iter().map(|kind| compiler.record(kind, (kind.schema)().to_value()));
-    let plugin = |entry: &plugin::Entry| Ok::<_, CompileError>((entry.name, compiler.plugin(entry)?));
+    let plugin = |entry: &plugin::PluginDescriptor| Ok::<_, CompileError>((entry.name, compiler.plugin(entry)?));
     let common = CommonSchemas {
         file: file_record(),
         kinds: kinds.collect::<Result<_, _>>()?,
-        plugins: registry.entries().iter().map(plugin).collect::<Result<_, _>>()?,
+        plugins: registry.descriptors().iter().map(plugin).collect::<Result<_, _>>()?,
     };
     let routes = |flavor| Ok::<_, CompileError>((compiler.routes(flavor)?, flavor));
     let routes =
@@ -102,7 +102,7 @@ impl EntityCompiler<'_> {
     }
 
     /// Compiles the schema of a plugin: common fields, its settings, its protocols, and the scopes it must not have.
-    fn plugin(&self, entry: &plugin::Entry) -> Result<RecordSchema, CompileError> {
+    fn plugin(&self, entry: &plugin::PluginDescriptor) -> Result<RecordSchema, CompileError> {
         let mut schema = (kind("plugins")?.schema)().to_value();
         let protocols = json!(entry.protocols);
         let settings = (entry.schema)().to_value();

@@ -189,7 +189,7 @@ entities! {
         comparison: Some(Comparison::by(&["name"], "filter-chain").with_owners()),
     }
     /// Plugins, each with its settings.
-    plugins: Plugin written as PluginRow {
+    plugins: PluginEntity written as PluginRow {
         name: (?instance_name),
         refers_to: { route: Route, service: Service, consumer: Consumer },
         created: (created_at),
@@ -383,7 +383,7 @@ entities! {
     /// Authorization codes that the plugin `oauth2` has issued.
     oauth2_authorization_codes: OAuth2AuthorizationCode {
         name: (-),
-        refers_to: { service: Service, credential: OAuth2Credential, plugin: Plugin },
+        refers_to: { service: Service, credential: OAuth2Credential, plugin: PluginEntity },
         created: (created_at),
         updated: (-),
         generated: [code],

@@ -51,7 +51,7 @@ macro_rules! entities {
         pub struct State {
             $($(#[doc = $doc])+ pub $table: $crate::Table<$type>,)+
             /// Values that plugins derive from this data.
-            pub derived: $crate::Derived,
+            pub derived: $crate::DerivedCache,
             pub(crate) lookups: $crate::state::Lookups,
         }
 
