@@ -73,7 +73,7 @@ impl Node {
         let (settings, _) = settings::load(&Sources { flags, ..Sources::default() });
         let node = settings.clone();
         let read = ReadOptions {
-            catalog: gatewayctl::catalog(),
+            catalog: gatewayctl::catalog().unwrap(),
             kong_strict: false,
             flavor: Flavor::default(),
             env: Arc::new(|name| {

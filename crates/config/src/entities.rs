@@ -42,7 +42,8 @@ pub(super) fn compile(registry: &Registry) -> Result<[SchemaSet; 3], CompileErro
     let find_check = |name: &str| rules::find(name).or_else(|| registry.rule(name));
     let compiler = EntityCompiler { find_check: &find_check };
     let kinds = KINDS.iter().map(|kind| compiler.record(kind, (kind.schema)().to_value()));
-    let plugin = |entry: &plugin::PluginDescriptor| Ok::<_, CompileError>((entry.name, compiler.plugin(entry)?));
+    let plugin =
+        |entry: &plugin::PluginDescriptor| Ok::<_, CompileError>((entry.name, compiler.plugin(entry)?));
     let common = CommonSchemas {
         file: file_record(),
         kinds: kinds.collect::<Result<_, _>>()?,

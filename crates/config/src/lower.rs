@@ -10,8 +10,8 @@ use super::{
     validator::EntityRef,
 };
 use model::{
-    DEFAULT_WORKSPACE, EmptyRecord, KINDS, PluginConfig, PluginEntity, PluginRow, Row, Rows, Set, State, Table,
-    Workspace,
+    DEFAULT_WORKSPACE, EmptyRecord, KINDS, PluginConfig, PluginEntity, PluginRow, Row, Rows, Set, State,
+    Table, Workspace,
 };
 use plugin::{ConfigPath, Diagnostics, PluginDescriptor, Registry, UNSUPPORTED_SUFFIX};
 use router::Flavor;

@@ -8,7 +8,7 @@ use crate::{
     catalog,
     cli::{Status, console::Failure, usage},
     config::{self, Input, Loaded, Options},
-    router,
+    registry, router,
     runtime::{self, Snapshot},
     server,
     store::Stores,
@@ -123,14 +123,14 @@ pub fn compiled(
         flavor: dialect.flavor(),
         env: &environment,
         allow_unsupported: dialect.allow_unsupported,
-        ..Options::new(catalog())
+        ..Options::new(catalog()?)
     };
     let mut loaded = config::load(input, &options)
         .map_err(|e| Failure::Other(format!("{e}{}", usage::similar(&e.path))))?;
     // Made as `serve` makes it, even where it is thrown away: what validates, serves.
     let node = runtime::Options {
         flavor: options.flavor,
-        registry: catalog().registry().clone(),
+        registry: registry().clone(),
         ..runtime::Options::default()
     };
     let snapshot = server::build(&mut loaded, &node, stores, None);

@@ -120,7 +120,13 @@ pub struct Change {
 }
 
 impl Change {
-    pub(super) fn whole(action: Action, kind: &'static KindInfo, item: Item, row: usize, masks: &SecretFields) -> Self {
+    pub(super) fn whole(
+        action: Action,
+        kind: &'static KindInfo,
+        item: Item,
+        row: usize,
+        masks: &SecretFields,
+    ) -> Self {
         let Item { name, mut value, origin, secrets, .. } = item;
         tidy(&mut value, secrets, masks);
         let (old, new, origins, rows) = match action {

@@ -9,7 +9,8 @@ use model::KindInfo;
 /// Whether what identifies entities of a kind must not be shown: a secret, or a certificate, which is long.
 pub(super) fn names_itself(kind: &KindInfo) -> bool {
     let key = kind.comparison.map_or(&[][..], |comparison| comparison.key);
-    key == ["cert"] || key.iter().any(|field| secret::paths_of_kind(kind.key).iter().any(|path| path == field))
+    key == ["cert"]
+        || key.iter().any(|field| secret::paths_of_kind(kind.key).iter().any(|path| path == field))
 }
 
 /// Dotted paths of the secrets in an entity.

@@ -29,7 +29,9 @@ pub fn changed(changes: &[Change], old: &Side<'_>, new: &Side<'_>) -> Vec<Identi
         let Some(consumers) = identified(change, states) else { continue };
         let role = change.kind.role;
         let client = match role {
-            Role::Group(_) => consumers.iter().zip(states).find_map(|(ix, state)| Some(called(state, (*ix)?))),
+            Role::Group(_) => {
+                consumers.iter().zip(states).find_map(|(ix, state)| Some(called(state, (*ix)?)))
+            }
             _ => Some(format!("holder of {change}")),
         };
         let identity = Identity { client: client.unwrap_or_default(), consumers, role };

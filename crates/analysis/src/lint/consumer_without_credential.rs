@@ -22,9 +22,8 @@ fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
     let owners: AHashSet<Uuid> =
         credential_rows(state).filter_map(|(_, row)| row.linked("consumer")).collect();
     // Credentials kept elsewhere, or a plugin that finds consumers by name.
-    let elsewhere = |name: &str| {
-        context.registry.authenticates(name) && !credentials().any(|(_, plugin)| plugin == name)
-    };
+    let elsewhere =
+        |name: &str| context.registry.authenticates(name) && !credentials().any(|(_, plugin)| plugin == name);
     if owners.is_empty() || context.plugins().any(|p| elsewhere(&p.name)) {
         return;
     }

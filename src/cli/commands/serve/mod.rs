@@ -128,7 +128,7 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     let (settings, issues) = settings::load(&args, console)?;
     let could_not = |error: ServeError| Failure::Other(error.to_string());
     let read = ReadOptions {
-        catalog: catalog(),
+        catalog: catalog()?,
         kong_strict: args.kong_strict,
         flavor: node::flavor(&settings),
         env: Arc::new(input::environment),
