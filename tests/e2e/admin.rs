@@ -76,6 +76,7 @@ impl Node {
             catalog: gatewayctl::catalog().unwrap(),
             kong_strict: false,
             flavor: Flavor::default(),
+            vault_env_prefix: None,
             env: Arc::new(|name| {
                 let found = environment.iter().find(|(known, _)| *known == name);
                 found.map(|(_, value)| (*value).to_owned())

@@ -74,6 +74,8 @@ pub struct Options<'a> {
     pub flavor: Flavor,
     /// Environment lookup for `${{ env }}` and `{vault://env/…}`.
     pub env: &'a (dyn Fn(&str) -> Option<String> + Sync),
+    /// The node's setting `vault_env_prefix`.
+    pub vault_env_prefix: Option<&'a str>,
     /// Returns whether a plugin is enabled by the node's setting `plugins`.
     pub plugin_enabled: &'a (dyn Fn(&str) -> bool + Sync),
     /// Whether unsupported settings are warnings instead of errors.
@@ -89,6 +91,7 @@ impl Options<'_> {
             kong_strict: false,
             flavor: Flavor::default(),
             env: &|_| None,
+            vault_env_prefix: None,
             plugin_enabled: &|_| true,
             allow_unsupported: true,
         }

@@ -123,7 +123,7 @@ fn check(loaded: &mut Loaded, root: NodeId, groups: &[ConsumerGroup], options: &
     let mut written = None;
     if !references.is_empty() && !findings.has_errors() {
         // The served state contains the resolved values; the document, and its displayed form, the references.
-        let vaults = vault::Vaults::of(&state, options.env);
+        let vaults = vault::Vaults::of(&state, options.vault_env_prefix);
         let (texts, unread) = vault::fill_in(doc, &references, &vaults, options.env, findings);
         let mut unusable = Findings::default();
         let served = read_rows(doc, &mut unusable);

@@ -118,10 +118,12 @@ pub fn compiled(
     dialect: Dialect,
     stores: &Stores,
 ) -> Result<(Loaded, Option<(Snapshot, runtime::Options)>), Failure> {
+    let vault_env_prefix = environment("KONG_VAULT_ENV_PREFIX");
     let options = Options {
         kong_strict: dialect.kong_strict,
         flavor: dialect.flavor(),
         env: &environment,
+        vault_env_prefix: vault_env_prefix.as_deref(),
         allow_unsupported: dialect.allow_unsupported,
         ..Options::new(catalog()?)
     };

@@ -132,6 +132,7 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
         kong_strict: args.kong_strict,
         flavor: node::flavor(&settings),
         env: Arc::new(input::environment),
+        vault_env_prefix: settings.vault_env_prefix.clone(),
         plugin_enabled: enabled(&settings),
         allow_unsupported: args.allow_unsupported,
     };
