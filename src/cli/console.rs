@@ -22,6 +22,9 @@ pub enum Failure {
     /// The output could not be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
+    /// The program has a schema that does not compile.
+    #[error("this program cannot check configurations: {0}")]
+    Schema(#[from] config::CompileError),
     /// Anything else, in words.
     #[error("{0}")]
     Other(String),

@@ -92,6 +92,6 @@ mod tests;
 #[cfg(test)]
 fn catalog() -> &'static config::Catalog {
     static CATALOG: std::sync::LazyLock<&config::Catalog> =
-        std::sync::LazyLock::new(|| config::Catalog::new(plugins::registry()));
+        std::sync::LazyLock::new(|| config::Catalog::new(plugins::registry()).expect("the schemas compile"));
     *CATALOG
 }

@@ -83,6 +83,8 @@ pub struct ReadOptions {
     pub flavor: Flavor,
     /// Looks up an environment variable.
     pub env: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    /// What the names of variables begin with that `{vault://env/…}` reads.
+    pub vault_env_prefix: Option<String>,
     /// Whether a plugin is enabled.
     pub plugin_enabled: Arc<dyn Fn(&str) -> bool + Send + Sync>,
     /// Warn about unsupported settings instead of rejecting them.
@@ -97,6 +99,7 @@ impl ReadOptions {
             kong_strict: self.kong_strict,
             flavor: self.flavor,
             env: &*self.env,
+            vault_env_prefix: self.vault_env_prefix.as_deref(),
             plugin_enabled: &*self.plugin_enabled,
             allow_unsupported: self.allow_unsupported,
         }
@@ -350,6 +353,6 @@ impl ServerHandle {
 #[cfg(test)]
 fn catalog() -> &'static config::Catalog {
     static CATALOG: std::sync::LazyLock<&config::Catalog> =
-        std::sync::LazyLock::new(|| config::Catalog::new(plugins::registry()));
+        std::sync::LazyLock::new(|| config::Catalog::new(plugins::registry()).expect("the schemas compile"));
     *CATALOG
 }
