@@ -77,7 +77,8 @@ plugins:
 fn each_warning_is_one_line_of_the_log() {
     let (_folder, file) = folder_with(UNSUPPORTED);
     let conf = Path::new(&file).with_file_name("kong.conf");
-    fs::write(&conf, "\nuntrusted_lua_sandbox_requires = a\nproxy_listn = off\ndatabase = postgres\n").unwrap();
+    fs::write(&conf, "\nuntrusted_lua_sandbox_requires = a\nproxy_listn = off\ndatabase = postgres\n")
+        .unwrap();
     let arguments = [
         &file,
         "--mock-upstreams",
@@ -292,7 +293,9 @@ fn a_check_fails_where_a_start_would() {
 fn a_check_tells_what_a_start_would_warn_of() {
     let (_folder, file) = folder_with("_format_version: \"3.0\"\n");
     let output =
-        serve(&["--check", &file, "--set", "untrusted_lua_sandbox_requires=a", "--set", "listen_shared=on"]).output().unwrap();
+        serve(&["--check", &file, "--set", "untrusted_lua_sandbox_requires=a", "--set", "listen_shared=on"])
+            .output()
+            .unwrap();
     let text = printed(&output);
     assert!(text.contains("warning: --set untrusted_lua_sandbox_requires: has no effect yet: "), "{text}");
     assert!(text.contains("warning: the configuration has no routes"), "{text}");

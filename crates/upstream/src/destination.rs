@@ -69,7 +69,7 @@ impl Selected<'_> {
         }
     }
 
-    /// Returns the guard that counts the request as in flight at its target. Otherwise it ends with this value.
+    /// Returns the guard that counts the request as in flight at its target, to hold it longer than this value.
     pub fn into_in_flight(self) -> Option<InFlight> {
         self.in_flight
     }

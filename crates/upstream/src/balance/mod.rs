@@ -11,12 +11,12 @@ use std::sync::Arc;
 use ahash::AHashMap;
 use http::HeaderValue;
 
+use self::round_robin::RoundRobin;
+pub(crate) use self::round_robin::weighted_sequence;
 pub use self::{
     state::{InFlight, TargetState, TryCounts, TryResult},
     tried::Tried,
 };
-use self::round_robin::RoundRobin;
-pub(crate) use self::round_robin::weighted_sequence;
 use super::{Endpoint, canonical_target, has_port, host_and_port, host_header};
 use model::{Target, Upstream};
 

@@ -12,6 +12,8 @@ use http::StatusCode;
 pub enum TryResult {
     /// The target has responded.
     Response(StatusCode),
+    /// The connection of a stream is open.
+    Connected,
     /// The connection could not be opened, or has failed.
     ConnectionFailed,
     /// The target has not accepted the connection or not responded in time.
@@ -21,8 +23,8 @@ pub enum TryResult {
 /// Results of the tries of a target so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TryCounts {
-    /// Responses.
-    pub responses: u64,
+    /// Responses and connections of streams.
+    pub successes: u64,
     /// Failed connections.
     pub connection_failures: u64,
     /// Timeouts.
@@ -33,7 +35,7 @@ pub struct TryCounts {
 #[derive(Debug, Default)]
 pub struct TargetState {
     in_flight: AtomicUsize,
-    responses: AtomicU64,
+    successes: AtomicU64,
     connection_failures: AtomicU64,
     timeouts: AtomicU64,
 }
@@ -47,7 +49,7 @@ impl TargetState {
     /// Returns the results of tries so far.
     pub fn try_counts(&self) -> TryCounts {
         TryCounts {
-            responses: self.responses.load(Ordering::Relaxed),
+            successes: self.successes.load(Ordering::Relaxed),
             connection_failures: self.connection_failures.load(Ordering::Relaxed),
             timeouts: self.timeouts.load(Ordering::Relaxed),
         }
@@ -61,7 +63,7 @@ impl TargetState {
 
     fn record(&self, result: TryResult) {
         let counter = match result {
-            TryResult::Response(_) => &self.responses,
+            TryResult::Response(_) | TryResult::Connected => &self.successes,
             TryResult::ConnectionFailed => &self.connection_failures,
             TryResult::TimedOut => &self.timeouts,
         };

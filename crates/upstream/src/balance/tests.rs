@@ -38,7 +38,11 @@ fn resolver() -> WorkerResolver {
 }
 
 /// Selects; nothing is waited for, since all targets are addresses.
-fn select<'a>(destination: &'a Destination, resolver: &WorkerResolver, tried: &mut Tried) -> Option<Selected<'a>> {
+fn select<'a>(
+    destination: &'a Destination,
+    resolver: &WorkerResolver,
+    tried: &mut Tried,
+) -> Option<Selected<'a>> {
     let selecting = std::pin::pin!(destination.select(resolver, None, tried));
     futures_util::FutureExt::now_or_never(selecting).expect("no name to resolve").ok()
 }
@@ -120,7 +124,7 @@ fn run(first: BTreeMap<usize, u32>, steps: Vec<Step>) -> Result<(), TestCaseErro
                     }
                     if responds {
                         selected.report(TryResult::Response(StatusCode::OK));
-                        expected.counts.responses += 1;
+                        expected.counts.successes += 1;
                     }
                     expected.in_flight += 1;
                     open.push((number, selected.into_in_flight().expect("a balanced destination")));

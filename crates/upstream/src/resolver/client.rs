@@ -2,6 +2,10 @@
 
 use std::{net::IpAddr, time::Duration};
 
+use super::{
+    options::{DnsOptions, QueryType},
+    resolv_conf::ResolvConf,
+};
 use hickory_resolver::{
     TokioResolver,
     config::{ResolverConfig, ResolverOpts},
@@ -9,7 +13,6 @@ use hickory_resolver::{
     net::{DnsError, NetError, runtime::TokioRuntimeProvider},
     proto::rr::{Name, RData, RecordType, rdata::SRV},
 };
-use super::{options::QueryType, resolv_conf::ResolvConf};
 
 /// Records of a response.
 #[derive(Debug)]
@@ -54,9 +57,10 @@ impl Client {
     ///
     /// # Errors
     /// Returns the reason why the configuration is unusable.
-    pub fn new(conf: &ResolvConf, no_sync: bool) -> Result<Self, String> {
-        let config = conf.client_config();
-        let shared = if no_sync { None } else { Some(build(&config)?) };
+    pub fn new(conf: &ResolvConf, options: &DnsOptions) -> Result<Self, String> {
+        let types = options.query_types(None).len();
+        let config = conf.client_config(u32::try_from(types).unwrap_or(1));
+        let shared = if options.no_sync { None } else { Some(build(&config)?) };
         Ok(Client { config, shared })
     }
 

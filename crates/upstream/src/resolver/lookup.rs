@@ -34,7 +34,7 @@ impl Sources {
             String::new()
         });
         let conf = ResolvConf::read(&options.resolv_conf, &options.name_servers);
-        let client = Client::new(&conf, options.no_sync);
+        let client = Client::new(&conf, options);
         Sources { hosts: HostsFile::parse(&hosts), conf, client }
     }
 

@@ -16,6 +16,8 @@ const DNS_PORT: u16 = 53;
 /// Maximum time to wait for a response, and number of attempts, as in glibc.
 const MAX_TIMEOUT_SECONDS: u32 = 30;
 const MAX_ATTEMPTS: u32 = 5;
+/// Minimum time to wait for a response.
+const MIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How names are looked up by DNS.
 #[derive(Debug)]
@@ -73,8 +75,9 @@ impl ResolvConf {
         names
     }
 
-    /// Returns the configuration of the DNS client.
-    pub fn client_config(&self) -> (ResolverConfig, ResolverOpts) {
+    /// Returns the configuration of the DNS client. The time that the file allows for a query is shared by the types that a
+    /// lookup queries one after the other, so that a server without responses does not delay a request for as many times.
+    pub fn client_config(&self, query_types: u32) -> (ResolverConfig, ResolverOpts) {
         let server = |address: &SocketAddr| {
             let mut connections = vec![ConnectionConfig::udp(), ConnectionConfig::tcp()];
             if self.parsed.use_vc {
@@ -86,7 +89,7 @@ impl ResolvConf {
         let config = ResolverConfig::from_name_servers(self.servers.iter().map(server).collect());
         let mut options = ResolverOpts::default();
         let seconds = self.parsed.timeout.clamp(1, MAX_TIMEOUT_SECONDS);
-        options.timeout = Duration::from_secs(seconds.into());
+        options.timeout = (Duration::from_secs(seconds.into()) / query_types.max(1)).max(MIN_TIMEOUT);
         // The client counts the attempts after the first one.
         options.attempts = self.parsed.attempts.clamp(1, MAX_ATTEMPTS) as usize - 1;
         options.edns0 = self.parsed.edns0;
@@ -134,13 +137,13 @@ mod tests {
     fn name_servers_of_the_settings_replace_those_of_the_file() {
         let text = b"nameserver 10.0.0.1\nnameserver 10.0.0.2\noptions timeout:3 attempts:4 rotate";
         let servers = |given: &[SocketAddr]| ResolvConf::parse(text, given).servers;
-        assert_eq!(servers(&[]).iter().map(SocketAddr::to_string).collect::<Vec<_>>(), [
-            "10.0.0.1:53",
-            "10.0.0.2:53"
-        ]);
+        assert_eq!(
+            servers(&[]).iter().map(SocketAddr::to_string).collect::<Vec<_>>(),
+            ["10.0.0.1:53", "10.0.0.2:53"]
+        );
         let own = ["[::1]:5353".parse().expect("an address")];
         assert_eq!(servers(&own), own);
-        let (config, options) = ResolvConf::parse(text, &own).client_config();
+        let (config, options) = ResolvConf::parse(text, &own).client_config(1);
         assert_eq!((options.timeout, options.attempts), (Duration::from_secs(3), 3));
         let connections = &config.name_servers()[0].connections;
         assert!(connections.len() == 2 && connections.iter().all(|connection| connection.port == 5353));
@@ -150,14 +153,15 @@ mod tests {
     fn without_a_file_the_name_server_is_this_machine() {
         let conf = ResolvConf::read(Path::new("/nowhere/resolv.conf"), &[]);
         assert_eq!(conf.servers[0].to_string(), "127.0.0.1:53");
-        let (_, options) = conf.client_config();
+        let (_, options) = conf.client_config(1);
         assert_eq!((options.timeout, options.attempts), (Duration::from_secs(5), 1));
+        assert_eq!(conf.client_config(4).1.timeout, Duration::from_millis(1250));
     }
 
     #[test]
     fn options_outside_the_limits_of_glibc_are_clamped() {
         let (config, options) =
-            ResolvConf::parse(b"options timeout:0 attempts:99 use-vc", &[]).client_config();
+            ResolvConf::parse(b"options timeout:0 attempts:99 use-vc", &[]).client_config(4);
         assert_eq!((options.timeout, options.attempts), (Duration::from_secs(1), 4));
         assert_eq!(config.name_servers()[0].connections.len(), 1, "TCP only");
     }

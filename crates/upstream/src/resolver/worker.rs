@@ -50,7 +50,9 @@ impl UsedAnswer {
     fn next(&mut self, name: &str) -> Result<Address, SelectError> {
         match &self.answer.result {
             Ok(addresses) => Ok(rotate(&mut self.position, addresses)),
-            Err(error) => Err(SelectError::Name { name: name.to_owned(), reason: error.reason().to_string() }),
+            Err(error) => {
+                Err(SelectError::Name { name: name.to_owned(), reason: error.reason().to_string() })
+            }
         }
     }
 }

@@ -261,8 +261,8 @@ async fn failures_are_logged_once_for_each_change() {
     }
     let text = String::from_utf8(lines.0.lock().expect("lock").clone()).expect("text");
     let about: Vec<&str> = text.lines().filter(|line| line.contains("a.test")).map(str::trim).collect();
-    assert_eq!(about, [
-        "WARN cannot resolve a.test: no such name, or it has no address",
-        "INFO a.test resolves again"
-    ]);
+    assert_eq!(
+        about,
+        ["WARN cannot resolve a.test: no such name, or it has no address", "INFO a.test resolves again"]
+    );
 }
