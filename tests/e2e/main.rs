@@ -4,6 +4,9 @@
 mod admin;
 mod admin_access;
 mod admin_limits;
+#[path = "../../crates/upstream/src/resolver/tests/server.rs"]
+#[allow(dead_code, reason = "shared with the tests of the resolver")]
+mod dns_server;
 mod drain;
 mod drain_http;
 mod early;
@@ -36,3 +39,4 @@ mod stream;
 mod tls;
 mod transform;
 mod upgrade;
+mod upstreams;
