@@ -11,8 +11,8 @@ pub static LINT: Lint = Lint {
     code: "lint/reused-secret",
     level: Some(Level::Warning),
     summary: "several consumers share a password or secret",
-    explanation: "Whoever knows a secret can act as every consumer that has it, and it cannot be changed for one \
-            alone. Give each its own.",
+    explanation: "A client with the secret can act as every consumer that has it, and the secret cannot be changed \
+            for one consumer alone. Give each consumer its own.",
     bad: "_format_version: '3.0'\nconsumers:\n- username: a\n  jwt_secrets: [{key: one, secret: 5fKx0aQ7bTz1LmPwW3nS9fKx0aQ7bTz1LmP}]\n- username: b\n  jwt_secrets: [{key: two, secret: 5fKx0aQ7bTz1LmPwW3nS9fKx0aQ7bTz1LmP}]\n",
     good: "_format_version: '3.0'\nconsumers:\n- username: a\n  jwt_secrets: [{key: one, secret: 5fKx0aQ7bTz1LmPwW3nS9fKx0aQ7bTz1LmP}]\n- username: b\n  jwt_secrets: [{key: two, secret: aQ7bTz1LmPwW3nS9fKx0aQ7bTz1LmP5fKx0}]\n",
     run,
@@ -21,14 +21,14 @@ pub static LINT: Lint = Lint {
 fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
     let state = context.state;
     let passwords = state.basicauth_credentials.rows().iter().map(|c| (c.consumer.id, Some(&*c.password), c));
-    tell(context, report, "password", passwords);
+    report_shared(context, report, "password", passwords);
     let secrets = state.jwt_secrets.rows().iter().map(|c| (c.consumer.id, c.secret.as_deref(), c));
-    tell(context, report, "secret", secrets);
+    report_shared(context, report, "secret", secrets);
     let secrets = state.hmacauth_credentials.rows().iter().map(|c| (c.consumer.id, Some(&*c.secret), c));
-    tell(context, report, "secret", secrets);
+    report_shared(context, report, "secret", secrets);
 }
 
-fn tell<'a, T: Row>(
+fn report_shared<'a, T: Row>(
     context: &LintContext<'_>,
     report: &mut Report<'_>,
     field: &str,
