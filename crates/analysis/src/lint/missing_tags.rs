@@ -17,9 +17,24 @@ pub static LINT: Lint = Lint {
 fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
     let state = context.state;
     let is_untagged = |tags: &Option<Set<String>>| tags.as_ref().is_none_or(|t| t.is_empty());
-    state.services.rows().iter().filter(|s| is_untagged(&s.tags)).for_each(|row| report_untagged(context, report, row));
-    state.routes.rows().iter().filter(|s| is_untagged(&s.tags)).for_each(|row| report_untagged(context, report, row));
-    state.consumers.rows().iter().filter(|s| is_untagged(&s.tags)).for_each(|row| report_untagged(context, report, row));
+    state
+        .services
+        .rows()
+        .iter()
+        .filter(|s| is_untagged(&s.tags))
+        .for_each(|row| report_untagged(context, report, row));
+    state
+        .routes
+        .rows()
+        .iter()
+        .filter(|s| is_untagged(&s.tags))
+        .for_each(|row| report_untagged(context, report, row));
+    state
+        .consumers
+        .rows()
+        .iter()
+        .filter(|s| is_untagged(&s.tags))
+        .for_each(|row| report_untagged(context, report, row));
 }
 
 fn report_untagged<T: Row>(context: &LintContext<'_>, report: &mut Report<'_>, row: &T) {

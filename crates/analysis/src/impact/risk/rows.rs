@@ -64,7 +64,8 @@ pub fn of_causes(change: &RouteChange) -> Vec<Risk> {
         }
         found.push(format!("{what}: {text}"));
     }
-    let risk = |what| Risk { severity: Severity::Medium, what, targets: change.routes.clone(), consumer: None };
+    let risk =
+        |what| Risk { severity: Severity::Medium, what, targets: change.routes.clone(), consumer: None };
     found.into_iter().map(risk).collect()
 }
 
