@@ -23,7 +23,7 @@ fn every_misspelling_is_named_with_a_suggestion() {
             "simulate examples/kong.yml GET http://a.test/ --consumer web-ap",
             &["--consumer web-ap:", "did you mean web-app?"],
         ),
-        ("simulate examples/kong.yml http://a.test/ GET", &["the method stands before the URL"]),
+        ("simulate examples/kong.yml http://a.test/ GET", &["the method comes before the URL"]),
         ("lint examples/kong.yml --only weak-secrt", &["--only weak-secrt:", "did you mean weak-secret?"]),
         ("lint examples/kong.yml --skip weak-secrt", &["--skip weak-secrt:", "did you mean weak-secret?"]),
         ("lint examples/kong.yml --rule weak-secret=of", &["--rule weak-secret=of:", "did you mean off?"]),

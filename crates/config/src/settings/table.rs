@@ -107,7 +107,7 @@ settings! {
         /// `127.0.0.1:8007`.
         status_listen: Listeners = "off";
         /// Where TCP, TLS and UDP routes are served; `udp` after an address makes it take datagrams, `deferred`
-        /// accepts a client when its first data arrives (Linux), which does not suit protocols where the server sends first.
+        /// accepts a client with its first data (Linux), which does not suit protocols where the server sends first.
         stream_listen: Listeners = "off";
         /// Ports as clients know them where a load balancer or a container maps them, such as
         /// `80:8000,443:8443`: routes that match ports, and `X-Forwarded-Port`, use the outer one.
