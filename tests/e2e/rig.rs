@@ -1,4 +1,4 @@
-//! A gateway made from rows written as JSON, upstreams made by hand, and a client that speaks bytes.
+//! A gateway built from rows in JSON, scripted upstreams, and a client that sends raw bytes.
 
 use std::{
     future::Future,
@@ -26,12 +26,12 @@ use tokio::{
     time::timeout,
 };
 
-/// Longest a test waits for anything.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// Maximum time that a test waits for one event.
+pub const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Fails the test when it takes too long.
+/// Awaits a future, and fails the test after `TEST_TIMEOUT`.
 pub async fn soon<T>(what: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, what).await.expect("this should not take that long")
+    timeout(TEST_TIMEOUT, what).await.expect("this should not take that long")
 }
 
 /// A running gateway. Dropped, its threads end.
@@ -167,7 +167,7 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// An upstream that tells when a request has come, and answers when it is told to.
+    /// Starts an upstream that reports the arrival of a request, and responds when it is released.
     pub async fn held() -> (Upstream, tokio::sync::oneshot::Receiver<()>, tokio::sync::oneshot::Sender<()>) {
         let (arrived, wait) = tokio::sync::oneshot::channel();
         let (release, go) = tokio::sync::oneshot::channel::<()>();
@@ -241,8 +241,8 @@ impl Drop for Upstream {
     }
 }
 
-/// An address at which nobody listens.
-pub async fn nobody() -> SocketAddr {
+/// Returns an address on which no socket listens.
+pub async fn unused_address() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap().local_addr().unwrap()
 }
 

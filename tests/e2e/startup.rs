@@ -290,7 +290,7 @@ fn a_check_fails_where_a_start_would() {
 }
 
 #[test]
-fn a_check_tells_what_a_start_would_warn_of() {
+fn check_reports_the_warnings_of_a_start() {
     let (_folder, file) = folder_with("_format_version: \"3.0\"\n");
     let output =
         serve(&["--check", &file, "--set", "untrusted_lua_sandbox_requires=a", "--set", "listen_shared=on"])

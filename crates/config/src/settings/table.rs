@@ -107,7 +107,7 @@ settings! {
         /// `127.0.0.1:8007`.
         status_listen: Listeners = "off";
         /// Where TCP, TLS and UDP routes are served; `udp` after an address makes it take datagrams, `deferred`
-        /// lets clients in only with their first words (Linux), which a server that speaks first has no use for.
+        /// accepts a client with its first data (Linux), which does not suit protocols where the server sends first.
         stream_listen: Listeners = "off";
         /// Ports as clients know them where a load balancer or a container maps them, such as
         /// `80:8000,443:8443`: routes that match ports, and `X-Forwarded-Port`, use the outer one.
@@ -167,7 +167,7 @@ settings! {
         headers: ResponseHeaders = "server_tokens, latency_tokens, X-Kong-Request-Id";
         /// Which headers of our own requests to upstreams carry.
         headers_upstream: UpstreamHeaders = "X-Kong-Request-Id";
-        /// Peers whose `X-Forwarded-*` headers and client address are believed: addresses, blocks, `unix:`.
+        /// Peers whose `X-Forwarded-*` headers and client address are trusted: addresses, blocks, `unix:`.
         trusted_ips: Vec<TrustedPeer> = "";
         /// The header a trusted peer names the client's address in, or `proxy_protocol`.
         real_ip_header: String = "X-Real-IP";
@@ -267,12 +267,12 @@ settings! {
         client_ssl_cert: Option<Pem> = "";
         /// Its key: a path, PEM, or base64 of PEM.
         client_ssl_cert_key: Option<Secret> = "";
-        /// Whom to trust when an upstream's certificate is verified: `system`, paths, PEM, or base64 of PEM.
+        /// Authorities trusted when an upstream's certificate is verified: `system`, paths, PEM, or base64 of PEM.
         lua_ssl_trusted_certificate: Vec<Pem> = "system";
         /// How many certificates may stand between a server's own and a trusted one, where a service has
         /// no `tls_verify_depth`.
         lua_ssl_verify_depth: u32 = "1";
-        /// Versions of TLS spoken to other servers.
+        /// Versions of TLS for connections to other servers.
         lua_ssl_protocols: Vec<TlsVersion> = "TLSv1.2 TLSv1.3";
     }
     "Name resolution" {

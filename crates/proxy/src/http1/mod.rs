@@ -266,7 +266,7 @@ impl<'a, S: Io> ResponseWriter<'a, S> {
             },
         );
         let remaining = if let Framing::Length(length) = encoded.framing { length } else { 0 };
-        let ended = matches!(encoded.framing, Framing::NoBody | Framing::Length(0));
+        let ended = matches!(encoded.framing, Framing::WithoutBody | Framing::Length(0));
         drop(connection_ref);
         ResponseWriter {
             connection,

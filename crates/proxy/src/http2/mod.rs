@@ -52,7 +52,7 @@ use plugin::Request;
 const MAX_READS_PER_PASS: u32 = 8;
 /// Capacity of the write buffer, in bytes, that an idle connection retains.
 const RETAINED_CAPACITY_BYTES: usize = 8 * 1024;
-/// Lingering close: bytes read and discarded after a GOAWAY with an error, and for how long. Closing at once
+/// Lingering close: bytes read and discarded after a GOAWAY with an error, and for how long. Closing immediately
 /// would reset the connection and destroy the GOAWAY.
 const LINGERING_CLOSE_BYTES: usize = 1024 * 1024;
 const LINGERING_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
