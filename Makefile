@@ -40,6 +40,7 @@ format:
 lint:
 	scripts/words.sh
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
 
 unit:
 	$(CARGO) test --locked --workspace
