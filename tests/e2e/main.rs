@@ -20,6 +20,7 @@ mod hostile;
 mod http1;
 mod http2;
 mod http2_bodies;
+mod http2_conformance;
 mod http2_messages;
 mod http2_rules;
 mod interim;
