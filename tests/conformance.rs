@@ -77,7 +77,7 @@ fn failures(cases: &[LoadedCase]) -> BTreeMap<String, Box<Failure>> {
     let (mut failed, mut skipped) = (Vec::new(), Vec::new());
     casetest::run(
         cases,
-        Plan { catalog: gatewayctl::catalog().unwrap(), jobs: cores * 2, fail_fast: false },
+        Plan { catalog: gatewayctl::catalog().expect("a catalog"), jobs: cores * 2, fail_fast: false },
         |ran| match ran.verdict {
             Verdict::Passed => {}
             Verdict::Skipped(why) => skipped.push(format!("{}: {why}", key(&cases[ran.index]))),
@@ -89,7 +89,7 @@ fn failures(cases: &[LoadedCase]) -> BTreeMap<String, Box<Failure>> {
     let alone: Vec<LoadedCase> = again.iter().map(|(index, _)| cases[*index].clone()).collect();
     casetest::run(
         &alone,
-        Plan { catalog: gatewayctl::catalog().unwrap(), jobs: cores, fail_fast: false },
+        Plan { catalog: gatewayctl::catalog().expect("a catalog"), jobs: cores, fail_fast: false },
         |ran| {
             if let Verdict::Failed(failure) = ran.verdict {
                 found.push((again[ran.index].0, failure));

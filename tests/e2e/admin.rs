@@ -73,7 +73,7 @@ impl Node {
         let (settings, _) = settings::load(&Sources { flags, ..Sources::default() });
         let node = settings.clone();
         let read = ReadOptions {
-            catalog: gatewayctl::catalog().unwrap(),
+            catalog: gatewayctl::catalog().expect("a catalog"),
             kong_strict: false,
             flavor: Flavor::default(),
             vault_env_prefix: None,

@@ -54,7 +54,8 @@ impl Rig {
 
     pub fn of_file_with(text: &str, options: Options, listeners: &[Listener]) -> Rig {
         let input = config::Input::Text { name: "kong.yml".to_owned(), text: text.as_bytes().to_owned() };
-        let loaded = config::load(&input, &config::Options::new(gatewayctl::catalog().unwrap())).unwrap();
+        let loaded =
+            config::load(&input, &config::Options::new(gatewayctl::catalog().expect("a catalog"))).unwrap();
         let state = loaded.state.unwrap_or_else(|| panic!("{:?}", loaded.findings));
         Self::of_state(state, options, listeners)
     }

@@ -97,7 +97,7 @@ fn filled(config: &str) -> String {
 /// Lines of the errors in a text, and their messages.
 fn problems(text: &str) -> Vec<(usize, String)> {
     let input = Input::Text { name: "kong.yml".to_owned(), text: text.as_bytes().to_vec() };
-    let loaded = load(&input, &Options::new(gatewayctl::catalog().unwrap())).unwrap();
+    let loaded = load(&input, &Options::new(gatewayctl::catalog().expect("a catalog"))).unwrap();
     let errors = loaded.findings.iter().filter(|f| f.level == Level::Error);
     errors
         .map(|f| {
