@@ -119,7 +119,6 @@ const LUA: &str = "Lua runs with the same modules and globals everywhere";
 /// actual behaviour.
 const UNSUPPORTED: &[(&str, &str, Option<&str>)] = &[
     ("vaults", "the environment is the one vault that is built", Some("bundled")),
-    ("vault_env_prefix", "`{vault://env/…}` reads variables by their whole name", None),
     ("proxy_access_log", ACCESS_LOGS, Some("off")),
     ("admin_access_log", ACCESS_LOGS, Some("off")),
     ("status_access_log", ACCESS_LOGS, Some("off")),
