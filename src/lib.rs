@@ -1,6 +1,6 @@
 //! gatewayctl: the command line and the engine for Kong-style declarative gateways.
 //!
-//! A `kong.yml` has three representations, each built from the one before: **source text** ([`source`]: nodes
+//! A `kong.yml` has three representations, each built from the one before: **source tree** ([`source`]: nodes
 //! with byte spans), **typed configuration** ([`model::State`]: flat tables, ids, defaults, references) and
 //! **configuration snapshot** (`runtime::Snapshot`: router, plugin chains, upstreams; immutable).
 //! `docs/architecture.md` has the layers. A crate depends only on crates of the layers below its own.
