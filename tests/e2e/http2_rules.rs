@@ -12,8 +12,6 @@ const STREAM_CLOSED: u32 = 5;
 const FRAME_SIZE: u32 = 6;
 const COMPRESSION: u32 = 9;
 const PADDED: u8 = 8;
-const PRIORITY: u8 = 2;
-const PUSH_PROMISE: u8 = 5;
 const GREATEST: u32 = 0x7fff_ffff;
 
 /// `:method POST`, the rest as in [`GET`].

@@ -6,6 +6,8 @@ mod differences;
 mod exchange;
 mod impacts;
 mod mutations;
+mod seeds;
+mod targets;
 
 use std::{
     io::Write,

@@ -276,23 +276,30 @@ settings! {
         lua_ssl_protocols: Vec<TlsVersion> = "TLSv1.2 TLSv1.3";
     }
     "Name resolution" {
-        /// Name servers; those of `/etc/resolv.conf` if none are given.
+        /// Name servers; those of `/etc/resolv.conf` if none are given. Its search list, `ndots`, `timeout`, `attempts`,
+        /// `rotate` and `use-vc` apply in any case. The file is read once.
         dns_resolver: Vec<SocketAddr> = "";
-        /// The file of fixed names.
+        /// The file of fixed names, which precede DNS. It is read once.
         dns_hostsfile: String = "/etc/hosts";
-        /// The order in which kinds of records are tried.
-        dns_order: Vec<DnsRecord> = "LAST,SRV,A,CNAME";
-        /// How long an answer is kept; as long as the answer says if not given.
+        /// The types of records in the order in which they are queried. `LAST` is the type that succeeded last for the
+        /// name. The targets of SRV records and aliases are resolved with `A` and `AAAA`, as far as the list has them.
+        /// Kong's default does not have `AAAA`: names with IPv6 addresses only do not resolve there.
+        dns_order: Vec<DnsRecord> = "LAST,SRV,A,AAAA,CNAME";
+        /// The TTL of all records. If it is not given, their own TTL applies, from one second to one hour.
         dns_valid_ttl: Option<Duration> = "";
-        /// How long an outdated answer is used while a new one is fetched or cannot be had.
+        /// How long addresses are used after their TTL, while a refresh is in flight in the background and while refreshes
+        /// fail. They are not used any more once a name server has responded that the name does not exist.
         dns_stale_ttl: Duration = "3600";
-        /// How many answers are kept.
+        /// The maximum number of names in the cache, at least one. The name that was not used for the longest time is
+        /// evicted.
         dns_cache_size: u32 = "10000";
-        /// How long it is remembered that there is no such name.
+        /// The TTL of the result that a name does not exist or has no records.
         dns_not_found_ttl: Duration = "30";
-        /// How long it is remembered that a look-up failed.
+        /// The TTL of failures: no response, or an error of the name server. A refresh that fails is repeated after this
+        /// time.
         dns_error_ttl: Duration = "1";
-        /// Whether every request that misses asks for itself instead of waiting for one that already does.
+        /// Whether each request that finds no answer in the cache sends its own queries. Otherwise such requests wait for
+        /// one lookup together.
         dns_no_sync: bool = "off";
     }
     "Logs and traces" {

@@ -1,8 +1,8 @@
 //! HTTP/1 towards clients (RFC 9112): one task per connection reads a request, sends the response, and starts
 //! again.
 //!
-//! The parser of request heads is in [`head`], the buffers and timers of a connection in [`connection`], and
-//! the framing of responses in [`encode`]. A request's body and its response use the connection in turns, so
+//! The parser of request heads is in [`head`], the buffers and timers of a connection in `connection`, and
+//! the framing of responses in `encode`. A request's body and its response use the connection in turns, so
 //! that a connection needs neither a second task nor a channel.
 //!
 //! ```text

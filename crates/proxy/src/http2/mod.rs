@@ -1,10 +1,10 @@
 //! HTTP/2 towards clients (RFC 9113).
 //!
 //! A connection is one task: it reads and writes the frames, and polls the futures of its requests, each only
-//! when it was woken ([`wake`]). All that one turn of the event loop produces for the streams is sent in one
+//! when it was woken (`wake`). All that one turn of the event loop produces for the streams is sent in one
 //! TLS record and one system call, and a request needs neither a task nor a channel. The state machine in
-//! [`connection`] has no socket: [`recv`] feeds received bytes into it, [`send`] appends what is to be sent
-//! to its buffer, and [`ConnectionIo`] moves both.
+//! `connection` has no socket: `recv` feeds received bytes into it, `send` appends what is to be sent
+//! to its buffer, and `ConnectionIo` moves both.
 
 mod body;
 mod connection;
