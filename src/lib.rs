@@ -1,9 +1,9 @@
 //! gatewayctl: the command line and the engine for Kong-style declarative gateways.
 //!
-//! A `kong.yml` goes through three forms, always in this direction: **text** ([`source`]: nodes with
-//! byte spans), **data** ([`model::State`]: flat tables, ids, defaults, references) and **machine**
-//! (`runtime::Snapshot`: router, plugin chains, upstreams; immutable). `docs/architecture.md` has
-//! the layers; a module imports only modules of the layers below its own.
+//! A `kong.yml` has three representations, each built from the one before: **source tree** ([`source`]: nodes
+//! with byte spans), **typed configuration** ([`model::State`]: flat tables, ids, defaults, references) and
+//! **configuration snapshot** (`runtime::Snapshot`: router, plugin chains, upstreams; immutable).
+//! `docs/architecture.md` has the layers. A crate depends only on crates of the layers below its own.
 
 use std::sync::LazyLock;
 

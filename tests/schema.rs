@@ -48,7 +48,8 @@ fn tools() -> Option<PathBuf> {
     }
 }
 
-/// A file as the tools get it, with the codes of what `validate` refuses it for; none if it is no YAML or JSON.
+/// Returns a file as the tools receive it, with the codes of its errors from `validate`. `None` if it is no YAML or
+/// JSON.
 fn judged(path: &Path, flavor: Flavor) -> Option<Json> {
     let env = |name: &str| {
         Some(match name {

@@ -132,7 +132,7 @@ fn maps(document: &Document, node: NodeId, found: &mut Vec<Vec<Entry>>) {
     }
 }
 
-/// One slip in a valid text; none where the place drawn does not lend itself to it.
+/// Applies one mistake to a valid text. `None` if it does not apply at the drawn place.
 fn mutant(text: &str, slip: Slip, dice: &mut Dice) -> Option<Mutant> {
     let Parsed { sources, document, root } = parsed(text)?;
     let mut all = Vec::new();
