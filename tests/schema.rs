@@ -1,6 +1,5 @@
 //! The published schema as editors and validators read it: `ajv` and `yaml-language-server` load it and agree with
-//! `validate` on each file, be it an example of this repository or, where a checkout has them beside it (`CORPUS`,
-//! or `../shared/corpus`), one of the real files of `tests/corpus.rs`.
+//! `validate` on each file: the examples of this repository, and the real files of `tests/corpus.rs`.
 
 #![allow(clippy::disallowed_macros, clippy::disallowed_methods, reason = "a test runs tools and reports")]
 
@@ -17,6 +16,10 @@ use gatewayctl::{
     source::{Document, Findings, Format, Level, Limits, SourceMap, Span, parse},
 };
 use serde_json::{Value as Json, json};
+
+#[path = "common/corpus_folder.rs"]
+mod corpus_folder;
+use corpus_folder::corpus_folder;
 
 /// What `validate` refuses files for that no schema can say: other entities, the text of values, templates.
 const BEYOND: [&str; 6] = [
@@ -95,13 +98,15 @@ fn editors_agree_with_validate() {
         .filter(|path| !path.to_string_lossy().ends_with(".test.yaml"))
         .map(|path| judged(path, Flavor::default()).expect("an example in YAML"))
         .collect();
-    let corpus = std::env::var_os("CORPUS").map_or_else(|| root().join("../shared/corpus"), PathBuf::from);
-    let manifest = std::fs::read_to_string(corpus.join("manifest.tsv")).unwrap_or_default();
-    for line in manifest.lines().skip(1) {
-        let name = line.split('\t').next().unwrap_or_default();
-        let flavor =
-            if line.contains("expressions router") { Flavor::Expressions } else { Flavor::default() };
-        files.extend(judged(&corpus.join(name), flavor));
+    let corpus = corpus_folder();
+    if let Some(corpus) = &corpus {
+        let manifest = std::fs::read_to_string(corpus.join("manifest.tsv")).expect("a manifest");
+        for line in manifest.lines().skip(1) {
+            let name = line.split('\t').next().unwrap_or_default();
+            let flavor =
+                if line.contains("expressions router") { Flavor::Expressions } else { Flavor::default() };
+            files.extend(judged(&corpus.join(name), flavor));
+        }
     }
     let schema = root().join("schemas/kong.schema.json");
     let mut node = Command::new("node")
@@ -143,7 +148,7 @@ fn editors_agree_with_validate() {
         }
     }
     assert!(wrong.is_empty(), "the published schema and validate disagree:\n{}", wrong.join("\n"));
-    if !manifest.is_empty() {
+    if corpus.is_some() {
         let stale: Vec<_> = listed.iter().filter(|name| !used.contains(*name)).collect();
         assert!(stale.is_empty(), "no disagreement, take out of tests/schema/disagreements.txt: {stale:?}");
     }
