@@ -1,4 +1,4 @@
-//! Algorithms, keys and verification of signatures. All comparisons are done by aws-lc in constant time.
+//! Algorithms, keys and verification of signatures. Secrets are compared by aws-lc in constant time.
 
 use std::{fmt, sync::OnceLock};
 
@@ -16,8 +16,8 @@ use base64::{
     alphabet::STANDARD,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
+use ed448_goldilocks::{Signature as Ed448Signature, VerifyingKey as Ed448Key};
 
-use super::ed448;
 use model::{
     Ix, JwtSecret, State,
     public_key::{KeyError, KeyKind, PublicKey},
@@ -150,7 +150,7 @@ pub enum UnusableKey {
 pub enum Verifier {
     Mac(hmac::Key),
     Public(ParsedPublicKey),
-    Ed448(Box<ed448::PublicKey>),
+    Ed448(Box<Ed448Key>),
 }
 
 impl Verifier {
@@ -159,7 +159,9 @@ impl Verifier {
         match self {
             Verifier::Mac(key) => hmac::verify(key, signed, signature).is_ok(),
             Verifier::Public(key) => key.verify_sig(signed, signature).is_ok(),
-            Verifier::Ed448(key) => key.verify(signed, signature),
+            Verifier::Ed448(key) => {
+                Ed448Signature::from_slice(signature).is_ok_and(|of| key.verify_raw(&of, signed).is_ok())
+            }
         }
     }
 
@@ -186,7 +188,8 @@ impl Verifier {
             return Err(UnusableKey::OtherAlgorithm(algorithm.name()));
         }
         if (algorithm, key.kind) == (Algorithm::EdDsa, KeyKind::Ed448) {
-            let key = ed448::PublicKey::new(&key.bytes).ok_or(UnusableKey::Invalid)?;
+            let bytes = key.bytes.as_slice().try_into().map_err(|_| UnusableKey::Invalid)?;
+            let key = Ed448Key::from_bytes(bytes).map_err(|_| UnusableKey::Invalid)?;
             return Ok(Verifier::Ed448(Box::new(key)));
         }
         let verification = algorithm.verification(key.kind).map_err(|needed| UnusableKey::Unfit {
