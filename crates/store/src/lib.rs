@@ -12,11 +12,11 @@ mod shared_resources;
 mod window;
 
 pub use clock::Clock;
-pub use counters::{Counters, Limits, Scope, Subject, Taken};
+pub use counters::{Acquired, CounterSubject, Counters, Limits, Scope};
 pub use node::Node;
-pub use request_seq::{RequestSeq, ticket};
-pub use shared_resources::Carry;
-pub use window::{Period, Windows};
+pub use request_seq::{RequestSeq, next_request_seq};
+pub use shared_resources::SharedResources;
+pub use window::{CalendarWindows, Period};
 
 /// State that plugins can use. One set per process, so that it survives reloads; cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -26,7 +26,7 @@ pub struct Stores {
     /// Rate-limiting counters.
     pub counters: Counters,
     /// Resources shared by successive configurations.
-    pub carry: Carry,
+    pub shared: SharedResources,
     /// Identity of this node.
     pub node: Node,
 }
