@@ -45,6 +45,7 @@ impl ServeOptions {
             watch: true,
             drain: Duration::from_secs(30),
             drain_delay: Duration::ZERO,
+            evict_code_pages: settings.code_page_eviction,
             inherited: InheritedState::default(),
             exec: None,
             clock: Clock::System,

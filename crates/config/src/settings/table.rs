@@ -118,6 +118,10 @@ settings! {
         listen_shared: bool = "off";
         /// How many threads serve requests.
         nginx_worker_processes: Workers = "auto";
+        /// Whether the pages of the program's code are evicted from memory after the start and one second after a
+        /// reload (Linux). An idle gateway then takes about 13 MB less; requests read the pages that serving needs
+        /// from the page cache again, which adds latency. Not a setting of Kong.
+        code_page_eviction: bool = "off";
     }
     "Access to the admin API" {
         /// Hosts of requests to the admin and status APIs beside addresses and names that public DNS cannot hold
