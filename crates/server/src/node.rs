@@ -24,7 +24,7 @@ use net::{
 use plugin::Registry;
 use proxy::{Listener, Traffic};
 use router::{Flavor, PriorityMode};
-use runtime::{AddedHeaders, ErrorFormat, ErrorTemplates, HeadLimits, Mock, Options, RealIp};
+use runtime::{AddedHeaders, ErrorFormat, ErrorTemplates, HeadLimits, Mock, Options, ProductToken, RealIp};
 use store::Clock;
 
 impl ServeOptions {
@@ -118,6 +118,10 @@ pub fn options(settings: &Settings, registry: Registry, mock: Mock) -> Result<Op
         headers: AddedHeaders {
             server: headers.server,
             via: headers.via,
+            product: match settings.product_token {
+                config::settings::ProductToken::Gatewayctl => ProductToken::Gatewayctl,
+                config::settings::ProductToken::Kong => ProductToken::Kong,
+            },
             proxy_latency: headers.proxy_latency,
             response_latency: headers.response_latency,
             upstream_latency: headers.upstream_latency,

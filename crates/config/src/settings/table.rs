@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 use super::admin::{AdminToken, HostPattern, WebOrigin};
 use super::load::Origin;
 use super::value::{
-    BadValue, CipherSuite, DnsRecord, ErrorType, LogFormat, LogLevel, LogTarget, Pem, PortMap,
+    BadValue, CipherSuite, DnsRecord, ErrorType, LogFormat, LogLevel, LogTarget, Pem, PortMap, ProductToken,
     ResponseHeaders, RouteMatch, RouterFlavor, Secret, Setting, Size, TlsVersion, TrustedPeer, UntrustedLua,
     UpstreamHeaders, Workers,
 };
@@ -169,6 +169,9 @@ settings! {
         /// for `X-Kong-Proxy-Latency`, `X-Kong-Upstream-Latency`, `X-Kong-Response-Latency` and
         /// `X-Kong-Admin-Latency`; `X-Kong-Upstream-Status` and `X-Kong-Request-Id` stand for themselves.
         headers: ResponseHeaders = "server_tokens, latency_tokens, X-Kong-Request-Id";
+        /// The product that `Server` and `Via` name: `gatewayctl` and its version, or `kong` and the version of the Kong
+        /// that the gateway is compatible with, for clients that expect Kong's. Not a setting of Kong.
+        product_token: ProductToken = "gatewayctl";
         /// Which headers of our own requests to upstreams carry.
         headers_upstream: UpstreamHeaders = "X-Kong-Request-Id";
         /// Peers whose `X-Forwarded-*` headers and client address are believed: addresses, blocks, `unix:`.
