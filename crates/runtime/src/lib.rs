@@ -21,7 +21,9 @@ use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 pub use certs::Certificates;
 pub use chain::{Chain, SelectedPlugins, Slot};
 pub use compile::{CompileError, compile};
-pub use options::{AddedHeaders, ErrorFormat, ErrorTemplates, HeadLimits, Mock, Options, ProductToken, RealIp};
+pub use options::{
+    AddedHeaders, ErrorFormat, ErrorTemplates, HeadLimits, Mock, Options, ProductToken, RealIp,
+};
 pub use route::{RouteEntry, TlsRequired};
 pub use service::ServiceEntry;
 pub use swap::{Gateway, SnapshotCache, SnapshotRef};

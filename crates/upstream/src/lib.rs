@@ -12,6 +12,8 @@ use std::{
     sync::Arc,
 };
 
+use http_codec::authority;
+
 pub use balance::{Balancer, BalancerTarget};
 pub use dns::{HostOverrides, Resolver};
 pub use target::{canonical_target, has_port, host_and_port, host_header};
@@ -60,7 +62,7 @@ pub struct Selected<'a> {
 impl Destination {
     /// Creates the destination of a host that is not the name of an upstream.
     pub fn direct(host: &str, port: u16) -> Self {
-        match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        match authority::without_brackets(host).parse::<IpAddr>() {
             Ok(ip) => Destination::Address(SocketAddr::new(ip, port)),
             Err(_) => Destination::Name { host: host.to_ascii_lowercase().into(), port },
         }
