@@ -9,9 +9,11 @@ fn run(text: &str) -> Vec<Ran> {
     suite.add(text, "some.yaml", &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trial"));
     assert!(suite.findings.0.is_empty(), "{:?}", suite.findings);
     let mut all = Vec::new();
-    casetest::run(&suite.cases, Plan { catalog: gatewayctl::catalog(), jobs: 4, fail_fast: false }, |ran| {
-        all.push(ran)
-    });
+    casetest::run(
+        &suite.cases,
+        Plan { catalog: gatewayctl::catalog().unwrap(), jobs: 4, fail_fast: false },
+        |ran| all.push(ran),
+    );
     all.sort_by_key(|ran| ran.index);
     all
 }
@@ -55,9 +57,13 @@ fn the_example_passes() {
         suite.add_file(&file, &file.display().to_string()).expect("a readable file");
     }
     assert!(suite.findings.0.is_empty() && !suite.cases.is_empty(), "{:?}", suite.findings);
-    casetest::run(&suite.cases, Plan { catalog: gatewayctl::catalog(), jobs: 4, fail_fast: false }, |ran| {
-        assert!(matches!(ran.verdict, Verdict::Passed), "case {}: {:?}", ran.index + 1, ran.verdict);
-    });
+    casetest::run(
+        &suite.cases,
+        Plan { catalog: gatewayctl::catalog().unwrap(), jobs: 4, fail_fast: false },
+        |ran| {
+            assert!(matches!(ran.verdict, Verdict::Passed), "case {}: {:?}", ran.index + 1, ran.verdict);
+        },
+    );
 }
 
 #[test]

@@ -22,6 +22,9 @@ pub enum Failure {
     /// The output could not be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
+    /// The program has a schema that does not compile.
+    #[error("this program cannot check configurations: {0}")]
+    Schema(#[from] config::CompileError),
     /// Anything else, in words.
     #[error("{0}")]
     Other(String),
@@ -58,6 +61,7 @@ impl Console {
     }
 
     /// Whether standard error is a terminal, on which a line can be drawn anew.
+    #[cfg(feature = "serve")]
     pub fn error_is_terminal(&self) -> bool {
         io::stderr().is_terminal()
     }

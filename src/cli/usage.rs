@@ -24,6 +24,14 @@ pub fn completed(
         _ => None,
     };
     match error.kind() {
+        #[cfg(not(feature = "serve"))]
+        ErrorKind::InvalidSubcommand
+            if matches!(text(ContextKind::InvalidSubcommand).as_deref(), Some("serve" | "test")) =>
+        {
+            let reason =
+                "this gatewayctl was built without the feature `serve`, which `serve` and `test` need";
+            return root.clone().error(ErrorKind::InvalidSubcommand, reason);
+        }
         ErrorKind::InvalidSubcommand if error.get(ContextKind::SuggestedSubcommand).is_none() => {
             let typed = text(ContextKind::InvalidSubcommand).unwrap_or_default();
             if let Some(near) = config::nearest(&typed, root.get_subcommands().map(clap::Command::get_name)) {

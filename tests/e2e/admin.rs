@@ -73,9 +73,10 @@ impl Node {
         let (settings, _) = settings::load(&Sources { flags, ..Sources::default() });
         let node = settings.clone();
         let read = ReadOptions {
-            catalog: gatewayctl::catalog(),
+            catalog: gatewayctl::catalog().unwrap(),
             kong_strict: false,
             flavor: Flavor::default(),
+            vault_env_prefix: None,
             env: Arc::new(|name| {
                 let found = environment.iter().find(|(known, _)| *known == name);
                 found.map(|(_, value)| (*value).to_owned())

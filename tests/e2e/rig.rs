@@ -54,7 +54,7 @@ impl Rig {
 
     pub fn of_file_with(text: &str, options: Options, listeners: &[Listener]) -> Rig {
         let input = config::Input::Text { name: "kong.yml".to_owned(), text: text.as_bytes().to_owned() };
-        let loaded = config::load(&input, &config::Options::new(gatewayctl::catalog())).unwrap();
+        let loaded = config::load(&input, &config::Options::new(gatewayctl::catalog().unwrap())).unwrap();
         let state = loaded.state.unwrap_or_else(|| panic!("{:?}", loaded.findings));
         Self::of_state(state, options, listeners)
     }
@@ -64,7 +64,7 @@ impl Rig {
     }
 
     fn of_state(state: Arc<State>, options: Options, listeners: &[Listener]) -> Rig {
-        let options = Options { workers: 2, registry: gatewayctl::catalog().registry().clone(), ..options };
+        let options = Options { workers: 2, registry: gatewayctl::registry().clone(), ..options };
         let stores = Stores::default();
         let (snapshot, problems) = runtime::compile(state, &options, &stores, None);
         assert!(problems.is_empty(), "{problems:?}");

@@ -44,7 +44,7 @@ use tokio::{
 /// Reads a text as the file of that name.
 pub fn read(name: &str, text: &[u8]) -> Loaded {
     let env = |_: &str| Some("8080".to_owned());
-    let options = Options { env: &env, ..Options::new(gatewayctl::catalog()) };
+    let options = Options { env: &env, ..Options::new(gatewayctl::catalog().unwrap()) };
     let input = Input::Text { name: name.to_owned(), text: text.to_owned() };
     config::load(&input, &options).expect("a text at hand can be read")
 }
@@ -84,7 +84,7 @@ pub fn dump(text: &[u8]) {
     let errors: Vec<_> = again.findings.iter().map(|f| (f.code, &f.message, &f.path)).collect();
     let Some(dump) = &again.state else { panic!("its dump is refused: {errors:?}\n{dumped}") };
     let changes: Vec<String> =
-        diff(state, dump, gatewayctl::catalog()).iter().map(ToString::to_string).collect();
+        diff(state, dump, gatewayctl::catalog().unwrap()).iter().map(ToString::to_string).collect();
     assert!(changes.is_empty(), "its dump differs: {changes:?}\n{dumped}");
     assert_equal(&again, &loaded, true, &dumped);
 }
@@ -115,10 +115,8 @@ static REMOVAL: LazyLock<(Arc<State>, Snapshot)> = LazyLock::new(|| {
         "plugins": [{ "name": "request-transformer", "config": { "remove": { "body": ["password"] } } }],
     });
     let state = read("kong.json", file.to_string().as_bytes()).state.expect("a valid file");
-    let options = runtime::Options {
-        registry: gatewayctl::catalog().registry().clone(),
-        ..runtime::Options::default()
-    };
+    let options =
+        runtime::Options { registry: gatewayctl::registry().clone(), ..runtime::Options::default() };
     let (snapshot, problems) = runtime::compile(Arc::clone(&state), &options, &Stores::default(), None);
     assert!(problems.is_empty(), "{problems:?}");
     (state, snapshot)
@@ -503,10 +501,7 @@ pub static GATEWAY: LazyLock<Arc<Gateway>> = LazyLock::new(|| {
     });
     let state = read("kong.json", file.to_string().as_bytes()).state.expect("a valid file");
     let (options, stores) = (
-        runtime::Options {
-            registry: gatewayctl::catalog().registry().clone(),
-            ..runtime::Options::default()
-        },
+        runtime::Options { registry: gatewayctl::registry().clone(), ..runtime::Options::default() },
         Stores::default(),
     );
     let (snapshot, _) = runtime::compile(state, &options, &stores, None);

@@ -5,7 +5,7 @@ use hashbrown::HashTable;
 use uuid::Uuid;
 
 use super::{nearest, validator::EntityRef};
-use model::{Foreign, IdRule, KINDS, KindInfo, derived_id, namespace};
+use model::{Foreign, IdRule, KINDS, KindInfo, Role, derived_id, namespace};
 use source::{Document, ErrorPathSegment, Finding, Findings, Level, NodeId, Value};
 
 /// Entities with ids and resolved references.
@@ -361,7 +361,7 @@ impl<'d> Resolver<'d> {
 
     /// Returns the nearest existing name of that kind.
     fn similar(&mut self, target: usize, written: &str) -> Option<&'d str> {
-        let secret = matches!(KINDS[target].name, Some("client_id" | "access_token"));
+        let secret = matches!(KINDS[target].role, Role::Credential(_) | Role::RuntimeData(_));
         if secret || self.comparisons < self.by_name.len() {
             return None;
         }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Set, Timestamp, field, table::row};
+use super::{Set, Timestamp, field};
 use source::NodeId;
 
 /// A user of the gateway's services.
@@ -35,4 +35,3 @@ pub struct Consumer {
     #[serde(skip)]
     pub origin: Option<NodeId>,
 }
-row!(Consumer, "consumers", (?username), made created_at, loaded updated_at);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Certificate, Ref, Set, Timestamp, field, table::row};
+use super::{Certificate, Ref, Set, Timestamp, field};
 use source::NodeId;
 
 /// How the gateway talks to a service.
@@ -137,8 +137,6 @@ impl Service {
             && *ca_certificates == other.ca_certificates
     }
 }
-
-row!(Service, "services", (?name), links client_certificate, made created_at, loaded updated_at);
 
 fn default_retries() -> Option<u32> {
     Some(5)

@@ -11,7 +11,6 @@ use super::{
     validate,
 };
 use crate::{
-    catalog,
     cli::{
         Status,
         console::{Console, Failure},
@@ -22,6 +21,7 @@ use crate::{
     http_codec::HeaderSpelling,
     model::{Consumer, Ix, PluginEntity, Route, Row, Service, State, is_credential_name},
     proxy::{self, SimulatedOutcome, Simulator},
+    registry,
     router::{self, Flavor, PriorityMode, RequestInput, Router},
     runtime::{self, Gateway, Snapshot},
     source::{Level, NodeId},
@@ -84,8 +84,7 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
         return Ok(Status::Findings);
     };
     let flavor = dialect.flavor();
-    let node =
-        runtime::Options { flavor, registry: catalog().registry().clone(), ..runtime::Options::default() };
+    let node = runtime::Options { flavor, registry: registry().clone(), ..runtime::Options::default() };
     let stores = Stores::default();
     let (snapshot, _) = runtime::compile(state, &node, &stores, None);
     let gateway = Gateway::new(node, stores, snapshot);
@@ -198,8 +197,7 @@ impl Asked {
             client: self.client,
             consumer,
         };
-        Ok(Simulator::new(gateway)?
-            .run(asked, |name| consumer.is_some() && catalog().registry().authenticates(name)))
+        Ok(Simulator::new(gateway)?.run(asked, |name| consumer.is_some() && registry().authenticates(name)))
     }
 
     /// The query with its question mark; nothing if there is none.

@@ -2,7 +2,6 @@
 
 use super::Report;
 use crate::{
-    catalog,
     config::secret::{is_identified_by_secret, quotable_secrets},
     source::{ErrorPathSegment, Finding, Level, replace_secret},
 };
@@ -20,7 +19,7 @@ pub fn says(finding: &Finding, report: Report<'_>) -> Vec<String> {
             Some(place) => format!("{place}: {text}"),
             None => text,
         };
-        catalog().secrets().redact(&line).into_owned()
+        report.masks.redact(&line).into_owned()
     });
     lines.collect()
 }

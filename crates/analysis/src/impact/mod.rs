@@ -90,7 +90,7 @@ impl Impact {
 pub fn impact(old: &Compiled<'_>, new: &Compiled<'_>, log: Option<&Log>) -> io::Result<Impact> {
     let (mut old, mut new) = (*old, *new);
     let mut changes = diff::compare(&old.rows, &new.rows);
-    if changes.iter().any(|change| change.kind.0 == "vaults") {
+    if changes.iter().any(|change| change.kind.key == "vaults") {
         // The same reference may lead to another value now.
         (old.rows.by_value, new.rows.by_value) = (true, true);
         changes = diff::compare(&old.rows, &new.rows);

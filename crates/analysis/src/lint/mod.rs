@@ -78,7 +78,7 @@ mod weak_secret;
 use authentication::{protected, recognised, recognises};
 pub use autofix::autofix;
 pub use context::LintContext;
-use context::{CREDENTIALS, called, conditions, is_reference, scope};
+use context::{called, conditions, credential_rows, credentials, is_reference, scope};
 pub use levels::{LevelError, Levels};
 pub use settings::{Settings, SettingsError};
 

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::Value as Json;
 
-use super::{Lint, LintContext, Report, scope};
+use super::{Lint, LintContext, Report, credential_rows, scope};
+use config::secret;
 use model::{PluginEntity, Row};
 use source::Level;
 
@@ -24,21 +25,11 @@ pub static LINT: Lint = Lint {
 };
 
 fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
-    let state = context.state;
-    for row in state.keyauth_credentials.rows() {
-        credential(context, report, row, "key", &row.key);
-    }
-    for row in state.basicauth_credentials.rows() {
-        credential(context, report, row, "password", &row.password);
-    }
-    for row in state.hmacauth_credentials.rows() {
-        credential(context, report, row, "secret", &row.secret);
-    }
-    for row in state.jwt_secrets.rows() {
-        credential(context, report, row, "secret", row.secret.as_deref().unwrap_or_default());
-    }
-    for row in state.oauth2_credentials.rows() {
-        credential(context, report, row, "client_secret", &row.client_secret);
+    for (kind, row) in credential_rows(context.state) {
+        let fields = row.to_json();
+        for field in secret::paths_of_kind(kind.key) {
+            credential(context, report, row, field, fields[field].as_str().unwrap_or_default());
+        }
     }
     for plugin in context.plugins() {
         let config = plugin.config.json();
@@ -46,7 +37,7 @@ fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
     }
 }
 
-fn credential<T: Row>(context: &LintContext<'_>, report: &mut Report<'_>, row: &T, field: &str, text: &str) {
+fn credential(context: &LintContext<'_>, report: &mut Report<'_>, row: &dyn Row, field: &str, text: &str) {
     let what = if text.starts_with("{vault://") {
         "a reference that is not resolved here: its letters are"
     } else if is_placeholder(text) {

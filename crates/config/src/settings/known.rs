@@ -120,7 +120,6 @@ const LUA: &str = "Lua runs with the same modules and globals everywhere";
 /// actual behaviour.
 const UNSUPPORTED: &[(&str, &str, Option<&str>)] = &[
     ("vaults", "the environment is the one vault that is built", Some("bundled")),
-    ("vault_env_prefix", "`{vault://env/…}` reads variables by their whole name", None),
     ("dns_resolver", DNS, None),
     ("dns_hostsfile", DNS, Some("/etc/hosts")),
     ("dns_order", DNS, None),

@@ -304,6 +304,20 @@ fn a_vault_reference_is_shown_as_given() {
 }
 
 #[test]
+fn the_prefix_of_variables_applies_to_settings_from_every_source() {
+    let environment =
+        pairs(&[("KONG_LOG_LEVEL", "{vault://env/level}"), ("A_LEVEL", "debug"), ("LEVEL", "warn")]);
+    for (file, set) in [("vault_env_prefix = A_", &[][..]), ("", &[("vault_env_prefix", "A_")])] {
+        let file = Some(("kong.conf", file));
+        let loaded =
+            load(&Sources { file, environment: environment.clone(), set: pairs(set), ..Sources::default() });
+        assert_eq!(clean(loaded).log_level, LogLevel::Debug);
+    }
+    let loaded = load(&Sources { environment, ..Sources::default() });
+    assert_eq!(clean(loaded).log_level, LogLevel::Warn);
+}
+
+#[test]
 fn an_invalid_token_is_explained_without_repeating_it() {
     let issue = only(from_env(&[("KONG_ADMIN_TOKEN", "hunter2")]));
     assert_eq!(issue.level, Level::Error);
@@ -336,12 +350,12 @@ fn an_unsupported_setting_is_a_warning_from_every_source() {
         file: Some(("kong.conf", "log_level = notice\ndns_resolver = 127.0.0.1\n")),
         environment: pairs(&[("KONG_TRACING_SAMPLING_RATE", "0.01")]),
         flags: pairs(&[("proxy_access_log", "off")]),
-        set: pairs(&[("vault_env_prefix", "A_")]),
+        set: pairs(&[("vaults", "off")]),
     };
     let (_, issues) = load(&sources);
     let reason_text: Vec<String> = issues.iter().map(ToString::to_string).collect();
     let starts = [
-        "--set vault_env_prefix: has no effect yet: ",
+        "--set vaults: has no effect yet: ",
         "kong.conf:2: dns_resolver: has no effect yet: ",
         "KONG_TRACING_SAMPLING_RATE: has no effect yet: ",
     ];

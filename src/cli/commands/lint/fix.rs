@@ -1,7 +1,6 @@
 //! `lint --fix`: writes what can be mended, or shows it.
 
 use crate::{
-    catalog,
     cli::{
         console::{Console, Failure},
         render,
@@ -19,7 +18,7 @@ pub fn preview(loaded: &Loaded) -> String {
     let shown = edit::fix(&loaded.findings, &loaded.sources).into_iter().map(|fixed| {
         let source = loaded.sources.get(fixed.file);
         // Same length, so that the changes fit.
-        let embedded = catalog().secrets().spans_of_embedded(fixed.file, source.text());
+        let embedded = loaded.catalog.secrets().spans_of_embedded(fixed.file, source.text());
         let secrets: Vec<_> = loaded.secrets.iter().copied().chain(embedded).collect();
         edit::diff(source.name(), &render::masked(source.text(), fixed.file, &secrets), &fixed.changes)
     });

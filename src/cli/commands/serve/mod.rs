@@ -128,10 +128,11 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     let (settings, issues) = settings::load(&args, console)?;
     let could_not = |error: ServeError| Failure::Other(error.to_string());
     let read = ReadOptions {
-        catalog: catalog(),
+        catalog: catalog()?,
         kong_strict: args.kong_strict,
         flavor: node::flavor(&settings),
         env: Arc::new(input::environment),
+        vault_env_prefix: settings.vault_env_prefix.clone(),
         plugin_enabled: enabled(&settings),
         allow_unsupported: args.allow_unsupported,
     };

@@ -45,6 +45,7 @@ impl Printer {
             findings: &loaded.findings,
             sources: &loaded.sources,
             secrets: &loaded.secrets,
+            masks: loaded.catalog.secrets(),
             fails_from: Level::Error,
         };
         if !self.json {
