@@ -1,8 +1,8 @@
-//! Any bytes through `bodies::multipart`.
+//! Any bytes through `bodies::forms::multipart`.
 #![no_main]
 #![allow(dead_code, reason = "each target uses one body")]
 
 #[path = "../../tests/properties/bodies.rs"]
 mod bodies;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| bodies::multipart(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| bodies::forms::multipart(bytes));

@@ -225,8 +225,8 @@ proptest! {
         text in r"(a|b|%61|%3d|%ff|%|%4|é|\+|=|&|;){0,24}",
         bytes in vec(any::<u8>(), 0..60),
     ) {
-        bodies::urlencoded(text.as_bytes());
-        bodies::urlencoded(&bytes);
+        bodies::forms::urlencoded(text.as_bytes());
+        bodies::forms::urlencoded(&bytes);
     }
 
     #[test]
@@ -235,15 +235,15 @@ proptest! {
         content_type in r#"multipart/form-data(; ?(boundary|charset|boundary\*)=(b|"b c"|b,c|"|'b'|)){0,3}"#,
         bytes in vec(any::<u8>(), 0..60),
     ) {
-        bodies::multipart(text.as_bytes());
-        bodies::multipart(content_type.as_bytes());
-        bodies::multipart(&bytes);
+        bodies::forms::multipart(text.as_bytes());
+        bodies::forms::multipart(content_type.as_bytes());
+        bodies::forms::multipart(&bytes);
     }
 
     #[test]
     fn an_authority_is_host_and_port(text in r"(a|\.test|\[|\]|:|::1|80|2001:db8::|@|é){0,8}", ip in any::<[u16; 8]>()) {
-        bodies::authority(&text);
-        bodies::authority(&std::net::Ipv6Addr::from(ip).to_string());
+        bodies::forms::authority(&text);
+        bodies::forms::authority(&std::net::Ipv6Addr::from(ip).to_string());
     }
 
     #[test]
