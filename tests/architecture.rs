@@ -1,5 +1,5 @@
-//! Rules of the layers that Cargo does not hold by itself: who may know the plugins, and that plugins do not know each
-//! other. That a crate uses only crates below it follows from the manifests, which cannot be circular.
+//! Rules of the layers that Cargo does not enforce: which crates may depend on the plugins, and that plugins do not use
+//! each other. That a crate uses only crates below it follows from the manifests, which cannot be circular.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

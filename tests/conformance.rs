@@ -1,8 +1,8 @@
 //! Kong's behaviour, case by case: `tests/conformance/<area>/*.yaml`, run as `gatewayctl test` runs them.
 //!
-//! Cases known not to pass stand in `pending.txt` under the reason. A case that fails and is not there fails this
-//! test; so does one that is there and passes. `UPDATE=1 cargo test --test conformance` writes the list anew,
-//! `FILTER=text` runs only cases whose file or name contains that.
+//! `pending.txt` lists the cases that are known to fail, by reason. This test fails if a case fails that is not listed,
+//! or if a listed case passes. `UPDATE=1 cargo test --test conformance` rewrites the list, and `FILTER=text` runs only
+//! cases whose file or name contains the text.
 
 #![allow(
     clippy::disallowed_macros,

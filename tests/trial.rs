@@ -27,7 +27,7 @@ fn a_configuration_in_a_file_is_tested_with_its_hosts_mocked_and_no_minute_is_wa
 }
 
 #[test]
-fn a_failure_tells_the_step_its_line_and_all_that_differs() {
+fn failure_has_step_line_and_all_mismatches() {
     let ran = run(
         "name: x\nconfig_file: kong.yml\nsteps:\n- {wait: 0}\n- send: {path: /users}\n  expect: {status: 200, \
                    headers: {X-A: b}}\n",

@@ -1,8 +1,4 @@
-//! Any bytes through `bodies::forms::urlencoded`.
+//! `gatewayctl_fuzz::urlencoded` on any bytes.
 #![no_main]
-#![allow(dead_code, reason = "each target uses one body")]
 
-#[path = "../../tests/properties/bodies.rs"]
-mod bodies;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| bodies::forms::urlencoded(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| gatewayctl_fuzz::urlencoded(bytes));

@@ -51,10 +51,10 @@ impl Access {
     }
 }
 
-/// How long one answer may take.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// Longest answer taken, in bytes.
-const LARGEST: usize = 256 << 20;
+/// Maximum time from a request to the end of its response.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Maximum size of a response.
+const MAX_RESPONSE_BYTES: usize = 256 << 20;
 
 /// The kinds that have a list in the admin API, each with its path. Services come first, because every gateway has them:
 /// an error about the gateway names their path.
@@ -177,7 +177,7 @@ impl Client {
     }
 
     async fn get(&self, path: &str) -> Result<(StatusCode, Bytes), Failure> {
-        let asked = async {
+        let response = async {
             let stream = TcpStream::connect((authority::without_brackets(&self.host), self.port))
                 .await
                 .map_err(|e| self.failed("", format!("cannot connect: {e}")))?;
@@ -189,7 +189,9 @@ impl Client {
                 }
             }
         };
-        timeout(PATIENCE, asked).await.map_err(|_| self.failed(path, "no answer within 30 seconds"))?
+        timeout(RESPONSE_TIMEOUT, response)
+            .await
+            .map_err(|_| self.failed(path, "no response within 30 seconds"))?
     }
 
     async fn exchange<S>(&self, stream: S, path: &str) -> Result<(StatusCode, Bytes), Failure>
@@ -209,7 +211,8 @@ impl Client {
         let request = request.body(Empty::<Bytes>::new()).map_err(|e| self.failed(path, e))?;
         let answer = sender.send_request(request).await.map_err(|e| self.failed(path, e))?;
         let (head, body) = answer.into_parts();
-        let body = Limited::new(body, LARGEST).collect().await.map_err(|e| self.failed(path, e))?;
+        let body =
+            Limited::new(body, MAX_RESPONSE_BYTES).collect().await.map_err(|e| self.failed(path, e))?;
         Ok((head.status, body.to_bytes()))
     }
 

@@ -11,8 +11,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use super::console::Failure;
 use crate::config;
 
-/// Completes clap's error: the command that was likely meant after `help` too, and the variable that a value came
-/// from instead of a flag that nobody typed.
+/// Completes clap's error: suggests the command that was likely meant, also after `help`, and names the
+/// environment variable if a value came from one and not from a flag.
 pub fn completed(
     mut error: clap::Error,
     root: &clap::Command,

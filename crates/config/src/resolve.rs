@@ -196,9 +196,9 @@ impl<'d> Resolver<'d> {
     fn made_up(&self, i: usize) -> Uuid {
         static SALT: std::sync::LazyLock<Uuid> = std::sync::LazyLock::new(Uuid::new_v4);
         let kind = self.kind(i);
-        let telling = ["key", "client_id", "cert", "access_token", "code", "custom_id", "name"];
+        let identifying = ["key", "client_id", "cert", "access_token", "code", "custom_id", "name"];
         let parent = self.found[i].parent.map(|(p, _)| self.ids[p]).unwrap_or_default();
-        let content = telling.iter().find_map(|f| self.text(i, f));
+        let content = identifying.iter().find_map(|f| self.text(i, f));
         let key = match content {
             Some(text) => format!("{parent}:{text}"),
             None => format!("{parent}:#{}", self.found[i].index),

@@ -1,4 +1,4 @@
-//! Consumers: who makes the requests.
+//! Consumers: the clients that make the requests.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

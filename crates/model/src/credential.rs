@@ -1,4 +1,4 @@
-//! Credentials: how consumers prove who they are, and the groups they belong to.
+//! Credentials, by which clients authenticate as consumers, and the groups of consumers.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

@@ -122,7 +122,7 @@ pub struct OAuth2Token {
     /// Unique token to get the next one with.
     #[schemars(with = "Option<field::Text>")]
     pub refresh_token: Option<String>,
-    /// Who allowed it.
+    /// User that authorized it.
     #[schemars(with = "Option<field::Text>")]
     pub authenticated_userid: Option<String>,
     /// What it allows.
@@ -157,7 +157,7 @@ pub struct OAuth2AuthorizationCode {
     #[serde(default, deserialize_with = "field::or_default")]
     #[schemars(with = "Option<field::RandomSecret>")]
     pub code: String,
-    /// Who allowed it.
+    /// User that authorized it.
     #[schemars(with = "Option<field::Text>")]
     pub authenticated_userid: Option<String>,
     /// What it allows.
@@ -214,7 +214,7 @@ pub struct RateLimitingMetric {
     /// Follows from the other fields; not part of the format.
     #[serde(skip)]
     pub id: Uuid,
-    /// Who is counted.
+    /// Consumer, credential, service or address whose requests are counted.
     #[schemars(with = "field::AnyText")]
     pub identifier: String,
     /// `second`, `minute` and so on.

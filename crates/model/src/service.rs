@@ -21,7 +21,7 @@ pub enum ServiceProtocol {
     Udp,
 }
 
-/// An upstream application: an address, how to speak to it, and for how long to wait.
+/// An upstream application: its address, protocol and timeouts.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[schemars(
     extend("x-shorthands" = [{ "name": "url", "type": "string", "rule": "service_url" }]),
@@ -45,7 +45,7 @@ pub struct Service {
     #[serde(default = "default_retries")]
     #[schemars(range(min = 0, max = 32767))]
     pub retries: Option<u32>,
-    /// Protocol spoken to the upstream.
+    /// Protocol to the upstream.
     #[serde(default = "default_protocol")]
     pub protocol: ServiceProtocol,
     /// Host name, address, or the name of an upstream.

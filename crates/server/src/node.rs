@@ -1,5 +1,7 @@
 //! Conversion of the node's settings to the options of the server, the APIs and the data plane.
 
+mod dns;
+
 use std::{
     net::{SocketAddr, ToSocketAddrs},
     time::Duration,
@@ -89,6 +91,7 @@ pub fn options(settings: &Settings, registry: Registry, mock: Mock) -> Result<Op
             xml: template(settings, "error_template_xml", settings.error_template_xml.as_deref())?,
         },
         client_certificate,
+        dns: dns::options(settings)?,
         verify_depth: settings.lua_ssl_verify_depth,
         trusted_authorities: authorities(
             settings,

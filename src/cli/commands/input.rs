@@ -26,8 +26,8 @@ pub struct Files {
     pub dialect: Dialect,
 }
 
-/// Runs a command on each of the files alone. All are looked at; the worst that came of one counts, and of those
-/// that cannot be read the first is told.
+/// Runs a command on each file separately, and returns the worst status. If files cannot be read, the error of the first
+/// one is returned after all have been tried.
 pub fn each(input: &Files, mut run: impl FnMut(Files) -> Result<Status, Failure>) -> Result<Status, Failure> {
     let mut worst = Ok(Status::Clean);
     for file in &input.files {

@@ -11,7 +11,7 @@ use crate::{
 
 /// Print the JSON Schema of the file format, or of one plugin's settings
 ///
-/// The schema is the one that files are checked against. Editors that speak the YAML language server use it
+/// The schema is the one that files are checked against. Editors with the YAML language server use it
 /// for completion: begin a file with `# yaml-language-server: $schema=PATH`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \

@@ -1,4 +1,4 @@
-//! Every format tells the same findings, in the form its readers demand.
+//! Every format renders the same findings, as the programs that read it require.
 
 use super::*;
 use crate::source::{Edit, Finding, Level, SourceMap};
@@ -80,7 +80,7 @@ fn sarif_has_what_its_schema_demands() {
 }
 
 #[test]
-fn a_fix_that_would_show_a_secret_is_not_told() {
+fn reports_omit_fixes_that_contain_a_secret() {
     let (sources, findings) = findings();
     let secret = findings.0[1].span().expect("a place");
     let text = render(

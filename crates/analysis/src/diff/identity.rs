@@ -186,7 +186,7 @@ fn called(kind: &KindInfo, key: &str) -> String {
     }
 }
 
-/// Whom a certificate in PEM is made out to: `CN=api.test`.
+/// The subject of a certificate in PEM: `CN=api.test`.
 fn subject(pem: &str) -> Option<String> {
     use x509_parser::prelude::{FromDer, X509Certificate};
     let (_, pem) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).ok()?;

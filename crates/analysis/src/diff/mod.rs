@@ -149,7 +149,8 @@ fn leaves(old: &Value, new: &Value, path: &mut Vec<Segment>, found: &mut Vec<Fie
             }
         }
         (Value::Array(a), Value::Array(b)) if a != b => {
-            // A list that grew or shrank is told as one change; element by element would blame the rest.
+            // A list whose length changed is reported as one change: compared by index, all elements after the first
+            // difference would be reported too.
             if a.len() == b.len() && a.iter().chain(b).all(Value::is_object) {
                 for (i, (a, b)) in a.iter().zip(b).enumerate() {
                     path.push(Segment::Index(i));

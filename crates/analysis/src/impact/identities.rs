@@ -1,5 +1,5 @@
-//! Clients who are someone else, or in other groups, than before: who holds a changed credential, and consumers whose
-//! groups change.
+//! Clients that authentication identifies as another consumer, or in other groups, than before: the holders of changed
+//! credentials, and consumers whose groups change.
 
 use super::{Side, reach::runs};
 use crate::diff::Change;
@@ -8,7 +8,7 @@ use model::{Consumer, Ix, Role, Route, Row, State};
 /// A client that authentication identifies, perhaps as another consumer on each side.
 #[derive(Debug, PartialEq)]
 pub struct Identity {
-    /// Who, in words.
+    /// The client as the report names it: `consumer NAME`, or `holder of` a credential.
     pub client: String,
     /// The consumer on each side; `None` where the client is refused.
     pub consumers: [Option<Ix<Consumer>>; 2],
@@ -16,12 +16,12 @@ pub struct Identity {
     role: Role,
 }
 
-/// Most clients that are sampled.
+/// Maximum number of clients that are sampled.
 const MAX_CLIENTS: usize = 32;
-/// Most routes on which each is.
+/// Maximum number of routes that are sampled for each client.
 const MAX_ROUTES_PER_CLIENT: usize = 3;
 
-/// The clients that changes concern.
+/// Returns the clients whose identity or groups the changes affect.
 pub fn changed(changes: &[Change], old: &Side<'_>, new: &Side<'_>) -> Vec<Identity> {
     let states = [old.rows, new.rows];
     let mut found: Vec<Identity> = Vec::new();
@@ -45,15 +45,15 @@ pub fn changed(changes: &[Change], old: &Side<'_>, new: &Side<'_>) -> Vec<Identi
 }
 
 impl Identity {
-    /// Some of the routes on which it matters who the client is.
+    /// Returns some of the routes on which the plugin runs that reads the changed entity.
     pub fn routes(&self, old: &Side<'_>, new: &Side<'_>) -> Vec<Ix<Route>> {
         let is = |name: &str| matches!(self.role, Role::Credential(own) | Role::Group(own) if own == name);
         let shared = old.shared(new).filter(|(a, b, _)| runs(old, *a, is) || runs(new, *b, is));
         shared.map(|(_, after, _)| after).take(MAX_ROUTES_PER_CLIENT).collect()
     }
 
-    /// The consumer that a request to these routes is identified as: on a side where no plugin of the route looks at the
-    /// credential, it is identified as none.
+    /// Returns the consumer that a request to these routes is identified as, on each side. `None` if no plugin of the
+    /// route reads the credential.
     pub fn on(
         &self,
         (old, before): (&Side<'_>, Option<Ix<Route>>),
@@ -77,7 +77,7 @@ fn called(state: &State, consumer: Ix<Consumer>) -> String {
     format!("consumer {name}")
 }
 
-/// Whose a changed credential or membership is on each side.
+/// Returns the consumer that owns a changed credential or membership on each side.
 fn identified(change: &Change, states: [&State; 2]) -> Option<[Option<Ix<Consumer>>; 2]> {
     let tables = states.map(|state| state.tables()[change.kind.number]);
     let side = (0..2).find(|side| change.rows[*side].is_some())?;

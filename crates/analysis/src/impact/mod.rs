@@ -113,7 +113,7 @@ fn compared(old: &Side<'_>, new: &Side<'_>, changes: &[Change], log: Option<&Log
     risks.extend(requests.iter().filter_map(risk::of_request));
     risks.extend(routes.iter().flat_map(risk::of_causes));
     risks.extend(destinations.iter().flat_map(risk::of_destination));
-    risks.sort_by(|a, b| (a.severity, &a.what, &a.whom).cmp(&(b.severity, &b.what, &b.whom)));
+    risks.sort_by(|a, b| (a.severity, &a.what, &a.targets).cmp(&(b.severity, &b.what, &b.targets)));
     risks.dedup();
     let replayed = log.map(|log| {
         let (changed, unrehearsed) = comparison.fates(log);

@@ -28,7 +28,7 @@ fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
         let table = kind.key;
         for plugin in context.named(name).filter(|p| recognises(context, p)) {
             let passes = plugin.config.json()["anonymous"].as_str().is_some_and(|guest| !guest.is_empty());
-            let effect = if passes { "recognises nobody" } else { "refuses every request" };
+            let effect = if passes { "identifies no client" } else { "refuses every request" };
             report.at(
                 context.span(plugin, &[]),
                 format!("{name} {} {effect}: no consumer has {table}", scope(state, plugin)),

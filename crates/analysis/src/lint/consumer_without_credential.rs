@@ -1,4 +1,4 @@
-//! A consumer who cannot show who they are.
+//! Consumers that no client can authenticate as.
 
 use ahash::AHashSet;
 use uuid::Uuid;

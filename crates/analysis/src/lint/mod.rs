@@ -53,7 +53,7 @@ mod plugin_never_fires;
 mod plugin_overridden;
 mod port_ignored;
 mod port_of_other_protocol;
-mod rate_limit_by_nobody;
+mod rate_limit_by_nobody; // words: allowed (named after the code of its lint)
 mod rate_limit_looser_than_parent;
 mod regex_defeats_index;
 mod regex_path_without_end;
@@ -188,7 +188,7 @@ static LINTS: &[&Lint] = &[
     &plugin_overridden::LINT,
     &port_ignored::LINT,
     &port_of_other_protocol::LINT,
-    &rate_limit_by_nobody::LINT,
+    &rate_limit_by_nobody::LINT, // words: allowed (as above)
     &rate_limit_looser_than_parent::LINT,
     &regex_defeats_index::LINT,
     &regex_path_without_end::LINT,

@@ -14,11 +14,11 @@ pub static LINT: Lint = Lint {
     code: "lint/placeholder-secret",
     level: Some(Level::Warning),
     summary: "a credential is a placeholder, and works as it is written",
-    explanation: "A reference that nothing resolves, a variable that nothing fills in, and `changeme` are \
-            credentials like any other: whoever reads the template can use them. Kong resolves \
-            `{vault://…}` only in fields that may hold a reference, and keys and passwords of consumers are \
-            none; variables are filled in as `${{ env \"DECK_NAME\" }}` alone. Write the real one, or leave \
-            the field out for a random one.",
+    explanation: "A reference that is not resolved, a variable that is not substituted, and `changeme` are valid \
+            credentials: every reader of the template can use them. Kong resolves `{vault://…}` only in \
+            fields that may be references, and keys and passwords of consumers may not; only variables of \
+            the form `${{ env \"DECK_NAME\" }}` are substituted. Write the real credential, or leave the \
+            field out for a random one.",
     bad: "_format_version: '3.0'\nconsumers:\n- username: u\n  keyauth_credentials: [{key: '{vault://env/MY_API_KEY}'}]\n",
     good: "_format_version: '3.0'\nconsumers:\n- username: u\n  keyauth_credentials: [{key: wW3nS9fKx0aQ7bTz1LmP}]\n",
     run,
@@ -119,7 +119,7 @@ mod tests {
     use super::is_placeholder;
 
     #[test]
-    fn placeholders_are_told_from_secrets() {
+    fn placeholders_are_distinguished_from_secrets() {
         for text in [
             "$API_KEY",
             "${API_KEY}",

@@ -247,6 +247,10 @@ fn values_with_limits_beyond_their_kind_are_checked() {
         ("KONG_NGINX_HTTP_LARGE_CLIENT_HEADER_BUFFERS", "8k"),
         ("KONG_REAL_IP_HEADER", "X Forwarded"),
         ("KONG_PROXY_LISTEN", "0.0.0.0:1 udp"),
+        ("KONG_DNS_ORDER", "LAST"),
+        ("KONG_DNS_ORDER", ""),
+        ("KONG_DNS_ORDER", "A,MX"),
+        ("KONG_DNS_RESOLVER", "ns.test"),
     ] {
         let (_, issues) = from_env(&[(name, value)]);
         let errors = issues.iter().filter(|issue| issue.level == Level::Error);
@@ -286,6 +290,13 @@ fn plugins_are_allowed_by_name_all_together_or_not_at_all() {
     assert!(settings("cors, jwt").allows_plugin("jwt"));
     assert!(!settings("cors,jwt").allows_plugin("acl"));
     assert!(!settings("off").allows_plugin("cors"));
+}
+
+#[test]
+fn record_types_are_read_in_any_case() {
+    let order = clean(from_env(&[("KONG_DNS_ORDER", "last, a,Aaaa")])).dns_order;
+    assert_eq!(order, [DnsRecord::Last, DnsRecord::A, DnsRecord::Aaaa]);
+    assert_eq!(order.show(), "LAST,A,AAAA");
 }
 
 #[test]
@@ -347,7 +358,7 @@ fn flags_without_effect_are_reported() {
 #[test]
 fn an_unsupported_setting_is_a_warning_from_every_source() {
     let sources = Sources {
-        file: Some(("kong.conf", "log_level = notice\ndns_resolver = 127.0.0.1\n")),
+        file: Some(("kong.conf", "log_level = notice\nuntrusted_lua_sandbox_requires = a\n")),
         environment: pairs(&[("KONG_TRACING_SAMPLING_RATE", "0.01")]),
         flags: pairs(&[("proxy_access_log", "off")]),
         set: pairs(&[("vaults", "off")]),
@@ -356,7 +367,7 @@ fn an_unsupported_setting_is_a_warning_from_every_source() {
     let reason_text: Vec<String> = issues.iter().map(ToString::to_string).collect();
     let starts = [
         "--set vaults: has no effect yet: ",
-        "kong.conf:2: dns_resolver: has no effect yet: ",
+        "kong.conf:2: untrusted_lua_sandbox_requires: has no effect yet: ",
         "KONG_TRACING_SAMPLING_RATE: has no effect yet: ",
     ];
     assert_eq!(reason_text.len(), starts.len(), "{reason_text:#?}");
@@ -372,6 +383,7 @@ fn readers() -> String {
     let files = [
         "crates/config/src/settings/table.rs",
         "crates/server/src/node.rs",
+        "crates/server/src/node/dns.rs",
         "src/cli/log.rs",
         "src/cli/commands/serve/mod.rs",
         "src/cli/commands/serve/settings.rs",

@@ -165,7 +165,7 @@ impl Validator<'_> {
         if let Some(odd) = help::confusable_name(key) {
             let plain: String = key.chars().filter(|c| !help::is_confusable(*c)).collect();
             if let Some(name) = record.names().find(|name| *name == plain) {
-                return KeyMeaning::Field(name, format!("the name contains {odd}: write `{name}` anew"));
+                return KeyMeaning::Field(name, format!("the name contains {odd}: type `{name}` again"));
             }
         }
         if let Some(guess) = self.guess_dotted(record, key, value) {

@@ -25,7 +25,7 @@ pub enum PathStep {
 /// Entity found during validation.
 #[derive(Clone, Debug)]
 pub struct EntityRef {
-    /// Index of its kind in [`KINDS`].
+    /// Index of its kind in [`KINDS`](model::KINDS).
     pub kind: usize,
     /// Node as written.
     pub node: NodeId,

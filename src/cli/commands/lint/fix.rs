@@ -25,8 +25,8 @@ pub fn preview(loaded: &Loaded) -> String {
     shown.collect()
 }
 
-/// Mends the files until nothing is left that can be; `again` reads them anew. Afterwards `loaded` is what the
-/// files are now. What came from standard input goes to standard output.
+/// Fixes the files until no fixable finding remains; `again` loads them again after each pass. Afterwards `loaded` has
+/// the content of the files on disk. The content from standard input is written to standard output.
 pub fn write(
     loaded: &mut Loaded,
     console: &Console,
