@@ -16,6 +16,7 @@ use tokio::{
 };
 
 use super::{commands::input::environment, console::Failure};
+use crate::http_codec::authority;
 use crate::model::{KINDS, KindInfo};
 use crate::net::tls::{ClientTls, TlsTarget, TrustRoots};
 
@@ -177,7 +178,7 @@ impl Client {
 
     async fn get(&self, path: &str) -> Result<(StatusCode, Bytes), Failure> {
         let response = async {
-            let stream = TcpStream::connect((self.host.trim_matches(['[', ']']), self.port))
+            let stream = TcpStream::connect((authority::without_brackets(&self.host), self.port))
                 .await
                 .map_err(|e| self.failed("", format!("cannot connect: {e}")))?;
             match &self.tls {

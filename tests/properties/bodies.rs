@@ -1,6 +1,8 @@
 //! What must hold for any input, one function each. `main.rs` runs them on inputs made by proptest, the targets in
 //! `fuzz/` on those that a fuzzer finds.
 
+#[path = "forms.rs"]
+pub mod forms;
 #[path = "http2_model.rs"]
 pub mod http2_model;
 

@@ -14,7 +14,10 @@ use smallvec::SmallVec;
 use uuid::Uuid;
 
 use super::LocalReply;
-use http_codec::{Headers, KnownHeader};
+use http_codec::{
+    Headers, KnownHeader,
+    urlencoded::{self, Argument},
+};
 use model::{Consumer, Ix, Route, Service};
 use net::{Body, BodyBuffer, BodyError, ConnectionBudget};
 use router::Capture;
@@ -99,34 +102,24 @@ impl Request {
         self.query = Some(query);
     }
 
-    /// Iterates over the decoded query arguments in order. An argument without `=` has no value.
-    pub fn query_args(&self) -> impl Iterator<Item = (Cow<'_, str>, Option<Cow<'_, str>>)> {
-        self.query().unwrap_or("").split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-            match pair.split_once('=') {
-                Some((name, value)) => (decode(name), Some(decode(value))),
-                None => (decode(pair), None),
-            }
-        })
+    /// Iterates over the query arguments in order.
+    pub fn query_args(&self) -> impl Iterator<Item = Argument<'_>> {
+        urlencoded::arguments(self.query().unwrap_or("").as_bytes())
     }
 
-    /// Returns the first value of a query argument, decoded.
+    /// Returns the first value of a query argument, decoded; empty for an argument without `=`.
     pub fn query_arg(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.query_args().find(|(n, _)| n == name).map(|(_, v)| v.unwrap_or_default())
+        let found = self.query_args().find(|argument| argument.is(name.as_bytes()))?;
+        Some(found.value_text().unwrap_or_default())
     }
 
-    /// Removes all occurrences of a query argument. The others keep their encoding.
+    /// Removes all occurrences of a query argument. The rest of the query keeps its bytes.
     pub fn remove_query_arg(&mut self, name: &str) {
-        if !self.query_args().any(|(n, _)| n == name) {
-            return;
+        let query = self.query().unwrap_or("").as_bytes();
+        if let Some(rest) = urlencoded::remove(query, |found| found == name.as_bytes()) {
+            // Only whole arguments of a text were removed, so it is UTF-8.
+            self.set_query(String::from_utf8(rest).ok().filter(|query| !query.is_empty()));
         }
-        let remaining: Vec<&str> = self
-            .query()
-            .unwrap_or("")
-            .split('&')
-            .filter(|pair| decode(pair.split_once('=').map_or(pair, |(n, _)| n)) != name)
-            .collect();
-        let query = remaining.join("&");
-        self.set_query((!query.is_empty()).then_some(query));
     }
 
     /// Returns the first value of a header, if it is visible ASCII.
@@ -176,15 +169,6 @@ impl Request {
         self.body = Body::from_bytes(bytes);
         Ok(())
     }
-}
-
-/// Decodes the name or value of a query argument (`application/x-www-form-urlencoded`).
-fn decode(text: &str) -> Cow<'_, str> {
-    if !text.contains(['%', '+']) {
-        return Cow::Borrowed(text);
-    }
-    let with_spaces = text.replace('+', " ");
-    Cow::Owned(percent_encoding::percent_decode_str(&with_spaces).decode_utf8_lossy().into_owned())
 }
 
 /// Result of routing: the matched route and its service.

@@ -23,7 +23,9 @@ pub use build::build;
 pub use certs::Certificates;
 pub use chain::{Chain, SelectedPlugins, Slot};
 pub use compile::{CompileError, compile};
-pub use options::{AddedHeaders, ErrorFormat, ErrorTemplates, HeadLimits, Mock, Options, RealIp};
+pub use options::{
+    AddedHeaders, ErrorFormat, ErrorTemplates, HeadLimits, Mock, Options, ProductToken, RealIp,
+};
 pub use route::{RouteEntry, TlsRequired};
 pub use service::ServiceEntry;
 pub use swap::{Gateway, SnapshotCache, SnapshotRef};

@@ -31,6 +31,8 @@ pub struct AddedHeaders {
     pub server: bool,
     /// `Via`, on responses of upstreams.
     pub via: bool,
+    /// The product in `Server` and `Via`.
+    pub product: ProductToken,
     pub proxy_latency: bool,
     pub response_latency: bool,
     pub upstream_latency: bool,
@@ -43,6 +45,7 @@ impl AddedHeaders {
     pub const NONE: Self = AddedHeaders {
         server: false,
         via: false,
+        product: ProductToken::Gatewayctl,
         proxy_latency: false,
         response_latency: false,
         upstream_latency: false,
@@ -56,6 +59,7 @@ impl Default for AddedHeaders {
         AddedHeaders {
             server: true,
             via: true,
+            product: ProductToken::default(),
             proxy_latency: true,
             response_latency: true,
             upstream_latency: true,
@@ -63,6 +67,16 @@ impl Default for AddedHeaders {
             request_id: true,
         }
     }
+}
+
+/// Product that `Server` and `Via` name (setting `product_token`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProductToken {
+    /// `gatewayctl/VERSION`.
+    #[default]
+    Gatewayctl,
+    /// `kong/VERSION`, with the version of the Kong that the gateway is compatible with.
+    Kong,
 }
 
 /// Source of the client's address for trusted peers (setting `real_ip_header`).

@@ -64,6 +64,8 @@ pub struct ServeOptions {
     pub drain: Duration,
     /// How long connections are still accepted after a signal, while readiness probes already fail.
     pub drain_delay: Duration,
+    /// Whether code pages are evicted after the start and after reloads.
+    pub evict_code_pages: bool,
     /// Sockets and state inherited from systemd or from the previous process.
     pub inherited: InheritedState,
     /// The program started on `SIGUSR2` to replace this process; handover is impossible if `None`.
@@ -274,7 +276,9 @@ impl ServerHandle {
         control.spawn(async move {
             let _ = freed.run(move || drop(loaded)).await;
             freed.trim_heap().await;
-            freed.evict_code_pages().await;
+            if serve.evict_code_pages {
+                freed.evict_code_pages().await;
+            }
         });
         let reloader = reload::Reloader {
             input: serve.input.clone(),
@@ -283,6 +287,7 @@ impl ServerHandle {
             status: Arc::clone(&status),
             observer: Arc::clone(&observer),
             reload_thread,
+            evict_code_pages: serve.evict_code_pages,
         };
         stopped_on_handover.push(control.spawn(reloader.run(watcher, barrier_rx, apply_rx)).abort_handle());
         Ok(ServerHandle {

@@ -26,7 +26,7 @@ use net::{
 use plugin::Registry;
 use proxy::{Listener, Traffic};
 use router::{Flavor, PriorityMode};
-use runtime::{AddedHeaders, ErrorFormat, ErrorTemplates, HeadLimits, Mock, Options, RealIp};
+use runtime::{AddedHeaders, ErrorFormat, ErrorTemplates, HeadLimits, Mock, Options, ProductToken, RealIp};
 use store::Clock;
 
 impl ServeOptions {
@@ -51,6 +51,7 @@ impl ServeOptions {
             watch: true,
             drain: Duration::from_secs(30),
             drain_delay: Duration::ZERO,
+            evict_code_pages: settings.code_page_eviction,
             inherited: InheritedState::default(),
             exec: None,
             clock: Clock::System,
@@ -124,6 +125,10 @@ pub fn options(settings: &Settings, registry: Registry, mock: Mock) -> Result<Op
         headers: AddedHeaders {
             server: headers.server,
             via: headers.via,
+            product: match settings.product_token {
+                config::settings::ProductToken::Gatewayctl => ProductToken::Gatewayctl,
+                config::settings::ProductToken::Kong => ProductToken::Kong,
+            },
             proxy_latency: headers.proxy_latency,
             response_latency: headers.response_latency,
             upstream_latency: headers.upstream_latency,

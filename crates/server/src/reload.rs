@@ -109,6 +109,8 @@ pub struct Reloader {
     pub status: Arc<Status>,
     pub observer: Arc<dyn Observer>,
     pub reload_thread: ReloadThread,
+    /// Whether code pages are evicted after loads.
+    pub evict_code_pages: bool,
 }
 
 impl Reloader {
@@ -165,7 +167,7 @@ impl Reloader {
                     false
                 }
             };
-            if loaded {
+            if loaded && this.evict_code_pages {
                 evict_code_at = Some(Instant::now() + CODE_EVICTION_DELAY);
             }
             if had_no_retired {

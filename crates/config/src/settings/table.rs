@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 use super::admin::{AdminToken, HostPattern, WebOrigin};
 use super::load::Origin;
 use super::value::{
-    BadValue, CipherSuite, DnsRecord, ErrorType, LogFormat, LogLevel, LogTarget, Pem, PortMap,
+    BadValue, CipherSuite, DnsRecord, ErrorType, LogFormat, LogLevel, LogTarget, Pem, PortMap, ProductToken,
     ResponseHeaders, RouteMatch, RouterFlavor, Secret, Setting, Size, TlsVersion, TrustedPeer, UntrustedLua,
     UpstreamHeaders, Workers,
 };
@@ -118,6 +118,10 @@ settings! {
         listen_shared: bool = "off";
         /// How many threads serve requests.
         nginx_worker_processes: Workers = "auto";
+        /// Whether the pages of the program's code are evicted from memory after the start and one second after a
+        /// reload (Linux). An idle gateway then takes about 13 MB less; requests read the pages that serving needs
+        /// from the page cache again, which adds latency. Not a setting of Kong.
+        code_page_eviction: bool = "off";
     }
     "Access to the admin API" {
         /// Hosts of requests to the admin and status APIs beside addresses and names that public DNS cannot hold
@@ -165,6 +169,9 @@ settings! {
         /// for `X-Kong-Proxy-Latency`, `X-Kong-Upstream-Latency`, `X-Kong-Response-Latency` and
         /// `X-Kong-Admin-Latency`; `X-Kong-Upstream-Status` and `X-Kong-Request-Id` stand for themselves.
         headers: ResponseHeaders = "server_tokens, latency_tokens, X-Kong-Request-Id";
+        /// The product that `Server` and `Via` name: `gatewayctl` and its version, or `kong` and the version of the Kong
+        /// that the gateway is compatible with, for clients that expect Kong's. Not a setting of Kong.
+        product_token: ProductToken = "gatewayctl";
         /// Which headers of our own requests to upstreams carry.
         headers_upstream: UpstreamHeaders = "X-Kong-Request-Id";
         /// Peers whose `X-Forwarded-*` headers and client address are trusted: addresses, blocks, `unix:`.

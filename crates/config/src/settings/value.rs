@@ -168,6 +168,13 @@ choices! {
         /// Documented order.
         Strict = "strict",
     }
+    /// Product that `Server` and `Via` name.
+    ProductToken {
+        /// This program and its version.
+        Gatewayctl = "gatewayctl",
+        /// Kong and the version that the gateway is compatible with.
+        Kong = "kong",
+    }
     /// Content type of error responses if the request accepts none in particular.
     ErrorType {
         /// JSON object.

@@ -274,6 +274,7 @@ impl Admin {
         if last {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
+        // Clients of Kong's admin API read its version here too, as in `GET /`.
         headers.insert(header::SERVER, HeaderValue::from_static("kong/3.9.3"));
         if let Some(origin) = origin {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
