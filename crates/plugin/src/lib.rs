@@ -13,7 +13,9 @@ mod exchange;
 mod phase;
 mod registry;
 mod reply;
+mod tasks;
 pub mod testing;
+mod worker;
 
 pub use build::{Build, BuildError};
 pub use check::{Checks, NOT_YET, Place};
@@ -24,6 +26,8 @@ pub use exchange::{
 pub use phase::{Call, Chunk, Hook, HookFuture, HookResult, Instance, PhaseSet, Phases, Stop};
 pub use registry::{EntityRule, Entry, Registry, Scopes};
 pub use reply::{Reply, ReplyBody};
+pub use tasks::{Tasks, WorkerTasks};
+pub use worker::WorkerHandle;
 
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
