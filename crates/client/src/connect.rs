@@ -17,7 +17,7 @@ use hyper_util::{
 };
 use net::{
     Stream, system_authorities,
-    tls::{ClientTls, Trusted},
+    tls::{ClientTls, TrustRoots},
 };
 use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::{
@@ -110,7 +110,7 @@ impl ClientOptions {
             None => {
                 let authorities = system_authorities().unwrap_or_default();
                 // As deep as rustls allows.
-                let trusted = Trusted { authorities: &[&authorities], depth: usize::MAX };
+                let trusted = TrustRoots { authorities: &[&authorities], max_depth: usize::MAX };
                 Arc::new(ClientTls::new(Some(trusted), None).map_err(io::Error::other)?)
             }
         };

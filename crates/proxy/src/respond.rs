@@ -16,9 +16,9 @@ use super::{
     worker::ConnContext,
 };
 use http_codec::Headers;
-use net::{BodyError, BudgetExceeded, Wire};
-use plugin::{ReplyBody, ResponseSource};
-use runtime::{Held, Snapshot};
+use net::{BodyError, BudgetExceeded, Protocol};
+use plugin::{LocalReplyBody, ResponseSource};
+use runtime::{Snapshot, SnapshotRef};
 
 /// Result of the request pipeline.
 pub type PipelineResult = Result<UpstreamResponse, EarlyExit>;
@@ -26,20 +26,20 @@ pub type PipelineResult = Result<UpstreamResponse, EarlyExit>;
 /// Builds the response's head, runs the header filters, and attaches the remaining phases to its body.
 pub fn respond(
     conn_ctx: &Rc<ConnContext>,
-    snap: Held,
+    snap: SnapshotRef,
     mut pipeline: Box<PipelineState>,
     result: PipelineResult,
     id: &HeaderValue,
 ) -> Response<ResponseBody> {
     let options = &conn_ctx.worker.options;
-    let proxied = pipeline.exchange.sent.is_some();
+    let proxied = pipeline.exchange.upstream_sent_at.is_some();
     let (source, reason) = match result {
         Ok(response) => adopt_upstream_head(conn_ctx, &mut pipeline, response),
         Err(early) => (synthesize_response(conn_ctx, &snap, &mut pipeline, early), None),
     };
     let phases = pipeline.chain(&snap).phases;
     if phases.body_filter {
-        pipeline.exchange.budget = Some(conn_ctx.budget().clone());
+        pipeline.exchange.body_budget = Some(conn_ctx.budget().clone());
     }
     pipeline.header_filter(&snap);
     if options.debug_header && pipeline.exchange.request.headers.contains_key("kong-debug") {
@@ -84,7 +84,7 @@ pub async fn await_first_frame(
     *runs_body_filter = false;
     pipeline.exchange.response.headers = Default::default();
     let source = synthesize_response(conn_ctx, snap, pipeline, proxy_error.into());
-    let proxied = pipeline.exchange.sent.is_some();
+    let proxied = pipeline.exchange.upstream_sent_at.is_some();
     let (head, headers, added) = build_head(conn_ctx, pipeline, proxied, true, id);
     head.map(|()| ResponseBody { source, phases: Some(response_phases), headers, added, first: None })
 }
@@ -147,14 +147,14 @@ fn adopt_upstream_head(
     kept.headers = match kept.headers.is_empty() {
         true => headers,
         // Headers that plugins have set precede the upstream's.
-        false => std::mem::take(&mut kept.headers).followed_by(headers),
+        false => std::mem::take(&mut kept.headers).append_upstream(headers),
     };
-    if is_upgrade && let Wire::Http1(http1) = connection.wire {
+    if is_upgrade && let Protocol::Http1(http1) = connection.protocol {
         let (stream, read) = http1.into_parts();
         return (BodySource::Upgraded(Box::new((stream, read, timeouts.read))), head.reason);
     }
     let source = if connection.is_end_stream() {
-        conn_ctx.worker.pool.give(connection);
+        conn_ctx.worker.pool.put(connection);
         BodySource::Empty
     } else {
         let conn_ctx = Rc::clone(conn_ctx);
@@ -179,7 +179,7 @@ fn synthesize_response(
 ) -> BodySource {
     let exchange = &mut pipeline.exchange;
     // A plugin that limits the body has set the reply.
-    let early = match (early, exchange.request.too_long.take()) {
+    let early = match (early, exchange.request.too_long_reply.take()) {
         (EarlyExit::Error(ProxyError::BodyTooLong), Some(reply)) => EarlyExit::Reply(reply),
         (early, _) => early,
     };
@@ -206,12 +206,12 @@ fn synthesize_response(
         }
     }
     let mut headers = std::mem::take(&mut exchange.response.headers);
-    let empty = matches!(reply.body, ReplyBody::Empty);
+    let empty = matches!(reply.body, LocalReplyBody::Empty);
     let bytes = error::render_reply_body(
         reply.body,
         reply.status,
         exchange,
-        &conn_ctx.worker.options.templates,
+        &conn_ctx.worker.options.error_templates,
         &mut headers,
     );
     let has_no_body = reply.status == StatusCode::NO_CONTENT

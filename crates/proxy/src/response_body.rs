@@ -16,7 +16,7 @@ use super::{
 use http_codec::Headers;
 use net::{BodyError, Connection};
 use plugin::{Chunk, RequestId};
-use runtime::Held;
+use runtime::SnapshotRef;
 
 /// A response's body on its way to the client, with the phases that run until it has been sent.
 #[derive(Debug)]
@@ -114,7 +114,7 @@ impl UpstreamBody {
 
     fn return_to_pool(&mut self) {
         if let Some(connection) = self.connection.take() {
-            self.conn_ctx.worker.pool.give(connection);
+            self.conn_ctx.worker.pool.put(connection);
         }
     }
 }
@@ -123,7 +123,7 @@ impl UpstreamBody {
 #[derive(Debug)]
 pub(super) struct ResponsePhases {
     pub(super) pipeline: Box<PipelineState>,
-    pub(super) snap: Held,
+    pub(super) snap: SnapshotRef,
     pub(super) runs_body_filter: bool,
     pub(super) is_finished: bool,
 }
@@ -133,7 +133,7 @@ impl ResponsePhases {
         self.is_finished |= last;
         let mut chunk = Chunk { data, last };
         self.pipeline.body_filter(&self.snap, &mut chunk);
-        self.pipeline.exchange.response.refused.take().map_or(Ok(chunk.data), Err)
+        self.pipeline.exchange.response.body_error.take().map_or(Ok(chunk.data), Err)
     }
 }
 
@@ -147,9 +147,9 @@ impl Drop for ResponsePhases {
 impl ResponseBody {
     /// Whether a filter may reject the body, so that the head must be held back.
     pub fn holds_back_head(&self) -> bool {
-        self.phases
-            .as_ref()
-            .is_some_and(|phases| phases.runs_body_filter && phases.pipeline.exchange.response.waits_for_body)
+        self.phases.as_ref().is_some_and(|phases| {
+            phases.runs_body_filter && phases.pipeline.exchange.response.holds_head_for_body
+        })
     }
 
     /// A body of these bytes, without plugin phases.
@@ -305,7 +305,7 @@ mod tests {
     use super::*;
     use crate::worker::{Peer, Worker};
     use model::State;
-    use net::{PoolKey, Wire, dial};
+    use net::{PoolKey, Protocol, dial};
     use runtime::{Gateway, Options, compile};
     use store::Stores;
 
@@ -336,10 +336,10 @@ mod tests {
                 )
                 .await
                 .unwrap();
-                let Wire::Http1(http1) = &mut connection.wire else { panic!("an HTTP/1 connection") };
+                let Protocol::Http1(http1) = &mut connection.protocol else { panic!("an HTTP/1 connection") };
                 http1.head().extend_from_slice(b"GET / HTTP/1.1\r\n\r\n");
-                http1.begin(net::Body::Empty, false, false, false);
-                poll_fn(|cx| connection.poll_answer(cx)).await.unwrap();
+                http1.send_request(net::Body::Empty, false, false, false);
+                poll_fn(|cx| connection.poll_response(cx)).await.unwrap();
                 connection
             };
             let (connection, _stream) = tokio::join!(requesting, upstream());
@@ -360,7 +360,7 @@ mod tests {
             };
             let mut cx = Context::from_waker(Waker::noop());
             body.read_ahead(&mut cx);
-            assert_eq!(conn_ctx.worker.pool.take(&key).is_some(), ahead);
+            assert_eq!(conn_ctx.worker.pool.checkout(&key).is_some(), ahead);
             assert!(!body.is_end_stream());
             let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await.unwrap().unwrap();
             assert_eq!(frame.into_data().unwrap(), "abcdef");

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use super::log_limit::LogLimit;
 use net::{ConnectionBudget, Pool};
 use plugin::{Client, RequestId};
-use runtime::{Current, Gateway, Held, Options, RealIp};
+use runtime::{Gateway, Options, RealIp, SnapshotCache, SnapshotRef};
 use upstream::Resolver;
 
 /// Maximum time that an idle HTTP/1 connection stays open during a drain.
@@ -51,7 +51,7 @@ pub struct Worker {
     pub requests: Cell<u64>,
     /// Rate limits of log lines for events that affect many clients at a time.
     pub log_limits: LogLimits,
-    snapshot_cache: Current,
+    snapshot_cache: SnapshotCache,
     request_id_state: Cell<[u64; 2]>,
     /// The last peer's address as a header value: a client opens several connections, and a load balancer all
     /// of them.
@@ -67,7 +67,7 @@ impl Worker {
         Rc::new(Worker {
             options: Arc::clone(&gateway.options),
             pool: Pool::new(gateway.options.keepalive),
-            resolver: Resolver::new(gateway.options.hosts.clone()),
+            resolver: Resolver::new(gateway.options.host_overrides.clone()),
             draining: Cell::new(false),
             idle_close_delay: Cell::new(Duration::ZERO),
             drain_started: Notify::new(),
@@ -76,7 +76,7 @@ impl Worker {
             open_connections: Cell::new(0),
             requests: Cell::new(0),
             log_limits: LogLimits::default(),
-            snapshot_cache: Current::new(&gateway),
+            snapshot_cache: SnapshotCache::new(&gateway),
             request_id_state: Cell::new([seed.0 | 1, seed.1]),
             peer_header: RefCell::new((NO_PEER, ip_header_value(NO_PEER))),
             port_header: RefCell::new((0, HeaderValue::from(0))),
@@ -108,7 +108,7 @@ impl Worker {
     }
 
     /// The current snapshot.
-    pub fn snapshot(&self) -> Held {
+    pub fn snapshot(&self) -> SnapshotRef {
         self.snapshot_cache.get(&self.gateway)
     }
 
@@ -196,11 +196,11 @@ impl ConnContext {
                     _ => ip,
                 },
                 local,
-                tls,
+                is_tls: tls,
                 sni,
-                trusted,
-                connection: CONNECTIONS.fetch_add(1, Ordering::Relaxed) + 1,
-                request: 0,
+                is_trusted: trusted,
+                connection_number: CONNECTIONS.fetch_add(1, Ordering::Relaxed) + 1,
+                request_number: 0,
             },
             requests: Cell::new(0),
             budget: OnceCell::new(),
@@ -214,7 +214,7 @@ impl ConnContext {
     /// Budget of the connection's buffered bodies.
     pub fn budget(&self) -> &ConnectionBudget {
         self.budget.get_or_init(|| {
-            let max_bytes = self.worker.options.max_buffered_per_connection;
+            let max_bytes = self.worker.options.max_buffered_bytes_per_connection;
             ConnectionBudget::new(Arc::clone(&self.worker.gateway.memory), max_bytes)
         })
     }
@@ -240,5 +240,5 @@ pub fn ip_header_value(ip: IpAddr) -> HeaderValue {
 
 /// Whether an address is in `trusted_ips`.
 pub fn is_trusted(options: &Options, ip: IpAddr) -> bool {
-    options.trusted.iter().any(|net| net.contains(&ip))
+    options.trusted_ips.iter().any(|net| net.contains(&ip))
 }

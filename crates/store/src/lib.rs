@@ -20,17 +20,17 @@ mod window;
 
 pub use catch_panic::catch_panic;
 pub use clock::Clock;
-pub use counters::{Counters, Limits, Scope, Subject, Taken};
+pub use counters::{Acquired, CounterSubject, Counters, Limits, Scope};
 pub use key_value::{FetchError, Fetched, KeyValue, KeyValueStore};
 pub use lease::{Lease, Leases};
 pub use memory_key_value::{KeyValueLimits, MemoryKeyValue};
 pub use node::Node;
 pub use queue::{ConcurrencyLimit, Queue, QueueOptions, QueueStats, Queues};
-pub use request_seq::{RequestSeq, ticket};
-pub use shared_resources::Carry;
+pub use request_seq::{RequestSeq, next_request_seq};
+pub use shared_resources::SharedResources;
 pub use single_flight::SingleFlight;
 pub use store_future::{StoreError, StoreFuture};
-pub use window::{Period, Windows};
+pub use window::{CalendarWindows, Period};
 
 /// State that plugins can use. One set per process, so that it survives reloads; cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -40,7 +40,7 @@ pub struct Stores {
     /// Rate-limiting counters.
     pub counters: Counters,
     /// Resources shared by successive configurations.
-    pub carry: Carry,
+    pub shared: SharedResources,
     /// Leases for work that one worker does for all.
     pub leases: Leases,
     /// Queues of what is sent to other servers in batches.

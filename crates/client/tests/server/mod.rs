@@ -18,7 +18,7 @@ use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use net::tls::{ClientTls, Trusted};
+use net::tls::{ClientTls, TrustRoots};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpListener,
@@ -95,10 +95,10 @@ impl Server {
     ) -> (Self, Arc<ClientTls>) {
         let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
         let pem = made.cert.pem();
-        let trusted = Trusted { authorities: &[&pem], depth: 1 };
+        let trusted = TrustRoots { authorities: &[&pem], max_depth: 1 };
         let tls = ClientTls::new(Some(trusted), None).unwrap();
         let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-        let mut config = rustls::ServerConfig::builder_with_provider(net::tls::provider())
+        let mut config = rustls::ServerConfig::builder_with_provider(net::tls::crypto_provider())
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()

@@ -40,7 +40,7 @@ use tokio::{
     task::AbortHandle,
 };
 
-pub use config::document;
+pub use config::configuration_document;
 pub use guard::Guard;
 pub use status::{POSTED, Status};
 
@@ -51,7 +51,7 @@ use self::{
     guard::Admission,
     reply::Reply,
 };
-use super::{Read, reload::ApplyRequest};
+use super::{ReadOptions, reload::ApplyRequest};
 use net::{Inherited, MemoryBudget, Role};
 use proxy::{Listener, StartError};
 use runtime::Gateway;
@@ -83,7 +83,7 @@ pub struct Options {
 pub struct Admin {
     gateway: Arc<Gateway>,
     status: Arc<Status>,
-    read: Read,
+    read: ReadOptions,
     apply_requests: mpsc::Sender<ApplyRequest>,
     settings: Value,
     guard: Guard,
@@ -194,7 +194,7 @@ pub async fn bind(
     options: Options,
     gateway: Arc<Gateway>,
     status: Arc<Status>,
-    read: Read,
+    read: ReadOptions,
     apply_requests: mpsc::Sender<ApplyRequest>,
     inherited: &mut Inherited,
 ) -> Result<Bound, StartError> {
