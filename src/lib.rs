@@ -11,8 +11,8 @@ pub mod cli;
 
 pub use analysis::{diff, edit, impact, lint};
 pub use {
-    casetest, config, http_codec, model, net, plugin, plugins, proxy, router, runtime, server, source, store,
-    upstream,
+    casetest, client, config, http_codec, model, net, plugin, plugins, proxy, router, runtime, server,
+    source, store, upstream,
 };
 
 /// The format of configuration files with the settings of all plugins of this program.

@@ -27,7 +27,7 @@ pub enum Error {
         address: IpAddr,
     },
     /// No address of the host accepted a connection.
-    #[error("cannot connect to {host}: {source}")]
+    #[error("cannot connect: {source}")]
     Connect {
         /// The host.
         host: Arc<str>,
@@ -35,7 +35,7 @@ pub enum Error {
         source: Arc<io::Error>,
     },
     /// TLS cannot be configured, or the handshake failed.
-    #[error("TLS with {host}: {source}")]
+    #[error("TLS handshake failed: {source}")]
     Tls {
         /// The host.
         host: Arc<str>,
