@@ -20,7 +20,7 @@ mod window;
 
 pub use catch_panic::catch_panic;
 pub use clock::Clock;
-pub use counters::{Acquired, CounterSubject, Counters, Limits, Scope};
+pub use counters::{Acquired, CounterStore, CounterSubject, Counters, Limits, Scope};
 pub use key_value::{FetchError, Fetched, KeyValue, KeyValueStore};
 pub use lease::{Lease, Leases};
 pub use memory_key_value::{KeyValueLimits, MemoryKeyValue};

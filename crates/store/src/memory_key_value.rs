@@ -280,19 +280,19 @@ mod tests {
             }
             let (entries, bytes) = store.usage();
             prop_assert!(entries <= limits.max_entries.max(SHARD_COUNT) && bytes <= limits.max_bytes);
-            let counted: usize = store
-                .shards
-                .iter()
-                .map(|shard| {
-                    shard.lock().entries.iter().map(|(k, e)| entry_bytes(k, &e.value)).sum::<usize>()
-                })
-                .sum();
-            prop_assert_eq!(bytes, counted);
         }
+        let counted: usize = store
+            .shards
+            .iter()
+            .map(|shard| shard.lock().entries.iter().map(|(k, e)| entry_bytes(k, &e.value)).sum::<usize>())
+            .sum();
+        prop_assert_eq!(store.usage().1, counted);
         Ok(missing)
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
         #[test]
         fn it_is_a_map_while_the_limits_are_not_reached(operations in prop::collection::vec(operation(), 0..200)) {
             prop_assert_eq!(check(KeyValueLimits::default(), &operations)?, 0, "an entry was evicted");
