@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{commands::input::environment, console::Failure};
 use crate::{
     client::{self, ClientOptions, Limits},
+    model::{KINDS, KindInfo},
     net::tls::{ClientTls, TrustRoots},
 };
 
@@ -51,26 +52,17 @@ const LIMITS: Limits = Limits {
     max_response_bytes: 256 << 20,
 };
 
-/// Collections of the admin API and the keys they have in a file.
-const COLLECTIONS: &[(&str, &str)] = &[
-    ("services", "services"),
-    ("routes", "routes"),
-    ("consumers", "consumers"),
-    ("plugins", "plugins"),
-    ("upstreams", "upstreams"),
-    ("certificates", "certificates"),
-    ("snis", "snis"),
-    ("ca_certificates", "ca_certificates"),
-    ("vaults", "vaults"),
-    ("key-sets", "key_sets"),
-    ("keys", "keys"),
-    ("acls", "acls"),
-    ("basic-auths", "basicauth_credentials"),
-    ("hmac-auths", "hmacauth_credentials"),
-    ("jwts", "jwt_secrets"),
-    ("key-auths", "keyauth_credentials"),
-    ("oauth2", "oauth2_credentials"),
-];
+/// The kinds that have a list in the admin API, each with its path. Services come first, because every gateway has them:
+/// an error about the gateway names their path.
+fn collections() -> Vec<(&'static str, &'static KindInfo)> {
+    let listed = |kind: &'static KindInfo| {
+        let admin = kind.admin.filter(|admin| admin.top && kind.comparison.is_some())?;
+        Some((admin.path, kind))
+    };
+    let mut collections: Vec<_> = KINDS.iter().filter_map(listed).collect();
+    collections.sort_by_key(|(_, kind)| kind.key != "services");
+    collections
+}
 
 /// The whole configuration, as a declarative file.
 ///
@@ -233,9 +225,9 @@ impl AdminApi {
     async fn entities(&self) -> Result<Vec<u8>, Failure> {
         let mut file = json!({ "_format_version": "3.0", "_transform": false });
         let mut any = false;
-        for (path, key) in COLLECTIONS {
+        for (path, kind) in collections() {
             let mut rows = self.rows(&format!("/{path}")).await?;
-            if *key == "upstreams" {
+            if kind.key == "upstreams" {
                 let mut targets = Vec::new();
                 for id in rows.iter().filter_map(|row| row["id"].as_str()) {
                     targets.append(&mut self.rows(&format!("/upstreams/{id}/targets")).await?);
@@ -245,7 +237,7 @@ impl AdminApi {
             }
             any |= !rows.is_empty();
             rows.iter_mut().filter_map(Value::as_object_mut).for_each(as_written);
-            file[*key] = rows.into();
+            file[kind.key] = rows.into();
         }
         if !any {
             let (status, _) = self.get("/services").await?;
@@ -266,7 +258,7 @@ fn as_written(row: &mut Map<String, Value>) {
             row.remove(field);
         }
     }
-    for field in ["service", "route", "consumer", "upstream", "certificate", "client_certificate", "set"] {
+    for field in KINDS.iter().flat_map(|kind| kind.foreign).map(|foreign| foreign.field) {
         if let Some(id) = row.get(field).and_then(|v| v.get("id")).cloned() {
             row.insert(field.to_owned(), id);
         }

@@ -4,6 +4,9 @@
 mod admin;
 mod admin_access;
 mod admin_limits;
+#[path = "../../crates/upstream/src/resolver/tests/server.rs"]
+#[allow(dead_code, reason = "shared with the tests of the resolver")]
+mod dns_server;
 mod drain;
 mod drain_http;
 mod early;
@@ -17,6 +20,7 @@ mod hostile;
 mod http1;
 mod http2;
 mod http2_bodies;
+mod http2_conformance;
 mod http2_messages;
 mod http2_rules;
 mod interim;
@@ -36,3 +40,4 @@ mod stream;
 mod tls;
 mod transform;
 mod upgrade;
+mod upstreams;

@@ -17,6 +17,7 @@ use http_codec::Headers;
 use net::{BodyError, Connection};
 use plugin::{Chunk, RequestId};
 use runtime::SnapshotRef;
+use upstream::InFlight;
 
 /// A response's body on its way to the client, with the phases that run until it has been sent.
 #[derive(Debug)]
@@ -53,6 +54,8 @@ pub(super) struct UpstreamBody {
     /// Whether one frame is read ahead of a slow client, and that frame.
     pub(super) read_ahead: bool,
     pub(super) buffered: Option<Box<Result<Frame<Bytes>, BodyError>>>,
+    /// Counts the request as in flight at its target until the body has ended or failed.
+    pub(super) in_flight: Option<InFlight>,
 }
 
 impl UpstreamBody {
@@ -89,6 +92,7 @@ impl UpstreamBody {
     /// is the only report.
     fn fail(&mut self, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let address = self.connection.take().map(|connection| connection.key.address);
+        self.in_flight = None;
         let (id, upstream) = (self.id, address.map(tracing::field::display));
         match error {
             BodyError::Client(_) => {
@@ -113,6 +117,7 @@ impl UpstreamBody {
     }
 
     fn return_to_pool(&mut self) {
+        self.in_flight = None;
         if let Some(connection) = self.connection.take() {
             self.conn_ctx.worker.pool.put(connection);
         }
@@ -350,6 +355,7 @@ mod tests {
                 trailers: false,
                 read_ahead: ahead,
                 buffered: None,
+                in_flight: None,
             };
             let mut body = ResponseBody {
                 source: BodySource::Upstream(upstream_body),
