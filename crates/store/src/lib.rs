@@ -1,7 +1,8 @@
-//! State that outlives a request or a configuration: the clock, rate-limiting counters, resources shared by successive
-//! configurations, and the identity of the node.
+//! State that outlives a request or a configuration: the clock, rate-limiting counters, key-value stores, queues, leases,
+//! resources shared by successive configurations, and the identity of the node.
 //!
-//! Plugins receive all of it when they are built ([`Stores`]). It does no I/O except reading the host name.
+//! Plugins receive all of it when they are built ([`Stores`]). It opens no sockets: what a queue contains is sent by its
+//! plugin, and a remote store implements [`CounterStore`] or [`KeyValueStore`].
 
 mod catch_panic;
 mod clock;
