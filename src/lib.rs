@@ -12,7 +12,9 @@ pub mod cli;
 pub use analysis::{diff, edit, impact, lint};
 #[cfg(feature = "serve")]
 pub use {casetest, server};
-pub use {config, http_codec, model, net, plugin, plugins, proxy, router, runtime, source, store, upstream};
+pub use {
+    client, config, http_codec, model, net, plugin, plugins, proxy, router, runtime, source, store, upstream,
+};
 
 /// The plugins of this program.
 pub fn registry() -> &'static plugin::Registry {

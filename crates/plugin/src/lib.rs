@@ -13,7 +13,9 @@ mod exchange;
 mod phase;
 mod registry;
 mod reply;
+mod tasks;
 pub mod testing;
+mod worker;
 
 pub use build::{BuildContext, BuildError};
 pub use check::{ConfigPath, Diagnostics, UNSUPPORTED_SUFFIX};
@@ -24,6 +26,8 @@ pub use exchange::{
 pub use phase::{Chunk, Ctx, DynPlugin, Hook, HookFuture, HookResult, PhaseSet, Phases, ShortCircuit};
 pub use registry::{EntityRule, PluginDescriptor, PluginScopes, Registry};
 pub use reply::{LocalReply, LocalReplyBody};
+pub use tasks::{Tasks, WorkerTasks};
+pub use worker::WorkerHandle;
 
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};

@@ -18,7 +18,13 @@ mod signals;
 mod warnings;
 mod watch;
 
-use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 pub use admin::{Status, configuration_document};
 pub use check::{CheckReport, check};
@@ -40,7 +46,7 @@ use net::Role;
 use proxy::{Listener, Workers};
 use router::Flavor;
 use runtime::{Gateway, Options};
-use store::Clock;
+use store::{Clock, Queues};
 
 /// Options of a gateway process.
 pub struct ServeOptions {
@@ -164,6 +170,9 @@ pub enum ServeError {
     Start(#[from] io::Error),
 }
 
+/// Minimum time for sending queued entries when the process ends, also if draining has used all of its time.
+const MIN_QUEUE_FLUSH: Duration = Duration::from_secs(1);
+
 /// Handle of a running gateway, which owns its threads.
 pub struct ServerHandle {
     gateway: Arc<Gateway>,
@@ -218,7 +227,7 @@ impl ServerHandle {
         control: tokio::runtime::Runtime,
     ) -> Result<Self, ServeError> {
         let started_at = std::time::Instant::now();
-        let stores = check::stores(&serve);
+        let stores = check::stores(&serve, Queues::on(control.handle().clone()));
         let reload_thread = ReloadThread::spawn()?;
         // The watcher starts before the files are read, so that no change in between is missed.
         let watcher = serve.watch.then(|| watch::Watcher::of(&serve.input, &reload_thread)).flatten();
@@ -339,8 +348,9 @@ impl ServerHandle {
         outcome.await.ok()
     }
 
-    /// Drains in-flight requests within the configured limit and joins the threads. Blocks.
+    /// Drains in-flight requests within the configured limit, joins the threads, and sends what plugins have queued. Blocks.
     pub fn stop(self, why: &str) {
+        let start = Instant::now();
         self.observer.draining(why, self.drain);
         let cut = if self.status.handed_over() {
             self.workers.hand_over(self.drain)
@@ -348,10 +358,20 @@ impl ServerHandle {
             self.status.set_draining();
             self.workers.drain(self.drain)
         };
+        let limit = self.drain.saturating_sub(start.elapsed()).max(MIN_QUEUE_FLUSH);
+        flush_queues(&self.control, self.gateway.stores.queues.clone(), limit);
         self.observer.stopped(cut);
         // Admin connections and watchers have no work to complete.
         self.control.shutdown_background();
     }
+}
+
+/// Waits until the queues are empty, for `limit` at most. The workers have ended, and add nothing.
+fn flush_queues(control: &tokio::runtime::Runtime, queues: Queues, limit: Duration) {
+    let (flushed, has_flushed) = std::sync::mpsc::channel();
+    // Not `block_on`, which panics if the caller is a task of another runtime.
+    control.spawn(async move { flushed.send(queues.flush(limit).await) });
+    let _ = has_flushed.recv();
 }
 
 /// The catalog with the schemas of all plugins.

@@ -256,12 +256,10 @@ fn pair(
 
 /// Reads certificate authorities in PEM and concatenates them. `system` selects the system's trust store, if there is one.
 fn authorities(settings: &Settings, name: &str, list: &[Pem]) -> Result<Option<String>, ServeError> {
-    const SYSTEM: [&str; 3] =
-        ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
     let mut all = String::new();
     for Pem(source) in list {
         if source == "system" {
-            all.extend(SYSTEM.iter().find_map(|path| std::fs::read_to_string(path).ok()));
+            all.extend(net::system_authorities());
         } else {
             let pem = pem(settings, name, source)?;
             parse_certificates(&pem)
