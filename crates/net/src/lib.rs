@@ -29,6 +29,6 @@ pub use http2::{Http2, LocalExecutor};
 pub use inherited::{Inherited, Role};
 pub use memory::{GiveBack, give_back};
 pub use pool::{Connection, Keepalive, Pool, PoolKey, Timeouts, Wire};
-pub use server_tls::{ServerTls, alpn};
+pub use server_tls::{ServerTls, alpn, session_parameters};
 pub use stream::Stream;
 pub use timer::Timer;

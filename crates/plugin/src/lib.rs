@@ -18,8 +18,8 @@ pub mod testing;
 pub use build::{Build, BuildError};
 pub use check::{Checks, NOT_YET, Place};
 pub use exchange::{
-    Client, Credential, Exchange, Extensions, Matched, Request, RequestId, Response, ResponseSource,
-    UpstreamOverrides,
+    Client, Credential, Exchange, Extensions, Matched, Received, Request, RequestId, Response,
+    ResponseSource, UpstreamOverrides,
 };
 pub use phase::{Call, Chunk, Hook, HookFuture, HookResult, Instance, PhaseSet, Phases, Stop};
 pub use registry::{EntityRule, Entry, Registry, Scopes};

@@ -1,6 +1,6 @@
 //! Sends the request to the upstream: address, connection, head, and retries as Kong does.
 
-use std::{sync::Arc, task::Poll};
+use std::{sync::Arc, task::Poll, time::Duration};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderValue, Method, Request, Uri, header, uri::PathAndQuery};
@@ -18,6 +18,7 @@ use super::{
 use net::{Body, Connection, DialError, PoolKey, SendError, Timeouts, Wire, dial, tls::TlsTarget};
 use plugin::Exchange;
 use runtime::{Mock, RouteEntry, ServiceEntry, Snapshot};
+use telemetry::Try;
 use upstream::{Destination, Pick};
 
 /// An upstream's response, and its connection.
@@ -69,11 +70,19 @@ pub async fn forward(
     loop {
         let pick = destination.pick(&conn_ctx.worker.resolver).await.map_err(ProxyError::Pick)?;
         let host = upstream_host(retry.exchange, route, service, destination, &pick);
-        let mut connection = match retry.connection(&pick, host).await {
-            Ok(connection) => connection,
-            Err((error, since)) => {
+        let (mut connection, connect) = match retry.connection(&pick, host).await {
+            Ok(connected) => connected,
+            Err(Failure { error, code, since }) => {
+                let now = std::time::Instant::now();
                 retry.exchange.sent = Some(since);
-                retry.exchange.answered = Some(std::time::Instant::now());
+                retry.exchange.answered = Some(now);
+                retry.exchange.tries.push(Try {
+                    address: pick.address,
+                    status: None,
+                    connect: now.saturating_duration_since(since),
+                    response: None,
+                    error: Some(code),
+                });
                 match retry.try_consume() {
                     true => continue,
                     false => return Err(error.into()),
@@ -87,7 +96,7 @@ pub async fn forward(
         }
         let reused = connection.used;
         retry.start_request(&mut connection, &target, host, &header_ctx, sent);
-        let error = match retry.send(connection).await {
+        let error = match retry.send(connection, connect).await {
             Ok(response) => {
                 return Ok(UpstreamResponse {
                     read_ahead: route.response_buffering && !service.grpc,
@@ -115,6 +124,15 @@ fn clone_buffered(body: &Body) -> Body {
     }
 }
 
+/// Why a connection cannot be opened.
+struct Failure {
+    error: ProxyError,
+    /// Code for logs and metrics.
+    code: &'static str,
+    /// When the attempt began.
+    since: std::time::Instant,
+}
+
 struct RetryState<'a> {
     remaining: u32,
     exchange: &'a mut Exchange,
@@ -130,15 +148,15 @@ impl RetryState<'_> {
         more
     }
 
-    /// Takes a pooled connection, or opens one.
+    /// Takes a pooled connection, or opens one. Returns it with the time that opening it took.
     ///
     /// # Errors
-    /// If it cannot be opened; with the time of the attempt.
+    /// If it cannot be opened.
     async fn connection(
         &self,
         pick: &Pick<'_>,
         host: &HeaderValue,
-    ) -> Result<Box<Connection>, (ProxyError, std::time::Instant)> {
+    ) -> Result<(Box<Connection>, Duration), Failure> {
         let per_host;
         let uses_tls = self.exchange.upstream.tls.unwrap_or(self.service.tls.is_some());
         let tls: Option<&TlsTarget> = match (&self.service.tls, &self.service.tls_target) {
@@ -164,26 +182,30 @@ impl RetryState<'_> {
                 Wire::Http2(http2) => http2.is_ready().await,
             };
             if ready {
-                return Ok(connection);
+                return Ok((connection, Duration::ZERO));
             }
         }
         // Boxed, as it is rare: it would make the future of every request larger.
         let since = std::time::Instant::now();
         let memory = &self.conn_ctx.worker.gateway.memory;
         let dialing = Box::pin(dial(pick.address, tls, self.service.connect_timeout, key, memory));
-        dialing.await.map_err(|error| match error {
+        let error = match dialing.await {
+            Ok(connection) => return Ok((connection, since.elapsed())),
+            Err(error) => error,
+        };
+        let code = match &error {
+            DialError::Timeout => "connect_timeout",
+            DialError::Connect(_) | DialError::Http(_) => "connect",
+            DialError::Tls(_) => "tls_handshake",
+        };
+        let (address, timeout) = (pick.address, self.service.connect_timeout);
+        let error = match error {
             DialError::Timeout => {
-                let timeout = self.service.connect_timeout;
-                (
-                    ProxyError::UpstreamTimeout(format!(
-                        "{}: no connection within {timeout:?}",
-                        pick.address
-                    )),
-                    since,
-                )
+                ProxyError::UpstreamTimeout(format!("{address}: no connection within {timeout:?}"))
             }
-            other => (ProxyError::Upstream(format!("{}: {}", pick.address, error_chain(&other))), since),
-        })
+            other => ProxyError::Upstream(format!("{address}: {}", error_chain(&other))),
+        };
+        Err(Failure { error, code, since })
     }
 
     /// Encodes the request's head, and starts to send it.
@@ -226,7 +248,11 @@ impl RetryState<'_> {
     }
 
     /// Sends the request and waits for the response's head, within the write and read timeouts.
-    async fn send(&mut self, mut connection: Box<Connection>) -> Result<UpstreamResponse, ProxyError> {
+    async fn send(
+        &mut self,
+        mut connection: Box<Connection>,
+        connect: Duration,
+    ) -> Result<UpstreamResponse, ProxyError> {
         let address = connection.key.address;
         let timeouts = Timeouts { write: self.service.write_timeout, read: self.service.read_timeout };
         let start = Instant::now();
@@ -237,7 +263,21 @@ impl RetryState<'_> {
             Poll::Pending => connection.poll_timeout(cx).map(|()| None),
         })
         .await;
-        self.exchange.answered = Some(std::time::Instant::now());
+        let answered = std::time::Instant::now();
+        self.exchange.answered = Some(answered);
+        self.exchange.tries.push(Try {
+            address,
+            // Set when the head is taken.
+            status: None,
+            connect,
+            response: Some(answered.saturating_duration_since(start.into_std())),
+            error: match &outcome {
+                None => Some("timeout"),
+                // An error of the request's body is the client's.
+                Some(Ok(()) | Err(SendError::Body(_))) => None,
+                Some(Err(_)) => Some("response"),
+            },
+        });
         match outcome {
             None => {
                 let Timeouts { write, read } = timeouts;

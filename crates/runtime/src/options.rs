@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use net::{Keepalive, ServerTls};
 use plugin::Registry;
 use router::{Calculation, Flavor};
+use telemetry::AccessLog;
 use upstream::Hosts;
 
 /// Services whose upstream is replaced by the built-in echo.
@@ -197,6 +198,10 @@ pub struct Options {
     pub idle_timeout: Duration,
     /// Maximum number of requests per client connection (setting `keepalive_requests`).
     pub requests: u32,
+    /// Whether requests are counted for `/metrics` (setting `request_metrics`).
+    pub request_metrics: bool,
+    /// Log of the proxy's requests.
+    pub access_log: Option<AccessLog>,
 }
 
 impl Options {
@@ -243,6 +248,8 @@ impl Default for Options {
             send_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(65),
             requests: 10_000,
+            request_metrics: true,
+            access_log: None,
         }
     }
 }

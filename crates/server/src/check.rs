@@ -12,6 +12,7 @@ use proxy::{StartError, Workers};
 use runtime::Gateway;
 use source::Level;
 use store::Stores;
+use telemetry::Registry;
 
 /// Result of a check.
 pub struct Checked {
@@ -44,7 +45,12 @@ pub fn check(serve: Serve) -> Result<Checked, ServeError> {
 
 /// Creates the state that outlives a configuration.
 pub fn stores(serve: &Serve) -> Stores {
-    let mut stores = Stores { clock: serve.clock.clone(), ..Stores::default() };
+    let workers = match serve.options.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        count => count,
+    };
+    let mut stores =
+        Stores { clock: serve.clock.clone(), metrics: Registry::new(workers), ..Stores::default() };
     stores.node.untrusted_lua = serve.options.untrusted_lua;
     if let Some(id) = serve.node_id {
         stores.node.id = id;

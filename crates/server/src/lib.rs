@@ -3,6 +3,7 @@
 //! Workers serve requests; everything else runs here, on a separate control runtime. Events are reported to an
 //! [`Observer`], so this layer does not depend on the terminal.
 
+mod access_logs;
 pub mod admin;
 mod check;
 #[cfg(target_os = "linux")]
@@ -20,6 +21,7 @@ mod watch;
 
 use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration};
 
+pub use access_logs::AccessLogs;
 pub use admin::{Status, document};
 pub use check::{Checked, check};
 pub use reload::{Hash, Outcome, build, nothing};
@@ -31,7 +33,10 @@ use tokio::{
 };
 pub use warnings::without_routes;
 
-use self::handover::{HandoverError, Program, Received};
+use self::{
+    access_logs::OpenLogs,
+    handover::{HandoverError, Program, Received},
+};
 use config::{
     Catalog, Input, LoadError, Loaded, Options as LoadOptions,
     settings::{Issue, Origin},
@@ -54,6 +59,8 @@ pub struct Serve {
     pub listeners: Vec<Listener>,
     /// Options of the admin and status APIs.
     pub admin: admin::Options,
+    /// The access logs.
+    pub access_logs: AccessLogs,
     /// Origin of each setting, for error messages.
     pub origins: BTreeMap<&'static str, Origin>,
     /// The node's id; generated if `None`.
@@ -179,6 +186,7 @@ pub struct Running {
     api_sockets: Vec<(Role, Socket)>,
     /// Tasks aborted when another process takes over: the accept loops of the APIs, and the reloader.
     stopped_on_handover: Vec<AbortHandle>,
+    logs: OpenLogs,
 }
 
 /// Runs a gateway until a termination signal or a handover.
@@ -227,13 +235,15 @@ impl Running {
             Ok::<_, LoadError>((serve, stores, loaded, snapshot))
         };
         let first = control.block_on(reload_thread.run(first)).map_err(LoadError::from)?;
-        let (serve, stores, loaded, snapshot) = first?;
+        let (mut serve, stores, loaded, snapshot) = first?;
         let Some(snapshot) = snapshot else {
             observer.refused(&loaded, false);
             return Err(ServeError::Refused);
         };
         warnings::at_start(&serve, &loaded).iter().for_each(|warning| tracing::warn!("{warning}"));
         let to_serve_error = check::start_error_mapper(&serve.origins);
+        let logs = serve.access_logs.open(&stores.metrics, &serve.origins)?;
+        serve.options.access_log = logs.proxy.clone();
         let gateway = Gateway::new(serve.options, stores, snapshot);
         let (apply_requests, apply_rx) = mpsc::channel(1);
         let (barriers, barrier_rx) = mpsc::channel(1);
@@ -244,6 +254,7 @@ impl Running {
             Arc::clone(&status),
             serve.read.clone(),
             apply_requests.clone(),
+            &logs,
             &mut received.sockets,
         ));
         let api = api.map_err(&to_serve_error)?;
@@ -280,6 +291,7 @@ impl Running {
             status: Arc::clone(&status),
             observer: Arc::clone(&observer),
             reload_thread,
+            reloads: reload::reload_counter(&gateway.stores.metrics),
         };
         stopped_on_handover.push(control.spawn(reloader.run(watcher, barrier_rx, apply_rx)).abort_handle());
         Ok(Running {
@@ -298,6 +310,7 @@ impl Running {
             program: serve.program,
             api_sockets,
             stopped_on_handover,
+            logs,
         })
     }
 
@@ -340,6 +353,7 @@ impl Running {
             self.status.set_draining();
             self.workers.drain(self.drain)
         };
+        self.logs.flush();
         self.observer.ended(cut);
         // Admin connections and watchers have no work to complete.
         self.control.shutdown_background();

@@ -8,7 +8,7 @@ use std::{
 use http::HeaderName;
 use serde_json::{Value, json};
 
-use super::{Read, Serve, ServeError, admin, handover::Received};
+use super::{AccessLogs, Read, Serve, ServeError, admin, handover::Received};
 use config::{
     Input,
     listen::{self, Host, Listeners},
@@ -41,6 +41,7 @@ impl Serve {
                 .concat(),
             origins: settings.origins.clone(),
             admin: admin(settings, read.catalog.registry())?,
+            access_logs: AccessLogs::new(settings)?,
             read: Read { flavor: flavor(settings), ..read },
             node_id: settings.node_id,
             watch: true,
@@ -151,6 +152,7 @@ pub fn options(settings: &Settings, registry: Registry, mock: Mock) -> Result<Op
         send_timeout: settings.send_timeout,
         idle_timeout: settings.keepalive_timeout,
         requests: settings.keepalive_requests,
+        request_metrics: settings.request_metrics,
         mock,
         registry,
         ..Options::default()
@@ -306,12 +308,13 @@ pub fn admin(settings: &Settings, registry: &Registry) -> Result<admin::Options,
 }
 
 /// Boolean settings.
-const BOOLEAN_SETTINGS: [&str; 7] = [
+const BOOLEAN_SETTINGS: [&str; 8] = [
     "allow_debug_header",
     "client_ssl",
     "dns_no_sync",
     "listen_shared",
     "real_ip_recursive",
+    "request_metrics",
     "ssl_prefer_server_ciphers",
     "ssl_session_tickets",
 ];

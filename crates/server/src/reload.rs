@@ -18,6 +18,7 @@ use config::{self, Input, LoadError, Loaded};
 use runtime::{self, Gateway, Options, Snapshot};
 use source::{Finding, NodeId, Span, Step};
 use store::Stores;
+use telemetry::{CounterFamily, Registry};
 
 /// Compiles a loaded configuration. Compile errors become error findings, and `None` is returned. `validate` and `serve`
 /// agree because both call this.
@@ -148,6 +149,19 @@ pub struct Reloader {
     pub status: Arc<Status>,
     pub observer: Arc<dyn Observer>,
     pub reload_thread: ReloadThread,
+    /// Reloads by result.
+    pub reloads: CounterFamily,
+}
+
+/// Registers the counter of reloads, with all results at 0.
+pub fn reload_counter(metrics: &Registry) -> CounterFamily {
+    let family =
+        metrics.counter("gateway_reloads_total", "Reloads of the configuration by result", &["result"]);
+    let family = family.expect("only the gateway registers metrics named gateway_*");
+    for result in ["applied", "unchanged", "rejected", "unreadable"] {
+        family.with(&[result]);
+    }
+    family
 }
 
 impl Reloader {
@@ -244,6 +258,7 @@ impl Reloader {
     }
 
     fn unreadable(&self, error: LoadError) -> Outcome {
+        self.reloads.with(&["unreadable"]).increment();
         self.status.unreadable(&error);
         self.observer.unreadable(&error);
         Outcome::Unreadable(error)
@@ -272,6 +287,7 @@ impl Reloader {
         };
         if check_hash && self.status.hash() == Hash::of(&loaded) {
             self.status.unchanged();
+            self.reloads.with(&["unchanged"]).increment();
             return Outcome::Unchanged;
         }
         let previous = self.gateway.snapshot();
@@ -279,11 +295,13 @@ impl Reloader {
         drop(previous);
         let Some(snapshot) = built else {
             self.status.refused(&loaded);
+            self.reloads.with(&["rejected"]).increment();
             self.observer.refused(&loaded, true);
             return Outcome::Refused(Box::new(loaded));
         };
         let generation = self.gateway.swap(snapshot);
         self.status.applied(&loaded);
+        self.reloads.with(&["applied"]).increment();
         self.observer.reloaded(&loaded, generation, started_at.elapsed());
         Outcome::Applied(Box::new(loaded))
     }

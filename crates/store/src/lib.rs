@@ -16,6 +16,7 @@ pub use counters::{Counters, Limits, Scope, Subject, Taken};
 pub use node::Node;
 pub use request_seq::{RequestSeq, ticket};
 pub use shared_resources::Carry;
+use telemetry::Registry;
 pub use window::{Period, Windows};
 
 /// State that plugins can use. One set per process, so that it survives reloads; cheap to clone.
@@ -29,4 +30,6 @@ pub struct Stores {
     pub carry: Carry,
     /// Identity of this node.
     pub node: Node,
+    /// Metrics of the process; a plugin registers its own when it is built.
+    pub metrics: Registry,
 }

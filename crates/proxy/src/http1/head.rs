@@ -55,6 +55,8 @@ pub struct RequestHead {
     pub keep_alive: bool,
     /// Whether the client waits for 100 (Continue) before it sends the body.
     pub expect_continue: bool,
+    /// Its length, empty lines before it included.
+    pub bytes: u32,
 }
 
 impl RequestHead {
@@ -68,6 +70,7 @@ impl RequestHead {
             body: Decoder::ended(),
             keep_alive: false,
             expect_continue: false,
+            bytes: 0,
         }
     }
 }
@@ -309,6 +312,7 @@ impl Scan {
             },
             keep_alive: !facts.has_close && (facts.has_keep_alive || !facts.is_http10),
             expect_continue: facts.expect_continue && !facts.is_http10,
+            bytes: u32::try_from(at).unwrap_or(u32::MAX),
         })
     }
 }

@@ -202,7 +202,7 @@ impl Http2Connection {
         });
         self.turn.spend(flood::field_block(block.len(), fields));
         read.map_err(|_| Code::Compression)?;
-        if !self.recv_header_section(slot, id, end_stream, section)? {
+        if !self.recv_header_section(slot, id, end_stream, section, block.len())? {
             self.stats.flood.on_wasted_block(block.len(), fields);
         }
         Ok(())
@@ -215,6 +215,7 @@ impl Http2Connection {
         id: u32,
         end_stream: bool,
         section: Section,
+        bytes: usize,
     ) -> Result<bool, Code> {
         if let Some(slot) = slot {
             return self.recv_trailers(slot, id, end_stream, section);
@@ -234,15 +235,20 @@ impl Http2Connection {
             return Ok(false);
         }
         match section.into_head() {
-            Read::Malformed => self.stream_error(id, Code::Protocol).map(|()| false),
+            Read::Malformed => {
+                self.record_refused_head(400, "bad_request", bytes);
+                self.stream_error(id, Code::Protocol).map(|()| false)
+            }
             Read::Head(_, Some(length)) if end_stream && length > 0 => {
+                self.record_refused_head(400, "bad_request", bytes);
                 self.stream_error(id, Code::Protocol).map(|()| false)
             }
             Read::Head(head, length) => {
-                self.open_stream(id, *head, length, end_stream);
+                self.open_stream(id, *head, length, end_stream, bytes);
                 Ok(true)
             }
             Read::TooLong => {
+                self.record_refused_head(431, "headers_too_long", bytes);
                 self.respond_head_too_large(id);
                 if !end_stream {
                     self.reset(id, Code::NoError, INITIAL_WINDOW);
