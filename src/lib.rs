@@ -12,7 +12,7 @@ pub mod cli;
 pub use analysis::{diff, edit, impact, lint};
 pub use {
     casetest, config, http_codec, model, net, plugin, plugins, proxy, router, runtime, server, source, store,
-    upstream,
+    telemetry, upstream,
 };
 
 /// The format of configuration files with the settings of all plugins of this program.

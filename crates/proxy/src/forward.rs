@@ -257,6 +257,8 @@ impl RetryState<'_> {
         let timeouts = Timeouts { write: self.service.write_timeout, read: self.service.read_timeout };
         let start = Instant::now();
         self.exchange.sent = Some(start.into_std());
+        // Its status is set when the head is taken.
+        self.exchange.tries.push(Try { address, status: None, connect, response: None, error: None });
         connection.start_timeouts(timeouts, start);
         let outcome = std::future::poll_fn(|cx| match connection.poll_answer(cx) {
             Poll::Ready(result) => Poll::Ready(Some(result)),
@@ -265,19 +267,15 @@ impl RetryState<'_> {
         .await;
         let answered = std::time::Instant::now();
         self.exchange.answered = Some(answered);
-        self.exchange.tries.push(Try {
-            address,
-            // Set when the head is taken.
-            status: None,
-            connect,
-            response: Some(answered.saturating_duration_since(start.into_std())),
-            error: match &outcome {
+        if let Some(attempt) = self.exchange.tries.last_mut() {
+            attempt.response = Some(answered.saturating_duration_since(start.into_std()));
+            attempt.error = match &outcome {
                 None => Some("timeout"),
                 // An error of the request's body is the client's.
                 Some(Ok(()) | Err(SendError::Body(_))) => None,
                 Some(Err(_)) => Some("response"),
-            },
-        });
+            };
+        }
         match outcome {
             None => {
                 let Timeouts { write, read } = timeouts;

@@ -372,6 +372,7 @@ fn readers() -> String {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let files = [
         "crates/config/src/settings/table.rs",
+        "crates/server/src/access_logs.rs",
         "crates/server/src/node.rs",
         "src/cli/log.rs",
         "src/cli/commands/serve/mod.rs",
