@@ -18,7 +18,7 @@ use std::{
 
 use gatewayctl::{
     model::{Route, State},
-    router::{Calculation, Flavor, RequestLine, Router, normalize},
+    router::{Flavor, PriorityMode, RequestInput, Router, normalize},
 };
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
@@ -178,10 +178,10 @@ fn main() {
 fn measure(table: &Table, count: usize) {
     let state = state(table, count);
     // A first router warms up the allocator, so that the second shows what one router holds.
-    let spare = Router::build(&state, table.flavor, Calculation::Original);
+    let spare = Router::build(&state, table.flavor, PriorityMode::Original);
     let before = resident();
     let start = busy();
-    let (router, errors) = Router::build(&state, table.flavor, Calculation::Original);
+    let (router, errors) = Router::build(&state, table.flavor, PriorityMode::Original);
     let build = busy() - start;
     assert!(errors.is_empty(), "{}: {}", table.name, errors[0]);
     let memory = resident().saturating_sub(before) / count;
@@ -198,7 +198,7 @@ fn measure(table: &Table, count: usize) {
             headers.insert("x-tenant", tenant);
         }
         let path = normalize(&path);
-        let line = RequestLine {
+        let line = RequestInput {
             method,
             https: false,
             host: Some(&host),

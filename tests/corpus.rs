@@ -45,7 +45,10 @@ fn real_files_differ_neither_from_themselves_nor_from_what_a_gateway_reports_tha
             // The values that references lead to here need not be valid.
             continue;
         }
-        let Some(reported) = read("reported", to_yaml(&server::document(state)).as_bytes()) else { continue };
+        let Some(reported) = read("reported", to_yaml(&server::configuration_document(state)).as_bytes())
+        else {
+            continue;
+        };
         let changes = |old: &Loaded, running: bool| -> Vec<String> {
             let Some(old) = Side::loaded(old) else {
                 return vec![format!("not valid: {:?}", old.findings)];
@@ -98,7 +101,7 @@ fn real_files_get_their_verdict() {
             real.iter()
                 .take(3)
                 .map(|f| {
-                    let at = f.span().map_or(String::new(), |s| loaded.sources.locate(s));
+                    let at = f.span().map_or(String::new(), |s| loaded.sources.display_position(s));
                     format!("{at} {} {} ({})", f.code, f.message, f.path.as_deref().unwrap_or(""))
                 })
                 .collect::<Vec<_>>()

@@ -6,7 +6,7 @@
     reason = "a test reads its own switches and reports"
 )]
 
-use gatewayctl::config::{Input, Options, answer as tree, load};
+use gatewayctl::config::{Input, Options, kong_errors as tree, load};
 use serde_json::Value;
 
 /// Takes out what changes from run to run and what is null, as the fixture does.
@@ -60,7 +60,7 @@ fn run(case: &Value) -> Result<(), String> {
     match case["result"].as_str() {
         Some("ok") => {
             if let Some(finding) =
-                loaded.findings.iter().find(|f| !f.tree.is_empty() || loaded.state.is_none())
+                loaded.findings.iter().find(|f| !f.kong_errors.is_empty() || loaded.state.is_none())
             {
                 return Err(format!("refused: {}", finding.message));
             }

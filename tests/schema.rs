@@ -166,7 +166,7 @@ fn no_published_schema_has_an_empty_enum() {
 
 #[test]
 fn the_schema_takes_null_where_validate_does() {
-    let schema = gatewayctl::config::schema::file_schema(gatewayctl::catalog().registry());
+    let schema = gatewayctl::config::json_schema::file_schema(gatewayctl::catalog().registry());
     let validator = jsonschema::validator_for(&schema).expect("a schema by the rules of draft-07");
     let is_valid = |file: &Json| {
         let input = Input::Text { name: "kong.json".to_owned(), text: file.to_string().into_bytes() };
@@ -193,7 +193,7 @@ fn the_schema_takes_null_where_validate_does() {
             compare(kind, &field, json!({ "_format_version": "3.0", kind: [row] }));
         }
     }
-    for entry in gatewayctl::catalog().registry().entries() {
+    for entry in gatewayctl::catalog().registry().descriptors() {
         let example = root().join(format!("examples/plugins/{}.yml", entry.name));
         let example = judged(&example, Flavor::default()).expect("an example in YAML");
         let config = first_config(&example["data"], entry.name).cloned().unwrap_or(json!({}));

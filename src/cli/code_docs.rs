@@ -27,13 +27,13 @@ pub fn code_docs() -> Vec<CodeDoc> {
         code: c.code,
         level: None,
         summary: c.summary,
-        text: c.text,
+        text: c.explanation,
         bad: c.bad,
         good: c.good,
     });
     let lints = lint::lints().iter().map(|l| CodeDoc {
         code: l.code,
-        level: Some(l.level.map_or("off", |level| level.word())),
+        level: Some(l.level.map_or("off", |level| level.as_str())),
         summary: l.summary,
         text: l.explanation,
         bad: l.bad,

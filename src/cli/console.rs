@@ -12,7 +12,7 @@ use crate::config;
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// A file could not be read or written.
-    #[error("{path}: {}{}", config::read::why(error), usage::similar(path))]
+    #[error("{path}: {}{}", config::input::io_error_reason(error), usage::similar(path))]
     File {
         /// The file, as the user gave it.
         path: String,

@@ -6,18 +6,19 @@ use clap_complete::Shell;
 use super::commands::{completions, explain, man, plugins as plugins_command};
 use crate::{
     catalog,
-    config::{schema, settings},
+    config::{json_schema, settings},
 };
 
 /// The files by path from the root of the repository. A path that ends in `#name` is the part of the file
 /// between the markers `<!-- name: … -->` and `<!-- end -->`.
 pub fn artefacts() -> Vec<(String, String)> {
     let registry = catalog().registry();
-    let mut files = vec![("schemas/kong.schema.json".to_owned(), pretty(&schema::file_schema(registry)))];
+    let mut files =
+        vec![("schemas/kong.schema.json".to_owned(), pretty(&json_schema::file_schema(registry)))];
     files.push(("schemas/test.schema.json".to_owned(), pretty(&crate::casetest::schema())));
-    for entry in registry.entries() {
+    for entry in registry.descriptors() {
         let name = entry.name;
-        let schema = schema::plugin_schema(registry, name).unwrap_or_default();
+        let schema = json_schema::plugin_schema(registry, name).unwrap_or_default();
         files.push((format!("schemas/plugins/{name}.json"), pretty(&schema)));
         files.push((format!("docs/reference/plugins/{name}.md"), plugins_command::page(entry)));
     }

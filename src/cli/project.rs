@@ -75,7 +75,7 @@ impl Project {
 
 /// A ruleset that a settings file or another ruleset names.
 pub fn open(path: &str) -> Result<String, String> {
-    std::fs::read_to_string(path).map_err(|error| config::read::why(&error))
+    std::fs::read_to_string(path).map_err(|error| config::input::io_error_reason(&error))
 }
 
 /// Adds the rulesets that flags name.

@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::{commands::input::environment, console::Failure};
-use crate::net::tls::{ClientTls, TlsTarget, Trusted};
+use crate::net::tls::{ClientTls, TlsTarget, TrustRoots};
 
 /// How a running gateway is reached.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -163,7 +163,7 @@ impl Client {
             None => SYSTEM.iter().find_map(|path| std::fs::read_to_string(path).ok()).unwrap_or_default(),
         };
         // As deep as rustls allows.
-        let trusted = Trusted { authorities: &[&text], depth: usize::MAX };
+        let trusted = TrustRoots { authorities: &[&text], max_depth: usize::MAX };
         let client = match (&access.client_cert, &access.client_key) {
             (Some(cert), Some(key)) => Some((read(cert)?, read(key)?)),
             _ => None,

@@ -10,7 +10,7 @@ use gatewayctl::{
     net::tls::ClientTls,
     router::Flavor,
     runtime::Mock,
-    server::{Observer, Read, Ready, Running, Serve, ServeError, nothing},
+    server::{Observer, ReadOptions, ReadyInfo, ServeError, ServeOptions, ServerHandle, empty_configuration},
 };
 use rustls::pki_types::ServerName;
 use serde_json::{Value, json};
@@ -26,12 +26,12 @@ use crate::rig::{field, soon, status};
 struct Silent;
 
 impl Observer for Silent {
-    fn ready(&self, _: &Ready<'_>) {}
+    fn ready(&self, _: &ReadyInfo<'_>) {}
     fn reloaded(&self, _: &Loaded, _: u64, _: Duration) {}
     fn refused(&self, _: &Loaded, _: bool) {}
     fn unreadable(&self, _: &LoadError) {}
     fn draining(&self, _: &str, _: Duration) {}
-    fn ended(&self, _: usize) {}
+    fn stopped(&self, _: usize) {}
 }
 
 pub const CONFIG: &str = r#"
@@ -50,7 +50,7 @@ pub fn text(text: &str) -> Input {
 }
 
 /// A gateway with its admin API.
-pub struct Node(Option<Running>);
+pub struct Node(Option<ServerHandle>);
 
 impl Node {
     pub async fn start(input: Input, flags: &[(&str, &str)]) -> Result<Node, ServeError> {
@@ -72,7 +72,7 @@ impl Node {
             own.iter().chain(flags).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let (settings, _) = settings::load(&Sources { flags, ..Sources::default() });
         let node = settings.clone();
-        let read = Read {
+        let read = ReadOptions {
             catalog: gatewayctl::catalog(),
             kong_strict: false,
             flavor: Flavor::default(),
@@ -84,8 +84,11 @@ impl Node {
             allow_unsupported: true,
         };
         let running = spawn_blocking(move || {
-            let serve = Serve::new(&settings, input, read, Mock::Off)?;
-            Running::start(Serve { watch: false, drain: Duration::ZERO, ..serve }, Arc::new(Silent))
+            let serve = ServeOptions::new(&settings, input, read, Mock::Off)?;
+            ServerHandle::start(
+                ServeOptions { watch: false, drain: Duration::ZERO, ..serve },
+                Arc::new(Silent),
+            )
         });
         Ok(Node(Some(running.await.unwrap()?)))
     }
@@ -94,16 +97,16 @@ impl Node {
         Node::start(text(config), &[]).await.unwrap()
     }
 
-    pub fn running(&self) -> &Running {
+    pub fn running(&self) -> &ServerHandle {
         self.0.as_ref().unwrap()
     }
 
     pub fn admin(&self) -> SocketAddr {
-        self.running().admin()[0]
+        self.running().admin_addresses()[0]
     }
 
     pub fn status_api(&self) -> SocketAddr {
-        self.running().status_api()[0]
+        self.running().status_addresses()[0]
     }
 
     pub async fn get(&self, path: &str) -> (u16, Value) {
@@ -259,7 +262,7 @@ async fn a_refused_configuration_leaves_the_running_one_and_its_findings() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_is_ready_with_a_configuration_until_it_is_told_to_drain() {
-    let node = Node::start(nothing(), &[]).await.unwrap();
+    let node = Node::start(empty_configuration(), &[]).await.unwrap();
     let ready = "GET /status/ready HTTP/1.1\r\n\r\n";
     let (code, told) = ask(node.status_api(), ready).await;
     assert_eq!(code, 503, "{told}");
@@ -325,8 +328,8 @@ async fn the_api_speaks_tls_with_its_own_certificate() {
 async fn the_api_can_be_turned_off() {
     let flags = [("admin_listen", "off"), ("status_listen", "off")];
     let node = Node::start(text(CONFIG), &flags).await.unwrap();
-    assert!(node.running().admin().is_empty());
-    assert!(node.running().status_api().is_empty());
+    assert!(node.running().admin_addresses().is_empty());
+    assert!(node.running().status_addresses().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -353,15 +356,22 @@ async fn metrics_have_the_names_and_types_that_prometheus_expects() {
     let node = Node::of(CONFIG).await;
     let response = raw(node.admin(), "GET /metrics HTTP/1.1\r\n\r\n").await;
     let (_, body) = response.split_once("\r\n\r\n").unwrap();
-    let lines: Vec<&str> = body.lines().collect();
-    assert!(lines.len() >= 3 && lines.len().is_multiple_of(3), "{body}");
-    for metric in lines.chunks(3) {
-        let name = metric[0].strip_prefix("# HELP ").and_then(|rest| rest.split(' ').next()).unwrap();
-        let kind = metric[1].strip_prefix(&format!("# TYPE {name} ")).unwrap();
-        let sample = metric[2].strip_prefix(name).unwrap();
-        assert!(sample.starts_with([' ', '{']) && sample.rsplit(' ').next().unwrap().parse::<f64>().is_ok());
+    let mut lines = body.lines().peekable();
+    let mut families = 0;
+    while let Some(help) = lines.next() {
+        let name = help.strip_prefix("# HELP ").and_then(|rest| rest.split(' ').next()).unwrap();
+        let kind = lines.next().and_then(|line| line.strip_prefix(&format!("# TYPE {name} "))).unwrap();
+        let mut samples = 0;
+        while let Some(line) = lines.next_if(|line| !line.starts_with('#')) {
+            let sample = line.strip_prefix(name).unwrap();
+            assert!(sample.starts_with([' ', '{']) && sample.rsplit(' ').next().unwrap().parse::<f64>().is_ok());
+            samples += 1;
+        }
         let expected = if name.ends_with("_total") { "counter" } else { "gauge" };
         assert_eq!(kind, expected, "{name}");
+        assert!(samples > 0, "{name}");
+        families += 1;
     }
+    assert!(families >= 10, "{body}");
     assert!(body.contains("# TYPE gatewayctl_buffered_bodies_refused_total counter\n"), "{body}");
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gatewayctl::net::tls::{ClientTls, Trusted};
+use gatewayctl::net::tls::{ClientTls, TrustRoots};
 use rustls::pki_types::ServerName;
 use serde_json::{Value, json};
 use tokio::{io::AsyncReadExt, net::TcpStream};
@@ -114,7 +114,7 @@ async fn client_certificates_are_asked_for_where_authorities_are_set() {
     ];
     let node = Node::start(text(CONFIG), &flags).await.unwrap();
     for (client, expected) in [(None, None), (Some((cert.as_str(), key.as_str())), Some(200))] {
-        let trusted = Trusted { authorities: &[&cert], depth: 1 };
+        let trusted = TrustRoots { authorities: &[&cert], max_depth: 1 };
         let config = ClientTls::new(Some(trusted), client).unwrap().config.clone();
         let tcp = TcpStream::connect(("127.0.0.1", node.admin().port())).await.unwrap();
         let connector = tokio_rustls::TlsConnector::from(config);

@@ -167,7 +167,7 @@ async fn chunks_of_every_length_arrive_as_they_were_sent() {
 #[tokio::test]
 async fn a_client_that_says_nothing_or_never_ends_its_head_is_closed() {
     let soon_over = Duration::from_millis(200);
-    let options = Options { client_timeout: soon_over, idle_timeout: soon_over, ..Options::default() };
+    let options = Options { header_timeout: soon_over, idle_timeout: soon_over, ..Options::default() };
     let upstream = Upstream::echo().await;
     let rig = Rig::with(one_service(upstream.address), options, &[plain()]);
     for (said, answers) in

@@ -262,7 +262,11 @@ async fn data_on_a_stream_that_was_reset_is_a_flood_once_the_client_must_know() 
 
 #[tokio::test]
 async fn pings_keep_an_idle_connection_open_for_as_long_as_with_nginx() {
-    let options = Options { idle_timeout: Duration::from_millis(400), requests: 3, ..Options::default() };
+    let options = Options {
+        idle_timeout: Duration::from_millis(400),
+        max_requests_per_connection: 3,
+        ..Options::default()
+    };
     let (rig, _upstream) = gateway(options).await;
     let mut client = Client::new(&rig, &[]).await;
     client.send(&get(1)).await;
@@ -309,7 +313,7 @@ async fn a_connection_is_not_idle_while_a_stream_is_open() {
 
 #[tokio::test]
 async fn a_client_that_says_nothing_or_never_ends_its_head_is_closed() {
-    let options = Options { client_timeout: Duration::from_millis(300), ..Options::default() };
+    let options = Options { header_timeout: Duration::from_millis(300), ..Options::default() };
     let (rig, _upstream) = gateway(options).await;
     let mut silent = Client::new(&rig, &[]).await;
     assert_eq!(silent.end().await, Some(0));
@@ -359,7 +363,7 @@ async fn streams_whose_client_makes_no_room_are_reset_beyond_the_memory_for_them
         }
     })
     .await;
-    let options = Options { max_buffered: 200_000, ..Options::default() };
+    let options = Options { max_buffered_bytes: 200_000, ..Options::default() };
     let rig = Rig::with(one_service(upstream.address), options, &[clear()]);
     let mut client = Client::new(&rig, &[(4, 0)]).await;
     for stream in 0..20 {
@@ -396,7 +400,7 @@ async fn a_client_that_reads_nothing_is_cut() {
 
 #[tokio::test]
 async fn a_connection_carries_as_many_requests_as_it_may() {
-    let (rig, _upstream) = gateway(Options { requests: 3, ..Options::default() }).await;
+    let (rig, _upstream) = gateway(Options { max_requests_per_connection: 3, ..Options::default() }).await;
     let mut client = Client::new(&rig, &[]).await;
     for stream in [1, 3, 5] {
         client.send(&get(stream)).await;

@@ -63,7 +63,7 @@ async fn no_request_fails_while_configurations_change() {
         .collect();
     for turn in 1..=50 {
         rig.reload(&config(turn));
-        rig.gateway.reap();
+        rig.gateway.collect_retired();
         tokio::task::yield_now().await;
     }
     for client in clients {

@@ -20,7 +20,8 @@ async fn has_samples(node: &Node, samples: &[&str]) {
     let deadline = std::time::Instant::now() + PATIENCE;
     loop {
         let metrics = raw(node.status_api(), "GET /metrics HTTP/1.1\r\n\r\n").await;
-        let missing: Vec<_> = samples.iter().filter(|sample| !metrics.contains(&format!("\n{sample}\n"))).collect();
+        let missing: Vec<_> =
+            samples.iter().filter(|sample| !metrics.contains(&format!("\n{sample}\n"))).collect();
         if missing.is_empty() {
             return;
         }
@@ -58,10 +59,16 @@ services:
 "#
     );
     let node = Node::start(text(&config), &[]).await.unwrap();
-    let proxy = node.running().proxy()[0];
+    let proxy = node.running().proxy_addresses()[0];
     for line in [
-        "GET /orders/1", "GET /orders/2?x=1", "POST /orders/fail", "PURGE /order-77/x", "GET /o/5", "GET /down",
-        "GET /elsewhere/1", "GET /elsewhere/2",
+        "GET /orders/1",
+        "GET /orders/2?x=1",
+        "POST /orders/fail",
+        "PURGE /order-77/x",
+        "GET /o/5",
+        "GET /down",
+        "GET /elsewhere/1",
+        "GET /elsewhere/2",
     ] {
         send(proxy, &format!("{line} HTTP/1.1\r\n\r\n")).await;
     }
@@ -118,7 +125,7 @@ async fn limits_and_aborted_requests_are_counted() {
     let flags = [("nginx_http_client_max_body_size", "3"), ("proxy_access_log", "off")];
     let flags = flags.map(|(name, value)| (name.trim_start_matches("nginx_http_"), value));
     let node = Node::start(text(&config), &flags).await.unwrap();
-    let proxy = node.running().proxy()[0];
+    let proxy = node.running().proxy_addresses()[0];
     send(proxy, "POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody").await;
     send(proxy, &format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(9000))).await;
     send(proxy, "GET / HTTP/1.1\r\n\r\n").await;
@@ -137,7 +144,7 @@ async fn limits_and_aborted_requests_are_counted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_are_not_counted_where_that_is_off() {
     let node = Node::start(text(crate::admin::CONFIG), &[("request_metrics", "off")]).await.unwrap();
-    send(node.running().proxy()[0], "GET /nowhere HTTP/1.1\r\n\r\n").await;
+    send(node.running().proxy_addresses()[0], "GET /nowhere HTTP/1.1\r\n\r\n").await;
     let metrics = raw(node.admin(), "GET /metrics HTTP/1.1\r\n\r\n").await;
     assert!(metrics.contains("gateway_connections_accepted_total 1\n"), "{metrics}");
     assert!(!metrics.contains("gateway_requests_total"), "{metrics}");

@@ -3,7 +3,7 @@
 use std::{net::Ipv4Addr, net::SocketAddr, sync::Arc};
 
 use gatewayctl::{
-    net::tls::{certificates, provider},
+    net::tls::{crypto_provider, parse_certificates},
     proxy::{Listener, Traffic},
     runtime::Options,
 };
@@ -59,18 +59,18 @@ async fn upstream(
     permits: Arc<Semaphore>,
 ) -> SocketAddr {
     let builder =
-        ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
+        ServerConfig::builder_with_provider(crypto_provider()).with_safe_default_protocol_versions().unwrap();
     let builder = match clients {
         None => builder.with_no_client_auth(),
         Some(authority) => {
             let mut roots = RootCertStore::empty();
-            roots.add_parsable_certificates(certificates(&authority.pem).unwrap());
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+            roots.add_parsable_certificates(parse_certificates(&authority.pem).unwrap());
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), crypto_provider());
             builder.with_client_cert_verifier(verifier.build().unwrap())
         }
     };
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
-    let config = builder.with_single_cert(certificates(&cert).unwrap(), key).unwrap();
+    let config = builder.with_single_cert(parse_certificates(&cert).unwrap(), key).unwrap();
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -211,10 +211,10 @@ async fn a_client_s_connection_outlives_a_reload_of_the_certificate_it_was_shown
         let mut body = vec![0; field(&head, "content-length").unwrap().parse().unwrap()];
         soon(stream.read_exact(&mut body)).await.unwrap();
     }
-    assert_eq!(tls::shown(&stream), *certificates(&old.0).unwrap()[0]);
+    assert_eq!(tls::shown(&stream), *parse_certificates(&old.0).unwrap()[0]);
     rig.reload(&with(new.clone()));
     let next = tls::connect(&rig, "a.test", b"http/1.1").await;
-    assert_eq!(tls::shown(&next), *certificates(&new.0).unwrap()[0]);
+    assert_eq!(tls::shown(&next), *parse_certificates(&new.0).unwrap()[0]);
 }
 
 #[tokio::test]

@@ -202,7 +202,7 @@ async fn a_later_minor_version_is_served_as_1_1() {
 async fn empty_elements_are_no_addresses() {
     let upstream = Upstream::echo().await;
     let options = Options {
-        trusted: vec!["127.0.0.0/8".parse().unwrap()],
+        trusted_ips: vec!["127.0.0.0/8".parse().unwrap()],
         real_ip: RealIp::Header(http::HeaderName::from_static("x-forwarded-for")),
         ..Options::default()
     };
@@ -222,7 +222,7 @@ async fn empty_elements_are_no_addresses() {
 #[tokio::test]
 async fn a_client_cannot_outvote_the_proxy_in_front_about_the_scheme() {
     let upstream = Upstream::echo().await;
-    let options = Options { trusted: vec!["127.0.0.0/8".parse().unwrap()], ..Options::default() };
+    let options = Options { trusted_ips: vec!["127.0.0.0/8".parse().unwrap()], ..Options::default() };
     let config = service(upstream.address, json!({}), json!({ "paths": ["/"], "protocols": ["https"] }));
     let rig = Rig::with(config, options, &[plain()]);
     for (protos, code) in [

@@ -14,7 +14,7 @@ fn listener() -> Listener {
 fn believing() -> Options {
     Options {
         real_ip: RealIp::ProxyProtocol,
-        trusted: vec!["127.0.0.0/8".parse().unwrap()],
+        trusted_ips: vec!["127.0.0.0/8".parse().unwrap()],
         ..Options::default()
     }
 }

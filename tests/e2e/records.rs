@@ -68,9 +68,24 @@ async fn a_proxied_request_is_recorded_with_all_facts() {
     let answer = rig.send(request).await;
     let record = log.next().await;
     let names = [
-        "client", "connection_request", "protocol", "scheme", "method", "uri", "host", "user_agent",
-        "request_bytes", "status", "sent_bytes", "sent_body_bytes", "route", "service", "source", "ended_by",
-        "error", "consumer",
+        "client",
+        "connection_request",
+        "protocol",
+        "scheme",
+        "method",
+        "uri",
+        "host",
+        "user_agent",
+        "request_bytes",
+        "status",
+        "sent_bytes",
+        "sent_body_bytes",
+        "route",
+        "service",
+        "source",
+        "ended_by",
+        "error",
+        "consumer",
     ];
     let expected = json!({
         "client": "127.0.0.1", "connection_request": 1, "protocol": "HTTP/1.1", "scheme": "http",
@@ -130,7 +145,7 @@ async fn requests_without_an_upstream_response_are_recorded_with_their_error() {
         ),
         (
             json!({}),
-            Options { client_timeout: Duration::from_millis(50), ..Options::default() },
+            Options { header_timeout: Duration::from_millis(50), ..Options::default() },
             "GET / HTTP/1.1\r\nHos",
             json!({ "status": 408, "source": "gateway", "ended_by": "client", "error": "client_timeout", "route": null }),
             json!([]),
@@ -182,7 +197,10 @@ async fn a_client_that_leaves_is_recorded_once() {
     assert_eq!(fields(&record, &END), expected);
     assert_eq!(record["uri"], "/held");
     let attempt = &record["tries"][0];
-    assert_eq!((attempt["address"].as_str(), attempt.get("status")), (Some(&*upstream.address.to_string()), None));
+    assert_eq!(
+        (attempt["address"].as_str(), attempt.get("status")),
+        (Some(&*upstream.address.to_string()), None)
+    );
     log.ends(second).await;
     // Within the body.
     let endless = Upstream::script(|mut stream, _| async move {
@@ -222,8 +240,10 @@ async fn a_response_that_the_upstream_breaks_off_is_recorded_as_its_fault() {
 async fn each_request_of_a_connection_has_its_record() {
     let upstream = Upstream::echo().await;
     let (rig, mut log) = rig(one_service(upstream.address), Options::default());
-    let request = |path: &str, option: &str| format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: {option}\r\n\r\n");
-    let pipelined = [request("/1", "keep-alive"), request("/2", "keep-alive"), request("/3", "close")].concat();
+    let request =
+        |path: &str, option: &str| format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: {option}\r\n\r\n");
+    let pipelined =
+        [request("/1", "keep-alive"), request("/2", "keep-alive"), request("/3", "close")].concat();
     let answer = rig.send(&pipelined).await;
     assert_eq!(answer.matches("HTTP/1.1 200").count(), 3);
     let mut sent = 0;
@@ -259,7 +279,10 @@ async fn a_websocket_is_recorded_when_its_tunnel_ends() {
     let expected =
         json!({ "status": 101, "source": "upstream", "ended_by": "complete", "error": null, "route": "r" });
     assert_eq!(fields(&record, &END), expected);
-    assert_eq!((&record["request_bytes"], &record["sent_bytes"]), (&json!(request.len()), &json!(answer.len())));
+    assert_eq!(
+        (&record["request_bytes"], &record["sent_bytes"]),
+        (&json!(request.len()), &json!(answer.len()))
+    );
     assert_eq!(record["sent_body_bytes"], 6);
     log.ends(rig).await;
 }
@@ -283,13 +306,15 @@ async fn http2_requests_are_recorded() {
     let expected =
         json!({ "status": 499, "source": "gateway", "ended_by": "client", "error": null, "route": "r" });
     assert_eq!(fields(&record, &END), expected);
-    assert_eq!((&record["protocol"], &record["request_bytes"]), (&json!("HTTP/2.0"), &json!(frames::GET.len())));
+    assert_eq!(
+        (&record["protocol"], &record["request_bytes"]),
+        (&json!("HTTP/2.0"), &json!(frames::GET.len()))
+    );
     // A head without a method.
     let flags = frames::END_STREAM | frames::END_HEADERS;
     client.send(&frames::frame(frames::HEADERS, flags, 3, &frames::GET[1..])).await;
     let record = log.next().await;
-    let expected =
-        json!({ "status": 400, "source": "gateway", "ended_by": "gateway", "error": "bad_request", "route": null });
+    let expected = json!({ "status": 400, "source": "gateway", "ended_by": "gateway", "error": "bad_request", "route": null });
     assert_eq!(fields(&record, &END), expected);
     // Served.
     client.send(&frames::get(5)).await;
@@ -320,10 +345,14 @@ consumers:
     let listener = gatewayctl::proxy::Listener { tls: true, ..plain() };
     let (rig, mut log) = (Rig::of_file_with(config, options, &[listener]), log);
     let mut stream = tls::connect(&rig, "a.test", b"http/1.1").await;
-    stream.write_all(b"GET /?apikey=secret HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n").await.unwrap();
+    stream
+        .write_all(b"GET /?apikey=secret HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
+        .await
+        .unwrap();
     let _ = soon(stream.read_to_end(&mut Vec::new())).await;
     let record = log.next().await;
-    let names = ["status", "source", "consumer", "scheme", "tls_version", "tls_cipher", "tls_server_name", "uri"];
+    let names =
+        ["status", "source", "consumer", "scheme", "tls_version", "tls_cipher", "tls_server_name", "uri"];
     let expected = json!({
         "status": 418, "source": "plugin", "consumer": "alice", "scheme": "https", "tls_version": "TLSv1.3",
         "tls_cipher": record["tls_cipher"], "tls_server_name": "a.test", "uri": "/?apikey=***",
@@ -336,7 +365,8 @@ consumers:
 
 #[tokio::test]
 async fn connections_without_a_request_are_not_recorded() {
-    let (rig, log) = rig(json!({}), Options { client_timeout: Duration::from_millis(20), ..Options::default() });
+    let (rig, log) =
+        rig(json!({}), Options { header_timeout: Duration::from_millis(20), ..Options::default() });
     assert_eq!(rig.send("").await, "");
     drop(TcpStream::connect(rig.addresses[0]).await.unwrap());
     log.ends(rig).await;

@@ -105,7 +105,7 @@ async fn a_broken_chunk_is_a_400_and_the_upstream_sees_nothing() {
 #[tokio::test]
 async fn a_connection_carries_as_many_requests_as_it_may_and_the_last_is_told_so() {
     let upstream = Upstream::echo().await;
-    let options = Options { requests: 2, ..Options::default() };
+    let options = Options { max_requests_per_connection: 2, ..Options::default() };
     let rig = Rig::with(one_service(upstream.address), options, &[plain()]);
     let one = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
     let answers = rig.send(&one.repeat(3)).await;
@@ -123,8 +123,8 @@ async fn a_connection_carries_as_many_requests_as_it_may_and_the_last_is_told_so
 async fn a_body_beyond_the_budget_for_buffers_streams_and_leaves_nothing_reserved() {
     let upstream = Upstream::echo().await;
     let budgets = [
-        Options { max_buffered_per_connection: 64 * 1024, ..Options::default() },
-        Options { max_buffered: 64 * 1024, ..Options::default() },
+        Options { max_buffered_bytes_per_connection: 64 * 1024, ..Options::default() },
+        Options { max_buffered_bytes: 64 * 1024, ..Options::default() },
         Options::default(),
     ];
     for (options, framing) in

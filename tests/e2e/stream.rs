@@ -8,7 +8,7 @@ use std::{
 };
 
 use gatewayctl::{
-    net::tls::{ClientTls, provider},
+    net::tls::{ClientTls, crypto_provider},
     proxy::{Listener, Traffic},
     runtime::{Options, RealIp},
 };
@@ -55,7 +55,7 @@ async fn secret_repeater(name: &str) -> (Upstream, String) {
     let pem = made.cert.pem();
     let chain = vec![CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()];
     let key = PrivateKeyDer::from_pem_slice(made.signing_key.serialize_pem().as_bytes()).unwrap();
-    let config = rustls::ServerConfig::builder_with_provider(provider())
+    let config = rustls::ServerConfig::builder_with_provider(crypto_provider())
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
@@ -206,7 +206,7 @@ async fn the_proxy_protocol_tells_whose_stream_it_is() {
     let config = service(upstream.address, json!({ "protocol": "tcp" }), told);
     let listener = Listener { proxy_protocol: true, ..streams() };
     let options = Options {
-        trusted: vec!["127.0.0.0/8".parse().unwrap()],
+        trusted_ips: vec!["127.0.0.0/8".parse().unwrap()],
         real_ip: RealIp::ProxyProtocol,
         ..Options::default()
     };
@@ -222,7 +222,7 @@ async fn the_proxy_protocol_s_second_version_comes_before_tls() {
     let config = service(upstream.address, json!({ "protocol": "tcp" }), told);
     let listener = Listener { proxy_protocol: true, ..tls() };
     let options = Options {
-        trusted: vec!["127.0.0.0/8".parse().unwrap()],
+        trusted_ips: vec!["127.0.0.0/8".parse().unwrap()],
         real_ip: RealIp::ProxyProtocol,
         ..Options::default()
     };

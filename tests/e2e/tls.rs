@@ -4,7 +4,7 @@ use std::{net::Ipv4Addr, sync::Arc};
 
 use bytes::Bytes;
 use gatewayctl::{
-    net::tls::{ClientTls, provider},
+    net::tls::{ClientTls, crypto_provider},
     proxy::Listener,
     runtime::Options,
 };
@@ -63,12 +63,12 @@ async fn the_certificate_follows_the_server_name_and_the_configuration() {
     };
     let rig = Rig::with(with(&cert, &key), Options::default(), &[listener()]);
     let b = shown(&connect(&rig, "x.b.test", b"http/1.1").await);
-    assert_eq!(b, *gatewayctl::net::tls::certificates(&cert).unwrap()[0]);
+    assert_eq!(b, *gatewayctl::net::tls::parse_certificates(&cert).unwrap()[0]);
     assert_ne!(b, shown(&connect(&rig, "c.test", b"http/1.1").await));
     let (cert, key) = pair("b.test");
     rig.reload(&with(&cert, &key));
     let b = shown(&connect(&rig, "x.b.test", b"http/1.1").await);
-    assert_eq!(b, *gatewayctl::net::tls::certificates(&cert).unwrap()[0]);
+    assert_eq!(b, *gatewayctl::net::tls::parse_certificates(&cert).unwrap()[0]);
 }
 
 #[tokio::test]
@@ -100,9 +100,9 @@ async fn an_upstream_over_tls_is_verified_when_the_service_says_so() {
     let (cert, key) = pair("localhost");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let chain = gatewayctl::net::tls::certificates(&cert).unwrap();
+    let chain = gatewayctl::net::tls::parse_certificates(&cert).unwrap();
     let key = rustls::pki_types::pem::PemObject::from_pem_slice(key.as_bytes()).unwrap();
-    let config = rustls::ServerConfig::builder_with_provider(provider())
+    let config = rustls::ServerConfig::builder_with_provider(crypto_provider())
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()

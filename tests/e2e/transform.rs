@@ -72,7 +72,7 @@ async fn a_request_body_that_was_changed_is_counted_until_it_is_sent() {
     assert_eq!(status(&answer), 200, "{answer}");
     assert!(rig.gateway.memory.peak_bytes() >= 4 << 20);
     assert_eq!(rig.gateway.memory.used_bytes(), 0);
-    let small = Options { max_buffered_per_connection: 20_000, ..Options::default() };
+    let small = Options { max_buffered_bytes_per_connection: 20_000, ..Options::default() };
     let rig = rig_with(&upstream, "request-transformer", json!({"remove": {"body": ["password"]}}), small);
     let answer = rig.send(&post("application/json", &body[..40_000])).await;
     assert_eq!(status(&answer), 413, "{answer}");
@@ -125,8 +125,8 @@ async fn a_response_that_cannot_be_held_fails_if_a_field_must_go() {
     .await;
     let remove = json!({"remove": {"json": ["password"]}});
     for (options, code) in [
-        (Options { max_buffered_per_connection: 50_000, ..Options::default() }, 502),
-        (Options { max_buffered: 50_000, ..Options::default() }, 503),
+        (Options { max_buffered_bytes_per_connection: 50_000, ..Options::default() }, 502),
+        (Options { max_buffered_bytes: 50_000, ..Options::default() }, 503),
     ] {
         let rig_of = |config| rig_with(&upstream, "response-transformer", config, options.clone());
         let rig = rig_of(remove.clone());

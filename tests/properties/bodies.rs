@@ -17,20 +17,20 @@ use gatewayctl::{
     config::{self, Input, Loaded, Options},
     diff::{Change, FieldChange, Side, compare, diff},
     http_codec::{
-        Decoder, Step,
+        BodyDecoder, DecodeStep,
         http2::hpack::{self, Field},
     },
     model::State,
     net::{Body, Http1},
     plugin,
     proxy::{
-        http1::head::{Scan, Scanned},
-        http2::probe::Probe,
+        http1::head::{HeadParser, ParseStatus},
+        http2::harness::ConnectionHarness,
     },
     router,
     runtime::{self, Gateway, HeadLimits, Snapshot},
     server,
-    source::{scan::beside, to_yaml},
+    source::{scan::differential, to_yaml},
     store::Stores,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -68,7 +68,7 @@ pub fn load(text: &[u8]) {
 
 /// What our own scanner reads of a text, libyaml reads too.
 pub fn scan(text: &str) {
-    beside::reads(text);
+    differential::matches_libyaml(text);
 }
 
 /// A text that is loaded twice differs in nothing; what is dumped loads as the same again, and a gateway that reports the
@@ -77,7 +77,7 @@ pub fn dump(text: &[u8]) {
     let loaded = read("kong.yml", text);
     let (Some(state), again) = (&loaded.state, read("kong.yml", text)) else { return };
     assert_equal(&loaded, &again, false, "loaded twice");
-    let dumped = to_yaml(&server::document(state));
+    let dumped = to_yaml(&server::configuration_document(state));
     let again = read("kong.yml", dumped.as_bytes());
     let errors: Vec<_> = again.findings.iter().map(|f| (f.code, &f.message, &f.path)).collect();
     let Some(dump) = &again.state else { panic!("its dump is refused: {errors:?}\n{dumped}") };
@@ -127,12 +127,12 @@ fn without_password(content_type: &str, body: &[u8]) -> Option<Vec<u8>> {
     let (state, snapshot) = &*REMOVAL;
     let (row, _) = state.plugins.iter().next().expect("a row");
     let mut exchange = plugin::testing::request("POST", "/", &[("content-type", content_type)], "");
-    exchange.request.body = Body::whole(body.to_vec());
+    exchange.request.body = Body::from_bytes(body.to_vec());
     let hook = async {
-        let call = plugin::Call { exchange: &mut exchange, state };
+        let call = plugin::Ctx { exchange: &mut exchange, state };
         match snapshot.plugin(row).expect("it is built").access(call).finish().await {
             Ok(()) => Some(exchange.request.read_body(usize::MAX).await.expect("a body at hand").to_vec()),
-            Err(plugin::Stop::Reply(reply)) if reply.status == 400 => None,
+            Err(plugin::ShortCircuit::Respond(reply)) if reply.status == 400 => None,
             Err(other) => panic!("{other:?}"),
         }
     };
@@ -167,12 +167,12 @@ pub fn fields(body: &[u8]) {
 /// A request head is judged alike whether it comes at once or in pieces, and what it says goes into HTTP's own types.
 pub fn head(bytes: &[u8], piece: usize) {
     let read = |ends: &mut dyn Iterator<Item = usize>| {
-        let mut scan = Scan::default();
+        let mut scan = HeadParser::default();
         for end in ends {
             match scan.advance(&bytes[..end], HeadLimits::default()) {
-                Scanned::Partial => {}
-                Scanned::Refused(refusal) => return format!("{refusal:?}"),
-                Scanned::Complete => {
+                ParseStatus::Partial => {}
+                ParseStatus::Rejected(refusal) => return format!("{refusal:?}"),
+                ParseStatus::Complete => {
                     let mut rest = BytesMut::from(&bytes[..end]);
                     let head = scan.take(&mut rest);
                     return format!("{head:?}, after {}", end - rest.len());
@@ -188,8 +188,8 @@ pub fn head(bytes: &[u8], piece: usize) {
 
 /// A request head that is taken says what another parser reads in it, and ends where that one ends.
 pub fn request(bytes: &[u8]) {
-    let mut scan = Scan::default();
-    let Scanned::Complete = scan.advance(bytes, HeadLimits::default()) else { return };
+    let mut scan = HeadParser::default();
+    let ParseStatus::Complete = scan.advance(bytes, HeadLimits::default()) else { return };
     let mut rest = BytesMut::from(bytes);
     let Ok(ours) = scan.take(&mut rest) else { return };
     let mut fields = vec![httparse::EMPTY_HEADER; 1000];
@@ -222,15 +222,15 @@ pub fn request(bytes: &[u8]) {
 /// A chunked body comes to the same, and ends at the same byte, whether it comes at once or in pieces.
 pub fn chunks(bytes: &[u8], piece: usize) {
     let read = |piece: usize| {
-        let (mut decoder, mut buffer, mut data) = (Decoder::chunked(), BytesMut::new(), Vec::new());
+        let (mut decoder, mut buffer, mut data) = (BodyDecoder::chunked(), BytesMut::new(), Vec::new());
         let (mut pieces, mut given) = (bytes.chunks(piece.max(1)), 0);
         loop {
             match decoder.step(&mut buffer) {
-                Ok(Step::Data(bytes)) => data.extend_from_slice(&bytes),
-                Ok(Step::Trailers(_)) => {}
-                Ok(Step::Ended) => return (data, Ok(Some(given - buffer.len()))),
+                Ok(DecodeStep::Data(bytes)) => data.extend_from_slice(&bytes),
+                Ok(DecodeStep::Trailers(_)) => {}
+                Ok(DecodeStep::Ended) => return (data, Ok(Some(given - buffer.len()))),
                 Err(error) => return (data, Err(error)),
-                Ok(Step::More) => match pieces.next() {
+                Ok(DecodeStep::NeedMore) => match pieces.next() {
                     Some(bytes) => {
                         given += bytes.len();
                         buffer.extend_from_slice(bytes);
@@ -283,8 +283,8 @@ fn hear(bytes: &[u8], piece: usize, head_only: bool) -> Option<Heard> {
     let mut cx = Context::from_waker(Waker::noop());
     let mut upstream = Http1::new(Says { bytes, piece });
     upstream.head().extend_from_slice(b"GET / HTTP/1.1\r\n\r\n");
-    upstream.begin(Body::Empty, false, head_only, false);
-    let Poll::Ready(head) = upstream.poll_answer(&mut cx) else { panic!("nothing is waited for") };
+    upstream.send_request(Body::Empty, false, head_only, false);
+    let Poll::Ready(head) = upstream.poll_response(&mut cx) else { panic!("nothing is waited for") };
     let head = head.ok()?;
     let (mut body, mut trailers) = (Vec::new(), None);
     loop {
@@ -334,8 +334,8 @@ pub fn hpack(mut bytes: &[u8]) {
             return;
         }
         // Both ends have to agree on tables of any size.
-        writer.resize(usize::from(length) * 32);
-        writer.begin(&mut out);
+        writer.set_max_table_size(usize::from(length) * 32);
+        writer.start_block(&mut out);
         read.retain(|(field, _)| matches!(field, Field::Header(..)));
         for (field, _) in &read {
             let Field::Header(name, value) = field else { continue };
@@ -454,7 +454,7 @@ pub fn http2(bytes: &[u8], piece: usize) {
     let says = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", bytes].concat();
     let client =
         Client { says: &says, heard: Vec::new(), piece: piece.max(1), turn: [false; 2], leaves: false };
-    let mut connection = Probe::new(&GATEWAY, client);
+    let mut connection = ConnectionHarness::new(&GATEWAY, client);
     let mut moved = (0, 0);
     while connection.turn(&mut cx).is_pending() {
         let client = connection.stream();

@@ -16,8 +16,8 @@ use std::{
 
 use bytes::Bytes;
 use gatewayctl::{
-    net::{Body, BodyError, ConnectionBudget, Http1, Progress, RequestBody, Watch},
-    proxy::http1::probe,
+    net::{Body, BodyError, ConnectionBudget, ExchangeProgress, Http1, ReadinessState, RequestBody},
+    proxy::http1::harness,
     runtime::Gateway,
 };
 use http_body::{Frame, SizeHint};
@@ -52,7 +52,7 @@ struct Peer {
 #[derive(Clone, Debug, Default)]
 struct Pipe(Rc<RefCell<Peer>>);
 
-impl Watch for Pipe {}
+impl ReadinessState for Pipe {}
 
 impl AsyncRead for Pipe {
     fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -286,17 +286,17 @@ fn run(http1: &mut Http1<Pipe>, pipe: &Pipe, dice: &mut Dice<'_>, exchange: &Exc
     let mut cx = Context::from_waker(Waker::noop());
     let source = Rc::new(RefCell::new(Source { unsent: exchange.length, ..Source::default() }));
     let body = match exchange.is_held {
-        true => Body::whole(vec![exchange.byte; exchange.length]),
+        true => Body::from_bytes(vec![exchange.byte; exchange.length]),
         false => Body::Stream(Box::new(Incoming {
             source: Rc::clone(&source),
             budget: ConnectionBudget::unlimited(),
         })),
     };
     http1.head().extend_from_slice(exchange.head().as_bytes());
-    http1.begin(body, exchange.is_chunked && !exchange.is_held, false, false);
+    http1.send_request(body, exchange.is_chunked && !exchange.is_held, false, false);
     let mut unsent = &exchange.response[..];
     let (mut has_head, mut received, mut disturbed) = (false, 0, false);
-    let mut last: Option<Progress> = None;
+    let mut last: Option<ExchangeProgress> = None;
     let mut idle_turns = 0;
     loop {
         let scripted = !dice.0.is_empty();
@@ -336,7 +336,7 @@ fn run(http1: &mut Http1<Pipe>, pipe: &Pipe, dice: &mut Dice<'_>, exchange: &Exc
         drop(peer);
         loop {
             let polled = match has_head {
-                false => http1.poll_answer(&mut cx).map(|head| Some(head.map(|_| None).map_err(drop))),
+                false => http1.poll_response(&mut cx).map(|head| Some(head.map(|_| None).map_err(drop))),
                 true => {
                     http1.poll_frame(&mut cx).map(|frame| frame.map(|frame| frame.map(Some).map_err(drop)))
                 }
@@ -357,7 +357,7 @@ fn run(http1: &mut Http1<Pipe>, pipe: &Pipe, dice: &mut Dice<'_>, exchange: &Exc
         }
         let progress = http1.progress();
         let again = match has_head {
-            false => http1.poll_answer(&mut cx).is_pending(),
+            false => http1.poll_response(&mut cx).is_pending(),
             true => http1.poll_frame(&mut cx).is_pending(),
         };
         assert!(again, "something was left to do");
@@ -474,7 +474,7 @@ pub fn client(script: &[u8], gateway: &Arc<Gateway>) {
         requests.push(Sent::draw(&mut dice, number, &mut unsent));
     }
     let pipe = Pipe::default();
-    let mut serving = pin!(probe::serve(gateway, pipe.clone()));
+    let mut serving = pin!(harness::serve(gateway, pipe.clone()));
     let mut cx = Context::from_waker(Waker::noop());
     let mut unsent = &unsent[..];
     let mut last = (0, 0);

@@ -19,7 +19,7 @@ use std::{
 
 use gatewayctl::{
     net::Body,
-    proxy::http2::probe::{self, Probe},
+    proxy::http2::harness::{self, ConnectionHarness},
 };
 use http_body::Body as _;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -159,7 +159,7 @@ impl Wake for Woken {
 
 /// The model and the gateway side by side.
 struct Run {
-    probe: Probe<Pipe>,
+    probe: ConnectionHarness<Pipe>,
     woken: Arc<Woken>,
     client: Client,
     ended: bool,
@@ -172,7 +172,7 @@ impl Run {
             to_gateway: b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec(),
             ..Pipe::default()
         };
-        let probe = Probe::with(&GATEWAY, pipe, |_, request| {
+        let probe = ConnectionHarness::with_handler(&GATEWAY, pipe, |_, request| {
             let number: u32 = request.uri.path()[1..].parse().expect("a number");
             let detached = request.headers.contains_key("detached");
             let mut body = request.body;
@@ -194,7 +194,7 @@ impl Run {
                 })
                 .await;
                 let response = with(number, |service| service.response);
-                probe::response(bytes(number, 0, response))
+                harness::response(bytes(number, 0, response))
             })
         });
         let client = Client::new();

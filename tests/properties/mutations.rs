@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use gatewayctl::{
-    config::{Input, Options, load, schema},
+    config::{Input, Options, json_schema, load},
     source::{Document, Entry, Findings, Format, Level, Limits, NodeId, SourceMap, Span, Value, parse},
 };
 
@@ -193,8 +193,8 @@ fn needed(text: &str, validator: &jsonschema::Validator) -> bool {
 
 #[test]
 fn slips_are_found_on_their_lines() {
-    let validator =
-        jsonschema::validator_for(&schema::file_schema(gatewayctl::catalog().registry())).expect("a schema");
+    let validator = jsonschema::validator_for(&json_schema::file_schema(gatewayctl::catalog().registry()))
+        .expect("a schema");
     let files = files();
     assert!(files.len() > 300, "only {} files", files.len());
     let mut dice = Dice(SEED);

@@ -8,16 +8,16 @@ use config::{
     Catalog, Input, LoadError, Loaded,
     settings::{self, Sources},
 };
-use model::{Plugin, Upstream};
+use model::{PluginEntity, Upstream};
 use runtime::{self, Mock};
-use server::{Observer, Outcome, Read, Ready, Running, Serve, ServeError};
-use source::{Level, Seg};
+use server::{ApplyOutcome, Observer, ReadOptions, ReadyInfo, ServeError, ServeOptions, ServerHandle};
+use source::{ErrorPathSegment, Level};
 use store::Clock;
-use upstream::Hosts;
+use upstream::HostOverrides;
 
 /// A running engine.
 pub struct Engine {
-    running: Running,
+    running: ServerHandle,
 }
 
 /// Why there is none.
@@ -38,7 +38,7 @@ impl Engine {
         catalog: &'static Catalog,
         input: Input,
         variables: Vec<(String, String)>,
-        hosts: Option<Hosts>,
+        hosts: Option<HostOverrides>,
         clock: Clock,
     ) -> Result<Engine, StartError> {
         let own = [
@@ -59,7 +59,7 @@ impl Engine {
             return Err(StartError::Refused(wrong.join("\n")));
         }
         let node = settings.clone();
-        let read = Read {
+        let read = ReadOptions {
             catalog,
             kong_strict: false,
             flavor: router::Flavor::default(),
@@ -70,11 +70,11 @@ impl Engine {
             allow_unsupported: true,
         };
         let heard = Arc::new(CapturedErrors::default());
-        let serve =
-            Serve::new(&settings, input, read, Mock::Off).map_err(|e| StartError::Broken(e.to_string()))?;
-        let options = runtime::Options { hosts: hosts.map(Arc::new), ..serve.options };
-        let serve = Serve { options, watch: false, drain: Duration::ZERO, clock, ..serve };
-        match Running::start(serve, Arc::clone(&heard) as Arc<dyn Observer>) {
+        let serve = ServeOptions::new(&settings, input, read, Mock::Off)
+            .map_err(|e| StartError::Broken(e.to_string()))?;
+        let options = runtime::Options { host_overrides: hosts.map(Arc::new), ..serve.options };
+        let serve = ServeOptions { options, watch: false, drain: Duration::ZERO, clock, ..serve };
+        match ServerHandle::start(serve, Arc::clone(&heard) as Arc<dyn Observer>) {
             Ok(running) => Ok(Engine { running }),
             Err(ServeError::Refused | ServeError::Load(_)) => {
                 Err(StartError::Refused(heard.0.lock().clone()))
@@ -85,24 +85,24 @@ impl Engine {
 
     /// Where it takes requests.
     pub fn http(&self) -> SocketAddr {
-        self.running.proxy()[0]
+        self.running.proxy_addresses()[0]
     }
 
     /// Where it takes requests over TLS.
     pub fn https(&self) -> SocketAddr {
-        self.running.proxy()[1]
+        self.running.proxy_addresses()[1]
     }
 
     /// Where its admin API is.
     pub fn admin(&self) -> SocketAddr {
-        self.running.admin()[0]
+        self.running.admin_addresses()[0]
     }
 
     /// Whether nothing but the clock makes a difference while no request is under way: no queue waits to be sent,
     /// no target is probed, no other server counts.
     pub fn can_use_virtual_time(&self) -> bool {
         let state = &self.running.gateway().snapshot().state;
-        let keeps_time = |plugin: &Plugin| {
+        let keeps_time = |plugin: &PluginEntity| {
             let config = plugin.config.json();
             config.get("queue").is_some() || config.get("policy").is_some_and(|policy| policy == "redis")
         };
@@ -119,9 +119,9 @@ impl Engine {
     /// Another configuration; an error says why it is refused.
     pub async fn reload(&self, input: Input) -> Result<(), String> {
         match self.running.apply(input).await {
-            Some(Outcome::Applied(_) | Outcome::Unchanged) => Ok(()),
-            Some(Outcome::Refused(loaded)) => Err(render_findings(&loaded)),
-            Some(Outcome::Unreadable(error)) => Err(error.to_string()),
+            Some(ApplyOutcome::Applied(_) | ApplyOutcome::Unchanged) => Ok(()),
+            Some(ApplyOutcome::Refused(loaded)) => Err(render_findings(&loaded)),
+            Some(ApplyOutcome::Unreadable(error)) => Err(error.to_string()),
             None => Err("the gateway has ended".to_owned()),
         }
     }
@@ -136,19 +136,21 @@ impl Engine {
 fn render_findings(loaded: &Loaded) -> String {
     let mut lines = Vec::new();
     for finding in loaded.findings.iter() {
-        let place =
-            finding.span().map(|span| format!("{}: ", loaded.sources.locate(span))).unwrap_or_default();
-        lines.push(format!("{place}{} [{}]: {}", finding.level.word(), finding.code, finding.message));
+        let place = finding
+            .span()
+            .map(|span| format!("{}: ", loaded.sources.display_position(span)))
+            .unwrap_or_default();
+        lines.push(format!("{place}{} [{}]: {}", finding.level.as_str(), finding.code, finding.message));
         let labels = finding.labels.iter().map(|label| label.text.as_str()).filter(|text| !text.is_empty());
         lines.extend(labels.chain(finding.help.as_deref()).map(|text| format!("  {text}")));
         // The words of the admin API's answer are Kong's.
-        for (path, text) in &finding.tree {
+        for (path, text) in &finding.kong_errors {
             let path: Vec<String> = path
                 .iter()
                 .map(|seg| match seg {
-                    Seg::Key(key) => key.clone(),
-                    Seg::Index(index) => index.to_string(),
-                    Seg::Entity => "@entity".to_owned(),
+                    ErrorPathSegment::Key(key) => key.clone(),
+                    ErrorPathSegment::Index(index) => index.to_string(),
+                    ErrorPathSegment::Entity => "@entity".to_owned(),
                 })
                 .collect();
             lines.push(format!("  {}: {text}", path.join(".")));
@@ -162,7 +164,7 @@ fn render_findings(loaded: &Loaded) -> String {
 struct CapturedErrors(Mutex<String>);
 
 impl Observer for CapturedErrors {
-    fn ready(&self, _: &Ready<'_>) {}
+    fn ready(&self, _: &ReadyInfo<'_>) {}
 
     fn reloaded(&self, _: &Loaded, _: u64, _: Duration) {}
 
@@ -176,5 +178,5 @@ impl Observer for CapturedErrors {
 
     fn draining(&self, _: &str, _: Duration) {}
 
-    fn ended(&self, _: usize) {}
+    fn stopped(&self, _: usize) {}
 }

@@ -25,7 +25,7 @@ use super::{
     interpolate::plain,
     raw_http::{self, AnyStream, Fields},
 };
-use net::tls::{certificates, certified_key, provider};
+use net::tls::{crypto_provider, parse_certificates, parse_certified_key};
 
 /// A running mock.
 pub struct Server {
@@ -324,16 +324,16 @@ async fn websocket(request: &Request, stream: &mut BufReader<AnyStream>) -> io::
 
 fn acceptor(tls: &MockTls) -> Result<TlsAcceptor, String> {
     let told = |error: &dyn std::fmt::Display| format!("tls of a mock: {error}");
-    let key = certified_key(&tls.cert, &tls.key).map_err(|e| told(&e))?;
-    let builder = ServerConfig::builder_with_provider(provider())
+    let key = parse_certified_key(&tls.cert, &tls.key).map_err(|e| told(&e))?;
+    let builder = ServerConfig::builder_with_provider(crypto_provider())
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
         .map_err(|e| told(&e))?;
     let builder = match &tls.client_ca {
         None => builder.with_no_client_auth(),
         Some(authority) => {
             let mut roots = RootCertStore::empty();
-            roots.add_parsable_certificates(certificates(authority).map_err(|e| told(&e))?);
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+            roots.add_parsable_certificates(parse_certificates(authority).map_err(|e| told(&e))?);
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), crypto_provider());
             let verifier =
                 if tls.required == Some(false) { verifier.allow_unauthenticated() } else { verifier };
             builder.with_client_cert_verifier(verifier.build().map_err(|e| told(&e))?)

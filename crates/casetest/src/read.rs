@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::case::Case;
 use config::nearest;
-use source::{Document, Finding, Findings, Format, Limits, SourceMap, Span, Step, from_node, parse};
+use source::{Document, Finding, Findings, Format, Limits, NodePathStep, SourceMap, Span, from_node, parse};
 
 /// A case as it was read.
 #[derive(Clone, Debug)]
@@ -124,21 +124,22 @@ fn checked(
     root: source::NodeId,
 ) -> impl Fn(Case) -> Result<Case, (source::NodeId, String)> + '_ {
     move |case| {
-        let at = |path: &[Step<'_>]| document.at(root, path).unwrap_or(root);
+        let at = |path: &[NodePathStep<'_>]| document.resolve_path(root, path).unwrap_or(root);
         match (&case.config, &case.config_file) {
             (None, None) => return Err((root, "a case has a `config` or a `config_file`".to_owned())),
             (Some(_), Some(_)) => {
                 let message = "`config` and `config_file` are one too many".to_owned();
-                return Err((at(&[Step::Key("config_file")]), message));
+                return Err((at(&[NodePathStep::Key("config_file")]), message));
             }
             _ => {}
         }
         if case.refused.is_some() && !case.steps.is_empty() {
             let message = "a configuration that is refused runs no steps".to_owned();
-            return Err((at(&[Step::Key("steps")]), message));
+            return Err((at(&[NodePathStep::Key("steps")]), message));
         }
         for (i, step) in case.steps.iter().enumerate() {
-            step.kind().map_err(|message| (at(&[Step::Key("steps"), Step::Index(i)]), message))?;
+            step.kind()
+                .map_err(|message| (at(&[NodePathStep::Key("steps"), NodePathStep::Index(i)]), message))?;
         }
         Ok(case)
     }

@@ -27,7 +27,7 @@ use super::{
 };
 use config::{Catalog, Input};
 use store::Clock;
-use upstream::Hosts;
+use upstream::HostOverrides;
 
 /// How cases are run.
 #[derive(Clone, Copy, Debug)]
@@ -169,18 +169,18 @@ fn run_case(case: &LoadedCase, catalog: &'static Catalog) -> Result<(), Box<Fail
     let env = fill(&json!(case.case.env), &names);
     let variables =
         env.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), plain(value))).collect();
-    let mut hosts = case.case.config_file.is_some().then(Hosts::default);
+    let mut hosts = case.case.config_file.is_some().then(HostOverrides::default);
     for server in mocks.values() {
         for host in server.hosts() {
             let hosts = hosts.get_or_insert_default();
             if host == "*" {
-                hosts.other = Some(server.address);
+                hosts.fallback = Some(server.address);
             } else {
-                hosts.known.insert(host.to_ascii_lowercase(), server.address);
+                hosts.by_host.insert(host.to_ascii_lowercase(), server.address);
             }
         }
     }
-    let clock = Clock::ahead();
+    let clock = Clock::offset();
     let engine = match (Engine::start(catalog, input, variables, hosts, clock.clone()), &case.case.refused) {
         (Ok(engine), None) => engine,
         (Ok(engine), Some(_)) => {

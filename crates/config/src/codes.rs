@@ -10,7 +10,7 @@ pub struct Code {
     /// One-line summary.
     pub summary: &'static str,
     /// Cause and remedy, in a few sentences.
-    pub text: &'static str,
+    pub explanation: &'static str,
     /// Example that triggers the code; empty where none can be given.
     pub bad: &'static str,
     /// The corrected example.
@@ -29,7 +29,7 @@ macro_rules! codes {
     ($($code:literal: $summary:literal, $text:literal, $bad:literal => $good:literal;)*) => {
         /// All codes about files, sorted by name.
         pub const CODES: &[Code] = &[$(
-            Code { code: $code, summary: $summary, text: $text, bad: $bad, good: $good },
+            Code { code: $code, summary: $summary, explanation: $text, bad: $bad, good: $good },
         )*];
     };
 }

@@ -43,7 +43,7 @@ impl SchemaSet {
             routes: [route(RouteKind::Http), route(RouteKind::Tcp), route(RouteKind::Grpc)],
             plugins: catalog
                 .registry()
-                .entries()
+                .descriptors()
                 .iter()
                 .map(|entry| (entry.name, plugin_record(entry)))
                 .collect(),
@@ -194,7 +194,7 @@ fn route_schema(mut schema: Json, kind_of_route: RouteKind, flavor: Flavor) -> J
 }
 
 /// Compiles the schema of a plugin: common fields, its settings, its protocols, and the scopes it must not have.
-fn plugin_record(entry: &plugin::Entry) -> RecordSchema {
+fn plugin_record(entry: &plugin::PluginDescriptor) -> RecordSchema {
     let Some(kind) = KindInfo::of("plugins") else { return RecordSchema::default() };
     let mut schema = (kind.schema)().to_value();
     let protocols = json!(entry.protocols);

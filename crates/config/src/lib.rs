@@ -4,27 +4,27 @@
 //! resolution, vault references, and secret masking. Compiling a runnable snapshot is the task of `runtime`; the
 //! meaning of plugin settings belongs to `plugins`.
 
-pub mod answer;
 mod bundled;
 mod catalog;
 pub mod codes;
+pub mod credential_hash;
 pub mod dialect;
 pub mod entities;
 mod expression;
 mod foreign_format;
+pub mod input;
+pub mod json_schema;
+pub mod kong_errors;
 pub mod listen;
 mod load;
 mod lower;
 mod merge;
 mod node_edit;
-pub mod read;
 pub mod resolve;
 mod route_conditions;
 mod rules;
-pub mod schema;
 pub mod secret;
 pub mod settings;
-pub mod stored;
 pub mod substitute;
 mod suggest;
 mod swapped_key_pair;
@@ -117,7 +117,7 @@ pub struct Loaded {
     pub ids: Vec<uuid::Uuid>,
     /// Rows as shown in the admin API's response, where they differ: vault references as written, and secrets
     /// before hashing.
-    pub shown: Option<Arc<State>>,
+    pub displayed: Option<Arc<State>>,
 }
 
 /// I/O error of an input file.

@@ -4,21 +4,21 @@ use std::sync::Arc;
 
 use super::{
     Input, LoadError, Loaded, Options,
+    credential_hash::{transform, transform_displayed},
     dialect::ConsumerGroup,
     entities::{EnabledSchemas, SchemaSet},
     foreign_format,
+    input::{self, ReadError, ReadOptions},
     lower::{RowInputs, lower_entities},
-    read::{self, ReadError, ReadOptions},
     resolve::resolve,
     secret,
-    stored::{transform, transform_displayed},
     substitute::Env,
     swapped_key_pair, trailing_commas, unknown_tags, unsupported,
     validator::{PathStep, Validator},
     vault,
 };
 use model::{KindInfo, State};
-use source::{Document, Finding, Findings, Limits, NodeId, Seg, Value};
+use source::{Document, ErrorPathSegment, Finding, Findings, Limits, NodeId, Value};
 
 /// Loads a configuration: parses, substitutes templates, validates, flattens, and resolves ids and references.
 ///
@@ -31,7 +31,7 @@ pub fn load(input: &Input, options: &Options<'_>) -> Result<Loaded, LoadError> {
         env: Env::Values(&|name| (options.env)(name)),
         limits: Limits::default(),
     };
-    let mut opened = read::open(input, &read)?;
+    let mut opened = input::open(input, &read)?;
     let rendered = opened.take_rendered();
     let groups = std::mem::take(&mut opened.dialect.consumer_groups);
     let mut loaded = Loaded {
@@ -44,7 +44,7 @@ pub fn load(input: &Input, options: &Options<'_>) -> Result<Loaded, LoadError> {
         secrets: opened.secrets,
         found: Vec::new(),
         ids: Vec::new(),
-        shown: None,
+        displayed: None,
     };
     match loaded.root.filter(|&root| matches!(loaded.document.value(root), Value::Map(_))) {
         Some(root) => {
@@ -65,7 +65,7 @@ pub fn load(input: &Input, options: &Options<'_>) -> Result<Loaded, LoadError> {
         }
     }
     secret::hide_quoted(&mut loaded.findings, &loaded.sources, &loaded.secrets);
-    read::mask(&rendered, &mut loaded.findings);
+    input::mask(&rendered, &mut loaded.findings);
     options.catalog.secrets().redact_findings(&mut loaded.findings);
     loaded.findings.sort();
     Ok(loaded)
@@ -92,7 +92,7 @@ fn not_a_map(loaded: &mut Loaded) {
     let finding = Finding::error("config/not-a-map", format!("the document must be a map, found {found}"))
         .at(doc.span(root), "")
         .help(help)
-        .tree(vec![Seg::Key("error".to_owned())], text);
+        .kong_error(vec![ErrorPathSegment::Key("error".to_owned())], text);
     loaded.findings.push(finding);
 }
 
@@ -134,7 +134,7 @@ fn check(loaded: &mut Loaded, root: NodeId, groups: &[ConsumerGroup], options: &
     if findings.has_errors() {
         // Kong checks duplicates and references only in an otherwise valid document; its response must not contain
         // these.
-        later.0.iter_mut().for_each(|finding| finding.tree.clear());
+        later.0.iter_mut().for_each(|finding| finding.kong_errors.clear());
     }
     findings.append(&mut later);
     loaded.found = found;
@@ -145,9 +145,9 @@ fn check(loaded: &mut Loaded, root: NodeId, groups: &[ConsumerGroup], options: &
     let doc = &loaded.document;
     unsupported::warn(doc, &state, &mut loaded.findings);
     let transforms = doc.get(root, "_transform").is_none_or(|n| *doc.value(n) != Value::Bool(false));
-    loaded.shown.clone_from(&written);
+    loaded.displayed.clone_from(&written);
     if transforms && needs_transform(&state) {
-        loaded.shown.get_or_insert_with(|| Arc::new(state.clone()));
+        loaded.displayed.get_or_insert_with(|| Arc::new(state.clone()));
         transform(&mut state);
         written = written.map(|written| Arc::new(transform_displayed(&written, &state)));
     }

@@ -11,11 +11,12 @@ use super::{
     validator::EntityRef,
 };
 use model::{
-    DEFAULT_WORKSPACE, KINDS, Nothing, Plugin, PluginConfig, PluginRow, Row, Set, State, Table, Workspace,
+    DEFAULT_WORKSPACE, EmptyRecord, KINDS, PluginConfig, PluginEntity, PluginRow, Row, Set, State, Table,
+    Workspace,
 };
-use plugin::{Checks, Entry, NOT_YET, Place, Registry};
+use plugin::{ConfigPath, Diagnostics, PluginDescriptor, Registry, UNSUPPORTED_SUFFIX};
 use router::Flavor;
-use source::{Document, Finding, Findings, Level, NodeId, Seg, Span, Value, from_node};
+use source::{Document, ErrorPathSegment, Finding, Findings, Level, NodeId, Span, Value, from_node};
 
 /// Inputs of lowering.
 pub struct RowInputs<'d> {
@@ -97,8 +98,8 @@ pub fn lower_entities(mut inputs: RowInputs<'_>, findings: &mut Findings) -> Sta
             comment: None,
             created_at: inputs.now as i64,
             updated_at: inputs.now as i64,
-            meta: Nothing {},
-            config: Nothing {},
+            meta: EmptyRecord {},
+            config: EmptyRecord {},
             origin: None,
         });
     }
@@ -109,7 +110,7 @@ impl RowInputs<'_> {
     fn row<T: Row + DeserializeOwned>(&mut self, i: usize, table: &mut Table<T>, findings: &mut Findings) {
         match from_node::<T>(self.doc, self.found[i].data) {
             Ok(mut row) => {
-                row.settle(self.resolved.ids[i], Some(self.found[i].node), self.now);
+                row.assign(self.resolved.ids[i], Some(self.found[i].node), self.now);
                 for &(field, id) in self.resolved.links(i) {
                     row.link(field, id);
                 }
@@ -132,7 +133,7 @@ impl RowInputs<'_> {
         }
     }
 
-    fn plugin(&mut self, i: usize, table: &mut Table<Plugin>, findings: &mut Findings) {
+    fn plugin(&mut self, i: usize, table: &mut Table<PluginEntity>, findings: &mut Findings) {
         let data = self.found[i].data;
         let Some(entry) = self
             .doc
@@ -153,7 +154,7 @@ impl RowInputs<'_> {
         match from_node::<PluginRow>(self.doc, data) {
             Ok(row) => {
                 let mut plugin = plugin_of(row, entry, config);
-                plugin.settle(self.resolved.ids[i], Some(self.found[i].node), self.now);
+                plugin.assign(self.resolved.ids[i], Some(self.found[i].node), self.now);
                 for &(field, id) in self.resolved.links(i) {
                     plugin.link(field, id);
                 }
@@ -178,16 +179,16 @@ impl RowInputs<'_> {
     fn check(
         &self,
         i: usize,
-        entry: &Entry,
+        entry: &PluginDescriptor,
         config: &dyn PluginConfig,
         settings: NodeId,
         findings: &mut Findings,
     ) -> bool {
-        let mut checks = Checks::default();
+        let mut checks = Diagnostics::default();
         (entry.check)(config, &mut checks);
         let mut refused = false;
-        for (mut level, code, place, message) in checks.found {
-            let unsupported = code.ends_with(NOT_YET);
+        for (mut level, code, place, message) in checks.entries {
+            let unsupported = code.ends_with(UNSUPPORTED_SUFFIX);
             if unsupported && self.allow_unsupported {
                 level = Level::Warning;
             }
@@ -195,12 +196,12 @@ impl RowInputs<'_> {
             let mut tree = path_of(self.found, i);
             let owner = path_text(&tree);
             let (span, path) = match &place {
-                Place::Entity => {
-                    tree.push(Seg::Entity);
+                ConfigPath::Plugin => {
+                    tree.push(ErrorPathSegment::Entity);
                     (self.span_of_entity(i), owner)
                 }
-                Place::At(pointer) => {
-                    tree.push(Seg::Key("config".to_owned()));
+                ConfigPath::Field(pointer) => {
+                    tree.push(ErrorPathSegment::Key("config".to_owned()));
                     let (node, segments) = self.resolve_pointer(settings, pointer);
                     tree.extend(segments);
                     let span = if node == settings { self.span_of_settings(i) } else { self.doc.span(node) };
@@ -211,7 +212,7 @@ impl RowInputs<'_> {
             let mut finding =
                 Finding::new(level, code, format!("{}: {message}", entry.name)).at(span, "").path(path);
             if level == Level::Error {
-                finding = finding.tree(tree, message);
+                finding = finding.kong_error(tree, message);
                 finding.help = unsupported.then(|| "`--allow-unsupported` runs without it".to_owned());
             }
             findings.push(finding);
@@ -220,7 +221,7 @@ impl RowInputs<'_> {
     }
 
     /// Resolves a JSON pointer as far as nodes exist; the returned segments cover the whole pointer.
-    fn resolve_pointer(&self, settings: NodeId, pointer: &str) -> (NodeId, Vec<Seg>) {
+    fn resolve_pointer(&self, settings: NodeId, pointer: &str) -> (NodeId, Vec<ErrorPathSegment>) {
         let (mut node, mut lost) = (settings, false);
         let mut segments = Vec::new();
         for part in pointer.split('/').skip(1) {
@@ -231,8 +232,8 @@ impl RowInputs<'_> {
                 _ => self.doc.get(node, &part),
             };
             segments.push(match (self.doc.value(node), item) {
-                (Value::Seq(_), Some(n)) if !lost => Seg::Index(n + 1),
-                _ => Seg::Key(part),
+                (Value::Seq(_), Some(n)) if !lost => ErrorPathSegment::Index(n + 1),
+                _ => ErrorPathSegment::Key(part),
             });
             match next {
                 Some(next) if !lost => node = next,
@@ -261,13 +262,13 @@ impl RowInputs<'_> {
         let finding = Finding::error("config/unreadable", format!("this value cannot be used: {reason}"))
             .at(self.doc.span(node), "")
             .path(path_text(&path))
-            .tree(path, reason);
+            .kong_error(path, reason);
         findings.push(finding);
     }
 }
 
-fn plugin_of(row: PluginRow, entry: &Entry, config: Arc<dyn PluginConfig>) -> Plugin {
-    Plugin {
+fn plugin_of(row: PluginRow, entry: &PluginDescriptor, config: Arc<dyn PluginConfig>) -> PluginEntity {
+    PluginEntity {
         id: Uuid::nil(),
         name: row.name,
         instance_name: row.instance_name,

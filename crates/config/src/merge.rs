@@ -113,7 +113,8 @@ mod tests {
             |f| parse(&sources, f, Format::Yaml, &mut doc, &Limits::default(), &mut findings).expect("reads");
         let roots: Vec<NodeId> = files.into_iter().map(&mut read).collect();
         let root = merge(&mut doc, &roots, &mut findings).expect("a root");
-        let places = findings.iter().flat_map(|f| f.labels.iter().map(|l| sources.locate(l.span))).collect();
+        let places =
+            findings.iter().flat_map(|f| f.labels.iter().map(|l| sources.display_position(l.span))).collect();
         (doc.to_json(root), places)
     }
 

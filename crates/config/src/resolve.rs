@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{nearest, validator::EntityRef};
 use model::{Foreign, IdRule, KINDS, KindInfo, derived_id, namespace};
-use source::{Document, Finding, Findings, Level, NodeId, Seg, Value};
+use source::{Document, ErrorPathSegment, Finding, Findings, Level, NodeId, Value};
 
 /// Entities with ids and resolved references.
 pub struct Resolved {
@@ -89,30 +89,30 @@ struct Resolver<'d> {
 const MAX_COMPARISONS: usize = 500_000;
 
 /// Returns the path of an entity: `services[1].routes[2]`.
-pub fn path_of(found: &[EntityRef], i: usize) -> Vec<Seg> {
+pub fn path_of(found: &[EntityRef], i: usize) -> Vec<ErrorPathSegment> {
     let EntityRef { kind, parent, index, .. } = &found[i];
     let mut path = match parent {
         Some((parent, _)) => path_of(found, *parent),
         None => Vec::new(),
     };
-    path.push(Seg::Key(KINDS[*kind].key.to_owned()));
-    path.push(Seg::Index(*index));
+    path.push(ErrorPathSegment::Key(KINDS[*kind].key.to_owned()));
+    path.push(ErrorPathSegment::Index(*index));
     path
 }
 
 /// Formats a path for display.
-pub fn path_text(path: &[Seg]) -> String {
+pub fn path_text(path: &[ErrorPathSegment]) -> String {
     let mut out = String::new();
     for seg in path {
         match seg {
-            Seg::Index(i) => out.push_str(&format!("[{i}]")),
-            Seg::Key(key) => {
+            ErrorPathSegment::Index(i) => out.push_str(&format!("[{i}]")),
+            ErrorPathSegment::Key(key) => {
                 if !out.is_empty() {
                     out.push('.');
                 }
                 out.push_str(key);
             }
-            Seg::Entity => {}
+            ErrorPathSegment::Entity => {}
         }
     }
     out
@@ -221,7 +221,10 @@ impl<'d> Resolver<'d> {
                 self.taken[i] = true;
                 let field = self.kind(i).name.unwrap_or_default();
                 // Kong reports a nested entity under its own kind, at its index in the parent's list.
-                let own = vec![Seg::Key(KINDS[kind].key.to_owned()), Seg::Index(self.found[i].index)];
+                let own = vec![
+                    ErrorPathSegment::Key(KINDS[kind].key.to_owned()),
+                    ErrorPathSegment::Index(self.found[i].index),
+                ];
                 self.duplicate(i, other, field, name, own, findings);
                 return;
             }
@@ -259,7 +262,7 @@ impl<'d> Resolver<'d> {
         other: usize,
         field: &str,
         value: &str,
-        tree: Vec<Seg>,
+        tree: Vec<ErrorPathSegment>,
         findings: &mut Findings,
     ) {
         if findings.is_full(Level::Error) {
@@ -291,7 +294,7 @@ impl<'d> Resolver<'d> {
             .at(again.unwrap_or(written), "declared again here")
             .at(place(other), "first declared here")
             .path(path_text(&path_of(self.found, i)))
-            .tree(tree, text);
+            .kong_error(tree, text);
         findings.push(finding);
     }
 
@@ -342,12 +345,12 @@ impl<'d> Resolver<'d> {
         }
         let mut tree = path_of(self.found, i);
         let path = path_text(&tree);
-        tree.push(Seg::Key(field.to_owned()));
+        tree.push(ErrorPathSegment::Key(field.to_owned()));
         let message = format!("`{field}` names another {field} than the one this stands in");
         // Kong assigns a nested route to its parent service regardless of its `service` field.
         let finding = match self.kind(i).key {
             "routes" => Finding::warning("config/ignored-parent", message),
-            _ => Finding::error("config/conflict", message).tree(tree, "value must be null"),
+            _ => Finding::error("config/conflict", message).kong_error(tree, "value must be null"),
         };
         let finding = finding
             .at(self.doc.span(value), "")
@@ -392,9 +395,9 @@ impl<'d> Resolver<'d> {
         };
         let path = path_text(&path_of(self.found, i));
         let tree = vec![
-            Seg::Key(self.kind(i).key.to_owned()),
-            Seg::Key(self.name(i).map_or_else(|| self.ids[i].to_string(), str::to_owned)),
-            Seg::Index(number),
+            ErrorPathSegment::Key(self.kind(i).key.to_owned()),
+            ErrorPathSegment::Key(self.name(i).map_or_else(|| self.ids[i].to_string(), str::to_owned)),
+            ErrorPathSegment::Index(number),
         ];
         let span = self.doc.span(match self.doc.value(value) {
             Value::Map(_) => self.doc.get(value, "id").unwrap_or(value),
@@ -406,7 +409,7 @@ impl<'d> Resolver<'d> {
         )
         .at(span, "")
         .path(format!("{path}.{field}"))
-        .tree(tree, text);
+        .kong_error(tree, text);
         finding.help = help;
         findings.push(finding);
     }
@@ -421,7 +424,8 @@ impl<'d> Resolver<'d> {
                 let key = (self.found[i].kind, *field, value);
                 if let Some(&other) = seen.get(&key) {
                     let name = self.name(i).map_or_else(|| self.ids[i].to_string(), str::to_owned);
-                    let tree = vec![Seg::Key(self.kind(i).key.to_owned()), Seg::Key(name)];
+                    let tree =
+                        vec![ErrorPathSegment::Key(self.kind(i).key.to_owned()), ErrorPathSegment::Key(name)];
                     self.duplicate(i, other, field, &key.2, tree, findings);
                 } else {
                     seen.insert(key, i);

@@ -7,7 +7,7 @@ use super::{
 };
 use model::{KindInfo, Route, State, rule::regex};
 use router::{Flavor, validate_route};
-use source::{Document, Finding, Findings, Level, NodeId, Seg, Span, from_node};
+use source::{Document, ErrorPathSegment, Finding, Findings, Level, NodeId, Span, from_node};
 
 /// Finding code: the router cannot compile a route's conditions.
 const BAD_EXPRESSION: &str = "config/bad-expression";
@@ -30,7 +30,7 @@ pub(super) fn check(
         let place = found.iter().rposition(|found| Some(found.node) == route.origin);
         let Some(i) = place else { continue };
         let mut tree = path_of(found, i);
-        tree.push(Seg::Entity);
+        tree.push(ErrorPathSegment::Entity);
         report(doc, found, i, route, flavor, Some((tree, text)), findings);
     }
     let Some(routes) = KindInfo::number("routes") else { return };
@@ -61,7 +61,7 @@ fn report(
     i: usize,
     route: &Route,
     flavor: Flavor,
-    mut kong_error: Option<(Vec<Seg>, String)>,
+    mut kong_error: Option<(Vec<ErrorPathSegment>, String)>,
     findings: &mut Findings,
 ) {
     let owner = path_text(&path_of(found, i));
@@ -82,7 +82,7 @@ fn report(
         let mut finding = Finding::error(BAD_EXPRESSION, format!("{}: {reason_text}", rejected.name))
             .at(span, "")
             .path(format!("{owner}.{}", rejected.path));
-        finding.tree.extend(kong_error.take());
+        finding.kong_errors.extend(kong_error.take());
         finding.help = help(text, reason, &rejected);
         findings.push(finding);
     }
@@ -92,7 +92,7 @@ fn report(
     let finding = Finding::error(BAD_EXPRESSION, reason(&text).to_owned())
         .at(doc.span(first.unwrap_or(node)), "")
         .path(owner)
-        .tree(tree, text);
+        .kong_error(tree, text);
     findings.push(finding);
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Loaded, resolve::path_of, validator::EntityRef};
 use model::KindInfo;
-use source::{Document, Finding, NodeId, Seg, Span};
+use source::{Document, ErrorPathSegment, Finding, NodeId, Span};
 
 /// Certificate and key fields.
 const PAIRS: [(&str, &str); 2] = [("cert", "key"), ("cert_alt", "key_alt")];
@@ -30,11 +30,11 @@ pub(super) fn merge(loaded: &mut Loaded) {
             .path(super::resolve::path_text(&path_of(found, i)))
             .help(format!("exchange the names `{cert}` and `{key}`"));
             for finding in findings.0.iter_mut().filter(|finding| ours(finding)) {
-                merged.tree.append(&mut finding.tree);
+                merged.kong_errors.append(&mut finding.kong_errors);
             }
-            if merged.tree.is_empty() && !found[i].stray {
-                merged.tree.push((
-                    path_of(found, i).into_iter().chain([Seg::Entity]).collect(),
+            if merged.kong_errors.is_empty() && !found[i].stray {
+                merged.kong_errors.push((
+                    path_of(found, i).into_iter().chain([ErrorPathSegment::Entity]).collect(),
                     merged.message.clone(),
                 ));
             }

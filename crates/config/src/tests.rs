@@ -43,7 +43,7 @@ fn a_disabled_plugin_is_rejected_with_kongs_error() {
     let [error] = errors(&loaded)[..] else { panic!("{:?}", loaded.findings) };
     assert_eq!((error.code, error.path.as_deref()), ("plugin/not-enabled", Some("plugins[2].name")));
     assert_eq!(
-        error.tree[0].1,
+        error.kong_errors[0].1,
         "plugin 'key-auth' not enabled; add it to the 'plugins' configuration property"
     );
     assert!(loaded.state.is_none());
@@ -104,7 +104,7 @@ fn consequences_of_an_error_appear_only_in_kongs_error_tree() {
             "unknown field `minutes` in `config`",
         ]
     );
-    let kong_errors = super::answer::fields(&loaded.findings);
+    let kong_errors = super::kong_errors::fields(&loaded.findings);
     let service = &kong_errors["services"][0];
     for part in ["host", "path", "protocol"] {
         assert!(service[part].is_string(), "{part}: {kong_errors}");
@@ -131,7 +131,10 @@ fn a_misspelt_section_is_validated_outside_kongs_error_tree() {
         ("config/out-of-range", "servcies[1].port".to_owned()),
     ];
     assert_eq!(found.iter().map(|(code, path)| (*code, path.clone())).collect::<Vec<_>>(), wanted);
-    assert_eq!(super::answer::fields(&loaded.findings), serde_json::json!({ "servcies": "unknown field" }));
+    assert_eq!(
+        super::kong_errors::fields(&loaded.findings),
+        serde_json::json!({ "servcies": "unknown field" })
+    );
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(super) fn merge(findings: &mut Findings, sources: &SourceMap) {
             label.text = "and here".to_owned();
             label
         }));
-        merged.tree.extend(error.tree);
+        merged.kong_errors.extend(error.kong_errors);
         merged.implied_errors.extend(error.implied_errors);
     }
     findings.push_retained(merged);

@@ -16,7 +16,7 @@ pub(super) fn merge(loaded: &mut Loaded) {
             for error in errors {
                 tag.level = Level::Error;
                 tag.path = error.path.clone();
-                tag.tree.extend(error.tree);
+                tag.kong_errors.extend(error.kong_errors);
                 tag.implied_errors.extend(error.implied_errors);
             }
         }

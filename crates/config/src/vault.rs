@@ -386,7 +386,7 @@ mod tests {
         let json = loaded.document.to_json(loaded.root.expect("a root")).to_string();
         assert!(json.contains("{vault://env/secret}") && !json.contains("s3cret"));
         let password = |state: &State| state.plugins.rows()[0].config.json()["redis"]["password"].clone();
-        assert_eq!(password(&loaded.shown.expect("differs from what is served")), "{vault://env/secret}");
+        assert_eq!(password(&loaded.displayed.expect("differs from what is served")), "{vault://env/secret}");
         assert_eq!(password(&loaded.state.expect("served")), "s3cret");
     }
 

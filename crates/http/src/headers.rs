@@ -12,8 +12,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use smallvec::SmallVec;
 
 use super::{
-    Fields, Known,
-    spelling::{Spelling, conventional_spelling, write_title_case},
+    KnownHeader, RawFields,
+    spelling::{HeaderSpelling, conventional_spelling, write_title_case},
 };
 
 /// Header fields of a message.
@@ -26,7 +26,7 @@ use super::{
 #[derive(Clone, Debug, Default)]
 pub struct Headers {
     /// Fields of the HTTP/1 head that was received, if any.
-    received: Option<Fields>,
+    received: Option<RawFields>,
     /// Boxed: most maps are never built.
     map: OnceCell<Box<HeaderMap>>,
     /// Whether the map may differ from `received`.
@@ -35,7 +35,7 @@ pub struct Headers {
     is_lower_case: bool,
     /// Names whose spelling the configuration sets. Boxed: headers are moved often, and few have any.
     #[allow(clippy::box_collection, reason = "a pointer is a third of the size")]
-    spellings: Option<Box<Vec<Spelling>>>,
+    spellings: Option<Box<Vec<HeaderSpelling>>>,
 }
 
 /// A header field as HTTP/1 serializes it.
@@ -74,12 +74,12 @@ impl HeaderLine<'_> {
 
 impl Headers {
     /// Wraps the headers of an HTTP/2 message, whose names are in lower case.
-    pub fn of_http2(map: HeaderMap) -> Self {
+    pub fn from_http2(map: HeaderMap) -> Self {
         Headers { is_lower_case: true, ..map.into() }
     }
 
     /// Returns the raw fields of the received head; `None` if the headers may have been modified.
-    pub fn fields(&self) -> Option<&Fields> {
+    pub fn fields(&self) -> Option<&RawFields> {
         self.received.as_ref().filter(|_| !self.is_modified)
     }
 
@@ -90,20 +90,20 @@ impl Headers {
 
     /// Returns whether there are no fields.
     pub fn is_empty(&self) -> bool {
-        self.fields().map_or_else(|| self.map.get().is_none_or(|map| map.is_empty()), Fields::is_empty)
+        self.fields().map_or_else(|| self.map.get().is_none_or(|map| map.is_empty()), RawFields::is_empty)
     }
 
     /// Returns whether a field is present.
-    pub fn has(&self, known: Known) -> bool {
+    pub fn contains_known(&self, known: KnownHeader) -> bool {
         match self.fields() {
-            Some(fields) => fields.has(&[known]),
+            Some(fields) => fields.contains_any(&[known]),
             // Comparing names costs less than a lookup in maps of typical size.
             None => self.keys().any(|name| Some(name.as_str()) == known.name()),
         }
     }
 
     /// Returns the values of a field, in order.
-    pub fn values_of(&self, known: Known) -> impl Iterator<Item = &[u8]> {
+    pub fn known_values(&self, known: KnownHeader) -> impl Iterator<Item = &[u8]> {
         let fields = self.fields().map(|fields| fields.values(known));
         let map = match (&fields, known.name()) {
             (None, Some(name)) => Some(self.get_all(name).iter().map(HeaderValue::as_bytes)),
@@ -113,7 +113,7 @@ impl Headers {
     }
 
     /// Removes fields from the raw head. Returns `false`, and removes nothing, if the headers are a map already.
-    pub fn strip(&mut self, names: impl Iterator<Item = Known>) -> bool {
+    pub fn remove_known(&mut self, names: impl Iterator<Item = KnownHeader>) -> bool {
         if self.is_modified {
             return false;
         }
@@ -127,27 +127,27 @@ impl Headers {
     /// Returns the first Host, and whether there are more.
     pub fn host(&self) -> (Option<&[u8]>, bool) {
         match self.fields() {
-            Some(fields) => first(fields.values(Known::Host)),
+            Some(fields) => first(fields.values(KnownHeader::Host)),
             None => first(self.get_all(header::HOST).iter().map(HeaderValue::as_bytes)),
         }
     }
 
     /// Sets a header, replacing all fields of that name. A name that is present keeps its spelling.
-    pub fn set(&mut self, name: &Spelling, value: HeaderValue) {
+    pub fn set(&mut self, name: &HeaderSpelling, value: HeaderValue) {
         if self.insert(&name.name, value).is_none() {
-            self.spell(name);
+            self.set_spelling(name);
         }
     }
 
     /// Appends a header. A name that is present keeps its spelling.
-    pub fn add(&mut self, name: &Spelling, value: HeaderValue) {
+    pub fn add(&mut self, name: &HeaderSpelling, value: HeaderValue) {
         if !self.append(&name.name, value) {
-            self.spell(name);
+            self.set_spelling(name);
         }
     }
 
     /// Sets the spelling of a name.
-    pub fn spell(&mut self, name: &Spelling) {
+    pub fn set_spelling(&mut self, name: &HeaderSpelling) {
         // Mark the headers as modified: the raw head may spell the name differently.
         let _ = &mut **self;
         let spellings = self.spellings.get_or_insert_default();
@@ -159,7 +159,7 @@ impl Headers {
 
     /// Appends the headers of an upstream's response to these.
     #[must_use]
-    pub fn followed_by(mut self, upstream: Headers) -> Headers {
+    pub fn append_upstream(mut self, upstream: Headers) -> Headers {
         match upstream.fields() {
             Some(fields) => fields.append_to(&mut self),
             None => upstream.iter().for_each(|(name, value)| {
@@ -175,7 +175,7 @@ impl Headers {
     ///
     /// A name is spelled as the configuration sets it, else as it was received, else as Kong spells it. Received fields
     /// keep their order. Added fields are written behind them, or before them if they were set before
-    /// ([`Headers::followed_by`]).
+    /// ([`Headers::append_upstream`]).
     pub fn lines(&self) -> SmallVec<[HeaderLine<'_>; 16]> {
         let mut lines = SmallVec::<[HeaderLine<'_>; 16]>::new();
         // `next`: index behind the last received field found; `added_position`: where a field that was not received goes.
@@ -231,7 +231,7 @@ impl Deref for Headers {
     type Target = HeaderMap;
 
     fn deref(&self) -> &HeaderMap {
-        self.map.get_or_init(|| Box::new(self.received.as_ref().map(Fields::to_map).unwrap_or_default()))
+        self.map.get_or_init(|| Box::new(self.received.as_ref().map(RawFields::to_map).unwrap_or_default()))
     }
 }
 
@@ -249,8 +249,8 @@ impl From<HeaderMap> for Headers {
     }
 }
 
-impl From<Fields> for Headers {
-    fn from(fields: Fields) -> Self {
+impl From<RawFields> for Headers {
+    fn from(fields: RawFields) -> Self {
         Headers { received: Some(fields), ..Headers::default() }
     }
 }
@@ -288,20 +288,20 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::RawHead;
+    use crate::HeadBytes;
 
     /// Headers of a received head, not yet parsed into a map.
     fn received(lines: &[&str]) -> Headers {
-        let (mut text, mut fields) = (String::new(), Fields::default());
+        let (mut text, mut fields) = (String::new(), RawFields::default());
         for line in lines {
             let (name, _) = line.split_once(": ").expect("a name and a value");
             let begin = text.len();
             text += &format!("{line}\r\n");
             let at = |at: usize| (begin + at) as u32;
             let value = (at(name.len() + 2), at(line.len()));
-            fields.push((at(0), at(name.len())), value, Known::of(name.as_bytes()));
+            fields.push((at(0), at(name.len())), value, KnownHeader::from_name(name.as_bytes()));
         }
-        fields.complete(RawHead::new(Bytes::from(text)));
+        fields.complete(HeadBytes::new(Bytes::from(text)));
         fields.into()
     }
 
@@ -319,8 +319,8 @@ mod tests {
         HeaderValue::from_static(text)
     }
 
-    fn spelling(text: &str) -> Spelling {
-        Spelling::new(text).expect("a name")
+    fn spelling(text: &str) -> HeaderSpelling {
+        HeaderSpelling::new(text).expect("a name")
     }
 
     const SENT: [&str; 6] = ["SOAPAction: x", "aCCept: a", "X_y: 1", "ACCEPT: b", "ETag: e", "Accept: c"];
@@ -364,7 +364,7 @@ mod tests {
                     0 => drop(headers.remove(&name.name)),
                     1 => headers.set(&name, value("x")),
                     2 => headers.add(&name, value("y")),
-                    _ => headers.spell(&name),
+                    _ => headers.set_spelling(&name),
                 }
             }
             let lines = headers.lines();
@@ -396,15 +396,15 @@ mod tests {
             rendered(&headers),
             ["host: a", "host: b", "X-Consumer-ID: 1", "X-My-HEADER: 2", "X-My-HEADER: 3", "X-Other: 4"]
         );
-        headers.spell(&spelling("X-OTHER"));
-        headers.spell(&spelling("Host"));
+        headers.set_spelling(&spelling("X-OTHER"));
+        headers.set_spelling(&spelling("Host"));
         assert_eq!(rendered(&headers)[5], "X-OTHER: 4");
         assert_eq!(rendered(&headers)[0], "Host: a");
     }
 
     #[test]
     fn names_of_http2_stay_in_lower_case() {
-        let mut headers = Headers::of_http2(HeaderMap::from_iter([(header::ACCEPT, value("a"))]));
+        let mut headers = Headers::from_http2(HeaderMap::from_iter([(header::ACCEPT, value("a"))]));
         headers.insert("x-consumer-username", value("b"));
         headers.set(&spelling("X-My"), value("c"));
         assert_eq!(rendered(&headers), ["accept: a", "X-Consumer-Username: b", "X-My: c"]);
@@ -415,16 +415,16 @@ mod tests {
         let mut before = Headers::default();
         before.insert("ratelimit-limit", value("1"));
         before.append("vary", value("a"));
-        let headers = before.followed_by(received(&["DATE: x", "VARY: b", "x-b: 2"]));
+        let headers = before.append_upstream(received(&["DATE: x", "VARY: b", "x-b: 2"]));
         assert_eq!(rendered(&headers), ["RateLimit-Limit: 1", "DATE: x", "VARY: a", "VARY: b", "x-b: 2"]);
     }
 
     #[test]
     fn stripped_fields_are_not_in_the_map() {
         let mut headers = received(&["Connection: close", "A: b"]);
-        assert!(headers.strip([Known::Connection].into_iter()));
+        assert!(headers.remove_known([KnownHeader::Connection].into_iter()));
         headers.insert("c", value("d"));
         assert_eq!(rendered(&headers), ["A: b", "C: d"]);
-        assert!(!headers.strip([Known::Connection].into_iter()));
+        assert!(!headers.remove_known([KnownHeader::Connection].into_iter()));
     }
 }

@@ -11,8 +11,8 @@ mod trailers;
 
 pub use headers::{HeaderLine, HeaderSource, Headers};
 pub use http1::{
-    Decoder, Fields, FramingError, Head, HeadError, Known, Line, MAX_NAME, Place, RawHead, SINGLETONS, Step,
-    is_token,
+    BodyDecoder, DecodeStep, FieldLine, FramingError, HeadBytes, HeadError, KnownHeader, MAX_NAME_BYTES,
+    RawFields, ResponseHead, SINGLETON_HEADERS, Span, is_token,
 };
-pub use spelling::Spelling;
+pub use spelling::HeaderSpelling;
 pub use trailers::is_allowed_in_trailers;

@@ -6,20 +6,20 @@ use http::{HeaderName, header::InvalidHeaderName};
 
 /// Header name with the case that the configuration gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spelling {
+pub struct HeaderSpelling {
     /// Name, in lower case.
     pub name: HeaderName,
     /// Name as it is written.
     pub text: Bytes,
 }
 
-impl Spelling {
+impl HeaderSpelling {
     /// Parses a name and preserves its case.
     ///
     /// # Errors
     /// Returns an error if the text is not a header name.
     pub fn new(text: &str) -> Result<Self, InvalidHeaderName> {
-        Ok(Spelling {
+        Ok(HeaderSpelling {
             name: HeaderName::from_bytes(text.as_bytes())?,
             text: Bytes::copy_from_slice(text.as_bytes()),
         })

@@ -2,14 +2,14 @@
 
 use http::HeaderName;
 
-use super::Known;
+use super::KnownHeader;
 
 /// Returns whether a field is allowed in a trailer section.
 ///
 /// Fields for framing, routing, authentication, request modifiers, response control and content format are not: a
 /// recipient that merges them into the header section would process a different message.
 pub fn is_allowed_in_trailers(name: &HeaderName) -> bool {
-    Known::of(name.as_str().as_bytes()).is_none()
+    KnownHeader::from_name(name.as_str().as_bytes()).is_none()
         && !matches!(
             name.as_str(),
             "age"

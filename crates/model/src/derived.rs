@@ -12,14 +12,14 @@ type CachedValue = (TypeId, Arc<dyn Any + Send + Sync>);
 
 /// Cache of one value per type, computed on first use. A clone starts empty, since the cloned configuration may change.
 #[derive(Default)]
-pub struct Derived(Mutex<Vec<CachedValue>>);
+pub struct DerivedCache(Mutex<Vec<CachedValue>>);
 
-impl Derived {
+impl DerivedCache {
     /// Returns the value of type `T`, computing it on first use. `make` must not call this method again: the lock is not
     /// reentrant.
     ///
     /// It takes a lock, so plugins call it when they are built and store the result.
-    pub fn get_or<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> T) -> Arc<T> {
+    pub fn get_or_compute<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> T) -> Arc<T> {
         let id = TypeId::of::<T>();
         let mut values = self.0.lock();
         if let Some(found) =
@@ -33,13 +33,13 @@ impl Derived {
     }
 }
 
-impl Clone for Derived {
+impl Clone for DerivedCache {
     fn clone(&self) -> Self {
-        Derived::default()
+        DerivedCache::default()
     }
 }
 
-impl fmt::Debug for Derived {
+impl fmt::Debug for DerivedCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Derived").field(&self.0.lock().len()).finish()
     }
@@ -51,10 +51,10 @@ mod tests {
 
     #[test]
     fn a_value_is_computed_once_and_shared() {
-        let derived = Derived::default();
-        let first = derived.get_or(|| 7_u32);
-        assert!(Arc::ptr_eq(&first, &derived.get_or(|| 8_u32)));
-        assert_eq!(*derived.get_or(|| "text"), "text");
-        assert_eq!(*derived.clone().get_or(|| 9_u32), 9, "a copy may hold other data");
+        let derived = DerivedCache::default();
+        let first = derived.get_or_compute(|| 7_u32);
+        assert!(Arc::ptr_eq(&first, &derived.get_or_compute(|| 8_u32)));
+        assert_eq!(*derived.get_or_compute(|| "text"), "text");
+        assert_eq!(*derived.clone().get_or_compute(|| 9_u32), 9, "a copy may hold other data");
     }
 }

@@ -98,7 +98,7 @@ const BASE: KindInfo = KindInfo {
     id: IdRule::Random,
     foreign: &[],
     children: &[],
-    schema: inline_schema::<Nothing>,
+    schema: inline_schema::<EmptyRecord>,
 };
 
 /// The default workspace, which exists whether or not a file contains it.

@@ -30,16 +30,16 @@ pub use certificate::{CaCertificate, Certificate, Sni};
 pub use consumer::Consumer;
 pub use credential::{Acl, BasicAuth, HmacAuth, JwtSecret, KeyAuth, OAuth2Credential};
 pub use credential_header::is_credential_name;
-pub use derived::Derived;
+pub use derived::DerivedCache;
 pub use field::{Protocol, Set, Timestamp};
 pub use filter_chain::{Filter, FilterChain};
 pub use id::{derived_id, namespace};
 pub use key::{Key, KeyPair, KeySet};
 pub use kind::{Child, DEFAULT_WORKSPACE, Foreign, IdRule, KINDS, KindInfo, inline_schema};
-pub use plugin::{Plugin, PluginConfig, PluginRow};
+pub use plugin::{PluginConfig, PluginEntity, PluginRow};
 pub use route::{Cidr, PathHandling, Route};
 pub use runtime_data::{
-    AcmeStorage, CertificateDetails, ClusteringDataPlane, Nothing, OAuth2AuthorizationCode, OAuth2Token,
+    AcmeStorage, CertificateDetails, ClusteringDataPlane, EmptyRecord, OAuth2AuthorizationCode, OAuth2Token,
     Parameter, RateLimitingMetric, Session, Workspace,
 };
 pub use service::{Service, ServiceProtocol};

@@ -32,7 +32,7 @@ impl<T: serde::Serialize + PartialEq + Any + Send + Sync + fmt::Debug> PluginCon
 
 /// One use of a plugin: on a service, a route, a consumer, a combination of them, or everywhere.
 #[derive(Clone, Debug)]
-pub struct Plugin {
+pub struct PluginEntity {
     /// Id; derived from name and scope if absent.
     pub id: Uuid,
     /// Which plugin.
@@ -60,11 +60,11 @@ pub struct Plugin {
     /// Where it was written.
     pub origin: Option<NodeId>,
 }
-impl Plugin {
+impl PluginEntity {
     /// Whether the same instance is built from both rows: all fields except timestamps and origin are equal.
-    pub fn has_same_build(&self, other: &Plugin) -> bool {
+    pub fn has_same_build(&self, other: &PluginEntity) -> bool {
         // Every field is listed, so that a new one must be considered here.
-        let Plugin {
+        let PluginEntity {
             id,
             name,
             instance_name,
@@ -93,7 +93,7 @@ impl Plugin {
 }
 
 row!(
-    Plugin, "plugins", (?instance_name), links service route consumer, made created_at, loaded updated_at
+    PluginEntity, "plugins", (?instance_name), links service route consumer, made created_at, loaded updated_at
 );
 
 /// A plugin as a file writes it: what all plugins have in common. The settings stay nodes until the plugin
@@ -139,7 +139,7 @@ fn yes() -> bool {
     true
 }
 
-impl serde::Serialize for Plugin {
+impl serde::Serialize for PluginEntity {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeMap;
         let mut map = serializer.serialize_map(Some(12))?;

@@ -89,7 +89,7 @@ impl PublicKey {
     ///
     /// # Errors
     /// When the text contains none.
-    pub fn read(text: &str) -> Result<Self, KeyError> {
+    pub fn parse(text: &str) -> Result<Self, KeyError> {
         if text.trim_start().starts_with('{') {
             return Self::from_jwk(text);
         }
@@ -306,40 +306,40 @@ mod tests {
             (KeyKind::P256, &["p256.spki.pem", "p256.sec1.pem", "p256.pkcs8.pem"]),
             (KeyKind::Ed25519, &["ed25519.spki.pem", "ed25519.pkcs8.pem"]),
         ] {
-            let read = |form: &&str| PublicKey::read(&file(form)).expect("a key");
+            let read = |form: &&str| PublicKey::parse(&file(form)).expect("a key");
             let first = read(&forms[0]);
             assert_eq!(first.kind, kind);
             for form in forms {
                 assert_eq!(read(form), first, "{form}");
                 let untidy = format!("text before\r\n{}", file(form).replace('\n', "\r\n"));
-                assert_eq!(PublicKey::read(&untidy), Ok(first.clone()), "{form}");
+                assert_eq!(PublicKey::parse(&untidy), Ok(first.clone()), "{form}");
             }
         }
     }
 
     #[test]
     fn jwks_are_keys() {
-        let key = PublicKey::read(&file("p256.spki.pem")).unwrap();
+        let key = PublicKey::parse(&file("p256.spki.pem")).unwrap();
         let (x, y) = key.bytes[1..].split_at(32);
         let encode = |bytes| BASE64_URL_SAFE_NO_PAD.encode(bytes);
         let jwk = |extra: &str| {
             format!(r#"{{"kty":"EC","crv":"P-256","x":"{}","y":"{}"{extra}}}"#, encode(x), encode(y))
         };
-        assert_eq!(PublicKey::read(&jwk("")), Ok(key.clone()));
-        assert_eq!(PublicKey::read(&jwk(r#","d":"AA","use":"sig","key_ops":["verify"]"#)), Ok(key.clone()));
+        assert_eq!(PublicKey::parse(&jwk("")), Ok(key.clone()));
+        assert_eq!(PublicKey::parse(&jwk(r#","d":"AA","use":"sig","key_ops":["verify"]"#)), Ok(key.clone()));
         let named = PublicKey { algorithm: Some("ES256".to_owned()), ..key.clone() };
-        assert_eq!(PublicKey::read(&jwk(r#","alg":"ES256""#)), Ok(named));
+        assert_eq!(PublicKey::parse(&jwk(r#","alg":"ES256""#)), Ok(named));
         for extra in [r#","use":"enc""#, r#","key_ops":["encrypt"]"#] {
-            assert!(matches!(PublicKey::read(&jwk(extra)), Err(KeyError::Unsupported(_))), "{extra}");
+            assert!(matches!(PublicKey::parse(&jwk(extra)), Err(KeyError::Unsupported(_))), "{extra}");
         }
-        let ed = PublicKey::read(&file("ed25519.spki.pem")).unwrap();
+        let ed = PublicKey::parse(&file("ed25519.spki.pem")).unwrap();
         assert_eq!(
-            PublicKey::read(&format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{}"}}"#, encode(&ed.bytes))),
+            PublicKey::parse(&format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{}"}}"#, encode(&ed.bytes))),
             Ok(ed)
         );
         // RFC 7517 appendix A.1.
         let rsa = r#"{"kty":"RSA","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw","e":"AQAB"}"#;
-        assert_eq!(PublicKey::read(rsa).map(|key| key.kind), Ok(KeyKind::Rsa { bits: 2048 }));
+        assert_eq!(PublicKey::parse(rsa).map(|key| key.kind), Ok(KeyKind::Rsa { bits: 2048 }));
     }
 
     #[test]
@@ -347,7 +347,7 @@ mod tests {
         let ed448 = "-----BEGIN PRIVATE KEY-----\n\
                      MEcCAQAwBQYDK2VxBDsEOYflWTCUvQOgiaeZfSK7uCGw9kDIMTKdThXn6HGeqzZD\n\
                      vTF75AzLAR5rxKswP3CA1uAvG3pao25SdQ==\n-----END PRIVATE KEY-----\n";
-        assert!(matches!(PublicKey::read(ed448), Err(KeyError::Unsupported(_))));
+        assert!(matches!(PublicKey::parse(ed448), Err(KeyError::Unsupported(_))));
         for text in [
             "",
             "text",
@@ -360,7 +360,7 @@ mod tests {
             "-----BEGIN RSA PUBLIC KEY-----\nAAAA\n-----END RSA PUBLIC KEY-----\n",
             "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
         ] {
-            assert_eq!(PublicKey::read(text), Err(KeyError::Malformed), "{text}");
+            assert_eq!(PublicKey::parse(text), Err(KeyError::Malformed), "{text}");
         }
     }
 }

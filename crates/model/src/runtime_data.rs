@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{OAuth2Credential, Plugin, Ref, Service, Set, Timestamp, field, table::row};
+use super::{OAuth2Credential, PluginEntity, Ref, Service, Set, Timestamp, field, table::row};
 use source::NodeId;
 
 /// A name space. There is only one, `default`, which needs no mention.
@@ -30,10 +30,10 @@ pub struct Workspace {
     pub updated_at: Timestamp,
     /// Empty.
     #[serde(default)]
-    pub meta: Nothing,
+    pub meta: EmptyRecord,
     /// Empty.
     #[serde(default)]
-    pub config: Nothing,
+    pub config: EmptyRecord,
     /// Where it was written.
     #[serde(skip)]
     pub origin: Option<NodeId>,
@@ -43,7 +43,7 @@ row!(Workspace, "workspaces", (name), made created_at, loaded updated_at);
 /// A record without fields.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Nothing {}
+pub struct EmptyRecord {}
 
 /// A text under a name.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
@@ -176,7 +176,7 @@ pub struct OAuth2AuthorizationCode {
     #[schemars(with = "Option<field::ChallengeMethod>")]
     pub challenge_method: Option<String>,
     /// The plugin that gave it out.
-    pub plugin: Option<Ref<Plugin>>,
+    pub plugin: Option<Ref<PluginEntity>>,
     /// Seconds it lives.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "field::lenient_seconds")]
     #[schemars(with = "Option<field::Ttl>")]

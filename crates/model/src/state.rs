@@ -5,10 +5,10 @@ use std::{ops::Deref, sync::Arc};
 use ahash::AHashMap;
 
 use super::{
-    Acl, AcmeStorage, BasicAuth, CaCertificate, Certificate, ClusteringDataPlane, Consumer, Derived,
+    Acl, AcmeStorage, BasicAuth, CaCertificate, Certificate, ClusteringDataPlane, Consumer, DerivedCache,
     FilterChain, HmacAuth, Ix, JwtSecret, Key, KeyAuth, KeySet, OAuth2AuthorizationCode, OAuth2Credential,
-    OAuth2Token, Parameter, Plugin, RateLimitingMetric, Ref, Route, Service, Session, Sni, Table, Target,
-    Upstream, Vault, Workspace,
+    OAuth2Token, Parameter, PluginEntity, RateLimitingMetric, Ref, Route, Service, Session, Sni, Table,
+    Target, Upstream, Vault, Workspace,
 };
 
 /// A configuration: one table per kind of entity.
@@ -18,7 +18,7 @@ pub struct State {
     pub services: Table<Service>,
     pub routes: Table<Route>,
     pub consumers: Table<Consumer>,
-    pub plugins: Table<Plugin>,
+    pub plugins: Table<PluginEntity>,
     pub upstreams: Table<Upstream>,
     pub targets: Table<Target>,
     pub certificates: Table<Certificate>,
@@ -43,7 +43,7 @@ pub struct State {
     pub ratelimiting_metrics: Table<RateLimitingMetric>,
     pub clustering_data_planes: Table<ClusteringDataPlane>,
     /// Values that plugins derive from this data.
-    pub derived: Derived,
+    pub derived: DerivedCache,
     /// The same rows with unresolved vault references, if there are any. In the tables above they are resolved.
     displayed: Option<Arc<State>>,
     custom_ids: AHashMap<Box<str>, Ix<Consumer>>,

@@ -32,7 +32,7 @@ pub trait Row: std::any::Any {
     /// Its position in the source text; `None` for rows that the gateway adds.
     fn origin(&self) -> Option<NodeId>;
     /// Sets what a file does not contain: id, origin, time of loading, random defaults.
-    fn settle(&mut self, id: Uuid, origin: Option<NodeId>, now: f64);
+    fn assign(&mut self, id: Uuid, origin: Option<NodeId>, now: f64);
     /// Resolves a reference field to an id. Does nothing for other fields.
     fn link(&mut self, field: &str, id: Uuid);
     /// Returns the id that a reference field refers to. `None` for other fields and for absent references.
@@ -327,7 +327,7 @@ macro_rules! row {
             fn name(&self) -> Option<&str> { crate::table::row!(@name self, $($name)+) }
             fn origin(&self) -> Option<source::NodeId> { self.origin }
             #[allow(unused_variables)]
-            fn settle(&mut self, id: uuid::Uuid, origin: Option<source::NodeId>, now: f64) {
+            fn assign(&mut self, id: uuid::Uuid, origin: Option<source::NodeId>, now: f64) {
                 self.id = id;
                 self.origin = origin;
                 $( crate::table::TimestampField::set_default(&mut self.$made, now); )?

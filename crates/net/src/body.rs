@@ -47,7 +47,7 @@ pub enum BodyError {
     Unreadable(&'static str),
     /// The body has been consumed.
     #[error("the body has been sent on already")]
-    Gone,
+    AlreadyConsumed,
 }
 
 /// Request body that is streamed from a client's connection. Fails with [`BodyError::Stalled`] if the client sends no
@@ -67,18 +67,18 @@ pub enum Body {
     #[default]
     Empty,
     /// A buffered body, returned as one frame.
-    Whole(Bytes),
+    Buffered(Bytes),
     /// A body that is streamed from a client's connection.
     Stream(IncomingBody),
     /// A request body that is partly buffered and streamed to the upstream.
-    Upload(Box<Upload>),
+    Upload(Box<StreamingBody>),
 }
 
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Body::Empty => "Empty",
-            Body::Whole(_) => "Whole",
+            Body::Buffered(_) => "Whole",
             Body::Stream(_) => "Stream",
             Body::Upload(_) => "Upload",
         })
@@ -87,9 +87,9 @@ impl fmt::Debug for Body {
 
 impl Body {
     /// Creates a buffered body.
-    pub fn whole(bytes: impl Into<Bytes>) -> Self {
+    pub fn from_bytes(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        if bytes.is_empty() { Body::Empty } else { Body::Whole(bytes) }
+        if bytes.is_empty() { Body::Empty } else { Body::Buffered(bytes) }
     }
 
     /// Reads the body to its end, up to `limit` bytes.
@@ -99,8 +99,8 @@ impl Body {
     pub async fn read(mut self, limit: usize) -> Result<Bytes, BodyError> {
         let budget = match &self {
             Body::Empty => return Ok(Bytes::new()),
-            Body::Whole(bytes) if bytes.len() > limit => return Err(BodyError::TooLong { limit }),
-            Body::Whole(bytes) => return Ok(bytes.clone()),
+            Body::Buffered(bytes) if bytes.len() > limit => return Err(BodyError::TooLong { limit }),
+            Body::Buffered(bytes) => return Ok(bytes.clone()),
             Body::Stream(stream) => stream.budget().clone(),
             Body::Upload(upload) => upload.remainder.budget().clone(),
         };
@@ -120,11 +120,11 @@ impl Body {
     ///
     /// # Errors
     /// Returns an error if the connection fails, or the body exceeds `max_bytes`.
-    pub async fn hold(self, max_buffered: usize, max_bytes: u64) -> Result<Body, BodyError> {
+    pub async fn buffer(self, max_buffered: usize, max_bytes: u64) -> Result<Body, BodyError> {
         let Body::Stream(mut stream) = self else { return Ok(self) };
         let mut buffer = BodyBuffer::new(stream.budget());
         let unbuffered = loop {
-            let Some(frame) = stream.frame().await else { return Ok(Body::whole(buffer.freeze())) };
+            let Some(frame) = stream.frame().await else { return Ok(Body::from_bytes(buffer.freeze())) };
             // Trailers are not forwarded.
             let Ok(data) = frame?.into_data() else { continue };
             if (buffer.len() + data.len()) as u64 > max_bytes {
@@ -134,34 +134,34 @@ impl Body {
                 break data;
             }
             if stream.is_end_stream() {
-                return Ok(Body::whole(buffer.freeze()));
+                return Ok(Body::from_bytes(buffer.freeze()));
             }
             if buffer.len() > max_buffered {
                 break Bytes::new();
             }
         };
-        Ok(Body::Upload(Box::new(Upload::new([buffer.freeze(), unbuffered], stream, max_bytes))))
+        Ok(Body::Upload(Box::new(StreamingBody::new([buffer.freeze(), unbuffered], stream, max_bytes))))
     }
 
     /// Returns whether the body is buffered completely, so that a retry can send it again.
-    pub fn at_hand(&self) -> bool {
-        matches!(self, Body::Empty | Body::Whole(_))
+    pub fn is_buffered(&self) -> bool {
+        matches!(self, Body::Empty | Body::Buffered(_))
     }
 }
 
 /// Request body of which the first bytes are buffered and the remainder is streamed. Ends at trailers, which are not
 /// forwarded.
-pub struct Upload {
+pub struct StreamingBody {
     buffered: VecDeque<Bytes>,
     remainder: IncomingBody,
     max_bytes: u64,
 }
 
-impl Upload {
+impl StreamingBody {
     /// Creates a body of `buffered` followed by `remainder`. It fails beyond `max_bytes` in total.
     pub fn new(buffered: impl IntoIterator<Item = Bytes>, remainder: IncomingBody, max_bytes: u64) -> Self {
         let buffered = buffered.into_iter().filter(|chunk| !chunk.is_empty()).collect();
-        Upload { buffered, remainder, max_bytes }
+        StreamingBody { buffered, remainder, max_bytes }
     }
 
     /// Lowers the maximum length. Must be called before the body is polled.
@@ -200,8 +200,8 @@ impl http_body::Body for Body {
         let this = self.get_mut();
         match this {
             Body::Empty => Poll::Ready(None),
-            Body::Whole(_) => match std::mem::take(this) {
-                Body::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            Body::Buffered(_) => match std::mem::take(this) {
+                Body::Buffered(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
                 _ => Poll::Ready(None),
             },
             Body::Stream(stream) => Pin::new(stream).poll_frame(cx),
@@ -212,7 +212,7 @@ impl http_body::Body for Body {
     fn is_end_stream(&self) -> bool {
         match self {
             Body::Empty => true,
-            Body::Whole(_) => false,
+            Body::Buffered(_) => false,
             Body::Stream(stream) => stream.is_end_stream(),
             Body::Upload(upload) => upload.buffered.is_empty() && upload.remainder.is_end_stream(),
         }
@@ -221,7 +221,7 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Body::Empty => SizeHint::with_exact(0),
-            Body::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Body::Buffered(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Body::Stream(stream) => stream.size_hint(),
             Body::Upload(upload) => match upload.remainder.size_hint().exact() {
                 Some(remaining) => SizeHint::with_exact(

@@ -31,7 +31,7 @@ pub fn defer_accept(socket: SockRef<'_>, defer: bool) {
 
 /// Returns whether one of these local ports may have a deferred connection, or one in its handshake. `true` if the kernel
 /// does not report it.
-pub fn is_held_back(ports: &[u16]) -> bool {
+pub fn has_pending_handshakes(ports: &[u16]) -> bool {
     cfg!(target_os = "linux")
         && ["/proc/self/net/tcp", "/proc/self/net/tcp6"].iter().any(|table| {
             match std::fs::File::open(table) {

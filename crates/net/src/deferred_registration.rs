@@ -26,9 +26,9 @@ use tokio::{
 };
 
 /// State of a stream that is known without reading from it.
-pub trait Watch {
+pub trait ReadinessState {
     /// Returns whether the stream is registered with the poller, so that a read that would block has no further cost.
-    fn is_watched(&self) -> bool {
+    fn is_registered(&self) -> bool {
         true
     }
 
@@ -39,29 +39,29 @@ pub trait Watch {
 }
 
 /// In-memory pipe for tests of connections.
-impl Watch for tokio::io::DuplexStream {}
+impl ReadinessState for tokio::io::DuplexStream {}
 
-impl Watch for TcpStream {
+impl ReadinessState for TcpStream {
     fn is_reset(&self) -> bool {
         self.take_error().is_ok_and(|error| error.is_some())
     }
 }
 
-impl<S: Watch> Watch for tokio_rustls::server::TlsStream<S> {
+impl<S: ReadinessState> ReadinessState for tokio_rustls::server::TlsStream<S> {
     fn is_reset(&self) -> bool {
         self.get_ref().0.is_reset()
     }
 }
 
-/// Listening socket whose connections are [`LazyStream`]s.
+/// Listening socket whose connections are [`UnregisteredStream`]s.
 #[derive(Debug)]
-pub struct LazyListener {
+pub struct DeferredListener {
     socket: AsyncFd<mio::net::TcpListener>,
     /// Whether the last call accepted a connection, which may have been the only one in the queue.
     has_just_accepted: Cell<bool>,
 }
 
-impl LazyListener {
+impl DeferredListener {
     /// Registers a listening socket. Must be called on a runtime.
     ///
     /// # Errors
@@ -71,14 +71,14 @@ impl LazyListener {
         let listener = mio::net::TcpListener::from_std(socket.into());
         // SAFETY: the listener owns its descriptor, the `AsyncFd` owns the listener, and it is never taken out.
         let registered = unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) };
-        Ok(LazyListener { socket: registered?, has_just_accepted: Cell::new(false) })
+        Ok(DeferredListener { socket: registered?, has_just_accepted: Cell::new(false) })
     }
 
     /// Waits for a connection and accepts it.
     ///
     /// # Errors
     /// Returns an error if `accept` fails.
-    pub async fn accept(&self) -> io::Result<(LazyStream, SocketAddr)> {
+    pub async fn accept(&self) -> io::Result<(UnregisteredStream, SocketAddr)> {
         let try_accept = |listener: &mio::net::TcpListener| {
             // Peek first: accept() allocates a socket even when it returns EAGAIN, which poll() does not.
             if self.has_just_accepted.replace(false) && !has_pending(listener) {
@@ -89,13 +89,13 @@ impl LazyListener {
             Ok(accepted)
         };
         let (stream, peer) = self.socket.async_io(Interest::READABLE, try_accept).await?;
-        Ok((LazyStream::new(stream), peer))
+        Ok((UnregisteredStream::new(stream), peer))
     }
 
     /// Accepts a connection that is in the queue; `None` if there is none.
-    pub fn waiting(&self) -> Option<(LazyStream, SocketAddr)> {
+    pub fn try_accept(&self) -> Option<(UnregisteredStream, SocketAddr)> {
         let (stream, peer) = self.socket.get_ref().accept().ok()?;
-        Some((LazyStream::new(stream), peer))
+        Some((UnregisteredStream::new(stream), peer))
     }
 
     /// Returns the address that the socket is bound to.
@@ -126,18 +126,18 @@ fn has_pending(listener: &mio::net::TcpListener) -> bool {
 
 /// TCP connection of a client that is registered with the poller on demand.
 #[derive(Debug)]
-pub struct LazyStream {
+pub struct UnregisteredStream {
     unregistered: Option<mio::net::TcpStream>,
     registered: Option<TcpStream>,
 }
 
-impl LazyStream {
+impl UnregisteredStream {
     /// Wraps a connection just accepted.
     fn new(stream: mio::net::TcpStream) -> Self {
         // On Linux the option is inherited from the listening socket.
         #[cfg(not(target_os = "linux"))]
         let _ = stream.set_nodelay(true);
-        LazyStream { unregistered: Some(stream), registered: None }
+        UnregisteredStream { unregistered: Some(stream), registered: None }
     }
 
     /// Returns the local address of the connection.
@@ -156,7 +156,7 @@ impl LazyStream {
     ///
     /// # Errors
     /// Returns an error if the runtime cannot register it.
-    pub fn watched(mut self) -> io::Result<TcpStream> {
+    pub fn into_registered(mut self) -> io::Result<TcpStream> {
         self.register()?;
         self.registered.ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
@@ -197,8 +197,8 @@ fn try_recv(stream: &mio::net::TcpStream, buf: &mut ReadBuf<'_>) -> io::Result<(
     Ok(())
 }
 
-impl Watch for LazyStream {
-    fn is_watched(&self) -> bool {
+impl ReadinessState for UnregisteredStream {
+    fn is_registered(&self) -> bool {
         self.unregistered.is_none()
     }
 
@@ -238,7 +238,7 @@ pub(super) fn poll_write_vectored(
     }
 }
 
-impl AsyncRead for LazyStream {
+impl AsyncRead for UnregisteredStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.unregistered.is_some() {
@@ -253,7 +253,7 @@ impl AsyncRead for LazyStream {
     }
 }
 
-impl AsyncWrite for LazyStream {
+impl AsyncWrite for UnregisteredStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         match this.try_io(|stream| stream.write(bytes)) {
@@ -299,12 +299,12 @@ mod tests {
 
     use super::*;
 
-    fn pair() -> (std::net::TcpStream, LazyStream) {
+    fn pair() -> (std::net::TcpStream, UnregisteredStream) {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let client = std::net::TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
         let (stream, _) = listener.accept().expect("a client");
         stream.set_nonblocking(true).expect("a socket");
-        (client, LazyStream::new(mio::net::TcpStream::from_std(stream)))
+        (client, UnregisteredStream::new(mio::net::TcpStream::from_std(stream)))
     }
 
     #[tokio::test]
@@ -315,7 +315,7 @@ mod tests {
         let mut received = [0; 16];
         assert_eq!(stream.read(&mut received).await.expect("a connection"), 7);
         stream.write_all(b"response").await.expect("buffer space");
-        assert!(!stream.is_watched());
+        assert!(!stream.is_registered());
         stream.shutdown().await.expect("a connection");
         let mut response = String::new();
         client.read_to_string(&mut response).expect("text");
@@ -332,7 +332,7 @@ mod tests {
         };
         let (count, ()) = tokio::join!(stream.read(&mut received), sending);
         assert_eq!(&received[..count.expect("a connection")], b"late");
-        assert!(stream.is_watched());
+        assert!(stream.is_registered());
         // More than the socket buffers hold.
         let large = vec![7; 8 << 20];
         let reader = std::thread::spawn(move || {

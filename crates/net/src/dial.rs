@@ -7,7 +7,7 @@ use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, task::spawn_local, time::timeout};
 
 use super::{
-    Connection, Http1, Http2, LocalExecutor, MemoryBudget, PoolKey, Stream, Wire,
+    Connection, Http1, Http2, LocalExecutor, MemoryBudget, PoolKey, Protocol, Stream,
     tls::{ClientTls, TlsTarget},
 };
 
@@ -60,11 +60,11 @@ pub async fn dial(
         let handshake = http2::handshake(LocalExecutor, TokioIo::new(stream)).await;
         let (sender, connection) = handshake.map_err(DialError::Http)?;
         spawn_local(async move { drop(connection.await) });
-        Wire::Http2(Http2::new(sender))
+        Protocol::Http2(Http2::new(sender))
     } else {
         let mut http1 = Http1::new(stream);
         http1.set_memory(Arc::clone(memory));
-        Wire::Http1(http1)
+        Protocol::Http1(http1)
     };
     Ok(Connection::new(protocol, key))
 }

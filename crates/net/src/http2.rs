@@ -19,9 +19,9 @@ use hyper::{
 };
 use tokio::task::spawn_local;
 
-use http_codec::{Head, HeadError, is_allowed_in_trailers};
+use http_codec::{HeadError, ResponseHead, is_allowed_in_trailers};
 
-use super::{Body, BodyError, Phase, Progress, SendError};
+use super::{Body, BodyError, ExchangeProgress, Phase, SendError};
 
 type SendResult = Result<Response<Incoming>, TrySendError<Request<TrackedBody>>>;
 type ResponseFuture = Pin<Box<dyn Future<Output = SendResult>>>;
@@ -88,7 +88,7 @@ impl http_body::Body for TrackedBody {
             }
             Some(Err(error)) => {
                 // hyper resets the stream on any error; the exchange reports the actual one.
-                let reset = BodyError::Gone;
+                let reset = BodyError::AlreadyConsumed;
                 *self.state.error.borrow_mut() = Some(error);
                 if let Some(waker) = self.state.waker.take() {
                     waker.wake();
@@ -114,8 +114,8 @@ impl Http2 {
         Http2 { sender, response: None, response_body: None, upload: Rc::default(), read_bytes: 0 }
     }
 
-    /// Starts a request. [`Http2::poll_answer`] drives it.
-    pub fn begin(&mut self, request: Request<Body>) {
+    /// Starts a request. [`Http2::poll_response`] drives it.
+    pub fn send_request(&mut self, request: Request<Body>) {
         self.response_body = None;
         self.read_bytes = 0;
         self.upload = Rc::default();
@@ -128,8 +128,8 @@ impl Http2 {
     }
 
     /// Returns the progress of the exchange. Bytes of the request count as written once hyper has taken them.
-    pub fn progress(&self) -> Progress {
-        Progress {
+    pub fn progress(&self) -> ExchangeProgress {
+        ExchangeProgress {
             phase: self.upload.phase.get().unwrap_or(Phase::WriteUpstream),
             bytes: self.upload.sent_bytes.get() + self.read_bytes,
         }
@@ -139,7 +139,7 @@ impl Http2 {
     ///
     /// # Errors
     /// Returns an error if the connection, the stream or the request body fails.
-    pub fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, SendError>> {
+    pub fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Result<ResponseHead, SendError>> {
         let Some(response) = &mut self.response else { return Poll::Ready(Err(SendError::Closed)) };
         let result = response.as_mut().poll(cx);
         if let Some(error) = self.upload.poll_error(cx) {
@@ -153,7 +153,7 @@ impl Http2 {
             return Poll::Ready(Err(HeadError::Malformed("invalid response status").into()));
         }
         self.response_body = Some(body);
-        Poll::Ready(Ok(Head { status: parts.status, reason: None, headers: parts.headers.into() }))
+        Poll::Ready(Ok(ResponseHead { status: parts.status, reason: None, headers: parts.headers.into() }))
     }
 
     /// Polls for the next frame of the response body.

@@ -46,7 +46,7 @@ impl Inherited {
     ///
     /// # Errors
     /// Returns an error if the sockets cannot be made non-blocking.
-    pub fn take(&mut self, role: Role, address: SocketAddr, kind: Type) -> io::Result<Vec<Socket>> {
+    pub fn claim(&mut self, role: Role, address: SocketAddr, kind: Type) -> io::Result<Vec<Socket>> {
         let mut wanted = address;
         let matches = |(socket_role, socket): &mut (Option<Role>, Socket)| {
             let Some(bound) = bound_address(socket) else { return false };
@@ -66,12 +66,12 @@ impl Inherited {
     }
 
     /// Returns the addresses and types of the unclaimed sockets.
-    pub fn bound(&self) -> impl Iterator<Item = (SocketAddr, Type)> + '_ {
+    pub fn unclaimed(&self) -> impl Iterator<Item = (SocketAddr, Type)> + '_ {
         self.0.iter().filter_map(|(_, socket)| Some((bound_address(socket)?, socket.r#type().ok()?)))
     }
 
     /// Returns the addresses of the unclaimed sockets.
-    pub fn left(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+    pub fn unclaimed_addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         self.0.iter().filter_map(|(_, socket)| bound_address(socket))
     }
 }
@@ -98,11 +98,11 @@ mod tests {
         }
         inherited.add(None, second.into());
         inherited.add(None, udp.into());
-        let mut claim_count = |role, address, kind| inherited.take(role, address, kind).unwrap().len();
+        let mut claim_count = |role, address, kind| inherited.claim(role, address, kind).unwrap().len();
         assert_eq!(claim_count(Role::Admin, a, Type::STREAM), 0, "another role");
         assert_eq!(claim_count(Role::Stream, u, Type::STREAM), 0, "another type");
         assert_eq!(claim_count(Role::Proxy, any.into(), Type::STREAM), 2, "all of the first port");
         assert_eq!(claim_count(Role::Admin, b, Type::STREAM), 1, "any role");
-        assert_eq!(inherited.left().collect::<Vec<_>>(), [u]);
+        assert_eq!(inherited.unclaimed_addresses().collect::<Vec<_>>(), [u]);
     }
 }

@@ -5,14 +5,14 @@
 /// mimalloc keeps freed pages in the heap of the thread, and purges them only while the thread allocates. A thread that
 /// becomes idle after a burst of clients or a reload would retain them indefinitely.
 #[allow(unsafe_code, reason = "the crate has no safe function for it")]
-pub fn give_back(force: bool) {
+pub fn return_free_memory(force: bool) {
     // SAFETY: `mi_collect` takes no pointers, and any thread may call it at any time.
     unsafe { libmimalloc_sys::mi_collect(force) };
 }
 
 /// Decides when a worker returns memory: once it becomes idle, or when more than half of its connections have closed.
 #[derive(Debug, Default)]
-pub struct GiveBack {
+pub struct MemoryReturnPolicy {
     /// Connection count and request count of the last tick.
     last: (usize, u64),
     peak_connection_count: usize,
@@ -22,11 +22,11 @@ pub struct GiveBack {
 /// Number of connections below which their closing frees too little memory to matter.
 const MIN_PEAK_CONNECTIONS: usize = 16;
 
-impl GiveBack {
+impl MemoryReturnPolicy {
     /// Takes a worker's number of open connections and of requests so far. Must be called each second.
     pub fn tick(&mut self, connection_count: usize, request_count: u64) {
         if let Some(force) = self.decide(connection_count, request_count) {
-            give_back(force);
+            return_free_memory(force);
         }
     }
 
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn memory_is_returned_once_after_work_and_when_most_connections_have_closed() {
-        let mut policy = GiveBack::default();
+        let mut policy = MemoryReturnPolicy::default();
         let mut tick = |connections, requests| policy.decide(connections, requests);
         assert_eq!(tick(0, 0), None, "no work yet");
         assert_eq!(tick(100, 50), None);

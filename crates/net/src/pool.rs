@@ -12,24 +12,24 @@ use ahash::AHashMap;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use http_codec::Head;
+use http_codec::ResponseHead;
 
-use super::{BodyError, Http1, Http2, Phase, Progress, SendError, Timer};
+use super::{BodyError, Deadline, ExchangeProgress, Http1, Http2, Phase, SendError};
 
 /// Limits for idle connections (settings `upstream_keepalive_*`).
 #[derive(Clone, Copy, Debug)]
-pub struct Keepalive {
+pub struct KeepaliveLimits {
     /// Maximum number of idle connections per [`PoolKey`]; 0 disables reuse.
-    pub idle: usize,
+    pub max_idle: usize,
     /// Idle timeout; zero disables it.
-    pub timeout: Duration,
+    pub idle_timeout: Duration,
     /// Number of requests after which a connection is closed.
-    pub requests: u32,
+    pub max_requests: u32,
 }
 
-impl Default for Keepalive {
+impl Default for KeepaliveLimits {
     fn default() -> Self {
-        Keepalive { idle: 512, timeout: Duration::from_secs(60), requests: 10_000 }
+        KeepaliveLimits { max_idle: 512, idle_timeout: Duration::from_secs(60), max_requests: 10_000 }
     }
 }
 
@@ -59,7 +59,7 @@ pub struct PoolKey {
     clippy::large_enum_variant,
     reason = "nearly all connections use HTTP/1, and a connection is boxed as a whole"
 )]
-pub enum Wire {
+pub enum Protocol {
     /// HTTP/1.1.
     Http1(Http1),
     /// HTTP/2, for gRPC.
@@ -69,15 +69,15 @@ pub enum Wire {
 /// Dispatches a call to the protocol of the connection.
 macro_rules! dispatch {
     ($self:ident, $protocol:ident => $call:expr) => {
-        match &$self.wire {
-            Wire::Http1($protocol) => $call,
-            Wire::Http2($protocol) => $call,
+        match &$self.protocol {
+            Protocol::Http1($protocol) => $call,
+            Protocol::Http2($protocol) => $call,
         }
     };
     (mut $self:ident, $protocol:ident => $call:expr) => {
-        match &mut $self.wire {
-            Wire::Http1($protocol) => $call,
-            Wire::Http2($protocol) => $call,
+        match &mut $self.protocol {
+            Protocol::Http1($protocol) => $call,
+            Protocol::Http2($protocol) => $call,
         }
     };
 }
@@ -85,30 +85,30 @@ macro_rules! dispatch {
 /// Connection to an upstream, with the deadlines of its current exchange.
 pub struct Connection {
     /// Protocol and its state.
-    pub wire: Wire,
+    pub protocol: Protocol,
     /// Key in the pool.
     pub key: PoolKey,
     /// Whether the connection is reused, so that the upstream may have closed it already.
-    pub used: bool,
+    pub is_reused: bool,
     request_count: u32,
     idle_since: Instant,
-    deadline: Timer,
+    deadline: Deadline,
     timeouts: Timeouts,
     /// Progress of the exchange when the deadline was set.
-    progress_at_reset: Option<Progress>,
+    progress_at_reset: Option<ExchangeProgress>,
     /// Head of the response, until it is taken.
-    head: Option<Head>,
+    head: Option<ResponseHead>,
 }
 
 impl Connection {
-    pub(super) fn new(wire: Wire, key: PoolKey) -> Box<Self> {
+    pub(super) fn new(wire: Protocol, key: PoolKey) -> Box<Self> {
         Box::new(Connection {
-            wire,
+            protocol: wire,
             key,
-            used: false,
+            is_reused: false,
             request_count: 0,
             idle_since: Instant::now(),
-            deadline: Timer::default(),
+            deadline: Deadline::default(),
             timeouts: Timeouts::default(),
             progress_at_reset: None,
             head: None,
@@ -119,13 +119,13 @@ impl Connection {
     ///
     /// # Errors
     /// Returns an error if the exchange fails.
-    pub fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.head = Some(ready!(dispatch!(mut self, protocol => protocol.poll_answer(cx)))?);
+    pub fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.head = Some(ready!(dispatch!(mut self, protocol => protocol.poll_response(cx)))?);
         Poll::Ready(Ok(()))
     }
 
     /// Takes the head of the response.
-    pub fn take_head(&mut self) -> Option<Head> {
+    pub fn take_head(&mut self) -> Option<ResponseHead> {
         self.head.take()
     }
 
@@ -149,9 +149,9 @@ impl Connection {
 
     /// Returns whether another request can follow the current one.
     fn is_reusable(&self) -> bool {
-        match &self.wire {
-            Wire::Http1(http1) => http1.is_reusable(),
-            Wire::Http2(http2) => !http2.is_closed(),
+        match &self.protocol {
+            Protocol::Http1(http1) => http1.is_reusable(),
+            Protocol::Http2(http2) => !http2.is_closed(),
         }
     }
 
@@ -177,16 +177,16 @@ impl Connection {
         self.deadline.poll(cx)
     }
 
-    fn progress(&self) -> Progress {
+    fn progress(&self) -> ExchangeProgress {
         dispatch!(self, protocol => protocol.progress())
     }
 
-    fn reset_deadline(&mut self, progress: Progress, now: tokio::time::Instant) {
+    fn reset_deadline(&mut self, progress: ExchangeProgress, now: tokio::time::Instant) {
         self.progress_at_reset = Some(progress);
         match progress.phase {
-            Phase::ReadClient => self.deadline.stop(),
-            Phase::WriteUpstream => self.deadline.set(now + self.timeouts.write),
-            Phase::ReadUpstream => self.deadline.set(now + self.timeouts.read),
+            Phase::ReadClient => self.deadline.clear(),
+            Phase::WriteUpstream => self.deadline.reset(now + self.timeouts.write),
+            Phase::ReadUpstream => self.deadline.reset(now + self.timeouts.read),
         }
     }
 }
@@ -204,7 +204,7 @@ const MAX_IDLE_COUNT: usize = 8192;
 #[derive(Debug)]
 #[expect(clippy::vec_box, reason = "connections are large, and moved with each request")]
 pub struct Pool {
-    limits: Cell<Keepalive>,
+    limits: Cell<KeepaliveLimits>,
     /// Time of the last sweep. Idle times start at it: reading the clock would cost more than the remainder of
     /// [`Pool::give`].
     swept_at: Cell<Instant>,
@@ -214,7 +214,7 @@ pub struct Pool {
 
 impl Pool {
     /// Creates an empty pool.
-    pub fn new(limits: Keepalive) -> Self {
+    pub fn new(limits: KeepaliveLimits) -> Self {
         Pool {
             limits: Cell::new(limits),
             swept_at: Cell::new(Instant::now()),
@@ -224,7 +224,7 @@ impl Pool {
     }
 
     /// Takes the most recently used idle connection that the upstream has not closed.
-    pub fn take(&self, key: &PoolKey) -> Option<Box<Connection>> {
+    pub fn checkout(&self, key: &PoolKey) -> Option<Box<Connection>> {
         let mut idle = self.idle.borrow_mut();
         let connections = idle.get_mut(key)?;
         while let Some(mut connection) = connections.pop() {
@@ -237,25 +237,25 @@ impl Pool {
     }
 
     /// Returns a connection to the pool after its response has ended. Closes it if it cannot be reused.
-    pub fn give(&self, mut connection: Box<Connection>) {
+    pub fn put(&self, mut connection: Box<Connection>) {
         let limits = self.limits.get();
         connection.request_count += 1;
-        connection.used = true;
+        connection.is_reused = true;
         let is_full = self.idle_count.get() >= MAX_IDLE_COUNT;
-        if connection.request_count >= limits.requests || is_full || !connection.is_reusable() {
+        if connection.request_count >= limits.max_requests || is_full || !connection.is_reusable() {
             return;
         }
-        if let Wire::Http1(http1) = &mut connection.wire {
+        if let Protocol::Http1(http1) = &mut connection.protocol {
             http1.shrink_buffers();
         }
         let mut idle = self.idle.borrow_mut();
         if let Some(connections) = idle.get_mut(&connection.key) {
-            if connections.len() < limits.idle {
+            if connections.len() < limits.max_idle {
                 self.idle_count.set(self.idle_count.get() + 1);
                 connection.idle_since = self.swept_at.get();
                 connections.push(connection);
             }
-        } else if limits.idle > 0 {
+        } else if limits.max_idle > 0 {
             self.idle_count.set(self.idle_count.get() + 1);
             connection.idle_since = self.swept_at.get();
             idle.insert(connection.key.clone(), vec![connection]);
@@ -263,7 +263,7 @@ impl Pool {
     }
 
     /// Evicts connections that exceed the idle timeout or were closed by the upstream. Must be called each second.
-    pub fn sweep(&self) {
+    pub fn evict_idle(&self) {
         let limits = self.limits.get();
         let now = Instant::now();
         self.swept_at.set(now);
@@ -271,8 +271,8 @@ impl Pool {
         self.idle.borrow_mut().retain(|_, connections| {
             connections.retain_mut(|connection| {
                 !connection.is_closed()
-                    && (limits.timeout.is_zero()
-                        || now.duration_since(connection.idle_since) < limits.timeout)
+                    && (limits.idle_timeout.is_zero()
+                        || now.duration_since(connection.idle_since) < limits.idle_timeout)
             });
             count += connections.len();
             !connections.is_empty()

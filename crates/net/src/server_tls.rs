@@ -59,7 +59,7 @@ impl ServerTls {
     ///
     /// # Errors
     /// Returns an error if no version with a suite is enabled.
-    pub fn config(
+    pub fn build_config(
         &self,
         certificates: Arc<dyn ResolvesServerCert>,
         alpn: &[&[u8]],
@@ -177,8 +177,8 @@ mod tests {
     #[test]
     fn a_version_without_a_suite_is_disabled_and_no_version_is_an_error() {
         let no_tls12_suite = ServerTls { suites: Some(vec!["AES128-SHA".into()]), ..ServerTls::default() };
-        assert!(no_tls12_suite.config(Arc::new(NoCertificate), &[]).is_ok());
+        assert!(no_tls12_suite.build_config(Arc::new(NoCertificate), &[]).is_ok());
         let no_version = ServerTls { tls13: false, ..no_tls12_suite };
-        assert!(no_version.config(Arc::new(NoCertificate), &[]).is_err());
+        assert!(no_version.build_config(Arc::new(NoCertificate), &[]).is_err());
     }
 }

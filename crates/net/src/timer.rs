@@ -16,7 +16,7 @@ use tokio::{
 /// Moving tokio's timer costs at each request. It is therefore left at an earlier time, and reset when it fires early:
 /// about once per timeout.
 #[derive(Debug, Default)]
-pub struct Timer {
+pub struct Deadline {
     deadline: Option<Instant>,
     /// tokio's timer, which fires at the deadline or before.
     sleep: Option<Pin<Box<Sleep>>>,
@@ -24,24 +24,24 @@ pub struct Timer {
     waker: Option<Waker>,
 }
 
-impl Timer {
+impl Deadline {
     /// Sets the deadline.
-    pub fn set(&mut self, deadline: Instant) {
+    pub fn reset(&mut self, deadline: Instant) {
         self.deadline = Some(deadline);
     }
 
     /// Sets the deadline unless one is set.
-    pub fn set_once(&mut self, deadline: impl FnOnce() -> Instant) {
+    pub fn reset_if_unset(&mut self, deadline: impl FnOnce() -> Instant) {
         self.deadline.get_or_insert_with(deadline);
     }
 
     /// Returns the deadline, if one is set.
-    pub fn due(&self) -> Option<Instant> {
+    pub fn instant(&self) -> Option<Instant> {
         self.deadline
     }
 
     /// Clears the deadline.
-    pub fn stop(&mut self) {
+    pub fn clear(&mut self) {
         self.deadline = None;
     }
 
@@ -87,22 +87,22 @@ mod tests {
 
     use super::*;
 
-    async fn elapsed(timer: &mut Timer) -> Instant {
+    async fn elapsed(timer: &mut Deadline) -> Instant {
         poll_fn(|cx| timer.poll(cx)).await;
         Instant::now()
     }
 
-    fn is_pending(timer: &mut Timer) -> bool {
+    fn is_pending(timer: &mut Deadline) -> bool {
         timer.poll(&mut Context::from_waker(Waker::noop())).is_pending()
     }
 
     #[tokio::test]
     async fn the_task_is_woken_at_the_last_deadline_set() {
-        let mut timer = Timer::default();
+        let mut timer = Deadline::default();
         assert!(is_pending(&mut timer), "no deadline is set");
         let later = Instant::now() + Duration::from_millis(40);
-        timer.set(Instant::now());
-        timer.set(later);
+        timer.reset(Instant::now());
+        timer.reset(later);
         assert!(elapsed(&mut timer).await >= later);
         assert!(is_pending(&mut timer), "it was cleared");
     }
@@ -119,30 +119,30 @@ mod tests {
 
     #[tokio::test]
     async fn deadlines_elapse_for_a_task_without_budget() {
-        let mut timer = Timer::default();
-        timer.set(Instant::now());
+        let mut timer = Deadline::default();
+        timer.reset(Instant::now());
         use_up_budget().await;
         assert!(!is_pending(&mut timer), "it has passed");
         let later = Instant::now() + Duration::from_millis(20);
-        timer.set(later);
+        timer.reset(later);
         assert!(elapsed(&mut timer).await >= later);
     }
 
     #[tokio::test]
     async fn a_deadline_can_be_moved_earlier_and_cleared() {
-        let mut timer = Timer::default();
+        let mut timer = Deadline::default();
         let now = Instant::now();
-        timer.set(now + Duration::from_secs(3600));
+        timer.reset(now + Duration::from_secs(3600));
         assert!(is_pending(&mut timer));
-        timer.set(now);
+        timer.reset(now);
         elapsed(&mut timer).await;
-        timer.set(now);
+        timer.reset(now);
         assert!(!is_pending(&mut timer), "it has passed");
-        timer.set(now);
-        timer.stop();
+        timer.reset(now);
+        timer.clear();
         assert!(is_pending(&mut timer), "it was stopped");
-        timer.set(now);
-        timer.set_once(|| now + Duration::from_secs(3600));
+        timer.reset(now);
+        timer.reset_if_unset(|| now + Duration::from_secs(3600));
         elapsed(&mut timer).await;
     }
 }

@@ -67,7 +67,7 @@ fn describe(error: &rustls::Error) -> String {
 }
 
 /// Returns the cryptography provider of all TLS connections.
-pub fn provider() -> Arc<CryptoProvider> {
+pub fn crypto_provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
@@ -75,7 +75,7 @@ pub fn provider() -> Arc<CryptoProvider> {
 ///
 /// # Errors
 /// Returns an error if there is no certificate, or one is malformed.
-pub fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub fn parse_certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let chain: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes())
         .collect::<Result<_, _>>()
         .map_err(|_| TlsError::Certificate)?;
@@ -86,8 +86,8 @@ pub fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, TlsError>
 ///
 /// # Errors
 /// Returns an error if either is malformed, or the key does not match the certificate.
-pub fn certified_key(cert: &str, key: &str) -> Result<CertifiedKey, TlsError> {
-    let chain = certificates(cert)?;
+pub fn parse_certified_key(cert: &str, key: &str) -> Result<CertifiedKey, TlsError> {
+    let chain = parse_certificates(cert)?;
     let private = private_key(key)?;
     Ok(CertifiedKey::from_der(chain, private, &aws_lc_rs::default_provider())?)
 }
@@ -106,8 +106,8 @@ fn private_key(pem: &str) -> Result<PrivateKeyDer<'static>, TlsError> {
 ///
 /// # Errors
 /// Returns an error if it is malformed, or its key is of an unsupported type.
-pub fn check_authority(pem: &str) -> Result<(), TlsError> {
-    for certificate in certificates(pem)? {
+pub fn check_ca_certificate(pem: &str) -> Result<(), TlsError> {
+    for certificate in parse_certificates(pem)? {
         let (_, parsed) = X509Certificate::from_der(&certificate).map_err(|_| TlsError::Certificate)?;
         check_key_type(PublicKey::from_spki(parsed.tbs_certificate.subject_pki.raw))?;
         RootCertStore::empty().add(certificate)?;
@@ -129,11 +129,11 @@ fn check_key_type(key: Result<PublicKey, KeyError>) -> Result<(), TlsError> {
 
 /// Trust anchors for the verification of upstream certificates.
 #[derive(Clone, Copy, Debug)]
-pub struct Trusted<'a> {
+pub struct TrustRoots<'a> {
     /// CA certificates in PEM.
     pub authorities: &'a [&'a str],
     /// Maximum number of intermediate certificates.
-    pub depth: usize,
+    pub max_depth: usize,
 }
 
 /// TLS settings towards upstreams.
@@ -164,23 +164,24 @@ impl ClientTls {
     ///
     /// # Errors
     /// Returns an error if a PEM text is malformed.
-    pub fn new(trusted: Option<Trusted<'_>>, client: Option<(&str, &str)>) -> Result<Self, TlsError> {
-        let builder = ClientConfig::builder_with_provider(provider())
+    pub fn new(trusted: Option<TrustRoots<'_>>, client: Option<(&str, &str)>) -> Result<Self, TlsError> {
+        let builder = ClientConfig::builder_with_provider(crypto_provider())
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?;
-        let algorithms = provider().signature_verification_algorithms;
+        let algorithms = crypto_provider().signature_verification_algorithms;
         let custom_verifier = |trusted| Arc::new(UpstreamCertVerifier { trusted, algorithms });
         let builder = match trusted {
-            Some(Trusted { authorities, depth }) => {
+            Some(TrustRoots { authorities, max_depth: depth }) => {
                 let mut roots = RootCertStore::empty();
                 for text in authorities {
                     // Skip invalid certificates: the CA bundle of a system may have some that predate today's rules.
-                    roots.add_parsable_certificates(certificates(text)?);
+                    roots.add_parsable_certificates(parse_certificates(text)?);
                 }
                 if roots.is_empty() {
                     // No CA is trusted: every handshake fails. The verifier's builder would return an error instead.
                     builder.with_root_certificates(roots)
                 } else {
-                    let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider());
+                    let webpki =
+                        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), crypto_provider());
                     let verifier = custom_verifier(Some((webpki.build()?, depth)));
                     builder.dangerous().with_custom_certificate_verifier(verifier)
                 }
@@ -188,10 +189,12 @@ impl ClientTls {
             None => builder.dangerous().with_custom_certificate_verifier(custom_verifier(None)),
         };
         let config = match client {
-            Some((cert, key)) => builder.with_client_auth_cert(certificates(cert)?, private_key(key)?)?,
+            Some((cert, key)) => {
+                builder.with_client_auth_cert(parse_certificates(cert)?, private_key(key)?)?
+            }
             None => builder.with_no_client_auth(),
         };
-        let anchors = trusted.map(|trusted| (trusted.authorities, trusted.depth));
+        let anchors = trusted.map(|trusted| (trusted.authorities, trusted.max_depth));
         // Two seeds yield 128 bits, so that different settings do not share pooled connections by a collision.
         let hash = |seed| ahash::RandomState::with_seeds(seed, 1, 2, 3).hash_one((anchors, client));
         let identity = format!("{:016x}{:016x}", hash(11), hash(12));
@@ -277,16 +280,19 @@ mod tests {
                         P-256, P-384 or P-521, or an Ed25519 key";
         for key in ["rsa1024.pkcs1.pem", "rsa1024.pkcs8.pem"] {
             let key = fixture(key);
-            assert_eq!(certified_key(&short, &key).map(drop).unwrap_err().to_string(), expected);
+            assert_eq!(parse_certified_key(&short, &key).map(drop).unwrap_err().to_string(), expected);
             let client = ClientTls::new(None, Some((&short, &key)));
             assert_eq!(client.map(drop).unwrap_err().to_string(), expected);
         }
-        assert_eq!(check_authority(&short).unwrap_err().to_string(), expected);
+        assert_eq!(check_ca_certificate(&short).unwrap_err().to_string(), expected);
         for key in ["p256.sec1.pem", "p256.pkcs8.pem"] {
-            assert!(certified_key(&supported, &fixture(key)).is_ok());
+            assert!(parse_certified_key(&supported, &fixture(key)).is_ok());
         }
-        assert!(check_authority(&supported).is_ok());
-        assert!(check_authority("no PEM").is_err());
-        assert!(matches!(certified_key(&supported, &fixture("p256.spki.pem")), Err(TlsError::PublicKey)));
+        assert!(check_ca_certificate(&supported).is_ok());
+        assert!(check_ca_certificate("no PEM").is_err());
+        assert!(matches!(
+            parse_certified_key(&supported, &fixture("p256.spki.pem")),
+            Err(TlsError::PublicKey)
+        ));
     }
 }

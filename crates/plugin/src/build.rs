@@ -1,34 +1,34 @@
 //! Context in which a plugin is built.
 
-use model::{Plugin as Row, State};
+use model::{PluginEntity as Row, State};
 use store::Stores;
 
 /// Context passed to [`Plugin::build`](super::Plugin::build).
-pub struct Build<'a> {
+pub struct BuildContext<'a> {
     /// The plugin row: its id and its scope.
     pub row: &'a Row,
     /// Clock, counters and other state that outlives a request.
     pub stores: &'a Stores,
     state: &'a State,
-    looked_around: bool,
+    depends_on_state: bool,
 }
 
-impl<'a> Build<'a> {
+impl<'a> BuildContext<'a> {
     /// Creates the context of one row.
     pub fn new(row: &'a Row, state: &'a State, stores: &'a Stores) -> Self {
-        Build { row, stores, state, looked_around: false }
+        BuildContext { row, stores, state, depends_on_state: false }
     }
 
     /// Returns the configuration that the row belongs to. A plugin that calls this is rebuilt at every reload; any
     /// other plugin is reused while its row is unchanged.
     pub fn state(&mut self) -> &'a State {
-        self.looked_around = true;
+        self.depends_on_state = true;
         self.state
     }
 
-    /// Returns whether [`Build::state`] was called, so that the plugin depends on more than its row.
-    pub fn looked_around(&self) -> bool {
-        self.looked_around
+    /// Returns whether [`BuildContext::state`] was called, so that the plugin depends on more than its row.
+    pub fn depends_on_state(&self) -> bool {
+        self.depends_on_state
     }
 }
 

@@ -15,8 +15,8 @@ use http::{HeaderValue, Method, StatusCode, Uri, Version};
 use smallvec::SmallVec;
 use uuid::Uuid;
 
-use super::Reply;
-use http_codec::{Headers, Known};
+use super::LocalReply;
+use http_codec::{Headers, KnownHeader};
 use model::{Consumer, Ix, Route, Service};
 use net::{Body, BodyBuffer, BodyError, ConnectionBudget};
 use router::Capture;
@@ -36,15 +36,15 @@ pub struct Client {
     /// Local address of the connection.
     pub local: SocketAddr,
     /// Whether the connection uses TLS.
-    pub tls: bool,
+    pub is_tls: bool,
     /// Server name of the TLS handshake (SNI).
     pub sni: Option<Arc<str>>,
     /// Whether the peer is in `trusted_ips`.
-    pub trusted: bool,
+    pub is_trusted: bool,
     /// Sequence number of the connection in this process.
-    pub connection: u64,
+    pub connection_number: u64,
     /// Sequence number of the request on its connection, from 1.
-    pub request: u64,
+    pub request_number: u64,
 }
 
 /// The client's request, as modified by plugins and forwarded to the upstream.
@@ -61,7 +61,7 @@ pub struct Request {
     /// Body.
     pub body: Body,
     /// Reply that a plugin has set for a body that exceeds its limit while it streams.
-    pub too_long: Option<Box<Reply>>,
+    pub too_long_reply: Option<Box<LocalReply>>,
     /// What the client has sent, for the record of the request.
     pub received: Received,
     /// Query set by a plugin; `Some(None)` if it was removed.
@@ -98,7 +98,7 @@ impl Request {
             version,
             headers,
             body,
-            too_long: None,
+            too_long_reply: None,
             received: Received::default(),
             query: None,
             budget: None,
@@ -108,7 +108,7 @@ impl Request {
     /// Creates a request from the parts of an `http::Request`.
     pub fn from_parts(parts: http::request::Parts, body: Body) -> Self {
         let headers = match parts.version {
-            Version::HTTP_2 => Headers::of_http2(parts.headers),
+            Version::HTTP_2 => Headers::from_http2(parts.headers),
             _ => parts.headers.into(),
         };
         Self::new(parts.method, parts.uri, parts.version, headers, body)
@@ -176,7 +176,7 @@ impl Request {
             self.budget = Some(stream.budget().clone());
         }
         let bytes = std::mem::take(&mut self.body).read(limit).await?;
-        self.body = Body::whole(bytes.clone());
+        self.body = Body::from_bytes(bytes.clone());
         Ok(bytes)
     }
 
@@ -185,9 +185,9 @@ impl Request {
     ///
     /// # Errors
     /// If the body cannot be read, or is already known to be longer. The body is dropped in that case.
-    pub async fn limit_body(&mut self, max: u64, too_long: Reply) -> Result<(), BodyError> {
-        self.too_long = Some(Box::new(too_long));
-        self.body = std::mem::take(&mut self.body).hold(MAX_BUFFERED_BYTES, max).await?;
+    pub async fn limit_body(&mut self, max: u64, too_long: LocalReply) -> Result<(), BodyError> {
+        self.too_long_reply = Some(Box::new(too_long));
+        self.body = std::mem::take(&mut self.body).buffer(MAX_BUFFERED_BYTES, max).await?;
         Ok(())
     }
 
@@ -206,7 +206,7 @@ impl Request {
             }
             None => bytes.into(),
         };
-        self.body = Body::whole(bytes);
+        self.body = Body::from_bytes(bytes);
         Ok(())
     }
 }
@@ -222,13 +222,13 @@ fn decode(text: &str) -> Cow<'_, str> {
 
 /// Result of routing: the matched route and its service.
 #[derive(Clone, Debug)]
-pub struct Matched {
+pub struct RouteMatch {
     /// The matched route.
     pub route: Ix<Route>,
     /// The route's service, if any.
     pub service: Option<Ix<Service>>,
     /// Length in bytes of the prefix of the normalised path that the route's path matched.
-    pub matched: usize,
+    pub matched_len: usize,
     /// Capture groups of a regular expression path.
     pub captures: SmallVec<[Capture; 0]>,
 }
@@ -277,10 +277,10 @@ pub struct Response {
     pub source: ResponseSource,
     /// Whether the head is held back until the body filters emit their first bytes, because a filter may still reject
     /// the body. Set by header filters.
-    pub waits_for_body: bool,
+    pub holds_head_for_body: bool,
     /// Error for which a body filter rejects the body. If the head was held back, the client receives an error
     /// response; otherwise the response is aborted.
-    pub refused: Option<BodyError>,
+    pub body_error: Option<BodyError>,
 }
 
 /// State of one HTTP exchange: a request, its response, and what plugins and the proxy record about them. It borrows
@@ -294,26 +294,26 @@ pub struct Exchange {
     /// Id of the request.
     pub id: RequestId,
     /// Matched route and service; `None` before routing.
-    pub matched: Option<Matched>,
+    pub route_match: Option<RouteMatch>,
     /// Overrides of the upstream request.
-    pub upstream: UpstreamOverrides,
+    pub upstream_overrides: UpstreamOverrides,
     /// Authenticated or anonymous consumer.
     pub consumer: Option<Ix<Consumer>>,
     /// Credential of the consumer; `None` for an anonymous one.
     pub credential: Option<Credential>,
     /// Groups assigned by an authentication plugin, in place of the consumer's ACL groups.
-    pub groups: Option<Vec<String>>,
+    pub authenticated_groups: Option<Vec<String>>,
     /// Head of the response.
     pub response: Response,
     /// Budget that bodies buffered by body filters are charged to; set if the chain has body filters.
-    pub budget: Option<ConnectionBudget>,
+    pub body_budget: Option<ConnectionBudget>,
     /// When the request head was complete.
-    pub started: Instant,
+    pub received_at: Instant,
     /// When the last attempt handed the request to an upstream connection; if connecting failed, when the attempt
     /// began.
-    pub sent: Option<Instant>,
+    pub upstream_sent_at: Option<Instant>,
     /// When the upstream's response head was complete, or the last attempt failed.
-    pub answered: Option<Instant>,
+    pub upstream_responded_at: Option<Instant>,
     /// Attempts to get a response from an upstream.
     pub tries: SmallVec<[Try; 1]>,
     /// What a rate limit counts that has refused the request: `ip`, `consumer`. Set by the plugin.
@@ -329,22 +329,22 @@ impl Exchange {
             client,
             request,
             id,
-            matched: None,
-            upstream: UpstreamOverrides::default(),
+            route_match: None,
+            upstream_overrides: UpstreamOverrides::default(),
             consumer: None,
             credential: None,
-            groups: None,
+            authenticated_groups: None,
             response: Response {
                 status: StatusCode::OK,
                 headers: Headers::default(),
                 source: ResponseSource::Gateway,
-                waits_for_body: false,
-                refused: None,
+                holds_head_for_body: false,
+                body_error: None,
             },
-            budget: None,
-            started: Instant::now(),
-            sent: None,
-            answered: None,
+            body_budget: None,
+            received_at: Instant::now(),
+            upstream_sent_at: None,
+            upstream_responded_at: None,
             tries: SmallVec::new(),
             limited_by: None,
             extensions: Extensions::default(),
@@ -353,28 +353,28 @@ impl Exchange {
 
     /// Returns the matched route.
     pub fn route(&self) -> Option<Ix<Route>> {
-        self.matched.as_ref().map(|m| m.route)
+        self.route_match.as_ref().map(|m| m.route)
     }
 
     /// Returns the service of the matched route.
     pub fn service(&self) -> Option<Ix<Service>> {
-        self.matched.as_ref().and_then(|m| m.service)
+        self.route_match.as_ref().and_then(|m| m.service)
     }
 
     /// Returns `https` or `http`: the scheme of the client's connection, or the one that a trusted peer reports in
     /// `X-Forwarded-Proto`.
     pub fn scheme(&self) -> &'static str {
-        if self.client.trusted && self.request.headers.has(Known::ForwardedProto) {
+        if self.client.is_trusted && self.request.headers.contains_known(KnownHeader::ForwardedProto) {
             // All values must be `https`: one of them may have been sent by the client itself.
-            let mut protos = self.request.headers.values_of(Known::ForwardedProto);
+            let mut protos = self.request.headers.known_values(KnownHeader::ForwardedProto);
             return if protos.all(|proto| proto.eq_ignore_ascii_case(b"https")) { "https" } else { "http" };
         }
-        if self.client.tls { "https" } else { "http" }
+        if self.client.is_tls { "https" } else { "http" }
     }
 
     /// Returns the budget that bodies buffered by body filters are charged to; unlimited if there is no connection.
-    pub fn budget(&self) -> ConnectionBudget {
-        self.budget.clone().unwrap_or_else(ConnectionBudget::unlimited)
+    pub fn body_budget(&self) -> ConnectionBudget {
+        self.body_budget.clone().unwrap_or_else(ConnectionBudget::unlimited)
     }
 
     /// Returns the value of a type that plugins carry from one phase to the next; inserts its default if absent.

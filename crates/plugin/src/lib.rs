@@ -15,15 +15,15 @@ mod registry;
 mod reply;
 pub mod testing;
 
-pub use build::{Build, BuildError};
-pub use check::{Checks, NOT_YET, Place};
+pub use build::{BuildContext, BuildError};
+pub use check::{ConfigPath, Diagnostics, UNSUPPORTED_SUFFIX};
 pub use exchange::{
-    Client, Credential, Exchange, Extensions, Matched, Received, Request, RequestId, Response,
-    ResponseSource, UpstreamOverrides,
+    Client, Credential, Exchange, Extensions, Received, Request, RequestId, Response, ResponseSource,
+    RouteMatch, UpstreamOverrides,
 };
-pub use phase::{Call, Chunk, Hook, HookFuture, HookResult, Instance, PhaseSet, Phases, Stop};
-pub use registry::{EntityRule, Entry, Registry, Scopes};
-pub use reply::{Reply, ReplyBody};
+pub use phase::{Chunk, Ctx, DynPlugin, Hook, HookFuture, HookResult, PhaseSet, Phases, ShortCircuit};
+pub use registry::{EntityRule, PluginDescriptor, PluginScopes, Registry};
+pub use reply::{LocalReply, LocalReplyBody};
 
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
@@ -58,7 +58,7 @@ pub trait Plugin: Sized + Send + Sync + 'static {
     /// Hooks by phase.
     const PHASES: Phases<Self>;
     /// Entities to which it can be attached.
-    const SCOPES: Scopes = Scopes::ALL;
+    const SCOPES: PluginScopes = PluginScopes::ALL;
     /// Supported protocols.
     const PROTOCOLS: &'static [Protocol] = HTTP_FAMILY;
     /// Default of the row's `protocols`.
@@ -81,11 +81,11 @@ pub trait Plugin: Sized + Send + Sync + 'static {
         + 'static;
 
     /// Checks rules that span several fields.
-    fn check(_config: &Self::Config, _checks: &mut Checks) {}
+    fn check(_config: &Self::Config, _checks: &mut Diagnostics) {}
 
     /// Compiles the configuration.
     ///
     /// # Errors
     /// If the configuration is unusable, such as a regular expression that does not compile.
-    fn build(config: Self::Config, context: &mut Build<'_>) -> Result<Self, BuildError>;
+    fn build(config: Self::Config, context: &mut BuildContext<'_>) -> Result<Self, BuildError>;
 }

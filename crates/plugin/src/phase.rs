@@ -22,12 +22,12 @@ use std::{future::Future, pin::Pin};
 
 use bytes::Bytes;
 
-use super::{Exchange, Plugin, Reply};
+use super::{Exchange, LocalReply, Plugin};
 use model::State;
 use net::BodyError;
 
 /// Arguments of a hook: the state of the request and the configuration.
-pub struct Call<'a> {
+pub struct Ctx<'a> {
     /// State of the request.
     pub exchange: &'a mut Exchange,
     /// The configuration.
@@ -37,29 +37,29 @@ pub struct Call<'a> {
 /// Reason why a hook ends request processing before the upstream is contacted. Header filters, body filters and log
 /// hooks still run.
 #[derive(Debug)]
-pub enum Stop {
+pub enum ShortCircuit {
     /// A response that the plugin generates.
-    Reply(Box<Reply>),
+    Respond(Box<LocalReply>),
     /// A failure. The client receives a generic 500; the reason is only logged.
-    Fault(String),
+    Fail(String),
     /// The request body could not be read. The status follows from the error, such as 413 or 408.
-    Body(BodyError),
+    BodyError(BodyError),
 }
 
-impl From<BodyError> for Stop {
+impl From<BodyError> for ShortCircuit {
     fn from(error: BodyError) -> Self {
-        Stop::Body(error)
+        ShortCircuit::BodyError(error)
     }
 }
 
-impl From<Reply> for Stop {
-    fn from(reply: Reply) -> Self {
-        Stop::Reply(Box::new(reply))
+impl From<LocalReply> for ShortCircuit {
+    fn from(reply: LocalReply) -> Self {
+        ShortCircuit::Respond(Box::new(reply))
     }
 }
 
 /// Result of a rewrite or access hook.
-pub type HookResult = Result<(), Stop>;
+pub type HookResult = Result<(), ShortCircuit>;
 
 /// Result of an asynchronous hook: available immediately, or a future. A box is only allocated for a hook that
 /// actually awaits.
@@ -93,9 +93,9 @@ pub enum Hook<P: 'static> {
     /// The plugin has no hook in this phase.
     None,
     /// A hook that never awaits.
-    Sync(fn(&P, Call<'_>) -> HookResult),
+    Sync(fn(&P, Ctx<'_>) -> HookResult),
     /// A hook that may await.
-    Async(for<'a> fn(&'a P, Call<'a>) -> HookFuture<'a>),
+    Async(for<'a> fn(&'a P, Ctx<'a>) -> HookFuture<'a>),
 }
 
 /// A chunk of the response body on its way to the client.
@@ -114,11 +114,11 @@ pub struct Phases<P: 'static> {
     /// Runs after routing, before the request is sent to the upstream.
     pub access: Hook<P>,
     /// Runs when the response head is available, before its body.
-    pub header_filter: Option<fn(&P, Call<'_>)>,
+    pub header_filter: Option<fn(&P, Ctx<'_>)>,
     /// Runs for each chunk of the response body; the last one is marked.
-    pub body_filter: Option<fn(&P, Call<'_>, &mut Chunk)>,
+    pub body_filter: Option<fn(&P, Ctx<'_>, &mut Chunk)>,
     /// Runs when the response has been sent or aborted.
-    pub log: Option<fn(&P, Call<'_>)>,
+    pub log: Option<fn(&P, Ctx<'_>)>,
 }
 
 impl<P> Phases<P> {
@@ -139,22 +139,22 @@ pub struct PhaseSet {
 }
 
 /// A built plugin behind a trait object, so that one chain can hold plugins of different types.
-pub trait Instance: Send + Sync {
+pub trait DynPlugin: Send + Sync {
     /// Phases in which the plugin has hooks.
     fn phases(&self) -> PhaseSet;
     /// Runs the rewrite hook.
-    fn rewrite<'a>(&'a self, ctx: Call<'a>) -> HookFuture<'a>;
+    fn rewrite<'a>(&'a self, ctx: Ctx<'a>) -> HookFuture<'a>;
     /// Runs the access hook.
-    fn access<'a>(&'a self, ctx: Call<'a>) -> HookFuture<'a>;
+    fn access<'a>(&'a self, ctx: Ctx<'a>) -> HookFuture<'a>;
     /// Runs the header filter.
-    fn header_filter(&self, ctx: Call<'_>);
+    fn header_filter(&self, ctx: Ctx<'_>);
     /// Runs the body filter.
-    fn body_filter(&self, ctx: Call<'_>, chunk: &mut Chunk);
+    fn body_filter(&self, ctx: Ctx<'_>, chunk: &mut Chunk);
     /// Runs the log hook.
-    fn log(&self, ctx: Call<'_>);
+    fn log(&self, ctx: Ctx<'_>);
 }
 
-impl<P: Plugin> Instance for P {
+impl<P: Plugin> DynPlugin for P {
     fn phases(&self) -> PhaseSet {
         let p = &P::PHASES;
         PhaseSet {
@@ -166,34 +166,34 @@ impl<P: Plugin> Instance for P {
         }
     }
 
-    fn rewrite<'a>(&'a self, ctx: Call<'a>) -> HookFuture<'a> {
+    fn rewrite<'a>(&'a self, ctx: Ctx<'a>) -> HookFuture<'a> {
         run(&P::PHASES.rewrite, self, ctx)
     }
 
-    fn access<'a>(&'a self, ctx: Call<'a>) -> HookFuture<'a> {
+    fn access<'a>(&'a self, ctx: Ctx<'a>) -> HookFuture<'a> {
         run(&P::PHASES.access, self, ctx)
     }
 
-    fn header_filter(&self, ctx: Call<'_>) {
+    fn header_filter(&self, ctx: Ctx<'_>) {
         if let Some(hook) = P::PHASES.header_filter {
             hook(self, ctx);
         }
     }
 
-    fn body_filter(&self, ctx: Call<'_>, chunk: &mut Chunk) {
+    fn body_filter(&self, ctx: Ctx<'_>, chunk: &mut Chunk) {
         if let Some(hook) = P::PHASES.body_filter {
             hook(self, ctx, chunk);
         }
     }
 
-    fn log(&self, ctx: Call<'_>) {
+    fn log(&self, ctx: Ctx<'_>) {
         if let Some(hook) = P::PHASES.log {
             hook(self, ctx);
         }
     }
 }
 
-fn run<'a, P>(hook: &Hook<P>, plugin: &'a P, ctx: Call<'a>) -> HookFuture<'a> {
+fn run<'a, P>(hook: &Hook<P>, plugin: &'a P, ctx: Ctx<'a>) -> HookFuture<'a> {
     match hook {
         Hook::None => HookFuture::Ready(Ok(())),
         Hook::Sync(method) => HookFuture::Ready(method(plugin, ctx)),

@@ -4,42 +4,42 @@ use std::sync::Arc;
 
 use ahash::AHashMap;
 
-use super::{Build, BuildError, Checks, Instance, Plugin};
+use super::{BuildContext, BuildError, Diagnostics, DynPlugin, Plugin};
 use model::{PluginConfig, Protocol};
 use source::{DeError, Document, NodeId, from_node};
 
 /// Entities to which a plugin can be attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub struct Scopes {
+pub struct PluginScopes {
     pub global: bool,
     pub service: bool,
     pub route: bool,
     pub consumer: bool,
 }
 
-impl Scopes {
+impl PluginScopes {
     /// Any scope.
-    pub const ALL: Self = Scopes { global: true, service: true, route: true, consumer: true };
+    pub const ALL: Self = PluginScopes { global: true, service: true, route: true, consumer: true };
     /// Any scope but a consumer. An authentication plugin runs before the consumer is known.
-    pub const NO_CONSUMER: Self = Scopes { consumer: false, ..Self::ALL };
+    pub const NO_CONSUMER: Self = PluginScopes { consumer: false, ..Self::ALL };
     /// Global only.
-    pub const GLOBAL: Self = Scopes { global: true, service: false, route: false, consumer: false };
+    pub const GLOBAL: Self = PluginScopes { global: true, service: false, route: false, consumer: false };
 }
 
 /// Deserialises a plugin's configuration from a document node.
 type ReadFn = fn(&Document, NodeId) -> Result<Arc<dyn PluginConfig>, DeError>;
 /// Builds a plugin from its configuration.
-type BuildFn = fn(&dyn PluginConfig, &mut Build<'_>) -> Result<Arc<dyn Instance>, BuildError>;
+type BuildFn = fn(&dyn PluginConfig, &mut BuildContext<'_>) -> Result<Arc<dyn DynPlugin>, BuildError>;
 
 /// Description of a plugin: the constants and functions of its [`Plugin`] implementation with the type erased.
-pub struct Entry {
+pub struct PluginDescriptor {
     /// Name, as written in configuration files.
     pub name: &'static str,
     /// Priority within a phase; plugins with a higher priority run first.
     pub priority: i32,
     /// Entities to which it can be attached.
-    pub scopes: Scopes,
+    pub scopes: PluginScopes,
     /// Supported protocols.
     pub protocols: &'static [Protocol],
     /// Default of the row's `protocols`.
@@ -49,7 +49,7 @@ pub struct Entry {
     /// Deserialises its configuration.
     pub read: ReadFn,
     /// Checks rules that span several fields.
-    pub check: fn(&dyn PluginConfig, &mut Checks),
+    pub check: fn(&dyn PluginConfig, &mut Diagnostics),
     /// Builds it. Fails for the configuration of another plugin.
     pub build: BuildFn,
     /// Whether it authenticates the client and rejects requests without valid credentials.
@@ -68,7 +68,7 @@ pub struct Registry(Arc<Table>);
 
 #[derive(Debug, Default)]
 struct Table {
-    entries: Vec<Entry>,
+    entries: Vec<PluginDescriptor>,
     by_name: AHashMap<&'static str, usize>,
 }
 
@@ -77,7 +77,7 @@ impl Registry {
     ///
     /// # Panics
     /// If two plugins have the same name.
-    pub fn new(entries: Vec<Entry>) -> Self {
+    pub fn new(entries: Vec<PluginDescriptor>) -> Self {
         let mut by_name = AHashMap::with_capacity(entries.len());
         for (i, entry) in entries.iter().enumerate() {
             assert!(by_name.insert(entry.name, i).is_none(), "two plugins are named {}", entry.name);
@@ -86,12 +86,12 @@ impl Registry {
     }
 
     /// Returns all plugins in registration order.
-    pub fn entries(&self) -> &[Entry] {
+    pub fn descriptors(&self) -> &[PluginDescriptor] {
         &self.0.entries
     }
 
     /// Looks up a plugin by name.
-    pub fn find(&self, name: &str) -> Option<&Entry> {
+    pub fn find(&self, name: &str) -> Option<&PluginDescriptor> {
         self.0.by_name.get(name).map(|&i| &self.0.entries[i])
     }
 
@@ -102,15 +102,15 @@ impl Registry {
 
     /// Looks up an entity validation rule by its `x-custom` name.
     pub fn rule(&self, name: &str) -> Option<EntityRule> {
-        let mut rules = self.entries().iter().flat_map(|entry| entry.rules);
+        let mut rules = self.descriptors().iter().flat_map(|entry| entry.rules);
         rules.find(|(known, _)| *known == name).map(|(_, rule)| *rule)
     }
 }
 
-impl Entry {
+impl PluginDescriptor {
     /// Creates the description of a plugin type.
     pub const fn of<P: Plugin>() -> Self {
-        Entry {
+        PluginDescriptor {
             name: P::NAME,
             priority: P::PRIORITY,
             scopes: P::SCOPES,
@@ -126,7 +126,7 @@ impl Entry {
     }
 }
 
-impl std::fmt::Debug for Entry {
+impl std::fmt::Debug for PluginDescriptor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Entry").field("name", &self.name).finish_non_exhaustive()
     }
@@ -141,7 +141,7 @@ fn read<P: Plugin>(document: &Document, node: NodeId) -> Result<Arc<dyn PluginCo
     from_node::<P::Config>(document, node).map(|config| Arc::new(config) as Arc<dyn PluginConfig>)
 }
 
-fn check<P: Plugin>(config: &dyn PluginConfig, checks: &mut Checks) {
+fn check<P: Plugin>(config: &dyn PluginConfig, checks: &mut Diagnostics) {
     if let Some(config) = config.as_any().downcast_ref::<P::Config>() {
         P::check(config, checks);
     }
@@ -149,10 +149,10 @@ fn check<P: Plugin>(config: &dyn PluginConfig, checks: &mut Checks) {
 
 fn build<P: Plugin>(
     config: &dyn PluginConfig,
-    context: &mut Build<'_>,
-) -> Result<Arc<dyn Instance>, BuildError> {
+    context: &mut BuildContext<'_>,
+) -> Result<Arc<dyn DynPlugin>, BuildError> {
     let Some(config) = config.as_any().downcast_ref::<P::Config>() else {
         return Err(BuildError::at("", format!("these are not settings of {}", P::NAME)));
     };
-    P::build(config.clone(), context).map(|plugin| Arc::new(plugin) as Arc<dyn Instance>)
+    P::build(config.clone(), context).map(|plugin| Arc::new(plugin) as Arc<dyn DynPlugin>)
 }

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 /// Body of a local reply. The proxy serialises it once the client's preferred format is known.
 #[derive(Clone, Debug)]
-pub enum ReplyBody {
+pub enum LocalReplyBody {
     /// No body.
     Empty,
     /// An error message with the request id, serialised as JSON, HTML, XML or plain text according to the request's
@@ -19,29 +19,29 @@ pub enum ReplyBody {
 
 /// A response that the gateway generates: status, headers and body.
 #[derive(Clone, Debug)]
-pub struct Reply {
+pub struct LocalReply {
     /// Status.
     pub status: StatusCode,
     /// Headers in addition to those derived from the body.
     pub headers: HeaderMap,
     /// Body.
-    pub body: ReplyBody,
+    pub body: LocalReplyBody,
 }
 
-impl Reply {
+impl LocalReply {
     /// Creates a reply with no headers and no body.
     pub fn empty(status: StatusCode) -> Self {
-        Reply { status, headers: HeaderMap::new(), body: ReplyBody::Empty }
+        LocalReply { status, headers: HeaderMap::new(), body: LocalReplyBody::Empty }
     }
 
     /// Creates an error message in the format that the client accepts.
     pub fn error(status: StatusCode, message: impl Into<String>) -> Self {
-        Reply { body: ReplyBody::Message(Some(message.into())), ..Self::empty(status) }
+        LocalReply { body: LocalReplyBody::Message(Some(message.into())), ..Self::empty(status) }
     }
 
     /// Creates a reply with compact JSON.
     pub fn json(status: StatusCode, value: serde_json::Value) -> Self {
-        Reply { body: ReplyBody::Json(value), ..Self::empty(status) }
+        LocalReply { body: LocalReplyBody::Json(value), ..Self::empty(status) }
     }
 
     /// Creates a reply with the body `{"message":"…"}` regardless of `Accept`.
@@ -53,7 +53,7 @@ impl Reply {
     pub fn bytes(status: StatusCode, content_type: HeaderValue, bytes: impl Into<Bytes>) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(http::header::CONTENT_TYPE, content_type);
-        Reply { status, headers, body: ReplyBody::Bytes(bytes.into()) }
+        LocalReply { status, headers, body: LocalReplyBody::Bytes(bytes.into()) }
     }
 
     /// Appends a header.

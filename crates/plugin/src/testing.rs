@@ -11,10 +11,10 @@ use http::{HeaderMap, StatusCode};
 use uuid::Uuid;
 
 use super::{
-    Build, BuildError, Call, Chunk, Client, Exchange, HookResult, Instance, Plugin, Reply, Request,
-    RequestId, ResponseSource, Stop,
+    BuildContext, BuildError, Chunk, Client, Ctx, DynPlugin, Exchange, HookResult, LocalReply, Plugin,
+    Request, RequestId, ResponseSource, ShortCircuit,
 };
-use model::{Plugin as Row, Set, State};
+use model::{PluginEntity as Row, Set, State};
 use net::Body;
 use store::{Clock, Stores};
 
@@ -24,7 +24,7 @@ pub struct PluginHarness {
     pub state: State,
     /// Stores of the plugin. The clock is manual.
     pub stores: Stores,
-    plugin: Arc<dyn Instance>,
+    plugin: Arc<dyn DynPlugin>,
 }
 
 impl PluginHarness {
@@ -53,7 +53,7 @@ impl PluginHarness {
             updated_at: 0,
             origin: None,
         };
-        let plugin = Arc::new(P::build(config, &mut Build::new(&row, &state, &stores))?);
+        let plugin = Arc::new(P::build(config, &mut BuildContext::new(&row, &state, &stores))?);
         Ok(PluginHarness { state, stores, plugin })
     }
 
@@ -62,7 +62,7 @@ impl PluginHarness {
     /// # Errors
     /// If the plugin short-circuits the request.
     pub fn access(&self, exchange: &mut Exchange) -> HookResult {
-        let result = self.plugin.access(Call { exchange, state: &self.state });
+        let result = self.plugin.access(Ctx { exchange, state: &self.state });
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -74,9 +74,9 @@ impl PluginHarness {
     ///
     /// # Panics
     /// If the hook lets the request pass, or fails.
-    pub fn reply(&self, exchange: &mut Exchange) -> Reply {
+    pub fn reply(&self, exchange: &mut Exchange) -> LocalReply {
         match self.access(exchange) {
-            Err(Stop::Reply(reply)) => *reply,
+            Err(ShortCircuit::Respond(reply)) => *reply,
             other => panic!("expected a reply, got {other:?}"),
         }
     }
@@ -88,7 +88,7 @@ impl PluginHarness {
         for (name, value) in &headers {
             exchange.response.headers.append(name, value.clone());
         }
-        self.plugin.header_filter(Call { exchange, state: &self.state });
+        self.plugin.header_filter(Ctx { exchange, state: &self.state });
     }
 
     /// Runs the body filter on the chunks of a body, then on the empty last chunk, and returns the filtered body.
@@ -97,7 +97,7 @@ impl PluginHarness {
         for text in chunks.iter().map(Some).chain([None]) {
             let data = text.map_or_else(Bytes::new, |text| Bytes::copy_from_slice(text.as_bytes()));
             let mut chunk = Chunk { data, last: text.is_none() };
-            self.plugin.body_filter(Call { exchange, state: &self.state }, &mut chunk);
+            self.plugin.body_filter(Ctx { exchange, state: &self.state }, &mut chunk);
             out.extend_from_slice(&chunk.data);
         }
         String::from_utf8_lossy(&out).into_owned()
@@ -119,11 +119,11 @@ pub fn request(method: &str, target: &str, headers: &[(&str, &str)], body: &str)
         peer: address,
         ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
         local: SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
-        tls: false,
+        is_tls: false,
         sni: None,
-        trusted: false,
-        connection: 7,
-        request: 1,
+        is_trusted: false,
+        connection_number: 7,
+        request_number: 1,
     };
-    Exchange::new(client, Request::from_parts(parts, Body::whole(body.to_owned())), RequestId(0xabc))
+    Exchange::new(client, Request::from_parts(parts, Body::from_bytes(body.to_owned())), RequestId(0xabc))
 }

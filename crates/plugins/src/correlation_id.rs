@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::shared::header::HeaderKey;
-use http_codec::Spelling;
-use plugin::{self, Build, BuildError, Call, Exchange, Hook, HookResult, Phases};
-use store::{Clock, ticket};
+use http_codec::HeaderSpelling;
+use plugin::{self, BuildContext, BuildError, Ctx, Exchange, Hook, HookResult, Phases};
+use store::{Clock, next_request_seq};
 
 const DEFAULT_HEADER_NAME: &str = "Kong-Request-ID";
 
@@ -67,7 +67,7 @@ impl Default for Config {
 
 /// The plugin `correlation-id`.
 pub struct Plugin {
-    name: Spelling,
+    name: HeaderSpelling,
     lookup: HeaderKey,
     generator: Generator,
     echo_downstream: bool,
@@ -85,12 +85,12 @@ impl plugin::Plugin for Plugin {
         Phases { access: Hook::Sync(Self::access), header_filter: Some(Self::header_filter), ..Phases::NONE };
     type Config = Config;
 
-    fn build(config: Config, context: &mut Build<'_>) -> Result<Self, BuildError> {
+    fn build(config: Config, context: &mut BuildContext<'_>) -> Result<Self, BuildError> {
         let name = config.header_name.as_deref().unwrap_or(DEFAULT_HEADER_NAME);
         let invalid = |_| BuildError::at("/header_name", format!("'{name}' cannot be the name of a header"));
         Ok(Plugin {
             lookup: HeaderKey::new(name).map_err(invalid)?,
-            name: Spelling::new(name).map_err(invalid)?,
+            name: HeaderSpelling::new(name).map_err(invalid)?,
             generator: config.generator,
             echo_downstream: config.echo_downstream,
             clock: context.stores.clock.clone(),
@@ -99,7 +99,7 @@ impl plugin::Plugin for Plugin {
 }
 
 impl Plugin {
-    fn access(&self, ctx: Call<'_>) -> HookResult {
+    fn access(&self, ctx: Ctx<'_>) -> HookResult {
         let exchange = ctx.exchange;
         let id = match self.client_id(exchange) {
             Some(id) => id,
@@ -115,7 +115,7 @@ impl Plugin {
         Ok(())
     }
 
-    fn header_filter(&self, ctx: Call<'_>) {
+    fn header_filter(&self, ctx: Ctx<'_>) {
         if !self.echo_downstream {
             return;
         }
@@ -137,7 +137,7 @@ impl Plugin {
         let _ = match self.generator {
             Generator::Uuid => write!(id, "{}", Uuid::new_v4()),
             Generator::Counter => {
-                let sequence = ticket();
+                let sequence = next_request_seq();
                 write!(id, "{}#{}", sequence.worker, sequence.number)
             }
             Generator::Tracker => {
@@ -149,8 +149,8 @@ impl Plugin {
                     client.local.ip(),
                     client.local.port(),
                     std::process::id(),
-                    client.connection,
-                    client.request,
+                    client.connection_number,
+                    client.request_number,
                     now.as_secs(),
                     now.subsec_millis()
                 )

@@ -10,7 +10,9 @@ use serde_json::Number;
 
 use super::shared::status::error_status;
 use model::Protocol;
-use plugin::{self, ALL_PROTOCOLS, Build, BuildError, Call, Hook, HookResult, Phases, Reply, Stop};
+use plugin::{
+    self, ALL_PROTOCOLS, BuildContext, BuildError, Ctx, Hook, HookResult, LocalReply, Phases, ShortCircuit,
+};
 
 /// Allows or denies requests by client IP address: rejects clients in `deny`, and clients outside `allow` if it is set.
 ///
@@ -61,7 +63,7 @@ impl plugin::Plugin for Plugin {
         &[Protocol::Http, Protocol::Https, Protocol::Tcp, Protocol::Tls, Protocol::Grpc, Protocol::Grpcs];
     type Config = Config;
 
-    fn build(config: Config, _: &mut Build<'_>) -> Result<Self, BuildError> {
+    fn build(config: Config, _: &mut BuildContext<'_>) -> Result<Self, BuildError> {
         let allow = config.allow.filter(|entries| !entries.is_empty());
         let status = config.status.as_ref().map_or(Ok(StatusCode::FORBIDDEN), error_status);
         Ok(Plugin {
@@ -74,14 +76,14 @@ impl plugin::Plugin for Plugin {
 }
 
 impl Plugin {
-    fn access(&self, ctx: Call<'_>) -> HookResult {
+    fn access(&self, ctx: Ctx<'_>) -> HookResult {
         let ip = ctx.exchange.client.ip;
         if !self.deny.contains(ip) && self.allow.as_ref().is_none_or(|allow| allow.contains(ip)) {
             return Ok(());
         }
-        let status = self.status.clone().map_err(Stop::Fault)?;
+        let status = self.status.clone().map_err(ShortCircuit::Fail)?;
         let message = self.message.clone().unwrap_or_else(|| format!("IP address not allowed: {ip}"));
-        Err(Reply::error(status, message).into())
+        Err(LocalReply::error(status, message).into())
     }
 }
 
@@ -142,7 +144,7 @@ mod tests {
     use super::*;
     use model::State;
     use plugin::{
-        ReplyBody,
+        LocalReplyBody,
         testing::{PluginHarness, request},
     };
 
@@ -188,10 +190,10 @@ mod tests {
         let reply = reject(json!({"deny": ["127.0.0.1"]}));
         assert_eq!(reply.status, StatusCode::FORBIDDEN);
         let message = "IP address not allowed: 127.0.0.1";
-        assert!(matches!(reply.body, ReplyBody::Message(Some(text)) if text == message));
+        assert!(matches!(reply.body, LocalReplyBody::Message(Some(text)) if text == message));
         let reply = reject(json!({"deny": ["127.0.0.1"], "status": 451, "message": "no"}));
         assert_eq!(reply.status.as_u16(), 451);
-        assert!(matches!(reply.body, ReplyBody::Message(Some(text)) if text == "no"));
+        assert!(matches!(reply.body, LocalReplyBody::Message(Some(text)) if text == "no"));
     }
 
     #[test]

@@ -15,22 +15,22 @@ mod request_termination;
 mod request_transformer;
 mod response_transformer;
 
-use plugin::{Entry, Registry};
+use plugin::{PluginDescriptor, Registry};
 
 /// Returns the registry of the built-in plugins. A new plugin adds its `mod` line above and an entry here.
 pub fn registry() -> Registry {
     Registry::new(vec![
-        Entry::of::<acl::Plugin>(),
-        Entry::of::<correlation_id::Plugin>(),
-        Entry::of::<cors::Plugin>(),
-        Entry::of::<ip_restriction::Plugin>(),
-        Entry::of::<jwt::Plugin>(),
-        Entry::of::<key_auth::Plugin>(),
-        Entry::of::<rate_limiting::Plugin>(),
-        Entry::of::<redirect::Plugin>(),
-        Entry::of::<request_size_limiting::Plugin>(),
-        Entry::of::<request_termination::Plugin>(),
-        Entry::of::<request_transformer::Plugin>(),
-        Entry::of::<response_transformer::Plugin>(),
+        PluginDescriptor::of::<acl::Plugin>(),
+        PluginDescriptor::of::<correlation_id::Plugin>(),
+        PluginDescriptor::of::<cors::Plugin>(),
+        PluginDescriptor::of::<ip_restriction::Plugin>(),
+        PluginDescriptor::of::<jwt::Plugin>(),
+        PluginDescriptor::of::<key_auth::Plugin>(),
+        PluginDescriptor::of::<rate_limiting::Plugin>(),
+        PluginDescriptor::of::<redirect::Plugin>(),
+        PluginDescriptor::of::<request_size_limiting::Plugin>(),
+        PluginDescriptor::of::<request_termination::Plugin>(),
+        PluginDescriptor::of::<request_transformer::Plugin>(),
+        PluginDescriptor::of::<response_transformer::Plugin>(),
     ])
 }

@@ -5,7 +5,9 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use plugin::{self, Build, BuildError, Call, Hook, HookResult, Phases, Reply, ReplyBody, Request};
+use plugin::{
+    self, BuildContext, BuildError, Ctx, Hook, HookResult, LocalReply, LocalReplyBody, Phases, Request,
+};
 use router::normalize;
 
 /// Characters that are percent-encoded in the path and the query of a URL.
@@ -80,7 +82,7 @@ impl plugin::Plugin for Plugin {
     const PHASES: Phases<Self> = Phases { access: Hook::Sync(Self::access), ..Phases::NONE };
     type Config = Config;
 
-    fn build(config: Config, _: &mut Build<'_>) -> Result<Self, BuildError> {
+    fn build(config: Config, _: &mut BuildContext<'_>) -> Result<Self, BuildError> {
         let location = match config.keep_incoming_path {
             Some(true) => {
                 let (url, fragment) = config.location.split_once('#').unwrap_or((&config.location, ""));
@@ -122,7 +124,7 @@ fn origin(url: &str) -> Result<String, BuildError> {
 }
 
 impl Plugin {
-    fn access(&self, ctx: Call<'_>) -> HookResult {
+    fn access(&self, ctx: Ctx<'_>) -> HookResult {
         let location = match &self.location {
             Location::Fixed(location) => location.clone(),
             Location::Incoming { origin, fragment } => {
@@ -130,8 +132,8 @@ impl Plugin {
             }
         };
         let headers = HeaderMap::from_iter([(LOCATION, location)]);
-        let body = ReplyBody::Bytes("redirecting".into());
-        Err(Reply { status: self.status, headers, body }.into())
+        let body = LocalReplyBody::Bytes("redirecting".into());
+        Err(LocalReply { status: self.status, headers, body }.into())
     }
 }
 
@@ -158,7 +160,7 @@ mod tests {
     fn redirect(config: Value, target: &str) -> (u16, String) {
         let harness = PluginHarness::new::<Plugin>(config, State::default()).expect("settings are valid");
         let reply = harness.reply(&mut request("GET", target, &[], ""));
-        assert!(matches!(reply.body, ReplyBody::Bytes(body) if body == "redirecting"));
+        assert!(matches!(reply.body, LocalReplyBody::Bytes(body) if body == "redirecting"));
         (reply.status.as_u16(), reply.headers[LOCATION].to_str().expect("text").to_owned())
     }
 

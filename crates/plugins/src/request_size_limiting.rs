@@ -8,7 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use net::Body;
-use plugin::{self, Build, BuildError, Call, Hook, HookFuture, HookResult, Phases, Reply, Request};
+use plugin::{
+    self, BuildContext, BuildError, Ctx, Hook, HookFuture, HookResult, LocalReply, Phases, Request,
+};
 
 /// Rejects requests with a body longer than a limit.
 ///
@@ -72,7 +74,7 @@ impl plugin::Plugin for Plugin {
     const PHASES: Phases<Self> = Phases { access: Hook::Async(Self::access), ..Phases::NONE };
     type Config = Config;
 
-    fn build(config: Config, _: &mut Build<'_>) -> Result<Self, BuildError> {
+    fn build(config: Config, _: &mut BuildContext<'_>) -> Result<Self, BuildError> {
         let unit = match config.size_unit {
             SizeUnit::Megabytes => 1024 * 1024,
             SizeUnit::Kilobytes => 1024,
@@ -87,7 +89,7 @@ impl plugin::Plugin for Plugin {
 }
 
 impl Plugin {
-    fn access<'a>(&'a self, ctx: Call<'a>) -> HookFuture<'a> {
+    fn access<'a>(&'a self, ctx: Ctx<'a>) -> HookFuture<'a> {
         let request = &mut ctx.exchange.request;
         if let Some(length) =
             request.header(CONTENT_LENGTH.as_str()).and_then(|text| text.trim().parse().ok())
@@ -98,11 +100,13 @@ impl Plugin {
             && request.headers.get(TRANSFER_ENCODING).is_none_or(|te| te != "chunked")
         {
             let message = "A valid Content-Length header is required";
-            return HookFuture::Ready(Err(Reply::error(StatusCode::LENGTH_REQUIRED, message).into()));
+            return HookFuture::Ready(Err(LocalReply::error(StatusCode::LENGTH_REQUIRED, message).into()));
         }
         match &request.body {
             Body::Empty => HookFuture::Ready(self.check_length(0, &request.headers)),
-            Body::Whole(bytes) => HookFuture::Ready(self.check_length(bytes.len() as u64, &request.headers)),
+            Body::Buffered(bytes) => {
+                HookFuture::Ready(self.check_length(bytes.len() as u64, &request.headers))
+            }
             Body::Stream(_) | Body::Upload(_) => HookFuture::boxed(self.limit_body(request)),
         }
     }
@@ -125,13 +129,13 @@ impl Plugin {
     }
 }
 
-fn too_long_reply(headers: &HeaderMap) -> Reply {
+fn too_long_reply(headers: &HeaderMap) -> LocalReply {
     let expects = headers.get(EXPECT).and_then(|value| value.to_str().ok());
     let status = match expects.is_some_and(|text| text.trim().eq_ignore_ascii_case("100-continue")) {
         true => StatusCode::EXPECTATION_FAILED,
         false => StatusCode::PAYLOAD_TOO_LARGE,
     };
-    Reply::error(status, "Request size limit exceeded")
+    LocalReply::error(status, "Request size limit exceeded")
 }
 
 #[cfg(test)]
@@ -142,7 +146,7 @@ mod tests {
     use model::State;
     use net::BodyError;
     use plugin::{
-        Stop,
+        ShortCircuit,
         testing::{PluginHarness, request},
     };
 
@@ -151,8 +155,8 @@ mod tests {
         let body = "x".repeat(body);
         match harness.access(&mut request("POST", "/", headers, &body)) {
             Ok(()) => 200,
-            Err(Stop::Reply(reply)) => reply.status.as_u16(),
-            Err(Stop::Body(BodyError::TooLong { .. })) => 413,
+            Err(ShortCircuit::Respond(reply)) => reply.status.as_u16(),
+            Err(ShortCircuit::BodyError(BodyError::TooLong { .. })) => 413,
             Err(other) => panic!("{other:?}"),
         }
     }

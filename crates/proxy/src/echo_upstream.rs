@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::pipeline::EarlyExit;
 use model::State;
-use plugin::{Exchange, Reply};
+use plugin::{Exchange, LocalReply};
 
 /// Maximum length of an echoed body, in bytes.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -33,7 +33,7 @@ pub async fn echo(exchange: &mut Exchange, state: &State, target: &PathAndQuery)
     let service = exchange.service().map(|ix| &state.services[ix]);
     let route = exchange.route().map(|ix| &state.routes[ix]);
     let consumer = exchange.consumer.map(|ix| &state.consumers[ix]);
-    EarlyExit::Reply(Box::new(Reply::json(
+    EarlyExit::Reply(Box::new(LocalReply::json(
         StatusCode::OK,
         json!({
             "mock": true,

@@ -9,9 +9,9 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use super::error_body;
 use model::State;
 use net::{BodyError, BudgetExceeded};
-use plugin::{Exchange, Reply, ReplyBody};
-use runtime::{Options, Templates};
-use upstream::PickError;
+use plugin::{Exchange, LocalReply, LocalReplyBody};
+use runtime::{ErrorTemplates, Options};
+use upstream::SelectError;
 
 /// Why a request has no response of an upstream or plugin.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +66,7 @@ pub enum ProxyError {
     NeedsHttp2,
     /// No upstream address can be selected.
     #[error(transparent)]
-    Pick(#[from] PickError),
+    Pick(#[from] SelectError),
     /// The upstream timed out: address and what was awaited.
     #[error("the upstream timed out: {0}")]
     UpstreamTimeout(String),
@@ -93,7 +93,7 @@ impl From<BodyError> for ProxyError {
             | BodyError::Upstream(_)
             | BodyError::Framing(_)
             | BodyError::Unreadable(_)
-            | BodyError::Gone => ProxyError::BodyBroken,
+            | BodyError::AlreadyConsumed => ProxyError::BodyBroken,
         }
     }
 }
@@ -143,8 +143,8 @@ impl ProxyError {
             ProxyError::NeedsGrpcs => "grpcs_required",
             ProxyError::NeedsGrpc => "grpc_required",
             ProxyError::NeedsHttp2 => "http2_required",
-            ProxyError::Pick(PickError::Name { .. }) => "name_resolution",
-            ProxyError::Pick(PickError::NoPeer(_)) => "no_target",
+            ProxyError::Pick(SelectError::Name { .. }) => "name_resolution",
+            ProxyError::Pick(SelectError::NoTarget(_)) => "no_target",
             ProxyError::UpstreamTimeout(_) => "upstream_timeout",
             ProxyError::Upstream(_) => "upstream_failed",
             ProxyError::Plugin(_) => "plugin_failed",
@@ -171,8 +171,8 @@ impl ProxyError {
             ProxyError::NeedsGrpcs => (200, "gRPC request matched gRPCs route", Gateway),
             ProxyError::NeedsGrpc => (415, "Non-gRPC request matched gRPC route", Gateway),
             ProxyError::NeedsHttp2 => (426, "Please use HTTP2 protocol", Gateway),
-            ProxyError::Pick(PickError::Name { .. }) => (503, "name resolution failed", Gateway),
-            ProxyError::Pick(PickError::NoPeer(_)) => {
+            ProxyError::Pick(SelectError::Name { .. }) => (503, "name resolution failed", Gateway),
+            ProxyError::Pick(SelectError::NoTarget(_)) => {
                 (503, "failure to get a peer from the ring-balancer", Gateway)
             }
             ProxyError::UpstreamTimeout(_) => (504, "The upstream server is timing out", Server),
@@ -184,17 +184,17 @@ impl ProxyError {
     }
 
     /// Builds the response to the client.
-    pub fn to_reply(&self, exchange: &Exchange, options: &Options) -> Reply {
+    pub fn to_reply(&self, exchange: &Exchange, options: &Options) -> LocalReply {
         let (status, message, origin) = self.status_and_message();
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         match self {
-            ProxyError::Plugin(_) | ProxyError::Panic => return Reply::message(status, message),
+            ProxyError::Plugin(_) | ProxyError::Panic => return LocalReply::message(status, message),
             ProxyError::NeedsHttps(code) if *code != StatusCode::UPGRADE_REQUIRED => {
-                return Reply::empty(status).header(header::LOCATION, https_location(exchange));
+                return LocalReply::empty(status).header(header::LOCATION, https_location(exchange));
             }
             ProxyError::NeedsGrpcs => {
                 let text = HeaderValue::from_static("gRPC request matched gRPCs route");
-                return Reply::empty(status)
+                return LocalReply::empty(status)
                     .header(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"))
                     .header(http::HeaderName::from_static("grpc-status"), HeaderValue::from_static("1"))
                     .header(http::HeaderName::from_static("grpc-message"), text);
@@ -202,15 +202,16 @@ impl ProxyError {
             _ => {}
         }
         let mut reply = match origin {
-            ErrorOrigin::Gateway => Reply::error(status, message),
+            ErrorOrigin::Gateway => LocalReply::error(status, message),
             ErrorOrigin::Server if error_body::is_grpc(&exchange.request.headers) => {
-                Reply::error(status, message)
+                LocalReply::error(status, message)
             }
             ErrorOrigin::Server => {
                 let format =
-                    error_body::negotiate_server_format(&exchange.request.headers, options.error_form);
-                let (kind, bytes) = error_body::render(&options.templates, format, message, exchange.id);
-                Reply::bytes(status, kind, bytes)
+                    error_body::negotiate_server_format(&exchange.request.headers, options.error_format);
+                let (kind, bytes) =
+                    error_body::render(&options.error_templates, format, message, exchange.id);
+                LocalReply::bytes(status, kind, bytes)
             }
         };
         let upgrade = match self {
@@ -257,7 +258,7 @@ impl ProxyError {
 
 fn https_location(exchange: &Exchange) -> HeaderValue {
     let headers = &exchange.request.headers;
-    let forwarded = exchange.client.trusted.then(|| headers.get("x-forwarded-host")).flatten();
+    let forwarded = exchange.client.is_trusted.then(|| headers.get("x-forwarded-host")).flatten();
     let host = forwarded.or_else(|| headers.get(header::HOST)).and_then(|h| h.to_str().ok()).unwrap_or("");
     let (host, _) = super::validate::split_host_port(host);
     let target = exchange.request.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
@@ -266,14 +267,14 @@ fn https_location(exchange: &Exchange) -> HeaderValue {
 
 /// Renders a reply's body, and sets its content type unless the reply has one.
 pub fn render_reply_body(
-    reply: ReplyBody,
+    reply: LocalReplyBody,
     status: StatusCode,
     exchange: &Exchange,
-    templates: &Templates,
+    templates: &ErrorTemplates,
     headers: &mut HeaderMap,
 ) -> Bytes {
     // A gRPC client reads the message in a header, whatever the plugin's format.
-    if let ReplyBody::Json(value) = &reply
+    if let LocalReplyBody::Json(value) = &reply
         && error_body::is_grpc(&exchange.request.headers)
     {
         let message = value.get("message").and_then(|message| message.as_str()).unwrap_or_default();
@@ -281,12 +282,12 @@ pub fn render_reply_body(
         return Bytes::new();
     }
     let (kind, bytes) = match reply {
-        ReplyBody::Empty => return Bytes::new(),
-        ReplyBody::Bytes(bytes) => return bytes,
-        ReplyBody::Json(value) => {
+        LocalReplyBody::Empty => return Bytes::new(),
+        LocalReplyBody::Bytes(bytes) => return bytes,
+        LocalReplyBody::Json(value) => {
             (HeaderValue::from_static("application/json; charset=utf-8"), Bytes::from(value.to_string()))
         }
-        ReplyBody::Message(message) => {
+        LocalReplyBody::Message(message) => {
             let default;
             let message = match &message {
                 Some(message) => message,

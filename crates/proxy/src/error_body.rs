@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use plugin::RequestId;
-use runtime::{BodyForm, Templates};
+use runtime::{ErrorFormat, ErrorTemplates};
 
 /// Whether a request is gRPC, by its content type.
 pub fn is_grpc(headers: &HeaderMap) -> bool {
@@ -14,13 +14,13 @@ pub fn is_grpc(headers: &HeaderMap) -> bool {
 }
 
 /// Negotiates the format of an error of the gateway's code: by Accept, else JSON.
-pub fn negotiate_gateway_format(headers: &HeaderMap) -> BodyForm {
-    preferred_by_accept(headers).unwrap_or(BodyForm::Json)
+pub fn negotiate_gateway_format(headers: &HeaderMap) -> ErrorFormat {
+    preferred_by_accept(headers).unwrap_or(ErrorFormat::Json)
 }
 
 /// Negotiates the format of an error of the HTTP server: by Accept, else the request's content type, else the
 /// node's setting.
-pub fn negotiate_server_format(headers: &HeaderMap, default: BodyForm) -> BodyForm {
+pub fn negotiate_server_format(headers: &HeaderMap, default: ErrorFormat) -> ErrorFormat {
     preferred_by_accept(headers)
         .or_else(|| {
             let media_type = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
@@ -30,7 +30,7 @@ pub fn negotiate_server_format(headers: &HeaderMap, default: BodyForm) -> BodyFo
 }
 
 /// The format of the Accept element with the highest `q`; of equal ones, the first.
-fn preferred_by_accept(headers: &HeaderMap) -> Option<BodyForm> {
+fn preferred_by_accept(headers: &HeaderMap) -> Option<ErrorFormat> {
     // Several fields form one list (RFC 9110 section 5.3).
     let fields = headers.get_all(header::ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
     let mut best: Option<(f32, &str)> = None;
@@ -42,21 +42,26 @@ fn preferred_by_accept(headers: &HeaderMap) -> Option<BodyForm> {
             best = Some((q, media_type));
         }
     }
-    best.map(|(_, media_type)| format_for_media_type(media_type).unwrap_or(BodyForm::Json))
+    best.map(|(_, media_type)| format_for_media_type(media_type).unwrap_or(ErrorFormat::Json))
 }
 
-fn format_for_media_type(media_type: &str) -> Option<BodyForm> {
+fn format_for_media_type(media_type: &str) -> Option<ErrorFormat> {
     Some(match media_type {
-        "text/html" => BodyForm::Html,
-        "application/xml" => BodyForm::Xml,
-        "text/plain" | "text/*" => BodyForm::Plain,
-        "application/json" | "application/*" | "*/*" => BodyForm::Json,
+        "text/html" => ErrorFormat::Html,
+        "application/xml" => ErrorFormat::Xml,
+        "text/plain" | "text/*" => ErrorFormat::Plain,
+        "application/json" | "application/*" | "*/*" => ErrorFormat::Json,
         _ => return None,
     })
 }
 
 /// Renders an error's body; returns its content type, too.
-pub fn render(templates: &Templates, format: BodyForm, message: &str, id: RequestId) -> (HeaderValue, Bytes) {
+pub fn render(
+    templates: &ErrorTemplates,
+    format: ErrorFormat,
+    message: &str,
+    id: RequestId,
+) -> (HeaderValue, Bytes) {
     let (media_type, text) = render_default(format, message, id);
     let text = match templates.of(format) {
         Some(template) => render_template(template, format, message, id),
@@ -66,26 +71,26 @@ pub fn render(templates: &Templates, format: BodyForm, message: &str, id: Reques
 }
 
 /// Renders a user's template: the first `%s` is the message, the second the request id.
-fn render_template(template: &str, format: BodyForm, message: &str, id: RequestId) -> String {
+fn render_template(template: &str, format: ErrorFormat, message: &str, id: RequestId) -> String {
     let message = match format {
-        BodyForm::Html | BodyForm::Xml => escape_markup(message),
-        BodyForm::Json => serde_json::Value::from(message).to_string().trim_matches('"').to_owned(),
-        BodyForm::Plain => message.to_owned(),
+        ErrorFormat::Html | ErrorFormat::Xml => escape_markup(message),
+        ErrorFormat::Json => serde_json::Value::from(message).to_string().trim_matches('"').to_owned(),
+        ErrorFormat::Plain => message.to_owned(),
     };
     template.replacen("%s", &message, 1).replacen("%s", &id.to_string(), 1)
 }
 
-fn render_default(format: BodyForm, message: &str, id: RequestId) -> (&'static str, String) {
+fn render_default(format: ErrorFormat, message: &str, id: RequestId) -> (&'static str, String) {
     match format {
-        BodyForm::Json => {
+        ErrorFormat::Json => {
             let message = serde_json::Value::from(message);
             (
                 "application/json; charset=utf-8",
                 format!("{{\n  \"message\":{message},\n  \"request_id\":\"{id}\"\n}}"),
             )
         }
-        BodyForm::Plain => ("text/plain; charset=utf-8", format!("{message}\nrequest_id: {id}\n")),
-        BodyForm::Html => (
+        ErrorFormat::Plain => ("text/plain; charset=utf-8", format!("{message}\nrequest_id: {id}\n")),
+        ErrorFormat::Html => (
             "text/html; charset=utf-8",
             format!(
                 "<!doctype html>\n<html>\n  <head>\n    <meta charset=\"utf-8\">\n    <title>Error</title>\n  </head>\n  \
@@ -93,7 +98,7 @@ fn render_default(format: BodyForm, message: &str, id: RequestId) -> (&'static s
                 escape_markup(message)
             ),
         ),
-        BodyForm::Xml => (
+        ErrorFormat::Xml => (
             "application/xml; charset=utf-8",
             format!(
                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<error>\n  <message>{}</message>\n  \

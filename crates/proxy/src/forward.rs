@@ -15,11 +15,11 @@ use super::{
     request_body::buffer_or_stream,
     worker::ConnContext,
 };
-use net::{Body, Connection, DialError, PoolKey, SendError, Timeouts, Wire, dial, tls::TlsTarget};
+use net::{Body, Connection, DialError, PoolKey, Protocol, SendError, Timeouts, dial, tls::TlsTarget};
 use plugin::Exchange;
 use runtime::{Mock, RouteEntry, ServiceEntry, Snapshot};
 use telemetry::Try;
-use upstream::{Destination, Pick};
+use upstream::{Destination, Selected};
 
 /// An upstream's response, and its connection.
 #[derive(Debug)]
@@ -55,10 +55,11 @@ pub async fn forward(
         return Err(Box::pin(echo_upstream::echo(exchange, &snap.state, &target)).await);
     }
     let header_ctx = upstream_header_context(exchange, conn_ctx, route, path, id);
-    let direct = exchange.upstream.address.take().map(|(host, port)| Destination::direct(&host, port));
+    let direct =
+        exchange.upstream_overrides.address.take().map(|(host, port)| Destination::direct(&host, port));
     let destination = direct.as_ref().unwrap_or(&service.destination);
     if options.mock == Mock::Unresolved
-        && let Err(error) = destination.pick(&conn_ctx.worker.resolver).await
+        && let Err(error) = destination.select(&conn_ctx.worker.resolver).await
     {
         tracing::debug!("{error}: the echo upstream responds");
         return Err(Box::pin(echo_upstream::echo(exchange, &snap.state, &target)).await);
@@ -68,14 +69,14 @@ pub async fn forward(
     let mut retry = RetryState { remaining: service.retries, exchange, conn_ctx, service };
     let mut body = Some(body);
     loop {
-        let pick = destination.pick(&conn_ctx.worker.resolver).await.map_err(ProxyError::Pick)?;
+        let pick = destination.select(&conn_ctx.worker.resolver).await.map_err(ProxyError::Pick)?;
         let host = upstream_host(retry.exchange, route, service, destination, &pick);
         let (mut connection, connect) = match retry.connection(&pick, host).await {
             Ok(connected) => connected,
             Err(Failure { error, code, since }) => {
                 let now = std::time::Instant::now();
-                retry.exchange.sent = Some(since);
-                retry.exchange.answered = Some(now);
+                retry.exchange.upstream_sent_at = Some(since);
+                retry.exchange.upstream_responded_at = Some(now);
                 retry.exchange.tries.push(Try {
                     address: pick.address,
                     status: None,
@@ -91,10 +92,10 @@ pub async fn forward(
         };
         // A partly streamed body cannot be sent again.
         let Some(sent) = body.take() else { return Err(ProxyError::Upstream("no body left".into()).into()) };
-        if sent.at_hand() {
+        if sent.is_buffered() {
             body = Some(clone_buffered(&sent));
         }
-        let reused = connection.used;
+        let reused = connection.is_reused;
         retry.start_request(&mut connection, &target, host, &header_ctx, sent);
         let error = match retry.send(connection, connect).await {
             Ok(response) => {
@@ -119,7 +120,7 @@ pub async fn forward(
 
 fn clone_buffered(body: &Body) -> Body {
     match body {
-        Body::Whole(bytes) => Body::Whole(bytes.clone()),
+        Body::Buffered(bytes) => Body::Buffered(bytes.clone()),
         _ => Body::Empty,
     }
 }
@@ -154,11 +155,11 @@ impl RetryState<'_> {
     /// If it cannot be opened.
     async fn connection(
         &self,
-        pick: &Pick<'_>,
+        pick: &Selected<'_>,
         host: &HeaderValue,
     ) -> Result<(Box<Connection>, Duration), Failure> {
         let per_host;
-        let uses_tls = self.exchange.upstream.tls.unwrap_or(self.service.tls.is_some());
+        let uses_tls = self.exchange.upstream_overrides.tls.unwrap_or(self.service.tls.is_some());
         let tls: Option<&TlsTarget> = match (&self.service.tls, &self.service.tls_target) {
             _ if !uses_tls => None,
             (Some(_), Some(target)) if pick.peer.is_none() && *host == self.service.host => Some(target),
@@ -175,11 +176,11 @@ impl RetryState<'_> {
             http2: self.service.grpc,
         };
         let pool = &self.conn_ctx.worker.pool;
-        while let Some(mut connection) = pool.take(&key) {
-            let ready = match &mut connection.wire {
-                Wire::Http1(_) => true,
+        while let Some(mut connection) = pool.checkout(&key) {
+            let ready = match &mut connection.protocol {
+                Protocol::Http1(_) => true,
                 // Its last response has been read to the end, so that this does not wait for the upstream.
-                Wire::Http2(http2) => http2.is_ready().await,
+                Protocol::Http2(http2) => http2.is_ready().await,
             };
             if ready {
                 return Ok((connection, Duration::ZERO));
@@ -218,8 +219,8 @@ impl RetryState<'_> {
         body: Body,
     ) {
         let request = &self.exchange.request;
-        match &mut connection.wire {
-            Wire::Http1(http1) => {
+        match &mut connection.protocol {
+            Protocol::Http1(http1) => {
                 let length = body.size_hint().exact().map_or(BodyLength::Chunked, BodyLength::Known);
                 let head = http1.head();
                 head.extend_from_slice(request.method.as_str().as_bytes());
@@ -229,20 +230,20 @@ impl RetryState<'_> {
                 headers::for_upstream(self.exchange, self.conn_ctx, host, header_ctx, length, head);
                 head.extend_from_slice(b"\r\n\r\n");
                 let head_only = request.method == Method::HEAD;
-                http1.begin(body, length == BodyLength::Chunked, head_only, header_ctx.websocket);
+                http1.send_request(body, length == BodyLength::Chunked, head_only, header_ctx.websocket);
             }
-            Wire::Http2(http2) => {
+            Protocol::Http2(http2) => {
                 let length = body.size_hint().exact().map_or(BodyLength::FromClient, BodyLength::Known);
                 let mut sent = Request::new(body);
                 let fields = sent.headers_mut();
                 headers::for_upstream(self.exchange, self.conn_ctx, host, header_ctx, length, fields);
                 fields.remove(header::CONNECTION);
                 fields.remove(header::HOST);
-                let tls = self.exchange.upstream.tls.unwrap_or(self.service.tls.is_some());
+                let tls = self.exchange.upstream_overrides.tls.unwrap_or(self.service.tls.is_some());
                 *sent.uri_mut() = absolute_uri(target, host, tls);
                 *sent.method_mut() = request.method.clone();
                 *sent.version_mut() = http::Version::HTTP_2;
-                http2.begin(sent);
+                http2.send_request(sent);
             }
         }
     }
@@ -256,17 +257,17 @@ impl RetryState<'_> {
         let address = connection.key.address;
         let timeouts = Timeouts { write: self.service.write_timeout, read: self.service.read_timeout };
         let start = Instant::now();
-        self.exchange.sent = Some(start.into_std());
+        self.exchange.upstream_sent_at = Some(start.into_std());
         // Its status is set when the head is taken.
         self.exchange.tries.push(Try { address, status: None, connect, response: None, error: None });
         connection.start_timeouts(timeouts, start);
-        let outcome = std::future::poll_fn(|cx| match connection.poll_answer(cx) {
+        let outcome = std::future::poll_fn(|cx| match connection.poll_response(cx) {
             Poll::Ready(result) => Poll::Ready(Some(result)),
             Poll::Pending => connection.poll_timeout(cx).map(|()| None),
         })
         .await;
         let answered = std::time::Instant::now();
-        self.exchange.answered = Some(answered);
+        self.exchange.upstream_responded_at = Some(answered);
         if let Some(attempt) = self.exchange.tries.last_mut() {
             attempt.response = Some(answered.saturating_duration_since(start.into_std()));
             attempt.error = match &outcome {
@@ -321,7 +322,7 @@ pub(super) fn upstream_header_context<'a>(
     path: &[u8],
     id: &'a HeaderValue,
 ) -> UpstreamHeaderContext<'a> {
-    let matched = exchange.matched.as_ref().map_or(0, |m| m.matched);
+    let matched = exchange.route_match.as_ref().map_or(0, |m| m.matched_len);
     let prefix = path.get(..matched).filter(|p| route.strip_path && !p.is_empty() && *p != b"/");
     UpstreamHeaderContext {
         prefix: prefix.and_then(|p| HeaderValue::from_str(&router::escape_for_upstream(p)).ok()),
@@ -337,9 +338,9 @@ pub(super) fn upstream_host<'a>(
     route: &RouteEntry,
     service: &'a ServiceEntry,
     destination: &'a Destination,
-    pick: &Pick<'a>,
+    pick: &Selected<'a>,
 ) -> &'a HeaderValue {
-    if let Some(host) = &exchange.upstream.host {
+    if let Some(host) = &exchange.upstream_overrides.host {
         return host;
     }
     if route.preserve_host
@@ -348,7 +349,7 @@ pub(super) fn upstream_host<'a>(
         return host;
     }
     match (destination, pick.peer) {
-        (_, Some(peer)) => peer.host(service.tls.is_some()),
+        (_, Some(peer)) => peer.host_header(service.tls.is_some()),
         // The target is not selected yet.
         (Destination::Balanced(balancer), None) if let Some(host) = &balancer.host_header => host,
         _ => &service.host,
@@ -364,10 +365,10 @@ pub(super) fn upstream_target(
 ) -> PathAndQuery {
     let request = &exchange.request;
     let (joined, escaped);
-    let wanted: &str = match &exchange.upstream.path {
+    let wanted: &str = match &exchange.upstream_overrides.path {
         Some(path) => path,
         None => {
-            let matched = exchange.matched.as_ref().map_or(0, |m| m.matched);
+            let matched = exchange.route_match.as_ref().map_or(0, |m| m.matched_len);
             joined =
                 router::upstream_path(&service.path, path, matched, route.strip_path, route.path_handling);
             escaped = router::escape_for_upstream(&joined);

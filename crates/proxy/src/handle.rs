@@ -23,9 +23,9 @@ use super::{
     validate,
     worker::ConnContext,
 };
-use plugin::{self, Exchange, Matched, Request};
-use router::{self, RequestLine};
-use runtime::{Encrypted, RouteEntry, Snapshot};
+use plugin::{self, Exchange, Request, RouteMatch};
+use router::{self, RequestInput};
+use runtime::{RouteEntry, Snapshot, TlsRequired};
 
 /// Serves one request, or responds to one that the parser has rejected. Errors become responses, too.
 pub async fn handle(
@@ -82,9 +82,9 @@ pub(super) fn find_route<'s>(
     let host = request.headers.host().0.filter(|host| host.is_ascii());
     let host = host.and_then(|host| std::str::from_utf8(host).ok());
     let client = &exchange.client;
-    let line = RequestLine {
+    let line = RequestInput {
         method: request.method.as_str(),
-        https: client.tls,
+        https: client.is_tls,
         host,
         query: request.query().unwrap_or(""),
         headers: &request.headers,
@@ -94,10 +94,10 @@ pub(super) fn find_route<'s>(
     };
     let found = snap.router.find(&line, path).ok_or(ProxyError::NoRoute)?;
     let route = snap.route(found.route);
-    exchange.matched = Some(Matched {
+    exchange.route_match = Some(RouteMatch {
         route: found.route,
         service: route.service,
-        matched: found.matched,
+        matched_len: found.matched_len,
         captures: found.captures,
     });
     Ok(route)
@@ -114,9 +114,11 @@ pub(super) fn check_protocol(exchange: &Exchange, route: &RouteEntry) -> Result<
             return Err(ProxyError::NeedsHttp2);
         }
     }
-    match route.encrypted_only {
-        Some(Encrypted::Https(status)) if exchange.scheme() == "http" => Err(ProxyError::NeedsHttps(status)),
-        Some(Encrypted::Grpcs) if exchange.scheme() == "http" => Err(ProxyError::NeedsGrpcs),
+    match route.tls_required {
+        Some(TlsRequired::Https(status)) if exchange.scheme() == "http" => {
+            Err(ProxyError::NeedsHttps(status))
+        }
+        Some(TlsRequired::Grpcs) if exchange.scheme() == "http" => Err(ProxyError::NeedsGrpcs),
         _ => Ok(()),
     }
 }

@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 
 use super::{pipeline::PipelineState, request_metrics::RequestMetrics, worker::ConnContext};
 use plugin::{Exchange, Request, ResponseSource};
-use runtime::Held;
+use runtime::SnapshotRef;
 use telemetry::{AccessLog, EndedBy, Record, RequestLine, Source, Tls};
 
 /// nginx's status for a client that left before the response.
@@ -46,7 +46,7 @@ impl Sinks {
 pub struct InFlight {
     pub pipeline: PipelineState,
     /// The snapshot that it uses from start to end.
-    pub snap: Held,
+    pub snap: SnapshotRef,
     conn_ctx: Rc<ConnContext>,
     /// Whether body filters run.
     pub runs_body_filter: bool,
@@ -78,7 +78,7 @@ impl InFlight {
         conn_ctx.requests.set(number);
         let worker = &conn_ctx.worker;
         worker.requests.set(worker.requests.get() + 1);
-        let client = plugin::Client { request: number, ..conn_ctx.client.clone() };
+        let client = plugin::Client { request_number: number, ..conn_ctx.client.clone() };
         let exchange = Exchange::new(client, request, worker.request_id());
         Box::new(InFlight {
             pipeline: PipelineState { exchange, selected: SmallVec::new() },
@@ -131,13 +131,13 @@ impl InFlight {
         };
         access_log.log(&Record {
             ended_at: SystemTime::now(),
-            duration: exchange.started.elapsed(),
+            duration: exchange.received_at.elapsed(),
             request_id: exchange.id.0,
             client: exchange.client.ip,
             peer: exchange.client.peer,
             local: exchange.client.local,
-            connection: exchange.client.connection,
-            connection_request: exchange.client.request,
+            connection: exchange.client.connection_number,
+            connection_request: exchange.client.request_number,
             tls: conn_ctx.tls.map(|(version, cipher)| Tls {
                 version,
                 cipher,

@@ -33,7 +33,7 @@ mod workers;
 
 use std::net::SocketAddr;
 
-pub use simulate::{Asked, Fate, Rehearsal};
+pub use simulate::{SimulatedOutcome, SimulatedRequest, Simulator};
 use socket2::Type;
 pub use workers::{ForceShutdown, StartError, Workers};
 

@@ -14,14 +14,14 @@ use super::{
     tls::{Acceptor, accept_tls},
     worker::{ConnContext, Peer, Worker},
 };
-use net::{LazyListener, LazyStream, defer_accept, session_parameters};
+use net::{DeferredListener, UnregisteredStream, defer_accept, session_parameters};
 
 /// A listening socket owned by one worker.
 pub struct ListenerTask {
     worker: Rc<Worker>,
     listener: Listener,
     acceptor: Option<Acceptor>,
-    socket: LazyListener,
+    socket: DeferredListener,
     /// Local address of all connections, if the socket is bound to a specific one.
     local: Option<SocketAddr>,
 }
@@ -42,7 +42,7 @@ impl ListenerTask {
         if listener.deferred {
             defer_accept(SockRef::from(&socket), true);
         }
-        let socket = LazyListener::new(socket)?;
+        let socket = DeferredListener::new(socket)?;
         // With an unspecified address, each connection has its own local address.
         let local = socket.local_addr().ok().filter(|local| !local.ip().is_unspecified());
         Ok(Rc::new(ListenerTask { worker, listener, acceptor, socket, local }))
@@ -65,7 +65,7 @@ impl ListenerTask {
     }
 
     /// Spawns the task of an accepted connection.
-    fn spawn_connection(&self, stream: LazyStream, peer: SocketAddr) {
+    fn spawn_connection(&self, stream: UnregisteredStream, peer: SocketAddr) {
         let guard = self.worker.track_connection();
         let Some(local) = self.local.or_else(|| stream.local_addr().ok()) else { return };
         let Listener { traffic, http2, proxy_protocol, .. } = self.listener;
@@ -81,7 +81,7 @@ impl ListenerTask {
             let (listener, acceptor) = (self.listener.clone(), self.acceptor.clone());
             spawn_local(Box::pin(async move {
                 let worker = Rc::clone(&guard.0);
-                match stream.watched() {
+                match stream.into_registered() {
                     Ok(stream) => serve_connection(worker, listener, acceptor, stream, peer, local).await,
                     Err(error) => tracing::error!(%peer, "cannot register a connection: {error}"),
                 }
@@ -115,7 +115,7 @@ impl ListenerTask {
     /// them, although the clients see them as established.
     pub fn drain_accept_queue(&self) {
         for _ in 0..self.listener.backlog {
-            let Some((stream, peer)) = self.socket.waiting() else { return };
+            let Some((stream, peer)) = self.socket.try_accept() else { return };
             self.spawn_connection(stream, peer);
         }
     }
@@ -132,7 +132,7 @@ async fn serve_connection(
     local: SocketAddr,
 ) {
     let mut from = Peer { socket: peer, proxy_source: None };
-    let client_timeout = worker.options.client_timeout;
+    let client_timeout = worker.options.header_timeout;
     if listener.proxy_protocol {
         match Box::pin(timeout(client_timeout, proxy_protocol::read(&mut stream))).await {
             Ok(Ok(source)) => from.proxy_source = source,
@@ -181,7 +181,7 @@ mod tests {
     use super::*;
     use model::State;
     #[cfg(target_os = "linux")]
-    use net::is_held_back;
+    use net::has_pending_handshakes;
     use runtime::{self, Gateway, Options};
     use store::Stores;
 
@@ -244,17 +244,17 @@ mod tests {
     async fn a_deferred_connection_is_accepted_with_its_first_bytes() {
         let (_, task, address) = listener_task(true);
         let mut client = std::net::TcpStream::connect(address).unwrap();
-        assert!(task.socket.waiting().is_none(), "no bytes yet");
+        assert!(task.socket.try_accept().is_none(), "no bytes yet");
         client.write_all(b"G").unwrap();
-        assert!(task.socket.waiting().is_some());
+        assert!(task.socket.try_accept().is_some());
         // The kernel accepts a connection without bytes after a second.
         let _idle_client = std::net::TcpStream::connect(address).unwrap();
-        assert!(task.socket.waiting().is_none() && is_held_back(&[address.port()]));
+        assert!(task.socket.try_accept().is_none() && has_pending_handshakes(&[address.port()]));
         timeout(Duration::from_secs(30), task.socket.accept()).await.unwrap().unwrap();
-        assert!(!is_held_back(&[address.port()]));
+        assert!(!has_pending_handshakes(&[address.port()]));
         defer_accept(task.socket.socket(), false);
         let _idle_client = std::net::TcpStream::connect(address).unwrap();
-        assert!(task.socket.waiting().is_some());
+        assert!(task.socket.try_accept().is_some());
     }
 
     #[tokio::test]

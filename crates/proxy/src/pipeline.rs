@@ -3,8 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::error::ProxyError;
-use plugin::{Call, Chunk, Exchange, Instance, Reply, Stop};
-use runtime::{Chain, Picks, Snapshot};
+use plugin::{Chunk, Ctx, DynPlugin, Exchange, LocalReply, ShortCircuit};
+use runtime::{Chain, SelectedPlugins, Snapshot};
 
 /// State of a request in the pipeline.
 #[derive(Debug)]
@@ -12,14 +12,14 @@ pub struct PipelineState {
     /// The request's context.
     pub exchange: Exchange,
     /// The plugin rows selected in the access phase, one per slot; empty before that phase.
-    pub selected: Picks,
+    pub selected: SelectedPlugins,
 }
 
 /// Why the pipeline ends before the upstream is contacted.
 #[derive(Debug)]
 pub enum EarlyExit {
     /// A plugin's response.
-    Reply(Box<Reply>),
+    Reply(Box<LocalReply>),
     /// An error.
     Error(ProxyError),
 }
@@ -30,12 +30,12 @@ impl From<ProxyError> for EarlyExit {
     }
 }
 
-impl From<Stop> for EarlyExit {
-    fn from(stop: Stop) -> Self {
+impl From<ShortCircuit> for EarlyExit {
+    fn from(stop: ShortCircuit) -> Self {
         match stop {
-            Stop::Reply(reply) => EarlyExit::Reply(reply),
-            Stop::Fault(reason) => EarlyExit::Error(ProxyError::Plugin(reason)),
-            Stop::Body(error) => EarlyExit::Error(error.into()),
+            ShortCircuit::Respond(reply) => EarlyExit::Reply(reply),
+            ShortCircuit::Fail(reason) => EarlyExit::Error(ProxyError::Plugin(reason)),
+            ShortCircuit::BodyError(error) => EarlyExit::Error(error.into()),
         }
     }
 }
@@ -56,11 +56,8 @@ impl PipelineState {
     pub async fn rewrite(&mut self, snap: &Snapshot) -> Result<(), EarlyExit> {
         if snap.global.phases.rewrite {
             for slot in &snap.global.slots {
-                if let Some(plugin) = slot.pick(None).and_then(|row| snap.plugin(row)) {
-                    plugin
-                        .rewrite(Call { exchange: &mut self.exchange, state: &snap.state })
-                        .finish()
-                        .await?;
+                if let Some(plugin) = slot.select(None).and_then(|row| snap.plugin(row)) {
+                    plugin.rewrite(Ctx { exchange: &mut self.exchange, state: &snap.state }).finish().await?;
                 }
             }
         }
@@ -75,13 +72,13 @@ impl PipelineState {
         let chain = self.chain(snap);
         let mut result = Ok(());
         for slot in &chain.slots {
-            let pick = slot.pick(self.exchange.consumer);
+            let pick = slot.select(self.exchange.consumer);
             self.selected.push(pick);
             if result.is_err() || !slot.phases.access {
                 continue;
             }
             if let Some(plugin) = pick.and_then(|row| snap.plugin(row)) {
-                let call = Call { exchange: &mut self.exchange, state: &snap.state };
+                let call = Ctx { exchange: &mut self.exchange, state: &snap.state };
                 result = plugin.access(call).finish().await;
             }
         }
@@ -94,7 +91,7 @@ impl PipelineState {
         &mut self,
         snap: &Snapshot,
         has_phase: impl Fn(&plugin::PhaseSet) -> bool,
-        mut hook: impl FnMut(&dyn Instance, Call<'_>),
+        mut hook: impl FnMut(&dyn DynPlugin, Ctx<'_>),
     ) {
         let chain = self.chain(snap);
         if !has_phase(&chain.phases) {
@@ -106,7 +103,7 @@ impl PipelineState {
             for (at, slot) in chain.slots.iter().enumerate().filter(|(_, slot)| has_phase(&slot.phases)) {
                 let pick = selected.get(at).copied().unwrap_or(slot.row);
                 if let Some(plugin) = pick.and_then(|row| snap.plugin(row)) {
-                    hook(plugin, Call { exchange, state: &snap.state });
+                    hook(plugin, Ctx { exchange, state: &snap.state });
                 }
             }
         };

@@ -145,7 +145,7 @@ impl RequestMetrics {
             let path = route.map_or_else(|| UNMATCHED.to_owned(), |route| pattern(snap, route, key.pattern));
             (path, service_name(snap, exchange.service()))
         };
-        let duration = u64::try_from(exchange.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let duration = u64::try_from(exchange.received_at.elapsed().as_micros()).unwrap_or(u64::MAX);
         let mut cache = self.cache.borrow_mut();
         if cache.snapshot < snap.id {
             *cache = Cache { snapshot: snap.id, by_key: AHashMap::new() };
@@ -242,13 +242,13 @@ const NOT_LITERAL: u8 = u8::MAX;
 /// Number of the path of the route that has matched, if the route has several. Of regular expressions it is not known
 /// which one has matched.
 fn pattern_number(snap: &Snapshot, exchange: &Exchange) -> u8 {
-    let Some(matched) = &exchange.matched else { return 0 };
+    let Some(matched) = &exchange.route_match else { return 0 };
     let paths = snap.state.routes[matched.route].paths.as_deref().unwrap_or_default();
     if paths.len() < 2 {
         return 0;
     }
     let path = router::normalize(exchange.request.uri.path());
-    let prefix = path.get(..matched.matched).unwrap_or_default();
+    let prefix = path.get(..matched.matched_len).unwrap_or_default();
     let literal = paths.iter().position(|pattern| pattern.as_bytes() == prefix);
     literal.and_then(|at| u8::try_from(at).ok()).unwrap_or(NOT_LITERAL)
 }

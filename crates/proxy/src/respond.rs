@@ -17,8 +17,8 @@ use super::{
     worker::ConnContext,
 };
 use http_codec::Headers;
-use net::{BodyError, BudgetExceeded, Wire};
-use plugin::{ReplyBody, ResponseSource};
+use net::{BodyError, BudgetExceeded, Protocol};
+use plugin::{LocalReplyBody, ResponseSource};
 use runtime::Snapshot;
 use telemetry::EndedBy;
 
@@ -34,14 +34,14 @@ pub fn respond(
 ) -> Response<ResponseBody> {
     let options = &conn_ctx.worker.options;
     let InFlight { pipeline, snap, transfer, .. } = &mut *in_flight;
-    let proxied = pipeline.exchange.sent.is_some();
+    let proxied = pipeline.exchange.upstream_sent_at.is_some();
     let (source, reason) = match result {
         Ok(response) => adopt_upstream_head(conn_ctx, pipeline, response),
         Err(early) => (synthesize_response(conn_ctx, snap, pipeline, transfer, early), None),
     };
     let phases = pipeline.chain(snap).phases;
     if phases.body_filter {
-        pipeline.exchange.budget = Some(conn_ctx.budget().clone());
+        pipeline.exchange.body_budget = Some(conn_ctx.budget().clone());
     }
     pipeline.header_filter(snap);
     if options.debug_header && pipeline.exchange.request.headers.contains_key("kong-debug") {
@@ -90,7 +90,7 @@ pub async fn await_first_frame(
     transfer.body_bytes = 0;
     pipeline.exchange.response.headers = Default::default();
     let source = synthesize_response(conn_ctx, snap, pipeline, transfer, proxy_error.into());
-    let proxied = pipeline.exchange.sent.is_some();
+    let proxied = pipeline.exchange.upstream_sent_at.is_some();
     let (head, headers, added) = build_head(conn_ctx, pipeline, proxied, true, id);
     transfer.status = Some(head.status().as_u16());
     head.map(|()| ResponseBody { source, in_flight: Some(in_flight), headers, added, first: None })
@@ -157,14 +157,14 @@ fn adopt_upstream_head(
     kept.headers = match kept.headers.is_empty() {
         true => headers,
         // Headers that plugins have set precede the upstream's.
-        false => std::mem::take(&mut kept.headers).followed_by(headers),
+        false => std::mem::take(&mut kept.headers).append_upstream(headers),
     };
-    if is_upgrade && let Wire::Http1(http1) = connection.wire {
+    if is_upgrade && let Protocol::Http1(http1) = connection.protocol {
         let (stream, read) = http1.into_parts();
         return (BodySource::Upgraded(Box::new((stream, read, timeouts.read))), head.reason);
     }
     let source = if connection.is_end_stream() {
-        conn_ctx.worker.pool.give(connection);
+        conn_ctx.worker.pool.put(connection);
         BodySource::Empty
     } else {
         let conn_ctx = Rc::clone(conn_ctx);
@@ -190,7 +190,7 @@ fn synthesize_response(
 ) -> BodySource {
     let exchange = &mut pipeline.exchange;
     // A plugin that limits the body has set the reply.
-    let early = match (early, exchange.request.too_long.take()) {
+    let early = match (early, exchange.request.too_long_reply.take()) {
         (EarlyExit::Error(ProxyError::BodyTooLong), Some(reply)) => EarlyExit::Reply(reply),
         (early, _) => early,
     };
@@ -218,12 +218,12 @@ fn synthesize_response(
         }
     }
     let mut headers = std::mem::take(&mut exchange.response.headers);
-    let empty = matches!(reply.body, ReplyBody::Empty);
+    let empty = matches!(reply.body, LocalReplyBody::Empty);
     let bytes = error::render_reply_body(
         reply.body,
         reply.status,
         exchange,
-        &conn_ctx.worker.options.templates,
+        &conn_ctx.worker.options.error_templates,
         &mut headers,
     );
     let has_no_body = reply.status == StatusCode::NO_CONTENT

@@ -118,7 +118,7 @@ impl UpstreamBody {
 
     fn return_to_pool(&mut self) {
         if let Some(connection) = self.connection.take() {
-            self.conn_ctx.worker.pool.give(connection);
+            self.conn_ctx.worker.pool.put(connection);
         }
     }
 }
@@ -128,7 +128,7 @@ impl InFlight {
         self.is_body_filtered |= last;
         let mut chunk = Chunk { data, last };
         self.pipeline.body_filter(&self.snap, &mut chunk);
-        match self.pipeline.exchange.response.refused.take() {
+        match self.pipeline.exchange.response.body_error.take() {
             None => Ok(chunk.data),
             Some(error) => {
                 self.transfer.ended_by = EndedBy::Gateway;
@@ -142,7 +142,7 @@ impl ResponseBody {
     /// Whether a filter may reject the body, so that the head must be held back.
     pub fn holds_back_head(&self) -> bool {
         self.in_flight.as_ref().is_some_and(|in_flight| {
-            in_flight.runs_body_filter && in_flight.pipeline.exchange.response.waits_for_body
+            in_flight.runs_body_filter && in_flight.pipeline.exchange.response.holds_head_for_body
         })
     }
 
@@ -349,7 +349,7 @@ mod tests {
     use super::*;
     use crate::worker::{Peer, Worker};
     use model::State;
-    use net::{PoolKey, Wire, dial};
+    use net::{PoolKey, Protocol, dial};
     use runtime::{Gateway, Options, compile};
     use store::Stores;
 
@@ -380,10 +380,10 @@ mod tests {
                 )
                 .await
                 .unwrap();
-                let Wire::Http1(http1) = &mut connection.wire else { panic!("an HTTP/1 connection") };
+                let Protocol::Http1(http1) = &mut connection.protocol else { panic!("an HTTP/1 connection") };
                 http1.head().extend_from_slice(b"GET / HTTP/1.1\r\n\r\n");
-                http1.begin(net::Body::Empty, false, false, false);
-                poll_fn(|cx| connection.poll_answer(cx)).await.unwrap();
+                http1.send_request(net::Body::Empty, false, false, false);
+                poll_fn(|cx| connection.poll_response(cx)).await.unwrap();
                 connection
             };
             let (connection, _stream) = tokio::join!(requesting, upstream());
@@ -404,7 +404,7 @@ mod tests {
             };
             let mut cx = Context::from_waker(Waker::noop());
             body.read_ahead(&mut cx);
-            assert_eq!(conn_ctx.worker.pool.take(&key).is_some(), ahead);
+            assert_eq!(conn_ctx.worker.pool.checkout(&key).is_some(), ahead);
             assert!(!body.is_end_stream());
             let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await.unwrap().unwrap();
             assert_eq!(frame.into_data().unwrap(), "abcdef");

@@ -19,19 +19,19 @@ use super::{
     pipeline::{EarlyExit, PipelineState},
     worker::{ConnContext, Peer, Worker},
 };
-use http_codec::{Known, Spelling};
+use http_codec::{HeaderSpelling, KnownHeader};
 use model::{Consumer, Ix};
 use net::Body;
-use plugin::{self, Call, Exchange};
+use plugin::{self, Ctx, Exchange};
 use runtime::{Gateway, RouteEntry, Snapshot};
 
 /// A request to simulate.
 #[derive(Debug)]
-pub struct Asked {
+pub struct SimulatedRequest {
     /// Its head; it has no body.
     pub head: Request<()>,
     /// The spelling of its headers' names.
-    pub spelled: Vec<Spelling>,
+    pub spellings: Vec<HeaderSpelling>,
     /// Whether the client uses TLS.
     pub tls: bool,
     /// Server name (SNI).
@@ -44,9 +44,9 @@ pub struct Asked {
 
 /// Outcome of a simulated request.
 #[derive(Debug)]
-pub enum Fate {
+pub enum SimulatedOutcome {
     /// It is forwarded with this head. The target is path and query.
-    Sent {
+    Forwarded {
         /// Target of the upstream's request.
         target: String,
         /// Its method.
@@ -63,7 +63,7 @@ pub enum Fate {
         consumer: Option<Ix<Consumer>>,
     },
     /// The gateway responds by itself.
-    Answered {
+    Responded {
         /// The plugin that responds; `None` if it is the gateway.
         plugin: Option<String>,
         /// Status.
@@ -77,37 +77,42 @@ pub enum Fate {
 
 /// Simulates requests on a worker that serves none.
 #[derive(Debug)]
-pub struct Rehearsal {
+pub struct Simulator {
     runtime: tokio::runtime::Runtime,
     worker: Rc<Worker>,
 }
 
-impl Rehearsal {
+impl Simulator {
     /// Creates a simulator for that gateway.
     ///
     /// # Errors
     /// If the event loop cannot be created.
     pub fn new(gateway: &Arc<Gateway>) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Rehearsal { runtime, worker: Worker::new(Arc::clone(gateway)) })
+        Ok(Simulator { runtime, worker: Worker::new(Arc::clone(gateway)) })
     }
 
     /// Simulates a request with the gateway's snapshot; its id is all zeros. Access phases of plugins for
     /// which `is_skipped` holds are skipped.
-    pub fn run(&self, input: Asked, is_skipped: impl Fn(&str) -> bool) -> Fate {
+    pub fn run(&self, input: SimulatedRequest, is_skipped: impl Fn(&str) -> bool) -> SimulatedOutcome {
         LocalSet::new().block_on(&self.runtime, simulate(&self.worker, input, is_skipped))
     }
 }
 
-async fn simulate(worker: &Rc<Worker>, input: Asked, is_skipped: impl Fn(&str) -> bool) -> Fate {
+async fn simulate(
+    worker: &Rc<Worker>,
+    input: SimulatedRequest,
+    is_skipped: impl Fn(&str) -> bool,
+) -> SimulatedOutcome {
     let local = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), if input.tls { 443 } else { 80 });
     let from = Peer { socket: SocketAddr::new(input.client, 40_000), proxy_source: None };
     let conn_ctx = Rc::new(ConnContext::new(Rc::clone(worker), from, local, input.tls, input.sni));
     let snap = worker.gateway.snapshot();
     let mut request = plugin::Request::from_parts(input.head.into_parts().0, Body::Empty);
-    input.spelled.iter().for_each(|name| request.headers.spell(name));
+    input.spellings.iter().for_each(|name| request.headers.set_spelling(name));
     // HTTP/1's parser drops them.
-    let is_look_alike = |name: &&HeaderName| Known::of(name.as_str().as_bytes()) == Some(Known::LookAlike);
+    let is_look_alike =
+        |name: &&HeaderName| KnownHeader::from_name(name.as_str().as_bytes()) == Some(KnownHeader::LookAlike);
     let look_alikes: Vec<HeaderName> = request.headers.keys().filter(is_look_alike).cloned().collect();
     look_alikes.iter().for_each(|name| drop(request.headers.remove(name)));
     let mut exchange = Exchange::new(conn_ctx.client.clone(), request, plugin::RequestId(0));
@@ -126,7 +131,7 @@ async fn run_pipeline(
     pipeline: &mut PipelineState,
     current_plugin: &mut Option<String>,
     is_skipped: impl Fn(&str) -> bool,
-) -> Result<Fate, EarlyExit> {
+) -> Result<SimulatedOutcome, EarlyExit> {
     super::validate::validate_request(&mut pipeline.exchange, conn_ctx)?;
     pipeline.rewrite(snap).await?;
     let uri = pipeline.exchange.request.uri.clone();
@@ -134,11 +139,11 @@ async fn run_pipeline(
     let route = find_route(conn_ctx, snap, &mut pipeline.exchange, &path)?;
     check_protocol(&pipeline.exchange, route)?;
     for slot in &route.chain.slots {
-        let Some(row) = slot.pick(pipeline.exchange.consumer) else { continue };
+        let Some(row) = slot.select(pipeline.exchange.consumer) else { continue };
         let name = &snap.state.plugins[row].name;
         if let (true, false, Some(plugin)) = (slot.phases.access, is_skipped(name), snap.plugin(row)) {
             *current_plugin = Some(name.clone());
-            plugin.access(Call { exchange: &mut pipeline.exchange, state: &snap.state }).finish().await?;
+            plugin.access(Ctx { exchange: &mut pipeline.exchange, state: &snap.state }).finish().await?;
         }
     }
     *current_plugin = None;
@@ -151,13 +156,13 @@ fn forwarded(
     route: &RouteEntry,
     exchange: &mut Exchange,
     path: &[u8],
-) -> Result<Fate, EarlyExit> {
+) -> Result<SimulatedOutcome, EarlyExit> {
     let service = route.service.map(|service| snap.service(service)).ok_or(error::ProxyError::NoService)?;
     let target = forward::upstream_target(exchange, route, service, path);
     let id = headers::request_id_value(exchange.id);
     let header_ctx = forward::upstream_header_context(exchange, conn_ctx, route, path, &id);
     // The target is not selected: the Host is shown as if no target had its own.
-    let no_target = upstream::Pick { address: (Ipv4Addr::UNSPECIFIED, 0).into(), peer: None };
+    let no_target = upstream::Selected { address: (Ipv4Addr::UNSPECIFIED, 0).into(), peer: None };
     let host = forward::upstream_host(exchange, route, service, &service.destination, &no_target);
     let (mut headers, mut head) = (HeaderMap::new(), Vec::new());
     headers::for_upstream(exchange, conn_ctx, host, &header_ctx, BodyLength::Known(0), &mut headers);
@@ -167,13 +172,13 @@ fn forwarded(
     let names = lines.map(|line| {
         String::from_utf8_lossy(line.split(|&byte| byte == b':').next().unwrap_or(line)).into_owned()
     });
-    Ok(Fate::Sent {
+    Ok(SimulatedOutcome::Forwarded {
         target: target.to_string(),
         method: exchange.request.method.clone(),
         headers,
         names: names.collect(),
-        tls: exchange.upstream.tls.unwrap_or(service.tls.is_some()),
-        address: exchange.upstream.address.take(),
+        tls: exchange.upstream_overrides.tls.unwrap_or(service.tls.is_some()),
+        address: exchange.upstream_overrides.address.take(),
         consumer: exchange.consumer,
     })
 }
@@ -183,13 +188,14 @@ fn responded(
     exchange: &mut Exchange,
     early: EarlyExit,
     plugin: Option<String>,
-) -> Fate {
+) -> SimulatedOutcome {
     let options = &conn_ctx.worker.options;
     let reply = match early {
         EarlyExit::Reply(reply) => *reply,
         EarlyExit::Error(error) => error.to_reply(exchange, options),
     };
     let mut headers = reply.headers;
-    let body = error::render_reply_body(reply.body, reply.status, exchange, &options.templates, &mut headers);
-    Fate::Answered { plugin, status: reply.status, headers, body }
+    let body =
+        error::render_reply_body(reply.body, reply.status, exchange, &options.error_templates, &mut headers);
+    SimulatedOutcome::Responded { plugin, status: reply.status, headers, body }
 }

@@ -42,7 +42,8 @@ impl Acceptor {
         // Generates the fallback certificate now, rather than in the first handshake.
         let _ = gateway.snapshot().certificates.fallback();
         let certificates = Arc::new(SnapshotCertResolver(Arc::clone(gateway)));
-        let config = gateway.options.tls.config(certificates, alpn_protocols).map_err(io::Error::other)?;
+        let config =
+            gateway.options.tls.build_config(certificates, alpn_protocols).map_err(io::Error::other)?;
         Ok(Acceptor(Arc::new(config)))
     }
 

@@ -13,7 +13,7 @@ use super::{
     headers,
     worker::{ConnContext, is_trusted},
 };
-use http_codec::SINGLETONS;
+use http_codec::SINGLETON_HEADERS;
 use plugin::{Exchange, Request};
 use runtime::{Options, RealIp};
 
@@ -36,10 +36,10 @@ pub fn validate_request(exchange: &mut Exchange, conn_ctx: &ConnContext) -> Resu
     } else {
         headers::drop_nominated(&mut request.headers);
     }
-    if !router::acceptable(request.uri.path()) {
+    if !router::is_valid_path(request.uri.path()) {
         return Err(ProxyError::BadRequest("path"));
     }
-    if conn_ctx.client.trusted {
+    if conn_ctx.client.is_trusted {
         exchange.client.ip = client_address(request, &conn_ctx.worker.options, conn_ctx.client.ip);
     }
     Ok(())
@@ -75,7 +75,7 @@ fn check_singletons(request: &Request) -> Result<(), ProxyError> {
     if request.headers.fields().is_some() || request.headers.len() == request.headers.keys_len() {
         return Ok(());
     }
-    let names = SINGLETONS.iter().filter_map(|known| known.name());
+    let names = SINGLETON_HEADERS.iter().filter_map(|known| known.name());
     match names.into_iter().any(|name| request.headers.get_all(name).iter().nth(1).is_some()) {
         true => Err(ProxyError::BadRequest("a field that may not be repeated")),
         false => Ok(()),

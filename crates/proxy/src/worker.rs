@@ -22,7 +22,7 @@ use super::{
 };
 use net::{ConnectionBudget, Pool};
 use plugin::{Client, RequestId};
-use runtime::{Current, Gateway, Held, Options, RealIp};
+use runtime::{Gateway, Options, RealIp, SnapshotCache, SnapshotRef};
 use telemetry::{Counter, Gauge, Registry};
 use upstream::Resolver;
 
@@ -62,7 +62,7 @@ pub struct Worker {
     pub connection_metrics: ConnectionMetrics,
     /// Whether the worker ends: what is dropped now is dropped by the gateway.
     pub is_shut_down: Cell<bool>,
-    snapshot_cache: Current,
+    snapshot_cache: SnapshotCache,
     request_id_state: Cell<[u64; 2]>,
     /// The last peer's address as a header value: a client opens several connections, and a load balancer all
     /// of them.
@@ -85,7 +85,7 @@ impl Worker {
             is_shut_down: Cell::new(false),
             options: Arc::clone(&gateway.options),
             pool: Pool::new(gateway.options.keepalive),
-            resolver: Resolver::new(gateway.options.hosts.clone()),
+            resolver: Resolver::new(gateway.options.host_overrides.clone()),
             draining: Cell::new(false),
             idle_close_delay: Cell::new(Duration::ZERO),
             drain_started: Notify::new(),
@@ -94,7 +94,7 @@ impl Worker {
             open_connections: Cell::new(0),
             requests: Cell::new(0),
             log_limits: LogLimits::default(),
-            snapshot_cache: Current::new(&gateway),
+            snapshot_cache: SnapshotCache::new(&gateway),
             request_id_state: Cell::new([seed.0 | 1, seed.1]),
             peer_header: RefCell::new((NO_PEER, ip_header_value(NO_PEER))),
             port_header: RefCell::new((0, HeaderValue::from(0))),
@@ -128,7 +128,7 @@ impl Worker {
     }
 
     /// The current snapshot.
-    pub fn snapshot(&self) -> Held {
+    pub fn snapshot(&self) -> SnapshotRef {
         self.snapshot_cache.get(&self.gateway)
     }
 
@@ -266,11 +266,11 @@ impl ConnContext {
                     _ => ip,
                 },
                 local,
-                tls,
+                is_tls: tls,
                 sni,
-                trusted,
-                connection: CONNECTIONS.fetch_add(1, Ordering::Relaxed) + 1,
-                request: 0,
+                is_trusted: trusted,
+                connection_number: CONNECTIONS.fetch_add(1, Ordering::Relaxed) + 1,
+                request_number: 0,
             },
             tls: None,
             requests: Cell::new(0),
@@ -285,7 +285,7 @@ impl ConnContext {
     /// Budget of the connection's buffered bodies.
     pub fn budget(&self) -> &ConnectionBudget {
         self.budget.get_or_init(|| {
-            let max_bytes = self.worker.options.max_buffered_per_connection;
+            let max_bytes = self.worker.options.max_buffered_bytes_per_connection;
             ConnectionBudget::new(Arc::clone(&self.worker.gateway.memory), max_bytes)
         })
     }
@@ -311,5 +311,5 @@ pub fn ip_header_value(ip: IpAddr) -> HeaderValue {
 
 /// Whether an address is in `trusted_ips`.
 pub fn is_trusted(options: &Options, ip: IpAddr) -> bool {
-    options.trusted.iter().any(|net| net.contains(&ip))
+    options.trusted_ips.iter().any(|net| net.contains(&ip))
 }

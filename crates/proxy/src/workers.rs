@@ -24,7 +24,7 @@ use tokio::{
 use super::{Listener, Traffic, listener::ListenerTask, sched, stream, tls::Acceptor, worker::Worker};
 use ::runtime::Gateway;
 use config::listen::KeepAlive;
-use net::{GiveBack, Inherited, Role, defer_accept, is_held_back};
+use net::{Inherited, MemoryReturnPolicy, Role, defer_accept, has_pending_handshakes};
 
 /// The running worker threads.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ pub struct ForceShutdown(watch::Sender<Option<Drain>>);
 
 impl ForceShutdown {
     /// Closes the connections that are still open.
-    pub fn now(&self) {
+    pub fn trigger(&self) {
         self.0.send_replace(Some(Drain::default()));
     }
 }
@@ -154,12 +154,12 @@ impl Workers {
 
     /// Clears `TCP_DEFER_ACCEPT`, so that connections are accepted without waiting for bytes. The earlier it
     /// is called before a drain, the less the drain has to wait.
-    pub fn take_in_the_silent(&self) {
+    pub fn disable_defer_accept(&self) {
         self.sockets.iter().for_each(|(_, socket)| defer_accept(SockRef::from(socket), false));
     }
 
     /// Returns the handle that ends a drain early.
-    pub fn hurry(&self) -> ForceShutdown {
+    pub fn force_shutdown_handle(&self) -> ForceShutdown {
         ForceShutdown(self.drain.clone())
     }
 
@@ -178,11 +178,11 @@ impl Workers {
     /// `limit` at most, and returns how long it took; connections are accepted as usual meanwhile.
     #[allow(clippy::disallowed_methods, reason = "the kernel has no event for it")]
     fn wait_for_deferred_connections(&self, limit: Duration) -> Duration {
-        self.take_in_the_silent();
+        self.disable_defer_accept();
         let ports: Vec<u16> = self.addresses.iter().map(SocketAddr::port).collect();
         let (start, limit) = (Instant::now(), limit.min(DEFER_ACCEPT_MAX_WAIT));
         let is_forced = || self.drain.borrow().is_some();
-        while start.elapsed() < limit && !is_forced() && is_held_back(&ports) {
+        while start.elapsed() < limit && !is_forced() && has_pending_handshakes(&ports) {
             thread::sleep(DEFER_ACCEPT_POLL_INTERVAL);
         }
         start.elapsed()
@@ -229,7 +229,7 @@ fn open(
     bound: &mut BoundAddresses,
 ) -> io::Result<(SocketAddr, Vec<Socket>, bool)> {
     let mut address = listener.address;
-    let mut sockets = inherited.take(listener.role(), address, listener.socket_type())?;
+    let mut sockets = inherited.claim(listener.role(), address, listener.socket_type())?;
     if let Some(first) = sockets.first() {
         address = first.local_addr()?.as_socket().unwrap_or(address);
         // Fewer than workers: several accept from the same queue.
@@ -256,7 +256,7 @@ struct BoundAddresses(Vec<(SocketAddr, Type, bool)>);
 impl BoundAddresses {
     fn of(inherited: &Inherited) -> Self {
         let mut bound = BoundAddresses(Vec::new());
-        for (address, kind) in inherited.bound() {
+        for (address, kind) in inherited.unclaimed() {
             bound.add(address, kind, false);
         }
         bound
@@ -388,10 +388,10 @@ fn run_worker(
 /// the tick.
 async fn run_maintenance(worker: Rc<Worker>) {
     let mut ticks = interval(Duration::from_secs(1));
-    let mut memory = GiveBack::default();
+    let mut memory = MemoryReturnPolicy::default();
     loop {
         ticks.tick().await;
-        worker.pool.sweep();
+        worker.pool.evict_idle();
         memory.tick(worker.open_connections.get(), worker.requests.get());
         worker.housekeeping_tick.notify_waiters();
         drop(worker.snapshot());
@@ -417,7 +417,7 @@ mod tests {
         let workers = Workers::start(gateway, &listeners, &mut Inherited::default()).unwrap();
         let mut client = std::net::TcpStream::connect(workers.addresses()[0]).unwrap();
         client.write_all(b"GET / HTTP/1.1\r\n").unwrap();
-        workers.hurry().now();
+        workers.force_shutdown_handle().trigger();
         assert_eq!(workers.drain(Duration::from_secs(600)), 1, "the open connection is closed");
     }
 

@@ -11,7 +11,7 @@ use atc_router::{
 };
 
 use super::{
-    Calculation, Flavor,
+    Flavor, PriorityMode,
     expr::{Attribute, Case, Expr, Field, HeaderField, NumberOp, Op, Predicate, TextOp},
     fields,
     pattern::{Patterns, Syntax},
@@ -59,7 +59,7 @@ fn schema_of(route: &Route) -> &'static Schema {
 pub(super) fn expression(
     route: &Route,
     paths: &[&str],
-    calculation: Calculation,
+    calculation: PriorityMode,
     patterns: &mut Patterns,
 ) -> Result<Expr, String> {
     let expr = match &route.expression {
@@ -300,7 +300,7 @@ fn certainly_compiles(route: &Route) -> bool {
         && route.headers.is_none()
         && !route.paths.iter().flatten().any(|path| path.starts_with('~'));
     let compiles =
-        || fields::expression(route, &every_path(route), Calculation::Original, &mut Patterns::default());
+        || fields::expression(route, &every_path(route), PriorityMode::Original, &mut Patterns::default());
     (texts_only || compiles().is_ok())
         && route.hosts.iter().flatten().all(plain)
         && route.paths.iter().flatten().all(plain)

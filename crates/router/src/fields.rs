@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::{
-    Calculation,
+    PriorityMode,
     expr::{Attribute, Case, Expr, Field, HeaderField, NumberOp, Op, Predicate, TextOp},
     match_input::split_port,
     pattern::{Patterns, Syntax},
@@ -23,7 +23,7 @@ pub(super) fn is_stream(route: &Route) -> bool {
 pub(super) fn expression(
     route: &Route,
     paths: &[&str],
-    calculation: Calculation,
+    calculation: PriorityMode,
     patterns: &mut Patterns,
 ) -> Result<Expr, String> {
     let mut parts = Vec::new();
@@ -37,7 +37,7 @@ pub(super) fn expression(
         let secure = if is_stream(route) { "tls" } else { "https" };
         let elsewhere = text(Field::Protocol, TextOp::NotEqual, secure);
         parts.push(match calculation {
-            Calculation::Strict if tls_only => any(names.collect()),
+            PriorityMode::Strict if tls_only => any(names.collect()),
             _ => Expr::Any(std::iter::once(elsewhere).chain(names).collect()),
         });
     }

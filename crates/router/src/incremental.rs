@@ -15,7 +15,7 @@ use ahash::AHashSet;
 use uuid::Uuid;
 
 use super::{
-    RequestLine, RouteError, RouteMatch, fields,
+    RequestInput, RouteError, RouteMatch, fields,
     index::RankSet,
     match_input::MatchInput,
     pattern::Patterns,
@@ -163,7 +163,7 @@ impl IncrementalTable {
     }
 
     /// Whether all referenced fields of the request are UTF-8.
-    pub fn is_utf8(&self, line: &RequestLine<'_>, path: &[u8]) -> bool {
+    pub fn is_utf8(&self, line: &RequestInput<'_>, path: &[u8]) -> bool {
         self.referenced.is_utf8(line, path)
     }
 

@@ -27,8 +27,8 @@ mod traditional;
 pub use expressions::validate_route;
 pub use incremental::RetainedRoutes;
 pub use match_input::split_port;
-pub use path::{acceptable, escape_for_upstream, normalize, upstream_path};
-pub use sample_request::Probe;
+pub use path::{escape_for_upstream, is_valid_path, normalize, upstream_path};
+pub use sample_request::SampleRequest;
 
 use incremental::IncrementalTable;
 use match_input::MatchInput;
@@ -48,7 +48,7 @@ pub enum Flavor {
 
 /// Computation of route priorities (setting `route_match_calculation`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Calculation {
+pub enum PriorityMode {
     /// As Kong 3.9 computes them.
     #[default]
     Original,
@@ -58,7 +58,7 @@ pub enum Calculation {
 
 /// The input of an HTTP router.
 #[derive(Clone, Copy, Debug)]
-pub struct RequestLine<'a> {
+pub struct RequestInput<'a> {
     /// Method, as sent.
     pub method: &'a str,
     /// Whether the client uses TLS, or a trusted proxy reports so.
@@ -86,7 +86,7 @@ pub struct RouteMatch {
     /// The route.
     pub route: Ix<Route>,
     /// Bytes of the normalised path that the path condition matched; 0 if there was no path condition.
-    pub matched: usize,
+    pub matched_len: usize,
     /// Captures, empty for a plain path.
     pub captures: SmallVec<[Capture; 0]>,
 }
@@ -107,7 +107,7 @@ pub struct Router(IncrementalTable);
 
 impl Router {
     /// Builds the router for HTTP routes of enabled services.
-    pub fn build(state: &State, flavor: Flavor, calculation: Calculation) -> (Router, Vec<RouteError>) {
+    pub fn build(state: &State, flavor: Flavor, calculation: PriorityMode) -> (Router, Vec<RouteError>) {
         let (live, errors) = IncrementalTable::build(state, Rules { flavor, calculation }, false, None);
         (Router(live), errors)
     }
@@ -120,12 +120,12 @@ impl Router {
     }
 
     /// Finds the route of a request. `path` is the normalised path (see [`normalize`]).
-    pub fn find(&self, line: &RequestLine<'_>, path: &[u8]) -> Option<RouteMatch> {
+    pub fn find(&self, line: &RequestInput<'_>, path: &[u8]) -> Option<RouteMatch> {
         if !self.0.is_utf8(line, path) {
             return None;
         }
         let found = self.0.find(&MatchInput::of_request(line, path))?;
-        Some(RouteMatch { matched: found.matched.min(path.len()), ..found })
+        Some(RouteMatch { matched_len: found.matched_len.min(path.len()), ..found })
     }
 
     /// Heap size of the index in bytes.
@@ -136,7 +136,7 @@ impl Router {
 
 /// The input of a stream router.
 #[derive(Clone, Copy, Debug)]
-pub struct Connection<'a> {
+pub struct StreamInput<'a> {
     /// Whether it is UDP.
     pub udp: bool,
     /// Server name in the client's `ClientHello`, whether or not TLS is terminated here.
@@ -154,7 +154,11 @@ pub struct StreamRouter(IncrementalTable);
 
 impl StreamRouter {
     /// Builds the router for stream routes of enabled services.
-    pub fn build(state: &State, flavor: Flavor, calculation: Calculation) -> (StreamRouter, Vec<RouteError>) {
+    pub fn build(
+        state: &State,
+        flavor: Flavor,
+        calculation: PriorityMode,
+    ) -> (StreamRouter, Vec<RouteError>) {
         let (live, errors) = IncrementalTable::build(state, Rules { flavor, calculation }, true, None);
         (StreamRouter(live), errors)
     }
@@ -167,7 +171,7 @@ impl StreamRouter {
     }
 
     /// Finds the route of a connection.
-    pub fn find(&self, connection: &Connection<'_>) -> Option<Ix<Route>> {
+    pub fn find(&self, connection: &StreamInput<'_>) -> Option<Ix<Route>> {
         self.0.find(&MatchInput::of_connection(connection)).map(|found| found.route)
     }
 }

@@ -5,7 +5,7 @@ use std::{borrow::Cow, net::IpAddr};
 use http::{HeaderValue, header::ValueIter};
 
 use super::{
-    Connection, RequestLine,
+    RequestInput, StreamInput,
     expr::{Field, HeaderField},
 };
 
@@ -23,7 +23,7 @@ pub(super) struct MatchInput<'a> {
 }
 
 struct RequestHead<'a> {
-    line: &'a RequestLine<'a>,
+    line: &'a RequestInput<'a>,
     path: &'a [u8],
     /// Host without port.
     host: Option<&'a str>,
@@ -44,7 +44,7 @@ pub fn split_port(host: &str) -> (&str, Option<u32>) {
 
 impl<'a> MatchInput<'a> {
     /// Creates the input for a request; `path` is normalised.
-    pub fn of_request(line: &'a RequestLine<'a>, path: &'a [u8]) -> Self {
+    pub fn of_request(line: &'a RequestInput<'a>, path: &'a [u8]) -> Self {
         let (host, port) = match line.host.map(split_port) {
             Some((host, port)) => (Some(host), port.map(i64::from)),
             None => (None, None),
@@ -59,13 +59,13 @@ impl<'a> MatchInput<'a> {
     }
 
     /// Creates the input for a connection. It counts as TLS if there is a server name.
-    pub fn of_connection(connection: &Connection<'a>) -> Self {
+    pub fn of_connection(connection: &StreamInput<'a>) -> Self {
         let protocol = match (connection.udp, connection.sni) {
             (true, _) => "udp",
             (false, Some(_)) => "tls",
             (false, None) => "tcp",
         };
-        let Connection { sni, source, destination, .. } = *connection;
+        let StreamInput { sni, source, destination, .. } = *connection;
         MatchInput { protocol, http: None, sni, source, destination }
     }
 

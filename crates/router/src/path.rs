@@ -45,7 +45,7 @@ fn escape(text: &[u8]) -> Option<u8> {
 
 /// Whether a path as sent is valid: its escapes are complete, none is a zero byte, and its `..` segments do not climb
 /// above the root. The proxy rejects other paths with 400 before routing.
-pub fn acceptable(path: &str) -> bool {
+pub fn is_valid_path(path: &str) -> bool {
     let bytes = path.as_bytes();
     if memchr::memchr3(b'%', b'.', 0, bytes).is_none() {
         return true;

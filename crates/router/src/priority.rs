@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use super::{Calculation, fields::is_stream};
+use super::{PriorityMode, fields::is_stream};
 use model::{Cidr, Route, Set};
 
 /// The namespace from which the ids of split routes are derived.
@@ -47,7 +47,7 @@ fn given<T>(field: &Option<Set<T>>) -> bool {
 }
 
 /// Computes the priority of a part of a route; higher priorities are tried first.
-pub(super) fn priority(route: &Route, paths: &[&str], calculation: Calculation) -> u64 {
+pub(super) fn priority(route: &Route, paths: &[&str], calculation: PriorityMode) -> u64 {
     if route.expression.is_some() {
         return EXPRESSION | route.priority.unwrap_or(0);
     }
@@ -81,12 +81,12 @@ pub(super) fn priority(route: &Route, paths: &[&str], calculation: Calculation) 
     }
     priority
         | match calculation {
-            Calculation::Strict => {
+            PriorityMode::Strict => {
                 (weight as u64) << 61 | (headers as u64) << 52 | (regex_priority as u64) << 19
             }
             // Kong 3.9 shifts these three as 32-bit numbers, so that shift distances are modulo 32; a result with bit 31
             // set is negative and sign-extends into the upper half.
-            Calculation::Original => {
+            PriorityMode::Original => {
                 let short = |value: u32, distance: u32| (value << (distance % 32)) as i32 as i64 as u64;
                 short(weight as u32, 61) | short(headers as u32, 52) | short(regex_priority as u32, 19)
             }
@@ -112,7 +112,7 @@ mod tests {
 
     use super::*;
 
-    fn hex(fields: serde_json::Value, calculation: Calculation) -> String {
+    fn hex(fields: serde_json::Value, calculation: PriorityMode) -> String {
         let mut route = json!({ "id": "00000000-0000-0000-0000-000000000001" });
         route.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         let route: Route = serde_json::from_value(route).unwrap();
@@ -142,7 +142,7 @@ mod tests {
             ),
             (json!({"hosts": [], "paths": ["/a"]}), "1000000020000002"),
         ] {
-            assert_eq!(hex(fields.clone(), Calculation::Original), expected, "{fields}");
+            assert_eq!(hex(fields.clone(), PriorityMode::Original), expected, "{fields}");
         }
     }
 
@@ -153,7 +153,7 @@ mod tests {
             (json!({"hosts": ["a.com"], "paths": ["~/a"], "regex_priority": 5}), "5008000000280000"),
             (json!({"methods": ["GET"], "paths": ["/a"], "headers": {"a": ["1"]}}), "6010000000000002"),
         ] {
-            assert_eq!(hex(fields.clone(), Calculation::Strict), expected, "{fields}");
+            assert_eq!(hex(fields.clone(), PriorityMode::Strict), expected, "{fields}");
         }
     }
 

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use uuid::Uuid;
 
 use super::{
-    Calculation, Flavor, RequestLine, RouteError, RouteMatch,
+    Flavor, PriorityMode, RequestInput, RouteError, RouteMatch,
     expr::{Expr, Field, MatchTrace},
     expressions, fields,
     index::{self, Index, RankSet},
@@ -40,7 +40,7 @@ pub(super) struct Matcher {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Rules {
     pub flavor: Flavor,
-    pub calculation: Calculation,
+    pub calculation: PriorityMode,
 }
 
 /// Fields that occur in expressions. Kong's engine since 3.0 matches no route if one of these is not UTF-8.
@@ -124,7 +124,7 @@ impl Table {
                 (record.matched, captures.into())
             }
         };
-        RouteMatch { route: matcher.route, matched, captures }
+        RouteMatch { route: matcher.route, matched_len: matched, captures }
     }
 }
 
@@ -163,7 +163,7 @@ impl ReferencedFields {
     }
 
     /// Whether all referenced fields of a request are UTF-8.
-    pub fn is_utf8(&self, line: &RequestLine<'_>, path: &[u8]) -> bool {
+    pub fn is_utf8(&self, line: &RequestInput<'_>, path: &[u8]) -> bool {
         let utf8 = |value: &[u8]| value.is_ascii() || std::str::from_utf8(value).is_ok();
         let header = |(name, value): (&HeaderName, &http::HeaderValue)| {
             utf8(value.as_bytes()) || !self.headers.contains(name)

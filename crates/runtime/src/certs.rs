@@ -8,8 +8,8 @@ use smallvec::SmallVec;
 
 use super::{Options, compile::CompileError, digest};
 use model::{Certificate, Ix, State};
-use net::tls::{TlsError, certified_key};
-use store::Carry;
+use net::tls::{TlsError, parse_certified_key};
+use store::SharedResources;
 
 /// The certificates of a configuration, by server name.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ impl Certificates {
     pub(super) fn new(
         state: &State,
         options: &Options,
-        carry: &Carry,
+        carry: &SharedResources,
         errors: &mut Vec<CompileError>,
     ) -> Self {
         let mut made: AHashMap<Ix<Certificate>, CertSet> = AHashMap::new();
@@ -96,14 +96,14 @@ fn certificate_error(row: &Certificate, [cert, key]: [&str; 2], error: &TlsError
     CompileError::new(row, if error.is_about_key() { key } else { cert }, error.to_string())
 }
 
-fn parse_or_reuse(carry: &Carry, cert: &str, key: &str) -> Result<Arc<CertifiedKey>, TlsError> {
-    carry.try_get_or(&digest([cert, key]), || certified_key(cert, key))
+fn parse_or_reuse(carry: &SharedResources, cert: &str, key: &str) -> Result<Arc<CertifiedKey>, TlsError> {
+    carry.try_get_or_create(&digest([cert, key]), || parse_certified_key(cert, key))
 }
 
 /// Parses the certificates of the node's settings.
 fn default_certificates(options: &Options) -> CertSet {
     // The settings were validated when they were loaded.
-    let made = options.certificates.iter().filter_map(|(cert, key)| certified_key(cert, key).ok());
+    let made = options.certificates.iter().filter_map(|(cert, key)| parse_certified_key(cert, key).ok());
     made.map(Arc::new).collect()
 }
 
@@ -112,7 +112,7 @@ fn self_signed_fallback() -> Option<Arc<CertifiedKey>> {
     static MADE: OnceLock<Option<Arc<CertifiedKey>>> = OnceLock::new();
     let make = || {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).ok()?;
-        certified_key(&made.cert.pem(), &made.signing_key.serialize_pem()).ok().map(Arc::new)
+        parse_certified_key(&made.cert.pem(), &made.signing_key.serialize_pem()).ok().map(Arc::new)
     };
     MADE.get_or_init(make).clone()
 }

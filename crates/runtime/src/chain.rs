@@ -3,23 +3,23 @@
 use ahash::AHashMap;
 use smallvec::SmallVec;
 
-use model::{Consumer, Ix, Plugin};
+use model::{Consumer, Ix, PluginEntity};
 use plugin::PhaseSet;
 
 /// The position of a plugin in a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
     /// The row that runs without a consumer, or if the consumer has no row of its own.
-    pub row: Option<Ix<Plugin>>,
+    pub row: Option<Ix<PluginEntity>>,
     /// The rows by consumer; `None` if no row has a consumer.
-    pub by_consumer: Option<Box<AHashMap<Ix<Consumer>, Ix<Plugin>>>>,
+    pub by_consumer: Option<Box<AHashMap<Ix<Consumer>, Ix<PluginEntity>>>>,
     /// Phases in which the plugin runs.
     pub phases: PhaseSet,
 }
 
 impl Slot {
     /// Selects the row that runs for that consumer.
-    pub fn pick(&self, consumer: Option<Ix<Consumer>>) -> Option<Ix<Plugin>> {
+    pub fn select(&self, consumer: Option<Ix<Consumer>>) -> Option<Ix<PluginEntity>> {
         match (&self.by_consumer, consumer) {
             (Some(rows), Some(consumer)) => rows.get(&consumer).copied().or(self.row),
             _ => self.row,
@@ -51,4 +51,4 @@ impl Chain {
 }
 
 /// The rows selected for a request, one per slot, for the phases after access.
-pub type Picks = SmallVec<[Option<Ix<Plugin>>; 8]>;
+pub type SelectedPlugins = SmallVec<[Option<Ix<PluginEntity>>; 8]>;

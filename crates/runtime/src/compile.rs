@@ -16,8 +16,8 @@ use super::{
     scope::{self, Scopes},
     service::TlsProfiles,
 };
-use model::{Ix, Kind, Plugin, Row, Service, State};
-use plugin::Build;
+use model::{Ix, Kind, PluginEntity, Row, Service, State};
+use plugin::BuildContext;
 use router::{Flavor, RetainedRoutes, Router, StreamRouter};
 use source::NodeId;
 use store::Stores;
@@ -55,12 +55,12 @@ pub fn compile(
         .collect();
     let balancers = reuse::balancers(&state, previous);
     let services = services(&state, options, stores, &balancers, previous, &mut errors);
-    let phases = |ix: Ix<Plugin>| plugins[ix.get()].as_ref().map(|built| built.instance.phases());
+    let phases = |ix: Ix<PluginEntity>| plugins[ix.get()].as_ref().map(|built| built.instance.phases());
     let scopes = Scopes::new(&state, &scope::HTTP, &options.registry, phases);
     let of_streams = Scopes::new(&state, &scope::STREAMS, &options.registry, phases);
     let routes = routes(&state, [&scopes, &of_streams], options.flavor == Flavor::Traditional);
     let global = Arc::new(scopes.global());
-    let certificates = Certificates::new(&state, options, &stores.carry, &mut errors);
+    let certificates = Certificates::new(&state, options, &stores.shared, &mut errors);
     let snapshot = Snapshot {
         id: next_id(),
         state,
@@ -111,7 +111,7 @@ fn routers(
 }
 
 fn plugin(
-    row: &Plugin,
+    row: &PluginEntity,
     state: &State,
     options: &Options,
     stores: &Stores,
@@ -128,9 +128,9 @@ fn plugin(
         errors.push(CompileError::new(row, "/name", format!("there is no plugin {}", row.name)));
         return None;
     };
-    let mut with = Build::new(row, state, stores);
+    let mut with = BuildContext::new(row, state, stores);
     (entry.build)(&*row.config, &mut with)
-        .map(|instance| BuiltPlugin { instance, state_independent: !with.looked_around() })
+        .map(|instance| BuiltPlugin { instance, state_independent: !with.depends_on_state() })
         .map_err(|error| {
             errors.push(CompileError::new(row, &format!("/config{}", error.pointer), error.message));
         })
@@ -146,7 +146,7 @@ fn services(
     previous: Option<&Snapshot>,
     errors: &mut Vec<CompileError>,
 ) -> Box<[Arc<ServiceEntry>]> {
-    let mut profiles = TlsProfiles::new(&stores.carry);
+    let mut profiles = TlsProfiles::new(&stores.shared);
     let one = |row: &Service| {
         let destination = match state.upstreams.by_name(&row.host) {
             Some(upstream) => Destination::Balanced(Arc::clone(&balancers[upstream.get()])),

@@ -19,15 +19,15 @@ use std::sync::Arc;
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 
 pub use certs::Certificates;
-pub use chain::{Chain, Picks, Slot};
+pub use chain::{Chain, SelectedPlugins, Slot};
 pub use compile::{CompileError, compile};
-pub use options::{AddedHeaders, BodyForm, HeadLimits, Mock, Options, RealIp, Templates};
-pub use route::{Encrypted, RouteEntry};
+pub use options::{AddedHeaders, ErrorFormat, ErrorTemplates, HeadLimits, Mock, Options, RealIp};
+pub use route::{RouteEntry, TlsRequired};
 pub use service::ServiceEntry;
-pub use swap::{Current, Gateway, Held};
+pub use swap::{Gateway, SnapshotCache, SnapshotRef};
 
-use model::{Ix, Plugin, Route, Service, State};
-use plugin::Instance;
+use model::{Ix, PluginEntity, Route, Service, State};
+use plugin::DynPlugin;
 use reuse::BuiltPlugin;
 use router::{Router, StreamRouter};
 use upstream::Balancer;
@@ -64,7 +64,7 @@ impl Snapshot {
     }
 
     /// The plugin instance; `None` if it could not be built or is disabled.
-    pub fn plugin(&self, plugin: Ix<Plugin>) -> Option<&dyn Instance> {
+    pub fn plugin(&self, plugin: Ix<PluginEntity>) -> Option<&dyn DynPlugin> {
         self.plugins[plugin.get()].as_ref().map(|built| &*built.instance)
     }
 }

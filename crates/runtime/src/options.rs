@@ -6,11 +6,11 @@ use ahash::AHashMap;
 use http::HeaderName;
 use ipnet::IpNet;
 
-use net::{Keepalive, ServerTls};
+use net::{KeepaliveLimits, ServerTls};
 use plugin::Registry;
-use router::{Calculation, Flavor};
+use router::{Flavor, PriorityMode};
 use telemetry::AccessLog;
-use upstream::Hosts;
+use upstream::HostOverrides;
 
 /// Services whose upstream is replaced by the built-in echo.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,7 +79,7 @@ pub enum RealIp {
 /// `error_default_type`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum BodyForm {
+pub enum ErrorFormat {
     #[default]
     Plain,
     Json,
@@ -106,21 +106,21 @@ impl Default for HeadLimits {
 /// request id.
 #[derive(Clone, Debug, Default)]
 #[allow(missing_docs)]
-pub struct Templates {
+pub struct ErrorTemplates {
     pub plain: Option<Box<str>>,
     pub json: Option<Box<str>>,
     pub html: Option<Box<str>>,
     pub xml: Option<Box<str>>,
 }
 
-impl Templates {
+impl ErrorTemplates {
     /// Returns the template of a media type.
-    pub fn of(&self, form: BodyForm) -> Option<&str> {
+    pub fn of(&self, form: ErrorFormat) -> Option<&str> {
         match form {
-            BodyForm::Plain => self.plain.as_deref(),
-            BodyForm::Json => self.json.as_deref(),
-            BodyForm::Html => self.html.as_deref(),
-            BodyForm::Xml => self.xml.as_deref(),
+            ErrorFormat::Plain => self.plain.as_deref(),
+            ErrorFormat::Json => self.json.as_deref(),
+            ErrorFormat::Html => self.html.as_deref(),
+            ErrorFormat::Xml => self.xml.as_deref(),
         }
     }
 }
@@ -133,11 +133,11 @@ pub struct Options {
     /// Router flavor.
     pub flavor: Flavor,
     /// Computation of route priorities.
-    pub calculation: Calculation,
+    pub calculation: PriorityMode,
     /// Number of worker threads; 0 is one per core.
     pub workers: usize,
     /// Peers whose `X-Forwarded-*` headers are trusted.
-    pub trusted: Vec<IpNet>,
+    pub trusted_ips: Vec<IpNet>,
     /// Source of the client's address for these peers.
     pub real_ip: RealIp,
     /// Whether trusted addresses in that header are skipped.
@@ -147,13 +147,13 @@ pub struct Options {
     /// Whether `X-Kong-Request-Id` is sent to upstreams.
     pub request_id_upstream: bool,
     /// Idle connections to upstreams.
-    pub keepalive: Keepalive,
+    pub keepalive: KeepaliveLimits,
     /// Maximum size of a request body in bytes; 0 is no limit (setting `nginx_http_client_max_body_size`).
     pub max_body: u64,
     /// Listening ports to the ports that clients connect to (setting `port_maps`).
     pub port_maps: AHashMap<u16, u16>,
     /// Default media type of error responses.
-    pub error_form: BodyForm,
+    pub error_format: ErrorFormat,
     /// Whether a `Kong-Debug` request header adds route and service to the response.
     pub debug_header: bool,
     /// Whether expressions of Lua in plugins' settings are evaluated (setting `untrusted_lua`).
@@ -166,7 +166,7 @@ pub struct Options {
     /// Limits of a request head.
     pub head: HeadLimits,
     /// Custom error templates.
-    pub templates: Templates,
+    pub error_templates: ErrorTemplates,
     /// Client certificate and key in PEM towards upstreams, unless the service or upstream has its own.
     pub client_certificate: Option<(String, String)>,
     /// Trusted authorities in PEM for upstreams, unless the service has its own.
@@ -178,18 +178,18 @@ pub struct Options {
     /// Services whose upstream is replaced by the built-in echo.
     pub mock: Mock,
     /// Host name overrides for tests; other names do not resolve then.
-    pub hosts: Option<Arc<Hosts>>,
+    pub host_overrides: Option<Arc<HostOverrides>>,
     /// Maximum size in bytes of a request body that is retained for retries.
-    pub replay: usize,
+    pub max_retained_body_bytes: usize,
     /// Maximum size in bytes of a chunked request body that is buffered to compute its `Content-Length`.
-    pub measure: usize,
+    pub max_measured_body_bytes: usize,
     /// Maximum size in bytes of all buffered bodies (setting `body_buffer_total_size`).
-    pub max_buffered: u64,
+    pub max_buffered_bytes: u64,
     /// Maximum size in bytes of the buffered request bodies of a client connection (setting
     /// `body_buffer_connection_size`).
-    pub max_buffered_per_connection: usize,
+    pub max_buffered_bytes_per_connection: usize,
     /// Time limit to receive a request head.
-    pub client_timeout: Duration,
+    pub header_timeout: Duration,
     /// Time limit between two reads of a request body.
     pub body_timeout: Duration,
     /// Time limit between two writes of a response.
@@ -197,7 +197,7 @@ pub struct Options {
     /// Keep-alive timeout of client connections.
     pub idle_timeout: Duration,
     /// Maximum number of requests per client connection (setting `keepalive_requests`).
-    pub requests: u32,
+    pub max_requests_per_connection: u32,
     /// Whether requests are counted for `/metrics` (setting `request_metrics`).
     pub request_metrics: bool,
     /// Log of the proxy's requests.
@@ -207,7 +207,7 @@ pub struct Options {
 impl Options {
     /// Returns the maximum number of requests per client connection; 1 if keep-alive is disabled.
     pub fn requests_per_connection(&self) -> u64 {
-        if self.idle_timeout.is_zero() { 1 } else { self.requests.into() }
+        if self.idle_timeout.is_zero() { 1 } else { self.max_requests_per_connection.into() }
     }
 }
 
@@ -216,38 +216,38 @@ impl Default for Options {
         Options {
             registry: Registry::default(),
             flavor: Flavor::default(),
-            calculation: Calculation::default(),
+            calculation: PriorityMode::default(),
             workers: 0,
-            trusted: Vec::new(),
+            trusted_ips: Vec::new(),
             real_ip: RealIp::Header(HeaderName::from_static("x-real-ip")),
             real_ip_recursive: false,
             headers: AddedHeaders::default(),
             request_id_upstream: true,
-            keepalive: Keepalive::default(),
+            keepalive: KeepaliveLimits::default(),
             max_body: 0,
             port_maps: AHashMap::new(),
-            error_form: BodyForm::default(),
+            error_format: ErrorFormat::default(),
             debug_header: false,
             untrusted_lua: true,
             certificates: Vec::new(),
             tls: ServerTls::default(),
             head: HeadLimits::default(),
-            templates: Templates::default(),
+            error_templates: ErrorTemplates::default(),
             client_certificate: None,
             trusted_authorities: None,
             verify_upstreams: false,
             verify_depth: 1,
             mock: Mock::default(),
-            hosts: None,
-            replay: 256 * 1024,
-            measure: 4 * 1024 * 1024,
-            max_buffered: 256 * 1024 * 1024,
-            max_buffered_per_connection: 32 * 1024 * 1024,
-            client_timeout: Duration::from_secs(60),
+            host_overrides: None,
+            max_retained_body_bytes: 256 * 1024,
+            max_measured_body_bytes: 4 * 1024 * 1024,
+            max_buffered_bytes: 256 * 1024 * 1024,
+            max_buffered_bytes_per_connection: 32 * 1024 * 1024,
+            header_timeout: Duration::from_secs(60),
             body_timeout: Duration::from_secs(60),
             send_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(65),
-            requests: 10_000,
+            max_requests_per_connection: 10_000,
             request_metrics: true,
             access_log: None,
         }

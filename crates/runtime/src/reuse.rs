@@ -6,21 +6,21 @@ use ahash::AHashMap;
 use uuid::Uuid;
 
 use super::{ServiceEntry, Snapshot};
-use model::{Plugin, Service, State, Target};
+use model::{PluginEntity, Service, State, Target};
 use net::tls::ClientTls;
-use plugin::Instance;
+use plugin::DynPlugin;
 use upstream::{Balancer, Destination};
 
 /// A plugin instance, and whether it may be reused.
 #[derive(Clone)]
 pub struct BuiltPlugin {
-    pub instance: Arc<dyn Instance>,
+    pub instance: Arc<dyn DynPlugin>,
     /// Whether it depends on its row only, not on other rows.
     pub state_independent: bool,
 }
 
 /// Returns the instance of an equal row, if it depends on nothing else.
-pub fn plugin(row: &Plugin, previous: Option<&Snapshot>) -> Option<BuiltPlugin> {
+pub fn plugin(row: &PluginEntity, previous: Option<&Snapshot>) -> Option<BuiltPlugin> {
     let previous = previous?;
     let ix = previous.state.plugins.by_id(row.id)?;
     let built = previous.plugins[ix.get()].as_ref().filter(|built| built.state_independent)?;

@@ -25,7 +25,7 @@ pub struct RouteEntry {
     /// Rule for joining the paths of service and request.
     pub path_handling: PathHandling,
     /// The response to requests without TLS, if the route requires TLS.
-    pub encrypted_only: Option<Encrypted>,
+    pub tls_required: Option<TlsRequired>,
     /// Whether TLS is passed through without termination.
     pub passthrough: bool,
     /// Whether gRPC requests are accepted.
@@ -36,7 +36,7 @@ pub struct RouteEntry {
 
 /// Response to a request without TLS on a route that requires TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encrypted {
+pub enum TlsRequired {
     /// 426, or a redirect with this status.
     Https(StatusCode),
     /// A gRPC error.
@@ -63,10 +63,10 @@ impl RouteEntry {
                 Some(handling) if traditional => handling,
                 _ => PathHandling::V0,
             },
-            encrypted_only: if has(Protocol::Https) && !has(Protocol::Http) {
-                Some(Encrypted::Https(status.unwrap_or(StatusCode::UPGRADE_REQUIRED)))
+            tls_required: if has(Protocol::Https) && !has(Protocol::Http) {
+                Some(TlsRequired::Https(status.unwrap_or(StatusCode::UPGRADE_REQUIRED)))
             } else if has(Protocol::Grpcs) && !has(Protocol::Grpc) {
-                Some(Encrypted::Grpcs)
+                Some(TlsRequired::Grpcs)
             } else {
                 None
             },

@@ -6,8 +6,8 @@
 use ahash::AHashMap;
 
 use super::chain::{Chain, Slot};
-use model::{Consumer, Ix, Plugin, Protocol, Route, Service, State};
-use plugin::{Entry, PhaseSet, Registry};
+use model::{Consumer, Ix, PluginEntity, Protocol, Route, Service, State};
+use plugin::{PhaseSet, PluginDescriptor, Registry};
 
 /// Protocols of requests.
 pub const HTTP: [Protocol; 4] = [Protocol::Http, Protocol::Https, Protocol::Grpc, Protocol::Grpcs];
@@ -17,8 +17,8 @@ pub const STREAMS: [Protocol; 4] = [Protocol::Tcp, Protocol::Tls, Protocol::TlsP
 /// A row with its scope.
 #[derive(Clone, Copy)]
 struct Candidate<'r> {
-    row: Ix<Plugin>,
-    entry: &'r Entry,
+    row: Ix<PluginEntity>,
+    entry: &'r PluginDescriptor,
     phases: PhaseSet,
     route: Option<Ix<Route>>,
     service: Option<Ix<Service>>,
@@ -56,7 +56,7 @@ impl<'r> Scopes<'r> {
         state: &State,
         family: &[Protocol],
         registry: &'r Registry,
-        phases: impl Fn(Ix<Plugin>) -> Option<PhaseSet>,
+        phases: impl Fn(Ix<PluginEntity>) -> Option<PhaseSet>,
     ) -> Self {
         let mut scopes = Scopes::default();
         for (row, plugin) in state.plugins.iter() {
@@ -102,7 +102,7 @@ impl<'r> Scopes<'r> {
     }
 
     fn chain<'a>(candidates: impl Iterator<Item = &'a Candidate<'a>>) -> Chain {
-        let mut by_plugin: Vec<(&Entry, Vec<&Candidate<'_>>)> = Vec::new();
+        let mut by_plugin: Vec<(&PluginDescriptor, Vec<&Candidate<'_>>)> = Vec::new();
         for candidate in candidates {
             match by_plugin.iter_mut().find(|(entry, _)| std::ptr::eq(*entry, candidate.entry)) {
                 Some((_, list)) => list.push(candidate),

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::{Options, compile::CompileError, digest};
 use model::{Certificate, Ref, Service, ServiceProtocol, State};
-use net::tls::{ClientTls, TlsError, TlsTarget, Trusted, check_authority};
-use store::Carry;
+use net::tls::{ClientTls, TlsError, TlsTarget, TrustRoots, check_ca_certificate};
+use store::SharedResources;
 use upstream::{Destination, host_header};
 
 /// A compiled service.
@@ -67,12 +67,12 @@ fn uses_tls(service: &Service) -> bool {
 /// Cache of TLS settings: services with equal settings share them, and they are reused across reloads.
 #[derive(Debug)]
 pub struct TlsProfiles<'c> {
-    carry: &'c Carry,
+    carry: &'c SharedResources,
     made: AHashMap<(Option<(Vec<Uuid>, u32)>, Option<Uuid>), Arc<ClientTls>>,
 }
 
 impl<'c> TlsProfiles<'c> {
-    pub fn new(carry: &'c Carry) -> Self {
+    pub fn new(carry: &'c SharedResources) -> Self {
         TlsProfiles { carry, made: AHashMap::new() }
     }
 
@@ -113,19 +113,20 @@ impl<'c> TlsProfiles<'c> {
             true => options.trusted_authorities.as_deref().into_iter().collect(),
             false => own,
         });
-        let trusted = trusted.as_deref().map(|authorities| Trusted { authorities, depth: depth as usize });
+        let trusted =
+            trusted.as_deref().map(|authorities| TrustRoots { authorities, max_depth: depth as usize });
         let row = certificate.and_then(|r| state.certificates.find(r)).map(|ix| &state.certificates[ix]);
         let shown = row
             .map(|c| (c.cert.as_str(), c.key.as_str()))
             .or_else(|| options.client_certificate.as_ref().map(|(cert, key)| (cert.as_str(), key.as_str())));
-        let verified = trusted.map_or_else(String::new, |trusted| trusted.depth.to_string());
+        let verified = trusted.map_or_else(String::new, |trusted| trusted.max_depth.to_string());
         let authorities = trusted.iter().flat_map(|trusted| trusted.authorities).copied();
         let (cert, private) = shown.unwrap_or_default();
         let content = digest([&*verified, cert, private].into_iter().chain(authorities));
-        let made = self.carry.try_get_or(&content, || {
+        let made = self.carry.try_get_or_create(&content, || {
             // The node's bundle may contain old certificates that fail the check; those of a configuration must pass.
             if let Some(trusted) = trusted.filter(|_| is_own) {
-                trusted.authorities.iter().try_for_each(|authority| check_authority(authority))?;
+                trusted.authorities.iter().try_for_each(|authority| check_ca_certificate(authority))?;
             }
             ClientTls::new(trusted, shown)
         })?;

@@ -40,7 +40,7 @@ impl Gateway {
     /// Creates a gateway with that snapshot as generation 1.
     pub fn new(options: Options, stores: Stores, snapshot: Snapshot) -> Arc<Self> {
         Arc::new(Gateway {
-            memory: MemoryBudget::new(options.max_buffered),
+            memory: MemoryBudget::new(options.max_buffered_bytes),
             options: Arc::new(options),
             stores,
             current: ArcSwap::from_pointee(snapshot),
@@ -49,7 +49,7 @@ impl Gateway {
         })
     }
 
-    /// Returns the current snapshot. Requests use [`Current`] instead.
+    /// Returns the current snapshot. Requests use [`SnapshotCache`] instead.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.current.load_full()
     }
@@ -60,7 +60,7 @@ impl Gateway {
     }
 
     /// Replaces the snapshot and returns the new generation. Requests in flight complete on the snapshot they started with;
-    /// [`Gateway::reap`] frees it afterwards.
+    /// [`Gateway::collect_retired`] frees it afterwards.
     pub fn swap(&self, snapshot: Snapshot) -> u64 {
         let old = self.current.swap(Arc::new(snapshot));
         self.retired.lock().push(old);
@@ -74,7 +74,7 @@ impl Gateway {
 
     /// Frees replaced snapshots without references and returns their number. Called periodically, on a thread that does not
     /// serve requests, since freeing takes time.
-    pub fn reap(&self) -> usize {
+    pub fn collect_retired(&self) -> usize {
         let mut retired = self.retired.lock();
         let (unused, used): (Vec<_>, _) = retired.drain(..).partition(|old| Arc::strong_count(old) == 1);
         *retired = used;
@@ -86,23 +86,23 @@ impl Gateway {
 /// A reference to a snapshot, held by a request. The outer count is local to the worker, so that requests of different
 /// workers never write to the same cache line.
 #[allow(clippy::redundant_allocation, reason = "two counts: one per worker, one shared")]
-pub type Held = Rc<Arc<Snapshot>>;
+pub type SnapshotRef = Rc<Arc<Snapshot>>;
 
 /// A worker's cache of the current snapshot: while the generation is unchanged, a reference is taken without writing to
 /// shared memory.
 #[derive(Debug)]
-pub struct Current {
-    held: RefCell<(u64, Held)>,
+pub struct SnapshotCache {
+    held: RefCell<(u64, SnapshotRef)>,
 }
 
-impl Current {
+impl SnapshotCache {
     /// Creates a cache with the current snapshot.
     pub fn new(gateway: &Gateway) -> Self {
-        Current { held: RefCell::new((gateway.generation(), Rc::new(gateway.snapshot()))) }
+        SnapshotCache { held: RefCell::new((gateway.generation(), Rc::new(gateway.snapshot()))) }
     }
 
     /// Returns the current snapshot.
-    pub fn get(&self, gateway: &Gateway) -> Held {
+    pub fn get(&self, gateway: &Gateway) -> SnapshotRef {
         let generation = gateway.generation();
         let mut held = self.held.borrow_mut();
         if held.0 != generation {

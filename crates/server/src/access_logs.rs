@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io, path::PathBuf, time::Duration};
 
 use super::ServeError;
 use config::{
-    read,
+    input,
     settings::{self, Issue, LogEscape, LogTarget, Origin, Settings},
 };
 use source::Level;
@@ -72,7 +72,7 @@ impl AccessLogs {
                     level: Level::Error,
                     setting: setting.to_owned(),
                     origin: origins.get(setting).cloned().unwrap_or_default(),
-                    message: format!("cannot open `{path}`: {}", read::why(&error)),
+                    message: format!("cannot open `{path}`: {}", input::io_error_reason(&error)),
                     help: missing.then(|| {
                         "create the folder; a relative path starts at the working directory".to_owned()
                     }),

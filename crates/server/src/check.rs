@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, io::ErrorKind};
 
-use super::{Serve, ServeError, admin, reload, warnings};
+use super::{ServeError, ServeOptions, admin, reload, warnings};
 use config::{
     Loaded,
     settings::{Issue, Origin},
@@ -15,7 +15,7 @@ use store::Stores;
 use telemetry::Registry;
 
 /// Result of a check.
-pub struct Checked {
+pub struct CheckReport {
     /// The configuration with its findings.
     pub loaded: Loaded,
     /// Whether the gateway would start with it.
@@ -28,23 +28,23 @@ pub struct Checked {
 ///
 /// # Errors
 /// When a gateway could not start for a reason other than the content of the configuration.
-pub fn check(serve: Serve) -> Result<Checked, ServeError> {
+pub fn check(serve: ServeOptions) -> Result<CheckReport, ServeError> {
     let stores = stores(&serve);
     let mut loaded = config::load(&serve.input, &serve.read.options())?;
     let snapshot = reload::build(&mut loaded, &serve.options, &stores, None);
     let Some(snapshot) = snapshot else {
-        return Ok(Checked { loaded, is_valid: false, warnings: Vec::new() });
+        return Ok(CheckReport { loaded, is_valid: false, warnings: Vec::new() });
     };
     let warnings = warnings::at_start(&serve, &loaded);
     let to_serve_error = start_error_mapper(&serve.origins);
     let gateway = Gateway::new(serve.options, stores, snapshot);
     admin::check(&serve.admin, &gateway).map_err(&to_serve_error)?;
     Workers::check(&gateway, &serve.listeners).map_err(&to_serve_error)?;
-    Ok(Checked { loaded, is_valid: true, warnings })
+    Ok(CheckReport { loaded, is_valid: true, warnings })
 }
 
 /// Creates the state that outlives a configuration.
-pub fn stores(serve: &Serve) -> Stores {
+pub fn stores(serve: &ServeOptions) -> Stores {
     let workers = match serve.options.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         count => count,

@@ -11,7 +11,7 @@ use net::Inherited;
 
 /// Executable and arguments of the process that takes over.
 #[derive(Clone, Debug)]
-pub struct Program {
+pub struct ExecSpec {
     /// The executable; resolved again at each start, so that it may have been replaced.
     pub path: PathBuf,
     /// Its arguments.
@@ -45,7 +45,7 @@ pub enum HandoverError {
 
 /// Sockets and state inherited from the parent process.
 #[derive(Debug, Default)]
-pub struct Received {
+pub struct InheritedState {
     /// Listening sockets.
     pub sockets: Inherited,
     #[cfg(unix)]
@@ -73,7 +73,7 @@ mod unix {
         time::{sleep, timeout},
     };
 
-    use super::{HandoverError, Program, Received};
+    use super::{ExecSpec, HandoverError, InheritedState};
     use net::Role;
 
     /// Message of a process to its parent once it accepts requests.
@@ -85,12 +85,12 @@ mod unix {
     /// Time limit of the new process to load its configuration and listen.
     const READY_TIMEOUT: Duration = Duration::from_secs(60);
 
-    impl Received {
+    impl InheritedState {
         /// Claims the descriptors passed by systemd or by the parent process; `names` is `LISTEN_FDNAMES`.
         /// Must be called before threads are started, since it removes the variables from the environment.
-        pub fn take(names: Option<&str>) -> Self {
+        pub fn from_env(names: Option<&str>) -> Self {
             let names: Vec<&str> = names.unwrap_or_default().split(':').collect();
-            let mut received = Received::default();
+            let mut received = InheritedState::default();
             let mut listen_fds = ListenFd::from_env();
             for number in 0..listen_fds.len() {
                 let name = names.get(number).copied().unwrap_or_default();
@@ -140,7 +140,7 @@ mod unix {
     /// # Errors
     /// When it cannot be started, or is not ready in time.
     pub async fn hand_over(
-        program: &Program,
+        program: &ExecSpec,
         sockets: Vec<(Role, Socket)>,
         configuration: Option<&str>,
     ) -> Result<u32, HandoverError> {
@@ -193,7 +193,7 @@ mod unix {
         }
     }
 
-    fn start(program: &Program, sockets: Vec<(Role, Socket)>, stream: UnixStream) -> io::Result<ChildGuard> {
+    fn start(program: &ExecSpec, sockets: Vec<(Role, Socket)>, stream: UnixStream) -> io::Result<ChildGuard> {
         let names = sockets.iter().map(|(role, _)| role.name()).chain([STREAM_NAME]);
         let names = names.collect::<Vec<_>>().join(":");
         let descriptors = sockets.into_iter().map(|(_, socket)| OwnedFd::from(socket)).chain([stream.into()]);
@@ -216,9 +216,9 @@ mod unix {
 }
 
 #[cfg(not(unix))]
-impl Received {
-    pub fn take(_: Option<&str>) -> Self {
-        Received::default()
+impl InheritedState {
+    pub fn from_env(_: Option<&str>) -> Self {
+        InheritedState::default()
     }
 
     pub fn configuration(&mut self) -> io::Result<Option<Vec<u8>>> {
@@ -230,7 +230,7 @@ impl Received {
 
 #[cfg(not(unix))]
 pub async fn hand_over(
-    _: &Program,
+    _: &ExecSpec,
     _: Vec<(net::Role, socket2::Socket)>,
     _: Option<&str>,
 ) -> Result<u32, HandoverError> {

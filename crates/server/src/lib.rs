@@ -22,20 +22,20 @@ mod watch;
 use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration};
 
 pub use access_logs::AccessLogs;
-pub use admin::{Status, document};
-pub use check::{Checked, check};
-pub use reload::{Hash, Outcome, build, nothing};
+pub use admin::{Status, configuration_document};
+pub use check::{CheckReport, check};
+pub use reload::{ApplyOutcome, ConfigHash, build, empty_configuration};
 use reload_thread::ReloadThread;
 use socket2::Socket;
 use tokio::{
     sync::{mpsc, oneshot},
     task::AbortHandle,
 };
-pub use warnings::without_routes;
+pub use warnings::no_routes_warning;
 
 use self::{
     access_logs::OpenLogs,
-    handover::{HandoverError, Program, Received},
+    handover::{ExecSpec, HandoverError, InheritedState},
 };
 use config::{
     Catalog, Input, LoadError, Loaded, Options as LoadOptions,
@@ -48,11 +48,11 @@ use runtime::{Gateway, Options};
 use store::Clock;
 
 /// Options of a gateway process.
-pub struct Serve {
+pub struct ServeOptions {
     /// Where the configuration comes from.
     pub input: Input,
     /// Options for reading it.
-    pub read: Read,
+    pub read: ReadOptions,
     /// Data-plane options.
     pub options: Options,
     /// Proxy and stream listeners.
@@ -72,16 +72,16 @@ pub struct Serve {
     /// How long connections are still accepted after a signal, while readiness probes already fail.
     pub drain_delay: Duration,
     /// Sockets and state inherited from systemd or from the previous process.
-    pub received: Received,
+    pub inherited: InheritedState,
     /// The program started on `SIGUSR2` to replace this process; handover is impossible if `None`.
-    pub program: Option<Program>,
+    pub exec: Option<ExecSpec>,
     /// Source of the current time.
     pub clock: Clock,
 }
 
 /// Options for reading a configuration, reused by every reload.
 #[derive(Clone)]
-pub struct Read {
+pub struct ReadOptions {
     /// The schemas of the format and of the plugins.
     pub catalog: &'static Catalog,
     /// Reject decK's additions to the format.
@@ -96,7 +96,7 @@ pub struct Read {
     pub allow_unsupported: bool,
 }
 
-impl Read {
+impl ReadOptions {
     /// Converts them to the loader's options.
     pub fn options(&self) -> LoadOptions<'_> {
         LoadOptions {
@@ -113,7 +113,7 @@ impl Read {
 /// Receives lifecycle events, on the control threads.
 pub trait Observer: Send + Sync {
     /// The gateway accepts requests.
-    fn ready(&self, ready: &Ready<'_>);
+    fn ready(&self, ready: &ReadyInfo<'_>);
     /// A new configuration was applied.
     fn reloaded(&self, loaded: &Loaded, generation: u64, took: Duration);
     /// A configuration was rejected. `running`: an earlier one stays in effect.
@@ -123,18 +123,18 @@ pub trait Observer: Send + Sync {
     /// The drain started: in-flight requests have `limit` to complete.
     fn draining(&self, signal: &str, limit: Duration);
     /// The gateway stopped; `cut` connections were closed by force.
-    fn ended(&self, cut: usize);
+    fn stopped(&self, cut: usize);
 
     /// A termination signal arrived: readiness probes fail, and requests are served normally for `delay`.
-    fn unready(&self, _signal: &str, _delay: Duration) {}
+    fn readiness_failed(&self, _signal: &str, _delay: Duration) {}
     /// Another process took over; in-flight requests of this one complete.
     fn handed_over(&self, _to: u32) {}
     /// The handover failed; this process keeps serving.
-    fn not_handed_over(&self, _error: &HandoverError) {}
+    fn handover_failed(&self, _error: &HandoverError) {}
 }
 
 /// State of a gateway that has just started to accept requests.
-pub struct Ready<'a> {
+pub struct ReadyInfo<'a> {
     /// The applied configuration.
     pub loaded: &'a Loaded,
     /// The proxy and stream listeners, with their bound addresses.
@@ -167,11 +167,11 @@ pub enum ServeError {
 }
 
 /// Handle of a running gateway, which owns its threads.
-pub struct Running {
+pub struct ServerHandle {
     gateway: Arc<Gateway>,
     workers: Workers,
-    admin: Vec<SocketAddr>,
-    status_api: Vec<SocketAddr>,
+    admin_addresses: Vec<SocketAddr>,
+    status_addresses: Vec<SocketAddr>,
     control: tokio::runtime::Runtime,
     apply_requests: mpsc::Sender<reload::ApplyRequest>,
     barriers: mpsc::Sender<reload::Barrier>,
@@ -181,7 +181,7 @@ pub struct Running {
     drain_delay: Duration,
     /// Source of its configuration.
     input: Input,
-    program: Option<Program>,
+    program: Option<ExecSpec>,
     /// Listening sockets of the admin and status APIs.
     api_sockets: Vec<(Role, Socket)>,
     /// Tasks aborted when another process takes over: the accept loops of the APIs, and the reloader.
@@ -193,11 +193,11 @@ pub struct Running {
 ///
 /// # Errors
 /// When it cannot start. Later errors are reported to the observer and do not stop it.
-pub fn run(serve: Serve, observer: Arc<dyn Observer>) -> Result<(), ServeError> {
+pub fn run(serve: ServeOptions, observer: Arc<dyn Observer>) -> Result<(), ServeError> {
     let control = control()?;
     // Handlers are installed before anything is accepted, so that every signal from now on drains.
     let signals = control.block_on(async { signals::Signals::new() })?;
-    Running::begin(serve, observer, control)?.run_until_shutdown(signals);
+    ServerHandle::begin(serve, observer, control)?.run_until_shutdown(signals);
     Ok(())
 }
 
@@ -206,17 +206,17 @@ fn control() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("control").enable_all().build()
 }
 
-impl Running {
+impl ServerHandle {
     /// Starts a gateway without signal handling, for tests and for programs that embed one.
     ///
     /// # Errors
     /// When it cannot start.
-    pub fn start(serve: Serve, observer: Arc<dyn Observer>) -> Result<Self, ServeError> {
+    pub fn start(serve: ServeOptions, observer: Arc<dyn Observer>) -> Result<Self, ServeError> {
         Self::begin(serve, observer, control()?)
     }
 
     fn begin(
-        mut serve: Serve,
+        mut serve: ServeOptions,
         observer: Arc<dyn Observer>,
         control: tokio::runtime::Runtime,
     ) -> Result<Self, ServeError> {
@@ -225,7 +225,7 @@ impl Running {
         let reload_thread = ReloadThread::spawn()?;
         // The watcher starts before the files are read, so that no change in between is missed.
         let watcher = serve.watch.then(|| watch::Watcher::of(&serve.input, &reload_thread)).flatten();
-        let mut received = std::mem::take(&mut serve.received);
+        let mut received = std::mem::take(&mut serve.inherited);
         let posted =
             received.configuration()?.map(|text| Input::Text { name: admin::POSTED.to_owned(), text });
         let first = move || {
@@ -263,13 +263,13 @@ impl Running {
         let workers = Workers::start(Arc::clone(&gateway), &serve.listeners, &mut received.sockets)
             .map_err(&to_serve_error)?;
         let mut stopped_on_handover = control.block_on(async { api.serve() });
-        for address in received.sockets.left() {
+        for address in received.sockets.unclaimed_addresses() {
             tracing::warn!("a socket at {address} was passed to this process; no setting names it: closed");
         }
         let bound = serve.listeners.into_iter().zip(workers.addresses());
         let listeners: Vec<_> =
             bound.map(|(listener, address)| Listener { address: *address, ..listener }).collect();
-        observer.ready(&Ready {
+        observer.ready(&ReadyInfo {
             loaded: &loaded,
             listeners: &listeners,
             admin: &admin,
@@ -294,11 +294,11 @@ impl Running {
             reloads: reload::reload_counter(&gateway.stores.metrics),
         };
         stopped_on_handover.push(control.spawn(reloader.run(watcher, barrier_rx, apply_rx)).abort_handle());
-        Ok(Running {
+        Ok(ServerHandle {
             gateway,
             workers,
-            admin,
-            status_api,
+            admin_addresses: admin,
+            status_addresses: status_api,
             control,
             apply_requests,
             barriers,
@@ -307,7 +307,7 @@ impl Running {
             drain: serve.drain,
             drain_delay: serve.drain_delay,
             input: serve.input,
-            program: serve.program,
+            program: serve.exec,
             api_sockets,
             stopped_on_handover,
             logs,
@@ -315,18 +315,18 @@ impl Running {
     }
 
     /// Bound addresses of the proxy, in the order of the listeners.
-    pub fn proxy(&self) -> &[SocketAddr] {
+    pub fn proxy_addresses(&self) -> &[SocketAddr] {
         self.workers.addresses()
     }
 
     /// Bound addresses of the admin API.
-    pub fn admin(&self) -> &[SocketAddr] {
-        &self.admin
+    pub fn admin_addresses(&self) -> &[SocketAddr] {
+        &self.admin_addresses
     }
 
     /// Bound addresses of the status API.
-    pub fn status_api(&self) -> &[SocketAddr] {
-        &self.status_api
+    pub fn status_addresses(&self) -> &[SocketAddr] {
+        &self.status_addresses
     }
 
     /// The data plane.
@@ -335,7 +335,7 @@ impl Running {
     }
 
     /// Applies another configuration and waits for the outcome. `None` if the gateway has stopped.
-    pub async fn apply(&self, input: Input) -> Option<Outcome> {
+    pub async fn apply(&self, input: Input) -> Option<ApplyOutcome> {
         let (outcome_tx, outcome) = oneshot::channel();
         self.apply_requests
             .send(reload::ApplyRequest { input, check_hash: false, kong_strict: false, outcome_tx })
@@ -354,7 +354,7 @@ impl Running {
             self.workers.drain(self.drain)
         };
         self.logs.flush();
-        self.observer.ended(cut);
+        self.observer.stopped(cut);
         // Admin connections and watchers have no work to complete.
         self.control.shutdown_background();
     }

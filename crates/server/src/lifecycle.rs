@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{
-    Running,
+    ServerHandle,
     handover::{self, HandoverError},
     reload::Barrier,
     sd_notify,
@@ -37,7 +37,7 @@ enum StopReason {
     HandedOver(u32),
 }
 
-impl Running {
+impl ServerHandle {
     /// Runs until a termination signal or a handover, then drains.
     pub(super) fn run_until_shutdown(self, mut signals: Signals) {
         sd_notify::notify(sd_notify::State::Ready);
@@ -56,7 +56,7 @@ impl Running {
                 "handed over"
             }
         };
-        let hurry = self.workers.hurry();
+        let hurry = self.workers.force_shutdown_handle();
         let logs = self.logs.clone();
         self.control.spawn(async move {
             loop {
@@ -66,7 +66,7 @@ impl Running {
                     Signal::Reload | Signal::Upgrade => {}
                 }
             }
-            hurry.now();
+            hurry.trigger();
         });
         self.stop(why);
     }
@@ -93,7 +93,7 @@ impl Running {
                     Ok(to) => return StopReason::HandedOver(to),
                     Err(error) => {
                         attempt = None;
-                        self.observer.not_handed_over(&error);
+                        self.observer.handover_failed(&error);
                     }
                 },
             }
@@ -134,11 +134,11 @@ impl Running {
     /// Fails readiness probes for the drain delay while requests are still served.
     async fn fail_readiness(&self, signal: &str, signals: &mut Signals) {
         self.status.set_draining();
-        self.workers.take_in_the_silent();
+        self.workers.disable_defer_accept();
         if self.drain_delay.is_zero() {
             return;
         }
-        self.observer.unready(signal, self.drain_delay);
+        self.observer.readiness_failed(signal, self.drain_delay);
         let second_signal = async { while !matches!(signals.next().await, Signal::Terminate(_)) {} };
         select! {
             () = sleep(self.drain_delay) => {}

@@ -8,33 +8,32 @@ use std::{
 use http::HeaderName;
 use serde_json::{Value, json};
 
-use super::{AccessLogs, Read, Serve, ServeError, admin, handover::Received};
+use super::{AccessLogs, ReadOptions, ServeError, ServeOptions, admin, handover::InheritedState};
 use config::{
-    Input,
+    Input, input,
     listen::{self, Host, Listeners},
-    read,
     settings::{
         CipherSuite, ErrorType, Pem, RouteMatch, RouterFlavor, Secret, Settings, TlsVersion, TrustedPeer,
         UntrustedLua, Workers,
     },
 };
 use net::{
-    Keepalive, ServerTls,
-    tls::{TlsError, certificates, certified_key},
+    KeepaliveLimits, ServerTls,
+    tls::{TlsError, parse_certificates, parse_certified_key},
 };
 use plugin::Registry;
 use proxy::{Listener, Traffic};
-use router::{Calculation, Flavor};
-use runtime::{AddedHeaders, BodyForm, HeadLimits, Mock, Options, RealIp, Templates};
+use router::{Flavor, PriorityMode};
+use runtime::{AddedHeaders, ErrorFormat, ErrorTemplates, HeadLimits, Mock, Options, RealIp};
 use store::Clock;
 
-impl Serve {
+impl ServeOptions {
     /// Creates options from the settings. Files are watched; the drain limit is 30 seconds.
     ///
     /// # Errors
     /// When a certificate cannot be read or a name has no address.
-    pub fn new(settings: &Settings, input: Input, read: Read, mock: Mock) -> Result<Self, ServeError> {
-        Ok(Serve {
+    pub fn new(settings: &Settings, input: Input, read: ReadOptions, mock: Mock) -> Result<Self, ServeError> {
+        Ok(ServeOptions {
             input,
             options: options(settings, read.catalog.registry().clone(), mock)?,
             listeners: [listeners(settings, "proxy_listen", &settings.proxy_listen)?, streams(settings)?]
@@ -42,13 +41,13 @@ impl Serve {
             origins: settings.origins.clone(),
             admin: admin(settings, read.catalog.registry())?,
             access_logs: AccessLogs::new(settings)?,
-            read: Read { flavor: flavor(settings), ..read },
+            read: ReadOptions { flavor: flavor(settings), ..read },
             node_id: settings.node_id,
             watch: true,
             drain: Duration::from_secs(30),
             drain_delay: Duration::ZERO,
-            received: Received::default(),
-            program: None,
+            inherited: InheritedState::default(),
+            exec: None,
             clock: Clock::System,
         })
     }
@@ -79,7 +78,7 @@ pub fn options(settings: &Settings, registry: Registry, mock: Mock) -> Result<Op
         certificates: pairs(settings, "ssl_cert", &settings.ssl_cert, &settings.ssl_cert_key)?,
         tls: tls(settings),
         head: head(settings)?,
-        templates: Templates {
+        error_templates: ErrorTemplates {
             plain: template(settings, "error_template_plain", settings.error_template_plain.as_deref())?,
             json: template(settings, "error_template_json", settings.error_template_json.as_deref())?,
             html: template(settings, "error_template_html", settings.error_template_html.as_deref())?,
@@ -94,14 +93,14 @@ pub fn options(settings: &Settings, registry: Registry, mock: Mock) -> Result<Op
         )?,
         flavor: flavor(settings),
         calculation: match settings.route_match_calculation {
-            RouteMatch::Original => Calculation::Original,
-            RouteMatch::Strict => Calculation::Strict,
+            RouteMatch::Original => PriorityMode::Original,
+            RouteMatch::Strict => PriorityMode::Strict,
         },
         workers: match settings.nginx_worker_processes {
             Workers::Auto => 0,
             Workers::Count(n) => usize::from(n),
         },
-        trusted: settings
+        trusted_ips: settings
             .trusted_ips
             .iter()
             .filter_map(|peer| match peer {
@@ -126,32 +125,32 @@ pub fn options(settings: &Settings, registry: Registry, mock: Mock) -> Result<Op
             request_id: headers.request_id,
         },
         request_id_upstream: settings.headers_upstream.request_id,
-        keepalive: Keepalive {
-            idle: settings.upstream_keepalive_pool_size as usize,
-            timeout: settings.upstream_keepalive_idle_timeout,
-            requests: match settings.upstream_keepalive_max_requests {
+        keepalive: KeepaliveLimits {
+            max_idle: settings.upstream_keepalive_pool_size as usize,
+            idle_timeout: settings.upstream_keepalive_idle_timeout,
+            max_requests: match settings.upstream_keepalive_max_requests {
                 0 => u32::MAX,
                 n => n,
             },
         },
         max_body: settings.client_max_body_size.0,
-        max_buffered: settings.body_buffer_total_size.0,
-        max_buffered_per_connection: usize::try_from(settings.body_buffer_connection_size.0)
+        max_buffered_bytes: settings.body_buffer_total_size.0,
+        max_buffered_bytes_per_connection: usize::try_from(settings.body_buffer_connection_size.0)
             .unwrap_or(usize::MAX),
         port_maps: settings.port_maps.iter().map(|map| (map.listen, map.host)).collect(),
-        error_form: match settings.error_default_type {
-            ErrorType::Plain => BodyForm::Plain,
-            ErrorType::Json => BodyForm::Json,
-            ErrorType::Html => BodyForm::Html,
-            ErrorType::Xml => BodyForm::Xml,
+        error_format: match settings.error_default_type {
+            ErrorType::Plain => ErrorFormat::Plain,
+            ErrorType::Json => ErrorFormat::Json,
+            ErrorType::Html => ErrorFormat::Html,
+            ErrorType::Xml => ErrorFormat::Xml,
         },
         debug_header: settings.allow_debug_header,
         untrusted_lua: settings.untrusted_lua != UntrustedLua::Off,
-        client_timeout: settings.client_header_timeout,
+        header_timeout: settings.client_header_timeout,
         body_timeout: settings.client_body_timeout,
         send_timeout: settings.send_timeout,
         idle_timeout: settings.keepalive_timeout,
-        requests: settings.keepalive_requests,
+        max_requests_per_connection: settings.keepalive_requests,
         request_metrics: settings.request_metrics,
         mock,
         registry,
@@ -210,7 +209,7 @@ fn template(settings: &Settings, name: &str, path: Option<&str>) -> Result<Optio
     let Some(path) = path.filter(|path| !path.is_empty()) else { return Ok(None) };
     let text = std::fs::read_to_string(path);
     text.map(|text| Some(text.into())).map_err(|error| {
-        let message = format!("cannot read `{path}`: {}", read::why(&error));
+        let message = format!("cannot read `{path}`: {}", input::io_error_reason(&error));
         ServeError::Setting(settings.error(name, message, None))
     })
 }
@@ -236,7 +235,7 @@ fn pair(
     let Some((cert, key)) = cert.zip(key) else { return Ok(None) };
     let key_name = format!("{name}_key");
     let (cert, key) = (pem(settings, name, &cert.0)?, pem(settings, &key_name, &key.0)?);
-    match certified_key(&cert, &key) {
+    match parse_certified_key(&cert, &key) {
         Ok(_) => Ok(Some((cert, key))),
         Err(error) => {
             let name = if matches!(error, TlsError::Key | TlsError::UnfitKey(_)) { &key_name } else { name };
@@ -255,7 +254,7 @@ fn authorities(settings: &Settings, name: &str, list: &[Pem]) -> Result<Option<S
             all.extend(SYSTEM.iter().find_map(|path| std::fs::read_to_string(path).ok()));
         } else {
             let pem = pem(settings, name, source)?;
-            certificates(&pem)
+            parse_certificates(&pem)
                 .map_err(|error| ServeError::Setting(settings.error(name, error.to_string(), None)))?;
             all.push_str(&pem);
         }
@@ -267,7 +266,7 @@ fn authorities(settings: &Settings, name: &str, list: &[Pem]) -> Result<Option<S
 /// Reads the PEM that a value of the setting `name` contains or refers to.
 fn pem(settings: &Settings, name: &str, source: &str) -> Result<String, ServeError> {
     let failed = |message: String| ServeError::Setting(settings.error(name, message, None));
-    let bytes = read::pem(source).map_err(|error| failed(error.to_string()))?;
+    let bytes = input::pem(source).map_err(|error| failed(error.to_string()))?;
     String::from_utf8(bytes).map_err(|_| failed("this is not PEM".to_owned()))
 }
 
@@ -377,7 +376,7 @@ fn settings_json(settings: &Settings, registry: &Registry) -> Value {
         };
         shown[name] = list.0.iter().map(one).collect();
     }
-    let loaded = registry.entries().iter().filter(|entry| settings.allows_plugin(entry.name));
+    let loaded = registry.descriptors().iter().filter(|entry| settings.allows_plugin(entry.name));
     shown["loaded_plugins"] = loaded.map(|entry| (entry.name.to_owned(), Value::Bool(true))).collect();
     shown["database"] = "off".into();
     shown["role"] = "traditional".into();

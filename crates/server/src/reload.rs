@@ -10,13 +10,13 @@ use tokio::{
 };
 
 use super::{
-    Observer, Read, Status,
+    Observer, ReadOptions, Status,
     reload_thread::{JobFailed, ReloadThread},
     watch::{Change, Watcher},
 };
 use config::{self, Input, LoadError, Loaded};
 use runtime::{self, Gateway, Options, Snapshot};
-use source::{Finding, NodeId, Span, Step};
+use source::{Finding, NodeId, NodePathStep, Span};
 use store::Stores;
 use telemetry::{CounterFamily, Registry};
 
@@ -48,8 +48,8 @@ fn deepest_span(loaded: &Loaded, mut node: NodeId, pointer: &str) -> Span {
     let doc = &loaded.document;
     let mut key = None;
     for part in pointer.split('/').filter(|p| !p.is_empty()) {
-        let step = part.parse().map_or(Step::Key(part), Step::Index);
-        let Some(next) = doc.at(node, &[step]) else { break };
+        let step = part.parse().map_or(NodePathStep::Key(part), NodePathStep::Index);
+        let Some(next) = doc.resolve_path(node, &[step]) else { break };
         key = doc.entry(node, part).map(|entry| entry.key);
         node = next;
     }
@@ -69,17 +69,17 @@ const CODE_EVICTION_DELAY: Duration = Duration::from_secs(1);
 const EMPTY_NAME: &str = "no configuration";
 
 /// Returns the empty configuration: with it a gateway has no routes and is not ready.
-pub fn nothing() -> Input {
+pub fn empty_configuration() -> Input {
     Input::Text { name: EMPTY_NAME.to_owned(), text: b"_format_version: \"3.0\"\n".to_vec() }
 }
 
 /// Hash of the text of a configuration, displayed as 32 hex digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hash([u8; 16]);
+pub struct ConfigHash([u8; 16]);
 
-impl Hash {
+impl ConfigHash {
     /// Hash of the empty configuration.
-    pub const EMPTY: Self = Hash([0; 16]);
+    pub const EMPTY: Self = ConfigHash([0; 16]);
 
     /// Hashes all files that were read.
     pub fn of(loaded: &Loaded) -> Self {
@@ -93,11 +93,11 @@ impl Hash {
         }
         let mut short = [0; 16];
         short.copy_from_slice(&context.finish().as_ref()[..16]);
-        Hash(short)
+        ConfigHash(short)
     }
 }
 
-impl fmt::Display for Hash {
+impl fmt::Display for ConfigHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
@@ -112,7 +112,7 @@ pub struct ApplyRequest {
     /// Reject decK's additions, even if they are allowed in files.
     pub kong_strict: bool,
     /// Receives the outcome.
-    pub outcome_tx: oneshot::Sender<Outcome>,
+    pub outcome_tx: oneshot::Sender<ApplyOutcome>,
 }
 
 /// A request to be notified when no configuration is being applied.
@@ -124,7 +124,7 @@ pub struct Barrier {
 }
 
 /// Outcome of applying a configuration.
-pub enum Outcome {
+pub enum ApplyOutcome {
     /// It is in effect.
     Applied(Box<Loaded>),
     /// The running configuration has the same text.
@@ -144,7 +144,7 @@ impl From<JobFailed> for LoadError {
 /// The task that applies configurations one after another.
 pub struct Reloader {
     pub input: Input,
-    pub read: Read,
+    pub read: ReadOptions,
     pub gateway: Arc<Gateway>,
     pub status: Arc<Status>,
     pub observer: Arc<dyn Observer>,
@@ -248,7 +248,7 @@ impl Reloader {
         })
     }
 
-    async fn apply(self: &Arc<Self>, input: Input, check_hash: bool, strict: bool) -> Outcome {
+    async fn apply(self: &Arc<Self>, input: Input, check_hash: bool, strict: bool) -> ApplyOutcome {
         let this = Arc::clone(self);
         let work = move || {
             let started_at = Instant::now();
@@ -257,17 +257,17 @@ impl Reloader {
         self.reload_thread.run(work).await.unwrap_or_else(|failed| self.unreadable(failed.into()))
     }
 
-    fn unreadable(&self, error: LoadError) -> Outcome {
+    fn unreadable(&self, error: LoadError) -> ApplyOutcome {
         self.reloads.with(&["unreadable"]).increment();
         self.status.unreadable(&error);
         self.observer.unreadable(&error);
-        Outcome::Unreadable(error)
+        ApplyOutcome::Unreadable(error)
     }
 
     /// Frees retired snapshots without references, and returns their memory to the system.
     async fn collect_retired(self: &Arc<Self>) {
         let this = Arc::clone(self);
-        if self.reload_thread.run(move || this.gateway.reap()).await.is_ok_and(|freed| freed > 0) {
+        if self.reload_thread.run(move || this.gateway.collect_retired()).await.is_ok_and(|freed| freed > 0) {
             self.reload_thread.trim_heap().await;
         }
     }
@@ -278,17 +278,17 @@ impl Reloader {
         config::load(input, &options)
     }
 
-    fn swap(&self, loaded: Result<Loaded, LoadError>, check_hash: bool, started_at: Instant) -> Outcome {
+    fn swap(&self, loaded: Result<Loaded, LoadError>, check_hash: bool, started_at: Instant) -> ApplyOutcome {
         let mut loaded = match loaded {
             Ok(loaded) => loaded,
             Err(error) => {
                 return self.unreadable(error);
             }
         };
-        if check_hash && self.status.hash() == Hash::of(&loaded) {
+        if check_hash && self.status.hash() == ConfigHash::of(&loaded) {
             self.status.unchanged();
             self.reloads.with(&["unchanged"]).increment();
-            return Outcome::Unchanged;
+            return ApplyOutcome::Unchanged;
         }
         let previous = self.gateway.snapshot();
         let built = build(&mut loaded, &self.gateway.options, &self.gateway.stores, Some(&previous));
@@ -297,12 +297,12 @@ impl Reloader {
             self.status.refused(&loaded);
             self.reloads.with(&["rejected"]).increment();
             self.observer.refused(&loaded, true);
-            return Outcome::Refused(Box::new(loaded));
+            return ApplyOutcome::Refused(Box::new(loaded));
         };
         let generation = self.gateway.swap(snapshot);
         self.status.applied(&loaded);
         self.reloads.with(&["applied"]).increment();
         self.observer.reloaded(&loaded, generation, started_at.elapsed());
-        Outcome::Applied(Box::new(loaded))
+        ApplyOutcome::Applied(Box::new(loaded))
     }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use net::give_back;
+use net::return_free_memory;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -66,7 +66,7 @@ impl ReloadThread {
 
     /// Returns free heap memory to the system.
     pub async fn trim_heap(&self) {
-        let _ = self.run(|| give_back(true)).await;
+        let _ = self.run(|| return_free_memory(true)).await;
     }
 
     /// Evicts the program's code pages from memory. The next request faults in those it needs, which adds latency.

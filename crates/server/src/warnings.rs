@@ -1,30 +1,30 @@
 //! Start-up warnings: one line each, in the log and from `serve --check`.
 
-use super::{Hash, Serve, admin, descriptors};
+use super::{ConfigHash, ServeOptions, admin, descriptors};
 use config::Loaded;
 use net::ServerTls;
-use plugin::NOT_YET;
+use plugin::UNSUPPORTED_SUFFIX;
 use proxy::Listener;
 use runtime::Mock;
 use source::{Finding, Level};
 
 /// Collects all warnings, in no order of importance.
-pub fn at_start(serve: &Serve, loaded: &Loaded) -> Vec<String> {
+pub fn at_start(serve: &ServeOptions, loaded: &Loaded) -> Vec<String> {
     let mut all = admin::warnings(&serve.admin);
     all.extend(descriptors::raise());
     all.extend(of_mocks(serve.options.mock));
     all.extend(of_certificates(serve));
     all.extend(of_suites(&serve.options.tls));
     all.extend(of_unsupported(loaded));
-    all.extend(without_routes(loaded));
+    all.extend(no_routes_warning(loaded));
     all
 }
 
 /// Warns of a configuration without routes.
-pub fn without_routes(loaded: &Loaded) -> Option<String> {
+pub fn no_routes_warning(loaded: &Loaded) -> Option<String> {
     let is_empty = loaded.state.as_ref().is_some_and(|state| state.routes.is_empty());
-    is_empty.then(|| match Hash::of(loaded) {
-        Hash::EMPTY => {
+    is_empty.then(|| match ConfigHash::of(loaded) {
+        ConfigHash::EMPTY => {
             "no configuration was given: every request is answered 404 until one arrives by POST /config"
                 .to_owned()
         }
@@ -42,7 +42,7 @@ fn of_mocks(mock: Mock) -> Option<String> {
 }
 
 /// Warns of TLS listeners that use the generated self-signed certificate.
-fn of_certificates(serve: &Serve) -> Vec<String> {
+fn of_certificates(serve: &ServeOptions) -> Vec<String> {
     if !serve.options.certificates.is_empty() {
         return Vec::new();
     }
@@ -87,13 +87,14 @@ fn of_suites(tls: &ServerTls) -> Option<String> {
 
 /// Lists the settings that `--allow-unsupported` accepts without effect.
 fn of_unsupported(loaded: &Loaded) -> Option<String> {
-    let passed = |finding: &&Finding| finding.level == Level::Warning && finding.code.ends_with(NOT_YET);
+    let passed =
+        |finding: &&Finding| finding.level == Level::Warning && finding.code.ends_with(UNSUPPORTED_SUFFIX);
     let named: Vec<String> = loaded
         .findings
         .iter()
         .filter(passed)
         .map(|finding| match finding.labels.first() {
-            Some(label) => format!("{}: {}", loaded.sources.locate(label.span), finding.message),
+            Some(label) => format!("{}: {}", loaded.sources.display_position(label.span), finding.message),
             None => finding.message.clone(),
         })
         .collect();

@@ -23,7 +23,7 @@ const CONFUSABLE: &[(char, &str)] = &[
 ];
 
 /// Returns the description of the first confusable character in a text.
-pub fn odd_character(text: &str) -> Option<&'static str> {
+pub fn confusable_name(text: &str) -> Option<&'static str> {
     CONFUSABLE.iter().find(|(odd, _)| text.contains(*odd)).map(|(_, name)| *name)
 }
 
@@ -33,7 +33,7 @@ pub fn is_confusable(c: char) -> bool {
 }
 
 /// Returns whether a character looks like a space or is invisible.
-pub fn is_unseen(c: char) -> bool {
+pub fn is_invisible(c: char) -> bool {
     is_confusable(c)
         && (is_space_like(c) || matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}' | '\u{ad}'))
 }

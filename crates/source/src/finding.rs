@@ -25,7 +25,7 @@ pub struct Label {
 /// One segment of a path into the error tree of Kong's admin API. The tree mirrors the document, except that
 /// errors about a whole entity are kept in a separate list (`@entity`) next to its fields.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Seg {
+pub enum ErrorPathSegment {
     /// Map key.
     Key(String),
     /// List index, counted from 1.
@@ -68,10 +68,10 @@ pub struct Finding {
     pub path: Option<String>,
     /// Paths and messages in the admin API's error tree, for a finding that Kong reports as well. Usually one; a
     /// failed conditional check also has one on the entity.
-    pub tree: Vec<(Vec<Seg>, String)>,
+    pub kong_errors: Vec<(Vec<ErrorPathSegment>, String)>,
     /// Further error-tree entries that Kong reports as a consequence: a route whose `paths` is misspelt also lacks
     /// `paths`. They appear only in the admin API's response.
-    pub implied_errors: Vec<(Vec<Seg>, String)>,
+    pub implied_errors: Vec<(Vec<ErrorPathSegment>, String)>,
     /// Edits that fix the cause without changing the intended meaning. Applied all together or not at all.
     pub fix: Vec<Edit>,
 }
@@ -86,7 +86,7 @@ impl Finding {
             labels: Vec::new(),
             help: None,
             path: None,
-            tree: Vec::new(),
+            kong_errors: Vec::new(),
             implied_errors: Vec::new(),
             fix: Vec::new(),
         }
@@ -125,19 +125,19 @@ impl Finding {
 
     /// Adds a path and message of the admin API's error tree. May be called more than once.
     #[must_use]
-    pub fn tree(mut self, path: Vec<Seg>, text: impl Into<String>) -> Self {
-        self.tree.push((path, text.into()));
+    pub fn kong_error(mut self, path: Vec<ErrorPathSegment>, text: impl Into<String>) -> Self {
+        self.kong_errors.push((path, text.into()));
         self
     }
 
     /// Iterates over all error-tree entries, direct and implied.
-    pub fn kong_errors(&self) -> impl Iterator<Item = &(Vec<Seg>, String)> {
-        self.tree.iter().chain(&self.implied_errors)
+    pub fn kong_errors(&self) -> impl Iterator<Item = &(Vec<ErrorPathSegment>, String)> {
+        self.kong_errors.iter().chain(&self.implied_errors)
     }
 
     /// Merges the error-tree entries of a finding that is a consequence of this one.
     pub fn merge_consequence(&mut self, other: Finding) {
-        self.implied_errors.extend(other.tree);
+        self.implied_errors.extend(other.kong_errors);
         self.implied_errors.extend(other.implied_errors);
     }
 
@@ -158,7 +158,7 @@ impl Finding {
 /// message.
 pub(super) fn with_syntax_error_tree(finding: Finding, reason: &str) -> Finding {
     let text = format!("failed parsing declarative configuration: {reason}");
-    finding.tree(vec![Seg::Key("error".to_owned())], text)
+    finding.kong_error(vec![ErrorPathSegment::Key("error".to_owned())], text)
 }
 
 /// Findings of one run, in file order after [`Findings::sort`].
@@ -265,24 +265,24 @@ impl Findings {
     }
 
     /// Discards the findings below a level.
-    pub fn retain_from(&mut self, least: Level) {
+    pub fn retain_at_least(&mut self, least: Level) {
         self.0.retain(|finding| finding.level >= least);
         self.1.0[..least as usize].fill(0);
     }
 
     /// Returns whether there is an error, that is, whether the file is rejected.
     pub fn has_errors(&self) -> bool {
-        self.reaches(Level::Error)
+        self.has_at_least(Level::Error)
     }
 
     /// Returns whether there is a finding of at least that level, retained or not.
-    pub fn reaches(&self, least: Level) -> bool {
+    pub fn has_at_least(&self, least: Level) -> bool {
         self.0.iter().any(|f| f.level >= least) || self.1.0[least as usize..].iter().any(|n| *n > 0)
     }
 
     /// Returns whether there are no findings, retained or not.
     pub fn is_empty(&self) -> bool {
-        !self.reaches(Level::Note)
+        !self.has_at_least(Level::Note)
     }
 
     /// Returns the number of findings of a level, retained or not.
@@ -321,10 +321,10 @@ impl Finding {
     fn shorten(&mut self) {
         let texts = [&mut self.message].into_iter().chain(&mut self.help).chain(&mut self.path);
         let labels = self.labels.iter_mut().map(|label| &mut label.text);
-        let tree = self.tree.iter_mut().chain(&mut self.implied_errors).flat_map(|(path, text)| {
+        let tree = self.kong_errors.iter_mut().chain(&mut self.implied_errors).flat_map(|(path, text)| {
             let keys = path.iter_mut().filter_map(|seg| match seg {
-                Seg::Key(key) => Some(key),
-                Seg::Index(_) | Seg::Entity => None,
+                ErrorPathSegment::Key(key) => Some(key),
+                ErrorPathSegment::Index(_) | ErrorPathSegment::Entity => None,
             });
             keys.chain([text])
         });
@@ -367,7 +367,7 @@ mod tests {
         assert_eq!((findings.count(Level::Warning), findings.count(Level::Error)), (2000, 2));
         findings.rewind(mark);
         assert_eq!(findings.count(Level::Warning), 1000);
-        findings.retain_from(Level::Error);
+        findings.retain_at_least(Level::Error);
         assert_eq!((findings.0.len(), findings.omitted().total()), (1, 0));
     }
 
@@ -377,11 +377,11 @@ mod tests {
         (0..300).for_each(|i| findings.push(Finding::error("e", format!("{i}"))));
         findings.push(Finding::warning("w", "x"));
         findings.remove_where(|finding| finding.level == Level::Error);
-        assert!(findings.has_errors() && findings.reaches(Level::Warning) && !findings.is_empty());
+        assert!(findings.has_errors() && findings.has_at_least(Level::Warning) && !findings.is_empty());
         findings.push_retained(Finding::error("e", "in place of the first"));
         assert_eq!((findings.0.len(), findings.count(Level::Error)), (2, 101));
         assert_eq!(findings.take_level(Level::Error).len(), 1);
-        assert!(!findings.has_errors() && findings.reaches(Level::Warning));
+        assert!(!findings.has_errors() && findings.has_at_least(Level::Warning));
         findings.push_retained(Finding::error("e", "in place of all"));
         assert_eq!((findings.count(Level::Error), findings.omitted().total()), (1, 0));
     }
@@ -394,7 +394,7 @@ mod tests {
             Finding::error("e", format!("found {long}"))
                 .path(&*long)
                 .help(&*long)
-                .tree(vec![Seg::Key(long.clone())], &*long),
+                .kong_error(vec![ErrorPathSegment::Key(long.clone())], &*long),
         );
         let finding = &findings.0[0];
         assert!(format!("{finding:?}").len() < 7 * Finding::MAX_TEXT_BYTES);

@@ -7,7 +7,7 @@ use super::{Finding, Level, SourceMap, Span};
 
 impl Level {
     /// Returns the level as a lower-case word.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Level::Error => "error",
             Level::Warning => "warning",
@@ -21,7 +21,7 @@ impl Finding {
     pub fn to_json(&self, sources: &SourceMap) -> Value {
         let mut json = json!({
             "code": self.code,
-            "level": self.level.word(),
+            "level": self.level.as_str(),
             "message": self.message,
             "help": self.help,
             "path": self.path,

@@ -46,14 +46,14 @@ mod write;
 mod yaml;
 mod yaml_diagnostics;
 
-pub use confusable::{is_confusable, is_unseen, odd_character};
+pub use confusable::{confusable_name, is_confusable, is_invisible};
 pub use de::{DeError, from_node};
 pub use duplicate_keys::truncated;
-pub use finding::{Edit, Finding, Findings, Label, Level, Omitted, Seg, replace_secret};
+pub use finding::{Edit, ErrorPathSegment, Finding, Findings, Label, Level, Omitted, replace_secret};
 pub use format::{Format, parse};
 pub use json::parse_json;
 pub use limits::Limits;
-pub use node::{Document, Entry, NodeId, Step, Value};
+pub use node::{Document, Entry, NodeId, NodePathStep, Value};
 pub use source_map::{FileId, Position, Source, SourceMap, Span};
 pub use write::{to_json, to_yaml};
 pub use yaml::{UNKNOWN_TAG, parse_yaml};

@@ -40,7 +40,7 @@ pub enum Value {
 
 /// One step of a path into a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step<'a> {
+pub enum NodePathStep<'a> {
     /// Map key.
     Key(&'a str),
     /// List index, counted from 0.
@@ -252,11 +252,11 @@ impl Document {
     }
 
     /// Resolves a path from a node.
-    pub fn at(&self, mut id: NodeId, path: &[Step<'_>]) -> Option<NodeId> {
+    pub fn resolve_path(&self, mut id: NodeId, path: &[NodePathStep<'_>]) -> Option<NodeId> {
         for step in path {
             id = match step {
-                Step::Key(key) => self.get(id, key)?,
-                Step::Index(i) => *self.items(id).get(*i)?,
+                NodePathStep::Key(key) => self.get(id, key)?,
+                NodePathStep::Index(i) => *self.items(id).get(*i)?,
             };
         }
         Some(id)

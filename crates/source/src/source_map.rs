@@ -195,7 +195,7 @@ impl SourceMap {
     }
 
     /// Formats a span's start as `file:line:column`.
-    pub fn locate(&self, span: Span) -> String {
+    pub fn display_position(&self, span: Span) -> String {
         let Position { line, column } = self.position(span);
         format!("{}:{line}:{column}", self.get(span.file).name())
     }
@@ -237,7 +237,7 @@ mod tests {
         let mut findings = Findings::default();
         match sources.add_bytes("f", bytes.to_vec(), &mut findings) {
             Some(file) => Ok(sources.get(file).text().to_owned()),
-            None => Err((sources.locate(findings.0[0].span().unwrap()), findings.0[0].code)),
+            None => Err((sources.display_position(findings.0[0].span().unwrap()), findings.0[0].code)),
         }
     }
 

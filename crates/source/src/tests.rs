@@ -47,8 +47,8 @@ impl Read {
     }
 
     /// Returns the source text of the value at a path, by its span.
-    fn text(&self, path: &[Step<'_>]) -> &str {
-        let node = self.doc.at(self.root.expect("a root"), path).expect("a node");
+    fn text(&self, path: &[NodePathStep<'_>]) -> &str {
+        let node = self.doc.resolve_path(self.root.expect("a root"), path).expect("a node");
         self.sources.snippet(self.doc.span(node))
     }
 }
@@ -102,7 +102,7 @@ fn an_alias_shares_a_list_and_copies_a_scalar() {
     let get = |key| read.doc.get(read.root.unwrap(), key).unwrap();
     assert_eq!(get("a"), get("b"));
     assert_ne!(get("c"), get("d"));
-    assert_eq!(read.text(&[Step::Key("d")]), "*s");
+    assert_eq!(read.text(&[NodePathStep::Key("d")]), "*s");
     assert_eq!(
         Read::yaml("a: *nobody\n").rendered(),
         ["1:4 source/yaml-syntax: there is no anchor `&nobody` before this alias"]
@@ -181,7 +181,7 @@ fn every_key_and_value_has_its_span() {
     let text =
         "é: {x: [1, \"2\"], y: }\nlist:\n  - a: plain words\n    b: 'q'\n\n  - |\n    block\n\n\nnext: ~\n";
     let read = Read::yaml(text);
-    use Step::{Index, Key};
+    use NodePathStep::{Index, Key};
     assert_eq!(read.text(&[Key("é")]), "{x: [1, \"2\"], y: }");
     assert_eq!(read.text(&[Key("é"), Key("x"), Index(1)]), "\"2\"");
     assert_eq!(read.text(&[Key("é"), Key("y")]), "");
@@ -190,7 +190,7 @@ fn every_key_and_value_has_its_span() {
     assert_eq!(read.text(&[Key("list"), Index(1)]), "|\n    block");
     assert_eq!(read.text(&[]), text.trim_end());
     let key = read.doc.entry(read.root.unwrap(), "next").unwrap().key;
-    assert_eq!(read.sources.locate(read.doc.span(key)), "kong:10:1");
+    assert_eq!(read.sources.display_position(read.doc.span(key)), "kong:10:1");
     let marked = Read::yaml("\u{feff}a: bc\n");
     assert_eq!(marked.text(&[Key("a")]), "bc");
     let json = Read::json("{\"a\": [1, {\"b\": -2.5e3}]}");
@@ -255,9 +255,9 @@ fn a_syntax_error_is_in_the_admin_api_error_tree() {
         ("a:\n  b: *c\n", "2:6: there is no anchor `&c` before this alias"),
         ("a: \u{1}\n", "0:0: control characters are not allowed"),
     ] {
-        let text = &Read::yaml(text).findings.0[0].tree;
+        let text = &Read::yaml(text).findings.0[0].kong_errors;
         let whole = format!("failed parsing declarative configuration: {reason}");
-        assert_eq!(text[..], [(vec![Seg::Key("error".to_owned())], whole)]);
+        assert_eq!(text[..], [(vec![ErrorPathSegment::Key("error".to_owned())], whole)]);
     }
 }
 
@@ -343,7 +343,10 @@ fn alias_expansion_is_bounded() {
 fn a_path_leads_from_the_root_to_a_node() {
     let read = Read::yaml("a:\n- x\n- b: {1: y}\n");
     let root = read.root.unwrap();
-    let node = read.doc.at(root, &[Step::Key("a"), Step::Index(1), Step::Key("b")]).unwrap();
+    let node = read
+        .doc
+        .resolve_path(root, &[NodePathStep::Key("a"), NodePathStep::Index(1), NodePathStep::Key("b")])
+        .unwrap();
     let leaf = read.doc.entries(node)[0].value;
     assert_eq!(read.doc.path_of(root, leaf).unwrap(), ["a", "1", "b", "1"]);
     assert_eq!(read.doc.path_of(root, root).unwrap(), [""; 0]);
@@ -380,7 +383,7 @@ fn a_type_is_deserialized_with_the_rules_of_lua_tables() {
     let read = |text| {
         let read = Read::yaml(text);
         from_node::<Settings>(&read.doc, read.root.unwrap())
-            .map_err(|e| format!("{} {e}", read.sources.locate(read.doc.span(e.node))))
+            .map_err(|e| format!("{} {e}", read.sources.display_position(read.doc.span(e.node))))
     };
     let settings = read("name: a\nport: 80.0\ntags: {}\nweight: 3\nmode: {redis: {host: h}}\n").unwrap();
     assert_eq!(

@@ -27,7 +27,7 @@ impl Clock {
     }
 
     /// Creates a clock that runs as the system clock, and can be advanced.
-    pub fn ahead() -> Self {
+    pub fn offset() -> Self {
         Clock::Offset(Arc::default())
     }
 

@@ -6,7 +6,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use smallvec::SmallVec;
 use uuid::Uuid;
 
-use super::{Windows, memory::MemoryCounters};
+use super::{CalendarWindows, memory::MemoryCounters};
 
 /// Storage of counters. Plugins do not depend on the variant.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ pub type Limits = [Option<f64>; 6];
 
 /// Result of counting a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Taken {
+pub struct Acquired {
     /// Number of requests counted before this one, by window; 0 for windows without a limit.
     pub used: [u64; 6],
     /// Whether this request was counted. `false` if a window is full; then it was counted in no window.
@@ -37,7 +37,13 @@ pub struct Taken {
 impl Counters {
     /// Counts a request in all windows with a limit, unless one of them is full. Atomic: concurrent requests never exceed a
     /// limit.
-    pub fn take(&self, scope: &Scope, subject: Subject<'_>, windows: &Windows, limits: &Limits) -> Taken {
+    pub fn try_acquire(
+        &self,
+        scope: &Scope,
+        subject: CounterSubject<'_>,
+        windows: &CalendarWindows,
+        limits: &Limits,
+    ) -> Acquired {
         match self {
             Counters::Memory(counters) => counters.try_acquire(&scope.key(subject), windows, limits),
         }
@@ -60,27 +66,27 @@ impl Scope {
     }
 
     /// Builds the key of a subject's counters, which is unique to it.
-    fn key(&self, subject: Subject<'_>) -> CounterKey {
+    fn key(&self, subject: CounterSubject<'_>) -> CounterKey {
         let mut key = CounterKey::from_slice(&self.0);
         match subject {
-            Subject::Ip(IpAddr::V4(ip)) => {
+            CounterSubject::Ip(IpAddr::V4(ip)) => {
                 key.push(4);
                 key.extend_from_slice(&ip.octets());
             }
-            Subject::Ip(IpAddr::V6(ip)) => {
+            CounterSubject::Ip(IpAddr::V6(ip)) => {
                 key.push(6);
                 key.extend_from_slice(&ip.octets());
             }
-            Subject::Id(id) => {
+            CounterSubject::Id(id) => {
                 key.push(1);
                 key.extend_from_slice(id.as_bytes());
             }
-            Subject::Text(text) if text.len() <= MAX_TEXT_BYTES => {
+            CounterSubject::Text(text) if text.len() <= MAX_TEXT_BYTES => {
                 key.push(2);
                 key.extend_from_slice(text);
             }
             // Hash long texts: a client must not control how much memory its counters take.
-            Subject::Text(text) => {
+            CounterSubject::Text(text) => {
                 key.push(3);
                 key.extend_from_slice(digest(&SHA256, text).as_ref());
             }
@@ -97,7 +103,7 @@ const MAX_TEXT_BYTES: usize = 64;
 
 /// Identifier that requests are counted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject<'a> {
+pub enum CounterSubject<'a> {
     /// IP address of the client.
     Ip(IpAddr),
     /// Id of a consumer, a credential or a service.
@@ -114,11 +120,11 @@ mod tests {
     fn keys_are_bounded_and_unique() {
         let scope = Scope::new("rate-limiting", Some(Uuid::new_v4()), Some(Uuid::new_v4()));
         let long = [vec![b'x'; 7000], vec![b'x'; 7001], vec![b'y'; 7000], vec![b'x'; MAX_TEXT_BYTES]];
-        let keys = long.each_ref().map(|text| scope.key(Subject::Text(text)));
+        let keys = long.each_ref().map(|text| scope.key(CounterSubject::Text(text)));
         for (at, key) in keys.iter().enumerate() {
             assert!(key.len() <= 128 && !key.spilled(), "{} bytes", key.len());
             assert!(!keys[..at].contains(key), "different subjects have different keys");
         }
-        assert_eq!(keys[0], scope.key(Subject::Text(&[b'x'; 7000])));
+        assert_eq!(keys[0], scope.key(CounterSubject::Text(&[b'x'; 7000])));
     }
 }

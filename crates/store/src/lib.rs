@@ -12,12 +12,12 @@ mod shared_resources;
 mod window;
 
 pub use clock::Clock;
-pub use counters::{Counters, Limits, Scope, Subject, Taken};
+pub use counters::{Acquired, CounterSubject, Counters, Limits, Scope};
 pub use node::Node;
-pub use request_seq::{RequestSeq, ticket};
-pub use shared_resources::Carry;
+pub use request_seq::{RequestSeq, next_request_seq};
+pub use shared_resources::SharedResources;
 use telemetry::Registry;
-pub use window::{Period, Windows};
+pub use window::{CalendarWindows, Period};
 
 /// State that plugins can use. One set per process, so that it survives reloads; cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +27,7 @@ pub struct Stores {
     /// Rate-limiting counters.
     pub counters: Counters,
     /// Resources shared by successive configurations.
-    pub carry: Carry,
+    pub shared: SharedResources,
     /// Identity of this node.
     pub node: Node,
     /// Metrics of the process; a plugin registers its own when it is built.

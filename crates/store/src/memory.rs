@@ -9,7 +9,7 @@ use std::fmt;
 use ahash::{AHashMap, RandomState};
 use parking_lot::Mutex;
 
-use super::{Limits, Period, Taken, Windows};
+use super::{Acquired, CalendarWindows, Limits, Period};
 
 /// Number of shards: many more than cores, so that two cores rarely contend for the same lock.
 const SHARD_COUNT: usize = 128;
@@ -57,7 +57,7 @@ impl Default for MemoryCounters {
 
 impl MemoryCounters {
     /// See [`Counters::take`](super::Counters::take).
-    pub(super) fn try_acquire(&self, key: &[u8], windows: &Windows, limits: &Limits) -> Taken {
+    pub(super) fn try_acquire(&self, key: &[u8], windows: &CalendarWindows, limits: &Limits) -> Acquired {
         let shard = &self.shards[self.hasher.hash_one(key) as usize % SHARD_COUNT];
         let mut shard = shard.0.lock();
         match shard.entries.get_mut(key) {
@@ -82,7 +82,7 @@ impl MemoryCounters {
 
 impl Shard {
     /// Evicts entries if the shard has reached its limit.
-    fn reserve_one(&mut self, windows: &Windows) {
+    fn reserve_one(&mut self, windows: &CalendarWindows) {
         const MAX_SHARD_LEN: usize = MAX_ENTRIES / SHARD_COUNT;
         // Evict an eighth at a time, so that the next sweep follows after as many insertions.
         const EVICTION_COUNT: usize = MAX_SHARD_LEN / 8;
@@ -106,8 +106,8 @@ impl Shard {
 }
 
 impl Entry {
-    fn try_acquire(&mut self, windows: &Windows, limits: &Limits) -> Taken {
-        let mut acquired = Taken { used: [0; 6], counted: true };
+    fn try_acquire(&mut self, windows: &CalendarWindows, limits: &Limits) -> Acquired {
+        let mut acquired = Acquired { used: [0; 6], counted: true };
         for period in Period::ALL {
             let Some(limit) = limits[period.index()] else { continue };
             let used = self.used(period, windows);
@@ -125,11 +125,11 @@ impl Entry {
     }
 
     /// Returns the count in the current window.
-    fn used(&self, period: Period, windows: &Windows) -> u64 {
+    fn used(&self, period: Period, windows: &CalendarWindows) -> u64 {
         if self.last_counted_at < windows.start(period) { 0 } else { self.counts[period.index()] }
     }
 
-    fn is_fresh(&self, windows: &Windows) -> bool {
+    fn is_fresh(&self, windows: &CalendarWindows) -> bool {
         Period::ALL.into_iter().any(|period| self.used(period, windows) > 0)
     }
 }
@@ -148,8 +148,8 @@ mod tests {
 
     const START: u64 = 1_700_000_000;
 
-    fn at(seconds: u64) -> Windows {
-        Windows::at(Duration::from_secs(START + seconds))
+    fn at(seconds: u64) -> CalendarWindows {
+        CalendarWindows::at(Duration::from_secs(START + seconds))
     }
 
     fn limits(limits: &[(Period, f64)]) -> Limits {
@@ -165,10 +165,10 @@ mod tests {
         let memory = MemoryCounters::default();
         let limits = limits(&[(Period::Minute, 2.0)]);
         let try_acquire = |second| memory.try_acquire(b"a", &at(second), &limits);
-        assert_eq!(try_acquire(0), Taken { used: [0; 6], counted: true });
-        assert_eq!(try_acquire(39), Taken { used: [0, 1, 0, 0, 0, 0], counted: true });
-        assert_eq!(try_acquire(39), Taken { used: [0, 2, 0, 0, 0, 0], counted: false });
-        assert_eq!(try_acquire(40), Taken { used: [0; 6], counted: true });
+        assert_eq!(try_acquire(0), Acquired { used: [0; 6], counted: true });
+        assert_eq!(try_acquire(39), Acquired { used: [0, 1, 0, 0, 0, 0], counted: true });
+        assert_eq!(try_acquire(39), Acquired { used: [0, 2, 0, 0, 0, 0], counted: false });
+        assert_eq!(try_acquire(40), Acquired { used: [0; 6], counted: true });
     }
 
     #[test]
@@ -179,7 +179,7 @@ mod tests {
         assert!(!memory.try_acquire(b"a", &at(0), &both).counted);
         assert_eq!(
             memory.try_acquire(b"a", &at(1), &both),
-            Taken { used: [0, 0, 1, 0, 0, 0], counted: true }
+            Acquired { used: [0, 0, 1, 0, 0, 0], counted: true }
         );
     }
 
@@ -196,9 +196,9 @@ mod tests {
         let memory = MemoryCounters::default();
         assert!(memory.try_acquire(b"a", &at(0), &limits(&[(Period::Hour, 1.0)])).counted);
         let acquired = memory.try_acquire(b"a", &at(0), &limits(&[(Period::Hour, 3.0), (Period::Day, 9.0)]));
-        assert_eq!(acquired, Taken { used: [0, 0, 1, 0, 0, 0], counted: true });
+        assert_eq!(acquired, Acquired { used: [0, 0, 1, 0, 0, 0], counted: true });
         let acquired = memory.try_acquire(b"a", &at(0), &limits(&[(Period::Day, 9.0)]));
-        assert_eq!(acquired, Taken { used: [0, 0, 0, 1, 0, 0], counted: true });
+        assert_eq!(acquired, Acquired { used: [0, 0, 0, 1, 0, 0], counted: true });
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub struct RequestSeq {
 }
 
 /// Returns the next sequence number of the current thread.
-pub fn ticket() -> RequestSeq {
+pub fn next_request_seq() -> RequestSeq {
     WORKER.with(|(worker, last)| {
         last.set(last.get() + 1);
         RequestSeq { worker: *worker, number: last.get() }
@@ -31,9 +31,9 @@ mod tests {
 
     #[test]
     fn each_thread_has_its_own_sequence() {
-        let (first, second) = (ticket(), ticket());
+        let (first, second) = (next_request_seq(), next_request_seq());
         assert_eq!((second.worker, second.number), (first.worker, first.number + 1));
-        let other = std::thread::spawn(ticket).join().expect("the thread ends");
+        let other = std::thread::spawn(next_request_seq).join().expect("the thread ends");
         assert_ne!(other.worker, first.worker);
     }
 }

@@ -17,7 +17,7 @@ type AnyValue = dyn Any + Send + Sync;
 /// A new configuration finds the values that the previous one still owns. A value is dropped with the last configuration
 /// that owns it. Used only while plugins and services are built, not by requests.
 #[derive(Clone, Default)]
-pub struct Carry {
+pub struct SharedResources {
     registry: Arc<Mutex<Registry>>,
 }
 
@@ -28,22 +28,22 @@ struct Registry {
     sweep_at: usize,
 }
 
-impl Carry {
+impl SharedResources {
     /// Returns the value of a type and key, or creates it. The key should consist of stable ids and the settings that the
     /// value depends on, so that changed settings create a new value.
     ///
     /// `create` must not use the same registry, whose lock is held.
-    pub fn get_or<T: Send + Sync + 'static>(&self, key: &str, create: impl FnOnce() -> T) -> Arc<T> {
-        let result: Result<_, Infallible> = self.try_get_or(key, || Ok(create()));
+    pub fn get_or_create<T: Send + Sync + 'static>(&self, key: &str, create: impl FnOnce() -> T) -> Arc<T> {
+        let result: Result<_, Infallible> = self.try_get_or_create(key, || Ok(create()));
         let Ok(value) = result;
         value
     }
 
-    /// Fallible form of [`Carry::get_or`].
+    /// Fallible form of [`SharedResources::get_or_create`].
     ///
     /// # Errors
     /// Returns the error of `create`.
-    pub fn try_get_or<T: Send + Sync + 'static, E>(
+    pub fn try_get_or_create<T: Send + Sync + 'static, E>(
         &self,
         key: &str,
         create: impl FnOnce() -> Result<T, E>,
@@ -64,7 +64,7 @@ impl Carry {
     }
 }
 
-impl fmt::Debug for Carry {
+impl fmt::Debug for SharedResources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Carry").field("values", &self.registry.lock().values.len()).finish()
     }
@@ -76,27 +76,27 @@ mod tests {
 
     #[test]
     fn a_value_lives_as_long_as_it_is_owned() {
-        let carry = Carry::default();
-        let first = carry.get_or("queue", || 1_u32);
-        assert_eq!(*carry.get_or("queue", || 2_u32), 1);
+        let carry = SharedResources::default();
+        let first = carry.get_or_create("queue", || 1_u32);
+        assert_eq!(*carry.get_or_create("queue", || 2_u32), 1);
         drop(first);
-        assert_eq!(*carry.get_or("queue", || 3_u32), 3);
+        assert_eq!(*carry.get_or_create("queue", || 3_u32), 3);
     }
 
     #[test]
     fn values_differ_by_key_and_type() {
-        let carry = Carry::default();
-        let number = carry.get_or("a", || 1_u32);
-        let text = carry.get_or("a", || "one".to_owned());
-        let other = carry.get_or("b", || 2_u32);
+        let carry = SharedResources::default();
+        let number = carry.get_or_create("a", || 1_u32);
+        let text = carry.get_or_create("a", || "one".to_owned());
+        let other = carry.get_or_create("b", || 2_u32);
         assert_eq!((*number, text.as_str(), *other), (1, "one", 2));
     }
 
     #[test]
     fn dropped_values_are_removed() {
-        let carry = Carry::default();
+        let carry = SharedResources::default();
         for n in 0..100 {
-            carry.get_or(&n.to_string(), || n);
+            carry.get_or_create(&n.to_string(), || n);
         }
         assert!(carry.registry.lock().values.len() <= 16);
     }

@@ -34,7 +34,7 @@ const SECONDS_PER_DAY: u64 = 86_400;
 
 /// The six windows that contain a point in time. All times are in seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Windows {
+pub struct CalendarWindows {
     now: u64,
     /// Start of each window, by [`Period::index`].
     start: [u64; 6],
@@ -42,13 +42,13 @@ pub struct Windows {
     next_year: u64,
 }
 
-impl Windows {
+impl CalendarWindows {
     /// Computes the windows of a time since 1970 (UTC).
     pub fn at(time: Duration) -> Self {
         let now = time.as_secs();
         let (year, month) = month_of(now / SECONDS_PER_DAY);
         let (next_month_year, next_month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
-        Windows {
+        CalendarWindows {
             now,
             start: [
                 now,
@@ -74,7 +74,7 @@ impl Windows {
     }
 
     /// Returns the seconds until the next window: 1 in the last second of a window, never 0.
-    pub fn left(&self, period: Period) -> u64 {
+    pub fn remaining_seconds(&self, period: Period) -> u64 {
         let end = match period {
             Period::Second => self.now + 1,
             Period::Minute => self.start(period) + 60,
@@ -113,8 +113,8 @@ fn month_of(day: u64) -> (u64, u64) {
 mod tests {
     use super::*;
 
-    fn at(seconds: u64) -> Windows {
-        Windows::at(Duration::from_secs(seconds))
+    fn at(seconds: u64) -> CalendarWindows {
+        CalendarWindows::at(Duration::from_secs(seconds))
     }
 
     #[test]
@@ -126,7 +126,7 @@ mod tests {
             starts,
             [1_700_000_000, 1_699_999_980, 1_699_999_200, 1_699_920_000, 1_698_796_800, 1_672_531_200]
         );
-        let remaining: Vec<u64> = Period::ALL.iter().map(|&p| windows.left(p)).collect();
+        let remaining: Vec<u64> = Period::ALL.iter().map(|&p| windows.remaining_seconds(p)).collect();
         assert_eq!(remaining, [1, 40, 2800, 6400, 1_388_800, 4_067_200]);
     }
 
@@ -148,7 +148,10 @@ mod tests {
                         "{year}-{}",
                         month + 1
                     );
-                    assert_eq!(windows.left(Period::Month), (length - of_month) * SECONDS_PER_DAY - 5);
+                    assert_eq!(
+                        windows.remaining_seconds(Period::Month),
+                        (length - of_month) * SECONDS_PER_DAY - 5
+                    );
                 }
                 day += length;
             }
@@ -161,7 +164,7 @@ mod tests {
         // 2024-02-29T23:59:59Z
         let windows = at(1_709_251_199);
         for period in [Period::Second, Period::Minute, Period::Hour, Period::Day, Period::Month] {
-            assert_eq!(windows.left(period), 1, "{}", period.name());
+            assert_eq!(windows.remaining_seconds(period), 1, "{}", period.name());
         }
     }
 }

@@ -17,7 +17,7 @@ use hickory_resolver::{
 use smallvec::SmallVec;
 use tokio::sync::OnceCell;
 
-use super::PickError;
+use super::SelectError;
 
 /// Addresses of a name, with ports where an SRV record gives them.
 type Addresses = SmallVec<[(IpAddr, Option<u16>); 4]>;
@@ -33,24 +33,24 @@ struct CacheEntry {
 
 /// Addresses that replace name resolution completely: the mocks of a test case.
 #[derive(Debug, Default)]
-pub struct Hosts {
+pub struct HostOverrides {
     /// By host in lower case, or by `host:port`, which takes precedence.
-    pub known: AHashMap<String, SocketAddr>,
+    pub by_host: AHashMap<String, SocketAddr>,
     /// Address of all other hosts.
-    pub other: Option<SocketAddr>,
+    pub fallback: Option<SocketAddr>,
 }
 
-impl Hosts {
+impl HostOverrides {
     fn find(&self, host: &str, port: u16) -> Option<SocketAddr> {
-        let exact = self.known.get(&format!("{host}:{port}")).or_else(|| self.known.get(host));
-        exact.copied().or(self.other)
+        let exact = self.by_host.get(&format!("{host}:{port}")).or_else(|| self.by_host.get(host));
+        exact.copied().or(self.fallback)
     }
 }
 
 /// Resolver with a cache.
 #[derive(Debug, Default)]
 pub struct Resolver {
-    overrides: Option<Arc<Hosts>>,
+    overrides: Option<Arc<HostOverrides>>,
     client: OnceCell<TokioResolver>,
     cache: RefCell<AHashMap<Box<str>, CacheEntry>>,
 }
@@ -66,7 +66,7 @@ const MAX_CACHE_ENTRIES: usize = 10_000;
 
 impl Resolver {
     /// Creates a resolver. With overrides it never sends a query.
-    pub fn new(overrides: Option<Arc<Hosts>>) -> Self {
+    pub fn new(overrides: Option<Arc<HostOverrides>>) -> Self {
         Resolver { overrides, ..Resolver::default() }
     }
 
@@ -81,9 +81,9 @@ impl Resolver {
     ///
     /// # Errors
     /// Returns an error if the name has no address.
-    pub async fn resolve(&self, name: &str, port: u16) -> Result<SocketAddr, PickError> {
+    pub async fn resolve(&self, name: &str, port: u16) -> Result<SocketAddr, SelectError> {
         if let Some(overrides) = &self.overrides {
-            let unknown = || PickError::Name { name: name.to_owned(), reason: "no mock has it".to_owned() };
+            let unknown = || SelectError::Name { name: name.to_owned(), reason: "no mock has it".to_owned() };
             return overrides.find(name, port).ok_or_else(unknown);
         }
         if let Some(cached) = self.cached(name) {
@@ -105,13 +105,13 @@ impl Resolver {
         match self.cached(name) {
             Some(cached) => cached.map(|(ip, srv_port)| SocketAddr::new(ip, srv_port.unwrap_or(port))),
             None => {
-                Err(PickError::Name { name: name.to_owned(), reason: "the answer has expired".to_owned() })
+                Err(SelectError::Name { name: name.to_owned(), reason: "the answer has expired".to_owned() })
             }
         }
     }
 
     /// Returns the next address of an unexpired cache entry.
-    fn cached(&self, name: &str) -> Option<Result<(IpAddr, Option<u16>), PickError>> {
+    fn cached(&self, name: &str) -> Option<Result<(IpAddr, Option<u16>), SelectError>> {
         let cache = self.cache.borrow();
         let entry = cache.get(name).filter(|entry| entry.expires_at > Instant::now())?;
         Some(match &entry.result {
@@ -119,7 +119,7 @@ impl Resolver {
                 let position = entry.cursor.replace(entry.cursor.get().wrapping_add(1));
                 Ok(addresses[position % addresses.len()])
             }
-            Err(reason) => Err(PickError::Name { name: name.to_owned(), reason: reason.clone() }),
+            Err(reason) => Err(SelectError::Name { name: name.to_owned(), reason: reason.clone() }),
         })
     }
 
@@ -213,7 +213,7 @@ mod tests {
             ("a.test:81".to_owned(), at("127.0.0.1:2")),
             ("10.0.0.1".to_owned(), at("127.0.0.1:3")),
         ]);
-        let resolver = Resolver::new(Some(Arc::new(Hosts { known, other: None })));
+        let resolver = Resolver::new(Some(Arc::new(HostOverrides { by_host: known, fallback: None })));
         assert_eq!(resolver.resolve("a.test", 80).await.expect("known"), at("127.0.0.1:1"));
         assert_eq!(resolver.resolve("a.test", 81).await.expect("known"), at("127.0.0.1:2"));
         assert!(resolver.resolve("localhost", 80).await.is_err());

@@ -1,6 +1,6 @@
 //! Selection of upstream addresses: load balancing over targets, and name resolution.
 //!
-//! A [`Destination`] is built when a configuration is compiled. `proxy` calls [`Destination::pick`] once per try. The crate
+//! A [`Destination`] is built when a configuration is compiled. `proxy` calls [`Destination::select`] once per try. The crate
 //! opens no connections to upstreams.
 
 mod balance;
@@ -12,13 +12,13 @@ use std::{
     sync::Arc,
 };
 
-pub use balance::{Balancer, Peer};
-pub use dns::{Hosts, Resolver};
-pub use target::{canonical_target as shown_target, has_port, host_and_port, host_header};
+pub use balance::{Balancer, BalancerTarget};
+pub use dns::{HostOverrides, Resolver};
+pub use target::{canonical_target, has_port, host_and_port, host_header};
 
 /// Error in the selection of an address.
 #[derive(Debug, thiserror::Error)]
-pub enum PickError {
+pub enum SelectError {
     /// The name does not resolve.
     #[error("cannot resolve {name}: {reason}")]
     Name {
@@ -29,7 +29,7 @@ pub enum PickError {
     },
     /// The upstream has no usable target.
     #[error("upstream {0} has no target to go to")]
-    NoPeer(String),
+    NoTarget(String),
 }
 
 /// Destination of a service's requests.
@@ -50,11 +50,11 @@ pub enum Destination {
 
 /// Address selected for one try.
 #[derive(Debug)]
-pub struct Pick<'a> {
+pub struct Selected<'a> {
     /// The address.
     pub address: SocketAddr,
     /// Target of the address, if the destination is balanced.
-    pub peer: Option<&'a Peer>,
+    pub peer: Option<&'a BalancerTarget>,
 }
 
 impl Destination {
@@ -70,11 +70,11 @@ impl Destination {
     ///
     /// # Errors
     /// Returns an error if the name does not resolve, or no target is usable.
-    pub async fn pick(&self, resolver: &Resolver) -> Result<Pick<'_>, PickError> {
+    pub async fn select(&self, resolver: &Resolver) -> Result<Selected<'_>, SelectError> {
         match self {
-            Destination::Address(address) => Ok(Pick { address: resolver.address(*address), peer: None }),
+            Destination::Address(address) => Ok(Selected { address: resolver.address(*address), peer: None }),
             Destination::Name { host, port } => {
-                Ok(Pick { address: resolver.resolve(host, *port).await?, peer: None })
+                Ok(Selected { address: resolver.resolve(host, *port).await?, peer: None })
             }
             Destination::Balanced(balancer) => {
                 // Skip targets whose names do not resolve.
@@ -84,14 +84,14 @@ impl Destination {
                     let address = match &peer.destination {
                         Destination::Address(address) => Ok(resolver.address(*address)),
                         Destination::Name { host, port } => resolver.resolve(host, *port).await,
-                        Destination::Balanced(_) => Err(PickError::NoPeer(peer.name.to_string())),
+                        Destination::Balanced(_) => Err(SelectError::NoTarget(peer.name.to_string())),
                     };
                     match address {
-                        Ok(address) => return Ok(Pick { address, peer: Some(peer) }),
+                        Ok(address) => return Ok(Selected { address, peer: Some(peer) }),
                         Err(error) => last_error = Some(error),
                     }
                 }
-                Err(last_error.unwrap_or_else(|| PickError::NoPeer(balancer.name.to_string())))
+                Err(last_error.unwrap_or_else(|| SelectError::NoTarget(balancer.name.to_string())))
             }
         }
     }

@@ -10,7 +10,7 @@ use crate::{
         usage,
     },
     config,
-    plugin::Entry,
+    plugin::PluginDescriptor,
 };
 
 /// List the plugins, or explain one
@@ -39,14 +39,14 @@ pub fn unknown(name: &str) -> Failure {
     if config::BUNDLED.contains(&name) {
         return Failure::Other(format!("plugin {name} of Kong is not built into gatewayctl yet"));
     }
-    let known = catalog().registry().entries().iter().map(|e| e.name);
+    let known = catalog().registry().descriptors().iter().map(|e| e.name);
     let meant = config::nearest(name, known).map_or_else(String::new, usage::did_you_mean);
     Failure::Other(format!("there is no plugin {name}{meant} (gatewayctl plugins lists them)"))
 }
 
 /// Plugins in the order they run.
-fn in_order() -> Vec<&'static Entry> {
-    let mut entries: Vec<_> = catalog().registry().entries().iter().collect();
+fn in_order() -> Vec<&'static PluginDescriptor> {
+    let mut entries: Vec<_> = catalog().registry().descriptors().iter().collect();
     entries.sort_by_key(|e| std::cmp::Reverse(e.priority));
     entries
 }
@@ -83,7 +83,7 @@ pub fn markdown_table() -> String {
 }
 
 /// A plugin's manual page, in Markdown.
-pub fn page(entry: &Entry) -> String {
+pub fn page(entry: &PluginDescriptor) -> String {
     let schema = (entry.schema)();
     let schema = schema.as_value();
     let scopes = entry.scopes;

@@ -6,7 +6,7 @@ use crate::{
         Status,
         console::{Console, Failure},
     },
-    config::schema,
+    config::json_schema,
 };
 
 /// Print the JSON Schema of the file format, or of one plugin's settings
@@ -26,8 +26,8 @@ pub struct Args {
 
 pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     let schema = match args.plugin {
-        None => schema::file_schema(catalog().registry()),
-        Some(name) => schema::plugin_schema(catalog().registry(), &name)
+        None => json_schema::file_schema(catalog().registry()),
+        Some(name) => json_schema::plugin_schema(catalog().registry(), &name)
             .ok_or_else(|| super::plugins::unknown(&name).of("--plugin:"))?,
     };
     console.out(&format!("{schema:#}\n"))?;

@@ -19,14 +19,14 @@ use crate::{
         render, usage,
     },
     config::Loaded,
-    http_codec::Spelling,
-    model::{Consumer, Ix, Plugin, Route, Row, Service, State, is_credential_name},
-    proxy::{self, Fate, Rehearsal},
-    router::{self, Calculation, Flavor, RequestLine, Router},
+    http_codec::HeaderSpelling,
+    model::{Consumer, Ix, PluginEntity, Route, Row, Service, State, is_credential_name},
+    proxy::{self, SimulatedOutcome, Simulator},
+    router::{self, Flavor, PriorityMode, RequestInput, Router},
     runtime::{self, Gateway, Snapshot},
     source::{Level, NodeId},
     store::Stores,
-    upstream::shown_target,
+    upstream::canonical_target,
 };
 
 /// Show what becomes of a request, without sending it
@@ -127,7 +127,7 @@ struct Asked {
     path: String,
     query: String,
     headers: HeaderMap,
-    spelled: Vec<Spelling>,
+    spelled: Vec<HeaderSpelling>,
     sni: Option<String>,
     client: std::net::IpAddr,
 }
@@ -153,7 +153,7 @@ impl Asked {
         for line in &args.headers {
             let wrong = || Failure::Other(format!("-H {line}: write headers as 'Name: value'"));
             let (name, value) = line.split_once(':').ok_or_else(wrong)?;
-            let spelling = Spelling::new(name.trim()).map_err(|_| wrong())?;
+            let spelling = HeaderSpelling::new(name.trim()).map_err(|_| wrong())?;
             let name = spelling.name.clone();
             let value = HeaderValue::try_from(value.trim()).map_err(|_| wrong())?;
             if name == http::header::HOST {
@@ -177,7 +177,11 @@ impl Asked {
     }
 
     /// What the engine makes of it.
-    fn rehearse(&self, gateway: &Arc<Gateway>, consumer: Option<Ix<Consumer>>) -> Result<Fate, Failure> {
+    fn rehearse(
+        &self,
+        gateway: &Arc<Gateway>,
+        consumer: Option<Ix<Consumer>>,
+    ) -> Result<SimulatedOutcome, Failure> {
         let wrong = |error: &dyn std::fmt::Display| Failure::Other(format!("{}: {error}", self.path));
         let target = format!("{}{}", self.path, self.question());
         let mut head = http::Request::builder().method(&*self.method).uri(target);
@@ -186,15 +190,15 @@ impl Asked {
             let host = HeaderValue::from_str(&self.host).map_err(|error| wrong(&error))?;
             headers.insert(http::header::HOST, host);
         }
-        let asked = proxy::Asked {
+        let asked = proxy::SimulatedRequest {
             head: head.body(()).map_err(|error| wrong(&error))?,
-            spelled: self.spelled.clone(),
+            spellings: self.spelled.clone(),
             tls: self.https,
             sni: self.sni.as_deref().map(Arc::from),
             client: self.client,
             consumer,
         };
-        Ok(Rehearsal::new(gateway)?
+        Ok(Simulator::new(gateway)?
             .run(asked, |name| consumer.is_some() && catalog().registry().authenticates(name)))
     }
 
@@ -203,8 +207,8 @@ impl Asked {
         if self.query.is_empty() { String::new() } else { format!("?{}", self.query) }
     }
 
-    fn line(&self) -> RequestLine<'_> {
-        RequestLine {
+    fn line(&self) -> RequestInput<'_> {
+        RequestInput {
             method: &self.method,
             https: self.https,
             host: Some(&self.host),
@@ -226,7 +230,7 @@ struct Simulation<'a> {
     flavor: Flavor,
     asked: &'a Asked,
     consumer: Option<Ix<Consumer>>,
-    fate: Fate,
+    fate: SimulatedOutcome,
 }
 
 impl Simulation<'_> {
@@ -245,14 +249,14 @@ impl Simulation<'_> {
             .collect();
         let entry = winner.map(|ix| self.snapshot.route(ix));
         let consumer = match &self.fate {
-            Fate::Sent { consumer, .. } => *consumer,
-            Fate::Answered { .. } => self.consumer,
+            SimulatedOutcome::Forwarded { consumer, .. } => *consumer,
+            SimulatedOutcome::Responded { .. } => self.consumer,
         };
         let chain = entry.map_or(&self.snapshot.global, |entry| &entry.chain);
         let plugins: Vec<Value> = chain
             .slots
             .iter()
-            .filter_map(|slot| slot.pick(consumer))
+            .filter_map(|slot| slot.select(consumer))
             .map(|row| {
                 let plugin = &state.plugins[row];
                 json!({
@@ -262,11 +266,11 @@ impl Simulation<'_> {
             })
             .collect();
         let (leaves, answered) = match &self.fate {
-            Fate::Answered { plugin, status, body, .. } => {
+            SimulatedOutcome::Responded { plugin, status, body, .. } => {
                 let body = String::from_utf8_lossy(body);
                 (None, Some(json!({ "status": status.as_u16(), "plugin": plugin, "body": body })))
             }
-            Fate::Sent { target, method, headers, names, tls, address, .. } => {
+            SimulatedOutcome::Forwarded { target, method, headers, names, tls, address, .. } => {
                 let service = entry.and_then(|entry| entry.service);
                 let leaves = service.map(|service| {
                     let headers = (headers, names.as_slice());
@@ -309,7 +313,7 @@ impl Simulation<'_> {
             || vec![json!({ "target": format!("{host}:{port}"), "weight": 100 })],
             |upstream| {
                 let own = state.targets.rows().iter().filter(|t| t.upstream.id == upstream.id);
-                own.map(|t| json!({ "target": shown_target(&t.target), "weight": t.weight })).collect()
+                own.map(|t| json!({ "target": canonical_target(&t.target), "weight": t.weight })).collect()
             },
         );
         let mut shown = Map::new();
@@ -344,7 +348,7 @@ impl Simulation<'_> {
     }
 
     fn place(&self, origin: Option<NodeId>) -> Option<String> {
-        origin.map(|node| self.loaded.sources.locate(self.loaded.document.span(node)))
+        origin.map(|node| self.loaded.sources.display_position(self.loaded.document.span(node)))
     }
 
     /// The first attribute at which a route fails: a router is asked that knows the route with that attribute alone.
@@ -391,7 +395,7 @@ impl Simulation<'_> {
     fn wins(&self, route: Route) -> bool {
         let mut state = State::default();
         state.routes.push(route);
-        let (router, _) = Router::build(&state.indexed(), self.flavor, Calculation::default());
+        let (router, _) = Router::build(&state.indexed(), self.flavor, PriorityMode::default());
         router.find(&self.asked.line(), &router::normalize(&self.asked.path)).is_some()
     }
 }
@@ -401,7 +405,7 @@ fn name(route: &Route) -> String {
 }
 
 /// What a plugin's row is bound to.
-fn scope(plugin: &Plugin) -> String {
+fn scope(plugin: &PluginEntity) -> String {
     let parts = [
         (plugin.route.is_some(), "route"),
         (plugin.service.is_some(), "service"),

@@ -52,7 +52,7 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     let loaded = input::load(&args.input)?;
     let fails_from = if args.strict { Level::Warning } else { Level::Error };
     report(&loaded, args.format, fails_from, console)?;
-    let failed = loaded.findings.reaches(fails_from);
+    let failed = loaded.findings.has_at_least(fails_from);
     let status = if failed { Status::Findings } else { Status::Clean };
     if args.format == Format::Human && !args.quiet {
         let verdict = if status == Status::Clean {

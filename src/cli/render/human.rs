@@ -92,7 +92,7 @@ impl Diagnostic for Shown<'_> {
         let home = self.finding.span().map(|s| s.file);
         let elsewhere = self.finding.labels.iter().filter(|l| Some(l.span.file) != home);
         let mut lines: Vec<String> = self.finding.help.clone().into_iter().collect();
-        lines.extend(elsewhere.map(|l| format!("{} at {}", l.text, self.sources.locate(l.span))));
+        lines.extend(elsewhere.map(|l| format!("{} at {}", l.text, self.sources.display_position(l.span))));
         if lines.is_empty() { None } else { Some(Box::new(visible(&lines.join("\n")))) }
     }
 

@@ -69,14 +69,15 @@ fn case(report: Report<'_>, finding: &Finding) -> Case {
     let place = finding
         .span()
         .map(|span| (report.sources.get(span.file).name().to_owned(), report.sources.position(span).line));
-    let located =
-        finding.span().map_or_else(String::new, |span| format!("{}\n", report.sources.locate(span)));
+    let located = finding
+        .span()
+        .map_or_else(String::new, |span| format!("{}\n", report.sources.display_position(span)));
     let help = finding.help.as_ref().map_or_else(String::new, |help| format!("\n{help}"));
     let text = format!("{located}{}{help}", finding.message);
     let outcome = if finding.level >= report.fails_from {
-        Outcome::Failed { kind: finding.level.word().to_owned(), message: finding.message.clone(), text }
+        Outcome::Failed { kind: finding.level.as_str().to_owned(), message: finding.message.clone(), text }
     } else {
-        Outcome::Passed(format!("{}: {text}", finding.level.word()))
+        Outcome::Passed(format!("{}: {text}", finding.level.as_str()))
     };
     let (class, name) = (finding.code.to_owned(), finding.message.clone());
     Case { class, name, place, time: Duration::ZERO, outcome }

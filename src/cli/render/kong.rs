@@ -3,8 +3,8 @@
 use super::Report;
 use crate::{
     catalog,
-    config::secret::{is_called_by_secret, quotable},
-    source::{Finding, Level, Seg, replace_secret},
+    config::secret::{is_identified_by_secret, quotable_secrets},
+    source::{ErrorPathSegment, Finding, Level, replace_secret},
 };
 
 /// Place and text as Kong would tell them, a line each. Where the text quotes a secret, it is blanked out.
@@ -12,8 +12,9 @@ pub fn says(finding: &Finding, report: Report<'_>) -> Vec<String> {
     if finding.level != Level::Error {
         return Vec::new();
     }
-    let secret = finding.span().map_or_else(Vec::new, |span| quotable(span, report.sources, report.secrets));
-    let lines = finding.tree.iter().map(|(path, text)| {
+    let secret =
+        finding.span().map_or_else(Vec::new, |span| quotable_secrets(span, report.sources, report.secrets));
+    let lines = finding.kong_errors.iter().map(|(path, text)| {
         let text = secret.iter().fold(text.clone(), |text, secret| replace_secret(&text, secret, STARS));
         let line = match place(path, &secret) {
             Some(place) => format!("{place}: {text}"),
@@ -28,26 +29,26 @@ const STARS: &str = "****";
 
 /// `services[1].port`; none for what concerns the document as a whole. A name that is the secret is blanked out, and so
 /// is what a row is called by where that is one: `keyauth_credentials.****[1]`.
-fn place(path: &[Seg], secret: &[String]) -> Option<String> {
-    if matches!(path, [Seg::Key(key)] if key == "error") {
+fn place(path: &[ErrorPathSegment], secret: &[String]) -> Option<String> {
+    if matches!(path, [ErrorPathSegment::Key(key)] if key == "error") {
         return None;
     }
     let mut text = String::new();
     for (i, seg) in path.iter().enumerate() {
         let kind = i.checked_sub(1).and_then(|before| path.get(before));
-        let called = matches!(kind, Some(Seg::Key(kind)) if is_called_by_secret(kind));
+        let called = matches!(kind, Some(ErrorPathSegment::Key(kind)) if is_identified_by_secret(kind));
         match seg {
-            Seg::Key(key) if called || secret.contains(key) => {
+            ErrorPathSegment::Key(key) if called || secret.contains(key) => {
                 text.push_str(if text.is_empty() { "" } else { "." });
                 text.push_str(STARS);
             }
-            Seg::Key(key) if text.is_empty() => text.push_str(key),
-            Seg::Key(key) => {
+            ErrorPathSegment::Key(key) if text.is_empty() => text.push_str(key),
+            ErrorPathSegment::Key(key) => {
                 text.push('.');
                 text.push_str(key);
             }
-            Seg::Index(i) => text.push_str(&format!("[{i}]")),
-            Seg::Entity => {}
+            ErrorPathSegment::Index(i) => text.push_str(&format!("[{i}]")),
+            ErrorPathSegment::Entity => {}
         }
     }
     (!text.is_empty()).then_some(text)

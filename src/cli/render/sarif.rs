@@ -59,7 +59,7 @@ fn result(finding: &Finding, rule: usize, report: Report<'_>) -> Value {
     let mut result = json!({
         "ruleId": finding.code,
         "ruleIndex": rule,
-        "level": finding.level.word(),
+        "level": finding.level.as_str(),
         "message": { "text": format!("{}{help}", finding.message) },
     });
     if let Some(span) = finding.span() {

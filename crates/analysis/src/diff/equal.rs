@@ -8,7 +8,7 @@ use super::{
     identity::{GENERATED, Item},
     value_fields,
 };
-use config::stored;
+use config::credential_hash;
 
 /// The fields that differ between `compared`, with the values that `shown` has for them.
 pub(super) fn differing(
@@ -54,10 +54,11 @@ fn is_stored_form(kind: &str, plain: &Item, stored: &Item, path: &[Segment]) -> 
     let texts = (plain.value[field.as_str()].as_str(), stored.value[field.as_str()].as_str());
     let (Some(text), Some(hash)) = texts else { return false };
     match (kind, field.as_str()) {
-        ("basicauth_credentials", "password") => {
-            stored.consumer.as_deref().is_some_and(|consumer| stored::is_password(text, consumer, hash))
-        }
-        ("oauth2_credentials", "client_secret") => stored::is_client_secret(text, hash),
+        ("basicauth_credentials", "password") => stored
+            .consumer
+            .as_deref()
+            .is_some_and(|consumer| credential_hash::is_password(text, consumer, hash)),
+        ("oauth2_credentials", "client_secret") => credential_hash::is_client_secret(text, hash),
         _ => false,
     }
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use model::{Row, State, rule::pem};
 use source::NodeId;
-use upstream::shown_target;
+use upstream::canonical_target;
 
 /// One entity, ready to be compared: references are names, times and derived ids are removed, and generated texts
 /// are replaced by [`GENERATED`].
@@ -115,7 +115,7 @@ impl Item {
         plugin_sets.sort(kind, &mut value);
         // A gateway that runs gives back the port that a file may leave out.
         if let ("targets", Some(target)) = (kind, value["target"].as_str()) {
-            value["target"] = shown_target(target).into();
+            value["target"] = canonical_target(target).into();
         }
         let is_loading = side.leaves_out(row.origin(), "created_at");
         let written = value.get("created_at").filter(|_| side.document.is_some()).cloned();

@@ -17,7 +17,7 @@ pub use side::Side;
 
 use config::Catalog;
 use identity::{Item, Names};
-use model::{Plugin, Row, State, Table};
+use model::{PluginEntity, Row, State, Table};
 use pairs::Pair;
 use sets::PluginSets;
 
@@ -67,15 +67,15 @@ pub fn compare(old: &Side<'_>, new: &Side<'_>) -> Vec<Change> {
 #[derive(Clone, Copy, Debug)]
 pub struct Written<'a> {
     /// As it is compared.
-    pub compared: &'a Plugin,
+    pub compared: &'a PluginEntity,
     /// As the file has it; its values are those that are shown.
-    pub written: &'a Plugin,
+    pub written: &'a PluginEntity,
 }
 
 /// The settings in which two rows of one plugin differ, secrets masked: `config` and below.
 pub fn plugin_settings(old: Written<'_>, new: Written<'_>, catalog: &'static Catalog) -> Vec<FieldChange> {
     let plugin_sets = PluginSets::new(catalog.registry());
-    let value = |row: &Plugin| {
+    let value = |row: &PluginEntity| {
         let mut value = serde_json::json!({ "name": row.name, "config": row.config.json() });
         plugin_sets.sort("plugins", &mut value);
         value

@@ -42,7 +42,7 @@ impl<'a> Side<'a> {
         let served = loaded.state.as_deref()?;
         Some(Side {
             catalog: loaded.catalog,
-            written: loaded.shown.as_deref().unwrap_or(served),
+            written: loaded.displayed.as_deref().unwrap_or(served),
             served,
             document: loaded.root.map(|root| (&loaded.document, root)),
             running: false,

@@ -104,7 +104,7 @@ fn exported(text: &str) -> String {
     let loaded = loaded(text);
     let served = loaded.state.expect("a valid file");
     let mut file = json!({ "_format_version": "3.0", "_transform": false });
-    for (kind, rows) in config::answer::by_kind(served.display()).as_object().expect("kinds") {
+    for (kind, rows) in config::kong_errors::by_kind(served.display()).as_object().expect("kinds") {
         let rows = rows.as_object().expect("rows").values().cloned();
         file[kind] = rows
             .map(|mut row| {

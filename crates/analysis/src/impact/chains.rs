@@ -12,7 +12,7 @@ use super::{
 };
 use crate::diff::{self, FieldChange, Segment, Written};
 use config::Catalog;
-use model::{Consumer, Ix, Plugin, Row};
+use model::{Consumer, Ix, PluginEntity, Row};
 use runtime::Chain;
 
 /// Routes whose plugins change alike.
@@ -117,7 +117,7 @@ fn effective<'a>(chain: &Chain, side: &Side<'a>, consumer: &Option<String>) -> V
     let ix = consumer
         .as_deref()
         .and_then(|name| state.consumer(name).or_else(|| state.consumer_by_custom_id(name)));
-    chain.slots.iter().filter_map(|slot| Some(side.plugin(slot.pick(ix)?))).collect()
+    chain.slots.iter().filter_map(|slot| Some(side.plugin(slot.select(ix)?))).collect()
 }
 
 /// How two chains differ.
@@ -137,15 +137,16 @@ impl Difference {
 }
 
 /// The change of what a plugin is configured on: a rate limit of a service counts the requests of all its routes.
-fn moved(old: &Plugin, new: &Plugin) -> Option<FieldChange> {
-    let scope = |row: &Plugin| match (row.route.is_some(), row.service.is_some(), row.consumer.is_some()) {
-        (false, false, false) => "global".to_owned(),
-        (route, service, consumer) => [(route, "route"), (service, "service"), (consumer, "consumer")]
-            .into_iter()
-            .filter_map(|(is_set, name)| is_set.then_some(name))
-            .collect::<Vec<_>>()
-            .join(" and "),
-    };
+fn moved(old: &PluginEntity, new: &PluginEntity) -> Option<FieldChange> {
+    let scope =
+        |row: &PluginEntity| match (row.route.is_some(), row.service.is_some(), row.consumer.is_some()) {
+            (false, false, false) => "global".to_owned(),
+            (route, service, consumer) => [(route, "route"), (service, "service"), (consumer, "consumer")]
+                .into_iter()
+                .filter_map(|(is_set, name)| is_set.then_some(name))
+                .collect::<Vec<_>>()
+                .join(" and "),
+        };
     let [before, after] = [old, new].map(scope);
     (before != after).then(|| FieldChange {
         path: vec![Segment::Key("scope".to_owned())],

@@ -5,13 +5,13 @@ use std::io::{self, BufRead};
 
 use serde_json::Value;
 
-use super::Probe;
+use super::SampleRequest;
 
 /// Recorded requests.
 #[derive(Clone, Debug, Default)]
 pub struct Log {
     /// The requests, in order.
-    pub requests: Vec<Probe>,
+    pub requests: Vec<SampleRequest>,
     /// Lines that hold none.
     pub unreadable: usize,
 }
@@ -55,7 +55,7 @@ impl Log {
 }
 
 /// `… "GET /path?query HTTP/1.1" 200 …`
-fn common(line: &str) -> Option<Probe> {
+fn common(line: &str) -> Option<SampleRequest> {
     let quoted = line.split('"').nth(1)?;
     let mut words = quoted.split(' ');
     let (method, target, version) = (words.next()?, words.next()?, words.next()?);
@@ -66,7 +66,7 @@ fn common(line: &str) -> Option<Probe> {
 }
 
 /// A line of JSON with a `request` as Kong's log plugins write it.
-fn json(line: &str) -> Option<Probe> {
+fn json(line: &str) -> Option<SampleRequest> {
     let value: Value = serde_json::from_str(line).ok()?;
     let asked = value.get("request")?;
     let headers = asked.get("headers").and_then(Value::as_object);
@@ -87,8 +87,8 @@ fn json(line: &str) -> Option<Probe> {
     Some(probe)
 }
 
-fn request(method: &str, target: &str, host: Option<String>) -> Probe {
-    let mut probe = Probe { method: method.to_owned(), host, ..Probe::default() };
+fn request(method: &str, target: &str, host: Option<String>) -> SampleRequest {
+    let mut probe = SampleRequest { method: method.to_owned(), host, ..SampleRequest::default() };
     let rest = match target.split_once("://") {
         Some((scheme, rest)) if !scheme.contains('/') => {
             probe.https = scheme.eq_ignore_ascii_case("https");

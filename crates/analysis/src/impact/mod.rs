@@ -26,7 +26,7 @@ pub use log::{Log, LogError};
 pub use reach::{Cause, RouteChange};
 pub use requests::{Fate, ReroutedRequests};
 pub use risk::{Risk, Severity};
-pub use router::Probe;
+pub use router::SampleRequest;
 pub use side::Compiled;
 
 use crate::diff::{self, Change};

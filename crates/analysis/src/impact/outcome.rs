@@ -6,14 +6,14 @@ use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 use http::{HeaderName, HeaderValue, header};
 use serde_json::{Map, Value, json};
 
-use super::{Probe, side::Side};
+use super::{SampleRequest, side::Side};
 use crate::diff::{FieldChange, MASK, Segment, value_fields};
 use config::secret::SecretFields;
-use http_codec::Spelling;
+use http_codec::HeaderSpelling;
 use model::{Consumer, Ix, Route, Row};
-use proxy::{Asked, Fate};
+use proxy::{SimulatedOutcome, SimulatedRequest};
 use router::split_port;
-use upstream::shown_target;
+use upstream::canonical_target;
 
 /// Longer than the longest window of a rate limit, a year.
 const BETWEEN_REQUESTS: Duration = Duration::from_secs(400 * 24 * 3600);
@@ -25,7 +25,7 @@ const UNSHOWN: [&str; 3] = ["query", "headers", "body"];
 /// if the request cannot be sent. The consumers are those that authentication finds; a client that it knows on no more
 /// than one side is refused on the other.
 pub fn differing(
-    probe: &Probe,
+    probe: &SampleRequest,
     consumers: Option<[Option<Ix<Consumer>>; 2]>,
     (old, before): (&Side<'_>, Option<Ix<Route>>),
     (new, after): (&Side<'_>, Option<Ix<Route>>),
@@ -93,7 +93,12 @@ enum Client {
 }
 
 /// All facts of a request's outcome on one side; `None` if it is no request that can be sent.
-fn outcome(probe: &Probe, client: Client, side: &Side<'_>, route: Option<Ix<Route>>) -> Option<Value> {
+fn outcome(
+    probe: &SampleRequest,
+    client: Client,
+    side: &Side<'_>,
+    route: Option<Ix<Route>>,
+) -> Option<Value> {
     let authenticates = |name: &str| side.catalog.registry().authenticates(name);
     if let Client::Sought(consumer) = client {
         let is_skipped = |name: &str| consumer.is_some() && authenticates(name);
@@ -106,7 +111,7 @@ fn outcome(probe: &Probe, client: Client, side: &Side<'_>, route: Option<Ix<Rout
     }
     let fate = rehearse(probe, None, side, |_| false)?;
     let refuses = |name: &str| authenticates(name) || name == "acl";
-    let is_refused = matches!(&fate, Fate::Answered { plugin: Some(name), .. } if refuses(name));
+    let is_refused = matches!(&fate, SimulatedOutcome::Responded { plugin: Some(name), .. } if refuses(name));
     let mut facts = facts(fate, side, route);
     if is_refused {
         // Samples carry no credentials: what a client with credentials gets is looked at too.
@@ -117,25 +122,25 @@ fn outcome(probe: &Probe, client: Client, side: &Side<'_>, route: Option<Ix<Rout
 }
 
 fn rehearse(
-    probe: &Probe,
+    probe: &SampleRequest,
     consumer: Option<Ix<Consumer>>,
     side: &Side<'_>,
     is_skipped: impl Fn(&str) -> bool,
-) -> Option<Fate> {
+) -> Option<SimulatedOutcome> {
     let mut head = http::Request::builder().method(&*probe.method).uri(&*probe.path);
     let mut spelled = Vec::new();
     let headers = head.headers_mut()?;
     for (name, value) in &probe.headers {
-        spelled.push(Spelling::new(name).ok()?);
+        spelled.push(HeaderSpelling::new(name).ok()?);
         headers.append(HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?);
     }
     if let Some(host) = &probe.host {
         headers.insert(header::HOST, HeaderValue::from_str(host).ok()?);
     }
     let sni = probe.sni.as_deref().or(probe.host.as_deref().map(|host| split_port(host).0));
-    let asked = Asked {
+    let asked = SimulatedRequest {
         head: head.body(()).ok()?,
-        spelled,
+        spellings: spelled,
         tls: probe.https,
         sni: sni.filter(|_| probe.https).map(Arc::from),
         client: Ipv4Addr::LOCALHOST.into(),
@@ -145,9 +150,9 @@ fn rehearse(
     Some(side.rehearsal.run(asked, is_skipped))
 }
 
-fn facts(fate: Fate, side: &Side<'_>, route: Option<Ix<Route>>) -> Map<String, Value> {
+fn facts(fate: SimulatedOutcome, side: &Side<'_>, route: Option<Ix<Route>>) -> Map<String, Value> {
     let facts = match fate {
-        Fate::Answered { plugin, status, headers, body } => {
+        SimulatedOutcome::Responded { plugin, status, headers, body } => {
             let by = plugin.map_or_else(String::new, |plugin| format!(" by {plugin}"));
             json!({
                 "outcome": format!("answered {}{by}", status.as_u16()),
@@ -155,7 +160,7 @@ fn facts(fate: Fate, side: &Side<'_>, route: Option<Ix<Route>>) -> Map<String, V
                 "body": String::from_utf8_lossy(&body),
             })
         }
-        Fate::Sent { target, method, mut headers, names, tls, address, consumer: _ } => {
+        SimulatedOutcome::Forwarded { target, method, mut headers, names, tls, address, consumer: _ } => {
             let host = headers.remove(header::HOST);
             let (path, query) = target.split_once('?').unwrap_or((&target, ""));
             let mut facts = json!({
@@ -197,7 +202,7 @@ fn destination(
     if let Some(upstream) = upstream {
         let targets = side.rows.targets.rows().iter().filter(|target| target.upstream.id == upstream.id);
         let weights: Map<String, Value> =
-            targets.map(|target| (shown_target(&target.target), json!(target.weight))).collect();
+            targets.map(|target| (canonical_target(&target.target), json!(target.weight))).collect();
         set("targets", weights.into());
         set("algorithm", json!(upstream.algorithm));
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ahash::{AHashMap, AHashSet};
 use serde::Serialize;
 
-use super::{Probe, chains::NOWHERE, identities::Identity, log::Log, outcome, side::Side};
+use super::{SampleRequest, chains::NOWHERE, identities::Identity, log::Log, outcome, side::Side};
 use crate::diff::{FieldChange, Segment};
 use model::{Ix, Route};
 
@@ -24,14 +24,14 @@ pub struct ReroutedRequests {
     /// How many samples.
     pub count: usize,
     /// Some of them.
-    pub examples: Vec<Probe>,
+    pub examples: Vec<SampleRequest>,
 }
 
 /// The outcome of a recorded request that changes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Fate {
     /// The request.
-    pub request: Probe,
+    pub request: SampleRequest,
     /// How often it is in the log.
     pub count: usize,
     /// The route that it belonged to.
@@ -92,7 +92,7 @@ impl<'a> Comparison<'a, '_> {
         for (side, other) in [(self.old, self.new), (self.new, self.old)] {
             for (ix, route) in side.rows.routes.iter() {
                 let label = side.label(ix);
-                let mut probes = Probe::of(route);
+                let mut probes = SampleRequest::of(route);
                 if self.touched.contains(label) || other.by_label(label).is_none() {
                     probes.extend(self.around(&probes, label));
                 }
@@ -136,7 +136,7 @@ impl<'a> Comparison<'a, '_> {
         let mut count = seen.len();
         for identity in &self.identities {
             for route in identity.routes(self.old, self.new) {
-                let Some(probe) = Probe::of(&self.new.rows.routes[route]).into_iter().next() else {
+                let Some(probe) = SampleRequest::of(&self.new.rows.routes[route]).into_iter().next() else {
                     continue;
                 };
                 count += 1;
@@ -147,7 +147,7 @@ impl<'a> Comparison<'a, '_> {
     }
 
     /// A request of a client who is identified otherwise, if its outcome changes.
-    fn identified(&self, identity: &Identity, probe: Probe) -> Option<ReroutedRequests> {
+    fn identified(&self, identity: &Identity, probe: SampleRequest) -> Option<ReroutedRequests> {
         let (winners, routes) = self.route(&probe);
         let consumers = identity.on((self.old, routes.0), (self.new, routes.1));
         let fields = outcome::differing(&probe, Some(consumers), (self.old, routes.0), (self.new, routes.1));
@@ -163,35 +163,38 @@ impl<'a> Comparison<'a, '_> {
 
     /// Requests beside those that a route was written for: with methods, hosts and schemes that the other side's route
     /// of that name has or lacks, with a longer path, and without its headers.
-    fn around(&self, probes: &[Probe], label: &str) -> Vec<Probe> {
+    fn around(&self, probes: &[SampleRequest], label: &str) -> Vec<SampleRequest> {
         let mut methods: Vec<String> = METHODS.map(str::to_owned).to_vec();
         let mut hosts = vec!["gateway.test".to_owned()];
         for side in [self.old, self.new] {
             let Some(route) = side.by_label(label).map(|ix| &side.rows.routes[ix]) else { continue };
             methods.extend(route.methods.iter().flat_map(|set| set.iter()).take(VALUES).cloned());
-            hosts.extend(Probe::of(route).into_iter().filter_map(|probe| probe.host).take(VALUES));
+            hosts.extend(SampleRequest::of(route).into_iter().filter_map(|probe| probe.host).take(VALUES));
         }
         let mut found = Vec::new();
         let [old, new] =
             [self.old, self.new].map(|side| side.by_label(label).map(|ix| &side.rows.routes[ix]));
         if let (Some(old), Some(new)) = (old, new) {
-            found.extend(Probe::at_boundaries(old, new));
-            found.extend(Probe::at_boundaries(new, old));
+            found.extend(SampleRequest::at_boundaries(old, new));
+            found.extend(SampleRequest::at_boundaries(new, old));
         }
         for probe in probes.iter().take(VALUES) {
-            found.extend(methods.iter().map(|method| Probe { method: method.clone(), ..probe.clone() }));
-            found.extend(hosts.iter().map(|host| Probe { host: Some(host.clone()), ..probe.clone() }));
-            found.push(Probe { https: !probe.https, ..probe.clone() });
+            found.extend(
+                methods.iter().map(|method| SampleRequest { method: method.clone(), ..probe.clone() }),
+            );
+            found
+                .extend(hosts.iter().map(|host| SampleRequest { host: Some(host.clone()), ..probe.clone() }));
+            found.push(SampleRequest { https: !probe.https, ..probe.clone() });
             // A prefix is matched in the middle of a segment too.
-            found.push(Probe { path: format!("{}more", probe.path), ..probe.clone() });
+            found.push(SampleRequest { path: format!("{}more", probe.path), ..probe.clone() });
             if !probe.headers.is_empty() {
-                found.push(Probe { headers: Vec::new(), ..probe.clone() });
+                found.push(SampleRequest { headers: Vec::new(), ..probe.clone() });
             }
         }
         found
     }
 
-    fn route(&self, probe: &Probe) -> (Winners<'a>, (Option<Ix<Route>>, Option<Ix<Route>>)) {
+    fn route(&self, probe: &SampleRequest) -> (Winners<'a>, (Option<Ix<Route>>, Option<Ix<Route>>)) {
         let routes = (self.old.ask(probe), self.new.ask(probe));
         let (old, new) = (self.old, self.new);
         let winners =
@@ -207,7 +210,7 @@ impl<'a> Comparison<'a, '_> {
     /// Recorded requests whose outcome changes, alike ones together, the most frequent first; and how many belong to
     /// changed routes but were too many to be rehearsed.
     pub fn fates(&self, log: &Log) -> (Vec<Fate>, usize) {
-        let mut counts: BTreeMap<&Probe, usize> = BTreeMap::new();
+        let mut counts: BTreeMap<&SampleRequest, usize> = BTreeMap::new();
         log.requests.iter().for_each(|request| *counts.entry(request).or_default() += 1);
         let mut counts: Vec<_> = counts.into_iter().collect();
         counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));

@@ -4,11 +4,11 @@ use std::{io, sync::Arc};
 
 use ahash::AHashMap;
 
-use super::Probe;
+use super::SampleRequest;
 use crate::diff::{self, Written};
 use config::Catalog;
-use model::{Ix, Plugin, Route, Row, Service, State, is_credential_name};
-use proxy::Rehearsal;
+use model::{Ix, PluginEntity, Route, Row, Service, State, is_credential_name};
+use proxy::Simulator;
 use runtime::{Gateway, Snapshot};
 
 /// A compiled configuration, and its rows as they are written.
@@ -32,7 +32,7 @@ pub struct Side<'a> {
     pub rows: &'a State,
     /// Rows as they are shown.
     pub written: &'a State,
-    pub rehearsal: Rehearsal,
+    pub rehearsal: Simulator,
     /// A label for each route, in the table's order; no two are alike.
     pub labels: Vec<String>,
     routes: AHashMap<String, Ix<Route>>,
@@ -56,13 +56,13 @@ impl<'a> Side<'a> {
             labels.push(unique);
         }
         let rows = compiled.rows.compared(&other.rows);
-        let rehearsal = Rehearsal::new(compiled.gateway)?;
+        let rehearsal = Simulator::new(compiled.gateway)?;
         let catalog = compiled.rows.catalog;
         Ok(Side { catalog, gateway: compiled.gateway, snapshot, rows, written, rehearsal, labels, routes })
     }
 
     /// A plugin's row.
-    pub fn plugin(&self, row: Ix<Plugin>) -> Written<'a> {
+    pub fn plugin(&self, row: Ix<PluginEntity>) -> Written<'a> {
         Written { compared: &self.rows.plugins[row], written: &self.written.plugins[row] }
     }
 
@@ -90,8 +90,8 @@ impl<'a> Side<'a> {
     }
 
     /// The route that a request belongs to.
-    pub fn ask(&self, probe: &Probe) -> Option<Ix<Route>> {
-        probe.ask(&self.snapshot.router)
+    pub fn ask(&self, probe: &SampleRequest) -> Option<Ix<Route>> {
+        probe.find_route(&self.snapshot.router)
     }
 }
 

@@ -3,16 +3,16 @@
 use serde_json::Value as Json;
 
 use super::LintContext;
-use model::{Consumer, Ix, Plugin, Route};
+use model::{Consumer, Ix, PluginEntity, Route};
 
 /// Whether a row of a plugin finds out who asks. One for a consumer does not: it runs only once another plugin has
 /// found that consumer.
-pub fn recognises(context: &LintContext<'_>, plugin: &Plugin) -> bool {
+pub fn recognises(context: &LintContext<'_>, plugin: &PluginEntity) -> bool {
     context.registry.authenticates(&plugin.name) && plugin.consumer.is_none()
 }
 
 /// The rows on a route that find out who asks.
-fn guards<'a>(context: &LintContext<'a>, route: &Route) -> impl Iterator<Item = &'a Plugin> {
+fn guards<'a>(context: &LintContext<'a>, route: &Route) -> impl Iterator<Item = &'a PluginEntity> {
     let names = context.plugin_names().filter(|name| context.registry.authenticates(name));
     names.filter_map(|name| context.effective(name, route))
 }
@@ -39,7 +39,7 @@ pub fn protected(context: &LintContext<'_>, route: &Route) -> bool {
 fn refused(context: &LintContext<'_>, route: &Route, consumer: Ix<Consumer>) -> bool {
     let state = context.state;
     let id = state.consumers[consumer].id;
-    let applies = |plugin: &Plugin| {
+    let applies = |plugin: &PluginEntity| {
         plugin.route.is_none_or(|r| r.id == route.id)
             && plugin.service.is_none_or(|s| Some(s.id) == route.service.map(|s| s.id))
     };

@@ -6,10 +6,10 @@ use ahash::AHashMap;
 use uuid::Uuid;
 
 use config::Loaded;
-use model::{Ix, Plugin, Route, Row, Service, State};
+use model::{Ix, PluginEntity, Route, Row, Service, State};
 use plugin::Registry;
-use router::{Calculation, Flavor, Router};
-use source::{Document, NodeId, SourceMap, Span, Step, Value};
+use router::{Flavor, PriorityMode, Router};
+use source::{Document, NodeId, NodePathStep, SourceMap, Span, Value};
 
 /// What lints look at.
 pub struct LintContext<'a> {
@@ -27,26 +27,26 @@ pub struct LintContext<'a> {
     /// through all routes must not go through all plugins for each.
     scoped: AHashMap<&'a str, Rows<'a>>,
     /// Rows of request-termination by the consumer they are for.
-    terminations: AHashMap<Uuid, Vec<&'a Plugin>>,
+    terminations: AHashMap<Uuid, Vec<&'a PluginEntity>>,
     /// The router of the configuration, built when a lint first asks it.
     router: OnceCell<Router>,
 }
 
 /// Rows of one plugin by the route and the service they are for.
-type Rows<'a> = AHashMap<(Option<Uuid>, Option<Uuid>), &'a Plugin>;
+type Rows<'a> = AHashMap<(Option<Uuid>, Option<Uuid>), &'a PluginEntity>;
 
 impl<'a> LintContext<'a> {
     /// What was read, as lints look at it; none if that was not valid.
     pub fn of(loaded: &'a Loaded, flavor: Flavor) -> Option<Self> {
         // Secrets as written: neither hashed nor fetched from a vault.
-        let state = loaded.shown.as_deref().or(loaded.state.as_deref())?;
+        let state = loaded.displayed.as_deref().or(loaded.state.as_deref())?;
         let mut scoped: AHashMap<&str, Rows<'_>> = AHashMap::new();
         for row in state.plugins.rows().iter().filter(|p| p.enabled && p.consumer.is_none()) {
             let scope = (row.route.map(|r| r.id), row.service.map(|s| s.id));
             // Of rows with one scope the first runs.
             scoped.entry(&row.name).or_default().entry(scope).or_insert(row);
         }
-        let mut terminations: AHashMap<Uuid, Vec<&Plugin>> = AHashMap::new();
+        let mut terminations: AHashMap<Uuid, Vec<&PluginEntity>> = AHashMap::new();
         for row in state.plugins.rows().iter().filter(|p| p.enabled && p.name == "request-termination") {
             if let Some(consumer) = row.consumer {
                 terminations.entry(consumer.id).or_default().push(row);
@@ -68,9 +68,11 @@ impl<'a> LintContext<'a> {
 
     /// The node of a row, or of a field of it: `["config", "origins"]`. None where that was not written.
     pub fn node<T: Row>(&self, row: &T, field: &[&str]) -> Option<NodeId> {
-        let steps: Vec<Step<'_>> =
-            field.iter().map(|part| part.parse().map_or(Step::Key(part), Step::Index)).collect();
-        self.document.at(row.origin()?, &steps)
+        let steps: Vec<NodePathStep<'_>> = field
+            .iter()
+            .map(|part| part.parse().map_or(NodePathStep::Key(part), NodePathStep::Index))
+            .collect();
+        self.document.resolve_path(row.origin()?, &steps)
     }
 
     /// Where a row was written, or a field of it. A field that was not written leads to the row, and a row
@@ -78,8 +80,8 @@ impl<'a> LintContext<'a> {
     pub fn span<T: Row>(&self, row: &T, field: &[&str]) -> Option<Span> {
         let mut node: NodeId = row.origin()?;
         for part in field {
-            let step = part.parse().map_or(Step::Key(part), Step::Index);
-            let Some(next) = self.document.at(node, &[step]) else { break };
+            let step = part.parse().map_or(NodePathStep::Key(part), NodePathStep::Index);
+            let Some(next) = self.document.resolve_path(node, &[step]) else { break };
             node = next;
         }
         Some(self.head(node))
@@ -114,23 +116,23 @@ impl<'a> LintContext<'a> {
     }
 
     /// Plugins that are switched on, in the order of the file.
-    pub fn plugins(&self) -> impl Iterator<Item = &'a Plugin> + use<'a> {
+    pub fn plugins(&self) -> impl Iterator<Item = &'a PluginEntity> + use<'a> {
         self.state.plugins.rows().iter().filter(|p| p.enabled)
     }
 
     /// Plugins of that name that are switched on.
-    pub fn named<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a Plugin> + use<'a, 'n> {
+    pub fn named<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a PluginEntity> + use<'a, 'n> {
         self.plugins().filter(move |p| p.name == name)
     }
 
     /// The rows of request-termination for a consumer.
-    pub fn terminations(&self, consumer: Uuid) -> &[&'a Plugin] {
+    pub fn terminations(&self, consumer: Uuid) -> &[&'a PluginEntity] {
         self.terminations.get(&consumer).map_or(&[], Vec::as_slice)
     }
 
     /// The router of the configuration.
     pub fn router(&self) -> &Router {
-        self.router.get_or_init(|| Router::build(self.state, self.flavor, Calculation::Original).0)
+        self.router.get_or_init(|| Router::build(self.state, self.flavor, PriorityMode::Original).0)
     }
 
     /// The service of a route.
@@ -159,13 +161,13 @@ impl<'a> LintContext<'a> {
     }
 
     /// The row of a plugin without a consumer for exactly that route and that service.
-    pub fn row(&self, name: &str, route: Option<Uuid>, service: Option<Uuid>) -> Option<&'a Plugin> {
+    pub fn row(&self, name: &str, route: Option<Uuid>, service: Option<Uuid>) -> Option<&'a PluginEntity> {
         self.scoped.get(name)?.get(&(route, service)).copied()
     }
 
     /// The rows of a plugin that apply to a route for a client that is not identified, by precedence: the route's, its
     /// service's, and the one for everything.
-    pub fn candidates(&self, name: &str, route: &Route) -> impl Iterator<Item = &'a Plugin> + use<'a> {
+    pub fn candidates(&self, name: &str, route: &Route) -> impl Iterator<Item = &'a PluginEntity> + use<'a> {
         let (own, service) = (Some(route.id), route.service.map(|s| s.id));
         let scopes = [(own, service), (own, None), (None, service), (None, None)];
         // Without a service the second and the fourth are the first and the third again.
@@ -175,7 +177,7 @@ impl<'a> LintContext<'a> {
     }
 
     /// The row of a plugin that runs on a route for a client that is not identified.
-    pub fn effective(&self, name: &str, route: &Route) -> Option<&'a Plugin> {
+    pub fn effective(&self, name: &str, route: &Route) -> Option<&'a PluginEntity> {
         self.candidates(name, route).next()
     }
 }
@@ -191,7 +193,7 @@ pub fn is_reference(text: &str) -> bool {
 }
 
 /// Where a plugin applies, in words: `on route "a"`.
-pub fn scope(state: &State, plugin: &Plugin) -> String {
+pub fn scope(state: &State, plugin: &PluginEntity) -> String {
     let mut parts = Vec::new();
     if let Some(route) = plugin.route.and_then(|r| state.routes.find(r)) {
         parts.push(format!("route {}", called(&state.routes[route])));

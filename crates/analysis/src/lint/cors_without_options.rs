@@ -2,7 +2,7 @@
 
 use super::{Lint, LintContext, Report, called, scope};
 use model::Route;
-use router::Probe;
+use router::SampleRequest;
 use source::Level;
 
 pub static LINT: Lint = Lint {
@@ -43,10 +43,11 @@ fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
 
 /// Whether the preflights of a route's requests match another route with cors.
 fn is_answered(context: &LintContext<'_>, route: &Route) -> bool {
-    let preflights =
-        Probe::of(route).into_iter().map(|probe| Probe { method: "OPTIONS".to_owned(), ..probe });
+    let preflights = SampleRequest::of(route)
+        .into_iter()
+        .map(|probe| SampleRequest { method: "OPTIONS".to_owned(), ..probe });
     preflights.into_iter().all(|probe| {
-        let winner = probe.ask(context.router()).map(|ix| &context.state.routes[ix]);
+        let winner = probe.find_route(context.router()).map(|ix| &context.state.routes[ix]);
         winner.is_some_and(|winner| context.effective("cors", winner).is_some())
     })
 }

@@ -4,7 +4,7 @@ use ahash::AHashSet;
 
 use super::{Lint, LintContext, Report, called};
 use model::Route;
-use router::Probe;
+use router::SampleRequest;
 use source::Level;
 
 pub static LINT: Lint = Lint {
@@ -24,8 +24,10 @@ fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
     let is_regex = |route: &Route| route.paths.iter().flatten().any(|p| p.starts_with('~'));
     let mut reported = AHashSet::new();
     for route in state.routes.rows().iter().filter(|r| is_regex(r)) {
-        for probe in Probe::of(route) {
-            let Some(winner) = probe.ask(context.router()).map(|ix| &state.routes[ix]) else { continue };
+        for probe in SampleRequest::of(route) {
+            let Some(winner) = probe.find_route(context.router()).map(|ix| &state.routes[ix]) else {
+                continue;
+            };
             let alike = winner.id != route.id
                 && is_regex(winner)
                 && winner.regex_priority == route.regex_priority

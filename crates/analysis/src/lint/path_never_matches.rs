@@ -1,7 +1,7 @@
 //! Paths that no request has.
 
 use super::{Lint, LintContext, Report, called};
-use source::{Level, is_unseen, odd_character};
+use source::{Level, confusable_name, is_invisible};
 
 pub static LINT: Lint = Lint {
     code: "lint/path-never-matches",
@@ -37,8 +37,8 @@ fn amiss(path: &str) -> Option<(String, String)> {
         };
         return Some((what.to_owned(), format!("write {}", &path[..at])));
     }
-    if let Some(at) = path.find(is_unseen) {
-        let name = odd_character(&path[at..]).unwrap_or("an invisible character");
+    if let Some(at) = path.find(is_invisible) {
+        let name = confusable_name(&path[at..]).unwrap_or("an invisible character");
         return Some((format!("it contains {name}"), "type it again".to_owned()));
     }
     let trimmed = path.trim_end();

@@ -6,7 +6,7 @@ use regex::Regex;
 use serde_json::Value as Json;
 
 use super::{Lint, LintContext, Report, scope};
-use model::{Plugin, Row};
+use model::{PluginEntity, Row};
 use source::Level;
 
 pub static LINT: Lint = Lint {
@@ -76,7 +76,7 @@ fn is_placeholder(text: &str) -> bool {
 }
 
 /// References in settings that may hold none.
-fn settings(context: &LintContext<'_>, report: &mut Report<'_>, plugin: &Plugin, config: &Json) {
+fn settings(context: &LintContext<'_>, report: &mut Report<'_>, plugin: &PluginEntity, config: &Json) {
     let Some(entry) = context.registry.find(&plugin.name) else { return };
     let mut literal = Vec::new();
     unresolved(config, &mut vec!["config".to_owned()], &mut literal);

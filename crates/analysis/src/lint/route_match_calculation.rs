@@ -4,7 +4,7 @@ use ahash::AHashSet;
 
 use super::{Lint, LintContext, Report, called};
 use model::State;
-use router::{Calculation, Flavor, Probe, Router};
+use router::{Flavor, PriorityMode, Router, SampleRequest};
 use source::Level;
 
 pub static LINT: Lint = Lint {
@@ -27,17 +27,21 @@ fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
         return; // it never had the fault
     }
     let original = context.router();
-    let (strict, _) = Router::build(state, context.flavor, Calculation::Strict);
+    let (strict, _) = Router::build(state, context.flavor, PriorityMode::Strict);
     let hosts = hosts(state);
     let mut reported = AHashSet::new();
     for route in state.routes.rows() {
-        for probe in Probe::of(route) {
+        for probe in SampleRequest::of(route) {
             let free = route.hosts.as_ref().is_none_or(|h| h.is_empty());
             // A route without hosts meets those of others under their names.
-            let others =
-                hosts.iter().filter(|_| free).map(|h| Probe { host: Some(h.clone()), ..probe.clone() });
+            let others = hosts
+                .iter()
+                .filter(|_| free)
+                .map(|h| SampleRequest { host: Some(h.clone()), ..probe.clone() });
             for probe in std::iter::once(probe.clone()).chain(others) {
-                let (Some(now), Some(then)) = (probe.ask(original), probe.ask(&strict)) else { continue };
+                let (Some(now), Some(then)) = (probe.find_route(original), probe.find_route(&strict)) else {
+                    continue;
+                };
                 if now == then || !reported.insert((now, then)) {
                     continue;
                 }

@@ -76,7 +76,7 @@ impl Settings {
             let finding = findings.iter().next();
             let place = finding.and_then(|f| f.span()).unwrap_or(Span::start_of(file));
             let why = finding.map_or("not YAML", |f| &f.message);
-            return Err(SettingsError(format!("{}: {why}", sources.locate(place))));
+            return Err(SettingsError(format!("{}: {why}", sources.display_position(place))));
         };
         Reader { sources: &sources, document: &document, name, file, open }.whole(root, self)
     }
@@ -181,7 +181,7 @@ impl Reader<'_> {
 
     fn wrong(&self, node: NodeId, why: &str) -> SettingsError {
         let span = Span { file: self.file, ..self.document.span(node) };
-        SettingsError(format!("{}: {why}", self.sources.locate(span)))
+        SettingsError(format!("{}: {why}", self.sources.display_position(span)))
     }
 }
 

@@ -177,9 +177,13 @@ fn references_by_objects_with_names_become_names() {
     assert_eq!(json["routes"][2]["service"], json!({"id": "i"}));
     assert_eq!(json["plugins"][0], json!({"name": "p", "consumer": "c", "route": {}, "service": "s"}));
     assert_eq!(json["keys"][0]["set"], "ks");
-    let node = applied.doc.at(
+    let node = applied.doc.resolve_path(
         applied.doc.root(),
-        &[source::Step::Key("routes"), source::Step::Index(0), source::Step::Key("service")],
+        &[
+            source::NodePathStep::Key("routes"),
+            source::NodePathStep::Index(0),
+            source::NodePathStep::Key("service"),
+        ],
     );
     let span = applied.doc.span(node.expect("there"));
     assert_eq!(applied.sources.snippet(span), "s", "the place of the name");

@@ -27,7 +27,7 @@ impl SecretFields {
         let mut names =
             SecretFields { secret: AHashSet::new(), plain: AHashSet::new(), of_plugins: AHashMap::new() };
         KINDS.iter().for_each(|kind| names.collect(&(kind.schema)().to_value()));
-        for entry in registry.entries() {
+        for entry in registry.descriptors() {
             let schema = (entry.schema)().to_value();
             names.collect(&schema);
             names.of_plugins.insert(entry.name, marked(&schema, "config".to_owned()));

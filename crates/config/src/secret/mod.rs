@@ -37,7 +37,7 @@ pub fn holds_secrets(kind: &str) -> bool {
 }
 
 /// Returns whether entities of a kind are identified by a secret.
-pub fn is_called_by_secret(kind: &str) -> bool {
+pub fn is_identified_by_secret(kind: &str) -> bool {
     let name = KindInfo::of(kind).and_then(|kind| kind.name);
     name.is_some_and(|name| paths_of_kind(kind).iter().any(|path| path == name))
 }
@@ -145,7 +145,7 @@ fn marked(schema: &Json, prefix: String) -> Vec<String> {
 }
 
 /// Returns the secrets that a finding at that span may quote: the one containing it, or those within it.
-pub fn quotable(span: Span, sources: &SourceMap, secrets: &[Span]) -> Vec<String> {
+pub fn quotable_secrets(span: Span, sources: &SourceMap, secrets: &[Span]) -> Vec<String> {
     /// Messages never quote longer texts in full.
     const MAX_BYTES: u32 = 4096;
     let holds = |outer: Span, inner: Span| {
@@ -181,7 +181,7 @@ pub fn hide_quoted(findings: &mut Findings, sources: &SourceMap, secrets: &[Span
     const STARS: &str = "****";
     for finding in &mut findings.0 {
         let Some(span) = finding.span() else { continue };
-        for quoted in quotable(span, sources, secrets) {
+        for quoted in quotable_secrets(span, sources, secrets) {
             let labels = finding.labels.iter_mut().map(|label| &mut label.text);
             for text in [&mut finding.message].into_iter().chain(&mut finding.help).chain(labels) {
                 *text = text

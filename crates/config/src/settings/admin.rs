@@ -62,7 +62,7 @@ pub struct WebOrigin(String);
 
 impl WebOrigin {
     /// Returns the origin of a URL or `Origin` header; `None` for `null` and for invalid values.
-    pub fn of(url: &str) -> Option<Self> {
+    pub fn parse(url: &str) -> Option<Self> {
         let uri: Uri = url.parse().ok()?;
         let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https"))?;
         let default = if scheme == "https" { 443 } else { 80 };
@@ -78,7 +78,7 @@ impl WebOrigin {
 impl Setting for WebOrigin {
     const FORM: &'static str = "the URL of a web page such as `https://manager.example.com`";
     fn parse(text: &str) -> Result<Self, BadValue> {
-        Self::of(text).ok_or_else(|| BadValue::not::<Self>(text))
+        Self::parse(text).ok_or_else(|| BadValue::not::<Self>(text))
     }
     fn show(&self) -> String {
         self.0.clone()
@@ -101,7 +101,7 @@ impl AdminToken {
     const MAX_BYTES: usize = 4096;
 
     /// Compares a token with this one in constant time.
-    pub fn is(&self, token: &[u8]) -> bool {
+    pub fn matches(&self, token: &[u8]) -> bool {
         let shown = digest::digest(&digest::SHA256, token);
         constant_time::verify_slices_are_equal(shown.as_ref(), &self.0).is_ok()
     }
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn origins_are_compared_without_case_path_and_default_port() {
-        let of = |url| WebOrigin::of(url);
+        let of = |url| WebOrigin::parse(url);
         assert_eq!(of("https://GUI.example.com:443/manager"), of("https://gui.example.com"));
         assert_ne!(of("http://gui.example.com"), of("https://gui.example.com"));
         assert_ne!(of("http://gui.example.com:8002"), of("http://gui.example.com"));
@@ -170,7 +170,9 @@ mod tests {
     #[test]
     fn a_token_is_plain_or_hashed() {
         let plain = AdminToken::parse("0123456789abcdef").expect("a token");
-        assert!(plain.is(b"0123456789abcdef") && !plain.is(b"0123456789abcdeF") && !plain.is(b""));
+        assert!(
+            plain.matches(b"0123456789abcdef") && !plain.matches(b"0123456789abcdeF") && !plain.matches(b"")
+        );
         let hashed = "sha256:9f9f5111f7b27a781f1f1ddde5ebc2dd2b796bfc7365c9c28b548e564176929f";
         assert_eq!(AdminToken::parse(hashed), Ok(plain.clone()));
         assert!(!format!("{plain:?}{}", plain.show()).contains("9f9f"));

@@ -53,7 +53,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Certificate: path of a PEM file, PEM text, or base64 of PEM text. [`crate::read::pem`] converts it to PEM.
+/// Certificate: path of a PEM file, PEM text, or base64 of PEM text. [`crate::input::pem`] converts it to PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pem(pub String);
 

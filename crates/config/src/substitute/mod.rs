@@ -55,12 +55,12 @@ struct Segment {
 
 impl std::fmt::Debug for Segment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Piece({:?}, {})", self.written, self.shown)
+        write!(f, "Segment({:?}, {})", self.written, self.shown)
     }
 }
 
 /// Parses a file after substitution, if it contains templates. The caller passes the returned value to
-/// [`mask`](Filled::hide) once all findings are complete.
+/// [`mask`](Rendered::hide) once all findings are complete.
 pub fn parse_rendered(
     sources: &SourceMap,
     file: FileId,
@@ -210,7 +210,7 @@ impl Segment {
             .into_iter()
             .chain(finding.help.as_mut())
             .chain(finding.labels.iter_mut().map(|l| &mut l.text))
-            .chain(finding.tree.iter_mut().chain(&mut finding.implied_errors).map(|(_, text)| text));
+            .chain(finding.kong_errors.iter_mut().chain(&mut finding.implied_errors).map(|(_, text)| text));
         for text in texts {
             *text = replace_secret(text, &self.value, &self.shown);
         }

@@ -83,7 +83,7 @@ impl Validator<'_> {
         self.path.truncate(self.path.len() - path.len());
         self.found.truncate(known);
         for finding in &mut self.findings.0[first..] {
-            finding.tree.clear();
+            finding.kong_errors.clear();
             finding.implied_errors.clear();
         }
     }

@@ -9,7 +9,7 @@ use super::{
     messages::{Violation, describe, is_vault_reference, quote},
     validate::{Checkpoint, Slots},
 };
-use source::{Finding, Level, NodeId, Seg, Value};
+use source::{ErrorPathSegment, Finding, Level, NodeId, Value};
 
 /// View of a record during entity checks.
 #[derive(Clone, Copy)]
@@ -103,9 +103,11 @@ impl Validator<'_> {
         }
         let depth = if found.is_empty() { 0 } else { self.segments().len() };
         fields.into_iter().any(|field| {
-            let wrong = found.iter().flat_map(|f| &f.tree).any(|(path, _)| {
+            let wrong = found.iter().flat_map(|f| &f.kong_errors).any(|(path, _)| {
                 let mut rest = path.get(depth..).unwrap_or_default().iter();
-                field.split('.').all(|part| matches!(rest.next(), Some(Seg::Key(key)) if key == part))
+                field
+                    .split('.')
+                    .all(|part| matches!(rest.next(), Some(ErrorPathSegment::Key(key)) if key == part))
             });
             wrong || view.record.may_contain_reference && self.is_reference(view, field)
         })
@@ -243,10 +245,11 @@ impl Validator<'_> {
         }
         let mut whole = self.segments();
         let depth = whole.len();
-        let paths: Vec<Vec<Seg>> = fields.iter().map(|field| self.absolute(field)).collect();
-        whole.push(Seg::Entity);
+        let paths: Vec<Vec<ErrorPathSegment>> = fields.iter().map(|field| self.absolute(field)).collect();
+        whole.push(ErrorPathSegment::Entity);
         let around = |finding: &&mut Finding| {
-            let mut wrong = finding.tree.iter().map(|(path, _)| path).filter(|path| path.len() > depth);
+            let mut wrong =
+                finding.kong_errors.iter().map(|(path, _)| path).filter(|path| path.len() > depth);
             finding.level == Level::Error
                 && wrong.any(|wrong| paths.iter().any(|p| p.len() > wrong.len() && p.starts_with(wrong)))
         };
@@ -258,9 +261,9 @@ impl Validator<'_> {
     }
 
     /// Converts a dotted path of the current record to a path from the root.
-    fn absolute(&self, field: &str) -> Vec<Seg> {
+    fn absolute(&self, field: &str) -> Vec<ErrorPathSegment> {
         let mut path = self.segments();
-        path.extend(field.split('.').map(|part| Seg::Key(part.to_owned())));
+        path.extend(field.split('.').map(|part| ErrorPathSegment::Key(part.to_owned())));
         path
     }
 
@@ -398,7 +401,7 @@ impl Validator<'_> {
         let message = format!("{}, {because}", violation.message(&format!("`{then_field}`"), found));
         let field = self.absolute(then_field);
         let mut whole = self.segments();
-        whole.push(Seg::Entity);
+        whole.push(ErrorPathSegment::Entity);
         if matches!(violation, Violation::Missing)
             && self.is_consequence_at(field.clone(), violation.text(), [field.clone()])
         {
@@ -419,8 +422,8 @@ impl Validator<'_> {
         let mut finding = Finding::error("config/conflict", message)
             .at(span, "")
             .path(path)
-            .tree(field, violation.text())
-            .tree(whole, entity);
+            .kong_error(field, violation.text())
+            .kong_error(whole, entity);
         if let Operand::Node(node) = then {
             finding.help = self.refusal_help(node, violation);
         }
@@ -430,7 +433,7 @@ impl Validator<'_> {
     /// Reports an error about the record as a whole.
     pub(super) fn entity_error(&mut self, code: &'static str, message: String, text: String) {
         let mut segments = self.segments();
-        segments.push(Seg::Entity);
+        segments.push(ErrorPathSegment::Entity);
         let span = self.span_of(self.near);
         self.push(span, segments, code, message, text, None);
     }

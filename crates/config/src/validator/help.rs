@@ -1,6 +1,6 @@
 //! Suggested corrections for common violations. Never repeats a secret.
 
-pub(super) use source::{is_confusable, odd_character};
+pub(super) use source::{confusable_name, is_confusable};
 
 use super::{CompiledSchema, SchemaKind, StringSchema, Unit, Validator, messages::Violation};
 use crate::nearest;
@@ -295,7 +295,7 @@ pub(super) fn shell_variable(text: &str) -> Option<String> {
 }
 
 fn odd_help(text: &str) -> Option<String> {
-    odd_character(text).map(|name| format!("it contains {name}: write it anew, by hand"))
+    confusable_name(text).map(|name| format!("it contains {name}: write it anew, by hand"))
 }
 
 #[cfg(test)]

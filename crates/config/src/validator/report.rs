@@ -1,16 +1,16 @@
 //! Reporting of errors at the current path.
 
 use super::{PathStep, Validator};
-use source::{Finding, Level, NodeId, Seg, Span, Value};
+use source::{ErrorPathSegment, Finding, Level, NodeId, Span, Value};
 
 impl Validator<'_> {
     /// Returns the current path as in the admin API's error tree.
-    pub(super) fn segments(&self) -> Vec<Seg> {
+    pub(super) fn segments(&self) -> Vec<ErrorPathSegment> {
         self.path
             .iter()
             .filter_map(|step| match step {
-                PathStep::Field(name) => Some(Seg::Key((*name).to_owned())),
-                PathStep::Item(i) => Some(Seg::Index(*i)),
+                PathStep::Field(name) => Some(ErrorPathSegment::Key((*name).to_owned())),
+                PathStep::Item(i) => Some(ErrorPathSegment::Index(*i)),
                 PathStep::Free(_) => None,
             })
             .collect()
@@ -70,14 +70,14 @@ impl Validator<'_> {
     pub(super) fn push(
         &mut self,
         span: Span,
-        segments: Vec<Seg>,
+        segments: Vec<ErrorPathSegment>,
         code: &'static str,
         message: String,
         text: String,
         help: Option<String>,
     ) {
         let mut finding =
-            Finding::error(code, message).at(span, "").path(self.path_text()).tree(segments, text);
+            Finding::error(code, message).at(span, "").path(self.path_text()).kong_error(segments, text);
         finding.help = help;
         self.report(finding);
     }

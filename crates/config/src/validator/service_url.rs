@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use super::{RecordSchema, Validator, help, shorthand::Expansion, validate::Checkpoint};
 use crate::nearest;
-use source::{Entry, Finding, NodeId, Seg, Value};
+use source::{Entry, ErrorPathSegment, Finding, NodeId, Value};
 
 /// Finding code: a service has both `url` and a field that `url` overrides.
 const OVERRIDDEN: &str = "config/overridden-field";
@@ -95,9 +95,9 @@ impl Validator<'_> {
         let about_url = |finding: &Finding| {
             finding.span() == Some(span)
                 && finding
-                    .tree
+                    .kong_errors
                     .first()
-                    .is_some_and(|(path, _)| path.last() != Some(&Seg::Key("url".to_owned())))
+                    .is_some_and(|(path, _)| path.last() != Some(&ErrorPathSegment::Key("url".to_owned())))
         };
         let first = checkpoint.retained();
         let numbers: SmallVec<[usize; 4]> =
@@ -110,12 +110,12 @@ impl Validator<'_> {
         merged.help = help;
         for &number in others.iter().rev() {
             let finding = self.remove(number);
-            merged.tree.splice(0..0, finding.tree);
+            merged.kong_errors.splice(0..0, finding.kong_errors);
             merged.implied_errors.extend(finding.implied_errors);
         }
         let finding = std::mem::replace(&mut self.findings.0[first], merged);
         let merged = &mut self.findings.0[first];
-        merged.tree.splice(0..0, finding.tree);
+        merged.kong_errors.splice(0..0, finding.kong_errors);
         merged.implied_errors.extend(finding.implied_errors);
     }
 
@@ -130,7 +130,7 @@ impl Validator<'_> {
 /// Returns message and suggestion for an invalid URL.
 fn wrong_url(text: &str, finding: &Finding) -> (String, Option<String>) {
     let variable = help::shell_variable(text);
-    if let Some(odd) = help::odd_character(text) {
+    if let Some(odd) = help::confusable_name(text) {
         return (format!("`url` contains {odd}"), Some("write it anew, by hand".to_owned()));
     }
     let address = text.trim_start_matches('/');
@@ -153,9 +153,9 @@ fn wrong_url(text: &str, finding: &Finding) -> (String, Option<String>) {
             (format!("`url`: there is no scheme `{scheme}`"), Some(help))
         }
         _ => {
-            let (path, text) = finding.tree.first().map_or((&[][..], ""), |(path, text)| (path, text));
+            let (path, text) = finding.kong_errors.first().map_or((&[][..], ""), |(path, text)| (path, text));
             let part = match path.last() {
-                Some(Seg::Key(part)) => part.as_str(),
+                Some(ErrorPathSegment::Key(part)) => part.as_str(),
                 _ => "value",
             };
             match (part, text) {
@@ -223,8 +223,8 @@ mod tests {
 
     #[test]
     fn a_url_without_a_scheme_is_one_error_that_shows_how_to_write_it() {
-        let finding =
-            Finding::error("x", "").tree(vec![Seg::Key("host".to_owned())], "required field missing");
+        let finding = Finding::error("x", "")
+            .kong_error(vec![ErrorPathSegment::Key("host".to_owned())], "required field missing");
         for (url, help) in [
             ("orders:8080", "write `http://orders:8080`"),
             ("orders.internal", "write `http://orders.internal`"),

@@ -7,14 +7,14 @@ use super::{
 };
 use crate::{dialect, nearest};
 use model::KINDS;
-use source::{Entry, Finding, NodeId, Seg, Value};
+use source::{Entry, ErrorPathSegment, Finding, NodeId, Value};
 
 /// Field that an unknown key most likely stands for.
 pub(super) struct IntendedField {
     /// Index of the finding about the unknown key.
     finding: usize,
     /// Path of the field in the error tree.
-    path: Vec<Seg>,
+    path: Vec<ErrorPathSegment>,
 }
 
 /// Interpretation of an unknown key.
@@ -67,13 +67,13 @@ impl Validator<'_> {
         };
         if let Some(intended) = intended {
             let mut path = segments.clone();
-            path.extend(intended.split('.').map(|part| Seg::Key(part.to_owned())));
+            path.extend(intended.split('.').map(|part| ErrorPathSegment::Key(part.to_owned())));
             let finding = self.findings.0.len();
             // `url` expands to `host`.
             let shorthand = record.shorthands.iter().find(|s| *s.name == *intended);
             if shorthand.is_some_and(|s| s.rule == Some(Expansion::ServiceUrl)) {
                 let mut host = segments.clone();
-                host.push(Seg::Key("host".to_owned()));
+                host.push(ErrorPathSegment::Key("host".to_owned()));
                 self.intended.push(IntendedField { finding, path: host });
             }
             self.intended.push(IntendedField { finding, path });
@@ -92,7 +92,7 @@ impl Validator<'_> {
             )),
             KeyMeaning::Nothing => listed(record),
         };
-        segments.push(Seg::Key(key.clone()));
+        segments.push(ErrorPathSegment::Key(key.clone()));
         let owner = match self.path.iter().rev().find(|s| !matches!(s, PathStep::Item(_))) {
             Some(PathStep::Field(name)) => format!(" in `{name}`"),
             _ => String::new(),
@@ -105,7 +105,7 @@ impl Validator<'_> {
         let mut finding = Finding::error("config/unknown-field", format!("unknown field `{key}`{owner}"))
             .at(self.doc.span(entry.key), "")
             .path(path)
-            .tree(segments, "unknown field");
+            .kong_error(segments, "unknown field");
         finding.help = help;
         self.report(finding);
         self.validate_misspelt(record, node, &guess, entry);
@@ -150,7 +150,7 @@ impl Validator<'_> {
         self.stray_depth -= 1;
         self.path.pop();
         for finding in &mut self.findings.0[first..] {
-            finding.tree.clear();
+            finding.kong_errors.clear();
             finding.implied_errors.clear();
         }
     }
@@ -162,7 +162,7 @@ impl Validator<'_> {
         key: &str,
         value: NodeId,
     ) -> KeyMeaning {
-        if let Some(odd) = help::odd_character(key) {
+        if let Some(odd) = help::confusable_name(key) {
             let plain: String = key.chars().filter(|c| !help::is_confusable(*c)).collect();
             if let Some(name) = record.names().find(|name| *name == plain) {
                 return KeyMeaning::Field(name, format!("the name contains {odd}: write `{name}` anew"));
@@ -299,7 +299,7 @@ impl Validator<'_> {
     pub(super) fn is_consequence(
         &mut self,
         text: String,
-        fields: impl IntoIterator<Item = Vec<Seg>>,
+        fields: impl IntoIterator<Item = Vec<ErrorPathSegment>>,
     ) -> bool {
         if self.intended.is_empty() {
             return false;
@@ -311,9 +311,9 @@ impl Validator<'_> {
     /// The same for another path of the error tree.
     pub(super) fn is_consequence_at(
         &mut self,
-        place: Vec<Seg>,
+        place: Vec<ErrorPathSegment>,
         text: String,
-        fields: impl IntoIterator<Item = Vec<Seg>>,
+        fields: impl IntoIterator<Item = Vec<ErrorPathSegment>>,
     ) -> bool {
         let cause = fields
             .into_iter()
@@ -337,7 +337,7 @@ impl Validator<'_> {
     /// Records that the last finding is the reason for the absence of a field.
     pub(super) fn record_cause(&mut self, field: &str) {
         let mut path = self.segments();
-        path.push(Seg::Key(field.to_owned()));
+        path.push(ErrorPathSegment::Key(field.to_owned()));
         if let Some(finding) = self.findings.0.len().checked_sub(1) {
             self.intended.push(IntendedField { finding, path });
         }
@@ -362,16 +362,16 @@ impl Validator<'_> {
         checkpoint: Checkpoint,
     ) {
         let mut name = self.segments();
-        name.push(Seg::Key("name".to_owned()));
+        name.push(ErrorPathSegment::Key("name".to_owned()));
         let mut place = self.segments();
-        place.push(Seg::Key(self.doc.key_text(entry.key)));
+        place.push(ErrorPathSegment::Key(self.doc.key_text(entry.key)));
         self.hidden.entry(self.doc, entry.key, entry.value);
         if self.is_consequence_at(place.clone(), "unknown field".to_owned(), [name.clone()]) {
             return;
         }
         let cause = self.findings.0[checkpoint.retained()..]
             .iter_mut()
-            .find(|finding| finding.tree.iter().any(|(path, _)| *path == name));
+            .find(|finding| finding.kong_errors.iter().any(|(path, _)| *path == name));
         match cause {
             Some(finding) => finding.implied_errors.push((place, "unknown field".to_owned())),
             None => self.report_unknown_key(record, None, entry),

@@ -15,7 +15,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::line::{Line, find_control};
+use super::line::{FieldLine, find_control};
 use crate::is_allowed_in_trailers;
 
 /// Limit for a chunk's size line, extensions included.
@@ -45,7 +45,7 @@ pub enum FramingError {
 
 /// Incremental decoder of one message body.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Decoder(State);
+pub struct BodyDecoder(State);
 
 #[derive(Debug, PartialEq, Eq)]
 enum State {
@@ -65,13 +65,13 @@ enum State {
 
 /// Result of one decoding step.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum DecodeStep {
     /// Data of the body.
     Data(Bytes),
     /// The body has ended with this trailer section.
     Trailers(HeaderMap),
     /// More bytes are needed.
-    More,
+    NeedMore,
     /// The body has ended.
     Ended,
 }
@@ -79,25 +79,25 @@ pub enum Step {
 /// End of the data, last chunk and empty trailer section, as nearly all peers send them.
 const LAST_CHUNK: &[u8] = b"\r\n0\r\n\r\n";
 
-impl Decoder {
+impl BodyDecoder {
     /// Creates a decoder for an empty body.
     pub fn ended() -> Self {
-        Decoder(State::Ended)
+        BodyDecoder(State::Ended)
     }
 
     /// Creates a decoder for a body with a Content-Length.
     pub fn length(length: u64) -> Self {
-        Decoder(if length == 0 { State::Ended } else { State::Length(length) })
+        BodyDecoder(if length == 0 { State::Ended } else { State::Length(length) })
     }
 
     /// Creates a decoder for a body that is delimited by the end of the connection.
     pub fn until_close() -> Self {
-        Decoder(State::UntilClose)
+        BodyDecoder(State::UntilClose)
     }
 
     /// Creates a decoder for a chunked body.
     pub fn chunked() -> Self {
-        Decoder(State::Size)
+        BodyDecoder(State::Size)
     }
 
     /// Returns whether the body has ended.
@@ -111,7 +111,7 @@ impl Decoder {
     }
 
     /// Returns the remaining bytes of the body, if known.
-    pub fn left(&self) -> Option<u64> {
+    pub fn remaining(&self) -> Option<u64> {
         match self.0 {
             State::Ended => Some(0),
             State::Length(remaining) => Some(remaining),
@@ -132,22 +132,22 @@ impl Decoder {
     ///
     /// # Errors
     /// Returns an error if the framing is malformed.
-    pub fn step(&mut self, buffer: &mut BytesMut) -> Result<Step, FramingError> {
+    pub fn step(&mut self, buffer: &mut BytesMut) -> Result<DecodeStep, FramingError> {
         let mut joined = BytesMut::new();
         loop {
             // Return the data first: the next call decodes the end.
             let at_end = matches!(self.0, State::Trailers | State::Ended);
             if joined.len() >= MAX_JOINED_BYTES || at_end && !joined.is_empty() {
-                return Ok(Step::Data(joined.freeze()));
+                return Ok(DecodeStep::Data(joined.freeze()));
             }
             match self.0 {
-                State::Ended => return Ok(Step::Ended),
+                State::Ended => return Ok(DecodeStep::Ended),
                 _ if buffer.is_empty() => break,
-                State::UntilClose => return Ok(Step::Data(buffer.split().freeze())),
+                State::UntilClose => return Ok(DecodeStep::Data(buffer.split().freeze())),
                 State::Length(remaining) => {
                     let (data, remaining) = split_data(buffer, remaining);
                     self.0 = if remaining == 0 { State::Ended } else { State::Length(remaining) };
-                    return Ok(Step::Data(data));
+                    return Ok(DecodeStep::Data(data));
                 }
                 State::Size | State::DataEnd => match self.next_chunk(buffer) {
                     Ok(true) => {}
@@ -165,23 +165,25 @@ impl Decoder {
                     }
                     let has_more = self.0 == State::DataEnd && buffer.len() > 2;
                     if joined.is_empty() && (!has_more || data.len() >= MIN_ZERO_COPY_BYTES) {
-                        return Ok(Step::Data(data));
+                        return Ok(DecodeStep::Data(data));
                     }
                     joined.extend_from_slice(&data);
                 }
                 State::Trailers => match &buffer[..] {
                     [b'\r', b'\n', ..] => self.advance(buffer, 2, State::Ended),
                     _ => {
-                        let Some((length, trailers)) = parse_trailers(buffer)? else { return Ok(Step::More) };
+                        let Some((length, trailers)) = parse_trailers(buffer)? else {
+                            return Ok(DecodeStep::NeedMore);
+                        };
                         self.advance(buffer, length, State::Ended);
                         if !trailers.is_empty() {
-                            return Ok(Step::Trailers(trailers));
+                            return Ok(DecodeStep::Trailers(trailers));
                         }
                     }
                 },
             }
         }
-        Ok(if joined.is_empty() { Step::More } else { Step::Data(joined.freeze()) })
+        Ok(if joined.is_empty() { DecodeStep::NeedMore } else { DecodeStep::Data(joined.freeze()) })
     }
 
     /// Consumes the CRLF behind a chunk or the size line before one. Returns whether it was complete.
@@ -256,11 +258,11 @@ fn parse_trailers(buffer: &[u8]) -> Result<Option<(usize, HeaderMap)>, FramingEr
     let (mut at, mut count) = (0, 0);
     let mut trailers = HeaderMap::new();
     loop {
-        let (field, end) = match Line::read(&buffer[at..]) {
-            Line::Field { name, value, end } => (Some((name, value)), end),
-            Line::Last { end } => (None, end),
-            Line::Partial if buffer.len() <= MAX_TRAILER_BYTES => return Ok(None),
-            Line::Partial | Line::Odd(_) => return Err(FramingError::Trailers),
+        let (field, end) = match FieldLine::parse(&buffer[at..]) {
+            FieldLine::Field { name, value, end } => (Some((name, value)), end),
+            FieldLine::End { end } => (None, end),
+            FieldLine::Partial if buffer.len() <= MAX_TRAILER_BYTES => return Ok(None),
+            FieldLine::Partial | FieldLine::Malformed(_) => return Err(FramingError::Trailers),
         };
         let line = &buffer[at..at + end];
         at += end;
@@ -283,7 +285,7 @@ mod tests {
 
     /// Decodes a body that is received in pieces of that size.
     fn decode_all(
-        mut decoder: Decoder,
+        mut decoder: BodyDecoder,
         body: &[u8],
         piece: usize,
     ) -> Result<(Vec<u8>, HeaderMap), FramingError> {
@@ -292,10 +294,10 @@ mod tests {
         let mut pieces = body.chunks(piece);
         loop {
             match decoder.step(&mut buffer)? {
-                Step::Data(bytes) => data.extend_from_slice(&bytes),
-                Step::Trailers(trailers) => last = trailers,
-                Step::Ended => return Ok((data, last)),
-                Step::More => match pieces.next() {
+                DecodeStep::Data(bytes) => data.extend_from_slice(&bytes),
+                DecodeStep::Trailers(trailers) => last = trailers,
+                DecodeStep::Ended => return Ok((data, last)),
+                DecodeStep::NeedMore => match pieces.next() {
                     Some(bytes) => buffer.extend_from_slice(bytes),
                     None => {
                         assert!(decoder.close(), "the body has not ended");
@@ -310,7 +312,7 @@ mod tests {
     fn chunks_decode_the_same_at_any_split() {
         let body = b"4 \r\nwiki\r\n5;x=\"y\"\r\npedia\r\nE \t; z\r\n in\r\n\r\nchunks.\r\n0\r\n\r\n";
         for piece in 1..=body.len() {
-            let (data, trailers) = decode_all(Decoder::chunked(), body, piece).expect("a body");
+            let (data, trailers) = decode_all(BodyDecoder::chunked(), body, piece).expect("a body");
             assert_eq!(data, b"wikipedia in\r\n\r\nchunks.", "{piece}");
             assert!(trailers.is_empty());
         }
@@ -320,7 +322,7 @@ mod tests {
     fn trailers_are_decoded() {
         let body = b"1\r\na\r\n0\r\nx-sum: 5\r\nx-b: c\r\n\r\n";
         for piece in 1..=body.len() {
-            let (data, trailers) = decode_all(Decoder::chunked(), body, piece).expect("a body");
+            let (data, trailers) = decode_all(BodyDecoder::chunked(), body, piece).expect("a body");
             assert_eq!(data, b"a");
             assert_eq!((&trailers["x-sum"], trailers.len()), (&HeaderValue::from_static("5"), 2));
         }
@@ -332,23 +334,24 @@ mod tests {
         for (more, count) in [("", 0), ("X-Sum: 5\r\n", 1)] {
             let body = format!("1\r\na\r\n0\r\n{fields}{more}\r\n");
             for piece in [1, body.len()] {
-                let (_, trailers) = decode_all(Decoder::chunked(), body.as_bytes(), piece).expect("a body");
+                let (_, trailers) =
+                    decode_all(BodyDecoder::chunked(), body.as_bytes(), piece).expect("a body");
                 assert_eq!(trailers.len(), count, "{trailers:?}");
             }
         }
         let many = |count| format!("0\r\n{}\r\n", "A: b\r\n".repeat(count));
-        assert!(decode_all(Decoder::chunked(), many(MAX_TRAILER_FIELDS).as_bytes(), 4096).is_ok());
-        assert!(decode_all(Decoder::chunked(), many(MAX_TRAILER_FIELDS + 1).as_bytes(), 4096).is_err());
+        assert!(decode_all(BodyDecoder::chunked(), many(MAX_TRAILER_FIELDS).as_bytes(), 4096).is_ok());
+        assert!(decode_all(BodyDecoder::chunked(), many(MAX_TRAILER_FIELDS + 1).as_bytes(), 4096).is_err());
     }
 
     #[test]
     fn a_body_with_a_content_length_leaves_the_next_message_in_the_buffer() {
         let mut buffer = BytesMut::from(&b"abcdef"[..]);
-        let mut decoder = Decoder::length(4);
-        assert_eq!(decoder.step(&mut buffer), Ok(Step::Data(Bytes::from_static(b"abcd"))));
+        let mut decoder = BodyDecoder::length(4);
+        assert_eq!(decoder.step(&mut buffer), Ok(DecodeStep::Data(Bytes::from_static(b"abcd"))));
         assert!(decoder.is_ended());
         assert_eq!(&buffer[..], b"ef");
-        assert!(!Decoder::length(1).close());
+        assert!(!BodyDecoder::length(1).close());
     }
 
     #[test]
@@ -377,9 +380,9 @@ mod tests {
             (b"1\r\nab\r\n", FramingError::End),
             (b"0\r\nno field\r\n\r\n", FramingError::Trailers),
         ] {
-            assert_eq!(decode_all(Decoder::chunked(), body, 64), Err(error), "{:?}", body.escape_ascii());
+            assert_eq!(decode_all(BodyDecoder::chunked(), body, 64), Err(error), "{:?}", body.escape_ascii());
         }
         let endless = [b'1'; MAX_SIZE_LINE_BYTES + 1];
-        assert_eq!(decode_all(Decoder::chunked(), &endless, 64), Err(FramingError::Size));
+        assert_eq!(decode_all(BodyDecoder::chunked(), &endless, 64), Err(FramingError::Size));
     }
 }

@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use http::{HeaderMap, HeaderName};
 
-use super::raw::{Place, RawHead};
+use super::raw::{HeadBytes, Span};
 
 /// Length from which [`http::HeaderName`] rejects a name.
-pub const MAX_NAME: usize = 64 * 1024;
+pub const MAX_NAME_BYTES: usize = 64 * 1024;
 /// Spare capacity of a new map for headers that plugins add, so that it need not grow.
 const SPARE_CAPACITY: usize = 8;
 
@@ -17,7 +17,7 @@ macro_rules! known {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
         #[expect(missing_docs, reason = "the variants have the names of their fields")]
-        pub enum Known {
+        pub enum KnownHeader {
             $($name,)+
             /// `X-Accel-*`, which control nginx.
             Accel,
@@ -29,7 +29,7 @@ macro_rules! known {
         }
 
         /// Fields with a single name, in lower case.
-        const NAMED: &[(Known, &str)] = &[$((Known::$name, $text),)+];
+        const NAMED: &[(KnownHeader, &str)] = &[$((KnownHeader::$name, $text),)+];
     };
 }
 
@@ -73,14 +73,14 @@ known! {
     CredentialIdentifier "x-credential-identifier",
 }
 
-impl Known {
+impl KnownHeader {
     /// Returns the name in lower case; `None` for a variant with several names.
     pub fn name(self) -> Option<&'static str> {
         NAMED.get(self as usize).map(|(_, name)| *name)
     }
 
     /// Looks up a name, which must be a token, without regard to case.
-    pub fn of(name: &[u8]) -> Option<Known> {
+    pub fn from_name(name: &[u8]) -> Option<KnownHeader> {
         let row = usize::from(SLOTS[hash_slot(name)?]);
         let (known, text) = NAMED[row];
         if name.len() == text.len() {
@@ -88,22 +88,24 @@ impl Known {
                 return Some(known);
             }
             if matches_with_underscores(name, text.as_bytes()) {
-                return Some(Known::LookAlike);
+                return Some(KnownHeader::LookAlike);
             }
         }
         match name {
-            [b'x' | b'X', b'-' | b'_', b'a' | b'A', ..] => match_prefix(name, Known::Accel, b"x-accel-"),
-            [b'x' | b'X', b'-' | b'_', b'k' | b'K', ..] => match_prefix(name, Known::Kong, b"x-kong-"),
+            [b'x' | b'X', b'-' | b'_', b'a' | b'A', ..] => {
+                match_prefix(name, KnownHeader::Accel, b"x-accel-")
+            }
+            [b'x' | b'X', b'-' | b'_', b'k' | b'K', ..] => match_prefix(name, KnownHeader::Kong, b"x-kong-"),
             _ => None,
         }
     }
 
-    /// Returns whether nginx rejects a request that repeats the field ([`SINGLETONS`]).
+    /// Returns whether nginx rejects a request that repeats the field ([`SINGLETON_HEADERS`]).
     pub fn is_singleton(self) -> bool {
         const MASK: u64 = {
             let (mut mask, mut at) = (0, 0);
-            while at < SINGLETONS.len() {
-                mask |= 1 << SINGLETONS[at] as u8;
+            while at < SINGLETON_HEADERS.len() {
+                mask |= 1 << SINGLETON_HEADERS[at] as u8;
                 at += 1;
             }
             mask
@@ -113,17 +115,17 @@ impl Known {
 }
 
 /// Fields that nginx does not allow a request to repeat. `Host` is another, checked where the host is parsed.
-pub const SINGLETONS: [Known; 10] = [
-    Known::IfMatch,
-    Known::IfNoneMatch,
-    Known::IfModifiedSince,
-    Known::IfUnmodifiedSince,
-    Known::IfRange,
-    Known::ContentLength,
-    Known::ContentRange,
-    Known::TransferEncoding,
-    Known::Expect,
-    Known::Authorization,
+pub const SINGLETON_HEADERS: [KnownHeader; 10] = [
+    KnownHeader::IfMatch,
+    KnownHeader::IfNoneMatch,
+    KnownHeader::IfModifiedSince,
+    KnownHeader::IfUnmodifiedSince,
+    KnownHeader::IfRange,
+    KnownHeader::ContentLength,
+    KnownHeader::ContentRange,
+    KnownHeader::TransferEncoding,
+    KnownHeader::Expect,
+    KnownHeader::Authorization,
 ];
 
 /// [`fold_words`] of each name in [`NAMED`].
@@ -188,12 +190,12 @@ const fn hash_slot(name: &[u8]) -> Option<usize> {
     Some((76 * name.len() + 98 * first + 121 * before + 50 * last) % 128)
 }
 
-/// Returns `known` if a name starts with the prefix, and [`Known::LookAlike`] if it does with underscores.
-fn match_prefix(name: &[u8], known: Known, prefix: &[u8]) -> Option<Known> {
+/// Returns `known` if a name starts with the prefix, and [`KnownHeader::LookAlike`] if it does with underscores.
+fn match_prefix(name: &[u8], known: KnownHeader, prefix: &[u8]) -> Option<KnownHeader> {
     let start = name.get(..prefix.len())?;
     match start.eq_ignore_ascii_case(prefix) {
         true => Some(known),
-        false => matches_with_underscores(start, prefix).then_some(Known::LookAlike),
+        false => matches_with_underscores(start, prefix).then_some(KnownHeader::LookAlike),
     }
 }
 
@@ -206,24 +208,24 @@ fn matches_with_underscores(name: &[u8], text: &[u8]) -> bool {
 /// Spans of one field in the head.
 #[derive(Clone, Copy, Debug)]
 struct Field {
-    name: Place,
-    value: Place,
-    known: Option<Known>,
+    name: Span,
+    value: Span,
+    known: Option<KnownHeader>,
 }
 
 /// Fields of a head as received. Names are tokens, and values have no control characters except tabs:
-/// [`Line`](super::Line) guarantees both.
+/// [`Line`](super::FieldLine) guarantees both.
 #[derive(Clone, Debug, Default)]
-pub struct Fields {
-    raw: RawHead,
+pub struct RawFields {
+    raw: HeadBytes,
     list: Vec<Field>,
-    /// Bit set of the [`Known`] fields that are present and not removed.
+    /// Bit set of the [`KnownHeader`] fields that are present and not removed.
     present: u64,
 }
 
-impl Fields {
+impl RawFields {
     /// Adds a field of a head that is still being parsed.
-    pub fn push(&mut self, name: Place, value: Place, known: Option<Known>) {
+    pub fn push(&mut self, name: Span, value: Span, known: Option<KnownHeader>) {
         // Requests of browsers have about 16 fields: one allocation instead of three.
         if self.list.capacity() == 0 {
             self.list.reserve(16);
@@ -235,7 +237,7 @@ impl Fields {
     }
 
     /// Sets the bytes that the spans refer to, once the head is complete.
-    pub fn complete(&mut self, raw: RawHead) {
+    pub fn complete(&mut self, raw: HeadBytes) {
         self.raw = raw;
     }
 
@@ -251,23 +253,23 @@ impl Fields {
 
     /// Iterates over the fields that have not been removed.
     fn iter(&self) -> impl Iterator<Item = &Field> {
-        self.list.iter().filter(|field| field.known.is_none_or(|known| self.has(&[known])))
+        self.list.iter().filter(|field| field.known.is_none_or(|known| self.contains_any(&[known])))
     }
 
     /// Returns whether any of these is present.
-    pub fn has(&self, any: &[Known]) -> bool {
+    pub fn contains_any(&self, any: &[KnownHeader]) -> bool {
         any.iter().any(|&known| self.present & 1 << known as u8 != 0)
     }
 
     /// Returns the values of a field, in order.
-    pub fn values(&self, known: Known) -> impl Iterator<Item = &[u8]> {
-        let present = self.has(&[known]);
+    pub fn values(&self, known: KnownHeader) -> impl Iterator<Item = &[u8]> {
+        let present = self.contains_any(&[known]);
         let list = if present { &self.list[..] } else { &[] };
-        list.iter().filter(move |field| field.known == Some(known)).map(|field| self.raw.part(field.value))
+        list.iter().filter(move |field| field.known == Some(known)).map(|field| self.raw.slice(field.value))
     }
 
-    /// Removes a field. It must not be added again: [`Fields::push`] would restore all of its lines.
-    pub fn remove(&mut self, known: Known) {
+    /// Removes a field. It must not be added again: [`RawFields::push`] would restore all of its lines.
+    pub fn remove(&mut self, known: KnownHeader) {
         self.present &= !(1 << known as u8);
     }
 
@@ -275,7 +277,7 @@ impl Fields {
     pub fn find_name(&self, name: &HeaderName, range: Range<usize>) -> Option<(usize, &[u8])> {
         let start = range.start;
         let list = self.list.get(range)?;
-        let mut names = list.iter().map(|field| self.raw.part(field.name)).enumerate();
+        let mut names = list.iter().map(|field| self.raw.slice(field.name)).enumerate();
         let is_same =
             |(_, received): &(usize, &[u8])| received.eq_ignore_ascii_case(name.as_str().as_bytes());
         names.find(is_same).map(|(at, received)| (start + at, received))
@@ -283,14 +285,14 @@ impl Fields {
 
     /// Returns the spans of names and values.
     #[cfg(test)]
-    pub fn spans(&self) -> impl Iterator<Item = (Place, Place)> {
+    pub fn spans(&self) -> impl Iterator<Item = (Span, Span)> {
         self.list.iter().map(|field| (field.name, field.value))
     }
 
     /// Writes the fields that pass the filter, each preceded by CRLF. Adjacent lines are copied at once; lines that are
     /// not written as `name: value` CRLF are normalized.
     #[inline]
-    pub fn write(&self, to: &mut Vec<u8>, mut is_forwarded: impl FnMut(Option<Known>) -> bool) {
+    pub fn write(&self, to: &mut Vec<u8>, mut is_forwarded: impl FnMut(Option<KnownHeader>) -> bool) {
         let bytes = self.raw.bytes();
         // The run of lines that has not been copied yet.
         let (mut start, mut end) = (0, 0);
@@ -306,9 +308,9 @@ impl Fields {
             (start, end) = (name.saturating_sub(2), value);
             if !is_normal {
                 to.extend_from_slice(b"\r\n");
-                to.extend_from_slice(self.raw.part(field.name));
+                to.extend_from_slice(self.raw.slice(field.name));
                 to.extend_from_slice(b": ");
-                to.extend_from_slice(self.raw.part(field.value));
+                to.extend_from_slice(self.raw.slice(field.value));
                 start = end;
             }
         }
@@ -339,22 +341,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Line;
+    use crate::FieldLine;
 
-    fn fields(head: &str) -> Fields {
-        let mut fields = Fields::default();
+    fn fields(head: &str) -> RawFields {
+        let mut fields = RawFields::default();
         let mut at = head.find('\n').expect("a first line") + 1;
-        while let Line::Field { name, value, end } = Line::read(&head.as_bytes()[at..]) {
+        while let FieldLine::Field { name, value, end } = FieldLine::parse(&head.as_bytes()[at..]) {
             let place = |(from, to)| ((at + from) as u32, (at + to) as u32);
-            let known = Known::of(&head.as_bytes()[at..at + name]);
+            let known = KnownHeader::from_name(&head.as_bytes()[at..at + name]);
             fields.push(place((0, name)), place(value), known);
             at += end;
         }
-        fields.complete(RawHead::new(Bytes::copy_from_slice(head.as_bytes())));
+        fields.complete(HeadBytes::new(Bytes::copy_from_slice(head.as_bytes())));
         fields
     }
 
-    fn written(fields: &Fields, without: &[Known]) -> String {
+    fn written(fields: &RawFields, without: &[KnownHeader]) -> String {
         let mut to = Vec::new();
         fields.write(&mut to, |known| known.is_none_or(|known| !without.contains(&known)));
         String::from_utf8(to).expect("text")
@@ -365,19 +367,19 @@ mod tests {
         for &(known, text) in NAMED {
             assert_eq!(known.name(), Some(text));
             for name in [text.to_owned(), text.to_uppercase()] {
-                assert_eq!(Known::of(name.as_bytes()), Some(known));
-                assert_eq!(Known::of(&name.as_bytes()[1..]), None, "{known:?}");
+                assert_eq!(KnownHeader::from_name(name.as_bytes()), Some(known));
+                assert_eq!(KnownHeader::from_name(&name.as_bytes()[1..]), None, "{known:?}");
             }
         }
-        assert_eq!((Known::Accel.name(), Known::Kong.name()), (None, None));
+        assert_eq!((KnownHeader::Accel.name(), KnownHeader::Kong.name()), (None, None));
         // A known name with one byte replaced by any other token character.
         for &(_, text) in NAMED {
             for (at, byte) in (0..text.len()).flat_map(|at| (b'!'..=b'~').map(move |byte| (at, byte))) {
                 let mut name = text.as_bytes().to_vec();
                 name[at] = byte;
                 if crate::is_token(byte) {
-                    let same = |known: &&(Known, &str)| known.1.as_bytes().eq_ignore_ascii_case(&name);
-                    let known = Known::of(&name).filter(|known| known.name().is_some());
+                    let same = |known: &&(KnownHeader, &str)| known.1.as_bytes().eq_ignore_ascii_case(&name);
+                    let known = KnownHeader::from_name(&name).filter(|known| known.name().is_some());
                     assert_eq!(
                         known,
                         NAMED.iter().find(same).map(|known| known.0),
@@ -387,12 +389,12 @@ mod tests {
                 }
             }
         }
-        assert_eq!(NAMED.len() + 3, Known::LookAlike as usize + 1, "each has a bit of its own");
-        assert!((Known::LookAlike as u32) < u64::BITS);
-        assert_eq!(Known::of(b"X-Accel-Redirect"), Some(Known::Accel));
-        assert_eq!(Known::of(b"x-kong-other"), Some(Known::Kong));
+        assert_eq!(NAMED.len() + 3, KnownHeader::LookAlike as usize + 1, "each has a bit of its own");
+        assert!((KnownHeader::LookAlike as u32) < u64::BITS);
+        assert_eq!(KnownHeader::from_name(b"X-Accel-Redirect"), Some(KnownHeader::Accel));
+        assert_eq!(KnownHeader::from_name(b"x-kong-other"), Some(KnownHeader::Kong));
         for name in ["", "x", "x-", "x-accel", "accept", "x-kong", "user-agent"] {
-            assert_eq!(Known::of(name.as_bytes()), None, "{name}");
+            assert_eq!(KnownHeader::from_name(name.as_bytes()), None, "{name}");
         }
     }
 
@@ -401,14 +403,18 @@ mod tests {
         for &(known, text) in NAMED.iter().filter(|(_, text)| text.contains('-')) {
             let (one, all) = (text.replacen('-', "_", 1), text.to_uppercase().replace('-', "_"));
             for name in [one, all] {
-                assert_eq!(Known::of(name.as_bytes()), Some(Known::LookAlike), "{name}, {known:?}");
+                assert_eq!(
+                    KnownHeader::from_name(name.as_bytes()),
+                    Some(KnownHeader::LookAlike),
+                    "{name}, {known:?}"
+                );
             }
         }
         for name in ["X_Kong_Other", "x-kong_other", "x_kong-other", "X_Accel_Redirect"] {
-            assert_eq!(Known::of(name.as_bytes()), Some(Known::LookAlike), "{name}");
+            assert_eq!(KnownHeader::from_name(name.as_bytes()), Some(KnownHeader::LookAlike), "{name}");
         }
         for name in ["x_consumer", "x_kong", "api_key", "_x-real-ip", "x_forwarded_forx", "x_ak_ong_"] {
-            assert_eq!(Known::of(name.as_bytes()), None, "{name}");
+            assert_eq!(KnownHeader::from_name(name.as_bytes()), None, "{name}");
         }
     }
 
@@ -417,9 +423,15 @@ mod tests {
         let fields =
             fields("GET / HTTP/1.1\r\nHost: a\r\nA: b\r\nC: d\r\nVia: x\nE:f \r\nG: \t h\r\nI: j\n\r\n");
         assert_eq!(written(&fields, &[]), "\r\nHost: a\r\nA: b\r\nC: d\r\nVia: x\r\nE: f\r\nG: h\r\nI: j");
-        assert_eq!(written(&fields, &[Known::Host, Known::Via]), "\r\nA: b\r\nC: d\r\nE: f\r\nG: h\r\nI: j");
-        assert!(fields.has(&[Known::Te, Known::Via]) && !fields.has(&[Known::Te]));
-        assert_eq!(fields.values(Known::Host).collect::<Vec<_>>(), [b"a"]);
+        assert_eq!(
+            written(&fields, &[KnownHeader::Host, KnownHeader::Via]),
+            "\r\nA: b\r\nC: d\r\nE: f\r\nG: h\r\nI: j"
+        );
+        assert!(
+            fields.contains_any(&[KnownHeader::Te, KnownHeader::Via])
+                && !fields.contains_any(&[KnownHeader::Te])
+        );
+        assert_eq!(fields.values(KnownHeader::Host).collect::<Vec<_>>(), [b"a"]);
     }
 
     proptest! {
@@ -429,9 +441,9 @@ mod tests {
             drop in any::<bool>(),
         ) {
             let mut fields = fields(&format!("GET / HTTP/1.1\r\n{lines}\r\n"));
-            let text = written(&fields, if drop { &[Known::Via] } else { &[] });
+            let text = written(&fields, if drop { &[KnownHeader::Via] } else { &[] });
             if drop {
-                fields.remove(Known::Via);
+                fields.remove(KnownHeader::Via);
             }
             let map = fields.to_map();
             prop_assert_eq!(text.matches("\r\n").count(), map.len());

@@ -8,10 +8,10 @@ use http::StatusCode;
 use hyper::ext::ReasonPhrase;
 
 use super::{
-    body::Decoder,
-    fields::{Fields, Known, MAX_NAME},
-    line::{Line, find_control, line_end},
-    raw::{Place, RawHead},
+    body::BodyDecoder,
+    fields::{KnownHeader, MAX_NAME_BYTES, RawFields},
+    line::{FieldLine, find_control, line_end},
+    raw::{HeadBytes, Span},
 };
 use crate::Headers;
 
@@ -46,7 +46,7 @@ pub enum HeadError {
 
 /// Head of a response.
 #[derive(Debug)]
-pub struct Head {
+pub struct ResponseHead {
     /// Status code.
     pub status: StatusCode,
     /// Reason phrase, if it is not the canonical one.
@@ -58,8 +58,8 @@ pub struct Head {
 
 /// Response head with the framing and the persistence that it determines.
 pub struct ParsedHead {
-    pub head: Head,
-    pub body: Decoder,
+    pub head: ResponseHead,
+    pub body: BodyDecoder,
     /// Whether the connection can be reused after the response.
     pub keep_alive: bool,
 }
@@ -106,7 +106,7 @@ impl ResponseHeadParser {
             let head = buffer.split_to(offsets.next_line).freeze();
             match offsets.status {
                 100 | 102..=199 => self.interim_bytes += head.len(),
-                _ => return offsets.into_head(RawHead::new(head), self.request).map(Some),
+                _ => return offsets.into_head(HeadBytes::new(head), self.request).map(Some),
             }
         }
         Ok(None)
@@ -118,8 +118,8 @@ impl ResponseHeadParser {
 struct HeadOffsets {
     status: u16,
     is_http10: bool,
-    reason: Option<Place>,
-    fields: Fields,
+    reason: Option<Span>,
+    fields: RawFields,
     /// Start of the next line; 0 until the status line is complete.
     next_line: usize,
     /// Length of the buffer at the last call. The next line does not end in these bytes.
@@ -141,25 +141,25 @@ impl HeadOffsets {
             }
         }
         loop {
-            match Line::read(&buffer[self.next_line..]) {
-                Line::Field { name, value, end } => {
+            match FieldLine::parse(&buffer[self.next_line..]) {
+                FieldLine::Field { name, value, end } => {
                     if self.fields.len() == MAX_FIELDS {
                         return Err(HeadError::Malformed("too many headers"));
                     }
-                    if name >= MAX_NAME {
+                    if name >= MAX_NAME_BYTES {
                         return Err(HeadError::Malformed("invalid header name"));
                     }
                     let line = self.next_line;
-                    let known = Known::of(&buffer[line..line + name]);
+                    let known = KnownHeader::from_name(&buffer[line..line + name]);
                     self.fields.push(span(line, (0, name)), span(line, value), known);
                     self.next_line += end;
                 }
-                Line::Last { end } => {
+                FieldLine::End { end } => {
                     self.next_line += end;
                     return Ok(true);
                 }
-                Line::Partial => return Ok(self.need_more(buffer)),
-                Line::Odd(reason) => return Err(HeadError::Malformed(reason)),
+                FieldLine::Partial => return Ok(self.need_more(buffer)),
+                FieldLine::Malformed(reason) => return Err(HeadError::Malformed(reason)),
             }
         }
     }
@@ -228,12 +228,12 @@ impl HeadOffsets {
 
     /// Builds the head, and determines the framing of the body (RFC 9112 section 6.3) and the persistence of the
     /// connection (section 9.3).
-    fn into_head(self, raw: RawHead, request: RequestFacts) -> Result<ParsedHead, HeadError> {
-        let reason = self.reason.and_then(|span| ReasonPhrase::try_from(raw.share(span)).ok());
+    fn into_head(self, raw: HeadBytes, request: RequestFacts) -> Result<ParsedHead, HeadError> {
+        let reason = self.reason.and_then(|span| ReasonPhrase::try_from(raw.slice_shared(span)).ok());
         let mut fields = self.fields;
         fields.complete(raw);
         let mut length = None;
-        for text in fields.values(Known::ContentLength) {
+        for text in fields.values(KnownHeader::ContentLength) {
             let number =
                 parse_number(text).or_else(|| parse_repeated_number(text)).ok_or(HeadError::Length)?;
             if length.replace(number).is_some_and(|previous| previous != number) {
@@ -241,7 +241,7 @@ impl HeadOffsets {
             }
         }
         let (mut close, mut keep_alive, mut has_other_options) = (false, false, false);
-        for options in fields.values(Known::Connection) {
+        for options in fields.values(KnownHeader::Connection) {
             if options.eq_ignore_ascii_case(b"keep-alive") {
                 keep_alive = true;
                 continue;
@@ -255,20 +255,20 @@ impl HeadOffsets {
             }
         }
         if !has_other_options {
-            fields.remove(Known::Connection);
+            fields.remove(KnownHeader::Connection);
         }
         let status = StatusCode::from_u16(self.status)
             .ok()
             .filter(|status| status.as_u16() <= 599)
             .ok_or(HeadError::Malformed("invalid response status"))?;
         if self.status == 101 {
-            let mut protocols = fields.values(Known::Upgrade).flat_map(tokens);
+            let mut protocols = fields.values(KnownHeader::Upgrade).flat_map(tokens);
             if !request.upgrade || !protocols.any(|protocol| protocol.eq_ignore_ascii_case(b"websocket")) {
                 return Err(HeadError::Switch);
             }
         }
         let chunked = {
-            let mut codings = fields.values(Known::TransferEncoding);
+            let mut codings = fields.values(KnownHeader::TransferEncoding);
             match (codings.next(), codings.next()) {
                 (None, _) => false,
                 (Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked") && !self.is_http10 => true,
@@ -279,23 +279,23 @@ impl HeadOffsets {
             if length.is_some() {
                 return Err(HeadError::Framing);
             }
-            fields.remove(Known::TransferEncoding);
+            fields.remove(KnownHeader::TransferEncoding);
         }
         let has_no_body = request.head_only || matches!(self.status, 101 | 204 | 304);
         let is_persistent = if self.is_http10 { keep_alive && !close } else { !close };
         let body = match length {
-            _ if has_no_body => Decoder::ended(),
-            _ if chunked => Decoder::chunked(),
-            Some(length) => Decoder::length(length),
-            None => Decoder::until_close(),
+            _ if has_no_body => BodyDecoder::ended(),
+            _ if chunked => BodyDecoder::chunked(),
+            Some(length) => BodyDecoder::length(length),
+            None => BodyDecoder::until_close(),
         };
         let keep_alive = is_persistent && self.status != 101 && !body.needs_close();
-        Ok(ParsedHead { head: Head { status, reason, headers: fields.into() }, body, keep_alive })
+        Ok(ParsedHead { head: ResponseHead { status, reason, headers: fields.into() }, body, keep_alive })
     }
 }
 
 /// Returns the span of a part of a line. Cannot overflow: a head has at most [`MAX_HEAD_BYTES`].
-fn span(line_start: usize, part: (usize, usize)) -> Place {
+fn span(line_start: usize, part: (usize, usize)) -> Span {
     ((line_start + part.0) as u32, (line_start + part.1) as u32)
 }
 

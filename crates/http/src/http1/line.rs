@@ -2,7 +2,7 @@
 
 /// Result of parsing the first line of a buffer. Offsets are relative to the start of the buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Line {
+pub enum FieldLine {
     /// A field line. The value has no control characters except tabs.
     Field {
         /// End of the name, which starts the line.
@@ -13,26 +13,26 @@ pub enum Line {
         end: usize,
     },
     /// The empty line that ends the section.
-    Last {
+    End {
         /// End of the line.
         end: usize,
     },
     /// More bytes are needed.
     Partial,
     /// The line is malformed, with the reason.
-    Odd(&'static str),
+    Malformed(&'static str),
 }
 
-impl Line {
+impl FieldLine {
     /// Parses the first line. Not inlined: it would spill the registers of its callers' loops.
     #[inline(never)]
-    pub fn read(bytes: &[u8]) -> Line {
-        Line::parse_field(bytes).unwrap_or_else(|| Line::parse_other(bytes))
+    pub fn parse(bytes: &[u8]) -> FieldLine {
+        FieldLine::parse_field(bytes).unwrap_or_else(|| FieldLine::parse_other(bytes))
     }
 
     /// Parses a complete field line (the hot path).
     #[inline]
-    fn parse_field(bytes: &[u8]) -> Option<Line> {
+    fn parse_field(bytes: &[u8]) -> Option<FieldLine> {
         let name = bytes.iter().position(|&byte| !is_token(byte))?;
         if bytes[name] != b':' || name == 0 {
             return None;
@@ -44,17 +44,21 @@ impl Line {
         let line_end_len = line_end(&text[control..]).ok()??;
         let value_len = text[..control].iter().rposition(|byte| !is_blank(byte)).map_or(0, |last| last + 1);
         let start = name + 1 + blanks;
-        Some(Line::Field { name, value: (start, start + value_len), end: start + control + line_end_len })
+        Some(FieldLine::Field {
+            name,
+            value: (start, start + value_len),
+            end: start + control + line_end_len,
+        })
     }
 
     /// Classifies a line that is not a complete field line.
     #[inline(never)]
-    fn parse_other(bytes: &[u8]) -> Line {
-        let Some(name) = bytes.iter().position(|&byte| !is_token(byte)) else { return Line::Partial };
+    fn parse_other(bytes: &[u8]) -> FieldLine {
+        let Some(name) = bytes.iter().position(|&byte| !is_token(byte)) else { return FieldLine::Partial };
         let (end, reason) = match name {
             0 if bytes[0] == b'\r' => (line_end(bytes), "invalid new line"),
             0 => (line_end(bytes), "invalid header name"),
-            _ if bytes[name] != b':' => return Line::Odd("invalid header name"),
+            _ if bytes[name] != b':' => return FieldLine::Malformed("invalid header name"),
             _ => {
                 let after_colon = &bytes[name + 1..];
                 let blanks = after_colon.iter().take_while(|byte| is_blank(byte)).count();
@@ -63,9 +67,9 @@ impl Line {
             }
         };
         match end {
-            Ok(Some(end)) => Line::Last { end },
-            Ok(None) => Line::Partial,
-            Err(()) => Line::Odd(reason),
+            Ok(Some(end)) => FieldLine::End { end },
+            Ok(None) => FieldLine::Partial,
+            Err(()) => FieldLine::Malformed(reason),
         }
     }
 }
@@ -153,8 +157,10 @@ mod tests {
     use super::*;
 
     fn parts(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-        match Line::read(line) {
-            Line::Field { name, value, end } => Some((&line[..name], &line[value.0..value.1], &line[end..])),
+        match FieldLine::parse(line) {
+            FieldLine::Field { name, value, end } => {
+                Some((&line[..name], &line[value.0..value.1], &line[end..]))
+            }
             _ => None,
         }
     }
@@ -176,15 +182,19 @@ mod tests {
             let read = parts(line.as_bytes()).expect("a field");
             assert_eq!(read, (name.as_bytes(), value.as_bytes(), &b""[..]), "{line:?}");
             for end in 0..line.len() {
-                assert_eq!(Line::read(&line.as_bytes()[..end]), Line::Partial, "{line:?} up to {end}");
+                assert_eq!(
+                    FieldLine::parse(&line.as_bytes()[..end]),
+                    FieldLine::Partial,
+                    "{line:?} up to {end}"
+                );
             }
         }
     }
 
     #[test]
     fn the_empty_line_and_malformed_lines_are_not_fields() {
-        assert_eq!(Line::read(b"\nrest"), Line::Last { end: 1 });
-        assert_eq!(Line::read(b"\r\nrest"), Line::Last { end: 2 });
+        assert_eq!(FieldLine::parse(b"\nrest"), FieldLine::End { end: 1 });
+        assert_eq!(FieldLine::parse(b"\r\nrest"), FieldLine::End { end: 2 });
         for line in [
             "\rA: b\n",
             ": b\n",
@@ -197,7 +207,7 @@ mod tests {
             "A: \x7f\n",
             "\u{e9}:\n",
         ] {
-            assert!(matches!(Line::read(line.as_bytes()), Line::Odd(_)), "{line:?}");
+            assert!(matches!(FieldLine::parse(line.as_bytes()), FieldLine::Malformed(_)), "{line:?}");
         }
     }
 
@@ -214,18 +224,18 @@ mod tests {
         fn fields_are_those_that_httparse_finds(line in "[A-Za-z:! \t\r\n\u{0}\u{7f}\u{e9}-]{0,12}(\r\n|\n|)(\r\n|\n|X)") {
             let mut fields = [httparse::EMPTY_HEADER; 1];
             let mut whole = line.clone().into_bytes();
-            let read = Line::read(&whole);
-            if let Line::Field { end, .. } = read {
+            let read = FieldLine::parse(&whole);
+            if let FieldLine::Field { end, .. } = read {
                 whole.truncate(end);
                 whole.extend_from_slice(b"\r\n");
             }
             match (httparse::parse_headers(&whole, &mut fields), read) {
-                (Ok(httparse::Status::Complete((_, [field]))), Line::Field { .. }) => {
+                (Ok(httparse::Status::Complete((_, [field]))), FieldLine::Field { .. }) => {
                     let (name, value, _) = parts(&whole).expect("a field");
                     prop_assert_eq!((name, value), (field.name.as_bytes(), field.value));
                 }
-                (Ok(httparse::Status::Complete((length, []))), Line::Last { end }) => prop_assert_eq!(length, end),
-                (Ok(httparse::Status::Partial), Line::Partial) | (Err(_), Line::Odd(_)) => {}
+                (Ok(httparse::Status::Complete((length, []))), FieldLine::End { end }) => prop_assert_eq!(length, end),
+                (Ok(httparse::Status::Partial), FieldLine::Partial) | (Err(_), FieldLine::Malformed(_)) => {}
                 (theirs, ours) => prop_assert!(false, "{:?} but {:?}", theirs, ours),
             }
         }

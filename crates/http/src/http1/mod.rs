@@ -8,8 +8,8 @@ mod head;
 mod line;
 mod raw;
 
-pub use body::{Decoder, FramingError, Step};
-pub use fields::{Fields, Known, MAX_NAME, SINGLETONS};
-pub use head::{Head, HeadError, RequestFacts, ResponseHeadParser};
-pub use line::{Line, is_token};
-pub use raw::{Place, RawHead};
+pub use body::{BodyDecoder, DecodeStep, FramingError};
+pub use fields::{KnownHeader, MAX_NAME_BYTES, RawFields, SINGLETON_HEADERS};
+pub use head::{HeadError, RequestFacts, ResponseHead, ResponseHeadParser};
+pub use line::{FieldLine, is_token};
+pub use raw::{HeadBytes, Span};

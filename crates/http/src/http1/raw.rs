@@ -9,16 +9,16 @@ use http::{
 };
 
 /// Start and end offset of a slice of a head. Heads are shorter than 4 GiB.
-pub type Place = (u32, u32);
+pub type Span = (u32, u32);
 
 /// Bytes of a complete head.
 #[derive(Clone, Debug, Default)]
-pub struct RawHead {
+pub struct HeadBytes {
     bytes: Bytes,
     is_ascii: bool,
 }
 
-impl RawHead {
+impl HeadBytes {
     /// Wraps the bytes of a head.
     pub fn new(bytes: Bytes) -> Self {
         // Without an early exit: heads are nearly always ASCII, so it would only cost branches.
@@ -26,7 +26,7 @@ impl RawHead {
         let bits = words.iter().fold(0, |bits, word| bits | u64::from_ne_bytes(*word));
         let bits =
             bits.to_ne_bytes().into_iter().chain(remainder.iter().copied()).fold(0, |bits, byte| bits | byte);
-        RawHead { bytes, is_ascii: bits.is_ascii() }
+        HeadBytes { bytes, is_ascii: bits.is_ascii() }
     }
 
     /// Returns all bytes of the head.
@@ -35,12 +35,12 @@ impl RawHead {
     }
 
     /// Borrows a slice of the head.
-    pub fn part(&self, span: Place) -> &[u8] {
+    pub fn slice(&self, span: Span) -> &[u8] {
         &self.bytes[range(span)]
     }
 
     /// Returns a slice that shares the buffer of the head.
-    pub fn share(&self, span: Place) -> Bytes {
+    pub fn slice_shared(&self, span: Span) -> Bytes {
         self.bytes.slice(range(span))
     }
 
@@ -48,8 +48,8 @@ impl RawHead {
     ///
     /// # Errors
     /// Returns an error if the bytes are not a header name.
-    pub fn name(&self, span: Place) -> Result<HeaderName, InvalidHeaderName> {
-        let bytes = self.part(span);
+    pub fn name(&self, span: Span) -> Result<HeaderName, InvalidHeaderName> {
+        let bytes = self.slice(span);
         frequent_name(bytes).map_or_else(|| HeaderName::from_bytes(bytes), Ok)
     }
 
@@ -58,8 +58,8 @@ impl RawHead {
     /// # Errors
     /// Returns an error if the bytes are not a header value.
     #[allow(unsafe_code, reason = "the safe constructor would check every byte a second time")]
-    pub fn value(&self, span: Place) -> Result<HeaderValue, InvalidHeaderValue> {
-        let bytes = self.share(span);
+    pub fn value(&self, span: Span) -> Result<HeaderValue, InvalidHeaderValue> {
+        let bytes = self.slice_shared(span);
         if self.is_ascii {
             // SAFETY: the value must be valid UTF-8, and any slice of ASCII bytes is.
             Ok(unsafe { HeaderValue::from_maybe_shared_unchecked(bytes) })
@@ -69,7 +69,7 @@ impl RawHead {
     }
 }
 
-fn range(span: Place) -> Range<usize> {
+fn range(span: Span) -> Range<usize> {
     span.0 as usize..span.1 as usize
 }
 
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     fn name(spelled: &[u8]) -> Option<HeaderName> {
-        let head = RawHead::new(Bytes::copy_from_slice(spelled));
+        let head = HeadBytes::new(Bytes::copy_from_slice(spelled));
         head.name((0, spelled.len() as u32)).ok()
     }
 
@@ -179,7 +179,7 @@ mod tests {
         fn unchecked_values_equal_checked_ones(text in "[\t -~\u{80}-\u{ff}]{0,40}", from in 0..40_usize) {
             let bytes = Bytes::from(text);
             let from = from.min(bytes.len());
-            let head = RawHead::new(bytes.clone());
+            let head = HeadBytes::new(bytes.clone());
             let value = head.value((from as u32, bytes.len() as u32));
             prop_assert_eq!(value.ok(), HeaderValue::from_bytes(&bytes[from..]).ok());
         }

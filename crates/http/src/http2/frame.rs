@@ -4,11 +4,11 @@
 /// Connection preface of a client (section 3.4).
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Length of a frame header.
-pub const HEAD: usize = 9;
+pub const FRAME_HEADER_BYTES: usize = 9;
 /// Maximum payload that is accepted and sent: the initial value of SETTINGS_MAX_FRAME_SIZE.
-pub const LONGEST: usize = 16 * 1024;
+pub const MAX_FRAME_SIZE: usize = 16 * 1024;
 /// Maximum flow-control window (section 6.9.1).
-pub const WINDOW: i64 = (1 << 31) - 1;
+pub const MAX_WINDOW_SIZE: i64 = (1 << 31) - 1;
 
 pub const DATA: u8 = 0;
 pub const HEADERS: u8 = 1;
@@ -40,7 +40,7 @@ pub mod setting {
 /// Error code of a RST_STREAM or GOAWAY frame (section 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
-pub enum Code {
+pub enum Reason {
     NoError = 0,
     Protocol = 1,
     Internal = 2,
@@ -55,18 +55,18 @@ pub enum Code {
 
 /// Header of a frame (section 4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Head {
+pub struct FrameHeader {
     pub length: usize,
     pub kind: u8,
     pub flags: u8,
     pub stream: u32,
 }
 
-impl Head {
+impl FrameHeader {
     /// Parses a header; `None` if it is not complete.
-    pub fn read(bytes: &[u8]) -> Option<Self> {
-        let &[a, b, c, kind, flags, e, f, g, h] = bytes.first_chunk::<HEAD>()?;
-        Some(Head {
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let &[a, b, c, kind, flags, e, f, g, h] = bytes.first_chunk::<FRAME_HEADER_BYTES>()?;
+        Some(FrameHeader {
             length: u32::from_be_bytes([0, a, b, c]) as usize,
             kind,
             flags,
@@ -75,18 +75,18 @@ impl Head {
     }
 
     /// Returns whether a flag is set.
-    pub fn has(&self, flag: u8) -> bool {
+    pub fn has_flag(&self, flag: u8) -> bool {
         self.flags & flag != 0
     }
 
     /// Strips the padding and the priority fields; `None` if the payload is too short for them.
-    pub fn unpadded<'a>(&self, payload: &'a [u8]) -> Option<&'a [u8]> {
+    pub fn strip_padding<'a>(&self, payload: &'a [u8]) -> Option<&'a [u8]> {
         let mut content = payload;
-        if self.has(PADDED) {
+        if self.has_flag(PADDED) {
             let (&padding, padded) = payload.split_first()?;
             content = &padded[..padded.len().checked_sub(usize::from(padding))?];
         }
-        if self.kind == HEADERS && self.has(PRIORITY_FLAG) {
+        if self.kind == HEADERS && self.has_flag(PRIORITY_FLAG) {
             content = content.get(5..)?;
         }
         Some(content)
@@ -94,29 +94,29 @@ impl Head {
 }
 
 /// Writes a frame header.
-pub fn put(out: &mut Vec<u8>, length: usize, kind: u8, flags: u8, stream: u32) {
+pub fn write_header(out: &mut Vec<u8>, length: usize, kind: u8, flags: u8, stream: u32) {
     let [_, a, b, c] = (length as u32).to_be_bytes();
     let [e, f, g, h] = stream.to_be_bytes();
     out.extend_from_slice(&[a, b, c, kind, flags, e, f, g, h]);
 }
 
 /// Writes a frame whose payload is a sequence of 32-bit integers.
-pub fn put_numbers<const N: usize>(out: &mut Vec<u8>, kind: u8, stream: u32, numbers: [u32; N]) {
-    put(out, 4 * N, kind, 0, stream);
+pub fn write_u32_frame<const N: usize>(out: &mut Vec<u8>, kind: u8, stream: u32, numbers: [u32; N]) {
+    write_header(out, 4 * N, kind, 0, stream);
     for number in numbers {
         out.extend_from_slice(&number.to_be_bytes());
     }
 }
 
 /// Writes a PING frame.
-pub fn put_ping(out: &mut Vec<u8>, flags: u8, payload: [u8; 8]) {
-    put(out, payload.len(), PING, flags, 0);
+pub fn write_ping(out: &mut Vec<u8>, flags: u8, payload: [u8; 8]) {
+    write_header(out, payload.len(), PING, flags, 0);
     out.extend_from_slice(&payload);
 }
 
 /// Writes a SETTINGS frame.
-pub fn put_settings(out: &mut Vec<u8>, settings: &[(u16, u32)]) {
-    put(out, 6 * settings.len(), SETTINGS, 0, 0);
+pub fn write_settings(out: &mut Vec<u8>, settings: &[(u16, u32)]) {
+    write_header(out, 6 * settings.len(), SETTINGS, 0, 0);
     for (name, value) in settings {
         out.extend_from_slice(&name.to_be_bytes());
         out.extend_from_slice(&value.to_be_bytes());
@@ -125,22 +125,22 @@ pub fn put_settings(out: &mut Vec<u8>, settings: &[(u16, u32)]) {
 
 /// Frames the field block that follows `start`, where space for one frame header was reserved: as a HEADERS frame, and
 /// CONTINUATION frames if it is longer than `max_frame_size`.
-pub fn close_block(out: &mut Vec<u8>, start: usize, flags: u8, stream: u32, max_frame_size: usize) {
-    let length = out.len() - start - HEAD;
-    let mut header = Vec::with_capacity(HEAD);
+pub fn finish_header_block(out: &mut Vec<u8>, start: usize, flags: u8, stream: u32, max_frame_size: usize) {
+    let length = out.len() - start - FRAME_HEADER_BYTES;
+    let mut header = Vec::with_capacity(FRAME_HEADER_BYTES);
     if length <= max_frame_size {
-        put(&mut header, length, HEADERS, flags | END_HEADERS, stream);
-        out[start..start + HEAD].copy_from_slice(&header);
+        write_header(&mut header, length, HEADERS, flags | END_HEADERS, stream);
+        out[start..start + FRAME_HEADER_BYTES].copy_from_slice(&header);
         return;
     }
-    let block = out.split_off(start + HEAD);
+    let block = out.split_off(start + FRAME_HEADER_BYTES);
     out.truncate(start);
     let last = block.len().div_ceil(max_frame_size) - 1;
     for (index, fragment) in block.chunks(max_frame_size).enumerate() {
         let end_flag = if index == last { END_HEADERS } else { 0 };
         match index {
-            0 => put(out, fragment.len(), HEADERS, flags | end_flag, stream),
-            _ => put(out, fragment.len(), CONTINUATION, end_flag, stream),
+            0 => write_header(out, fragment.len(), HEADERS, flags | end_flag, stream),
+            _ => write_header(out, fragment.len(), CONTINUATION, end_flag, stream),
         }
         out.extend_from_slice(fragment);
     }
@@ -153,46 +153,46 @@ mod tests {
     #[test]
     fn frame_headers_round_trip() {
         let mut out = Vec::new();
-        put(&mut out, 0x01_02_03, DATA, END_STREAM | PADDED, 0x7fff_fffe);
-        assert_eq!(Head::read(&out[..8]), None);
-        let head = Head::read(&out).expect("a head");
-        assert_eq!(head, Head { length: 0x01_02_03, kind: DATA, flags: 9, stream: 0x7fff_fffe });
+        write_header(&mut out, 0x01_02_03, DATA, END_STREAM | PADDED, 0x7fff_fffe);
+        assert_eq!(FrameHeader::parse(&out[..8]), None);
+        let head = FrameHeader::parse(&out).expect("a head");
+        assert_eq!(head, FrameHeader { length: 0x01_02_03, kind: DATA, flags: 9, stream: 0x7fff_fffe });
         out[5] |= 0x80;
-        assert_eq!(Head::read(&out), Some(head), "the reserved bit is ignored");
+        assert_eq!(FrameHeader::parse(&out), Some(head), "the reserved bit is ignored");
     }
 
     #[test]
     fn padding_longer_than_the_payload_is_rejected() {
-        let head = |kind, flags| Head { length: 0, kind, flags, stream: 1 };
+        let head = |kind, flags| FrameHeader { length: 0, kind, flags, stream: 1 };
         let padded = head(DATA, PADDED);
-        assert_eq!(padded.unpadded(&[2, 7, 0, 0]), Some(&[7][..]));
-        assert_eq!(padded.unpadded(&[3, 0, 0, 0]), Some(&[][..]));
-        assert_eq!(padded.unpadded(&[4, 0, 0, 0]), None);
-        assert_eq!(padded.unpadded(&[]), None);
+        assert_eq!(padded.strip_padding(&[2, 7, 0, 0]), Some(&[7][..]));
+        assert_eq!(padded.strip_padding(&[3, 0, 0, 0]), Some(&[][..]));
+        assert_eq!(padded.strip_padding(&[4, 0, 0, 0]), None);
+        assert_eq!(padded.strip_padding(&[]), None);
         let both = head(HEADERS, PADDED | PRIORITY_FLAG);
-        assert_eq!(both.unpadded(&[1, 0, 0, 0, 0, 0, 9, 0]), Some(&[9][..]));
-        assert_eq!(both.unpadded(&[1, 0, 0, 0, 0, 0]), None);
-        assert_eq!(head(DATA, PRIORITY_FLAG).unpadded(&[1]), Some(&[1][..]));
+        assert_eq!(both.strip_padding(&[1, 0, 0, 0, 0, 0, 9, 0]), Some(&[9][..]));
+        assert_eq!(both.strip_padding(&[1, 0, 0, 0, 0, 0]), None);
+        assert_eq!(head(DATA, PRIORITY_FLAG).strip_padding(&[1]), Some(&[1][..]));
     }
 
     #[test]
     fn a_long_field_block_is_split_into_several_frames() {
         for (length, frames) in [(1, 1), (10, 1), (11, 2), (20, 2), (21, 3)] {
             let mut out = vec![0xee];
-            out.resize(1 + HEAD, 0);
+            out.resize(1 + FRAME_HEADER_BYTES, 0);
             out.extend((0..length).map(|at| at as u8));
-            close_block(&mut out, 1, END_STREAM, 5, 10);
+            finish_header_block(&mut out, 1, END_STREAM, 5, 10);
             let (mut at, mut block, mut seen) = (1, Vec::new(), 0);
-            while let Some(head) = Head::read(&out[at..]) {
+            while let Some(head) = FrameHeader::parse(&out[at..]) {
                 let first = seen == 0;
                 seen += 1;
                 assert_eq!(
-                    (head.kind, head.has(END_STREAM)),
+                    (head.kind, head.has_flag(END_STREAM)),
                     if first { (HEADERS, true) } else { (CONTINUATION, false) }
                 );
-                assert_eq!(head.has(END_HEADERS), seen == frames);
-                block.extend_from_slice(&out[at + HEAD..at + HEAD + head.length]);
-                at += HEAD + head.length;
+                assert_eq!(head.has_flag(END_HEADERS), seen == frames);
+                block.extend_from_slice(&out[at + FRAME_HEADER_BYTES..at + FRAME_HEADER_BYTES + head.length]);
+                at += FRAME_HEADER_BYTES + head.length;
             }
             assert_eq!((seen, at), (frames, out.len()));
             assert!(block.iter().enumerate().all(|(at, &byte)| at as u8 == byte) && block.len() == length);

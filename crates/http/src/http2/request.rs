@@ -7,14 +7,14 @@ use http::{
 };
 
 use super::hpack::Field;
-use crate::{Known, is_allowed_in_trailers};
+use crate::{KnownHeader, is_allowed_in_trailers};
 
 /// Initial capacity of a header map: requests of browsers have about a dozen headers besides the pseudo-headers.
 const INITIAL_CAPACITY: usize = 12;
 
 /// Field section that is being received: the header section of a request, or its trailers.
 #[derive(Debug)]
-pub struct Section {
+pub struct FieldSection {
     method: Option<Method>,
     scheme: Option<Scheme>,
     authority: Option<Authority>,
@@ -30,7 +30,7 @@ pub struct Section {
 
 /// Result of parsing the header section of a request.
 #[derive(Debug)]
-pub enum Read {
+pub enum ParsedRequestHead {
     /// Head of the request, and its Content-Length.
     Head(Box<Parts>, Option<u64>),
     /// The section exceeds the maximum size.
@@ -39,10 +39,10 @@ pub enum Read {
     Malformed,
 }
 
-impl Section {
+impl FieldSection {
     /// Creates the header section of a request with a maximum size.
     pub fn head(max_size: usize) -> Self {
-        Section {
+        FieldSection {
             method: None,
             scheme: None,
             authority: None,
@@ -58,7 +58,7 @@ impl Section {
 
     /// Creates a trailer section with a maximum size.
     pub fn trailers(max_size: usize) -> Self {
-        Section { is_trailers: true, headers: HeaderMap::new(), ..Section::head(max_size) }
+        FieldSection { is_trailers: true, headers: HeaderMap::new(), ..FieldSection::head(max_size) }
     }
 
     /// Adds a field. `size` is what it counts towards the maximum.
@@ -89,12 +89,14 @@ impl Section {
         if let [b' ' | b'\t', ..] | [.., b' ' | b'\t'] = value.as_bytes() {
             return false;
         }
-        match Known::of(name.as_str().as_bytes()) {
+        match KnownHeader::from_name(name.as_str().as_bytes()) {
             // Connection-specific fields are malformed (section 8.2.2).
-            Some(Known::Connection | Known::TransferEncoding | Known::Upgrade) => return false,
-            Some(Known::KeepAlive | Known::ProxyConnection) => return false,
-            Some(Known::Te) if !value.as_bytes().eq_ignore_ascii_case(b"trailers") => return false,
-            Some(Known::ContentLength) => {
+            Some(KnownHeader::Connection | KnownHeader::TransferEncoding | KnownHeader::Upgrade) => {
+                return false;
+            }
+            Some(KnownHeader::KeepAlive | KnownHeader::ProxyConnection) => return false,
+            Some(KnownHeader::Te) if !value.as_bytes().eq_ignore_ascii_case(b"trailers") => return false,
+            Some(KnownHeader::ContentLength) => {
                 let Some(length) = parse_content_length(value.as_bytes()) else { return false };
                 if self.content_length.is_some_and(|previous| previous != length) {
                     return false;
@@ -102,7 +104,7 @@ impl Section {
                 self.content_length = Some(length);
             }
             // Dropped: an upstream could mistake it for a header that the gateway sets.
-            Some(Known::LookAlike) => return true,
+            Some(KnownHeader::LookAlike) => return true,
             _ => {}
         }
         if self.is_trailers && !is_allowed_in_trailers(&name) {
@@ -119,17 +121,17 @@ impl Section {
     }
 
     /// Builds the head of the request.
-    pub fn into_head(self) -> Read {
+    pub fn into_head(self) -> ParsedRequestHead {
         if self.is_malformed {
-            return Read::Malformed;
+            return ParsedRequestHead::Malformed;
         }
         if self.is_too_long {
-            return Read::TooLong;
+            return ParsedRequestHead::TooLong;
         }
-        let Some(method) = self.method else { return Read::Malformed };
+        let Some(method) = self.method else { return ParsedRequestHead::Malformed };
         // The gateway serves and forwards no other schemes.
         if self.scheme.as_ref().is_some_and(|scheme| *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS) {
-            return Read::Malformed;
+            return ParsedRequestHead::Malformed;
         }
         // CONNECT has only an authority (section 8.5); all other methods require a scheme and a path (section 8.3.1).
         let uri = if method == Method::CONNECT {
@@ -147,18 +149,18 @@ impl Section {
         } else {
             None
         };
-        let Some(uri) = uri else { return Read::Malformed };
+        let Some(uri) = uri else { return ParsedRequestHead::Malformed };
         let (mut head, ()) = Request::new(()).into_parts();
         head.method = method;
         head.uri = uri;
         head.version = Version::HTTP_2;
         head.headers = self.headers;
-        Read::Head(Box::new(head), self.content_length)
+        ParsedRequestHead::Head(Box::new(head), self.content_length)
     }
 }
 
 /// Returns whether a header of a response is connection-specific (section 8.2.2) and must not be sent in HTTP/2.
-pub fn stays_behind(name: &HeaderName) -> bool {
+pub fn is_connection_specific(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
         "connection" | "transfer-encoding" | "upgrade" | "keep-alive" | "proxy-connection" | "te"
@@ -203,24 +205,27 @@ mod tests {
         ]
     }
 
-    fn parse(fields: impl IntoIterator<Item = Field>) -> Read {
-        let mut section = Section::head(1000);
+    fn parse(fields: impl IntoIterator<Item = Field>) -> ParsedRequestHead {
+        let mut section = FieldSection::head(1000);
         fields.into_iter().for_each(|field| section.add(field, 40));
         section.into_head()
     }
 
-    fn with(more: impl IntoIterator<Item = Field>) -> Read {
+    fn with(more: impl IntoIterator<Item = Field>) -> ParsedRequestHead {
         parse(get().into_iter().chain(more))
     }
 
     #[test]
     fn a_head_is_built_from_fields() {
-        let Read::Head(head, length) = with([header("a", "1"), header("content-length", "12")]) else {
+        let ParsedRequestHead::Head(head, length) = with([header("a", "1"), header("content-length", "12")])
+        else {
             panic!("no head")
         };
         assert_eq!((head.uri.to_string(), head.version), ("https://a/x?y".to_owned(), Version::HTTP_2));
         assert_eq!((head.headers["a"].as_bytes(), length), (&b"1"[..], Some(12)));
-        let Read::Head(head, _) = parse([pseudo("method", "CONNECT"), pseudo("authority", "a:1")]) else {
+        let ParsedRequestHead::Head(head, _) =
+            parse([pseudo("method", "CONNECT"), pseudo("authority", "a:1")])
+        else {
             panic!("no head")
         };
         assert_eq!((head.method, head.uri.to_string()), (Method::CONNECT, "a:1".to_owned()));
@@ -247,18 +252,18 @@ mod tests {
             vec![header("a", " ")],
         ] {
             let shown = format!("{more:?}");
-            assert!(matches!(with(more), Read::Malformed), "{shown}");
+            assert!(matches!(with(more), ParsedRequestHead::Malformed), "{shown}");
         }
         for missing in [0, 1, 3] {
             let mut fields = get();
             fields.remove(missing);
-            assert!(matches!(parse(fields), Read::Malformed), "without field {missing}");
+            assert!(matches!(parse(fields), ParsedRequestHead::Malformed), "without field {missing}");
         }
         let other =
             [pseudo("method", "GET"), pseudo("scheme", "ftp"), pseudo("authority", "a"), pseudo("path", "/")];
-        assert!(matches!(parse(other), Read::Malformed));
+        assert!(matches!(parse(other), ParsedRequestHead::Malformed));
         let tunnel = [pseudo("method", "CONNECT"), pseudo("authority", "a:1"), pseudo("path", "/")];
-        assert!(matches!(parse(tunnel), Read::Malformed));
+        assert!(matches!(parse(tunnel), ParsedRequestHead::Malformed));
     }
 
     #[test]
@@ -268,19 +273,19 @@ mod tests {
             vec![header("content-length", "3"), header("content-length", "3")],
             vec![header("expect", "100-continue")],
         ] {
-            assert!(matches!(with(more), Read::Head(..)));
+            assert!(matches!(with(more), ParsedRequestHead::Head(..)));
         }
     }
 
     #[test]
     fn look_alikes_and_forbidden_trailers_are_dropped() {
-        let Read::Head(head, _) =
+        let ParsedRequestHead::Head(head, _) =
             with([header("x_forwarded_for", "1"), header("x_consumer-id", "2"), header("a_b", "3")])
         else {
             panic!("no head")
         };
         assert_eq!(head.headers.keys().collect::<Vec<_>>(), ["a_b"]);
-        let mut section = Section::trailers(1000);
+        let mut section = FieldSection::trailers(1000);
         for name in ["host", "authorization", "content-length", "x_real_ip", "grpc-status"] {
             section.add(header(name, "1"), 40);
         }
@@ -291,12 +296,12 @@ mod tests {
     #[test]
     fn the_size_of_a_section_is_limited() {
         let many = |count| with((0..count).map(|_| header("a", "1")));
-        assert!(matches!(many(21), Read::Head(..)));
-        assert!(matches!(many(22), Read::TooLong));
-        let mut section = Section::trailers(40);
+        assert!(matches!(many(21), ParsedRequestHead::Head(..)));
+        assert!(matches!(many(22), ParsedRequestHead::TooLong));
+        let mut section = FieldSection::trailers(40);
         section.add(header("a", "1"), 40);
         assert!(section.into_trailers().is_some_and(|trailers| trailers.len() == 1));
-        let mut section = Section::trailers(40);
+        let mut section = FieldSection::trailers(40);
         section.add(pseudo("path", "/"), 40);
         assert!(section.into_trailers().is_none());
     }

@@ -29,7 +29,7 @@ pub fn key(value: &str) -> Result<(), String> {
 /// A public key, a private one that has it, or a JWK: what Kong's OpenSSL reads. Whether the key can be used here is
 /// for the rule of its entity.
 pub fn public_key(value: &str) -> Result<(), String> {
-    match PublicKey::read(value) {
+    match PublicKey::parse(value) {
         Err(KeyError::Malformed) => Err("invalid key".to_owned()),
         Ok(_) | Err(KeyError::Unsupported(_)) => Ok(()),
     }
@@ -176,7 +176,7 @@ pub fn is_public_key(value: &str) -> bool {
 
 /// Whether two keys belong together, as far as that can be found out.
 pub fn keys_fit(public: &str, private: &str) -> bool {
-    match (PublicKey::read(public), PublicKey::read(private)) {
+    match (PublicKey::parse(public), PublicKey::parse(private)) {
         (Ok(a), Ok(b)) => belong_together(&a, &b),
         _ => true,
     }
@@ -191,7 +191,7 @@ fn belong_together(a: &PublicKey, b: &PublicKey) -> bool {
 pub fn key_fits(cert: &str, key: &str) -> bool {
     let Ok(der) = first(cert) else { return true };
     let Ok((_, parsed)) = X509Certificate::from_der(&der) else { return true };
-    match (PublicKey::from_spki(parsed.tbs_certificate.subject_pki.raw), PublicKey::read(key)) {
+    match (PublicKey::from_spki(parsed.tbs_certificate.subject_pki.raw), PublicKey::parse(key)) {
         (Ok(a), Ok(b)) => belong_together(&a, &b),
         _ => true,
     }

@@ -1,4 +1,4 @@
-//! HTTP/1.1 connections: the buffers that both sides use ([`Inbox`], [`Outbox`]), and the client side ([`Http1`]).
+//! HTTP/1.1 connections: the buffers that both sides use ([`ReadBuffer`], [`WriteBuffer`]), and the client side ([`Http1`]).
 //!
 //! An [`Http1`] is driven by the task that waits for the response. It has no task or channel of its own, which would double
 //! the CPU time of a proxied request. The caller serializes the request head into the write buffer ([`Http1::head`]),
@@ -20,11 +20,11 @@ use http_body::{Body as _, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use http_codec::{
-    Decoder, Head, HeadError,
+    BodyDecoder, HeadError, ResponseHead,
     http1::{RequestFacts, ResponseHeadParser},
 };
 
-pub use self::{read_buffer::Inbox, write_buffer::Outbox};
+pub use self::{read_buffer::ReadBuffer, write_buffer::WriteBuffer};
 use super::{Body, BodyError, MemoryBudget, Stream};
 
 /// Error of an exchange before the head of the response.
@@ -60,7 +60,7 @@ pub enum Phase {
 
 /// Progress of an exchange with an upstream. A deadline is reset only when it changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
+pub struct ExchangeProgress {
     /// Operation that the exchange waits for.
     pub phase: Phase,
     /// Bytes written, plus the bytes read once the head of the response is complete.
@@ -82,11 +82,11 @@ pub struct Progress {
 #[derive(Debug)]
 pub struct Http1<S = Stream> {
     stream: S,
-    read_buffer: Inbox,
-    write_buffer: Outbox,
+    read_buffer: ReadBuffer,
+    write_buffer: WriteBuffer,
     request: RequestState,
     head_parser: ResponseHeadParser,
-    response_body: Decoder,
+    response_body: BodyDecoder,
     /// Whether the head of the response has been parsed.
     has_head: bool,
     keep_alive: bool,
@@ -113,11 +113,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
     pub fn new(stream: S) -> Self {
         Http1 {
             stream,
-            read_buffer: Inbox::default(),
-            write_buffer: Outbox::default(),
+            read_buffer: ReadBuffer::default(),
+            write_buffer: WriteBuffer::default(),
             request: RequestState::Sent,
             head_parser: ResponseHeadParser::default(),
-            response_body: Decoder::ended(),
+            response_body: BodyDecoder::ended(),
             has_head: false,
             keep_alive: true,
         }
@@ -128,7 +128,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
         self.read_buffer.set_memory(memory);
     }
 
-    /// Returns the buffer for the head of the next request, the empty line behind it included. [`Http1::begin`] sends it.
+    /// Returns the buffer for the head of the next request, the empty line behind it included. [`Http1::send_request`] sends it.
     pub fn head(&mut self) -> &mut Vec<u8> {
         debug_assert!(
             self.write_buffer.is_empty(),
@@ -137,16 +137,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
         self.write_buffer.head()
     }
 
-    /// Starts the request whose head was written. `chunked` must match the framing in the head. [`Http1::poll_answer`]
+    /// Starts the request whose head was written. `chunked` must match the framing in the head. [`Http1::poll_response`]
     /// drives the request.
-    pub fn begin(&mut self, body: Body, chunked: bool, head_only: bool, upgrade: bool) {
+    pub fn send_request(&mut self, body: Body, chunked: bool, head_only: bool, upgrade: bool) {
         self.head_parser = ResponseHeadParser::new(RequestFacts { head_only, upgrade });
         self.keep_alive = false;
         self.has_head = false;
         self.request = match body {
             Body::Empty => RequestState::Flushing,
-            Body::Whole(bytes) => {
-                self.write_buffer.piece(bytes);
+            Body::Buffered(bytes) => {
+                self.write_buffer.push_data(bytes);
                 RequestState::Flushing
             }
             body if chunked => RequestState::Chunked(body),
@@ -155,7 +155,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
     }
 
     /// Returns the progress of the exchange.
-    pub fn progress(&self) -> Progress {
+    pub fn progress(&self) -> ExchangeProgress {
         use RequestState::{Abandoned, Chunked, Flushing, Plain, Sent};
         let phase = match self.request {
             Sent | Abandoned(_) => Phase::ReadUpstream,
@@ -163,14 +163,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
             Plain(_) | Chunked(_) | Flushing => Phase::WriteUpstream,
         };
         let read_bytes = if self.has_head { self.read_buffer.read_bytes() } else { 0 };
-        Progress { phase, bytes: self.write_buffer.written_bytes() + read_bytes }
+        ExchangeProgress { phase, bytes: self.write_buffer.written_bytes() + read_bytes }
     }
 
     /// Sends the request, and polls for the head of the response. The request body may not be complete by then.
     ///
     /// # Errors
     /// Returns an error if the connection or the request body fails, or the head is malformed.
-    pub fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, SendError>> {
+    pub fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Result<ResponseHead, SendError>> {
         self.send(cx).map_err(SendError::Body)?;
         loop {
             if let Some(parsed) = self.head_parser.take(&mut self.read_buffer.bytes)? {
@@ -226,7 +226,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
 
     /// Returns the remaining length of the response body.
     pub fn size_hint(&self) -> SizeHint {
-        self.response_body.left().map_or_else(SizeHint::default, SizeHint::with_exact)
+        self.response_body.remaining().map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 
     /// Returns whether another request can follow: both messages are complete, no bytes follow the response, and neither
@@ -241,7 +241,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
 
     /// Shrinks the read buffer before the connection becomes idle.
     pub(super) fn shrink_buffers(&mut self) {
-        self.read_buffer.rest();
+        self.read_buffer.shrink();
     }
 
     /// Returns whether an idle connection was closed, or received bytes outside of an exchange. Reads from the socket only
@@ -307,7 +307,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
 
     /// Moves frames of the request body to the write buffer while it has capacity.
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, SendError> {
-        while self.write_buffer.has_room() {
+        while self.write_buffer.has_capacity() {
             let (body, chunked) = match &mut self.request {
                 RequestState::Plain(body) => (body, false),
                 RequestState::Chunked(body) => (body, true),
@@ -319,13 +319,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
             };
             match frame.map(Frame::into_data) {
                 Some(Ok(data)) if data.is_empty() => {}
-                Some(Ok(data)) if chunked => self.write_buffer.chunk(data),
-                Some(Ok(data)) => self.write_buffer.piece(data),
+                Some(Ok(data)) if chunked => self.write_buffer.push_chunk(data),
+                Some(Ok(data)) => self.write_buffer.push_data(data),
                 // Trailers are not forwarded.
                 Some(Err(_)) => {}
                 None => {
                     if chunked {
-                        self.write_buffer.last_chunk();
+                        self.write_buffer.push_last_chunk();
                     }
                     self.request = RequestState::Flushing;
                 }

@@ -13,7 +13,7 @@ use tokio::{io::AsyncRead, task::coop::poll_proceed};
 use tokio_util::io::poll_read_buf;
 
 use crate::{BodyError, MemoryBudget, SpareReservation};
-use http_codec::{Decoder, Step};
+use http_codec::{BodyDecoder, DecodeStep};
 
 /// Initial capacity for a read.
 const INITIAL_READ_BYTES: usize = 8 * 1024;
@@ -38,7 +38,7 @@ const MIN_READ_BYTES: usize = 2 * 1024;
 ///
 /// The capacity for a read doubles while reads fill it, and halves while they use less than a quarter.
 #[derive(Debug)]
-pub struct Inbox {
+pub struct ReadBuffer {
     /// Unconsumed bytes.
     pub bytes: BytesMut,
     /// Capacity for the next read.
@@ -54,9 +54,9 @@ pub struct Inbox {
     uncharged_bytes: usize,
 }
 
-impl Default for Inbox {
+impl Default for ReadBuffer {
     fn default() -> Self {
-        Inbox {
+        ReadBuffer {
             bytes: BytesMut::new(),
             read_capacity: INITIAL_READ_BYTES,
             end: None,
@@ -68,7 +68,7 @@ impl Default for Inbox {
     }
 }
 
-impl Inbox {
+impl ReadBuffer {
     /// Sets the budget that large capacities are reserved from.
     pub fn set_memory(&mut self, memory: Arc<MemoryBudget>) {
         self.memory = Some(memory);
@@ -114,15 +114,15 @@ impl Inbox {
 
     /// Reads available data of a body, up to [`MAX_FRAME_BYTES`]: each frame costs its consumer a system call. Does not
     /// read beyond a known end of the body.
-    fn fill<S: AsyncRead + Unpin>(&mut self, body: &Decoder, stream: &mut S, cx: &mut Context<'_>) {
+    fn fill<S: AsyncRead + Unpin>(&mut self, body: &BodyDecoder, stream: &mut S, cx: &mut Context<'_>) {
         const MAX_FRAME: u64 = MAX_FRAME_BYTES as u64;
         while self.end.is_none() {
-            let wanted = body.left().map_or(MAX_FRAME, |remaining| remaining.min(MAX_FRAME));
+            let wanted = body.remaining().map_or(MAX_FRAME, |remaining| remaining.min(MAX_FRAME));
             let Some(missing) = wanted.checked_sub(self.bytes.len() as u64).filter(|missing| *missing > 0)
             else {
                 return;
             };
-            if body.left().is_some() || self.bytes.len() >= UNRESERVED_READ_BYTES {
+            if body.remaining().is_some() || self.bytes.len() >= UNRESERVED_READ_BYTES {
                 self.resize(self.read_capacity.max(missing as usize));
             }
             if self.read_capacity <= UNRESERVED_READ_BYTES && self.bytes.len() >= self.max_unreserved_bytes()
@@ -163,7 +163,7 @@ impl Inbox {
     /// Returns an error if the connection fails, is closed before the end of the body, or the framing is malformed.
     pub fn poll_frame<S: AsyncRead + Unpin>(
         &mut self,
-        body: &mut Decoder,
+        body: &mut BodyDecoder,
         stream: &mut S,
         cx: &mut Context<'_>,
         failed: fn(io::Error) -> BodyError,
@@ -178,13 +178,13 @@ impl Inbox {
         let before = self.bytes.len();
         let step = body.step(&mut self.bytes);
         let consumed = before - self.bytes.len();
-        let data_len = if let Ok(Step::Data(data)) = &step { data.len() } else { 0 };
+        let data_len = if let Ok(DecodeStep::Data(data)) = &step { data.len() } else { 0 };
         self.uncharged_bytes += consumed + FRAMING_SURCHARGE * consumed.saturating_sub(data_len);
         match step {
-            Ok(Step::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
-            Ok(Step::Trailers(trailers)) => return Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
-            Ok(Step::Ended) => return Poll::Ready(None),
-            Ok(Step::More) => {}
+            Ok(DecodeStep::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+            Ok(DecodeStep::Trailers(trailers)) => return Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
+            Ok(DecodeStep::Ended) => return Poll::Ready(None),
+            Ok(DecodeStep::NeedMore) => {}
             Err(error) => return Poll::Ready(Some(Err(error.into()))),
         }
         match self.end.take() {
@@ -196,7 +196,7 @@ impl Inbox {
     }
 
     /// Shrinks an empty buffer to its initial capacity, before the connection becomes idle.
-    pub fn rest(&mut self) {
+    pub fn shrink(&mut self) {
         if self.read_capacity > INITIAL_READ_BYTES && self.bytes.is_empty() {
             self.bytes = BytesMut::new();
             self.resize(INITIAL_READ_BYTES);

@@ -20,7 +20,7 @@ const MAX_COPIED_BYTES: usize = 32 * 1024;
 
 /// Bytes that have not been written to the stream yet: `head`, then `data`, then `trailing`.
 #[derive(Debug, Default)]
-pub struct Outbox {
+pub struct WriteBuffer {
     /// Heads, chunk framing and data that was copied.
     head: Vec<u8>,
     /// Bytes of `head` that have been written.
@@ -35,7 +35,7 @@ pub struct Outbox {
     written_bytes: u64,
 }
 
-impl Outbox {
+impl WriteBuffer {
     /// Returns the buffer for a head, the empty line behind it included.
     pub fn head(&mut self) -> &mut Vec<u8> {
         if self.head.capacity() == 0 {
@@ -45,7 +45,7 @@ impl Outbox {
     }
 
     /// Appends data of a body that is not chunked.
-    pub fn piece(&mut self, data: Bytes) {
+    pub fn push_data(&mut self, data: Bytes) {
         debug_assert!(self.data[1].is_empty() && self.trailing.is_empty(), "the caller checks the capacity");
         if !self.data[0].is_empty() {
             self.data[1] = data;
@@ -57,9 +57,9 @@ impl Outbox {
     }
 
     /// Appends a chunk.
-    pub fn chunk(&mut self, data: Bytes) {
+    pub fn push_chunk(&mut self, data: Bytes) {
         write!(self.head, "{:x}\r\n", data.len()).expect("writing to a vector cannot fail");
-        self.piece(data);
+        self.push_data(data);
         if self.data[0].is_empty() {
             self.head.extend_from_slice(b"\r\n");
         } else {
@@ -68,7 +68,7 @@ impl Outbox {
     }
 
     /// Appends the last chunk and an empty trailer section.
-    pub fn last_chunk(&mut self) {
+    pub fn push_last_chunk(&mut self) {
         if self.trailing.is_empty() {
             self.head.extend_from_slice(b"0\r\n\r\n");
         } else {
@@ -77,7 +77,7 @@ impl Outbox {
     }
 
     /// Appends the last chunk and trailers. All data before must have been written.
-    pub fn trailers(&mut self, trailers: &HeaderMap) {
+    pub fn push_trailers(&mut self, trailers: &HeaderMap) {
         debug_assert!(
             self.data[0].is_empty() && self.trailing.is_empty(),
             "the caller writes the data first"
@@ -93,7 +93,7 @@ impl Outbox {
     }
 
     /// Returns whether more data can be appended before the buffer is written.
-    pub fn has_room(&self) -> bool {
+    pub fn has_capacity(&self) -> bool {
         self.data[1].is_empty() && self.trailing.is_empty() && self.head.len() < MAX_COPIED_BYTES
     }
 
@@ -124,7 +124,7 @@ impl Outbox {
         self.trailing = b"";
     }
 
-    /// Writes all bytes. The stream may buffer them until [`Outbox::poll_flush`].
+    /// Writes all bytes. The stream may buffer them until [`WriteBuffer::poll_flush`].
     ///
     /// # Errors
     /// Returns an error if the connection fails.
@@ -203,11 +203,11 @@ mod tests {
         for (capacity, length) in [(1, 18), (2, 18), (1000, 18), (7, LONG), (1 << 20, LONG)] {
             let data: Vec<u8> = (0..length).map(|at| at as u8).collect();
             let (mut near, mut far) = duplex(capacity);
-            let mut buffer = Outbox::default();
+            let mut buffer = WriteBuffer::default();
             buffer.head().extend_from_slice(b"head;");
-            buffer.chunk(Bytes::from(data.clone()));
-            assert_eq!(buffer.has_room(), length <= COPY_THRESHOLD_BYTES);
-            buffer.last_chunk();
+            buffer.push_chunk(Bytes::from(data.clone()));
+            assert_eq!(buffer.has_capacity(), length <= COPY_THRESHOLD_BYTES);
+            buffer.push_last_chunk();
             let sending = async {
                 std::future::poll_fn(|cx| buffer.poll_write(&mut near, cx)).await.expect("a peer that reads");
                 assert!(buffer.is_empty());
@@ -223,9 +223,9 @@ mod tests {
 
     #[test]
     fn discarded_bytes_are_not_written() {
-        let mut buffer = Outbox::default();
+        let mut buffer = WriteBuffer::default();
         buffer.head().extend_from_slice(b"head");
-        buffer.last_chunk();
+        buffer.push_last_chunk();
         buffer.clear();
         assert!(buffer.is_empty());
         let mut sink = tokio::io::sink();

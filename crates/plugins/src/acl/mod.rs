@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::shared::auth::{X_AUTHENTICATED_GROUPS, X_CONSUMER_GROUPS};
-use plugin::{self, Build, BuildError, Call, Hook, HookResult, Phases, Reply, Scopes};
+use plugin::{self, BuildContext, BuildError, Ctx, Hook, HookResult, LocalReply, Phases, PluginScopes};
 
 /// Allows or denies requests based on the groups of the authenticated consumer.
 ///
@@ -64,10 +64,10 @@ impl plugin::Plugin for Plugin {
     const NAME: &'static str = "acl";
     const PRIORITY: i32 = 950;
     const PHASES: Phases<Self> = Phases { access: Hook::Sync(Self::access), ..Phases::NONE };
-    const SCOPES: Scopes = Scopes::NO_CONSUMER;
+    const SCOPES: PluginScopes = PluginScopes::NO_CONSUMER;
     type Config = Config;
 
-    fn build(config: Config, _: &mut Build<'_>) -> Result<Self, BuildError> {
+    fn build(config: Config, _: &mut BuildContext<'_>) -> Result<Self, BuildError> {
         let denied = config.deny.filter(|names| !names.is_empty());
         Ok(Plugin {
             deny: denied.is_some(),
@@ -79,14 +79,14 @@ impl plugin::Plugin for Plugin {
 }
 
 impl Plugin {
-    fn access(&self, ctx: Call<'_>) -> HookResult {
-        let Call { exchange, state } = ctx;
+    fn access(&self, ctx: Ctx<'_>) -> HookResult {
+        let Ctx { exchange, state } = ctx;
         let is_authenticated = exchange.credential.is_some();
         let headers = &mut exchange.request.headers;
         headers.remove(X_CONSUMER_GROUPS);
         headers.remove(X_AUTHENTICATED_GROUPS);
 
-        let authenticated_groups = exchange.groups.as_deref().filter(|_| {
+        let authenticated_groups = exchange.authenticated_groups.as_deref().filter(|_| {
             exchange.consumer.is_none() || !is_authenticated || self.always_use_authenticated_groups
         });
         let (name, is_allowed, list) = match (authenticated_groups, exchange.consumer) {
@@ -130,11 +130,11 @@ impl Plugin {
 }
 
 /// Creates the rejection of an authenticated or an unauthenticated request.
-fn rejection(is_authenticated: bool) -> Reply {
+fn rejection(is_authenticated: bool) -> LocalReply {
     if is_authenticated {
-        Reply::error(StatusCode::FORBIDDEN, "You cannot consume this service")
+        LocalReply::error(StatusCode::FORBIDDEN, "You cannot consume this service")
     } else {
-        Reply::error(StatusCode::UNAUTHORIZED, "Unauthorized")
+        LocalReply::error(StatusCode::UNAUTHORIZED, "Unauthorized")
     }
 }
 

@@ -95,7 +95,7 @@ fn authenticated_groups_are_used_without_a_consumer() {
     let harness = harness(json!({"allow": ["ldap"]}));
     let with = |username, is_authenticated| {
         let mut exchange = from(&harness, username, is_authenticated);
-        exchange.groups = Some(vec!["ldap".to_owned(), "other".to_owned()]);
+        exchange.authenticated_groups = Some(vec!["ldap".to_owned(), "other".to_owned()]);
         exchange
     };
     let passed = passes(&harness, with(None, true));
@@ -109,7 +109,7 @@ fn authenticated_groups_are_used_without_a_consumer() {
 fn always_use_authenticated_groups_prefers_them_and_falls_back() {
     let harness = harness(json!({"allow": ["staff"], "always_use_authenticated_groups": true}));
     let mut exchange = from(&harness, Some("staff"), true);
-    exchange.groups = Some(vec!["other".to_owned()]);
+    exchange.authenticated_groups = Some(vec!["other".to_owned()]);
     assert_rejection(rejected(&harness, exchange), FORBIDDEN);
     let passed = passes(&harness, from(&harness, Some("staff"), true));
     assert_eq!(sent(&passed, "x-consumer-groups"), Some("staff"));

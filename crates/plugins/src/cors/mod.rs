@@ -19,7 +19,7 @@ use serde_json::Number;
 
 use self::origin::{AllowOrigin, Origins};
 use super::shared::number;
-use plugin::{self, Build, BuildError, Call, Hook, HookResult, Phases, Reply, Scopes};
+use plugin::{self, BuildContext, BuildError, Ctx, Hook, HookResult, LocalReply, Phases, PluginScopes};
 
 const REQUEST_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-request-private-network");
 const ALLOW_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");
@@ -149,10 +149,10 @@ impl plugin::Plugin for Plugin {
     const PRIORITY: i32 = 2000;
     const PHASES: Phases<Self> =
         Phases { access: Hook::Sync(Self::access), header_filter: Some(Self::header_filter), ..Phases::NONE };
-    const SCOPES: Scopes = Scopes::NO_CONSUMER;
+    const SCOPES: PluginScopes = PluginScopes::NO_CONSUMER;
     type Config = Config;
 
-    fn build(config: Config, _: &mut Build<'_>) -> Result<Self, BuildError> {
+    fn build(config: Config, _: &mut BuildContext<'_>) -> Result<Self, BuildError> {
         let methods = config.methods.unwrap_or_else(|| AllowedMethod::ALL.map(|(method, _)| method).to_vec());
         let methods = methods.iter().filter_map(|m| AllowedMethod::ALL.iter().find(|(of, _)| of == m));
         let methods: Vec<&str> = methods.map(|(_, name)| *name).collect();
@@ -187,7 +187,7 @@ fn header_value(text: &str, pointer: &str) -> Result<HeaderValue, BuildError> {
 
 impl Plugin {
     /// Responds to preflight requests.
-    fn access(&self, ctx: Call<'_>) -> HookResult {
+    fn access(&self, ctx: Ctx<'_>) -> HookResult {
         let request = &ctx.exchange.request;
         let origin = request_origin(&request.headers);
         if request.method != Method::OPTIONS
@@ -200,7 +200,7 @@ impl Plugin {
             ctx.exchange.extension_mut::<PreflightHandled>();
             return Ok(());
         }
-        let mut reply = Reply::empty(StatusCode::OK);
+        let mut reply = LocalReply::empty(StatusCode::OK);
         self.allow_origin(origin, &mut reply.headers);
         let requested = request.headers.get(ACCESS_CONTROL_REQUEST_HEADERS);
         if let Some(headers) = self.headers.as_ref().or(requested) {
@@ -219,7 +219,7 @@ impl Plugin {
     }
 
     /// Adds the CORS headers to all other responses.
-    fn header_filter(&self, ctx: Call<'_>) {
+    fn header_filter(&self, ctx: Ctx<'_>) {
         let exchange = ctx.exchange;
         if exchange.extension::<PreflightHandled>().is_some() {
             return;

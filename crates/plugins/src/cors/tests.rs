@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use model::State;
 use plugin::{
-    ReplyBody,
+    LocalReplyBody,
     testing::{PluginHarness, request},
 };
 
@@ -34,7 +34,7 @@ fn preflight(config: Value, more: &[(&str, &str)]) -> Vec<(String, String)> {
     let mut exchange = request("OPTIONS", "/", &sent, "");
     let reply = harness.reply(&mut exchange);
     assert_eq!(reply.status, StatusCode::OK);
-    assert!(matches!(reply.body, ReplyBody::Empty));
+    assert!(matches!(reply.body, LocalReplyBody::Empty));
     exchange.response.headers.extend(reply.headers);
     let before = HeaderMap::clone(&exchange.response.headers);
     harness.header_filter(&mut exchange, StatusCode::OK, HeaderMap::new());

@@ -20,7 +20,8 @@ use self::{
 use super::shared::auth::{AuthFlow, Identity};
 use model::{Set, State};
 use plugin::{
-    self, Build, BuildError, Call, Credential, EntityRule, Hook, HookResult, Phases, Reply, Scopes,
+    self, BuildContext, BuildError, Credential, Ctx, EntityRule, Hook, HookResult, LocalReply, Phases,
+    PluginScopes,
 };
 use store::Clock;
 
@@ -154,13 +155,13 @@ impl plugin::Plugin for Plugin {
     const NAME: &'static str = "jwt";
     const PRIORITY: i32 = 1450;
     const PHASES: Phases<Self> = Phases { access: Hook::Sync(Self::access), ..Phases::NONE };
-    const SCOPES: Scopes = Scopes::NO_CONSUMER;
+    const SCOPES: PluginScopes = PluginScopes::NO_CONSUMER;
     const AUTHENTICATES: bool = true;
     const RULES: &'static [(&'static str, EntityRule)] =
         &[("jwt_key", |field| unusable_key(&field("algorithm")?, field("rsa_public_key").as_deref()))];
     type Config = Config;
 
-    fn build(config: Config, context: &mut Build<'_>) -> Result<Self, BuildError> {
+    fn build(config: Config, context: &mut BuildContext<'_>) -> Result<Self, BuildError> {
         let challenge = |error: &str| {
             let realm = config.realm.as_ref().map_or_else(String::new, |realm| format!(" realm=\"{realm}\""));
             HeaderValue::from_str(&format!("Bearer{realm}{error}"))
@@ -187,7 +188,7 @@ impl plugin::Plugin for Plugin {
             claims: config.claims_to_verify.unwrap_or_default().0.into(),
             maximum_expiration: config.maximum_expiration.and_then(|n| n.as_f64()).unwrap_or(0.0),
             secret_is_base64: config.secret_is_base64,
-            keys: context.state().derived.get_or(|| Keys::new(context.state())),
+            keys: context.state().derived.get_or_compute(|| Keys::new(context.state())),
             challenge,
             challenge_invalid,
             auth: AuthFlow::new(config.anonymous, config.run_on_preflight, context.state()),
@@ -197,7 +198,7 @@ impl plugin::Plugin for Plugin {
 }
 
 impl Plugin {
-    fn access(&self, ctx: Call<'_>) -> HookResult {
+    fn access(&self, ctx: Ctx<'_>) -> HookResult {
         if self.auth.should_skip(ctx.exchange) {
             return Ok(());
         }
@@ -249,14 +250,16 @@ impl Plugin {
         })
     }
 
-    fn rejection_reply(&self, rejection: Rejection) -> Reply {
+    fn rejection_reply(&self, rejection: Rejection) -> LocalReply {
         let (reply, challenge) = match rejection {
-            Rejection::NoToken => (Reply::message(StatusCode::UNAUTHORIZED, "Unauthorized"), &self.challenge),
+            Rejection::NoToken => {
+                (LocalReply::message(StatusCode::UNAUTHORIZED, "Unauthorized"), &self.challenge)
+            }
             Rejection::Invalid(message) => {
-                (Reply::message(StatusCode::UNAUTHORIZED, message), &self.challenge_invalid)
+                (LocalReply::message(StatusCode::UNAUTHORIZED, message), &self.challenge_invalid)
             }
             Rejection::Claims(errors) => {
-                (Reply::json(StatusCode::UNAUTHORIZED, errors.json()), &self.challenge_invalid)
+                (LocalReply::json(StatusCode::UNAUTHORIZED, errors.json()), &self.challenge_invalid)
             }
         };
         reply.header(WWW_AUTHENTICATE, challenge.clone())

@@ -181,7 +181,7 @@ impl Verifier {
     /// # Errors
     /// If the text is not a key that the algorithm can use.
     pub fn public(algorithm: Algorithm, text: Option<&str>) -> Result<Self, UnusableKey> {
-        let key = PublicKey::read(text.ok_or(UnusableKey::Missing(algorithm.name()))?)?;
+        let key = PublicKey::parse(text.ok_or(UnusableKey::Missing(algorithm.name()))?)?;
         if key.algorithm.as_deref().is_some_and(|only| only != algorithm.name()) {
             return Err(UnusableKey::OtherAlgorithm(algorithm.name()));
         }

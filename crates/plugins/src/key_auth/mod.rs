@@ -13,7 +13,8 @@ use super::shared::{
 };
 use model::{KeyAuth, State, field};
 use plugin::{
-    self, Build, BuildError, Call, Credential, Hook, HookFuture, HookResult, Phases, Reply, Request, Scopes,
+    self, BuildContext, BuildError, Credential, Ctx, Hook, HookFuture, HookResult, LocalReply, Phases,
+    PluginScopes, Request,
 };
 use store::Clock;
 
@@ -129,11 +130,11 @@ impl plugin::Plugin for Plugin {
     const NAME: &'static str = "key-auth";
     const PRIORITY: i32 = 1250;
     const PHASES: Phases<Self> = Phases { access: Hook::Async(Self::access), ..Phases::NONE };
-    const SCOPES: Scopes = Scopes::NO_CONSUMER;
+    const SCOPES: PluginScopes = PluginScopes::NO_CONSUMER;
     const AUTHENTICATES: bool = true;
     type Config = Config;
 
-    fn build(config: Config, context: &mut Build<'_>) -> Result<Self, BuildError> {
+    fn build(config: Config, context: &mut BuildContext<'_>) -> Result<Self, BuildError> {
         let names = config.key_names.into_iter().enumerate().map(|(i, name)| KeyName::new(i, name));
         let challenge =
             config.realm.map_or_else(|| "Key".to_owned(), |realm| format!("Key realm=\"{realm}\""));
@@ -177,7 +178,7 @@ impl KeyName {
 }
 
 impl Plugin {
-    fn access<'a>(&'a self, ctx: Call<'a>) -> HookFuture<'a> {
+    fn access<'a>(&'a self, ctx: Ctx<'a>) -> HookFuture<'a> {
         if self.auth.should_skip(ctx.exchange) {
             return HookFuture::Ready(Ok(()));
         }
@@ -193,13 +194,13 @@ impl Plugin {
         }
     }
 
-    async fn with_body(&self, ctx: Call<'_>) -> HookResult {
+    async fn with_body(&self, ctx: Ctx<'_>) -> HookResult {
         let args = BodyArgs::read(&mut ctx.exchange.request).await?;
         self.authenticate(ctx, Some(args))
     }
 
-    fn authenticate(&self, ctx: Call<'_>, args: Option<BodyArgs>) -> HookResult {
-        let Call { exchange, state } = ctx;
+    fn authenticate(&self, ctx: Ctx<'_>, args: Option<BodyArgs>) -> HookResult {
+        let Ctx { exchange, state } = ctx;
         let found = self
             .find(&exchange.request, &BodyLookup::Available(args.as_ref()))
             .unwrap_or(Err(Rejection::Missing));
@@ -210,7 +211,7 @@ impl Plugin {
         if let Some(name) = hide_credentials {
             hide_key(&mut exchange.request, name, args)?;
         }
-        self.auth.finish(Call { exchange, state }, found, |rejection| self.rejection_reply(rejection))
+        self.auth.finish(Ctx { exchange, state }, found, |rejection| self.rejection_reply(rejection))
     }
 
     /// Looks up the key and its name; `None` if the body has to be read first.
@@ -266,13 +267,13 @@ impl Plugin {
         })
     }
 
-    fn rejection_reply(&self, rejection: Rejection) -> Reply {
+    fn rejection_reply(&self, rejection: Rejection) -> LocalReply {
         let message = match rejection {
             Rejection::Missing => "No API key found in request",
             Rejection::Duplicate => "Duplicate API key found",
             Rejection::Unknown => "Unauthorized",
         };
-        Reply::error(StatusCode::UNAUTHORIZED, message).header(WWW_AUTHENTICATE, self.challenge.clone())
+        LocalReply::error(StatusCode::UNAUTHORIZED, message).header(WWW_AUTHENTICATE, self.challenge.clone())
     }
 }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{super::shared::fixture::*, *};
 use net::{Body, BodyError};
 use plugin::{
-    Exchange, Stop,
+    Exchange, ShortCircuit,
     testing::{PluginHarness, request},
 };
 
@@ -50,7 +50,7 @@ fn post(content_type: &str, body: &str) -> Exchange {
 
 fn body(exchange: &Exchange) -> String {
     match &exchange.request.body {
-        Body::Whole(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Body::Buffered(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         Body::Empty => String::new(),
         other => panic!("the body of a test is no {other:?}"),
     }
@@ -215,8 +215,8 @@ fn a_body_that_may_still_contain_the_key_is_rejected() {
         }
         match harness.access(&mut exchange) {
             Ok(()) => 200,
-            Err(Stop::Reply(reply)) => reply.status.as_u16(),
-            Err(Stop::Body(BodyError::TooLong { .. })) => 413,
+            Err(ShortCircuit::Respond(reply)) => reply.status.as_u16(),
+            Err(ShortCircuit::BodyError(BodyError::TooLong { .. })) => 413,
             Err(other) => panic!("{other:?}"),
         }
     };
@@ -295,7 +295,7 @@ fn the_anonymous_consumer_is_found_by_name_or_id() {
 fn a_missing_anonymous_consumer_fails_only_when_it_is_used() {
     let harness = harness(json!({"anonymous": "nobody"}));
     passes(&harness, get("/", &[("apikey", "kong")]));
-    assert!(matches!(harness.access(&mut get("/", &[])), Err(Stop::Fault(_))));
+    assert!(matches!(harness.access(&mut get("/", &[])), Err(ShortCircuit::Fail(_))));
 }
 
 #[test]

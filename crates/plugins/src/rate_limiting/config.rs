@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
 use super::super::shared::redis::Redis;
-use plugin::Checks;
+use plugin::Diagnostics;
 use store::{Limits, Period};
 
 /// Limits how many requests a consumer, an IP address or another entity can make per second, minute, hour, day, month
@@ -161,7 +161,7 @@ impl Config {
     }
 
     /// Checks the rules that span several fields. Messages are those of Kong.
-    pub fn check(&self, checks: &mut Checks) {
+    pub fn check(&self, checks: &mut Diagnostics) {
         if let Some(message) = self.contradicting_limits() {
             checks.error("", message);
         }

@@ -13,10 +13,11 @@ use self::config::{Config, LimitBy, Policy};
 use super::shared::{header::HeaderKey, number, status::error_status};
 use model::State;
 use plugin::{
-    self, Build, BuildError, Call, Checks, Exchange, Hook, HookResult, Phases, Reply, ReplyBody, Stop,
+    self, BuildContext, BuildError, Ctx, Diagnostics, Exchange, Hook, HookResult, LocalReply, LocalReplyBody,
+    Phases, ShortCircuit,
 };
 use router::normalize;
-use store::{Clock, Counters, Limits, Period, Scope, Subject, Taken, Windows};
+use store::{Acquired, CalendarWindows, Clock, CounterSubject, Counters, Limits, Period, Scope};
 
 const RATELIMIT_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const RATELIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
@@ -58,7 +59,7 @@ struct Window {
 /// The response when a limit is exceeded. An invalid status is retained as an error message.
 struct Rejection {
     status: Result<StatusCode, String>,
-    body: ReplyBody,
+    body: LocalReplyBody,
 }
 
 impl plugin::Plugin for Plugin {
@@ -67,11 +68,11 @@ impl plugin::Plugin for Plugin {
     const PHASES: Phases<Self> = Phases { access: Hook::Sync(Self::access), ..Phases::NONE };
     type Config = Config;
 
-    fn check(config: &Config, checks: &mut Checks) {
+    fn check(config: &Config, checks: &mut Diagnostics) {
         config.check(checks);
     }
 
-    fn build(config: Config, context: &mut Build<'_>) -> Result<Self, BuildError> {
+    fn build(config: Config, context: &mut BuildContext<'_>) -> Result<Self, BuildError> {
         let limits = config.limits();
         let windows = Period::ALL.into_iter().filter_map(|period| Window::of(period, &limits)).collect();
         let row = context.row;
@@ -94,12 +95,12 @@ impl plugin::Plugin for Plugin {
 }
 
 impl Plugin {
-    fn access(&self, ctx: Call<'_>) -> HookResult {
+    fn access(&self, ctx: Ctx<'_>) -> HookResult {
         let Some(counters) = &self.counters else { return self.without_counters() };
-        let Call { exchange, state } = ctx;
-        let now = Windows::at(self.clock.now());
+        let Ctx { exchange, state } = ctx;
+        let now = CalendarWindows::at(self.clock.now());
         let acquired =
-            counters.take(&self.scope, self.identifier.subject(exchange, state), &now, &self.limits);
+            counters.try_acquire(&self.scope, self.identifier.subject(exchange, state), &now, &self.limits);
         if !self.hide_headers {
             self.set_rate_limit_headers(&acquired, &now, &mut exchange.response.headers);
         }
@@ -114,7 +115,7 @@ impl Plugin {
     fn without_counters(&self) -> HookResult {
         const REASON: &str = "rate-limiting: policy redis is not served yet";
         if !self.fault_tolerant {
-            return Err(Stop::Fault(REASON.to_owned()));
+            return Err(ShortCircuit::Fail(REASON.to_owned()));
         }
         if !self.warned.swap(true, Ordering::Relaxed) {
             tracing::warn!("{REASON}: requests pass uncounted");
@@ -123,7 +124,7 @@ impl Plugin {
     }
 
     /// Sets the rate limit headers: those of each window, and those of the window with the fewest remaining requests.
-    fn set_rate_limit_headers(&self, acquired: &Taken, now: &Windows, headers: &mut HeaderMap) {
+    fn set_rate_limit_headers(&self, acquired: &Acquired, now: &CalendarWindows, headers: &mut HeaderMap) {
         headers.reserve(2 * self.windows.len() + 4);
         let mut scarcest: Option<(&Window, f64)> = None;
         for window in &self.windows {
@@ -137,7 +138,7 @@ impl Plugin {
             }
         }
         if let Some((window, remaining)) = scarcest {
-            let reset = number::header_value(now.left(window.period));
+            let reset = number::header_value(now.remaining_seconds(window.period));
             headers.insert(RATELIMIT_LIMIT, number_header(window.limit));
             headers.insert(RATELIMIT_REMAINING, number_header(remaining));
             if !acquired.counted {
@@ -178,25 +179,27 @@ impl Identifier {
     }
 
     /// Returns the counter key of a request. The client address is used if the configured entity is absent.
-    fn subject<'a>(&'a self, exchange: &'a Exchange, state: &State) -> Subject<'a> {
+    fn subject<'a>(&'a self, exchange: &'a Exchange, state: &State) -> CounterSubject<'a> {
         let found = match self {
             Identifier::Ip => None,
             Identifier::Consumer => exchange
                 .consumer
                 .map(|consumer| state.consumers[consumer].id)
                 .or_else(|| exchange.credential.as_ref().map(|credential| credential.id))
-                .map(Subject::Id),
+                .map(CounterSubject::Id),
             Identifier::Credential => {
-                exchange.credential.as_ref().map(|credential| Subject::Id(credential.id))
+                exchange.credential.as_ref().map(|credential| CounterSubject::Id(credential.id))
             }
-            Identifier::Service => exchange.service().map(|service| Subject::Id(state.services[service].id)),
+            Identifier::Service => {
+                exchange.service().map(|service| CounterSubject::Id(state.services[service].id))
+            }
             Identifier::Header(name) => {
-                name.get(&exchange.request.headers).map(|value| Subject::Text(value.as_bytes()))
+                name.get(&exchange.request.headers).map(|value| CounterSubject::Text(value.as_bytes()))
             }
             Identifier::Path(path) => (*normalize(exchange.request.path()) == *path.as_bytes())
-                .then_some(Subject::Text(path.as_bytes())),
+                .then_some(CounterSubject::Text(path.as_bytes())),
         };
-        found.unwrap_or(Subject::Ip(exchange.client.ip))
+        found.unwrap_or(CounterSubject::Ip(exchange.client.ip))
     }
 }
 
@@ -220,16 +223,16 @@ impl Rejection {
         let status = config.error_code.as_ref().map_or(Ok(StatusCode::TOO_MANY_REQUESTS), error_status);
         Rejection {
             status: status.map_err(|reason| format!("rate-limiting: error_code {reason}")),
-            body: ReplyBody::Message(config.error_message.clone()),
+            body: LocalReplyBody::Message(config.error_message.clone()),
         }
     }
 
-    fn to_stop(&self) -> Stop {
+    fn to_stop(&self) -> ShortCircuit {
         match &self.status {
             Ok(status) => {
-                Reply { status: *status, headers: HeaderMap::new(), body: self.body.clone() }.into()
+                LocalReply { status: *status, headers: HeaderMap::new(), body: self.body.clone() }.into()
             }
-            Err(reason) => Stop::Fault(reason.clone()),
+            Err(reason) => ShortCircuit::Fail(reason.clone()),
         }
     }
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::*;
 use model::{Consumer, Row, Service};
 use plugin::{
-    Credential, Place,
+    ConfigPath, Credential,
     testing::{PluginHarness, request},
 };
 use source::Level;
@@ -22,8 +22,8 @@ fn harness(config: Value) -> PluginHarness {
 fn send(harness: &PluginHarness, exchange: &mut Exchange) -> u16 {
     match harness.access(exchange) {
         Ok(()) => 200,
-        Err(Stop::Reply(reply)) => reply.status.as_u16(),
-        Err(Stop::Fault(_)) => 500,
+        Err(ShortCircuit::Respond(reply)) => reply.status.as_u16(),
+        Err(ShortCircuit::Fail(_)) => 500,
         Err(other) => panic!("{other:?}"),
     }
 }
@@ -118,7 +118,7 @@ fn the_rejection_has_the_configured_status_and_message() {
     get(&harness);
     let reply = harness.reply(&mut request("GET", "/", &[], ""));
     assert_eq!(reply.status, StatusCode::IM_A_TEAPOT);
-    assert!(matches!(reply.body, ReplyBody::Message(Some(text)) if text == "too many teapots"));
+    assert!(matches!(reply.body, LocalReplyBody::Message(Some(text)) if text == "too many teapots"));
 }
 
 #[test]
@@ -194,10 +194,10 @@ fn services_are_counted_separately() {
     let harness = PluginHarness::new::<Plugin>(config, state()).expect("settings are valid");
     let to = |service: usize| {
         let mut exchange = request("GET", "/", &[], "");
-        exchange.matched = Some(plugin::Matched {
+        exchange.route_match = Some(plugin::RouteMatch {
             route: model::Ix::new(0),
             service: Some(model::Ix::new(service)),
-            matched: 0,
+            matched_len: 0,
             captures: Default::default(),
         });
         exchange
@@ -242,7 +242,7 @@ fn the_path_is_counted_globally_and_other_paths_by_address() {
 /// Builds the plugin for a row of this service and consumer with the stores of another harness.
 fn rebuilt(harness: &PluginHarness, config: Value, service: Option<u128>, consumer: Option<u128>) -> Plugin {
     let config: Config = serde_json::from_value(config).expect("settings fit");
-    let row = model::Plugin {
+    let row = model::PluginEntity {
         id: Uuid::from_u128(5),
         name: "rate-limiting".to_owned(),
         instance_name: None,
@@ -258,12 +258,12 @@ fn rebuilt(harness: &PluginHarness, config: Value, service: Option<u128>, consum
         origin: None,
     };
     assert_eq!(row.id(), Uuid::from_u128(5));
-    let mut with = Build::new(&row, &harness.state, &harness.stores);
+    let mut with = BuildContext::new(&row, &harness.state, &harness.stores);
     <Plugin as plugin::Plugin>::build(config, &mut with).expect("settings are valid")
 }
 
 fn passes(plugin: &Plugin, state: &State) -> bool {
-    plugin.access(Call { exchange: &mut request("GET", "/", &[], ""), state }).is_ok()
+    plugin.access(Ctx { exchange: &mut request("GET", "/", &[], ""), state }).is_ok()
 }
 
 #[test]
@@ -272,9 +272,7 @@ fn counters_survive_a_reload_that_raises_the_limit() {
     assert_eq!((get(&harness).0, get(&harness).0), (200, 429));
     let raised = rebuilt(&harness, json!({"hour": 3}), None, None);
     let mut exchange = request("GET", "/", &[], "");
-    raised
-        .access(Call { exchange: &mut exchange, state: &harness.state })
-        .expect("the limit is not exceeded");
+    raised.access(Ctx { exchange: &mut exchange, state: &harness.state }).expect("the limit is not exceeded");
     assert_eq!(exchange.response.headers["x-ratelimit-remaining-hour"], "1");
 }
 
@@ -301,16 +299,19 @@ fn policy_redis_is_reported_as_unsupported() {
     let found = checked(redis(false));
     assert_eq!(found.len(), 1);
     let (level, code, place, message) = &found[0];
-    assert_eq!((*level, *code, place), (Level::Error, "plugin/redis-not-yet", &Place::At("/policy".into())));
+    assert_eq!(
+        (*level, *code, place),
+        (Level::Error, "plugin/redis-not-yet", &ConfigPath::Field("/policy".into()))
+    );
     assert!(message.contains("500"), "{message}");
 }
 
-type Found = Vec<(Level, &'static str, Place, String)>;
+type Found = Vec<(Level, &'static str, ConfigPath, String)>;
 
 fn checked(config: Value) -> Found {
-    let mut checks = Checks::default();
+    let mut checks = Diagnostics::default();
     serde_json::from_value::<Config>(config).expect("settings fit").check(&mut checks);
-    checks.found
+    checks.entries
 }
 
 #[test]
@@ -371,7 +372,7 @@ fn print_the_cost_of_a_request() {
     for _ in 0..rounds {
         exchange.response.headers.clear();
         plugin
-            .access(Call { exchange: &mut exchange, state: &harness.state })
+            .access(Ctx { exchange: &mut exchange, state: &harness.state })
             .expect("the limit is not exceeded");
     }
     eprintln!("{:?} a request with two windows", begin.elapsed() / rounds);

@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 
 use super::shared::header::HeaderKey;
 use plugin::{
-    self, Build, BuildError, Call, Checks, Exchange, Hook, HookFuture, HookResult, Phases, Reply, ReplyBody,
-    Request,
+    self, BuildContext, BuildError, Ctx, Diagnostics, Exchange, Hook, HookFuture, HookResult, LocalReply,
+    LocalReplyBody, Phases, Request,
 };
 use router::normalize;
 use store::Node;
@@ -72,7 +72,7 @@ pub struct Plugin {
 
 /// Response with which requests are terminated.
 enum Termination {
-    Fixed { headers: HeaderMap, body: ReplyBody },
+    Fixed { headers: HeaderMap, body: LocalReplyBody },
     Echo { message: Option<String> },
 }
 
@@ -82,7 +82,7 @@ impl plugin::Plugin for Plugin {
     const PHASES: Phases<Self> = Phases { access: Hook::Async(Self::access), ..Phases::NONE };
     type Config = Config;
 
-    fn check(config: &Config, checks: &mut Checks) {
+    fn check(config: &Config, checks: &mut Diagnostics) {
         let is_set = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
         let (content_type, body) = (is_set(&config.content_type), is_set(&config.body));
         if is_set(&config.message) && (content_type || body) {
@@ -94,7 +94,7 @@ impl plugin::Plugin for Plugin {
         }
     }
 
-    fn build(config: Config, context: &mut Build<'_>) -> Result<Self, BuildError> {
+    fn build(config: Config, context: &mut BuildContext<'_>) -> Result<Self, BuildError> {
         let status = StatusCode::from_u16(config.status_code)
             .map_err(|_| BuildError::at("/status_code", "value should be between 100 and 599"))?;
         let message = config.message.or_else(|| default_message(config.status_code).map(str::to_owned));
@@ -107,11 +107,11 @@ impl plugin::Plugin for Plugin {
                         .map_err(|e| BuildError::at("/content_type", e.to_string()))?;
                     headers.insert(CONTENT_TYPE, value);
                 }
-                Termination::Fixed { headers, body: ReplyBody::Bytes(body.into()) }
+                Termination::Fixed { headers, body: LocalReplyBody::Bytes(body.into()) }
             }
             (false, None) => match message {
                 Some(text) => {
-                    let body = ReplyBody::Json(json!({ "message": text }));
+                    let body = LocalReplyBody::Json(json!({ "message": text }));
                     Termination::Fixed { headers: HeaderMap::new(), body }
                 }
                 None => default_termination(status),
@@ -146,26 +146,26 @@ fn default_message(status: u16) -> Option<&'static str> {
 fn default_termination(status: StatusCode) -> Termination {
     let mut headers = HeaderMap::new();
     let body = match status.as_u16() {
-        400 | 408 | 411..=414 | 417 | 504 => ReplyBody::Message(None),
+        400 | 408 | 411..=414 | 417 | 504 => LocalReplyBody::Message(None),
         301..=303 | 307 | 308 | 402..=410 | 415 | 416 | 421 | 429 | 501 | 505 | 507 => {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
             let page =
                 format!("<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>\n");
-            ReplyBody::Bytes(page.into())
+            LocalReplyBody::Bytes(page.into())
         }
-        _ => ReplyBody::Empty,
+        _ => LocalReplyBody::Empty,
     };
     Termination::Fixed { headers, body }
 }
 
 impl Plugin {
-    fn access<'a>(&'a self, ctx: Call<'a>) -> HookFuture<'a> {
+    fn access<'a>(&'a self, ctx: Ctx<'a>) -> HookFuture<'a> {
         if !self.is_triggered(&ctx.exchange.request) {
             return HookFuture::Ready(Ok(()));
         }
         match &self.termination {
             Termination::Fixed { headers, body } => {
-                let reply = Reply { status: self.status, headers: headers.clone(), body: body.clone() };
+                let reply = LocalReply { status: self.status, headers: headers.clone(), body: body.clone() };
                 HookFuture::Ready(Err(reply.into()))
             }
             Termination::Echo { message } => HookFuture::boxed(self.echo(message.as_deref(), ctx)),
@@ -179,8 +179,8 @@ impl Plugin {
     }
 
     /// Responds with a copy of the request.
-    async fn echo(&self, message: Option<&str>, ctx: Call<'_>) -> HookResult {
-        let Call { exchange, state } = ctx;
+    async fn echo(&self, message: Option<&str>, ctx: Ctx<'_>) -> HookResult {
+        let Ctx { exchange, state } = ctx;
         let body = exchange.request.read_body(MAX_ECHO_BODY_BYTES).await?;
         let mut copy = Map::new();
         if let Some(message) = message {
@@ -201,7 +201,7 @@ impl Plugin {
         if let Some(service) = exchange.service() {
             copy.insert("matched_service".to_owned(), entity_json(&state.services[service]));
         }
-        Err(Reply::json(self.status, Value::Object(copy)).into())
+        Err(LocalReply::json(self.status, Value::Object(copy)).into())
     }
 }
 
@@ -262,7 +262,7 @@ fn group_by_name(pairs: impl Iterator<Item = (String, Value)>) -> Value {
 
 /// Converts the captures of the route's path to JSON: `unnamed` by number, `named` by name.
 fn captures_json(exchange: &Exchange) -> Value {
-    let captures = exchange.matched.iter().flat_map(|matched| &matched.captures);
+    let captures = exchange.route_match.iter().flat_map(|matched| &matched.captures);
     let (mut unnamed, mut named) = (BTreeMap::new(), Map::new());
     for (name, text) in captures {
         match name.parse::<usize>() {

@@ -6,7 +6,7 @@ use super::*;
 use model::{Ix, Route, State};
 use net::BodyError;
 use plugin::{
-    Matched, Stop,
+    RouteMatch, ShortCircuit,
     testing::{PluginHarness, request},
 };
 
@@ -14,7 +14,7 @@ fn harness(config: Value) -> PluginHarness {
     PluginHarness::new::<Plugin>(config, State::default()).expect("settings are valid")
 }
 
-fn terminate(config: Value) -> Reply {
+fn terminate(config: Value) -> LocalReply {
     harness(config).reply(&mut request("GET", "/", &[], ""))
 }
 
@@ -32,21 +32,26 @@ fn some_statuses_have_a_default_message() {
         let reply = terminate(json!({ "status_code": status }));
         assert_eq!(reply.status.as_u16(), status);
         assert!(
-            matches!(reply.body, ReplyBody::Json(body) if body == json!({"message": message})),
+            matches!(reply.body, LocalReplyBody::Json(body) if body == json!({"message": message})),
             "{status}"
         );
     }
     for status in [400, 408, 413, 504] {
         assert!(
-            matches!(terminate(json!({ "status_code": status })).body, ReplyBody::Message(None)),
+            matches!(terminate(json!({ "status_code": status })).body, LocalReplyBody::Message(None)),
             "{status}"
         );
     }
     let page = terminate(json!({"status_code": 403}));
     assert_eq!(page.headers[CONTENT_TYPE], "text/html");
-    assert!(matches!(page.body, ReplyBody::Bytes(page) if page.windows(13).any(|w| w == b"403 Forbidden")));
+    assert!(
+        matches!(page.body, LocalReplyBody::Bytes(page) if page.windows(13).any(|w| w == b"403 Forbidden"))
+    );
     for status in [202, 204, 418] {
-        assert!(matches!(terminate(json!({ "status_code": status })).body, ReplyBody::Empty), "{status}");
+        assert!(
+            matches!(terminate(json!({ "status_code": status })).body, LocalReplyBody::Empty),
+            "{status}"
+        );
     }
     assert_eq!(terminate(json!({})).status, StatusCode::SERVICE_UNAVAILABLE);
 }
@@ -54,14 +59,14 @@ fn some_statuses_have_a_default_message() {
 #[test]
 fn a_message_is_sent_as_json() {
     let reply = terminate(json!({"message": "say \"hi\" / ü", "status_code": 404}));
-    assert!(matches!(reply.body, ReplyBody::Json(body) if body == json!({"message": "say \"hi\" / ü"})));
+    assert!(matches!(reply.body, LocalReplyBody::Json(body) if body == json!({"message": "say \"hi\" / ü"})));
 }
 
 #[test]
 fn a_body_is_sent_unmodified() {
     let reply = terminate(json!({"status_code": 200, "body": "<b>hello</b>"}));
     assert!(reply.headers.is_empty(), "no content type by itself");
-    assert!(matches!(reply.body, ReplyBody::Bytes(body) if body == "<b>hello</b>"));
+    assert!(matches!(reply.body, LocalReplyBody::Bytes(body) if body == "<b>hello</b>"));
     let reply = terminate(json!({"body": "<b>gone</b>", "content_type": "text/html"}));
     assert_eq!(reply.headers[CONTENT_TYPE], "text/html");
 }
@@ -70,7 +75,7 @@ fn a_body_is_sent_unmodified() {
 fn a_trigger_is_a_header_or_a_query_argument() {
     let harness = harness(json!({"status_code": 202, "message": "x", "trigger": "get-out"}));
     let stops = |target: &str, headers: &[(&str, &str)]| {
-        matches!(harness.access(&mut request("GET", target, headers, "")), Err(Stop::Reply(_)))
+        matches!(harness.access(&mut request("GET", target, headers, "")), Err(ShortCircuit::Respond(_)))
     };
     assert!(!stops("/get-out?other=1", &[("Other", "1")]));
     assert!(!stops("/?Get-Out=1", &[]));
@@ -84,7 +89,7 @@ fn a_trigger_is_a_header_or_a_query_argument() {
 fn echo(exchange: &mut Exchange, config: Value, state: State) -> Value {
     let harness = PluginHarness::new::<Plugin>(config, state).expect("settings are valid");
     match harness.reply(exchange).body {
-        ReplyBody::Json(body) => body,
+        LocalReplyBody::Json(body) => body,
         other => panic!("expected JSON, got {other:?}"),
     }
 }
@@ -126,10 +131,10 @@ fn an_echo_contains_the_route_and_its_captures() {
     assert_eq!(route, Ix::new(0));
     let mut exchange = request("GET", "/status/200", &[], "cool body");
     let captures = [("0", "/status"), ("1", "status"), ("kind", "status")];
-    exchange.matched = Some(Matched {
+    exchange.route_match = Some(RouteMatch {
         route,
         service: None,
-        matched: 7,
+        matched_len: 7,
         captures: captures.map(|(name, text)| (name.into(), text.into())).into_iter().collect(),
     });
     let body = echo(&mut exchange, json!({"echo": true, "status_code": 404}), state);
@@ -153,10 +158,10 @@ fn mutually_exclusive_settings_are_rejected() {
         (json!({"content_type": "a", "body": "b"}), None),
     ];
     for (config, expected) in cases {
-        let mut checks = Checks::default();
+        let mut checks = Diagnostics::default();
         let settings: Config = serde_json::from_value(config.clone()).expect("settings fit");
         <Plugin as plugin::Plugin>::check(&settings, &mut checks);
-        assert_eq!(checks.found.first().map(|(.., message)| message.as_str()), expected, "{config}");
+        assert_eq!(checks.entries.first().map(|(.., message)| message.as_str()), expected, "{config}");
     }
 }
 
@@ -175,5 +180,5 @@ fn defaults_are_those_of_kong() {
 fn a_body_error_determines_the_status() {
     let harness = harness(json!({"echo": true}));
     let mut exchange = request("POST", "/", &[], &"x".repeat(MAX_ECHO_BODY_BYTES + 1));
-    assert!(matches!(harness.access(&mut exchange), Err(Stop::Body(BodyError::TooLong { .. }))));
+    assert!(matches!(harness.access(&mut exchange), Err(ShortCircuit::BodyError(BodyError::TooLong { .. }))));
 }

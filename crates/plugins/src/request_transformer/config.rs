@@ -7,7 +7,7 @@ use crate::shared::{
     template::{Template, TemplateError},
     transform::split_rule,
 };
-use plugin::Checks;
+use plugin::Diagnostics;
 
 /// Modifies requests before they are sent to the upstream: headers, query string, body, path and method.
 ///
@@ -143,7 +143,7 @@ pub struct Pairs {
 impl Config {
     /// Checks that templates compile. Kong compiles those of headers and of the path at request time: a syntax error
     /// in them is a warning, because requests will fail with 500.
-    pub fn check(&self, checks: &mut Checks) {
+    pub fn check(&self, checks: &mut Diagnostics) {
         let Config { http_method, remove: _, rename, replace, add, append } = self;
         if let Some(method) = http_method
             && !super::METHODS.contains(&method.as_str())
@@ -190,7 +190,7 @@ fn each_value(pointer: &str, rules: &[String], mut visit: impl FnMut(&str, &str)
 }
 
 /// Checks a template that Kong compiles at request time.
-fn validate_deferred(value: &str, pointer: &str, checks: &mut Checks) {
+fn validate_deferred(value: &str, pointer: &str, checks: &mut Diagnostics) {
     match Template::compile_deferred(value) {
         Ok(template) => {
             if let Some(failure) = template.syntax_error() {
@@ -203,7 +203,7 @@ fn validate_deferred(value: &str, pointer: &str, checks: &mut Checks) {
     }
 }
 
-fn unknown_name(template: &Template, pointer: &str, checks: &mut Checks) {
+fn unknown_name(template: &Template, pointer: &str, checks: &mut Diagnostics) {
     if let Some(name) = template.unknown_name() {
         let message = format!(
             "'{name}' means nothing in a template: there are headers, query_params, uri_captures, shared"

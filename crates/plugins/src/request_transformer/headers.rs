@@ -33,13 +33,13 @@ pub fn apply(rules: &HeaderRules, exchange: &mut Exchange) -> Result<(), RenderE
             continue;
         }
         if *old == new.name {
-            headers.spell(new);
+            headers.set_spelling(new);
             continue;
         }
         let values: SmallVec<[HeaderValue; 2]> = headers.get_all(old).iter().cloned().collect();
         headers.remove(old);
         if new.name == HOST {
-            exchange.upstream.host = values.into_iter().next();
+            exchange.upstream_overrides.host = values.into_iter().next();
             continue;
         }
         headers.remove(&new.name);
@@ -50,7 +50,7 @@ pub fn apply(rules: &HeaderRules, exchange: &mut Exchange) -> Result<(), RenderE
     for (name, text) in &rules.replace {
         let value = value(text);
         if name.name == HOST {
-            exchange.upstream.host = Some(value);
+            exchange.upstream_overrides.host = Some(value);
         } else if headers.contains_key(&name.name) {
             headers.set(name, value);
         }

@@ -29,7 +29,8 @@ use crate::shared::{
     template::{Env, RenderError, Template},
 };
 use plugin::{
-    self, Build, BuildError, Call, Checks, Exchange, Hook, HookFuture, HookResult, Phases, Reply, Stop,
+    self, BuildContext, BuildError, Ctx, Diagnostics, Exchange, Hook, HookFuture, HookResult, LocalReply,
+    Phases, ShortCircuit,
 };
 
 /// Maximum length of a body to which rules are applied. Such a body is buffered.
@@ -83,11 +84,11 @@ impl plugin::Plugin for Plugin {
     const PHASES: Phases<Self> = Phases { access: Hook::Async(Self::access), ..Phases::NONE };
     type Config = Config;
 
-    fn check(config: &Config, checks: &mut Checks) {
+    fn check(config: &Config, checks: &mut Diagnostics) {
         config.check(checks);
     }
 
-    fn build(config: Config, context: &mut Build<'_>) -> Result<Self, BuildError> {
+    fn build(config: Config, context: &mut BuildContext<'_>) -> Result<Self, BuildError> {
         let lua_enabled = context.stores.node.untrusted_lua;
         let headers = HeaderRules::of(&config, lua_enabled)?;
         let body = FieldRules::of_body(&config, lua_enabled)?;
@@ -116,7 +117,7 @@ impl plugin::Plugin for Plugin {
 }
 
 impl Plugin {
-    fn access<'a>(&'a self, ctx: Call<'a>) -> HookFuture<'a> {
+    fn access<'a>(&'a self, ctx: Ctx<'a>) -> HookFuture<'a> {
         if self.may_read_body(&ctx.exchange.request.headers) {
             HookFuture::boxed(self.transform_with_body(ctx.exchange))
         } else {
@@ -175,12 +176,14 @@ impl Plugin {
             Some(UpstreamPath::Template(template)) => {
                 let path = template.render(&Env::of(exchange)).map_err(render_failure)?;
                 if !path.starts_with(b"/") {
-                    return Err(Stop::Fault("[request-transformer] path must start with /".to_owned()));
+                    return Err(ShortCircuit::Fail(
+                        "[request-transformer] path must start with /".to_owned(),
+                    ));
                 }
                 escape(&path)
             }
         };
-        exchange.upstream.path = Some(path);
+        exchange.upstream_overrides.path = Some(path);
         Ok(())
     }
 
@@ -189,7 +192,7 @@ impl Plugin {
             None => {}
             Some(Ok(method)) => exchange.request.method = method.clone(),
             Some(Err(name)) => {
-                return Err(Stop::Fault(format!("[request-transformer] invalid method: {name}")));
+                return Err(ShortCircuit::Fail(format!("[request-transformer] invalid method: {name}")));
             }
         }
         Ok(())
@@ -237,12 +240,12 @@ impl Plugin {
     }
 }
 
-fn render_failure(error: RenderError) -> Stop {
-    Stop::Fault(format!("[request-transformer] {error}"))
+fn render_failure(error: RenderError) -> ShortCircuit {
+    ShortCircuit::Fail(format!("[request-transformer] {error}"))
 }
 
-fn unreadable_body() -> Stop {
-    Reply::error(StatusCode::BAD_REQUEST, "Request body cannot be read").into()
+fn unreadable_body() -> ShortCircuit {
+    LocalReply::error(StatusCode::BAD_REQUEST, "Request body cannot be read").into()
 }
 
 /// Encodes a path: `%` and the characters that RFC 3986 allows in a path are retained, all others are

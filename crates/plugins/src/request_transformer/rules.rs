@@ -7,7 +7,7 @@ use crate::shared::{
     template::Template,
     transform::{header_name, header_value, split_rule},
 };
-use http_codec::Spelling;
+use http_codec::HeaderSpelling;
 use plugin::BuildError;
 
 /// A field name, and its new name or value.
@@ -99,7 +99,7 @@ pub enum HeaderText {
 }
 
 /// A header name and its value.
-pub type HeaderPair = (Spelling, HeaderText);
+pub type HeaderPair = (HeaderSpelling, HeaderText);
 
 /// Rules for headers. Rules that cannot have an effect are omitted.
 #[derive(Debug, Default)]
@@ -107,7 +107,7 @@ pub struct HeaderRules {
     /// Names to remove.
     pub remove: Box<[HeaderName]>,
     /// Old and new names.
-    pub rename: Box<[(HeaderName, Spelling)]>,
+    pub rename: Box<[(HeaderName, HeaderSpelling)]>,
     /// Values of headers that exist.
     pub replace: Box<[HeaderPair]>,
     /// Values of headers that do not exist.
@@ -165,7 +165,7 @@ fn header_names(rules: &[String]) -> Result<Box<[HeaderName]>, BuildError> {
     Ok(names.into())
 }
 
-fn header_renames(rules: &[String]) -> Result<Box<[(HeaderName, Spelling)]>, BuildError> {
+fn header_renames(rules: &[String]) -> Result<Box<[(HeaderName, HeaderSpelling)]>, BuildError> {
     let mut pairs = Vec::new();
     for (at, rule) in rules.iter().enumerate() {
         let (old, new) = split_rule(rule).unwrap_or(("nil", "nil"));

@@ -7,7 +7,7 @@ use super::{MAX_BODY_BYTES, MAX_QUERY_FORM_BYTES, Plugin, config::Config};
 use model::{Ix, State};
 use net::BodyError;
 use plugin::{
-    Checks, Exchange, Matched, Plugin as _, Stop,
+    Diagnostics, Exchange, Plugin as _, RouteMatch, ShortCircuit,
     testing::{PluginHarness, request},
 };
 use source::Level;
@@ -32,7 +32,7 @@ fn run(config: Value, mut exchange: Exchange) -> Exchange {
 #[track_caller]
 fn fault(config: Value, mut exchange: Exchange) -> String {
     match harness(config).access(&mut exchange) {
-        Err(Stop::Fault(why)) => why,
+        Err(ShortCircuit::Fail(why)) => why,
         other => panic!("expected a failure, got {other:?}"),
     }
 }
@@ -116,7 +116,7 @@ fn the_host_is_replaced_and_nothing_else() {
         let exchange =
             run(config, request("GET", "/", &[("host", "client.test"), ("x-h", "other.test")], ""));
         assert_eq!(values(&exchange, "host"), ["client.test"]);
-        exchange.upstream.host.map(|host| host.to_str().expect("text").to_owned())
+        exchange.upstream_overrides.host.map(|host| host.to_str().expect("text").to_owned())
     };
     assert_eq!(host(json!({"replace": {"headers": ["Host:up.test"]}})).as_deref(), Some("up.test"));
     assert_eq!(host(json!({"rename": {"headers": ["X-H:host"]}})).as_deref(), Some("other.test"));
@@ -237,7 +237,7 @@ fn multipart_rules_are_applied() {
 #[track_caller]
 fn rejection_status(config: &Value, headers: &[(&str, &str)], body: &[u8]) -> u16 {
     let mut exchange = request("POST", "/", headers, "");
-    exchange.request.body = net::Body::whole(body.to_vec());
+    exchange.request.body = net::Body::from_bytes(body.to_vec());
     match harness(config.clone()).access(&mut exchange) {
         Ok(()) => {
             let runtime =
@@ -246,8 +246,8 @@ fn rejection_status(config: &Value, headers: &[(&str, &str)], body: &[u8]) -> u1
             assert_eq!(after, body);
             0
         }
-        Err(Stop::Reply(reply)) => reply.status.as_u16(),
-        Err(Stop::Body(BodyError::TooLong { .. })) => 413,
+        Err(ShortCircuit::Respond(reply)) => reply.status.as_u16(),
+        Err(ShortCircuit::BodyError(BodyError::TooLong { .. })) => 413,
         Err(other) => panic!("{other:?}"),
     }
 }
@@ -267,7 +267,7 @@ fn hidden_fields_do_not_pass_in_bodies_that_kong_parses() {
     }
     let latin1 = b"{\"password\":\"x\",\"name\":\"M\xfcller\"}";
     let mut exchange = request("POST", "/", &[JSON], "");
-    exchange.request.body = net::Body::whole(latin1.to_vec());
+    exchange.request.body = net::Body::from_bytes(latin1.to_vec());
     assert_eq!(text(run(remove.clone(), exchange)), "{\"name\":\"M\u{fffd}ller\"}");
     assert_eq!(body(remove.clone(), FORM, "a=%20&pass%77ord=1&password=2"), "a=%20");
     assert_eq!(
@@ -423,9 +423,9 @@ fn a_content_type_set_by_a_rule_applies_to_the_body() {
 
 fn captured(target: &str, captures: &[(&str, &str)]) -> Exchange {
     let mut exchange = request("GET", target, &[("x-v", "2"), ("x-remove", "it")], "");
-    let mut matched = Matched { route: Ix::new(0), service: None, matched: 0, captures: smallvec![] };
+    let mut matched = RouteMatch { route: Ix::new(0), service: None, matched_len: 0, captures: smallvec![] };
     matched.captures.extend(captures.iter().map(|(name, text)| ((*name).into(), (*text).into())));
-    exchange.matched = Some(matched);
+    exchange.route_match = Some(matched);
     exchange
 }
 
@@ -433,7 +433,7 @@ fn captured(target: &str, captures: &[(&str, &str)]) -> Exchange {
 fn the_path_is_replaced_and_escaped() {
     let path = |uri: &str| {
         let exchange = captured("/items/42?page=7", &[("1", "42"), ("id", "42"), ("kind", "a b")]);
-        run(json!({"replace": {"uri": uri}}), exchange).upstream.path
+        run(json!({"replace": {"uri": uri}}), exchange).upstream_overrides.path
     };
     assert_eq!(path("/new/path").as_deref(), Some("/new/path"));
     assert_eq!(path("/requests/tést x%20").as_deref(), Some("/requests/t%C3%A9st%20x%20"));
@@ -485,9 +485,9 @@ fn a_template_cannot_inject_a_header() {
 #[test]
 fn configuration_is_validated() {
     let findings = |config: Value| {
-        let mut checks = Checks::default();
+        let mut checks = Diagnostics::default();
         Plugin::check(&serde_json::from_value::<Config>(config).expect("settings"), &mut checks);
-        checks.found.into_iter().map(|(level, _, _, message)| (level, message)).collect::<Vec<_>>()
+        checks.entries.into_iter().map(|(level, _, _, message)| (level, message)).collect::<Vec<_>>()
     };
     let refused = findings(json!({"add": {"querystring": ["a:1", "p:$(uri_captures user2)"]}}));
     let why = "value '$(uri_captures user2)' is not in supported format, error:[string \"TMP\"]:1: ')' expected near 'user2'";

@@ -5,17 +5,17 @@ use smallvec::SmallVec;
 
 use super::config::Config;
 use crate::shared::transform::{header_name, header_value, split_rule};
-use http_codec::{Headers, Spelling};
+use http_codec::{HeaderSpelling, Headers};
 use plugin::BuildError;
 
 /// Compiled header rules.
 #[derive(Debug)]
 pub struct Rules {
     remove: Box<[HeaderName]>,
-    rename: Box<[(HeaderName, Spelling)]>,
-    replace: Box<[(Spelling, HeaderValue)]>,
-    add: Box<[(Spelling, HeaderValue)]>,
-    append: Box<[(Spelling, HeaderValue)]>,
+    rename: Box<[(HeaderName, HeaderSpelling)]>,
+    replace: Box<[(HeaderSpelling, HeaderValue)]>,
+    add: Box<[(HeaderSpelling, HeaderValue)]>,
+    append: Box<[(HeaderSpelling, HeaderValue)]>,
 }
 
 impl Rules {
@@ -44,7 +44,7 @@ impl Rules {
     pub fn apply(&self, headers: &mut Headers) {
         let renamed_values: SmallVec<[SmallVec<[HeaderValue; 1]>; 2]> =
             self.rename.iter().map(|(old, _)| headers.get_all(old).iter().cloned().collect()).collect();
-        let present = |list: &[(Spelling, HeaderValue)]| -> SmallVec<[bool; 16]> {
+        let present = |list: &[(HeaderSpelling, HeaderValue)]| -> SmallVec<[bool; 16]> {
             list.iter().map(|(name, _)| headers.contains_key(&name.name)).collect()
         };
         let (replaceable, existing) = (present(&self.replace), present(&self.add));
@@ -56,7 +56,7 @@ impl Rules {
                 continue;
             }
             if *old == new.name {
-                headers.spell(new);
+                headers.set_spelling(new);
                 continue;
             }
             headers.remove(&new.name);
@@ -81,12 +81,12 @@ fn wrong(list: &str, at: usize, error: String) -> BuildError {
     BuildError::at(format!("/{list}/headers/{at}"), error)
 }
 
-fn name<'r>(rule: &'r str, list: &str, at: usize) -> Result<(Spelling, &'r str), BuildError> {
+fn name<'r>(rule: &'r str, list: &str, at: usize) -> Result<(HeaderSpelling, &'r str), BuildError> {
     let (name, value) = split_rule(rule).unwrap_or(("nil", ""));
     Ok((header_name(name).map_err(|error| wrong(list, at, error))?, value))
 }
 
-fn pairs(list: &str, rules: &[String]) -> Result<Box<[(Spelling, HeaderValue)]>, BuildError> {
+fn pairs(list: &str, rules: &[String]) -> Result<Box<[(HeaderSpelling, HeaderValue)]>, BuildError> {
     let mut pairs = Vec::new();
     for (at, rule) in rules.iter().enumerate() {
         let (name, value) = name(rule, list, at)?;

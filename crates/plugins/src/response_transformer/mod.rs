@@ -28,7 +28,7 @@ use http::{
 use self::config::Config;
 use super::shared::{header::is_content_encoded, json::Malformed};
 use net::{BodyBuffer, BodyError, ConnectionBudget};
-use plugin::{self, Build, BuildError, Call, Chunk, Hook, HookResult, Phases};
+use plugin::{self, BuildContext, BuildError, Chunk, Ctx, Hook, HookResult, Phases};
 
 /// Maximum length of a response body that is buffered. Bounds the memory of one response.
 const MAX_BODY_BYTES: usize = 64 << 20;
@@ -72,7 +72,7 @@ impl plugin::Plugin for Plugin {
     };
     type Config = Config;
 
-    fn build(config: Config, _: &mut Build<'_>) -> Result<Self, BuildError> {
+    fn build(config: Config, _: &mut BuildContext<'_>) -> Result<Self, BuildError> {
         Ok(Plugin {
             headers: headers::Rules::of(&config)?,
             json: json::Rules::of(&config),
@@ -83,7 +83,7 @@ impl plugin::Plugin for Plugin {
 
 impl Plugin {
     /// Requests a body that can be parsed from the upstream: complete, and not compressed.
-    fn access(&self, ctx: Call<'_>) -> HookResult {
+    fn access(&self, ctx: Ctx<'_>) -> HookResult {
         if self.json.hides_fields() {
             let headers = &mut ctx.exchange.request.headers;
             for name in [ACCEPT_ENCODING, RANGE] {
@@ -95,19 +95,19 @@ impl Plugin {
         Ok(())
     }
 
-    fn header_filter(&self, ctx: Call<'_>) {
+    fn header_filter(&self, ctx: Ctx<'_>) {
         let exchange = ctx.exchange;
         let headers = &mut exchange.response.headers;
         self.headers.apply(headers);
         if !self.json.is_empty() && is_json(headers) {
             headers.remove(CONTENT_LENGTH);
-            exchange.response.waits_for_body |= self.json.hides_fields();
-            let buffer = BodyBuffer::new(&exchange.budget());
+            exchange.response.holds_head_for_body |= self.json.hides_fields();
+            let buffer = BodyBuffer::new(&exchange.body_budget());
             *exchange.extension_mut() = BodyState::Buffering(buffer);
         }
     }
 
-    fn body_filter(&self, ctx: Call<'_>, chunk: &mut Chunk) {
+    fn body_filter(&self, ctx: Ctx<'_>, chunk: &mut Chunk) {
         let exchange = ctx.exchange;
         if self.json.is_empty() || exchange.extension::<BodyState>().is_none() {
             return;
@@ -123,12 +123,12 @@ impl Plugin {
         };
         let data = std::mem::take(&mut chunk.data);
         let is_encoded = is_content_encoded(&exchange.response.headers);
-        match self.filter(buffer, data, chunk.last, is_encoded, &exchange.budget()) {
+        match self.filter(buffer, data, chunk.last, is_encoded, &exchange.body_budget()) {
             Ok(Filtered::Buffer(buffer)) => *exchange.extension_mut() = BodyState::Buffering(buffer),
             Ok(Filtered::Pass(bytes)) => chunk.data = bytes,
             Err(error) => {
                 *exchange.extension_mut() = BodyState::Rejected;
-                exchange.response.refused = Some(error);
+                exchange.response.body_error = Some(error);
             }
         }
     }

@@ -8,7 +8,7 @@ use super::{MAX_BODY_BYTES, Plugin, headers, json};
 use model::State;
 use net::{BodyError, ConnectionBudget, MemoryBudget};
 use plugin::{
-    Call, Chunk, Exchange,
+    Chunk, Ctx, Exchange,
     testing::{PluginHarness, request},
 };
 
@@ -167,10 +167,10 @@ fn small(config: &Value, budget: usize) -> (Plugin, Exchange) {
         max_body_bytes: if budget == 0 { MAX_BODY_BYTES } else { 6 },
     };
     let mut exchange = request("GET", "/", &[], "");
-    exchange.budget = Some(ConnectionBudget::new(MemoryBudget::new(budget as u64), budget));
+    exchange.body_budget = Some(ConnectionBudget::new(MemoryBudget::new(budget as u64), budget));
     exchange.response.headers.insert("content-type", HeaderValue::from_static("application/json"));
     let state = State::default();
-    plugin.header_filter(Call { exchange: &mut exchange, state: &state });
+    plugin.header_filter(Ctx { exchange: &mut exchange, state: &state });
     (plugin, exchange)
 }
 
@@ -180,10 +180,10 @@ fn emitted(plugin: &Plugin, exchange: &mut Exchange, chunks: &[&[u8]]) -> (Vec<u
     let mut out = Vec::new();
     for (at, piece) in chunks.iter().enumerate() {
         let mut chunk = Chunk { data: Bytes::copy_from_slice(piece), last: at + 1 == chunks.len() };
-        plugin.body_filter(Call { exchange, state: &state }, &mut chunk);
+        plugin.body_filter(Ctx { exchange, state: &state }, &mut chunk);
         out.extend_from_slice(&chunk.data);
     }
-    (out, exchange.response.refused.take())
+    (out, exchange.response.body_error.take())
 }
 
 #[test]
@@ -195,9 +195,9 @@ fn a_response_that_cannot_be_buffered_passes_only_if_no_rule_hides_fields() {
         let (plugin, mut exchange) = small(&json!({"add": {"json": ["x:1"]}}), budget);
         let (out, refused) = emitted(&plugin, &mut exchange, &chunks);
         assert_eq!((out, refused.is_some()), (chunks.concat(), false));
-        assert!(!exchange.response.waits_for_body);
+        assert!(!exchange.response.holds_head_for_body);
         let (plugin, mut exchange) = small(&json!({"remove": {"json": ["a"]}}), budget);
-        assert!(exchange.response.waits_for_body);
+        assert!(exchange.response.holds_head_for_body);
         let (out, refused) = emitted(&plugin, &mut exchange, &chunks);
         assert_eq!(out, b"");
         let expected = matches!(

@@ -19,7 +19,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use model::{Consumer, Ix, State};
-use plugin::{Call, Credential, Exchange, HookResult, Reply, Stop};
+use plugin::{Credential, Ctx, Exchange, HookResult, LocalReply, ShortCircuit};
 
 /// Id of the consumer.
 pub const X_CONSUMER_ID: HeaderName = HeaderName::from_static("x-consumer-id");
@@ -79,18 +79,18 @@ impl AuthFlow {
     /// The rejection, or a failure if the anonymous consumer does not exist.
     pub fn finish<R>(
         &self,
-        ctx: Call<'_>,
+        ctx: Ctx<'_>,
         found: Result<Identity, R>,
-        reject: impl FnOnce(R) -> Reply,
+        reject: impl FnOnce(R) -> LocalReply,
     ) -> HookResult {
-        let Call { exchange, state } = ctx;
+        let Ctx { exchange, state } = ctx;
         match (found, &self.anonymous) {
             (Ok(found), _) => set_identity(exchange, state, found.consumer, Some(found.credential)),
             (Err(_), Some(Anonymous { consumer: Some(consumer), .. })) => {
                 set_identity(exchange, state, Some(*consumer), None);
             }
             (Err(_), Some(Anonymous { setting, .. })) => {
-                return Err(Stop::Fault(format!("the anonymous consumer {setting} does not exist")));
+                return Err(ShortCircuit::Fail(format!("the anonymous consumer {setting} does not exist")));
             }
             (Err(rejection), None) => return Err(reject(rejection).into()),
         }

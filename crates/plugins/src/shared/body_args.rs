@@ -16,7 +16,7 @@ use super::{
     json::{self, Document},
     multipart::{self, Mode},
 };
-use plugin::{Reply, Request, Stop};
+use plugin::{LocalReply, Request, ShortCircuit};
 
 /// Maximum length of a body in which arguments are looked up. A body is buffered for this.
 pub const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
@@ -103,7 +103,7 @@ impl BodyArgs {
     ///
     /// # Errors
     /// If the connection fails, or the body is longer than [`MAX_BODY_BYTES`].
-    pub async fn read(request: &mut Request) -> Result<Self, Stop> {
+    pub async fn read(request: &mut Request) -> Result<Self, ShortCircuit> {
         let format = Format::of(&request.headers);
         let bytes = request.read_body(MAX_BODY_BYTES).await?;
         Ok(BodyArgs { format, bytes })
@@ -138,8 +138,8 @@ impl BodyArgs {
     /// # Errors
     /// If parsers could read the body differently, since the upstream might then find an argument that is not removed
     /// here.
-    pub fn remove(self, request: &mut Request, name: &str) -> Result<(), Stop> {
-        let malformed = || Reply::error(StatusCode::BAD_REQUEST, "Cannot process request body");
+    pub fn remove(self, request: &mut Request, name: &str) -> Result<(), ShortCircuit> {
+        let malformed = || LocalReply::error(StatusCode::BAD_REQUEST, "Cannot process request body");
         if self.bytes.is_empty() {
             return Ok(());
         }

@@ -4,7 +4,7 @@ use http::StatusCode;
 use uuid::Uuid;
 
 use model::{Acl, Consumer, JwtSecret, KeyAuth, Ref, Row, State};
-use plugin::{Exchange, Reply, ReplyBody};
+use plugin::{Exchange, LocalReply, LocalReplyBody};
 
 /// Builder of a configuration with consumers and credentials. Ids count from 1 in the order in which entities are
 /// added.
@@ -90,10 +90,10 @@ pub fn sent<'a>(exchange: &'a Exchange, name: &str) -> Option<&'a str> {
 }
 
 /// Returns the status and the message of a reply.
-pub fn status_and_message(reply: &Reply) -> (StatusCode, String) {
+pub fn status_and_message(reply: &LocalReply) -> (StatusCode, String) {
     let message = match &reply.body {
-        ReplyBody::Message(message) => message.clone().unwrap_or_default(),
-        ReplyBody::Json(value) => {
+        LocalReplyBody::Message(message) => message.clone().unwrap_or_default(),
+        LocalReplyBody::Json(value) => {
             value.get("message").and_then(|m| m.as_str()).map_or_else(|| value.to_string(), str::to_owned)
         }
         other => format!("{other:?}"),

@@ -2,7 +2,7 @@
 
 use http::HeaderValue;
 
-use http_codec::Spelling;
+use http_codec::HeaderSpelling;
 
 /// Splits a rule into name and value. The name ends at the first colon; the value starts after all colons there.
 /// Returns `None` if the name is empty.
@@ -15,8 +15,8 @@ pub fn split_rule(rule: &str) -> Option<(&str, &str)> {
 ///
 /// # Errors
 /// If it is not a valid header name. The message is Kong's.
-pub fn header_name(name: &str) -> Result<Spelling, String> {
-    Spelling::new(name).map_err(|_| format!("'{name}' is not a valid header"))
+pub fn header_name(name: &str) -> Result<HeaderSpelling, String> {
+    HeaderSpelling::new(name).map_err(|_| format!("'{name}' is not a valid header"))
 }
 
 /// Converts bytes to a header value. Bytes that are not allowed in header values are percent-encoded, as OpenResty

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use http_codec::{HeaderLine, Known};
+use http_codec::{HeaderLine, KnownHeader};
 use plugin::RequestId;
 
 /// A header that the gateway sets.
@@ -75,7 +75,11 @@ pub trait HeaderSink {
     /// Appends a field of the message.
     fn append_line(&mut self, line: &HeaderLine<'_>);
     /// Appends the fields of a received head for which `is_forwarded` holds.
-    fn append_fields(&mut self, fields: &http_codec::Fields, is_forwarded: impl FnMut(Option<Known>) -> bool);
+    fn append_fields(
+        &mut self,
+        fields: &http_codec::RawFields,
+        is_forwarded: impl FnMut(Option<KnownHeader>) -> bool,
+    );
     /// Appends a header that the gateway sets.
     fn append_value(&mut self, header: GatewayHeader, value: &HeaderValue);
     /// Appends one with a static value.
@@ -91,11 +95,11 @@ impl HeaderSink for HeaderMap {
 
     fn append_fields(
         &mut self,
-        fields: &http_codec::Fields,
-        mut is_forwarded: impl FnMut(Option<Known>) -> bool,
+        fields: &http_codec::RawFields,
+        mut is_forwarded: impl FnMut(Option<KnownHeader>) -> bool,
     ) {
         for (name, value) in &fields.to_map() {
-            if is_forwarded(Known::of(name.as_str().as_bytes())) {
+            if is_forwarded(KnownHeader::from_name(name.as_str().as_bytes())) {
                 self.append(name, value.clone());
             }
         }
@@ -130,8 +134,8 @@ impl HeaderSink for Vec<u8> {
     #[inline]
     fn append_fields(
         &mut self,
-        fields: &http_codec::Fields,
-        is_forwarded: impl FnMut(Option<Known>) -> bool,
+        fields: &http_codec::RawFields,
+        is_forwarded: impl FnMut(Option<KnownHeader>) -> bool,
     ) {
         fields.write(self, is_forwarded);
     }

@@ -16,25 +16,29 @@ pub use self::{
     response_headers::AddedResponseHeaders,
 };
 use super::{validate, worker::ConnContext};
-use http_codec::{Headers, Known};
+use http_codec::{Headers, KnownHeader};
 use plugin::Exchange;
 
 /// Whether a request is a WebSocket upgrade.
 pub fn wants_websocket(exchange: &Exchange) -> bool {
     let headers = &exchange.request.headers;
     exchange.request.version == Version::HTTP_11
-        && headers.has(Known::Upgrade)
-        && headers.values_of(Known::Upgrade).next().is_some_and(|v| v.eq_ignore_ascii_case(b"websocket"))
-        && tokens(headers, Known::Connection).any(|token| token.eq_ignore_ascii_case(b"upgrade"))
+        && headers.contains_known(KnownHeader::Upgrade)
+        && headers
+            .known_values(KnownHeader::Upgrade)
+            .next()
+            .is_some_and(|v| v.eq_ignore_ascii_case(b"websocket"))
+        && tokens(headers, KnownHeader::Connection).any(|token| token.eq_ignore_ascii_case(b"upgrade"))
 }
 
 /// Whether a client accepts trailers.
 pub fn wants_trailers(headers: &Headers) -> bool {
-    headers.has(Known::Te) && tokens(headers, Known::Te).any(|token| token.eq_ignore_ascii_case(b"trailers"))
+    headers.contains_known(KnownHeader::Te)
+        && tokens(headers, KnownHeader::Te).any(|token| token.eq_ignore_ascii_case(b"trailers"))
 }
 
-fn tokens(headers: &Headers, known: Known) -> impl Iterator<Item = &[u8]> {
-    let tokens = headers.values_of(known).flat_map(|value| value.split(|&byte| byte == b','));
+fn tokens(headers: &Headers, known: KnownHeader) -> impl Iterator<Item = &[u8]> {
+    let tokens = headers.known_values(known).flat_map(|value| value.split(|&byte| byte == b','));
     tokens.map(<[u8]>::trim_ascii).filter(|token| !token.is_empty())
 }
 
@@ -91,30 +95,56 @@ pub fn for_upstream(
     let mut client_sent = ClientSent { length: header_ctx.body, ..ClientSent::default() };
     let mut is_forwarded = |known| match known {
         None => true,
-        Some(Known::ContentLength) => {
+        Some(KnownHeader::ContentLength) => {
             client_sent.length = true;
             length == BodyLength::FromClient
         }
-        Some(Known::Te) => note(&mut client_sent.te, true, false),
-        Some(Known::Via) => note(&mut client_sent.via, true, false),
-        Some(Known::ForwardedFor) => note(&mut client_sent.forwarded_for, true, false),
+        Some(KnownHeader::Te) => note(&mut client_sent.te, true, false),
+        Some(KnownHeader::Via) => note(&mut client_sent.via, true, false),
+        Some(KnownHeader::ForwardedFor) => note(&mut client_sent.forwarded_for, true, false),
         // Values of a trusted peer are kept.
-        Some(Known::ForwardedProto) => note(&mut client_sent.proto, client.trusted, client.trusted),
-        Some(Known::ForwardedHost) => note(&mut client_sent.host, client.trusted, client.trusted),
-        Some(Known::ForwardedPort) => note(&mut client_sent.port, client.trusted, client.trusted),
-        Some(Known::ForwardedPath) => note(&mut client_sent.path, client.trusted, client.trusted),
-        Some(Known::ForwardedPrefix) => note(&mut client_sent.prefix, client.trusted, client.trusted),
-        Some(Known::Host | Known::RealIp | Known::KongRequestId) => false,
-        Some(Known::Connection | Known::KeepAlive | Known::TransferEncoding | Known::Upgrade) => false,
+        Some(KnownHeader::ForwardedProto) => {
+            note(&mut client_sent.proto, client.is_trusted, client.is_trusted)
+        }
+        Some(KnownHeader::ForwardedHost) => note(&mut client_sent.host, client.is_trusted, client.is_trusted),
+        Some(KnownHeader::ForwardedPort) => note(&mut client_sent.port, client.is_trusted, client.is_trusted),
+        Some(KnownHeader::ForwardedPath) => note(&mut client_sent.path, client.is_trusted, client.is_trusted),
+        Some(KnownHeader::ForwardedPrefix) => {
+            note(&mut client_sent.prefix, client.is_trusted, client.is_trusted)
+        }
+        Some(KnownHeader::Host | KnownHeader::RealIp | KnownHeader::KongRequestId) => false,
+        Some(
+            KnownHeader::Connection
+            | KnownHeader::KeepAlive
+            | KnownHeader::TransferEncoding
+            | KnownHeader::Upgrade,
+        ) => false,
         // A request's trailers are not forwarded.
-        Some(Known::Proxy | Known::ProxyConnection | Known::Expect | Known::Trailer) => false,
-        Some(Known::Date | Known::Server | Known::Pad | Known::Accel | Known::Kong) => true,
-        Some(Known::Authorization | Known::ContentRange | Known::IfRange | Known::IfMatch) => true,
-        Some(Known::IfNoneMatch | Known::IfModifiedSince | Known::IfUnmodifiedSince) => true,
-        Some(Known::ConsumerId | Known::ConsumerCustomId | Known::ConsumerUsername) => true,
-        Some(Known::ConsumerGroups | Known::AuthenticatedGroups | Known::AnonymousConsumer) => true,
+        Some(
+            KnownHeader::Proxy | KnownHeader::ProxyConnection | KnownHeader::Expect | KnownHeader::Trailer,
+        ) => false,
+        Some(
+            KnownHeader::Date
+            | KnownHeader::Server
+            | KnownHeader::Pad
+            | KnownHeader::Accel
+            | KnownHeader::Kong,
+        ) => true,
+        Some(
+            KnownHeader::Authorization
+            | KnownHeader::ContentRange
+            | KnownHeader::IfRange
+            | KnownHeader::IfMatch,
+        ) => true,
+        Some(KnownHeader::IfNoneMatch | KnownHeader::IfModifiedSince | KnownHeader::IfUnmodifiedSince) => {
+            true
+        }
+        Some(KnownHeader::ConsumerId | KnownHeader::ConsumerCustomId | KnownHeader::ConsumerUsername) => true,
+        Some(
+            KnownHeader::ConsumerGroups | KnownHeader::AuthenticatedGroups | KnownHeader::AnonymousConsumer,
+        ) => true,
         // Look-alikes from the client have been dropped: this one was configured.
-        Some(Known::CredentialIdentifier | Known::LookAlike) => true,
+        Some(KnownHeader::CredentialIdentifier | KnownHeader::LookAlike) => true,
     };
     match sent.fields() {
         // Fields that Connection nominates have been dropped by `drop_nominated`.
@@ -122,7 +152,9 @@ pub fn for_upstream(
         None => {
             let listed = connection_listed(sent);
             for line in sent.lines() {
-                if is_forwarded(Known::of(line.name.as_str().as_bytes())) && !listed.contains(line.name) {
+                if is_forwarded(KnownHeader::from_name(line.name.as_str().as_bytes()))
+                    && !listed.contains(line.name)
+                {
                     to.append_line(&line);
                 }
             }
@@ -145,12 +177,14 @@ pub fn for_upstream(
         &client_ip_header
     };
     match client_sent.forwarded_for {
-        true => to.append_value(X_FORWARDED_FOR, &join_comma(sent, Known::ForwardedFor, peer.as_bytes())),
+        true => {
+            to.append_value(X_FORWARDED_FOR, &join_comma(sent, KnownHeader::ForwardedFor, peer.as_bytes()))
+        }
         false => to.append_value(X_FORWARDED_FOR, real_ip),
     }
     to.append_value(X_REAL_IP, real_ip);
     if !client_sent.proto {
-        to.append_static(X_FORWARDED_PROTO, if client.tls { "https" } else { "http" });
+        to.append_static(X_FORWARDED_PROTO, if client.is_tls { "https" } else { "http" });
     }
     if let (false, Some(host)) = (client_sent.host, sent.host().0.and_then(validate::host_name)) {
         to.append_text(X_FORWARDED_HOST, &host);
@@ -170,7 +204,7 @@ pub fn for_upstream(
         _ => 0,
     }];
     match client_sent.via {
-        true => to.append_value(VIA, &join_comma(sent, Known::Via, via.as_bytes())),
+        true => to.append_value(VIA, &join_comma(sent, KnownHeader::Via, via.as_bytes())),
         false => to.append_static(VIA, via),
     }
     if let Some(id) = header_ctx.id {
@@ -193,9 +227,9 @@ fn note(client_sent: &mut bool, counts: bool, is_forwarded: bool) -> bool {
     is_forwarded
 }
 
-fn join_comma(headers: &Headers, known: Known, last: &[u8]) -> HeaderValue {
+fn join_comma(headers: &Headers, known: KnownHeader, last: &[u8]) -> HeaderValue {
     let mut text = Vec::with_capacity(64);
-    for value in headers.values_of(known) {
+    for value in headers.known_values(known) {
         text.extend_from_slice(value);
         text.extend_from_slice(b", ");
     }
@@ -206,7 +240,7 @@ fn join_comma(headers: &Headers, known: Known, last: &[u8]) -> HeaderValue {
 /// Fields that `Connection` nominates as hop-by-hop (RFC 9110 section 7.6.1).
 fn connection_listed(headers: &Headers) -> SmallVec<[HeaderName; 2]> {
     let mut listed = SmallVec::new();
-    for token in tokens(headers, Known::Connection) {
+    for token in tokens(headers, KnownHeader::Connection) {
         if !is_connection_option(token) {
             listed.extend(HeaderName::from_bytes(token));
         }
@@ -223,33 +257,35 @@ fn is_connection_option(token: &[u8]) -> bool {
 /// Removes the fields that a client's `Connection` nominates, before plugins add theirs, which the nomination
 /// does not concern. Fields that the gateway handles itself are kept.
 pub fn drop_nominated(headers: &mut Headers) {
-    const HANDLED_BY_GATEWAY: [Known; 15] = [
-        Known::Te,
-        Known::Via,
-        Known::Host,
-        Known::Expect,
-        Known::Trailer,
-        Known::Upgrade,
-        Known::RealIp,
-        Known::ContentLength,
-        Known::TransferEncoding,
-        Known::ForwardedFor,
-        Known::ForwardedHost,
-        Known::ForwardedPath,
-        Known::ForwardedPort,
-        Known::ForwardedProto,
-        Known::ForwardedPrefix,
+    const HANDLED_BY_GATEWAY: [KnownHeader; 15] = [
+        KnownHeader::Te,
+        KnownHeader::Via,
+        KnownHeader::Host,
+        KnownHeader::Expect,
+        KnownHeader::Trailer,
+        KnownHeader::Upgrade,
+        KnownHeader::RealIp,
+        KnownHeader::ContentLength,
+        KnownHeader::TransferEncoding,
+        KnownHeader::ForwardedFor,
+        KnownHeader::ForwardedHost,
+        KnownHeader::ForwardedPath,
+        KnownHeader::ForwardedPort,
+        KnownHeader::ForwardedProto,
+        KnownHeader::ForwardedPrefix,
     ];
     let listed = connection_listed(headers);
     if listed.is_empty() {
         return;
     }
     let options: Vec<&[u8]> =
-        tokens(headers, Known::Connection).filter(|token| is_connection_option(token)).collect();
+        tokens(headers, KnownHeader::Connection).filter(|token| is_connection_option(token)).collect();
     let options =
         HeaderValue::from_bytes(&options.join(&b", "[..])).expect("tokens joined are a header value");
     for name in listed {
-        if Known::of(name.as_str().as_bytes()).is_none_or(|known| !HANDLED_BY_GATEWAY.contains(&known)) {
+        if KnownHeader::from_name(name.as_str().as_bytes())
+            .is_none_or(|known| !HANDLED_BY_GATEWAY.contains(&known))
+        {
             headers.remove(name);
         }
     }
@@ -261,29 +297,31 @@ pub fn drop_nominated(headers: &mut Headers) {
 
 /// Removes hop-by-hop fields from an upstream's response.
 pub fn from_upstream(headers: &mut Headers, upgraded: bool, trailers: bool) {
-    const HOP_BY_HOP: [Known; 7] = [
-        Known::Connection,
-        Known::KeepAlive,
-        Known::TransferEncoding,
-        Known::Pad,
-        Known::Upgrade,
-        Known::Trailer,
-        Known::Accel,
+    const HOP_BY_HOP: [KnownHeader; 7] = [
+        KnownHeader::Connection,
+        KnownHeader::KeepAlive,
+        KnownHeader::TransferEncoding,
+        KnownHeader::Pad,
+        KnownHeader::Upgrade,
+        KnownHeader::Trailer,
+        KnownHeader::Accel,
     ];
-    if headers.fields().is_some_and(|fields| !fields.has(&HOP_BY_HOP)) {
+    if headers.fields().is_some_and(|fields| !fields.contains_any(&HOP_BY_HOP)) {
         return;
     }
     let is_removed = |known| match known {
-        Known::Upgrade => !upgraded,
-        Known::Trailer => !trailers,
+        KnownHeader::Upgrade => !upgraded,
+        KnownHeader::Trailer => !trailers,
         known => HOP_BY_HOP.contains(&known),
     };
     let listed = connection_listed(headers);
-    if listed.is_empty() && headers.strip(HOP_BY_HOP.into_iter().filter(|&known| is_removed(known))) {
+    if listed.is_empty() && headers.remove_known(HOP_BY_HOP.into_iter().filter(|&known| is_removed(known))) {
         return;
     }
     // One pass over the names; a look-up per candidate would cost more.
-    let names = headers.keys().filter(|name| Known::of(name.as_str().as_bytes()).is_some_and(is_removed));
+    let names = headers
+        .keys()
+        .filter(|name| KnownHeader::from_name(name.as_str().as_bytes()).is_some_and(is_removed));
     let removed: SmallVec<[HeaderName; 4]> = names.cloned().chain(listed).collect();
     for name in &removed {
         headers.remove(name);
@@ -296,15 +334,15 @@ mod tests {
 
     /// Headers of a head that has not been converted into a map.
     fn unindexed(lines: &[(&str, &str)]) -> Headers {
-        let (mut text, mut fields) = (String::new(), http_codec::Fields::default());
+        let (mut text, mut fields) = (String::new(), http_codec::RawFields::default());
         for (name, value) in lines {
             let begin = text.len() as u32;
             let colon = begin + name.len() as u32;
             text += &format!("{name}: {value}\r\n");
             let value = (colon + 2, text.len() as u32 - 2);
-            fields.push((begin, colon), value, Known::of(name.as_bytes()));
+            fields.push((begin, colon), value, KnownHeader::from_name(name.as_bytes()));
         }
-        fields.complete(http_codec::RawHead::new(text.into()));
+        fields.complete(http_codec::HeadBytes::new(text.into()));
         fields.into()
     }
 
@@ -370,8 +408,8 @@ mod tests {
             unindexed(&[("Connection", "close"), ("TE", "x"), ("VIA", "a"), ("te", "a, Trailers ")]);
         for _ in 0..2 {
             assert!(connection_listed(&headers).is_empty() && wants_trailers(&headers));
-            assert_eq!(join_comma(&headers, Known::Via, b"b"), "a, b");
-            assert_eq!(join_comma(&headers, Known::ForwardedFor, b"b"), "b");
+            assert_eq!(join_comma(&headers, KnownHeader::Via, b"b"), "a, b");
+            assert_eq!(join_comma(&headers, KnownHeader::ForwardedFor, b"b"), "b");
             headers = headers.into_map().into();
         }
     }

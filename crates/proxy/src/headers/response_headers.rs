@@ -11,7 +11,7 @@ use super::{
     },
     join_comma,
 };
-use http_codec::{Headers, Known};
+use http_codec::{Headers, KnownHeader};
 use plugin::{Exchange, ResponseSource};
 use runtime::AddedHeaders;
 
@@ -36,13 +36,19 @@ impl AddedResponseHeaders {
         let millis = |from: Instant, to: Option<Instant>| {
             to.map_or(0, |to| to.saturating_duration_since(from).as_millis() as u64)
         };
-        let Exchange { started, sent, answered, response, .. } = exchange;
+        let Exchange {
+            received_at: started,
+            upstream_sent_at: sent,
+            upstream_responded_at: answered,
+            response,
+            ..
+        } = exchange;
         let upstream = response.source == ResponseSource::Upstream;
         AddedResponseHeaders {
             latencies: sent.filter(|_| proxied).map(|at| (millis(at, *answered), millis(*started, Some(at)))),
             total_ms: if proxied { 0 } else { millis(*started, Some(Instant::now())) },
             upstream_status: upstream.then(|| response.status.as_u16()),
-            has_server: upstream && response.headers.has(Known::Server),
+            has_server: upstream && response.headers.contains_known(KnownHeader::Server),
             id: id.clone(),
         }
     }
@@ -51,8 +57,8 @@ impl AddedResponseHeaders {
     pub fn overlaps(&self, headers: &Headers) -> bool {
         match headers.fields() {
             Some(fields) => {
-                fields.has(&[Known::Via, Known::KongRequestId, Known::Kong])
-                    || !self.has_server && fields.has(&[Known::Server])
+                fields.contains_any(&[KnownHeader::Via, KnownHeader::KongRequestId, KnownHeader::Kong])
+                    || !self.has_server && fields.contains_any(&[KnownHeader::Server])
             }
             None => headers.keys().any(|name| match name.as_str() {
                 "via" => true,
@@ -102,8 +108,8 @@ impl AddedResponseHeaders {
         let mut added = HeaderMap::with_capacity(8);
         self.append_to(enabled, &mut added);
         // `Via` is a list.
-        if added.contains_key(header::VIA) && headers.has(Known::Via) {
-            added.insert(header::VIA, join_comma(headers, Known::Via, VIA_VALUES[0].as_bytes()));
+        if added.contains_key(header::VIA) && headers.contains_known(KnownHeader::Via) {
+            added.insert(header::VIA, join_comma(headers, KnownHeader::Via, VIA_VALUES[0].as_bytes()));
         }
         headers.extend(added);
     }

@@ -19,9 +19,11 @@ use tokio::{
     time::Instant,
 };
 
-use super::head::{HeadRejection, RequestHead, Scan, Scanned};
-use http_codec::Decoder;
-use net::{BodyError, ConnectionBudget, Inbox, MemoryBudget, Outbox, RequestBody, Timer, Watch};
+use super::head::{HeadParser, HeadRejection, ParseStatus, RequestHead};
+use http_codec::BodyDecoder;
+use net::{
+    BodyError, ConnectionBudget, Deadline, MemoryBudget, ReadBuffer, ReadinessState, RequestBody, WriteBuffer,
+};
 use runtime::HeadLimits;
 
 /// Limits of lingering close, in all and between two reads (nginx's defaults of `lingering_time` and
@@ -56,28 +58,28 @@ pub enum NextRequest {
 }
 
 /// The stream below a connection.
-pub trait Io: AsyncRead + AsyncWrite + Watch + Unpin + 'static {}
+pub trait Io: AsyncRead + AsyncWrite + ReadinessState + Unpin + 'static {}
 
-impl<S: AsyncRead + AsyncWrite + Watch + Unpin + 'static> Io for S {}
+impl<S: AsyncRead + AsyncWrite + ReadinessState + Unpin + 'static> Io for S {}
 
 /// A client's connection. The body and the connection's task borrow it in turns.
 #[derive(Debug)]
 pub struct Http1Connection<S> {
     stream: S,
-    inbox: Inbox,
+    inbox: ReadBuffer,
     /// Bytes to be written to the client.
-    pub outbox: Outbox,
-    parser: Scan,
+    pub outbox: WriteBuffer,
+    parser: HeadParser,
     limits: HeadLimits,
     /// Decoder of the current request's body.
-    body: Decoder,
+    body: BodyDecoder,
     /// Whether the client waits for 100 (Continue) before it sends the body.
     awaiting_continue: bool,
     /// Requests so far.
     pub requests: u64,
     timeouts: Http1Timeouts,
-    read_timer: Timer,
-    write_timer: Timer,
+    read_timer: Deadline,
+    write_timer: Deadline,
     /// Bytes read in all when the body's deadline was set.
     bytes_at_deadline: u64,
     /// When discarding the request's body ends, once it has started.
@@ -102,16 +104,16 @@ impl<S: Io> Http1Connection<S> {
     pub fn new(stream: S, timeouts: Http1Timeouts, limits: HeadLimits) -> Self {
         Http1Connection {
             stream,
-            inbox: Inbox::default(),
-            outbox: Outbox::default(),
-            parser: Scan::default(),
+            inbox: ReadBuffer::default(),
+            outbox: WriteBuffer::default(),
+            parser: HeadParser::default(),
             limits,
-            body: Decoder::ended(),
+            body: BodyDecoder::ended(),
             awaiting_continue: false,
             requests: 0,
             timeouts,
-            read_timer: Timer::default(),
-            write_timer: Timer::default(),
+            read_timer: Deadline::default(),
+            write_timer: Deadline::default(),
             bytes_at_deadline: 0,
             lingering_deadline: None,
             has_timed_out: false,
@@ -130,7 +132,7 @@ impl<S: Io> Http1Connection<S> {
 
     /// Whether polling for bytes costs no system call when there are none.
     pub fn is_watched(&self) -> bool {
-        self.stream.is_watched()
+        self.stream.is_registered()
     }
 
     /// Whether the client has reset the connection; detected without reading the bytes before the reset.
@@ -146,8 +148,8 @@ impl<S: Io> Http1Connection<S> {
     /// Starts to wait for the next request.
     pub fn enter_idle(&mut self) {
         if self.is_idle() {
-            self.inbox.rest();
-            self.read_timer.set(Instant::now() + self.timeouts.keepalive);
+            self.inbox.shrink();
+            self.read_timer.reset(Instant::now() + self.timeouts.keepalive);
         }
     }
 
@@ -162,9 +164,9 @@ impl<S: Io> Http1Connection<S> {
                     ready!(poll_proceed(cx)).made_progress();
                 }
                 match self.parser.advance(&self.inbox.bytes, self.limits) {
-                    Scanned::Partial => {}
-                    Scanned::Complete => return Poll::Ready(self.take_request()),
-                    Scanned::Refused(rejection) => return Poll::Ready(NextRequest::Rejected(rejection)),
+                    ParseStatus::Partial => {}
+                    ParseStatus::Complete => return Poll::Ready(self.take_request()),
+                    ParseStatus::Rejected(rejection) => return Poll::Ready(NextRequest::Rejected(rejection)),
                 }
             }
             let is_first_read = self.is_idle();
@@ -173,13 +175,13 @@ impl<S: Io> Http1Connection<S> {
                     read = true;
                     // From its first byte on, the head has its own timeout.
                     if is_first_read {
-                        self.read_timer.stop();
+                        self.read_timer.clear();
                     }
                 }
                 Poll::Ready(_) => return Poll::Ready(NextRequest::Closed),
                 Poll::Pending => {
                     let header_timeout = self.timeouts.header;
-                    self.read_timer.set_once(|| Instant::now() + header_timeout);
+                    self.read_timer.reset_if_unset(|| Instant::now() + header_timeout);
                     ready!(self.read_timer.poll(cx));
                     self.has_timed_out = true;
                     return Poll::Ready(NextRequest::Closed);
@@ -189,10 +191,10 @@ impl<S: Io> Http1Connection<S> {
     }
 
     fn take_request(&mut self) -> NextRequest {
-        self.read_timer.stop();
+        self.read_timer.clear();
         match self.parser.take(&mut self.inbox.bytes) {
             Ok(mut head) => {
-                self.body = std::mem::replace(&mut head.body, Decoder::ended());
+                self.body = std::mem::replace(&mut head.body, BodyDecoder::ended());
                 self.awaiting_continue = head.expect_continue && !self.body.is_ended();
                 self.requests += 1;
                 self.lingering_deadline = None;
@@ -223,15 +225,15 @@ impl<S: Io> Http1Connection<S> {
         }
         let frame = self.inbox.poll_frame(&mut self.body, &mut self.stream, cx, BodyError::Client);
         if frame.is_ready() {
-            self.read_timer.stop();
+            self.read_timer.clear();
             return frame;
         }
         // Only bytes extend the deadline.
         let (bytes, timeout) = (self.inbox.read_bytes(), self.timeouts.body);
         if std::mem::replace(&mut self.bytes_at_deadline, bytes) == bytes {
-            self.read_timer.set_once(|| Instant::now() + timeout);
+            self.read_timer.reset_if_unset(|| Instant::now() + timeout);
         } else {
-            self.read_timer.set(Instant::now() + timeout);
+            self.read_timer.reset(Instant::now() + timeout);
         }
         self.read_timer.poll(cx).map(|()| Some(Err(BodyError::Stalled)))
     }
@@ -258,11 +260,11 @@ impl<S: Io> Http1Connection<S> {
             other => other,
         };
         if sent.is_ready() {
-            self.write_timer.stop();
+            self.write_timer.clear();
             return sent;
         }
         let send_timeout = self.timeouts.send;
-        self.write_timer.set_once(|| Instant::now() + send_timeout);
+        self.write_timer.reset_if_unset(|| Instant::now() + send_timeout);
         ready!(self.write_timer.poll(cx));
         let why = "the client stopped reading the response (send_timeout)";
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)))
@@ -271,14 +273,14 @@ impl<S: Io> Http1Connection<S> {
     /// Reads and discards the rest of a request's body (nginx: lingering close).
     pub fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<Discarded> {
         let end = *self.lingering_deadline.get_or_insert_with(|| {
-            self.read_timer.stop();
+            self.read_timer.clear();
             Instant::now() + LINGERING_CLOSE_TIME
         });
         loop {
             let frame = self.inbox.poll_frame(&mut self.body, &mut self.stream, cx, BodyError::Client);
             let discarded = match frame {
                 Poll::Ready(Some(Ok(_))) => {
-                    self.read_timer.stop();
+                    self.read_timer.clear();
                     if Instant::now() < end {
                         continue;
                     }
@@ -288,12 +290,12 @@ impl<S: Io> Http1Connection<S> {
                 Poll::Ready(Some(Err(BodyError::Client(_)))) => Discarded::ClientClosed,
                 Poll::Ready(Some(Err(_))) => Discarded::Incomplete,
                 Poll::Pending => {
-                    self.read_timer.set_once(|| end.min(Instant::now() + LINGERING_CLOSE_READ_TIMEOUT));
+                    self.read_timer.reset_if_unset(|| end.min(Instant::now() + LINGERING_CLOSE_READ_TIMEOUT));
                     ready!(self.read_timer.poll(cx));
                     Discarded::Incomplete
                 }
             };
-            self.read_timer.stop();
+            self.read_timer.clear();
             return Poll::Ready(discarded);
         }
     }
@@ -307,7 +309,7 @@ impl<S: Io> Http1Connection<S> {
             return;
         }
         let end = Instant::now() + LINGERING_CLOSE_TIME;
-        self.read_timer.set(Instant::now() + LINGERING_CLOSE_READ_TIMEOUT);
+        self.read_timer.reset(Instant::now() + LINGERING_CLOSE_READ_TIMEOUT);
         let mut is_write_shut = false;
         std::future::poll_fn(|cx| {
             is_write_shut = is_write_shut || Pin::new(&mut self.stream).poll_shutdown(cx).is_ready();
@@ -329,7 +331,7 @@ impl<S: Io> Http1Connection<S> {
                     if now >= end {
                         return Poll::Ready(());
                     }
-                    self.read_timer.set(end.min(now + LINGERING_CLOSE_READ_TIMEOUT));
+                    self.read_timer.reset(end.min(now + LINGERING_CLOSE_READ_TIMEOUT));
                 }
                 _ => return Poll::Ready(()),
             }
@@ -375,7 +377,7 @@ impl<S: Io> http_body::Body for Http1Body<S> {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let mut connection = self.connection.borrow_mut();
         if connection.requests != self.request_number {
-            return Poll::Ready(Some(Err(BodyError::Gone)));
+            return Poll::Ready(Some(Err(BodyError::AlreadyConsumed)));
         }
         connection.poll_body(cx)
     }
@@ -386,7 +388,7 @@ impl<S: Io> http_body::Body for Http1Body<S> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.connection.borrow().body.left().map_or_else(SizeHint::default, SizeHint::with_exact)
+        self.connection.borrow().body.remaining().map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 
@@ -400,7 +402,7 @@ mod tests {
 
     fn read_deadline(connection: &mut Http1Connection<DuplexStream>) -> Option<Instant> {
         match connection.poll_request(&mut Context::from_waker(Waker::noop())) {
-            Poll::Pending => connection.read_timer.due(),
+            Poll::Pending => connection.read_timer.instant(),
             Poll::Ready(next) => {
                 assert!(matches!(next, NextRequest::Request(_)), "{next:?}");
                 None

@@ -5,7 +5,7 @@ use http_body::SizeHint;
 use hyper::ext::ReasonPhrase;
 
 use crate::date::date;
-use http_codec::{Headers, Known};
+use http_codec::{Headers, KnownHeader};
 
 /// Framing of the body that follows a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,9 +61,9 @@ pub fn encode_head(
     match headers.fields() {
         // The upstream's own fields, without hop-by-hop ones.
         Some(fields) => {
-            length = fields.values(Known::ContentLength).next().and_then(parse_length);
-            has_date = fields.has(&[Known::Date]);
-            fields.write(to, |known| known != Some(Known::ContentLength));
+            length = fields.values(KnownHeader::ContentLength).next().and_then(parse_length);
+            has_date = fields.contains_any(&[KnownHeader::Date]);
+            fields.write(to, |known| known != Some(KnownHeader::ContentLength));
         }
         None => {
             for line in headers.lines() {

@@ -5,7 +5,9 @@ use http::{Method, Uri, Version};
 
 use super::target::{self, TargetForm};
 use crate::error::ProxyError;
-use http_codec::{Decoder, Fields, Headers, Known, Line, MAX_NAME, Place, RawHead, is_token};
+use http_codec::{
+    BodyDecoder, FieldLine, HeadBytes, Headers, KnownHeader, MAX_NAME_BYTES, RawFields, Span, is_token,
+};
 use runtime::HeadLimits;
 
 /// Maximum number of fields in a head.
@@ -50,7 +52,7 @@ pub struct RequestHead {
     /// Fields; one without a colon has an empty value.
     pub headers: Headers,
     /// Decoder of the body.
-    pub body: Decoder,
+    pub body: BodyDecoder,
     /// Whether the client allows another request on the connection.
     pub keep_alive: bool,
     /// Whether the client waits for 100 (Continue) before it sends the body.
@@ -67,7 +69,7 @@ impl RequestHead {
             uri: Uri::default(),
             version: Version::HTTP_11,
             headers: Headers::default(),
-            body: Decoder::ended(),
+            body: BodyDecoder::ended(),
             keep_alive: false,
             expect_continue: false,
             bytes: 0,
@@ -75,31 +77,31 @@ impl RequestHead {
     }
 }
 
-/// Result of [`Scan::advance`].
+/// Result of [`HeadParser::advance`].
 #[derive(Debug)]
-pub enum Scanned {
+pub enum ParseStatus {
     /// More bytes are needed.
     Partial,
-    /// The head is complete: [`Scan::take`] returns it.
+    /// The head is complete: [`HeadParser::take`] returns it.
     Complete,
     /// The head is rejected.
-    Refused(HeadRejection),
+    Rejected(HeadRejection),
 }
 
 /// Incremental parser of a head; continues where it stopped when more bytes have arrived.
 #[derive(Debug, Default)]
-pub struct Scan {
+pub struct HeadParser {
     at: usize,
     facts: HeadFacts,
-    fields: Fields,
+    fields: RawFields,
 }
 
 /// What the lines so far have determined, fields apart.
 #[derive(Clone, Copy, Debug, Default)]
 struct HeadFacts {
     has_request_line: bool,
-    method: Place,
-    target: Place,
+    method: Span,
+    target: Span,
     /// Whether the target contains bytes to be percent-encoded.
     needs_escaping: bool,
     is_http10: bool,
@@ -113,36 +115,36 @@ struct HeadFacts {
 /// Maximum number of bytes of empty lines before a request line.
 const MAX_BLANK_BYTES: usize = 64;
 
-impl Scan {
+impl HeadParser {
     /// Parses further lines. `bytes` starts where it started in the previous call.
-    pub fn advance(&mut self, bytes: &[u8], limits: HeadLimits) -> Scanned {
+    pub fn advance(&mut self, bytes: &[u8], limits: HeadLimits) -> ParseStatus {
         loop {
             let start = self.at;
             let remaining = &bytes[start..];
             // Fast path: most lines are well-formed fields.
             if self.facts.has_request_line
-                && let Line::Field { name, value, end } = Line::read(remaining)
+                && let FieldLine::Field { name, value, end } = FieldLine::parse(remaining)
                 && self.length_rejection(end - 1, start + end - 1, limits).is_none()
             {
                 self.at += end;
                 let (name, text) = (&remaining[..name], &remaining[value.0..value.1]);
-                let known = Known::of(name);
+                let known = KnownHeader::from_name(name);
                 let observed = self
                     .observe_field(known, text)
                     .and_then(|()| self.push_field(known, name, text, start, value.0));
                 match observed {
                     Ok(()) => continue,
-                    Err(rejection) => return Scanned::Refused(rejection),
+                    Err(rejection) => return ParseStatus::Rejected(rejection),
                 }
             }
             let Some(end) = memchr::memchr(b'\n', remaining) else {
                 return match self.length_rejection(remaining.len(), bytes.len(), limits) {
-                    Some(rejection) => Scanned::Refused(rejection),
-                    None => Scanned::Partial,
+                    Some(rejection) => ParseStatus::Rejected(rejection),
+                    None => ParseStatus::Partial,
                 };
             };
             if let Some(rejection) = self.length_rejection(end, start + end, limits) {
-                return Scanned::Refused(rejection);
+                return ParseStatus::Rejected(rejection);
             }
             self.at += end + 1;
             let line = remaining[..end].strip_suffix(b"\r").unwrap_or(&remaining[..end]);
@@ -150,13 +152,13 @@ impl Scan {
                 // RFC 9112 section 2.2 lets a server ignore empty lines before a request; no client needs
                 // many.
                 (false, b"") if self.at <= MAX_BLANK_BYTES => continue,
-                (false, b"") => return Scanned::Refused(HeadRejection::Malformed),
+                (false, b"") => return ParseStatus::Rejected(HeadRejection::Malformed),
                 (false, _) => self.request_line(line, start),
                 (true, b"") => return self.complete(),
                 (true, _) => self.lenient_field(line, start),
             };
             if let Err(rejection) = checked {
-                return Scanned::Refused(rejection);
+                return ParseStatus::Rejected(rejection);
             }
         }
     }
@@ -209,7 +211,7 @@ impl Scan {
             Some(_) => return Err(HeadRejection::Malformed),
             None => (line, (0, &b""[..])),
         };
-        let known = Known::of(name);
+        let known = KnownHeader::from_name(name);
         self.observe_field(known, value)?;
         if name.len() < line.len() {
             return Err(HeadRejection::Malformed);
@@ -218,10 +220,10 @@ impl Scan {
     }
 
     /// Evaluates a field that determines the framing or the connection's persistence.
-    fn observe_field(&mut self, known: Option<Known>, value: &[u8]) -> Result<(), HeadRejection> {
+    fn observe_field(&mut self, known: Option<KnownHeader>, value: &[u8]) -> Result<(), HeadRejection> {
         let facts = &mut self.facts;
         match known {
-            Some(Known::TransferEncoding) => {
+            Some(KnownHeader::TransferEncoding) => {
                 if !value.eq_ignore_ascii_case(b"chunked") {
                     return Err(HeadRejection::Coding);
                 }
@@ -230,7 +232,7 @@ impl Scan {
                 }
                 facts.is_chunked = true;
             }
-            Some(Known::ContentLength) => {
+            Some(KnownHeader::ContentLength) => {
                 if facts.content_length.is_some() || value.is_empty() || !value.iter().all(u8::is_ascii_digit)
                 {
                     return Err(HeadRejection::Malformed);
@@ -240,13 +242,13 @@ impl Scan {
                 let length: i64 = digits.parse().map_err(|_| HeadRejection::Malformed)?;
                 facts.content_length = Some(length.unsigned_abs());
             }
-            Some(Known::Connection) => {
+            Some(KnownHeader::Connection) => {
                 for token in value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
                     facts.has_close |= token.eq_ignore_ascii_case(b"close");
                     facts.has_keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
                 }
             }
-            Some(Known::Expect) => {
+            Some(KnownHeader::Expect) => {
                 facts.expect_continue = value.eq_ignore_ascii_case(b"100-continue");
             }
             _ => {}
@@ -254,7 +256,9 @@ impl Scan {
         // Of a repeated singleton, recipients may use the first or the last value: they would see different
         // requests.
         match known {
-            Some(known) if known.is_singleton() && self.fields.has(&[known]) => Err(HeadRejection::Malformed),
+            Some(known) if known.is_singleton() && self.fields.contains_any(&[known]) => {
+                Err(HeadRejection::Malformed)
+            }
             _ => Ok(()),
         }
     }
@@ -263,16 +267,16 @@ impl Scan {
     /// `start`, its value `offset` bytes after that.
     fn push_field(
         &mut self,
-        known: Option<Known>,
+        known: Option<KnownHeader>,
         name: &[u8],
         value: &[u8],
         start: usize,
         offset: usize,
     ) -> Result<(), HeadRejection> {
-        if name.len() >= MAX_NAME {
+        if name.len() >= MAX_NAME_BYTES {
             return Err(HeadRejection::Malformed);
         }
-        if known == Some(Known::LookAlike) {
+        if known == Some(KnownHeader::LookAlike) {
             return Ok(());
         }
         if self.fields.len() == MAX_FIELDS {
@@ -282,11 +286,11 @@ impl Scan {
         Ok(())
     }
 
-    fn complete(&self) -> Scanned {
+    fn complete(&self) -> ParseStatus {
         if self.facts.is_chunked && self.facts.content_length.is_some() {
-            return Scanned::Refused(HeadRejection::Malformed);
+            return ParseStatus::Rejected(HeadRejection::Malformed);
         }
-        Scanned::Complete
+        ParseStatus::Complete
     }
 
     /// Splits the complete head off the buffer and resets the parser.
@@ -294,11 +298,11 @@ impl Scan {
     /// # Errors
     /// If the target is not a URI.
     pub fn take(&mut self, buffer: &mut BytesMut) -> Result<RequestHead, HeadRejection> {
-        let Scan { at, facts, mut fields } = std::mem::take(self);
-        let raw = RawHead::new(buffer.split_to(at).freeze());
-        let target = raw.share(facts.target);
+        let HeadParser { at, facts, mut fields } = std::mem::take(self);
+        let raw = HeadBytes::new(buffer.split_to(at).freeze());
+        let target = raw.slice_shared(facts.target);
         let target = if facts.needs_escaping { target::escape(&target) } else { target };
-        let method = Method::from_bytes(raw.part(facts.method)).map_err(|_| HeadRejection::Malformed)?;
+        let method = Method::from_bytes(raw.slice(facts.method)).map_err(|_| HeadRejection::Malformed)?;
         fields.complete(raw);
         Ok(RequestHead {
             method,
@@ -306,9 +310,9 @@ impl Scan {
             version: if facts.is_http10 { Version::HTTP_10 } else { Version::HTTP_11 },
             headers: fields.into(),
             body: match facts.content_length {
-                _ if facts.is_chunked => Decoder::chunked(),
-                Some(length) => Decoder::length(length),
-                None => Decoder::ended(),
+                _ if facts.is_chunked => BodyDecoder::chunked(),
+                Some(length) => BodyDecoder::length(length),
+                None => BodyDecoder::ended(),
             },
             keep_alive: !facts.has_close && (facts.has_keep_alive || !facts.is_http10),
             expect_continue: facts.expect_continue && !facts.is_http10,
@@ -319,7 +323,7 @@ impl Scan {
 
 /// Returns the span of `part`, which starts `offset` bytes into a line at `start`. Heads are bounded far
 /// below 4 GiB.
-fn span(start: usize, offset: usize, part: &[u8]) -> Place {
+fn span(start: usize, offset: usize, part: &[u8]) -> Span {
     let at = start + offset;
     (at as u32, (at + part.len()) as u32)
 }

@@ -20,9 +20,9 @@
 
 mod connection;
 mod encode;
-pub mod head;
 #[doc(hidden)]
-pub mod probe;
+pub mod harness;
+pub mod head;
 mod target;
 
 use std::{
@@ -66,7 +66,7 @@ pub async fn serve(conn_ctx: Rc<ConnContext>, stream: impl Io) {
     let options = &conn_ctx.worker.options;
     let timeouts = Http1Timeouts {
         keepalive: options.idle_timeout,
-        header: options.client_timeout,
+        header: options.header_timeout,
         body: options.body_timeout,
         send: options.send_timeout,
     };
@@ -106,7 +106,7 @@ pub async fn serve(conn_ctx: Rc<ConnContext>, stream: impl Io) {
         }
     }
     if let Some(connection) = Rc::into_inner(connection) {
-        connection.into_inner().close(!conn_ctx.client.tls).await;
+        connection.into_inner().close(!conn_ctx.client.is_tls).await;
     }
 }
 
@@ -372,7 +372,7 @@ impl<'a, S: Io> ResponseWriter<'a, S> {
 
     /// Moves the next chunks of the body into the write buffer while it has capacity.
     fn poll_fill_outbox(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while !self.ended && self.connection.borrow().outbox.has_room() {
+        while !self.ended && self.connection.borrow().outbox.has_capacity() {
             match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => self.write_data(data),
@@ -394,8 +394,8 @@ impl<'a, S: Io> ResponseWriter<'a, S> {
         }
         match self.encoded.framing {
             _ if data.is_empty() => {}
-            Framing::Chunked => self.connection.borrow_mut().outbox.chunk(data),
-            _ => self.connection.borrow_mut().outbox.piece(data),
+            Framing::Chunked => self.connection.borrow_mut().outbox.push_chunk(data),
+            _ => self.connection.borrow_mut().outbox.push_data(data),
         }
         if self.body.is_end_stream() {
             self.finish(None);
@@ -410,8 +410,8 @@ impl<'a, S: Io> ResponseWriter<'a, S> {
         if self.encoded.framing == Framing::Chunked {
             let outbox = &mut self.connection.borrow_mut().outbox;
             match trailers {
-                Some(trailers) => outbox.trailers(&trailers),
-                None => outbox.last_chunk(),
+                Some(trailers) => outbox.push_trailers(&trailers),
+                None => outbox.push_last_chunk(),
             }
         }
     }

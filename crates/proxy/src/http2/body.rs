@@ -15,7 +15,7 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
-use net::{BodyError, ConnectionBudget, RequestBody, Timer};
+use net::{BodyError, ConnectionBudget, Deadline, RequestBody};
 
 /// Chunks smaller than this are joined.
 const MIN_CHUNK_BYTES: usize = 4 * 1024;
@@ -33,7 +33,7 @@ pub struct RecvBody {
     shared: Rc<RefCell<SharedBody>>,
     budget: ConnectionBudget,
     /// Runs while the reader waits for bytes.
-    stall_timer: Timer,
+    stall_timer: Deadline,
     timeout: Duration,
 }
 
@@ -106,7 +106,7 @@ pub fn recv_body(config: RecvBodyConfig) -> (RecvBodyTx, RecvBody) {
         reader_waker: None,
         connection_waker,
     }));
-    (RecvBodyTx(Rc::clone(&shared)), RecvBody { shared, budget, stall_timer: Timer::default(), timeout })
+    (RecvBodyTx(Rc::clone(&shared)), RecvBody { shared, budget, stall_timer: Deadline::default(), timeout })
 }
 
 impl SharedBody {
@@ -237,7 +237,7 @@ impl Body for RecvBody {
         let RecvBody { shared, stall_timer, timeout, .. } = self.get_mut();
         let shared = &mut *shared.borrow_mut();
         if let Some(chunk) = shared.next_chunk() {
-            stall_timer.stop();
+            stall_timer.clear();
             shared.partial_at = None;
             if let Some(remaining) = &mut shared.remaining {
                 *remaining = remaining.saturating_sub(chunk.len() as u64);
@@ -267,8 +267,8 @@ impl Body for RecvBody {
                 }
                 match shared.partial_at.take() {
                     // Arrived while the reader waits.
-                    Some(at) if stall_timer.due().is_some() => stall_timer.set(at + *timeout),
-                    _ => stall_timer.set_once(|| Instant::now() + *timeout),
+                    Some(at) if stall_timer.instant().is_some() => stall_timer.reset(at + *timeout),
+                    _ => stall_timer.reset_if_unset(|| Instant::now() + *timeout),
                 }
                 ready!(stall_timer.poll(cx));
                 shared.fail(RecvState::Stalled);
@@ -402,18 +402,20 @@ mod tests {
         // The client may pause while the reader does not wait.
         body_tx.on_partial_frame(Instant::now() - 100 * SECOND);
         assert!(next_chunk(&mut body).is_pending());
-        let due = body.stall_timer.due().expect("the reader waits");
+        let due = body.stall_timer.instant().expect("the reader waits");
         assert!(
-            next_chunk(&mut body).is_pending() && body.stall_timer.due() == Some(due),
+            next_chunk(&mut body).is_pending() && body.stall_timer.instant() == Some(due),
             "polls do not move it"
         );
         body_tx.push(b"a");
-        assert!(next_chunk(&mut body).is_ready() && body.stall_timer.due().is_none());
-        assert!(next_chunk(&mut body).is_pending() && body.stall_timer.due() > Some(due));
+        assert!(next_chunk(&mut body).is_ready() && body.stall_timer.instant().is_none());
+        assert!(next_chunk(&mut body).is_pending() && body.stall_timer.instant() > Some(due));
         // A part of a frame counts from its arrival.
         let arrived = Instant::now() - 59 * SECOND;
         body_tx.on_partial_frame(arrived);
-        assert!(next_chunk(&mut body).is_pending() && body.stall_timer.due() == Some(arrived + 60 * SECOND));
+        assert!(
+            next_chunk(&mut body).is_pending() && body.stall_timer.instant() == Some(arrived + 60 * SECOND)
+        );
         body_tx.on_partial_frame(arrived - 2 * SECOND);
         let is_stalled =
             |body: &mut RecvBody| matches!(next_chunk(body), Poll::Ready(Some(Err(BodyError::Stalled))));

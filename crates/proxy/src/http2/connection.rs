@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use super::{
     body::{RecvBodyConfig, recv_body},
     flood::TurnBudget,
-    frame::{self, Code, setting},
+    frame::{self, Reason, setting},
     hpack::{Decoder, Encoder},
     limits::{ConnStats, Http2Limits},
     stream::{Stream, StreamPhase},
@@ -149,17 +149,17 @@ impl Http2Connection {
         let now = Instant::now();
         let max_header_list_size = options.head.total;
         let mut out = Vec::new();
-        frame::put_settings(
+        frame::write_settings(
             &mut out,
             &[
                 (setting::MAX_CONCURRENT_STREAMS, MAX_CONCURRENT_STREAMS as u32),
                 (setting::INITIAL_WINDOW_SIZE, INITIAL_WINDOW as u32),
-                (setting::MAX_FRAME_SIZE, frame::LONGEST as u32),
+                (setting::MAX_FRAME_SIZE, frame::MAX_FRAME_SIZE as u32),
                 (setting::MAX_HEADER_LIST_SIZE, u32::try_from(max_header_list_size).unwrap_or(u32::MAX)),
             ],
         );
         let more = CONNECTION_WINDOW - DEFAULT_WINDOW as usize;
-        frame::put_numbers(&mut out, frame::WINDOW_UPDATE, 0, [more as u32]);
+        frame::write_u32_frame(&mut out, frame::WINDOW_UPDATE, 0, [more as u32]);
         Http2Connection {
             stats: ConnStats::new(Http2Limits::new(options), now),
             wake_set: Arc::default(),
@@ -187,7 +187,7 @@ impl Http2Connection {
             sent_bytes: 0,
             send_window: DEFAULT_WINDOW,
             initial_send_window: DEFAULT_WINDOW,
-            max_frame_size: frame::LONGEST,
+            max_frame_size: frame::MAX_FRAME_SIZE,
             recv_window: ConnectionWindow::default(),
             growth_budget: MAX_GROWTH,
             parked_bytes: 0,
@@ -286,9 +286,9 @@ impl Http2Connection {
 
     /// Checks a frame on a stream that is not open, and drops it: the client may not know yet that the stream
     /// was reset here.
-    pub(super) fn frame_on_closed_stream(&mut self, id: u32, code: Code) -> Result<(), Code> {
+    pub(super) fn frame_on_closed_stream(&mut self, id: u32, code: Reason) -> Result<(), Reason> {
         if id == 0 || self.is_idle(id) {
-            return Err(Code::Protocol);
+            return Err(Reason::Protocol);
         }
         if id > self.last_stream_id || self.recently_reset.iter().any(|&(recent, _)| recent == id) {
             return Ok(());
@@ -310,7 +310,7 @@ impl Http2Connection {
     }
 
     /// Resets a stream for an error of the client (RFC 9113 section 5.4.2).
-    pub(super) fn stream_error(&mut self, id: u32, code: Code) -> Result<(), Code> {
+    pub(super) fn stream_error(&mut self, id: u32, code: Reason) -> Result<(), Reason> {
         tracing::debug!(stream = id, ?code, "an HTTP/2 stream is reset");
         self.stats.flood.on_stream_error();
         match self.find(id) {
@@ -321,8 +321,8 @@ impl Http2Connection {
     }
 
     /// Resets a stream on which the client may have sent `window` bytes before it knows.
-    pub(super) fn reset(&mut self, id: u32, code: Code, window: usize) {
-        frame::put_numbers(&mut self.out, frame::RST_STREAM, id, [code as u32]);
+    pub(super) fn reset(&mut self, id: u32, code: Reason, window: usize) {
+        frame::write_u32_frame(&mut self.out, frame::RST_STREAM, id, [code as u32]);
         if self.recently_reset.len() == MAX_RECENT_RESETS {
             self.recently_reset.pop_front();
         }
@@ -330,7 +330,7 @@ impl Http2Connection {
     }
 
     /// Ends a stream; sends RST_STREAM if there is a code.
-    pub(super) fn finish_stream(&mut self, slot: usize, code: Option<Code>) {
+    pub(super) fn finish_stream(&mut self, slot: usize, code: Option<Reason>) {
         if let Some(code) = code {
             let window = self.stream(slot).recv_window.available();
             self.reset(self.ids[slot], code, window);
@@ -408,33 +408,33 @@ impl Http2Connection {
         if consumed > 0
             && let Some(increment) = stream.recv_window.consume(consumed, self.now, &mut self.growth_budget)
         {
-            frame::put_numbers(&mut self.out, frame::WINDOW_UPDATE, stream.id, [increment]);
+            frame::write_u32_frame(&mut self.out, frame::WINDOW_UPDATE, stream.id, [increment]);
             if let Some(body_tx) = &stream.body_tx {
                 body_tx.set_wake_threshold(stream.recv_window.size() / 4);
             }
         }
     }
 
-    pub(super) fn send_goaway(&mut self, last_stream_id: u32, code: Code) {
-        frame::put_numbers(&mut self.out, frame::GOAWAY, 0, [last_stream_id, code as u32]);
+    pub(super) fn send_goaway(&mut self, last_stream_id: u32, code: Reason) {
+        frame::write_u32_frame(&mut self.out, frame::GOAWAY, 0, [last_stream_id, code as u32]);
     }
 
     /// Starts a graceful shutdown (RFC 9113 section 6.8). Streams that the client opens before it receives
     /// the GOAWAY are served.
     pub fn start_goaway(&mut self) {
         if self.handshake != Handshake::Complete {
-            return self.fail(Code::NoError);
+            return self.fail(Reason::NoError);
         }
         if self.state == ConnState::Open {
             self.state = ConnState::GoAwayAnnounced;
             self.stats.goaway_sent_at = Some(self.now);
-            self.send_goaway(frame::WINDOW as u32, Code::NoError);
-            frame::put_ping(&mut self.out, 0, GOAWAY_PING_PAYLOAD);
+            self.send_goaway(frame::MAX_WINDOW_SIZE as u32, Reason::NoError);
+            frame::write_ping(&mut self.out, 0, GOAWAY_PING_PAYLOAD);
         }
     }
 
     /// Closes the connection with its streams.
-    pub fn fail(&mut self, code: Code) {
+    pub fn fail(&mut self, code: Reason) {
         if matches!(self.state, ConnState::Closed { .. }) {
             return;
         }
@@ -443,7 +443,7 @@ impl Http2Connection {
         self.header_block = None;
         self.stats.headers_open_since = None;
         self.stats.goaway_sent_at.get_or_insert(self.now);
-        self.state = ConnState::Closed { must_linger: code != Code::NoError };
+        self.state = ConnState::Closed { must_linger: code != Reason::NoError };
     }
 
     /// Closes the connection if it is draining and no stream is open; whether it is closed.
@@ -452,7 +452,7 @@ impl Http2Connection {
             ConnState::Closed { .. } => return true,
             _ if self.open_count > 0 => return false,
             ConnState::Draining => {}
-            _ if self.peer_is_leaving => self.send_goaway(self.last_stream_id, Code::NoError),
+            _ if self.peer_is_leaving => self.send_goaway(self.last_stream_id, Reason::NoError),
             _ => return false,
         }
         self.state = ConnState::Closed { must_linger: false };

@@ -36,7 +36,7 @@ impl Http2Limits {
     pub fn new(options: &Options) -> Self {
         Http2Limits {
             idle_timeout: options.idle_timeout,
-            header_timeout: options.client_timeout,
+            header_timeout: options.header_timeout,
             send_timeout: options.send_timeout,
             max_requests: options.requests_per_connection(),
         }

@@ -10,9 +10,9 @@ mod body;
 mod connection;
 mod control;
 mod flood;
-mod limits;
 #[doc(hidden)]
-pub mod probe;
+pub mod harness;
+mod limits;
 mod recv;
 mod send;
 mod stream;
@@ -40,12 +40,12 @@ use tokio::{
 use self::{
     connection::{ConnState, Handler, Http2Connection},
     flood::TurnBudget,
-    frame::Code,
+    frame::Reason,
     limits::TimeoutAction,
 };
 use super::{handle::handle, response_body::ResponseBody, worker::ConnContext};
 use http_codec::http2::{frame, hpack, request};
-use net::{Inbox, Timer};
+use net::{Deadline, ReadBuffer};
 use plugin::Request;
 
 /// Maximum number of reads before the streams are polled.
@@ -115,7 +115,7 @@ pub async fn sniff_preface(stream: &TcpStream) -> bool {
 struct ConnectionIo<S> {
     connection: Http2Connection,
     stream: S,
-    inbox: Inbox,
+    inbox: ReadBuffer,
     /// Whether the last read, or write, did not return `WouldBlock`.
     readable: bool,
     writable: bool,
@@ -123,7 +123,7 @@ struct ConnectionIo<S> {
     needs_flush: bool,
     /// Waker that the socket is polled with.
     socket_waker: Waker,
-    timer: Timer,
+    timer: Deadline,
     /// When the connection is closed even if the client does not read what was sent.
     close_deadline: Option<Instant>,
 }
@@ -135,11 +135,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ConnectionIo<S> {
             socket_waker: wake::socket_waker(&connection.wake_set),
             connection,
             stream,
-            inbox: Inbox::default(),
+            inbox: ReadBuffer::default(),
             readable: true,
             writable: true,
             needs_flush: false,
-            timer: Timer::default(),
+            timer: Deadline::default(),
             close_deadline: None,
         }
     }
@@ -170,14 +170,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ConnectionIo<S> {
             if must_yield || !self.has_work() {
                 match self.poll_timeouts(cx) {
                     TimeoutAction::Continue(_) if !self.has_work() && self.connection.wake_set.try_park() => {
-                        self.inbox.rest();
+                        self.inbox.shrink();
                         return Poll::Pending;
                     }
                     TimeoutAction::Continue(_) => {}
                     TimeoutAction::GoAway => self.connection.start_goaway(),
                     TimeoutAction::Close => {
                         // GOAWAY, if the socket accepts it.
-                        self.connection.fail(Code::NoError);
+                        self.connection.fail(Reason::NoError);
                         self.writable = true;
                         let _ = self.write();
                         return Poll::Ready(());
@@ -297,8 +297,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ConnectionIo<S> {
                 self.connection.stats.timeout_action(self.connection.open_count > 0, self.connection.now);
             let TimeoutAction::Continue(end) = action else { return action };
             match end.into_iter().chain(next_deadline).min() {
-                Some(end) => self.timer.set(end),
-                None => self.timer.stop(),
+                Some(end) => self.timer.reset(end),
+                None => self.timer.clear(),
             }
             if self.timer.poll(cx).is_pending() {
                 return TimeoutAction::Continue(None);
@@ -313,7 +313,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ConnectionIo<S> {
         if Pin::new(&mut self.stream).poll_shutdown(&mut socket_cx).is_ready() {
             return Poll::Ready(());
         }
-        self.timer.set(*self.close_deadline.get_or_insert(self.connection.now + LINGERING_CLOSE_TIMEOUT));
+        self.timer.reset(*self.close_deadline.get_or_insert(self.connection.now + LINGERING_CLOSE_TIMEOUT));
         if self.timer.poll(cx).is_pending() && self.connection.wake_set.try_park() {
             return Poll::Pending;
         }

@@ -5,8 +5,8 @@ use super::{
         ConnState, Handshake, HeaderBlock, Http2Connection, MAX_CONCURRENT_STREAMS, WRITE_HARD_LIMIT_BYTES,
     },
     flood,
-    frame::{self, Code, Head},
-    request::{Read, Section},
+    frame::{self, FrameHeader, Reason},
+    request::{FieldSection, ParsedRequestHead},
     window::INITIAL_WINDOW,
 };
 
@@ -16,12 +16,12 @@ impl Http2Connection {
     ///
     /// # Errors
     /// If the connection has to be closed.
-    pub fn recv(&mut self, bytes: &[u8]) -> Result<usize, Code> {
+    pub fn recv(&mut self, bytes: &[u8]) -> Result<usize, Reason> {
         let mut at = 0;
         if self.handshake == Handshake::Preface {
             let available = bytes.len().min(frame::PREFACE.len());
             if bytes[..available] != frame::PREFACE[..available] {
-                return Err(Code::Protocol);
+                return Err(Reason::Protocol);
             }
             if available < frame::PREFACE.len() {
                 return Ok(0);
@@ -31,11 +31,11 @@ impl Http2Connection {
         }
         let mut block_started = false;
         self.backlog = false;
-        while let Some(head) = Head::read(&bytes[at..]) {
-            if head.length > frame::LONGEST {
-                return Err(Code::FrameSize);
+        while let Some(head) = FrameHeader::parse(&bytes[at..]) {
+            if head.length > frame::MAX_FRAME_SIZE {
+                return Err(Reason::FrameSize);
             }
-            let start = at + frame::HEAD;
+            let start = at + frame::FRAME_HEADER_BYTES;
             let Some(payload) = bytes.get(start..start + head.length) else {
                 block_started = matches!(head.kind, frame::HEADERS | frame::CONTINUATION);
                 self.recv_partial_frame(head, bytes.len() - start);
@@ -48,7 +48,7 @@ impl Http2Connection {
             self.recv_frame(head, payload)?;
             if self.stats.flood.is_flood() {
                 tracing::debug!("an HTTP/2 client floods its connection");
-                return Err(Code::EnhanceYourCalm);
+                return Err(Reason::EnhanceYourCalm);
             }
             at = start + head.length;
         }
@@ -58,7 +58,7 @@ impl Http2Connection {
     }
 
     /// Handles the start of a DATA frame: a body whose bytes arrive has not stalled.
-    fn recv_partial_frame(&mut self, head: Head, arrived: usize) {
+    fn recv_partial_frame(&mut self, head: FrameHeader, arrived: usize) {
         let now = self.now;
         if head.kind == frame::DATA
             && arrived > 0
@@ -69,15 +69,15 @@ impl Http2Connection {
         }
     }
 
-    fn recv_frame(&mut self, head: Head, payload: &[u8]) -> Result<(), Code> {
+    fn recv_frame(&mut self, head: FrameHeader, payload: &[u8]) -> Result<(), Reason> {
         if let Some(block) = &self.header_block
             && (head.kind != frame::CONTINUATION || head.stream != block.stream)
         {
-            return Err(Code::Protocol);
+            return Err(Reason::Protocol);
         }
         if self.handshake == Handshake::Settings {
-            if head.kind != frame::SETTINGS || head.has(frame::ACK) {
-                return Err(Code::Protocol);
+            if head.kind != frame::SETTINGS || head.has_flag(frame::ACK) {
+                return Err(Reason::Protocol);
             }
             self.handshake = Handshake::Complete;
         }
@@ -95,42 +95,42 @@ impl Http2Connection {
             frame::SETTINGS => self.recv_settings(head, payload),
             frame::PING => self.recv_ping(head, payload),
             frame::WINDOW_UPDATE => self.recv_window_update(head, payload),
-            frame::GOAWAY if head.stream != 0 => Err(Code::Protocol),
-            frame::GOAWAY if payload.len() < 8 => Err(Code::FrameSize),
+            frame::GOAWAY if head.stream != 0 => Err(Reason::Protocol),
+            frame::GOAWAY if payload.len() < 8 => Err(Reason::FrameSize),
             frame::GOAWAY => {
                 self.peer_is_leaving = true;
                 Ok(())
             }
-            frame::PRIORITY if head.stream == 0 => Err(Code::Protocol),
-            frame::PRIORITY if payload.len() != 5 => Err(Code::FrameSize),
-            frame::PUSH_PROMISE => Err(Code::Protocol),
+            frame::PRIORITY if head.stream == 0 => Err(Reason::Protocol),
+            frame::PRIORITY if payload.len() != 5 => Err(Reason::FrameSize),
+            frame::PUSH_PROMISE => Err(Reason::Protocol),
             _ => Ok(()),
         }
     }
 
-    fn recv_data(&mut self, head: Head, payload: &[u8]) -> Result<(), Code> {
+    fn recv_data(&mut self, head: FrameHeader, payload: &[u8]) -> Result<(), Reason> {
         self.turn.spend(flood::data_frame(head.length));
-        let data = head.unpadded(payload).ok_or(Code::Protocol)?;
-        let credit = self.recv_window.receive(head.length).map_err(|_| Code::FlowControl)?;
+        let data = head.strip_padding(payload).ok_or(Reason::Protocol)?;
+        let credit = self.recv_window.receive(head.length).map_err(|_| Reason::FlowControl)?;
         if let Some(increment) = credit {
-            frame::put_numbers(&mut self.out, frame::WINDOW_UPDATE, 0, [increment]);
+            frame::write_u32_frame(&mut self.out, frame::WINDOW_UPDATE, 0, [increment]);
         }
         let Some(slot) = self.find(head.stream) else {
-            self.frame_on_closed_stream(head.stream, Code::StreamClosed)?;
+            self.frame_on_closed_stream(head.stream, Reason::StreamClosed)?;
             self.data_on_closed_stream(head.stream, head.length);
             return Ok(());
         };
-        let end_stream = head.has(frame::END_STREAM);
+        let end_stream = head.has_flag(frame::END_STREAM);
         let stream = self.stream(slot);
         if !stream.recv_open {
-            return self.stream_error(head.stream, Code::StreamClosed);
+            return self.stream_error(head.stream, Reason::StreamClosed);
         }
         let received = stream.recv_window.receive(head.length);
         let remaining = stream.recv_remaining.map(|remaining| remaining.checked_sub(data.len() as u64));
         let error = match remaining {
-            _ if received.is_err() => Some(Code::FlowControl),
-            Some(None) => Some(Code::Protocol),
-            Some(Some(remaining)) if end_stream && remaining > 0 => Some(Code::Protocol),
+            _ if received.is_err() => Some(Reason::FlowControl),
+            Some(None) => Some(Reason::Protocol),
+            Some(Some(remaining)) if end_stream && remaining > 0 => Some(Reason::Protocol),
             _ => None,
         };
         if let Some(code) = error {
@@ -158,29 +158,29 @@ impl Http2Connection {
         Ok(())
     }
 
-    fn recv_headers(&mut self, head: Head, payload: &[u8]) -> Result<(), Code> {
+    fn recv_headers(&mut self, head: FrameHeader, payload: &[u8]) -> Result<(), Reason> {
         if head.stream.is_multiple_of(2) {
-            return Err(Code::Protocol);
+            return Err(Reason::Protocol);
         }
-        let block = head.unpadded(payload).ok_or(Code::Protocol)?;
+        let block = head.strip_padding(payload).ok_or(Reason::Protocol)?;
         self.stats.flood.on_headers();
-        let end_stream = head.has(frame::END_STREAM);
-        if head.has(frame::END_HEADERS) {
+        let end_stream = head.has_flag(frame::END_STREAM);
+        if head.has_flag(frame::END_HEADERS) {
             return self.recv_header_block(head.stream, end_stream, block);
         }
         self.header_block = Some(HeaderBlock { stream: head.stream, end_stream, bytes: block.to_vec() });
         Ok(())
     }
 
-    fn recv_continuation(&mut self, head: Head, payload: &[u8]) -> Result<(), Code> {
-        let Some(block) = &mut self.header_block else { return Err(Code::Protocol) };
+    fn recv_continuation(&mut self, head: FrameHeader, payload: &[u8]) -> Result<(), Reason> {
+        let Some(block) = &mut self.header_block else { return Err(Reason::Protocol) };
         // A list that is too long has to be decoded, since it changes the dynamic table, and is rejected
         // then; but not one of any length.
-        if block.bytes.len() + payload.len() > 2 * self.max_header_list_size + frame::LONGEST {
-            return Err(Code::EnhanceYourCalm);
+        if block.bytes.len() + payload.len() > 2 * self.max_header_list_size + frame::MAX_FRAME_SIZE {
+            return Err(Reason::EnhanceYourCalm);
         }
         block.bytes.extend_from_slice(payload);
-        if head.has(frame::END_HEADERS)
+        if head.has_flag(frame::END_HEADERS)
             && let Some(block) = self.header_block.take()
         {
             return self.recv_header_block(block.stream, block.end_stream, &block.bytes);
@@ -189,11 +189,11 @@ impl Http2Connection {
     }
 
     /// Handles a complete field block: a request's head, or trailers.
-    fn recv_header_block(&mut self, id: u32, end_stream: bool, block: &[u8]) -> Result<(), Code> {
+    fn recv_header_block(&mut self, id: u32, end_stream: bool, block: &[u8]) -> Result<(), Reason> {
         let slot = self.find(id);
         let mut section = match slot {
-            Some(_) => Section::trailers(self.max_header_list_size),
-            None => Section::head(self.max_header_list_size),
+            Some(_) => FieldSection::trailers(self.max_header_list_size),
+            None => FieldSection::head(self.max_header_list_size),
         };
         let mut fields = 0;
         let read = self.decoder.decode(block, |field, size| {
@@ -201,7 +201,7 @@ impl Http2Connection {
             section.add(field, size);
         });
         self.turn.spend(flood::field_block(block.len(), fields));
-        read.map_err(|_| Code::Compression)?;
+        read.map_err(|_| Reason::Compression)?;
         if !self.recv_header_section(slot, id, end_stream, section, block.len())? {
             self.stats.flood.on_wasted_block(block.len(), fields);
         }
@@ -214,14 +214,14 @@ impl Http2Connection {
         slot: Option<usize>,
         id: u32,
         end_stream: bool,
-        section: Section,
+        section: FieldSection,
         bytes: usize,
-    ) -> Result<bool, Code> {
+    ) -> Result<bool, Reason> {
         if let Some(slot) = slot {
             return self.recv_trailers(slot, id, end_stream, section);
         }
         if id <= self.last_stream_id {
-            return self.frame_on_closed_stream(id, Code::StreamClosed).map(|()| false);
+            return self.frame_on_closed_stream(id, Reason::StreamClosed).map(|()| false);
         }
         if self.state == ConnState::Draining {
             // GOAWAY has already excluded this stream.
@@ -231,27 +231,27 @@ impl Http2Connection {
         if self.open_count == MAX_CONCURRENT_STREAMS {
             // The client may not have received SETTINGS_MAX_CONCURRENT_STREAMS, so that this is no stream
             // error.
-            self.reset(id, Code::RefusedStream, INITIAL_WINDOW);
+            self.reset(id, Reason::RefusedStream, INITIAL_WINDOW);
             return Ok(false);
         }
         match section.into_head() {
-            Read::Malformed => {
+            ParsedRequestHead::Malformed => {
                 self.record_refused_head(400, "bad_request", bytes);
-                self.stream_error(id, Code::Protocol).map(|()| false)
+                self.stream_error(id, Reason::Protocol).map(|()| false)
             }
-            Read::Head(_, Some(length)) if end_stream && length > 0 => {
+            ParsedRequestHead::Head(_, Some(length)) if end_stream && length > 0 => {
                 self.record_refused_head(400, "bad_request", bytes);
-                self.stream_error(id, Code::Protocol).map(|()| false)
+                self.stream_error(id, Reason::Protocol).map(|()| false)
             }
-            Read::Head(head, length) => {
+            ParsedRequestHead::Head(head, length) => {
                 self.open_stream(id, *head, length, end_stream, bytes);
                 Ok(true)
             }
-            Read::TooLong => {
+            ParsedRequestHead::TooLong => {
                 self.record_refused_head(431, "headers_too_long", bytes);
                 self.respond_head_too_large(id);
                 if !end_stream {
-                    self.reset(id, Code::NoError, INITIAL_WINDOW);
+                    self.reset(id, Reason::NoError, INITIAL_WINDOW);
                 }
                 Ok(false)
             }
@@ -263,11 +263,11 @@ impl Http2Connection {
         slot: usize,
         id: u32,
         end_stream: bool,
-        section: Section,
-    ) -> Result<bool, Code> {
+        section: FieldSection,
+    ) -> Result<bool, Reason> {
         let stream = self.stream(slot);
         if !stream.recv_open {
-            return self.stream_error(id, Code::StreamClosed).map(|()| false);
+            return self.stream_error(id, Reason::StreamClosed).map(|()| false);
         }
         let is_complete = stream.recv_remaining.is_none_or(|remaining| remaining == 0);
         match section.into_trailers() {
@@ -278,7 +278,7 @@ impl Http2Connection {
                 }
                 Ok(true)
             }
-            _ => self.stream_error(id, Code::Protocol).map(|()| false),
+            _ => self.stream_error(id, Reason::Protocol).map(|()| false),
         }
     }
 }
@@ -288,7 +288,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::{
-        super::{flood::TurnBudget, handle_request, probe::loopback_context},
+        super::{flood::TurnBudget, handle_request, harness::loopback_context},
         *,
     };
     use model::State;
@@ -340,7 +340,7 @@ mod tests {
             };
             let stream =
                 if matches!(kind, frame::SETTINGS | frame::PING) { 0 } else { self.below(12) as u32 };
-            frame::put(out, length, kind, flags, stream);
+            frame::write_header(out, length, kind, flags, stream);
             out.extend_from_slice(&payload[..length]);
         }
     }
@@ -348,9 +348,9 @@ mod tests {
     /// The frames in the send buffer, by type and stream.
     fn written(connection: &mut Http2Connection) -> Vec<(u8, u32)> {
         let (mut rest, mut frames) = (&connection.out[..], Vec::new());
-        while let Some(head) = Head::read(rest) {
+        while let Some(head) = FrameHeader::parse(rest) {
             frames.push((head.kind, head.stream));
-            rest = &rest[frame::HEAD + head.length..];
+            rest = &rest[frame::FRAME_HEADER_BYTES + head.length..];
         }
         assert!(rest.is_empty(), "frames are written whole");
         connection.out.clear();
@@ -368,7 +368,7 @@ mod tests {
 
     fn request(flags: u8, id: u32) -> Vec<u8> {
         let mut out = Vec::new();
-        frame::put(&mut out, 6, frame::HEADERS, flags, id);
+        frame::write_header(&mut out, 6, frame::HEADERS, flags, id);
         out.extend_from_slice(&[0x83, 0x86, 0x84, 0x01, 1, b'a']);
         out
     }
@@ -425,7 +425,7 @@ mod tests {
         let setting = |value: u8| [0, 4, 0, 0, 0, value];
         let settings = [setting(9), setting(200), setting(7)].concat();
         let mut frames = request(frame::END_HEADERS, 1);
-        frame::put(&mut frames, settings.len(), frame::SETTINGS, 0, 0);
+        frame::write_header(&mut frames, settings.len(), frame::SETTINGS, 0, 0);
         frames.extend_from_slice(&settings);
         let (mut connection, _) = connection_after(&frames);
         assert_eq!((connection.initial_send_window, connection.stream(0).send_window), (7, 7));
@@ -439,7 +439,7 @@ mod tests {
             let mut bytes = [frame::PREFACE, &[0, 0, 0, frame::SETTINGS, 0, 0, 0, 0, 0]].concat();
             for _ in 0..30 {
                 if rng.below(4) > 0 {
-                    frame::put(
+                    frame::write_header(
                         &mut bytes,
                         6,
                         frame::HEADERS,
@@ -466,7 +466,7 @@ mod tests {
                 responded +=
                     written(&mut connection).iter().filter(|(kind, _)| *kind == frame::HEADERS).count();
             }
-            connection.fail(Code::NoError);
+            connection.fail(Reason::NoError);
             assert_eq!(
                 (connection.open_count, written(&mut connection).last()),
                 (0, Some(&(frame::GOAWAY, 0)))

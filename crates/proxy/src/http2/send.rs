@@ -17,8 +17,8 @@ use super::{
     body::RecvBodyTx,
     connection::{Http2Connection, MAX_PARKED_BYTES, WRITE_HARD_LIMIT_BYTES, WRITE_HIGH_WATER_BYTES},
     flood,
-    frame::{self, Code},
-    request::stays_behind,
+    frame::{self, Reason},
+    request::is_connection_specific,
     stream::StreamPhase,
     wake::{MAX_SLOTS, SlotSet},
 };
@@ -71,17 +71,17 @@ impl Http2Connection {
                 StreamStep::Done => {
                     self.record_end(slot, EndedBy::Complete);
                     let is_request_incomplete = self.stream(slot).recv_open;
-                    self.finish_stream(slot, is_request_incomplete.then_some(Code::NoError));
+                    self.finish_stream(slot, is_request_incomplete.then_some(Reason::NoError));
                 }
                 StreamStep::Fail => {
                     self.record_end(slot, EndedBy::Gateway);
-                    self.finish_stream(slot, Some(Code::Internal));
+                    self.finish_stream(slot, Some(Reason::Internal));
                 }
                 StreamStep::Refuse => {
                     self.record_end(slot, EndedBy::Gateway);
-                    self.finish_stream(slot, Some(Code::EnhanceYourCalm));
+                    self.finish_stream(slot, Some(Reason::EnhanceYourCalm));
                 }
-                StreamStep::Cancel => self.finish_stream(slot, Some(Code::Cancel)),
+                StreamStep::Cancel => self.finish_stream(slot, Some(Reason::Cancel)),
             }
         }
     }
@@ -93,7 +93,7 @@ impl Http2Connection {
             let slot = remaining.trailing_zeros() as usize;
             remaining &= remaining - 1;
             match self.streams[slot].as_ref().and_then(|stream| stream.send_deadline) {
-                Some(due) if due <= self.now => self.finish_stream(slot, Some(Code::Cancel)),
+                Some(due) if due <= self.now => self.finish_stream(slot, Some(Reason::Cancel)),
                 due => next_deadline = due.into_iter().chain(next_deadline).min(),
             }
         }
@@ -143,7 +143,7 @@ impl Http2Connection {
             let id = stream.id;
             let start = self.start_header_block();
             self.encoder.status(StatusCode::CONTINUE, &mut self.out);
-            frame::close_block(&mut self.out, start, 0, id, self.max_frame_size);
+            frame::finish_header_block(&mut self.out, start, 0, id, self.max_frame_size);
         }
     }
 
@@ -171,7 +171,7 @@ impl Http2Connection {
         self.encoder.status(head.status, &mut self.out);
         let (mut has_date, mut has_content_length) = (false, false);
         for (name, value) in &head.headers {
-            if stays_behind(name) {
+            if is_connection_specific(name) {
                 continue;
             }
             has_date |= *name == header::DATE;
@@ -185,7 +185,7 @@ impl Http2Connection {
             self.encoder.header(&header::CONTENT_LENGTH, &HeaderValue::from(length), &mut self.out);
         }
         let flags = if end_stream { frame::END_STREAM } else { 0 };
-        frame::close_block(&mut self.out, start, flags, id, self.max_frame_size);
+        frame::finish_header_block(&mut self.out, start, flags, id, self.max_frame_size);
         let head_bytes = (self.out.len() - start) as u64;
         body.record(|transfer| {
             transfer.status = Some(head.status.as_u16());
@@ -223,7 +223,7 @@ impl Http2Connection {
                     return if is_client_fault { StreamStep::Cancel } else { StreamStep::Fail };
                 }
                 Poll::Ready(None) => {
-                    frame::put(&mut self.out, 0, frame::DATA, frame::END_STREAM, stream.id);
+                    frame::write_header(&mut self.out, 0, frame::DATA, frame::END_STREAM, stream.id);
                     return StreamStep::Done;
                 }
             };
@@ -231,7 +231,7 @@ impl Http2Connection {
                 Ok(data) => {
                     stream.is_last_data = body.is_end_stream();
                     if data.is_empty() && stream.is_last_data {
-                        frame::put(&mut self.out, 0, frame::DATA, frame::END_STREAM, stream.id);
+                        frame::write_header(&mut self.out, 0, frame::DATA, frame::END_STREAM, stream.id);
                         return StreamStep::Done;
                     }
                     self.parked_bytes += data.len();
@@ -291,7 +291,7 @@ impl Http2Connection {
         }
         let is_whole = count == stream.pending_data.len();
         let end_stream = is_whole && stream.is_last_data;
-        frame::put(
+        frame::write_header(
             &mut self.out,
             count,
             frame::DATA,
@@ -322,24 +322,24 @@ impl Http2Connection {
     fn send_trailers(&mut self, id: u32, trailers: &HeaderMap) {
         let start = self.start_header_block();
         for (name, value) in trailers {
-            if !stays_behind(name) {
+            if !is_connection_specific(name) {
                 self.encoder.header(name, value, &mut self.out);
             }
         }
-        frame::close_block(&mut self.out, start, frame::END_STREAM, id, self.max_frame_size);
+        frame::finish_header_block(&mut self.out, start, frame::END_STREAM, id, self.max_frame_size);
     }
 
     /// Responds to a request whose head is too large.
     pub(super) fn respond_head_too_large(&mut self, id: u32) {
         let start = self.start_header_block();
         self.encoder.status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, &mut self.out);
-        frame::close_block(&mut self.out, start, frame::END_STREAM, id, self.max_frame_size);
+        frame::finish_header_block(&mut self.out, start, frame::END_STREAM, id, self.max_frame_size);
     }
 
     fn start_header_block(&mut self) -> usize {
         let start = self.out.len();
-        self.out.resize(start + frame::HEAD, 0);
-        self.encoder.begin(&mut self.out);
+        self.out.resize(start + frame::FRAME_HEADER_BYTES, 0);
+        self.encoder.start_block(&mut self.out);
         start
     }
 }

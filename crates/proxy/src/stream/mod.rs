@@ -36,7 +36,7 @@ pub async fn serve_connection(
     from: Peer,
     local: SocketAddr,
 ) {
-    let client_timeout = worker.options.client_timeout;
+    let client_timeout = worker.options.header_timeout;
     match acceptor {
         None => {
             proxy_stream(ConnContext::new(worker, from, local, false, None), from, stream, Vec::new()).await

@@ -9,17 +9,17 @@ use tokio_rustls::client::TlsStream;
 use super::super::worker::{ConnContext, Peer};
 use model::{Ix, Route};
 use net::{Body, tls::TlsTarget};
-use plugin::{self, Call, Exchange};
-use router::Connection;
+use plugin::{self, Ctx, Exchange};
+use router::StreamInput;
 use runtime::{ServiceEntry, Snapshot};
-use upstream::{Pick, PickError};
+use upstream::{SelectError, Selected};
 
 /// Why a stream cannot reach its service.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// There is no address.
     #[error(transparent)]
-    Pick(#[from] PickError),
+    Pick(#[from] SelectError),
     /// The connection was refused or timed out.
     #[error("cannot connect to {address}: {error}")]
     Connect {
@@ -45,7 +45,7 @@ pub fn find_route(snap: &Snapshot, conn_ctx: &ConnContext, from: Peer, udp: bool
         Some(source) if source.ip().to_canonical() == client.ip => source.port(),
         _ => client.peer.port(),
     };
-    snap.streams.find(&Connection {
+    snap.streams.find(&StreamInput {
         udp,
         sni: client.sni.as_deref(),
         source: (client.ip, port),
@@ -64,15 +64,15 @@ pub async fn run_access_phase(snap: &Snapshot, conn_ctx: &ConnContext, route: Ix
     *head.method_mut() = Method::CONNECT;
     let request = plugin::Request::from_parts(head.into_parts().0, Body::Empty);
     let mut exchange = Exchange::new(conn_ctx.client.clone(), request, conn_ctx.worker.request_id());
-    exchange.matched = Some(plugin::Matched {
+    exchange.route_match = Some(plugin::RouteMatch {
         route,
         service: entry.service,
-        matched: 0,
+        matched_len: 0,
         captures: smallvec::SmallVec::new(),
     });
     for slot in entry.chain.slots.iter().filter(|slot| slot.phases.access) {
-        if let Some(plugin) = slot.pick(exchange.consumer).and_then(|row| snap.plugin(row)) {
-            let call = Call { exchange: &mut exchange, state: &snap.state };
+        if let Some(plugin) = slot.select(exchange.consumer).and_then(|row| snap.plugin(row)) {
+            let call = Ctx { exchange: &mut exchange, state: &snap.state };
             if plugin.access(call).finish().await.is_err() {
                 tracing::info!(peer = %conn_ctx.client.peer, "a plugin rejects a stream");
                 return false;
@@ -95,7 +95,7 @@ pub async fn connect(
 ) -> Result<Upstream, ConnectError> {
     let mut retries_left = service.retries;
     loop {
-        let pick = service.destination.pick(&conn_ctx.worker.resolver).await?;
+        let pick = service.destination.select(&conn_ctx.worker.resolver).await?;
         let tls = service.tls.as_ref().filter(|_| !is_passthrough).and_then(|profile| {
             let host = service.host.to_str().unwrap_or("");
             let requested = conn_ctx.client.sni.as_deref().filter(|_| preserve_host);
@@ -117,7 +117,7 @@ pub async fn connect(
 }
 
 /// Connects once; `limit` applies to TCP and TLS each.
-async fn try_connect(pick: &Pick<'_>, tls: Option<&TlsTarget>, limit: Duration) -> io::Result<Upstream> {
+async fn try_connect(pick: &Selected<'_>, tls: Option<&TlsTarget>, limit: Duration) -> io::Result<Upstream> {
     let timed_out = |_| io::Error::from(io::ErrorKind::TimedOut);
     let stream = timeout(limit, TcpStream::connect(pick.address)).await.map_err(timed_out)??;
     // Best effort: a socket without the option still works.

@@ -115,7 +115,7 @@ async fn run_session(
         return Ok(());
     }
     drop(snap);
-    let pick = service.destination.pick(&conn_ctx.worker.resolver).await.map_err(io::Error::other)?;
+    let pick = service.destination.select(&conn_ctx.worker.resolver).await.map_err(io::Error::other)?;
     let any: SocketAddr = match pick.address {
         SocketAddr::V4(_) => (std::net::Ipv4Addr::UNSPECIFIED, 0).into(),
         SocketAddr::V6(_) => (std::net::Ipv6Addr::UNSPECIFIED, 0).into(),

@@ -7,12 +7,12 @@ use serde::{Serialize, Serializer};
 
 mod regex_sample;
 
-use super::{RequestLine, Router, normalize, split_port};
+use super::{RequestInput, Router, normalize, split_port};
 use model::{Ix, Protocol, Route, is_credential_name};
 
 /// The parts of a request on which routing depends.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-pub struct Probe {
+pub struct SampleRequest {
     /// Method.
     pub method: String,
     /// Whether the client uses TLS.
@@ -34,9 +34,9 @@ const MAX_PER_ROUTE: usize = 48;
 /// Address of the client and of the listener, on which HTTP routes do not depend.
 const PLACEHOLDER_ADDR: (IpAddr, u16) = (IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8000);
 
-impl Probe {
+impl SampleRequest {
     /// Queries a router for the route of this request.
-    pub fn ask(&self, router: &Router) -> Option<Ix<Route>> {
+    pub fn find_route(&self, router: &Router) -> Option<Ix<Route>> {
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
             let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) else {
@@ -47,7 +47,7 @@ impl Probe {
         let (path, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
         let host = self.host.as_deref();
         let sni = self.sni.as_deref().or(host.map(|h| split_port(h).0));
-        let line = RequestLine {
+        let line = RequestInput {
             method: &self.method,
             https: self.https,
             host,
@@ -61,14 +61,14 @@ impl Probe {
     }
 
     /// Creates requests at the boundaries of the paths and header values of `route` that `other` lacks.
-    pub fn at_boundaries(route: &Route, other: &Route) -> Vec<Probe> {
-        let Some(base) = Probe::of(route).into_iter().next() else { return Vec::new() };
+    pub fn at_boundaries(route: &Route, other: &Route) -> Vec<SampleRequest> {
+        let Some(base) = SampleRequest::of(route).into_iter().next() else { return Vec::new() };
         let mut probes = Vec::new();
         let known = other.paths.as_deref().unwrap_or_default();
         for path in route.paths.as_deref().unwrap_or_default().iter().filter(|path| !known.contains(path)) {
             let paths = path.strip_prefix('~').map(regex_sample::boundaries).unwrap_or_default();
             let paths = paths.into_iter().filter(|path| path.starts_with('/'));
-            probes.extend(paths.map(|path| Probe { path, ..base.clone() }));
+            probes.extend(paths.map(|path| SampleRequest { path, ..base.clone() }));
         }
         for (name, values) in route.headers.as_deref().into_iter().flatten() {
             let mut others = other.headers.as_deref().into_iter().flatten();
@@ -90,7 +90,7 @@ impl Probe {
     }
 
     /// Creates requests that match the conditions of a route, and some with longer paths.
-    pub fn of(route: &Route) -> Vec<Probe> {
+    pub fn of(route: &Route) -> Vec<SampleRequest> {
         let has = |p: Protocol| route.protocols.contains(&p);
         let (clear, tls) =
             (has(Protocol::Http) || has(Protocol::Grpc), has(Protocol::Https) || has(Protocol::Grpcs));
@@ -113,7 +113,7 @@ impl Probe {
                 for method in &literals.methods {
                     for https in [false, true] {
                         if if https { tls } else { clear } && probes.len() < MAX_PER_ROUTE {
-                            probes.push(Probe {
+                            probes.push(SampleRequest {
                                 method: method.clone(),
                                 https,
                                 host: Some(host.clone()),
@@ -221,7 +221,7 @@ fn serialize_headers<S: Serializer>(headers: &[(String, String)], serializer: S)
     serializer.collect_seq(headers.iter().map(|(name, value)| (name, redacted(name, value))))
 }
 
-impl fmt::Display for Probe {
+impl fmt::Display for SampleRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.https { "https" } else { "http" };
         write!(f, "{} {scheme}://{}{}", self.method, self.host.as_deref().unwrap_or("?"), self.path)?;

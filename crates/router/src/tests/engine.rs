@@ -29,7 +29,7 @@ fn build(state: &State, flavor: Flavor) -> (Engine<'static>, Ids) {
             if flavor == Flavor::Expressions && json!(route.protocols) != json!(["https"]) {
                 source = format!("{source} && ({})", protocols.join(" || "));
             }
-            let priority = priority::priority(route, &part.paths, Calculation::Original);
+            let priority = priority::priority(route, &part.paths, PriorityMode::Original);
             engine.add_matcher(priority as usize, part.id, &source).unwrap();
             ids.insert(part.id, ix);
         }
@@ -38,7 +38,7 @@ fn build(state: &State, flavor: Flavor) -> (Engine<'static>, Ids) {
 }
 
 /// Creates the context that Kong passes to its engine; `None` if a value is not UTF-8.
-fn context(engine: &Engine<'static>, line: &RequestLine<'_>, path: &[u8]) -> Option<Context<'static>> {
+fn context(engine: &Engine<'static>, line: &RequestInput<'_>, path: &[u8]) -> Option<Context<'static>> {
     let mut context = Context::new(&HTTP_SCHEMA);
     let input = MatchInput::of_request(line, path);
     let mut is_utf8 = true;
@@ -82,7 +82,7 @@ fn compare(flavor: Flavor, state: &State) -> impl FnMut(&Router, &OwnedRequest) 
     move |router, request| {
         let found = request.find(router).map(|found| {
             let captures = found.captures.iter().map(|(name, text)| (name.to_string(), text.to_string()));
-            (found.route, found.matched, captures.collect())
+            (found.route, found.matched_len, captures.collect())
         });
         assert_eq!(found, execute(&engine, &ids, request), "{request:?}");
     }

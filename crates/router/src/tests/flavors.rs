@@ -79,7 +79,7 @@ fn expressions_precede_fields_and_are_ordered_by_priority() {
 
 #[test]
 fn the_last_path_predicate_determines_the_matched_length() {
-    let matched = |text| OwnedRequest::new("h", "/v12/y").find(&expression(text)).unwrap().matched;
+    let matched = |text| OwnedRequest::new("h", "/v12/y").find(&expression(text)).unwrap().matched_len;
     assert_eq!(matched(r#"http.path ~ "^/v\\d+""#), 4);
     assert_eq!(matched(r#"http.host == "h""#), 0);
     assert_eq!(matched(r#"http.path ^= "/v" && http.path =^ "/y""#), 2);
@@ -186,7 +186,7 @@ fn traditional_has_its_own_semantics_of_hosts_headers_and_regexes() {
     assert_eq!(number(&router, &OwnedRequest::new("h", "/").header("x-b", "V1")), Some(4));
     // Look-ahead; capture 0 includes the remainder of the path.
     let found = OwnedRequest::new("h", "/yes-x").find(&router).unwrap();
-    assert_eq!((found.route.get(), found.matched), (5, 5));
+    assert_eq!((found.route.get(), found.matched_len), (5, 5));
     let pair = |name: &str, text: &str| (name.into(), text.into());
     assert_eq!(found.captures.to_vec(), [pair("0", "/yes-x"), pair("1", "yes")]);
     assert_eq!(number(&router, &OwnedRequest::new("h", "/no-x")), None);
@@ -208,16 +208,16 @@ fn streams_are_found_by_name_and_address() {
         json!({"protocols": ["tls_passthrough"], "snis": ["*.b.test"]}),
         json!({"paths": ["/"]}),
     ];
-    let request = |sni, source: [u8; 4], port| Connection {
+    let request = |sni, source: [u8; 4], port| StreamInput {
         udp: false,
         sni,
         source: (source.into(), 1),
         destination: ([127, 0, 0, 2].into(), port),
     };
     for flavor in [Flavor::TraditionalCompatible, Flavor::Traditional, Flavor::Expressions] {
-        let (router, errors) = StreamRouter::build(&state(&routes), flavor, Calculation::Original);
+        let (router, errors) = StreamRouter::build(&state(&routes), flavor, PriorityMode::Original);
         assert!(errors.is_empty(), "{errors:?}");
-        let find = |connection: &Connection<'_>| router.find(connection).map(Ix::get);
+        let find = |connection: &StreamInput<'_>| router.find(connection).map(Ix::get);
         assert_eq!(find(&request(Some("a.test"), [1, 1, 1, 1], 9002)), Some(2), "{flavor:?}");
         assert_eq!(
             find(&request(Some("c.test"), [10, 1, 1, 1], 9003)),
@@ -225,8 +225,8 @@ fn streams_are_found_by_name_and_address() {
         );
         assert_eq!(find(&request(Some("c.test"), [1, 1, 1, 1], 9003)), None);
     }
-    let (router, _) = StreamRouter::build(&state(&routes), Flavor::default(), Calculation::Original);
-    let find = |connection: &Connection<'_>| router.find(connection).map(Ix::get);
+    let (router, _) = StreamRouter::build(&state(&routes), Flavor::default(), PriorityMode::Original);
+    let find = |connection: &StreamInput<'_>| router.find(connection).map(Ix::get);
     assert_eq!(find(&request(Some("x.b.test"), [10, 1, 1, 1], 1)), Some(3));
     assert_eq!(find(&request(Some("x"), [10, 1, 1, 1], 9000)), Some(0));
     assert_eq!(find(&request(Some("x"), [1, 1, 1, 1], 9001)), Some(1));

@@ -74,7 +74,7 @@ fn check(
     requests: usize,
     mut route: impl FnMut(&mut Dice) -> Value,
 ) -> BuildCounts {
-    let rules = Rules { flavor, calculation: Calculation::Original };
+    let rules = Rules { flavor, calculation: PriorityMode::Original };
     let mut dice = Dice(seed);
     let mut counts = BuildCounts::default();
     for table in 0..requests / 200 {

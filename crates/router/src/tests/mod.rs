@@ -50,8 +50,8 @@ impl OwnedRequest {
         }
     }
 
-    pub fn with<T>(&self, f: impl FnOnce(&RequestLine<'_>, &[u8]) -> T) -> T {
-        let line = RequestLine {
+    pub fn with<T>(&self, f: impl FnOnce(&RequestInput<'_>, &[u8]) -> T) -> T {
+        let line = RequestInput {
             method: &self.method,
             https: self.https,
             host: self.host.as_deref(),
@@ -75,7 +75,7 @@ impl OwnedRequest {
 }
 
 fn router(flavor: Flavor, routes: &[Value]) -> Router {
-    let (router, errors) = Router::build(&state(routes), flavor, Calculation::Original);
+    let (router, errors) = Router::build(&state(routes), flavor, PriorityMode::Original);
     assert!(errors.is_empty(), "{errors:?}");
     router
 }
@@ -156,7 +156,7 @@ fn server_names_count_only_over_tls() {
 fn the_winning_part_of_a_split_route_determines_the_matched_length() {
     let router = compatible(&[json!({"paths": ["/a", "/a/b/c", "~/x/(?<id>\\d+)(/y)?"]})]);
     let find = |path: &str| {
-        OwnedRequest::new("h", path).find(&router).map(|found| (found.matched, found.captures.to_vec()))
+        OwnedRequest::new("h", path).find(&router).map(|found| (found.matched_len, found.captures.to_vec()))
     };
     assert_eq!(find("/a/b"), Some((2, vec![])));
     assert_eq!(find("/a/b/c/d"), Some((6, vec![])));
@@ -187,8 +187,8 @@ fn the_order_of_kong_3_9_and_the_documented_one() {
         let (router, _) = Router::build(&state(&routes), Flavor::default(), calculation);
         number(&router, &request)
     };
-    assert_eq!(find(Calculation::Original), Some(0));
-    assert_eq!(find(Calculation::Strict), Some(1));
+    assert_eq!(find(PriorityMode::Original), Some(0));
+    assert_eq!(find(PriorityMode::Strict), Some(1));
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn a_path_that_is_not_utf8_matches_nothing() {
 #[test]
 fn a_broken_route_is_reported_and_the_others_stay() {
     let routes = [json!({"paths": ["~/(?=x)"]}), json!({"paths": ["/"]})];
-    let (router, errors) = Router::build(&state(&routes), Flavor::default(), Calculation::Original);
+    let (router, errors) = Router::build(&state(&routes), Flavor::default(), PriorityMode::Original);
     assert_eq!(errors.iter().map(|e| e.route.get()).collect::<Vec<_>>(), [0]);
     assert_eq!(number(&router, &OwnedRequest::new("h", "/x")), Some(1));
 }
@@ -213,7 +213,7 @@ fn an_expression_that_is_too_large_is_rejected() {
     let (_, errors) = Router::build(
         &state(&[json!({"paths": ["~/(\\w{1000}){100}"]})]),
         Flavor::default(),
-        Calculation::Original,
+        PriorityMode::Original,
     );
     assert!(errors[0].reason.contains("exceeds size limit"), "{errors:?}");
 }
@@ -230,7 +230,7 @@ fn routes_of_disabled_services_and_of_streams_are_left_out() {
         }))
         .unwrap(),
     );
-    let (router, errors) = Router::build(&state, Flavor::default(), Calculation::Original);
+    let (router, errors) = Router::build(&state, Flavor::default(), PriorityMode::Original);
     assert!(errors.is_empty());
     assert_eq!(number(&router, &OwnedRequest::new("h", "/")), None);
 }

@@ -221,7 +221,7 @@ pub(super) fn check<A: FnMut(&Router, &OwnedRequest)>(
         let size = [3, 12, 60, 200][table % 4];
         let routes: Vec<Value> = (0..size).map(|_| route(&mut dice)).collect();
         let state = state(&routes);
-        let (router, errors) = Router::build(&state, flavor, Calculation::Original);
+        let (router, errors) = Router::build(&state, flavor, PriorityMode::Original);
         assert!(errors.is_empty(), "{errors:?}");
         let mut also = also(&state);
         for _ in 0..per_table {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use model::{self, DisplayState, Row, Table};
-use upstream::shown_target;
+use upstream::canonical_target;
 
 /// Names of a kind in the API.
 #[derive(Debug, PartialEq, Eq)]
@@ -131,7 +131,7 @@ tables! {
         services: Service,
         routes: Route,
         consumers: Consumer,
-        plugins: Plugin,
+        plugins: PluginEntity,
         upstreams: Upstream,
         targets: Target,
         certificates: Certificate,
@@ -164,7 +164,7 @@ pub fn shown(state: DisplayState<'_>, kind: &str, rows: &dyn Rows, row: usize) -
         json["snis"] = json!(names.collect::<Vec<_>>());
     }
     if let ("targets", Some(target)) = (kind, json["target"].as_str()) {
-        json["target"] = shown_target(target).into();
+        json["target"] = canonical_target(target).into();
     }
     json
 }

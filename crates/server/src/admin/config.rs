@@ -9,21 +9,21 @@ use super::{
     body::{Body, Fields, malformed},
     reply::Reply,
 };
-use crate::reload::{ApplyRequest, Outcome};
-use config::{Input, answer};
+use crate::reload::{ApplyOutcome, ApplyRequest};
+use config::{Input, kong_errors};
 use model::{KindInfo, State};
 use source::to_yaml;
 
 /// `GET /config`: dumps a file that reproduces the configuration, including secrets.
 pub fn get(state: &State) -> Reply {
-    Reply::ok(&json!({ "config": to_yaml(&document(state)) }))
+    Reply::ok(&json!({ "config": to_yaml(&configuration_document(state)) }))
 }
 
 /// Renders all entities as flat lists with references as ids, with `_transform: false`: transformations are applied
 /// already.
-pub fn document(state: &State) -> Value {
+pub fn configuration_document(state: &State) -> Value {
     let mut document = json!({ "_format_version": "3.0", "_transform": false });
-    let Value::Object(kinds) = answer::by_kind(state.display()) else { return document };
+    let Value::Object(kinds) = kong_errors::by_kind(state.display()) else { return document };
     for (name, rows) in kinds {
         let foreign = KindInfo::of(&name).map_or(&[][..], |kind| kind.foreign);
         let Value::Object(rows) = rows else { continue };
@@ -82,10 +82,12 @@ pub async fn post(body: Body, query: &Fields, apply_requests: &mpsc::Sender<Appl
     let Ok(outcome) = outcome.await else { return exiting() };
     // Large configurations cause large responses: they are rendered off the thread that accepts connections.
     let reply = tokio::task::spawn_blocking(move || match outcome {
-        Outcome::Applied(loaded) => Reply::json(StatusCode::CREATED, &answer::entities(&loaded)),
-        Outcome::Unchanged => Reply::empty(StatusCode::NOT_MODIFIED),
-        Outcome::Refused(loaded) => Reply::json(StatusCode::BAD_REQUEST, &answer::refusal(&loaded, flatten)),
-        Outcome::Unreadable(error) => {
+        ApplyOutcome::Applied(loaded) => Reply::json(StatusCode::CREATED, &kong_errors::entities(&loaded)),
+        ApplyOutcome::Unchanged => Reply::empty(StatusCode::NOT_MODIFIED),
+        ApplyOutcome::Refused(loaded) => {
+            Reply::json(StatusCode::BAD_REQUEST, &kong_errors::rejected_body(&loaded, flatten))
+        }
+        ApplyOutcome::Unreadable(error) => {
             Reply::json(StatusCode::BAD_REQUEST, &json!({ "code": 14, "message": error.to_string() }))
         }
     });

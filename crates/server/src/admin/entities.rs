@@ -13,7 +13,7 @@ use super::{
     reply::{ErrorCode, Reply},
 };
 use model::{DisplayState, Ref};
-use upstream::shown_target;
+use upstream::canonical_target;
 
 /// Result of a lookup: the row of the entity, or the response to the request.
 type Lookup = Result<usize, Reply>;
@@ -280,7 +280,7 @@ pub fn find_target(state: DisplayState<'_>, text: &str, target: &str) -> Lookup 
     let id = as_id(target);
     let is = |row: &usize| {
         let row = &state.targets.rows()[*row];
-        id.map_or_else(|| shown_target(&row.target) == shown_target(target), |id| row.id == id)
+        id.map_or_else(|| canonical_target(&row.target) == canonical_target(target), |id| row.id == id)
     };
     targets.into_iter().rev().find(is).ok_or_else(Reply::not_found)
 }

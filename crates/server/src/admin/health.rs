@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{body::Fields, entities, page::Page, reply::Reply};
 use model::DisplayState;
-use upstream::{host_and_port, shown_target};
+use upstream::{canonical_target, host_and_port};
 
 /// Kong's health status of a target without health checks.
 const UNCHECKED: &str = "HEALTHCHECKS_OFF";
@@ -23,7 +23,7 @@ pub fn of_upstream(state: DisplayState<'_>, node: Uuid, text: &str, query: &Fiel
     let show = |row: usize| {
         let target = &state.targets.rows()[row];
         let mut reply = serde_json::to_value(target).unwrap_or_default();
-        reply["target"] = shown_target(&target.target).into();
+        reply["target"] = canonical_target(&target.target).into();
         reply["health"] = UNCHECKED.into();
         reply["data"] = addresses(&target.target, target.weight.unwrap_or(100).into());
         reply

@@ -23,7 +23,7 @@ use super::{
 };
 use net::{
     Inherited, Role, alpn, session_parameters,
-    tls::{certificates, certified_key, provider},
+    tls::{crypto_provider, parse_certificates, parse_certified_key},
 };
 use proxy::{Listener, StartError};
 use runtime::Gateway;
@@ -90,7 +90,7 @@ pub async fn bind(
         let acceptor = listener.tls.then(|| acceptor(gateway, tls, listener.http2)).transpose();
         let tls = acceptor.map_err(&failed)?;
         // FixedCert socket is enough, and all that are inherited may be the same one.
-        let inherited = inherited.take(role, listener.address, Type::STREAM).map_err(&failed)?.pop();
+        let inherited = inherited.claim(role, listener.address, Type::STREAM).map_err(&failed)?.pop();
         let socket = match inherited {
             Some(socket) => TcpListener::from_std(socket.into()),
             None => TcpListener::bind(listener.address).await,
@@ -136,19 +136,20 @@ impl ResolvesServerCert for FixedCert {
 /// Creates a TLS acceptor with the API's certificate, or else with the proxy's fallback certificate.
 fn acceptor(gateway: &Gateway, tls: Tls<'_>, http2: bool) -> io::Result<TlsAcceptor> {
     let own = match tls.certificate {
-        Some((cert, key)) => Some(certified_key(cert, key).map(Arc::new).map_err(io::Error::other)?),
+        Some((cert, key)) => Some(parse_certified_key(cert, key).map(Arc::new).map_err(io::Error::other)?),
         None => gateway.snapshot().certificates.fallback(),
     };
     let own = own.ok_or_else(|| io::Error::other("there is no certificate"))?;
-    let builder = ServerConfig::builder_with_provider(provider())
+    let builder = ServerConfig::builder_with_provider(crypto_provider())
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
         .map_err(io::Error::other)?;
     let builder = match tls.client_authorities {
         None => builder.with_no_client_auth(),
         Some(pem) => {
             let mut roots = RootCertStore::empty();
-            roots.add_parsable_certificates(certificates(pem).map_err(io::Error::other)?);
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build();
+            roots.add_parsable_certificates(parse_certificates(pem).map_err(io::Error::other)?);
+            let verifier =
+                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), crypto_provider()).build();
             builder.with_client_cert_verifier(verifier.map_err(io::Error::other)?)
         }
     };

@@ -41,7 +41,7 @@ use tokio::{
     task::AbortHandle,
 };
 
-pub use config::document;
+pub use config::configuration_document;
 pub use guard::Guard;
 pub use status::{POSTED, Status};
 
@@ -53,7 +53,7 @@ use self::{
     guard::Admission,
     reply::Reply,
 };
-use super::{Read, access_logs::OpenLogs, reload::ApplyRequest};
+use super::{ReadOptions, access_logs::OpenLogs, reload::ApplyRequest};
 use net::{Inherited, MemoryBudget, Role};
 use proxy::{Listener, StartError};
 use runtime::Gateway;
@@ -85,7 +85,7 @@ pub struct Options {
 pub struct Admin {
     gateway: Arc<Gateway>,
     status: Arc<Status>,
-    read: Read,
+    read: ReadOptions,
     apply_requests: mpsc::Sender<ApplyRequest>,
     settings: Value,
     guard: Guard,
@@ -198,7 +198,7 @@ pub async fn bind(
     options: Options,
     gateway: Arc<Gateway>,
     status: Arc<Status>,
-    read: Read,
+    read: ReadOptions,
     apply_requests: mpsc::Sender<ApplyRequest>,
     logs: &OpenLogs,
     inherited: &mut Inherited,

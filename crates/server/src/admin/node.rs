@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Admin, reply::Reply};
 use model::State;
-use plugin::Entry;
+use plugin::PluginDescriptor;
 use telemetry::{Exposition, Kind};
 
 /// The version of Kong that is implemented; clients check it.
@@ -37,8 +37,8 @@ pub fn root(admin: &Admin, state: &State) -> Reply {
 }
 
 /// Iterates over the plugins that the node's settings enable.
-fn enabled(admin: &Admin) -> impl Iterator<Item = &Entry> {
-    admin.read.catalog.registry().entries().iter().filter(|entry| (admin.read.plugin_enabled)(entry.name))
+fn enabled(admin: &Admin) -> impl Iterator<Item = &PluginDescriptor> {
+    admin.read.catalog.registry().descriptors().iter().filter(|entry| (admin.read.plugin_enabled)(entry.name))
 }
 
 /// `GET /plugins/enabled`.

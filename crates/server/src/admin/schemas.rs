@@ -5,10 +5,10 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::reply::{ErrorCode, Reply};
-use crate::Read;
-use config::{self, Input, answer};
+use crate::ReadOptions;
+use config::{self, Input, kong_errors};
 use model::{KindInfo, VaultConfig, inline_schema};
-use plugin::{Entry, Registry};
+use plugin::{PluginDescriptor, Registry};
 use source::to_json;
 
 /// `/schemas/:name`.
@@ -75,7 +75,7 @@ pub fn unknown(what: &str, name: &str) -> Reply {
     Reply::message(StatusCode::NOT_FOUND, format!("No {what} named '{name}'"))
 }
 
-fn settings(entry: &Entry) -> Value {
+fn settings(entry: &PluginDescriptor) -> Value {
     let mut kong = field((entry.schema)().as_value());
     kong["required"] = Value::Bool(true);
     kong
@@ -187,7 +187,7 @@ fn field(schema: &Value) -> Value {
 }
 
 /// `/schemas/:name/validate`: whether that would be a good entity.
-pub fn validate(read: &Read, name: &str, entity: Value) -> Reply {
+pub fn validate(read: &ReadOptions, name: &str, entity: Value) -> Reply {
     let Some(kind) = KindInfo::of(name) else { return unknown("entity", name) };
     let unknown_fields = unknown_fields(kind, &entity);
     let document = json!({ "_format_version": "3.0", name: [entity] });
@@ -196,7 +196,7 @@ pub fn validate(read: &Read, name: &str, entity: Value) -> Reply {
     // What is served is no matter of the schema.
     let options = config::Options { allow_unsupported: true, ..read.options() };
     let mut fields = match config::load(&input, &options) {
-        Ok(loaded) => match answer::fields(&loaded.findings)[name].take() {
+        Ok(loaded) => match kong_errors::fields(&loaded.findings)[name].take() {
             Value::Array(mut entries) => entries.first_mut().map(Value::take).unwrap_or_default(),
             // A dangling reference is not a schema violation.
             _ => Value::Null,

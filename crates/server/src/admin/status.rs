@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::{body::Fields, reply::Reply};
-use crate::reload::Hash;
+use crate::reload::ConfigHash;
 use config::{LoadError, Loaded};
 use runtime::Gateway;
 
@@ -28,7 +28,7 @@ pub struct Status {
 }
 
 struct Inner {
-    hash: Hash,
+    hash: ConfigHash,
     applied: SystemTime,
     last_error: Option<Value>,
     /// The text of a configuration from `POST /config`, which is in no file.
@@ -39,7 +39,7 @@ impl Inner {
     fn of(loaded: &Loaded) -> Self {
         let posted = loaded.sources.iter().map(|(_, file)| file).find(|file| file.name() == POSTED);
         Inner {
-            hash: Hash::of(loaded),
+            hash: ConfigHash::of(loaded),
             applied: SystemTime::now(),
             last_error: None,
             posted: posted.map(|file| file.text().into()),
@@ -62,7 +62,7 @@ impl Status {
     }
 
     /// Returns the hash of the running configuration.
-    pub fn hash(&self) -> Hash {
+    pub fn hash(&self) -> ConfigHash {
         self.inner.lock().hash
     }
 
@@ -176,7 +176,7 @@ impl Status {
         if self.draining() || self.retired.load(Ordering::Relaxed) {
             return unready("draining");
         }
-        if self.hash() == Hash::EMPTY {
+        if self.hash() == ConfigHash::EMPTY {
             return unready("no configuration available (empty configuration present)");
         }
         Reply::message(StatusCode::OK, "ready")

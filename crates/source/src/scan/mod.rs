@@ -25,7 +25,7 @@
 //!         end of the text      ──► End
 //! ```
 
-pub mod beside;
+pub mod differential;
 mod scalar;
 #[cfg(test)]
 mod tests;

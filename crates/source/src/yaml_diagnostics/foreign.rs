@@ -4,8 +4,8 @@
 use std::ops::Range;
 
 use super::SyntaxError;
-use crate::confusable::{is_space_like, is_unseen};
-use crate::{Finding, odd_character};
+use crate::confusable::{is_invisible, is_space_like};
+use crate::{Finding, confusable_name};
 
 /// Range, message and help.
 type Foreign = (Range<usize>, &'static str, &'static str);
@@ -75,13 +75,13 @@ impl SyntaxError<'_> {
         for place in [Some(at), context, above].into_iter().flatten() {
             let start = self.line_start(place);
             let line = self.line(place);
-            let Some((column, c)) = line.char_indices().find(|(_, c)| is_unseen(*c)) else { continue };
+            let Some((column, c)) = line.char_indices().find(|(_, c)| is_invisible(*c)) else { continue };
             let before = &line[..column];
             let quoted = ['"', '\''].iter().any(|quote| before.matches(*quote).count() % 2 == 1);
             if quoted || before.contains(" #") || before.trim_start().starts_with('#') {
                 continue;
             }
-            let name = odd_character(&line[column..]).unwrap_or("an invisible character");
+            let name = confusable_name(&line[column..]).unwrap_or("an invisible character");
             let span = self.input.span(start + column, start + column + c.len_utf8());
             let finding = Finding::error("source/yaml-syntax", format!("{name} stands here")).at(span, "");
             return Some(finding.help(if is_space_like(c) {

@@ -168,14 +168,17 @@ impl Registry {
         }
     }
 
-    /// Appends all metrics in the text format of Prometheus, ordered by name and label values.
+    /// Appends all metrics that have a series in the text format of Prometheus, ordered by name and label values.
     pub fn write(&self, to: &mut Exposition) {
         let families: Vec<_> = self.0.families.lock().values().map(Arc::clone).collect();
         for family in families {
-            let Descriptor { name, help, kind, .. } = &*family.descriptor;
-            to.family(name, help, *kind);
             // Formatting takes long: a worker that needs a new series must not wait for it.
             let series: Vec<_> = family.series.lock().values().map(Arc::clone).collect();
+            if series.is_empty() {
+                continue;
+            }
+            let Descriptor { name, help, kind, .. } = &*family.descriptor;
+            to.family(name, help, *kind);
             series.iter().for_each(|series| series.write(to));
         }
     }

@@ -5,12 +5,12 @@ mod round_robin;
 use http::HeaderValue;
 
 use self::round_robin::RoundRobin;
-use super::{Destination, PickError, has_port, host_and_port, host_header};
+use super::{Destination, SelectError, has_port, host_and_port, host_header};
 use model::{Target, Upstream};
 
 /// Target of an upstream.
 #[derive(Debug)]
-pub struct Peer {
+pub struct BalancerTarget {
     /// Host as configured.
     pub name: Box<str>,
     /// Address or name.
@@ -19,7 +19,7 @@ pub struct Peer {
     host_headers: [HeaderValue; 2],
 }
 
-impl Peer {
+impl BalancerTarget {
     /// Creates a target. The Host header is `upstream_host`, or else the host of the target. As in Kong, the port of the
     /// target is added unless `upstream_host` has one.
     fn new(target: &str, upstream_host: Option<&str>) -> Self {
@@ -30,11 +30,11 @@ impl Peer {
             Some(host) => [host.clone(), host],
             None => [80, 443].map(|default| host_header(upstream_host.unwrap_or(host), port, default)),
         };
-        Peer { name: host.into(), destination: Destination::direct(host, port), host_headers }
+        BalancerTarget { name: host.into(), destination: Destination::direct(host, port), host_headers }
     }
 
     /// Returns the Host header for HTTP or HTTPS.
-    pub fn host(&self, tls: bool) -> &HeaderValue {
+    pub fn host_header(&self, tls: bool) -> &HeaderValue {
         &self.host_headers[usize::from(tls)]
     }
 }
@@ -46,7 +46,7 @@ pub struct Balancer {
     pub name: Box<str>,
     /// Field `host_header` of the upstream.
     pub host_header: Option<HeaderValue>,
-    peers: Box<[Peer]>,
+    peers: Box<[BalancerTarget]>,
     // Other algorithms (consistent hashing, least connections, latency) become variants beside it.
     algorithm: RoundRobin,
 }
@@ -57,7 +57,8 @@ impl Balancer {
         let (peers, weights): (Vec<_>, Vec<_>) = targets
             .filter_map(|target| {
                 let weight = target.weight.unwrap_or(100);
-                (weight > 0).then(|| (Peer::new(&target.target, upstream.host_header.as_deref()), weight))
+                (weight > 0)
+                    .then(|| (BalancerTarget::new(&target.target, upstream.host_header.as_deref()), weight))
             })
             .unzip();
         Balancer {
@@ -82,10 +83,10 @@ impl Balancer {
     ///
     /// # Errors
     /// Returns an error if there are no targets.
-    pub fn next(&self) -> Result<&Peer, PickError> {
+    pub fn next(&self) -> Result<&BalancerTarget, SelectError> {
         self.algorithm
             .next()
             .and_then(|index| self.peers.get(index))
-            .ok_or_else(|| PickError::NoPeer(self.name.to_string()))
+            .ok_or_else(|| SelectError::NoTarget(self.name.to_string()))
     }
 }

@@ -191,7 +191,7 @@ impl Side {
         let served = &*snapshot.state;
         let rows = diff::Side {
             catalog: self.loaded.catalog,
-            written: self.loaded.shown.as_deref().unwrap_or(served),
+            written: self.loaded.displayed.as_deref().unwrap_or(served),
             served,
             document: self.loaded.root.map(|root| (&self.loaded.document, root)),
             running: self.running,
@@ -241,7 +241,7 @@ fn read_log(path: &Path, host: Option<&str>) -> Result<Log, Failure> {
 
 fn messages(loaded: &Loaded) -> Vec<String> {
     let place = |f: &crate::source::Finding| {
-        f.span().map_or_else(String::new, |s| format!("{}: ", loaded.sources.locate(s)))
+        f.span().map_or_else(String::new, |s| format!("{}: ", loaded.sources.display_position(s)))
     };
     let errors = loaded.findings.iter().filter(|f| f.level == Level::Error);
     errors.map(|f| format!("{}{}", place(f), f.message)).collect()

@@ -116,7 +116,7 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
         None if args.strict => Level::Warning,
         None => Level::Error,
     };
-    let failed = linted.findings.reaches(least);
+    let failed = linted.findings.has_at_least(least);
     let verdict = match failed {
         true => ("fails", "fail"),
         false if linted.findings.is_empty() => ("is clean", "are clean"),
@@ -124,7 +124,7 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     };
     let summary = validate::summary(&linted, verdict);
     if args.display_only_failures {
-        linted.findings.retain_from(least);
+        linted.findings.retain_at_least(least);
     }
     if !args.dry_run {
         validate::report(&linted, args.format, least, console)?;
@@ -150,7 +150,7 @@ fn look(args: &Args, settings: &Settings) -> Result<Loaded, Failure> {
     if args.no_builtin {
         match loaded.root {
             // What cannot be read cannot be checked either: those findings stay.
-            None => loaded.findings.retain_from(Level::Error),
+            None => loaded.findings.retain_at_least(Level::Error),
             Some(_) => loaded.findings = Findings::default(),
         }
     }

@@ -23,8 +23,8 @@ use crate::{
     },
     runtime::Mock,
     server::{
-        self, Checked, Read, Serve, ServeError,
-        handover::{Program, Received},
+        self, CheckReport, ReadOptions, ServeError, ServeOptions,
+        handover::{ExecSpec, InheritedState},
         node,
     },
     source::Level,
@@ -117,8 +117,8 @@ enum MockUpstreams {
 
 pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     let received = match args.check {
-        true => Received::default(),
-        false => Received::take(input::environment("LISTEN_FDNAMES").as_deref()),
+        true => InheritedState::default(),
+        false => InheritedState::from_env(input::environment("LISTEN_FDNAMES").as_deref()),
     };
     let mock = match args.mock_upstreams {
         None => Mock::Off,
@@ -127,7 +127,7 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     };
     let (settings, issues) = settings::load(&args, console)?;
     let could_not = |error: ServeError| Failure::Other(error.to_string());
-    let read = Read {
+    let read = ReadOptions {
         catalog: catalog(),
         kong_strict: args.kong_strict,
         flavor: node::flavor(&settings),
@@ -135,17 +135,18 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
         plugin_enabled: enabled(&settings),
         allow_unsupported: args.allow_unsupported,
     };
-    let serve = Serve::new(&settings, input_of(args.files, &settings), read, mock).map_err(could_not)?;
+    let serve =
+        ServeOptions::new(&settings, input_of(args.files, &settings), read, mock).map_err(could_not)?;
     if args.check {
-        issues.iter().for_each(|issue| console.err(&format!("{}: {issue}\n", issue.level.word())));
+        issues.iter().for_each(|issue| console.err(&format!("{}: {issue}\n", issue.level.as_str())));
         return check(server::check(serve).map_err(could_not)?, console);
     }
-    let serve = Serve {
+    let serve = ServeOptions {
         watch: !args.no_watch,
         drain: Duration::from_secs(args.drain),
         drain_delay: Duration::from_secs(args.drain_delay),
-        received,
-        program: program(),
+        inherited: received,
+        exec: program(),
         ..serve
     };
     let _log = Log::start(&settings, console.error_color());
@@ -165,8 +166,8 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
 }
 
 /// Reports what a check came to.
-fn check(checked: Checked, console: &Console) -> Result<Status, Failure> {
-    let Checked { loaded, is_valid, warnings } = checked;
+fn check(checked: CheckReport, console: &Console) -> Result<Status, Failure> {
+    let CheckReport { loaded, is_valid, warnings } = checked;
     validate::report(&loaded, Format::Human, Level::Error, console)?;
     warnings.iter().for_each(|warning| console.err(&format!("warning: {warning}\n")));
     let verdict = if is_valid { "configuration is valid" } else { "configuration is not valid" };
@@ -177,7 +178,7 @@ fn check(checked: Checked, console: &Console) -> Result<Status, Failure> {
 
 /// How this program was started. Its path as it was given, not what a link in it led to then: the next one may
 /// lie elsewhere.
-fn program() -> Option<Program> {
+fn program() -> Option<ExecSpec> {
     let mut arguments = std::env::args_os();
     let given = PathBuf::from(arguments.next()?);
     let path = match given.components().count() {
@@ -188,7 +189,7 @@ fn program() -> Option<Program> {
         }
         _ => std::path::absolute(given).ok()?,
     };
-    Some(Program { path, arguments: arguments.collect() })
+    Some(ExecSpec { path, arguments: arguments.collect() })
 }
 
 /// Which plugins those settings switch on.
@@ -207,6 +208,6 @@ fn input_of(files: Vec<PathBuf>, settings: &Settings) -> Input {
         (None, Some(text)) => {
             Input::Text { name: "declarative_config_string".to_owned(), text: text.0.clone().into_bytes() }
         }
-        (None, None) => server::nothing(),
+        (None, None) => server::empty_configuration(),
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     },
     config::{LoadError, Loaded},
     proxy::{Listener, Traffic},
-    server::{self, Hash, Observer, Ready, handover::HandoverError},
+    server::{self, ConfigHash, Observer, ReadyInfo, handover::HandoverError},
     source::Level,
 };
 
@@ -70,13 +70,13 @@ impl Printer {
 }
 
 impl Observer for Printer {
-    fn ready(&self, ready: &Ready<'_>) {
+    fn ready(&self, ready: &ReadyInfo<'_>) {
         self.findings(ready.loaded);
         self.line(&format!(
             "serving on {}, generation {}, hash {}, ready after {} ms{}",
             listening(ready),
             ready.generation,
-            Hash::of(ready.loaded),
+            ConfigHash::of(ready.loaded),
             ready.took.as_millis(),
             validate::contents(ready.loaded)
         ));
@@ -85,7 +85,7 @@ impl Observer for Printer {
     fn reloaded(&self, loaded: &Loaded, generation: u64, took: Duration) {
         self.findings(loaded);
         self.line(&format!("reloaded in {} ms: generation {generation}", took.as_millis()));
-        if let Some(warning) = server::without_routes(loaded) {
+        if let Some(warning) = server::no_routes_warning(loaded) {
             tracing::warn!("{warning}");
         }
     }
@@ -106,7 +106,7 @@ impl Observer for Printer {
         self.line(&format!("{signal}: no new requests; those in flight have {} s to end", limit.as_secs()));
     }
 
-    fn unready(&self, signal: &str, delay: Duration) {
+    fn readiness_failed(&self, signal: &str, delay: Duration) {
         self.line(&format!(
             "{signal}: not ready from now on; connections are accepted for {} s",
             delay.as_secs()
@@ -117,11 +117,11 @@ impl Observer for Printer {
         self.line(&format!("process {to} serves now"));
     }
 
-    fn not_handed_over(&self, error: &HandoverError) {
+    fn handover_failed(&self, error: &HandoverError) {
         self.line(&format!("no hand-over: {error}; this process serves on"));
     }
 
-    fn ended(&self, cut: usize) {
+    fn stopped(&self, cut: usize) {
         if cut > 0 {
             self.line(&format!("{cut} connections were cut"));
         }
@@ -129,7 +129,7 @@ impl Observer for Printer {
 }
 
 /// Every listener: addresses, with the flags of their settings that say what is spoken there.
-fn listening(ready: &Ready<'_>) -> String {
+fn listening(ready: &ReadyInfo<'_>) -> String {
     let flags = |listener: &Listener| {
         let datagrams = listener.traffic == Traffic::Datagrams;
         let flags = [(listener.tls, " ssl"), (listener.http2, " http2"), (datagrams, " udp")];

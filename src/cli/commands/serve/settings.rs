@@ -46,7 +46,7 @@ pub fn load(args: &Args, console: &Console) -> Result<(Settings, Vec<Issue>), Fa
         set,
     });
     if issues.iter().any(|issue| issue.level == Level::Error) {
-        issues.iter().for_each(|issue| console.err(&format!("{}: {issue}\n", issue.level.word())));
+        issues.iter().for_each(|issue| console.err(&format!("{}: {issue}\n", issue.level.as_str())));
         return Err(Failure::Other("the settings are not valid".to_owned()));
     }
     issues.extend(files_win(args, &settings));

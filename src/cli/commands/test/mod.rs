@@ -72,7 +72,7 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     let mut suite = read(&args.files)?;
     if suite.findings.has_errors() {
         // Kong has no words for what is wrong with a case.
-        suite.findings.0.iter_mut().for_each(|finding| finding.tree.clear());
+        suite.findings.0.iter_mut().for_each(|finding| finding.kong_errors.clear());
         let (findings, sources) = (&suite.findings, &suite.sources);
         let report = render::Report { findings, sources, secrets: &[], fails_from: Level::Error };
         console.err(&render::render(report, render::Format::Human, console.error_color()));

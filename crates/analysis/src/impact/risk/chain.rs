@@ -3,20 +3,20 @@
 use serde_json::Value;
 
 use super::{Risk, Severity, networks::Networks};
-use model::Plugin;
+use model::PluginEntity;
 use plugin::Registry;
 
 /// Risks of a route's plugins, before and after.
 pub fn of_chain(
     registry: &Registry,
-    before: &[&Plugin],
-    after: &[&Plugin],
+    before: &[&PluginEntity],
+    after: &[&PluginEntity],
     routes: &[String],
     consumer: Option<&str>,
 ) -> Vec<Risk> {
     let mut found = Found(Vec::new());
-    let has = |list: &[&Plugin], name: &str| list.iter().any(|p| p.name == name);
-    let authenticating = |list: &[&Plugin]| -> Vec<String> {
+    let has = |list: &[&PluginEntity], name: &str| list.iter().any(|p| p.name == name);
+    let authenticating = |list: &[&PluginEntity]| -> Vec<String> {
         list.iter().filter(|p| registry.authenticates(&p.name)).map(|p| p.name.clone()).collect()
     };
     let (had, now) = (authenticating(before), authenticating(after));
@@ -76,7 +76,7 @@ fn lost(plugin: &str) -> Option<&'static str> {
 }
 
 /// A plugin that refuses requests and did not run before.
-fn added_plugin(new: &Plugin, found: &mut Found) {
+fn added_plugin(new: &PluginEntity, found: &mut Found) {
     let config = new.config.json();
     match new.name.as_str() {
         "request-termination" => {

@@ -54,7 +54,7 @@ fn add(
         let finding = findings.iter().next();
         let place = finding.and_then(|f| f.span()).unwrap_or(Span::start_of(file));
         let why = finding.map_or("not YAML", |f| &f.message);
-        return Err(RulesetError(format!("{}: {why}", sources.locate(place))));
+        return Err(RulesetError(format!("{}: {why}", sources.display_position(place))));
     };
     let mut reader = Reader { sources: &sources, document: &document, name, aliases: BTreeMap::new() };
     reader.whole(root, ruleset, open, depth)
@@ -71,7 +71,11 @@ type Done<T> = Result<T, RulesetError>;
 
 impl Reader<'_> {
     fn wrong<T>(&self, node: NodeId, why: impl AsRef<str>) -> Done<T> {
-        Err(RulesetError(format!("{}: {}", self.sources.locate(self.document.span(node)), why.as_ref())))
+        Err(RulesetError(format!(
+            "{}: {}",
+            self.sources.display_position(self.document.span(node)),
+            why.as_ref()
+        )))
     }
 
     fn whole(

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::{Field, Path, Rule, Ruleset};
 use crate::lint::{Levels, allow};
-use source::{Document, Finding, Findings, Level, NodeId, SourceMap, Span, Step, Value};
+use source::{Document, Finding, Findings, Level, NodeId, NodePathStep, SourceMap, Span, Value};
 
 /// What rules are checked on.
 #[derive(Clone, Copy)]
@@ -123,7 +123,11 @@ impl LintContext<'_> {
             let next = match entry {
                 Some(entry) if key && i + 1 == path.len() => return self.document.span(entry.key),
                 Some(entry) => entry.value,
-                None => match name.parse().ok().and_then(|n| self.document.at(node, &[Step::Index(n)])) {
+                None => match name
+                    .parse()
+                    .ok()
+                    .and_then(|n| self.document.resolve_path(node, &[NodePathStep::Index(n)]))
+                {
                     Some(item) => item,
                     None => break,
                 },

@@ -18,7 +18,7 @@ fn found(rules: &str) -> Vec<String> {
     check(&ruleset, &Levels::default(), &sources, &document, root, &[], &mut findings);
     let told = findings.iter().map(|f| {
         let line = sources.position(f.span().expect("a place")).line;
-        format!("{line}:{} {} {}", f.path.as_deref().unwrap_or_default(), f.level.word(), f.message)
+        format!("{line}:{} {} {}", f.path.as_deref().unwrap_or_default(), f.level.as_str(), f.message)
     });
     told.collect()
 }

@@ -6,7 +6,7 @@ use ahash::{AHashMap, AHashSet};
 
 use super::{Lint, LintContext, Report, called, conditions};
 use model::{Ix, Route};
-use router::Probe;
+use router::SampleRequest;
 use source::Level;
 
 pub static LINT: Lint = Lint {
@@ -48,16 +48,20 @@ fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
 }
 
 /// The first request written for a route and the other route that gets it, if others get all of them.
-fn never_wins(context: &LintContext<'_>, route: &Route, own: Ix<Route>) -> Option<(Probe, Ix<Route>)> {
+fn never_wins(
+    context: &LintContext<'_>,
+    route: &Route,
+    own: Ix<Route>,
+) -> Option<(SampleRequest, Ix<Route>)> {
     let any = route.methods.as_ref().is_none_or(|m| m.is_empty());
     let mut first = None;
     // The routes that get samples alike but for the path: together they have to take every path.
     let mut winners: AHashMap<(String, bool, Option<String>), Vec<Ix<Route>>> = AHashMap::new();
-    for probe in Probe::of(route) {
+    for probe in SampleRequest::of(route) {
         let methods: Vec<&str> = if any { METHODS.to_vec() } else { vec![&probe.method] };
         for method in methods {
-            let probe = Probe { method: method.to_owned(), ..probe.clone() };
-            let winner = probe.ask(context.router()).filter(|winner| *winner != own)?;
+            let probe = SampleRequest { method: method.to_owned(), ..probe.clone() };
+            let winner = probe.find_route(context.router()).filter(|winner| *winner != own)?;
             let alike = winners.entry((probe.method.clone(), probe.https, probe.host.clone())).or_default();
             if !alike.contains(&winner) {
                 alike.push(winner);

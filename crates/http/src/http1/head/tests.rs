@@ -19,7 +19,7 @@ fn a_head_is_consumed_and_the_body_stays_in_the_buffer() {
     assert_eq!(parsed.head.status, 200);
     assert_eq!(parsed.head.headers["x-a"], "b");
     assert!(parsed.keep_alive && parsed.head.reason.is_none());
-    assert_eq!(parsed.body, Decoder::length(3));
+    assert_eq!(parsed.body, BodyDecoder::length(3));
 }
 
 #[test]
@@ -36,11 +36,11 @@ fn a_prefix_of_a_head_is_incomplete() {
 #[test]
 fn body_framing_follows_rfc_9112() {
     for (fields, body, keep) in [
-        ("", Decoder::until_close(), false),
-        ("Content-Length: 0", Decoder::ended(), true),
-        ("Content-Length: 5, 5", Decoder::length(5), true),
-        ("Transfer-Encoding: Chunked", Decoder::chunked(), true),
-        ("Content-Length: 5\r\nConnection: x, Close", Decoder::length(5), false),
+        ("", BodyDecoder::until_close(), false),
+        ("Content-Length: 0", BodyDecoder::ended(), true),
+        ("Content-Length: 5, 5", BodyDecoder::length(5), true),
+        ("Transfer-Encoding: Chunked", BodyDecoder::chunked(), true),
+        ("Content-Length: 5\r\nConnection: x, Close", BodyDecoder::length(5), false),
     ] {
         let fields = if fields.is_empty() { String::new() } else { format!("{fields}\r\n") };
         let parsed = complete(&format!("HTTP/1.1 200 OK\r\n{fields}\r\n"));
@@ -49,11 +49,11 @@ fn body_framing_follows_rfc_9112() {
         assert_eq!(length, fields.contains("Length"), "{fields}");
         assert!(!parsed.head.headers.contains_key("transfer-encoding"), "{fields}");
     }
-    assert_eq!(complete("HTTP/1.1 304 x\r\nContent-Length: 5\r\n\r\n").body, Decoder::ended());
+    assert_eq!(complete("HTTP/1.1 304 x\r\nContent-Length: 5\r\n\r\n").body, BodyDecoder::ended());
     let request = RequestFacts { head_only: true, upgrade: false };
     let text = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
     let (parsed, _) = parse(text, request).expect("a head").expect("complete");
-    assert_eq!((parsed.body, parsed.keep_alive), (Decoder::ended(), true));
+    assert_eq!((parsed.body, parsed.keep_alive), (BodyDecoder::ended(), true));
     assert_eq!(parsed.head.headers["content-length"], "5");
 }
 
@@ -192,7 +192,7 @@ proptest! {
             (Ok(httparse::Status::Complete(their_length)), Ok(true)) => {
                 prop_assert_eq!(ours.next_line, their_length);
                 prop_assert_eq!((Some(ours.status), Some(u8::from(!ours.is_http10))), (theirs.code, theirs.version));
-                let slice = |span: Place| &text[span.0 as usize..span.1 as usize];
+                let slice = |span: Span| &text[span.0 as usize..span.1 as usize];
                 let canonical = StatusCode::from_u16(ours.status).ok().and_then(|s| s.canonical_reason());
                 prop_assert_eq!(ours.reason.map(slice).or(canonical), theirs.reason);
                 let fields: Vec<_> = ours.fields.spans().map(|(n, v)| (slice(n), slice(v).as_bytes())).collect();

@@ -8,7 +8,7 @@ use http::{
     uri::{Authority, PathAndQuery, Scheme},
 };
 
-use super::{Broken, ENTRY_OVERHEAD, MAX_TABLE_SIZE, decode_int, huffman, static_table};
+use super::{DecoderError, ENTRY_OVERHEAD, MAX_TABLE_SIZE, decode_int, huffman, static_table};
 
 /// Field of a request. The dynamic table stores fields in this form, so that each is parsed only once.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,7 +75,11 @@ impl Decoder {
     ///
     /// # Errors
     /// Returns an error if the block is malformed.
-    pub fn decode(&mut self, mut block: &[u8], mut on_field: impl FnMut(Field, usize)) -> Result<(), Broken> {
+    pub fn decode(
+        &mut self,
+        mut block: &[u8],
+        mut on_field: impl FnMut(Field, usize),
+    ) -> Result<(), DecoderError> {
         let mut has_fields = false;
         while let Some(&first) = block.first() {
             if first & 0x80 != 0 {
@@ -87,7 +91,7 @@ impl Decoder {
                 // Dynamic table size update (section 6.3), allowed only before the first field.
                 let max_size = decode_int(&mut block, 5)?;
                 if has_fields || max_size > MAX_TABLE_SIZE {
-                    return Err(Broken);
+                    return Err(DecoderError);
                 }
                 self.max_size = max_size;
                 self.evict(max_size);
@@ -113,24 +117,24 @@ impl Decoder {
         Ok(())
     }
 
-    fn field(&self, index: usize) -> Result<(Field, usize), Broken> {
+    fn field(&self, index: usize) -> Result<(Field, usize), DecoderError> {
         if index > static_table::COUNT {
-            let entry = self.entries.get(index - static_table::COUNT - 1).ok_or(Broken)?;
+            let entry = self.entries.get(index - static_table::COUNT - 1).ok_or(DecoderError)?;
             return Ok((entry.field.clone(), entry.size));
         }
-        let (field, size) = static_table::field(index).ok_or(Broken)?;
+        let (field, size) = static_table::field(index).ok_or(DecoderError)?;
         Ok((field, size + ENTRY_OVERHEAD))
     }
 
-    fn name(&self, index: usize) -> Result<(Name, usize), Broken> {
+    fn name(&self, index: usize) -> Result<(Name, usize), DecoderError> {
         if index > static_table::COUNT {
-            let entry = self.entries.get(index - static_table::COUNT - 1).ok_or(Broken)?;
+            let entry = self.entries.get(index - static_table::COUNT - 1).ok_or(DecoderError)?;
             return Ok((entry.name.clone(), entry.name_length));
         }
-        static_table::name(index).ok_or(Broken)
+        static_table::name(index).ok_or(DecoderError)
     }
 
-    fn decode_name(&mut self, block: &mut &[u8]) -> Result<(Name, usize), Broken> {
+    fn decode_name(&mut self, block: &mut &[u8]) -> Result<(Name, usize), DecoderError> {
         let text = self.decode_string(block)?;
         let name = match &text[..] {
             b":method" => Name::Method,
@@ -144,10 +148,10 @@ impl Decoder {
     }
 
     /// Decodes a string literal (section 5.2).
-    fn decode_string(&mut self, block: &mut &[u8]) -> Result<Bytes, Broken> {
+    fn decode_string(&mut self, block: &mut &[u8]) -> Result<Bytes, DecoderError> {
         let is_huffman = block.first().is_some_and(|first| first & 0x80 != 0);
         let length = decode_int(block, 7)?;
-        let (text, rest) = block.split_at_checked(length).ok_or(Broken)?;
+        let (text, rest) = block.split_at_checked(length).ok_or(DecoderError)?;
         *block = rest;
         if !is_huffman {
             return Ok(Bytes::copy_from_slice(text));
@@ -190,7 +194,7 @@ impl Decoder {
 mod tests {
     use super::*;
 
-    fn decoded(decoder: &mut Decoder, block: &[u8]) -> Result<Vec<Field>, Broken> {
+    fn decoded(decoder: &mut Decoder, block: &[u8]) -> Result<Vec<Field>, DecoderError> {
         let mut fields = Vec::new();
         decoder.decode(block, |field, _| fields.push(field)).map(|()| fields)
     }
@@ -238,7 +242,7 @@ mod tests {
         assert_eq!(decoded(&mut decoder, &block), Ok(vec![header("a", "1"), header("a", "2")]));
         assert_eq!((decoder.entries.len(), decoder.size), (1, 34));
         assert_eq!(decoded(&mut decoder, &[0xbe]), Ok(vec![header("a", "2")]));
-        assert_eq!(decoded(&mut decoder, &[0xbf]), Err(Broken), "evicted");
+        assert_eq!(decoded(&mut decoder, &[0xbf]), Err(DecoderError), "evicted");
         let mut large = vec![0x40, 1, b'a', 40];
         large.extend([b'x'; 40]);
         assert!(decoded(&mut decoder, &large).is_ok());
@@ -260,7 +264,7 @@ mod tests {
             &[0x82, 0x20],                // a size update after a field
             &[0x00, 0x82, 0xff, 0xff, 0], // an incomplete Huffman code
         ] {
-            assert_eq!(decoded(&mut Decoder::default(), block), Err(Broken), "{block:?}");
+            assert_eq!(decoded(&mut Decoder::default(), block), Err(DecoderError), "{block:?}");
         }
     }
 

@@ -52,7 +52,7 @@ impl Default for Encoder {
 
 impl Encoder {
     /// Applies the peer's SETTINGS_HEADER_TABLE_SIZE.
-    pub fn resize(&mut self, max_size: usize) {
+    pub fn set_max_table_size(&mut self, max_size: usize) {
         let max_size = max_size.min(MAX_TABLE_SIZE);
         if max_size == self.max_size {
             return;
@@ -63,7 +63,7 @@ impl Encoder {
     }
 
     /// Starts a block: writes the size updates that are pending (section 4.2).
-    pub fn begin(&mut self, out: &mut Vec<u8>) {
+    pub fn start_block(&mut self, out: &mut Vec<u8>) {
         if let Some(min_size) = self.min_size_since_block.take() {
             encode_int(out, 0x20, 5, min_size);
             if min_size < self.max_size {
@@ -190,7 +190,7 @@ mod tests {
         /// Encodes and decodes headers, and returns the length of the block.
         fn send(&mut self, headers: &[(&str, &str)]) -> usize {
             let mut out = Vec::new();
-            self.encoder.begin(&mut out);
+            self.encoder.start_block(&mut out);
             for (name, value) in headers {
                 let name = HeaderName::from_bytes(name.as_bytes()).expect("a name");
                 self.encoder.header(&name, &HeaderValue::from_str(value).expect("a value"), &mut out);
@@ -250,11 +250,11 @@ mod tests {
         let headers = [("server", "nginx"), ("x-served-by", "one")];
         codec.send(&headers);
         codec.send(&headers);
-        codec.encoder.resize(0);
-        codec.encoder.resize(100_000);
+        codec.encoder.set_max_table_size(0);
+        codec.encoder.set_max_table_size(100_000);
         assert!(codec.send(&headers) > 2, "the table was emptied");
         assert_eq!(codec.encoder.max_size, MAX_TABLE_SIZE);
-        codec.encoder.resize(0);
+        codec.encoder.set_max_table_size(0);
         assert!(codec.send(&headers) > 2);
         codec.send(&headers);
         assert_eq!(codec.encoder.entries.len(), 0);

@@ -1,6 +1,6 @@
 //! Huffman code of HPACK (RFC 7541 appendix B). The code is canonical: code words follow from their lengths.
 
-use super::Broken;
+use super::DecoderError;
 
 /// Length in bits of each symbol's code word: the 256 bytes, and EOS, which is never sent.
 #[rustfmt::skip]
@@ -84,7 +84,7 @@ const fn build_tables() -> CodeTables {
 ///
 /// # Errors
 /// Returns an error for EOS, and for padding that is longer than 7 bits or is not a prefix of EOS (section 5.2).
-pub fn decode(mut input: &[u8], out: &mut Vec<u8>) -> Result<(), Broken> {
+pub fn decode(mut input: &[u8], out: &mut Vec<u8>) -> Result<(), DecoderError> {
     out.reserve(input.len() * 8 / MIN_CODE_BITS);
     // `bits` has the next `count` bits of the input at its top, followed by ones.
     let (mut bits, mut count) = (u64::MAX, 0_u32);
@@ -101,12 +101,12 @@ pub fn decode(mut input: &[u8], out: &mut Vec<u8>) -> Result<(), Broken> {
                 let top = bits >> 32;
                 let length = (LOOKUP_BITS as usize + 1..=MAX_CODE_BITS)
                     .find(|&length| top < TABLES.limit[length])
-                    .ok_or(Broken)?;
+                    .ok_or(DecoderError)?;
                 let offset = (top >> (32 - length)) as u32 - TABLES.first[length];
                 match TABLES.symbols[usize::from(TABLES.start[length]) + offset as usize] {
                     // Fewer than 8 bits remain: they are padding, extended by ones to EOS.
                     EOS if count < 8 => return Ok(()),
-                    EOS => return Err(Broken),
+                    EOS => return Err(DecoderError),
                     symbol => (symbol as u8, length as u32),
                 }
             }
@@ -114,7 +114,7 @@ pub fn decode(mut input: &[u8], out: &mut Vec<u8>) -> Result<(), Broken> {
         if length > count {
             // The remaining bits are no complete code word, so they must be padding.
             let is_padding = bits == u64::MAX && count < 8;
-            return if is_padding { Ok(()) } else { Err(Broken) };
+            return if is_padding { Ok(()) } else { Err(DecoderError) };
         }
         out.push(symbol);
         bits = bits << length | ((1 << length) - 1);
@@ -154,7 +154,7 @@ pub fn encode(text: &[u8], out: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    fn decoded(code: &[u8]) -> Result<Vec<u8>, Broken> {
+    fn decoded(code: &[u8]) -> Result<Vec<u8>, DecoderError> {
         let mut out = Vec::new();
         decode(code, &mut out).map(|()| out)
     }
@@ -185,10 +185,10 @@ mod tests {
     #[test]
     fn padding_is_less_than_a_byte_of_ones() {
         assert_eq!(decoded(&[0b0001_1111]), Ok(b"a".to_vec()));
-        assert_eq!(decoded(&[0b0001_1110]), Err(Broken));
-        assert_eq!(decoded(&[0b0001_1111, 0xff]), Err(Broken));
-        assert_eq!(decoded(&[0xff; 4]), Err(Broken), "EOS");
-        assert_eq!(decoded(&[0xff; 8]), Err(Broken));
-        assert_eq!(decoded(&[0xff]), Err(Broken));
+        assert_eq!(decoded(&[0b0001_1110]), Err(DecoderError));
+        assert_eq!(decoded(&[0b0001_1111, 0xff]), Err(DecoderError));
+        assert_eq!(decoded(&[0xff; 4]), Err(DecoderError), "EOS");
+        assert_eq!(decoded(&[0xff; 8]), Err(DecoderError));
+        assert_eq!(decoded(&[0xff]), Err(DecoderError));
     }
 }

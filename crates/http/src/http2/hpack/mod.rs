@@ -16,20 +16,20 @@ const ENTRY_OVERHEAD: usize = 32;
 /// Decoding error. The dynamic tables of the two sides may differ after it, so the connection must be closed
 /// (COMPRESSION_ERROR).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Broken;
+pub struct DecoderError;
 
 /// Decodes an integer with a prefix of `prefix_bits` (section 5.1).
-fn decode_int(bytes: &mut &[u8], prefix_bits: u32) -> Result<usize, Broken> {
-    let (&first, mut rest) = bytes.split_first().ok_or(Broken)?;
+fn decode_int(bytes: &mut &[u8], prefix_bits: u32) -> Result<usize, DecoderError> {
+    let (&first, mut rest) = bytes.split_first().ok_or(DecoderError)?;
     let max_prefix = (1 << prefix_bits) - 1;
     let mut value = usize::from(first) & max_prefix;
     if value == max_prefix {
         // Four bytes suffice: every valid length and index is below 2^28.
         for shift in [0, 7, 14, 21, 28] {
-            let (&byte, remaining) = rest.split_first().ok_or(Broken)?;
+            let (&byte, remaining) = rest.split_first().ok_or(DecoderError)?;
             rest = remaining;
             if shift == 28 {
-                return Err(Broken);
+                return Err(DecoderError);
             }
             value += usize::from(byte & 0x7f) << shift;
             if byte & 0x80 == 0 {
@@ -70,7 +70,7 @@ mod tests {
                 let mut bytes = &out[..];
                 assert_eq!(decode_int(&mut bytes, bits), Ok(value), "{bits} bits");
                 assert!(bytes.is_empty());
-                assert_eq!(decode_int(&mut &out[..out.len() - 1], bits), Err(Broken), "cut short");
+                assert_eq!(decode_int(&mut &out[..out.len() - 1], bits), Err(DecoderError), "cut short");
             }
         }
         // Appendix C.1.
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn integers_that_are_too_long_are_rejected() {
-        assert_eq!(decode_int(&mut &[0x7f, 0x80, 0x80, 0x80, 0x80, 0x80, 0][..], 7), Err(Broken));
-        assert_eq!(decode_int(&mut &[0x7f, 0xff, 0xff, 0xff, 0xff, 0x01][..], 7), Err(Broken));
+        assert_eq!(decode_int(&mut &[0x7f, 0x80, 0x80, 0x80, 0x80, 0x80, 0][..], 7), Err(DecoderError));
+        assert_eq!(decode_int(&mut &[0x7f, 0xff, 0xff, 0xff, 0xff, 0x01][..], 7), Err(DecoderError));
     }
 }

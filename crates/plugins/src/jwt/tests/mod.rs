@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{super::shared::fixture::*, *};
 use plugin::{
-    Exchange, ReplyBody, Stop,
+    Exchange, LocalReplyBody, ShortCircuit,
     testing::{PluginHarness, request},
 };
 
@@ -61,7 +61,7 @@ fn passes(harness: &PluginHarness, mut exchange: Exchange) -> Exchange {
 /// Returns the message and the challenge of a rejection.
 fn refused(harness: &PluginHarness, mut exchange: Exchange) -> (String, String) {
     let reply = harness.reply(&mut exchange);
-    assert!(matches!(reply.body, ReplyBody::Json(_)), "JSON whatever the client accepts");
+    assert!(matches!(reply.body, LocalReplyBody::Json(_)), "JSON whatever the client accepts");
     let challenge = reply.headers["www-authenticate"].to_str().expect("text").to_owned();
     let (status, message) = status_and_message(&reply);
     assert_eq!(status, StatusCode::UNAUTHORIZED);
@@ -294,7 +294,7 @@ fn the_anonymous_consumer_replaces_any_rejection() {
     assert_eq!(passes(&harness, earlier).consumer, None, "an earlier plugin's success stands");
     let missing =
         PluginHarness::new::<Plugin>(json!({"anonymous": "nobody"}), fixture().build()).expect("builds");
-    assert!(matches!(missing.access(&mut bearing("x")), Err(Stop::Fault(_))));
+    assert!(matches!(missing.access(&mut bearing("x")), Err(ShortCircuit::Fail(_))));
 }
 
 /// `cargo test --release --lib jwt -- --ignored --nocapture`
@@ -307,7 +307,7 @@ fn print_the_cost_of_a_request() {
         bearing(&hs256(&json!({"iss": "iss1", "exp": NOW + 60, "role": "x", "deep": {"a": [1, 2]}})));
     let plugin = {
         let stores = harness.stores.clone();
-        let row = model::Plugin {
+        let row = model::PluginEntity {
             id: Uuid::nil(),
             name: "jwt".to_owned(),
             instance_name: None,
@@ -322,13 +322,13 @@ fn print_the_cost_of_a_request() {
             updated_at: 0,
             origin: None,
         };
-        let mut with = Build::new(&row, &harness.state, &stores);
+        let mut with = BuildContext::new(&row, &harness.state, &stores);
         <Plugin as plugin::Plugin>::build(Config::default(), &mut with).expect("builds")
     };
     let begin = std::time::Instant::now();
     let rounds = 100_000_u32;
     for _ in 0..rounds {
-        plugin.access(Call { exchange: &mut exchange, state: &harness.state }).expect("passes");
+        plugin.access(Ctx { exchange: &mut exchange, state: &harness.state }).expect("passes");
     }
     eprintln!("{:?} a request with HS256", begin.elapsed() / rounds);
 }

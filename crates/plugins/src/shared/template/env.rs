@@ -51,7 +51,7 @@ impl<'a> Env<'a> {
         Env {
             headers: &exchange.request.headers,
             request: &exchange.request,
-            captures: exchange.matched.as_ref().map_or(&[], |matched| &matched.captures),
+            captures: exchange.route_match.as_ref().map_or(&[], |matched| &matched.captures),
             shared: exchange.extension(),
             budget: Cell::new(MAX_PATTERN_STEPS),
         }

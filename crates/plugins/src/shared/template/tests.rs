@@ -5,16 +5,16 @@ use smallvec::smallvec;
 
 use super::{Env, Template, TemplateError, env::SharedValues, number_text};
 use model::Ix;
-use plugin::{Exchange, Matched, testing::request};
+use plugin::{Exchange, RouteMatch, testing::request};
 
 fn exchange() -> Exchange {
     let headers = [("host", "a.test"), ("x-src", "v"), ("x-two", "1"), ("x-two", "2"), ("x-path", "/a/b/c")];
     let mut exchange = request("GET", "/items/42?q=a%20b&flag&t=1&t=2&n=7", &headers, "");
     let capture = |name: &str, text: &str| (name.into(), text.into());
-    exchange.matched = Some(Matched {
+    exchange.route_match = Some(RouteMatch {
         route: Ix::new(0),
         service: None,
-        matched: 0,
+        matched_len: 0,
         captures: smallvec![capture("0", "/items/42"), capture("1", "42"), capture("id", "42")],
     });
     exchange

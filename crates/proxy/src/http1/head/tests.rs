@@ -1,12 +1,12 @@
 use super::*;
 
 fn read(text: &str) -> Result<Option<RequestHead>, HeadRejection> {
-    let mut scan = Scan::default();
+    let mut scan = HeadParser::default();
     let mut buffer = BytesMut::from(text);
     match scan.advance(&buffer, HeadLimits::default()) {
-        Scanned::Partial => Ok(None),
-        Scanned::Complete => scan.take(&mut buffer).map(Some),
-        Scanned::Refused(rejection) => Err(rejection),
+        ParseStatus::Partial => Ok(None),
+        ParseStatus::Complete => scan.take(&mut buffer).map(Some),
+        ParseStatus::Rejected(rejection) => Err(rejection),
     }
 }
 
@@ -29,7 +29,7 @@ fn empty_lines_before_a_request_are_bounded() {
 #[test]
 fn a_content_length_beyond_i64_is_rejected() {
     let head = |length: u64| format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
-    assert_eq!(complete(&head(i64::MAX as u64)).body, Decoder::length(i64::MAX as u64));
+    assert_eq!(complete(&head(i64::MAX as u64)).body, BodyDecoder::length(i64::MAX as u64));
     assert_eq!(rejection_of(&head(i64::MAX as u64 + 1)), Some(HeadRejection::Malformed));
 }
 
@@ -37,16 +37,16 @@ fn a_content_length_beyond_i64_is_rejected() {
 fn take_splits_the_head_off_and_leaves_the_body() {
     let mut buffer =
         BytesMut::from("\r\nPOST /a?b HTTP/1.1\r\nHost:\t a \r\nContent-Length: 12\r\nX:\r\n\r\nrest");
-    let mut scan = Scan::default();
-    assert!(matches!(scan.advance(&buffer, HeadLimits::default()), Scanned::Complete));
+    let mut scan = HeadParser::default();
+    assert!(matches!(scan.advance(&buffer, HeadLimits::default()), ParseStatus::Complete));
     let head = scan.take(&mut buffer).expect("a target");
     assert_eq!(&buffer[..], b"rest");
     assert_eq!((head.method, head.uri), (Method::POST, Uri::from_static("/a?b")));
     assert!(head.headers["host"] == "a" && head.headers["x"].is_empty(), "{:?}", head.headers);
-    assert_eq!(head.body, Decoder::length(12));
+    assert_eq!(head.body, BodyDecoder::length(12));
     assert!(head.keep_alive && !head.expect_continue);
     let mut buffer = BytesMut::from("GET / HTTP/1.0\n\n");
-    assert!(matches!(scan.advance(&buffer, HeadLimits::default()), Scanned::Complete));
+    assert!(matches!(scan.advance(&buffer, HeadLimits::default()), ParseStatus::Complete));
     let head = scan.take(&mut buffer).expect("a target");
     assert!(head.headers.is_empty() && head.body.is_ended() && !head.keep_alive, "the parser is reset");
 }
@@ -54,12 +54,12 @@ fn take_splits_the_head_off_and_leaves_the_body() {
 #[test]
 fn a_prefix_of_a_head_is_partial() {
     let text = "GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n";
-    let mut scan = Scan::default();
+    let mut scan = HeadParser::default();
     for end in 0..text.len() {
         let scanned = scan.advance(&text.as_bytes()[..end], HeadLimits::default());
-        assert!(matches!(scanned, Scanned::Partial), "{end}");
+        assert!(matches!(scanned, ParseStatus::Partial), "{end}");
     }
-    assert!(matches!(scan.advance(text.as_bytes(), HeadLimits::default()), Scanned::Complete));
+    assert!(matches!(scan.advance(text.as_bytes(), HeadLimits::default()), ParseStatus::Complete));
     assert_eq!(scan.take(&mut BytesMut::from(text)).expect("a target").headers["x"], "y");
 }
 
@@ -106,16 +106,16 @@ fn ambiguous_framing_is_rejected() {
     let old = "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n";
     assert_eq!(rejection_of(old), Some(HeadRejection::Malformed));
     let chunked = complete("POST / HTTP/1.1\r\nTransfer-Encoding: CHUNKED\r\n\r\n");
-    assert_eq!(chunked.body, Decoder::chunked());
+    assert_eq!(chunked.body, BodyDecoder::chunked());
 }
 
 #[test]
 fn repeated_singleton_fields_are_rejected() {
-    for known in http_codec::SINGLETONS {
+    for known in http_codec::SINGLETON_HEADERS {
         let name = known.name().expect("it has a name");
         let value = match known {
-            Known::TransferEncoding => "chunked",
-            Known::ContentLength => "1",
+            KnownHeader::TransferEncoding => "chunked",
+            KnownHeader::ContentLength => "1",
             _ => "x",
         };
         let head = |count| format!("POST / HTTP/1.1\r\n{}\r\n", format!("{name}: {value}\r\n").repeat(count));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::connection::Io;
-use crate::http2::probe::loopback_context;
+use crate::http2::harness::loopback_context;
 use runtime::Gateway;
 
 /// Serves a client's connection to that gateway until it ends.

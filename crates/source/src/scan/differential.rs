@@ -7,7 +7,7 @@ use crate::libyaml::{Event, EventKind, EventSource, Events};
 ///
 /// # Panics
 /// If it accepts the text but emits other events than libyaml.
-pub fn reads(text: &str) -> bool {
+pub fn matches_libyaml(text: &str) -> bool {
     let Some(scanned) = Scanner::new(text).and_then(|mut scan| all(&mut scan)) else { return false };
     assert_eq!(Some(scanned), all(&mut Events::new(text)), "{text:?}");
     true

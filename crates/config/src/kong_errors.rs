@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{Loaded, resolve::singular};
 use model::{DisplayState, IdRule, KINDS, KindInfo};
-use source::{Finding, Findings, Level, NodeId, Seg, Value};
+use source::{ErrorPathSegment, Finding, Findings, Level, NodeId, Value};
 
 /// Builds the error tree (`fields`). Lists keep their positions, with nulls for items without errors; errors about
 /// a whole entity are listed under `@entity`.
@@ -72,12 +72,14 @@ struct ErrorTree {
 }
 
 impl ErrorTree {
-    fn insert(&mut self, path: &[Seg], text: &str) {
+    fn insert(&mut self, path: &[ErrorPathSegment], text: &str) {
         match path.split_first() {
             None => self.text = self.text.take().or_else(|| Some(text.to_owned())),
-            Some((Seg::Entity, _)) => self.entity.push(text.to_owned()),
-            Some((Seg::Key(key), rest)) => self.keys.entry(key.clone()).or_default().insert(rest, text),
-            Some((Seg::Index(i), rest)) => self.items.entry(*i).or_default().insert(rest, text),
+            Some((ErrorPathSegment::Entity, _)) => self.entity.push(text.to_owned()),
+            Some((ErrorPathSegment::Key(key), rest)) => {
+                self.keys.entry(key.clone()).or_default().insert(rest, text)
+            }
+            Some((ErrorPathSegment::Index(i), rest)) => self.items.entry(*i).or_default().insert(rest, text),
         }
     }
 
@@ -113,7 +115,7 @@ impl ErrorTree {
 }
 
 /// Builds the response body of `POST /config` for a rejected document (status 400).
-pub fn refusal(loaded: &Loaded, flatten: bool) -> Json {
+pub fn rejected_body(loaded: &Loaded, flatten: bool) -> Json {
     let mut body = json!({
         "code": 14,
         "name": "invalid declarative configuration",
@@ -138,7 +140,7 @@ pub fn refusal(loaded: &Loaded, flatten: bool) -> Json {
 /// Returns the error tree without the errors of entities, and the list of entities with their errors.
 pub fn flattened(loaded: &Loaded) -> (Json, Json) {
     let mut left = Findings::default();
-    let mut by_entity: ahash::AHashMap<usize, Vec<(Vec<Seg>, String)>> = ahash::AHashMap::new();
+    let mut by_entity: ahash::AHashMap<usize, Vec<(Vec<ErrorPathSegment>, String)>> = ahash::AHashMap::new();
     let mut references = Vec::new();
     let index = entity_index(loaded);
     for finding in loaded.findings.iter() {
@@ -146,7 +148,7 @@ pub fn flattened(loaded: &Loaded) -> (Json, Json) {
             let mut owner = None;
             let mut node = None;
             for (depth, pair) in path.chunks(2).enumerate() {
-                let [Seg::Key(kind), Seg::Index(i)] = pair else { break };
+                let [ErrorPathSegment::Key(kind), ErrorPathSegment::Index(i)] = pair else { break };
                 match index.get(&(node, kind.as_str(), *i)) {
                     Some(&found) => {
                         owner = Some((found, depth * 2 + 2));
@@ -167,13 +169,14 @@ pub fn flattened(loaded: &Loaded) -> (Json, Json) {
                 None if is_vanishing(path) => {}
                 None => {
                     let mut stays = finding.clone();
-                    (stays.tree, stays.implied_errors) = (vec![(path.clone(), text.clone())], Vec::new());
+                    (stays.kong_errors, stays.implied_errors) =
+                        (vec![(path.clone(), text.clone())], Vec::new());
                     left.push(stays);
                 }
             }
         }
     }
-    let late = loaded.findings.iter().any(|f| f.code == "config/duplicate" && !f.tree.is_empty());
+    let late = loaded.findings.iter().any(|f| f.code == "config/duplicate" && !f.kong_errors.is_empty());
     let mut owners: Vec<usize> = by_entity.keys().copied().collect();
     owners.sort_by_cached_key(|&i| flattened_sort_key(loaded, i));
     let entries: Vec<Json> = references
@@ -184,15 +187,15 @@ pub fn flattened(loaded: &Loaded) -> (Json, Json) {
 }
 
 /// Returns whether an error is inside a reference that is written as an object.
-fn is_reference(loaded: &Loaded, i: usize, path: &[Seg]) -> bool {
+fn is_reference(loaded: &Loaded, i: usize, path: &[ErrorPathSegment]) -> bool {
     let foreign = KINDS[loaded.found[i].kind].foreign;
-    matches!(path, [Seg::Key(field), Seg::Key(_)] if foreign.iter().any(|f| f.field == field))
+    matches!(path, [ErrorPathSegment::Key(field), ErrorPathSegment::Key(_)] if foreign.iter().any(|f| f.field == field))
 }
 
 /// Builds the flattened entry of such an object, which Kong lists as if it were the referenced entity.
-fn reference_entry(loaded: &Loaded, i: usize, path: &[Seg], text: &str) -> Json {
+fn reference_entry(loaded: &Loaded, i: usize, path: &[ErrorPathSegment], text: &str) -> Json {
     let found = &loaded.found[i];
-    let [Seg::Key(field), inner @ ..] = path else { return Json::Null };
+    let [ErrorPathSegment::Key(field), inner @ ..] = path else { return Json::Null };
     let doc = &loaded.document;
     let object = doc.get(found.node, field).map_or(Json::Null, |node| doc.to_json(node));
     let kind = KINDS[found.kind].foreign.iter().find(|f| f.field == field).map_or(field.as_str(), |f| f.kind);
@@ -205,8 +208,8 @@ fn reference_entry(loaded: &Loaded, i: usize, path: &[Seg], text: &str) -> Json 
     out
 }
 
-fn is_vanishing(path: &[Seg]) -> bool {
-    matches!(path, [Seg::Key(kind), Seg::Key(_), ..] if KindInfo::of(kind).is_some())
+fn is_vanishing(path: &[ErrorPathSegment]) -> bool {
+    matches!(path, [ErrorPathSegment::Key(kind), ErrorPathSegment::Key(_), ..] if KindInfo::of(kind).is_some())
 }
 
 type EntityKey<'l> = (Option<usize>, &'l str, usize);
@@ -241,7 +244,7 @@ fn flattened_sort_key(loaded: &Loaded, i: usize) -> Vec<(std::cmp::Reverse<&'sta
 /// Sorts an entity after its nested entities.
 const END: (std::cmp::Reverse<&str>, isize) = (std::cmp::Reverse(""), 0);
 
-fn entry(loaded: &Loaded, i: usize, mut errors: Vec<(Vec<Seg>, String)>, late: bool) -> Json {
+fn entry(loaded: &Loaded, i: usize, mut errors: Vec<(Vec<ErrorPathSegment>, String)>, late: bool) -> Json {
     let found = &loaded.found[i];
     let kind = &KINDS[found.kind];
     let mut entity = submitted_entity(loaded, i, late);
@@ -250,7 +253,7 @@ fn entry(loaded: &Loaded, i: usize, mut errors: Vec<(Vec<Seg>, String)>, late: b
         .iter()
         .map(|(path, text)| {
             let field = dotted(path);
-            if path.last() == Some(&Seg::Entity) || field.is_empty() {
+            if path.last() == Some(&ErrorPathSegment::Entity) || field.is_empty() {
                 json!({ "type": "entity", "message": text })
             } else {
                 json!({ "type": "field", "field": field, "message": text })
@@ -320,30 +323,30 @@ fn submitted_value(doc: &source::Document, node: NodeId) -> Json {
     }
 }
 
-fn dotted(path: &[Seg]) -> String {
+fn dotted(path: &[ErrorPathSegment]) -> String {
     let parts: Vec<String> = path
         .iter()
         .filter_map(|seg| match seg {
-            Seg::Key(key) => Some(key.clone()),
-            Seg::Index(i) => Some(i.to_string()),
-            Seg::Entity => None,
+            ErrorPathSegment::Key(key) => Some(key.clone()),
+            ErrorPathSegment::Index(i) => Some(i.to_string()),
+            ErrorPathSegment::Entity => None,
         })
         .collect();
     parts.join(".")
 }
 
 /// Keys and positions in descending order; errors about the whole entity last.
-fn descending(a: &[Seg], b: &[Seg]) -> std::cmp::Ordering {
+fn descending(a: &[ErrorPathSegment], b: &[ErrorPathSegment]) -> std::cmp::Ordering {
     use std::cmp::Ordering;
     for (x, y) in a.iter().zip(b) {
         let order = match (x, y) {
-            (Seg::Entity, Seg::Entity) => Ordering::Equal,
-            (Seg::Entity, _) => Ordering::Greater,
-            (_, Seg::Entity) => Ordering::Less,
-            (Seg::Key(x), Seg::Key(y)) => y.cmp(x),
-            (Seg::Index(x), Seg::Index(y)) => y.cmp(x),
-            (Seg::Key(_), Seg::Index(_)) => Ordering::Less,
-            (Seg::Index(_), Seg::Key(_)) => Ordering::Greater,
+            (ErrorPathSegment::Entity, ErrorPathSegment::Entity) => Ordering::Equal,
+            (ErrorPathSegment::Entity, _) => Ordering::Greater,
+            (_, ErrorPathSegment::Entity) => Ordering::Less,
+            (ErrorPathSegment::Key(x), ErrorPathSegment::Key(y)) => y.cmp(x),
+            (ErrorPathSegment::Index(x), ErrorPathSegment::Index(y)) => y.cmp(x),
+            (ErrorPathSegment::Key(_), ErrorPathSegment::Index(_)) => Ordering::Less,
+            (ErrorPathSegment::Index(_), ErrorPathSegment::Key(_)) => Ordering::Greater,
         };
         if order != Ordering::Equal {
             return order;
@@ -355,7 +358,7 @@ fn descending(a: &[Seg], b: &[Seg]) -> std::cmp::Ordering {
 /// Builds the response body of `POST /config` for an accepted document: entities by kind and id, without
 /// workspaces.
 pub fn entities(loaded: &Loaded) -> Json {
-    let state = loaded.shown.as_ref().or(loaded.state.as_ref());
+    let state = loaded.displayed.as_ref().or(loaded.state.as_ref());
     state.map_or_else(|| json!({}), |state| by_kind(state.display()))
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::dialect::enterprise;
 use model::{KINDS, KindInfo};
-use plugin::{Entry, Registry};
+use plugin::{PluginDescriptor, Registry};
 
 /// Returns the schema of a file in JSON Schema draft-07, which all editors support. It includes the keys that decK
 /// adds.
@@ -14,7 +14,7 @@ pub fn file_schema(registry: &Registry) -> Json {
     for kind in KINDS {
         defs.insert(kind.key.to_owned(), entity(registry, kind));
     }
-    for entry in registry.entries() {
+    for entry in registry.descriptors() {
         defs.insert(settings_name(entry), published((entry.schema)().to_value()));
     }
     let mut properties = Map::new();
@@ -58,7 +58,7 @@ pub fn plugin_schema(registry: &Registry, name: &str) -> Option<Json> {
     Some(without_notes(schema))
 }
 
-fn settings_name(entry: &Entry) -> String {
+fn settings_name(entry: &PluginDescriptor) -> String {
     format!("plugin-{}", entry.name)
 }
 
@@ -118,7 +118,7 @@ fn entity(registry: &Registry, kind: &KindInfo) -> Json {
 /// Adds the plugin fields that depend on the plugin, or that only decK supports.
 fn plugin_rows(registry: &Registry, properties: &mut Map<String, Json>) {
     let names: Vec<Json> = registry
-        .entries()
+        .descriptors()
         .iter()
         .map(|entry| {
             let about = (entry.schema)().to_value();
@@ -151,7 +151,7 @@ fn plugin_rows(registry: &Registry, properties: &mut Map<String, Json>) {
 /// Selects the schema of `config` by `name`.
 fn plugins_by_name(registry: &Registry) -> Json {
     registry
-        .entries()
+        .descriptors()
         .iter()
         .map(|entry| {
             json!({
@@ -413,7 +413,7 @@ mod tests {
         assert_eq!(empty_enums(&json!({ "not": [{ "enum": [] }] })), 1);
         let registry = crate::catalog().registry();
         assert_eq!(empty_enums(&file_schema(registry)), 0);
-        for entry in registry.entries() {
+        for entry in registry.descriptors() {
             assert_eq!(
                 plugin_schema(registry, entry.name).as_ref().map_or(0, empty_enums),
                 0,

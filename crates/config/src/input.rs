@@ -52,7 +52,7 @@ impl ReadError {
     /// Returns the reason without the path.
     pub fn reason(&self) -> String {
         match self {
-            ReadError::Io { source, .. } => why(source),
+            ReadError::Io { source, .. } => io_error_reason(source),
             other => {
                 let text = other.to_string();
                 text.strip_prefix(&format!("{}: ", self.path())).map_or(text.clone(), str::to_owned)
@@ -62,7 +62,7 @@ impl ReadError {
 }
 
 /// Formats an I/O error without its OS error number.
-pub fn why(error: &std::io::Error) -> String {
+pub fn io_error_reason(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "no such file or folder".to_owned(),
         std::io::ErrorKind::PermissionDenied => "reading it is not permitted".to_owned(),

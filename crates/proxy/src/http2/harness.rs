@@ -26,17 +26,17 @@ use crate::{
 use runtime::Gateway;
 
 /// A connection on any stream.
-pub struct Probe<S>(ConnectionIo<S>);
+pub struct ConnectionHarness<S>(ConnectionIo<S>);
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Probe<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> ConnectionHarness<S> {
     /// Creates a connection to that gateway.
     pub fn new(gateway: &Arc<Gateway>, stream: S) -> Self {
-        Self::with(gateway, stream, handle_request)
+        Self::with_handler(gateway, stream, handle_request)
     }
 
     /// Creates a connection with another handler.
-    pub fn with(gateway: &Arc<Gateway>, stream: S, handler: Handler) -> Self {
-        Probe(ConnectionIo::new(loopback_context(gateway), stream, handler))
+    pub fn with_handler(gateway: &Arc<Gateway>, stream: S, handler: Handler) -> Self {
+        ConnectionHarness(ConnectionIo::new(loopback_context(gateway), stream, handler))
     }
 
     /// Runs one turn as if the socket were ready. Ready when the connection has ended.
@@ -65,7 +65,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Probe<S> {
     }
 }
 
-/// A response with that body, for handlers of [`Probe::with`].
+/// A response with that body, for handlers of [`ConnectionHarness::with_handler`].
 pub fn response(body: Vec<u8>) -> Response<ResponseBody> {
     Response::new(ResponseBody::from_bytes(body.into()))
 }
