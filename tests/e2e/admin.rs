@@ -364,7 +364,9 @@ async fn metrics_have_the_names_and_types_that_prometheus_expects() {
         let mut samples = 0;
         while let Some(line) = lines.next_if(|line| !line.starts_with('#')) {
             let sample = line.strip_prefix(name).unwrap();
-            assert!(sample.starts_with([' ', '{']) && sample.rsplit(' ').next().unwrap().parse::<f64>().is_ok());
+            assert!(
+                sample.starts_with([' ', '{']) && sample.rsplit(' ').next().unwrap().parse::<f64>().is_ok()
+            );
             samples += 1;
         }
         let expected = if name.ends_with("_total") { "counter" } else { "gauge" };

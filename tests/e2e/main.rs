@@ -1,6 +1,7 @@
 //! The proxy over real sockets: ports the system chooses, deadlines in place of sleeps.
 #![allow(clippy::unwrap_used)]
 
+mod access_log;
 mod admin;
 mod admin_access;
 mod admin_limits;

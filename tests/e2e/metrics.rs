@@ -16,7 +16,7 @@ pub async fn send(proxy: SocketAddr, request: &str) -> String {
 
 /// Waits until all of these samples are in the metrics. A request is counted when its response has been sent, which the
 /// client may see before.
-async fn has_samples(node: &Node, samples: &[&str]) {
+pub async fn has_samples(node: &Node, samples: &[&str]) {
     let deadline = std::time::Instant::now() + PATIENCE;
     loop {
         let metrics = raw(node.status_api(), "GET /metrics HTTP/1.1\r\n\r\n").await;

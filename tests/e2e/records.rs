@@ -15,26 +15,38 @@ use tokio::{
 use crate::{frames, rig::*, tls};
 
 /// The lines of an access log, read from a named pipe.
-struct Log {
+pub struct Log {
     lines: Lines<BufReader<pipe::Receiver>>,
     _folder: tempfile::TempDir,
 }
 
 impl Log {
-    /// Opens a log in the format `json`.
-    fn open() -> (Log, AccessLog) {
+    /// Creates a named pipe; it ends when its writers have closed it.
+    pub fn pipe() -> (Log, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let path: PathBuf = folder.path().join("access.log");
         assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
         let reader = pipe::OpenOptions::new().open_receiver(&path).unwrap();
+        (Log { lines: BufReader::new(reader).lines(), _folder: folder }, path)
+    }
+
+    /// Opens a log in the format `json`.
+    fn open() -> (Log, AccessLog) {
+        let (log, path) = Log::pipe();
         let format = Format::predefined("json").unwrap();
-        let log = AccessLog::open(Destination { name: "proxy", path, format }, &Registry::default()).unwrap();
-        (Log { lines: BufReader::new(reader).lines(), _folder: folder }, log)
+        let access_log =
+            AccessLog::open(Destination { name: "proxy", path, format }, &Registry::default()).unwrap();
+        (log, access_log)
+    }
+
+    /// The next line.
+    pub async fn line(&mut self) -> String {
+        soon(self.lines.next_line()).await.unwrap().expect("a line")
     }
 
     /// The next record.
     async fn next(&mut self) -> Value {
-        let line = soon(self.lines.next_line()).await.unwrap().expect("a line");
+        let line = self.line().await;
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
     }
 

@@ -191,7 +191,10 @@ impl Drop for InFlight {
         let worker = &self.conn_ctx.worker;
         let (transfer, is_panicking) = (&mut self.transfer, std::thread::panicking());
         if is_panicking {
-            (transfer.status, transfer.error) = (Some(500), Some("panic"));
+            transfer.error = Some("panic");
+            // Before the head, the client gets the response that stands for a panic.
+            transfer.ended_by = if transfer.status.is_none() { EndedBy::Complete } else { EndedBy::Gateway };
+            transfer.status.get_or_insert(500);
         }
         if worker.is_shut_down.get() && transfer.ended_by == EndedBy::Client {
             transfer.ended_by = EndedBy::Gateway;
@@ -232,5 +235,52 @@ fn name_or_id<'a>(name: Option<&'a str>, id: uuid::Uuid, buffer: &'a mut [u8; 36
     match name {
         Some(name) => name,
         None => id.hyphenated().encode_lower(buffer),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        panic::{AssertUnwindSafe, catch_unwind},
+        sync::Arc,
+        time::Duration,
+    };
+
+    use http::Method;
+
+    use super::*;
+    use crate::http2::harness::loopback_context;
+    use model::State;
+    use net::Body;
+    use runtime::{Gateway, Options, compile};
+    use store::Stores;
+    use telemetry::{Destination, Format, Registry};
+
+    #[test]
+    fn a_request_whose_task_panics_is_recorded_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("access.log");
+        let format = Format::parse("$status $gateway_error $gateway_ended_by", Default::default()).unwrap();
+        let destination = Destination { name: "proxy", path: path.clone(), format };
+        let access_log = AccessLog::open(destination, &Registry::new(1)).unwrap();
+        let (options, stores) =
+            (Options { access_log: Some(access_log.clone()), ..Options::default() }, Stores::default());
+        let (snapshot, _) = compile(Arc::new(State::default()), &options, &stores, None);
+        let conn_ctx = loopback_context(&Gateway::new(options, stores, snapshot));
+        let request = || {
+            let uri = http::Uri::from_static("/");
+            Request::new(Method::GET, uri, Version::HTTP_11, Default::default(), Body::Empty)
+        };
+        let panicking = catch_unwind(AssertUnwindSafe(|| {
+            let _in_flight = InFlight::start(&conn_ctx, request());
+            panic!("in a filter");
+        }));
+        assert!(panicking.is_err());
+        drop(InFlight::start(&conn_ctx, request()));
+        conn_ctx.worker.is_shut_down.set(true);
+        drop(InFlight::start(&conn_ctx, request()));
+        assert!(access_log.flush(Duration::from_secs(20)));
+        let lines = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(lines, "500 panic complete\n499 - client\n499 - gateway\n");
     }
 }
