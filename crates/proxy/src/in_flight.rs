@@ -226,7 +226,7 @@ struct Fields<'a>(&'a http_codec::Headers);
 
 impl telemetry::Headers for Fields<'_> {
     fn value(&self, name: &str) -> Option<&[u8]> {
-        self.0.get(name).map(http::HeaderValue::as_bytes)
+        self.0.first_value(name)
     }
 }
 

@@ -57,15 +57,13 @@ pub struct RequestMetrics {
 #[derive(Debug, Default)]
 struct Cache {
     snapshot: u64,
-    by_key: AHashMap<Key, RouteSeries>,
+    by_key: AHashMap<u64, RouteSeries>,
 }
 
-/// Route, pattern of the route, and method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Key {
-    route: Option<Ix<Route>>,
-    pattern: u8,
-    method: u8,
+/// Route, pattern of the route, and method, in one number: it is hashed for each request.
+fn key(route: Option<Ix<Route>>, pattern: u8, method: u8) -> u64 {
+    let route = route.map_or(0, |route| route.get() as u64 + 1);
+    route << 16 | u64::from(pattern) << 8 | u64::from(method)
 }
 
 /// Series of one key.
@@ -140,9 +138,11 @@ impl RequestMetrics {
             true => (u8::MAX, OTHER),
             false => known_method(&exchange.request.method),
         };
-        let key = Key { route, pattern: pattern_number(snap, exchange), method };
+        let pattern_number = pattern_number(snap, exchange);
+        let key = key(route, pattern_number, method);
         let labels = || {
-            let path = route.map_or_else(|| UNMATCHED.to_owned(), |route| pattern(snap, route, key.pattern));
+            let path =
+                route.map_or_else(|| UNMATCHED.to_owned(), |route| pattern(snap, route, pattern_number));
             (path, service_name(snap, exchange.service()))
         };
         let duration = u64::try_from(exchange.received_at.elapsed().as_micros()).unwrap_or(u64::MAX);

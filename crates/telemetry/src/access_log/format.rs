@@ -111,18 +111,6 @@ impl Format {
         }
     }
 
-    /// Header fields of requests that the format writes as they are.
-    pub fn request_headers(&self) -> impl Iterator<Item = &str> {
-        let parts = match &self.layout {
-            Layout::Parts(_, parts) => &**parts,
-            Layout::Json => &[],
-        };
-        parts.iter().filter_map(|part| match part {
-            Part::Variable(Variable::RequestHeader(name)) => Some(&**name),
-            _ => None,
-        })
-    }
-
     /// Appends the line of a record, with the newline.
     pub fn write(&self, record: &Record<'_>, line: &mut Vec<u8>) {
         match &self.layout {

@@ -6,7 +6,7 @@ use super::{
     Escape, QueryLogging,
     query::push_query,
     time::with_iso8601,
-    variable::{push_display, push_header, push_number, push_seconds},
+    variable::{push_display, push_number, push_seconds, push_uri},
 };
 use crate::record::{Record, Try};
 
@@ -88,10 +88,14 @@ pub fn write(record: &Record<'_>, query: QueryLogging, line: &mut Vec<u8>) {
             push_query(request.query, query, Some(b'?'), Escape::Json, line);
         });
     }
-    for (field, name) in [("host", "host"), ("referer", "referer"), ("user_agent", "user-agent")] {
-        if let Some(value) = record.request_headers.value(name) {
-            object.quoted(field, |line| push_header(name, Some(value), Escape::Json, query, line));
-        }
+    if let Some(host) = record.request_headers.value("host") {
+        object.quoted("host", |line| Escape::Json.push(host, line));
+    }
+    if let Some(referer) = record.request_headers.value("referer") {
+        object.quoted("referer", |line| push_uri(referer, Escape::Json, query, line));
+    }
+    if let Some(agent) = record.request_headers.value("user-agent") {
+        object.quoted("user_agent", |line| Escape::Json.push(agent, line));
     }
     object.number("request_bytes", record.request_bytes);
     object.number("status", record.status.into());

@@ -21,10 +21,10 @@ macro_rules! variables {
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum Variable {
             $($(#[doc = $doc])+ $name,)+
-            /// A header field of the request, by its name in lower case.
-            RequestHeader(Box<str>),
+            /// A header field of the request.
+            RequestHeader(HeaderField),
             /// A header field of the response.
-            ResponseHeader(Box<str>),
+            ResponseHeader(HeaderField),
         }
 
         fn named(name: &str) -> Option<Variable> {
@@ -126,7 +126,7 @@ pub struct Unknown;
 impl Variable {
     /// The variable of a name, without `$`.
     pub fn parse(name: &str) -> Result<Variable, Unknown> {
-        let field = |name: &str| name.replace('_', "-").into();
+        let field = |name: &str| HeaderField::new(&name.replace('_', "-"));
         match (name.strip_prefix("sent_http_"), name.strip_prefix("http_")) {
             (Some(name), _) if !name.is_empty() => Ok(Variable::ResponseHeader(field(name))),
             (_, Some(name)) if !name.is_empty() => Ok(Variable::RequestHeader(field(name))),
@@ -179,11 +179,11 @@ impl Variable {
                 _ => escape.push_absent(line),
             },
             Variable::Host => push_host(record, escape, line),
-            Variable::RequestHeader(name) => {
-                push_header(name, record.request_headers.value(name), escape, query, line)
+            Variable::RequestHeader(field) => {
+                field.write(record.request_headers.value(&field.name), escape, query, line)
             }
-            Variable::ResponseHeader(name) => {
-                push_header(name, record.response_headers.value(name), escape, query, line)
+            Variable::ResponseHeader(field) => {
+                field.write(record.response_headers.value(&field.name), escape, query, line)
             }
             Variable::TimeLocal => {
                 with_time_local(record.ended_at, |text| line.extend_from_slice(text.as_bytes()))
@@ -258,32 +258,52 @@ const SECRET_WORDS: [&str; 12] = [
     "assertion",
 ];
 
-/// Whether the value of a header field may be a credential.
-pub fn is_secret_header(name: &str) -> bool {
-    SECRET_WORDS.iter().any(|word| name.contains(word))
+/// A header field in a format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderField {
+    /// Its name in lower case.
+    pub name: Box<str>,
+    kind: FieldKind,
 }
 
-/// Appends a header field: a credential as stars, the query of a `Referer` as that of the request.
-pub fn push_header(
-    name: &str,
-    value: Option<&[u8]>,
-    escape: Escape,
-    query: QueryLogging,
-    line: &mut Vec<u8>,
-) {
-    let Some(value) = value else { return escape.push_absent(line) };
-    if is_secret_header(name) {
-        return line.extend_from_slice(HIDDEN);
+/// How the value of a field is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FieldKind {
+    /// As stars: it may be a credential.
+    Secret,
+    /// Its query as that of the request.
+    Uri,
+    /// As it is.
+    Plain,
+}
+
+impl HeaderField {
+    fn new(name: &str) -> Self {
+        let kind = match name {
+            "referer" | "location" => FieldKind::Uri,
+            _ if SECRET_WORDS.iter().any(|word| name.contains(word)) => FieldKind::Secret,
+            _ => FieldKind::Plain,
+        };
+        HeaderField { name: name.into(), kind }
     }
-    let question_mark =
-        value.iter().position(|&byte| byte == b'?').filter(|_| matches!(name, "referer" | "location"));
-    match (question_mark, std::str::from_utf8(value)) {
-        (Some(at), Ok(text)) => {
-            escape.push(&value[..at], line);
-            push_query(Some(&text[at + 1..]), query, Some(b'?'), escape, line);
+
+    /// Appends the field's value.
+    fn write(&self, value: Option<&[u8]>, escape: Escape, query: QueryLogging, line: &mut Vec<u8>) {
+        match (value, self.kind) {
+            (None, _) => escape.push_absent(line),
+            (Some(_), FieldKind::Secret) => line.extend_from_slice(HIDDEN),
+            (Some(value), FieldKind::Uri) => push_uri(value, escape, query, line),
+            (Some(value), FieldKind::Plain) => escape.push(value, line),
         }
-        (Some(at), Err(_)) => escape.push(&value[..at], line),
-        (None, _) => escape.push(value, line),
+    }
+}
+
+/// Appends a URI with its query as that of the request.
+pub fn push_uri(value: &[u8], escape: Escape, query: QueryLogging, line: &mut Vec<u8>) {
+    let end = value.iter().position(|&byte| byte == b'?').unwrap_or(value.len());
+    escape.push(&value[..end], line);
+    if let Some(text) = value.get(end + 1..).and_then(|text| std::str::from_utf8(text).ok()) {
+        push_query(Some(text), query, Some(b'?'), escape, line);
     }
 }
 
