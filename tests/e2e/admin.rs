@@ -10,7 +10,10 @@ use gatewayctl::{
     net::tls::ClientTls,
     router::Flavor,
     runtime::Mock,
-    server::{Observer, ReadOptions, ReadyInfo, ServeError, ServeOptions, ServerHandle, empty_configuration},
+    server::{
+        ConfigHash, Observer, ReadOptions, ReadyInfo, ServeError, ServeOptions, ServerHandle,
+        empty_configuration,
+    },
 };
 use rustls::pki_types::ServerName;
 use serde_json::{Value, json};
@@ -27,7 +30,7 @@ struct Silent;
 
 impl Observer for Silent {
     fn ready(&self, _: &ReadyInfo<'_>) {}
-    fn reloaded(&self, _: &Loaded, _: u64, _: Duration) {}
+    fn reloaded(&self, _: &Loaded, _: ConfigHash, _: u64, _: Duration) {}
     fn refused(&self, _: &Loaded, _: bool) {}
     fn unreadable(&self, _: &LoadError) {}
     fn draining(&self, _: &str, _: Duration) {}

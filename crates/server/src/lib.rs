@@ -115,7 +115,7 @@ pub trait Observer: Send + Sync {
     /// The gateway accepts requests.
     fn ready(&self, ready: &ReadyInfo<'_>);
     /// A new configuration was applied.
-    fn reloaded(&self, loaded: &Loaded, generation: u64, took: Duration);
+    fn reloaded(&self, loaded: &Loaded, hash: ConfigHash, generation: u64, took: Duration);
     /// A configuration was rejected. `running`: an earlier one stays in effect.
     fn refused(&self, loaded: &Loaded, running: bool);
     /// A configuration could not be read; the running one stays in effect.

@@ -302,7 +302,7 @@ impl Reloader {
         let generation = self.gateway.swap(snapshot);
         self.status.applied(&loaded);
         self.reloads.with(&["applied"]).increment();
-        self.observer.reloaded(&loaded, generation, started_at.elapsed());
+        self.observer.reloaded(&loaded, self.status.hash(), generation, started_at.elapsed());
         ApplyOutcome::Applied(Box::new(loaded))
     }
 }
