@@ -7,12 +7,12 @@ use crate::{
     metrics::send,
     process::{Process, config},
     records::Log,
-    rig::{PATIENCE, Upstream, nobody},
+    rig::{TEST_TIMEOUT, Upstream, unused_address},
 };
 
 /// Waits until a file exists. The file system reports it, but no test depends on how soon.
 async fn exists(path: &Path) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TEST_TIMEOUT;
     while !path.exists() {
         assert!(Instant::now() < deadline, "no {}", path.display());
         tokio::task::yield_now().await;
@@ -92,7 +92,7 @@ async fn a_full_disk_drops_lines_and_requests_go_on() {
     }
     let config = format!(
         "_format_version: \"3.0\"\nservices: [{{name: s, url: \"http://{}\", routes: [{{name: r, paths: [/]}}]}}]\n",
-        nobody().await
+        unused_address().await
     );
     let node = Node::start(text(&config), &[("proxy_access_log", "/dev/full")]).await.unwrap();
     let proxy = node.running().proxy_addresses()[0];

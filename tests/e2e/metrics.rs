@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 
 use crate::{
     admin::{Node, exchange, raw, text},
-    rig::{PATIENCE, Upstream, nobody},
+    rig::{TEST_TIMEOUT, Upstream, unused_address},
 };
 
 /// Sends a request to the proxy.
@@ -17,7 +17,7 @@ pub async fn send(proxy: SocketAddr, request: &str) -> String {
 /// Waits until all of these samples are in the metrics. A request is counted when its response has been sent, which the
 /// client may see before.
 pub async fn has_samples(node: &Node, samples: &[&str]) {
-    let deadline = std::time::Instant::now() + PATIENCE;
+    let deadline = std::time::Instant::now() + TEST_TIMEOUT;
     loop {
         let metrics = raw(node.status_api(), "GET /metrics HTTP/1.1\r\n\r\n").await;
         let missing: Vec<_> =
@@ -40,7 +40,7 @@ async fn requests_are_counted_by_their_route() {
         }
     })
     .await;
-    let (up, down) = (upstream.address, nobody().await);
+    let (up, down) = (upstream.address, unused_address().await);
     let config = format!(
         r#"
 _format_version: "3.0"

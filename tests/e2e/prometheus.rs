@@ -12,7 +12,7 @@ use tokio::{io::AsyncWriteExt, task::spawn_blocking};
 use crate::{
     admin::{Node, raw, text},
     metrics::send,
-    rig::{PATIENCE, Upstream, nobody, read_message},
+    rig::{TEST_TIMEOUT, Upstream, read_message, unused_address},
 };
 
 /// A program of Debian's package, from the system or from where `scripts/prometheus.sh` has unpacked it.
@@ -49,7 +49,7 @@ impl Prometheus {
             "global: {{scrape_interval: 500ms}}\nscrape_configs:\n- job_name: gateway\n  static_configs: [{{targets: ['{target}']}}]\n"
         );
         std::fs::write(&config, scrape).unwrap();
-        let address = nobody().await;
+        let address = unused_address().await;
         let child = Command::new(prometheus)
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
@@ -80,7 +80,7 @@ impl Prometheus {
 
     /// Waits until the result fits.
     async fn until(&self, query: &str, fits: impl Fn(&[(Value, f64)]) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TEST_TIMEOUT;
         loop {
             let result = self.query(query).await;
             if result.as_deref().is_some_and(&fits) {

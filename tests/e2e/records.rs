@@ -128,7 +128,7 @@ async fn requests_without_an_upstream_response_are_recorded_with_their_error() {
     .await;
     for (config, options, request, expected, tries) in [
         (
-            service(nobody().await, json!({ "retries": 1 }), json!({ "paths": ["/"] })),
+            service(unused_address().await, json!({ "retries": 1 }), json!({ "paths": ["/"] })),
             Options::default(),
             "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
             json!({ "status": 502, "source": "gateway", "ended_by": "complete", "error": "upstream_failed", "route": "r" }),

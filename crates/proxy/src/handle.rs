@@ -12,11 +12,11 @@ use std::{
 use http::{HeaderValue, Response};
 
 use super::{
+    active_request::ActiveRequest,
     error::ProxyError,
     error_body,
     forward::{self, UpstreamResponse},
     headers,
-    in_flight::InFlight,
     pipeline::{EarlyExit, PipelineState},
     respond,
     response_body::ResponseBody,
@@ -33,18 +33,18 @@ pub async fn handle(
     request: Request,
     rejection: Option<ProxyError>,
 ) -> Response<ResponseBody> {
-    let mut in_flight = InFlight::start(&conn_ctx, request);
-    let snap = Rc::clone(&in_flight.snap);
-    let id = headers::request_id_value(in_flight.pipeline.exchange.id);
+    let mut active = ActiveRequest::start(&conn_ctx, request);
+    let snap = Rc::clone(&active.snap);
+    let id = headers::request_id_value(active.pipeline.exchange.id);
     let result = match rejection {
         Some(rejection) => Err(rejection.into()),
-        None => match catch_panics(run_pipeline(&conn_ctx, &snap, &mut in_flight.pipeline, &id)).await {
+        None => match catch_panics(run_pipeline(&conn_ctx, &snap, &mut active.pipeline, &id)).await {
             Ok(result) => result,
             Err(_) => Err(ProxyError::Panic.into()),
         },
     };
     drop(snap);
-    let respond = || respond::respond(&conn_ctx, in_flight, result, &id);
+    let respond = || respond::respond(&conn_ctx, active, result, &id);
     let response = catch_unwind(AssertUnwindSafe(respond)).unwrap_or_else(|_| respond::fallback_response());
     match response.body().holds_back_head() {
         // Boxed, as it is rare: it would make the future of every request larger.

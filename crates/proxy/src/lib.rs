@@ -3,6 +3,7 @@
 //! [`Workers::start`] opens the listeners and starts one thread per core. A request runs through `handle`:
 //! validation, route, plugins, `forward`, `respond`. How an error is presented to the client is in `error`.
 
+mod active_request;
 mod counted_body;
 mod date;
 mod echo_upstream;
@@ -13,7 +14,6 @@ mod handle;
 mod headers;
 pub mod http1;
 pub mod http2;
-mod in_flight;
 mod listener;
 mod log_limit;
 mod pipeline;

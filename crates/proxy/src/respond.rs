@@ -8,12 +8,13 @@ use http_body_util::BodyExt as _;
 use hyper::ext::ReasonPhrase;
 
 use super::{
+    active_request::{ActiveRequest, Transfer},
     error::{self, ProxyError},
     forward::UpstreamResponse,
     headers::{self, AddedResponseHeaders},
-    in_flight::{InFlight, Transfer},
     pipeline::{EarlyExit, PipelineState},
     response_body::{BodySource, ResponseBody, UpstreamBody},
+    upgrade::UpgradedUpstream,
     worker::ConnContext,
 };
 use http_codec::Headers;
@@ -21,6 +22,7 @@ use net::{BodyError, BudgetExceeded, Protocol};
 use plugin::{LocalReplyBody, ResponseSource};
 use runtime::Snapshot;
 use telemetry::EndedBy;
+use upstream::TryResult;
 
 /// Result of the request pipeline.
 pub type PipelineResult = Result<UpstreamResponse, EarlyExit>;
@@ -28,12 +30,12 @@ pub type PipelineResult = Result<UpstreamResponse, EarlyExit>;
 /// Builds the response's head, runs the header filters, and attaches the remaining phases to its body.
 pub fn respond(
     conn_ctx: &Rc<ConnContext>,
-    mut in_flight: Box<InFlight>,
+    mut active: Box<ActiveRequest>,
     result: PipelineResult,
     id: &HeaderValue,
 ) -> Response<ResponseBody> {
     let options = &conn_ctx.worker.options;
-    let InFlight { pipeline, snap, transfer, .. } = &mut *in_flight;
+    let ActiveRequest { pipeline, snap, transfer, .. } = &mut *active;
     let proxied = pipeline.exchange.upstream_sent_at.is_some();
     let (source, reason) = match result {
         Ok(response) => adopt_upstream_head(conn_ctx, pipeline, response),
@@ -55,9 +57,9 @@ pub fn respond(
     if let Some(reason) = reason {
         head.extensions_mut().insert(reason);
     }
-    in_flight.runs_body_filter = phases.body_filter;
-    let in_flight = (runs_later_phases || sinks.is_on()).then_some(in_flight);
-    head.map(|()| ResponseBody { source, in_flight, headers, added, first: None })
+    active.runs_body_filter = phases.body_filter;
+    let active = (runs_later_phases || sinks.is_on()).then_some(active);
+    head.map(|()| ResponseBody { source, active, headers, added, first: None })
 }
 
 /// Waits for the first bytes that leave the body filters. If a filter rejects the body, or the body fails
@@ -75,7 +77,7 @@ pub async fn await_first_frame(
         }
         Err(error) => error,
     };
-    let Some(mut in_flight) = body.in_flight.take() else { return fallback_response() };
+    let Some(mut active) = body.active.take() else { return fallback_response() };
     let proxy_error = match error {
         BodyError::Stalled => ProxyError::UpstreamTimeout("its response's body stopped arriving".to_owned()),
         BodyError::Budget(exceeded @ BudgetExceeded::Process(_)) => ProxyError::Budget(exceeded),
@@ -84,7 +86,7 @@ pub async fn await_first_frame(
         }
         other => ProxyError::Upstream(other.to_string()),
     };
-    let InFlight { pipeline, snap, runs_body_filter, transfer, .. } = &mut *in_flight;
+    let ActiveRequest { pipeline, snap, runs_body_filter, transfer, .. } = &mut *active;
     *runs_body_filter = false;
     transfer.ended_by = EndedBy::Client;
     transfer.body_bytes = 0;
@@ -93,7 +95,7 @@ pub async fn await_first_frame(
     let proxied = pipeline.exchange.upstream_sent_at.is_some();
     let (head, headers, added) = build_head(conn_ctx, pipeline, proxied, true, id);
     transfer.status = Some(head.status().as_u16());
-    head.map(|()| ResponseBody { source, in_flight: Some(in_flight), headers, added, first: None })
+    head.map(|()| ResponseBody { source, active: Some(active), headers, added, first: None })
 }
 
 /// Builds the head: the HTTP response, its headers if HTTP/1 encodes them, and headers still to be appended.
@@ -138,8 +140,11 @@ fn adopt_upstream_head(
     pipeline: &mut PipelineState,
     response: UpstreamResponse,
 ) -> (BodySource, Option<ReasonPhrase>) {
-    let UpstreamResponse { mut connection, timeouts, read_ahead } = response;
+    let UpstreamResponse { mut connection, timeouts, read_ahead, in_flight } = response;
     let head = connection.take_head().expect("an upstream response exists once its head has been read");
+    if let Some(in_flight) = &in_flight {
+        in_flight.report(TryResult::Response(head.status));
+    }
     let mut headers = head.headers;
     let is_upgrade = head.status == StatusCode::SWITCHING_PROTOCOLS;
     // gRPC sends its status in trailers, with or without `TE: trailers`.
@@ -160,8 +165,9 @@ fn adopt_upstream_head(
         false => std::mem::take(&mut kept.headers).append_upstream(headers),
     };
     if is_upgrade && let Protocol::Http1(http1) = connection.protocol {
-        let (stream, read) = http1.into_parts();
-        return (BodySource::Upgraded(Box::new((stream, read, timeouts.read))), head.reason);
+        let (stream, read_ahead) = http1.into_parts();
+        let upgraded = UpgradedUpstream { stream, read_ahead, idle_timeout: timeouts.read, in_flight };
+        return (BodySource::Upgraded(Box::new(upgraded)), head.reason);
     }
     let source = if connection.is_end_stream() {
         conn_ctx.worker.pool.put(connection);
@@ -175,6 +181,7 @@ fn adopt_upstream_head(
             trailers,
             read_ahead,
             buffered: None,
+            in_flight,
         })
     };
     (source, head.reason)

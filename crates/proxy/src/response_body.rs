@@ -11,8 +11,8 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
 use super::{
+    active_request::{ActiveRequest, Transfer},
     headers::AddedResponseHeaders,
-    in_flight::{InFlight, Transfer},
     upgrade::UpgradedUpstream,
     worker::ConnContext,
 };
@@ -20,13 +20,14 @@ use http_codec::Headers;
 use net::{BodyError, Connection};
 use plugin::{Chunk, RequestId};
 use telemetry::EndedBy;
+use upstream::InFlight;
 
 /// A response's body on its way to the client, with the phases that run until it has been sent.
 #[derive(Debug)]
 pub struct ResponseBody {
     pub(super) source: BodySource,
     /// The request, if something is left to do for it: body filters, log phase, record.
-    pub(super) in_flight: Option<Box<InFlight>>,
+    pub(super) active: Option<Box<ActiveRequest>>,
     /// Headers of the head, if HTTP/1 encodes them.
     pub(super) headers: Option<Headers>,
     /// Headers to be appended to the head.
@@ -57,6 +58,8 @@ pub(super) struct UpstreamBody {
     /// Whether one frame is read ahead of a slow client, and that frame.
     pub(super) read_ahead: bool,
     pub(super) buffered: Option<Box<Result<Frame<Bytes>, BodyError>>>,
+    /// Counts the request as in flight at its target until the body has ended or failed.
+    pub(super) in_flight: Option<InFlight>,
 }
 
 impl UpstreamBody {
@@ -93,6 +96,7 @@ impl UpstreamBody {
     /// is the only report.
     fn fail(&mut self, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let address = self.connection.take().map(|connection| connection.key.address);
+        self.in_flight = None;
         let (id, upstream) = (self.id, address.map(tracing::field::display));
         match error {
             BodyError::Client(_) => {
@@ -117,13 +121,14 @@ impl UpstreamBody {
     }
 
     fn return_to_pool(&mut self) {
+        self.in_flight = None;
         if let Some(connection) = self.connection.take() {
             self.conn_ctx.worker.pool.put(connection);
         }
     }
 }
 
-impl InFlight {
+impl ActiveRequest {
     fn filter(&mut self, data: Bytes, last: bool) -> Result<Bytes, BodyError> {
         self.is_body_filtered |= last;
         let mut chunk = Chunk { data, last };
@@ -141,15 +146,15 @@ impl InFlight {
 impl ResponseBody {
     /// Whether a filter may reject the body, so that the head must be held back.
     pub fn holds_back_head(&self) -> bool {
-        self.in_flight.as_ref().is_some_and(|in_flight| {
-            in_flight.runs_body_filter && in_flight.pipeline.exchange.response.holds_head_for_body
+        self.active.as_ref().is_some_and(|active| {
+            active.runs_body_filter && active.pipeline.exchange.response.holds_head_for_body
         })
     }
 
     /// A body of these bytes, without plugin phases.
     pub fn from_bytes(bytes: Bytes) -> Self {
         let source = if bytes.is_empty() { BodySource::Empty } else { BodySource::Buffered(bytes) };
-        ResponseBody { source, in_flight: None, headers: None, added: None, first: None }
+        ResponseBody { source, active: None, headers: None, added: None, first: None }
     }
 
     /// Reads one frame of an upstream's body while the client has not read the previous one, unless the route
@@ -166,17 +171,17 @@ impl ResponseBody {
 
     /// Records what was sent of the response; `None` for bytes that are not known.
     pub fn record(&mut self, record: impl FnOnce(&mut Transfer)) {
-        if let Some(in_flight) = &mut self.in_flight {
-            record(&mut in_flight.transfer);
+        if let Some(active) = &mut self.active {
+            record(&mut active.transfer);
         }
     }
 
     /// Records the bytes of a tunnel that follows the response.
     pub fn record_tunnel(&mut self, received_bytes: u64, sent_bytes: u64) {
-        if let Some(in_flight) = &mut self.in_flight {
-            let received = &mut in_flight.pipeline.exchange.request.received;
+        if let Some(active) = &mut self.active {
+            let received = &mut active.pipeline.exchange.request.received;
             received.body_bytes.get_or_insert_default().set(received_bytes);
-            let transfer = &mut in_flight.transfer;
+            let transfer = &mut active.transfer;
             transfer.body_bytes += sent_bytes;
             transfer.written_bytes = transfer.written_bytes.map(|written| written + sent_bytes);
         }
@@ -205,9 +210,7 @@ impl ResponseBody {
 
     /// Whether the filters have nothing left to process.
     fn are_filters_finished(&self) -> bool {
-        self.in_flight
-            .as_ref()
-            .is_none_or(|in_flight| in_flight.is_body_filtered || !in_flight.runs_body_filter)
+        self.active.as_ref().is_none_or(|active| active.is_body_filtered || !active.runs_body_filter)
     }
 
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
@@ -250,8 +253,8 @@ impl Body for ResponseBody {
             return Poll::Ready(Some(Ok(*first)));
         }
         let frame = ready!(this.poll_filtered(cx));
-        if let Some(in_flight) = &mut this.in_flight {
-            let transfer = &mut in_flight.transfer;
+        if let Some(active) = &mut this.active {
+            let transfer = &mut active.transfer;
             match &frame {
                 Some(Ok(frame)) => {
                     transfer.body_bytes += frame.data_ref().map_or(0, |data| data.len() as u64)
@@ -275,7 +278,7 @@ impl Body for ResponseBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.in_flight.as_ref().is_some_and(|in_flight| in_flight.runs_body_filter) {
+        if self.active.as_ref().is_some_and(|active| active.runs_body_filter) {
             let first = self.first.as_ref().map_or(Some(0), |first| first.data_ref().map(Bytes::len));
             return match first {
                 Some(length) if self.are_filters_finished() && self.is_source_ended() => {
@@ -298,18 +301,17 @@ impl ResponseBody {
     fn poll_filtered(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         loop {
             let frame = ready!(self.poll_source(cx)?);
-            let Some(in_flight) = self.in_flight.as_mut().filter(|in_flight| in_flight.runs_body_filter)
-            else {
+            let Some(active) = self.active.as_mut().filter(|active| active.runs_body_filter) else {
                 return Poll::Ready(frame.map(Ok));
             };
             let data = match frame.map(Frame::into_data) {
                 Some(Ok(data)) => data,
                 // The filters see the end of the body before its trailers.
                 Some(Err(trailers)) => {
-                    let data = if in_flight.is_body_filtered {
+                    let data = if active.is_body_filtered {
                         Bytes::new()
                     } else {
-                        in_flight.filter(Bytes::new(), true)?
+                        active.filter(Bytes::new(), true)?
                     };
                     if data.is_empty() {
                         return Poll::Ready(Some(Ok(trailers)));
@@ -318,7 +320,7 @@ impl ResponseBody {
                         BodySource::Trailers(Box::new(trailers.into_trailers().unwrap_or_default()));
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
-                None if in_flight.is_body_filtered => return Poll::Ready(None),
+                None if active.is_body_filtered => return Poll::Ready(None),
                 None => Bytes::new(),
             };
             let empty = data.is_empty();
@@ -326,7 +328,7 @@ impl ResponseBody {
                 BodySource::Upstream(upstream_body) => empty || upstream_body.has_ended(),
                 _ => true,
             };
-            let data = in_flight.filter(data, last)?;
+            let data = active.filter(data, last)?;
             if !data.is_empty() {
                 return Poll::Ready(Some(Ok(Frame::data(data))));
             }
@@ -394,10 +396,11 @@ mod tests {
                 trailers: false,
                 read_ahead: ahead,
                 buffered: None,
+                in_flight: None,
             };
             let mut body = ResponseBody {
                 source: BodySource::Upstream(upstream_body),
-                in_flight: None,
+                active: None,
                 headers: None,
                 added: None,
                 first: None,

@@ -16,7 +16,7 @@ use http::HeaderValue;
 use tokio::sync::Notify;
 
 use super::{
-    in_flight::Sinks,
+    active_request::Sinks,
     log_limit::LogLimit,
     request_metrics::{RESERVED, RequestMetrics},
 };
@@ -24,7 +24,7 @@ use net::{ConnectionBudget, Pool};
 use plugin::{Client, RequestId};
 use runtime::{Gateway, Options, RealIp, SnapshotCache, SnapshotRef};
 use telemetry::{Counter, Gauge, Registry};
-use upstream::Resolver;
+use upstream::WorkerResolver;
 
 /// Maximum time that an idle HTTP/1 connection stays open during a drain.
 const MAX_IDLE_CLOSE_DELAY: Duration = Duration::from_secs(1);
@@ -38,8 +38,8 @@ pub struct Worker {
     pub options: Arc<Options>,
     /// Idle upstream connections.
     pub pool: Pool,
-    /// DNS resolver.
-    pub resolver: Resolver,
+    /// Resolver of names.
+    pub resolver: WorkerResolver,
     /// Whether a drain has started.
     pub draining: Cell<bool>,
     /// How long an idle HTTP/1 connection stays open during the drain.
@@ -85,7 +85,10 @@ impl Worker {
             is_shut_down: Cell::new(false),
             options: Arc::clone(&gateway.options),
             pool: Pool::new(gateway.options.keepalive),
-            resolver: Resolver::new(gateway.options.host_overrides.clone()),
+            resolver: WorkerResolver::new(
+                Arc::clone(&gateway.resolver),
+                gateway.options.host_overrides.clone(),
+            ),
             draining: Cell::new(false),
             idle_close_delay: Cell::new(Duration::ZERO),
             drain_started: Notify::new(),

@@ -1,8 +1,8 @@
 //! HTTP/1 towards clients (RFC 9112): one task per connection reads a request, sends the response, and starts
 //! again.
 //!
-//! The parser of request heads is in [`head`], the buffers and timers of a connection in [`connection`], and
-//! the framing of responses in [`encode`]. A request's body and its response use the connection in turns, so
+//! The parser of request heads is in [`head`], the buffers and timers of a connection in `connection`, and
+//! the framing of responses in `encode`. A request's body and its response use the connection in turns, so
 //! that a connection needs neither a second task nor a channel.
 //!
 //! ```text
@@ -47,10 +47,10 @@ use self::{
     head::RequestHead,
 };
 use super::{
+    active_request::{ActiveRequest, Refusal},
     counted_body::CountedBody,
     error::ProxyError,
     handle::handle,
-    in_flight::{InFlight, Refusal},
     response_body::ResponseBody,
     upgrade,
     worker::{ConnContext, Worker},
@@ -171,7 +171,7 @@ fn record_incomplete_head<S: Io>(conn_ctx: &Rc<ConnContext>, connection: &Http1C
         false => (499, None),
     };
     let refusal = Refusal { status, error, ended_by: EndedBy::Client };
-    InFlight::record_refused(conn_ctx, request, refusal);
+    ActiveRequest::record_refused(conn_ctx, request, refusal);
 }
 
 /// What follows a request and its response on the connection.
@@ -302,7 +302,7 @@ impl<'a, S: Io> ResponseWriter<'a, S> {
             transfer.head_bytes = head_bytes;
         });
         let remaining = if let Framing::Length(length) = encoded.framing { length } else { 0 };
-        let ended = matches!(encoded.framing, Framing::NoBody | Framing::Length(0));
+        let ended = matches!(encoded.framing, Framing::WithoutBody | Framing::Length(0));
         drop(connection_ref);
         ResponseWriter {
             connection,

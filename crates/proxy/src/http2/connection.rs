@@ -31,8 +31,8 @@ use super::{
     window::{CONNECTION_WINDOW, ConnectionWindow, INITIAL_WINDOW, MAX_GROWTH, StreamWindow},
 };
 use crate::{
+    active_request::{ActiveRequest, Refusal},
     counted_body::CountedBody,
-    in_flight::{InFlight, Refusal},
     response_body::ResponseBody,
     worker::ConnContext,
 };
@@ -55,7 +55,7 @@ pub const MAX_PARKED_BYTES: usize = 1024 * 1024;
 const MAX_RECENT_RESETS: usize = 128;
 /// Payload of the PING that follows the first GOAWAY; its value is arbitrary. The acknowledgement proves that
 /// the GOAWAY was received.
-pub const GOAWAY_PING_PAYLOAD: [u8; 8] = *b"farewell";
+pub const GOAWAY_PING_PAYLOAD: [u8; 8] = *b"draining";
 
 /// State of a connection, see the module's diagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -357,7 +357,7 @@ impl Http2Connection {
         let head_bytes = u32::try_from(head_bytes).unwrap_or(u32::MAX);
         request.received = Received { is_refused: true, head_bytes, body_bytes: None };
         let refusal = Refusal { status, error: Some(error), ended_by: EndedBy::Gateway };
-        InFlight::record_refused(&self.conn_ctx, request, refusal);
+        ActiveRequest::record_refused(&self.conn_ctx, request, refusal);
     }
 
     /// Removes a stream.
@@ -381,7 +381,7 @@ impl Http2Connection {
             // The client has reset the stream before the request was started.
             StreamPhase::Pending(request) => {
                 let refusal = Refusal { status: 499, error: None, ended_by: EndedBy::Client };
-                InFlight::record_refused(&self.conn_ctx, request, refusal);
+                ActiveRequest::record_refused(&self.conn_ctx, request, refusal);
             }
             mut phase => {
                 if let StreamPhase::SendingBody(body) = &mut phase {

@@ -85,8 +85,8 @@ where
     drop(snap);
     let timeouts = (service.read_timeout, service.write_timeout);
     let relayed = match upstream {
-        Ok(Upstream::Plain(upstream)) => relay(client, upstream, replay, timeouts).await,
-        Ok(Upstream::Tls(upstream)) => relay(client, *upstream, replay, timeouts).await,
+        Ok((Upstream::Plain(upstream), _in_flight)) => relay(client, upstream, replay, timeouts).await,
+        Ok((Upstream::Tls(upstream), _in_flight)) => relay(client, *upstream, replay, timeouts).await,
         Err(error) => return tracing::warn!(peer = %conn_ctx.client.peer, "a stream ends: {error}"),
     };
     if let Err(error) = relayed {

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!            handler runs            head built             body sent, or broken off
-//!  InFlight -------------> InFlight -----------> ResponseBody ----------------------> dropped
+//!  ActiveRequest -------------> ActiveRequest -----------> ResponseBody ----------------------> dropped
 //!      |  the client leaves: 499                                                         ^
 //!      '---------------------------------------------------------------------------------'
 //! ```
@@ -43,7 +43,7 @@ impl Sinks {
 
 /// A request and its response.
 #[derive(Debug)]
-pub struct InFlight {
+pub struct ActiveRequest {
     pub pipeline: PipelineState,
     /// The snapshot that it uses from start to end.
     pub snap: SnapshotRef,
@@ -71,7 +71,7 @@ pub struct Transfer {
     pub written_bytes: Option<u64>,
 }
 
-impl InFlight {
+impl ActiveRequest {
     /// Starts a request.
     pub fn start(conn_ctx: &Rc<ConnContext>, request: Request) -> Box<Self> {
         let number = conn_ctx.requests.get() + 1;
@@ -80,7 +80,7 @@ impl InFlight {
         worker.requests.set(worker.requests.get() + 1);
         let client = plugin::Client { request_number: number, ..conn_ctx.client.clone() };
         let exchange = Exchange::new(client, request, worker.request_id());
-        Box::new(InFlight {
+        Box::new(ActiveRequest {
             pipeline: PipelineState { exchange, selected: SmallVec::new() },
             snap: worker.snapshot(),
             conn_ctx: Rc::clone(conn_ctx),
@@ -104,16 +104,16 @@ impl InFlight {
         if !conn_ctx.worker.sinks.is_on() {
             return;
         }
-        let mut in_flight = Self::start(conn_ctx, request);
+        let mut active = Self::start(conn_ctx, request);
         let Refusal { status, error, ended_by } = refusal;
-        in_flight.pipeline.exchange.response.status = StatusCode::from_u16(status).unwrap_or_default();
-        in_flight.transfer.status = Some(status);
-        in_flight.transfer.error = error;
-        in_flight.transfer.ended_by = ended_by;
+        active.pipeline.exchange.response.status = StatusCode::from_u16(status).unwrap_or_default();
+        active.transfer.status = Some(status);
+        active.transfer.error = error;
+        active.transfer.ended_by = ended_by;
     }
 
     fn write_record(&self) {
-        let InFlight { pipeline: PipelineState { exchange, .. }, snap, conn_ctx, transfer, .. } = self;
+        let ActiveRequest { pipeline: PipelineState { exchange, .. }, snap, conn_ctx, transfer, .. } = self;
         let sinks = &conn_ctx.worker.sinks;
         let status = transfer.status.unwrap_or(CLIENT_CLOSED_REQUEST);
         if let Some(metrics) = &sinks.metrics {
@@ -186,7 +186,7 @@ impl InFlight {
     }
 }
 
-impl Drop for InFlight {
+impl Drop for ActiveRequest {
     fn drop(&mut self) {
         let worker = &self.conn_ctx.worker;
         let (transfer, is_panicking) = (&mut self.transfer, std::thread::panicking());
@@ -272,13 +272,13 @@ mod tests {
             Request::new(Method::GET, uri, Version::HTTP_11, Default::default(), Body::Empty)
         };
         let panicking = catch_unwind(AssertUnwindSafe(|| {
-            let _in_flight = InFlight::start(&conn_ctx, request());
+            let _in_flight = ActiveRequest::start(&conn_ctx, request());
             panic!("in a filter");
         }));
         assert!(panicking.is_err());
-        drop(InFlight::start(&conn_ctx, request()));
+        drop(ActiveRequest::start(&conn_ctx, request()));
         conn_ctx.worker.is_shut_down.set(true);
-        drop(InFlight::start(&conn_ctx, request()));
+        drop(ActiveRequest::start(&conn_ctx, request()));
         assert!(access_log.flush(Duration::from_secs(20)));
         let lines = std::fs::read_to_string(&path).unwrap();
         assert_eq!(lines, "500 panic complete\n499 - client\n499 - gateway\n");
