@@ -324,7 +324,7 @@ mod tests {
     use super::{super::tests::record, *};
     use crate::record::RequestLine;
 
-    const PATIENCE: Duration = Duration::from_secs(20);
+    const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
     fn destination(path: impl Into<PathBuf>) -> Destination {
         let format = Format::parse("$request_method", Default::default()).expect("a format");
@@ -371,12 +371,12 @@ mod tests {
         fs::write(&path, "older\n").unwrap();
         let access = AccessLog::open(destination(&path), &Registry::new(1)).unwrap();
         log(&access, "one");
-        assert!(access.flush(PATIENCE));
+        assert!(access.flush(TEST_TIMEOUT));
         fs::rename(&path, &moved).unwrap();
         log(&access, "two");
         access.reopen();
         log(&access, "three");
-        assert!(access.flush(PATIENCE));
+        assert!(access.flush(TEST_TIMEOUT));
         let read = |path| fs::read_to_string(path).unwrap();
         assert_eq!((read(&moved), read(&path)), ("older\none\ntwo\n".to_owned(), "three\n".to_owned()));
         // A path that cannot be opened leaves the open file in use.
@@ -384,7 +384,7 @@ mod tests {
         fs::create_dir(&path).unwrap();
         access.reopen();
         log(&access, "four");
-        assert!(access.flush(PATIENCE));
+        assert!(access.flush(TEST_TIMEOUT));
         assert_eq!(read(&moved), "three\nfour\n");
     }
 
@@ -396,13 +396,13 @@ mod tests {
         let access = AccessLog::start(destination("/full"), output, &metrics, 16).unwrap();
         for text in ["one", "two", "three"] {
             log(&access, text);
-            assert!(access.flush(PATIENCE));
+            assert!(access.flush(TEST_TIMEOUT));
         }
         assert_eq!((disk.state().0.as_slice(), access.0.dropped[1].value()), (&b"one\ntw"[..], 2));
         disk.state().1 = 100;
         log(&access, "four");
         log(&access, "five");
-        assert!(access.flush(PATIENCE));
+        assert!(access.flush(TEST_TIMEOUT));
         assert_eq!(disk.state().0, b"one\ntw\nfour\nfive\n", "the cut line ends before the next one");
         assert_eq!((access.0.dropped[1].value(), access.0.queued_bytes.load(Relaxed)), (2, 0));
     }
@@ -420,7 +420,7 @@ mod tests {
         let dropped = access.0.dropped[0].value();
         assert!((1..2000).contains(&dropped) && !access.flush(Duration::ZERO), "{dropped}");
         drop(busy);
-        assert!(access.flush(PATIENCE));
+        assert!(access.flush(TEST_TIMEOUT));
         assert_eq!(disk.state().0.len() as u64, (2000 - dropped) * 5);
         assert_eq!(access.0.queued_bytes.load(Relaxed), 0);
     }
