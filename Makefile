@@ -15,7 +15,7 @@ MUSL   := $(shell uname -m)-unknown-linux-musl
 # Where rustup has just been installed, no shell knows it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: run build static test format lint unit docs bench deb deny install setup
+.PHONY: run build static test prometheus format lint unit docs bench deb deny install setup
 
 run: setup
 	$(CARGO) build --profile quick --locked
@@ -33,7 +33,10 @@ static: setup
 
 # The GitHub Action's scripts, which have tests, use jq.
 test: TOOLS = jq
-test: setup format lint unit
+test: setup prometheus format lint unit
+
+prometheus:
+	@scripts/prometheus.sh
 
 format:
 	$(CARGO) fmt --all --check

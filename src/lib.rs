@@ -13,7 +13,8 @@ pub use analysis::{diff, edit, impact, lint};
 #[cfg(feature = "serve")]
 pub use {casetest, server};
 pub use {
-    client, config, http_codec, model, net, plugin, plugins, proxy, router, runtime, source, store, upstream,
+    client, config, http_codec, model, net, plugin, plugins, proxy, router, runtime, source, store,
+    telemetry, upstream,
 };
 
 /// The plugins of this program.

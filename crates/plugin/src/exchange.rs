@@ -3,7 +3,9 @@
 use std::{
     any::{Any, TypeId},
     borrow::Cow,
+    cell::Cell,
     net::{IpAddr, SocketAddr},
+    rc::Rc,
     sync::Arc,
     time::Instant,
 };
@@ -21,6 +23,7 @@ use http_codec::{
 use model::{Consumer, Ix, Route, Service};
 use net::{Body, BodyBuffer, BodyError, ConnectionBudget};
 use router::Capture;
+use telemetry::Try;
 
 /// Bytes of a body of unknown length that are buffered to find out whether it exceeds its limit. A longer body streams,
 /// and is cut off at the limit.
@@ -62,17 +65,47 @@ pub struct Request {
     pub body: Body,
     /// Reply that a plugin has set for a body that exceeds its limit while it streams.
     pub too_long_reply: Option<Box<LocalReply>>,
+    /// What the client has sent, for the record of the request.
+    pub received: Received,
     /// Query set by a plugin; `Some(None)` if it was removed.
     query: Option<Option<String>>,
     /// Budget that a body read from a connection is charged to.
     budget: Option<ConnectionBudget>,
 }
 
+/// What a client has sent.
+#[derive(Clone, Debug, Default)]
+pub struct Received {
+    /// Whether the head was refused or never completed: method, target and headers are placeholders then.
+    pub is_refused: bool,
+    /// Bytes of the head.
+    pub head_bytes: u32,
+    /// Bytes of the body that were read so far; `None` if there is no body.
+    pub body_bytes: Option<Rc<Cell<u64>>>,
+}
+
+impl Received {
+    /// Bytes of head and body.
+    pub fn bytes(&self) -> u64 {
+        u64::from(self.head_bytes) + self.body_bytes.as_ref().map_or(0, |bytes| bytes.get())
+    }
+}
+
 impl Request {
     /// Creates a request as the client sent it.
     #[inline]
     pub fn new(method: Method, uri: Uri, version: Version, headers: Headers, body: Body) -> Self {
-        Request { method, uri, version, headers, body, too_long_reply: None, query: None, budget: None }
+        Request {
+            method,
+            uri,
+            version,
+            headers,
+            body,
+            too_long_reply: None,
+            received: Received::default(),
+            query: None,
+            budget: None,
+        }
     }
 
     /// Creates a request from the parts of an `http::Request`.
@@ -265,6 +298,10 @@ pub struct Exchange {
     pub upstream_sent_at: Option<Instant>,
     /// When the upstream's response head was complete, or the last attempt failed.
     pub upstream_responded_at: Option<Instant>,
+    /// Attempts to get a response from an upstream.
+    pub tries: SmallVec<[Try; 1]>,
+    /// What a rate limit counts that has refused the request: `ip`, `consumer`. Set by the plugin.
+    pub limited_by: Option<&'static str>,
     extensions: Extensions,
 }
 
@@ -292,6 +329,8 @@ impl Exchange {
             received_at: Instant::now(),
             upstream_sent_at: None,
             upstream_responded_at: None,
+            tries: SmallVec::new(),
+            limited_by: None,
             extensions: Extensions::default(),
         }
     }

@@ -20,8 +20,8 @@ mod worker;
 pub use build::{BuildContext, BuildError};
 pub use check::{ConfigPath, Diagnostics, UNSUPPORTED_SUFFIX};
 pub use exchange::{
-    Client, Credential, Exchange, Extensions, Request, RequestId, Response, ResponseSource, RouteMatch,
-    UpstreamOverrides,
+    Client, Credential, Exchange, Extensions, Received, Request, RequestId, Response, ResponseSource,
+    RouteMatch, UpstreamOverrides,
 };
 pub use phase::{Chunk, Ctx, DynPlugin, Hook, HookFuture, HookResult, PhaseSet, Phases, ShortCircuit};
 pub use registry::{EntityRule, PluginDescriptor, PluginScopes, Registry};

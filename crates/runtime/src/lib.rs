@@ -38,6 +38,8 @@ use upstream::Balancer;
 
 /// A compiled configuration. Immutable.
 pub struct Snapshot {
+    /// Number of the snapshot in the process; a later one has a higher number.
+    pub id: u64,
     /// The configuration that was compiled.
     pub state: Arc<State>,
     /// Router of requests.

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use net::{KeepaliveLimits, ServerTls};
 use plugin::Registry;
 use router::{Flavor, PriorityMode};
+use telemetry::AccessLog;
 use upstream::{DnsOptions, HostOverrides};
 
 /// Services whose upstream is replaced by the built-in echo.
@@ -213,6 +214,10 @@ pub struct Options {
     pub idle_timeout: Duration,
     /// Maximum number of requests per client connection (setting `keepalive_requests`).
     pub max_requests_per_connection: u32,
+    /// Whether requests are counted for `/metrics` (setting `request_metrics`).
+    pub request_metrics: bool,
+    /// Log of the proxy's requests.
+    pub access_log: Option<AccessLog>,
 }
 
 impl Options {
@@ -260,6 +265,8 @@ impl Default for Options {
             send_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(65),
             max_requests_per_connection: 10_000,
+            request_metrics: true,
+            access_log: None,
         }
     }
 }

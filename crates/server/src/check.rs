@@ -12,6 +12,7 @@ use proxy::{StartError, Workers};
 use runtime::Gateway;
 use source::Level;
 use store::{Queues, Stores};
+use telemetry::Registry;
 
 /// Result of a check.
 pub struct CheckReport {
@@ -44,7 +45,12 @@ pub fn check(serve: ServeOptions) -> Result<CheckReport, ServeError> {
 
 /// Creates the state that outlives a configuration. `queues` are those of a process that serves.
 pub fn stores(serve: &ServeOptions, queues: Queues) -> Stores {
-    let mut stores = Stores { clock: serve.clock.clone(), queues, ..Stores::default() };
+    let workers = match serve.options.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        count => count,
+    };
+    let metrics = Registry::new(workers);
+    let mut stores = Stores { clock: serve.clock.clone(), queues, metrics, ..Stores::default() };
     stores.node.untrusted_lua = serve.options.untrusted_lua;
     if let Some(id) = serve.node_id {
         stores.node.id = id;

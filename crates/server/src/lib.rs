@@ -3,6 +3,7 @@
 //! Workers serve requests; everything else runs here, on a separate control runtime. Events are reported to an
 //! [`Observer`], so this layer does not depend on the terminal.
 
+mod access_logs;
 pub mod admin;
 mod check;
 #[cfg(target_os = "linux")]
@@ -26,6 +27,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use access_logs::AccessLogs;
 pub use admin::{Status, configuration_document};
 pub use check::{CheckReport, check};
 pub use reload::{ApplyOutcome, ConfigHash, empty_configuration};
@@ -37,7 +39,10 @@ use tokio::{
 };
 pub use warnings::no_routes_warning;
 
-use self::handover::{ExecSpec, HandoverError, InheritedState};
+use self::{
+    access_logs::OpenLogs,
+    handover::{ExecSpec, HandoverError, InheritedState},
+};
 use config::{
     Catalog, Input, LoadError, Loaded, Options as LoadOptions,
     settings::{Issue, Origin},
@@ -60,6 +65,8 @@ pub struct ServeOptions {
     pub listeners: Vec<Listener>,
     /// Options of the admin and status APIs.
     pub admin: admin::Options,
+    /// The access logs.
+    pub access_logs: AccessLogs,
     /// Origin of each setting, for error messages.
     pub origins: BTreeMap<&'static str, Origin>,
     /// The node's id; generated if `None`.
@@ -119,7 +126,7 @@ pub trait Observer: Send + Sync {
     /// The gateway accepts requests.
     fn ready(&self, ready: &ReadyInfo<'_>);
     /// A new configuration was applied.
-    fn reloaded(&self, loaded: &Loaded, generation: u64, took: Duration);
+    fn reloaded(&self, loaded: &Loaded, hash: ConfigHash, generation: u64, took: Duration);
     /// A configuration was rejected. `running`: an earlier one stays in effect.
     fn refused(&self, loaded: &Loaded, running: bool);
     /// A configuration could not be read; the running one stays in effect.
@@ -193,6 +200,7 @@ pub struct ServerHandle {
     api_sockets: Vec<(Role, Socket)>,
     /// Tasks aborted when another process takes over: the accept loops of the APIs, and the reloader.
     stopped_on_handover: Vec<AbortHandle>,
+    logs: OpenLogs,
 }
 
 /// Runs a gateway until a termination signal or a handover.
@@ -241,13 +249,15 @@ impl ServerHandle {
             Ok::<_, LoadError>((serve, stores, loaded, snapshot))
         };
         let first = control.block_on(reload_thread.run(first)).map_err(LoadError::from)?;
-        let (serve, stores, loaded, snapshot) = first?;
+        let (mut serve, stores, loaded, snapshot) = first?;
         let Some(snapshot) = snapshot else {
             observer.refused(&loaded, false);
             return Err(ServeError::Refused);
         };
         warnings::at_start(&serve, &loaded).iter().for_each(|warning| tracing::warn!("{warning}"));
         let to_serve_error = check::start_error_mapper(&serve.origins);
+        let logs = serve.access_logs.open(&stores.metrics, &serve.origins)?;
+        serve.options.access_log = logs.proxy.clone();
         let gateway = Gateway::new(serve.options, stores, snapshot);
         let (apply_requests, apply_rx) = mpsc::channel(1);
         let (barriers, barrier_rx) = mpsc::channel(1);
@@ -258,6 +268,7 @@ impl ServerHandle {
             Arc::clone(&status),
             serve.read.clone(),
             apply_requests.clone(),
+            &logs,
             &mut received.sockets,
         ));
         let api = api.map_err(&to_serve_error)?;
@@ -297,6 +308,7 @@ impl ServerHandle {
             observer: Arc::clone(&observer),
             reload_thread,
             evict_code_pages: serve.evict_code_pages,
+            reloads: reload::reload_counter(&gateway.stores.metrics),
         };
         stopped_on_handover.push(control.spawn(reloader.run(watcher, barrier_rx, apply_rx)).abort_handle());
         Ok(ServerHandle {
@@ -315,6 +327,7 @@ impl ServerHandle {
             program: serve.exec,
             api_sockets,
             stopped_on_handover,
+            logs,
         })
     }
 
@@ -360,6 +373,7 @@ impl ServerHandle {
         };
         let limit = self.drain.saturating_sub(start.elapsed()).max(MIN_QUEUE_FLUSH);
         flush_queues(&self.control, self.gateway.stores.queues.clone(), limit);
+        self.logs.flush();
         self.observer.stopped(cut);
         // Admin connections and watchers have no work to complete.
         self.control.shutdown_background();

@@ -10,7 +10,7 @@ use std::{
 use http::HeaderName;
 use serde_json::{Value, json};
 
-use super::{ReadOptions, ServeError, ServeOptions, admin, handover::InheritedState};
+use super::{AccessLogs, ReadOptions, ServeError, ServeOptions, admin, handover::InheritedState};
 use config::{
     Input, input,
     listen::{self, Host, Listeners},
@@ -42,6 +42,7 @@ impl ServeOptions {
                 .concat(),
             origins: settings.origins.clone(),
             admin: admin(settings, read.catalog.registry())?,
+            access_logs: AccessLogs::new(settings)?,
             read: ReadOptions {
                 flavor: flavor(settings),
                 vault_env_prefix: settings.vault_env_prefix.clone(),
@@ -162,6 +163,7 @@ pub fn options(settings: &Settings, registry: Registry, mock: Mock) -> Result<Op
         send_timeout: settings.send_timeout,
         idle_timeout: settings.keepalive_timeout,
         max_requests_per_connection: settings.keepalive_requests,
+        request_metrics: settings.request_metrics,
         mock,
         registry,
         ..Options::default()
@@ -315,12 +317,13 @@ pub fn admin(settings: &Settings, registry: &Registry) -> Result<admin::Options,
 }
 
 /// Boolean settings.
-const BOOLEAN_SETTINGS: [&str; 7] = [
+const BOOLEAN_SETTINGS: [&str; 8] = [
     "allow_debug_header",
     "client_ssl",
     "dns_no_sync",
     "listen_shared",
     "real_ip_recursive",
+    "request_metrics",
     "ssl_prefer_server_ciphers",
     "ssl_session_tickets",
 ];

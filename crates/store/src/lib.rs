@@ -31,6 +31,7 @@ pub use request_seq::{RequestSeq, next_request_seq};
 pub use shared_resources::SharedResources;
 pub use single_flight::SingleFlight;
 pub use store_future::{StoreError, StoreFuture};
+use telemetry::Registry;
 pub use window::{CalendarWindows, Period};
 
 /// State that plugins can use. One set per process, so that it survives reloads; cheap to clone.
@@ -48,4 +49,6 @@ pub struct Stores {
     pub queues: Queues,
     /// Identity of this node.
     pub node: Node,
+    /// Metrics of the process; a plugin registers its own when it is built.
+    pub metrics: Registry,
 }

@@ -8,9 +8,9 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 use super::admin::{AdminToken, HostPattern, WebOrigin};
 use super::load::Origin;
 use super::value::{
-    BadValue, CipherSuite, DnsRecord, ErrorType, LogFormat, LogLevel, LogTarget, Pem, PortMap, ProductToken,
-    ResponseHeaders, RouteMatch, RouterFlavor, Secret, Setting, Size, TlsVersion, TrustedPeer, UntrustedLua,
-    UpstreamHeaders, Workers,
+    AccessLogFormat, BadValue, CipherSuite, DnsRecord, ErrorType, LogFormat, LogLevel, LogTarget, Pem,
+    PortMap, ProductToken, QueryLogging, ResponseHeaders, RouteMatch, RouterFlavor, Secret, Setting, Size,
+    TlsVersion, TrustedPeer, UntrustedLua, UpstreamHeaders, Workers,
 };
 use crate::listen::Listeners;
 
@@ -315,12 +315,23 @@ settings! {
         log_level: LogLevel = "notice";
         /// How a line of the log is written: `text` or `json`.
         log_format: LogFormat = "text";
-        /// Where each proxied request is logged. Kong's default is `logs/access.log`.
+        /// Where each request to the proxy is logged: a path, `/dev/stdout`, or `off`. A name after the path selects the
+        /// format: `kong_log_format` (the default), nginx's `combined`, `json`, or the one of `access_log_format`.
+        /// `SIGUSR1` opens the file again. Kong's default is `logs/access.log`.
         proxy_access_log: LogTarget = "off";
-        /// Where each admin request is logged. Kong's default is `logs/admin_access.log`.
+        /// Where each request to the admin API is logged; the default format is `combined`. Kong's default is
+        /// `logs/admin_access.log`.
         admin_access_log: LogTarget = "off";
-        /// Where each status request is logged.
+        /// Where each request to the status API is logged; the default format is `combined`.
         status_access_log: LogTarget = "off";
+        /// A format that the settings of access logs can name, as in nginx's `log_format`: a name, `escape=json` or
+        /// `escape=none` if need be, and text with variables in quotes.
+        access_log_format: Option<AccessLogFormat> = "";
+        /// How access logs contain the query of a request, in which a client may send a credential: `names` writes `***` in
+        /// place of each value, `full` all of it, `off` nothing. Not a setting of Kong, which writes all of it.
+        access_log_query: QueryLogging = "names";
+        /// Whether requests are counted for `/metrics`. Not a setting of Kong.
+        request_metrics: bool = "on";
         /// Where each proxied stream is logged. Kong's default is `logs/access.log basic`.
         proxy_stream_access_log: LogTarget = "off";
         /// Which spans are made: `all`, `request`, `http_client`, `balancer`, `router`, `plugin_access`,

@@ -96,6 +96,17 @@ pub enum LogTarget {
     },
 }
 
+/// Format of access logs that a [`LogTarget`] can name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessLogFormat {
+    /// Name.
+    pub name: String,
+    /// How values are escaped.
+    pub escape: LogEscape,
+    /// Text with variables.
+    pub text: String,
+}
+
 /// Number of workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Workers {
@@ -221,6 +232,24 @@ choices! {
         Text = "text",
         /// JSON object.
         Json = "json",
+    }
+    /// How access logs contain the query of a request.
+    QueryLogging {
+        /// Names of arguments without their values.
+        Names = "names",
+        /// All of it.
+        Full = "full",
+        /// Nothing.
+        Off = "off",
+    }
+    /// How values are escaped in access logs.
+    LogEscape {
+        /// `\xXX`.
+        Default = "default",
+        /// As in JSON.
+        Json = "json",
+        /// Not at all, control characters apart.
+        None = "none",
     }
     /// Execution policy of Lua code in configurations.
     UntrustedLua {
@@ -420,6 +449,56 @@ impl Setting for LogTarget {
             LogTarget::File { path, format: Some(format) } => format!("{path} {format}"),
         }
     }
+}
+
+impl Setting for AccessLogFormat {
+    const FORM: &'static str = "a name and text with variables in quotes: `short '$remote_addr $status'`";
+    fn parse(text: &str) -> Result<Self, BadValue> {
+        let parts = || {
+            let (name, mut rest) = text.split_once(char::is_whitespace)?;
+            rest = rest.trim_start();
+            let mut escape = LogEscape::Default;
+            if let Some(after) = rest.strip_prefix("escape=") {
+                let (word, after) = after.split_once(char::is_whitespace)?;
+                (escape, rest) = (LogEscape::parse(word).ok()?, after);
+            }
+            Some(AccessLogFormat { name: name.to_owned(), escape, text: quoted(rest)? })
+        };
+        parts().ok_or_else(|| BadValue::not::<Self>(text))
+    }
+    fn show(&self) -> String {
+        let AccessLogFormat { name, escape, text } = self;
+        let escape = match escape {
+            LogEscape::Default => String::new(),
+            other => format!("escape={} ", other.name()),
+        };
+        let text = text.replace('\\', "\\\\").replace('\'', "\\'");
+        format!("{name} {escape}'{text}'")
+    }
+}
+
+/// Joins the strings in single or double quotes that a text consists of. A backslash precedes a quote or a backslash.
+fn quoted(text: &str) -> Option<String> {
+    let mut joined = String::new();
+    let mut chars = text.trim().chars();
+    let mut strings = 0;
+    while let Some(quote) = chars.find(|c| !c.is_whitespace()) {
+        if !matches!(quote, '\'' | '"') {
+            return None;
+        }
+        loop {
+            match chars.next()? {
+                c if c == quote => break,
+                '\\' => match chars.next()? {
+                    c @ ('\'' | '"' | '\\') => joined.push(c),
+                    c => joined.extend(['\\', c]),
+                },
+                c => joined.push(c),
+            }
+        }
+        strings += 1;
+    }
+    (strings > 0).then_some(joined)
 }
 
 impl Setting for Workers {

@@ -127,7 +127,11 @@ impl Plugin {
         if !self.hide_headers {
             self.set_rate_limit_headers(&acquired, now, &mut exchange.response.headers);
         }
-        if acquired.counted { Ok(()) } else { Err(self.rejection.to_stop()) }
+        if acquired.counted {
+            return Ok(());
+        }
+        exchange.limited_by = Some(self.identifier.name());
+        Err(self.rejection.to_stop())
     }
 
     /// Handles a request that cannot be counted.
@@ -182,6 +186,18 @@ impl Identifier {
             Some(LimitBy::Path) => Identifier::Path(config.path.clone().unwrap_or_default()),
             Some(LimitBy::Ip) | None => Identifier::Ip,
         })
+    }
+
+    /// Returns the value of `limit_by`.
+    fn name(&self) -> &'static str {
+        match self {
+            Identifier::Consumer => "consumer",
+            Identifier::Credential => "credential",
+            Identifier::Ip => "ip",
+            Identifier::Service => "service",
+            Identifier::Header(_) => "header",
+            Identifier::Path(_) => "path",
+        }
     }
 
     /// Returns the counter key of a request. The client address is used if the configured entity is absent.
