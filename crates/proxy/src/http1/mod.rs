@@ -94,7 +94,7 @@ pub async fn serve(conn_ctx: Rc<ConnContext>, stream: impl Io) {
             Ok(Disposition::Upgraded(upgraded, body)) => {
                 if let Some(connection) = Rc::into_inner(connection) {
                     let client = connection.into_inner().into_parts();
-                    Box::pin(upgrade::tunnel(&conn_ctx.worker, client, *upgraded, body)).await;
+                    Box::pin(upgrade::tunnel(&conn_ctx.worker, client, *upgraded, *body)).await;
                 }
                 return;
             }
@@ -181,7 +181,7 @@ enum Disposition {
     /// The connection closes.
     Close,
     /// Another protocol takes over. The record of the request is written with the body, when the tunnel ends.
-    Upgraded(Box<upgrade::UpgradedUpstream>, ResponseBody),
+    Upgraded(Box<upgrade::UpgradedUpstream>, Box<ResponseBody>),
 }
 
 /// Serves one request. Fails if the connection does.
@@ -229,7 +229,7 @@ async fn exchange<S: Io>(
     writer.record_end(sent.is_ok());
     sent?;
     if let Some(upgraded) = writer.upgraded {
-        return Ok(Disposition::Upgraded(upgraded, writer.body));
+        return Ok(Disposition::Upgraded(upgraded, Box::new(writer.body)));
     }
     if !writer.encoded.keep_alive {
         return Ok(Disposition::Close);
