@@ -21,10 +21,11 @@ const MAX_WAITING_LINES: usize = 16 * 1024;
 const REPORT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The crates of this program, whose events are logged at the level that is set.
-const CRATES: [&str; 17] = [
+const CRATES: [&str; 18] = [
     env!("CARGO_CRATE_NAME"),
     "analysis",
     "casetest",
+    "client",
     "config",
     "http_codec",
     "model",
