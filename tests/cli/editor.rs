@@ -34,8 +34,7 @@ fn the_schema_is_draft_07_as_editors_want_it() {
         gatewayctl::catalog()
             .registry()
             .descriptors()
-            .iter()
-            .filter_map(|e| json_schema::plugin_schema(gatewayctl::catalog().registry(), e.name)),
+            .filter_map(|e| json_schema::plugin_schema(gatewayctl::catalog().registry(), &e.name)),
     );
     for schema in schemas {
         assert!(jsonschema::draft7::meta::is_valid(&schema), "{}", schema["title"]);
@@ -109,8 +108,8 @@ fn every_setting_of_every_plugin_is_described() {
     let mut missing = Vec::new();
     for entry in gatewayctl::catalog().registry().descriptors() {
         walk(
-            &json_schema::plugin_schema(gatewayctl::catalog().registry(), entry.name).unwrap(),
-            entry.name,
+            &json_schema::plugin_schema(gatewayctl::catalog().registry(), &entry.name).unwrap(),
+            &entry.name,
             &mut missing,
         );
     }

@@ -4,6 +4,7 @@
 mod admin;
 mod admin_access;
 mod admin_limits;
+mod contract;
 mod drain;
 mod drain_http;
 mod early;

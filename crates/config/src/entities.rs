@@ -24,7 +24,7 @@ pub struct SchemaSet {
     kinds: Vec<RecordSchema>,
     /// Routes by protocol family: http, tcp, grpc.
     routes: [RecordSchema; 3],
-    plugins: AHashMap<&'static str, RecordSchema>,
+    plugins: AHashMap<String, RecordSchema>,
     flavor: Flavor,
     catalog: &'static Catalog,
 }
@@ -44,8 +44,7 @@ impl SchemaSet {
             plugins: catalog
                 .registry()
                 .descriptors()
-                .iter()
-                .map(|entry| (entry.name, plugin_record(entry)))
+                .map(|entry| (entry.name.to_string(), plugin_record(entry)))
                 .collect(),
             flavor,
             catalog,
@@ -202,7 +201,7 @@ fn plugin_record(entry: &plugin::PluginDescriptor) -> RecordSchema {
     let plugin_checks = settings.get("x-plugin-checks").cloned();
     if let Some(fields) = schema.get_mut("properties").and_then(Json::as_object_mut) {
         let item = json!({ "type": "string", "enum": protocols });
-        let default = entry.default_protocols;
+        let default = entry.default_protocols.as_ref();
         fields.insert(
             "protocols".to_owned(),
             json!({ "type": "array", "x-set": true, "items": item, "default": default }),

@@ -10,9 +10,12 @@
 mod build;
 mod check;
 mod exchange;
+pub mod facts;
 mod phase;
+mod plugin_type;
 mod registry;
 mod reply;
+mod risk;
 pub mod testing;
 
 pub use build::{BuildContext, BuildError};
@@ -21,9 +24,14 @@ pub use exchange::{
     Client, Credential, Exchange, Extensions, Request, RequestId, Response, ResponseSource, RouteMatch,
     UpstreamOverrides,
 };
-pub use phase::{Chunk, Ctx, DynPlugin, Hook, HookFuture, HookResult, PhaseSet, Phases, ShortCircuit};
-pub use registry::{EntityRule, PluginDescriptor, PluginScopes, Registry};
+pub use facts::{Condition, Effect, Gate, PluginTraits};
+pub use phase::{Chunk, Ctx, DynPlugin, Hook, HookFuture, HookResult, Phase, PhaseSet, Phases, ShortCircuit};
+pub use plugin_type::{
+    EntityRule, NativePlugin, PluginDescriptor, PluginScopes, PluginType, SchemaFn, native,
+};
+pub use registry::Registry;
 pub use reply::{LocalReply, LocalReplyBody};
+pub use risk::{AccessLists, ConfigChange, Risks, Severity, beyond};
 
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
@@ -63,8 +71,8 @@ pub trait Plugin: Sized + Send + Sync + 'static {
     const PROTOCOLS: &'static [Protocol] = HTTP_FAMILY;
     /// Default of the row's `protocols`.
     const DEFAULT_PROTOCOLS: &'static [Protocol] = HTTP_FAMILY;
-    /// Whether it authenticates the client and rejects requests without valid credentials.
-    const AUTHENTICATES: bool = false;
+    /// What it does, whatever its configuration.
+    const TRAITS: PluginTraits = PluginTraits::NONE;
     /// Validation rules for entities of the plugin, such as its credentials, keyed by the name in a schema's
     /// `x-custom`.
     const RULES: &'static [(&'static str, EntityRule)] = &[];
@@ -80,8 +88,24 @@ pub trait Plugin: Sized + Send + Sync + 'static {
         + Sync
         + 'static;
 
+    /// Returns the phases in which this instance needs its hooks: those of [`Plugin::PHASES`] that its configuration
+    /// uses. The hooks of other phases are not called.
+    fn phases(&self) -> PhaseSet {
+        Self::PHASES.set()
+    }
+
     /// Checks rules that span several fields.
     fn check(_config: &Self::Config, _checks: &mut Diagnostics) {}
+
+    /// Reports what a change of the configuration on a route puts at risk: protection that is lost, requests that are
+    /// rejected from then on.
+    fn compare(_change: ConfigChange<'_, Self::Config>, _risks: &mut Risks) {}
+
+    /// Returns the facts about a configuration: what the plugin does to which requests. `None` makes the plugin opaque
+    /// to tools.
+    fn facts(_config: &Self::Config) -> Option<Vec<Gate>> {
+        None
+    }
 
     /// Compiles the configuration.
     ///

@@ -125,45 +125,81 @@ impl<P> Phases<P> {
     /// No hooks.
     pub const NONE: Self =
         Phases { rewrite: Hook::None, access: Hook::None, header_filter: None, body_filter: None, log: None };
+
+    /// Returns the phases that have a hook.
+    pub const fn set(&self) -> PhaseSet {
+        PhaseSet::EMPTY
+            .with(Phase::Rewrite, !matches!(self.rewrite, Hook::None))
+            .with(Phase::Access, !matches!(self.access, Hook::None))
+            .with(Phase::HeaderFilter, self.header_filter.is_some())
+            .with(Phase::BodyFilter, self.body_filter.is_some())
+            .with(Phase::Log, self.log.is_some())
+    }
+}
+
+/// A phase: a point of a request's life at which plugin hooks run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Phase {
+    Rewrite,
+    Access,
+    HeaderFilter,
+    BodyFilter,
+    Log,
 }
 
 /// Set of phases in which a plugin, or a chain of plugins, has hooks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct PhaseSet {
-    pub rewrite: bool,
-    pub access: bool,
-    pub header_filter: bool,
-    pub body_filter: bool,
-    pub log: bool,
+pub struct PhaseSet(u16);
+
+impl PhaseSet {
+    /// No phase.
+    pub const EMPTY: Self = PhaseSet(0);
+
+    /// Returns whether the phase is in the set.
+    #[inline]
+    pub const fn contains(self, phase: Phase) -> bool {
+        self.0 & (1 << phase as u16) != 0
+    }
+
+    /// Returns the set with the phase if `present`, otherwise the set without it.
+    #[must_use]
+    pub const fn with(self, phase: Phase, present: bool) -> Self {
+        let bit = 1 << phase as u16;
+        PhaseSet(if present { self.0 | bit } else { self.0 & !bit })
+    }
+
+    /// Returns the phases that are in either set.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        PhaseSet(self.0 | other.0)
+    }
 }
 
-/// A built plugin behind a trait object, so that one chain can hold plugins of different types.
+/// A built plugin behind a trait object, so that one chain can hold plugins of different types. Only the hooks of the
+/// phases in [`DynPlugin::phases`] are called.
 pub trait DynPlugin: Send + Sync {
-    /// Phases in which the plugin has hooks.
+    /// Phases in which the instance has hooks.
     fn phases(&self) -> PhaseSet;
     /// Runs the rewrite hook.
-    fn rewrite<'a>(&'a self, ctx: Ctx<'a>) -> HookFuture<'a>;
+    fn rewrite<'a>(&'a self, _ctx: Ctx<'a>) -> HookFuture<'a> {
+        HookFuture::Ready(Ok(()))
+    }
     /// Runs the access hook.
-    fn access<'a>(&'a self, ctx: Ctx<'a>) -> HookFuture<'a>;
+    fn access<'a>(&'a self, _ctx: Ctx<'a>) -> HookFuture<'a> {
+        HookFuture::Ready(Ok(()))
+    }
     /// Runs the header filter.
-    fn header_filter(&self, ctx: Ctx<'_>);
+    fn header_filter(&self, _ctx: Ctx<'_>) {}
     /// Runs the body filter.
-    fn body_filter(&self, ctx: Ctx<'_>, chunk: &mut Chunk);
+    fn body_filter(&self, _ctx: Ctx<'_>, _chunk: &mut Chunk) {}
     /// Runs the log hook.
-    fn log(&self, ctx: Ctx<'_>);
+    fn log(&self, _ctx: Ctx<'_>) {}
 }
 
 impl<P: Plugin> DynPlugin for P {
     fn phases(&self) -> PhaseSet {
-        let p = &P::PHASES;
-        PhaseSet {
-            rewrite: !matches!(p.rewrite, Hook::None),
-            access: !matches!(p.access, Hook::None),
-            header_filter: p.header_filter.is_some(),
-            body_filter: p.body_filter.is_some(),
-            log: p.log.is_some(),
-        }
+        Plugin::phases(self)
     }
 
     fn rewrite<'a>(&'a self, ctx: Ctx<'a>) -> HookFuture<'a> {

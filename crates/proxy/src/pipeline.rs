@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::error::ProxyError;
-use plugin::{Chunk, Ctx, DynPlugin, Exchange, LocalReply, ShortCircuit};
+use plugin::{Chunk, Ctx, DynPlugin, Exchange, LocalReply, Phase, ShortCircuit};
 use runtime::{Chain, SelectedPlugins, Snapshot};
 
 /// State of a request in the pipeline.
@@ -54,9 +54,9 @@ impl PipelineState {
     /// # Errors
     /// If one ends the request.
     pub async fn rewrite(&mut self, snap: &Snapshot) -> Result<(), EarlyExit> {
-        if snap.global.phases.rewrite {
+        if snap.global.phases.contains(Phase::Rewrite) {
             for slot in &snap.global.slots {
-                if let Some(plugin) = slot.select(None).and_then(|row| snap.plugin(row)) {
+                if let Some(plugin) = slot.select(None).and_then(|row| snap.plugin(row, Phase::Rewrite)) {
                     plugin.rewrite(Ctx { exchange: &mut self.exchange, state: &snap.state }).finish().await?;
                 }
             }
@@ -74,10 +74,10 @@ impl PipelineState {
         for slot in &chain.slots {
             let pick = slot.select(self.exchange.consumer);
             self.selected.push(pick);
-            if result.is_err() || !slot.phases.access {
+            if result.is_err() || !slot.phases.contains(Phase::Access) {
                 continue;
             }
-            if let Some(plugin) = pick.and_then(|row| snap.plugin(row)) {
+            if let Some(plugin) = pick.and_then(|row| snap.plugin(row, Phase::Access)) {
                 let call = Ctx { exchange: &mut self.exchange, state: &snap.state };
                 result = plugin.access(call).finish().await;
             }
@@ -90,19 +90,20 @@ impl PipelineState {
     fn for_each_selected(
         &mut self,
         snap: &Snapshot,
-        has_phase: impl Fn(&plugin::PhaseSet) -> bool,
+        phase: Phase,
         mut hook: impl FnMut(&dyn DynPlugin, Ctx<'_>),
     ) {
         let chain = self.chain(snap);
-        if !has_phase(&chain.phases) {
+        if !chain.phases.contains(phase) {
             return;
         }
         let PipelineState { exchange, selected } = self;
         let id = exchange.id;
         let run = || {
-            for (at, slot) in chain.slots.iter().enumerate().filter(|(_, slot)| has_phase(&slot.phases)) {
+            let slots = chain.slots.iter().enumerate();
+            for (at, slot) in slots.filter(|(_, slot)| slot.phases.contains(phase)) {
                 let pick = selected.get(at).copied().unwrap_or(slot.row);
-                if let Some(plugin) = pick.and_then(|row| snap.plugin(row)) {
+                if let Some(plugin) = pick.and_then(|row| snap.plugin(row, phase)) {
                     hook(plugin, Ctx { exchange, state: &snap.state });
                 }
             }
@@ -114,24 +115,16 @@ impl PipelineState {
 
     /// Runs the header filters.
     pub fn header_filter(&mut self, snap: &Snapshot) {
-        self.for_each_selected(
-            snap,
-            |phases| phases.header_filter,
-            |plugin, call| plugin.header_filter(call),
-        );
+        self.for_each_selected(snap, Phase::HeaderFilter, |plugin, call| plugin.header_filter(call));
     }
 
     /// Runs the body filters on a chunk of the response.
     pub fn body_filter(&mut self, snap: &Snapshot, chunk: &mut Chunk) {
-        self.for_each_selected(
-            snap,
-            |phases| phases.body_filter,
-            |plugin, call| plugin.body_filter(call, chunk),
-        );
+        self.for_each_selected(snap, Phase::BodyFilter, |plugin, call| plugin.body_filter(call, chunk));
     }
 
     /// Runs the log hooks.
     pub fn log(&mut self, snap: &Snapshot) {
-        self.for_each_selected(snap, |phases| phases.log, |plugin, call| plugin.log(call));
+        self.for_each_selected(snap, Phase::Log, |plugin, call| plugin.log(call));
     }
 }

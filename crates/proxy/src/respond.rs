@@ -17,7 +17,7 @@ use super::{
 };
 use http_codec::Headers;
 use net::{BodyError, BudgetExceeded, Protocol};
-use plugin::{LocalReplyBody, ResponseSource};
+use plugin::{LocalReplyBody, Phase, ResponseSource};
 use runtime::{Snapshot, SnapshotRef};
 
 /// Result of the request pipeline.
@@ -38,21 +38,21 @@ pub fn respond(
         Err(early) => (synthesize_response(conn_ctx, &snap, &mut pipeline, early), None),
     };
     let phases = pipeline.chain(&snap).phases;
-    if phases.body_filter {
+    let runs_body_filter = phases.contains(Phase::BodyFilter);
+    if runs_body_filter {
         pipeline.exchange.body_budget = Some(conn_ctx.budget().clone());
     }
     pipeline.header_filter(&snap);
     if options.debug_header && pipeline.exchange.request.headers.contains_key("kong-debug") {
         debug_headers(&snap, &mut pipeline);
     }
-    let runs_later_phases = phases.body_filter || phases.log;
+    let runs_later_phases = runs_body_filter || phases.contains(Phase::Log);
     let (mut head, headers, added) = build_head(conn_ctx, &mut pipeline, proxied, runs_later_phases, id);
     if let Some(reason) = reason {
         head.extensions_mut().insert(reason);
     }
-    let response_phases = runs_later_phases.then(|| {
-        Box::new(ResponsePhases { pipeline, snap, runs_body_filter: phases.body_filter, is_finished: false })
-    });
+    let response_phases = runs_later_phases
+        .then(|| Box::new(ResponsePhases { pipeline, snap, runs_body_filter, is_finished: false }));
     head.map(|()| ResponseBody { source, phases: response_phases, headers, added, first: None })
 }
 

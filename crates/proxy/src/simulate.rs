@@ -22,7 +22,7 @@ use super::{
 use http_codec::{HeaderSpelling, KnownHeader};
 use model::{Consumer, Ix};
 use net::Body;
-use plugin::{self, Ctx, Exchange};
+use plugin::{self, Ctx, Exchange, Phase};
 use runtime::{Gateway, RouteEntry, Snapshot};
 
 /// A request to simulate.
@@ -141,7 +141,7 @@ async fn run_pipeline(
     for slot in &route.chain.slots {
         let Some(row) = slot.select(pipeline.exchange.consumer) else { continue };
         let name = &snap.state.plugins[row].name;
-        if let (true, false, Some(plugin)) = (slot.phases.access, is_skipped(name), snap.plugin(row)) {
+        if let (false, Some(plugin)) = (is_skipped(name), snap.plugin(row, Phase::Access)) {
             *current_plugin = Some(name.clone());
             plugin.access(Ctx { exchange: &mut pipeline.exchange, state: &snap.state }).finish().await?;
         }

@@ -27,7 +27,7 @@ pub use service::ServiceEntry;
 pub use swap::{Gateway, SnapshotCache, SnapshotRef};
 
 use model::{Ix, PluginEntity, Route, Service, State};
-use plugin::DynPlugin;
+use plugin::{DynPlugin, Phase};
 use reuse::BuiltPlugin;
 use router::{Router, StreamRouter};
 use upstream::Balancer;
@@ -61,9 +61,11 @@ impl Snapshot {
         &self.services[service.get()]
     }
 
-    /// The plugin instance; `None` if it could not be built or is disabled.
-    pub fn plugin(&self, plugin: Ix<PluginEntity>) -> Option<&dyn DynPlugin> {
-        self.plugins[plugin.get()].as_ref().map(|built| &*built.instance)
+    /// The plugin instance, if it has a hook in that phase; `None` also if it could not be built or is disabled.
+    #[inline]
+    pub fn plugin(&self, plugin: Ix<PluginEntity>, phase: Phase) -> Option<&dyn DynPlugin> {
+        let built = self.plugins[plugin.get()].as_ref()?;
+        built.phases.contains(phase).then(|| &*built.instance)
     }
 }
 

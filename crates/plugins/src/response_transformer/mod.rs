@@ -28,7 +28,9 @@ use http::{
 use self::config::Config;
 use super::shared::{header::is_content_encoded, json::Malformed};
 use net::{BodyBuffer, BodyError, ConnectionBudget};
-use plugin::{self, BuildContext, BuildError, Chunk, Ctx, Hook, HookResult, Phases};
+use plugin::{
+    self, BuildContext, BuildError, Chunk, Ctx, Effect, Gate, Hook, HookResult, Phases, PluginTraits,
+};
 
 /// Maximum length of a response body that is buffered. Bounds the memory of one response.
 const MAX_BODY_BYTES: usize = 64 << 20;
@@ -70,7 +72,14 @@ impl plugin::Plugin for Plugin {
         body_filter: Some(Self::body_filter),
         ..Phases::NONE
     };
+    const TRAITS: PluginTraits = PluginTraits { transforms: true, changes_body: true, ..PluginTraits::NONE };
     type Config = Config;
+
+    /// Every request passes; responses are opaque.
+    fn facts(_: &Config) -> Option<Vec<Gate>> {
+        let names = [ACCEPT_ENCODING, RANGE].into_iter();
+        Some(names.map(|name| Gate::always(Effect::SetsRequestHeader { name, retains: true })).collect())
+    }
 
     fn build(config: Config, _: &mut BuildContext<'_>) -> Result<Self, BuildError> {
         Ok(Plugin {

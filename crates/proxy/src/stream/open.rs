@@ -9,7 +9,7 @@ use tokio_rustls::client::TlsStream;
 use super::super::worker::{ConnContext, Peer};
 use model::{Ix, Route};
 use net::{Body, tls::TlsTarget};
-use plugin::{self, Ctx, Exchange};
+use plugin::{self, Ctx, Exchange, Phase};
 use router::StreamInput;
 use runtime::{ServiceEntry, Snapshot};
 use upstream::{SelectError, Selected};
@@ -57,7 +57,7 @@ pub fn find_route(snap: &Snapshot, conn_ctx: &ConnContext, from: Peer, udp: bool
 /// a head: only client, route and service.
 pub async fn run_access_phase(snap: &Snapshot, conn_ctx: &ConnContext, route: Ix<Route>) -> bool {
     let entry = snap.route(route);
-    if !entry.chain.phases.access {
+    if !entry.chain.phases.contains(Phase::Access) {
         return true;
     }
     let mut head = Request::new(());
@@ -70,8 +70,8 @@ pub async fn run_access_phase(snap: &Snapshot, conn_ctx: &ConnContext, route: Ix
         matched_len: 0,
         captures: smallvec::SmallVec::new(),
     });
-    for slot in entry.chain.slots.iter().filter(|slot| slot.phases.access) {
-        if let Some(plugin) = slot.select(exchange.consumer).and_then(|row| snap.plugin(row)) {
+    for slot in &entry.chain.slots {
+        if let Some(plugin) = slot.select(exchange.consumer).and_then(|row| snap.plugin(row, Phase::Access)) {
             let call = Ctx { exchange: &mut exchange, state: &snap.state };
             if plugin.access(call).finish().await.is_err() {
                 tracing::info!(peer = %conn_ctx.client.peer, "a plugin rejects a stream");

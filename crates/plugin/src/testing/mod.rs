@@ -1,5 +1,7 @@
 //! Test harness that runs the hooks of one plugin without sockets and with a manual clock.
 
+pub mod facts;
+
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
@@ -10,11 +12,11 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use uuid::Uuid;
 
-use super::{
-    BuildContext, BuildError, Chunk, Client, Ctx, DynPlugin, Exchange, HookResult, LocalReply, Plugin,
-    Request, RequestId, ResponseSource, ShortCircuit,
+use crate::{
+    BuildContext, BuildError, Chunk, Client, Ctx, DynPlugin, Exchange, Gate, HookResult, LocalReply, Phase,
+    Plugin, PluginType, Request, RequestId, ResponseSource, ShortCircuit, native,
 };
-use model::{PluginEntity as Row, Set, State};
+use model::{PluginConfig, PluginEntity as Row, Set, State};
 use net::Body;
 use store::{Clock, Stores};
 
@@ -25,6 +27,7 @@ pub struct PluginHarness {
     /// Stores of the plugin. The clock is manual.
     pub stores: Stores,
     plugin: Arc<dyn DynPlugin>,
+    facts: Option<Vec<Gate>>,
 }
 
 impl PluginHarness {
@@ -36,25 +39,43 @@ impl PluginHarness {
     /// # Panics
     /// If the configuration does not deserialise to the plugin's type.
     pub fn new<P: Plugin>(config: serde_json::Value, state: State) -> Result<Self, BuildError> {
-        let stores = Stores { clock: Clock::manual(Duration::from_secs(1_700_000_000)), ..Stores::default() };
         let config: P::Config = serde_json::from_value(config).expect("configuration of the plugin's type");
+        Self::with_type(&*native::<P>(), Arc::new(config), state)
+    }
+
+    /// Builds a plugin of any type from its parsed configuration.
+    ///
+    /// # Errors
+    /// If the plugin rejects the configuration.
+    pub fn with_type(
+        plugin_type: &dyn PluginType,
+        config: Arc<dyn PluginConfig>,
+        state: State,
+    ) -> Result<Self, BuildError> {
+        let stores = Stores { clock: Clock::manual(Duration::from_secs(1_700_000_000)), ..Stores::default() };
+        let descriptor = plugin_type.descriptor();
         let row = Row {
             id: Uuid::from_u128(1),
-            name: P::NAME.to_owned(),
+            name: descriptor.name.to_string(),
             instance_name: None,
             service: None,
             route: None,
             consumer: None,
-            config: Arc::new(config.clone()),
-            protocols: Set(P::PROTOCOLS.into()),
+            config: Arc::clone(&config),
+            protocols: Set(descriptor.protocols.as_ref().into()),
             enabled: true,
             tags: None,
             created_at: 0,
             updated_at: 0,
             origin: None,
         };
-        let plugin = Arc::new(P::build(config, &mut BuildContext::new(&row, &state, &stores))?);
-        Ok(PluginHarness { state, stores, plugin })
+        let plugin = plugin_type.build(&*config, &mut BuildContext::new(&row, &state, &stores))?;
+        Ok(PluginHarness { state, stores, plugin, facts: plugin_type.facts(&*config) })
+    }
+
+    /// Returns the facts of the configuration; `None` if the plugin is opaque.
+    pub fn facts(&self) -> Option<Vec<Gate>> {
+        self.facts.clone()
     }
 
     /// Runs the access hook to completion.
@@ -88,7 +109,9 @@ impl PluginHarness {
         for (name, value) in &headers {
             exchange.response.headers.append(name, value.clone());
         }
-        self.plugin.header_filter(Ctx { exchange, state: &self.state });
+        if self.plugin.phases().contains(Phase::HeaderFilter) {
+            self.plugin.header_filter(Ctx { exchange, state: &self.state });
+        }
     }
 
     /// Runs the body filter on the chunks of a body, then on the empty last chunk, and returns the filtered body.

@@ -1,0 +1,3 @@
+//! The plugin contract: one small plugin for each need, driven by the harness and over sockets.
+
+mod plugin_types;
