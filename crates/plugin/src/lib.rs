@@ -7,6 +7,7 @@
 //! The life of a plugin: [`Plugin::Config`] is deserialised from the file, [`Plugin::check`] validates it,
 //! [`Plugin::build`] compiles it once per snapshot, and the hooks in [`Plugin::PHASES`] run for each request.
 
+mod body;
 mod build;
 mod check;
 mod exchange;
@@ -16,22 +17,25 @@ mod plugin_type;
 mod registry;
 mod reply;
 mod risk;
+mod stream;
 pub mod testing;
 
+pub use body::{BodyFlow, Chunk, ReplyStream, RequestBodyFilter};
 pub use build::{BuildContext, BuildError};
 pub use check::{ConfigPath, Diagnostics, UNSUPPORTED_SUFFIX};
 pub use exchange::{
     Client, Credential, Exchange, Extensions, Request, RequestId, Response, ResponseSource, RouteMatch,
-    UpstreamOverrides,
+    UpstreamOverrides, UpstreamTimeouts,
 };
 pub use facts::{Condition, Effect, Gate, PluginTraits};
-pub use phase::{Chunk, Ctx, DynPlugin, Hook, HookFuture, HookResult, Phase, PhaseSet, Phases, ShortCircuit};
+pub use phase::{Ctx, DynPlugin, Hook, HookFuture, HookResult, Phase, PhaseSet, Phases, ShortCircuit};
 pub use plugin_type::{
     EntityRule, NativePlugin, PluginDescriptor, PluginScopes, PluginType, SchemaFn, native,
 };
 pub use registry::Registry;
 pub use reply::{LocalReply, LocalReplyBody};
 pub use risk::{AccessLists, ConfigChange, Risks, Severity, beyond};
+pub use stream::{StreamCtx, StreamEnd, StreamRejection, StreamResult, StreamSession};
 
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
@@ -93,6 +97,9 @@ pub trait Plugin: Sized + Send + Sync + 'static {
     fn phases(&self) -> PhaseSet {
         Self::PHASES.set()
     }
+
+    /// Bytes of the longest response body that a `response` hook reads. A longer one is an error, 502.
+    const MAX_RESPONSE_BODY_BYTES: usize = 8 * 1024 * 1024;
 
     /// Checks rules that span several fields.
     fn check(_config: &Self::Config, _checks: &mut Diagnostics) {}

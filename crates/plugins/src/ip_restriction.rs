@@ -12,7 +12,8 @@ use super::shared::{address_set::AddressSet, status::error_status};
 use model::Protocol;
 use plugin::{
     self, ALL_PROTOCOLS, AccessLists, BuildContext, BuildError, ConfigChange, Ctx, Effect, Gate, Hook,
-    HookResult, LocalReply, Phases, PluginTraits, Risks, ShortCircuit,
+    HookResult, LocalReply, Phases, PluginTraits, Risks, ShortCircuit, StreamCtx, StreamRejection,
+    StreamResult,
 };
 
 /// Allows or denies requests by client IP address: rejects clients in `deny`, and clients outside `allow` if it is set.
@@ -67,7 +68,11 @@ pub struct Plugin {
 impl plugin::Plugin for Plugin {
     const NAME: &'static str = "ip-restriction";
     const PRIORITY: i32 = 990;
-    const PHASES: Phases<Self> = Phases { access: Hook::Sync(Self::access), ..Phases::NONE };
+    const PHASES: Phases<Self> = Phases {
+        access: Hook::Sync(Self::access),
+        preread: Some(|plugin, ctx| HookFuture::Ready(plugin.preread(&ctx))),
+        ..Phases::NONE
+    };
     const PROTOCOLS: &'static [Protocol] = ALL_PROTOCOLS;
     const DEFAULT_PROTOCOLS: &'static [Protocol] =
         &[Protocol::Http, Protocol::Https, Protocol::Tcp, Protocol::Tls, Protocol::Grpc, Protocol::Grpcs];
@@ -124,9 +129,21 @@ impl plugin::Plugin for Plugin {
 }
 
 impl Plugin {
+    fn admits(&self, ip: IpAddr) -> bool {
+        !self.deny.contains(ip) && self.allow.as_ref().is_none_or(|allow| allow.contains(ip))
+    }
+
+    fn preread(&self, ctx: &StreamCtx<'_>) -> StreamResult {
+        let ip = ctx.session.client.ip;
+        match self.admits(ip) {
+            true => Ok(()),
+            false => Err(StreamRejection(format!("IP address not allowed: {ip}"))),
+        }
+    }
+
     fn access(&self, ctx: Ctx<'_>) -> HookResult {
         let ip = ctx.exchange.client.ip;
-        if !self.deny.contains(ip) && self.allow.as_ref().is_none_or(|allow| allow.contains(ip)) {
+        if self.admits(ip) {
             return Ok(());
         }
         let status = self.status.clone().map_err(ShortCircuit::Fail)?;

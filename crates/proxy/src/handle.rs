@@ -18,12 +18,13 @@ use super::{
     forward::{self, UpstreamResponse},
     headers,
     pipeline::{EarlyExit, PipelineState},
-    respond,
+    request_body,
+    respond::{self, Responded},
     response_body::ResponseBody,
     validate,
     worker::ConnContext,
 };
-use plugin::{self, Exchange, Request, RouteMatch};
+use plugin::{self, Exchange, Phase, Request, RouteMatch};
 use router::{self, RequestInput};
 use runtime::{RouteEntry, Snapshot, TlsRequired};
 
@@ -42,6 +43,14 @@ pub async fn handle(
             Ok(result) => result,
             Err(_) => Err(ProxyError::Panic.into()),
         },
+    };
+    let result = match result {
+        // Boxed, as it is rare: it would make the future of every request larger.
+        Ok(response) if pipeline.chain(&snap).phases.contains(Phase::Response) => {
+            let hooks = Box::pin(respond::run_response_hooks(&conn_ctx, &snap, &mut pipeline, response));
+            catch_panics(hooks).await.unwrap_or_else(|_| Err(ProxyError::Panic.into()))
+        }
+        result => result.map(Responded::Upstream),
     };
     let respond = || respond::respond(&conn_ctx, snap, pipeline, result, &id);
     let response = catch_unwind(AssertUnwindSafe(respond)).unwrap_or_else(|_| respond::fallback_response());
@@ -77,6 +86,7 @@ async fn run_pipeline(
     let route = find_route(conn_ctx, snap, &mut pipeline.exchange, &path)?;
     check_protocol(&pipeline.exchange, route)?;
     pipeline.access(snap).await?;
+    request_body::attach_filters(pipeline, snap, conn_ctx);
     forward::forward(conn_ctx, snap, route, pipeline, &path, id).await
 }
 

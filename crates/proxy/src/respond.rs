@@ -1,6 +1,6 @@
 //! Builds the head of a response: an upstream's, a plugin's, or one for an error.
 
-use std::rc::Rc;
+use std::{future::poll_fn, rc::Rc};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, Version, header};
@@ -16,12 +16,21 @@ use super::{
     worker::ConnContext,
 };
 use http_codec::Headers;
-use net::{BodyError, BudgetExceeded, Protocol};
+use net::{BodyBuffer, BodyError, BudgetExceeded, Protocol};
 use plugin::{LocalReplyBody, Phase, ResponseSource};
 use runtime::{Snapshot, SnapshotRef};
 
 /// Result of the request pipeline.
-pub type PipelineResult = Result<UpstreamResponse, EarlyExit>;
+pub type PipelineResult = Result<Responded, EarlyExit>;
+
+/// A response of an upstream.
+#[derive(Debug)]
+pub enum Responded {
+    /// Its head has been read.
+    Upstream(UpstreamResponse),
+    /// It has been read whole, and its head is in the exchange.
+    Whole(BodySource, Option<ReasonPhrase>),
+}
 
 /// Builds the response's head, runs the header filters, and attaches the remaining phases to its body.
 pub fn respond(
@@ -34,7 +43,8 @@ pub fn respond(
     let options = &conn_ctx.worker.options;
     let proxied = pipeline.exchange.upstream_sent_at.is_some();
     let (source, reason) = match result {
-        Ok(response) => adopt_upstream_head(conn_ctx, &mut pipeline, response),
+        Ok(Responded::Upstream(response)) => adopt_upstream_head(conn_ctx, &mut pipeline, response),
+        Ok(Responded::Whole(source, reason)) => (source, reason),
         Err(early) => (synthesize_response(conn_ctx, &snap, &mut pipeline, early), None),
     };
     let phases = pipeline.chain(&snap).phases;
@@ -56,6 +66,76 @@ pub fn respond(
     head.map(|()| ResponseBody { source, phases: response_phases, headers, added, first: None })
 }
 
+/// Reads the whole response and runs the response hooks on it. A response that switches protocols has no body to read.
+///
+/// # Errors
+/// If the body cannot be read within the limit of the plugins, or a hook responds instead.
+pub async fn run_response_hooks(
+    conn_ctx: &Rc<ConnContext>,
+    snap: &SnapshotRef,
+    pipeline: &mut PipelineState,
+    response: UpstreamResponse,
+) -> PipelineResult {
+    let (source, reason) = adopt_upstream_head(conn_ctx, pipeline, response);
+    let mut body = match source {
+        BodySource::Upstream(body) => body,
+        BodySource::Empty => return finish_response_hooks(snap, pipeline, Bytes::new(), reason).await,
+        other => return Ok(Responded::Whole(other, reason)),
+    };
+    let limit = pipeline.max_response_body_bytes(snap);
+    let mut whole = BodyBuffer::new(conn_ctx.budget());
+    let read = async {
+        while let Some(frame) = poll_fn(|cx| body.poll_frame(cx)).await {
+            let Ok(data) = frame?.into_data() else { continue };
+            if whole.len() + data.len() > limit {
+                return Err(BodyError::TooLong { limit });
+            }
+            whole.push(data).map_err(|(_, exceeded)| exceeded)?;
+        }
+        Ok(())
+    };
+    if let Err(error) = read.await {
+        pipeline.exchange.response.headers = Default::default();
+        return Err(unreadable_response(error).into());
+    }
+    finish_response_hooks(snap, pipeline, whole.freeze(), reason).await
+}
+
+async fn finish_response_hooks(
+    snap: &SnapshotRef,
+    pipeline: &mut PipelineState,
+    body: Bytes,
+    reason: Option<ReasonPhrase>,
+) -> PipelineResult {
+    pipeline.exchange.response.body = body;
+    if let Err(early) = pipeline.response(snap).await {
+        pipeline.exchange.response.headers = Default::default();
+        return Err(early);
+    }
+    let response = &mut pipeline.exchange.response;
+    let body = std::mem::take(&mut response.body);
+    let has_length = pipeline.exchange.request.method != Method::HEAD
+        && response.status != StatusCode::NO_CONTENT
+        && response.status != StatusCode::NOT_MODIFIED;
+    if has_length {
+        response.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    }
+    let source = if body.is_empty() { BodySource::Empty } else { BodySource::Buffered(body) };
+    Ok(Responded::Whole(source, reason))
+}
+
+/// The error of a response body that has to be read before the head can be sent.
+fn unreadable_response(error: BodyError) -> ProxyError {
+    match error {
+        BodyError::Stalled => ProxyError::UpstreamTimeout("its response's body stopped arriving".to_owned()),
+        BodyError::Budget(exceeded @ BudgetExceeded::Process(_)) => ProxyError::Budget(exceeded),
+        BodyError::Budget(exceeded) => {
+            ProxyError::Upstream(format!("the response cannot be buffered: {exceeded}"))
+        }
+        other => ProxyError::Upstream(other.to_string()),
+    }
+}
+
 /// Waits for the first bytes that leave the body filters. If a filter rejects the body, or the body fails
 /// before, the client gets an error response instead.
 pub async fn await_first_frame(
@@ -72,14 +152,7 @@ pub async fn await_first_frame(
         Err(error) => error,
     };
     let Some(mut response_phases) = body.phases.take() else { return fallback_response() };
-    let proxy_error = match error {
-        BodyError::Stalled => ProxyError::UpstreamTimeout("its response's body stopped arriving".to_owned()),
-        BodyError::Budget(exceeded @ BudgetExceeded::Process(_)) => ProxyError::Budget(exceeded),
-        BodyError::Budget(exceeded) => {
-            ProxyError::Upstream(format!("the response cannot be buffered: {exceeded}"))
-        }
-        other => ProxyError::Upstream(other.to_string()),
-    };
+    let proxy_error = unreadable_response(error);
     let ResponsePhases { pipeline, snap, runs_body_filter, .. } = &mut *response_phases;
     *runs_body_filter = false;
     pipeline.exchange.response.headers = Default::default();
@@ -183,8 +256,13 @@ fn synthesize_response(
         (EarlyExit::Error(ProxyError::BodyTooLong), Some(reply)) => EarlyExit::Reply(reply),
         (early, _) => early,
     };
+    let mut stream = None;
     let (reply, source) = match early {
         EarlyExit::Reply(reply) => (*reply, ResponseSource::Plugin),
+        EarlyExit::Stream(reply, body) => {
+            stream = Some(body);
+            (*reply, ResponseSource::Plugin)
+        }
         EarlyExit::Error(error) => {
             match &error {
                 // Affects many clients at a time: rate-limited log.
@@ -204,6 +282,10 @@ fn synthesize_response(
         if let Some(name) = &last {
             exchange.response.headers.append(name, value);
         }
+    }
+    if let Some(body) = stream {
+        let is_head = exchange.request.method == Method::HEAD;
+        return if is_head { BodySource::Empty } else { BodySource::Reply(body) };
     }
     let mut headers = std::mem::take(&mut exchange.response.headers);
     let empty = matches!(reply.body, LocalReplyBody::Empty);

@@ -157,7 +157,12 @@ fn forwarded(
     exchange: &mut Exchange,
     path: &[u8],
 ) -> Result<SimulatedOutcome, EarlyExit> {
-    let service = route.service.map(|service| snap.service(service)).ok_or(error::ProxyError::NoService)?;
+    let service = exchange
+        .upstream_overrides
+        .service
+        .or(route.service)
+        .map(|service| snap.service(service))
+        .ok_or(error::ProxyError::NoService)?;
     let target = forward::upstream_target(exchange, route, service, path);
     let id = headers::request_id_value(exchange.id);
     let header_ctx = forward::upstream_header_context(exchange, conn_ctx, route, path, &id);
@@ -191,7 +196,7 @@ fn responded(
 ) -> SimulatedOutcome {
     let options = &conn_ctx.worker.options;
     let reply = match early {
-        EarlyExit::Reply(reply) => *reply,
+        EarlyExit::Reply(reply) | EarlyExit::Stream(reply, _) => *reply,
         EarlyExit::Error(error) => error.to_reply(exchange, options),
     };
     let mut headers = reply.headers;

@@ -26,7 +26,7 @@ pub use route::{RouteEntry, TlsRequired};
 pub use service::ServiceEntry;
 pub use swap::{Gateway, SnapshotCache, SnapshotRef};
 
-use model::{Ix, PluginEntity, Route, Service, State};
+use model::{Ix, PluginEntity, Route, Service, State, Upstream};
 use plugin::{DynPlugin, Phase};
 use reuse::BuiltPlugin;
 use router::{Router, StreamRouter};
@@ -59,6 +59,11 @@ impl Snapshot {
     /// The compiled service.
     pub fn service(&self, service: Ix<Service>) -> &Arc<ServiceEntry> {
         &self.services[service.get()]
+    }
+
+    /// The balancer of an upstream.
+    pub fn balancer(&self, upstream: Ix<Upstream>) -> &Arc<Balancer> {
+        &self.balancers[upstream.get()]
     }
 
     /// The plugin instance, if it has a hook in that phase; `None` also if it could not be built or is disabled.

@@ -1,3 +1,5 @@
 //! The plugin contract: one small plugin for each need, driven by the harness and over sockets.
 
+mod bodies;
 mod plugin_types;
+mod streams;

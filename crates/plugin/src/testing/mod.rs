@@ -13,11 +13,12 @@ use http::{HeaderMap, StatusCode};
 use uuid::Uuid;
 
 use crate::{
-    BuildContext, BuildError, Chunk, Client, Ctx, DynPlugin, Exchange, Gate, HookResult, LocalReply, Phase,
-    Plugin, PluginType, Request, RequestId, ResponseSource, ShortCircuit, native,
+    BodyFlow, BuildContext, BuildError, Chunk, Client, Ctx, DynPlugin, Exchange, Gate, HookFuture,
+    HookResult, LocalReply, Phase, Plugin, PluginType, Request, RequestId, ResponseSource, ShortCircuit,
+    StreamCtx, StreamResult, StreamSession, native,
 };
-use model::{PluginConfig, PluginEntity as Row, Set, State};
-use net::Body;
+use model::{Ix, PluginConfig, PluginEntity as Row, Protocol, Set, State};
+use net::{Body, BodyError};
 use store::{Clock, Stores};
 
 /// A built plugin with the configuration and the stores that its hooks use.
@@ -83,12 +84,7 @@ impl PluginHarness {
     /// # Errors
     /// If the plugin short-circuits the request.
     pub fn access(&self, exchange: &mut Exchange) -> HookResult {
-        let result = self.plugin.access(Ctx { exchange, state: &self.state });
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime for the test")
-            .block_on(result.finish())
+        block_on(self.plugin.access(Ctx { exchange, state: &self.state }))
     }
 
     /// Runs the access hook and returns the reply that it generates.
@@ -119,12 +115,87 @@ impl PluginHarness {
         let mut out = Vec::new();
         for text in chunks.iter().map(Some).chain([None]) {
             let data = text.map_or_else(Bytes::new, |text| Bytes::copy_from_slice(text.as_bytes()));
-            let mut chunk = Chunk { data, last: text.is_none() };
-            self.plugin.body_filter(Ctx { exchange, state: &self.state }, &mut chunk);
+            let mut chunk = Chunk { data, last: text.is_none(), trailers: None };
+            let flow = self.plugin.body_filter(Ctx { exchange, state: &self.state }, &mut chunk);
             out.extend_from_slice(&chunk.data);
+            if matches!(flow, BodyFlow::End | BodyFlow::Abort(_)) {
+                break;
+            }
         }
         String::from_utf8_lossy(&out).into_owned()
     }
+
+    /// Passes chunks of a request body through the plugin's filter and returns what the upstream receives, and the error
+    /// that ended the body, if any.
+    pub fn request_body(&self, exchange: &mut Exchange, chunks: &[&str]) -> (String, Option<BodyError>) {
+        let filter = self.plugin.request_body(Ctx { exchange, state: &self.state });
+        let Some(mut filter) = filter else { return (chunks.concat(), None) };
+        let mut out = Vec::new();
+        for (at, text) in chunks.iter().enumerate() {
+            let data = Bytes::copy_from_slice(text.as_bytes());
+            let mut chunk = Chunk { data, last: at + 1 == chunks.len(), trailers: None };
+            let flow = filter.filter(&mut chunk);
+            out.extend_from_slice(&chunk.data);
+            match flow {
+                BodyFlow::Continue => {}
+                BodyFlow::End => break,
+                BodyFlow::Abort(error) => return (String::from_utf8_lossy(&out).into_owned(), Some(error)),
+            }
+        }
+        (String::from_utf8_lossy(&out).into_owned(), None)
+    }
+
+    /// Runs the response hook on a whole response of the upstream.
+    ///
+    /// # Errors
+    /// If the plugin responds instead.
+    pub fn response(&self, exchange: &mut Exchange, status: StatusCode, body: &str) -> HookResult {
+        exchange.response.status = status;
+        exchange.response.source = ResponseSource::Upstream;
+        exchange.response.body = Bytes::copy_from_slice(body.as_bytes());
+        block_on(self.plugin.response(Ctx { exchange, state: &self.state }))
+    }
+
+    /// Runs the preread hook of a stream.
+    ///
+    /// # Errors
+    /// If the plugin closes the stream.
+    pub fn preread(&self, session: &mut StreamSession) -> StreamResult {
+        block_on(self.plugin.preread(StreamCtx { session, state: &self.state }))
+    }
+
+    /// Runs the log hook of a stream.
+    pub fn stream_log(&self, session: &mut StreamSession) {
+        self.plugin.stream_log(StreamCtx { session, state: &self.state });
+    }
+}
+
+/// Runs a hook to completion.
+fn block_on<T>(hook: HookFuture<'_, T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime for the test")
+        .block_on(hook.finish())
+}
+
+/// Creates the client of a test: 127.0.0.1.
+pub fn client() -> Client {
+    Client {
+        peer: SocketAddr::from((Ipv4Addr::LOCALHOST, 40_000)),
+        ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        local: SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
+        is_tls: false,
+        sni: None,
+        is_trusted: false,
+        connection_number: 7,
+        request_number: 1,
+    }
+}
+
+/// Creates the session of a TCP stream from 127.0.0.1, of the first route and without a service.
+pub fn stream_session() -> StreamSession {
+    StreamSession::new(client(), RequestId(0xabc), Protocol::Tcp, Ix::new(0), None)
 }
 
 /// Creates the exchange of a request from 127.0.0.1.
@@ -137,16 +208,5 @@ pub fn request(method: &str, target: &str, headers: &[(&str, &str)], body: &str)
         builder = builder.header(*name, *value);
     }
     let (parts, ()) = builder.body(()).expect("a well-formed request").into_parts();
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 40_000));
-    let client = Client {
-        peer: address,
-        ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        local: SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
-        is_tls: false,
-        sni: None,
-        is_trusted: false,
-        connection_number: 7,
-        request_number: 1,
-    };
-    Exchange::new(client, Request::from_parts(parts, Body::from_bytes(body.to_owned())), RequestId(0xabc))
+    Exchange::new(client(), Request::from_parts(parts, Body::from_bytes(body.to_owned())), RequestId(0xabc))
 }

@@ -29,7 +29,8 @@ use self::config::Config;
 use super::shared::{header::is_content_encoded, json::Malformed};
 use net::{BodyBuffer, BodyError, ConnectionBudget};
 use plugin::{
-    self, BuildContext, BuildError, Chunk, Ctx, Effect, Gate, Hook, HookResult, Phases, PluginTraits,
+    self, BodyFlow, BuildContext, BuildError, Chunk, Ctx, Effect, Gate, Hook, HookResult, Phases,
+    PluginTraits,
 };
 
 /// Maximum length of a response body that is buffered. Bounds the memory of one response.
@@ -116,17 +117,17 @@ impl Plugin {
         }
     }
 
-    fn body_filter(&self, ctx: Ctx<'_>, chunk: &mut Chunk) {
+    fn body_filter(&self, ctx: Ctx<'_>, chunk: &mut Chunk) -> BodyFlow {
         let exchange = ctx.exchange;
         if self.json.is_empty() || exchange.extension::<BodyState>().is_none() {
-            return;
+            return BodyFlow::Continue;
         }
         let buffer = match std::mem::take(exchange.extension_mut::<BodyState>()) {
-            BodyState::PassThrough => return,
+            BodyState::PassThrough => return BodyFlow::Continue,
             BodyState::Rejected => {
                 chunk.data = Bytes::new();
                 *exchange.extension_mut() = BodyState::Rejected;
-                return;
+                return BodyFlow::Continue;
             }
             BodyState::Buffering(buffer) => buffer,
         };
@@ -137,9 +138,10 @@ impl Plugin {
             Ok(Filtered::Pass(bytes)) => chunk.data = bytes,
             Err(error) => {
                 *exchange.extension_mut() = BodyState::Rejected;
-                exchange.response.body_error = Some(error);
+                return BodyFlow::Abort(error);
             }
         }
+        BodyFlow::Continue
     }
 
     fn filter(
