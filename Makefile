@@ -1,6 +1,7 @@
 # make run     build (in some minutes), serve examples/kong.yml with built-in mock upstreams, and print requests to try
 # make build   build for production
 # make test    everything CI checks
+# make deny    licences, origins and known vulnerabilities of the dependencies
 # make bench   speed, as ratios within one run
 # make docs    write schemas/, man/, completions/ and docs/reference/ anew from the code
 # make static  build one binary that needs no library, for Linux
@@ -40,6 +41,7 @@ format:
 lint:
 	scripts/words.sh
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
 
 unit:
 	$(CARGO) test --locked --workspace
@@ -53,7 +55,8 @@ bench:
 
 deny:
 	command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
-	$(CARGO) deny check
+	$(CARGO) deny --locked check -D warnings bans licenses sources
+	$(CARGO) deny --locked check advisories
 
 deb: build
 	command -v cargo-deb >/dev/null || $(CARGO) install --locked cargo-deb

@@ -111,12 +111,12 @@ complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -s h -l hel
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand serve" -s V -l version -d 'Print version'
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -s H -l header -d 'A header, `Name: value`; may be given more than once' -r
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -l client-ip -d 'The client\'s address' -r
-complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -l sni -d 'The server name asked for over TLS [default: the URL\'s host]' -r
-complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -l consumer -d 'The consumer that authentication finds, by username, custom_id or id; its plugins are passed over then' -r
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -l sni -d 'The server name that the client sends over TLS (SNI) [default: the URL\'s host]' -r
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -l consumer -d 'The consumer that authentication identifies, by username, custom_id or id; authentication plugins are skipped then' -r
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -l router-flavor -d 'Which router the file is for; `expressions` lets routes have an expression and a priority [default: `router_flavor` of .gatewayctl.yml, else traditional_compatible]' -r -f -a "traditional_compatible\t''
 traditional\t''
 expressions\t''"
-complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -l format -d 'How the answer is printed' -r -f -a "human\t'For people'
+complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -l format -d 'The format of the output' -r -f -a "human\t'For people'
 json\t'One JSON document'"
 complete -c gatewayctl -n "__fish_gatewayctl_using_subcommand simulate" -l color -d 'When to colour the output; `auto` does on a terminal, unless NO_COLOR is set, and where CLICOLOR_FORCE is' -r -f -a "auto\t''
 always\t''

@@ -10,13 +10,22 @@ use std::sync::LazyLock;
 pub mod cli;
 
 pub use analysis::{diff, edit, impact, lint};
-pub use {
-    casetest, config, http_codec, model, net, plugin, plugins, proxy, router, runtime, server, source, store,
-    upstream,
-};
+#[cfg(feature = "serve")]
+pub use {casetest, server};
+pub use {config, http_codec, model, net, plugin, plugins, proxy, router, runtime, source, store, upstream};
+
+/// The plugins of this program.
+pub fn registry() -> &'static plugin::Registry {
+    static REGISTRY: LazyLock<plugin::Registry> = LazyLock::new(plugins::registry);
+    &REGISTRY
+}
 
 /// The format of configuration files with the settings of all plugins of this program.
-pub fn catalog() -> &'static config::Catalog {
-    static CATALOG: LazyLock<&config::Catalog> = LazyLock::new(|| config::Catalog::new(plugins::registry()));
-    *CATALOG
+///
+/// # Errors
+/// If a schema of the program does not compile.
+pub fn catalog() -> Result<&'static config::Catalog, config::CompileError> {
+    static CATALOG: LazyLock<Result<&config::Catalog, config::CompileError>> =
+        LazyLock::new(|| config::Catalog::new(registry().clone()));
+    CATALOG.clone()
 }

@@ -1,5 +1,5 @@
-//! Rules of the layers that Cargo does not hold by itself: who may know the plugins, and that plugins do not know each
-//! other. That a crate uses only crates below it follows from the manifests, which cannot be circular.
+//! Rules of the layers that Cargo does not enforce: which crates may depend on the plugins, and that plugins do not use
+//! each other. That a crate uses only crates below it follows from the manifests, which cannot be circular.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -92,4 +92,42 @@ fn plugins_do_not_import_each_other() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Code outside the table of entities and the plugins that knows one kind of credential, and why.
+const KNOWS_CREDENTIALS: &[(&str, &str)] = &[
+    ("crates/model/src/entities.rs", "the table"),
+    ("crates/config/src/credential_hash.rs", "some secrets are stored as hashes"),
+    ("crates/config/src/load.rs", "some secrets are stored as hashes"),
+    ("crates/analysis/src/diff/equal.rs", "some secrets are stored as hashes"),
+    ("crates/analysis/src/lint/jwt_private_key.rs", "a lint about this kind"),
+    ("crates/analysis/src/lint/reused_secret.rs", "secrets that may be salted hashes are left out"),
+    ("crates/analysis/src/lint/weak_secret.rs", "the least length depends on the algorithm"),
+];
+
+#[test]
+fn credentials_are_named_in_the_table_of_entities_only() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    rust_files(&crates(), &mut files);
+    rust_files(&root.join("src"), &mut files);
+    let credentials = gatewayctl::model::KINDS
+        .iter()
+        .filter(|kind| matches!(kind.role, gatewayctl::model::Role::Credential(_)));
+    let marks: Vec<String> =
+        credentials.flat_map(|kind| [format!("\"{}\"", kind.key), format!(".{}", kind.key)]).collect();
+    let mut found = BTreeSet::new();
+    for file in files {
+        let name = file.strip_prefix(root).expect("inside the project").to_string_lossy().into_owned();
+        if name.starts_with("crates/plugins/") || name.contains("tests") {
+            continue;
+        }
+        let text = fs::read_to_string(&file).expect("a source file");
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        if marks.iter().any(|mark| code.contains(mark)) || name.ends_with("model/src/entities.rs") {
+            found.insert(name);
+        }
+    }
+    let known: BTreeSet<String> = KNOWS_CREDENTIALS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(found, known, "derive it from `model::KINDS`, or list the file with a reason");
 }

@@ -1,8 +1,8 @@
 //! Kong's behaviour, case by case: `tests/conformance/<area>/*.yaml`, run as `gatewayctl test` runs them.
 //!
-//! Cases known not to pass stand in `pending.txt` under the reason. A case that fails and is not there fails this
-//! test; so does one that is there and passes. `UPDATE=1 cargo test --test conformance` writes the list anew,
-//! `FILTER=text` runs only cases whose file or name contains that.
+//! `pending.txt` lists the cases that are known to fail, by reason. This test fails if a case fails that is not listed,
+//! or if a listed case passes. `UPDATE=1 cargo test --test conformance` rewrites the list, and `FILTER=text` runs only
+//! cases whose file or name contains the text.
 
 #![allow(
     clippy::disallowed_macros,
@@ -75,21 +75,27 @@ fn reason(case: &str, failure: &Failure) -> String {
 fn failures(cases: &[LoadedCase]) -> BTreeMap<String, Box<Failure>> {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let (mut failed, mut skipped) = (Vec::new(), Vec::new());
-    casetest::run(cases, Plan { catalog: gatewayctl::catalog(), jobs: cores * 2, fail_fast: false }, |ran| {
-        match ran.verdict {
+    casetest::run(
+        cases,
+        Plan { catalog: gatewayctl::catalog().unwrap(), jobs: cores * 2, fail_fast: false },
+        |ran| match ran.verdict {
             Verdict::Passed => {}
             Verdict::Skipped(why) => skipped.push(format!("{}: {why}", key(&cases[ran.index]))),
             Verdict::Failed(failure) => failed.push((ran.index, failure)),
-        }
-    });
+        },
+    );
     let not_yet = |failure: &Failure| failure.mismatches.iter().any(|m| m.seen.contains("[plugin/not-yet]"));
     let (mut found, again): (Vec<_>, Vec<_>) = failed.into_iter().partition(|(_, failure)| not_yet(failure));
     let alone: Vec<LoadedCase> = again.iter().map(|(index, _)| cases[*index].clone()).collect();
-    casetest::run(&alone, Plan { catalog: gatewayctl::catalog(), jobs: cores, fail_fast: false }, |ran| {
-        if let Verdict::Failed(failure) = ran.verdict {
-            found.push((again[ran.index].0, failure));
-        }
-    });
+    casetest::run(
+        &alone,
+        Plan { catalog: gatewayctl::catalog().unwrap(), jobs: cores, fail_fast: false },
+        |ran| {
+            if let Verdict::Failed(failure) = ran.verdict {
+                found.push((again[ran.index].0, failure));
+            }
+        },
+    );
     println!("{} cases: {} fail, {} skipped", cases.len(), found.len(), skipped.len());
     skipped.iter().for_each(|line| println!("skipped {line}"));
     found.into_iter().map(|(index, failure)| (key(&cases[index]), failure)).collect()

@@ -36,7 +36,7 @@ fn real_files_differ_neither_from_themselves_nor_from_what_a_gateway_reports_tha
             if line.contains("expressions router") { Flavor::Expressions } else { Flavor::default() };
         let read = |name: &str, text: &[u8]| -> Option<Loaded> {
             let input = Input::Text { name: name.to_owned(), text: text.to_vec() };
-            load(&input, &Options { flavor, env: &env, ..Options::new(gatewayctl::catalog()) }).ok()
+            load(&input, &Options { flavor, env: &env, ..Options::new(gatewayctl::catalog().unwrap()) }).ok()
         };
         let loaded = [read(file, &text), read(file, &text)];
         let [Some(one), Some(other)] = &loaded else { continue };
@@ -81,7 +81,7 @@ fn real_files_get_their_verdict() {
         let [file, _, _, _, expected, ..] = columns[..] else { continue };
         let flavor =
             if columns[5].contains("expressions router") { Flavor::Expressions } else { Flavor::default() };
-        let options = Options { flavor, env: &env, ..Options::new(gatewayctl::catalog()) };
+        let options = Options { flavor, env: &env, ..Options::new(gatewayctl::catalog().unwrap()) };
         let path = Path::new(&folder).join(file);
         let Ok(text) = std::fs::read(&path) else { continue };
         // What was posted to the admin API had no name that says which notation it is in.

@@ -60,7 +60,8 @@ fn judged(path: &Path, flavor: Flavor) -> Option<Json> {
     let name = path.to_str().expect("a name in UTF-8");
     let text = std::fs::read_to_string(path).ok()?;
     let input = Input::Text { name: name.to_owned(), text: text.clone().into_bytes() };
-    let loaded = load(&input, &Options { flavor, env: &env, ..Options::new(gatewayctl::catalog()) }).ok()?;
+    let loaded =
+        load(&input, &Options { flavor, env: &env, ..Options::new(gatewayctl::catalog().unwrap()) }).ok()?;
     let refused: BTreeSet<_> =
         loaded.findings.iter().filter(|f| f.level == Level::Error).map(|f| f.code).collect();
     // As it is written: neither templates nor older versions of the format are translated for editors.
@@ -166,11 +167,11 @@ fn no_published_schema_has_an_empty_enum() {
 
 #[test]
 fn the_schema_takes_null_where_validate_does() {
-    let schema = gatewayctl::config::json_schema::file_schema(gatewayctl::catalog().registry());
+    let schema = gatewayctl::config::json_schema::file_schema(gatewayctl::registry());
     let validator = jsonschema::validator_for(&schema).expect("a schema by the rules of draft-07");
     let is_valid = |file: &Json| {
         let input = Input::Text { name: "kong.json".to_owned(), text: file.to_string().into_bytes() };
-        let loaded = load(&input, &Options::new(gatewayctl::catalog())).expect("the text is read");
+        let loaded = load(&input, &Options::new(gatewayctl::catalog().unwrap())).expect("the text is read");
         !loaded.findings.iter().any(|f| f.level == Level::Error)
     };
     let fields = |name: &str| schema["definitions"][name]["properties"].as_object().expect("fields").clone();
@@ -193,7 +194,7 @@ fn the_schema_takes_null_where_validate_does() {
             compare(kind, &field, json!({ "_format_version": "3.0", kind: [row] }));
         }
     }
-    for entry in gatewayctl::catalog().registry().descriptors() {
+    for entry in gatewayctl::registry().descriptors() {
         let example = root().join(format!("examples/plugins/{}.yml", entry.name));
         let example = judged(&example, Flavor::default()).expect("an example in YAML");
         let config = first_config(&example["data"], &entry.name).cloned().unwrap_or(json!({}));

@@ -9,9 +9,11 @@ fn run(text: &str) -> Vec<Ran> {
     suite.add(text, "some.yaml", &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trial"));
     assert!(suite.findings.0.is_empty(), "{:?}", suite.findings);
     let mut all = Vec::new();
-    casetest::run(&suite.cases, Plan { catalog: gatewayctl::catalog(), jobs: 4, fail_fast: false }, |ran| {
-        all.push(ran)
-    });
+    casetest::run(
+        &suite.cases,
+        Plan { catalog: gatewayctl::catalog().unwrap(), jobs: 4, fail_fast: false },
+        |ran| all.push(ran),
+    );
     all.sort_by_key(|ran| ran.index);
     all
 }
@@ -25,7 +27,7 @@ fn a_configuration_in_a_file_is_tested_with_its_hosts_mocked_and_no_minute_is_wa
 }
 
 #[test]
-fn a_failure_tells_the_step_its_line_and_all_that_differs() {
+fn failure_has_step_line_and_all_mismatches() {
     let ran = run(
         "name: x\nconfig_file: kong.yml\nsteps:\n- {wait: 0}\n- send: {path: /users}\n  expect: {status: 200, \
                    headers: {X-A: b}}\n",
@@ -55,9 +57,13 @@ fn the_example_passes() {
         suite.add_file(&file, &file.display().to_string()).expect("a readable file");
     }
     assert!(suite.findings.0.is_empty() && !suite.cases.is_empty(), "{:?}", suite.findings);
-    casetest::run(&suite.cases, Plan { catalog: gatewayctl::catalog(), jobs: 4, fail_fast: false }, |ran| {
-        assert!(matches!(ran.verdict, Verdict::Passed), "case {}: {:?}", ran.index + 1, ran.verdict);
-    });
+    casetest::run(
+        &suite.cases,
+        Plan { catalog: gatewayctl::catalog().unwrap(), jobs: 4, fail_fast: false },
+        |ran| {
+            assert!(matches!(ran.verdict, Verdict::Passed), "case {}: {:?}", ran.index + 1, ran.verdict);
+        },
+    );
 }
 
 #[test]

@@ -1,11 +1,4 @@
-//! Any bytes through `bodies::chunks`.
+//! `gatewayctl_fuzz::chunks` on any bytes.
 #![no_main]
-#![allow(dead_code, reason = "each target uses one body")]
 
-#[path = "../../tests/properties/bodies.rs"]
-mod bodies;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    let piece = bytes.first().copied().unwrap_or(1).into();
-    bodies::chunks(bytes, piece);
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| gatewayctl_fuzz::chunks(bytes));

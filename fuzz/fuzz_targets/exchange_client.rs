@@ -1,13 +1,4 @@
-//! Any script through `exchange::client`.
+//! `gatewayctl_fuzz::exchange_client` on any bytes.
 #![no_main]
-#![allow(dead_code, reason = "each target uses one body")]
 
-#[path = "../../tests/properties/bodies.rs"]
-mod bodies;
-#[path = "../../tests/properties/exchange.rs"]
-mod exchange;
-
-libfuzzer_sys::fuzz_target!(|script: &[u8]| {
-    let _timers = bodies::RUNTIME.enter();
-    exchange::client(script, &bodies::GATEWAY);
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| gatewayctl_fuzz::exchange_client(bytes));

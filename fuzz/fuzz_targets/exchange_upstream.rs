@@ -1,10 +1,4 @@
-//! Any script through `exchange::upstream`.
+//! `gatewayctl_fuzz::exchange_upstream` on any bytes.
 #![no_main]
-#![allow(dead_code, reason = "each target uses one body")]
 
-#[path = "../../tests/properties/bodies.rs"]
-mod bodies;
-#[path = "../../tests/properties/exchange.rs"]
-mod exchange;
-
-libfuzzer_sys::fuzz_target!(|script: &[u8]| exchange::upstream(script));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| gatewayctl_fuzz::exchange_upstream(bytes));

@@ -1,10 +1,4 @@
-//! Any bytes through `bodies::load`.
+//! `gatewayctl_fuzz::load` on any bytes.
 #![no_main]
-#![allow(dead_code, reason = "each target uses one body")]
 
-#[path = "../../tests/properties/bodies.rs"]
-mod bodies;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    bodies::load(bytes);
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| gatewayctl_fuzz::load(bytes));

@@ -1,8 +1,4 @@
-//! Any text through `bodies::scan`.
+//! `gatewayctl_fuzz::scan` on any bytes.
 #![no_main]
-#![allow(dead_code, reason = "each target uses one body")]
 
-#[path = "../../tests/properties/bodies.rs"]
-mod bodies;
-
-libfuzzer_sys::fuzz_target!(|text: &str| bodies::scan(text));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| gatewayctl_fuzz::scan(bytes));

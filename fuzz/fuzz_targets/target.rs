@@ -1,8 +1,4 @@
-//! Any text through `bodies::target`.
+//! `gatewayctl_fuzz::target` on any bytes.
 #![no_main]
-#![allow(dead_code, reason = "each target uses one body")]
 
-#[path = "../../tests/properties/bodies.rs"]
-mod bodies;
-
-libfuzzer_sys::fuzz_target!(|text: &str| bodies::target(text));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| gatewayctl_fuzz::target(bytes));

@@ -22,6 +22,9 @@ pub enum Failure {
     /// The output could not be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
+    /// The program has a schema that does not compile.
+    #[error("this program cannot check configurations: {0}")]
+    Schema(#[from] config::CompileError),
     /// Anything else, in words.
     #[error("{0}")]
     Other(String),
@@ -57,12 +60,13 @@ impl Console {
         self.color.unwrap_or_else(|| is_colored(io::stderr().is_terminal(), &variable))
     }
 
-    /// Whether standard error is a terminal, on which a line can be drawn anew.
+    /// Whether standard error is a terminal, on which a line can be overwritten.
+    #[cfg(feature = "serve")]
     pub fn error_is_terminal(&self) -> bool {
         io::stderr().is_terminal()
     }
 
-    /// Writes to standard output. A reader that has gone away (`| head`) is no failure.
+    /// Writes to standard output. A reader that has closed the pipe (`| head`) is no failure.
     ///
     /// # Errors
     /// When the output cannot be written.
@@ -91,7 +95,7 @@ impl Console {
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
 
-    /// Tells why a command could not run.
+    /// Reports why a command could not run.
     pub fn failed(&self, failure: &Failure) -> Status {
         let label = if self.error_color() { "\u{1b}[1;31merror\u{1b}[0m" } else { "error" };
         self.err(&format!("{label}: {failure}\n"));

@@ -5,16 +5,17 @@ use clap_complete::Shell;
 
 use super::commands::{completions, explain, man, plugins as plugins_command};
 use crate::{
-    catalog,
     config::{json_schema, settings},
+    registry,
 };
 
 /// The files by path from the root of the repository. A path that ends in `#name` is the part of the file
 /// between the markers `<!-- name: … -->` and `<!-- end -->`.
 pub fn artefacts() -> Vec<(String, String)> {
-    let registry = catalog().registry();
+    let registry = registry();
     let mut files =
         vec![("schemas/kong.schema.json".to_owned(), pretty(&json_schema::file_schema(registry)))];
+    #[cfg(feature = "serve")]
     files.push(("schemas/test.schema.json".to_owned(), pretty(&crate::casetest::schema())));
     for entry in registry.descriptors() {
         let name = &*entry.name;

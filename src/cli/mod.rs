@@ -5,6 +5,7 @@ mod code_docs;
 mod commands;
 mod console;
 mod generate;
+#[cfg(feature = "serve")]
 mod log;
 mod project;
 mod remote;
@@ -68,8 +69,10 @@ enum Command {
     Validate(commands::validate::Args),
     Lint(commands::lint::Args),
     Diff(commands::diff::Args),
+    #[cfg(feature = "serve")]
     Serve(commands::serve::Args),
     Simulate(commands::simulate::Args),
+    #[cfg(feature = "serve")]
     Test(commands::test::Args),
     Explain(commands::explain::Args),
     Plugins(commands::plugins::Args),
@@ -84,8 +87,10 @@ const COMMANDS: &[&str] = &[
     "validate",
     "lint",
     "diff",
+    #[cfg(feature = "serve")]
     "serve",
     "simulate",
+    #[cfg(feature = "serve")]
     "test",
     "explain",
     "plugins",
@@ -117,8 +122,10 @@ pub fn main() -> ExitCode {
         Command::Validate(args) => commands::validate::run(args, &console),
         Command::Lint(args) => commands::lint::run(args, &console),
         Command::Diff(args) => commands::diff::run(args, &console),
+        #[cfg(feature = "serve")]
         Command::Serve(args) => commands::serve::run(args, &console),
         Command::Simulate(args) => commands::simulate::run(args, &console),
+        #[cfg(feature = "serve")]
         Command::Test(args) => commands::test::run(args, &console),
         Command::Explain(args) => commands::explain::run(args, &console),
         Command::Plugins(args) => commands::plugins::run(args, &console),

@@ -100,7 +100,7 @@ fn text_of(flag: &str, path: &Path) -> Result<String, Failure> {
     read.map_err(|error| Failure::File { path: path.display().to_string(), error }.of(flag))
 }
 
-/// The settings file for those files. Its path is told from the current folder, if it lies below that.
+/// Finds the settings file for those files. Its path is relative to the current folder if it is below that folder.
 fn find(files: &[PathBuf]) -> Option<PathBuf> {
     let here = std::env::current_dir().ok()?;
     let first = files.iter().find(|file| file.exists());

@@ -16,6 +16,7 @@ use tokio::{
 };
 
 use super::{commands::input::environment, console::Failure};
+use crate::model::{KINDS, KindInfo};
 use crate::net::tls::{ClientTls, TlsTarget, TrustRoots};
 
 /// How a running gateway is reached.
@@ -49,31 +50,22 @@ impl Access {
     }
 }
 
-/// How long one answer may take.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// Longest answer taken, in bytes.
-const LARGEST: usize = 256 << 20;
+/// Maximum time from a request to the end of its response.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Maximum size of a response.
+const MAX_RESPONSE_BYTES: usize = 256 << 20;
 
-/// Collections of the admin API and the keys they have in a file.
-const COLLECTIONS: &[(&str, &str)] = &[
-    ("services", "services"),
-    ("routes", "routes"),
-    ("consumers", "consumers"),
-    ("plugins", "plugins"),
-    ("upstreams", "upstreams"),
-    ("certificates", "certificates"),
-    ("snis", "snis"),
-    ("ca_certificates", "ca_certificates"),
-    ("vaults", "vaults"),
-    ("key-sets", "key_sets"),
-    ("keys", "keys"),
-    ("acls", "acls"),
-    ("basic-auths", "basicauth_credentials"),
-    ("hmac-auths", "hmacauth_credentials"),
-    ("jwts", "jwt_secrets"),
-    ("key-auths", "keyauth_credentials"),
-    ("oauth2", "oauth2_credentials"),
-];
+/// The kinds that have a list in the admin API, each with its path. Services come first, because every gateway has them:
+/// an error about the gateway names their path.
+fn collections() -> Vec<(&'static str, &'static KindInfo)> {
+    let listed = |kind: &'static KindInfo| {
+        let admin = kind.admin.filter(|admin| admin.top && kind.comparison.is_some())?;
+        Some((admin.path, kind))
+    };
+    let mut collections: Vec<_> = KINDS.iter().filter_map(listed).collect();
+    collections.sort_by_key(|(_, kind)| kind.key != "services");
+    collections
+}
 
 /// The whole configuration, as a declarative file.
 ///
@@ -184,7 +176,7 @@ impl Client {
     }
 
     async fn get(&self, path: &str) -> Result<(StatusCode, Bytes), Failure> {
-        let asked = async {
+        let response = async {
             let stream = TcpStream::connect((self.host.trim_matches(['[', ']']), self.port))
                 .await
                 .map_err(|e| self.failed("", format!("cannot connect: {e}")))?;
@@ -196,7 +188,9 @@ impl Client {
                 }
             }
         };
-        timeout(PATIENCE, asked).await.map_err(|_| self.failed(path, "no answer within 30 seconds"))?
+        timeout(RESPONSE_TIMEOUT, response)
+            .await
+            .map_err(|_| self.failed(path, "no response within 30 seconds"))?
     }
 
     async fn exchange<S>(&self, stream: S, path: &str) -> Result<(StatusCode, Bytes), Failure>
@@ -216,7 +210,8 @@ impl Client {
         let request = request.body(Empty::<Bytes>::new()).map_err(|e| self.failed(path, e))?;
         let answer = sender.send_request(request).await.map_err(|e| self.failed(path, e))?;
         let (head, body) = answer.into_parts();
-        let body = Limited::new(body, LARGEST).collect().await.map_err(|e| self.failed(path, e))?;
+        let body =
+            Limited::new(body, MAX_RESPONSE_BYTES).collect().await.map_err(|e| self.failed(path, e))?;
         Ok((head.status, body.to_bytes()))
     }
 
@@ -246,9 +241,9 @@ impl Client {
     async fn entities(&self) -> Result<Vec<u8>, Failure> {
         let mut file = json!({ "_format_version": "3.0", "_transform": false });
         let mut any = false;
-        for (path, key) in COLLECTIONS {
+        for (path, kind) in collections() {
             let mut rows = self.rows(&format!("/{path}")).await?;
-            if *key == "upstreams" {
+            if kind.key == "upstreams" {
                 let mut targets = Vec::new();
                 for id in rows.iter().filter_map(|row| row["id"].as_str()) {
                     targets.append(&mut self.rows(&format!("/upstreams/{id}/targets")).await?);
@@ -258,7 +253,7 @@ impl Client {
             }
             any |= !rows.is_empty();
             rows.iter_mut().filter_map(Value::as_object_mut).for_each(as_written);
-            file[*key] = rows.into();
+            file[kind.key] = rows.into();
         }
         if !any {
             let (status, _) = self.get("/services").await?;
@@ -279,7 +274,7 @@ fn as_written(row: &mut Map<String, Value>) {
             row.remove(field);
         }
     }
-    for field in ["service", "route", "consumer", "upstream", "certificate", "client_certificate", "set"] {
+    for field in KINDS.iter().flat_map(|kind| kind.foreign).map(|foreign| foreign.field) {
         if let Some(id) = row.get(field).and_then(|v| v.get("id")).cloned() {
             row.insert(field.to_owned(), id);
         }

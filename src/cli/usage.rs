@@ -11,8 +11,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use super::console::Failure;
 use crate::config;
 
-/// Completes clap's error: the command that was likely meant after `help` too, and the variable that a value came
-/// from instead of a flag that nobody typed.
+/// Completes clap's error: suggests the command that was likely meant, also after `help`, and names the
+/// environment variable if a value came from one and not from a flag.
 pub fn completed(
     mut error: clap::Error,
     root: &clap::Command,
@@ -24,6 +24,14 @@ pub fn completed(
         _ => None,
     };
     match error.kind() {
+        #[cfg(not(feature = "serve"))]
+        ErrorKind::InvalidSubcommand
+            if matches!(text(ContextKind::InvalidSubcommand).as_deref(), Some("serve" | "test")) =>
+        {
+            let reason =
+                "this gatewayctl was built without the feature `serve`, which `serve` and `test` need";
+            return root.clone().error(ErrorKind::InvalidSubcommand, reason);
+        }
         ErrorKind::InvalidSubcommand if error.get(ContextKind::SuggestedSubcommand).is_none() => {
             let typed = text(ContextKind::InvalidSubcommand).unwrap_or_default();
             if let Some(near) = config::nearest(&typed, root.get_subcommands().map(clap::Command::get_name)) {

@@ -140,7 +140,7 @@ fn the_token_may_come_from_the_environment() {
 }
 
 #[test]
-fn changes_are_told_from_the_gateway_to_the_file() {
+fn diff_reports_changes_from_the_gateway_to_the_file() {
     let gateway = gateway(false);
     let file = FILE
         .replace("retries: 5", "retries: 2")

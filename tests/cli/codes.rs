@@ -17,7 +17,7 @@ const NEVER: &[(&str, &str)] = &[
     ("plugin/not-enabled", "depends on a node's settings; tested in crates/config/src/tests.rs"),
 ];
 
-/// Codes that are told only with certain arguments.
+/// Codes that are reported only with certain arguments.
 const ARGUMENTS: &[(&str, &[&str])] = &[
     ("config/bad-expression", &["validate", "--router-flavor", "expressions", "."]),
     ("config/unknown-file-type", &["validate", "--kong-strict", "kong.conf"]),
@@ -35,7 +35,7 @@ fn folder(code: &str) -> PathBuf {
 }
 
 #[test]
-fn every_code_is_earned_and_told_well() {
+fn every_code_is_reported_for_its_example_and_matches_its_snapshot() {
     let place = tempfile::tempdir().unwrap();
     let (mut without, mut unfound) = (Vec::new(), Vec::new());
     let never = |code: &str| NEVER.iter().any(|(never, _)| *never == code);

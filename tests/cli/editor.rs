@@ -22,25 +22,24 @@ fn read(name: &str, text: &str) -> Value {
 
 /// What an editor would underline: JSON pointer and reason.
 fn complaints(file: &Value) -> Vec<String> {
-    let schema = json_schema::file_schema(gatewayctl::catalog().registry());
+    let schema = json_schema::file_schema(gatewayctl::registry());
     let validator = jsonschema::validator_for(&schema).expect("a schema");
     validator.iter_errors(file).map(|e| format!("{}: {e}", e.instance_path())).collect()
 }
 
 #[test]
 fn the_schema_is_draft_07_as_editors_want_it() {
-    let mut schemas = vec![json_schema::file_schema(gatewayctl::catalog().registry())];
+    let mut schemas = vec![json_schema::file_schema(gatewayctl::registry())];
     schemas.extend(
-        gatewayctl::catalog()
-            .registry()
+        gatewayctl::registry()
             .descriptors()
-            .filter_map(|e| json_schema::plugin_schema(gatewayctl::catalog().registry(), &e.name)),
+            .filter_map(|e| json_schema::plugin_schema(gatewayctl::registry(), &e.name)),
     );
     for schema in schemas {
         assert!(jsonschema::draft7::meta::is_valid(&schema), "{}", schema["title"]);
     }
     assert_eq!(
-        json_schema::file_schema(gatewayctl::catalog().registry())["$schema"],
+        json_schema::file_schema(gatewayctl::registry())["$schema"],
         "http://json-schema.org/draft-07/schema#"
     );
 }
@@ -106,9 +105,9 @@ fn every_setting_of_every_plugin_is_described() {
         }
     }
     let mut missing = Vec::new();
-    for entry in gatewayctl::catalog().registry().descriptors() {
+    for entry in gatewayctl::registry().descriptors() {
         walk(
-            &json_schema::plugin_schema(gatewayctl::catalog().registry(), &entry.name).unwrap(),
+            &json_schema::plugin_schema(gatewayctl::registry(), &entry.name).unwrap(),
             &entry.name,
             &mut missing,
         );

@@ -51,7 +51,7 @@ fn playground() -> tempfile::TempDir {
         ("a.yml", &kong),
         ("b.yml", &changed),
         ("services/services.yml", &kong),
-        ("consumers.yml", "_format_version: '3.0'\nconsumers:\n- username: somebody\n"),
+        ("consumers.yml", "_format_version: '3.0'\nconsumers:\n- username: client\n"),
         ("rules.yml", "rules: {names: {given: $.services, then: {function: truthy}}}\n"),
         ("access.log", "127.0.0.1 - - [01/Jan/2026:00:00:00 +0000] \"GET /api/v1/users HTTP/1.1\" 200 1\n"),
         ("bin/deck", "#!/bin/sh\ncat a.yml\n"),

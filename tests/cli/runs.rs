@@ -91,7 +91,7 @@ fn every_shell_gets_completions_that_know_all_commands() {
 
 #[test]
 fn every_plugin_has_a_page_and_a_schema() {
-    for entry in gatewayctl::catalog().registry().descriptors() {
+    for entry in gatewayctl::registry().descriptors() {
         let page = run(here(), &["plugins", &entry.name], b"");
         assert_eq!(page.status, 0, "{page}");
         assert!(page.out.contains("## Settings"), "{page}");
@@ -102,7 +102,7 @@ fn every_plugin_has_a_page_and_a_schema() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_told() {
+fn serve_reports_a_port_in_use() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let ran = run(
@@ -136,7 +136,7 @@ fn every_example_is_valid_and_says_which_schema_it_follows() {
 }
 
 #[test]
-fn colour_is_only_for_those_who_ask_or_look() {
+fn output_has_colour_only_on_a_terminal_or_on_request() {
     let plain = run(here(), &["validate", "-"], b"a: 1");
     assert!(!plain.out.contains('\u{1b}'), "{plain}");
     let painted = run(here(), &["--color", "always", "validate", "-"], b"a: 1");
@@ -144,7 +144,7 @@ fn colour_is_only_for_those_who_ask_or_look() {
 }
 
 #[test]
-fn of_a_line_without_end_only_the_place_is_shown() {
+fn excerpt_of_a_very_long_line_has_only_the_place() {
     let service = r#"{"name":"a","host":"h.test","retries":1},"#;
     let text = format!(
         r#"{{"_format_version":"3.0","services":[{0}{{"nam":"b","host":"h"}},{0}{{"name":"c","host":"h"}}]}}"#,
@@ -158,7 +158,7 @@ fn of_a_line_without_end_only_the_place_is_shown() {
 }
 
 #[test]
-fn what_a_file_holds_does_not_speak_to_the_terminal() {
+fn excerpts_contain_no_control_sequences_of_the_file() {
     let text = "_format_version: '3.0'\nservices:\n- {name: \"\\e[2Ja\", nam: \u{202e}x, \"\\e[31m\": 1, host: h}\n# \u{9b}31m\n";
     let ran = run(here(), &["validate", "-"], text.as_bytes());
     assert_eq!(ran.status, 1, "{ran}");
@@ -195,7 +195,7 @@ fn a_file_with_more_errors_than_are_listed_is_refused_in_every_form() {
             for format in ["human", "json", "sarif", "github", "gitlab", "junit"] {
                 let ran = run(place.path(), &[command, "--format", format, name], b"");
                 assert_eq!(ran.status, 1, "{command} {format} {name}: {ran}");
-                let told = match format {
+                let has_count = match format {
                     "human" => ran.err.contains(&format!("({errors} error")),
                     "json" => {
                         ran.out.contains(&format!("\"errors\": {listed}"))
@@ -204,7 +204,7 @@ fn a_file_with_more_errors_than_are_listed_is_refused_in_every_form() {
                     "junit" => ran.out.contains(&format!("failures=\"{listed}\"")),
                     _ => true,
                 };
-                assert!(told, "{command} {format} {name}: {}", ran.err);
+                assert!(has_count, "{command} {format} {name}: {}", ran.err);
             }
         }
     }

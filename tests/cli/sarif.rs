@@ -30,16 +30,17 @@ fn what_validate_and_lint_find_is_sarif() {
     let validator = validator();
     let place = tempfile::tempdir().unwrap();
     let codes = CODES.iter().map(|c| (c.code, c.bad)).chain(lints().iter().map(|l| (l.code, l.bad)));
-    let mut told = 0;
+    let mut count_with_results = 0;
     // A name that a URI has to escape.
     for (code, bad) in codes.filter(|(_, bad)| !bad.is_empty()) {
         std::fs::write(place.path().join("my kong#1.yml"), bad).unwrap();
         let ran = run(place.path(), &["lint", "my kong#1.yml", "--format", "sarif"], b"");
         let sarif = checked(&validator, &ran);
-        told += usize::from(sarif["runs"][0]["results"].as_array().is_some_and(|r| !r.is_empty()));
+        count_with_results +=
+            usize::from(sarif["runs"][0]["results"].as_array().is_some_and(|r| !r.is_empty()));
         assert!(ran.err.is_empty(), "{code}: {ran}");
     }
-    assert!(told > 60, "only {told} files had findings");
+    assert!(count_with_results > 60, "only {count_with_results} files had findings");
 }
 
 #[test]

@@ -9,8 +9,8 @@ fn root() -> &'static Path {
 }
 
 #[test]
-fn every_slip_is_named_and_mended() {
-    for (typed, told) in [
+fn every_misspelling_is_named_with_a_suggestion() {
+    for (typed, parts) in [
         ("valdate kong.yml", &["'valdate'", "'validate'"][..]),
         ("help valdate", &["'valdate'", "'validate'"]),
         ("man valdate", &["valdate", "did you mean validate?"]),
@@ -23,7 +23,7 @@ fn every_slip_is_named_and_mended() {
             "simulate examples/kong.yml GET http://a.test/ --consumer web-ap",
             &["--consumer web-ap:", "did you mean web-app?"],
         ),
-        ("simulate examples/kong.yml http://a.test/ GET", &["the method stands before the URL"]),
+        ("simulate examples/kong.yml http://a.test/ GET", &["the method comes before the URL"]),
         ("lint examples/kong.yml --only weak-secrt", &["--only weak-secrt:", "did you mean weak-secret?"]),
         ("lint examples/kong.yml --skip weak-secrt", &["--skip weak-secrt:", "did you mean weak-secret?"]),
         ("lint examples/kong.yml --rule weak-secret=of", &["--rule weak-secret=of:", "did you mean off?"]),
@@ -39,14 +39,14 @@ fn every_slip_is_named_and_mended() {
         let ran = run(root(), &words, b"");
         assert_eq!(ran.status, 2, "{typed}\n{ran}");
         assert!(ran.err.starts_with("error: ") && ran.out.is_empty(), "{typed}\n{ran}");
-        for part in told {
-            assert!(ran.err.contains(part), "{typed}: {part} is not told\n{ran}");
+        for part in parts {
+            assert!(ran.err.contains(part), "{typed}: {part} is not reported\n{ran}");
         }
     }
 }
 
 #[test]
-fn a_value_of_the_environment_is_told_by_its_variable() {
+fn error_in_a_value_of_the_environment_names_the_variable() {
     let variables = [("KONG_ROUTER_FLAVOR", "expresions")];
     let ran = run_with(root(), &["validate", "examples/kong.yml"], &variables, b"");
     assert_eq!(ran.status, 2, "{ran}");
@@ -118,10 +118,10 @@ fn a_router_is_taken_from_flag_then_variable_then_settings() {
 }
 
 #[test]
-fn the_version_names_the_kong_that_requests_are_told_of() {
+fn version_names_the_same_kong_release_as_simulated_requests() {
     let ran = run(root(), &["version", "--format", "json"], b"");
-    let told: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
-    assert_eq!(told["version"], env!("CARGO_PKG_VERSION"));
+    let version: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+    assert_eq!(version["version"], env!("CARGO_PKG_VERSION"));
     let shown = run(
         root(),
         &[
@@ -134,7 +134,7 @@ fn the_version_names_the_kong_that_requests_are_told_of() {
         ],
         b"",
     );
-    let kong = told["kong"].as_str().unwrap();
+    let kong = version["kong"].as_str().unwrap();
     assert!(shown.out.contains(&format!("kong/{kong}")), "{kong}\n{shown}");
     let ran = run(root(), &["version"], b"");
     assert!(ran.status == 0 && ran.out.contains(kong), "{ran}");

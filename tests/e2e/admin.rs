@@ -22,7 +22,7 @@ use tokio::{
 
 use crate::rig::{field, soon, status};
 
-/// Nobody listens to what the gateway tells.
+/// An observer that ignores all events.
 struct Silent;
 
 impl Observer for Silent {
@@ -73,9 +73,10 @@ impl Node {
         let (settings, _) = settings::load(&Sources { flags, ..Sources::default() });
         let node = settings.clone();
         let read = ReadOptions {
-            catalog: gatewayctl::catalog(),
+            catalog: gatewayctl::catalog().unwrap(),
             kong_strict: false,
             flavor: Flavor::default(),
+            vault_env_prefix: None,
             env: Arc::new(|name| {
                 let found = environment.iter().find(|(known, _)| *known == name);
                 found.map(|(_, value)| (*value).to_owned())
@@ -180,13 +181,13 @@ async fn entities_are_found_by_name_by_tag_and_through_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn writes_are_refused_and_methods_are_told() {
+async fn writes_are_rejected_and_options_lists_the_methods() {
     let node = Node::of(CONFIG).await;
-    let (code, told) = node.post("/services", "application/json", r#"{"name": "x"}"#).await;
+    let (code, reply) = node.post("/services", "application/json", r#"{"name": "x"}"#).await;
     assert_eq!(code, 405);
-    assert_eq!(told["message"], "cannot create 'services' entities when not using a database");
-    let (code, told) = ask(node.admin(), "PATCH /services HTTP/1.1\r\n\r\n").await;
-    assert_eq!((code, told), (405, json!({ "message": "Method not allowed" })));
+    assert_eq!(reply["message"], "cannot create 'services' entities when not using a database");
+    let (code, reply) = ask(node.admin(), "PATCH /services HTTP/1.1\r\n\r\n").await;
+    assert_eq!((code, reply), (405, json!({ "message": "Method not allowed" })));
     let options = raw(node.admin(), "OPTIONS /services HTTP/1.1\r\n\r\n").await;
     assert_eq!(status(&options), 204);
     assert_eq!(field(&options, "allow"), Some("GET, HEAD, OPTIONS, POST"));
@@ -211,8 +212,8 @@ async fn a_configuration_is_taken_in_every_form() {
         ("in-a-form", "application/x-www-form-urlencoded", form),
         ("in-parts", "multipart/form-data; boundary=x", parts),
     ] {
-        let (code, told) = node.post("/config", kind, &body).await;
-        assert_eq!(code, 201, "{kind}: {told}");
+        let (code, reply) = node.post("/config", kind, &body).await;
+        assert_eq!(code, 201, "{kind}: {reply}");
         assert_eq!(node.get(&format!("/consumers/{name}")).await.0, 200, "{kind}");
     }
     assert_eq!(node.post("/config", "text/plain", "x").await.0, 415);
@@ -226,8 +227,8 @@ async fn a_configuration_is_taken_in_every_form() {
 async fn what_get_config_gives_can_be_posted_again() {
     let node = Node::of(CONFIG).await;
     let (_, before) = node.get("/routes/r1").await;
-    let (_, told) = node.get("/config").await;
-    let (code, answer) = node.post("/config", "application/json", &told.to_string()).await;
+    let (_, reply) = node.get("/config").await;
+    let (code, answer) = node.post("/config", "application/json", &reply.to_string()).await;
     assert_eq!(code, 201, "{answer}");
     assert_eq!(node.get("/routes/r1").await.1["id"], before["id"]);
     assert_eq!(node.get("/key-auths/k-1").await.0, 200);
@@ -240,9 +241,9 @@ async fn a_refused_configuration_leaves_the_running_one_and_its_findings() {
     assert_eq!(before["configuration"]["generation"], 1);
     assert_eq!(before["configuration"]["last_error"], Value::Null);
     let bad = r#"{"_format_version": "3.0", "services": [{"name": "x", "host": 3}]}"#;
-    let (code, told) = node.post("/config?flatten_errors=1", "application/json", bad).await;
+    let (code, reply) = node.post("/config?flatten_errors=1", "application/json", bad).await;
     assert_eq!(code, 400);
-    assert_eq!(told["flattened_errors"][0]["entity_name"], "x");
+    assert_eq!(reply["flattened_errors"][0]["entity_name"], "x");
     let (_, after) = node.get("/status").await;
     assert_eq!(after["configuration"]["generation"], 1);
     assert_eq!(after["configuration_hash"], before["configuration_hash"]);
@@ -261,11 +262,11 @@ async fn a_refused_configuration_leaves_the_running_one_and_its_findings() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gateway_is_ready_with_a_configuration_until_it_is_told_to_drain() {
+async fn gateway_is_ready_from_its_first_configuration_until_a_drain_is_requested() {
     let node = Node::start(empty_configuration(), &[]).await.unwrap();
     let ready = "GET /status/ready HTTP/1.1\r\n\r\n";
-    let (code, told) = ask(node.status_api(), ready).await;
-    assert_eq!(code, 503, "{told}");
+    let (code, reply) = ask(node.status_api(), ready).await;
+    assert_eq!(code, 503, "{reply}");
     assert_eq!(node.post("/config", "text/yaml", CONFIG).await.0, 201);
     assert_eq!(ask(node.status_api(), ready).await, (200, json!({ "message": "ready" })));
     let body = "status=draining";
@@ -282,17 +283,17 @@ async fn a_gateway_is_ready_with_a_configuration_until_it_is_told_to_drain() {
 async fn a_body_too_long_is_not_taken() {
     let node = Node::start(text(CONFIG), &[("admin_client_max_body_size", "1k")]).await.unwrap();
     let long = "x".repeat(2000);
-    let (code, told) = node.post("/config", "text/yaml", &long).await;
-    assert_eq!(code, 413, "{told}");
+    let (code, reply) = node.post("/config", "text/yaml", &long).await;
+    assert_eq!(code, 413, "{reply}");
     let chunked = format!(
         "POST /config HTTP/1.1\r\nContent-Type: text/yaml\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{long}\r\n0\r\n\r\n",
         long.len()
     );
-    assert_eq!(status(&raw(node.admin(), &chunked).await), 413, "its length told or not");
+    assert_eq!(status(&raw(node.admin(), &chunked).await), 413, "with content-length and chunked");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_api_speaks_tls_with_its_own_certificate() {
+async fn admin_api_uses_tls_with_its_own_certificate() {
     let made = rcgen::generate_simple_self_signed(["admin.test".to_owned()]).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: String| {
@@ -343,12 +344,12 @@ async fn the_root_hides_secrets() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_plugins_that_are_on_are_told() {
+async fn admin_api_lists_only_enabled_plugins() {
     let node = Node::start(text(CONFIG), &[("plugins", "cors,key-auth")]).await.unwrap();
     assert_eq!(node.get("/plugins/enabled").await.1["enabled_plugins"], json!(["cors", "key-auth"]));
     assert_eq!(node.get("/schemas/plugins/cors").await.0, 200);
-    let (code, told) = node.get("/schemas/plugins/acl").await;
-    assert_eq!((code, told), (404, json!({ "message": "No plugin named 'acl'" })));
+    let (code, reply) = node.get("/schemas/plugins/acl").await;
+    assert_eq!((code, reply), (404, json!({ "message": "No plugin named 'acl'" })));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! Who may use the admin API, and what it shows.
+//! Access control of the admin API, and masking of secrets in its responses.
 
 use std::sync::Arc;
 
@@ -40,8 +40,8 @@ async fn requests_of_web_pages_are_refused_unless_listed() {
             assert_eq!(field(&answer, "access-control-allow-origin"), None, "{fields}");
         }
     }
-    let (_, told) = ask(node.admin(), "GET / HTTP/1.1\r\nHost: rebound.evil.net\r\n\r\n").await;
-    assert!(told["message"].as_str().unwrap().contains("admin_allowed_hosts"), "{told}");
+    let (_, reply) = ask(node.admin(), "GET / HTTP/1.1\r\nHost: rebound.evil.net\r\n\r\n").await;
+    assert!(reply["message"].as_str().unwrap().contains("admin_allowed_hosts"), "{reply}");
     assert_eq!(node.get("/routes/r1").await.0, 200, "the configuration is still there");
     assert_eq!(ask(node.admin(), "GET / HTTP/1.1\r\nHost: gw.example.com:8001\r\n\r\n").await.0, 200);
     for page in ["https://gui.example.com", "https://manager.example.com"] {
@@ -73,17 +73,17 @@ async fn a_token_is_asked_for_where_one_is_set() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_open_listener_without_authentication_is_warned_of() {
-    let warnings = |told: &Value| told["warnings"].as_array().map_or(0, Vec::len);
+    let warnings = |reply: &Value| reply["warnings"].as_array().map_or(0, Vec::len);
     let open = ("admin_listen", "0.0.0.0:0");
     let node = Node::start(text(CONFIG), &[open]).await.unwrap();
     let port = node.admin().port();
     let get = "GET /status HTTP/1.1\r\nKong-Admin-Token: 0123456789abcdef\r\n\r\n";
-    let (_, told) = ask(([127, 0, 0, 1], port).into(), get).await;
-    assert_eq!(warnings(&told), 1, "{told}");
+    let (_, reply) = ask(([127, 0, 0, 1], port).into(), get).await;
+    assert_eq!(warnings(&reply), 1, "{reply}");
     assert_eq!(warnings(&ask(node.status_api(), get).await.1), 0, "not there");
     let node = Node::start(text(CONFIG), &[open, ("admin_token", "0123456789abcdef")]).await.unwrap();
-    let (code, told) = ask(([127, 0, 0, 1], node.admin().port()).into(), get).await;
-    assert_eq!((code, warnings(&told)), (200, 0), "{told}");
+    let (code, reply) = ask(([127, 0, 0, 1], node.admin().port()).into(), get).await;
+    assert_eq!((code, warnings(&reply)), (200, 0), "{reply}");
     let node = Node::of(CONFIG).await;
     assert_eq!(warnings(&node.get("/status").await.1), 0, "loopback");
 }
@@ -92,8 +92,8 @@ async fn an_open_listener_without_authentication_is_warned_of() {
 async fn an_open_status_api_without_a_token_is_warned_of() {
     let open = ("status_listen", "0.0.0.0:0");
     let node = Node::start(text(CONFIG), &[open]).await.unwrap();
-    let (_, told) = node.get("/status").await;
-    let warning = told["warnings"][0].as_str().unwrap();
+    let (_, reply) = node.get("/status").await;
+    let warning = reply["warnings"][0].as_str().unwrap();
     assert!(
         warning.starts_with("the status API listens on 0.0.0.0:0") && warning.contains("POST /status/ready")
     );
@@ -126,9 +126,9 @@ async fn client_certificates_are_asked_for_where_authorities_are_set() {
             continue;
         }
         let answer = exchange(stream, "GET /status HTTP/1.1\r\n\r\n").await;
-        let (code, told) = parsed(&answer);
+        let (code, reply) = parsed(&answer);
         assert_eq!(Some(code), expected);
-        assert_eq!(told.get("warnings"), None, "clients show who they are");
+        assert_eq!(reply.get("warnings"), None, "clients are authenticated");
     }
 }
 
@@ -151,16 +151,16 @@ async fn vault_references_are_shown_as_they_are_written() {
     let (_, list) = node.get("/plugins").await;
     let id = list["data"][0]["id"].as_str().unwrap().to_owned();
     let (_, posted) = node.post("/config", "text/yaml", REFERENCES).await;
-    let mut told = vec![list, posted];
+    let mut replies = vec![list, posted];
     for path in [format!("/plugins/{id}"), "/config".to_owned(), "/status".to_owned(), "/".to_owned()] {
-        told.push(node.get(&path).await.1);
+        replies.push(node.get(&path).await.1);
     }
-    for told in &told {
-        assert!(!told.to_string().contains("s3cret"), "{told}");
+    for reply in &replies {
+        assert!(!reply.to_string().contains("s3cret"), "{reply}");
     }
-    assert_eq!(told[2]["config"]["redis"]["password"], "{vault://env/pw}");
-    assert_eq!(told[2]["config"]["redis"]["username"], "{vault://env/user}");
-    let dump = told[3]["config"].as_str().unwrap();
+    assert_eq!(replies[2]["config"]["redis"]["password"], "{vault://env/pw}");
+    assert_eq!(replies[2]["config"]["redis"]["username"], "{vault://env/user}");
+    let dump = replies[3]["config"].as_str().unwrap();
     assert!(dump.contains("{vault://env/pw}"), "{dump}");
     assert!(!dump.contains("hashed-later"), "what is hashed is shown as a hash: {dump}");
     let (code, again) =

@@ -70,13 +70,13 @@ async fn findings_beyond_the_bound_are_counted() {
     let mut bad = "_format_version: '3.0'\n".to_owned();
     (0..5000).for_each(|i| bad += &format!("unknown-{i}: 1\n"));
     for query in ["", "?flatten_errors=1"] {
-        let (code, told) = node.post(&format!("/config{query}"), "text/yaml", &bad).await;
+        let (code, reply) = node.post(&format!("/config{query}"), "text/yaml", &bad).await;
         assert_eq!(code, 400);
-        assert_eq!(told["omitted_errors"], 4800);
-        assert_eq!(told["fields"].as_object().unwrap().len(), 200);
-        assert!(told["message"].as_str().unwrap().ends_with(" (and 4800 more errors)"));
+        assert_eq!(reply["omitted_errors"], 4800);
+        assert_eq!(reply["fields"].as_object().unwrap().len(), 200);
+        assert!(reply["message"].as_str().unwrap().ends_with(" (and 4800 more errors)"));
     }
-    let (_, told) = node.get("/status").await;
-    let error = &told["configuration"]["last_error"];
+    let (_, reply) = node.get("/status").await;
+    let error = &reply["configuration"]["last_error"];
     assert_eq!((error["findings"].as_array().unwrap().len(), &error["omitted"]), (200, &4800.into()));
 }

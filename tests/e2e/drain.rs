@@ -93,7 +93,7 @@ async fn readiness_is_denied_before_anything_is_closed() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("kong.yml");
     fs::write(&file, config(upstream.address, 1)).unwrap();
-    let status_api = nobody().await;
+    let status_api = unused_address().await;
     let mut command = Command::new(env!("CARGO_BIN_EXE_gatewayctl"));
     command.arg("serve").arg(&file).args(["--proxy-listen", "127.0.0.1:0"]);
     command.args(["--admin-listen", "127.0.0.1:0", "--set"]).arg(format!("status_listen={status_api}"));

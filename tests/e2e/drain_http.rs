@@ -17,7 +17,7 @@ fn drain(rig: &mut Rig) -> JoinHandle<usize> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_that_stay_open_are_told_with_their_next_answer() {
+async fn drain_closes_persistent_connections_with_their_next_response() {
     let upstream = Upstream::echo().await;
     let mut rig = Rig::new(one_service(upstream.address));
     let (mut used, mut fresh) = (rig.connect().await, rig.connect().await);
@@ -102,7 +102,7 @@ impl Frames {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn http2_is_told_twice_and_loses_no_request_in_between() {
+async fn drain_sends_two_goaways_and_loses_no_http2_request_between_them() {
     let (upstream, arrived, release) = Upstream::held().await;
     let listener = Listener { http2: true, ..plain() };
     let mut rig = Rig::with(one_service(upstream.address), Options::default(), &[listener]);

@@ -22,8 +22,8 @@ async fn no_route_is_a_404_in_the_form_the_client_accepts() {
 }
 
 #[tokio::test]
-async fn nobody_at_the_upstream_is_a_502_of_the_server() {
-    let rig = Rig::new(one_service(nobody().await));
+async fn refused_upstream_connection_causes_a_502_of_the_server() {
+    let rig = Rig::new(one_service(unused_address().await));
     let answer = rig.send(GET).await;
     assert_eq!(status(&answer), 502);
     assert!(
@@ -34,7 +34,7 @@ async fn nobody_at_the_upstream_is_a_502_of_the_server() {
 
 #[tokio::test]
 async fn a_name_that_does_not_resolve_is_a_503() {
-    let mut config = one_service(nobody().await);
+    let mut config = one_service(unused_address().await);
     config["services"][0]["host"] = json!("nowhere.invalid");
     let answer = Rig::new(config).send(GET).await;
     assert_eq!(status(&answer), 503);
@@ -43,7 +43,7 @@ async fn a_name_that_does_not_resolve_is_a_503() {
 
 #[tokio::test]
 async fn an_upstream_without_targets_is_a_503() {
-    let mut config = one_service(nobody().await);
+    let mut config = one_service(unused_address().await);
     config["services"][0]["host"] = json!("u.up");
     config["upstreams"] = json!([{ "id": uuid(5), "name": "u.up" }]);
     let answer = Rig::new(config).send(GET).await;
@@ -145,7 +145,7 @@ async fn an_answer_that_is_no_http_is_a_502() {
 }
 
 #[tokio::test]
-async fn an_upgrade_that_nobody_asked_for_is_a_502() {
+async fn unrequested_upgrade_causes_a_502() {
     let upstream =
         Upstream::raw("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n").await;
     let rig = Rig::new(service(upstream.address, json!({ "retries": 0 }), json!({ "paths": ["/"] })));

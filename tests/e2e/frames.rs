@@ -1,7 +1,7 @@
 //! HTTP/2 frames written and read by hand.
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
 };
 
@@ -11,8 +11,10 @@ use crate::rig::*;
 
 pub const DATA: u8 = 0;
 pub const HEADERS: u8 = 1;
+pub const PRIORITY: u8 = 2;
 pub const RST_STREAM: u8 = 3;
 pub const SETTINGS: u8 = 4;
+pub const PUSH_PROMISE: u8 = 5;
 pub const PING: u8 = 6;
 pub const GOAWAY: u8 = 7;
 pub const WINDOW_UPDATE: u8 = 8;
@@ -37,8 +39,8 @@ pub fn get(stream: u32) -> Vec<u8> {
 }
 
 /// A connection whose frames are written and read by hand.
-pub struct Client {
-    pub stream: TcpStream,
+pub struct Client<S = TcpStream> {
+    pub stream: S,
     /// The code of a GOAWAY that has come.
     pub goaway: Option<u32>,
 }
@@ -65,7 +67,14 @@ impl Frame {
 impl Client {
     /// Connects with these settings, without waiting for an answer.
     pub async fn new(rig: &Rig, settings: &[(u16, u32)]) -> Client {
-        let mut client = Client { stream: rig.connect().await, goaway: None };
+        Client::handshake(rig.connect().await, settings).await
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    /// Sends the preface and these settings, without waiting for an answer.
+    pub async fn handshake(stream: S, settings: &[(u16, u32)]) -> Self {
+        let mut client = Client { stream, goaway: None };
         let mut payload = Vec::new();
         for (name, value) in settings {
             payload.extend(name.to_be_bytes());

@@ -167,8 +167,8 @@ async fn messages_pass_both_ways_while_the_call_is_open_and_trailers_end_it() {
 }
 
 #[tokio::test]
-async fn a_failure_is_told_in_grpc_s_headers() {
-    let rig = gateway(nobody().await);
+async fn failures_are_reported_in_grpc_headers() {
+    let rig = gateway(unused_address().await);
     let mut client = client(&rig).await;
     for (path, status, code, message) in [
         ("/t.T/Dead", 502, "13", "An invalid response was received from the upstream server"),
@@ -186,7 +186,7 @@ async fn a_failure_is_told_in_grpc_s_headers() {
 
 #[tokio::test]
 async fn a_route_for_grpc_refuses_what_is_not() {
-    let rig = gateway(nobody().await);
+    let rig = gateway(unused_address().await);
     let get = "GET /t.T/X HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     assert_eq!(status(&rig.send(get).await), 415);
     let post = "POST /t.T/X HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -219,7 +219,7 @@ async fn a_drain_lets_streams_end_and_takes_no_more() {
     messages.send(Frame::data(Bytes::from_static(b"one"))).await.unwrap();
     let answer = soon(answer).await.unwrap().unwrap();
     let workers = rig.workers();
-    let drained = tokio::task::spawn_blocking(move || workers.drain(PATIENCE));
+    let drained = tokio::task::spawn_blocking(move || workers.drain(TEST_TIMEOUT));
     // GOAWAY has arrived when the client's connection takes no new streams.
     soon(async {
         while client.ready().await.is_ok() {

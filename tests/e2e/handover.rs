@@ -95,7 +95,7 @@ async fn ask_once(address: SocketAddr) -> String {
     ask(&mut stream, "Connection: close\r\n").await.0
 }
 
-/// Requests without a pause, on new connections and on ones that stay, until told to stop.
+/// Requests without a pause, on new connections and on persistent ones, until `done` is set.
 fn load(address: SocketAddr, done: &Arc<AtomicBool>, count: &Arc<AtomicUsize>) -> Vec<JoinHandle<()>> {
     (0..6)
         .map(|number| {
@@ -153,7 +153,7 @@ async fn no_request_fails_while_one_process_after_another_takes_over() {
     for client in clients {
         soon(client).await.expect("no request fails");
     }
-    // The first has left, and without cutting anybody.
+    // The first process has exited without closing a connection in use.
     signal(serving, "TERM");
     assert!(process.ends().await, "a clean end");
 }
@@ -257,19 +257,19 @@ async fn a_process_that_has_handed_over_takes_no_configuration() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sockets_of_a_service_manager_are_served_and_it_is_told_how_things_stand() {
+async fn gateway_serves_sockets_of_a_service_manager_and_notifies_it_of_its_state() {
     let upstream = Upstream::echo().await;
     let place = Place::new(upstream.address);
     let manager = UnixDatagram::bind(place.folder.path().join("notify")).unwrap();
-    manager.set_read_timeout(Some(PATIENCE)).unwrap();
-    let told = || {
+    manager.set_read_timeout(Some(TEST_TIMEOUT)).unwrap();
+    let notification = || {
         let mut text = [0; 256];
-        let length = manager.recv(&mut text).expect("something is told");
+        let length = manager.recv(&mut text).expect("a notification");
         String::from_utf8_lossy(&text[..length]).into_owned()
     };
     let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
-    // Who comes before the process does is served as well.
+    // A client that connects before the process starts is served as well.
     let mut early = TcpStream::connect(address).await.unwrap();
     let mut command = Command::new(&place.program);
     command.arg("serve").arg(&place.file).args(["--proxy-listen", &address.to_string()]);
@@ -280,20 +280,20 @@ async fn sockets_of_a_service_manager_are_served_and_it_is_told_how_things_stand
     drop(command);
     assert_eq!(process.proxy, address);
     ask(&mut early, "").await;
-    assert_eq!(told(), "READY=1\n");
+    assert_eq!(notification(), "READY=1\n");
 
     process.signal("HUP");
-    let reloading = told();
+    let reloading = notification();
     assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reloading}");
-    assert_eq!(told(), "READY=1\n");
+    assert_eq!(notification(), "READY=1\n");
 
     process.signal("USR2");
     let successor = succeeded(&mut process).await;
-    let (one, other) = (told(), told());
+    let (one, other) = (notification(), notification());
     assert!([&one, &other].contains(&&"READY=1\n".to_owned()), "the new one: {one:?}, {other:?}");
     assert!([&one, &other].contains(&&format!("MAINPID={}\n", successor.0)), "{one:?}, {other:?}");
     ask_once(address).await;
 
     signal(successor.0, "TERM");
-    assert_eq!(told(), "STOPPING=1\n");
+    assert_eq!(notification(), "STOPPING=1\n");
 }

@@ -91,7 +91,7 @@ async fn trailers_do_not_change_the_answer_they_follow() {
 
 #[tokio::test]
 async fn an_upstream_that_cannot_be_reached_was_asked() {
-    let rig = Rig::new(service(nobody().await, json!({ "retries": 1 }), json!({ "paths": ["/"] })));
+    let rig = Rig::new(service(unused_address().await, json!({ "retries": 1 }), json!({ "paths": ["/"] })));
     let got = rig.send(GET).await;
     assert_eq!(status(&got), 502);
     for (name, is_there) in [

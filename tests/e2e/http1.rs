@@ -24,7 +24,7 @@ async fn rest(stream: &mut TcpStream) -> String {
 
 #[tokio::test]
 async fn a_client_that_leaves_takes_its_request_back() {
-    let (seen, mut told) = mpsc::unbounded_channel();
+    let (seen, mut events) = mpsc::unbounded_channel();
     let upstream = Upstream::script(move |mut stream, number| {
         let seen = seen.clone();
         async move {
@@ -43,7 +43,7 @@ async fn a_client_that_leaves_takes_its_request_back() {
     })
     .await;
     let rig = Rig::new(one_service(upstream.address));
-    // With its first request, when nobody watches its socket yet, and with a later one.
+    // With its first request, while the gateway does not watch the socket yet, and with a later one.
     for (number, before) in [(0, ""), (1, "GET /answer HTTP/1.1\r\nHost: a\r\n\r\n")] {
         let mut client = rig.connect().await;
         if !before.is_empty() {
@@ -51,9 +51,9 @@ async fn a_client_that_leaves_takes_its_request_back() {
             assert_eq!(status(&read_head(&mut client).await.unwrap()), 200);
         }
         client.write_all(ONE.as_bytes()).await.unwrap();
-        assert_eq!(soon(told.recv()).await.unwrap(), format!("{number} asked"));
+        assert_eq!(soon(events.recv()).await.unwrap(), format!("{number} asked"));
         drop(client);
-        assert_eq!(soon(told.recv()).await.unwrap(), format!("{number} gone"));
+        assert_eq!(soon(events.recv()).await.unwrap(), format!("{number} gone"));
     }
 }
 
@@ -109,7 +109,7 @@ async fn a_body_that_waits_to_be_asked_for_is_not_waited_for() {
     let answer =
         rig.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
-    assert_eq!(field(&answer, "connection"), Some("close"), "what follows cannot be told");
+    assert_eq!(field(&answer, "connection"), Some("close"), "the next request cannot be delimited");
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ async fn settings_allow_128_streams_and_bound_the_header_list() {
     let (rig, _upstream) = gateway(Options::default()).await;
     let mut client = Client::new(&rig, &[]).await;
     let settings = client.until(|frame| frame.kind == SETTINGS && frame.flags & ACK == 0).await;
-    let told: Vec<(u16, u32)> = settings
+    let received: Vec<(u16, u32)> = settings
         .payload
         .chunks(6)
         .map(|one| {
@@ -29,9 +29,9 @@ async fn settings_allow_128_streams_and_bound_the_header_list() {
             (name, u32::from_be_bytes(one[2..].try_into().unwrap()))
         })
         .collect();
-    assert!(told.contains(&(3, 128)), "MAX_CONCURRENT_STREAMS: {told:?}");
-    assert!(told.contains(&(6, 32 * 1024)), "MAX_HEADER_LIST_SIZE: {told:?}");
-    assert!(told.iter().all(|(name, _)| *name != 8), "no WebSocket over HTTP/2 is offered: {told:?}");
+    assert!(received.contains(&(3, 128)), "MAX_CONCURRENT_STREAMS: {received:?}");
+    assert!(received.contains(&(6, 32 * 1024)), "MAX_HEADER_LIST_SIZE: {received:?}");
+    assert!(received.iter().all(|(name, _)| *name != 8), "no WebSocket over HTTP/2 is offered: {received:?}");
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn streams_reset_after_they_were_taken_in_end_the_connection() {
         client.send(&frame(RST_STREAM, 0, 2 * number + 1, &8u32.to_be_bytes())).await;
     }
     assert!(ended, "500 resets went unnoticed");
-    // On a busy machine the count may begin anew in between.
+    // On a busy machine a new counting window may start in between.
     assert!(upstream.connections() <= 250, "{}", upstream.connections());
 }
 
@@ -328,13 +328,13 @@ async fn a_client_that_says_nothing_or_never_ends_its_head_is_closed() {
 async fn a_client_that_makes_no_room_for_an_answer_loses_the_stream() {
     let options = Options { send_timeout: Duration::from_millis(300), ..Options::default() };
     let more = Arc::new(Notify::new());
-    let told = Arc::clone(&more);
+    let notify = Arc::clone(&more);
     let upstream = Upstream::script(move |mut stream, _| {
-        let told = Arc::clone(&told);
+        let notify = Arc::clone(&notify);
         async move {
             read_message(&mut stream).await;
             stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nsome").await.unwrap();
-            told.notified().await;
+            notify.notified().await;
             stream.write_all(b"more").await.unwrap();
             let _ = stream.read_u8().await;
         }

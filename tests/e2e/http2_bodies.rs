@@ -119,9 +119,9 @@ async fn a_body_that_fails_ends_its_upstream_connection() {
         (Stall, true),
     ] {
         let (arrived, gone) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let told = (Arc::clone(&arrived), Arc::clone(&gone));
+        let events = (Arc::clone(&arrived), Arc::clone(&gone));
         let upstream = Upstream::script(move |mut stream, _| {
-            let (arrived, gone) = (Arc::clone(&told.0), Arc::clone(&told.1));
+            let (arrived, gone) = (Arc::clone(&events.0), Arc::clone(&events.1));
             async move {
                 if read_head(&mut stream).await.is_none() {
                     return;

@@ -48,14 +48,14 @@ async fn bodies_larger_than_every_window_pass_both_ways() {
     let rig = rig(&upstream);
     let mut client = connect(&rig).await;
     let body: Vec<u8> = (0..5_000_000_u32).map(|at| b'a' + (at % 23) as u8).collect();
-    // Two at once share the connection's window.
+    // Two concurrent uploads share the connection's window.
     let mut other = client.clone();
     let (one, two) =
         tokio::join!(async { text(ask(&mut client, Method::POST, body.clone()).await).await }, async {
             text(ask(&mut other, Method::PUT, body.clone()).await).await
         },);
     assert!(one.ends_with(&body) && two.ends_with(&body), "{} and {} bytes", one.len(), two.len());
-    // The room is given back: more follow on the same connection.
+    // The capacity is released: more requests succeed on the same connection.
     let three = text(ask(&mut client, Method::POST, body.clone()).await).await;
     assert!(three.ends_with(&body));
 }
@@ -230,14 +230,14 @@ async fn an_answer_that_breaks_off_is_reset_after_what_there_was_of_it() {
 async fn a_client_that_resets_a_stream_or_leaves_ends_its_request() {
     for leaves in [false, true] {
         let gone = Arc::new(Notify::new());
-        let told = Arc::clone(&gone);
+        let notify = Arc::clone(&gone);
         let upstream = Upstream::script(move |mut stream, _| {
-            let told = Arc::clone(&told);
+            let notify = Arc::clone(&notify);
             async move {
                 read_message(&mut stream).await;
                 stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf").await.unwrap();
                 let _ = stream.read(&mut [0; 16]).await;
-                told.notify_one();
+                notify.notify_one();
             }
         })
         .await;
@@ -273,7 +273,7 @@ async fn an_answer_before_the_body_s_end_stops_the_body() {
 }
 
 #[tokio::test]
-async fn trailers_of_an_answer_pass_to_who_wants_them() {
+async fn response_trailers_are_sent_to_clients_with_te_trailers() {
     let upstream = Upstream::raw(
         "HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX-Sum: 1\r\n\r\n",
     )
@@ -293,7 +293,7 @@ async fn trailers_of_an_answer_pass_to_who_wants_them() {
 }
 
 #[tokio::test]
-async fn a_client_that_says_farewell_gets_its_answers_first() {
+async fn client_that_sends_goaway_gets_its_responses() {
     let (upstream, arrived, release) = Upstream::held().await;
     let rig = rig(&upstream);
     let mut client = Client::new(&rig, &[]).await;

@@ -12,8 +12,6 @@ const STREAM_CLOSED: u32 = 5;
 const FRAME_SIZE: u32 = 6;
 const COMPRESSION: u32 = 9;
 const PADDED: u8 = 8;
-const PRIORITY: u8 = 2;
-const PUSH_PROMISE: u8 = 5;
 const GREATEST: u32 = 0x7fff_ffff;
 
 /// `:method POST`, the rest as in [`GET`].
@@ -57,7 +55,11 @@ async fn frames_that_break_the_rules_end_the_connection() {
         ("a block that is interrupted", continuation, PROTOCOL),
         ("a block that goes on elsewhere", strangers, PROTOCOL),
         ("the end of no block", frame(CONTINUATION, END_HEADERS, 1, &[]), PROTOCOL),
-        ("a field that nobody has named", frame(HEADERS, END_HEADERS, 1, &[0xbe]), COMPRESSION),
+        (
+            "an index that the dynamic table does not have",
+            frame(HEADERS, END_HEADERS, 1, &[0xbe]),
+            COMPRESSION,
+        ),
         ("a priority of nothing", frame(PRIORITY, 0, 0, &[0; 5]), PROTOCOL),
         ("half a priority", frame(PRIORITY, 0, 1, &[0; 4]), FRAME_SIZE),
         ("a reset of nothing", frame(RST_STREAM, 0, 0, &[0; 4]), PROTOCOL),
@@ -72,8 +74,8 @@ async fn frames_that_break_the_rules_end_the_connection() {
         ("a client's push", frame(PUSH_PROMISE, END_HEADERS, 1, &[0, 0, 0, 2]), PROTOCOL),
         ("a ping of a stream", frame(PING, 0, 1, &[0; 8]), PROTOCOL),
         ("half a ping", frame(PING, 0, 0, &[0; 7]), FRAME_SIZE),
-        ("a farewell of a stream", frame(GOAWAY, 0, 1, &[0; 8]), PROTOCOL),
-        ("half a farewell", frame(GOAWAY, 0, 0, &[0; 7]), FRAME_SIZE),
+        ("a GOAWAY on a stream", frame(GOAWAY, 0, 1, &[0; 8]), PROTOCOL),
+        ("a truncated GOAWAY", frame(GOAWAY, 0, 0, &[0; 7]), FRAME_SIZE),
         ("no room", frame(WINDOW_UPDATE, 0, 0, &[0; 4]), PROTOCOL),
         ("half a room", frame(WINDOW_UPDATE, 0, 0, &[0; 3]), FRAME_SIZE),
         ("room for a stream that has not begun", frame(WINDOW_UPDATE, 0, 1, &[0, 0, 0, 1]), PROTOCOL),
@@ -198,7 +200,7 @@ async fn a_stream_begins_once() {
 }
 
 #[tokio::test]
-async fn a_client_that_makes_us_reset_again_and_again_is_told_to_calm_down() {
+async fn client_that_causes_many_resets_gets_enhance_your_calm() {
     let (rig, _upstream) = gateway().await;
     let mut client = Client::new(&rig, &[]).await;
     let bad = with(GET, "connection", "close");

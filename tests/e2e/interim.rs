@@ -94,7 +94,7 @@ async fn trailers_of_a_request_end_here() {
 }
 
 #[tokio::test]
-async fn trailers_of_an_answer_are_passed_on_to_those_who_want_them() {
+async fn response_trailers_are_sent_to_clients_with_te_trailers() {
     let upstream = Upstream::raw(
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n4\r\ndone\r\n0\r\nX-Sum: 5\r\n\r\n",
     )

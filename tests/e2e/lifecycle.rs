@@ -27,7 +27,7 @@ async fn a_drain_lets_requests_end_and_closes_idle_connections() {
     assert!(status(&answer) == 200 && answer.ends_with("done"), "{answer}");
     assert_eq!(field(&answer, "connection"), Some("close"));
     assert_eq!(soon(drained).await.unwrap(), 0, "nothing had to be cut");
-    assert!(tokio::net::TcpStream::connect(rig.addresses[0]).await.is_err(), "nobody listens any more");
+    assert!(tokio::net::TcpStream::connect(rig.addresses[0]).await.is_err(), "the listener is closed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use crate::rig::PATIENCE;
+use crate::rig::TEST_TIMEOUT;
 
 /// The program, and the lines of its standard error.
 struct Program {
@@ -38,7 +38,8 @@ impl Program {
     /// The next line that holds the text.
     fn line(&self, text: &str) -> String {
         loop {
-            let line = self.lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no line with {text}"));
+            let line =
+                self.lines.recv_timeout(TEST_TIMEOUT).unwrap_or_else(|_| panic!("no line with {text}"));
             if line.contains(text) {
                 return line;
             }

@@ -5,6 +5,9 @@ mod admin;
 mod admin_access;
 mod admin_limits;
 mod contract;
+#[path = "../../crates/upstream/src/resolver/tests/server.rs"]
+#[allow(dead_code, reason = "shared with the tests of the resolver")]
+mod dns_server;
 mod drain;
 mod drain_http;
 mod early;
@@ -18,6 +21,7 @@ mod hostile;
 mod http1;
 mod http2;
 mod http2_bodies;
+mod http2_conformance;
 mod http2_messages;
 mod http2_rules;
 mod interim;
@@ -37,3 +41,4 @@ mod stream;
 mod tls;
 mod transform;
 mod upgrade;
+mod upstreams;

@@ -22,14 +22,14 @@ use tokio::{
 
 use crate::{rig::*, tls};
 
-/// Somebody who vouches for others.
+/// A certificate authority.
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
 }
 
 impl Authority {
-    /// One that vouches for itself, or that another vouches for.
+    /// Creates an authority: self-signed, or signed by another one.
     fn new(name: &str, above: Option<&Authority>) -> Authority {
         let mut params = CertificateParams::new([]).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
@@ -84,7 +84,7 @@ async fn upstream(
                     let (_, cert) = x509_parser::parse_x509_certificate(&chain[0]).unwrap();
                     cert.subject().to_string()
                 });
-                let shown = shown.unwrap_or_else(|| "nobody".to_owned());
+                let shown = shown.unwrap_or_else(|| "no certificate".to_owned());
                 let mut buffer = [0; 4096];
                 while stream.read(&mut buffer).await.is_ok_and(|count| count > 0) {
                     permits.acquire().await.unwrap().forget();

@@ -207,15 +207,15 @@ async fn empty_elements_are_no_addresses() {
         ..Options::default()
     };
     let rig = Rig::with(one_service(upstream.address), options, &[plain()]);
-    for told in
+    for value in
         ["1.1.1.1", "2.2.2.2,,1.1.1.1", "1.1.1.1,", "1.1.1.1, ,", "2.2.2.2\r\nX-Forwarded-For: ,1.1.1.1,"]
     {
         let answer = rig
             .send(&format!(
-                "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Forwarded-For: {told}\r\n\r\n"
+                "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Forwarded-For: {value}\r\n\r\n"
             ))
             .await;
-        assert_eq!(field(answer.split_once("\r\n\r\n").unwrap().1, "x-real-ip"), Some("1.1.1.1"), "{told}");
+        assert_eq!(field(answer.split_once("\r\n\r\n").unwrap().1, "x-real-ip"), Some("1.1.1.1"), "{value}");
     }
 }
 

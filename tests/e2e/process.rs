@@ -93,7 +93,7 @@ pub fn signal(process: u32, name: &str) {
     assert!(Command::new("kill").args(["-s", name, &process.to_string()]).status().unwrap().success());
 }
 
-/// A configuration of one service at that address whose answers tell the version.
+/// Returns a configuration of one service at that address. Its upstream path has the version, which responses echo.
 pub fn config(address: SocketAddr, version: u32) -> String {
     format!(
         "_format_version: \"3.0\"\nservices:\n- name: s\n  url: http://{address}/v{version}\n  \

@@ -1,4 +1,4 @@
-//! Changes of the file, told to the running program in every way there is.
+//! Reloads of a changed file, by every trigger.
 #![cfg(unix)]
 
 use std::{
@@ -118,7 +118,7 @@ async fn a_bad_file_is_reported_and_the_last_good_one_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_status_tells_what_runs_and_what_was_wrong_with_the_last_file() {
+async fn status_reports_the_active_configuration_and_the_last_error() {
     let upstream = Upstream::echo().await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("kong.yml");
@@ -127,19 +127,19 @@ async fn the_status_tells_what_runs_and_what_was_wrong_with_the_last_file() {
     command.arg("serve").arg(&file).args(["--proxy-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
     let mut process = Process::run(&mut command).await;
     let admin = process.admin.unwrap();
-    let told = async || {
+    let status = async || {
         let mut stream = TcpStream::connect(admin).await.unwrap();
         stream.write_all(b"GET /status HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
         serde_json::from_str::<Value>(&read_message(&mut stream).await.unwrap().1).unwrap()
     };
-    let first = told().await;
+    let first = status().await;
     assert_eq!(first["configuration"]["generation"], 1, "{first}");
     assert_eq!(first["configuration"]["last_error"], Value::Null);
     assert!(first["configuration"]["age"].as_u64().is_some(), "{first}");
 
     fs::write(&file, "_format_version: \"3.0\"\nservices:\n- nam: s\n").unwrap();
     process.says("what ran before goes on").await;
-    let broken = told().await;
+    let broken = status().await;
     for field in ["generation", "applied_at"] {
         assert_eq!(broken["configuration"][field], first["configuration"][field], "{field} is of what runs");
     }
@@ -152,7 +152,7 @@ async fn the_status_tells_what_runs_and_what_was_wrong_with_the_last_file() {
 
     fs::write(&file, config(upstream.address, 2)).unwrap();
     process.says("reloaded in").await;
-    let repaired = told().await;
+    let repaired = status().await;
     assert_eq!(repaired["configuration"]["generation"], 2, "{repaired}");
     assert_eq!(repaired["configuration"]["last_error"], Value::Null);
     assert_ne!(repaired["configuration_hash"], first["configuration_hash"]);

@@ -103,7 +103,7 @@ async fn a_broken_chunk_is_a_400_and_the_upstream_sees_nothing() {
 }
 
 #[tokio::test]
-async fn a_connection_carries_as_many_requests_as_it_may_and_the_last_is_told_so() {
+async fn last_response_of_a_connection_at_its_request_limit_has_connection_close() {
     let upstream = Upstream::echo().await;
     let options = Options { max_requests_per_connection: 2, ..Options::default() };
     let rig = Rig::with(one_service(upstream.address), options, &[plain()]);

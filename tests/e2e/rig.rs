@@ -1,4 +1,4 @@
-//! A gateway made from rows written as JSON, upstreams made by hand, and a client that speaks bytes.
+//! A gateway built from rows in JSON, scripted upstreams, and a client that sends raw bytes.
 
 use std::{
     future::Future,
@@ -27,12 +27,12 @@ use tokio::{
     time::timeout,
 };
 
-/// Longest a test waits for anything.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// Maximum time that a test waits for one event.
+pub const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Fails the test when it takes too long.
+/// Awaits a future, and fails the test after `TEST_TIMEOUT`.
 pub async fn soon<T>(what: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, what).await.expect("this should not take that long")
+    timeout(TEST_TIMEOUT, what).await.expect("this should not take that long")
 }
 
 /// A running gateway. Dropped, its threads end.
@@ -54,14 +54,14 @@ impl Rig {
     }
 
     pub fn of_file_with(text: &str, options: Options, listeners: &[Listener]) -> Rig {
-        let options = Options { registry: gatewayctl::catalog().registry().clone(), ..options };
-        Self::of_catalog(text, gatewayctl::catalog(), options, listeners)
+        let options = Options { registry: gatewayctl::registry().clone(), ..options };
+        Self::of_catalog(text, gatewayctl::catalog().unwrap(), options, listeners)
     }
 
     /// A gateway with the plugins of a test.
     pub fn of_plugins(text: &str, registry: Registry, listeners: &[Listener]) -> Rig {
         let options = Options { registry: registry.clone(), ..Options::default() };
-        Self::of_catalog(text, Catalog::new(registry), options, listeners)
+        Self::of_catalog(text, Catalog::new(registry).unwrap(), options, listeners)
     }
 
     fn of_catalog(text: &str, catalog: &'static Catalog, options: Options, listeners: &[Listener]) -> Rig {
@@ -72,7 +72,7 @@ impl Rig {
     }
 
     pub fn with(config: Value, options: Options, listeners: &[Listener]) -> Rig {
-        let options = Options { registry: gatewayctl::catalog().registry().clone(), ..options };
+        let options = Options { registry: gatewayctl::registry().clone(), ..options };
         Self::of_state(Arc::new(state(&config)), options, listeners)
     }
 
@@ -180,7 +180,7 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// An upstream that tells when a request has come, and answers when it is told to.
+    /// Starts an upstream that reports the arrival of a request, and responds when it is released.
     pub async fn held() -> (Upstream, tokio::sync::oneshot::Receiver<()>, tokio::sync::oneshot::Sender<()>) {
         let (arrived, wait) = tokio::sync::oneshot::channel();
         let (release, go) = tokio::sync::oneshot::channel::<()>();
@@ -254,8 +254,8 @@ impl Drop for Upstream {
     }
 }
 
-/// An address at which nobody listens.
-pub async fn nobody() -> SocketAddr {
+/// Returns an address on which no socket listens.
+pub async fn unused_address() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap().local_addr().unwrap()
 }
 
@@ -271,6 +271,14 @@ pub async fn read_head(stream: &mut TcpStream) -> Option<String> {
     Some(String::from_utf8_lossy(&head).into_owned())
 }
 
+async fn read_line(stream: &mut TcpStream) -> Option<String> {
+    let mut line = String::new();
+    while !line.ends_with("\r\n") {
+        line.push(soon(stream.read_u8()).await.ok()?.into());
+    }
+    Some(line)
+}
+
 /// Reads a message with its body, by length or in chunks.
 pub async fn read_message(stream: &mut TcpStream) -> Option<(String, String)> {
     let head = read_head(stream).await?;
@@ -280,18 +288,17 @@ pub async fn read_message(stream: &mut TcpStream) -> Option<(String, String)> {
         soon(stream.read_exact(&mut body)).await.ok()?;
     } else if field(&head, "transfer-encoding").is_some() {
         loop {
-            let mut size = String::new();
-            while !size.ends_with("\r\n") {
-                size.push(soon(stream.read_u8()).await.ok()?.into());
-            }
+            let size = read_line(stream).await?;
             let size = usize::from_str_radix(size.trim(), 16).unwrap();
-            let mut chunk = vec![0; size + 2];
-            soon(stream.read_exact(&mut chunk)).await.ok()?;
-            body.extend_from_slice(&chunk[..size]);
             if size == 0 {
                 break;
             }
+            let mut chunk = vec![0; size + 2];
+            soon(stream.read_exact(&mut chunk)).await.ok()?;
+            body.extend_from_slice(&chunk[..size]);
         }
+        // The trailers.
+        while read_line(stream).await? != "\r\n" {}
     }
     Some((head, String::from_utf8_lossy(&body).into_owned()))
 }

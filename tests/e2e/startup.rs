@@ -77,7 +77,8 @@ plugins:
 fn each_warning_is_one_line_of_the_log() {
     let (_folder, file) = folder_with(UNSUPPORTED);
     let conf = Path::new(&file).with_file_name("kong.conf");
-    fs::write(&conf, "\ndns_order = A\nproxy_listn = off\ndatabase = postgres\n").unwrap();
+    fs::write(&conf, "\nuntrusted_lua_sandbox_requires = a\nproxy_listn = off\ndatabase = postgres\n")
+        .unwrap();
     let arguments = [
         &file,
         "--mock-upstreams",
@@ -100,7 +101,7 @@ fn each_warning_is_one_line_of_the_log() {
         "--mock-upstreams: upstreams whose host does not resolve are replaced by a built-in echo".to_owned(),
         "uses a self-signed certificate made at this start".to_owned(),
         "--allow-unsupported: accepted without effect: ".to_owned(),
-        format!("{conf}:2: dns_order: has no effect yet: "),
+        format!("{conf}:2: untrusted_lua_sandbox_requires: has no effect yet: "),
         format!("{conf}:3: proxy_listn: is not a setting (did you mean `proxy_listen`?)"),
         format!("{conf}:4: database: has no effect: there is no database"),
         "KONG_PG_HOST: has no effect: there is no database".to_owned(),
@@ -289,12 +290,14 @@ fn a_check_fails_where_a_start_would() {
 }
 
 #[test]
-fn a_check_tells_what_a_start_would_warn_of() {
+fn check_reports_the_warnings_of_a_start() {
     let (_folder, file) = folder_with("_format_version: \"3.0\"\n");
     let output =
-        serve(&["--check", &file, "--set", "dns_order=A", "--set", "listen_shared=on"]).output().unwrap();
+        serve(&["--check", &file, "--set", "untrusted_lua_sandbox_requires=a", "--set", "listen_shared=on"])
+            .output()
+            .unwrap();
     let text = printed(&output);
-    assert!(text.contains("warning: --set dns_order: has no effect yet: "), "{text}");
+    assert!(text.contains("warning: --set untrusted_lua_sandbox_requires: has no effect yet: "), "{text}");
     assert!(text.contains("warning: the configuration has no routes"), "{text}");
     assert!(output.status.success() && text.ends_with("configuration is valid\n"), "{text}");
 }

@@ -66,7 +66,7 @@ async fn secret_repeater(name: &str) -> (Upstream, String) {
         let acceptor = acceptor.clone();
         async move {
             let Ok(mut stream) = acceptor.accept(stream).await else { return };
-            let name = stream.get_ref().1.server_name().unwrap_or("nobody").to_owned();
+            let name = stream.get_ref().1.server_name().unwrap_or("no-name").to_owned();
             let _ = stream.write_all(name.as_bytes()).await;
             let mut heard = Vec::new();
             let _ = stream.read_to_end(&mut heard).await;
@@ -146,7 +146,7 @@ async fn a_target_that_refuses_is_passed_over() {
     config["services"][0]["host"] = "u.test".into();
     config["upstreams"] = json!([{ "id": uuid(5), "name": "u.test" }]);
     let target = |n, address: std::net::SocketAddr| json!({ "id": uuid(n), "upstream": { "id": uuid(5) }, "target": address.to_string() });
-    config["targets"] = json!([target(6, nobody().await), target(7, upstream.address)]);
+    config["targets"] = json!([target(6, unused_address().await), target(7, upstream.address)]);
     let rig = Rig::with(config, Options::default(), &[streams()]);
     for _ in 0..4 {
         assert_eq!(say(rig.connect().await, "x").await, "xbye");
@@ -200,10 +200,10 @@ async fn tls_to_the_service_is_verified_where_it_says_so() {
 }
 
 #[tokio::test]
-async fn the_proxy_protocol_tells_whose_stream_it_is() {
+async fn proxy_protocol_sets_the_client_address_of_a_stream() {
     let upstream = repeater().await;
-    let told = json!({ "protocols": ["tcp"], "sources": [{ "ip": "10.1.2.3", "port": 5000 }] });
-    let config = service(upstream.address, json!({ "protocol": "tcp" }), told);
+    let route = json!({ "protocols": ["tcp"], "sources": [{ "ip": "10.1.2.3", "port": 5000 }] });
+    let config = service(upstream.address, json!({ "protocol": "tcp" }), route);
     let listener = Listener { proxy_protocol: true, ..streams() };
     let options = Options {
         trusted_ips: vec!["127.0.0.0/8".parse().unwrap()],
@@ -218,8 +218,8 @@ async fn the_proxy_protocol_tells_whose_stream_it_is() {
 #[tokio::test]
 async fn the_proxy_protocol_s_second_version_comes_before_tls() {
     let upstream = repeater().await;
-    let told = json!({ "protocols": ["tls"], "snis": ["a.test"], "sources": [{ "ip": "10.1.2.0/24" }] });
-    let config = service(upstream.address, json!({ "protocol": "tcp" }), told);
+    let route = json!({ "protocols": ["tls"], "snis": ["a.test"], "sources": [{ "ip": "10.1.2.0/24" }] });
+    let config = service(upstream.address, json!({ "protocol": "tcp" }), route);
     let listener = Listener { proxy_protocol: true, ..tls() };
     let options = Options {
         trusted_ips: vec!["127.0.0.0/8".parse().unwrap()],
@@ -280,7 +280,7 @@ async fn datagrams_find_their_route_by_where_they_were_sent() {
 }
 
 #[tokio::test]
-async fn a_session_that_was_silent_for_long_begins_anew() {
+async fn idle_session_is_replaced_after_its_timeout() {
     let upstream = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let config = service(
         upstream.local_addr().unwrap(),
@@ -297,7 +297,7 @@ async fn a_session_that_was_silent_for_long_begins_anew() {
         while sources.len() < 2 {
             client.send(b"hi").await.unwrap();
             sources.insert(upstream.recv_from(&mut buffer).await.unwrap().1);
-            // Silence is what is tried here; nothing tells of its end.
+            // The test needs an idle session, and no event marks the end of the idle time.
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     })

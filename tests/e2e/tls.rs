@@ -72,7 +72,7 @@ async fn the_certificate_follows_the_server_name_and_the_configuration() {
 }
 
 #[tokio::test]
-async fn http2_is_spoken_when_alpn_says_so() {
+async fn gateway_uses_http2_if_alpn_negotiates_it() {
     let upstream = Upstream::echo().await;
     let rig = Rig::with(one_service(upstream.address), Options::default(), &[listener()]);
     let stream = connect(&rig, "a.test", b"h2").await;

@@ -50,7 +50,7 @@ async fn a_drain_closes_a_websocket_between_frames_with_1001() {
         let head =
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\x81\x05he";
         stream.write_all(head).await.unwrap();
-        // The client's close, masked, tells that the drain has begun: the rest of the frame follows it.
+        // The client's masked close frame marks the start of the drain: the remaining bytes of the frame follow it.
         let mut close = [0; 8];
         stream.read_exact(&mut close).await.unwrap();
         assert_eq!(close, [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9]);
@@ -65,7 +65,7 @@ async fn a_drain_closes_a_websocket_between_frames_with_1001() {
     let mut first = [0; 4];
     soon(stream.read_exact(&mut first)).await.unwrap();
     let workers = rig.workers();
-    let drained = tokio::task::spawn_blocking(move || workers.drain(PATIENCE));
+    let drained = tokio::task::spawn_blocking(move || workers.drain(TEST_TIMEOUT));
     let mut rest = [0; 7];
     soon(stream.read_exact(&mut rest)).await.unwrap();
     assert_eq!(&rest, b"llo\x88\x02\x03\xe9");

@@ -6,6 +6,8 @@ mod differences;
 mod exchange;
 mod impacts;
 mod mutations;
+mod seeds;
+mod targets;
 
 use std::{
     io::Write,
@@ -343,11 +345,11 @@ proptest! {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // Dropped at once, which ends the input.
+        // The pipe is dropped immediately, which ends the input.
         let _ = child.stdin.take().unwrap().write_all(&text);
         let ended = child.wait_with_output().unwrap();
-        let told = String::from_utf8_lossy(&ended.stderr);
-        prop_assert!(matches!(ended.status.code(), Some(0 | 1)), "{:?}: {told}", ended.status);
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        prop_assert!(matches!(ended.status.code(), Some(0 | 1)), "{:?}: {stderr}", ended.status);
     }
 }
 

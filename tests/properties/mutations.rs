@@ -97,7 +97,7 @@ fn filled(config: &str) -> String {
 /// Lines of the errors in a text, and their messages.
 fn problems(text: &str) -> Vec<(usize, String)> {
     let input = Input::Text { name: "kong.yml".to_owned(), text: text.as_bytes().to_vec() };
-    let loaded = load(&input, &Options::new(gatewayctl::catalog())).unwrap();
+    let loaded = load(&input, &Options::new(gatewayctl::catalog().unwrap())).unwrap();
     let errors = loaded.findings.iter().filter(|f| f.level == Level::Error);
     errors
         .map(|f| {
@@ -193,8 +193,8 @@ fn needed(text: &str, validator: &jsonschema::Validator) -> bool {
 
 #[test]
 fn slips_are_found_on_their_lines() {
-    let validator = jsonschema::validator_for(&json_schema::file_schema(gatewayctl::catalog().registry()))
-        .expect("a schema");
+    let validator =
+        jsonschema::validator_for(&json_schema::file_schema(gatewayctl::registry())).expect("a schema");
     let files = files();
     assert!(files.len() > 300, "only {} files", files.len());
     let mut dice = Dice(SEED);

@@ -10,6 +10,6 @@ pub mod lint;
 #[cfg(test)]
 fn catalog() -> &'static config::Catalog {
     static CATALOG: std::sync::LazyLock<&config::Catalog> =
-        std::sync::LazyLock::new(|| config::Catalog::new(plugins::registry()));
+        std::sync::LazyLock::new(|| config::Catalog::new(plugins::registry()).expect("the schemas compile"));
     *CATALOG
 }

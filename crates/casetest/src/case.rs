@@ -85,7 +85,7 @@ pub struct Mock {
     pub raw: Option<String>,
     /// Other behaviour by exact path.
     pub routes: IndexMap<String, Mock>,
-    /// Speaks HTTPS. The echo tells the server name and the client certificate's common name as `tls`.
+    /// Uses HTTPS. The echo has the server name and the common name of the client certificate as `tls`.
     pub tls: Option<MockTls>,
 }
 

@@ -63,6 +63,7 @@ impl Engine {
             catalog,
             kong_strict: false,
             flavor: router::Flavor::default(),
+            vault_env_prefix: None,
             env: Arc::new(move |name| {
                 variables.iter().find(|(given, _)| given == name).map(|(_, value)| value.clone())
             }),

@@ -323,20 +323,20 @@ async fn websocket(request: &Request, stream: &mut BufReader<AnyStream>) -> io::
 }
 
 fn acceptor(tls: &MockTls) -> Result<TlsAcceptor, String> {
-    let told = |error: &dyn std::fmt::Display| format!("tls of a mock: {error}");
-    let key = parse_certified_key(&tls.cert, &tls.key).map_err(|e| told(&e))?;
+    let tls_error = |error: &dyn std::fmt::Display| format!("tls of a mock: {error}");
+    let key = parse_certified_key(&tls.cert, &tls.key).map_err(|e| tls_error(&e))?;
     let builder = ServerConfig::builder_with_provider(crypto_provider())
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-        .map_err(|e| told(&e))?;
+        .map_err(|e| tls_error(&e))?;
     let builder = match &tls.client_ca {
         None => builder.with_no_client_auth(),
         Some(authority) => {
             let mut roots = RootCertStore::empty();
-            roots.add_parsable_certificates(parse_certificates(authority).map_err(|e| told(&e))?);
+            roots.add_parsable_certificates(parse_certificates(authority).map_err(|e| tls_error(&e))?);
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), crypto_provider());
             let verifier =
                 if tls.required == Some(false) { verifier.allow_unauthenticated() } else { verifier };
-            builder.with_client_cert_verifier(verifier.build().map_err(|e| told(&e))?)
+            builder.with_client_cert_verifier(verifier.build().map_err(|e| tls_error(&e))?)
         }
     };
     let config = builder.with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(key)));

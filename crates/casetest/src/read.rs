@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_line() {
+    fn errors_have_a_line_and_a_reason() {
         for (text, line, reason) in [
             ("config: {}\nstep: []\n", 2, "unknown field"),
             ("steps: []\n", 1, "`config`"),

@@ -36,11 +36,11 @@ pub struct Plan {
     pub catalog: &'static Catalog,
     /// How many at a time; at least one.
     pub jobs: usize,
-    /// Whether none begins after one has failed.
+    /// Whether no case is started after one has failed.
     pub fail_fast: bool,
 }
 
-/// Runs the cases and tells of each as it ends, in that order. Cases that did not begin are not told of.
+/// Runs the cases and reports each when it ends, in that order. Cases that were not started are not reported.
 pub fn run(cases: &[LoadedCase], plan: Plan, mut report: impl FnMut(Ran)) {
     let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     let (sender, ended) = mpsc::channel();

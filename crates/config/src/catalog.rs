@@ -2,22 +2,30 @@
 
 use std::sync::OnceLock;
 
-use super::{entities::SchemaSet, secret::SecretFields};
+use super::{
+    entities::{self, SchemaSet},
+    secret::SecretFields,
+    validator::CompileError,
+};
 use plugin::Registry;
 use router::Flavor;
 
-/// Data derived from the schemas of all entities and plugins, computed on first use.
+/// Data derived from the schemas of all entities and plugins.
 pub struct Catalog {
     registry: Registry,
-    schemas: [OnceLock<SchemaSet>; 3],
+    schemas: [SchemaSet; 3],
     secrets: OnceLock<SecretFields>,
 }
 
 impl Catalog {
     /// Creates the catalog for a plugin registry. It is leaked, because compiled schemas are referenced by loaded
     /// documents; a process creates one.
-    pub fn new(registry: Registry) -> &'static Self {
-        Box::leak(Box::new(Catalog { registry, schemas: Default::default(), secrets: OnceLock::new() }))
+    ///
+    /// # Errors
+    /// If the schema of an entity or plugin does not compile: validation against it would accept what it must reject.
+    pub fn new(registry: Registry) -> Result<&'static Self, CompileError> {
+        let schemas = entities::compile(&registry)?;
+        Ok(Box::leak(Box::new(Catalog { registry, schemas, secrets: OnceLock::new() })))
     }
 
     /// Returns the plugin registry.
@@ -26,13 +34,13 @@ impl Catalog {
     }
 
     /// Returns the compiled schemas for a router flavor.
-    pub fn schemas(&'static self, flavor: Flavor) -> &'static SchemaSet {
-        let index = match flavor {
-            Flavor::TraditionalCompatible => 0,
-            Flavor::Traditional => 1,
-            Flavor::Expressions => 2,
-        };
-        self.schemas[index].get_or_init(|| SchemaSet::new(self, flavor))
+    pub fn schemas(&self, flavor: Flavor) -> SchemaSet {
+        let [compatible, traditional, expressions] = self.schemas;
+        match flavor {
+            Flavor::TraditionalCompatible => compatible,
+            Flavor::Traditional => traditional,
+            Flavor::Expressions => expressions,
+        }
     }
 
     /// Returns the secret fields.

@@ -169,7 +169,7 @@ codes! {
 
     "deck/consumer-group": "consumer groups exist only in Kong Enterprise",
     "Groups and their members are checked and have no effect; plugins scoped to a group are left out. Scope them to \
-     each consumer, or tell consumers apart by the groups of `acls`.",
+     each consumer, or distinguish consumers by the groups of `acls`.",
     "" => "";
 
     "deck/destination": "the file says where decK would write",

@@ -5,55 +5,67 @@ use ahash::AHashMap;
 use serde_json::{Value as Json, json};
 
 use super::{
-    BUNDLED, Catalog,
+    BUNDLED,
     dialect::enterprise,
     rules,
     validator::{
-        self, CompiledSchema, Field, RecordSchema, SchemaError, SchemaKind, SchemaResolver, StringSchema,
-        Validator,
+        self, CompileError, CompiledSchema, Defect, FindCheck, RecordSchema, SchemaError, SchemaKind,
+        SchemaResolver, StringSchema, entity_checks,
     },
 };
 use model::{KINDS, KindInfo};
+use plugin::Registry;
 use router::Flavor;
 use source::{Document, NodeId, Value};
 
 /// Compiled schemas for one router flavor.
+#[derive(Clone, Copy)]
 pub struct SchemaSet {
-    /// Schema of the document.
-    pub file: RecordSchema,
-    kinds: Vec<RecordSchema>,
+    common: &'static CommonSchemas,
     /// Routes by protocol family: http, tcp, grpc.
-    routes: [RecordSchema; 3],
-    plugins: AHashMap<String, RecordSchema>,
+    routes: &'static [RecordSchema; 3],
     flavor: Flavor,
-    catalog: &'static Catalog,
+}
+
+/// The schemas that do not depend on the router flavor.
+struct CommonSchemas {
+    file: RecordSchema,
+    kinds: Vec<RecordSchema>,
+    plugins: AHashMap<String, RecordSchema>,
+}
+
+/// Compiles the schemas of all router flavors. They are leaked, because loaded documents refer to them.
+///
+/// # Errors
+/// If a schema of an entity or of a plugin does not compile.
+pub(super) fn compile(registry: &Registry) -> Result<[SchemaSet; 3], CompileError> {
+    let find_check = |name: &str| rules::find(name).or_else(|| registry.rule(name));
+    let compiler = EntityCompiler { find_check: &find_check };
+    let kinds = KINDS.iter().map(|kind| compiler.record(kind, (kind.schema)().to_value()));
+    let plugin = |entry: &plugin::PluginDescriptor| {
+        Ok::<_, CompileError>((entry.name.to_string(), compiler.plugin(entry)?))
+    };
+    let common = CommonSchemas {
+        file: file_record(),
+        kinds: kinds.collect::<Result<_, _>>()?,
+        plugins: registry.descriptors().map(plugin).collect::<Result<_, _>>()?,
+    };
+    let routes = |flavor| Ok::<_, CompileError>((compiler.routes(flavor)?, flavor));
+    let routes =
+        [routes(Flavor::TraditionalCompatible)?, routes(Flavor::Traditional)?, routes(Flavor::Expressions)?];
+    let common: &'static CommonSchemas = Box::leak(Box::new(common));
+    Ok(routes.map(|(routes, flavor)| SchemaSet { common, routes: Box::leak(Box::new(routes)), flavor }))
 }
 
 impl SchemaSet {
-    pub(super) fn new(catalog: &'static Catalog, flavor: Flavor) -> Self {
-        let kinds = KINDS.iter().map(|kind| record(kind, (kind.schema)().to_value())).collect();
-        let routes = KindInfo::of("routes").map_or_else(Json::default, |kind| (kind.schema)().to_value());
-        let route = |kind_of_route| {
-            let schema = route_schema(routes.clone(), kind_of_route, flavor);
-            KindInfo::of("routes").map_or_else(RecordSchema::default, |kind| record(kind, schema))
-        };
-        SchemaSet {
-            file: file_record(),
-            kinds,
-            routes: [route(RouteKind::Http), route(RouteKind::Tcp), route(RouteKind::Grpc)],
-            plugins: catalog
-                .registry()
-                .descriptors()
-                .map(|entry| (entry.name.to_string(), plugin_record(entry)))
-                .collect(),
-            flavor,
-            catalog,
-        }
+    /// Returns the schema of the document.
+    pub fn file(&self) -> &'static RecordSchema {
+        &self.common.file
     }
 
     /// Returns whether a plugin of that name exists.
     pub fn has_plugin(&self, name: &str) -> bool {
-        self.plugins.contains_key(name)
+        self.common.plugins.contains_key(name)
     }
 
     /// Returns the router flavor of these schemas.
@@ -62,24 +74,68 @@ impl SchemaSet {
     }
 }
 
-/// Compiles the schema of a kind and adds the fields common to all entities.
-fn record(kind: &'static KindInfo, schema: Json) -> RecordSchema {
-    let mut record = as_record(validator::compile(&schema));
-    add_comments(&mut record);
-    let mut children: Vec<_> =
-        kind.children.iter().filter_map(|c| Some((KindInfo::number(c.kind)?, c))).collect();
-    children.sort_by_key(|(number, _)| *number);
-    for (number, child) in children {
-        record.set(child.kind, CompiledSchema::of(SchemaKind::Children(number, child.field)));
-    }
-    record
+struct EntityCompiler<'r> {
+    find_check: FindCheck<'r>,
 }
 
-fn as_record(schema: CompiledSchema) -> RecordSchema {
-    match schema.kind {
-        SchemaKind::Record(record) => *record,
-        _ => RecordSchema::default(),
+impl EntityCompiler<'_> {
+    /// Compiles the schema of a kind and adds the fields common to all entities.
+    fn record(&self, kind: &'static KindInfo, schema: Json) -> Result<RecordSchema, CompileError> {
+        let compiled = validator::compile(&schema, self.find_check).map_err(|error| error.of(kind.key))?;
+        let SchemaKind::Record(mut record) = compiled.kind else {
+            return Err(CompileError::from(Defect::NotARecord).of(kind.key));
+        };
+        add_comments(&mut record);
+        let mut children: Vec<_> =
+            kind.children().iter().filter_map(|c| Some((KindInfo::number(c.kind)?, c))).collect();
+        children.sort_by_key(|(number, _)| *number);
+        for (number, child) in children {
+            record.set(child.kind, CompiledSchema::of(SchemaKind::Children(number, child.field)));
+        }
+        Ok(*record)
     }
+
+    /// Compiles the schemas of routes by protocol family.
+    fn routes(&self, flavor: Flavor) -> Result<[RecordSchema; 3], CompileError> {
+        let kind = kind("routes")?;
+        let schema = (kind.schema)().to_value();
+        let route = |family| self.record(kind, route_schema(schema.clone(), family, flavor));
+        Ok([route(RouteKind::Http)?, route(RouteKind::Tcp)?, route(RouteKind::Grpc)?])
+    }
+
+    /// Compiles the schema of a plugin: common fields, its settings, its protocols, and the scopes it must not have.
+    fn plugin(&self, entry: &plugin::PluginDescriptor) -> Result<RecordSchema, CompileError> {
+        let mut schema = (kind("plugins")?.schema)().to_value();
+        let protocols = json!(entry.protocols);
+        let settings = (entry.schema)().to_value();
+        if let Some(fields) = schema.get_mut("properties").and_then(Json::as_object_mut) {
+            let item = json!({ "type": "string", "enum": protocols });
+            let default = entry.default_protocols.as_ref();
+            fields.insert(
+                "protocols".to_owned(),
+                json!({ "type": "array", "x-set": true, "items": item, "default": default }),
+            );
+            let pins = [
+                ("consumer", entry.scopes.consumer),
+                ("service", entry.scopes.service),
+                ("route", entry.scopes.route),
+            ];
+            for (scope, _) in pins.iter().filter(|(_, allowed)| !allowed) {
+                fields.insert((*scope).to_owned(), json!({ "x-must-be": null }));
+            }
+        }
+        let of_plugin = |error: CompileError| error.of(format!("plugin {}", entry.name));
+        let mut record = self.record(kind("plugins")?, schema)?;
+        record.set("config", validator::compile(&settings, self.find_check).map_err(of_plugin)?);
+        let checks = settings.get("x-plugin-checks");
+        record.checks =
+            entity_checks::compile("x-plugin-checks", checks, &record, self.find_check).map_err(of_plugin)?;
+        Ok(record)
+    }
+}
+
+fn kind(key: &str) -> Result<&'static KindInfo, CompileError> {
+    KindInfo::of(key).ok_or_else(|| Defect::UnknownKind(key.to_owned()).into())
 }
 
 fn add_comments(record: &mut RecordSchema) {
@@ -192,35 +248,6 @@ fn route_schema(mut schema: Json, kind_of_route: RouteKind, flavor: Flavor) -> J
     schema
 }
 
-/// Compiles the schema of a plugin: common fields, its settings, its protocols, and the scopes it must not have.
-fn plugin_record(entry: &plugin::PluginDescriptor) -> RecordSchema {
-    let Some(kind) = KindInfo::of("plugins") else { return RecordSchema::default() };
-    let mut schema = (kind.schema)().to_value();
-    let protocols = json!(entry.protocols);
-    let settings = (entry.schema)().to_value();
-    let plugin_checks = settings.get("x-plugin-checks").cloned();
-    if let Some(fields) = schema.get_mut("properties").and_then(Json::as_object_mut) {
-        let item = json!({ "type": "string", "enum": protocols });
-        let default = entry.default_protocols.as_ref();
-        fields.insert(
-            "protocols".to_owned(),
-            json!({ "type": "array", "x-set": true, "items": item, "default": default }),
-        );
-        let pins = [
-            ("consumer", entry.scopes.consumer),
-            ("service", entry.scopes.service),
-            ("route", entry.scopes.route),
-        ];
-        for (scope, _) in pins.iter().filter(|(_, allowed)| !allowed) {
-            fields.insert((*scope).to_owned(), json!({ "x-must-be": null }));
-        }
-    }
-    let mut record = record(kind, schema);
-    record.set("config", validator::compile(&settings));
-    record.checks = validator::entity_checks::compile(plugin_checks.as_ref(), &record.index);
-    record
-}
-
 impl SchemaResolver for SchemaSet {
     fn choose(
         &self,
@@ -228,16 +255,16 @@ impl SchemaResolver for SchemaSet {
         doc: &Document,
         node: NodeId,
     ) -> Result<&'static RecordSchema, SchemaError> {
-        let this = self.catalog.schemas(self.flavor);
+        let CommonSchemas { kinds, plugins, .. } = self.common;
         let text = |field| doc.get(node, field).and_then(|n| doc.str(n));
         match KINDS[kind].key {
-            "routes" => this.route(doc, node),
+            "routes" => self.route(doc, node),
             "plugins" => match text("name") {
-                Some(name) if !name.is_empty() => match this.plugins.get(name) {
+                Some(name) if !name.is_empty() => match plugins.get(name) {
                     Some(record) => Ok(record),
                     None => Err(unknown_plugin(name)),
                 },
-                _ => Ok(&this.kinds[kind]),
+                _ => Ok(&kinds[kind]),
             },
             "vaults" => match text("name") {
                 Some(name) if name != "env" && !name.is_empty() => Err(SchemaError {
@@ -248,32 +275,21 @@ impl SchemaResolver for SchemaSet {
                     help: Some("the one type there is: `env`".to_owned()),
                     unknown: None,
                 }),
-                _ => Ok(&this.kinds[kind]),
+                _ => Ok(&kinds[kind]),
             },
-            _ => Ok(&this.kinds[kind]),
+            _ => Ok(&kinds[kind]),
         }
     }
 
     fn kind(&self, kind: usize) -> Option<&'static RecordSchema> {
-        self.catalog.schemas(self.flavor).kinds.get(kind)
-    }
-
-    fn custom(
-        &self,
-        name: &str,
-        validator: &Validator<'_>,
-        record: &RecordSchema,
-        node: Option<NodeId>,
-        fields: &[Field],
-    ) -> Option<String> {
-        rules::custom(name, self.catalog.registry(), validator, record, node, fields)
+        self.common.kinds.get(kind)
     }
 }
 
 impl SchemaSet {
     /// Selects the schema by the first of the route's protocols.
-    fn route(&'static self, doc: &Document, node: NodeId) -> Result<&'static RecordSchema, SchemaError> {
-        let [http, tcp, grpc] = &self.routes;
+    fn route(&self, doc: &Document, node: NodeId) -> Result<&'static RecordSchema, SchemaError> {
+        let [http, tcp, grpc] = self.routes;
         let Some(protocols) = doc.get(node, "protocols") else { return Ok(http) };
         let first = match doc.value(protocols) {
             Value::Null => return Ok(http),
@@ -306,7 +322,7 @@ const PROTOCOLS: &[&str] = &["grpc", "grpcs", "http", "https", "tcp", "tls", "tl
 /// Schemas without those of plugins that the node's settings disable.
 pub struct EnabledSchemas<'a> {
     /// The schemas of all plugins.
-    pub schemas: &'static SchemaSet,
+    pub schemas: SchemaSet,
     /// Returns whether a plugin is enabled.
     pub plugin: &'a (dyn Fn(&str) -> bool + Sync),
 }
@@ -337,17 +353,6 @@ impl SchemaResolver for EnabledSchemas<'_> {
 
     fn kind(&self, kind: usize) -> Option<&'static RecordSchema> {
         self.schemas.kind(kind)
-    }
-
-    fn custom(
-        &self,
-        name: &str,
-        validator: &Validator<'_>,
-        record: &RecordSchema,
-        node: Option<NodeId>,
-        fields: &[Field],
-    ) -> Option<String> {
-        self.schemas.custom(name, validator, record, node, fields)
     }
 }
 

@@ -81,7 +81,7 @@ fn entity(registry: &Registry, kind: &KindInfo) -> Json {
     if let Some(properties) = schema.get_mut("properties").and_then(Json::as_object_mut) {
         add_shorthands(properties, shorthands.as_ref());
         comments(properties);
-        for child in kind.children {
+        for child in kind.children() {
             properties.insert(child.kind.to_owned(), list_of(child.kind));
         }
         if kind.key == "plugins" {

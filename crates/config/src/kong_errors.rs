@@ -289,7 +289,7 @@ fn submitted_entity(loaded: &Loaded, i: usize, late: bool) -> Json {
     let mut map = Map::new();
     for entry in doc.entries(found.node) {
         let key = doc.key_text(entry.key);
-        if !kind.children.iter().any(|c| c.kind == key) && *doc.value(entry.value) != Value::Null {
+        if !kind.children().iter().any(|c| c.kind == key) && *doc.value(entry.value) != Value::Null {
             map.insert(key, submitted_value(doc, entry.value));
         }
     }
@@ -365,30 +365,25 @@ pub fn entities(loaded: &Loaded) -> Json {
 /// Returns all entities of a configuration by kind and id.
 pub fn by_kind(state: DisplayState<'_>) -> Json {
     let mut out = Map::new();
-    macro_rules! tables {
-        ($($table:ident)*) => { $(
-            if !state.$table.is_empty() {
-                let rows = state.$table.rows().iter().map(|row| {
-                    let json = serde_json::to_value(row).unwrap_or_default();
-                    (key_of(stringify!($table), &json), json)
-                });
-                out.insert(stringify!($table).to_owned(), Json::Object(rows.collect()));
-            }
-        )* };
-    }
-    tables! {
-        ca_certificates certificates clustering_data_planes consumers key_sets keys parameters services routes
-        filter_chains plugins snis upstreams targets vaults acls acme_storage basicauth_credentials
-        hmacauth_credentials jwt_secrets keyauth_credentials oauth2_credentials oauth2_authorization_codes
-        oauth2_tokens ratelimiting_metrics sessions
+    for table in state.rows().tables() {
+        let kind = table.info();
+        // There is only one name space.
+        if table.is_empty() || kind.key == "workspaces" {
+            continue;
+        }
+        let rows = table.iter().map(|row| {
+            let json = row.to_json();
+            (key_of(kind, &json), json)
+        });
+        out.insert(kind.key.to_owned(), Json::Object(rows.collect()));
     }
     Json::Object(out)
 }
 
-fn key_of(kind: &str, row: &Json) -> String {
+fn key_of(kind: &KindInfo, row: &Json) -> String {
     let plain = |v: &Json| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
-    match KindInfo::of(kind).map(|k| k.id) {
-        Some(IdRule::Natural(fields)) => fields.iter().map(|f| plain(&row[*f])).collect::<Vec<_>>().join(":"),
+    match kind.id {
+        IdRule::Natural(fields) => fields.iter().map(|f| plain(&row[*f])).collect::<Vec<_>>().join(":"),
         _ => plain(&row["id"]),
     }
 }

@@ -41,6 +41,7 @@ pub use bundled::BUNDLED;
 pub use catalog::Catalog;
 pub use load::load;
 pub use suggest::nearest;
+pub use validator::CompileError;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -73,6 +74,8 @@ pub struct Options<'a> {
     pub flavor: Flavor,
     /// Environment lookup for `${{ env }}` and `{vault://env/…}`.
     pub env: &'a (dyn Fn(&str) -> Option<String> + Sync),
+    /// The node's setting `vault_env_prefix`.
+    pub vault_env_prefix: Option<&'a str>,
     /// Returns whether a plugin is enabled by the node's setting `plugins`.
     pub plugin_enabled: &'a (dyn Fn(&str) -> bool + Sync),
     /// Whether unsupported settings are warnings instead of errors.
@@ -88,6 +91,7 @@ impl Options<'_> {
             kong_strict: false,
             flavor: Flavor::default(),
             env: &|_| None,
+            vault_env_prefix: None,
             plugin_enabled: &|_| true,
             allow_unsupported: true,
         }
@@ -134,6 +138,6 @@ pub struct LoadError {
 #[cfg(test)]
 fn catalog() -> &'static Catalog {
     static CATALOG: std::sync::LazyLock<&Catalog> =
-        std::sync::LazyLock::new(|| Catalog::new(plugins::registry()));
+        std::sync::LazyLock::new(|| Catalog::new(plugins::registry()).expect("the schemas compile"));
     *CATALOG
 }

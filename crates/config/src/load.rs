@@ -102,7 +102,7 @@ fn check(loaded: &mut Loaded, root: NodeId, groups: &[ConsumerGroup], options: &
     let schemas = options.catalog.schemas(options.flavor);
     let resolver = EnabledSchemas { schemas, plugin: options.plugin_enabled };
     let mut validator = Validator::new(doc, findings, &resolver, options.catalog.secrets());
-    validator.record(&schemas.file, Some(root));
+    validator.record(schemas.file(), Some(root));
     check_groups(&mut validator, schemas, groups);
     let (found, references) = (validator.found, validator.references);
     loaded.secrets.append(&mut validator.secrets);
@@ -123,7 +123,7 @@ fn check(loaded: &mut Loaded, root: NodeId, groups: &[ConsumerGroup], options: &
     let mut written = None;
     if !references.is_empty() && !findings.has_errors() {
         // The served state contains the resolved values; the document, and its displayed form, the references.
-        let vaults = vault::Vaults::of(&state, options.env);
+        let vaults = vault::Vaults::of(&state, options.vault_env_prefix);
         let (texts, unread) = vault::fill_in(doc, &references, &vaults, options.env, findings);
         let mut unusable = Findings::default();
         let served = read_rows(doc, &mut unusable);
@@ -158,7 +158,7 @@ fn check(loaded: &mut Loaded, root: NodeId, groups: &[ConsumerGroup], options: &
 }
 
 /// Validates the settings of plugins nested in consumer groups. Plugins that are not available here are skipped.
-fn check_groups(validator: &mut Validator<'_>, schemas: &SchemaSet, groups: &[ConsumerGroup]) {
+fn check_groups(validator: &mut Validator<'_>, schemas: SchemaSet, groups: &[ConsumerGroup]) {
     let Some(kind) = KindInfo::number("plugins") else { return };
     for group in groups {
         for (i, &plugin) in group.own_plugins.iter().enumerate() {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::{
@@ -11,8 +10,8 @@ use super::{
     validator::EntityRef,
 };
 use model::{
-    DEFAULT_WORKSPACE, EmptyRecord, KINDS, PluginConfig, PluginEntity, PluginRow, Row, Set, State, Table,
-    Workspace,
+    DEFAULT_WORKSPACE, EmptyRecord, KINDS, PluginConfig, PluginEntity, PluginRow, Row, Rows, Set, State,
+    Table, Workspace,
 };
 use plugin::{ConfigPath, Diagnostics, PluginDescriptor, PluginType, Registry, UNSUPPORTED_SUFFIX};
 use router::Flavor;
@@ -39,56 +38,17 @@ pub struct RowInputs<'d> {
 /// Lowers all entities that passed validation. Failures are reported and skipped.
 pub fn lower_entities(mut inputs: RowInputs<'_>, findings: &mut Findings) -> State {
     let mut state = State::default();
-    macro_rules! tables {
-        ($($kind:literal => $table:ident,)*) => {
-            let mut counts = [0; KINDS.len()];
-            inputs.found.iter().for_each(|found| counts[found.kind] += 1);
-            for (kind, count) in KINDS.iter().zip(counts) {
-                match kind.key {
-                    "plugins" => state.plugins.reserve(count),
-                    $($kind => state.$table.reserve(count),)*
-                    _ => {}
-                }
-            }
-            for i in 0..inputs.found.len() {
-                if !inputs.found[i].clean {
-                    continue;
-                }
-                match KINDS[inputs.found[i].kind].key {
-                    "plugins" => inputs.plugin(i, &mut state.plugins, findings),
-                    $($kind => inputs.row(i, &mut state.$table, findings),)*
-                    _ => {}
-                }
-            }
-        };
+    let mut counts = [0; KINDS.len()];
+    inputs.found.iter().for_each(|found| counts[found.kind] += 1);
+    for (table, count) in state.tables_mut().into_iter().zip(counts) {
+        table.reserve(count);
     }
-    tables! {
-        "workspaces" => workspaces,
-        "ca_certificates" => ca_certificates,
-        "certificates" => certificates,
-        "clustering_data_planes" => clustering_data_planes,
-        "consumers" => consumers,
-        "key_sets" => key_sets,
-        "keys" => keys,
-        "parameters" => parameters,
-        "services" => services,
-        "routes" => routes,
-        "filter_chains" => filter_chains,
-        "snis" => snis,
-        "upstreams" => upstreams,
-        "targets" => targets,
-        "vaults" => vaults,
-        "acls" => acls,
-        "acme_storage" => acme_storage,
-        "basicauth_credentials" => basicauth_credentials,
-        "hmacauth_credentials" => hmacauth_credentials,
-        "jwt_secrets" => jwt_secrets,
-        "keyauth_credentials" => keyauth_credentials,
-        "oauth2_credentials" => oauth2_credentials,
-        "oauth2_authorization_codes" => oauth2_authorization_codes,
-        "oauth2_tokens" => oauth2_tokens,
-        "ratelimiting_metrics" => ratelimiting_metrics,
-        "sessions" => sessions,
+    for i in (0..inputs.found.len()).filter(|&i| inputs.found[i].clean) {
+        let kind = inputs.found[i].kind;
+        match KINDS[kind].key {
+            "plugins" => inputs.plugin(i, &mut state.plugins, findings),
+            _ => inputs.row(i, state.tables_mut()[kind], findings),
+        }
     }
     route_conditions::check(inputs.doc, inputs.found, &state, inputs.flavor, findings);
     if state.workspaces.by_name("default").is_none() {
@@ -107,29 +67,16 @@ pub fn lower_entities(mut inputs: RowInputs<'_>, findings: &mut Findings) -> Sta
 }
 
 impl RowInputs<'_> {
-    fn row<T: Row + DeserializeOwned>(&mut self, i: usize, table: &mut Table<T>, findings: &mut Findings) {
-        match from_node::<T>(self.doc, self.found[i].data) {
-            Ok(mut row) => {
-                row.assign(self.resolved.ids[i], Some(self.found[i].node), self.now);
-                for &(field, id) in self.resolved.links(i) {
-                    row.link(field, id);
-                }
-                self.normalize(&mut row);
-                table.push(row);
+    fn row(&mut self, i: usize, table: &mut dyn Rows, findings: &mut Findings) {
+        let mut complete = |row: &mut dyn Row| {
+            row.assign(self.resolved.ids[i], Some(self.found[i].node), self.now);
+            for &(field, id) in self.resolved.links(i) {
+                row.link(field, id);
             }
-            Err(error) => self.unreadable(i, error.node, &error.message, findings),
-        }
-    }
-
-    /// Adjusts a default that depends on another field.
-    fn normalize<T: Row>(&self, row: &mut T) {
-        let any: &mut dyn std::any::Any = row;
-        if let Some(route) = any.downcast_mut::<model::Route>() {
-            use model::Protocol::{Grpc, Grpcs};
-            let grpc = route.protocols.first().is_some_and(|p| matches!(p, Grpc | Grpcs));
-            if grpc {
-                route.strip_path = false;
-            }
+            normalize(row);
+        };
+        if let Err(error) = table.push_node(self.doc, self.found[i].data, &mut complete) {
+            self.unreadable(i, error.node, &error.message, findings);
         }
     }
 
@@ -264,6 +211,18 @@ impl RowInputs<'_> {
             .path(path_text(&path))
             .kong_error(path, reason);
         findings.push(finding);
+    }
+}
+
+/// Adjusts a default that depends on another field.
+fn normalize(row: &mut dyn Row) {
+    let row: &mut dyn std::any::Any = row;
+    if let Some(route) = row.downcast_mut::<model::Route>() {
+        use model::Protocol::{Grpc, Grpcs};
+        let grpc = route.protocols.first().is_some_and(|p| matches!(p, Grpc | Grpcs));
+        if grpc {
+            route.strip_path = false;
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use hashbrown::HashTable;
 use uuid::Uuid;
 
 use super::{nearest, validator::EntityRef};
-use model::{Foreign, IdRule, KINDS, KindInfo, derived_id, namespace};
+use model::{Foreign, IdRule, KINDS, KindInfo, Role, derived_id, namespace};
 use source::{Document, ErrorPathSegment, Finding, Findings, Level, NodeId, Value};
 
 /// Entities with ids and resolved references.
@@ -196,9 +196,9 @@ impl<'d> Resolver<'d> {
     fn made_up(&self, i: usize) -> Uuid {
         static SALT: std::sync::LazyLock<Uuid> = std::sync::LazyLock::new(Uuid::new_v4);
         let kind = self.kind(i);
-        let telling = ["key", "client_id", "cert", "access_token", "code", "custom_id", "name"];
+        let identifying = ["key", "client_id", "cert", "access_token", "code", "custom_id", "name"];
         let parent = self.found[i].parent.map(|(p, _)| self.ids[p]).unwrap_or_default();
-        let content = telling.iter().find_map(|f| self.text(i, f));
+        let content = identifying.iter().find_map(|f| self.text(i, f));
         let key = match content {
             Some(text) => format!("{parent}:{text}"),
             None => format!("{parent}:#{}", self.found[i].index),
@@ -361,7 +361,7 @@ impl<'d> Resolver<'d> {
 
     /// Returns the nearest existing name of that kind.
     fn similar(&mut self, target: usize, written: &str) -> Option<&'d str> {
-        let secret = matches!(KINDS[target].name, Some("client_id" | "access_token"));
+        let secret = matches!(KINDS[target].role, Role::Credential(_) | Role::RuntimeData(_));
         if secret || self.comparisons < self.by_name.len() {
             return None;
         }

@@ -1,43 +1,35 @@
-//! Custom entity checks that need code: key pairs match certificates, JWKs are parsable.
+//! Custom entity checks that need code: key pairs match certificates, JWKs are parsable. Plugins bring the checks of
+//! their own entities.
 
-use super::validator::{Field, Operand, RecordSchema, Validator};
 use model::rule::pem;
-use plugin::Registry;
-use source::NodeId;
+use plugin::EntityRule;
 
-/// Runs a custom check by name; returns Kong's error text.
-pub fn custom(
-    name: &str,
-    registry: &Registry,
-    validator: &Validator<'_>,
-    record: &RecordSchema,
-    node: Option<NodeId>,
-    _fields: &[Field],
-) -> Option<String> {
-    let text = |field: &str| match validator.operand(record, node, field) {
-        Operand::Node(n) => validator.doc.str(n).map(str::to_owned),
-        _ => None,
-    };
-    match name {
-        "key_fits" => {
-            let fits = pem::key_fits(&text("cert")?, &text("key")?);
-            (!fits).then(|| "certificate does not match key".to_owned())
-        }
-        "key_alt_fits" => {
-            let fits = pem::key_fits(&text("cert_alt")?, &text("key_alt")?);
-            (!fits).then(|| "alternative certificate does not match key".to_owned())
-        }
-        "key_types_differ" => pem::same_key_type(&text("cert")?, &text("cert_alt")?).then(|| {
+/// The custom checks of this crate, by the names that schemas use.
+const CHECKS: &[(&str, EntityRule)] = &[
+    ("key_fits", |text| {
+        let fits = pem::key_fits(&text("cert")?, &text("key")?);
+        (!fits).then(|| "certificate does not match key".to_owned())
+    }),
+    ("key_alt_fits", |text| {
+        let fits = pem::key_fits(&text("cert_alt")?, &text("key_alt")?);
+        (!fits).then(|| "alternative certificate does not match key".to_owned())
+    }),
+    ("key_types_differ", |text| {
+        pem::same_key_type(&text("cert")?, &text("cert_alt")?).then(|| {
             "certificate and alternative certificate need to have different type (e.g. RSA and ECDSA), the \
              provided certificates were both of the same type"
                 .to_owned()
-        }),
-        "authority" => pem::authority(&text("cert")?, now()).err().map(str::to_owned),
-        "key_pair" => key_pair(text("public_key").as_deref(), text("private_key").as_deref()),
-        "jwk" => jwk(&text("jwk")?, text("kid").as_deref()),
-        "no_wasm" => Some("wasm support is not enabled".to_owned()),
-        _ => registry.rule(name)?(&text),
-    }
+        })
+    }),
+    ("authority", |text| pem::authority(&text("cert")?, now()).err().map(str::to_owned)),
+    ("key_pair", |text| key_pair(text("public_key").as_deref(), text("private_key").as_deref())),
+    ("jwk", |text| jwk(&text("jwk")?, text("kid").as_deref())),
+    ("no_wasm", |_| Some("wasm support is not enabled".to_owned())),
+];
+
+/// Finds a custom check of this crate.
+pub fn find(name: &str) -> Option<EntityRule> {
+    CHECKS.iter().find(|(known, _)| *known == name).map(|(_, check)| *check)
 }
 
 /// Returns the Unix time in seconds.

@@ -62,8 +62,10 @@ struct Named {
 }
 
 impl Vaults {
-    /// Creates the built-in vaults: `env`, with the prefix from the setting `vault_env_prefix`.
-    pub fn new(env_prefix: Option<String>) -> Self {
+    /// Creates the built-in vaults: `env`, with the prefix from the setting `vault_env_prefix`. As in Kong, a prefix that
+    /// is no prefix of variables is ignored.
+    pub fn new(env_prefix: Option<&str>) -> Self {
+        let env_prefix = env_prefix.filter(|prefix| is_prefix(prefix)).map(str::to_owned);
         Vaults { env_prefix, named: AHashMap::new() }
     }
 
@@ -78,10 +80,10 @@ impl Vaults {
         self.named.insert(prefix.into(), named);
     }
 
-    /// Creates the vaults of a configuration: `env`, with the prefix from the node's setting if it is a variable,
-    /// and every row of the `vaults` table.
-    pub fn of(state: &State, env: &dyn Fn(&str) -> Option<String>) -> Self {
-        let mut vaults = Vaults::new(env("KONG_VAULT_ENV_PREFIX").filter(|prefix| is_prefix(prefix)));
+    /// Creates the vaults of a configuration: `env`, with the prefix from the node's setting, and every row of the
+    /// `vaults` table.
+    pub fn of(state: &State, env_prefix: Option<&str>) -> Self {
+        let mut vaults = Vaults::new(env_prefix);
         for row in state.vaults.rows() {
             vaults.add(row.prefix.as_str(), row.name.as_str(), row.config.prefix.as_deref());
         }
@@ -325,7 +327,7 @@ mod tests {
             Ok("plain"),
             "a wrong prefix is passed over"
         );
-        let vaults = Vaults::new(Some("X_".to_owned()));
+        let vaults = Vaults::new(Some("X_"));
         assert_eq!(resolve("{vault://env/foo}", &vaults, &env).as_deref(), Ok("with prefix"));
     }
 
@@ -366,14 +368,22 @@ mod tests {
     }
 
     fn load(yaml: &str) -> crate::Loaded {
+        load_with(yaml, None)
+    }
+
+    fn load_with(yaml: &str, vault_env_prefix: Option<&str>) -> crate::Loaded {
         let input = crate::Input::Text { name: "kong.yml".to_owned(), text: yaml.into() };
         let env = |name: &str| match name {
             "X_CERT" => Some("hunter2".to_owned()),
             "SECRET" => Some("s3cret".to_owned()),
             _ => None,
         };
-        let options =
-            crate::Options { kong_strict: true, env: &env, ..crate::Options::new(crate::catalog()) };
+        let options = crate::Options {
+            kong_strict: true,
+            env: &env,
+            vault_env_prefix,
+            ..crate::Options::new(crate::catalog())
+        };
         crate::load(&input, &options).expect("text at hand")
     }
 
@@ -388,6 +398,19 @@ mod tests {
         let password = |state: &State| state.plugins.rows()[0].config.json()["redis"]["password"].clone();
         assert_eq!(password(&loaded.displayed.expect("differs from what is served")), "{vault://env/secret}");
         assert_eq!(password(&loaded.state.expect("served")), "s3cret");
+    }
+
+    #[test]
+    fn the_prefix_of_the_node_applies_to_the_built_in_vault() {
+        let text = "_format_version: '3.0'\nplugins:\n- name: rate-limiting\n  config: {minute: 1, redis: {host: h, password: '{vault://env/cert}'}}\n";
+        let password = |prefix: Option<&str>| {
+            let state = load_with(text, prefix).state.expect("served");
+            state.plugins.rows()[0].config.json()["redis"]["password"].clone()
+        };
+        assert_eq!(
+            (password(Some("X_")), password(Some("1_")), password(None)),
+            ("hunter2".into(), "".into(), "".into())
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Ref, Set, Timestamp, field, table::row};
+use super::{Ref, Set, Timestamp, field};
 use source::NodeId;
 
 /// A certificate with its private key, in PEM.
@@ -46,7 +46,6 @@ pub struct Certificate {
     #[serde(skip)]
     pub origin: Option<NodeId>,
 }
-row!(Certificate, "certificates", (-), made created_at, loaded updated_at);
 
 impl std::fmt::Debug for Certificate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -82,7 +81,6 @@ pub struct CaCertificate {
     #[serde(skip)]
     pub origin: Option<NodeId>,
 }
-row!(CaCertificate, "ca_certificates", (-), made created_at, loaded updated_at);
 
 /// A server name and the certificate shown for it.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
@@ -112,4 +110,3 @@ pub struct Sni {
     #[serde(skip)]
     pub origin: Option<NodeId>,
 }
-row!(Sni, "snis", (name), links certificate, made created_at, loaded updated_at);

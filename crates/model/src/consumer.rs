@@ -1,9 +1,9 @@
-//! Consumers: who makes the requests.
+//! Consumers: the clients that make the requests.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Set, Timestamp, field, table::row};
+use super::{Set, Timestamp, field};
 use source::NodeId;
 
 /// A user of the gateway's services.
@@ -35,4 +35,3 @@ pub struct Consumer {
     #[serde(skip)]
     pub origin: Option<NodeId>,
 }
-row!(Consumer, "consumers", (?username), made created_at, loaded updated_at);

@@ -1,9 +1,9 @@
-//! Credentials: how consumers prove who they are, and the groups they belong to.
+//! Credentials, by which clients authenticate as consumers, and the groups of consumers.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Consumer, Ref, Set, Timestamp, field, table::row};
+use super::{Consumer, Ref, Set, Timestamp, field};
 use source::NodeId;
 
 /// A group a consumer belongs to (plugin `acl`).
@@ -30,7 +30,6 @@ pub struct Acl {
     #[serde(skip)]
     pub origin: Option<NodeId>,
 }
-row!(Acl, "acls", (-), links consumer, made created_at);
 
 /// A user name and password (plugin `basic-auth`).
 #[derive(Clone, Serialize, Deserialize, schemars::JsonSchema)]
@@ -59,7 +58,6 @@ pub struct BasicAuth {
     #[serde(skip)]
     pub origin: Option<NodeId>,
 }
-row!(BasicAuth, "basicauth_credentials", (username), links consumer, made created_at);
 
 /// A user name and secret for signed requests (plugin `hmac-auth`).
 #[derive(Clone, Serialize, Deserialize, schemars::JsonSchema)]
@@ -89,7 +87,6 @@ pub struct HmacAuth {
     #[serde(skip)]
     pub origin: Option<NodeId>,
 }
-row!(HmacAuth, "hmacauth_credentials", (username), links consumer, made created_at, random secret);
 
 /// A key that tokens are signed with (plugin `jwt`).
 #[derive(Clone, Serialize, Deserialize, schemars::JsonSchema)]
@@ -134,7 +131,6 @@ pub struct JwtSecret {
     #[serde(skip)]
     pub origin: Option<NodeId>,
 }
-row!(JwtSecret, "jwt_secrets", (key), links consumer, made created_at, random key secret);
 
 fn hs256() -> Option<String> {
     Some("HS256".to_owned())
@@ -169,7 +165,6 @@ pub struct KeyAuth {
     #[serde(skip)]
     pub origin: Option<NodeId>,
 }
-row!(KeyAuth, "keyauth_credentials", (key), links consumer, made created_at, random key);
 
 /// An OAuth 2.0 client (plugin `oauth2`).
 #[derive(Clone, Serialize, Deserialize, schemars::JsonSchema)]
@@ -213,7 +208,6 @@ pub struct OAuth2Credential {
     #[serde(skip)]
     pub origin: Option<NodeId>,
 }
-row!(OAuth2Credential, "oauth2_credentials", (client_id), links consumer, made created_at, random client_id client_secret);
 
 fn confidential() -> String {
     "confidential".to_owned()

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Ref, Route, Service, Set, Timestamp, field, table::row};
+use super::{Ref, Route, Service, Set, Timestamp, field};
 use source::NodeId;
 
 /// Filters that run on the requests of a service or a route.
@@ -46,7 +46,6 @@ pub struct FilterChain {
     #[serde(skip)]
     pub origin: Option<NodeId>,
 }
-row!(FilterChain, "filter_chains", (?name), links route service, made created_at, loaded updated_at);
 
 /// One filter and its settings.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]

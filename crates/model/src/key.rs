@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Ref, Set, Timestamp, field, table::row};
+use super::{Ref, Set, Timestamp, field};
 use source::NodeId;
 
 /// A named group of keys.
@@ -31,7 +31,6 @@ pub struct KeySet {
     #[serde(skip)]
     pub origin: Option<NodeId>,
 }
-row!(KeySet, "key_sets", (?name), made created_at, loaded updated_at);
 
 /// The two halves of a key, in PEM; at least one of them.
 #[derive(Clone, Serialize, Deserialize, schemars::JsonSchema)]
@@ -94,7 +93,6 @@ pub struct Key {
     #[serde(skip)]
     pub origin: Option<NodeId>,
 }
-row!(Key, "keys", (?name), links set, made created_at, loaded updated_at);
 
 impl std::fmt::Debug for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -1,6 +1,8 @@
-//! Descriptions of all kinds of entity: nesting, unique fields, derivation of ids.
+//! What the table of entities says of a kind of entity.
 
-use super::*;
+use std::sync::LazyLock;
+
+use super::KINDS;
 
 /// Derivation of an entity's id if the file contains none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,21 +40,113 @@ pub struct Child {
     pub field: &'static str,
 }
 
+/// What a kind of entity is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Configures the gateway.
+    Configuration,
+    /// Proves to this plugin which consumer a client is. It belongs to a consumer.
+    Credential(&'static str),
+    /// Groups consumers for this plugin.
+    Group(&'static str),
+    /// Written by a gateway with a database while it runs, or by this plugin. A file may contain it too.
+    RuntimeData(Option<&'static str>),
+}
+
+/// Endpoints of a kind in the admin API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Admin {
+    /// Path segment of its list.
+    pub path: &'static str,
+    /// Path segment of its list below another entity.
+    pub nested: &'static str,
+    /// The field that can identify an entity in a path instead of its id; by default the kind's `name`.
+    pub key: Option<&'static str>,
+    /// Whether it has endpoints of its own, and not only below another entity.
+    pub top: bool,
+}
+
+impl Admin {
+    /// Endpoints with that path segment everywhere.
+    pub const fn at(path: &'static str) -> Self {
+        Admin { path, nested: path, key: None, top: true }
+    }
+
+    /// Changes the path segment below another entity.
+    pub const fn nested_at(self, nested: &'static str) -> Self {
+        Admin { nested, ..self }
+    }
+
+    /// Changes the field that identifies an entity.
+    pub const fn by(self, key: &'static str) -> Self {
+        Admin { key: Some(key), ..self }
+    }
+
+    /// Leaves out the endpoints that are not below another entity.
+    pub const fn nested_only(self) -> Self {
+        Admin { top: false, ..self }
+    }
+}
+
+/// How rows of a kind are compared with those of another configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Comparison {
+    /// The fields that identify a row, the first that is present.
+    pub key: &'static [&'static str],
+    /// Whether the entities that a row refers to are part of its identity, because its key says too little.
+    pub owned: bool,
+    /// The kind in the singular, in decK's words.
+    pub singular: &'static str,
+    /// Lists that the format does not call sets, but of which every item has the same effect at every place.
+    pub unordered: &'static [&'static str],
+}
+
+impl Comparison {
+    /// Rows are the same if these fields are.
+    pub const fn by(key: &'static [&'static str], singular: &'static str) -> Self {
+        Comparison { key, owned: false, singular, unordered: &[] }
+    }
+
+    /// Makes the entities that a row refers to part of its identity.
+    pub const fn with_owners(self) -> Self {
+        Comparison { owned: true, ..self }
+    }
+
+    /// Compares these lists without regard to order.
+    pub const fn unordered(self, unordered: &'static [&'static str]) -> Self {
+        Comparison { unordered, ..self }
+    }
+}
+
 /// One kind of entity.
 #[derive(Clone, Copy)]
 pub struct KindInfo {
     /// The key of its list at top level.
     pub key: &'static str,
+    /// Its index in [`KINDS`].
+    pub number: usize,
     /// Unique field by which others may refer to it.
     pub name: Option<&'static str>,
     /// Other unique fields.
     pub unique: &'static [&'static str],
     /// Derivation of its id.
     pub id: IdRule,
-    /// Its references.
+    /// Its references. In a file it may be nested in each entity that it refers to.
     pub foreign: &'static [Foreign],
-    /// Kinds that may be nested in it.
-    pub children: &'static [Child],
+    /// Text fields with a random default.
+    pub generated: &'static [&'static str],
+    /// The field of its labels.
+    pub tags: Option<&'static str>,
+    /// The field that a text in place of a whole entity most likely contains.
+    pub main_field: &'static str,
+    /// Names that users write instead of `key`.
+    pub other_names: &'static [&'static str],
+    /// What it is for.
+    pub role: Role,
+    /// Its endpoints in the admin API.
+    pub admin: Option<Admin>,
+    /// How it is compared; `None` if differences are no changes of a configuration.
+    pub comparison: Option<Comparison>,
     /// Its schema, without nested entities.
     pub schema: fn() -> schemars::Schema,
 }
@@ -73,6 +167,40 @@ impl KindInfo {
     pub fn number(key: &str) -> Option<usize> {
         KINDS.iter().position(|k| k.key == key)
     }
+
+    /// The kinds that may be nested in it, in alphabetical order: those that refer to it.
+    pub fn children(&self) -> &'static [Child] {
+        static CHILDREN: LazyLock<Vec<Vec<Child>>> =
+            LazyLock::new(|| KINDS.iter().map(children_of).collect());
+        &CHILDREN[self.number]
+    }
+
+    /// The plugin that looks its rows up to identify a client.
+    pub fn identifies_for(&self) -> Option<&'static str> {
+        match self.role {
+            Role::Credential(plugin) | Role::Group(plugin) => Some(plugin),
+            Role::Configuration | Role::RuntimeData(_) => None,
+        }
+    }
+
+    /// The plugin that it belongs to.
+    pub fn plugin(&self) -> Option<&'static str> {
+        match self.role {
+            Role::Credential(plugin) | Role::Group(plugin) => Some(plugin),
+            Role::RuntimeData(plugin) => plugin,
+            Role::Configuration => None,
+        }
+    }
+}
+
+fn children_of(parent: &KindInfo) -> Vec<Child> {
+    let refers = |kind: &'static KindInfo| {
+        let fields = kind.foreign.iter().filter(|foreign| foreign.kind == parent.key);
+        fields.map(|foreign| Child { kind: kind.key, field: foreign.field })
+    };
+    let mut children: Vec<Child> = KINDS.iter().flat_map(refers).collect();
+    children.sort_by_key(|child| child.kind);
+    children
 }
 
 /// Generates the schema of a type with all definitions inlined, without `$ref`.
@@ -81,238 +209,5 @@ pub fn inline_schema<T: schemars::JsonSchema>() -> schemars::Schema {
     settings.into_generator().into_root_schema_for::<T>()
 }
 
-const fn to(field: &'static str, kind: &'static str) -> Foreign {
-    Foreign { field, kind }
-}
-
-const fn child(kind: &'static str, field: &'static str) -> Child {
-    Child { kind, field }
-}
-
-const CONSUMER: &[Foreign] = &[to("consumer", "consumers")];
-
-const BASE: KindInfo = KindInfo {
-    key: "",
-    name: None,
-    unique: &[],
-    id: IdRule::Random,
-    foreign: &[],
-    children: &[],
-    schema: inline_schema::<EmptyRecord>,
-};
-
 /// The default workspace, which exists whether or not a file contains it.
 pub const DEFAULT_WORKSPACE: uuid::Uuid = uuid::Uuid::from_u128(0x0dc6f45b_8f8d_40d2_a504_473544ee190b);
-
-/// All kinds in the order of loading: referenced kinds come first.
-pub const KINDS: &[KindInfo] = &[
-    KindInfo {
-        key: "workspaces",
-        name: Some("name"),
-        id: IdRule::CacheKey { fields: &["name"], needed: &["name"] },
-        schema: inline_schema::<Workspace>,
-        ..BASE
-    },
-    KindInfo {
-        key: "ca_certificates",
-        unique: &["cert_digest"],
-        schema: inline_schema::<CaCertificate>,
-        ..BASE
-    },
-    KindInfo {
-        key: "certificates",
-        children: &[
-            child("services", "client_certificate"),
-            child("snis", "certificate"),
-            child("upstreams", "client_certificate"),
-        ],
-        schema: inline_schema::<Certificate>,
-        ..BASE
-    },
-    KindInfo { key: "clustering_data_planes", schema: inline_schema::<ClusteringDataPlane>, ..BASE },
-    KindInfo {
-        key: "consumers",
-        name: Some("username"),
-        unique: &["custom_id"],
-        id: IdRule::Name,
-        children: &[
-            child("acls", "consumer"),
-            child("basicauth_credentials", "consumer"),
-            child("hmacauth_credentials", "consumer"),
-            child("jwt_secrets", "consumer"),
-            child("keyauth_credentials", "consumer"),
-            child("oauth2_credentials", "consumer"),
-            child("plugins", "consumer"),
-        ],
-        schema: inline_schema::<Consumer>,
-        ..BASE
-    },
-    KindInfo {
-        key: "key_sets",
-        name: Some("name"),
-        id: IdRule::Name,
-        children: &[child("keys", "set")],
-        schema: inline_schema::<KeySet>,
-        ..BASE
-    },
-    KindInfo {
-        key: "keys",
-        name: Some("name"),
-        id: IdRule::CacheKey { fields: &["kid", "set"], needed: &["kid"] },
-        foreign: &[to("set", "key_sets")],
-        schema: inline_schema::<Key>,
-        ..BASE
-    },
-    KindInfo { key: "parameters", id: IdRule::Natural(&["key"]), schema: inline_schema::<Parameter>, ..BASE },
-    KindInfo {
-        key: "services",
-        name: Some("name"),
-        id: IdRule::Name,
-        foreign: &[to("client_certificate", "certificates")],
-        children: &[
-            child("filter_chains", "service"),
-            child("oauth2_authorization_codes", "service"),
-            child("oauth2_tokens", "service"),
-            child("plugins", "service"),
-            child("routes", "service"),
-        ],
-        schema: inline_schema::<Service>,
-        ..BASE
-    },
-    KindInfo {
-        key: "routes",
-        name: Some("name"),
-        id: IdRule::Name,
-        foreign: &[to("service", "services")],
-        children: &[child("filter_chains", "route"), child("plugins", "route")],
-        schema: inline_schema::<Route>,
-        ..BASE
-    },
-    KindInfo {
-        key: "filter_chains",
-        name: Some("name"),
-        unique: &["route", "service"],
-        id: IdRule::CacheKey { fields: &["route", "service"], needed: &[] },
-        foreign: &[to("route", "routes"), to("service", "services")],
-        schema: inline_schema::<FilterChain>,
-        ..BASE
-    },
-    KindInfo {
-        key: "plugins",
-        name: Some("instance_name"),
-        id: IdRule::CacheKey { fields: &["name", "route", "service", "consumer"], needed: &["name"] },
-        foreign: &[to("route", "routes"), to("service", "services"), to("consumer", "consumers")],
-        children: &[child("oauth2_authorization_codes", "plugin")],
-        schema: inline_schema::<PluginRow>,
-        ..BASE
-    },
-    KindInfo {
-        key: "snis",
-        name: Some("name"),
-        id: IdRule::Name,
-        foreign: &[to("certificate", "certificates")],
-        schema: inline_schema::<Sni>,
-        ..BASE
-    },
-    KindInfo {
-        key: "upstreams",
-        name: Some("name"),
-        id: IdRule::Name,
-        foreign: &[to("client_certificate", "certificates")],
-        children: &[child("targets", "upstream")],
-        schema: inline_schema::<Upstream>,
-        ..BASE
-    },
-    KindInfo {
-        key: "targets",
-        id: IdRule::CacheKey { fields: &["upstream", "target"], needed: &["upstream", "target"] },
-        foreign: &[to("upstream", "upstreams")],
-        schema: inline_schema::<Target>,
-        ..BASE
-    },
-    KindInfo {
-        key: "vaults",
-        name: Some("prefix"),
-        id: IdRule::CacheKey { fields: &["prefix"], needed: &["prefix"] },
-        schema: inline_schema::<Vault>,
-        ..BASE
-    },
-    KindInfo {
-        key: "acls",
-        id: IdRule::CacheKey { fields: &["consumer", "group"], needed: &["consumer", "group"] },
-        foreign: CONSUMER,
-        schema: inline_schema::<Acl>,
-        ..BASE
-    },
-    KindInfo { key: "acme_storage", unique: &["key"], schema: inline_schema::<AcmeStorage>, ..BASE },
-    KindInfo {
-        key: "basicauth_credentials",
-        name: Some("username"),
-        id: IdRule::CacheKey { fields: &["username"], needed: &["username"] },
-        foreign: CONSUMER,
-        schema: inline_schema::<BasicAuth>,
-        ..BASE
-    },
-    KindInfo {
-        key: "hmacauth_credentials",
-        name: Some("username"),
-        id: IdRule::CacheKey { fields: &["username"], needed: &["username"] },
-        foreign: CONSUMER,
-        schema: inline_schema::<HmacAuth>,
-        ..BASE
-    },
-    KindInfo {
-        key: "jwt_secrets",
-        name: Some("key"),
-        foreign: CONSUMER,
-        schema: inline_schema::<JwtSecret>,
-        ..BASE
-    },
-    KindInfo {
-        key: "keyauth_credentials",
-        name: Some("key"),
-        foreign: CONSUMER,
-        schema: inline_schema::<KeyAuth>,
-        ..BASE
-    },
-    KindInfo {
-        key: "oauth2_credentials",
-        name: Some("client_id"),
-        foreign: CONSUMER,
-        children: &[child("oauth2_authorization_codes", "credential"), child("oauth2_tokens", "credential")],
-        schema: inline_schema::<OAuth2Credential>,
-        ..BASE
-    },
-    KindInfo {
-        key: "oauth2_authorization_codes",
-        unique: &["code"],
-        foreign: &[
-            to("service", "services"),
-            to("credential", "oauth2_credentials"),
-            to("plugin", "plugins"),
-        ],
-        schema: inline_schema::<OAuth2AuthorizationCode>,
-        ..BASE
-    },
-    KindInfo {
-        key: "oauth2_tokens",
-        name: Some("access_token"),
-        unique: &["refresh_token"],
-        foreign: &[to("service", "services"), to("credential", "oauth2_credentials")],
-        schema: inline_schema::<OAuth2Token>,
-        ..BASE
-    },
-    KindInfo {
-        key: "ratelimiting_metrics",
-        id: IdRule::Natural(&["identifier", "period", "period_date", "service_id", "route_id"]),
-        schema: inline_schema::<RateLimitingMetric>,
-        ..BASE
-    },
-    KindInfo {
-        key: "sessions",
-        name: Some("session_id"),
-        id: IdRule::CacheKey { fields: &["session_id"], needed: &["session_id"] },
-        schema: inline_schema::<Session>,
-        ..BASE
-    },
-];

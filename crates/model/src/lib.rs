@@ -10,11 +10,15 @@ mod consumer;
 mod credential;
 mod credential_header;
 mod derived;
+mod entities;
+#[cfg(test)]
+mod entity_tests;
 pub mod field;
 mod filter_chain;
 mod id;
 mod key;
 mod kind;
+mod kind_macro;
 mod plugin;
 pub mod public_key;
 mod route;
@@ -31,11 +35,12 @@ pub use consumer::Consumer;
 pub use credential::{Acl, BasicAuth, HmacAuth, JwtSecret, KeyAuth, OAuth2Credential};
 pub use credential_header::is_credential_name;
 pub use derived::DerivedCache;
+pub use entities::{KINDS, State};
 pub use field::{Protocol, Set, Timestamp};
 pub use filter_chain::{Filter, FilterChain};
 pub use id::{derived_id, namespace};
 pub use key::{Key, KeyPair, KeySet};
-pub use kind::{Child, DEFAULT_WORKSPACE, Foreign, IdRule, KINDS, KindInfo, inline_schema};
+pub use kind::{Admin, Child, Comparison, DEFAULT_WORKSPACE, Foreign, IdRule, KindInfo, Role, inline_schema};
 pub use plugin::{PluginConfig, PluginEntity, PluginRow};
 pub use route::{Cidr, PathHandling, Route};
 pub use runtime_data::{
@@ -43,8 +48,8 @@ pub use runtime_data::{
     Parameter, RateLimitingMetric, Session, Workspace,
 };
 pub use service::{Service, ServiceProtocol};
-pub use state::{DisplayState, State};
-pub use table::{Ix, Kind, Ref, Row, Table};
+pub use state::DisplayState;
+pub use table::{Entity, Ix, Kind, Ref, Row, Rows, Table};
 pub use upstream::{
     ActiveChecks, ActiveHealthy, ActiveUnhealthy, Algorithm, HashOn, HealthChecks, PassiveChecks,
     PassiveHealthy, PassiveUnhealthy, ProbeType, Target, Upstream,

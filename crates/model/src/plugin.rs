@@ -5,7 +5,7 @@ use std::{any::Any, fmt, sync::Arc};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{Consumer, Protocol, Ref, Route, Service, Set, Timestamp, field, table::row};
+use super::{Consumer, Protocol, Ref, Route, Service, Set, Timestamp, field};
 use source::NodeId;
 
 /// Settings of a plugin, parsed into the type of the plugin.
@@ -91,10 +91,6 @@ impl PluginEntity {
             && *tags == other.tags
     }
 }
-
-row!(
-    PluginEntity, "plugins", (?instance_name), links service route consumer, made created_at, loaded updated_at
-);
 
 /// A plugin as a file writes it: what all plugins have in common. The settings stay nodes until the plugin
 /// reads them.

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Protocol, Ref, Service, Set, Timestamp, field, table::row};
+use super::{Protocol, Ref, Service, Set, Timestamp, field};
 use source::NodeId;
 
 /// An address or network, and a port; at least one of them.
@@ -160,8 +160,6 @@ impl Route {
             && *priority == other.priority
     }
 }
-
-row!(Route, "routes", (?name), links service, made created_at, loaded updated_at);
 
 fn default_protocols() -> Set<Protocol> {
     Set(Box::new([Protocol::Http, Protocol::Https]))

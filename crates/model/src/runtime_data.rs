@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{OAuth2Credential, PluginEntity, Ref, Service, Set, Timestamp, field, table::row};
+use super::{OAuth2Credential, PluginEntity, Ref, Service, Set, Timestamp, field};
 use source::NodeId;
 
 /// A name space. There is only one, `default`, which needs no mention.
@@ -38,7 +38,6 @@ pub struct Workspace {
     #[serde(skip)]
     pub origin: Option<NodeId>,
 }
-row!(Workspace, "workspaces", (name), made created_at, loaded updated_at);
 
 /// A record without fields.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
@@ -65,7 +64,6 @@ pub struct Parameter {
     #[serde(skip)]
     pub origin: Option<NodeId>,
 }
-row!(Parameter, "parameters", (key), made created_at);
 
 /// A row of the plugin `session` with storage `kong`.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
@@ -94,7 +92,6 @@ pub struct Session {
     #[serde(skip)]
     pub origin: Option<NodeId>,
 }
-row!(Session, "sessions", (session_id), made created_at);
 
 /// A token that the plugin `oauth2` gave out.
 #[derive(Clone, Serialize, Deserialize, schemars::JsonSchema)]
@@ -125,7 +122,7 @@ pub struct OAuth2Token {
     /// Unique token to get the next one with.
     #[schemars(with = "Option<field::Text>")]
     pub refresh_token: Option<String>,
-    /// Who allowed it.
+    /// User that authorized it.
     #[schemars(with = "Option<field::Text>")]
     pub authenticated_userid: Option<String>,
     /// What it allows.
@@ -139,9 +136,6 @@ pub struct OAuth2Token {
     #[serde(skip)]
     pub origin: Option<NodeId>,
 }
-row!(
-    OAuth2Token, "oauth2_tokens", (access_token), links service credential, made created_at, random access_token
-);
 
 /// A code that the plugin `oauth2` gave out.
 #[derive(Clone, Serialize, Deserialize, schemars::JsonSchema)]
@@ -163,7 +157,7 @@ pub struct OAuth2AuthorizationCode {
     #[serde(default, deserialize_with = "field::or_default")]
     #[schemars(with = "Option<field::RandomSecret>")]
     pub code: String,
-    /// Who allowed it.
+    /// User that authorized it.
     #[schemars(with = "Option<field::Text>")]
     pub authenticated_userid: Option<String>,
     /// What it allows.
@@ -185,10 +179,6 @@ pub struct OAuth2AuthorizationCode {
     #[serde(skip)]
     pub origin: Option<NodeId>,
 }
-row!(
-    OAuth2AuthorizationCode, "oauth2_authorization_codes", (-), links service credential plugin, made created_at,
-    random code
-);
 
 /// A row of the plugin `acme` with storage `kong`.
 #[derive(Clone, Serialize, Deserialize, schemars::JsonSchema)]
@@ -217,7 +207,6 @@ pub struct AcmeStorage {
     #[serde(skip)]
     pub origin: Option<NodeId>,
 }
-row!(AcmeStorage, "acme_storage", (-), made created_at, random key value);
 
 /// A counter of the rate limiting plugins with policy `cluster`.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
@@ -225,7 +214,7 @@ pub struct RateLimitingMetric {
     /// Follows from the other fields; not part of the format.
     #[serde(skip)]
     pub id: Uuid,
-    /// Who is counted.
+    /// Consumer, credential, service or address whose requests are counted.
     #[schemars(with = "field::AnyText")]
     pub identifier: String,
     /// `second`, `minute` and so on.
@@ -250,7 +239,6 @@ pub struct RateLimitingMetric {
     #[serde(skip)]
     pub origin: Option<NodeId>,
 }
-row!(RateLimitingMetric, "ratelimiting_metrics", (-));
 
 /// A data plane that a control plane has seen.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
@@ -303,7 +291,6 @@ pub struct ClusteringDataPlane {
     #[serde(skip)]
     pub origin: Option<NodeId>,
 }
-row!(ClusteringDataPlane, "clustering_data_planes", (-), made last_seen, loaded updated_at);
 
 /// What is kept of a data plane's certificate.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Certificate, Ref, Set, Timestamp, field, table::row};
+use super::{Certificate, Ref, Set, Timestamp, field};
 use source::NodeId;
 
 /// How the gateway talks to a service.
@@ -21,7 +21,7 @@ pub enum ServiceProtocol {
     Udp,
 }
 
-/// An upstream application: an address, how to speak to it, and for how long to wait.
+/// An upstream application: its address, protocol and timeouts.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[schemars(
     extend("x-shorthands" = [{ "name": "url", "type": "string", "rule": "service_url" }]),
@@ -45,7 +45,7 @@ pub struct Service {
     #[serde(default = "default_retries")]
     #[schemars(range(min = 0, max = 32767))]
     pub retries: Option<u32>,
-    /// Protocol spoken to the upstream.
+    /// Protocol to the upstream.
     #[serde(default = "default_protocol")]
     pub protocol: ServiceProtocol,
     /// Host name, address, or the name of an upstream.
@@ -137,8 +137,6 @@ impl Service {
             && *ca_certificates == other.ca_certificates
     }
 }
-
-row!(Service, "services", (?name), links client_certificate, made created_at, loaded updated_at);
 
 fn default_retries() -> Option<u32> {
     Some(5)

@@ -7,7 +7,8 @@ use hashbrown::HashTable;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
 use uuid::Uuid;
 
-use source::NodeId;
+use super::KindInfo;
+use source::{DeError, Document, NodeId};
 
 /// A kind of entity, by its key in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,24 +20,111 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A row of a table.
-pub trait Row: std::any::Any {
-    /// The kind, such as `services`.
-    const KIND: Kind;
-    /// Text fields with a random default.
-    const GENERATED: &'static [&'static str] = &[];
+/// A row of a table, whatever its kind.
+pub trait Row: std::any::Any + Send + Sync {
+    /// Its kind.
+    fn kind(&self) -> Kind;
     /// Its id.
     fn id(&self) -> Uuid;
     /// The unique field that can identify it instead of the id, if it has one: a name, a username, a key.
     fn name(&self) -> Option<&str>;
     /// Its position in the source text; `None` for rows that the gateway adds.
     fn origin(&self) -> Option<NodeId>;
+    /// Its labels.
+    fn tags(&self) -> &[String];
     /// Sets what a file does not contain: id, origin, time of loading, random defaults.
     fn assign(&mut self, id: Uuid, origin: Option<NodeId>, now: f64);
     /// Resolves a reference field to an id. Does nothing for other fields.
     fn link(&mut self, field: &str, id: Uuid);
     /// Returns the id that a reference field refers to. `None` for other fields and for absent references.
     fn linked(&self, field: &str) -> Option<Uuid>;
+    /// Serializes it with all its fields, absent ones as null.
+    fn to_json(&self) -> serde_json::Value;
+}
+
+/// The type of the rows of one kind. The table of entities implements it.
+pub trait Entity: Row + Sized {
+    /// The kind, such as `services`.
+    const KIND: Kind;
+    /// The kind's entry in the table of entities.
+    const INFO: &'static KindInfo;
+    /// Reads a row from a node that has passed validation. Ids and references are set later.
+    ///
+    /// # Errors
+    /// If the node does not fit the type, or rows of the kind are not read from one node.
+    fn read(document: &Document, node: NodeId) -> Result<Self, DeError>;
+}
+
+/// The rows of one kind, whatever their type.
+pub trait Rows: Send + Sync {
+    /// The kind's entry in the table of entities.
+    fn info(&self) -> &'static KindInfo;
+    /// Number of rows.
+    fn len(&self) -> usize;
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// Returns a row.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    fn row(&self, index: usize) -> &dyn Row;
+    /// Finds the index of a row by id.
+    fn index_of_id(&self, id: Uuid) -> Option<usize>;
+    /// Finds the index of a row by its unique name.
+    fn index_of_name(&self, name: &str) -> Option<usize>;
+    /// Reserves capacity for that many additional rows.
+    fn reserve(&mut self, rows: usize);
+    /// Reads a row from a node, completes it and adds it.
+    ///
+    /// # Errors
+    /// See [`Entity::read`].
+    fn push_node(
+        &mut self,
+        document: &Document,
+        node: NodeId,
+        complete: &mut dyn FnMut(&mut dyn Row),
+    ) -> Result<(), DeError>;
+}
+
+impl dyn Rows + '_ {
+    /// Iterates over the rows.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &dyn Row> {
+        (0..self.len()).map(|index| self.row(index))
+    }
+}
+
+impl<T: Entity> Rows for Table<T> {
+    fn info(&self) -> &'static KindInfo {
+        T::INFO
+    }
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+    fn row(&self, index: usize) -> &dyn Row {
+        &self.rows[index]
+    }
+    fn index_of_id(&self, id: Uuid) -> Option<usize> {
+        self.by_id(id).map(Ix::get)
+    }
+    fn index_of_name(&self, name: &str) -> Option<usize> {
+        self.by_name(name).map(Ix::get)
+    }
+    fn reserve(&mut self, rows: usize) {
+        Table::reserve(self, rows);
+    }
+    fn push_node(
+        &mut self,
+        document: &Document,
+        node: NodeId,
+        complete: &mut dyn FnMut(&mut dyn Row),
+    ) -> Result<(), DeError> {
+        let mut row = T::read(document, node)?;
+        complete(&mut row);
+        self.push(row);
+        Ok(())
+    }
 }
 
 /// A reference field.
@@ -309,50 +397,7 @@ impl<T> std::ops::Index<Ix<T>> for Table<T> {
     }
 }
 
-/// Implements [`Row`]: `row!(Service, "services", (?name), links client_certificate, made created_at, loaded
-/// updated_at)`. In parentheses the unique field that can identify it (`?` if optional, `-` if there is none); then its
-/// references, the timestamps of creation and of loading, and the fields with a random default (`random`).
-macro_rules! row {
-    (@name $self:ident, -) => { None };
-    (@name $self:ident, ? $field:ident) => { $self.$field.as_deref() };
-    (@name $self:ident, $field:ident) => { Some(&$self.$field) };
-    (
-        $type:ty, $kind:literal, ($($name:tt)+)
-        $(, links $($link:ident)+)? $(, made $made:ident)? $(, loaded $loaded:ident)? $(, random $($text:ident)+)?
-    ) => {
-        impl crate::Row for $type {
-            const KIND: crate::Kind = crate::Kind($kind);
-            const GENERATED: &'static [&'static str] = &[$($( stringify!($text) ),+)?];
-            fn id(&self) -> uuid::Uuid { self.id }
-            fn name(&self) -> Option<&str> { crate::table::row!(@name self, $($name)+) }
-            fn origin(&self) -> Option<source::NodeId> { self.origin }
-            #[allow(unused_variables)]
-            fn assign(&mut self, id: uuid::Uuid, origin: Option<source::NodeId>, now: f64) {
-                self.id = id;
-                self.origin = origin;
-                $( crate::table::TimestampField::set_default(&mut self.$made, now); )?
-                $( crate::table::TimestampField::set_now(&mut self.$loaded, now); )?
-                $($( crate::table::RandomDefault::set_random_default(&mut self.$text); )+)?
-            }
-            #[allow(unused_variables)]
-            fn link(&mut self, field: &str, id: uuid::Uuid) {
-                $($( if field == stringify!($link) {
-                    crate::table::Link::point(&mut self.$link, id);
-                } )+)?
-            }
-            #[allow(unused_variables)]
-            fn linked(&self, field: &str) -> Option<uuid::Uuid> {
-                $($( if field == stringify!($link) {
-                    return crate::table::Link::target(&self.$link);
-                } )+)?
-                None
-            }
-        }
-    };
-}
-pub(crate) use row;
-
-impl<T: Row> schemars::JsonSchema for Ref<T> {
+impl<T: Entity> schemars::JsonSchema for Ref<T> {
     fn inline_schema() -> bool {
         true
     }

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Certificate, Ref, Set, Timestamp, field, table::row};
+use super::{Certificate, Ref, Set, Timestamp, field};
 use source::NodeId;
 
 /// How a target is picked.
@@ -183,8 +183,6 @@ impl Upstream {
     }
 }
 
-row!(Upstream, "upstreams", (name), links client_certificate, made created_at, loaded updated_at);
-
 /// One address behind an upstream.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Target {
@@ -217,7 +215,6 @@ pub struct Target {
     #[serde(skip)]
     pub origin: Option<NodeId>,
 }
-row!(Target, "targets", (-), links upstream, made created_at, loaded updated_at);
 
 /// Health checks of an upstream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Set, Timestamp, field, table::row};
+use super::{Set, Timestamp, field};
 use source::NodeId;
 
 /// Settings of the vault `env`.
@@ -49,4 +49,3 @@ pub struct Vault {
     #[serde(skip)]
     pub origin: Option<NodeId>,
 }
-row!(Vault, "vaults", (prefix), made created_at, loaded updated_at);

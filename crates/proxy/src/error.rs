@@ -66,7 +66,7 @@ pub enum ProxyError {
     NeedsHttp2,
     /// No upstream address can be selected.
     #[error(transparent)]
-    Pick(#[from] SelectError),
+    Select(#[from] SelectError),
     /// The upstream timed out: address and what was awaited.
     #[error("the upstream timed out: {0}")]
     UpstreamTimeout(String),
@@ -143,8 +143,8 @@ impl ProxyError {
             ProxyError::NeedsGrpcs => (200, "gRPC request matched gRPCs route", Gateway),
             ProxyError::NeedsGrpc => (415, "Non-gRPC request matched gRPC route", Gateway),
             ProxyError::NeedsHttp2 => (426, "Please use HTTP2 protocol", Gateway),
-            ProxyError::Pick(SelectError::Name { .. }) => (503, "name resolution failed", Gateway),
-            ProxyError::Pick(SelectError::NoTarget(_)) => {
+            ProxyError::Select(SelectError::Name { .. }) => (503, "name resolution failed", Gateway),
+            ProxyError::Select(SelectError::NoTarget(_)) => {
                 (503, "failure to get a peer from the ring-balancer", Gateway)
             }
             ProxyError::UpstreamTimeout(_) => (504, "The upstream server is timing out", Server),
@@ -214,7 +214,7 @@ impl ProxyError {
         let query = if request.uri.query().is_some() { "?…" } else { "" };
         let path = format_args!("{}{query}", request.uri.path());
         match self {
-            ProxyError::Pick(_)
+            ProxyError::Select(_)
             | ProxyError::UpstreamTimeout(_)
             | ProxyError::Upstream(_)
             | ProxyError::Plugin(_)

@@ -18,7 +18,7 @@ use super::{
 use net::{Body, Connection, DialError, PoolKey, Protocol, SendError, Timeouts, dial, tls::TlsTarget};
 use plugin::{Exchange, UpstreamTimeouts};
 use runtime::{Mock, RouteEntry, ServiceEntry, Snapshot};
-use upstream::{Destination, Selected};
+use upstream::{BalancerTarget, Destination, InFlight, Selected, Tried, TryResult};
 
 /// An upstream's response, and its connection.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub struct UpstreamResponse {
     pub timeouts: Timeouts,
     /// Whether one chunk is read ahead of a slow client.
     pub read_ahead: bool,
+    /// Counts the request as in flight at its target until the body has ended.
+    pub in_flight: Option<InFlight>,
 }
 
 /// Sends the request to the route's service. `path` is the normalised path that was matched.
@@ -68,7 +70,7 @@ pub async fn forward(
     });
     let destination = overridden.as_ref().unwrap_or(&service.destination);
     if options.mock == Mock::Unresolved
-        && let Err(error) = destination.select(&conn_ctx.worker.resolver).await
+        && let Err(error) = destination.select(&conn_ctx.worker.resolver, None, &mut Tried::default()).await
     {
         tracing::debug!("{error}: the echo upstream responds");
         return Err(Box::pin(echo_upstream::echo(exchange, &snap.state, &target)).await);
@@ -78,12 +80,18 @@ pub async fn forward(
     let mut retry =
         RetryState { remaining: retries.unwrap_or(service.retries), timeouts, exchange, conn_ctx, service };
     let mut body = Some(body);
+    let mut tried = Tried::default();
     loop {
-        let pick = destination.select(&conn_ctx.worker.resolver).await.map_err(ProxyError::Pick)?;
-        let host = upstream_host(retry.exchange, route, service, destination, &pick);
-        let mut connection = match retry.connection(&pick, host).await {
+        // No algorithm has affinity yet, so that no key is computed.
+        let selected = destination
+            .select(&conn_ctx.worker.resolver, None, &mut tried)
+            .await
+            .map_err(ProxyError::Select)?;
+        let host = upstream_host(retry.exchange, route, service, destination, selected.target);
+        let mut connection = match retry.connection(&selected, host).await {
             Ok(connection) => connection,
             Err((error, since)) => {
+                report_failure(&selected, &error);
                 retry.exchange.upstream_sent_at = Some(since);
                 retry.exchange.upstream_responded_at = Some(std::time::Instant::now());
                 match retry.try_consume() {
@@ -103,20 +111,34 @@ pub async fn forward(
             Ok(response) => {
                 return Ok(UpstreamResponse {
                     read_ahead: route.response_buffering && !service.grpc,
+                    in_flight: selected.into_in_flight(),
                     ..response
                 });
             }
             Err(error) => error,
         };
+        // A reused connection that was closed in the meantime proves nothing about the upstream: the result is not reported,
+        // and the retry is not counted.
+        let is_stale = reused && matches!(error, ProxyError::Upstream(_));
+        if !is_stale {
+            report_failure(&selected, &error);
+        }
         let idempotent = !matches!(retry.exchange.request.method.as_str(), "POST" | "LOCK" | "PATCH");
         if body.is_none() || !idempotent {
             return Err(error.into());
         }
-        // A reused connection that was closed in the meantime proves nothing about the upstream: retry
-        // without counting.
-        if !(reused && matches!(error, ProxyError::Upstream(_)) || retry.try_consume()) {
+        if !(is_stale || retry.try_consume()) {
             return Err(error.into());
         }
+    }
+}
+
+/// Reports a failed try; an error of the client says nothing about the target.
+fn report_failure(selected: &Selected<'_>, error: &ProxyError) {
+    match error {
+        ProxyError::UpstreamTimeout(_) => selected.report(TryResult::TimedOut),
+        ProxyError::Upstream(_) => selected.report(TryResult::ConnectionFailed),
+        _ => {}
     }
 }
 
@@ -149,14 +171,16 @@ impl RetryState<'_> {
     /// If it cannot be opened; with the time of the attempt.
     async fn connection(
         &self,
-        pick: &Selected<'_>,
+        selected: &Selected<'_>,
         host: &HeaderValue,
     ) -> Result<Box<Connection>, (ProxyError, std::time::Instant)> {
         let per_host;
         let uses_tls = self.exchange.upstream_overrides.tls.unwrap_or(self.service.tls.is_some());
         let tls: Option<&TlsTarget> = match (&self.service.tls, &self.service.tls_target) {
             _ if !uses_tls => None,
-            (Some(_), Some(target)) if pick.peer.is_none() && *host == self.service.host => Some(target),
+            (Some(_), Some(target)) if selected.target.is_none() && *host == self.service.host => {
+                Some(target)
+            }
             (Some(profile), _) => {
                 let name = host.to_str().unwrap_or("");
                 per_host = TlsTarget::new(Arc::clone(profile), super::validate::split_host_port(name).0);
@@ -165,7 +189,7 @@ impl RetryState<'_> {
             (None, _) => None,
         };
         let key = PoolKey {
-            address: pick.address,
+            address: selected.address,
             tls: tls.map(|tls| Arc::clone(&tls.pool)),
             http2: self.service.grpc,
         };
@@ -183,19 +207,19 @@ impl RetryState<'_> {
         // Boxed, as it is rare: it would make the future of every request larger.
         let since = std::time::Instant::now();
         let memory = &self.conn_ctx.worker.gateway.memory;
-        let dialing = Box::pin(dial(pick.address, tls, self.timeouts.connect, key, memory));
+        let dialing = Box::pin(dial(selected.address, tls, self.timeouts.connect, key, memory));
         dialing.await.map_err(|error| match error {
             DialError::Timeout => {
                 let timeout = self.timeouts.connect;
                 (
                     ProxyError::UpstreamTimeout(format!(
                         "{}: no connection within {timeout:?}",
-                        pick.address
+                        selected.address
                     )),
                     since,
                 )
             }
-            other => (ProxyError::Upstream(format!("{}: {}", pick.address, error_chain(&other))), since),
+            other => (ProxyError::Upstream(format!("{}: {}", selected.address, error_chain(&other))), since),
         })
     }
 
@@ -258,7 +282,7 @@ impl RetryState<'_> {
                     "{address} made no progress for as long as write_timeout ({write:?}) or read_timeout ({read:?}) allows"
                 )))
             }
-            Some(Ok(())) => Ok(UpstreamResponse { connection, timeouts, read_ahead: false }),
+            Some(Ok(())) => Ok(UpstreamResponse { connection, timeouts, read_ahead: false, in_flight: None }),
             // Dropping the connection closes it, so that the upstream sees an incomplete request.
             Some(Err(SendError::Body(error))) => Err(error.into()),
             Some(Err(error)) => Err(ProxyError::Upstream(format!("{address}: {}", error_chain(&error)))),
@@ -312,7 +336,7 @@ pub(super) fn upstream_host<'a>(
     route: &RouteEntry,
     service: &'a ServiceEntry,
     destination: &'a Destination,
-    pick: &Selected<'a>,
+    target: Option<&'a BalancerTarget>,
 ) -> &'a HeaderValue {
     if let Some(host) = &exchange.upstream_overrides.host {
         return host;
@@ -322,8 +346,8 @@ pub(super) fn upstream_host<'a>(
     {
         return host;
     }
-    match (destination, pick.peer) {
-        (_, Some(peer)) => peer.host_header(service.tls.is_some()),
+    match (destination, target) {
+        (_, Some(target)) => target.host_header(service.tls.is_some()),
         // The target is not selected yet.
         (Destination::Balanced(balancer), None) if let Some(host) = &balancer.host_header => host,
         _ => &service.host,

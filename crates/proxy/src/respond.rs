@@ -13,12 +13,14 @@ use super::{
     headers::{self, AddedResponseHeaders},
     pipeline::{EarlyExit, PipelineState},
     response_body::{BodySource, ResponseBody, ResponsePhases, UpstreamBody},
+    upgrade::UpgradedUpstream,
     worker::ConnContext,
 };
 use http_codec::Headers;
 use net::{BodyBuffer, BodyError, BudgetExceeded, Protocol};
 use plugin::{LocalReplyBody, Phase, ResponseSource};
 use runtime::{Snapshot, SnapshotRef};
+use upstream::TryResult;
 
 /// Result of the request pipeline.
 pub type PipelineResult = Result<Responded, EarlyExit>;
@@ -204,8 +206,11 @@ fn adopt_upstream_head(
     pipeline: &mut PipelineState,
     response: UpstreamResponse,
 ) -> (BodySource, Option<ReasonPhrase>) {
-    let UpstreamResponse { mut connection, timeouts, read_ahead } = response;
+    let UpstreamResponse { mut connection, timeouts, read_ahead, in_flight } = response;
     let head = connection.take_head().expect("an upstream response exists once its head has been read");
+    if let Some(in_flight) = &in_flight {
+        in_flight.report(TryResult::Response(head.status));
+    }
     let mut headers = head.headers;
     let is_upgrade = head.status == StatusCode::SWITCHING_PROTOCOLS;
     // gRPC sends its status in trailers, with or without `TE: trailers`.
@@ -223,8 +228,9 @@ fn adopt_upstream_head(
         false => std::mem::take(&mut kept.headers).append_upstream(headers),
     };
     if is_upgrade && let Protocol::Http1(http1) = connection.protocol {
-        let (stream, read) = http1.into_parts();
-        return (BodySource::Upgraded(Box::new((stream, read, timeouts.read))), head.reason);
+        let (stream, read_ahead) = http1.into_parts();
+        let upgraded = UpgradedUpstream { stream, read_ahead, idle_timeout: timeouts.read, in_flight };
+        return (BodySource::Upgraded(Box::new(upgraded)), head.reason);
     }
     let source = if connection.is_end_stream() {
         conn_ctx.worker.pool.put(connection);
@@ -238,6 +244,7 @@ fn adopt_upstream_head(
             trailers,
             read_ahead,
             buffered: None,
+            in_flight,
         })
     };
     (source, head.reason)

@@ -17,6 +17,7 @@ use http_codec::Headers;
 use net::{BodyError, Connection};
 use plugin::{BodyFlow, Chunk, ReplyStream, RequestId};
 use runtime::SnapshotRef;
+use upstream::InFlight;
 
 /// A response's body on its way to the client, with the phases that run until it has been sent.
 #[derive(Debug)]
@@ -55,6 +56,8 @@ pub struct UpstreamBody {
     /// Whether one frame is read ahead of a slow client, and that frame.
     pub(super) read_ahead: bool,
     pub(super) buffered: Option<Box<Result<Frame<Bytes>, BodyError>>>,
+    /// Counts the request as in flight at its target until the body has ended or failed.
+    pub(super) in_flight: Option<InFlight>,
 }
 
 impl UpstreamBody {
@@ -94,6 +97,7 @@ impl UpstreamBody {
     /// is the only report.
     fn fail(&mut self, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let address = self.connection.take().map(|connection| connection.key.address);
+        self.in_flight = None;
         let (id, upstream) = (self.id, address.map(tracing::field::display));
         match error {
             BodyError::Client(_) => {
@@ -118,6 +122,7 @@ impl UpstreamBody {
     }
 
     fn return_to_pool(&mut self) {
+        self.in_flight = None;
         if let Some(connection) = self.connection.take() {
             self.conn_ctx.worker.pool.put(connection);
         }
@@ -372,6 +377,7 @@ mod tests {
                 trailers: false,
                 read_ahead: ahead,
                 buffered: None,
+                in_flight: None,
             };
             let mut body = ResponseBody {
                 source: BodySource::Upstream(upstream_body),

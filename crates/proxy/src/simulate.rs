@@ -167,8 +167,7 @@ fn forwarded(
     let id = headers::request_id_value(exchange.id);
     let header_ctx = forward::upstream_header_context(exchange, conn_ctx, route, path, &id);
     // The target is not selected: the Host is shown as if no target had its own.
-    let no_target = upstream::Selected { address: (Ipv4Addr::UNSPECIFIED, 0).into(), peer: None };
-    let host = forward::upstream_host(exchange, route, service, &service.destination, &no_target);
+    let host = forward::upstream_host(exchange, route, service, &service.destination, None);
     let (mut headers, mut head) = (HeaderMap::new(), Vec::new());
     headers::for_upstream(exchange, conn_ctx, host, &header_ctx, BodyLength::Known(0), &mut headers);
     headers::for_upstream(exchange, conn_ctx, host, &header_ctx, BodyLength::Known(0), &mut head);

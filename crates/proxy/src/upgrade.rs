@@ -14,22 +14,35 @@ use tokio::{
 
 use super::worker::Worker;
 use net::Stream;
+use upstream::InFlight;
 
 /// Close frame with status 1001, from a server.
 const CLOSE_FRAME: &[u8] = &[0x88, 2, 0x03, 0xe9];
 /// The same from a client: masked, with a mask of zeros.
 const CLOSE_FRAME_MASKED: &[u8] = &[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9];
 
-/// An upstream connection after the upgrade: its stream, the bytes read ahead, and the idle timeout.
-pub type UpgradedUpstream = (Stream, Bytes, Duration);
+/// An upstream connection after the upgrade.
+#[derive(Debug)]
+pub struct UpgradedUpstream {
+    /// The connection.
+    pub stream: Stream,
+    /// Bytes after the head of the response.
+    pub read_ahead: Bytes,
+    /// Maximum time without progress.
+    pub idle_timeout: Duration,
+    /// Counts the tunnel as in flight at its target.
+    pub in_flight: Option<InFlight>,
+}
 
 /// Copies between client and upstream until both directions have ended, or none has progressed within the
 /// idle timeout.
 pub async fn tunnel(
     worker: &Worker,
     (client, read_ahead): (impl AsyncRead + AsyncWrite + Unpin, BytesMut),
-    (upstream, read, idle): UpgradedUpstream,
+    upstream: UpgradedUpstream,
 ) {
+    let UpgradedUpstream { stream: upstream, read_ahead: read, idle_timeout: idle, in_flight: _guard } =
+        upstream;
     let (from_client, to_client) = split(client);
     let from_client = io::Cursor::new(read_ahead).chain(from_client);
     let (from_upstream, to_upstream) = split(upstream);

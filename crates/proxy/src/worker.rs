@@ -19,7 +19,7 @@ use super::log_limit::LogLimit;
 use net::{ConnectionBudget, Pool};
 use plugin::{Client, RequestId};
 use runtime::{Gateway, Options, RealIp, SnapshotCache, SnapshotRef};
-use upstream::Resolver;
+use upstream::WorkerResolver;
 
 /// Maximum time that an idle HTTP/1 connection stays open during a drain.
 const MAX_IDLE_CLOSE_DELAY: Duration = Duration::from_secs(1);
@@ -33,8 +33,8 @@ pub struct Worker {
     pub options: Arc<Options>,
     /// Idle upstream connections.
     pub pool: Pool,
-    /// DNS resolver.
-    pub resolver: Resolver,
+    /// Resolver of names.
+    pub resolver: WorkerResolver,
     /// Whether a drain has started.
     pub draining: Cell<bool>,
     /// How long an idle HTTP/1 connection stays open during the drain.
@@ -67,7 +67,10 @@ impl Worker {
         Rc::new(Worker {
             options: Arc::clone(&gateway.options),
             pool: Pool::new(gateway.options.keepalive),
-            resolver: Resolver::new(gateway.options.host_overrides.clone()),
+            resolver: WorkerResolver::new(
+                Arc::clone(&gateway.resolver),
+                gateway.options.host_overrides.clone(),
+            ),
             draining: Cell::new(false),
             idle_close_delay: Cell::new(Duration::ZERO),
             drain_started: Notify::new(),

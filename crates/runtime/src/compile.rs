@@ -170,7 +170,7 @@ fn routes(state: &State, scopes: [&Scopes; 2], traditional: bool) -> Box<[RouteE
 impl CompileError {
     pub(super) fn new<R: Row>(row: &R, pointer: &str, message: impl Into<String>) -> Self {
         CompileError {
-            kind: R::KIND,
+            kind: row.kind(),
             id: row.id(),
             origin: row.origin(),
             pointer: pointer.to_owned(),

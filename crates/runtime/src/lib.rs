@@ -4,6 +4,7 @@
 //! precomputed that requests need. It does no I/O, so that checking a configuration compiles the same snapshot as serving
 //! it. [`Gateway`] holds the current snapshot.
 
+mod build;
 mod certs;
 mod chain;
 mod compile;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 
+pub use build::build;
 pub use certs::Certificates;
 pub use chain::{Chain, SelectedPlugins, Slot};
 pub use compile::{CompileError, compile};
@@ -97,6 +99,6 @@ mod tests;
 #[cfg(test)]
 fn catalog() -> &'static config::Catalog {
     static CATALOG: std::sync::LazyLock<&config::Catalog> =
-        std::sync::LazyLock::new(|| config::Catalog::new(plugins::registry()));
+        std::sync::LazyLock::new(|| config::Catalog::new(plugins::registry()).expect("the schemas compile"));
     *CATALOG
 }

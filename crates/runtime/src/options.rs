@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use net::{KeepaliveLimits, ServerTls};
 use plugin::Registry;
 use router::{Flavor, PriorityMode};
-use upstream::HostOverrides;
+use upstream::{DnsOptions, HostOverrides};
 
 /// Services whose upstream is replaced by the built-in echo.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -176,6 +176,8 @@ pub struct Options {
     pub verify_depth: u32,
     /// Services whose upstream is replaced by the built-in echo.
     pub mock: Mock,
+    /// Name resolution (settings `dns_*`).
+    pub dns: DnsOptions,
     /// Host name overrides for tests; other names do not resolve then.
     pub host_overrides: Option<Arc<HostOverrides>>,
     /// Maximum size in bytes of a request body that is retained for retries.
@@ -233,6 +235,7 @@ impl Default for Options {
             verify_upstreams: false,
             verify_depth: 1,
             mock: Mock::default(),
+            dns: DnsOptions::default(),
             host_overrides: None,
             max_retained_body_bytes: 256 * 1024,
             max_measured_body_bytes: 4 * 1024 * 1024,

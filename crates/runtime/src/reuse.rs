@@ -52,8 +52,8 @@ pub fn service(
         .then(|| entry.clone())
 }
 
-/// Creates the balancers of the upstreams, in the order of the table; those of equal upstreams with equal targets are
-/// reused, with their state.
+/// Creates the balancers of the upstreams, in the order of the table. Those of equal upstreams with equal targets are reused;
+/// in others, targets that existed before keep their state.
 pub fn balancers(state: &State, previous: Option<&Snapshot>) -> Box<[Arc<Balancer>]> {
     if state.upstreams.is_empty() {
         return Box::default();
@@ -65,12 +65,18 @@ pub fn balancers(state: &State, previous: Option<&Snapshot>) -> Box<[Arc<Balance
         let same = former.as_ref().and_then(|(previous, targets)| {
             let ix = previous.state.upstreams.by_id(row.id)?;
             let theirs = of(targets, row.id);
-            let equal = previous.state.upstreams[ix].has_same_balancing(row)
+            let is_equal = previous.state.upstreams[ix].has_same_balancing(row)
                 && own.len() == theirs.len()
                 && own.iter().zip(theirs).all(|(a, b)| a.target == b.target && a.weight == b.weight);
-            equal.then(|| Arc::clone(&previous.balancers[ix.get()]))
+            Some((&previous.balancers[ix.get()], is_equal))
         });
-        same.unwrap_or_else(|| Arc::new(Balancer::new(row, own.iter().copied())))
+        match same {
+            Some((balancer, true)) => Arc::clone(balancer),
+            changed => {
+                let previous = changed.map(|(balancer, _)| &**balancer);
+                Arc::new(Balancer::new(row, own.iter().copied(), previous))
+            }
+        }
     };
     state.upstreams.rows().iter().map(one).collect()
 }

@@ -20,6 +20,7 @@ use parking_lot::Mutex;
 use super::{Options, Snapshot};
 use net::MemoryBudget;
 use store::Stores;
+use upstream::Resolver;
 
 /// State of the data plane: immutable settings, and the current snapshot.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub struct Gateway {
     pub stores: Stores,
     /// Memory budget of buffered bodies, shared by all workers.
     pub memory: Arc<MemoryBudget>,
+    /// Resolver of names, shared by all workers.
+    pub resolver: Arc<Resolver>,
     current: ArcSwap<Snapshot>,
     generation: AtomicU64,
     /// Replaced snapshots that requests may still reference.
@@ -41,6 +44,7 @@ impl Gateway {
     pub fn new(options: Options, stores: Stores, snapshot: Snapshot) -> Arc<Self> {
         Arc::new(Gateway {
             memory: MemoryBudget::new(options.max_buffered_bytes),
+            resolver: Resolver::new(options.dns.clone()),
             options: Arc::new(options),
             stores,
             current: ArcSwap::from_pointee(snapshot),

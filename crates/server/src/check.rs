@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, io::ErrorKind};
 
-use super::{ServeError, ServeOptions, admin, reload, warnings};
+use super::{ServeError, ServeOptions, admin, warnings};
 use config::{
     Loaded,
     settings::{Issue, Origin},
@@ -30,7 +30,7 @@ pub struct CheckReport {
 pub fn check(serve: ServeOptions) -> Result<CheckReport, ServeError> {
     let stores = stores(&serve);
     let mut loaded = config::load(&serve.input, &serve.read.options())?;
-    let snapshot = reload::build(&mut loaded, &serve.options, &stores, None);
+    let snapshot = runtime::build(&mut loaded, &serve.options, &stores, None);
     let Some(snapshot) = snapshot else {
         return Ok(CheckReport { loaded, is_valid: false, warnings: Vec::new() });
     };

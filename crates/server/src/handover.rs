@@ -3,7 +3,7 @@
 //!
 //! Sockets are passed by systemd's protocol (`LISTEN_FDS`, `LISTEN_FDNAMES`), so that one parser handles both sources.
 //! An additional descriptor is a Unix stream between the two processes: the parent sends a configuration that is in no
-//! file, the child responds with [`READY`].
+//! file, the child responds with `READY=1`.
 
 use std::{ffi::OsString, io, path::PathBuf};
 

@@ -22,7 +22,7 @@ use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration}
 
 pub use admin::{Status, configuration_document};
 pub use check::{CheckReport, check};
-pub use reload::{ApplyOutcome, ConfigHash, build, empty_configuration};
+pub use reload::{ApplyOutcome, ConfigHash, empty_configuration};
 use reload_thread::ReloadThread;
 use socket2::Socket;
 use tokio::{
@@ -83,6 +83,8 @@ pub struct ReadOptions {
     pub flavor: Flavor,
     /// Looks up an environment variable.
     pub env: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    /// What the names of variables begin with that `{vault://env/…}` reads.
+    pub vault_env_prefix: Option<String>,
     /// Whether a plugin is enabled.
     pub plugin_enabled: Arc<dyn Fn(&str) -> bool + Send + Sync>,
     /// Warn about unsupported settings instead of rejecting them.
@@ -97,6 +99,7 @@ impl ReadOptions {
             kong_strict: self.kong_strict,
             flavor: self.flavor,
             env: &*self.env,
+            vault_env_prefix: self.vault_env_prefix.as_deref(),
             plugin_enabled: &*self.plugin_enabled,
             allow_unsupported: self.allow_unsupported,
         }
@@ -223,7 +226,7 @@ impl ServerHandle {
         let first = move || {
             let input = posted.as_ref().unwrap_or(&serve.input);
             let mut loaded = config::load(input, &serve.read.options())?;
-            let snapshot = reload::build(&mut loaded, &serve.options, &stores, None);
+            let snapshot = runtime::build(&mut loaded, &serve.options, &stores, None);
             Ok::<_, LoadError>((serve, stores, loaded, snapshot))
         };
         let first = control.block_on(reload_thread.run(first)).map_err(LoadError::from)?;
@@ -350,6 +353,6 @@ impl ServerHandle {
 #[cfg(test)]
 fn catalog() -> &'static config::Catalog {
     static CATALOG: std::sync::LazyLock<&config::Catalog> =
-        std::sync::LazyLock::new(|| config::Catalog::new(plugins::registry()));
+        std::sync::LazyLock::new(|| config::Catalog::new(plugins::registry()).expect("the schemas compile"));
     *CATALOG
 }

@@ -1,5 +1,7 @@
 //! Conversion of the node's settings to the options of the server, the APIs and the data plane.
 
+mod dns;
+
 use std::{
     net::{SocketAddr, ToSocketAddrs},
     time::Duration,
@@ -40,7 +42,11 @@ impl ServeOptions {
                 .concat(),
             origins: settings.origins.clone(),
             admin: admin(settings, read.catalog.registry())?,
-            read: ReadOptions { flavor: flavor(settings), ..read },
+            read: ReadOptions {
+                flavor: flavor(settings),
+                vault_env_prefix: settings.vault_env_prefix.clone(),
+                ..read
+            },
             node_id: settings.node_id,
             watch: true,
             drain: Duration::from_secs(30),
@@ -84,6 +90,7 @@ pub fn options(settings: &Settings, registry: Registry, mock: Mock) -> Result<Op
             xml: template(settings, "error_template_xml", settings.error_template_xml.as_deref())?,
         },
         client_certificate,
+        dns: dns::options(settings)?,
         verify_depth: settings.lua_ssl_verify_depth,
         trusted_authorities: authorities(
             settings,
@@ -428,101 +435,4 @@ fn address(listener: &listen::Listener) -> std::io::Result<SocketAddr> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use config::settings::{self, Sources};
-
-    #[test]
-    fn a_head_may_be_as_large_as_the_largest_buffer() {
-        let limits = |first: u64, large: &str| {
-            let settings = Settings {
-                client_header_buffer_size: settings::Size(first),
-                large_client_header_buffers: large.to_owned(),
-                ..Settings::default()
-            };
-            head(&settings).map(|limits| (limits.line, limits.total)).ok()
-        };
-        assert_eq!(limits(1024, "4 8k"), Some((8192, 32768)));
-        assert_eq!(limits(65536, "4 8k"), Some((65536, 65536)));
-        assert_eq!(limits(1024, "0 8k"), None);
-        assert_eq!(limits(1024, "8k"), None);
-    }
-
-    #[test]
-    fn http_listeners_are_deferred_and_stream_listeners_only_with_the_flag() {
-        let deferred = |found: Result<Vec<Listener>, ServeError>| {
-            found.unwrap().iter().map(|listener| listener.deferred).collect::<Vec<_>>()
-        };
-        let list = Listeners::parse("127.0.0.1:1, 127.0.0.1:2 deferred, 127.0.0.1:3 udp deferred").unwrap();
-        let settings = Settings { stream_listen: list, ..Settings::default() };
-        assert_eq!(deferred(streams(&settings)), [false, true, false]);
-        let list = Listeners::parse("127.0.0.1:1").unwrap();
-        assert_eq!(deferred(listeners(&settings, "proxy_listen", &list)), [true]);
-    }
-
-    #[test]
-    fn an_error_of_a_file_names_its_setting() {
-        let made = rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap();
-        let (cert, key) = (made.cert.pem(), made.signing_key.serialize_pem());
-        let other = rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap().signing_key;
-        let other = other.serialize_pem();
-        let error = |flags: &[(&str, &str)]| {
-            let flags = flags.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-            let (settings, _) = settings::load(&Sources { flags, ..Sources::default() });
-            let made = options(&settings, crate::catalog().registry().clone(), Mock::Off)
-                .map(drop)
-                .and_then(|()| admin(&settings, crate::catalog().registry()).map(drop));
-            made.expect_err("an error").to_string()
-        };
-        for (flags, start) in [
-            (
-                &[("error_template_html", "/nowhere/x")][..],
-                "--error-template-html: cannot read `/nowhere/x`: no such",
-            ),
-            (&[("ssl_cert", "/nowhere/x"), ("ssl_cert_key", &key)], "--ssl-cert: /nowhere/x: neither a file"),
-            (
-                &[("ssl_cert", &cert), ("ssl_cert_key", "/nowhere/x")],
-                "--ssl-cert-key: /nowhere/x: neither a file",
-            ),
-            (&[("ssl_cert", &cert), ("ssl_cert_key", &cert)], "--ssl-cert-key: not a private key"),
-            (&[("admin_ssl_cert", &cert), ("admin_ssl_cert_key", &other)], "--admin-ssl-cert: "),
-            (
-                &[("status_ssl_cert", &key), ("status_ssl_cert_key", &key)],
-                "--status-ssl-cert: not a certificate",
-            ),
-            (
-                &[("client_ssl", "on"), ("client_ssl_cert", &key), ("client_ssl_cert_key", &key)],
-                "--client-ssl-cert: not a certificate",
-            ),
-            (&[("lua_ssl_trusted_certificate", &key)], "--lua-ssl-trusted-certificate: not a certificate"),
-            (&[("admin_ssl_client_certificate", "x")], "--admin-ssl-client-certificate: "),
-            (
-                &[("admin_listen", "nowhere.invalid:1")],
-                "--admin-listen: `nowhere.invalid:1` cannot be resolved",
-            ),
-        ] {
-            let error = error(flags);
-            assert!(error.starts_with(start), "{start}: {error}");
-        }
-    }
-
-    #[test]
-    fn settings_are_shown_in_kongs_types_without_secrets() {
-        let flags = [
-            ("proxy_listen", "127.0.0.1:8000, 127.0.0.1:8443 http2 ssl"),
-            ("declarative_config_string", "{\"secret\": 1}"),
-            ("client_ssl", "off"),
-        ];
-        let flags = flags.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        let (settings, _) = settings::load(&Sources { flags, ..Sources::default() });
-        let shown = settings_json(&settings, crate::catalog().registry());
-        assert_eq!(shown["proxy_listen"], json!(["127.0.0.1:8000", "127.0.0.1:8443 http2 ssl"]));
-        assert_eq!(shown["proxy_listeners"][1]["ssl"], true);
-        assert_eq!(shown["client_ssl"], false);
-        assert_eq!(shown["keepalive_timeout"], 75);
-        assert_eq!(shown["plugins"], json!(["bundled"]));
-        assert_eq!(shown["database"], "off");
-        assert_eq!(shown["declarative_config_string"], "******");
-        assert_eq!(shown.get("ssl_cert"), None);
-    }
-}
+mod tests;

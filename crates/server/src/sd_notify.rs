@@ -25,7 +25,7 @@ pub fn notify(state: State) {
         State::HandedOver(to) => sd_notify::notify(&[NotifyState::MainPid(to)]),
     };
     if let Err(error) = result {
-        tracing::warn!("the service manager cannot be told: {error}");
+        tracing::warn!("the service manager cannot be notified: {error}");
     }
 }
 

@@ -104,8 +104,8 @@ fn an_alias_shares_a_list_and_copies_a_scalar() {
     assert_ne!(get("c"), get("d"));
     assert_eq!(read.text(&[NodePathStep::Key("d")]), "*s");
     assert_eq!(
-        Read::yaml("a: *nobody\n").rendered(),
-        ["1:4 source/yaml-syntax: there is no anchor `&nobody` before this alias"]
+        Read::yaml("a: *missing\n").rendered(),
+        ["1:4 source/yaml-syntax: there is no anchor `&missing` before this alias"]
     );
     assert_eq!(
         Read::yaml("&a [*a]\n").rendered(),

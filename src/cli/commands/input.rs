@@ -8,9 +8,8 @@ use crate::{
     catalog,
     cli::{Status, console::Failure, usage},
     config::{self, Input, Loaded, Options},
-    router,
+    registry, router,
     runtime::{self, Snapshot},
-    server,
     store::Stores,
 };
 
@@ -27,8 +26,8 @@ pub struct Files {
     pub dialect: Dialect,
 }
 
-/// Runs a command on each of the files alone. All are looked at; the worst that came of one counts, and of those
-/// that cannot be read the first is told.
+/// Runs a command on each file separately, and returns the worst status. If files cannot be read, the error of the first
+/// one is returned after all have been tried.
 pub fn each(input: &Files, mut run: impl FnMut(Files) -> Result<Status, Failure>) -> Result<Status, Failure> {
     let mut worst = Ok(Status::Clean);
     for file in &input.files {
@@ -118,22 +117,24 @@ pub fn compiled(
     dialect: Dialect,
     stores: &Stores,
 ) -> Result<(Loaded, Option<(Snapshot, runtime::Options)>), Failure> {
+    let vault_env_prefix = environment("KONG_VAULT_ENV_PREFIX");
     let options = Options {
         kong_strict: dialect.kong_strict,
         flavor: dialect.flavor(),
         env: &environment,
+        vault_env_prefix: vault_env_prefix.as_deref(),
         allow_unsupported: dialect.allow_unsupported,
-        ..Options::new(catalog())
+        ..Options::new(catalog()?)
     };
     let mut loaded = config::load(input, &options)
         .map_err(|e| Failure::Other(format!("{e}{}", usage::similar(&e.path))))?;
     // Made as `serve` makes it, even where it is thrown away: what validates, serves.
     let node = runtime::Options {
         flavor: options.flavor,
-        registry: catalog().registry().clone(),
+        registry: registry().clone(),
         ..runtime::Options::default()
     };
-    let snapshot = server::build(&mut loaded, &node, stores, None);
+    let snapshot = runtime::build(&mut loaded, &node, stores, None);
     if snapshot.is_none() {
         loaded.state = None;
     }
@@ -147,6 +148,7 @@ pub fn environment(name: &str) -> Option<String> {
 }
 
 /// All variables of this process's environment that are text.
+#[cfg(feature = "serve")]
 #[allow(clippy::disallowed_methods, reason = "the command line is where the environment is read")]
 pub fn whole_environment() -> Vec<(String, String)> {
     std::env::vars_os()

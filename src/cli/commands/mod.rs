@@ -8,8 +8,10 @@ pub mod lint;
 pub mod man;
 pub mod plugins;
 pub mod schema;
+#[cfg(feature = "serve")]
 pub mod serve;
 pub mod simulate;
+#[cfg(feature = "serve")]
 pub mod test;
 pub mod validate;
 pub mod version;

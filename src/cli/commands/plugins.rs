@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use crate::{
-    catalog,
     cli::{
         Status,
         console::{Console, Failure},
@@ -11,6 +10,7 @@ use crate::{
     },
     config,
     plugin::PluginDescriptor,
+    registry,
 };
 
 /// List the plugins, or explain one
@@ -28,7 +28,7 @@ pub struct Args {
 pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     let text = match args.name {
         None => table(),
-        Some(name) => page(catalog().registry().find(&name).ok_or_else(|| unknown(&name))?),
+        Some(name) => page(registry().find(&name).ok_or_else(|| unknown(&name))?),
     };
     console.out(&text)?;
     Ok(Status::Clean)
@@ -39,14 +39,14 @@ pub fn unknown(name: &str) -> Failure {
     if config::BUNDLED.contains(&name) {
         return Failure::Other(format!("plugin {name} of Kong is not built into gatewayctl yet"));
     }
-    let known = catalog().registry().descriptors().map(|e| &*e.name);
+    let known = registry().descriptors().map(|e| &*e.name);
     let meant = config::nearest(name, known).map_or_else(String::new, usage::did_you_mean);
     Failure::Other(format!("there is no plugin {name}{meant} (gatewayctl plugins lists them)"))
 }
 
 /// Plugins in the order they run.
 fn in_order() -> Vec<&'static PluginDescriptor> {
-    let mut entries: Vec<_> = catalog().registry().descriptors().collect();
+    let mut entries: Vec<_> = registry().descriptors().collect();
     entries.sort_by_key(|e| std::cmp::Reverse(e.priority));
     entries
 }

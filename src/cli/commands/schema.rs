@@ -1,17 +1,17 @@
 //! `gatewayctl schema [--plugin NAME]`.
 
 use crate::{
-    catalog,
     cli::{
         Status,
         console::{Console, Failure},
     },
     config::json_schema,
+    registry,
 };
 
 /// Print the JSON Schema of the file format, or of one plugin's settings
 ///
-/// The schema is the one that files are checked against. Editors that speak the YAML language server use it
+/// The schema is the one that files are checked against. Editors with the YAML language server use it
 /// for completion: begin a file with `# yaml-language-server: $schema=PATH`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
@@ -26,8 +26,8 @@ pub struct Args {
 
 pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     let schema = match args.plugin {
-        None => json_schema::file_schema(catalog().registry()),
-        Some(name) => json_schema::plugin_schema(catalog().registry(), &name)
+        None => json_schema::file_schema(registry()),
+        Some(name) => json_schema::plugin_schema(registry(), &name)
             .ok_or_else(|| super::plugins::unknown(&name).of("--plugin:"))?,
     };
     console.out(&format!("{schema:#}\n"))?;

@@ -11,7 +11,6 @@ use super::{
     validate,
 };
 use crate::{
-    catalog,
     cli::{
         Status,
         console::{Console, Failure},
@@ -22,6 +21,7 @@ use crate::{
     http_codec::HeaderSpelling,
     model::{Consumer, Ix, PluginEntity, Route, Row, Service, State, is_credential_name},
     proxy::{self, SimulatedOutcome, Simulator},
+    registry,
     router::{self, Flavor, PriorityMode, RequestInput, Router},
     runtime::{self, Gateway, Snapshot},
     source::{Level, NodeId},
@@ -31,9 +31,9 @@ use crate::{
 
 /// Show what becomes of a request, without sending it
 ///
-/// Tells the route that wins and where the others lose, the plugins that run in order and where each was written,
-/// and the request as plugins let it leave, or the answer that one of them gives. The router and the plugins are
-/// those that serve; no upstream is asked.
+/// Prints the route that matches and the attribute at which each of the others does not, the plugins in the order
+/// in which they run with their positions in the file, and the request that the upstream would get, or the response
+/// of a plugin. Router and plugins are those of `serve`; nothing is sent to an upstream.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     gatewayctl simulate kong.yml GET https://localhost/api/v1/users\n  \
@@ -46,7 +46,7 @@ pub struct Args {
     /// The request's method
     #[arg(value_name = "METHOD")]
     method: String,
-    /// The request's URL: the scheme says whether the client speaks TLS, the host is the Host header
+    /// The request's URL: https if the client uses TLS; the host is the Host header
     #[arg(value_name = "URL")]
     url: String,
     /// A header, `Name: value`; may be given more than once
@@ -55,15 +55,15 @@ pub struct Args {
     /// The client's address
     #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
     client_ip: std::net::IpAddr,
-    /// The server name asked for over TLS [default: the URL's host]
+    /// The server name that the client sends over TLS (SNI) [default: the URL's host]
     #[arg(long, value_name = "NAME")]
     sni: Option<String>,
-    /// The consumer that authentication finds, by username, custom_id or id; its plugins are passed over then
+    /// The consumer that authentication identifies, by username, custom_id or id; authentication plugins are skipped then
     #[arg(long, value_name = "NAME")]
     consumer: Option<String>,
     #[command(flatten)]
     dialect: Dialect,
-    /// How the answer is printed
+    /// The format of the output
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     format: Format,
 }
@@ -84,8 +84,7 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
         return Ok(Status::Findings);
     };
     let flavor = dialect.flavor();
-    let node =
-        runtime::Options { flavor, registry: catalog().registry().clone(), ..runtime::Options::default() };
+    let node = runtime::Options { flavor, registry: registry().clone(), ..runtime::Options::default() };
     let stores = Stores::default();
     let (snapshot, _) = runtime::compile(state, &node, &stores, None);
     let gateway = Gateway::new(node, stores, snapshot);
@@ -94,15 +93,16 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
         None => None,
         Some(name) => Some(consumer(&snapshot.state, name)?),
     };
-    let asked = Asked::new(&args)?;
-    let fate = asked.rehearse(&gateway, consumer)?;
-    let told =
-        Simulation { loaded: &loaded, snapshot: &snapshot, flavor, asked: &asked, consumer, fate }.tell();
+    let request = SimRequest::new(&args)?;
+    let outcome = request.simulate(&gateway, consumer)?;
+    let report =
+        Simulation { loaded: &loaded, snapshot: &snapshot, flavor, request: &request, consumer, outcome }
+            .to_json();
     match args.format {
-        Format::Json => console.out(&format!("{told:#}\n"))?,
-        Format::Human => console.out(&human(&told))?,
+        Format::Json => console.out(&format!("{report:#}\n"))?,
+        Format::Human => console.out(&human(&report))?,
     }
-    Ok(if told["route"].is_null() { Status::Findings } else { Status::Clean })
+    Ok(if report["route"].is_null() { Status::Findings } else { Status::Clean })
 }
 
 fn consumer(state: &State, name: &str) -> Result<Ix<Consumer>, Failure> {
@@ -119,8 +119,8 @@ fn consumer(state: &State, name: &str) -> Result<Ix<Consumer>, Failure> {
     found.ok_or_else(|| usage::unknown("--consumer", name, "the configuration has no such consumer", names()))
 }
 
-/// The request asked about.
-struct Asked {
+/// The request that is simulated.
+struct SimRequest {
     method: String,
     https: bool,
     host: String,
@@ -132,10 +132,10 @@ struct Asked {
     client: std::net::IpAddr,
 }
 
-impl Asked {
+impl SimRequest {
     fn new(args: &Args) -> Result<Self, Failure> {
         if http::Method::from_bytes(args.method.as_bytes()).is_err() {
-            let turned = if args.method.contains("://") { "; the method stands before the URL" } else { "" };
+            let turned = if args.method.contains("://") { "; the method comes before the URL" } else { "" };
             return Err(Failure::Other(format!("{:?} is no method{turned}", args.method)));
         }
         let bad = |what: &str| Failure::Other(format!("{what}: write URLs as https://host[:port]/path"));
@@ -163,7 +163,7 @@ impl Asked {
             spelled.push(spelling);
         }
         let name = args.sni.clone().unwrap_or_else(|| router::split_port(&host).0.to_owned());
-        Ok(Asked {
+        Ok(SimRequest {
             method: args.method.clone(),
             https,
             path: if path.is_empty() { "/".to_owned() } else { path.to_owned() },
@@ -176,21 +176,21 @@ impl Asked {
         })
     }
 
-    /// What the engine makes of it.
-    fn rehearse(
+    /// Runs the request through router and plugins.
+    fn simulate(
         &self,
         gateway: &Arc<Gateway>,
         consumer: Option<Ix<Consumer>>,
     ) -> Result<SimulatedOutcome, Failure> {
         let wrong = |error: &dyn std::fmt::Display| Failure::Other(format!("{}: {error}", self.path));
-        let target = format!("{}{}", self.path, self.question());
+        let target = format!("{}{}", self.path, self.query_suffix());
         let mut head = http::Request::builder().method(&*self.method).uri(target);
         if let Some(headers) = head.headers_mut() {
             headers.clone_from(&self.headers);
             let host = HeaderValue::from_str(&self.host).map_err(|error| wrong(&error))?;
             headers.insert(http::header::HOST, host);
         }
-        let asked = proxy::SimulatedRequest {
+        let request = proxy::SimulatedRequest {
             head: head.body(()).map_err(|error| wrong(&error))?,
             spellings: self.spelled.clone(),
             tls: self.https,
@@ -198,12 +198,11 @@ impl Asked {
             client: self.client,
             consumer,
         };
-        Ok(Simulator::new(gateway)?
-            .run(asked, |name| consumer.is_some() && catalog().registry().authenticates(name)))
+        Ok(Simulator::new(gateway)?.run(request, |name| consumer.is_some() && registry().authenticates(name)))
     }
 
-    /// The query with its question mark; nothing if there is none.
-    fn question(&self) -> String {
+    /// Returns the query with its question mark. Empty if there is no query.
+    fn query_suffix(&self) -> String {
         if self.query.is_empty() { String::new() } else { format!("?{}", self.query) }
     }
 
@@ -222,33 +221,34 @@ impl Asked {
 }
 
 /// Target, method, headers with the spelling of their names, whether TLS is used, and the address that a plugin chose.
-type Leaving<'a> = (&'a str, &'a str, (&'a HeaderMap, &'a [String]), bool, Option<&'a (String, u16)>);
+type ForwardedRequest<'a> =
+    (&'a str, &'a str, (&'a HeaderMap, &'a [String]), bool, Option<&'a (String, u16)>);
 
 struct Simulation<'a> {
     loaded: &'a Loaded,
     snapshot: &'a Snapshot,
     flavor: Flavor,
-    asked: &'a Asked,
+    request: &'a SimRequest,
     consumer: Option<Ix<Consumer>>,
-    fate: SimulatedOutcome,
+    outcome: SimulatedOutcome,
 }
 
 impl Simulation<'_> {
-    fn tell(&self) -> Value {
+    fn to_json(&self) -> Value {
         let state = &self.snapshot.state;
-        let path = router::normalize(&self.asked.path);
-        let found = self.snapshot.router.find(&self.asked.line(), &path);
+        let path = router::normalize(&self.request.path);
+        let found = self.snapshot.router.find(&self.request.line(), &path);
         let winner = found.as_ref().map(|f| f.route);
         let others: Vec<Value> = state
             .routes
             .iter()
             .filter(|(ix, _)| Some(*ix) != winner)
             .map(|(_, route)| {
-                json!({ "route": name(route), "at": self.place(route.origin), "lost_at": self.lost_at(route) })
+                json!({ "route": name(route), "at": self.place(route.origin), "lost_at": self.failed_attribute(route) })
             })
             .collect();
         let entry = winner.map(|ix| self.snapshot.route(ix));
-        let consumer = match &self.fate {
+        let consumer = match &self.outcome {
             SimulatedOutcome::Forwarded { consumer, .. } => *consumer,
             SimulatedOutcome::Responded { .. } => self.consumer,
         };
@@ -265,25 +265,25 @@ impl Simulation<'_> {
                 })
             })
             .collect();
-        let (leaves, answered) = match &self.fate {
+        let (forwarded, answered) = match &self.outcome {
             SimulatedOutcome::Responded { plugin, status, body, .. } => {
                 let body = String::from_utf8_lossy(body);
                 (None, Some(json!({ "status": status.as_u16(), "plugin": plugin, "body": body })))
             }
             SimulatedOutcome::Forwarded { target, method, headers, names, tls, address, .. } => {
                 let service = entry.and_then(|entry| entry.service);
-                let leaves = service.map(|service| {
+                let forwarded = service.map(|service| {
                     let headers = (headers, names.as_slice());
                     let sent = (target.as_str(), method.as_str(), headers, *tls, address.as_ref());
-                    self.leaves(service, sent)
+                    self.forwarded(service, sent)
                 });
-                (leaves, None)
+                (forwarded, None)
             }
         };
         json!({
             "request": {
-                "method": self.asked.method, "host": self.asked.host, "path": self.asked.path,
-                "https": self.asked.https, "sni": self.asked.sni,
+                "method": self.request.method, "host": self.request.host, "path": self.request.path,
+                "https": self.request.https, "sni": self.request.sni,
             },
             "route": winner.map(|ix| {
                 let route = &state.routes[ix];
@@ -293,16 +293,16 @@ impl Simulation<'_> {
             "lost": others,
             "plugins": plugins,
             "consumer": consumer.map(|ix| Row::name(&state.consumers[ix])),
-            "upstream": leaves,
+            "upstream": forwarded,
             "answered": answered,
         })
     }
 
-    /// The request as it leaves, and where to.
-    fn leaves(
+    /// Renders the request that is sent, and its destination.
+    fn forwarded(
         &self,
         service: Ix<Service>,
-        (target, method, (headers, names), tls, address): Leaving<'_>,
+        (target, method, (headers, names), tls, address): ForwardedRequest<'_>,
     ) -> Value {
         let state = &self.snapshot.state;
         let row = &state.services[service];
@@ -319,7 +319,7 @@ impl Simulation<'_> {
         let mut shown = Map::new();
         for spelled in names {
             let Ok(name) = HeaderName::try_from(spelled) else { continue };
-            // Values of a name whose fields are spelled differently are shown at the first of them.
+            // Values of fields whose names differ only in case are rendered under the first spelling.
             if shown.keys().any(|known: &String| known.eq_ignore_ascii_case(spelled)) {
                 continue;
             }
@@ -336,13 +336,13 @@ impl Simulation<'_> {
         })
     }
 
-    /// A header's value. What differs with each request has no value here, and a secret that the configuration
-    /// puts in is not told.
+    /// Renders a header's value. A value that is different for each request is described, and a secret from the
+    /// configuration is masked.
     fn shown<'v>(&self, name: &HeaderName, value: &'v HeaderValue) -> &'v str {
         let secret = is_credential_name(name.as_str());
         match name.as_str() {
             "x-kong-request-id" => "(new for each request)",
-            _ if secret && !self.asked.headers.get_all(name).iter().any(|sent| sent == value) => "****",
+            _ if secret && !self.request.headers.get_all(name).iter().any(|sent| sent == value) => "****",
             _ => value.to_str().unwrap_or("(not text)"),
         }
     }
@@ -351,8 +351,9 @@ impl Simulation<'_> {
         origin.map(|node| self.loaded.sources.display_position(self.loaded.document.span(node)))
     }
 
-    /// The first attribute at which a route fails: a router is asked that knows the route with that attribute alone.
-    fn lost_at(&self, route: &Route) -> &'static str {
+    /// Returns the first attribute that the request does not match: each is tried in a router with a route that has only
+    /// this attribute.
+    fn failed_attribute(&self, route: &Route) -> &'static str {
         let bare = Route {
             methods: None,
             hosts: None,
@@ -370,7 +371,7 @@ impl Simulation<'_> {
             };
         }
         let all = Some(vec!["/".to_owned()]);
-        // A route needs a condition; this one holds for every path.
+        // A route needs a condition; this one matches every path.
         let with_path = Route { paths: serde_json::from_value(json!(all)).ok(), ..bare.clone() };
         let parts = [
             ("protocol", true, with_path.clone()),
@@ -396,7 +397,7 @@ impl Simulation<'_> {
         let mut state = State::default();
         state.routes.push(route);
         let (router, _) = Router::build(&state.indexed(), self.flavor, PriorityMode::default());
-        router.find(&self.asked.line(), &router::normalize(&self.asked.path)).is_some()
+        router.find(&self.request.line(), &router::normalize(&self.request.path)).is_some()
     }
 }
 
@@ -404,7 +405,7 @@ fn name(route: &Route) -> String {
     route.name.clone().unwrap_or_else(|| route.id.to_string())
 }
 
-/// What a plugin's row is bound to.
+/// Returns the scope of a plugin's row.
 fn scope(plugin: &PluginEntity) -> String {
     let parts = [
         (plugin.route.is_some(), "route"),
@@ -415,40 +416,40 @@ fn scope(plugin: &PluginEntity) -> String {
     if named.is_empty() { "global".to_owned() } else { named.join(" + ") }
 }
 
-fn human(told: &Value) -> String {
+fn human(report: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
     let place = |value: &Value| value["at"].as_str().map(|at| format!("  {at}")).unwrap_or_default();
-    let mut out = match &told["route"] {
+    let mut out = match &report["route"] {
         Value::Null => "route     none matches: 404\n".to_owned(),
         route => format!("route     {}{}\n", text(&route["name"]), place(route)),
     };
-    for lost in told["lost"].as_array().into_iter().flatten() {
+    for lost in report["lost"].as_array().into_iter().flatten() {
         let (route, why) = (text(&lost["route"]), text(&lost["lost_at"]));
         out += &format!("  not     {route}: {why}{}\n", place(lost));
     }
-    for plugin in told["plugins"].as_array().into_iter().flatten() {
+    for plugin in report["plugins"].as_array().into_iter().flatten() {
         let (plugin_name, scope) = (text(&plugin["name"]), text(&plugin["scope"]));
         out += &format!("plugin    {plugin_name} ({scope}){}\n", place(plugin));
     }
-    if let Some(consumer) = told["consumer"].as_str() {
+    if let Some(consumer) = report["consumer"].as_str() {
         out += &format!("consumer  {consumer}\n");
     }
-    let answered = &told["answered"];
-    if !answered.is_null() && !told["route"].is_null() {
+    let answered = &report["answered"];
+    if !answered.is_null() && !report["route"].is_null() {
         let by = answered["plugin"].as_str().map(|plugin| format!(" by {plugin}")).unwrap_or_default();
         let body = text(&answered["body"]);
         // On one line, where it is JSON.
         let body = serde_json::from_str::<Value>(&body).map_or(body, |body| body.to_string());
         out += &format!("answers   {}{by}  {}\n", answered["status"], body.trim_end());
     }
-    let leaves = &told["upstream"];
-    if !leaves.is_null() {
-        out += &format!("service   {}{}\n", text(&leaves["service"]), place(leaves));
-        out += &format!("sends     {} {}\n", text(&leaves["method"]), text(&leaves["url"]));
-        for (name, value) in leaves["headers"].as_object().into_iter().flatten() {
+    let forwarded = &report["upstream"];
+    if !forwarded.is_null() {
+        out += &format!("service   {}{}\n", text(&forwarded["service"]), place(forwarded));
+        out += &format!("sends     {} {}\n", text(&forwarded["method"]), text(&forwarded["url"]));
+        for (name, value) in forwarded["headers"].as_object().into_iter().flatten() {
             out += &format!("  header  {name}: {}\n", text(value));
         }
-        for target in leaves["targets"].as_array().into_iter().flatten() {
+        for target in forwarded["targets"].as_array().into_iter().flatten() {
             out += &format!("  target  {} (weight {})\n", text(&target["target"]), target["weight"]);
         }
     }

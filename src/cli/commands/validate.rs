@@ -68,7 +68,7 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
 /// Prints the findings. Those from that level on fail the run.
 pub fn report(loaded: &Loaded, format: Format, fails_from: Level, console: &Console) -> Result<(), Failure> {
     let (findings, sources, secrets) = (&loaded.findings, &loaded.sources, &loaded.secrets);
-    let report = Report { findings, sources, secrets, fails_from };
+    let report = Report { findings, sources, secrets, masks: loaded.catalog.secrets(), fails_from };
     console.out(&render::render(report, format, console.color()))
 }
 

@@ -30,13 +30,13 @@ enum Format {
     Json,
 }
 
-/// The Kong whose behaviour it has.
+/// The version of Kong whose behaviour is implemented.
 const KONG_VERSION: &str = "3.9.3";
 
-/// The commit it was built from, where the build was told.
+/// The commit that the binary was built from, if the build sets it.
 const COMMIT: Option<&str> = option_env!("GATEWAYCTL_COMMIT");
 
-/// The C library it is linked with, where there is a choice.
+/// The C library that the binary is linked with, on targets with several.
 const LIBC: &str = if cfg!(target_env = "musl") {
     "-musl"
 } else if cfg!(target_env = "gnu") {
@@ -53,9 +53,9 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
             format!("gatewayctl {version}\n{commit}target  {target}\nkong    {KONG_VERSION}\n")
         }
         Format::Json => {
-            let told =
+            let json =
                 json!({ "version": version, "commit": COMMIT, "target": target, "kong": KONG_VERSION });
-            format!("{told:#}\n")
+            format!("{json:#}\n")
         }
     };
     console.out(&text)?;

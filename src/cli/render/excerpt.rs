@@ -31,7 +31,7 @@ pub fn masked(text: &str, file: FileId, secrets: &[Span]) -> String {
     String::from_utf8(bytes).unwrap_or_default()
 }
 
-/// A text of the same length in which nothing speaks to the terminal: no escapes, no change of direction.
+/// Replaces what a terminal would interpret, such as escapes and changes of direction, by text of the same length.
 pub fn visible(text: &str) -> String {
     let stand_in = |c: char| match c {
         '\n' | '\r' | '\t' => c,

@@ -1,5 +1,5 @@
-//! Findings as GitLab's code quality report: a list of issues, each with a fingerprint by which GitLab tells
-//! old ones from new ones. A line that moves keeps its fingerprint.
+//! Findings as GitLab's code quality report: a list of issues, each with a fingerprint by which GitLab
+//! distinguishes old ones from new ones. A line that moves keeps its fingerprint.
 
 use ahash::AHashMap;
 use serde_json::{Value, json};

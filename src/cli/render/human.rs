@@ -31,7 +31,7 @@ pub fn render(report: Report<'_>, color: bool) -> String {
         if handler.render_report(&mut out, &shown).is_err() {
             out.push_str(&finding.message);
         }
-        for line in kong::says(finding, report) {
+        for line in kong::messages(finding, report) {
             out.push_str(&dim(&format!("  kong: {}", visible(&line))));
             out.push('\n');
         }

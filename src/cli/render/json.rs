@@ -19,10 +19,10 @@ pub fn render(report: Report<'_>) -> String {
 }
 
 fn finding(finding: &Finding, report: Report<'_>) -> Value {
-    let mut told = finding.to_json(report.sources);
-    let says = kong::says(finding, report);
-    if !says.is_empty() {
-        told["kong"] = says.into();
+    let mut json = finding.to_json(report.sources);
+    let messages = kong::messages(finding, report);
+    if !messages.is_empty() {
+        json["kong"] = messages.into();
     }
-    told
+    json
 }

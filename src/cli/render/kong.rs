@@ -1,14 +1,13 @@
-//! What Kong says of the same thing, for those who know its words or search for them.
+//! Kong's own messages for findings, which users may know or search for.
 
 use super::Report;
 use crate::{
-    catalog,
     config::secret::{is_identified_by_secret, quotable_secrets},
     source::{ErrorPathSegment, Finding, Level, replace_secret},
 };
 
-/// Place and text as Kong would tell them, a line each. Where the text quotes a secret, it is blanked out.
-pub fn says(finding: &Finding, report: Report<'_>) -> Vec<String> {
+/// Renders path and message as Kong reports them, one line each. Secrets that the text quotes are masked.
+pub fn messages(finding: &Finding, report: Report<'_>) -> Vec<String> {
     if finding.level != Level::Error {
         return Vec::new();
     }
@@ -20,7 +19,7 @@ pub fn says(finding: &Finding, report: Report<'_>) -> Vec<String> {
             Some(place) => format!("{place}: {text}"),
             None => text,
         };
-        catalog().secrets().redact(&line).into_owned()
+        report.masks.redact(&line).into_owned()
     });
     lines.collect()
 }

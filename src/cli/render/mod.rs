@@ -17,8 +17,7 @@ use clap::ValueEnum;
 pub use excerpt::masked;
 
 use crate::{
-    catalog,
-    config::codes::MORE_FINDINGS,
+    config::{codes::MORE_FINDINGS, secret::SecretFields},
     source::{FileId, Finding, Findings, Level, Omitted, SourceMap, Span},
 };
 
@@ -49,6 +48,8 @@ pub struct Report<'a> {
     pub sources: &'a SourceMap,
     /// Places of secrets, which no excerpt shows.
     pub secrets: &'a [Span],
+    /// What is masked in texts beside these places.
+    pub masks: &'a SecretFields,
     /// The lowest level that fails the run.
     pub fails_from: Level,
 }
@@ -57,13 +58,13 @@ pub struct Report<'a> {
 /// more there are.
 pub fn render(report: Report<'_>, format: Format, color: bool) -> String {
     let mut findings = report.findings.clone();
-    catalog().secrets().redact_findings(&mut findings);
+    report.masks.redact_findings(&mut findings);
     findings.0.extend(more(report.findings.omitted()));
     let mut secrets = report.secrets.to_vec();
     let files: BTreeSet<FileId> =
         findings.iter().flat_map(|f| &f.labels).map(|label| label.span.file).collect();
     for file in files {
-        secrets.extend(catalog().secrets().spans_of_embedded(file, report.sources.get(file).text()));
+        secrets.extend(report.masks.spans_of_embedded(file, report.sources.get(file).text()));
     }
     let report = Report { findings: &findings, secrets: &secrets, ..report };
     match format {

@@ -1,7 +1,11 @@
-//! Every format tells the same findings, in the form its readers demand.
+//! Every format renders the same findings, as the programs that read it require.
 
 use super::*;
 use crate::source::{Edit, Finding, Level, SourceMap};
+
+fn masks() -> &'static SecretFields {
+    crate::catalog().expect("the schemas compile").secrets()
+}
 
 /// A file with an umlaut before the place, a second place, and a fix.
 fn findings() -> (SourceMap, Findings) {
@@ -28,7 +32,13 @@ fn findings() -> (SourceMap, Findings) {
 fn shown(format: Format) -> String {
     let (sources, findings) = findings();
     render(
-        Report { findings: &findings, sources: &sources, secrets: &[], fails_from: Level::Error },
+        Report {
+            findings: &findings,
+            sources: &sources,
+            secrets: &[],
+            masks: masks(),
+            fails_from: Level::Error,
+        },
         format,
         false,
     )
@@ -70,11 +80,17 @@ fn sarif_has_what_its_schema_demands() {
 }
 
 #[test]
-fn a_fix_that_would_show_a_secret_is_not_told() {
+fn reports_omit_fixes_that_contain_a_secret() {
     let (sources, findings) = findings();
     let secret = findings.0[1].span().expect("a place");
     let text = render(
-        Report { findings: &findings, sources: &sources, secrets: &[secret], fails_from: Level::Error },
+        Report {
+            findings: &findings,
+            sources: &sources,
+            secrets: &[secret],
+            masks: masks(),
+            fails_from: Level::Error,
+        },
         Format::Sarif,
         false,
     );
@@ -120,7 +136,8 @@ fn junit_has_the_elements_and_attributes_of_its_schema() {
     let tags = regex::Regex::new("<([a-z-]+)([^>]*)>").expect("a pattern");
     let attribute = regex::Regex::new("([a-z]+)=\"[^\"]*\"").expect("a pattern");
     for fails_from in [Level::Note, Level::Warning, Level::Error] {
-        let report = Report { findings: &findings, sources: &sources, secrets: &[], fails_from };
+        let report =
+            Report { findings: &findings, sources: &sources, secrets: &[], masks: masks(), fails_from };
         let text = render(report, Format::Junit, false);
         for tag in tags.captures_iter(&text) {
             let (_, known) = JUNIT.iter().find(|(name, _)| *name == &tag[1]).expect(&tag[0]);
@@ -135,7 +152,8 @@ fn junit_has_the_elements_and_attributes_of_its_schema() {
 fn junit_fails_what_fails_the_run() {
     let (sources, findings) = findings();
     for (fails_from, failures) in [(Level::Error, 1), (Level::Warning, 2), (Level::Note, 3)] {
-        let report = Report { findings: &findings, sources: &sources, secrets: &[], fails_from };
+        let report =
+            Report { findings: &findings, sources: &sources, secrets: &[], masks: masks(), fails_from };
         let text = render(report, Format::Junit, false);
         let head =
             format!("<testsuites name=\"gatewayctl\" tests=\"3\" failures=\"{failures}\" errors=\"0\"");
@@ -152,7 +170,8 @@ fn junit_escapes_and_shows_a_clean_file() {
     assert_eq!(text.matches("<testcase").count(), text.matches("</testcase>").count());
     let sources = findings().0;
     let none = Findings::default();
-    let report = Report { findings: &none, sources: &sources, secrets: &[], fails_from: Level::Error };
+    let report =
+        Report { findings: &none, sources: &sources, secrets: &[], masks: masks(), fails_from: Level::Error };
     let clean = render(report, Format::Junit, false);
     assert!(clean.contains("name=\"no findings\" time=\"0.000\"/>"), "{clean}");
 }

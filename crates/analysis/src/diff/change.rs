@@ -10,7 +10,7 @@ use super::{
     secret,
 };
 use config::secret::SecretFields;
-use model::Kind;
+use model::KindInfo;
 use source::NodeId;
 
 /// What happens to an entity.
@@ -104,7 +104,7 @@ pub struct Change {
     /// What happens.
     pub action: Action,
     /// The kind of entity.
-    pub kind: Kind,
+    pub kind: &'static KindInfo,
     /// The entity in decK's words: its name and what it belongs to. A name that is a secret is left out.
     pub name: String,
     /// The changed fields of an update.
@@ -120,7 +120,13 @@ pub struct Change {
 }
 
 impl Change {
-    pub(super) fn whole(action: Action, kind: Kind, item: Item, row: usize, masks: &SecretFields) -> Self {
+    pub(super) fn whole(
+        action: Action,
+        kind: &'static KindInfo,
+        item: Item,
+        row: usize,
+        masks: &SecretFields,
+    ) -> Self {
         let Item { name, mut value, origin, secrets, .. } = item;
         tidy(&mut value, secrets, masks);
         let (old, new, origins, rows) = match action {
@@ -132,7 +138,7 @@ impl Change {
     }
 
     pub(super) fn update(
-        kind: Kind,
+        kind: &'static KindInfo,
         (mut old, mut new): (Item, Item),
         mut fields: Vec<FieldChange>,
         rows: [usize; 2],
@@ -160,19 +166,7 @@ impl Change {
 
     /// The kind in the singular, in decK's words: `service`, `ca-certificate`, `key-auth`.
     pub fn singular(&self) -> &'static str {
-        match self.kind.0 {
-            "acls" => "acl-group",
-            "basicauth_credentials" => "basic-auth",
-            "ca_certificates" => "ca-certificate",
-            "consumer_groups" => "consumer-group",
-            "filter_chains" => "filter-chain",
-            "hmacauth_credentials" => "hmac-auth",
-            "jwt_secrets" => "jwt-auth",
-            "key_sets" => "key-set",
-            "keyauth_credentials" => "key-auth",
-            "oauth2_credentials" => "oauth2-cred",
-            plural => plural.strip_suffix('s').unwrap_or(plural),
-        }
+        self.kind.comparison.map_or(self.kind.key, |comparison| comparison.singular)
     }
 }
 

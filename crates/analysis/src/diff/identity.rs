@@ -9,7 +9,7 @@ use super::{
     Side, secret,
     sets::{self, PluginSets},
 };
-use model::{Row, State, rule::pem};
+use model::{KindInfo, Row, State, rule::pem};
 use source::NodeId;
 use upstream::canonical_target;
 
@@ -43,16 +43,9 @@ pub(super) struct Names(AHashMap<Uuid, String>);
 impl Names {
     pub fn of(state: &State) -> Self {
         let mut names = AHashMap::new();
-        macro_rules! named {
-            ($($table:ident),*) => {$(
-                for row in state.$table.rows() {
-                    if let Some(name) = row.name() {
-                        names.insert(row.id(), name.to_owned());
-                    }
-                }
-            )*};
+        for table in state.tables().into_iter().filter(|table| !table.info().children().is_empty()) {
+            names.extend(table.iter().filter_map(|row| Some((row.id(), row.name()?.to_owned()))));
         }
-        named!(services, routes, consumers, upstreams, key_sets);
         for consumer in state.consumers.rows() {
             if let (None, Some(custom)) = (&consumer.username, &consumer.custom_id) {
                 names.insert(consumer.id, custom.clone());
@@ -89,32 +82,28 @@ impl Names {
     }
 }
 
-/// Fields that refer to another entity.
-const REFERENCES: &[&str] =
-    &["service", "route", "consumer", "upstream", "certificate", "client_certificate", "set"];
-
 impl Item {
-    pub fn of<T: Row + serde::Serialize>(
-        row: &T,
+    pub fn of(
+        kind: &KindInfo,
+        row: &dyn Row,
         names: &Names,
         side: &Side<'_>,
         plugin_sets: &PluginSets<'_>,
     ) -> Self {
-        let kind = T::KIND.0;
-        let mut value = serde_json::to_value(row).unwrap_or_default();
+        let mut value = row.to_json();
         let consumer = value["consumer"]["id"].as_str().map(str::to_owned);
-        for field in T::GENERATED.iter().filter(|field| side.leaves_out(row.origin(), field)) {
+        for field in kind.generated.iter().filter(|field| side.leaves_out(row.origin(), field)) {
             value[*field] = GENERATED.into();
         }
         let mut owners = Vec::new();
         for (field, value) in value.as_object_mut().into_iter().flatten() {
-            if REFERENCES.contains(&field.as_str()) {
+            if kind.foreign.iter().any(|foreign| foreign.field == field) {
                 owners.extend(names.replace_id_with_name(value).map(|name| format!("{field} {name}")));
             }
         }
-        plugin_sets.sort(kind, &mut value);
+        plugin_sets.sort(kind.key, &mut value);
         // A gateway that runs gives back the port that a file may leave out.
-        if let ("targets", Some(target)) = (kind, value["target"].as_str()) {
+        if let ("targets", Some(target)) = (kind.key, value["target"].as_str()) {
             value["target"] = canonical_target(target).into();
         }
         let is_loading = side.leaves_out(row.origin(), "created_at");
@@ -122,13 +111,13 @@ impl Item {
         let written = written.map(|time| if is_loading { GENERATED.into() } else { time });
         let key = own_key(kind, &value);
         let is_nameless = key == GENERATED;
-        // Entities that need their owners as part of their identity, because their own names say too little or too much.
-        let owned = matches!(kind, "plugins" | "targets" | "acls" | "keys" | "filter_chains")
+        // A key that must not be shown says too little in words, too.
+        let owned = kind.comparison.is_some_and(|comparison| comparison.owned)
             || is_nameless
             || secret::names_itself(kind);
         let (named, of) = (called(kind, &key), owners.join(" and "));
         let of = match owners.as_slice() {
-            [] if kind == "plugins" => "(global)".to_owned(),
+            [] if kind.key == "plugins" => "(global)".to_owned(),
             [] => String::new(),
             _ if owned => format!("for {of}"),
             _ => String::new(),
@@ -143,10 +132,10 @@ impl Item {
             });
         }
         // Written times decide between routes where the router asks for them; those of loading are no setting.
-        if let (true, "routes", Some(time)) = (side.dated, kind, written) {
+        if let (true, "routes", Some(time)) = (side.dated, kind.key, written) {
             value["created_at"] = time;
         }
-        let secrets = secret::paths(side.catalog.secrets(), kind, &value);
+        let secrets = secret::paths(side.catalog.secrets(), kind.key, &value);
         Item { identity, name, owners, is_nameless, value, consumer, origin: row.origin(), secrets }
     }
 }
@@ -188,8 +177,8 @@ fn url(service: &Value) -> String {
 }
 
 /// What an entity is called, without what it belongs to. Empty for kinds whose names are secrets.
-fn called(kind: &str, key: &str) -> String {
-    match kind {
+fn called(kind: &KindInfo, key: &str) -> String {
+    match kind.key {
         _ if key == GENERATED => String::new(),
         "certificates" | "ca_certificates" => subject(key).unwrap_or_default(),
         _ if secret::names_itself(kind) => String::new(),
@@ -197,7 +186,7 @@ fn called(kind: &str, key: &str) -> String {
     }
 }
 
-/// Whom a certificate in PEM is made out to: `CN=api.test`.
+/// The subject of a certificate in PEM: `CN=api.test`.
 fn subject(pem: &str) -> Option<String> {
     use x509_parser::prelude::{FromDer, X509Certificate};
     let (_, pem) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).ok()?;
@@ -224,27 +213,17 @@ fn certificates(state: &State) -> Vec<(Uuid, String)> {
 const NAMELESS: &str = "(nameless)";
 
 /// The text that makes an entity unique among its kind and owners.
-fn own_key(kind: &str, value: &Value) -> String {
+fn own_key(kind: &KindInfo, value: &Value) -> String {
     let text = |field: &str| value[field].as_str().map(str::to_owned);
-    let key = match kind {
-        "plugins" => {
-            return match (value["name"].as_str(), value["instance_name"].as_str()) {
-                (Some(name), Some(instance)) => format!("{name} {instance}"),
-                (name, _) => name.unwrap_or_default().to_owned(),
-            };
-        }
-        "consumers" => text("username").or_else(|| text("custom_id")),
-        "routes" => text("name").or_else(|| Some(unnamed_route_key(value))),
-        "services" => text("name").or_else(|| Some(url(value))),
-        "keys" => text("name").or_else(|| text("kid")),
-        "targets" => text("target"),
-        "acls" => text("group"),
-        "basicauth_credentials" | "hmacauth_credentials" => text("username"),
-        "jwt_secrets" | "keyauth_credentials" => text("key"),
-        "oauth2_credentials" => text("client_id"),
-        "vaults" => text("prefix"),
-        "certificates" | "ca_certificates" => text("cert"),
-        _ => text("name"),
-    };
-    key.unwrap_or_else(|| NAMELESS.to_owned())
+    let fields = kind.comparison.map_or(&[][..], |comparison| comparison.key);
+    let key = fields.iter().find_map(|field| text(field));
+    match kind.key {
+        "plugins" => match (key, text("instance_name")) {
+            (Some(name), Some(instance)) => format!("{name} {instance}"),
+            (name, _) => name.unwrap_or_default(),
+        },
+        "routes" => key.unwrap_or_else(|| unnamed_route_key(value)),
+        "services" => key.unwrap_or_else(|| url(value)),
+        _ => key.unwrap_or_else(|| NAMELESS.to_owned()),
+    }
 }

@@ -17,7 +17,7 @@ pub use side::Side;
 
 use config::Catalog;
 use identity::{Item, Names};
-use model::{PluginEntity, Row, State, Table};
+use model::{KINDS, KindInfo, PluginEntity, Rows, State};
 use pairs::Pair;
 use sets::PluginSets;
 
@@ -34,32 +34,12 @@ pub fn compare(old: &Side<'_>, new: &Side<'_>) -> Vec<Change> {
     let names = states.map(Names::of);
     let plugin_sets = PluginSets::new(new.catalog.registry());
     let mut comparison = Comparison { sides: [old, new], names, plugin_sets, changes: Vec::new() };
-    macro_rules! kinds {
-        ($($table:ident),* $(,)?) => {$(
-            comparison.of_kind([&states[0].$table, &states[1].$table], [&old.written.$table, &new.written.$table]);
-        )*};
+    let tables = states.map(State::tables);
+    let written = [old.written.tables(), new.written.tables()];
+    for kind in KINDS.iter().filter(|kind| kind.comparison.is_some()) {
+        let of_kind = |tables: &[_; 2]| tables.each_ref().map(|side: &[&_; KINDS.len()]| side[kind.number]);
+        comparison.of_kind(kind, of_kind(&tables), of_kind(&written));
     }
-    kinds!(
-        ca_certificates,
-        certificates,
-        consumers,
-        key_sets,
-        keys,
-        services,
-        routes,
-        filter_chains,
-        plugins,
-        snis,
-        upstreams,
-        targets,
-        vaults,
-        acls,
-        basicauth_credentials,
-        hmacauth_credentials,
-        jwt_secrets,
-        keyauth_credentials,
-        oauth2_credentials,
-    );
     comparison.changes
 }
 
@@ -109,13 +89,12 @@ struct Comparison<'a> {
 
 impl Comparison<'_> {
     /// Compares the rows of one kind; `written` are the same rows as the files have them.
-    fn of_kind<T: Row + serde::Serialize + Sync>(&mut self, tables: [&Table<T>; 2], written: [&Table<T>; 2]) {
-        let item = |side: usize, row: usize| {
-            Item::of(&tables[side].rows()[row], &self.names[side], self.sides[side], &self.plugin_sets)
+    fn of_kind(&mut self, kind: &'static KindInfo, tables: [&dyn Rows; 2], written: [&dyn Rows; 2]) {
+        let item_of = |tables: [&dyn Rows; 2], side: usize, row: usize| {
+            Item::of(kind, tables[side].row(row), &self.names[side], self.sides[side], &self.plugin_sets)
         };
-        let shown = |side: usize, row: usize| {
-            Item::of(&written[side].rows()[row], &self.names[side], self.sides[side], &self.plugin_sets)
-        };
+        let item = |side: usize, row: usize| item_of(tables, side, row);
+        let shown = |side: usize, row: usize| item_of(written, side, row);
         let masks = self.sides[1].catalog.secrets();
         // First by fingerprints, one side a thread: of most rows of a large file no more is ever needed.
         let prints = |side: usize| -> Vec<(String, u64)> {
@@ -128,7 +107,7 @@ impl Comparison<'_> {
         let theirs = theirs.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         let mut pairs = pairs::by_identity(ours, theirs);
         if let Some(running) = self.sides.iter().position(|side| side.running)
-            && !T::GENERATED.is_empty()
+            && !kind.generated.is_empty()
         {
             pairs::join_nameless(&mut pairs, running, item);
         }
@@ -136,19 +115,19 @@ impl Comparison<'_> {
             let change = match pair {
                 Pair { rows: [Some(_), Some(_)], is_equal: true } => continue,
                 Pair { rows: [None, Some(row)], .. } => {
-                    Change::whole(Action::Create, T::KIND, shown(1, row), row, masks)
+                    Change::whole(Action::Create, kind, shown(1, row), row, masks)
                 }
                 Pair { rows: [Some(row), None], .. } => {
-                    Change::whole(Action::Delete, T::KIND, shown(0, row), row, masks)
+                    Change::whole(Action::Delete, kind, shown(0, row), row, masks)
                 }
                 Pair { rows: [Some(old), Some(new)], .. } => {
                     let compared = [item(0, old), item(1, new)];
                     let shown = [shown(0, old), shown(1, new)];
-                    let fields = equal::differing(T::KIND.0, self.sides, &compared, &shown);
+                    let fields = equal::differing(kind.key, self.sides, &compared, &shown);
                     let [before, after] = shown;
                     match fields.is_empty() {
                         true => continue,
-                        false => Change::update(T::KIND, (before, after), fields, [old, new], masks),
+                        false => Change::update(kind, (before, after), fields, [old, new], masks),
                     }
                 }
                 Pair { rows: [None, None], .. } => continue,
@@ -170,7 +149,8 @@ fn leaves(old: &Value, new: &Value, path: &mut Vec<Segment>, found: &mut Vec<Fie
             }
         }
         (Value::Array(a), Value::Array(b)) if a != b => {
-            // A list that grew or shrank is told as one change; element by element would blame the rest.
+            // A list whose length changed is reported as one change: compared by index, all elements after the first
+            // difference would be reported too.
             if a.len() == b.len() && a.iter().chain(b).all(Value::is_object) {
                 for (i, (a, b)) in a.iter().zip(b).enumerate() {
                     path.push(Segment::Index(i));

@@ -4,10 +4,13 @@ use serde_json::Value;
 
 use super::Segment;
 use config::secret::{self, MASK, SecretFields};
+use model::KindInfo;
 
-/// Whether entities of a kind are identified by a secret.
-pub(super) fn names_itself(kind: &str) -> bool {
-    matches!(kind, "keyauth_credentials" | "certificates" | "ca_certificates")
+/// Whether what identifies entities of a kind must not be shown: a secret, or a certificate, which is long.
+pub(super) fn names_itself(kind: &KindInfo) -> bool {
+    let key = kind.comparison.map_or(&[][..], |comparison| comparison.key);
+    key == ["cert"]
+        || key.iter().any(|field| secret::paths_of_kind(kind.key).iter().any(|path| path == field))
 }
 
 /// Dotted paths of the secrets in an entity.

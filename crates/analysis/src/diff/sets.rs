@@ -18,20 +18,12 @@ struct Sets {
     inner: Option<Box<Sets>>,
 }
 
-/// Lists that the format does not call sets, but of which every item has the same effect at every place.
-const UNORDERED: &[(&str, &[&str])] = &[
-    ("routes", &["hosts", "paths"]),
-    ("services", &["ca_certificates"]),
-    ("oauth2_credentials", &["redirect_uris"]),
-];
-
 static OF_KINDS: LazyLock<AHashMap<&str, Sets>> = LazyLock::new(|| {
     let of = |kind: &model::KindInfo| {
         let mut sets = Sets::of((kind.schema)().as_value());
-        for (_, fields) in UNORDERED.iter().filter(|(name, _)| *name == kind.key) {
-            sets.fields
-                .extend(fields.iter().map(|f| ((*f).to_owned(), Sets { is_set: true, ..Sets::default() })));
-        }
+        let unordered = kind.comparison.map_or(&[][..], |comparison| comparison.unordered);
+        let as_set = |field: &&str| ((*field).to_owned(), Sets { is_set: true, ..Sets::default() });
+        sets.fields.extend(unordered.iter().map(as_set));
         if kind.key == "routes" {
             // Each header's values.
             let values = Sets { is_set: true, ..Sets::default() };

@@ -1,39 +1,42 @@
-//! Clients who are someone else, or in other groups, than before: who holds a changed credential, and consumers whose
-//! groups change.
+//! Clients that authentication identifies as another consumer, or in other groups, than before: the holders of changed
+//! credentials, and consumers whose groups change.
 
 use super::{Side, reach::runs};
 use crate::diff::Change;
-use model::{Consumer, Ix, Route, Row, State};
+use model::{Consumer, Ix, Role, Route, Row, State};
 
 /// A client that authentication identifies, perhaps as another consumer on each side.
 #[derive(Debug, PartialEq)]
 pub struct Identity {
-    /// Who, in words.
+    /// The client as the report names it: `consumer NAME`, or `holder of` a credential.
     pub client: String,
     /// The consumer on each side; `None` where the client is refused.
     pub consumers: [Option<Ix<Consumer>>; 2],
-    /// The plugin that looks at what changes.
-    plugin: &'static str,
+    /// What changes: a credential or a membership, with the plugin that looks at it.
+    role: Role,
 }
 
-/// Most clients that are sampled.
+/// Maximum number of clients that are sampled.
 const MAX_CLIENTS: usize = 32;
-/// Most routes on which each is.
+/// Maximum number of routes that are sampled for each client.
 const MAX_ROUTES_PER_CLIENT: usize = 3;
 
-/// The clients that changes concern.
+/// Returns the clients whose identity or groups the changes affect.
 pub fn changed(changes: &[Change], old: &Side<'_>, new: &Side<'_>) -> Vec<Identity> {
     let states = [old.rows, new.rows];
     let mut found: Vec<Identity> = Vec::new();
     for change in changes {
-        let Some((plugin, consumers)) = identified(change, states) else { continue };
-        let client = match plugin {
-            "acl" => consumers.iter().zip(states).find_map(|(ix, state)| Some(called(state, (*ix)?))),
+        let Some(consumers) = identified(change, states) else { continue };
+        let role = change.kind.role;
+        let client = match role {
+            Role::Group(_) => {
+                consumers.iter().zip(states).find_map(|(ix, state)| Some(called(state, (*ix)?)))
+            }
             _ => Some(format!("holder of {change}")),
         };
-        let identity = Identity { client: client.unwrap_or_default(), consumers, plugin };
+        let identity = Identity { client: client.unwrap_or_default(), consumers, role };
         let is_known =
-            |other: &Identity| other.plugin == identity.plugin && other.consumers == identity.consumers;
+            |other: &Identity| other.role == identity.role && other.consumers == identity.consumers;
         if consumers != [None, None] && found.len() < MAX_CLIENTS && !found.iter().any(is_known) {
             found.push(identity);
         }
@@ -42,24 +45,24 @@ pub fn changed(changes: &[Change], old: &Side<'_>, new: &Side<'_>) -> Vec<Identi
 }
 
 impl Identity {
-    /// Some of the routes on which it matters who the client is.
+    /// Returns some of the routes on which the plugin runs that reads the changed entity.
     pub fn routes(&self, old: &Side<'_>, new: &Side<'_>) -> Vec<Ix<Route>> {
-        let is = |name: &str| name == self.plugin;
+        let is = |name: &str| matches!(self.role, Role::Credential(own) | Role::Group(own) if own == name);
         let shared = old.shared(new).filter(|(a, b, _)| runs(old, *a, is) || runs(new, *b, is));
         shared.map(|(_, after, _)| after).take(MAX_ROUTES_PER_CLIENT).collect()
     }
 
-    /// The consumer that a request to these routes is identified as: on a side where no plugin of the route looks at the
-    /// credential, it is identified as none.
+    /// Returns the consumer that a request to these routes is identified as, on each side. `None` if no plugin of the
+    /// route reads the credential.
     pub fn on(
         &self,
         (old, before): (&Side<'_>, Option<Ix<Route>>),
         (new, after): (&Side<'_>, Option<Ix<Route>>),
     ) -> [Option<Ix<Consumer>>; 2] {
         let identifies = |side: &Side<'_>, route: Option<Ix<Route>>| {
-            let is = |name: &str| match self.plugin {
-                "acl" => side.catalog.registry().authenticates(name),
-                credential => name == credential,
+            let is = |name: &str| match self.role {
+                Role::Credential(plugin) => name == plugin,
+                _ => side.catalog.registry().authenticates(name),
             };
             route.is_some_and(|route| runs(side, route, is))
         };
@@ -74,36 +77,29 @@ fn called(state: &State, consumer: Ix<Consumer>) -> String {
     format!("consumer {name}")
 }
 
-/// The plugin that looks at a changed row, and whose row it is on each side.
-fn identified(change: &Change, states: [&State; 2]) -> Option<(&'static str, [Option<Ix<Consumer>>; 2])> {
-    macro_rules! credential {
-        ($table:ident, $plugin:literal) => {{
-            let row = (0..2).find_map(|side| Some(&states[side].$table.rows()[change.rows[side]?]))?;
+/// Returns the consumer that owns a changed credential or membership on each side.
+fn identified(change: &Change, states: [&State; 2]) -> Option<[Option<Ix<Consumer>>; 2]> {
+    let tables = states.map(|state| state.tables()[change.kind.number]);
+    let side = (0..2).find(|side| change.rows[*side].is_some())?;
+    let row = tables[side].row(change.rows[side]?);
+    match change.kind.role {
+        Role::Credential(_) => {
             let name = row.name()?;
-            let consumers = states.map(|state| {
-                let row = &state.$table[state.$table.by_name(name)?];
-                state.consumers.by_id(row.linked("consumer")?)
-            });
-            ($plugin, consumers)
-        }};
-    }
-    Some(match change.kind.0 {
-        "acls" => {
-            let side = (0..2).find(|side| change.rows[*side].is_some())?;
-            let id = states[side].acls.rows()[change.rows[side]?].linked("consumer")?;
+            let owner = |side: usize| {
+                let row = tables[side].row(tables[side].index_of_name(name)?);
+                states[side].consumers.by_id(row.linked("consumer")?)
+            };
+            Some([owner(0), owner(1)])
+        }
+        Role::Group(_) => {
+            let id = row.linked("consumer")?;
             let row = &states[side].consumers[states[side].consumers.by_id(id)?];
-            let consumers = states.map(|state| match (&row.username, &row.custom_id) {
+            Some(states.map(|state| match (&row.username, &row.custom_id) {
                 (Some(name), _) => state.consumers.by_name(name),
                 (None, Some(custom)) => state.consumer_by_custom_id(custom),
                 (None, None) => state.consumers.by_id(id),
-            });
-            ("acl", consumers)
+            }))
         }
-        "basicauth_credentials" => credential!(basicauth_credentials, "basic-auth"),
-        "hmacauth_credentials" => credential!(hmacauth_credentials, "hmac-auth"),
-        "jwt_secrets" => credential!(jwt_secrets, "jwt"),
-        "keyauth_credentials" => credential!(keyauth_credentials, "key-auth"),
-        "oauth2_credentials" => credential!(oauth2_credentials, "oauth2"),
-        _ => return None,
-    })
+        Role::Configuration | Role::RuntimeData(_) => None,
+    }
 }

@@ -90,7 +90,7 @@ impl Impact {
 pub fn impact(old: &Compiled<'_>, new: &Compiled<'_>, log: Option<&Log>) -> io::Result<Impact> {
     let (mut old, mut new) = (*old, *new);
     let mut changes = diff::compare(&old.rows, &new.rows);
-    if changes.iter().any(|change| change.kind.0 == "vaults") {
+    if changes.iter().any(|change| change.kind.key == "vaults") {
         // The same reference may lead to another value now.
         (old.rows.by_value, new.rows.by_value) = (true, true);
         changes = diff::compare(&old.rows, &new.rows);
@@ -113,7 +113,7 @@ fn compared(old: &Side<'_>, new: &Side<'_>, changes: &[Change], log: Option<&Log
     risks.extend(requests.iter().filter_map(risk::of_request));
     risks.extend(routes.iter().flat_map(risk::of_causes));
     risks.extend(destinations.iter().flat_map(risk::of_destination));
-    risks.sort_by(|a, b| (a.severity, &a.what, &a.whom).cmp(&(b.severity, &b.what, &b.whom)));
+    risks.sort_by(|a, b| (a.severity, &a.what, &a.targets).cmp(&(b.severity, &b.what, &b.targets)));
     risks.dedup();
     let replayed = log.map(|log| {
         let (changed, unrehearsed) = comparison.fates(log);

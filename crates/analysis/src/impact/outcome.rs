@@ -83,12 +83,12 @@ fn shown(fields: Vec<FieldChange>, masks: &SecretFields) -> Vec<FieldChange> {
     kept
 }
 
-/// Who sends a request.
+/// The client that sends a request.
 #[derive(Clone, Copy)]
 enum Client {
     /// A client without credentials.
     Unknown,
-    /// A client with a credential: the consumer that authentication identifies, or none if it refuses the client.
+    /// A client with a credential: the consumer that authentication identifies, `None` if it refuses the client.
     Sought(Option<Ix<Consumer>>),
 }
 

@@ -99,7 +99,7 @@ fn reaches(change: &Change, old: &State, new: &State) -> Vec<Reach> {
         found.dedup();
         found
     };
-    match change.kind.0 {
+    match change.kind.key {
         "routes" => vec![Reach::Route(rows)],
         "services" => vec![Reach::Service(rows)],
         "upstreams" => hosts(&|state, row| Some(state.upstreams[Ix::new(row)].name.clone())),
@@ -116,14 +116,8 @@ fn reaches(change: &Change, old: &State, new: &State) -> Vec<Reach> {
         }
         "snis" => vec![Reach::Handshakes],
         "consumers" => vec![Reach::Authentication],
-        "acls" => vec![Reach::Plugin("acl")],
-        "basicauth_credentials" => vec![Reach::Plugin("basic-auth")],
-        "hmacauth_credentials" => vec![Reach::Plugin("hmac-auth")],
-        "jwt_secrets" => vec![Reach::Plugin("jwt")],
-        "keyauth_credentials" => vec![Reach::Plugin("key-auth")],
-        "oauth2_credentials" => vec![Reach::Plugin("oauth2")],
         // Vault references are compared by value where a vault changes; plugins as chains; no request looks at the rest.
-        _ => Vec::new(),
+        _ => change.kind.identifies_for().map(Reach::Plugin).into_iter().collect(),
     }
 }
 

@@ -71,7 +71,7 @@ pub struct Comparison<'a, 's> {
     pub new: &'a Side<'s>,
     /// Labels of those routes.
     pub touched: AHashSet<String>,
-    /// Clients who are identified otherwise, or whose groups change.
+    /// Clients that are identified as another consumer, or whose groups change.
     pub identities: Vec<Identity>,
 }
 
@@ -146,7 +146,7 @@ impl<'a> Comparison<'a, '_> {
         Sampled { requests, count }
     }
 
-    /// A request of a client who is identified otherwise, if its outcome changes.
+    /// Returns a request of a client that is identified as another consumer, if its outcome changes.
     fn identified(&self, identity: &Identity, probe: SampleRequest) -> Option<ReroutedRequests> {
         let (winners, routes) = self.route(&probe);
         let consumers = identity.on((self.old, routes.0), (self.new, routes.1));

@@ -95,7 +95,7 @@ fn protection_that_is_lost_is_a_risk() {
     };
     lost("{name: key-auth}", "", "authentication lost");
     lost("{name: key-auth}", "{name: key-auth, enabled: false}", "authentication lost");
-    lost("{name: key-auth}", "{name: key-auth, config: {anonymous: nobody}}", "authentication optional");
+    lost("{name: key-auth}", "{name: key-auth, config: {anonymous: guest}}", "authentication optional");
     let limit = |n: u32| format!("{{name: rate-limiting, config: {{minute: {n}, policy: local}}}}");
     lost(&limit(5), &limit(50), "limit loosened: rate-limiting.minute 5 -> 50");
     lost(&limit(5), "", "limit lost");
@@ -253,7 +253,7 @@ fn tightening_is_a_risk() {
     let plugins = |old: &str, new: &str, what: &str| tightened(&with(old), &with(new), what);
     plugins("", "{name: key-auth}", "authentication required");
     plugins("", "{name: key-auth}", "requests refused: ");
-    plugins("{name: key-auth, config: {anonymous: nobody}}", "{name: key-auth}", "authentication required");
+    plugins("{name: key-auth, config: {anonymous: guest}}", "{name: key-auth}", "authentication required");
     plugins("", "{name: request-termination}", "requests terminated");
     plugins(
         "",
@@ -333,7 +333,7 @@ fn a_pattern_in_place_of_another_is_replaced_and_not_narrowed() {
 }
 
 #[test]
-fn settings_without_an_effect_on_a_sample_are_told_as_plugins_alone() {
+fn changed_settings_without_an_effect_on_samples_are_reported_as_plugin_changes() {
     let cors =
         |origin: &str| with(&format!("{{name: ip-restriction, config: {{allow: [127.0.0.1, {origin}]}}}}"));
     let found = compared(&cors("10.0.0.1"), &cors("10.0.0.2"));

@@ -8,10 +8,10 @@ use source::Level;
 pub static LINT: Lint = Lint {
     code: "lint/acl-without-authentication",
     level: Some(Level::Warning),
-    summary: "an acl plugin runs where no authentication does",
-    explanation: "The acl plugin looks at the groups of the consumer that an authentication plugin found. Without \
-            one there is no consumer, and every request is refused with 401. Add an authentication plugin to \
-            the route, its service, or everywhere.",
+    summary: "an acl plugin runs on a route without authentication",
+    explanation: "The acl plugin checks the groups of the consumer that an authentication plugin identified. Without \
+            such a plugin there is no consumer, and every request is refused with 401. Add an authentication \
+            plugin to the route, to its service, or at top level.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: [/x], plugins: [{name: acl, config: {allow: [g]}}]}\n",
     good: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: [/x], plugins: [{name: key-auth}, {name: acl, config: {allow: [g]}}]}\n",
     run,
@@ -27,7 +27,7 @@ fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
         report.at(
             context.span(acl, &[]),
             format!(
-                "acl {} refuses every request to route {}: nothing finds out who asks",
+                "acl {} refuses every request to route {}: no plugin authenticates the client",
                 scope(context.state, acl),
                 called(route)
             ),

@@ -1,4 +1,4 @@
-//! Authentication that lets everybody through.
+//! Authentication that refuses no request.
 
 use ahash::AHashSet;
 
@@ -8,10 +8,10 @@ use source::Level;
 pub static LINT: Lint = Lint {
     code: "lint/anonymous-unrestricted",
     level: Some(Level::Note),
-    summary: "an authentication plugin refuses nobody",
-    explanation: "With `anonymous`, a request without valid credentials passes as that consumer. Unless something \
-            stops that consumer (an acl plugin, a plugin of its own such as request-termination or rate- \
-            limiting) the service is as open as without authentication.",
+    summary: "an authentication plugin refuses no request",
+    explanation: "With `anonymous`, a request without valid credentials passes as that consumer. Unless another \
+            plugin restricts that consumer (acl, or a plugin of the consumer such as request-termination or \
+            rate-limiting), the service is as open as without authentication.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: [/x], plugins: [{name: key-auth, config: {anonymous: guest}}]}\nconsumers:\n- {username: guest}\n",
     good: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: [/x], plugins: [{name: key-auth, config: {anonymous: guest}}]}\nconsumers:\n- {username: guest, plugins: [{name: request-termination, config: {status_code: 401}}]}\n",
     run,
@@ -32,7 +32,7 @@ fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
         if !restricted.contains(&guest.id) {
             report.at(
                 context.span(plugin, &["config", "anonymous"]),
-                format!("{} lets everybody pass, as consumer {}", plugin.name, called(guest)),
+                format!("{} lets every request pass, as consumer {}", plugin.name, called(guest)),
                 "restrict that consumer with a plugin of its own, or leave `anonymous` out",
             );
         }

@@ -1,4 +1,4 @@
-//! One application behind two services, only one of them guarded.
+//! One application behind two services, only one of which is protected.
 
 use ahash::AHashMap;
 
@@ -10,8 +10,8 @@ pub static LINT: Lint = Lint {
     code: "lint/auth-bypass",
     level: Some(Level::Warning),
     summary: "a protected application can be reached through another service without authentication",
-    explanation: "Two services lead to the same host, port and path. The routes of one ask who you are, a route of \
-            the other does not, so whoever uses the other one gets in without credentials. Put \
+    explanation: "Two services lead to the same host, port and path. The routes of one require credentials, a \
+            route of the other does not, so clients reach the application through it without credentials. Put \
             authentication on both, or let them share one service.",
     bad: "_format_version: '3.0'\nservices:\n- name: closed\n  url: https://a.test/v1\n  plugins: [{name: key-auth}]\n  routes: [{name: r1, paths: [/x]}]\n- name: open\n  url: https://a.test/v1\n  routes: [{name: r2, paths: [/y]}]\n",
     good: "_format_version: '3.0'\nservices:\n- name: closed\n  url: https://a.test/v1\n  plugins: [{name: key-auth}]\n  routes: [{name: r1, paths: [/x]}]\n- name: open\n  url: https://a.test/public\n  routes: [{name: r2, paths: [/y]}]\n",

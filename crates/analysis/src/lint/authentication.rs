@@ -4,19 +4,19 @@ use super::LintContext;
 use model::{Consumer, Ix, PluginEntity, Route};
 use plugin::Effect;
 
-/// Whether a row of a plugin finds out who asks. One for a consumer does not: it runs only once another plugin has
+/// Whether a plugin's row authenticates clients. One for a consumer does not: it runs only once another plugin has
 /// found that consumer.
 pub fn recognises(context: &LintContext<'_>, plugin: &PluginEntity) -> bool {
     context.registry.authenticates(&plugin.name) && plugin.consumer.is_none()
 }
 
-/// The rows on a route that find out who asks.
+/// Returns the plugin rows that authenticate clients on a route.
 fn guards<'a>(context: &LintContext<'a>, route: &Route) -> impl Iterator<Item = &'a PluginEntity> {
     let names = context.plugin_names().filter(|name| context.registry.authenticates(name));
     names.filter_map(|name| context.effective(name, route))
 }
 
-/// Whether something on a route finds out who asks, though it may let others pass.
+/// Whether a plugin on a route authenticates clients. It may let requests without credentials pass.
 pub fn recognised(context: &LintContext<'_>, route: &Route) -> bool {
     guards(context, route).next().is_some()
 }

@@ -1,7 +1,6 @@
 //! Authentication that recognises no consumer.
 
-use super::{CREDENTIALS, Lint, LintContext, Report, recognises, scope};
-use model::State;
+use super::{Lint, LintContext, Report, credentials, recognises, scope};
 use source::Level;
 
 pub static LINT: Lint = Lint {
@@ -22,30 +21,19 @@ fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
     if state.routes.is_empty() {
         return;
     }
-    for (table, name) in CREDENTIALS {
-        if count(state, table) > 0 {
+    for (kind, name) in credentials() {
+        if !state.tables()[kind.number].is_empty() {
             continue;
         }
+        let table = kind.key;
         for plugin in context.named(name).filter(|p| recognises(context, p)) {
             let passes = plugin.config.json()["anonymous"].as_str().is_some_and(|guest| !guest.is_empty());
-            let effect = if passes { "recognises nobody" } else { "refuses every request" };
+            let effect = if passes { "identifies no client" } else { "refuses every request" };
             report.at(
                 context.span(plugin, &[]),
                 format!("{name} {} {effect}: no consumer has {table}", scope(state, plugin)),
                 &format!("give a consumer {table}"),
             );
         }
-    }
-}
-
-/// How many credentials a table has.
-fn count(state: &State, table: &str) -> usize {
-    match table {
-        "keyauth_credentials" => state.keyauth_credentials.len(),
-        "basicauth_credentials" => state.basicauth_credentials.len(),
-        "hmacauth_credentials" => state.hmacauth_credentials.len(),
-        "jwt_secrets" => state.jwt_secrets.len(),
-        "oauth2_credentials" => state.oauth2_credentials.len(),
-        _ => state.acls.len(),
     }
 }

@@ -42,9 +42,9 @@ impl Facts {
         })
     }
 
-    /// Its first name.
+    /// Returns the first name of the certificate.
     pub fn whose(&self) -> &str {
-        self.names.first().map_or("nobody", String::as_str)
+        self.names.first().map_or("no name", String::as_str)
     }
 
     /// The day on which it ends.

@@ -6,9 +6,9 @@ use source::Level;
 pub static LINT: Lint = Lint {
     code: "lint/consumer-plugin-without-authentication",
     level: Some(Level::Warning),
-    summary: "a plugin is meant for a consumer, but nothing finds out who asks",
-    explanation: "A plugin with a consumer runs only on requests that an authentication plugin found to be that \
-            consumer's. No such plugin is switched on in this file, so it never runs.",
+    summary: "a plugin is scoped to a consumer, but no plugin authenticates clients",
+    explanation: "A plugin scoped to a consumer runs only on requests that an authentication plugin has identified as \
+            that consumer's. No authentication plugin is enabled in this file, so it never runs.",
     bad: "_format_version: '3.0'\nconsumers:\n- {username: u, plugins: [{name: rate-limiting, config: {minute: 5}}]}\n",
     good: "_format_version: '3.0'\nplugins: [{name: key-auth}]\nconsumers:\n- {username: u, plugins: [{name: rate-limiting, config: {minute: 5}}], keyauth_credentials: [{key: wW3nS9fKx0aQ7bTz1LmP}]}\n",
     run,
@@ -26,7 +26,7 @@ fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
         report.at(
             context.span(plugin, &[]),
             format!(
-                "{} {} never runs: no plugin finds out who asks",
+                "{} {} never runs: no plugin authenticates clients",
                 plugin.name,
                 scope(context.state, plugin)
             ),

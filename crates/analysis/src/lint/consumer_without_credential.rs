@@ -1,10 +1,9 @@
-//! A consumer who cannot show who they are.
+//! Consumers that no client can authenticate as.
 
 use ahash::AHashSet;
 use uuid::Uuid;
 
-use super::{CREDENTIALS, Lint, LintContext, Report, called};
-use model::State;
+use super::{Lint, LintContext, Report, called, credential_rows, credentials};
 use source::Level;
 
 pub static LINT: Lint = Lint {
@@ -20,11 +19,11 @@ pub static LINT: Lint = Lint {
 
 fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
     let state = context.state;
-    let owners: AHashSet<Uuid> = owners(state).collect();
+    let owners: AHashSet<Uuid> =
+        credential_rows(state).filter_map(|(_, row)| row.linked("consumer")).collect();
     // Credentials kept elsewhere, or a plugin that finds consumers by name.
-    let elsewhere = |name: &str| {
-        context.registry.authenticates(name) && !CREDENTIALS.iter().any(|(_, plugin)| *plugin == name)
-    };
+    let elsewhere =
+        |name: &str| context.registry.authenticates(name) && !credentials().any(|(_, plugin)| plugin == name);
     if owners.is_empty() || context.plugins().any(|p| elsewhere(&p.name)) {
         return;
     }
@@ -44,13 +43,4 @@ fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
             );
         }
     }
-}
-
-/// The consumers that have a credential.
-fn owners(state: &State) -> impl Iterator<Item = Uuid> {
-    (state.keyauth_credentials.rows().iter().map(|c| c.consumer.id))
-        .chain(state.basicauth_credentials.rows().iter().map(|c| c.consumer.id))
-        .chain(state.hmacauth_credentials.rows().iter().map(|c| c.consumer.id))
-        .chain(state.jwt_secrets.rows().iter().map(|c| c.consumer.id))
-        .chain(state.oauth2_credentials.rows().iter().map(|c| c.consumer.id))
 }

@@ -6,7 +6,7 @@ use ahash::AHashMap;
 use uuid::Uuid;
 
 use config::Loaded;
-use model::{Ix, PluginEntity, Route, Row, Service, State};
+use model::{Ix, KINDS, KindInfo, PluginEntity, Role, Route, Row, Service, State};
 use plugin::{Effect, Registry};
 use router::{Flavor, PriorityMode, Router};
 use source::{Document, NodeId, NodePathStep, SourceMap, Span, Value};
@@ -73,7 +73,7 @@ impl<'a> LintContext<'a> {
     }
 
     /// The node of a row, or of a field of it: `["config", "origins"]`. None where that was not written.
-    pub fn node<T: Row>(&self, row: &T, field: &[&str]) -> Option<NodeId> {
+    pub fn node<T: Row + ?Sized>(&self, row: &T, field: &[&str]) -> Option<NodeId> {
         let steps: Vec<NodePathStep<'_>> = field
             .iter()
             .map(|part| part.parse().map_or(NodePathStep::Key(part), NodePathStep::Index))
@@ -83,7 +83,7 @@ impl<'a> LintContext<'a> {
 
     /// Where a row was written, or a field of it. A field that was not written leads to the row, and a row
     /// to its name.
-    pub fn span<T: Row>(&self, row: &T, field: &[&str]) -> Option<Span> {
+    pub fn span<T: Row + ?Sized>(&self, row: &T, field: &[&str]) -> Option<Span> {
         let mut node: NodeId = row.origin()?;
         for part in field {
             let step = part.parse().map_or(NodePathStep::Key(part), NodePathStep::Index);
@@ -108,12 +108,12 @@ impl<'a> LintContext<'a> {
     }
 
     /// Where a field of a row is named, for values of many lines.
-    pub fn key<T: Row>(&self, row: &T, field: &str) -> Option<Span> {
+    pub fn key<T: Row + ?Sized>(&self, row: &T, field: &str) -> Option<Span> {
         Some(self.document.span(self.document.entry(row.origin()?, field)?.key))
     }
 
     /// The entry of a row's field, key and value, as one place.
-    pub fn entry<T: Row>(&self, row: &T, field: &[&str]) -> Option<Span> {
+    pub fn entry<T: Row + ?Sized>(&self, row: &T, field: &[&str]) -> Option<Span> {
         let (last, way) = field.split_last()?;
         let map = self.node(row, way)?;
         let entry = self.document.entry(map, last)?;
@@ -213,15 +213,16 @@ pub fn scope(state: &State, plugin: &PluginEntity) -> String {
     if parts.is_empty() { "everywhere".to_owned() } else { format!("on {}", parts.join(" and ")) }
 }
 
-/// Each table of credentials with the plugin that looks into it.
-pub const CREDENTIALS: [(&str, &str); 6] = [
-    ("keyauth_credentials", "key-auth"),
-    ("basicauth_credentials", "basic-auth"),
-    ("hmacauth_credentials", "hmac-auth"),
-    ("jwt_secrets", "jwt"),
-    ("oauth2_credentials", "oauth2"),
-    ("acls", "acl"),
-];
+/// The kinds of credentials and of groups, each with the plugin that looks into it.
+pub fn credentials() -> impl Iterator<Item = (&'static KindInfo, &'static str)> {
+    KINDS.iter().filter_map(|kind| Some((kind, kind.identifies_for()?)))
+}
+
+/// The rows of all kinds of credentials.
+pub fn credential_rows(state: &State) -> impl Iterator<Item = (&'static KindInfo, &dyn Row)> {
+    let tables = state.tables().into_iter().filter(|table| matches!(table.info().role, Role::Credential(_)));
+    tables.flat_map(|table| table.iter().map(move |row| (table.info(), row)))
+}
 
 /// The conditions of a route as a text: equal where the routes match the same requests.
 pub fn conditions(route: &Route) -> String {

@@ -10,8 +10,8 @@ pub static LINT: Lint = Lint {
     code: "lint/duplicate-route",
     level: Some(Level::Warning),
     summary: "two routes match exactly the same requests",
-    explanation: "Of routes with the same conditions and priority the one with the higher id wins every time; the \
-            other is never used. Remove one, or tell them apart by host, path, method or header.",
+    explanation: "Of routes with the same conditions and priority the one with the greater id always wins; the other \
+            is never used. Remove one, or give them different hosts, paths, methods or headers.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: one, paths: [/x]}\n  - {name: two, paths: [/x]}\n",
     good: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: one, paths: [/x]}\n  - {name: two, paths: [/y]}\n",
     run,
@@ -25,7 +25,7 @@ fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
             seen.insert(conditions, route);
             continue;
         };
-        // Ties are won by the higher id.
+        // The greater id wins between equal routes.
         let winner = if first.id() > route.id() { first } else { route };
         let other = context.span(*first, &[]).map(|span| (span, "the same conditions here".to_owned()));
         report.with(
@@ -36,7 +36,7 @@ fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
                 called(route),
                 called(winner)
             ),
-            "remove one, or add a condition that tells them apart",
+            "remove one, or add a condition that only one of them has",
             other,
         );
     }

@@ -11,10 +11,10 @@ use source::Level;
 pub static LINT: Lint = Lint {
     code: "lint/https-upstream-by-address",
     level: Some(Level::Note),
-    summary: "a service speaks TLS to an address in place of a name",
-    explanation: "A certificate is made out to a name. With an address as host there is no name to send (SNI) or \
-            to check, so the upstream may show the wrong certificate and nobody notices. Use a name, or an \
-            upstream with `host_header`.",
+    summary: "a service uses TLS with an address in place of a host name",
+    explanation: "A certificate is issued for a name. With an address as host there is no name to send (SNI) or to \
+            check, so the gateway does not detect a wrong certificate. Use a name, or an upstream with \
+            `host_header`.",
     bad: "_format_version: '3.0'\nservices:\n- {name: a, url: 'https://10.0.0.1'}\n",
     good: "_format_version: '3.0'\nservices:\n- {name: a, url: 'https://a.test'}\n",
     run,
@@ -34,7 +34,7 @@ fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
             let field = if context.node(service, &["url"]).is_some() { "url" } else { "host" };
             report.at(
                 context.span(service, &[field]),
-                format!("service {} speaks TLS to {address}, which has no name to check", called(service)),
+                format!("service {} uses TLS to {address}, which has no name to check", called(service)),
                 "use a host name",
             );
         }

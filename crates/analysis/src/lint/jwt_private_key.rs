@@ -8,9 +8,9 @@ pub static LINT: Lint = Lint {
     code: "lint/jwt-private-key",
     level: Some(Level::Warning),
     summary: "`rsa_public_key` of a jwt secret holds a private key",
-    explanation: "Tokens are verified with the public half of a key. The private half, which signs them, belongs to \
-            the issuer of the tokens alone; the gateway reads the public half from it, but everyone who \
-            can read the file can then issue tokens. `openssl pkey -pubout -in FILE` prints the public key.",
+    explanation: "Tokens are verified with the public half of a key. Only the issuer of the tokens needs the private \
+            half, which signs them. The gateway derives the public half from it, but every reader of the file \
+            can then issue tokens. `openssl pkey -pubout -in FILE` prints the public key.",
     bad: "_format_version: '3.0'\nconsumers:\n- username: u\n  jwt_secrets:\n  - key: issuer\n    algorithm: EdDSA\n    rsa_public_key: |\n      -----BEGIN PRIVATE KEY-----\n      MC4CAQAwBQYDK2VwBCIEIOPyYyK3w5YvVumHwmmAmX53/XSqwP6lK5c50Q7t1eD6\n      -----END PRIVATE KEY-----\n",
     good: "_format_version: '3.0'\nconsumers:\n- username: u\n  jwt_secrets:\n  - key: issuer\n    algorithm: EdDSA\n    rsa_public_key: |\n      -----BEGIN PUBLIC KEY-----\n      MCowBQYDK2VwAyEAin1hsfcsKLoUWvmvISsE8G6DsYbbI49F0ojrHR60JP4=\n      -----END PUBLIC KEY-----\n",
     run,

@@ -82,7 +82,7 @@ impl Levels {
         Ok(())
     }
 
-    /// The level a lint's findings have; none if it does not run.
+    /// Returns the level of a lint's findings. `None` if the lint does not run.
     pub(super) fn of(&self, code: &str, built_in: Option<Level>) -> Option<Level> {
         let has = |list: &[String]| list.iter().any(|c| c == code);
         if has(&self.skip) || !self.only.is_empty() && !has(&self.only) {
@@ -90,7 +90,7 @@ impl Levels {
         }
         match self.set.get(code) {
             Some(level) => *level,
-            // Asked for by name, a lint that is off by itself tells what it finds.
+            // A lint that is off by default runs if it is selected by name.
             None if has(&self.only) => Some(built_in.unwrap_or(Level::Note)),
             None => built_in,
         }
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_lint_is_told() {
+    fn misspelt_lint_causes_a_suggestion() {
         let error = Levels::default().set("duplicat-route", "off").expect_err("no such lint");
         assert!(error.to_string().contains("did you mean duplicate-route?"), "{error}");
         assert_eq!(Levels::default().assign("weak-secret"), Err(LevelError::Form("weak-secret".into())));

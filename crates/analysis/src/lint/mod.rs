@@ -53,7 +53,7 @@ mod plugin_never_fires;
 mod plugin_overridden;
 mod port_ignored;
 mod port_of_other_protocol;
-mod rate_limit_by_nobody;
+mod rate_limit_by_nobody; // words: allowed (named after the code of its lint)
 mod rate_limit_looser_than_parent;
 mod regex_defeats_index;
 mod regex_path_without_end;
@@ -78,7 +78,7 @@ mod weak_secret;
 use authentication::{protected, recognised, recognises};
 pub use autofix::autofix;
 pub use context::LintContext;
-use context::{CREDENTIALS, called, conditions, is_reference, scope};
+use context::{called, conditions, credential_rows, credentials, is_reference, scope};
 pub use levels::{LevelError, Levels};
 pub use settings::{Settings, SettingsError};
 
@@ -188,7 +188,7 @@ static LINTS: &[&Lint] = &[
     &plugin_overridden::LINT,
     &port_ignored::LINT,
     &port_of_other_protocol::LINT,
-    &rate_limit_by_nobody::LINT,
+    &rate_limit_by_nobody::LINT, // words: allowed (as above)
     &rate_limit_looser_than_parent::LINT,
     &regex_defeats_index::LINT,
     &regex_path_without_end::LINT,

@@ -9,16 +9,16 @@ pub static LINT: Lint = Lint {
     code: "lint/path-with-trailing-slash",
     level: Some(Level::Note),
     summary: "a path ends with a slash, so the path without it is not found",
-    explanation: "Prefixes are compared letter by letter: `/api/` matches `/api/x`, and not `/api`. List both, or \
-            leave the slash out (then `/apiary` matches too; a regular expression `~/api(/|$)` tells them \
-            apart).",
+    explanation: "Prefixes are compared byte by byte: `/api/` matches `/api/x`, but not `/api`. List both, or leave \
+            the slash out (then `/apiary` matches too; the regular expression `~/api(/|$)` does not match \
+            it).",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: [/api/]}\n",
     good: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: [/api/, /api]}\n",
     run,
 };
 
 fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
-    // A path that another route has without the slash is told apart on purpose.
+    // If another route has the path without the slash, the difference is intended.
     let plain: AHashSet<&str> = context
         .state
         .routes

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::Value as Json;
 
-use super::{Lint, LintContext, Report, scope};
+use super::{Lint, LintContext, Report, credential_rows, scope};
+use config::secret;
 use model::{PluginEntity, Row};
 use source::Level;
 
@@ -13,32 +14,22 @@ pub static LINT: Lint = Lint {
     code: "lint/placeholder-secret",
     level: Some(Level::Warning),
     summary: "a credential is a placeholder, and works as it is written",
-    explanation: "A reference that nothing resolves, a variable that nothing fills in, and `changeme` are \
-            credentials like any other: whoever reads the template can use them. Kong resolves \
-            `{vault://…}` only in fields that may hold a reference, and keys and passwords of consumers are \
-            none; variables are filled in as `${{ env \"DECK_NAME\" }}` alone. Write the real one, or leave \
-            the field out for a random one.",
+    explanation: "A reference that is not resolved, a variable that is not substituted, and `changeme` are valid \
+            credentials: every reader of the template can use them. Kong resolves `{vault://…}` only in \
+            fields that may be references, and keys and passwords of consumers may not; only variables of \
+            the form `${{ env \"DECK_NAME\" }}` are substituted. Write the real credential, or leave the \
+            field out for a random one.",
     bad: "_format_version: '3.0'\nconsumers:\n- username: u\n  keyauth_credentials: [{key: '{vault://env/MY_API_KEY}'}]\n",
     good: "_format_version: '3.0'\nconsumers:\n- username: u\n  keyauth_credentials: [{key: wW3nS9fKx0aQ7bTz1LmP}]\n",
     run,
 };
 
 fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
-    let state = context.state;
-    for row in state.keyauth_credentials.rows() {
-        credential(context, report, row, "key", &row.key);
-    }
-    for row in state.basicauth_credentials.rows() {
-        credential(context, report, row, "password", &row.password);
-    }
-    for row in state.hmacauth_credentials.rows() {
-        credential(context, report, row, "secret", &row.secret);
-    }
-    for row in state.jwt_secrets.rows() {
-        credential(context, report, row, "secret", row.secret.as_deref().unwrap_or_default());
-    }
-    for row in state.oauth2_credentials.rows() {
-        credential(context, report, row, "client_secret", &row.client_secret);
+    for (kind, row) in credential_rows(context.state) {
+        let fields = row.to_json();
+        for field in secret::paths_of_kind(kind.key) {
+            credential(context, report, row, field, fields[field].as_str().unwrap_or_default());
+        }
     }
     for plugin in context.plugins() {
         let config = plugin.config.json();
@@ -46,7 +37,7 @@ fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
     }
 }
 
-fn credential<T: Row>(context: &LintContext<'_>, report: &mut Report<'_>, row: &T, field: &str, text: &str) {
+fn credential(context: &LintContext<'_>, report: &mut Report<'_>, row: &dyn Row, field: &str, text: &str) {
     let what = if text.starts_with("{vault://") {
         "a reference that is not resolved here: its letters are"
     } else if is_placeholder(text) {
@@ -128,7 +119,7 @@ mod tests {
     use super::is_placeholder;
 
     #[test]
-    fn placeholders_are_told_from_secrets() {
+    fn placeholders_are_distinguished_from_secrets() {
         for text in [
             "$API_KEY",
             "${API_KEY}",

@@ -27,7 +27,7 @@ fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
             (None, Some(service)) => services.get(&service.id).cloned().unwrap_or_default(),
             (None, None) => continue,
         };
-        // A service without routes is told by lint/unused-service.
+        // lint/unused-service reports services without routes.
         let elsewhere = plugin
             .route
             .zip(plugin.service)

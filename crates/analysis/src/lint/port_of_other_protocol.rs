@@ -7,10 +7,10 @@ use source::Level;
 pub static LINT: Lint = Lint {
     code: "lint/port-of-other-protocol",
     level: Some(Level::Warning),
-    summary: "a service speaks HTTP to port 443, or HTTPS to port 80",
-    explanation: "Port 80 is that of HTTP and port 443 that of HTTPS; a server on one rarely speaks the other, \
-            and the service answers 502 or 400. A service that gives `protocol: https` and no port has port \
-            80, as with Kong: write `port: 443`, or the `url`.",
+    summary: "a service uses HTTP with port 443, or HTTPS with port 80",
+    explanation: "Port 80 is that of HTTP and port 443 that of HTTPS. A server on one rarely uses the other \
+            protocol, and clients get 502 or 400. A service with `protocol: https` and no port has port 80, as \
+            in Kong: write `port: 443`, or the `url`.",
     bad: "_format_version: '3.0'\nservices:\n- {name: a, protocol: https, host: a.test}\n",
     good: "_format_version: '3.0'\nservices:\n- {name: a, protocol: https, host: a.test, port: 443}\n",
     run,
@@ -33,7 +33,7 @@ fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
         let default = if written == Some("protocol") { ", which it has by default" } else { "" };
         report.at(
             context.span(service, &[written.unwrap_or("host")]),
-            format!("service {} speaks {protocol} to port {wrong}{default}", called(service)),
+            format!("service {} uses {protocol} with port {wrong}{default}", called(service)),
             &format!("write port {usual}, or the other protocol"),
         );
     }

@@ -8,10 +8,10 @@ use source::Level;
 pub static LINT: Lint = Lint {
     code: "lint/rate-limit-by-nobody",
     level: Some(Level::Note),
-    summary: "a rate limit counts consumers where no authentication runs",
+    summary: "a rate limit counts by consumer on a route without authentication",
     explanation: "`limit_by: consumer` or `credential` counts by address where no consumer is known, so users \
-            behind one address share one limit. Add an authentication plugin, or say `limit_by: ip`. Only \
-            files that write `limit_by` are reported.",
+            behind one address share one limit. Add an authentication plugin, or set `limit_by: ip`. Only \
+            files that set `limit_by` are reported.",
     bad: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: [/x], plugins: [{name: rate-limiting, config: {minute: 5, limit_by: consumer}}]}\n",
     good: "_format_version: '3.0'\nservices:\n- name: a\n  url: https://a.test\n  routes:\n  - {name: r, paths: [/x], plugins: [{name: rate-limiting, config: {minute: 5, limit_by: ip}}]}\n",
     run,
@@ -32,7 +32,7 @@ fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
             report.at(
                 context.span(limit, &place),
                 format!(
-                    "rate-limiting {} counts addresses: nothing on route {} finds out who asks",
+                    "rate-limiting {} counts addresses: no plugin on route {} authenticates clients",
                     scope(context.state, limit),
                     called(route)
                 ),

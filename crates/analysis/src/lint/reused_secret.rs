@@ -1,9 +1,10 @@
 //! One secret for several users.
 
 use ahash::AHashMap;
-use uuid::Uuid;
+use serde_json::Value as Json;
 
-use super::{Lint, LintContext, Report, is_reference};
+use super::{Lint, LintContext, Report, credential_rows, is_reference};
+use config::secret;
 use model::Row;
 use source::Level;
 
@@ -19,37 +20,30 @@ pub static LINT: Lint = Lint {
 };
 
 fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
-    let state = context.state;
-    let passwords = state.basicauth_credentials.rows().iter().map(|c| (c.consumer.id, Some(&*c.password), c));
-    tell(context, report, "password", passwords);
-    let secrets = state.jwt_secrets.rows().iter().map(|c| (c.consumer.id, c.secret.as_deref(), c));
-    tell(context, report, "secret", secrets);
-    let secrets = state.hmacauth_credentials.rows().iter().map(|c| (c.consumer.id, Some(&*c.secret), c));
-    tell(context, report, "secret", secrets);
-}
-
-fn tell<'a, T: Row>(
-    context: &LintContext<'_>,
-    report: &mut Report<'_>,
-    field: &str,
-    credentials: impl Iterator<Item = (Uuid, Option<&'a str>, &'a T)>,
-) {
-    let mut seen: AHashMap<&str, (Uuid, &T)> = AHashMap::new();
-    for (consumer, secret, row) in credentials {
-        let Some(secret) = secret.filter(|s| !s.is_empty() && !is_reference(s)) else { continue };
-        // One that was not written was made up at random.
-        if context.node(row, &[field]).is_none() {
+    let mut seen: AHashMap<(&str, &str, String), &dyn Row> = AHashMap::new();
+    for (kind, row) in credential_rows(context.state) {
+        // Secrets of OAuth 2.0 clients may be salted hashes, which are never equal.
+        if kind.key == "oauth2_credentials" {
             continue;
         }
-        let (other, first) = *seen.entry(secret).or_insert((consumer, row));
-        if other != consumer {
-            let place = context.span(first, &[field]).map(|s| (s, "the same here".to_owned()));
-            report.with(
-                context.span(row, &[field]),
-                format!("another consumer has the same {field}"),
-                "give each consumer its own",
-                place,
-            );
+        let mut fields = row.to_json();
+        // Names are unique.
+        for field in secret::paths_of_kind(kind.key).iter().filter(|field| kind.name != Some(field)) {
+            let Json::String(secret) = fields[field].take() else { continue };
+            // One that was not written was made up at random.
+            if secret.is_empty() || is_reference(&secret) || context.node(row, &[field]).is_none() {
+                continue;
+            }
+            let first = *seen.entry((kind.key, field, secret)).or_insert(row);
+            if first.linked("consumer") != row.linked("consumer") {
+                let place = context.span(first, &[field]).map(|s| (s, "the same here".to_owned()));
+                report.with(
+                    context.span(row, &[field]),
+                    format!("another consumer has the same {field}"),
+                    "give each consumer its own",
+                    place,
+                );
+            }
         }
     }
 }

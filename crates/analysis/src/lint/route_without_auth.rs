@@ -1,4 +1,4 @@
-//! A route anybody may use, beside routes of the same service that ask who you are.
+//! Routes without authentication beside protected routes of the same service.
 
 use super::{Lint, LintContext, Report, called, protected, recognised};
 use model::Route;
@@ -29,9 +29,9 @@ fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
         let Some(guard) = guard else { continue };
         for open in open {
             let other =
-                context.span(guard, &[]).map(|s| (s, format!("{} asks who you are", called(*closed))));
+                context.span(guard, &[]).map(|s| (s, format!("{} requires credentials", called(*closed))));
             let why = if recognised(context, open) {
-                ": its authentication lets everybody pass".to_owned()
+                ": its authentication lets every request pass".to_owned()
             } else {
                 format!(" without {}", guard.name)
             };

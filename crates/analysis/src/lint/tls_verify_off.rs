@@ -7,8 +7,8 @@ pub static LINT: Lint = Lint {
     code: "lint/tls-verify-off",
     level: Some(Level::Warning),
     summary: "the certificate of an upstream is not verified",
-    explanation: "With `tls_verify: false` the gateway talks to whoever answers, so anybody between can read along \
-            and change what passes. Trust the upstream's CA with `ca_certificates`, and verify.",
+    explanation: "With `tls_verify: false` the gateway accepts any certificate, so an attacker on the path can read \
+            and change the traffic. Trust the upstream's CA with `ca_certificates`, and verify.",
     bad: "_format_version: '3.0'\nservices:\n- {name: a, url: 'https://a.test', tls_verify: false}\n",
     good: "_format_version: '3.0'\nservices:\n- {name: a, url: 'https://a.test', tls_verify: true}\n",
     run,

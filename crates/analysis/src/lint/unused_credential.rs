@@ -1,8 +1,7 @@
 //! Credentials that no plugin looks at.
 
-use super::{CREDENTIALS, Lint, LintContext, Report};
-use model::Row;
-use source::{Level, Span};
+use super::{Lint, LintContext, Report, credentials};
+use source::Level;
 
 pub static LINT: Lint = Lint {
     code: "lint/unused-credential",
@@ -21,30 +20,20 @@ fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
     if state.routes.is_empty() {
         return;
     }
-    for (table, plugin) in CREDENTIALS {
+    for (kind, plugin) in credentials() {
         if context.named(plugin).next().is_some() {
             continue;
         }
-        let (count, place) = match table {
-            "keyauth_credentials" => first(context, state.keyauth_credentials.rows()),
-            "basicauth_credentials" => first(context, state.basicauth_credentials.rows()),
-            "hmacauth_credentials" => first(context, state.hmacauth_credentials.rows()),
-            "jwt_secrets" => first(context, state.jwt_secrets.rows()),
-            "oauth2_credentials" => first(context, state.oauth2_credentials.rows()),
-            _ => first(context, state.acls.rows()),
-        };
-        if count > 0 {
+        let (table, rows) = (kind.key, state.tables()[kind.number]);
+        if !rows.is_empty() {
             report.at(
-                place,
+                context.span(rows.row(0), &[]),
                 format!(
-                    "{table} ({count} in this file) are not looked at: no {plugin} plugin is switched on"
+                    "{table} ({} in this file) are not looked at: no {plugin} plugin is switched on",
+                    rows.len()
                 ),
                 &format!("add the {plugin} plugin, or take them out"),
             );
         }
     }
-}
-
-fn first<T: Row>(context: &LintContext<'_>, rows: &[T]) -> (usize, Option<Span>) {
-    (rows.len(), rows.first().and_then(|row| context.span(row, &[])))
 }

@@ -20,7 +20,7 @@ pub static LINT: Lint = Lint {
 
 fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
     let state = context.state;
-    // A file without any services has them elsewhere.
+    // The services of a file without any are in another file.
     if state.services.is_empty() {
         return;
     }
@@ -59,15 +59,15 @@ fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
     }
 }
 
-/// All texts in a value, names of entries too.
-fn texts(value: &Value, tell: &mut impl FnMut(&str)) {
+/// Visits all strings in a value, keys included.
+fn texts(value: &Value, visit: &mut impl FnMut(&str)) {
     match value {
-        Value::String(text) => tell(text),
-        Value::Array(items) => items.iter().for_each(|item| texts(item, tell)),
+        Value::String(text) => visit(text),
+        Value::Array(items) => items.iter().for_each(|item| texts(item, visit)),
         Value::Object(entries) => {
             for (name, value) in entries {
-                tell(name);
-                texts(value, tell);
+                visit(name);
+                texts(value, visit);
             }
         }
         _ => {}

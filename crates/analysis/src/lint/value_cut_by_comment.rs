@@ -1,7 +1,7 @@
 //! A `#` in a secret that begins a comment.
 
-use super::{Lint, LintContext, Report};
-use model::Row;
+use super::{Lint, LintContext, Report, credential_rows};
+use config::secret;
 use source::{Level, Span, Value};
 
 pub static LINT: Lint = Lint {
@@ -17,19 +17,12 @@ pub static LINT: Lint = Lint {
 };
 
 fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
-    let state = context.state;
-    look(context, report, state.keyauth_credentials.rows(), &["key"]);
-    look(context, report, state.basicauth_credentials.rows(), &["password"]);
-    look(context, report, state.hmacauth_credentials.rows(), &["secret"]);
-    look(context, report, state.jwt_secrets.rows(), &["key", "secret"]);
-    look(context, report, state.oauth2_credentials.rows(), &["client_id", "client_secret"]);
-}
-
-fn look<T: Row>(context: &LintContext<'_>, report: &mut Report<'_>, rows: &[T], fields: &[&str]) {
     let document = context.document;
-    for row in rows {
+    for (kind, row) in credential_rows(context.state) {
         let Some(origin) = row.origin().filter(|origin| !document.is_json(*origin)) else { continue };
-        for field in fields {
+        let secrets = secret::paths_of_kind(kind.key).iter().map(String::as_str);
+        let other = secrets.filter(|field| !kind.generated.contains(field));
+        for field in kind.generated.iter().copied().chain(other) {
             let Some(entry) = document.entry(origin, field) else { continue };
             let (key, value) = (document.span(entry.key), document.span(entry.value));
             let nothing = *document.value(entry.value) == Value::Null;

@@ -233,7 +233,7 @@ pub(super) fn consumer_groups(
     groups
 }
 
-const INSTEAD: &str = "scope the plugin to each consumer, or tell consumers apart by the groups of `acls`";
+const INSTEAD: &str = "scope the plugin to each consumer, or distinguish consumers by the groups of `acls`";
 
 /// Removes `groups` (or `consumer_groups`) from a consumer and adds it to their members.
 pub(super) fn groups_of(

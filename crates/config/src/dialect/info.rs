@@ -9,18 +9,6 @@ use crate::{
 };
 use source::{Document, Entry, Finding, Findings, Level, NodeId, Span, Value};
 
-/// Kinds without tags.
-const UNTAGGED: &[&str] = &[
-    "workspaces",
-    "parameters",
-    "clustering_data_planes",
-    "acme_storage",
-    "oauth2_authorization_codes",
-    "oauth2_tokens",
-    "ratelimiting_metrics",
-    "sessions",
-];
-
 const KEYS: &[&str] = &[
     "select_tags",
     "default_lookup_tags",
@@ -166,7 +154,7 @@ impl Info {
 
     /// Adds the tags of `select_tags` to an entity.
     pub(super) fn tag(&self, doc: &mut Document, entity: &Entity) {
-        let Some(place) = self.tags_place.filter(|_| !UNTAGGED.contains(&entity.kind.key)) else { return };
+        let Some(place) = self.tags_place.filter(|_| entity.kind.tags.is_some()) else { return };
         let (mut tags, place) = match doc.get(entity.node, "tags").map(|node| (node, doc.value(node))) {
             None | Some((_, Value::Null)) => (Vec::new(), place),
             Some((node, Value::Seq(items))) => (items.to_vec(), doc.span(node)),

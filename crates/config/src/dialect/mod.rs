@@ -140,7 +140,7 @@ fn destination(doc: &mut Document, root: NodeId, dialect: &mut Dialect, findings
                 dialect.workspace = Some(name.to_string());
                 if &**name != "default" {
                     let message = format!(
-                        "the workspace `{name}` is not told apart: its entities are served as any others"
+                        "the workspace `{name}` has no effect: its entities are served like all others"
                     );
                     findings
                         .push(Finding::new(Level::Note, DESTINATION, message).at(doc.span(entry.key), ""));

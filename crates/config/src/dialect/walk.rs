@@ -28,7 +28,7 @@ pub(super) fn entities(doc: &Document, root: NodeId) -> Vec<Entity> {
     let mut next = 0;
     while next < found.len() {
         let (node, kind) = (found[next].node, found[next].kind);
-        for child in kind.children {
+        for child in kind.children() {
             if let Some(items) = doc.get(node, child.kind)
                 && let Some(kind) = KindInfo::of(child.kind)
             {

@@ -2,7 +2,7 @@
 
 use super::{
     table::Settings,
-    value::{CipherSuite, TrustedPeer},
+    value::{CipherSuite, DnsRecord, TrustedPeer},
 };
 use crate::listen::Listener;
 use source::Level;
@@ -34,6 +34,7 @@ pub(super) fn check(settings: &Settings, given: &dyn Fn(&str) -> bool) -> Vec<Co
         );
     }
     found.extend(addresses_given_twice(settings));
+    found.extend(dns_order_without_types(settings));
     found
 }
 
@@ -135,6 +136,17 @@ fn check_limits(settings: &Settings, warn: &mut Warn<'_>) {
             warn(setting, message, &format!("lower it, or raise `{total_setting}`"));
         }
     }
+}
+
+/// Reports an order without a type to query: no name would resolve.
+fn dns_order_without_types(settings: &Settings) -> Option<Conflict> {
+    let has_type = settings.dns_order.iter().any(|record| *record != DnsRecord::Last);
+    (!has_type).then(|| Conflict {
+        level: Level::Error,
+        setting: "dns_order",
+        message: "has no type of records to query".to_owned(),
+        help: "add `A`".to_owned(),
+    })
 }
 
 /// Reports addresses used by two settings, since only one listener can be bound.

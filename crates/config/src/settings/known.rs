@@ -65,9 +65,9 @@ const IGNORED: &[(&str, &str)] = &[
     ("resolver_mem_cache_size", "there is one cache of names; `dns_cache_size` bounds it"),
     ("new_dns_client", "there is one resolver; settings by the names of either of Kong's are read"),
     ("worker_events_max_payload", "workers share memory and send no events"),
-    ("worker_consistency", "a new configuration takes effect everywhere at once"),
-    ("router_consistency", "a new configuration takes effect everywhere at once"),
-    ("worker_state_update_frequency", "a new configuration takes effect everywhere at once"),
+    ("worker_consistency", "a new configuration takes effect immediately in every worker"),
+    ("router_consistency", "a new configuration takes effect immediately in every worker"),
+    ("worker_state_update_frequency", "a new configuration takes effect immediately in every worker"),
     ("dedicated_config_processing", "configurations are never loaded on a thread that serves requests"),
     ("privileged_worker", "configurations are never loaded on a thread that serves requests"),
     ("ssl_dhparam", "no cipher with finite-field Diffie-Hellman is offered"),
@@ -111,7 +111,6 @@ const BODIES: &str = "bodies never go to a file: short ones are held in memory, 
 const ERRORS: &str = "errors go to standard error, where `log_level` says how much";
 const ENTERPRISE: &str = "it belongs to Kong Enterprise or Konnect";
 
-const DNS: &str = "names are resolved as `/etc/resolv.conf` and `/etc/hosts` say";
 const ACCESS_LOGS: &str = "there are no access logs yet; plugins such as `file-log` write them";
 const TRACES: &str = "spans are not recorded yet";
 const LUA: &str = "Lua runs with the same modules and globals everywhere";
@@ -120,16 +119,6 @@ const LUA: &str = "Lua runs with the same modules and globals everywhere";
 /// actual behaviour.
 const UNSUPPORTED: &[(&str, &str, Option<&str>)] = &[
     ("vaults", "the environment is the one vault that is built", Some("bundled")),
-    ("vault_env_prefix", "`{vault://env/…}` reads variables by their whole name", None),
-    ("dns_resolver", DNS, None),
-    ("dns_hostsfile", DNS, Some("/etc/hosts")),
-    ("dns_order", DNS, None),
-    ("dns_valid_ttl", DNS, None),
-    ("dns_stale_ttl", DNS, None),
-    ("dns_cache_size", DNS, None),
-    ("dns_not_found_ttl", DNS, None),
-    ("dns_error_ttl", DNS, None),
-    ("dns_no_sync", DNS, None),
     ("proxy_access_log", ACCESS_LOGS, Some("off")),
     ("admin_access_log", ACCESS_LOGS, Some("off")),
     ("status_access_log", ACCESS_LOGS, Some("off")),

@@ -230,7 +230,9 @@ impl Loading<'_, '_> {
     fn assign(&mut self, settings: &mut Settings, row: &Row, given: &RawSetting) {
         let mut value = given.value.clone();
         if vault::is_reference(&value) {
-            let vaults = vault::Vaults::default();
+            // The prefix itself cannot be a reference.
+            let prefix = self.winners.get("vault_env_prefix").map(|prefix| prefix.value.trim());
+            let vaults = vault::Vaults::new(prefix);
             let lookup = |name: &str| {
                 self.sources.environment.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone())
             };

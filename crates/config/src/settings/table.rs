@@ -107,7 +107,7 @@ settings! {
         /// `127.0.0.1:8007`.
         status_listen: Listeners = "off";
         /// Where TCP, TLS and UDP routes are served; `udp` after an address makes it take datagrams, `deferred`
-        /// lets clients in only with their first words (Linux), which a server that speaks first has no use for.
+        /// accepts a client with its first data (Linux), which does not suit protocols where the server sends first.
         stream_listen: Listeners = "off";
         /// Ports as clients know them where a load balancer or a container maps them, such as
         /// `80:8000,443:8443`: routes that match ports, and `X-Forwarded-Port`, use the outer one.
@@ -167,7 +167,7 @@ settings! {
         headers: ResponseHeaders = "server_tokens, latency_tokens, X-Kong-Request-Id";
         /// Which headers of our own requests to upstreams carry.
         headers_upstream: UpstreamHeaders = "X-Kong-Request-Id";
-        /// Peers whose `X-Forwarded-*` headers and client address are believed: addresses, blocks, `unix:`.
+        /// Peers whose `X-Forwarded-*` headers and client address are trusted: addresses, blocks, `unix:`.
         trusted_ips: Vec<TrustedPeer> = "";
         /// The header a trusted peer names the client's address in, or `proxy_protocol`.
         real_ip_header: String = "X-Real-IP";
@@ -267,32 +267,39 @@ settings! {
         client_ssl_cert: Option<Pem> = "";
         /// Its key: a path, PEM, or base64 of PEM.
         client_ssl_cert_key: Option<Secret> = "";
-        /// Whom to trust when an upstream's certificate is verified: `system`, paths, PEM, or base64 of PEM.
+        /// Authorities trusted when an upstream's certificate is verified: `system`, paths, PEM, or base64 of PEM.
         lua_ssl_trusted_certificate: Vec<Pem> = "system";
         /// How many certificates may stand between a server's own and a trusted one, where a service has
         /// no `tls_verify_depth`.
         lua_ssl_verify_depth: u32 = "1";
-        /// Versions of TLS spoken to other servers.
+        /// Versions of TLS for connections to other servers.
         lua_ssl_protocols: Vec<TlsVersion> = "TLSv1.2 TLSv1.3";
     }
     "Name resolution" {
-        /// Name servers; those of `/etc/resolv.conf` if none are given.
+        /// Name servers; those of `/etc/resolv.conf` if none are given. Its search list, `ndots`, `timeout`, `attempts`,
+        /// `rotate` and `use-vc` apply in any case. The file is read once.
         dns_resolver: Vec<SocketAddr> = "";
-        /// The file of fixed names.
+        /// The file of fixed names, which precede DNS. It is read once.
         dns_hostsfile: String = "/etc/hosts";
-        /// The order in which kinds of records are tried.
-        dns_order: Vec<DnsRecord> = "LAST,SRV,A,CNAME";
-        /// How long an answer is kept; as long as the answer says if not given.
+        /// The types of records in the order in which they are queried. `LAST` is the type that succeeded last for the
+        /// name. The targets of SRV records and aliases are resolved with `A` and `AAAA`, as far as the list has them.
+        /// Kong's default does not have `AAAA`: names with IPv6 addresses only do not resolve there.
+        dns_order: Vec<DnsRecord> = "LAST,SRV,A,AAAA,CNAME";
+        /// The TTL of all records. If it is not given, their own TTL applies, from one second to one hour.
         dns_valid_ttl: Option<Duration> = "";
-        /// How long an outdated answer is used while a new one is fetched or cannot be had.
+        /// How long addresses are used after their TTL, while a refresh is in flight in the background and while refreshes
+        /// fail. They are not used any more once a name server has responded that the name does not exist.
         dns_stale_ttl: Duration = "3600";
-        /// How many answers are kept.
+        /// The maximum number of names in the cache, at least one. The name that was not used for the longest time is
+        /// evicted.
         dns_cache_size: u32 = "10000";
-        /// How long it is remembered that there is no such name.
+        /// The TTL of the result that a name does not exist or has no records.
         dns_not_found_ttl: Duration = "30";
-        /// How long it is remembered that a look-up failed.
+        /// The TTL of failures: no response, or an error of the name server. A refresh that fails is repeated after this
+        /// time.
         dns_error_ttl: Duration = "1";
-        /// Whether every request that misses asks for itself instead of waiting for one that already does.
+        /// Whether each request that finds no answer in the cache sends its own queries. Otherwise such requests wait for
+        /// one lookup together.
         dns_no_sync: bool = "off";
     }
     "Logs and traces" {

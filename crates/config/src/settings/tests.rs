@@ -247,6 +247,10 @@ fn values_with_limits_beyond_their_kind_are_checked() {
         ("KONG_NGINX_HTTP_LARGE_CLIENT_HEADER_BUFFERS", "8k"),
         ("KONG_REAL_IP_HEADER", "X Forwarded"),
         ("KONG_PROXY_LISTEN", "0.0.0.0:1 udp"),
+        ("KONG_DNS_ORDER", "LAST"),
+        ("KONG_DNS_ORDER", ""),
+        ("KONG_DNS_ORDER", "A,MX"),
+        ("KONG_DNS_RESOLVER", "ns.test"),
     ] {
         let (_, issues) = from_env(&[(name, value)]);
         let errors = issues.iter().filter(|issue| issue.level == Level::Error);
@@ -289,6 +293,13 @@ fn plugins_are_allowed_by_name_all_together_or_not_at_all() {
 }
 
 #[test]
+fn record_types_are_read_in_any_case() {
+    let order = clean(from_env(&[("KONG_DNS_ORDER", "last, a,Aaaa")])).dns_order;
+    assert_eq!(order, [DnsRecord::Last, DnsRecord::A, DnsRecord::Aaaa]);
+    assert_eq!(order.show(), "LAST,A,AAAA");
+}
+
+#[test]
 fn logs_go_to_a_path_with_a_format_or_nowhere() {
     let (settings, _) = from_env(&[("KONG_PROXY_ACCESS_LOG", "/dev/stdout custom_fmt")]);
     let expected = LogTarget::File { path: "/dev/stdout".into(), format: Some("custom_fmt".into()) };
@@ -301,6 +312,20 @@ fn a_vault_reference_is_shown_as_given() {
     let settings = clean(from_env(&[("KONG_LOG_LEVEL", "{vault://env/my-level}"), ("MY_LEVEL", "debug")]));
     assert_eq!(settings.log_level, LogLevel::Debug, "what counts is the value");
     assert_eq!(settings.show("log_level").as_deref(), Some("{vault://env/my-level}"));
+}
+
+#[test]
+fn the_prefix_of_variables_applies_to_settings_from_every_source() {
+    let environment =
+        pairs(&[("KONG_LOG_LEVEL", "{vault://env/level}"), ("A_LEVEL", "debug"), ("LEVEL", "warn")]);
+    for (file, set) in [("vault_env_prefix = A_", &[][..]), ("", &[("vault_env_prefix", "A_")])] {
+        let file = Some(("kong.conf", file));
+        let loaded =
+            load(&Sources { file, environment: environment.clone(), set: pairs(set), ..Sources::default() });
+        assert_eq!(clean(loaded).log_level, LogLevel::Debug);
+    }
+    let loaded = load(&Sources { environment, ..Sources::default() });
+    assert_eq!(clean(loaded).log_level, LogLevel::Warn);
 }
 
 #[test]
@@ -333,16 +358,16 @@ fn flags_without_effect_are_reported() {
 #[test]
 fn an_unsupported_setting_is_a_warning_from_every_source() {
     let sources = Sources {
-        file: Some(("kong.conf", "log_level = notice\ndns_resolver = 127.0.0.1\n")),
+        file: Some(("kong.conf", "log_level = notice\nuntrusted_lua_sandbox_requires = a\n")),
         environment: pairs(&[("KONG_TRACING_SAMPLING_RATE", "0.01")]),
         flags: pairs(&[("proxy_access_log", "off")]),
-        set: pairs(&[("vault_env_prefix", "A_")]),
+        set: pairs(&[("vaults", "off")]),
     };
     let (_, issues) = load(&sources);
     let reason_text: Vec<String> = issues.iter().map(ToString::to_string).collect();
     let starts = [
-        "--set vault_env_prefix: has no effect yet: ",
-        "kong.conf:2: dns_resolver: has no effect yet: ",
+        "--set vaults: has no effect yet: ",
+        "kong.conf:2: untrusted_lua_sandbox_requires: has no effect yet: ",
         "KONG_TRACING_SAMPLING_RATE: has no effect yet: ",
     ];
     assert_eq!(reason_text.len(), starts.len(), "{reason_text:#?}");
@@ -358,6 +383,7 @@ fn readers() -> String {
     let files = [
         "crates/config/src/settings/table.rs",
         "crates/server/src/node.rs",
+        "crates/server/src/node/dns.rs",
         "src/cli/log.rs",
         "src/cli/commands/serve/mod.rs",
         "src/cli/commands/serve/settings.rs",

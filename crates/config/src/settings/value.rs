@@ -238,18 +238,41 @@ choices! {
         /// Sandboxed.
         Sandbox = "sandbox",
     }
-    /// DNS record type, in lookup order.
-    DnsRecord {
-        /// The type that succeeded last.
-        Last = "LAST",
-        /// Service records.
-        Srv = "SRV",
-        /// IPv4 addresses.
-        A = "A",
-        /// IPv6 addresses.
-        Aaaa = "AAAA",
-        /// Aliases.
-        Cname = "CNAME",
+}
+
+/// Item of the order of DNS record types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DnsRecord {
+    /// The type that succeeded last.
+    Last,
+    /// Service records.
+    Srv,
+    /// IPv4 addresses.
+    A,
+    /// IPv6 addresses.
+    Aaaa,
+    /// Aliases.
+    Cname,
+}
+
+const DNS_RECORDS: [(&str, DnsRecord); 5] = [
+    ("LAST", DnsRecord::Last),
+    ("SRV", DnsRecord::Srv),
+    ("A", DnsRecord::A),
+    ("AAAA", DnsRecord::Aaaa),
+    ("CNAME", DnsRecord::Cname),
+];
+
+impl Setting for DnsRecord {
+    const FORM: &'static str = "one of `LAST` `SRV` `A` `AAAA` `CNAME`";
+    fn parse(text: &str) -> Result<Self, BadValue> {
+        // As in Kong, in any case.
+        let found = DNS_RECORDS.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+        found.map(|(_, record)| *record).ok_or_else(|| BadValue::not::<Self>(text))
+    }
+    fn show(&self) -> String {
+        let found = DNS_RECORDS.iter().find(|(_, record)| record == self);
+        found.map(|(name, _)| (*name).to_owned()).unwrap_or_default()
     }
 }
 

@@ -60,7 +60,7 @@ impl std::fmt::Debug for Segment {
 }
 
 /// Parses a file after substitution, if it contains templates. The caller passes the returned value to
-/// [`mask`](Rendered::hide) once all findings are complete.
+/// [`mask`](Rendered::mask) once all findings are complete.
 pub fn parse_rendered(
     sources: &SourceMap,
     file: FileId,

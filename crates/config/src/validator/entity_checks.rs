@@ -13,10 +13,15 @@
 //!
 //! Fields are dotted paths relative to the record.
 
-use ahash::AHashMap;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use model::rule::{self, Rule};
+use super::{
+    RecordSchema, SchemaKind,
+    compile::{FindCheck, check as function, rule_of},
+    compile_error::{CompileError, Defect, strings, value_of},
+};
+use model::rule::Rule;
+use plugin::EntityRule;
 
 /// Field that a check refers to.
 #[derive(Debug)]
@@ -38,9 +43,6 @@ impl AsRef<str> for Field {
         &self.path
     }
 }
-
-/// Field indexes of a record by name.
-type Index = AHashMap<Box<str>, usize>;
 
 /// Entity check.
 #[derive(Debug)]
@@ -69,8 +71,8 @@ pub enum Check {
     },
     /// Custom function.
     Custom {
-        /// Name in `config::rules`.
-        name: Box<str>,
+        /// The function; it looks fields up by name.
+        function: EntityRule,
         /// Fields that it reads.
         fields: Vec<Field>,
         /// Whether it runs even if a field is invalid or absent.
@@ -117,115 +119,174 @@ pub enum Match {
     Rule(Rule),
 }
 
-/// Compiles the entity checks of a record.
-pub fn compile(checks: Option<&Value>, index: &Index) -> Vec<Check> {
-    let checks = checks.and_then(Value::as_array).into_iter().flatten();
-    checks.filter_map(|check| one(check, index)).collect()
+/// Compiles the value of `x-entity-checks` or `x-plugin-checks` for a record of which all fields are known.
+///
+/// # Errors
+/// If a check is malformed, or refers to a field that the record does not have.
+pub fn compile(
+    keyword: &str,
+    checks: Option<&Value>,
+    record: &RecordSchema,
+    find_check: FindCheck<'_>,
+) -> Result<Vec<Check>, CompileError> {
+    let Some(checks) = checks else { return Ok(Vec::new()) };
+    let checks = checks.as_array().ok_or_else(|| value_of(keyword, "a list of checks"))?;
+    let compiler = CheckCompiler { record, find_check };
+    let compile = |(i, check): (usize, &Value)| {
+        compiler.check(check).map_err(|error| error.below(&i.to_string()).below(keyword))
+    };
+    checks.iter().enumerate().map(compile).collect()
 }
 
-fn one(check: &Value, index: &Index) -> Option<Check> {
-    const GROUPS: &[(&str, Group)] = &[
-        ("at_least_one_of", Group::AtLeastOneOf),
-        ("only_one_of", Group::OnlyOneOf),
-        ("at_most_one_of", Group::AtMostOneOf),
-        ("all_or_none_of", Group::AllOrNoneOf),
-        ("distinct", Group::Distinct),
-    ];
-    if let Some((fields, group)) = GROUPS.iter().find_map(|(key, group)| Some((check.get(key)?, *group))) {
-        return Some(Check::Group(group, names(fields, index)));
-    }
-    let text = |key: &str| check.get(key).and_then(Value::as_str).map(Box::<str>::from);
-    if let Some(name) = text("custom") {
-        let fields = check.get("fields").map(|fields| names(fields, index)).unwrap_or_default();
-        return Some(Check::Custom { name, fields, always: check.get("always").is_some() });
-    }
-    let field = |key: &str| check.get(key).and_then(Value::as_str).map(|path| Field::new(path, index));
-    let if_field = field("if")?;
-    if check.get("then_at_least_one_of").is_some() {
-        let mut branches = Vec::new();
-        let mut at = Some(check);
-        while let Some(branch) = at {
-            branches.push(Branch {
-                when: condition(branch)?,
-                fields: branch.get("then_at_least_one_of").map(|fields| names(fields, index))?,
-                err: branch.get("err").and_then(Value::as_str).map(Into::into),
-            });
-            at = branch.get("else");
+struct CheckCompiler<'r> {
+    record: &'r RecordSchema,
+    find_check: FindCheck<'r>,
+}
+
+type Object = Map<String, Value>;
+
+/// Keys of a condition.
+const CONDITIONS: &[&str] = &["in", "not_in", "each_in", "each_not_in", "if_contains", "is", "above"];
+/// Keys of consequences.
+const CONSEQUENCES: &[&str] = &["required", "null", "eq", "ne", "one_of", "length", "contains", "rule"];
+
+impl CheckCompiler<'_> {
+    fn check(&self, check: &Value) -> Result<Check, CompileError> {
+        const GROUPS: &[(&str, Group)] = &[
+            ("at_least_one_of", Group::AtLeastOneOf),
+            ("only_one_of", Group::OnlyOneOf),
+            ("at_most_one_of", Group::AtMostOneOf),
+            ("all_or_none_of", Group::AllOrNoneOf),
+            ("distinct", Group::Distinct),
+        ];
+        let check = check.as_object().ok_or_else(|| value_of("check", "an object"))?;
+        if let Some((key, group)) = GROUPS.iter().find(|(key, _)| check.contains_key(*key)) {
+            only(check, &[&[key]])?;
+            return Ok(Check::Group(*group, self.fields(check, key)?));
         }
-        return Some(Check::NeedsOne { if_field, branches });
+        if let Some(name) = text(check, "custom")? {
+            only(check, &[&["custom", "fields", "always"]])?;
+            let fields =
+                if check.contains_key("fields") { self.fields(check, "fields")? } else { Vec::new() };
+            let function = function(self.find_check, &name)?;
+            return Ok(Check::Custom { function, fields, always: is_set(check, "always")? });
+        }
+        let if_field = self.field_at(check, "if")?;
+        if check.contains_key("then_at_least_one_of") {
+            let mut branches = Vec::new();
+            let mut rest = Some(check);
+            while let Some(branch) = rest {
+                let own = if branches.is_empty() { "if" } else { "" };
+                only(branch, &[CONDITIONS, &[own, "then_at_least_one_of", "err", "else"]])?;
+                branches.push(Branch {
+                    when: condition(branch)?,
+                    fields: self.fields(branch, "then_at_least_one_of")?,
+                    err: text(branch, "err")?,
+                });
+                rest = match branch.get("else") {
+                    None => None,
+                    Some(next) => Some(next.as_object().ok_or_else(|| value_of("else", "an object"))?),
+                };
+            }
+            return Ok(Check::NeedsOne { if_field, branches });
+        }
+        only(check, &[CONDITIONS, CONSEQUENCES, &["if", "then", "err"]])?;
+        Ok(Check::Condition {
+            if_field,
+            if_match: condition(check)?,
+            then_field: self.field_at(check, "then")?,
+            then_match: consequences(check)?,
+            err: text(check, "err")?,
+        })
     }
-    Some(Check::Condition {
-        if_field,
-        if_match: condition(check)?,
-        then_field: field("then")?,
-        then_match: consequence(check),
-        err: text("err"),
+
+    fn fields(&self, check: &Object, key: &str) -> Result<Vec<Field>, CompileError> {
+        let paths = check.get(key).and_then(strings).filter(|paths| !paths.is_empty());
+        let paths = paths.ok_or_else(|| value_of(key, "a list of fields"))?;
+        paths.iter().map(|path| self.field(path)).collect()
+    }
+
+    fn field_at(&self, check: &Object, key: &str) -> Result<Field, CompileError> {
+        let path = text(check, key)?.ok_or_else(|| value_of(key, "a field"))?;
+        self.field(&path)
+    }
+
+    fn field(&self, path: &str) -> Result<Field, CompileError> {
+        if !has_field(self.record, path) {
+            return Err(Defect::UnknownField(path.to_owned()).into());
+        }
+        Ok(Field { path: path.into(), number: self.record.index.get(path).copied() })
+    }
+}
+
+/// Whether a record has a field, by its dotted path.
+pub(super) fn has_field(record: &RecordSchema, path: &str) -> bool {
+    let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
+    match (record.field(first).map(|field| &field.kind), rest) {
+        (Some(SchemaKind::Record(inner)), Some(rest)) => has_field(inner, rest),
+        (Some(_), None) => true,
+        _ => false,
+    }
+}
+
+/// Rejects keys that a check does not have: they would be without effect.
+fn only(check: &Object, known: &[&[&str]]) -> Result<(), CompileError> {
+    match check.keys().find(|key| !known.iter().any(|known| known.contains(&key.as_str()))) {
+        Some(unknown) => Err(Defect::Keyword(unknown.clone()).into()),
+        None => Ok(()),
+    }
+}
+
+fn text(check: &Object, key: &str) -> Result<Option<Box<str>>, CompileError> {
+    check.get(key).map(|v| v.as_str().map(Box::from).ok_or_else(|| value_of(key, "a string"))).transpose()
+}
+
+/// Whether a key is there, which has no other value than `true`.
+fn is_set(check: &Object, key: &str) -> Result<bool, CompileError> {
+    match check.get(key) {
+        None => Ok(false),
+        Some(Value::Bool(true)) => Ok(true),
+        Some(_) => Err(value_of(key, "true")),
+    }
+}
+
+fn list(key: &str, value: &Value) -> Result<Vec<Value>, CompileError> {
+    value.as_array().cloned().ok_or_else(|| value_of(key, "a list"))
+}
+
+fn condition(check: &Object) -> Result<Match, CompileError> {
+    let mut given = check.iter().filter(|(key, _)| CONDITIONS.contains(&key.as_str()));
+    let (Some((key, value)), None) = (given.next(), given.next()) else {
+        return Err(value_of("if", "followed by one condition"));
+    };
+    Ok(match key.as_str() {
+        "in" => Match::In(list(key, value)?),
+        "not_in" => Match::NotIn(list(key, value)?),
+        "each_in" => Match::EachIn(list(key, value)?),
+        "each_not_in" => Match::EachNotIn(list(key, value)?),
+        "if_contains" => Match::Contains(value.clone()),
+        "is" => Match::Eq(value.clone()),
+        _ => Match::Above(value.as_f64().ok_or_else(|| value_of(key, "a number"))?),
     })
 }
 
-fn names(value: &Value, index: &Index) -> Vec<Field> {
-    let names = value.as_array().into_iter().flatten().filter_map(Value::as_str);
-    names.map(|path| Field::new(path, index)).collect()
-}
-
-impl Field {
-    fn new(path: &str, index: &Index) -> Self {
-        Field { path: path.into(), number: index.get(path).copied() }
-    }
-}
-
-fn list(value: &Value) -> Vec<Value> {
-    value.as_array().cloned().unwrap_or_default()
-}
-
-fn condition(check: &Value) -> Option<Match> {
-    let get = |key: &str| check.get(key);
-    if let Some(v) = get("in") {
-        return Some(Match::In(list(v)));
-    }
-    if let Some(v) = get("not_in") {
-        return Some(Match::NotIn(list(v)));
-    }
-    if let Some(v) = get("each_in") {
-        return Some(Match::EachIn(list(v)));
-    }
-    if let Some(v) = get("each_not_in") {
-        return Some(Match::EachNotIn(list(v)));
-    }
-    if let Some(v) = get("if_contains") {
-        return Some(Match::Contains(v.clone()));
-    }
-    if let Some(v) = get("is") {
-        return Some(Match::Eq(v.clone()));
-    }
-    get("above").and_then(Value::as_f64).map(Match::Above)
-}
-
-fn consequence(check: &Value) -> Vec<Match> {
+fn consequences(check: &Object) -> Result<Vec<Match>, CompileError> {
     let mut all = Vec::new();
-    if check.get("required").is_some() {
-        all.push(Match::Required);
+    for key in CONSEQUENCES {
+        let Some(value) = check.get(*key) else { continue };
+        all.push(match *key {
+            "required" => is_set(check, key).map(|_| Match::Required)?,
+            "null" => is_set(check, key).map(|_| Match::Eq(Value::Null))?,
+            "eq" => Match::Eq(value.clone()),
+            "ne" => Match::Ne(value.clone()),
+            "one_of" => Match::In(list(key, value)?),
+            "length" => {
+                let length = value.as_u64().and_then(|n| usize::try_from(n).ok());
+                Match::Length(length.ok_or_else(|| value_of(key, "a size"))?)
+            }
+            "contains" => Match::Contains(value.clone()),
+            _ => Match::Rule(rule_of(value.as_str().ok_or_else(|| value_of(key, "the name of a rule"))?)?),
+        });
     }
-    if check.get("null").is_some() {
-        all.push(Match::Eq(Value::Null));
-    }
-    if let Some(v) = check.get("eq") {
-        all.push(Match::Eq(v.clone()));
-    }
-    if let Some(v) = check.get("ne") {
-        all.push(Match::Ne(v.clone()));
-    }
-    if let Some(v) = check.get("one_of") {
-        all.push(Match::In(list(v)));
-    }
-    if let Some(n) = check.get("length").and_then(Value::as_u64) {
-        all.push(Match::Length(n as usize));
-    }
-    if let Some(v) = check.get("contains") {
-        all.push(Match::Contains(v.clone()));
-    }
-    if let Some(rule) = check.get("rule").and_then(Value::as_str).and_then(rule::rule) {
-        all.push(Match::Rule(rule));
-    }
-    all
+    if all.is_empty() { Err(value_of("then", "followed by a consequence")) } else { Ok(all) }
 }

@@ -119,13 +119,13 @@ impl Validator<'_> {
         self.path.pop();
         for i in 0..self.doc.entries(node).len() {
             let Entry { key, value } = self.doc.entries(node)[i];
-            if !KINDS[kind].children.iter().any(|child| self.doc.str(key) == Some(child.kind)) {
+            if !KINDS[kind].children().iter().any(|child| self.doc.str(key) == Some(child.kind)) {
                 self.hidden.entry(self.doc, key, value);
             }
         }
         // Nested entities are validated nonetheless.
         let near = std::mem::replace(&mut self.near, node);
-        for child in KINDS[kind].children {
+        for child in KINDS[kind].children() {
             if let Some(list) = self.doc.get(node, child.kind)
                 && let Some(child_kind) = model::KindInfo::number(child.kind)
             {

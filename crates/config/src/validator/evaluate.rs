@@ -75,12 +75,12 @@ impl Validator<'_> {
                     }
                     self.entity_error("config/needs-one-of", text.clone(), text);
                 }
-                Check::Custom { name, fields, always } => {
+                Check::Custom { function, fields, always } => {
                     let missing = fields.iter().all(|f| self.is_empty(self.field(view, f)));
                     if !always && (missing || self.is_undecidable(view, fields, checkpoint)) {
                         continue;
                     }
-                    if let Some(text) = self.custom_check(name, record, node, fields) {
+                    if let Some(text) = self.custom_check(*function, record, node) {
                         self.entity_error("config/invalid-entity", text.clone(), text);
                     }
                 }

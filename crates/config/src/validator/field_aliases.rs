@@ -1,8 +1,10 @@
 //! Field aliases of other gateways, and names that are not suggested.
 
 use super::RecordSchema;
+use model::{KINDS, KindInfo, Role};
 
 /// Alias of a field.
+#[derive(Clone, Copy)]
 struct FieldAlias {
     /// The field.
     name: &'static str,
@@ -19,17 +21,12 @@ const fn beside(field: &'static str, name: &'static str, others: &'static [&'sta
     FieldAlias { name, beside: Some(field), others }
 }
 
-/// Aliases that users write, from other gateways and from older versions of this format.
+/// Aliases that users write, from other gateways and from older versions of this format. Those of lists of entities are
+/// in the table of entities.
 const OTHER_NAMES: &[FieldAlias] = &[
     beside("custom_id", "username", &["name", "user", "login"]),
     everywhere("username", &["name", "user", "login"]),
     everywhere("password", &["pass", "pw", "passwd", "pwd"]),
-    everywhere("jwt_secrets", &["jwt", "jwts", "jwt_credentials", "jwt_keys"]),
-    everywhere("keyauth_credentials", &["key_auth", "keyauth", "api_keys", "apikeys", "keys"]),
-    everywhere("basicauth_credentials", &["basic_auth", "basicauth"]),
-    everywhere("hmacauth_credentials", &["hmac_auth", "hmacauth"]),
-    everywhere("oauth2_credentials", &["oauth2", "oauth2_apps"]),
-    everywhere("acls", &["acl"]),
     everywhere("allow", &["whitelist", "allowlist", "allowed"]),
     everywhere("deny", &["blacklist", "denylist", "blocklist", "denied"]),
     beside(
@@ -47,8 +44,6 @@ const OTHER_NAMES: &[FieldAlias] = &[
     everywhere("strip_path", &["strip_uri", "strip_prefix"]),
     everywhere("target", &["host", "address", "url", "server"]),
     everywhere("http_path", &["path", "uri", "url"]),
-    everywhere("services", &["apis"]),
-    everywhere("upstreams", &["clusters", "backends"]),
     everywhere("config", &["settings", "options", "configuration", "parameters"]),
     beside("instance_name", "name", &["plugin", "plugin_name"]),
     beside("certificate", "name", &["sni", "server_name", "host", "domain"]),
@@ -63,15 +58,10 @@ const OTHER_NAMES: &[FieldAlias] = &[
     everywhere("querystring", &["query", "query_params", "params"]),
 ];
 
-/// Entities that a running gateway creates; files do not declare them.
-pub(super) const RUNTIME_KINDS: &[&str] = &[
-    "clustering_data_planes",
-    "acme_storage",
-    "oauth2_authorization_codes",
-    "oauth2_tokens",
-    "ratelimiting_metrics",
-    "sessions",
-];
+/// Returns whether a key is that of entities that a running gateway creates; files do not declare them.
+pub(super) fn is_runtime_data(key: &str) -> bool {
+    KindInfo::of(key).is_some_and(|kind| matches!(kind.role, Role::RuntimeData(_)))
+}
 
 /// Top-level keys added by decK.
 pub(super) const DECK_KEYS: &[&str] =
@@ -84,12 +74,11 @@ pub(super) fn resolve_alias(
     free: &dyn Fn(&str) -> bool,
 ) -> Option<&'static str> {
     let plain = key.to_ascii_lowercase().replace('-', "_");
-    let intended = |resolve_alias: &&FieldAlias| {
+    let kinds = || KINDS.iter().map(|kind| everywhere(kind.key, kind.other_names));
+    let intended = |alias: &FieldAlias| {
         let has = |field: &str| record.names().any(|own| own == field);
-        resolve_alias.others.contains(&plain.as_str())
-            && has(resolve_alias.name)
-            && resolve_alias.beside.is_none_or(has)
+        alias.others.contains(&plain.as_str()) && has(alias.name) && alias.beside.is_none_or(has)
     };
-    let all = || OTHER_NAMES.iter().filter(intended).map(|resolve_alias| resolve_alias.name);
+    let all = || OTHER_NAMES.iter().copied().chain(kinds()).filter(intended).map(|alias| alias.name);
     all().find(|name| free(name)).or_else(|| all().next())
 }

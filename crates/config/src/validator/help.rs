@@ -295,7 +295,7 @@ pub(super) fn shell_variable(text: &str) -> Option<String> {
 }
 
 fn odd_help(text: &str) -> Option<String> {
-    confusable_name(text).map(|name| format!("it contains {name}: write it anew, by hand"))
+    confusable_name(text).map(|name| format!("it contains {name}: type it again"))
 }
 
 #[cfg(test)]

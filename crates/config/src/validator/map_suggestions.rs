@@ -4,19 +4,6 @@ use super::{CompiledSchema, PathStep, RecordSchema, SchemaKind, Validator};
 use crate::secret;
 use model::{KINDS, KindInfo};
 
-/// The field that a text in place of an entity most likely contains.
-fn main_field(kind: &str) -> &'static str {
-    match kind {
-        "targets" => "target",
-        "acls" => "group",
-        "consumers" => "username",
-        "keyauth_credentials" | "jwt_secrets" | "parameters" => "key",
-        "basicauth_credentials" | "hmacauth_credentials" => "username",
-        "certificates" | "ca_certificates" => "cert",
-        _ => "name",
-    }
-}
-
 impl Validator<'_> {
     /// Suggests what to write instead of a text at the current path.
     pub(super) fn suggest_map(&self, schema: &CompiledSchema, text: &str) -> Option<String> {
@@ -37,9 +24,8 @@ impl Validator<'_> {
             return Some(format!("write `{name}: {shown}`: a space belongs after the `:`"));
         }
         if let Some(kind) = kind {
-            let kind = KINDS[kind].key;
             let shown = if hides || text.contains('\n') || text.is_empty() { "…" } else { text };
-            return Some(format!("write `- {}: {shown}`", main_field(kind)));
+            return Some(format!("write `- {}: {shown}`", KINDS[kind].main_field));
         }
         let (host, port) = text.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok())?;
         if record.field("ip").is_some() {

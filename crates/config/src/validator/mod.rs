@@ -39,6 +39,9 @@
 
 mod alias_labels;
 mod compile;
+mod compile_error;
+#[cfg(test)]
+mod compile_tests;
 pub mod entity_checks;
 mod entity_lists;
 mod evaluate;
@@ -54,9 +57,11 @@ mod validate;
 
 use ahash::AHashMap;
 
-pub use compile::compile;
+pub use compile::{FindCheck, compile};
+pub use compile_error::{CompileError, Defect};
 pub use entity_checks::Field;
 use model::rule::Rule;
+use plugin::EntityRule;
 pub use validate::{EntityRef, Operand, PathStep, SchemaError, SchemaResolver, Validator};
 
 /// Compiled schema of a value.
@@ -188,7 +193,7 @@ pub struct RecordSchema {
     /// Entity checks.
     pub checks: Vec<entity_checks::Check>,
     /// Custom check of the whole record.
-    pub custom: Option<Box<str>>,
+    pub custom: Option<EntityRule>,
     /// Whether absence of the record is never an error.
     pub may_be_absent: bool,
     /// Whether one of its fields, at any depth, may be a vault reference.

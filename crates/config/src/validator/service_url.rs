@@ -131,7 +131,7 @@ impl Validator<'_> {
 fn wrong_url(text: &str, finding: &Finding) -> (String, Option<String>) {
     let variable = help::shell_variable(text);
     if let Some(odd) = help::confusable_name(text) {
-        return (format!("`url` contains {odd}"), Some("write it anew, by hand".to_owned()));
+        return (format!("`url` contains {odd}"), Some("type it again".to_owned()));
     }
     let address = text.trim_start_matches('/');
     let scheme = text.split_once("://").map(|(scheme, _)| scheme);

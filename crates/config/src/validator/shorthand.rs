@@ -1,8 +1,12 @@
 //! Shorthand fields: `url` of a service, `redis_host` for `redis.host`.
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
-use super::{CompiledSchema, PathStep, RecordSchema, Validator};
+use super::{
+    CompiledSchema, PathStep, RecordSchema, Validator,
+    compile_error::{CompileError, Defect, strings, value_of},
+    entity_checks::has_field,
+};
 use source::{Entry, Finding, NodeId, Span, Value};
 
 /// Field that expands to others.
@@ -29,25 +33,62 @@ pub enum Expansion {
     UpstreamHashOn,
 }
 
-pub(super) fn compile(entry: &Json, schema: CompiledSchema) -> Shorthand {
-    let text = |key: &str| entry.get(key).and_then(Json::as_str);
-    let to = match entry.get("to") {
-        Some(Json::String(path)) => vec![path.as_str()],
-        Some(Json::Array(paths)) => paths.iter().filter_map(Json::as_str).collect(),
-        _ => Vec::new(),
-    };
-    Shorthand {
-        name: text("name").unwrap_or_default().into(),
-        schema,
-        to: to.into_iter().map(|path| path.split('.').map(Into::into).collect()).collect(),
-        deprecated: entry.get("deprecated").and_then(Json::as_bool).unwrap_or_default(),
-        rule: match text("rule") {
-            Some("service_url") => Some(Expansion::ServiceUrl),
-            Some("upstream_algorithm") => Some(Expansion::UpstreamAlgorithm),
-            Some("upstream_hash_on") => Some(Expansion::UpstreamHashOn),
-            _ => None,
-        },
+impl Expansion {
+    fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "service_url" => Expansion::ServiceUrl,
+            "upstream_algorithm" => Expansion::UpstreamAlgorithm,
+            "upstream_hash_on" => Expansion::UpstreamHashOn,
+            _ => return None,
+        })
     }
+}
+
+type Object = Map<String, Json>;
+
+/// Separates the schema of a shorthand's value from the keys of the shorthand itself.
+pub(super) fn split(entry: &Json) -> Result<(Object, Object), CompileError> {
+    let entry = entry.as_object().ok_or(Defect::NotASchema)?;
+    let own = |(key, _): &(String, Json)| matches!(&**key, "name" | "to" | "deprecated" | "rule");
+    let (own, schema) = entry.clone().into_iter().partition(own);
+    Ok((schema, own))
+}
+
+/// Compiles a shorthand of a record from its own keys.
+pub(super) fn compile(
+    own: &Object,
+    schema: CompiledSchema,
+    record: &RecordSchema,
+) -> Result<Shorthand, CompileError> {
+    let text = |key: &str| {
+        own.get(key).map(|value| value.as_str().ok_or_else(|| value_of(key, "a string"))).transpose()
+    };
+    let to = match own.get("to") {
+        None => Vec::new(),
+        Some(Json::String(path)) => vec![Box::from(path.as_str())],
+        Some(paths) => strings(paths).ok_or_else(|| value_of("to", "a list of fields"))?,
+    };
+    if let Some(unknown) = to.iter().find(|path| !has_field(record, path)) {
+        return Err(Defect::UnknownField(unknown.to_string()).into());
+    }
+    let rule = match text("rule")? {
+        None => None,
+        Some(name) => Some(Expansion::of(name).ok_or_else(|| Defect::UnknownExpansion(name.to_owned()))?),
+    };
+    if to.is_empty() && rule.is_none() {
+        return Err(value_of("to", "a list of fields"));
+    }
+    let deprecated = match own.get("deprecated") {
+        None => false,
+        Some(value) => value.as_bool().ok_or_else(|| value_of("deprecated", "true or false"))?,
+    };
+    Ok(Shorthand {
+        name: text("name")?.ok_or_else(|| value_of("name", "the name of the shorthand"))?.into(),
+        schema,
+        to: to.iter().map(|path| path.split('.').map(Into::into).collect()).collect(),
+        deprecated,
+        rule,
+    })
 }
 
 impl Validator<'_> {

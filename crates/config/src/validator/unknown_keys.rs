@@ -6,7 +6,7 @@ use super::{
     validate::Checkpoint,
 };
 use crate::{dialect, nearest};
-use model::KINDS;
+use model::{KINDS, Role};
 use source::{Entry, ErrorPathSegment, Finding, NodeId, Value};
 
 /// Field that an unknown key most likely stands for.
@@ -165,7 +165,7 @@ impl Validator<'_> {
         if let Some(odd) = help::confusable_name(key) {
             let plain: String = key.chars().filter(|c| !help::is_confusable(*c)).collect();
             if let Some(name) = record.names().find(|name| *name == plain) {
-                return KeyMeaning::Field(name, format!("the name contains {odd}: write `{name}` anew"));
+                return KeyMeaning::Field(name, format!("the name contains {odd}: type `{name}` again"));
             }
         }
         if let Some(guess) = self.guess_dotted(record, key, value) {
@@ -186,7 +186,7 @@ impl Validator<'_> {
         let other = |name: &str| record.names().find(|own| *own == name);
         let resolve_alias = field_aliases::resolve_alias(record, key, &free);
         let fits = |schema: &CompiledSchema| fits(schema, self.doc.value(value));
-        let known = record.names().filter(|name| !field_aliases::RUNTIME_KINDS.contains(name));
+        let known = record.names().filter(|name| !field_aliases::is_runtime_data(name));
         let near = nearest(key, known);
         if let Some(near) = near.filter(|near| resolve_alias.is_none() && record.field(near).is_none_or(fits))
         {
@@ -268,7 +268,7 @@ impl Validator<'_> {
             return None;
         }
         let has = |kind: usize| {
-            if field_aliases::RUNTIME_KINDS.contains(&KINDS[kind].key) {
+            if matches!(KINDS[kind].role, Role::RuntimeData(_)) {
                 return false;
             }
             let field = self.resolver.kind(kind).and_then(|kind| kind.field(key));
@@ -445,7 +445,7 @@ fn listed(record: &RecordSchema) -> Option<String> {
         let other = record.shorthands.iter().filter(|s| !s.deprecated).map(|s| &*s.name);
         own.chain(other)
             .filter(|name| !COMMON.contains(name) || *name == "name")
-            .filter(|name| !field_aliases::RUNTIME_KINDS.contains(name))
+            .filter(|name| !field_aliases::is_runtime_data(name))
     };
     let all: Vec<&str> = match record.field("_format_version") {
         Some(_) => {

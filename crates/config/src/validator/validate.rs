@@ -3,11 +3,12 @@
 use smallvec::SmallVec;
 
 use super::{
-    CompiledSchema, Field, RecordSchema, SchemaKind,
+    CompiledSchema, RecordSchema, SchemaKind,
     messages::{Violation, is_vault_reference},
     unknown_keys::IntendedField,
 };
 use crate::secret::{Hidden, SecretFields};
+use plugin::EntityRule;
 use source::{Document, Entry, Finding, Findings, NodeId, Span, Value};
 
 /// One step of the path from the document's root to the current value.
@@ -24,7 +25,7 @@ pub enum PathStep {
 /// Entity found during validation.
 #[derive(Clone, Debug)]
 pub struct EntityRef {
-    /// Index of its kind in [`KINDS`].
+    /// Index of its kind in [`KINDS`](model::KINDS).
     pub kind: usize,
     /// Node as written.
     pub node: NodeId,
@@ -50,15 +51,6 @@ pub trait SchemaResolver {
     -> Result<&'static RecordSchema, SchemaError>;
     /// Returns the schema of a kind regardless of content; `None` for an unknown kind.
     fn kind(&self, kind: usize) -> Option<&'static RecordSchema>;
-    /// Runs the custom check of a whole record; `None` if it passes.
-    fn custom(
-        &self,
-        name: &str,
-        validator: &Validator<'_>,
-        record: &RecordSchema,
-        node: Option<NodeId>,
-        fields: &[Field],
-    ) -> Option<String>;
 }
 
 /// Reason why there is no schema for an entity.
@@ -423,9 +415,9 @@ impl<'d> Validator<'d> {
             *node = self.with_values(*node, &changed);
         }
         self.run_entity_checks(record, node, &slots, checkpoint);
-        if let Some(name) = record.custom.as_deref()
+        if let Some(function) = record.custom
             && self.reported == checkpoint.reported
-            && let Some(text) = self.resolver.custom(name, self, record, node, &[])
+            && let Some(text) = self.custom_check(function, record, node)
         {
             let span = self.span_of(self.near);
             self.push(span, self.segments(), "config/invalid-value", text.clone(), text, None);
@@ -455,14 +447,17 @@ impl<'d> Validator<'d> {
         self.report_violation(schema, self.near, Violation::Missing);
     }
 
+    /// Runs a custom check; returns Kong's error text, or `None` if it passes.
     pub(super) fn custom_check(
         &self,
-        name: &str,
+        function: EntityRule,
         record: &RecordSchema,
         node: Option<NodeId>,
-        fields: &[Field],
     ) -> Option<String> {
-        self.resolver.custom(name, self, record, node, fields)
+        function(&|field| match self.operand(record, node, field) {
+            Operand::Node(n) => self.doc.str(n).map(str::to_owned),
+            _ => None,
+        })
     }
 
     /// Returns the current entity if the path ends in one of its own fields.

@@ -289,7 +289,7 @@ impl RawFields {
         self.list.iter().map(|field| (field.name, field.value))
     }
 
-    /// Writes the fields that pass the filter, each preceded by CRLF. Adjacent lines are copied at once; lines that are
+    /// Writes the fields that pass the filter, each preceded by CRLF. Adjacent lines are copied as one; lines that are
     /// not written as `name: value` CRLF are normalized.
     #[inline]
     pub fn write(&self, to: &mut Vec<u8>, mut is_forwarded: impl FnMut(Option<KnownHeader>) -> bool) {

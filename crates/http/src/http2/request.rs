@@ -20,6 +20,8 @@ pub struct FieldSection {
     authority: Option<Authority>,
     path: Option<PathAndQuery>,
     headers: HeaderMap,
+    /// Whether a header has been received, which may have been dropped: no pseudo-header follows it.
+    has_headers: bool,
     content_length: Option<u64>,
     is_trailers: bool,
     is_malformed: bool,
@@ -48,6 +50,7 @@ impl FieldSection {
             authority: None,
             path: None,
             headers: HeaderMap::with_capacity(INITIAL_CAPACITY),
+            has_headers: false,
             content_length: None,
             is_trailers: false,
             is_malformed: false,
@@ -71,9 +74,12 @@ impl FieldSection {
             }
         }
         let is_valid = match field {
-            Field::Header(name, value) => self.add_header(name, value),
+            Field::Header(name, value) => {
+                self.has_headers = true;
+                self.add_header(name, value)
+            }
             // Pseudo-headers must precede all headers, and each may occur once (section 8.3).
-            _ if self.is_trailers || !self.headers.is_empty() => false,
+            _ if self.is_trailers || self.has_headers => false,
             Field::Method(method) => self.method.replace(method).is_none(),
             Field::Scheme(scheme) => self.scheme.replace(scheme).is_none(),
             Field::Authority(authority) => self.authority.replace(authority).is_none(),
@@ -259,6 +265,13 @@ mod tests {
             fields.remove(missing);
             assert!(matches!(parse(fields), ParsedRequestHead::Malformed), "without field {missing}");
         }
+        // The look-alike is dropped, and is a header all the same.
+        let mut late = get();
+        late.insert(3, header("x_forwarded_for", "1"));
+        assert!(
+            matches!(parse(late), ParsedRequestHead::Malformed),
+            "a pseudo-header after a dropped header"
+        );
         let other =
             [pseudo("method", "GET"), pseudo("scheme", "ftp"), pseudo("authority", "a"), pseudo("path", "/")];
         assert!(matches!(parse(other), ParsedRequestHead::Malformed));

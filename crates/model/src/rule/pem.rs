@@ -149,7 +149,7 @@ pub fn advice(value: &str, refusal: &str, json: bool) -> Option<String> {
         _ if !value.contains("-----END ") => {
             Some(format!("add the line `-----END {what}-----`, and see whether more was cut off"))
         }
-        _ => fixed("a part of it is missing or changed: copy the whole file anew"),
+        _ => fixed("a part of it is missing or changed: copy the whole file again"),
     }
 }
 

@@ -293,7 +293,7 @@ fn the_anonymous_consumer_is_found_by_name_or_id() {
 
 #[test]
 fn a_missing_anonymous_consumer_fails_only_when_it_is_used() {
-    let harness = harness(json!({"anonymous": "nobody"}));
+    let harness = harness(json!({"anonymous": "unknown"}));
     passes(&harness, get("/", &[("apikey", "kong")]));
     assert!(matches!(harness.access(&mut get("/", &[])), Err(ShortCircuit::Fail(_))));
 }

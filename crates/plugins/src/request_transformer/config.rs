@@ -53,7 +53,7 @@ use plugin::Diagnostics;
 ///
 /// **Templates.** In every value and in `replace.uri`, `$(…)` is replaced by the value of a Lua expression. It can
 /// access `headers`, `query_params`, `uri_captures` (by name or number) and `shared` (values of other plugins):
-/// `$(headers['x-user'])`, `$(headers.x_user or 'nobody')`, `$(uri_captures[1] .. '-' .. query_params.v)`,
+/// `$(headers['x-user'])`, `$(headers.x_user or 'guest')`, `$(uri_captures[1] .. '-' .. query_params.v)`,
 /// `$(headers.host:gsub('%..*', ''))`. An absent value renders as empty text. A repeated header or argument is a
 /// table, which renders as a comma-separated list unless it is indexed. The available functions are `type`,
 /// `tostring`, `tonumber`, those of `string` except `gmatch` and `dump`, and `abs ceil floor max min` of `math`.

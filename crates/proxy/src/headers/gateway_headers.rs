@@ -172,7 +172,7 @@ pub fn request_id_value(id: RequestId) -> HeaderValue {
     HeaderValue::from_maybe_shared(Bytes::from_owner(text)).expect("hex digits are a header value")
 }
 
-/// Formats a number in hex, all digits at once. Not inlined: the copies would cost more than the calls.
+/// Formats a number in hex, all digits in parallel. Not inlined: the copies would cost more than the calls.
 #[inline(never)]
 fn hex(number: u32) -> [u8; 8] {
     const ONES: u64 = 0x0101_0101_0101_0101;

@@ -11,7 +11,7 @@ use http_codec::{Headers, KnownHeader};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// No body.
-    NoBody,
+    WithoutBody,
     /// Content-Length.
     Length(u64),
     /// Transfer-Encoding: chunked.
@@ -92,7 +92,7 @@ pub fn encode_head(
         if let (Some(length), false) = (length, has_no_length) {
             push_content_length(to, length);
         }
-        Framing::NoBody
+        Framing::WithoutBody
     } else if let Some(length) = length.or(body.exact()) {
         push_content_length(to, length);
         Framing::Length(length)
@@ -189,11 +189,11 @@ mod tests {
             (200, Some("3"), None, "GET", false, Length(3), true),
             (200, None, None, "GET", false, Chunked, true),
             (200, None, None, "GET", true, CloseDelimited, false),
-            (200, Some("3"), Some(0), "HEAD", false, NoBody, true),
-            (200, None, None, "HEAD", false, NoBody, true),
-            (204, Some("3"), Some(0), "GET", false, NoBody, true),
-            (304, Some("3"), Some(0), "GET", false, NoBody, true),
-            (101, None, Some(0), "GET", false, NoBody, false),
+            (200, Some("3"), Some(0), "HEAD", false, WithoutBody, true),
+            (200, None, None, "HEAD", false, WithoutBody, true),
+            (204, Some("3"), Some(0), "GET", false, WithoutBody, true),
+            (304, Some("3"), Some(0), "GET", false, WithoutBody, true),
+            (101, None, Some(0), "GET", false, WithoutBody, false),
         ] {
             let fields = length.map(|length| ("content-length", length));
             let version = if is_http10 { Version::HTTP_10 } else { Version::HTTP_11 };

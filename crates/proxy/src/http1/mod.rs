@@ -1,8 +1,8 @@
 //! HTTP/1 towards clients (RFC 9112): one task per connection reads a request, sends the response, and starts
 //! again.
 //!
-//! The parser of request heads is in [`head`], the buffers and timers of a connection in [`connection`], and
-//! the framing of responses in [`encode`]. A request's body and its response use the connection in turns, so
+//! The parser of request heads is in [`head`], the buffers and timers of a connection in `connection`, and
+//! the framing of responses in `encode`. A request's body and its response use the connection in turns, so
 //! that a connection needs neither a second task nor a channel.
 //!
 //! ```text
@@ -266,7 +266,7 @@ impl<'a, S: Io> ResponseWriter<'a, S> {
             },
         );
         let remaining = if let Framing::Length(length) = encoded.framing { length } else { 0 };
-        let ended = matches!(encoded.framing, Framing::NoBody | Framing::Length(0));
+        let ended = matches!(encoded.framing, Framing::WithoutBody | Framing::Length(0));
         drop(connection_ref);
         ResponseWriter {
             connection,

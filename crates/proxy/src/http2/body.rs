@@ -1,4 +1,19 @@
 //! The body of a request: a channel between the connection, which receives it, and the task that reads it.
+//!
+//! ```text
+//!   +------+  END_STREAM, or trailers             +---------+
+//!   | Open | -----------------------------------> | Ended   |
+//!   +------+                                      +---------+
+//!     |  |    the client sends nothing            +---------+
+//!     |  +--- while the reader waits, ----------> | Stalled |
+//!     |       until the timeout                   +---------+
+//!     |
+//!     |  the stream is closed                     +---------+
+//!     +-----------------------------------------> | Failed  | <--- also from Ended and Stalled
+//!                                                 +---------+
+//! ```
+//!
+//! `Ended` retains buffered data for the reader. `Stalled` and `Failed` discard it and fail the reader.
 
 use std::{
     cell::RefCell,

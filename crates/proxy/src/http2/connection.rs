@@ -49,7 +49,7 @@ pub const MAX_PARKED_BYTES: usize = 1024 * 1024;
 const MAX_RECENT_RESETS: usize = 128;
 /// Payload of the PING that follows the first GOAWAY; its value is arbitrary. The acknowledgement proves that
 /// the GOAWAY was received.
-pub const GOAWAY_PING_PAYLOAD: [u8; 8] = *b"farewell";
+pub const GOAWAY_PING_PAYLOAD: [u8; 8] = *b"draining";
 
 /// State of a connection, see the module's diagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! HTTP/2 towards clients (RFC 9113).
 //!
 //! A connection is one task: it reads and writes the frames, and polls the futures of its requests, each only
-//! when it was woken ([`wake`]). All that one turn of the event loop produces for the streams is sent in one
+//! when it was woken (`wake`). All that one turn of the event loop produces for the streams is sent in one
 //! TLS record and one system call, and a request needs neither a task nor a channel. The state machine in
-//! [`connection`] has no socket: [`recv`] feeds received bytes into it, [`send`] appends what is to be sent
-//! to its buffer, and [`ConnectionIo`] moves both.
+//! `connection` has no socket: `recv` feeds received bytes into it, `send` appends what is to be sent
+//! to its buffer, and `ConnectionIo` moves both.
 
 mod body;
 mod connection;
@@ -52,7 +52,7 @@ use plugin::Request;
 const MAX_READS_PER_PASS: u32 = 8;
 /// Capacity of the write buffer, in bytes, that an idle connection retains.
 const RETAINED_CAPACITY_BYTES: usize = 8 * 1024;
-/// Lingering close: bytes read and discarded after a GOAWAY with an error, and for how long. Closing at once
+/// Lingering close: bytes read and discarded after a GOAWAY with an error, and for how long. Closing immediately
 /// would reset the connection and destroy the GOAWAY.
 const LINGERING_CLOSE_BYTES: usize = 1024 * 1024;
 const LINGERING_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);

@@ -1,4 +1,14 @@
 //! State of one HTTP/2 stream: a request and its response.
+//!
+//! ```text
+//!   +---------+ first poll +----------+ head sent +-------------+ END_STREAM sent +------+
+//!   | Pending | ---------> | Handling | --------> | SendingBody | --------------> | Done |
+//!   +---------+            +----------+           +-------------+                 +------+
+//!                               |   head sent with END_STREAM (no body)              ^
+//!                               +----------------------------------------------------+
+//! ```
+//!
+//! In every phase, a reset, a timeout or the end of the connection removes the stream ([`Stream::abort`]).
 
 use std::{
     future::Future,
@@ -39,8 +49,7 @@ pub struct Stream {
     pub send_deadline: Option<Instant>,
 }
 
-/// Phase of a stream: `Pending -> Handling -> SendingBody -> Done`; a response without a body skips
-/// `SendingBody`.
+/// Phase of a stream, see the module's diagram.
 pub enum StreamPhase {
     /// The handler has not started.
     Pending(Request),

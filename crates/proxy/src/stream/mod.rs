@@ -90,8 +90,12 @@ where
     let timeouts = (service.read_timeout, service.write_timeout);
     let transferred = Transferred::default();
     let relayed = match upstream {
-        Ok(Upstream::Plain(upstream)) => relay(client, upstream, replay, timeouts, &transferred).await,
-        Ok(Upstream::Tls(upstream)) => relay(client, *upstream, replay, timeouts, &transferred).await,
+        Ok((Upstream::Plain(upstream), _in_flight)) => {
+            relay(client, upstream, replay, timeouts, &transferred).await
+        }
+        Ok((Upstream::Tls(upstream), _in_flight)) => {
+            relay(client, *upstream, replay, timeouts, &transferred).await
+        }
         Err(error) => {
             tracing::warn!(peer = %conn_ctx.client.peer, "a stream ends: {error}");
             if let Some(session) = session {

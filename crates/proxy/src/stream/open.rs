@@ -1,6 +1,6 @@
 //! Opens a stream's upstream connection: route, preread phase, address, dial.
 
-use std::{cell::Cell, io, sync::Arc, time::Duration};
+use std::{cell::Cell, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::client::TlsStream;
@@ -11,19 +11,19 @@ use net::tls::TlsTarget;
 use plugin::{Phase, StreamCtx, StreamEnd, StreamRejection, StreamSession};
 use router::StreamInput;
 use runtime::{ServiceEntry, Snapshot, SnapshotRef};
-use upstream::{SelectError, Selected};
+use upstream::{InFlight, SelectError, Tried, TryResult};
 
 /// Why a stream cannot reach its service.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// There is no address.
     #[error(transparent)]
-    Pick(#[from] SelectError),
+    Select(#[from] SelectError),
     /// The connection was refused or timed out.
     #[error("cannot connect to {address}: {error}")]
     Connect {
         /// The last address tried.
-        address: std::net::SocketAddr,
+        address: SocketAddr,
         /// The reason.
         error: io::Error,
     },
@@ -114,7 +114,7 @@ impl PluginSession {
 }
 
 /// Connects to the service; retries as often as it allows, each time at the address that the balancer
-/// selects.
+/// selects. The guard counts the stream as in flight at its target.
 ///
 /// # Errors
 /// If there is no address, or the last attempt fails.
@@ -123,34 +123,43 @@ pub async fn connect(
     service: &ServiceEntry,
     preserve_host: bool,
     is_passthrough: bool,
-) -> Result<Upstream, ConnectError> {
+) -> Result<(Upstream, Option<InFlight>), ConnectError> {
     let mut retries_left = service.retries;
+    let mut tried = Tried::default();
     loop {
-        let pick = service.destination.select(&conn_ctx.worker.resolver).await?;
+        let selected = service.destination.select(&conn_ctx.worker.resolver, None, &mut tried).await?;
         let tls = service.tls.as_ref().filter(|_| !is_passthrough).and_then(|profile| {
             let host = service.host.to_str().unwrap_or("");
             let requested = conn_ctx.client.sni.as_deref().filter(|_| preserve_host);
-            let service_host =
-                pick.peer.map_or(super::super::validate::split_host_port(host).0, |peer| &peer.name);
+            let service_host = selected
+                .target
+                .map_or(super::super::validate::split_host_port(host).0, |target| &target.name);
             TlsTarget::new(Arc::clone(profile), requested.unwrap_or(service_host))
         });
-        match try_connect(&pick, tls.as_ref(), service.connect_timeout).await {
-            Ok(upstream) => return Ok(upstream),
-            Err(error) if retries_left == 0 => {
-                return Err(ConnectError::Connect { address: pick.address, error });
+        let address = selected.address;
+        let error = match try_connect(address, tls.as_ref(), service.connect_timeout).await {
+            Ok(upstream) => {
+                selected.report(TryResult::Connected);
+                return Ok((upstream, selected.into_in_flight()));
             }
-            Err(error) => {
-                tracing::debug!("cannot connect to {}: {error}", pick.address);
-                retries_left -= 1;
-            }
+            Err(error) => error,
+        };
+        selected.report(match error.kind() {
+            io::ErrorKind::TimedOut => TryResult::TimedOut,
+            _ => TryResult::ConnectionFailed,
+        });
+        if retries_left == 0 {
+            return Err(ConnectError::Connect { address, error });
         }
+        tracing::debug!("cannot connect to {address}: {error}");
+        retries_left -= 1;
     }
 }
 
 /// Connects once; `limit` applies to TCP and TLS each.
-async fn try_connect(pick: &Selected<'_>, tls: Option<&TlsTarget>, limit: Duration) -> io::Result<Upstream> {
+async fn try_connect(address: SocketAddr, tls: Option<&TlsTarget>, limit: Duration) -> io::Result<Upstream> {
     let timed_out = |_| io::Error::from(io::ErrorKind::TimedOut);
-    let stream = timeout(limit, TcpStream::connect(pick.address)).await.map_err(timed_out)??;
+    let stream = timeout(limit, TcpStream::connect(address)).await.map_err(timed_out)??;
     // Best effort: a socket without the option still works.
     let _ = stream.set_nodelay(true);
     match tls {

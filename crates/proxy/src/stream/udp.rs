@@ -20,6 +20,7 @@ use super::{
 use model::Protocol;
 use net::{ConnectionBudget, Reservation};
 use runtime::ServiceEntry;
+use upstream::Tried;
 
 /// Maximum number of sessions of a listener and worker; datagrams of further clients are dropped.
 const MAX_SESSIONS: usize = 4096;
@@ -132,13 +133,16 @@ async fn relay_datagrams(
     datagrams: &mut mpsc::Receiver<QueuedDatagram>,
     transferred: &Transferred,
 ) -> io::Result<()> {
-    let pick = service.destination.select(&conn_ctx.worker.resolver).await.map_err(io::Error::other)?;
-    let any: SocketAddr = match pick.address {
+    let resolver = &conn_ctx.worker.resolver;
+    // Counts the session as in flight at its target.
+    let selected =
+        service.destination.select(resolver, None, &mut Tried::default()).await.map_err(io::Error::other)?;
+    let any: SocketAddr = match selected.address {
         SocketAddr::V4(_) => (std::net::Ipv4Addr::UNSPECIFIED, 0).into(),
         SocketAddr::V6(_) => (std::net::Ipv6Addr::UNSPECIFIED, 0).into(),
     };
     let upstream = UdpSocket::bind(any).await?;
-    upstream.connect(pick.address).await?;
+    upstream.connect(selected.address).await?;
     let mut idle_deadline = Instant::now() + service.read_timeout;
     loop {
         select! {

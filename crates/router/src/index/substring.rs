@@ -1,4 +1,4 @@
-//! Substring search for many literals at once, for regular expressions without a selective prefix.
+//! Substring search for many literals in one pass, for regular expressions without a selective prefix.
 
 use aho_corasick::{AhoCorasick, MatchKind};
 

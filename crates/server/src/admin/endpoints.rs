@@ -137,7 +137,7 @@ pub struct Endpoints {
 /// Endpoints of the admin API.
 pub static ADMIN: LazyLock<Endpoints> = LazyLock::new(|| {
     let mut all = named(NAMED);
-    for collection in COLLECTIONS.iter().filter(|c| c.own) {
+    for collection in COLLECTIONS.iter() {
         all.extend(of_kind(collection));
     }
     Endpoints { all, exposes_config: true }

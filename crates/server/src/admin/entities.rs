@@ -8,18 +8,18 @@ use uuid::Uuid;
 
 use super::{
     body::Fields,
-    collections::{COLLECTIONS, Collection, Rows, TAGGED, rows, shown},
+    collections::{COLLECTIONS, Collection, shown},
     page::{ESCAPED, Page},
     reply::{ErrorCode, Reply},
 };
-use model::{DisplayState, Ref};
+use model::{DisplayState, Ref, Rows};
 use upstream::canonical_target;
 
 /// Result of a lookup: the row of the entity, or the response to the request.
 type Lookup = Result<usize, Reply>;
 
 fn table<'s>(state: DisplayState<'s>, collection: &Collection) -> Result<&'s dyn Rows, Reply> {
-    rows(state, collection.kind).ok_or_else(Reply::not_found)
+    state.rows().table(collection.kind).ok_or_else(Reply::not_found)
 }
 
 /// Parses a text that is an id, not a name.
@@ -31,15 +31,15 @@ fn as_id(text: &str) -> Option<Uuid> {
 fn find(state: DisplayState<'_>, collection: &Collection, text: &str) -> Result<Option<usize>, Reply> {
     let rows = table(state, collection)?;
     if let Some(id) = as_id(text) {
-        return Ok(rows.by_id(id));
+        return Ok(rows.index_of_id(id));
     }
     if collection.key.is_some() {
-        return Ok(rows.by_name(text));
+        return Ok(rows.index_of_name(text));
     }
     if collection.kind == "certificates" {
         let sni = state.snis.by_name(text).map(|ix| &state.snis[ix]);
         let missing = || Reply::message(StatusCode::NOT_FOUND, "SNI not found");
-        return Ok(rows.by_id(sni.ok_or_else(missing)?.certificate.id));
+        return Ok(rows.index_of_id(sni.ok_or_else(missing)?.certificate.id));
     }
     let fields = json!({ "id": "expected a valid UUID" });
     let message = "invalid primary key: '{id=\"expected a valid UUID\"}'";
@@ -51,7 +51,7 @@ fn pick(state: DisplayState<'_>, collection: &Collection, text: &str) -> Lookup 
 }
 
 fn show(state: DisplayState<'_>, collection: &Collection, row: usize) -> Reply {
-    match rows(state, collection.kind) {
+    match state.rows().table(collection.kind) {
         Some(rows) => Reply::ok(&shown(state, collection.kind, rows, row)),
         None => Reply::not_found(),
     }
@@ -89,7 +89,7 @@ pub fn list(
     {
         return Ok(by_custom_id(state, of, custom_id));
     }
-    let page = Page::new(query, TAGGED.contains(&of.kind))?;
+    let page = Page::new(query, of.tagged)?;
     list_of(state, of, &page, &format!("/{}", of.path), |_, _| true)
 }
 
@@ -114,8 +114,8 @@ fn list_of(
 ) -> Result<Reply, Reply> {
     let rows = table(state, of)?;
     let keys = (0..rows.len())
-        .filter(|&row| wanted(rows, row) && page.wants(rows.tags(row)))
-        .map(|row| (rows.id(row).to_string(), row))
+        .filter(|&row| wanted(rows, row) && page.wants(rows.row(row).tags()))
+        .map(|row| (rows.row(row).id().to_string(), row))
         .collect();
     Ok(page.reply(keys, |row| shown(state, of.kind, rows, row), path, &[]))
 }
@@ -128,7 +128,7 @@ fn nested(
     path: &str,
     wanted: impl Fn(&dyn Rows, usize) -> bool,
 ) -> Result<Reply, Reply> {
-    let page = Page::new(query, TAGGED.contains(&of.kind))?.without_query_in_next();
+    let page = Page::new(query, of.tagged)?.without_query_in_next();
     list_of(state, of, &page, path, wanted)
 }
 
@@ -170,11 +170,11 @@ pub fn foreign(
     text: &str,
 ) -> Result<Reply, Reply> {
     let row = pick(state, of, text)?;
-    let target = table(state, of)?.linked(row, field);
+    let target = table(state, of)?.row(row).linked(field);
     Ok(match *method {
         Method::GET | Method::HEAD => {
             let rows = table(state, other)?;
-            let found = target.and_then(|id| rows.by_id(id)).ok_or_else(Reply::not_found)?;
+            let found = target.and_then(|id| rows.index_of_id(id)).ok_or_else(Reply::not_found)?;
             show(state, other, found)
         }
         // An entity can be removed only through its own endpoint.
@@ -197,9 +197,9 @@ pub fn children(
     if !reads(method) {
         return Ok(reject_write(method, of.kind, None));
     }
-    let id = table(state, parent)?.id(row);
+    let id = table(state, parent)?.row(row).id();
     let path = format!("/{}/{}/{}", parent.path, escaped(text), of.nested);
-    let wanted = |rows: &dyn Rows, row: usize| rows.linked(row, field) == Some(id);
+    let wanted = |rows: &dyn Rows, row: usize| rows.row(row).linked(field) == Some(id);
     nested(state, of, query, &path, wanted)
 }
 
@@ -212,7 +212,7 @@ pub fn child(
     child: &str,
 ) -> Result<Reply, Reply> {
     let row = pick(state, parent, text)?;
-    let id = table(state, parent)?.id(row);
+    let id = table(state, parent)?.row(row).id();
     let found = if of.kind == "acls" && as_id(child).is_none() {
         let acls = state.acls.rows();
         acls.iter().position(|acl| acl.consumer == Ref::new(id) && acl.group == child)
@@ -220,7 +220,7 @@ pub fn child(
         find(state, of, child)?
     };
     let rows = table(state, of)?;
-    let found = found.filter(|&row| rows.linked(row, field) == Some(id));
+    let found = found.filter(|&row| rows.row(row).linked(field) == Some(id));
     match found {
         Some(row) if reads(method) => Ok(show(state, of, row)),
         None if *method != Method::PUT => Err(Reply::not_found()),
@@ -236,13 +236,12 @@ pub fn tags(state: DisplayState<'_>, only: Option<&str>, query: &Fields) -> Resu
     let page = Page::new(query, false)?;
     let page = if only.is_some() { page.without_query_in_next() } else { page };
     let mut keys = Vec::new();
-    for kind in TAGGED {
-        let Some(rows) = rows(state, kind) else { continue };
-        for row in 0..rows.len() {
-            let id = rows.id(row);
-            for tag in rows.tags(row).iter().filter(|tag| only.is_none_or(|only| *tag == only)) {
-                let entry = json!({ "tag": tag, "entity_name": kind, "entity_id": id });
-                keys.push((format!("{kind}|{id}|{tag}"), entry));
+    for table in state.rows().tables() {
+        let kind = table.info().key;
+        for row in table.iter() {
+            for tag in row.tags().iter().filter(|tag| only.is_none_or(|only| *tag == only)) {
+                let entry = json!({ "tag": tag, "entity_name": kind, "entity_id": row.id() });
+                keys.push((format!("{kind}|{}|{tag}", row.id()), entry));
             }
         }
     }
@@ -270,7 +269,7 @@ pub fn all_targets(state: DisplayState<'_>, text: &str, query: &Fields) -> Resul
     let (upstream, _) = upstream(state, text)?;
     let id = state.upstreams.rows()[upstream].id;
     let path = format!("/upstreams/{}/targets/all", escaped(text));
-    let wanted = |rows: &dyn Rows, row: usize| rows.linked(row, "upstream") == Some(id);
+    let wanted = |rows: &dyn Rows, row: usize| rows.row(row).linked("upstream") == Some(id);
     nested(state, collection("targets")?, query, &path, wanted)
 }
 

@@ -33,7 +33,7 @@ pub fn of_upstream(state: DisplayState<'_>, node: Uuid, text: &str, query: &Fiel
     Ok(page.reply(keys, show, &path, &[("node_id", json!(node))]))
 }
 
-/// Renders the addresses of a target. A host name has none, since each worker resolves it on its own.
+/// Renders the addresses of a target. A host name has none, since it is resolved only when a request needs it.
 fn addresses(target: &str, weight: u64) -> Value {
     let (host, port) = host_and_port(target);
     let literal = host.parse::<std::net::IpAddr>().is_ok();

@@ -214,7 +214,7 @@ pub fn validate(read: &ReadOptions, name: &str, entity: Value) -> Reply {
 
 /// Finds keys that are allowed in an entity of a file, but are not fields of it.
 fn unknown_fields(kind: &KindInfo, entity: &Value) -> Vec<&'static str> {
-    kind.children.iter().map(|child| child.kind).filter(|key| entity.get(key).is_some()).collect()
+    kind.children().iter().map(|child| child.kind).filter(|key| entity.get(key).is_some()).collect()
 }
 
 /// Creates the response to an entity that violates its schema.

@@ -1,6 +1,6 @@
 //! Fast scanner for the common subset of YAML, about six times as fast as libyaml.
 //!
-//! [`Scanner`] emits exactly the events of libyaml, or stops with [`Unsupported`]: it never decides that a text is
+//! `Scanner` emits exactly the events of libyaml, or stops with `Unsupported`: it never decides that a text is
 //! invalid, and does not handle rare syntax (tags, `?`, directives, tabs between tokens, multi-line keys …). The
 //! caller then restarts with libyaml, which is the only authority on validity. The tests compare both over
 //! generated and mutated texts.

@@ -88,7 +88,7 @@ impl Page {
                 };
                 let whose = risk.consumer.as_ref().map_or_else(String::new, |c| format!(" for consumer {c}"));
                 self.line(&format!("  {mark}  {}{whose}", risk.what));
-                self.line(&format!("          {}", some(&risk.whom, 5)));
+                self.line(&format!("          {}", some(&risk.targets, 5)));
             }
         }
         for (title, list) in

@@ -73,7 +73,7 @@ fn risks(impact: &Impact, text: &mut String) {
         *text += "\nNo risk found in what it does to traffic.\n";
         return;
     }
-    *text += "\n| risk | what | whom |\n|---|---|---|\n";
+    *text += "\n| risk | what | targets |\n|---|---|---|\n";
     let rows: Vec<String> = impact
         .risks
         .iter()
@@ -83,7 +83,7 @@ fn risks(impact: &Impact, text: &mut String) {
                 Severity::Medium => "🟠 medium",
             };
             let whose = risk.consumer.as_ref().map_or_else(String::new, |c| format!(", consumer {c}"));
-            format!("| {severity} | {} | {} |", cell(&risk.what), cell(&(some(&risk.whom, 5) + &whose)))
+            format!("| {severity} | {} | {} |", cell(&risk.what), cell(&(some(&risk.targets, 5) + &whose)))
         })
         .collect();
     table(&rows, text);

@@ -106,7 +106,7 @@ enum Form {
     Markdown,
 }
 
-/// What there is to tell.
+/// The content of a report.
 struct Report<'a> {
     changes: &'a [Change],
     impact: Option<&'a Impact>,

@@ -1,7 +1,6 @@
 //! `lint --fix`: writes what can be mended, or shows it.
 
 use crate::{
-    catalog,
     cli::{
         console::{Console, Failure},
         render,
@@ -19,15 +18,15 @@ pub fn preview(loaded: &Loaded) -> String {
     let shown = edit::fix(&loaded.findings, &loaded.sources).into_iter().map(|fixed| {
         let source = loaded.sources.get(fixed.file);
         // Same length, so that the changes fit.
-        let embedded = catalog().secrets().spans_of_embedded(fixed.file, source.text());
+        let embedded = loaded.catalog.secrets().spans_of_embedded(fixed.file, source.text());
         let secrets: Vec<_> = loaded.secrets.iter().copied().chain(embedded).collect();
         edit::diff(source.name(), &render::masked(source.text(), fixed.file, &secrets), &fixed.changes)
     });
     shown.collect()
 }
 
-/// Mends the files until nothing is left that can be; `again` reads them anew. Afterwards `loaded` is what the
-/// files are now. What came from standard input goes to standard output.
+/// Fixes the files until no fixable finding remains; `again` loads them again after each pass. Afterwards `loaded` has
+/// the content of the files on disk. The content from standard input is written to standard output.
 pub fn write(
     loaded: &mut Loaded,
     console: &Console,

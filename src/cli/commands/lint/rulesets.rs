@@ -13,7 +13,7 @@ pub fn check(settings: &Settings, loaded: &mut Loaded) {
     }
     let files: Vec<FileId> = loaded.sources.iter().map(|(file, _)| file).collect();
     for file in files {
-        // Anew: the document at hand has defaults and the content of other files in it.
+        // Parsed again: the loaded document contains defaults and the content of other files.
         let mut document = Document::new(Span::start_of(file));
         let format = Format::of_name(loaded.sources.get(file).name()).unwrap_or(Format::Yaml);
         let (sources, mut broken) = (&loaded.sources, Findings::default());

@@ -35,12 +35,13 @@ use crate::{
 /// Serves routes, consumers, upstreams and the plugin chain exactly as the files say. A change of the files,
 /// SIGHUP or POST /config on the admin address applies a new configuration without dropping a request; a bad
 /// one is reported and the running one stays. SIGTERM, SIGINT and SIGQUIT let requests in flight end; a second
-/// one cuts them. SIGUSR2 starts the program anew, from the same path with the same arguments, hands the
-/// listening sockets over and leaves once the new process is ready. Sockets of systemd are taken over, and it
-/// is told when the gateway is ready.
+/// one cuts them. SIGUSR2 starts the program again, from the same path with the same arguments, hands the
+/// listening sockets over and exits once the new process is ready. Sockets of systemd are used, and systemd
+/// is notified when the gateway is ready.
 ///
-/// With --check it does all that comes before listening (settings, files, certificates, references to vaults,
-/// plugins), says what the log would warn of, and ends: it opens no socket and writes nothing.
+/// With --check it does everything that precedes listening (settings, files, certificates, references to
+/// vaults, plugins), prints the warnings that the log would have, and exits: it opens no socket and writes
+/// nothing.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Every setting of Kong can be given as --set NAME=VALUE, as a variable KONG_NAME, or in a \
@@ -128,10 +129,11 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     let (settings, issues) = settings::load(&args, console)?;
     let could_not = |error: ServeError| Failure::Other(error.to_string());
     let read = ReadOptions {
-        catalog: catalog(),
+        catalog: catalog()?,
         kong_strict: args.kong_strict,
         flavor: node::flavor(&settings),
         env: Arc::new(input::environment),
+        vault_env_prefix: settings.vault_env_prefix.clone(),
         plugin_enabled: enabled(&settings),
         allow_unsupported: args.allow_unsupported,
     };

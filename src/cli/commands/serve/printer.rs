@@ -45,6 +45,7 @@ impl Printer {
             findings: &loaded.findings,
             sources: &loaded.sources,
             secrets: &loaded.secrets,
+            masks: loaded.catalog.secrets(),
             fails_from: Level::Error,
         };
         if !self.json {
@@ -128,7 +129,7 @@ impl Observer for Printer {
     }
 }
 
-/// Every listener: addresses, with the flags of their settings that say what is spoken there.
+/// Renders every listener: its addresses, and the flags of its setting that name its protocols.
 fn listening(ready: &ReadyInfo<'_>) -> String {
     let flags = |listener: &Listener| {
         let datagrams = listener.traffic == Traffic::Datagrams;

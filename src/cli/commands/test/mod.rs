@@ -74,7 +74,8 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
         // Kong has no words for what is wrong with a case.
         suite.findings.0.iter_mut().for_each(|finding| finding.kong_errors.clear());
         let (findings, sources) = (&suite.findings, &suite.sources);
-        let report = render::Report { findings, sources, secrets: &[], fails_from: Level::Error };
+        let masks = catalog()?.secrets();
+        let report = render::Report { findings, sources, secrets: &[], masks, fails_from: Level::Error };
         console.err(&render::render(report, render::Format::Human, console.error_color()));
         return Err(Failure::Other("there are cases that cannot be read".to_owned()));
     }
@@ -103,7 +104,7 @@ pub fn run(args: Args, console: &Console) -> Result<Status, Failure> {
     // A case waits more than it works.
     let cores = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
     let plan = Plan {
-        catalog: catalog(),
+        catalog: catalog()?,
         jobs: args.jobs.map_or(cores * 2, NonZeroUsize::get),
         fail_fast: args.fail_fast,
     };

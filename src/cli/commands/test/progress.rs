@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use crate::cli::console::Console;
 
-/// How often the line is drawn anew.
-const EVERY: Duration = Duration::from_millis(100);
+/// Interval between updates of the line.
+const UPDATE_INTERVAL: Duration = Duration::from_millis(100);
 /// Characters of the bar.
 const WIDTH: usize = 30;
 
-/// The line; nothing where standard error is no terminal.
+/// The line. Nothing is printed if standard error is no terminal.
 pub struct Progress<'a> {
     console: Option<&'a Console>,
     all: usize,
@@ -34,7 +34,7 @@ impl<'a> Progress<'a> {
     /// Draws the line, if it is time to.
     pub fn show(&mut self) {
         let Some(console) = self.console else { return };
-        if self.drawn.is_some_and(|at| at.elapsed() < EVERY) {
+        if self.drawn.is_some_and(|at| at.elapsed() < UPDATE_INTERVAL) {
             return;
         }
         let full = WIDTH * self.done / self.all.max(1);

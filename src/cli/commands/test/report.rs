@@ -41,11 +41,11 @@ impl<'a> Report<'a> {
         out
     }
 
-    /// What is printed at the end.
+    /// Renders what is printed at the end.
     pub fn end(&self, took: Duration) -> String {
         match self.format {
             Format::Human => {
-                // With --fail-fast, some in the middle may not have run: those behind them are still to be told.
+                // With --fail-fast, cases in the middle may not have run: those after them are not reported yet.
                 let rest: String =
                     self.ran[self.next..].iter().flatten().map(|ran| self.human(ran)).collect();
                 format!("{rest}{}\n", self.summary(took))

@@ -33,7 +33,7 @@ pub fn of_chain(
     let risk = |(severity, what)| Risk {
         severity,
         what,
-        whom: routes.to_vec(),
+        targets: routes.to_vec(),
         consumer: consumer.map(str::to_owned),
     };
     risks.0.into_iter().map(risk).collect()

@@ -18,7 +18,7 @@ pub struct Risk {
     /// What happens, in words.
     pub what: String,
     /// Routes or services concerned.
-    pub whom: Vec<String>,
+    pub targets: Vec<String>,
     /// The consumer whose requests it concerns; `None` if it concerns all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consumer: Option<String>,
@@ -31,13 +31,13 @@ pub fn merged(risks: Vec<Risk>) -> Vec<Risk> {
         let like =
             |r: &&mut Risk| (r.severity, &r.what, &r.consumer) == (risk.severity, &risk.what, &risk.consumer);
         match merged.iter_mut().find(like) {
-            Some(held) => held.whom.extend(risk.whom),
+            Some(held) => held.targets.extend(risk.targets),
             None => merged.push(risk),
         }
     }
     for risk in &mut merged {
-        risk.whom.sort();
-        risk.whom.dedup();
+        risk.targets.sort();
+        risk.targets.dedup();
     }
     // A risk of all requests is not repeated for each consumer.
     let general: Vec<_> = merged.iter().filter(|r| r.consumer.is_none()).map(|r| r.what.clone()).collect();

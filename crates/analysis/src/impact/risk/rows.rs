@@ -17,7 +17,7 @@ pub fn of_request(moved: &ReroutedRequests) -> Option<Risk> {
     let client = moved.client.as_ref().map_or_else(String::new, |client| format!(" by {client}"));
     let example = moved.examples.first().map(ToString::to_string).unwrap_or_default() + &client;
     let risk = |route: &str, what: String| {
-        Some(Risk { severity: Severity::Medium, what, whom: vec![route.to_owned()], consumer: None })
+        Some(Risk { severity: Severity::Medium, what, targets: vec![route.to_owned()], consumer: None })
     };
     if let (Some(route), None) = (&moved.before, &moved.after) {
         return risk(route, format!("requests unanswered: no route matches {example} any more"));
@@ -64,7 +64,8 @@ pub fn of_causes(change: &RouteChange) -> Vec<Risk> {
         }
         found.push(format!("{what}: {text}"));
     }
-    let risk = |what| Risk { severity: Severity::Medium, what, whom: change.routes.clone(), consumer: None };
+    let risk =
+        |what| Risk { severity: Severity::Medium, what, targets: change.routes.clone(), consumer: None };
     found.into_iter().map(risk).collect()
 }
 
@@ -135,7 +136,7 @@ pub fn of_destination(change: &DestinationChange) -> Vec<Risk> {
         found.push(Risk {
             severity,
             what: what.to_owned(),
-            whom: vec![change.service.clone()],
+            targets: vec![change.service.clone()],
             consumer: None,
         });
     };

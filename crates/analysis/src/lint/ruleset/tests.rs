@@ -16,11 +16,11 @@ fn found(rules: &str) -> Vec<String> {
     let root =
         parse(&sources, file, Format::Yaml, &mut document, &Limits::default(), &mut findings).expect("reads");
     check(&ruleset, &Levels::default(), &sources, &document, root, &[], &mut findings);
-    let told = findings.iter().map(|f| {
+    let rendered = findings.iter().map(|f| {
         let line = sources.position(f.span().expect("a place")).line;
         format!("{line}:{} {} {}", f.path.as_deref().unwrap_or_default(), f.level.as_str(), f.message)
     });
-    told.collect()
+    rendered.collect()
 }
 
 fn rule(body: &str) -> Vec<String> {
@@ -28,7 +28,7 @@ fn rule(body: &str) -> Vec<String> {
 }
 
 #[test]
-fn functions_tell_the_exact_place() {
+fn functions_report_the_exact_place() {
     assert_eq!(
         rule(
             "    severity: error\n    then: {field: name, function: casing, functionOptions: {type: kebab}}\n"

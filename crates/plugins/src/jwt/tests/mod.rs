@@ -163,7 +163,7 @@ fn the_credential_is_identified_by_a_claim_or_else_by_the_header() {
     for (claims, message) in [
         (json!({"sub": "x"}), "No mandatory 'iss' in claims"),
         (json!({"iss": ""}), "Invalid 'iss' in claims"),
-        (json!({"iss": "nobody"}), "No credentials found for given 'iss'"),
+        (json!({"iss": "unknown"}), "No credentials found for given 'iss'"),
         (json!({"iss": 1}), "No credentials found for given 'iss'"),
         (json!({"iss": null}), "No credentials found for given 'iss'"),
         (json!({"iss": ["iss1"]}), "No credentials found for given 'iss'"),
@@ -265,7 +265,7 @@ fn maximum_expiration_limits_the_lifetime_of_a_token() {
     assert_eq!(error(&unverified, &hs256(&json!({"iss": "iss1"}))), over, "a token must have exp then");
 }
 
-// Who passes without a token.
+// Requests that pass without a token.
 
 #[test]
 fn both_challenges_have_the_realm() {
@@ -284,7 +284,8 @@ fn preflight_requests_pass_only_if_configured() {
 #[test]
 fn the_anonymous_consumer_replaces_any_rejection() {
     let harness = harness(json!({"anonymous": "anon"}));
-    for exchange in [request("GET", "/", &[], ""), bearing("x"), bearing(&hs256(&json!({"iss": "nobody"})))] {
+    for exchange in [request("GET", "/", &[], ""), bearing("x"), bearing(&hs256(&json!({"iss": "unknown"})))]
+    {
         let seen = passes(&harness, exchange);
         assert_eq!(sent(&seen, "x-consumer-username"), Some("anon"));
         assert_eq!(sent(&seen, "x-anonymous-consumer"), Some("true"));
@@ -293,7 +294,7 @@ fn the_anonymous_consumer_replaces_any_rejection() {
     earlier.credential = Some(Credential { id: Uuid::nil(), identifier: None });
     assert_eq!(passes(&harness, earlier).consumer, None, "an earlier plugin's success stands");
     let missing =
-        PluginHarness::new::<Plugin>(json!({"anonymous": "nobody"}), fixture().build()).expect("builds");
+        PluginHarness::new::<Plugin>(json!({"anonymous": "unknown"}), fixture().build()).expect("builds");
     assert!(matches!(missing.access(&mut bearing("x")), Err(ShortCircuit::Fail(_))));
 }
 

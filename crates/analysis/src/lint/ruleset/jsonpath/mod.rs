@@ -4,6 +4,7 @@
 
 mod parse;
 mod query;
+mod scanner;
 #[cfg(test)]
 mod tests;
 
@@ -17,7 +18,7 @@ use serde_json::Value as Json;
 pub struct Query {
     from_root: bool,
     segments: Vec<Segment>,
-    /// Whether the keys of what is found are meant (`~`).
+    /// Whether the query selects the keys of the nodes (`~`).
     pub keys: bool,
 }
 
@@ -37,7 +38,7 @@ enum Selector {
     Filter(Test),
 }
 
-/// What a filter asks of a node.
+/// Condition of a filter on a node.
 #[derive(Clone, Debug)]
 enum Test {
     Any(Vec<Test>),
@@ -53,7 +54,7 @@ enum Test {
         regex: Operand,
         whole: bool,
     },
-    /// The same with an expression that is known.
+    /// The same with a constant expression.
     Regex(Operand, Regex),
 }
 
@@ -67,23 +68,23 @@ enum Comparison {
     GreaterOrEqual,
 }
 
-/// Something that has one value, or none.
+/// An expression with at most one value.
 #[derive(Clone, Debug)]
 enum Operand {
     Literal(Json),
-    /// A query that finds one node at most.
+    /// A query that finds at most one node.
     Singular(Query),
     /// The key of the current node.
     Property,
     Length(Box<Operand>),
-    /// Where a text, or a list, has a text first; -1 if it has it nowhere.
+    /// The first position of a text in a text or list; -1 if it does not occur.
     IndexOf(Box<Operand>, String),
     Count(Query),
     Value(Query),
 }
 
 impl Query {
-    /// Whether it finds one node at most.
+    /// Whether the query finds at most one node.
     fn is_singular(&self) -> bool {
         !self.keys
             && self.segments.iter().all(|segment| match segment {

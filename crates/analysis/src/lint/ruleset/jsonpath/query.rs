@@ -1,4 +1,4 @@
-//! What a query finds in a document.
+//! Evaluation of queries on a document.
 
 use std::{borrow::Cow, rc::Rc};
 
@@ -6,14 +6,14 @@ use serde_json::Value as Json;
 
 use super::{Comparison, Operand, Query, Segment, Selector, Test};
 
-/// A node and the way to it from the root.
+/// A node, and its path from the root.
 #[derive(Clone)]
 struct Node<'j> {
     value: &'j Json,
     step: Option<Rc<Step<'j>>>,
 }
 
-/// The last step of a way.
+/// The last step of a path.
 struct Step<'j> {
     key: Key<'j>,
     parent: Node<'j>,
@@ -26,7 +26,7 @@ enum Key<'j> {
 }
 
 impl Query {
-    /// The paths of all nodes it finds, from the root.
+    /// Returns the paths of all nodes that the query finds, from the root.
     pub fn find(&self, root: &Json) -> Vec<Vec<String>> {
         let root = Node { value: root, step: None };
         let has_parents = self.segments.iter().any(|segment| matches!(segment, Segment::Parent));
