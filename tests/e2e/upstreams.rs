@@ -104,7 +104,7 @@ async fn an_address_and_localhost_cause_no_query() {
 #[tokio::test]
 async fn a_retry_goes_to_a_target_that_was_not_tried_although_other_requests_move_the_rotation() {
     let upstream = Upstream::echo().await;
-    let targets = [(nobody().await.to_string(), 100), (upstream.address.to_string(), 100)];
+    let targets = [(unused_address().await.to_string(), 100), (upstream.address.to_string(), 100)];
     let rig = Rig::new(balanced(&targets, json!({ "retries": 1 })));
     let all = (0..40).map(|_| rig.send(GET));
     for answer in futures_util::future::join_all(all).await {

@@ -7,6 +7,7 @@
 //! The life of a plugin: [`Plugin::Config`] is deserialised from the file, [`Plugin::check`] validates it,
 //! [`Plugin::build`] compiles it once per snapshot, and the hooks in [`Plugin::PHASES`] run for each request.
 
+mod admin;
 mod body;
 mod build;
 mod check;
@@ -20,6 +21,7 @@ mod risk;
 mod stream;
 pub mod testing;
 
+pub use admin::{AdminReply, AdminRequest, AdminRoute};
 pub use body::{BodyFlow, Chunk, ReplyStream, RequestBodyFilter};
 pub use build::{BuildContext, BuildError};
 pub use check::{ConfigPath, Diagnostics, UNSUPPORTED_SUFFIX};
@@ -28,7 +30,9 @@ pub use exchange::{
     UpstreamOverrides, UpstreamTimeouts,
 };
 pub use facts::{Condition, Effect, Gate, PluginTraits};
-pub use phase::{Ctx, DynPlugin, Hook, HookFuture, HookResult, Phase, PhaseSet, Phases, ShortCircuit};
+pub use phase::{
+    Ctx, DynPlugin, Handshake, Hook, HookFuture, HookResult, Phase, PhaseSet, Phases, ShortCircuit,
+};
 pub use plugin_type::{
     EntityRule, NativePlugin, PluginDescriptor, PluginScopes, PluginType, SchemaFn, native,
 };
@@ -80,6 +84,8 @@ pub trait Plugin: Sized + Send + Sync + 'static {
     /// Validation rules for entities of the plugin, such as its credentials, keyed by the name in a schema's
     /// `x-custom`.
     const RULES: &'static [(&'static str, EntityRule)] = &[];
+    /// Endpoints of the admin API.
+    const ADMIN_ROUTES: &'static [AdminRoute] = &[];
     /// Configuration. Its doc comment is the plugin's manual page; the doc comments of its fields describe the
     /// settings.
     type Config: DeserializeOwned

@@ -1,6 +1,8 @@
 //! Phases: the points of a request's life at which plugin hooks run.
 //!
 //! ```text
+//!  TLS handshake: certificate                      global plugins only
+//!       │
 //!  head received
 //!       │
 //!    rewrite ───────── short circuit ────────┐      global plugins only, before routing
@@ -24,7 +26,9 @@
 //!
 //! Streams (TCP, TLS, UDP) have two phases of their own: `preread` before the upstream is contacted, and `stream_log`.
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use rustls::sign::CertifiedKey;
 
 use super::{
     BodyFlow, Chunk, Exchange, LocalReply, Plugin, ReplyStream, RequestBodyFilter, StreamCtx, StreamResult,
@@ -104,8 +108,18 @@ pub enum Hook<P: 'static> {
     Async(for<'a> fn(&'a P, Ctx<'a>) -> HookFuture<'a>),
 }
 
+/// A TLS handshake of a client, before a certificate is selected.
+#[derive(Clone, Copy, Debug)]
+pub struct Handshake<'a> {
+    /// Server name (SNI), in lower case.
+    pub server_name: Option<&'a str>,
+}
+
 /// Hooks of a plugin by phase. A plugin without a hook in a phase costs nothing there.
 pub struct Phases<P: 'static> {
+    /// Runs in the TLS handshake of a client, for global plugins only. Returns the certificate, or leaves the choice to
+    /// the configuration.
+    pub certificate: Option<fn(&P, &Handshake<'_>) -> Option<Arc<CertifiedKey>>>,
     /// Runs before routing, for global plugins only.
     pub rewrite: Hook<P>,
     /// Runs after routing, before the request is sent to the upstream.
@@ -131,6 +145,7 @@ pub struct Phases<P: 'static> {
 impl<P> Phases<P> {
     /// No hooks.
     pub const NONE: Self = Phases {
+        certificate: None,
         rewrite: Hook::None,
         access: Hook::None,
         request_body: None,
@@ -145,6 +160,7 @@ impl<P> Phases<P> {
     /// Returns the phases that have a hook.
     pub const fn set(&self) -> PhaseSet {
         PhaseSet::EMPTY
+            .with(Phase::Certificate, self.certificate.is_some())
             .with(Phase::Rewrite, !matches!(self.rewrite, Hook::None))
             .with(Phase::Access, !matches!(self.access, Hook::None))
             .with(Phase::RequestBody, self.request_body.is_some())
@@ -161,6 +177,7 @@ impl<P> Phases<P> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Phase {
+    Certificate,
     Rewrite,
     Access,
     RequestBody,
@@ -205,6 +222,10 @@ impl PhaseSet {
 pub trait DynPlugin: Send + Sync {
     /// Phases in which the instance has hooks.
     fn phases(&self) -> PhaseSet;
+    /// Selects a certificate for a client.
+    fn certificate(&self, _handshake: &Handshake<'_>) -> Option<Arc<CertifiedKey>> {
+        None
+    }
     /// Runs the rewrite hook.
     fn rewrite<'a>(&'a self, _ctx: Ctx<'a>) -> HookFuture<'a> {
         HookFuture::Ready(Ok(()))
@@ -244,6 +265,10 @@ pub trait DynPlugin: Send + Sync {
 impl<P: Plugin> DynPlugin for P {
     fn phases(&self) -> PhaseSet {
         Plugin::phases(self)
+    }
+
+    fn certificate(&self, handshake: &Handshake<'_>) -> Option<Arc<CertifiedKey>> {
+        P::PHASES.certificate.and_then(|hook| hook(self, handshake))
     }
 
     fn rewrite<'a>(&'a self, ctx: Ctx<'a>) -> HookFuture<'a> {

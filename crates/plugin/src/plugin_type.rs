@@ -5,7 +5,8 @@
 use std::{borrow::Cow, marker::PhantomData, sync::Arc};
 
 use super::{
-    BuildContext, BuildError, ConfigChange, Diagnostics, DynPlugin, Gate, Plugin, PluginTraits, Risks,
+    AdminRoute, BuildContext, BuildError, ConfigChange, Diagnostics, DynPlugin, Gate, Plugin, PluginTraits,
+    Risks,
 };
 use model::{PluginConfig, Protocol};
 use source::{DeError, Document, NodeId, from_node};
@@ -55,6 +56,8 @@ pub struct PluginDescriptor {
     pub traits: PluginTraits,
     /// Validation rules for entities of the plugin, keyed by the name in a schema's `x-custom`.
     pub rules: &'static [(&'static str, EntityRule)],
+    /// Endpoints of the admin API.
+    pub admin_routes: &'static [AdminRoute],
 }
 
 impl PluginDescriptor {
@@ -69,6 +72,7 @@ impl PluginDescriptor {
             schema,
             traits: PluginTraits::NONE,
             rules: &[],
+            admin_routes: &[],
         }
     }
 
@@ -80,6 +84,7 @@ impl PluginDescriptor {
             default_protocols: P::DEFAULT_PROTOCOLS.into(),
             traits: P::TRAITS,
             rules: P::RULES,
+            admin_routes: P::ADMIN_ROUTES,
             ..Self::new(P::NAME, P::PRIORITY, Arc::new(schema::<P>))
         }
     }

@@ -12,8 +12,8 @@ use super::shared::{address_set::AddressSet, status::error_status};
 use model::Protocol;
 use plugin::{
     self, ALL_PROTOCOLS, AccessLists, BuildContext, BuildError, ConfigChange, Ctx, Effect, Gate, Hook,
-    HookResult, LocalReply, Phases, PluginTraits, Risks, ShortCircuit, StreamCtx, StreamRejection,
-    StreamResult,
+    HookFuture, HookResult, LocalReply, Phases, PluginTraits, Risks, ShortCircuit, StreamCtx,
+    StreamRejection, StreamResult,
 };
 
 /// Allows or denies requests by client IP address: rejects clients in `deny`, and clients outside `allow` if it is set.

@@ -53,7 +53,7 @@ pub async fn buffer_or_stream(
     }
 }
 
-/// Attaches the plugins' filters to the request's body. The upstream is not told the length that the client sent.
+/// Attaches the plugins' filters to the request's body. The length that the client sent is not forwarded, because it may change.
 pub fn attach_filters(pipeline: &mut PipelineState, snap: &Snapshot, conn_ctx: &ConnContext) {
     if !pipeline.chain(snap).phases.contains(Phase::RequestBody)
         || matches!(pipeline.exchange.request.body, Body::Empty)

@@ -13,10 +13,10 @@ use gatewayctl::{
         testing::{PluginHarness, request},
     },
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use http_body_util::StreamBody;
 use hyper::body::Frame;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
 use crate::rig::*;

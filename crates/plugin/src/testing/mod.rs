@@ -13,7 +13,7 @@ use http::{HeaderMap, StatusCode};
 use uuid::Uuid;
 
 use crate::{
-    BodyFlow, BuildContext, BuildError, Chunk, Client, Ctx, DynPlugin, Exchange, Gate, HookFuture,
+    BodyFlow, BuildContext, BuildError, Chunk, Client, Ctx, DynPlugin, Exchange, Gate, Handshake, HookFuture,
     HookResult, LocalReply, Phase, Plugin, PluginType, Request, RequestId, ResponseSource, ShortCircuit,
     StreamCtx, StreamResult, StreamSession, native,
 };
@@ -77,6 +77,11 @@ impl PluginHarness {
     /// Returns the facts of the configuration; `None` if the plugin is opaque.
     pub fn facts(&self) -> Option<Vec<Gate>> {
         self.facts.clone()
+    }
+
+    /// Runs the certificate hook for a server name.
+    pub fn certificate(&self, server_name: Option<&str>) -> Option<Arc<rustls::sign::CertifiedKey>> {
+        self.plugin.certificate(&Handshake { server_name })
     }
 
     /// Runs the access hook to completion.

@@ -8,7 +8,7 @@ use super::{MAX_BODY_BYTES, Plugin, headers, json};
 use model::State;
 use net::{BodyError, ConnectionBudget, MemoryBudget};
 use plugin::{
-    Chunk, Ctx, Exchange,
+    BodyFlow, Chunk, Ctx, Exchange,
     testing::{PluginHarness, request},
 };
 
