@@ -18,11 +18,16 @@ mod request_termination;
 mod request_transformer;
 mod response_transformer;
 
-use plugin::{Registry, native};
+use plugin::{PluginType, Registry, native};
 
-/// Returns the registry of the built-in plugins. A new plugin adds its `mod` line above and an entry here.
+/// Returns the registry of the built-in plugins.
 pub fn registry() -> Registry {
-    Registry::new(vec![
+    Registry::new(types())
+}
+
+/// Returns the types of the built-in plugins. A new plugin adds its `mod` line above and an entry here.
+pub fn types() -> Vec<Box<dyn PluginType>> {
+    vec![
         native::<acl::Plugin>(),
         native::<correlation_id::Plugin>(),
         native::<cors::Plugin>(),
@@ -35,5 +40,5 @@ pub fn registry() -> Registry {
         native::<request_termination::Plugin>(),
         native::<request_transformer::Plugin>(),
         native::<response_transformer::Plugin>(),
-    ])
+    ]
 }

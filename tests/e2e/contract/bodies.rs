@@ -9,7 +9,7 @@ use gatewayctl::{
     net::BodyError,
     plugin::{
         BodyFlow, BuildContext, BuildError, Chunk, Ctx, Hook, HookFuture, HookResult, LocalReply, Phases,
-        Plugin, Registry, ReplyStream, RequestBodyFilter, ShortCircuit, UpstreamTimeouts, native,
+        Plugin, ReplyStream, RequestBodyFilter, ShortCircuit, UpstreamTimeouts, native,
         testing::{PluginHarness, request},
     },
 };
@@ -148,7 +148,7 @@ fn rig(upstream: &Upstream, mode: &str, other: Option<&Upstream>) -> Rig {
          plugins:\n- {{name: scribe, config: {{mode: {mode}}}}}\n",
         upstream.address,
     );
-    Rig::of_plugins(&text, Registry::new(vec![native::<Scribe>()]), &[plain()])
+    Rig::of_plugins(&text, super::registry([native::<Scribe>()]), &[plain()])
 }
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nConnection: close, TE\r\n\r\n";

@@ -65,7 +65,7 @@ fn handle(request: &AdminRequest<'_>) -> AdminReply {
 }
 
 fn registry() -> Registry {
-    Registry::new(vec![native::<Keeper>()])
+    super::registry([native::<Keeper>()])
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use gatewayctl::{
     model::{PluginConfig, State},
     plugin::{
         BuildContext, BuildError, Ctx, DynPlugin, HookFuture, LocalReply, Phase, PhaseSet, Phases, Plugin,
-        PluginDescriptor, PluginType, Registry, native,
+        PluginDescriptor, PluginType, native,
         testing::{PluginHarness, request},
     },
     source::{DeError, Document, NodeId, from_node},
@@ -84,7 +84,7 @@ fn a_plugin_type_made_at_run_time_is_built_and_runs() {
 
 #[tokio::test]
 async fn a_plugin_type_made_at_run_time_serves_requests() {
-    let registry = Registry::new(vec![ScriptType::new("script-1".to_owned(), 10), native::<Marker>()]);
+    let registry = super::registry([ScriptType::new("script-1".to_owned(), 10), native::<Marker>()]);
     let text = "_format_version: '3.0'\nservices:\n- name: s\n  url: http://127.0.0.1:9\n  routes:\n  \
                 - {name: r, paths: [/], plugins: [{name: script-1, config: {status: 203, text: hello}}]}\n";
     let rig = Rig::of_plugins(text, registry, &[plain()]);
@@ -146,7 +146,7 @@ async fn one_chain_has_instances_with_different_phases() {
          - {{name: off, paths: [/off]}}\nplugins:\n- {{name: marker, config: {{on: false}}}}\n",
         upstream.address
     );
-    let rig = Rig::of_plugins(&text, Registry::new(vec![native::<Marker>()]), &[plain()]);
+    let rig = Rig::of_plugins(&text, super::registry([native::<Marker>()]), &[plain()]);
     for (path, marked) in [("/on", Some("yes")), ("/off", None)] {
         let answer = rig.send(&format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")).await;
         assert_eq!((status(&answer), field(&answer, "marked")), (200, marked), "{answer}");

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use gatewayctl::{
     model::{Protocol, State},
     plugin::{
-        ALL_PROTOCOLS, BuildContext, BuildError, HookFuture, Phases, Plugin, Registry, StreamCtx, StreamEnd,
+        ALL_PROTOCOLS, BuildContext, BuildError, HookFuture, Phases, Plugin, StreamCtx, StreamEnd,
         StreamRejection, native,
         testing::{PluginHarness, stream_session},
     },
@@ -96,7 +96,7 @@ async fn a_stream_is_rejected_or_recorded() {
             upstream.address
         );
         let listener = Listener { traffic: Traffic::Streams, ..plain() };
-        let rig = Rig::of_plugins(&text, Registry::new(vec![native::<Recorder>()]), &[listener]);
+        let rig = Rig::of_plugins(&text, super::registry([native::<Recorder>()]), &[listener]);
         let answer = rig.send("ping").await;
         assert_eq!(answer, if closed { "" } else { "bye" });
         soon(RECORDED.notified()).await;

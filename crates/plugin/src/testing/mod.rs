@@ -140,11 +140,12 @@ impl PluginHarness {
             let data = Bytes::copy_from_slice(text.as_bytes());
             let mut chunk = Chunk { data, last: at + 1 == chunks.len(), trailers: None };
             let flow = filter.filter(&mut chunk);
+            if let BodyFlow::Abort(error) = flow {
+                return (String::from_utf8_lossy(&out).into_owned(), Some(error));
+            }
             out.extend_from_slice(&chunk.data);
-            match flow {
-                BodyFlow::Continue => {}
-                BodyFlow::End => break,
-                BodyFlow::Abort(error) => return (String::from_utf8_lossy(&out).into_owned(), Some(error)),
+            if matches!(flow, BodyFlow::End) {
+                break;
             }
         }
         (String::from_utf8_lossy(&out).into_owned(), None)
