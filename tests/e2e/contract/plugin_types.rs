@@ -100,7 +100,7 @@ struct Marker {
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct MarkerConfig {
-    on: bool,
+    marks: bool,
 }
 
 impl Plugin for Marker {
@@ -110,7 +110,7 @@ impl Plugin for Marker {
     type Config = MarkerConfig;
 
     fn build(config: MarkerConfig, _: &mut BuildContext<'_>) -> Result<Self, BuildError> {
-        Ok(Marker { is_on: config.on })
+        Ok(Marker { is_on: config.marks })
     }
 
     fn phases(&self) -> PhaseSet {
@@ -133,8 +133,8 @@ fn phases_belong_to_the_instance() {
         harness.header_filter(&mut exchange, StatusCode::OK, HeaderMap::new());
         exchange.response.headers.contains_key("marked")
     };
-    assert!(marked(json!({"on": true})));
-    assert!(!marked(json!({"on": false})));
+    assert!(marked(json!({"marks": true})));
+    assert!(!marked(json!({"marks": false})));
 }
 
 #[tokio::test]
@@ -142,8 +142,8 @@ async fn one_chain_has_instances_with_different_phases() {
     let upstream = Upstream::echo().await;
     let text = format!(
         "_format_version: '3.0'\nservices:\n- name: s\n  url: http://{}\n  routes:\n  \
-         - {{name: on, paths: [/on], plugins: [{{name: marker, config: {{on: true}}}}]}}\n  \
-         - {{name: off, paths: [/off]}}\nplugins:\n- {{name: marker, config: {{on: false}}}}\n",
+         - {{name: marked, paths: [/on], plugins: [{{name: marker, config: {{marks: true}}}}]}}\n  \
+         - {{name: plain, paths: [/off]}}\nplugins:\n- {{name: marker, config: {{marks: false}}}}\n",
         upstream.address
     );
     let rig = Rig::of_plugins(&text, super::registry([native::<Marker>()]), &[plain()]);
