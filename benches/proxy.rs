@@ -133,7 +133,8 @@ fn request(path: &str, more: &str) -> String {
 
 fn gateway(name: &'static str, file: &str, request: String) -> Peer {
     let input = Input::Text { name: "bench.yml".to_owned(), text: file.as_bytes().to_owned() };
-    let loaded = config::load(&input, &config::Options::new(gatewayctl::catalog().unwrap())).unwrap();
+    let loaded =
+        config::load(&input, &config::Options::new(gatewayctl::catalog().expect("a catalog"))).unwrap();
     let state = loaded.state.expect("the bench's file is valid");
     let options = Options { workers: 1, registry: gatewayctl::registry().clone(), ..Options::default() };
     let stores = Stores::default();

@@ -1,15 +1,15 @@
-//! The allocator: mimalloc, asked for an alignment only where one matters.
+//! The global allocator: mimalloc, called with an alignment only where the layout needs more than a word.
 //!
-//! Asked for any, it looks whether a block of that size happens to be aligned, and takes a larger one where it
-//! cannot be sure. Most sizes that are no power of two go that way each time, although all its blocks are aligned to
-//! a word.
+//! The crate `mimalloc` passes an alignment in each call. mimalloc then looks whether a free block of the size is
+//! aligned, and allocates a larger one if not, although all its blocks are aligned to a word. Measured with sizes from 17
+//! to 6,000 bytes (callgrind): an allocation and its release execute 105 instructions here and 142 with that crate.
 #![allow(unsafe_code, reason = "an allocator deals in raw memory")]
 
 use std::alloc::{GlobalAlloc, Layout};
 
 use libmimalloc_sys as mi;
 
-/// Hands out mimalloc's memory.
+/// Allocates with mimalloc.
 pub struct Allocator;
 
 /// Every block of mimalloc's begins at such a boundary (`mimalloc/types.h`: blocks are made of words, and pages begin

@@ -1,9 +1,9 @@
 //! gatewayctl: the command line and the engine for Kong-style declarative gateways.
 //!
-//! A `kong.yml` goes through three forms, always in this direction: **text** ([`source`]: nodes with
-//! byte spans), **data** ([`model::State`]: flat tables, ids, defaults, references) and **machine**
-//! (`runtime::Snapshot`: router, plugin chains, upstreams; immutable). `docs/architecture.md` has
-//! the layers; a module imports only modules of the layers below its own.
+//! A `kong.yml` has three representations, each built from the one before: **source tree** ([`source`]: nodes
+//! with byte spans), **typed configuration** ([`model::State`]: flat tables, ids, defaults, references) and
+//! **configuration snapshot** (`runtime::Snapshot`: router, plugin chains, upstreams; immutable).
+//! `docs/architecture.md` has the layers. A crate depends only on crates of the layers below its own.
 
 use std::sync::LazyLock;
 
@@ -12,7 +12,10 @@ pub mod cli;
 pub use analysis::{diff, edit, impact, lint};
 #[cfg(feature = "serve")]
 pub use {casetest, server};
-pub use {config, http_codec, model, net, plugin, plugins, proxy, router, runtime, source, store, upstream};
+pub use {
+    client, config, http_codec, model, net, plugin, plugins, proxy, router, runtime, source, store,
+    telemetry, upstream,
+};
 
 /// The plugins of this program.
 pub fn registry() -> &'static plugin::Registry {

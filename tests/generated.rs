@@ -1,4 +1,4 @@
-//! What is written from the code is current: schemas, manual pages, completions, reference pages, the
+//! Generated files are current: schemas, manual pages, completions, reference pages, the
 //! README's tables. `UPDATE=1 cargo test --test generated` (or `make docs`) writes them.
 
 #![allow(clippy::disallowed_methods, reason = "a test reads its own switch")]

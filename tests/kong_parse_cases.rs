@@ -51,7 +51,7 @@ fn alike(ours: &Value, theirs: &Value, at: &str) -> Result<(), String> {
 
 fn run(case: &Value) -> Result<(), String> {
     let input = case["input"].as_str().expect("every case has an input");
-    let options = Options { kong_strict: true, ..Options::new(gatewayctl::catalog().unwrap()) };
+    let options = Options { kong_strict: true, ..Options::new(gatewayctl::catalog().expect("a catalog")) };
     let input = Input::Text { name: "POST /config".to_owned(), text: input.into() };
     let loaded = load(&input, &options).map_err(|e| e.to_string())?;
     if std::env::var("SHOW").is_ok() {

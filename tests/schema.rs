@@ -1,6 +1,5 @@
 //! The published schema as editors and validators read it: `ajv` and `yaml-language-server` load it and agree with
-//! `validate` on each file, be it an example of this repository or, where a checkout has them beside it (`CORPUS`,
-//! or `../shared/corpus`), one of the real files of `tests/corpus.rs`.
+//! `validate` on each file: the examples of this repository, and the real files of `tests/corpus.rs`.
 
 #![allow(clippy::disallowed_macros, clippy::disallowed_methods, reason = "a test runs tools and reports")]
 
@@ -17,6 +16,10 @@ use gatewayctl::{
     source::{Document, Findings, Format, Level, Limits, SourceMap, Span, parse},
 };
 use serde_json::{Value as Json, json};
+
+#[path = "common/corpus_folder.rs"]
+mod corpus_folder;
+use corpus_folder::corpus_folder;
 
 /// What `validate` refuses files for that no schema can say: other entities, the text of values, templates.
 const BEYOND: [&str; 6] = [
@@ -48,7 +51,8 @@ fn tools() -> Option<PathBuf> {
     }
 }
 
-/// A file as the tools get it, with the codes of what `validate` refuses it for; none if it is no YAML or JSON.
+/// Returns a file as the tools receive it, with the codes of its errors from `validate`. `None` if it is no YAML or
+/// JSON.
 fn judged(path: &Path, flavor: Flavor) -> Option<Json> {
     let env = |name: &str| {
         Some(match name {
@@ -60,8 +64,11 @@ fn judged(path: &Path, flavor: Flavor) -> Option<Json> {
     let name = path.to_str().expect("a name in UTF-8");
     let text = std::fs::read_to_string(path).ok()?;
     let input = Input::Text { name: name.to_owned(), text: text.clone().into_bytes() };
-    let loaded =
-        load(&input, &Options { flavor, env: &env, ..Options::new(gatewayctl::catalog().unwrap()) }).ok()?;
+    let loaded = load(
+        &input,
+        &Options { flavor, env: &env, ..Options::new(gatewayctl::catalog().expect("a catalog")) },
+    )
+    .ok()?;
     let refused: BTreeSet<_> =
         loaded.findings.iter().filter(|f| f.level == Level::Error).map(|f| f.code).collect();
     // As it is written: neither templates nor older versions of the format are translated for editors.
@@ -91,13 +98,15 @@ fn editors_agree_with_validate() {
         .filter(|path| !path.to_string_lossy().ends_with(".test.yaml"))
         .map(|path| judged(path, Flavor::default()).expect("an example in YAML"))
         .collect();
-    let corpus = std::env::var_os("CORPUS").map_or_else(|| root().join("../shared/corpus"), PathBuf::from);
-    let manifest = std::fs::read_to_string(corpus.join("manifest.tsv")).unwrap_or_default();
-    for line in manifest.lines().skip(1) {
-        let name = line.split('\t').next().unwrap_or_default();
-        let flavor =
-            if line.contains("expressions router") { Flavor::Expressions } else { Flavor::default() };
-        files.extend(judged(&corpus.join(name), flavor));
+    let corpus = corpus_folder();
+    if let Some(corpus) = &corpus {
+        let manifest = std::fs::read_to_string(corpus.join("manifest.tsv")).expect("a manifest");
+        for line in manifest.lines().skip(1) {
+            let name = line.split('\t').next().unwrap_or_default();
+            let flavor =
+                if line.contains("expressions router") { Flavor::Expressions } else { Flavor::default() };
+            files.extend(judged(&corpus.join(name), flavor));
+        }
     }
     let schema = root().join("schemas/kong.schema.json");
     let mut node = Command::new("node")
@@ -139,7 +148,7 @@ fn editors_agree_with_validate() {
         }
     }
     assert!(wrong.is_empty(), "the published schema and validate disagree:\n{}", wrong.join("\n"));
-    if !manifest.is_empty() {
+    if corpus.is_some() {
         let stale: Vec<_> = listed.iter().filter(|name| !used.contains(*name)).collect();
         assert!(stale.is_empty(), "no disagreement, take out of tests/schema/disagreements.txt: {stale:?}");
     }
@@ -171,7 +180,8 @@ fn the_schema_takes_null_where_validate_does() {
     let validator = jsonschema::validator_for(&schema).expect("a schema by the rules of draft-07");
     let is_valid = |file: &Json| {
         let input = Input::Text { name: "kong.json".to_owned(), text: file.to_string().into_bytes() };
-        let loaded = load(&input, &Options::new(gatewayctl::catalog().unwrap())).expect("the text is read");
+        let loaded =
+            load(&input, &Options::new(gatewayctl::catalog().expect("a catalog"))).expect("the text is read");
         !loaded.findings.iter().any(|f| f.level == Level::Error)
     };
     let fields = |name: &str| schema["definitions"][name]["properties"].as_object().expect("fields").clone();

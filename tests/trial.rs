@@ -11,7 +11,7 @@ fn run(text: &str) -> Vec<Ran> {
     let mut all = Vec::new();
     casetest::run(
         &suite.cases,
-        Plan { catalog: gatewayctl::catalog().unwrap(), jobs: 4, fail_fast: false },
+        Plan { catalog: gatewayctl::catalog().expect("a catalog"), jobs: 4, fail_fast: false },
         |ran| all.push(ran),
     );
     all.sort_by_key(|ran| ran.index);
@@ -59,7 +59,7 @@ fn the_example_passes() {
     assert!(suite.findings.0.is_empty() && !suite.cases.is_empty(), "{:?}", suite.findings);
     casetest::run(
         &suite.cases,
-        Plan { catalog: gatewayctl::catalog().unwrap(), jobs: 4, fail_fast: false },
+        Plan { catalog: gatewayctl::catalog().expect("a catalog"), jobs: 4, fail_fast: false },
         |ran| {
             assert!(matches!(ran.verdict, Verdict::Passed), "case {}: {:?}", ran.index + 1, ran.verdict);
         },

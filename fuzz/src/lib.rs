@@ -10,9 +10,13 @@ pub mod targets;
 
 use gatewayctl::http_codec::http2::hpack::{Decoder, Field};
 
-pub use bodies::{dump, fields, load, request};
+pub use bodies::{
+    dump, fields,
+    forms::{multipart, urlencoded},
+    load, request,
+};
 pub use exchange::upstream as exchange_upstream;
-pub use targets::{answer, chunks, exchange_client, head, http2, scan, target_and_host as target, template};
+pub use targets::{answer, authority, chunks, exchange_client, head, http2, scan, target_and_host as target, template};
 
 /// `bodies::hpack`, and a comparison with another decoder, which only this workspace depends on.
 pub fn hpack(bytes: &[u8]) {

@@ -31,7 +31,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The same, about the value of that flag; nothing where the value stands for itself.
+    /// Adds the flag whose value causes the failure. An empty flag adds nothing.
     pub fn of(self, flag: &str) -> Self {
         if flag.is_empty() { self } else { Failure::Other(format!("{flag} {self}")) }
     }
@@ -103,7 +103,7 @@ impl Console {
     }
 }
 
-/// Shows a text in the pager; none if there is none, or none is wanted.
+/// Shows a text in the pager. `None` if no pager is available or wanted.
 #[allow(clippy::disallowed_methods, reason = "the console owns the terminal's conventions")]
 fn pager(text: &str) -> Option<()> {
     let command = std::env::var("PAGER").unwrap_or_else(|_| "less".to_owned());

@@ -21,7 +21,7 @@ const MAX_WAITING_LINES: usize = 16 * 1024;
 const REPORT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The crates of this program, whose events are logged at the level that is set.
-const CRATES: [&str; 16] = [
+const CRATES: [&str; 17] = [
     env!("CARGO_CRATE_NAME"),
     "analysis",
     "casetest",
@@ -37,6 +37,7 @@ const CRATES: [&str; 16] = [
     "server",
     "source",
     "store",
+    "telemetry",
     "upstream",
 ];
 

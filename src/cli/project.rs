@@ -18,7 +18,7 @@ use crate::{
 /// Name of the settings file that is read without being asked for.
 const SETTINGS: &str = ".gatewayctl.yml";
 
-/// A settings file, and what it says; nothing where there is none.
+/// A settings file and its content. Empty if there is no file.
 pub struct Project {
     path: Option<PathBuf>,
     pub settings: Settings,

@@ -1,23 +1,18 @@
 //! A running gateway's configuration, read from its admin API: ours, or a real Kong's with or without a
 //! database.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, header};
 use serde_json::{Map, Value, json};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-    time::timeout,
-};
 
 use super::{commands::input::environment, console::Failure};
-use crate::model::{KINDS, KindInfo};
-use crate::net::tls::{ClientTls, TlsTarget, TrustRoots};
+use crate::{
+    client::{self, ClientOptions, Limits},
+    model::{KINDS, KindInfo},
+    net::tls::{ClientTls, TrustRoots},
+};
 
 /// How a running gateway is reached.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -50,10 +45,12 @@ impl Access {
     }
 }
 
-/// Maximum time from a request to the end of its response.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Maximum size of a response.
-const MAX_RESPONSE_BYTES: usize = 256 << 20;
+/// Limits of a request.
+const LIMITS: Limits = Limits {
+    head_timeout: Duration::from_secs(30),
+    total_timeout: Duration::from_secs(30),
+    max_response_bytes: 256 << 20,
+};
 
 /// The kinds that have a list in the admin API, each with its path. Services come first, because every gateway has them:
 /// an error about the gateway names their path.
@@ -73,7 +70,7 @@ fn collections() -> Vec<(&'static str, &'static KindInfo)> {
 /// When the gateway cannot be reached, or answers otherwise than an admin API.
 pub fn configuration(base: &str, access: &Access) -> Result<Vec<u8>, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let client = Client::new(base, access)?;
+    let client = AdminApi::new(base, access)?;
     runtime.block_on(async {
         match client.get("/config").await? {
             (StatusCode::OK, body) => {
@@ -100,71 +97,81 @@ fn token() -> Option<String> {
     environment("KONG_ADMIN_TOKEN").filter(|token| !token.is_empty() && !token.starts_with("sha256:"))
 }
 
-struct Client {
+/// The admin API of a gateway.
+struct AdminApi {
+    /// The address as the user gave it, for messages.
     base: String,
-    host: String,
-    port: u16,
-    tls: Option<TlsTarget>,
-    headers: Vec<(HeaderName, HeaderValue)>,
+    /// Scheme, host and port.
+    origin: String,
+    headers: HeaderMap,
+    client: client::Client,
 }
 
-impl Client {
+impl AdminApi {
     fn new(base: &str, access: &Access) -> Result<Self, Failure> {
-        let say = |text: String| Failure::Other(text);
+        let failure = |text: String| Failure::Other(text);
         let base = if base.contains("://") { base.to_owned() } else { format!("http://{base}") };
-        let uri: Uri = base.parse().map_err(|e| say(format!("--against {base}: {e}")))?;
-        let encrypted = match uri.scheme_str() {
-            Some("http") => false,
-            Some("https") => true,
-            _ => return Err(say(format!("--against {base}: the address begins with http:// or https://"))),
+        let uri: Uri = base.parse().map_err(|e| failure(format!("--against {base}: {e}")))?;
+        let (scheme, default_port) = match uri.scheme_str() {
+            Some("http") => ("http", 8001),
+            Some("https") => ("https", 8444),
+            _ => {
+                return Err(failure(format!(
+                    "--against {base}: the address begins with http:// or https://"
+                )));
+            }
         };
         let host = uri.host().filter(|h| !h.is_empty());
-        let host = host.ok_or_else(|| say(format!("--against {base}: there is no host")))?.to_owned();
-        let port = uri.port_u16().unwrap_or(if encrypted { 8444 } else { 8001 });
-        let tls = if encrypted { Some(Self::tls(&host, access)?) } else { None };
-        let mut headers = Vec::new();
-        for header in &access.headers {
-            let malformed = || say("--header takes `Name: value`".to_owned());
-            let (name, value) = header.split_once(':').ok_or_else(malformed)?;
-            let mut value: HeaderValue = value.trim().parse().map_err(|_| malformed())?;
-            value.set_sensitive(true);
-            headers.push((name.trim().parse().map_err(|_| malformed())?, value));
-        }
-        let named = |name: &HeaderName| headers.iter().any(|(given, _)| given == name);
-        if let Some(token) = token()
-            && !named(&TOKEN)
-            && !named(&header::AUTHORIZATION)
-        {
-            let malformed = |_| say("KONG_ADMIN_TOKEN is no value of a header".to_owned());
-            let mut value: HeaderValue = token.parse().map_err(malformed)?;
-            value.set_sensitive(true);
-            headers.push((TOKEN, value));
-        }
-        Ok(Client { base: base.trim_end_matches('/').to_owned(), host, port, tls, headers })
+        let host = host.ok_or_else(|| failure(format!("--against {base}: there is no host")))?;
+        let origin = format!("{scheme}://{host}:{}", uri.port_u16().unwrap_or(default_port));
+        let tls = if scheme == "https" { Some(Arc::new(Self::tls(access)?)) } else { None };
+        let options = ClientOptions { tls, connect_timeout: LIMITS.head_timeout, ..ClientOptions::default() };
+        let base = base.trim_end_matches('/').to_owned();
+        Ok(AdminApi { base, origin, headers: Self::headers(access)?, client: client::Client::new(options) })
     }
 
-    fn tls(host: &str, access: &Access) -> Result<TlsTarget, Failure> {
-        const SYSTEM: [&str; 3] =
-            ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+    /// Headers of all requests.
+    fn headers(access: &Access) -> Result<HeaderMap, Failure> {
+        let mut headers =
+            HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
+        for header in &access.headers {
+            let malformed = || Failure::Other("--header takes `Name: value`".to_owned());
+            let (name, value) = header.split_once(':').ok_or_else(malformed)?;
+            let name: HeaderName = name.trim().parse().map_err(|_| malformed())?;
+            let mut value: HeaderValue = value.trim().parse().map_err(|_| malformed())?;
+            value.set_sensitive(true);
+            headers.append(name, value);
+        }
+        if let Some(token) = token()
+            && !headers.contains_key(&TOKEN)
+            && !headers.contains_key(header::AUTHORIZATION)
+        {
+            let malformed = |_| Failure::Other("KONG_ADMIN_TOKEN is no value of a header".to_owned());
+            let mut value: HeaderValue = token.parse().map_err(malformed)?;
+            value.set_sensitive(true);
+            headers.insert(TOKEN, value);
+        }
+        Ok(headers)
+    }
+
+    fn tls(access: &Access) -> Result<ClientTls, Failure> {
         let read = |path: &PathBuf| {
             let failed = |error| Failure::File { path: path.display().to_string(), error };
             std::fs::read_to_string(path).map_err(failed)
         };
-        let text = match &access.ca_cert {
+        let authorities = match &access.ca_cert {
             Some(path) => read(path)?,
-            None => SYSTEM.iter().find_map(|path| std::fs::read_to_string(path).ok()).unwrap_or_default(),
+            None => crate::net::system_authorities().unwrap_or_default(),
         };
         // As deep as rustls allows.
-        let trusted = TrustRoots { authorities: &[&text], max_depth: usize::MAX };
+        let trusted = TrustRoots { authorities: &[&authorities], max_depth: usize::MAX };
         let client = match (&access.client_cert, &access.client_key) {
             (Some(cert), Some(key)) => Some((read(cert)?, read(key)?)),
             _ => None,
         };
         let client = client.as_ref().map(|(cert, key)| (cert.as_str(), key.as_str()));
-        let profile = ClientTls::new((!access.tls_skip_verify).then_some(trusted), client)
-            .map_err(|error| Failure::Other(format!("--ca-cert or --client-cert: {error}")))?;
-        TlsTarget::new(profile.into(), host)
-            .ok_or_else(|| Failure::Other(format!("{host} is no name that a certificate can be for")))
+        ClientTls::new((!access.tls_skip_verify).then_some(trusted), client)
+            .map_err(|error| Failure::Other(format!("--ca-cert or --client-cert: {error}")))
     }
 
     fn failed(&self, path: &str, reason: impl std::fmt::Display) -> Failure {
@@ -176,43 +183,20 @@ impl Client {
     }
 
     async fn get(&self, path: &str) -> Result<(StatusCode, Bytes), Failure> {
+        let mut request = Request::get(format!("{}{path}", self.origin))
+            .body(())
+            .map_err(|error| self.failed(path, error))?;
+        *request.headers_mut() = self.headers.clone();
         let response = async {
-            let stream = TcpStream::connect((self.host.trim_matches(['[', ']']), self.port))
-                .await
-                .map_err(|e| self.failed("", format!("cannot connect: {e}")))?;
-            match &self.tls {
-                None => self.exchange(stream, path).await,
-                Some(TlsTarget { profile, name, .. }) => {
-                    let stream = profile.connect(name.clone(), stream, false).await;
-                    self.exchange(stream.map_err(|e| self.failed("", e))?, path).await
-                }
-            }
+            let response = self.client.send_within(request, LIMITS).await?;
+            let status = response.status();
+            Ok((status, response.into_body().bytes().await?))
         };
-        timeout(RESPONSE_TIMEOUT, response)
-            .await
-            .map_err(|_| self.failed(path, "no response within 30 seconds"))?
-    }
-
-    async fn exchange<S>(&self, stream: S, path: &str) -> Result<(StatusCode, Bytes), Failure>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let (mut sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(|e| self.failed(path, e))?;
-        // How it ends is seen by the request.
-        tokio::spawn(connection);
-        let mut request = Request::get(path)
-            .header(header::HOST, format!("{}:{}", self.host, self.port))
-            .header(header::ACCEPT, "application/json");
-        for (name, value) in &self.headers {
-            request = request.header(name, value);
-        }
-        let request = request.body(Empty::<Bytes>::new()).map_err(|e| self.failed(path, e))?;
-        let answer = sender.send_request(request).await.map_err(|e| self.failed(path, e))?;
-        let (head, body) = answer.into_parts();
-        let body =
-            Limited::new(body, MAX_RESPONSE_BYTES).collect().await.map_err(|e| self.failed(path, e))?;
-        Ok((head.status, body.to_bytes()))
+        response.await.map_err(|error: client::Error| match error {
+            client::Error::Timeout(_) => self.failed(path, "no response within 30 seconds"),
+            error if error.is_unsent() => self.failed("", error),
+            error => self.failed(path, error),
+        })
     }
 
     /// All rows of a collection, page by page.

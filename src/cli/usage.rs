@@ -1,5 +1,4 @@
-//! What is said of a command line that cannot be taken: what was typed, why it is refused, and the nearest thing
-//! that would be taken.
+//! Messages for a command line that is not valid: the wrong argument, the reason, and the nearest valid one.
 
 use std::{
     ffi::OsString,

@@ -1,4 +1,4 @@
-//! What is typed wrongly: the message names it, says why, and proposes the nearest that is right.
+//! Misspelled arguments: the message names the argument and the reason, and proposes the nearest valid one.
 
 use std::path::Path;
 

@@ -10,7 +10,10 @@ use gatewayctl::{
     net::tls::ClientTls,
     router::Flavor,
     runtime::Mock,
-    server::{Observer, ReadOptions, ReadyInfo, ServeError, ServeOptions, ServerHandle, empty_configuration},
+    server::{
+        ConfigHash, Observer, ReadOptions, ReadyInfo, ServeError, ServeOptions, ServerHandle,
+        empty_configuration,
+    },
 };
 use rustls::pki_types::ServerName;
 use serde_json::{Value, json};
@@ -27,7 +30,7 @@ struct Silent;
 
 impl Observer for Silent {
     fn ready(&self, _: &ReadyInfo<'_>) {}
-    fn reloaded(&self, _: &Loaded, _: u64, _: Duration) {}
+    fn reloaded(&self, _: &Loaded, _: ConfigHash, _: u64, _: Duration) {}
     fn refused(&self, _: &Loaded, _: bool) {}
     fn unreadable(&self, _: &LoadError) {}
     fn draining(&self, _: &str, _: Duration) {}
@@ -367,15 +370,24 @@ async fn metrics_have_the_names_and_types_that_prometheus_expects() {
     let node = Node::of(CONFIG).await;
     let response = raw(node.admin(), "GET /metrics HTTP/1.1\r\n\r\n").await;
     let (_, body) = response.split_once("\r\n\r\n").unwrap();
-    let lines: Vec<&str> = body.lines().collect();
-    assert!(lines.len() >= 3 && lines.len().is_multiple_of(3), "{body}");
-    for metric in lines.chunks(3) {
-        let name = metric[0].strip_prefix("# HELP ").and_then(|rest| rest.split(' ').next()).unwrap();
-        let kind = metric[1].strip_prefix(&format!("# TYPE {name} ")).unwrap();
-        let sample = metric[2].strip_prefix(name).unwrap();
-        assert!(sample.starts_with([' ', '{']) && sample.rsplit(' ').next().unwrap().parse::<f64>().is_ok());
+    let mut lines = body.lines().peekable();
+    let mut families = 0;
+    while let Some(help) = lines.next() {
+        let name = help.strip_prefix("# HELP ").and_then(|rest| rest.split(' ').next()).unwrap();
+        let kind = lines.next().and_then(|line| line.strip_prefix(&format!("# TYPE {name} "))).unwrap();
+        let mut samples = 0;
+        while let Some(line) = lines.next_if(|line| !line.starts_with('#')) {
+            let sample = line.strip_prefix(name).unwrap();
+            assert!(
+                sample.starts_with([' ', '{']) && sample.rsplit(' ').next().unwrap().parse::<f64>().is_ok()
+            );
+            samples += 1;
+        }
         let expected = if name.ends_with("_total") { "counter" } else { "gauge" };
         assert_eq!(kind, expected, "{name}");
+        assert!(samples > 0, "{name}");
+        families += 1;
     }
+    assert!(families >= 10, "{body}");
     assert!(body.contains("# TYPE gatewayctl_buffered_bodies_refused_total counter\n"), "{body}");
 }

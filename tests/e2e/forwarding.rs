@@ -1,5 +1,6 @@
 //! Requests and answers on their way through.
 
+use gatewayctl::runtime::{AddedHeaders, Options, ProductToken};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -24,7 +25,7 @@ async fn a_request_reaches_the_upstream_with_the_gateways_headers() {
         ("x-forwarded-port", &rig.addresses[0].port().to_string()),
         ("x-forwarded-path", "/a/b"),
         ("x-forwarded-prefix", "/a"),
-        ("via", "1.0 x, 1.1 kong/3.9.3"),
+        ("via", concat!("1.0 x, 1.1 gatewayctl/", env!("CARGO_PKG_VERSION"))),
         ("connection", "keep-alive"),
     ] {
         assert_eq!(field(echoed, name), Some(value), "{name} in {echoed}");
@@ -34,13 +35,26 @@ async fn a_request_reaches_the_upstream_with_the_gateways_headers() {
     }
     assert!(head.contains("\r\nX-Kong-Request-Id: "), "{head}");
     assert_eq!(field(echoed, "x-gone"), None);
-    assert_eq!(field(head, "via"), Some("1.1 kong/3.9.3"));
-    assert_eq!(field(head, "server"), Some("kong/3.9.3"));
+    assert_eq!(field(head, "via"), Some(concat!("1.1 gatewayctl/", env!("CARGO_PKG_VERSION"))));
+    assert_eq!(field(head, "server"), Some(concat!("gatewayctl/", env!("CARGO_PKG_VERSION"))));
     let id = field(head, "x-kong-request-id").unwrap();
     assert!(id.len() == 32 && field(echoed, "x-kong-request-id") == Some(id));
     assert!(
         field(head, "x-kong-upstream-latency").is_some() && field(head, "x-kong-proxy-latency").is_some()
     );
+}
+
+#[tokio::test]
+async fn a_setting_names_kong_in_server_and_via() {
+    let upstream = Upstream::echo().await;
+    let headers = AddedHeaders { product: ProductToken::Kong, ..AddedHeaders::default() };
+    let options = Options { headers, ..Options::default() };
+    let rig = Rig::with(one_service(upstream.address), options, &[plain()]);
+    let answer = rig.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    let (head, echoed) = answer.split_once("\r\n\r\n").unwrap();
+    assert_eq!(field(echoed, "via"), Some("1.1 kong/3.9.3"));
+    assert_eq!(field(head, "via"), Some("1.1 kong/3.9.3"));
+    assert_eq!(field(head, "server"), Some("kong/3.9.3"));
 }
 
 #[tokio::test]

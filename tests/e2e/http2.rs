@@ -163,7 +163,8 @@ async fn frames_that_carry_nothing_end_the_connection() {
     }
 }
 
-/// Sends that again and again, reading all the time: how the connection ends. None if it does not.
+/// Sends the bytes repeatedly while it reads, and returns the code with which the connection ends. `None` if it stays
+/// open.
 async fn flood(client: Client, bytes: Vec<u8>, times: usize) -> Option<u32> {
     let (mut from, mut to) = client.stream.into_split();
     let sending = tokio::spawn(async move {

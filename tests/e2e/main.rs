@@ -1,6 +1,7 @@
 //! The proxy over real sockets: ports the system chooses, deadlines in place of sleeps.
 #![allow(clippy::unwrap_used)]
 
+mod access_log;
 mod admin;
 mod admin_access;
 mod admin_limits;
@@ -27,11 +28,14 @@ mod http2_rules;
 mod interim;
 mod lifecycle;
 mod log;
+mod metrics;
 mod mutual;
 mod names;
 mod one_reading;
 mod process;
+mod prometheus;
 mod proxy_protocol;
+mod records;
 mod reload;
 mod replacing;
 mod requests;

@@ -120,7 +120,7 @@ async fn a_retry_goes_to_a_target_that_was_not_tried_although_other_requests_mov
 async fn a_request_is_in_flight_until_its_response_has_ended_and_a_reload_keeps_the_count() {
     let (held, arrived, release) = Upstream::held().await;
     let target = (held.address.to_string(), 100);
-    let rig = Rig::new(balanced(&[target.clone()], json!({})));
+    let rig = Rig::new(balanced(std::slice::from_ref(&target), json!({})));
     let mut client = rig.connect().await;
     client.write_all(GET.as_bytes()).await.unwrap();
     soon(arrived).await.unwrap();

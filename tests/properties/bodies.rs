@@ -1,6 +1,8 @@
 //! What must hold for any input, one function each. `main.rs` runs them on inputs made by proptest, the targets in
 //! `fuzz/` on those that a fuzzer finds.
 
+#[path = "forms.rs"]
+pub mod forms;
 #[path = "http2_model.rs"]
 pub mod http2_model;
 
@@ -42,7 +44,7 @@ use tokio::{
 /// Reads a text as the file of that name.
 pub fn read(name: &str, text: &[u8]) -> Loaded {
     let env = |_: &str| Some("8080".to_owned());
-    let options = Options { env: &env, ..Options::new(gatewayctl::catalog().unwrap()) };
+    let options = Options { env: &env, ..Options::new(gatewayctl::catalog().expect("a catalog")) };
     let input = Input::Text { name: name.to_owned(), text: text.to_owned() };
     config::load(&input, &options).expect("a text at hand can be read")
 }
@@ -91,8 +93,10 @@ pub fn dump(text: &[u8]) {
         return;
     }
     let Some(dump) = &again.state else { panic!("its dump is refused: {errors:?}\n{dumped}") };
-    let changes: Vec<String> =
-        diff(state, dump, gatewayctl::catalog().unwrap()).iter().map(ToString::to_string).collect();
+    let changes: Vec<String> = diff(state, dump, gatewayctl::catalog().expect("a catalog"))
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     assert!(changes.is_empty(), "its dump differs: {changes:?}\n{dumped}");
     assert_equal(&again, &loaded, true, &dumped);
 }

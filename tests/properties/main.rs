@@ -223,6 +223,32 @@ proptest! {
     }
 
     #[test]
+    fn arguments_are_read_as_by_another_parser(
+        text in r"(a|b|%61|%3d|%ff|%|%4|é|\+|=|&|;){0,24}",
+        bytes in vec(any::<u8>(), 0..60),
+    ) {
+        bodies::forms::urlencoded(text.as_bytes());
+        bodies::forms::urlencoded(&bytes);
+    }
+
+    #[test]
+    fn parts_of_a_form_are_read_again_as_written(
+        text in r#"(\r\n){0,1}(--b(\r\n|\n| \r\n|--\r\n|--|c)|Content-Disposition: form-data(; (name|filename)=(a|"a b"|"\\"))?(\r\n|\n)|X:y\r\n|\r\n|\n|text|--){0,16}"#,
+        content_type in r#"multipart/form-data(; ?(boundary|charset|boundary\*)=(b|"b c"|b,c|"|'b'|)){0,3}"#,
+        bytes in vec(any::<u8>(), 0..60),
+    ) {
+        bodies::forms::multipart(text.as_bytes());
+        bodies::forms::multipart(content_type.as_bytes());
+        bodies::forms::multipart(&bytes);
+    }
+
+    #[test]
+    fn an_authority_is_host_and_port(text in r"(a|\.test|\[|\]|:|::1|80|2001:db8::|@|é){0,8}", ip in any::<[u16; 8]>()) {
+        bodies::forms::authority(&text);
+        bodies::forms::authority(&std::net::Ipv6Addr::from(ip).to_string());
+    }
+
+    #[test]
     fn a_field_that_must_go_is_in_no_body(
         text in r#"\{?("(pass(\\u0077|w)ord|a|\\\\|x\\"|é)"|:|,|\{|\}|\[|\]|[-+]?[0-9]{1,3}|0x1|1e400|true|nan|null| |[\x01]){0,24}\}?"#,
         form in r"(pass(%77|w)ord|a|=|&|\+|%|%zz){0,12}",

@@ -97,7 +97,7 @@ fn filled(config: &str) -> String {
 /// Lines of the errors in a text, and their messages.
 fn problems(text: &str) -> Vec<(usize, String)> {
     let input = Input::Text { name: "kong.yml".to_owned(), text: text.as_bytes().to_vec() };
-    let loaded = load(&input, &Options::new(gatewayctl::catalog().unwrap())).unwrap();
+    let loaded = load(&input, &Options::new(gatewayctl::catalog().expect("a catalog"))).unwrap();
     let errors = loaded.findings.iter().filter(|f| f.level == Level::Error);
     errors
         .map(|f| {
@@ -132,7 +132,7 @@ fn maps(document: &Document, node: NodeId, found: &mut Vec<Vec<Entry>>) {
     }
 }
 
-/// One slip in a valid text; none where the place drawn does not lend itself to it.
+/// Applies one mistake to a valid text. `None` if it does not apply at the drawn place.
 fn mutant(text: &str, slip: Slip, dice: &mut Dice) -> Option<Mutant> {
     let Parsed { sources, document, root } = parsed(text)?;
     let mut all = Vec::new();

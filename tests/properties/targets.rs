@@ -17,6 +17,7 @@ const fn target(name: &'static str, seeds: &'static str, run: fn(&[u8])) -> Targ
 
 pub const TARGETS: &[Target] = &[
     target("answer", "answer", answer),
+    target("authority", "authority", authority),
     target("chunks", "chunks", chunks),
     target("dump", "config", bodies::dump),
     target("exchange_client", "exchange", exchange_client),
@@ -26,10 +27,12 @@ pub const TARGETS: &[Target] = &[
     target("hpack", "hpack", bodies::hpack),
     target("http2", "http2", http2),
     target("load", "config", bodies::load),
+    target("multipart", "multipart", bodies::forms::multipart),
     target("request", "request", bodies::request),
     target("scan", "config", scan),
     target("target", "target", target_and_host),
     target("template", "template", template),
+    target("urlencoded", "urlencoded", bodies::forms::urlencoded),
 ];
 
 /// The size of the pieces in which a message arrives, from its first byte.
@@ -39,6 +42,12 @@ fn piece(bytes: &[u8]) -> usize {
 
 pub fn answer(bytes: &[u8]) {
     bodies::answer(bytes, piece(bytes));
+}
+
+pub fn authority(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        bodies::forms::authority(text);
+    }
 }
 
 pub fn chunks(bytes: &[u8]) {

@@ -53,8 +53,8 @@ pub fn entries(want: &Received, entries: &[Value]) -> Vec<Mismatch> {
     found
 }
 
-/// The entry to compare where `json` is asked for: of a line its JSON; of a request too, whatever its content type.
-/// None for a line that is no JSON.
+/// Returns the entry to compare with an expected `json`: the JSON of a line, or of a request of any content type.
+/// `None` if a line is no JSON.
 fn as_json(want: &Value, entry: &Value) -> Option<Value> {
     if want.get("json").is_none() {
         return Some(entry.clone());

@@ -16,6 +16,7 @@ use super::{
     interpolate::plain,
     raw_http::{self, AnyStream, Fields},
 };
+use http_codec::authority;
 use net::tls::ClientTls;
 
 /// An answer.
@@ -131,7 +132,7 @@ async fn over_tls(stream: TcpStream, address: SocketAddr, spec: &Send) -> io::Re
     let client = spec.client_cert.as_deref().zip(spec.client_key.as_deref());
     let profile = ClientTls::new(None, client).map_err(io::Error::other)?;
     let host = spec.sni.as_deref().or(spec.host.as_deref());
-    let name = host.map(|h| h.rsplit_once(':').map_or(h, |(name, _)| name).to_owned());
+    let name = host.map(|host| authority::split_address(host).0.to_owned());
     let name = match name {
         Some(name) => ServerName::try_from(name).map_err(io::Error::other)?,
         None => ServerName::IpAddress(address.ip().into()),

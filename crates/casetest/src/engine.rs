@@ -10,7 +10,9 @@ use config::{
 };
 use model::{PluginEntity, Upstream};
 use runtime::{self, Mock};
-use server::{ApplyOutcome, Observer, ReadOptions, ReadyInfo, ServeError, ServeOptions, ServerHandle};
+use server::{
+    ApplyOutcome, ConfigHash, Observer, ReadOptions, ReadyInfo, ServeError, ServeOptions, ServerHandle,
+};
 use source::{ErrorPathSegment, Level};
 use store::Clock;
 use upstream::HostOverrides;
@@ -167,7 +169,7 @@ struct CapturedErrors(Mutex<String>);
 impl Observer for CapturedErrors {
     fn ready(&self, _: &ReadyInfo<'_>) {}
 
-    fn reloaded(&self, _: &Loaded, _: u64, _: Duration) {}
+    fn reloaded(&self, _: &Loaded, _: ConfigHash, _: u64, _: Duration) {}
 
     fn refused(&self, loaded: &Loaded, _: bool) {
         *self.0.lock() = render_findings(loaded);

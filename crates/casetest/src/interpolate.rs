@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 /// What names stand for.
 pub type Names = HashMap<String, Value>;
 
-/// The value with every known name filled in, in keys too. What is not known stays as it is written. A text that is
-/// nothing but the name of a port becomes a number.
+/// Replaces every known name in a value and its keys. Unknown names remain as they are. A text that consists of the
+/// name of a port becomes a number.
 pub fn fill(value: &Value, names: &Names) -> Value {
     match value {
         Value::Object(map) => {

@@ -3,7 +3,7 @@
 //! A case (`case`) is read from a file (`read`); its names are filled in (`interpolate`), its mocks (`mock`, `sink`)
 //! are started, the engine is started on its configuration exactly as `serve` would (`engine`), and its steps
 //! (`steps`) send requests (`client`) and judge what came of them (`assertions`, `compare`). Each case has its own gateway,
-//! ports and clock, so that cases run side by side. What is printed is the command line's business.
+//! ports and clock, so that cases run side by side. The command line prints the results.
 
 mod assertions;
 pub mod case;

@@ -25,6 +25,7 @@ use super::{
     interpolate::plain,
     raw_http::{self, AnyStream, Fields},
 };
+use http_codec::urlencoded;
 use net::tls::{crypto_provider, parse_certificates, parse_certified_key};
 
 /// A running mock.
@@ -213,8 +214,9 @@ impl Request {
     /// The request as JSON.
     fn echo(&self, upstream: &str, tls: Option<&Value>) -> Value {
         let mut query = Map::new();
-        for (name, value) in form_urlencoded::parse(&raw_http::to_latin1(self.query())) {
-            raw_http::add(&mut query, name.into_owned(), value.into_owned());
+        for argument in urlencoded::arguments(&raw_http::to_latin1(self.query())) {
+            let value = argument.value_text().unwrap_or_default();
+            raw_http::add(&mut query, argument.name_text().into_owned(), value.into_owned());
         }
         let body = String::from_utf8_lossy(&self.body);
         let mut echo = json!({
@@ -227,9 +229,11 @@ impl Request {
                 echo["json"] = value;
             }
         } else if kind.contains("x-www-form-urlencoded") {
-            let pairs = form_urlencoded::parse(body.as_bytes());
-            echo["form"] = pairs
-                .map(|(k, v)| (k.into_owned(), Value::from(v.into_owned())))
+            echo["form"] = urlencoded::arguments(body.as_bytes())
+                .map(|argument| {
+                    let value = argument.value_text().unwrap_or_default();
+                    (argument.name_text().into_owned(), Value::from(value))
+                })
                 .collect::<Map<_, _>>()
                 .into();
         }
@@ -252,8 +256,10 @@ fn answer(how: &Mock, request: &Request, echo: Value) -> Vec<u8> {
         }
     }
     if path == "/response-headers" {
-        let pairs = form_urlencoded::parse(request.query().as_bytes());
-        fields.extend(pairs.map(|(k, v)| (k.into_owned(), v.into_owned())));
+        fields.extend(urlencoded::arguments(request.query().as_bytes()).map(|argument| {
+            let value = argument.value_text().unwrap_or_default();
+            (argument.name_text().into_owned(), value.into_owned())
+        }));
     }
     let size = path.strip_prefix("/bytes/").and_then(|n| n.parse().ok());
     let mut body = match (&how.body, &how.json, &how.base64, size) {

@@ -257,8 +257,8 @@ impl CaseRunner<'_> {
         Ok(())
     }
 
-    /// Sends until the answer is as expected, once if there is no time for more. None: the connection ended, as it
-    /// may.
+    /// Sends until the response is as expected, but at least once. `None` if the connection was closed, and the case
+    /// allows it.
     async fn until_fits(
         &self,
         address: SocketAddr,

@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::nearest;
+use http_codec::authority;
 
 /// Listener list; empty means `off`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -218,30 +219,25 @@ impl KeepAlive {
 
 fn parse_address(text: &str) -> Result<(Host, u16), ListenError> {
     let malformed = |why: &str| error(format!("`{text}` is not an address to listen on: {why}"), FORM);
-    let (host, port) = match text.strip_prefix('[') {
-        Some(rest) => {
-            let (ip, port) = rest.split_once("]:").ok_or_else(|| malformed("the port is missing"))?;
-            let ip: Ipv6Addr = ip.parse().map_err(|_| malformed("no IPv6 address between the brackets"))?;
-            (Host::Ip(ip.into()), port)
-        }
-        None => {
-            if text.starts_with("unix:") {
-                return Err(malformed("Unix sockets cannot be listened on"));
+    if text.starts_with("unix:") {
+        return Err(malformed("Unix sockets cannot be listened on"));
+    }
+    let (host, port) = authority::split(text);
+    let port = port.ok_or_else(|| malformed("the port is missing"))?;
+    let host = if host.starts_with('[') {
+        let ip = authority::without_brackets(host).parse::<Ipv6Addr>();
+        Host::Ip(ip.map_err(|_| malformed("no IPv6 address between the brackets"))?.into())
+    } else if host.contains(':') {
+        return Err(malformed("an IPv6 address stands in brackets"));
+    } else {
+        let is_name =
+            !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+        match host.parse::<IpAddr>() {
+            Ok(ip) => Host::Ip(ip),
+            Err(_) if is_name && !host.bytes().all(|b| b.is_ascii_digit() || b == b'.') => {
+                Host::Name(host.to_owned())
             }
-            let (host, port) = text.rsplit_once(':').ok_or_else(|| malformed("the port is missing"))?;
-            if host.contains(':') {
-                return Err(malformed("an IPv6 address stands in brackets"));
-            }
-            let named = |h: &str| {
-                !h.is_empty() && h.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
-            };
-            match host.parse::<IpAddr>() {
-                Ok(ip) => (Host::Ip(ip), port),
-                Err(_) if named(host) && !host.bytes().all(|b| b.is_ascii_digit() || b == b'.') => {
-                    (Host::Name(host.to_owned()), port)
-                }
-                Err(_) => return Err(malformed("the part before the port is neither an address nor a name")),
-            }
+            Err(_) => return Err(malformed("the part before the port is neither an address nor a name")),
         }
     };
     let port = port.parse().map_err(|_| malformed("a port is a number from 0 to 65535"))?;

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use ahash::AHashMap;
 
+use http_codec::urlencoded;
 use model::State;
 use source::{Document, Finding, Findings, NodeId, Value};
 
@@ -151,7 +152,12 @@ pub fn parse(text: &str) -> Result<Reference, VaultError> {
         name: name.to_owned(),
         resource: unescape(&resource),
         key,
-        config: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+        config: urlencoded::arguments(query.as_bytes())
+            .map(|argument| {
+                let value = argument.value_text().unwrap_or_default();
+                (argument.name_text().into_owned(), value.into_owned())
+            })
+            .collect(),
         version,
     })
 }

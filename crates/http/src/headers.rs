@@ -124,6 +124,14 @@ impl Headers {
         true
     }
 
+    /// Returns the first value of a field, by its name in lower case. Builds no map.
+    pub fn first_value(&self, name: &str) -> Option<&[u8]> {
+        match self.fields() {
+            Some(fields) => fields.first_value(name),
+            None => self.get(name).map(HeaderValue::as_bytes),
+        }
+    }
+
     /// Returns the first Host, and whether there are more.
     pub fn host(&self) -> (Option<&[u8]>, bool) {
         match self.fields() {

@@ -14,14 +14,14 @@ use serde_json::Value;
 /// What an entry counts in addition to its name and value (RFC 7541 section 4.1).
 const ENTRY_OVERHEAD: usize = 32;
 
-/// The stories of each encoder. A story is a sequence of blocks with one dynamic table.
-fn stories() -> Vec<PathBuf> {
+/// Returns the vector files of each encoder. A file is a sequence of blocks with one dynamic table.
+fn vector_files() -> Vec<PathBuf> {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/hpack");
     let folder = std::env::var_os("HPACK_VECTORS").map_or(fixtures, PathBuf::from);
     let list = |folder: &Path| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<_> = list(&folder).filter(|path| path.is_dir()).flat_map(|path| list(&path)).collect();
     files.sort();
-    assert!(files.len() >= 20, "{} stories in {}", files.len(), folder.display());
+    assert!(files.len() >= 20, "{} files in {}", files.len(), folder.display());
     files
 }
 
@@ -29,7 +29,7 @@ fn bytes(hex: &str) -> Vec<u8> {
     (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
 }
 
-/// The fields of a block, as the story lists them.
+/// The fields of a block, as the file lists them.
 fn fields(block: &Value) -> Vec<(&str, &str)> {
     let fields = block["headers"].as_array().unwrap().iter().flat_map(|field| field.as_object().unwrap());
     fields.map(|(name, value)| (name.as_str(), value.as_str().unwrap())).collect()
@@ -49,10 +49,10 @@ fn is_same(field: &Field, name: &str, value: &str) -> bool {
 
 #[test]
 fn blocks_of_other_encoders_are_decoded() {
-    for file in stories() {
-        let story: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    for file in vector_files() {
+        let vectors: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
         let mut decoder = Decoder::default();
-        for (at, block) in story["cases"].as_array().unwrap().iter().enumerate() {
+        for (at, block) in vectors["cases"].as_array().unwrap().iter().enumerate() {
             let context = format!("block {at} of {}", file.display());
             let (expected, mut decoded) = (fields(block), Vec::new());
             let result = decoder
@@ -68,10 +68,10 @@ fn blocks_of_other_encoders_are_decoded() {
 
 #[test]
 fn fields_of_other_encoders_pass_through_our_encoder() {
-    for file in stories() {
-        let story: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    for file in vector_files() {
+        let vectors: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
         let (mut encoder, mut decoder) = (Encoder::default(), Decoder::default());
-        for (at, block) in story["cases"].as_array().unwrap().iter().enumerate() {
+        for (at, block) in vectors["cases"].as_array().unwrap().iter().enumerate() {
             if let Some(size) = block["header_table_size"].as_u64() {
                 encoder.set_max_table_size(usize::try_from(size).unwrap());
             }

@@ -18,6 +18,7 @@ mod sessions;
 mod stream;
 mod timer;
 pub mod tls;
+mod trust_store;
 
 pub use body::{Body, BodyError, IncomingBody, RequestBody, StreamingBody};
 pub use budget::{BodyBuffer, BudgetExceeded, ConnectionBudget, MemoryBudget, Reservation, SpareReservation};
@@ -29,6 +30,7 @@ pub use http2::{Http2, LocalExecutor};
 pub use inherited::{Inherited, Role};
 pub use memory::{MemoryReturnPolicy, return_free_memory};
 pub use pool::{Connection, KeepaliveLimits, Pool, PoolKey, Protocol, Timeouts};
-pub use server_tls::{ServerTls, alpn};
+pub use server_tls::{ServerTls, alpn, session_parameters};
 pub use stream::Stream;
 pub use timer::Deadline;
+pub use trust_store::system_authorities;

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use rustls::{
-    CipherSuite, ServerConfig, SupportedProtocolVersion,
+    CipherSuite, ProtocolVersion, ServerConfig, ServerConnection, SupportedProtocolVersion,
     crypto::{CryptoProvider, aws_lc_rs, aws_lc_rs::Ticketer},
     server::{ResolvesServerCert, ServerSessionMemoryCache},
     version::{TLS12, TLS13},
@@ -117,18 +117,37 @@ fn select_suites(provider: &CryptoProvider, names: &[String]) -> Vec<rustls::Sup
     tls13.chain(tls12).copied().collect()
 }
 
-/// Returns the TLS 1.2 suite of an OpenSSL name. Suites without forward secrecy and CBC suites are not supported.
+/// TLS 1.2 suites by OpenSSL's names. Suites without forward secrecy and CBC suites are not supported.
+const TLS12_SUITES: [(&str, CipherSuite); 6] = [
+    ("ECDHE-ECDSA-AES128-GCM-SHA256", CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256),
+    ("ECDHE-RSA-AES128-GCM-SHA256", CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256),
+    ("ECDHE-ECDSA-AES256-GCM-SHA384", CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384),
+    ("ECDHE-RSA-AES256-GCM-SHA384", CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384),
+    ("ECDHE-ECDSA-CHACHA20-POLY1305", CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256),
+    ("ECDHE-RSA-CHACHA20-POLY1305", CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256),
+];
+
+/// TLS 1.3 suites by OpenSSL's names.
+const TLS13_SUITES: [(&str, CipherSuite); 3] = [
+    ("TLS_AES_128_GCM_SHA256", CipherSuite::TLS13_AES_128_GCM_SHA256),
+    ("TLS_AES_256_GCM_SHA384", CipherSuite::TLS13_AES_256_GCM_SHA384),
+    ("TLS_CHACHA20_POLY1305_SHA256", CipherSuite::TLS13_CHACHA20_POLY1305_SHA256),
+];
+
+/// Returns the TLS 1.2 suite of an OpenSSL name.
 fn suite_by_name(name: &str) -> Option<CipherSuite> {
-    use CipherSuite::*;
-    Some(match name {
-        "ECDHE-ECDSA-AES128-GCM-SHA256" => TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-        "ECDHE-RSA-AES128-GCM-SHA256" => TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-        "ECDHE-ECDSA-AES256-GCM-SHA384" => TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-        "ECDHE-RSA-AES256-GCM-SHA384" => TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-        "ECDHE-ECDSA-CHACHA20-POLY1305" => TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-        "ECDHE-RSA-CHACHA20-POLY1305" => TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-        _ => return None,
-    })
+    TLS12_SUITES.iter().find(|(known, _)| *known == name).map(|(_, suite)| *suite)
+}
+
+/// Returns the version and the suite of a client's session by OpenSSL's names, as nginx logs them.
+pub fn session_parameters(session: &ServerConnection) -> Option<(&'static str, &'static str)> {
+    let version = match session.protocol_version()? {
+        ProtocolVersion::TLSv1_3 => "TLSv1.3",
+        _ => "TLSv1.2",
+    };
+    let suite = session.negotiated_cipher_suite()?.suite();
+    let known = TLS13_SUITES.iter().chain(&TLS12_SUITES).find(|(_, known)| *known == suite);
+    Some((version, known.map_or("unknown", |(name, _)| *name)))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use rustls::{
 };
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use http_codec::authority;
 use model::public_key::{KeyError, KeyKind, PublicKey};
 
 /// Error in TLS settings.
@@ -207,7 +208,7 @@ impl ClientTls {
 impl TlsTarget {
     /// Combines settings with a host; `None` if the host is not a valid server name.
     pub fn new(profile: Arc<ClientTls>, host: &str) -> Option<Self> {
-        let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).ok()?;
+        let name = ServerName::try_from(authority::without_brackets(host).to_owned()).ok()?;
         let pool = format!("{}|{host}", profile.identity).into();
         Some(TlsTarget { profile, name, pool })
     }

@@ -3,7 +3,9 @@
 use std::{
     any::{Any, TypeId},
     borrow::Cow,
+    cell::Cell,
     net::{IpAddr, SocketAddr},
+    rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -14,10 +16,14 @@ use smallvec::SmallVec;
 use uuid::Uuid;
 
 use super::LocalReply;
-use http_codec::{Headers, KnownHeader};
+use http_codec::{
+    Headers, KnownHeader,
+    urlencoded::{self, Argument},
+};
 use model::{Consumer, Ix, Route, Service, Upstream};
 use net::{Body, BodyBuffer, BodyError, ConnectionBudget};
 use router::Capture;
+use telemetry::Try;
 
 /// Bytes of a body of unknown length that are buffered to find out whether it exceeds its limit. A longer body streams,
 /// and is cut off at the limit.
@@ -59,17 +65,47 @@ pub struct Request {
     pub body: Body,
     /// Reply that a plugin has set for a body that exceeds its limit while it streams.
     pub too_long_reply: Option<Box<LocalReply>>,
+    /// What the client has sent, for the record of the request.
+    pub received: Received,
     /// Query set by a plugin; `Some(None)` if it was removed.
     query: Option<Option<String>>,
     /// Budget that a body read from a connection is charged to.
     budget: Option<ConnectionBudget>,
 }
 
+/// What a client has sent.
+#[derive(Clone, Debug, Default)]
+pub struct Received {
+    /// Whether the head was refused or never completed: method, target and headers are placeholders then.
+    pub is_refused: bool,
+    /// Bytes of the head.
+    pub head_bytes: u32,
+    /// Bytes of the body that were read so far; `None` if there is no body.
+    pub body_bytes: Option<Rc<Cell<u64>>>,
+}
+
+impl Received {
+    /// Bytes of head and body.
+    pub fn bytes(&self) -> u64 {
+        u64::from(self.head_bytes) + self.body_bytes.as_ref().map_or(0, |bytes| bytes.get())
+    }
+}
+
 impl Request {
     /// Creates a request as the client sent it.
     #[inline]
     pub fn new(method: Method, uri: Uri, version: Version, headers: Headers, body: Body) -> Self {
-        Request { method, uri, version, headers, body, too_long_reply: None, query: None, budget: None }
+        Request {
+            method,
+            uri,
+            version,
+            headers,
+            body,
+            too_long_reply: None,
+            received: Received::default(),
+            query: None,
+            budget: None,
+        }
     }
 
     /// Creates a request from the parts of an `http::Request`.
@@ -99,34 +135,24 @@ impl Request {
         self.query = Some(query);
     }
 
-    /// Iterates over the decoded query arguments in order. An argument without `=` has no value.
-    pub fn query_args(&self) -> impl Iterator<Item = (Cow<'_, str>, Option<Cow<'_, str>>)> {
-        self.query().unwrap_or("").split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-            match pair.split_once('=') {
-                Some((name, value)) => (decode(name), Some(decode(value))),
-                None => (decode(pair), None),
-            }
-        })
+    /// Iterates over the query arguments in order.
+    pub fn query_args(&self) -> impl Iterator<Item = Argument<'_>> {
+        urlencoded::arguments(self.query().unwrap_or("").as_bytes())
     }
 
-    /// Returns the first value of a query argument, decoded.
+    /// Returns the first value of a query argument, decoded; empty for an argument without `=`.
     pub fn query_arg(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.query_args().find(|(n, _)| n == name).map(|(_, v)| v.unwrap_or_default())
+        let found = self.query_args().find(|argument| argument.is(name.as_bytes()))?;
+        Some(found.value_text().unwrap_or_default())
     }
 
-    /// Removes all occurrences of a query argument. The others keep their encoding.
+    /// Removes all occurrences of a query argument. The rest of the query keeps its bytes.
     pub fn remove_query_arg(&mut self, name: &str) {
-        if !self.query_args().any(|(n, _)| n == name) {
-            return;
+        let query = self.query().unwrap_or("").as_bytes();
+        if let Some(rest) = urlencoded::remove(query, |found| found == name.as_bytes()) {
+            // Only whole arguments of a text were removed, so it is UTF-8.
+            self.set_query(String::from_utf8(rest).ok().filter(|query| !query.is_empty()));
         }
-        let remaining: Vec<&str> = self
-            .query()
-            .unwrap_or("")
-            .split('&')
-            .filter(|pair| decode(pair.split_once('=').map_or(pair, |(n, _)| n)) != name)
-            .collect();
-        let query = remaining.join("&");
-        self.set_query((!query.is_empty()).then_some(query));
     }
 
     /// Returns the first value of a header, if it is visible ASCII.
@@ -176,15 +202,6 @@ impl Request {
         self.body = Body::from_bytes(bytes);
         Ok(())
     }
-}
-
-/// Decodes the name or value of a query argument (`application/x-www-form-urlencoded`).
-fn decode(text: &str) -> Cow<'_, str> {
-    if !text.contains(['%', '+']) {
-        return Cow::Borrowed(text);
-    }
-    let with_spaces = text.replace('+', " ");
-    Cow::Owned(percent_encoding::percent_decode_str(&with_spaces).decode_utf8_lossy().into_owned())
 }
 
 /// Result of routing: the matched route and its service.
@@ -297,6 +314,10 @@ pub struct Exchange {
     pub upstream_sent_at: Option<Instant>,
     /// When the upstream's response head was complete, or the last attempt failed.
     pub upstream_responded_at: Option<Instant>,
+    /// Attempts to get a response from an upstream.
+    pub tries: SmallVec<[Try; 1]>,
+    /// What a rate limit counts that has refused the request: `ip`, `consumer`. Set by the plugin.
+    pub limited_by: Option<&'static str>,
     extensions: Extensions,
 }
 
@@ -324,6 +345,8 @@ impl Exchange {
             received_at: Instant::now(),
             upstream_sent_at: None,
             upstream_responded_at: None,
+            tries: SmallVec::new(),
+            limited_by: None,
             extensions: Extensions::default(),
         }
     }

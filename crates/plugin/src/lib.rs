@@ -19,15 +19,17 @@ mod registry;
 mod reply;
 mod risk;
 mod stream;
+mod tasks;
 pub mod testing;
+mod worker;
 
 pub use admin::{AdminReply, AdminRequest, AdminRoute};
 pub use body::{BodyFlow, Chunk, ReplyStream, RequestBodyFilter};
 pub use build::{BuildContext, BuildError};
 pub use check::{ConfigPath, Diagnostics, UNSUPPORTED_SUFFIX};
 pub use exchange::{
-    Client, Credential, Exchange, Extensions, Request, RequestId, Response, ResponseSource, RouteMatch,
-    UpstreamOverrides, UpstreamTimeouts,
+    Client, Credential, Exchange, Extensions, Received, Request, RequestId, Response, ResponseSource,
+    RouteMatch, UpstreamOverrides, UpstreamTimeouts,
 };
 pub use facts::{Condition, Effect, Gate, PluginTraits};
 pub use phase::{
@@ -40,6 +42,8 @@ pub use registry::Registry;
 pub use reply::{LocalReply, LocalReplyBody};
 pub use risk::{AccessLists, ConfigChange, Risks, Severity, beyond};
 pub use stream::{StreamCtx, StreamEnd, StreamRejection, StreamResult, StreamSession};
+pub use tasks::{Tasks, WorkerTasks};
+pub use worker::WorkerHandle;
 
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};

@@ -4,6 +4,7 @@ use http::{StatusCode, uri::PathAndQuery};
 use serde_json::{Map, Value, json};
 
 use super::pipeline::EarlyExit;
+use http_codec::urlencoded;
 use model::State;
 use plugin::{Exchange, LocalReply};
 
@@ -22,7 +23,8 @@ pub async fn echo(exchange: &mut Exchange, state: &State, target: &PathAndQuery)
         headers.insert(name.to_string(), value);
     }
     let mut query = Map::new();
-    for (name, value) in form_urlencoded::parse(target.query().unwrap_or("").as_bytes()) {
+    for argument in urlencoded::arguments(target.query().unwrap_or("").as_bytes()) {
+        let (name, value) = (argument.name_text(), argument.value_text().unwrap_or_default());
         let value = Value::from(value.into_owned());
         match query.get_mut(&*name) {
             None => drop(query.insert(name.into_owned(), value)),

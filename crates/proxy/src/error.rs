@@ -124,6 +124,34 @@ impl ProxyError {
         )
     }
 
+    /// Returns the code for logs and metrics.
+    pub fn code(&self) -> &'static str {
+        match self {
+            ProxyError::BadRequest(_) => "bad_request",
+            ProxyError::UriTooLong => "uri_too_long",
+            ProxyError::HeadersTooLong => "headers_too_long",
+            ProxyError::BodyTooLong => "body_too_long",
+            ProxyError::BodyBroken => "body_broken",
+            ProxyError::ClientStalled => "client_timeout",
+            ProxyError::Budget(_) => "memory",
+            ProxyError::MethodNotAllowed => "method_not_allowed",
+            ProxyError::NotImplemented => "transfer_coding",
+            ProxyError::Version => "http_version",
+            ProxyError::NoRoute => "no_route",
+            ProxyError::NoService => "no_service",
+            ProxyError::NeedsHttps(_) => "https_required",
+            ProxyError::NeedsGrpcs => "grpcs_required",
+            ProxyError::NeedsGrpc => "grpc_required",
+            ProxyError::NeedsHttp2 => "http2_required",
+            ProxyError::Select(SelectError::Name { .. }) => "name_resolution",
+            ProxyError::Select(SelectError::NoTarget(_)) => "no_target",
+            ProxyError::UpstreamTimeout(_) => "upstream_timeout",
+            ProxyError::Upstream(_) => "upstream_failed",
+            ProxyError::Plugin(_) => "plugin_failed",
+            ProxyError::Panic => "panic",
+        }
+    }
+
     fn status_and_message(&self) -> (u16, &'static str, ErrorOrigin) {
         use ErrorOrigin::{Gateway, Server};
         match self {

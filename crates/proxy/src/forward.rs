@@ -1,6 +1,6 @@
 //! Sends the request to the upstream: address, connection, head, and retries as Kong does.
 
-use std::{sync::Arc, task::Poll};
+use std::{sync::Arc, task::Poll, time::Duration};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderValue, Method, Request, Uri, header, uri::PathAndQuery};
@@ -18,6 +18,7 @@ use super::{
 use net::{Body, Connection, DialError, PoolKey, Protocol, SendError, Timeouts, dial, tls::TlsTarget};
 use plugin::{Exchange, UpstreamTimeouts};
 use runtime::{Mock, RouteEntry, ServiceEntry, Snapshot};
+use telemetry::Try;
 use upstream::{BalancerTarget, Destination, InFlight, Selected, Tried, TryResult};
 
 /// An upstream's response, and its connection.
@@ -88,12 +89,20 @@ pub async fn forward(
             .await
             .map_err(ProxyError::Select)?;
         let host = upstream_host(retry.exchange, route, service, destination, selected.target);
-        let mut connection = match retry.connection(&selected, host).await {
-            Ok(connection) => connection,
-            Err((error, since)) => {
+        let (mut connection, connect) = match retry.connection(&selected, host).await {
+            Ok(connected) => connected,
+            Err(Failure { error, code, since }) => {
                 report_failure(&selected, &error);
+                let now = std::time::Instant::now();
                 retry.exchange.upstream_sent_at = Some(since);
-                retry.exchange.upstream_responded_at = Some(std::time::Instant::now());
+                retry.exchange.upstream_responded_at = Some(now);
+                retry.exchange.tries.push(Try {
+                    address: selected.address,
+                    status: None,
+                    connect: now.saturating_duration_since(since),
+                    response: None,
+                    error: Some(code),
+                });
                 match retry.try_consume() {
                     true => continue,
                     false => return Err(error.into()),
@@ -107,7 +116,7 @@ pub async fn forward(
         }
         let reused = connection.is_reused;
         retry.start_request(&mut connection, &target, host, &header_ctx, sent);
-        let error = match retry.send(connection).await {
+        let error = match retry.send(connection, connect).await {
             Ok(response) => {
                 return Ok(UpstreamResponse {
                     read_ahead: route.response_buffering && !service.grpc,
@@ -149,6 +158,15 @@ fn clone_buffered(body: &Body) -> Body {
     }
 }
 
+/// Why a connection cannot be opened.
+struct Failure {
+    error: ProxyError,
+    /// Code for logs and metrics.
+    code: &'static str,
+    /// When the attempt began.
+    since: std::time::Instant,
+}
+
 struct RetryState<'a> {
     remaining: u32,
     timeouts: UpstreamTimeouts,
@@ -165,15 +183,15 @@ impl RetryState<'_> {
         more
     }
 
-    /// Takes a pooled connection, or opens one.
+    /// Takes a pooled connection, or opens one. Returns it with the time that opening it took.
     ///
     /// # Errors
-    /// If it cannot be opened; with the time of the attempt.
+    /// If it cannot be opened.
     async fn connection(
         &self,
         selected: &Selected<'_>,
         host: &HeaderValue,
-    ) -> Result<Box<Connection>, (ProxyError, std::time::Instant)> {
+    ) -> Result<(Box<Connection>, Duration), Failure> {
         let per_host;
         let uses_tls = self.exchange.upstream_overrides.tls.unwrap_or(self.service.tls.is_some());
         let tls: Option<&TlsTarget> = match (&self.service.tls, &self.service.tls_target) {
@@ -201,26 +219,30 @@ impl RetryState<'_> {
                 Protocol::Http2(http2) => http2.is_ready().await,
             };
             if ready {
-                return Ok(connection);
+                return Ok((connection, Duration::ZERO));
             }
         }
         // Boxed, as it is rare: it would make the future of every request larger.
         let since = std::time::Instant::now();
         let memory = &self.conn_ctx.worker.gateway.memory;
         let dialing = Box::pin(dial(selected.address, tls, self.timeouts.connect, key, memory));
-        dialing.await.map_err(|error| match error {
+        let error = match dialing.await {
+            Ok(connection) => return Ok((connection, since.elapsed())),
+            Err(error) => error,
+        };
+        let code = match &error {
+            DialError::Timeout => "connect_timeout",
+            DialError::Connect(_) | DialError::Http(_) => "connect",
+            DialError::Tls(_) => "tls_handshake",
+        };
+        let (address, timeout) = (selected.address, self.timeouts.connect);
+        let error = match error {
             DialError::Timeout => {
-                let timeout = self.timeouts.connect;
-                (
-                    ProxyError::UpstreamTimeout(format!(
-                        "{}: no connection within {timeout:?}",
-                        selected.address
-                    )),
-                    since,
-                )
+                ProxyError::UpstreamTimeout(format!("{address}: no connection within {timeout:?}"))
             }
-            other => (ProxyError::Upstream(format!("{}: {}", selected.address, error_chain(&other))), since),
-        })
+            other => ProxyError::Upstream(format!("{address}: {}", error_chain(&other))),
+        };
+        Err(Failure { error, code, since })
     }
 
     /// Encodes the request's head, and starts to send it.
@@ -263,18 +285,34 @@ impl RetryState<'_> {
     }
 
     /// Sends the request and waits for the response's head, within the write and read timeouts.
-    async fn send(&mut self, mut connection: Box<Connection>) -> Result<UpstreamResponse, ProxyError> {
+    async fn send(
+        &mut self,
+        mut connection: Box<Connection>,
+        connect: Duration,
+    ) -> Result<UpstreamResponse, ProxyError> {
         let address = connection.key.address;
         let timeouts = Timeouts { write: self.timeouts.write, read: self.timeouts.read };
         let start = Instant::now();
         self.exchange.upstream_sent_at = Some(start.into_std());
+        // Its status is set when the head is taken.
+        self.exchange.tries.push(Try { address, status: None, connect, response: None, error: None });
         connection.start_timeouts(timeouts, start);
         let outcome = std::future::poll_fn(|cx| match connection.poll_response(cx) {
             Poll::Ready(result) => Poll::Ready(Some(result)),
             Poll::Pending => connection.poll_timeout(cx).map(|()| None),
         })
         .await;
-        self.exchange.upstream_responded_at = Some(std::time::Instant::now());
+        let answered = std::time::Instant::now();
+        self.exchange.upstream_responded_at = Some(answered);
+        if let Some(attempt) = self.exchange.tries.last_mut() {
+            attempt.response = Some(answered.saturating_duration_since(start.into_std()));
+            attempt.error = match &outcome {
+                None => Some("timeout"),
+                // An error of the request's body is the client's.
+                Some(Ok(()) | Err(SendError::Body(_))) => None,
+                Some(Err(_)) => Some("response"),
+            };
+        }
         match outcome {
             None => {
                 let Timeouts { write, read } = timeouts;

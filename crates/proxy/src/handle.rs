@@ -10,9 +10,9 @@ use std::{
 };
 
 use http::{HeaderValue, Response};
-use smallvec::SmallVec;
 
 use super::{
+    active_request::ActiveRequest,
     error::ProxyError,
     error_body,
     forward::{self, UpstreamResponse},
@@ -34,41 +34,33 @@ pub async fn handle(
     request: Request,
     rejection: Option<ProxyError>,
 ) -> Response<ResponseBody> {
-    let snap = conn_ctx.worker.snapshot();
-    let mut pipeline = start(&conn_ctx, request);
-    let id = headers::request_id_value(pipeline.exchange.id);
+    let mut active = ActiveRequest::start(&conn_ctx, request);
+    let snap = Rc::clone(&active.snap);
+    let id = headers::request_id_value(active.pipeline.exchange.id);
     let result = match rejection {
         Some(rejection) => Err(rejection.into()),
-        None => match catch_panics(run_pipeline(&conn_ctx, &snap, &mut pipeline, &id)).await {
+        None => match catch_panics(run_pipeline(&conn_ctx, &snap, &mut active.pipeline, &id)).await {
             Ok(result) => result,
             Err(_) => Err(ProxyError::Panic.into()),
         },
     };
     let result = match result {
         // Boxed, as it is rare: it would make the future of every request larger.
-        Ok(response) if pipeline.chain(&snap).phases.contains(Phase::Response) => {
-            let hooks = Box::pin(respond::run_response_hooks(&conn_ctx, &snap, &mut pipeline, response));
+        Ok(response) if active.pipeline.chain(&snap).phases.contains(Phase::Response) => {
+            let hooks =
+                Box::pin(respond::run_response_hooks(&conn_ctx, &snap, &mut active.pipeline, response));
             catch_panics(hooks).await.unwrap_or_else(|_| Err(ProxyError::Panic.into()))
         }
         result => result.map(Responded::Upstream),
     };
-    let respond = || respond::respond(&conn_ctx, snap, pipeline, result, &id);
+    drop(snap);
+    let respond = || respond::respond(&conn_ctx, active, result, &id);
     let response = catch_unwind(AssertUnwindSafe(respond)).unwrap_or_else(|_| respond::fallback_response());
     match response.body().holds_back_head() {
         // Boxed, as it is rare: it would make the future of every request larger.
         true => Box::pin(respond::await_first_frame(&conn_ctx, response, &id)).await,
         false => response,
     }
-}
-
-/// Creates the request's state.
-fn start(conn_ctx: &ConnContext, request: Request) -> Box<PipelineState> {
-    let number = conn_ctx.requests.get() + 1;
-    conn_ctx.requests.set(number);
-    conn_ctx.worker.requests.set(conn_ctx.worker.requests.get() + 1);
-    let client = plugin::Client { request_number: number, ..conn_ctx.client.clone() };
-    let exchange = Exchange::new(client, request, conn_ctx.worker.request_id());
-    Box::new(PipelineState { exchange, selected: SmallVec::new() })
 }
 
 /// Runs the pipeline up to the upstream's response, or an earlier exit.

@@ -3,6 +3,8 @@
 //! [`Workers::start`] opens the listeners and starts one thread per core. A request runs through `handle`:
 //! validation, route, plugins, `forward`, `respond`. How an error is presented to the client is in `error`.
 
+mod active_request;
+mod counted_body;
 mod date;
 mod echo_upstream;
 mod error;
@@ -17,6 +19,7 @@ mod log_limit;
 mod pipeline;
 mod proxy_protocol;
 mod request_body;
+mod request_metrics;
 mod respond;
 mod response_body;
 mod sched;

@@ -14,7 +14,7 @@ use super::{
     tls::{Acceptor, accept_tls},
     worker::{ConnContext, Peer, Worker},
 };
-use net::{DeferredListener, UnregisteredStream, defer_accept};
+use net::{DeferredListener, UnregisteredStream, defer_accept, session_parameters};
 
 /// A listening socket owned by one worker.
 pub struct ListenerTask {
@@ -160,7 +160,10 @@ async fn serve_connection(
             let (_, session) = stream.get_ref();
             let is_http2 = session.alpn_protocol() == Some(b"h2");
             let sni = session.server_name().map(Arc::from);
-            let conn_ctx = Rc::new(ConnContext::new(worker, from, local, true, sni));
+            let tls = session_parameters(session);
+            let mut conn_ctx = ConnContext::new(worker, from, local, true, sni);
+            conn_ctx.tls = tls;
+            let conn_ctx = Rc::new(conn_ctx);
             match is_http2 {
                 true => Box::pin(http2::serve(conn_ctx, stream)).await,
                 false => Box::pin(http1::serve(conn_ctx, stream)).await,

@@ -8,11 +8,12 @@ use http_body_util::BodyExt as _;
 use hyper::ext::ReasonPhrase;
 
 use super::{
+    active_request::{ActiveRequest, Transfer},
     error::{self, ProxyError},
     forward::UpstreamResponse,
     headers::{self, AddedResponseHeaders},
     pipeline::{EarlyExit, PipelineState},
-    response_body::{BodySource, ResponseBody, ResponsePhases, UpstreamBody},
+    response_body::{BodySource, ResponseBody, UpstreamBody},
     upgrade::UpgradedUpstream,
     worker::ConnContext,
 };
@@ -20,6 +21,7 @@ use http_codec::Headers;
 use net::{BodyBuffer, BodyError, BudgetExceeded, Protocol};
 use plugin::{LocalReplyBody, Phase, ResponseSource};
 use runtime::{Snapshot, SnapshotRef};
+use telemetry::EndedBy;
 use upstream::TryResult;
 
 /// Result of the request pipeline.
@@ -37,35 +39,38 @@ pub enum Responded {
 /// Builds the response's head, runs the header filters, and attaches the remaining phases to its body.
 pub fn respond(
     conn_ctx: &Rc<ConnContext>,
-    snap: SnapshotRef,
-    mut pipeline: Box<PipelineState>,
+    mut active: Box<ActiveRequest>,
     result: PipelineResult,
     id: &HeaderValue,
 ) -> Response<ResponseBody> {
     let options = &conn_ctx.worker.options;
+    let ActiveRequest { pipeline, snap, transfer, .. } = &mut *active;
     let proxied = pipeline.exchange.upstream_sent_at.is_some();
     let (source, reason) = match result {
-        Ok(Responded::Upstream(response)) => adopt_upstream_head(conn_ctx, &mut pipeline, response),
+        Ok(Responded::Upstream(response)) => adopt_upstream_head(conn_ctx, pipeline, response),
         Ok(Responded::Whole(source, reason)) => (source, reason),
-        Err(early) => (synthesize_response(conn_ctx, &snap, &mut pipeline, early), None),
+        Err(early) => (synthesize_response(conn_ctx, snap, pipeline, transfer, early), None),
     };
-    let phases = pipeline.chain(&snap).phases;
+    let phases = pipeline.chain(snap).phases;
     let runs_body_filter = phases.contains(Phase::BodyFilter);
     if runs_body_filter {
         pipeline.exchange.body_budget = Some(conn_ctx.budget().clone());
     }
-    pipeline.header_filter(&snap);
+    pipeline.header_filter(snap);
     if options.debug_header && pipeline.exchange.request.headers.contains_key("kong-debug") {
-        debug_headers(&snap, &mut pipeline);
+        debug_headers(snap, pipeline);
     }
     let runs_later_phases = runs_body_filter || phases.contains(Phase::Log);
-    let (mut head, headers, added) = build_head(conn_ctx, &mut pipeline, proxied, runs_later_phases, id);
+    let sinks = &conn_ctx.worker.sinks;
+    let keeps_headers = runs_later_phases || sinks.needs_response_headers();
+    let (mut head, headers, added) = build_head(conn_ctx, pipeline, proxied, keeps_headers, id);
+    transfer.status = Some(head.status().as_u16());
     if let Some(reason) = reason {
         head.extensions_mut().insert(reason);
     }
-    let response_phases = runs_later_phases
-        .then(|| Box::new(ResponsePhases { pipeline, snap, runs_body_filter, is_finished: false }));
-    head.map(|()| ResponseBody { source, phases: response_phases, headers, added, first: None })
+    active.runs_body_filter = runs_body_filter;
+    let active = (runs_later_phases || sinks.is_on()).then_some(active);
+    head.map(|()| ResponseBody { source, active, headers, added, first: None })
 }
 
 /// Reads the whole response and runs the response hooks on it. A response that switches protocols has no body to read.
@@ -153,24 +158,27 @@ pub async fn await_first_frame(
         }
         Err(error) => error,
     };
-    let Some(mut response_phases) = body.phases.take() else { return fallback_response() };
+    let Some(mut active) = body.active.take() else { return fallback_response() };
     let proxy_error = unreadable_response(error);
-    let ResponsePhases { pipeline, snap, runs_body_filter, .. } = &mut *response_phases;
+    let ActiveRequest { pipeline, snap, runs_body_filter, transfer, .. } = &mut *active;
     *runs_body_filter = false;
+    transfer.ended_by = EndedBy::Client;
+    transfer.body_bytes = 0;
     pipeline.exchange.response.headers = Default::default();
-    let source = synthesize_response(conn_ctx, snap, pipeline, proxy_error.into());
+    let source = synthesize_response(conn_ctx, snap, pipeline, transfer, proxy_error.into());
     let proxied = pipeline.exchange.upstream_sent_at.is_some();
     let (head, headers, added) = build_head(conn_ctx, pipeline, proxied, true, id);
-    head.map(|()| ResponseBody { source, phases: Some(response_phases), headers, added, first: None })
+    transfer.status = Some(head.status().as_u16());
+    head.map(|()| ResponseBody { source, active: Some(active), headers, added, first: None })
 }
 
 /// Builds the head: the HTTP response, its headers if HTTP/1 encodes them, and headers still to be appended.
-/// With `runs_later_phases`, the exchange keeps a copy for them.
+/// With `keeps_headers`, the exchange keeps a copy of the headers for later phases and the record.
 fn build_head(
     conn_ctx: &ConnContext,
     pipeline: &mut PipelineState,
     proxied: bool,
-    runs_later_phases: bool,
+    keeps_headers: bool,
     id: &HeaderValue,
 ) -> (Response<()>, Option<Headers>, Option<AddedResponseHeaders>) {
     let options = &conn_ctx.worker.options;
@@ -178,7 +186,7 @@ fn build_head(
     let http2 = pipeline.exchange.request.version == Version::HTTP_2;
     let response = &mut pipeline.exchange.response;
     // Only HTTP/1's encoder reads them from here on: they can skip the map.
-    let added = if runs_later_phases || http2 || added.overlaps(&response.headers) {
+    let added = if keeps_headers || http2 || added.overlaps(&response.headers) {
         added.insert_into(&options.headers, &mut response.headers);
         None
     } else {
@@ -186,7 +194,7 @@ fn build_head(
     };
     let mut head = Response::new(());
     *head.status_mut() = response.status;
-    let headers = match runs_later_phases {
+    let headers = match keeps_headers {
         true => response.headers.clone(),
         false => std::mem::take(&mut response.headers),
     };
@@ -218,6 +226,9 @@ fn adopt_upstream_head(
     headers::from_upstream(&mut headers, is_upgrade, trailers);
     if is_upgrade {
         headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    }
+    if let Some(attempt) = pipeline.exchange.tries.last_mut() {
+        attempt.status = Some(head.status.as_u16());
     }
     let kept = &mut pipeline.exchange.response;
     kept.status = head.status;
@@ -255,6 +266,7 @@ fn synthesize_response(
     conn_ctx: &Rc<ConnContext>,
     snap: &Snapshot,
     pipeline: &mut PipelineState,
+    transfer: &mut Transfer,
     early: EarlyExit,
 ) -> BodySource {
     let exchange = &mut pipeline.exchange;
@@ -271,6 +283,7 @@ fn synthesize_response(
             (*reply, ResponseSource::Plugin)
         }
         EarlyExit::Error(error) => {
+            transfer.error = Some(error.code());
             match &error {
                 // Affects many clients at a time: rate-limited log.
                 ProxyError::Budget(exceeded) => conn_ctx.worker.log_limits.memory.log(|unlogged_events| {

@@ -11,19 +11,23 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
 use super::{
-    headers::AddedResponseHeaders, pipeline::PipelineState, upgrade::UpgradedUpstream, worker::ConnContext,
+    active_request::{ActiveRequest, Transfer},
+    headers::AddedResponseHeaders,
+    upgrade::UpgradedUpstream,
+    worker::ConnContext,
 };
 use http_codec::Headers;
 use net::{BodyError, Connection};
 use plugin::{BodyFlow, Chunk, ReplyStream, RequestId};
-use runtime::SnapshotRef;
+use telemetry::EndedBy;
 use upstream::InFlight;
 
 /// A response's body on its way to the client, with the phases that run until it has been sent.
 #[derive(Debug)]
 pub struct ResponseBody {
     pub(super) source: BodySource,
-    pub(super) phases: Option<Box<ResponsePhases>>,
+    /// The request, if something is left to do for it: body filters, log phase, record.
+    pub(super) active: Option<Box<ActiveRequest>>,
     /// Headers of the head, if HTTP/1 encodes them.
     pub(super) headers: Option<Headers>,
     /// Headers to be appended to the head.
@@ -129,16 +133,7 @@ impl UpstreamBody {
     }
 }
 
-/// The phases that run until the body has been sent; the log phase runs on drop.
-#[derive(Debug)]
-pub(super) struct ResponsePhases {
-    pub(super) pipeline: Box<PipelineState>,
-    pub(super) snap: SnapshotRef,
-    pub(super) runs_body_filter: bool,
-    pub(super) is_finished: bool,
-}
-
-impl ResponsePhases {
+impl ActiveRequest {
     fn filter(
         &mut self,
         data: Bytes,
@@ -147,33 +142,29 @@ impl ResponsePhases {
     ) -> Result<Chunk, BodyError> {
         let mut chunk = Chunk { data, last, trailers };
         let flow = self.pipeline.body_filter(&self.snap, &mut chunk);
-        self.is_finished |= chunk.last;
+        self.is_body_filtered |= chunk.last;
         match flow {
-            BodyFlow::Abort(error) => Err(error),
             BodyFlow::Continue | BodyFlow::End => Ok(chunk),
+            BodyFlow::Abort(error) => {
+                self.transfer.ended_by = EndedBy::Gateway;
+                Err(error)
+            }
         }
-    }
-}
-
-impl Drop for ResponsePhases {
-    /// The body has been sent, or the client has left.
-    fn drop(&mut self) {
-        self.pipeline.log(&self.snap);
     }
 }
 
 impl ResponseBody {
     /// Whether a filter may reject the body, so that the head must be held back.
     pub fn holds_back_head(&self) -> bool {
-        self.phases.as_ref().is_some_and(|phases| {
-            phases.runs_body_filter && phases.pipeline.exchange.response.holds_head_for_body
+        self.active.as_ref().is_some_and(|active| {
+            active.runs_body_filter && active.pipeline.exchange.response.holds_head_for_body
         })
     }
 
     /// A body of these bytes, without plugin phases.
     pub fn from_bytes(bytes: Bytes) -> Self {
         let source = if bytes.is_empty() { BodySource::Empty } else { BodySource::Buffered(bytes) };
-        ResponseBody { source, phases: None, headers: None, added: None, first: None }
+        ResponseBody { source, active: None, headers: None, added: None, first: None }
     }
 
     /// Reads one frame of an upstream's body while the client has not read the previous one, unless the route
@@ -185,6 +176,24 @@ impl ResponseBody {
             && let Poll::Ready(frame) = upstream_body.poll_upstream(cx)
         {
             upstream_body.buffered = frame.map(Box::new);
+        }
+    }
+
+    /// Records what was sent of the response; `None` for bytes that are not known.
+    pub fn record(&mut self, record: impl FnOnce(&mut Transfer)) {
+        if let Some(active) = &mut self.active {
+            record(&mut active.transfer);
+        }
+    }
+
+    /// Records the bytes of a tunnel that follows the response.
+    pub fn record_tunnel(&mut self, received_bytes: u64, sent_bytes: u64) {
+        if let Some(active) = &mut self.active {
+            let received = &mut active.pipeline.exchange.request.received;
+            received.body_bytes.get_or_insert_default().set(received_bytes);
+            let transfer = &mut active.transfer;
+            transfer.body_bytes += sent_bytes;
+            transfer.written_bytes = transfer.written_bytes.map(|written| written + sent_bytes);
         }
     }
 
@@ -211,7 +220,7 @@ impl ResponseBody {
 
     /// Whether the filters have nothing left to process.
     fn are_filters_finished(&self) -> bool {
-        self.phases.as_ref().is_none_or(|phases| phases.is_finished || !phases.runs_body_filter)
+        self.active.as_ref().is_none_or(|active| active.is_body_filtered || !active.runs_body_filter)
     }
 
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
@@ -251,49 +260,29 @@ impl Body for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
+        // Counted when it left the filters.
         if let Some(first) = this.first.take() {
             return Poll::Ready(Some(Ok(*first)));
         }
-        loop {
-            let frame = ready!(this.poll_source(cx)?);
-            let Some(phases) = this.phases.as_mut().filter(|phases| phases.runs_body_filter) else {
-                return Poll::Ready(frame.map(Ok));
-            };
-            if phases.is_finished && frame.as_ref().is_none_or(Frame::is_trailers) {
-                return Poll::Ready(frame.map(Ok));
-            }
-            let data = match frame.map(Frame::into_data) {
-                Some(Ok(data)) => data,
-                // The filters see the trailers with the end of the body.
-                Some(Err(frame)) => {
-                    let trailers = frame.into_trailers().ok().map(Box::new);
-                    let chunk = phases.filter(Bytes::new(), true, trailers)?;
-                    this.source = chunk.trailers.map_or(BodySource::Empty, BodySource::Trailers);
-                    if chunk.data.is_empty() {
-                        continue;
-                    }
-                    return Poll::Ready(Some(Ok(Frame::data(chunk.data))));
+        let frame = ready!(this.poll_filtered(cx));
+        if let Some(active) = &mut this.active {
+            let transfer = &mut active.transfer;
+            match &frame {
+                Some(Ok(frame)) => {
+                    transfer.body_bytes += frame.data_ref().map_or(0, |data| data.len() as u64)
                 }
-                None => Bytes::new(),
-            };
-            let empty = data.is_empty();
-            let last = match &this.source {
-                BodySource::Upstream(upstream_body) => empty || upstream_body.has_ended(),
-                BodySource::Reply(body) => empty || body.0.is_end_stream(),
-                _ => true,
-            };
-            let chunk = phases.filter(data, last, None)?;
-            if chunk.last && !last {
-                // A filter has ended the body: dropping the source closes the upstream connection.
-                this.source = BodySource::Empty;
-            }
-            if !chunk.data.is_empty() {
-                return Poll::Ready(Some(Ok(Frame::data(chunk.data))));
-            }
-            if chunk.last {
-                return Poll::Ready(None);
+                // A filter that refuses the body has set it.
+                Some(Err(error)) if transfer.ended_by == EndedBy::Client => {
+                    transfer.ended_by = match error {
+                        BodyError::Client(_) => EndedBy::Client,
+                        BodyError::Budget(_) => EndedBy::Gateway,
+                        _ => EndedBy::Upstream,
+                    };
+                }
+                _ => {}
             }
         }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -301,7 +290,7 @@ impl Body for ResponseBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.phases.as_ref().is_some_and(|phases| phases.runs_body_filter) {
+        if self.active.as_ref().is_some_and(|active| active.runs_body_filter) {
             let first = self.first.as_ref().map_or(Some(0), |first| first.data_ref().map(Bytes::len));
             return match first {
                 Some(length) if self.are_filters_finished() && self.is_source_ended() => {
@@ -316,6 +305,52 @@ impl Body for ResponseBody {
             BodySource::Upstream(upstream_body) => upstream_body.size_hint(),
             BodySource::Reply(body) => body.0.size_hint(),
             BodySource::Trailers(_) => SizeHint::default(),
+        }
+    }
+}
+
+impl ResponseBody {
+    /// Polls the source through the filters.
+    fn poll_filtered(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        loop {
+            let frame = ready!(self.poll_source(cx)?);
+            let Some(active) = self.active.as_mut().filter(|active| active.runs_body_filter) else {
+                return Poll::Ready(frame.map(Ok));
+            };
+            if active.is_body_filtered && frame.as_ref().is_none_or(Frame::is_trailers) {
+                return Poll::Ready(frame.map(Ok));
+            }
+            let data = match frame.map(Frame::into_data) {
+                Some(Ok(data)) => data,
+                // The filters see the trailers with the end of the body.
+                Some(Err(frame)) => {
+                    let trailers = frame.into_trailers().ok().map(Box::new);
+                    let chunk = active.filter(Bytes::new(), true, trailers)?;
+                    self.source = chunk.trailers.map_or(BodySource::Empty, BodySource::Trailers);
+                    if chunk.data.is_empty() {
+                        continue;
+                    }
+                    return Poll::Ready(Some(Ok(Frame::data(chunk.data))));
+                }
+                None => Bytes::new(),
+            };
+            let empty = data.is_empty();
+            let last = match &self.source {
+                BodySource::Upstream(upstream_body) => empty || upstream_body.has_ended(),
+                BodySource::Reply(body) => empty || body.0.is_end_stream(),
+                _ => true,
+            };
+            let chunk = active.filter(data, last, None)?;
+            if chunk.last && !last {
+                // A filter has ended the body: dropping the source closes the upstream connection.
+                self.source = BodySource::Empty;
+            }
+            if !chunk.data.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(chunk.data))));
+            }
+            if chunk.last {
+                return Poll::Ready(None);
+            }
         }
     }
 }
@@ -381,7 +416,7 @@ mod tests {
             };
             let mut body = ResponseBody {
                 source: BodySource::Upstream(upstream_body),
-                phases: None,
+                active: None,
                 headers: None,
                 added: None,
                 first: None,

@@ -12,7 +12,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::worker::Worker;
+use super::{response_body::ResponseBody, worker::Worker};
 use net::Stream;
 use upstream::InFlight;
 
@@ -35,11 +35,12 @@ pub struct UpgradedUpstream {
 }
 
 /// Copies between client and upstream until both directions have ended, or none has progressed within the
-/// idle timeout.
+/// idle timeout. The bytes are recorded as those of the request and the response.
 pub async fn tunnel(
     worker: &Worker,
     (client, read_ahead): (impl AsyncRead + AsyncWrite + Unpin, BytesMut),
     upstream: UpgradedUpstream,
+    mut response: ResponseBody,
 ) {
     let UpgradedUpstream { stream: upstream, read_ahead: read, idle_timeout: idle, in_flight: _guard } =
         upstream;
@@ -48,11 +49,12 @@ pub async fn tunnel(
     let (from_upstream, to_upstream) = split(upstream);
     let from_upstream = io::Cursor::new(read).chain(from_upstream);
     let last_progress_at = Cell::new(Instant::now());
+    let (received, sent) = (Cell::new(0), Cell::new(0));
     let tunnel = Tunnel { worker, last_progress_at: &last_progress_at };
     let both = async {
         tokio::try_join!(
-            copy_one_way(from_upstream, to_client, CLOSE_FRAME, &tunnel),
-            copy_one_way(from_client, to_upstream, CLOSE_FRAME_MASKED, &tunnel),
+            copy_one_way(from_upstream, to_client, CLOSE_FRAME, &tunnel, &sent),
+            copy_one_way(from_client, to_upstream, CLOSE_FRAME_MASKED, &tunnel, &received),
         )
     };
     // Applies while one side does not read, too: only written bytes are progress.
@@ -65,6 +67,7 @@ pub async fn tunnel(
         copied = both => copied.map(|_| ()),
         () = idle_timeout => Err(io::ErrorKind::TimedOut.into()),
     };
+    response.record_tunnel(received.get(), sent.get());
     if let Err(error) = copied {
         tracing::debug!("an upgraded connection ended: {error}");
     }
@@ -98,6 +101,7 @@ async fn copy_one_way(
     mut to: impl AsyncWrite + Unpin,
     close: &[u8],
     tunnel: &Tunnel<'_>,
+    count: &Cell<u64>,
 ) -> io::Result<()> {
     let mut frames = WebSocketFrames::default();
     let mut buffer = vec![0; 16 * 1024];
@@ -115,6 +119,7 @@ async fn copy_one_way(
             return to.shutdown().await;
         }
         tunnel.last_progress_at.set(Instant::now());
+        count.set(count.get() + length as u64);
         frames.advance(&buffer[..length]);
         if !is_close_sent {
             tunnel.write_all(&mut to, &buffer[..length]).await?;

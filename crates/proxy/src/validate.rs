@@ -13,7 +13,7 @@ use super::{
     headers,
     worker::{ConnContext, is_trusted},
 };
-use http_codec::SINGLETON_HEADERS;
+use http_codec::{SINGLETON_HEADERS, authority};
 use plugin::{Exchange, Request};
 use runtime::{Options, RealIp};
 
@@ -197,19 +197,14 @@ fn is_name_byte(byte: u8) -> bool {
 
 /// Splits a host into name and port.
 pub fn split_host_port(host: &str) -> (&str, Option<u16>) {
-    match host.bytes().rposition(|byte| matches!(byte, b':' | b']')) {
-        Some(at) if host.as_bytes()[at] == b':' => (&host[..at], host[at + 1..].parse().ok()),
-        _ => (host, None),
-    }
+    let (name, port) = authority::split(host);
+    (name, port.and_then(|port| port.parse().ok()))
 }
 
 /// The name in a Host header, in lower case and without port; `None` if it is not text.
 pub fn host_name(host: &[u8]) -> Option<Cow<'_, [u8]>> {
     let found = host.iter().fold(0, |found, &byte| found | HOST_BYTE_CLASS[usize::from(byte)]);
-    let name = match host.iter().rposition(|byte| matches!(byte, b':' | b']')) {
-        Some(at) if host[at] == b':' => &host[..at],
-        _ => host,
-    };
+    let name = authority::host(host);
     match found {
         _ if found & NOT_TEXT != 0 => None,
         _ if found & UPPERCASE != 0 => Some(Cow::Owned(name.to_ascii_lowercase())),
@@ -244,8 +239,9 @@ fn last_unpassed_address<'a>(
 }
 
 fn parse_address(text: &str) -> Option<IpAddr> {
-    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-    let ip = bare.parse().or_else(|_| text.parse::<std::net::SocketAddr>().map(|address| address.ip()));
+    let ip = authority::without_brackets(text)
+        .parse()
+        .or_else(|_| text.parse::<std::net::SocketAddr>().map(|address| address.ip()));
     ip.ok().map(|ip: IpAddr| ip.to_canonical())
 }
 

@@ -15,10 +15,15 @@ use std::{
 use http::HeaderValue;
 use tokio::sync::Notify;
 
-use super::log_limit::LogLimit;
+use super::{
+    active_request::Sinks,
+    log_limit::LogLimit,
+    request_metrics::{RESERVED, RequestMetrics},
+};
 use net::{ConnectionBudget, Pool};
 use plugin::{Client, RequestId};
 use runtime::{Gateway, Options, RealIp, SnapshotCache, SnapshotRef};
+use telemetry::{Counter, Gauge, Registry};
 use upstream::WorkerResolver;
 
 /// Maximum time that an idle HTTP/1 connection stays open during a drain.
@@ -51,6 +56,12 @@ pub struct Worker {
     pub requests: Cell<u64>,
     /// Rate limits of log lines for events that affect many clients at a time.
     pub log_limits: LogLimits,
+    /// Where the records of requests are written.
+    pub sinks: Sinks,
+    /// Connections of clients for `/metrics`.
+    pub connection_metrics: ConnectionMetrics,
+    /// Whether the worker ends: what is dropped now is dropped by the gateway.
+    pub is_shut_down: Cell<bool>,
     snapshot_cache: SnapshotCache,
     request_id_state: Cell<[u64; 2]>,
     /// The last peer's address as a header value: a client opens several connections, and a load balancer all
@@ -64,7 +75,14 @@ impl Worker {
     /// Creates a worker's state.
     pub fn new(gateway: Arc<Gateway>) -> Rc<Self> {
         let seed = uuid::Uuid::new_v4().as_u64_pair();
+        let sinks = Sinks {
+            metrics: gateway.options.request_metrics.then(|| RequestMetrics::new(&gateway.stores.metrics)),
+            access_log: gateway.options.access_log.clone(),
+        };
         Rc::new(Worker {
+            sinks,
+            connection_metrics: ConnectionMetrics::new(&gateway.stores.metrics),
+            is_shut_down: Cell::new(false),
             options: Arc::clone(&gateway.options),
             pool: Pool::new(gateway.options.keepalive),
             resolver: WorkerResolver::new(
@@ -90,6 +108,8 @@ impl Worker {
     /// Counts a connection as open until the guard is dropped.
     pub fn track_connection(self: &Rc<Self>) -> ConnectionGuard {
         self.open_connections.set(self.open_connections.get() + 1);
+        self.connection_metrics.accepted.increment();
+        self.connection_metrics.open.add(1);
         ConnectionGuard(Rc::clone(self))
     }
 
@@ -146,7 +166,55 @@ pub struct ConnectionGuard(pub Rc<Worker>);
 impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         self.0.open_connections.set(self.0.open_connections.get() - 1);
+        self.0.connection_metrics.open.add(-1);
         self.0.connection_closed.notify_one();
+    }
+}
+
+/// Metrics of a worker's client connections.
+#[derive(Debug)]
+pub struct ConnectionMetrics {
+    /// Connections accepted so far.
+    pub accepted: Counter,
+    /// Open connections.
+    pub open: Gauge,
+    /// Those of them with a request in progress.
+    pub active: Gauge,
+}
+
+impl ConnectionMetrics {
+    fn new(registry: &Registry) -> Self {
+        let accepted = registry.counter(
+            "gateway_connections_accepted_total",
+            "Client connections that were accepted",
+            &[],
+        );
+        let state = registry.gauge(
+            "gateway_connections",
+            "Client connections by state: open ones, and those of them with a request in progress",
+            &["state"],
+        );
+        let (accepted, state) = (accepted.expect(RESERVED), state.expect(RESERVED));
+        ConnectionMetrics {
+            accepted: accepted.with(&[]),
+            open: state.with(&["open"]),
+            active: state.with(&["active"]),
+        }
+    }
+
+    /// Counts a connection as active until the guard is dropped.
+    pub fn track_active(&self) -> ActiveGuard<'_> {
+        self.active.add(1);
+        ActiveGuard(&self.active)
+    }
+}
+
+/// Counts a connection as active.
+pub struct ActiveGuard<'a>(&'a Gauge);
+
+impl Drop for ActiveGuard<'_> {
+    fn drop(&mut self) {
+        self.0.add(-1);
     }
 }
 
@@ -163,6 +231,8 @@ pub struct ConnContext {
     pub port: u16,
     /// That port as a header value.
     pub port_header: HeaderValue,
+    /// TLS version and cipher suite.
+    pub tls: Option<(&'static str, &'static str)>,
     /// Requests so far.
     pub requests: Cell<u64>,
     /// Budget of the connection's buffered bodies; created with the first one.
@@ -205,6 +275,7 @@ impl ConnContext {
                 connection_number: CONNECTIONS.fetch_add(1, Ordering::Relaxed) + 1,
                 request_number: 0,
             },
+            tls: None,
             requests: Cell::new(0),
             budget: OnceCell::new(),
             peer_header: cached_header(&worker.peer_header, ip, ip_header_value),

@@ -128,7 +128,7 @@ impl Workers {
                 let drain = drain.subscribe();
                 thread::Builder::new()
                     .name(format!("worker-{number}"))
-                    .spawn(move || run_worker(gateway, sockets, drain))
+                    .spawn(move || run_worker(number, gateway, sockets, drain))
             })
             .collect::<io::Result<_>>()?;
         Ok(Workers { addresses, sockets: shared, drain, threads })
@@ -320,11 +320,13 @@ fn bind(address: SocketAddr, listener: &Listener, exclusive: bool) -> io::Result
 /// Runs a worker: accepts until a drain is requested, then waits for its connections. Returns how many were
 /// closed forcibly.
 fn run_worker(
+    number: usize,
     gateway: Arc<Gateway>,
     sockets: Vec<WorkerSocket>,
     mut drain: watch::Receiver<Option<Drain>>,
 ) -> usize {
     sched::set_short_timeslice();
+    telemetry::set_worker(number);
     let options = runtime::LocalOptions::default();
     let runtime = match runtime::Builder::new_current_thread().enable_all().build_local(options) {
         Ok(runtime) => runtime,
@@ -377,6 +379,7 @@ fn run_worker(
             _ = drain.wait_for(|drain| drain.is_some_and(|drain| drain.limit.is_zero())) => {}
         }
         maintenance.abort();
+        worker.is_shut_down.set(true);
         worker.open_connections.get()
     })
 }

@@ -3,6 +3,7 @@
 use std::{borrow::Cow, net::IpAddr};
 
 use http::{HeaderValue, header::ValueIter};
+use http_codec::urlencoded;
 
 use super::{
     RequestInput, StreamInput,
@@ -170,19 +171,9 @@ impl<'a> RequestHead<'a> {
     }
 }
 
-/// Iterates over the decoded query arguments, in order.
+/// Iterates over the decoded query arguments, in order. Those without `=` are empty.
 pub(super) fn arguments(query: &str) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {
-    query.split('&').filter(|argument| !argument.is_empty()).take(MAX_ARGUMENTS).filter_map(|argument| {
-        let (key, value) = argument.split_once('=').unwrap_or((argument, ""));
-        let key = decode(key);
-        (!key.is_empty()).then(|| (key, decode(value)))
-    })
-}
-
-fn decode(text: &str) -> Cow<'_, [u8]> {
-    if memchr::memchr2(b'%', b'+', text.as_bytes()).is_none() {
-        return text.as_bytes().into();
-    }
-    let text = text.replace('+', " ");
-    percent_encoding::percent_decode(text.as_bytes()).collect::<Vec<u8>>().into()
+    urlencoded::arguments(query.as_bytes())
+        .take(MAX_ARGUMENTS)
+        .map(|argument| (argument.name(), argument.value().unwrap_or_default()))
 }

@@ -1,6 +1,9 @@
 //! Compilation of a configuration to a snapshot, without I/O.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use ahash::AHashMap;
 use uuid::Uuid;
@@ -58,9 +61,25 @@ pub fn compile(
     let routes = routes(&state, [&scopes, &of_streams], options.flavor == Flavor::Traditional);
     let global = Arc::new(scopes.global());
     let certificates = Certificates::new(&state, options, &stores.shared, &mut errors);
-    let snapshot =
-        Snapshot { state, router, streams, global, certificates, routes, services, balancers, plugins };
+    let snapshot = Snapshot {
+        id: next_id(),
+        state,
+        router,
+        streams,
+        global,
+        certificates,
+        routes,
+        services,
+        balancers,
+        plugins,
+    };
     (snapshot, errors)
+}
+
+/// Number of the next snapshot, from 1.
+fn next_id() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 /// Compiles the routers, or reuses those of the running snapshot as far as routes are unchanged.

@@ -23,7 +23,9 @@ pub use build::build;
 pub use certs::Certificates;
 pub use chain::{Chain, SelectedPlugins, Slot};
 pub use compile::{CompileError, compile};
-pub use options::{AddedHeaders, ErrorFormat, ErrorTemplates, HeadLimits, Mock, Options, RealIp};
+pub use options::{
+    AddedHeaders, ErrorFormat, ErrorTemplates, HeadLimits, Mock, Options, ProductToken, RealIp,
+};
 pub use route::{RouteEntry, TlsRequired};
 pub use service::ServiceEntry;
 pub use swap::{Gateway, SnapshotCache, SnapshotRef};
@@ -36,6 +38,8 @@ use upstream::Balancer;
 
 /// A compiled configuration. Immutable.
 pub struct Snapshot {
+    /// Number of the snapshot in the process; a later one has a higher number.
+    pub id: u64,
     /// The configuration that was compiled.
     pub state: Arc<State>,
     /// Router of requests.

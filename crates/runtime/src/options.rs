@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use net::{KeepaliveLimits, ServerTls};
 use plugin::Registry;
 use router::{Flavor, PriorityMode};
+use telemetry::AccessLog;
 use upstream::{DnsOptions, HostOverrides};
 
 /// Services whose upstream is replaced by the built-in echo.
@@ -31,6 +32,8 @@ pub struct AddedHeaders {
     pub server: bool,
     /// `Via`, on responses of upstreams.
     pub via: bool,
+    /// The product in `Server` and `Via`.
+    pub product: ProductToken,
     pub proxy_latency: bool,
     pub response_latency: bool,
     pub upstream_latency: bool,
@@ -43,6 +46,7 @@ impl AddedHeaders {
     pub const NONE: Self = AddedHeaders {
         server: false,
         via: false,
+        product: ProductToken::Gatewayctl,
         proxy_latency: false,
         response_latency: false,
         upstream_latency: false,
@@ -56,6 +60,7 @@ impl Default for AddedHeaders {
         AddedHeaders {
             server: true,
             via: true,
+            product: ProductToken::default(),
             proxy_latency: true,
             response_latency: true,
             upstream_latency: true,
@@ -63,6 +68,16 @@ impl Default for AddedHeaders {
             request_id: true,
         }
     }
+}
+
+/// Product that `Server` and `Via` name (setting `product_token`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProductToken {
+    /// `gatewayctl/VERSION`.
+    #[default]
+    Gatewayctl,
+    /// `kong/VERSION`, with the version of the Kong that the gateway is compatible with.
+    Kong,
 }
 
 /// Source of the client's address for trusted peers (setting `real_ip_header`).
@@ -199,6 +214,10 @@ pub struct Options {
     pub idle_timeout: Duration,
     /// Maximum number of requests per client connection (setting `keepalive_requests`).
     pub max_requests_per_connection: u32,
+    /// Whether requests are counted for `/metrics` (setting `request_metrics`).
+    pub request_metrics: bool,
+    /// Log of the proxy's requests.
+    pub access_log: Option<AccessLog>,
 }
 
 impl Options {
@@ -246,6 +265,8 @@ impl Default for Options {
             send_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(65),
             max_requests_per_connection: 10_000,
+            request_metrics: true,
+            access_log: None,
         }
     }
 }

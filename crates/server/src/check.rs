@@ -11,7 +11,8 @@ use net::Role;
 use proxy::{StartError, Workers};
 use runtime::Gateway;
 use source::Level;
-use store::Stores;
+use store::{Queues, Stores};
+use telemetry::Registry;
 
 /// Result of a check.
 pub struct CheckReport {
@@ -28,7 +29,7 @@ pub struct CheckReport {
 /// # Errors
 /// When a gateway could not start for a reason other than the content of the configuration.
 pub fn check(serve: ServeOptions) -> Result<CheckReport, ServeError> {
-    let stores = stores(&serve);
+    let stores = stores(&serve, Queues::default());
     let mut loaded = config::load(&serve.input, &serve.read.options())?;
     let snapshot = runtime::build(&mut loaded, &serve.options, &stores, None);
     let Some(snapshot) = snapshot else {
@@ -42,9 +43,14 @@ pub fn check(serve: ServeOptions) -> Result<CheckReport, ServeError> {
     Ok(CheckReport { loaded, is_valid: true, warnings })
 }
 
-/// Creates the state that outlives a configuration.
-pub fn stores(serve: &ServeOptions) -> Stores {
-    let mut stores = Stores { clock: serve.clock.clone(), ..Stores::default() };
+/// Creates the state that outlives a configuration. `queues` are those of a process that serves.
+pub fn stores(serve: &ServeOptions, queues: Queues) -> Stores {
+    let workers = match serve.options.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        count => count,
+    };
+    let metrics = Registry::new(workers);
+    let mut stores = Stores { clock: serve.clock.clone(), queues, metrics, ..Stores::default() };
     stores.node.untrusted_lua = serve.options.untrusted_lua;
     if let Some(id) = serve.node_id {
         stores.node.id = id;

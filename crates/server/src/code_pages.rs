@@ -1,4 +1,5 @@
-//! Eviction of the program's code pages: code used only to start or to reload does not stay resident.
+//! Eviction of the program's code pages (setting `code_page_eviction`): code used only to start or to reload does not
+//! stay resident.
 
 use rustix::mm::{Advice, madvise};
 

@@ -3,6 +3,7 @@
 //! Workers serve requests; everything else runs here, on a separate control runtime. Events are reported to an
 //! [`Observer`], so this layer does not depend on the terminal.
 
+mod access_logs;
 pub mod admin;
 mod check;
 #[cfg(target_os = "linux")]
@@ -18,8 +19,15 @@ mod signals;
 mod warnings;
 mod watch;
 
-use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+pub use access_logs::AccessLogs;
 pub use admin::{Status, configuration_document};
 pub use check::{CheckReport, check};
 pub use reload::{ApplyOutcome, ConfigHash, empty_configuration};
@@ -31,7 +39,10 @@ use tokio::{
 };
 pub use warnings::no_routes_warning;
 
-use self::handover::{ExecSpec, HandoverError, InheritedState};
+use self::{
+    access_logs::OpenLogs,
+    handover::{ExecSpec, HandoverError, InheritedState},
+};
 use config::{
     Catalog, Input, LoadError, Loaded, Options as LoadOptions,
     settings::{Issue, Origin},
@@ -40,7 +51,7 @@ use net::Role;
 use proxy::{Listener, Workers};
 use router::Flavor;
 use runtime::{Gateway, Options};
-use store::Clock;
+use store::{Clock, Queues};
 
 /// Options of a gateway process.
 pub struct ServeOptions {
@@ -54,6 +65,8 @@ pub struct ServeOptions {
     pub listeners: Vec<Listener>,
     /// Options of the admin and status APIs.
     pub admin: admin::Options,
+    /// The access logs.
+    pub access_logs: AccessLogs,
     /// Origin of each setting, for error messages.
     pub origins: BTreeMap<&'static str, Origin>,
     /// The node's id; generated if `None`.
@@ -64,6 +77,8 @@ pub struct ServeOptions {
     pub drain: Duration,
     /// How long connections are still accepted after a signal, while readiness probes already fail.
     pub drain_delay: Duration,
+    /// Whether code pages are evicted after the start and after reloads.
+    pub evict_code_pages: bool,
     /// Sockets and state inherited from systemd or from the previous process.
     pub inherited: InheritedState,
     /// The program started on `SIGUSR2` to replace this process; handover is impossible if `None`.
@@ -111,7 +126,7 @@ pub trait Observer: Send + Sync {
     /// The gateway accepts requests.
     fn ready(&self, ready: &ReadyInfo<'_>);
     /// A new configuration was applied.
-    fn reloaded(&self, loaded: &Loaded, generation: u64, took: Duration);
+    fn reloaded(&self, loaded: &Loaded, hash: ConfigHash, generation: u64, took: Duration);
     /// A configuration was rejected. `running`: an earlier one stays in effect.
     fn refused(&self, loaded: &Loaded, running: bool);
     /// A configuration could not be read; the running one stays in effect.
@@ -162,6 +177,9 @@ pub enum ServeError {
     Start(#[from] io::Error),
 }
 
+/// Minimum time for sending queued entries when the process ends, also if draining has used all of its time.
+const MIN_QUEUE_FLUSH: Duration = Duration::from_secs(1);
+
 /// Handle of a running gateway, which owns its threads.
 pub struct ServerHandle {
     gateway: Arc<Gateway>,
@@ -182,6 +200,7 @@ pub struct ServerHandle {
     api_sockets: Vec<(Role, Socket)>,
     /// Tasks aborted when another process takes over: the accept loops of the APIs, and the reloader.
     stopped_on_handover: Vec<AbortHandle>,
+    logs: OpenLogs,
 }
 
 /// Runs a gateway until a termination signal or a handover.
@@ -216,7 +235,7 @@ impl ServerHandle {
         control: tokio::runtime::Runtime,
     ) -> Result<Self, ServeError> {
         let started_at = std::time::Instant::now();
-        let stores = check::stores(&serve);
+        let stores = check::stores(&serve, Queues::on(control.handle().clone()));
         let reload_thread = ReloadThread::spawn()?;
         // The watcher starts before the files are read, so that no change in between is missed.
         let watcher = serve.watch.then(|| watch::Watcher::of(&serve.input, &reload_thread)).flatten();
@@ -230,13 +249,15 @@ impl ServerHandle {
             Ok::<_, LoadError>((serve, stores, loaded, snapshot))
         };
         let first = control.block_on(reload_thread.run(first)).map_err(LoadError::from)?;
-        let (serve, stores, loaded, snapshot) = first?;
+        let (mut serve, stores, loaded, snapshot) = first?;
         let Some(snapshot) = snapshot else {
             observer.refused(&loaded, false);
             return Err(ServeError::Refused);
         };
         warnings::at_start(&serve, &loaded).iter().for_each(|warning| tracing::warn!("{warning}"));
         let to_serve_error = check::start_error_mapper(&serve.origins);
+        let logs = serve.access_logs.open(&stores.metrics, &serve.origins)?;
+        serve.options.access_log = logs.proxy.clone();
         let gateway = Gateway::new(serve.options, stores, snapshot);
         let (apply_requests, apply_rx) = mpsc::channel(1);
         let (barriers, barrier_rx) = mpsc::channel(1);
@@ -247,6 +268,7 @@ impl ServerHandle {
             Arc::clone(&status),
             serve.read.clone(),
             apply_requests.clone(),
+            &logs,
             &mut received.sockets,
         ));
         let api = api.map_err(&to_serve_error)?;
@@ -274,7 +296,9 @@ impl ServerHandle {
         control.spawn(async move {
             let _ = freed.run(move || drop(loaded)).await;
             freed.trim_heap().await;
-            freed.evict_code_pages().await;
+            if serve.evict_code_pages {
+                freed.evict_code_pages().await;
+            }
         });
         let reloader = reload::Reloader {
             input: serve.input.clone(),
@@ -283,6 +307,8 @@ impl ServerHandle {
             status: Arc::clone(&status),
             observer: Arc::clone(&observer),
             reload_thread,
+            evict_code_pages: serve.evict_code_pages,
+            reloads: reload::reload_counter(&gateway.stores.metrics),
         };
         stopped_on_handover.push(control.spawn(reloader.run(watcher, barrier_rx, apply_rx)).abort_handle());
         Ok(ServerHandle {
@@ -301,6 +327,7 @@ impl ServerHandle {
             program: serve.exec,
             api_sockets,
             stopped_on_handover,
+            logs,
         })
     }
 
@@ -334,8 +361,9 @@ impl ServerHandle {
         outcome.await.ok()
     }
 
-    /// Drains in-flight requests within the configured limit and joins the threads. Blocks.
+    /// Drains in-flight requests within the configured limit, joins the threads, and sends what plugins have queued. Blocks.
     pub fn stop(self, why: &str) {
+        let start = Instant::now();
         self.observer.draining(why, self.drain);
         let cut = if self.status.handed_over() {
             self.workers.hand_over(self.drain)
@@ -343,10 +371,21 @@ impl ServerHandle {
             self.status.set_draining();
             self.workers.drain(self.drain)
         };
+        let limit = self.drain.saturating_sub(start.elapsed()).max(MIN_QUEUE_FLUSH);
+        flush_queues(&self.control, self.gateway.stores.queues.clone(), limit);
+        self.logs.flush();
         self.observer.stopped(cut);
         // Admin connections and watchers have no work to complete.
         self.control.shutdown_background();
     }
+}
+
+/// Waits until the queues are empty, for `limit` at most. The workers have ended, and add nothing.
+fn flush_queues(control: &tokio::runtime::Runtime, queues: Queues, limit: Duration) {
+    let (flushed, has_flushed) = std::sync::mpsc::channel();
+    // Not `block_on`, which panics if the caller is a task of another runtime.
+    control.spawn(async move { flushed.send(queues.flush(limit).await) });
+    let _ = has_flushed.recv();
 }
 
 /// The catalog with the schemas of all plugins.

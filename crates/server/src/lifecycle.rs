@@ -57,8 +57,15 @@ impl ServerHandle {
             }
         };
         let hurry = self.workers.force_shutdown_handle();
+        let logs = self.logs.clone();
         self.control.spawn(async move {
-            while !matches!(signals.next().await, Signal::Terminate(_)) {}
+            loop {
+                match signals.next().await {
+                    Signal::Terminate(_) => break,
+                    Signal::ReopenLogs => logs.reopen(),
+                    Signal::Reload | Signal::Upgrade => {}
+                }
+            }
             hurry.trigger();
         });
         self.stop(why);
@@ -76,6 +83,7 @@ impl ServerHandle {
             select! {
                 signal = signals.next() => match signal {
                     Signal::Reload => self.reload(),
+                    Signal::ReopenLogs => self.logs.reopen(),
                     Signal::Upgrade => {
                         attempt.get_or_insert_with(|| Box::pin(self.hand_over()));
                     }

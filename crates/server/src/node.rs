@@ -10,7 +10,7 @@ use std::{
 use http::HeaderName;
 use serde_json::{Value, json};
 
-use super::{ReadOptions, ServeError, ServeOptions, admin, handover::InheritedState};
+use super::{AccessLogs, ReadOptions, ServeError, ServeOptions, admin, handover::InheritedState};
 use config::{
     Input, input,
     listen::{self, Host, Listeners},
@@ -26,7 +26,7 @@ use net::{
 use plugin::Registry;
 use proxy::{Listener, Traffic};
 use router::{Flavor, PriorityMode};
-use runtime::{AddedHeaders, ErrorFormat, ErrorTemplates, HeadLimits, Mock, Options, RealIp};
+use runtime::{AddedHeaders, ErrorFormat, ErrorTemplates, HeadLimits, Mock, Options, ProductToken, RealIp};
 use store::Clock;
 
 impl ServeOptions {
@@ -42,6 +42,7 @@ impl ServeOptions {
                 .concat(),
             origins: settings.origins.clone(),
             admin: admin(settings, read.catalog.registry())?,
+            access_logs: AccessLogs::new(settings)?,
             read: ReadOptions {
                 flavor: flavor(settings),
                 vault_env_prefix: settings.vault_env_prefix.clone(),
@@ -51,6 +52,7 @@ impl ServeOptions {
             watch: true,
             drain: Duration::from_secs(30),
             drain_delay: Duration::ZERO,
+            evict_code_pages: settings.code_page_eviction,
             inherited: InheritedState::default(),
             exec: None,
             clock: Clock::System,
@@ -124,6 +126,10 @@ pub fn options(settings: &Settings, registry: Registry, mock: Mock) -> Result<Op
         headers: AddedHeaders {
             server: headers.server,
             via: headers.via,
+            product: match settings.product_token {
+                config::settings::ProductToken::Gatewayctl => ProductToken::Gatewayctl,
+                config::settings::ProductToken::Kong => ProductToken::Kong,
+            },
             proxy_latency: headers.proxy_latency,
             response_latency: headers.response_latency,
             upstream_latency: headers.upstream_latency,
@@ -157,6 +163,7 @@ pub fn options(settings: &Settings, registry: Registry, mock: Mock) -> Result<Op
         send_timeout: settings.send_timeout,
         idle_timeout: settings.keepalive_timeout,
         max_requests_per_connection: settings.keepalive_requests,
+        request_metrics: settings.request_metrics,
         mock,
         registry,
         ..Options::default()
@@ -251,12 +258,10 @@ fn pair(
 
 /// Reads certificate authorities in PEM and concatenates them. `system` selects the system's trust store, if there is one.
 fn authorities(settings: &Settings, name: &str, list: &[Pem]) -> Result<Option<String>, ServeError> {
-    const SYSTEM: [&str; 3] =
-        ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
     let mut all = String::new();
     for Pem(source) in list {
         if source == "system" {
-            all.extend(SYSTEM.iter().find_map(|path| std::fs::read_to_string(path).ok()));
+            all.extend(net::system_authorities());
         } else {
             let pem = pem(settings, name, source)?;
             parse_certificates(&pem)
@@ -312,12 +317,13 @@ pub fn admin(settings: &Settings, registry: &Registry) -> Result<admin::Options,
 }
 
 /// Boolean settings.
-const BOOLEAN_SETTINGS: [&str; 7] = [
+const BOOLEAN_SETTINGS: [&str; 8] = [
     "allow_debug_header",
     "client_ssl",
     "dns_no_sync",
     "listen_shared",
     "real_ip_recursive",
+    "request_metrics",
     "ssl_prefer_server_ciphers",
     "ssl_session_tickets",
 ];

@@ -16,6 +16,7 @@ use super::{
 };
 use config::{self, Input, LoadError, Loaded};
 use runtime::{self, Gateway};
+use telemetry::{CounterFamily, Registry};
 
 /// First delay after a swap until retired snapshots are collected: a busy worker has released them by then.
 const MIN_COLLECT_INTERVAL: Duration = Duration::from_millis(20);
@@ -109,6 +110,21 @@ pub struct Reloader {
     pub status: Arc<Status>,
     pub observer: Arc<dyn Observer>,
     pub reload_thread: ReloadThread,
+    /// Whether code pages are evicted after loads.
+    pub evict_code_pages: bool,
+    /// Reloads by result.
+    pub reloads: CounterFamily,
+}
+
+/// Registers the counter of reloads, with all results at 0.
+pub fn reload_counter(metrics: &Registry) -> CounterFamily {
+    let family =
+        metrics.counter("gateway_reloads_total", "Reloads of the configuration by result", &["result"]);
+    let family = family.expect("only the gateway registers metrics named gateway_*");
+    for result in ["applied", "unchanged", "rejected", "unreadable"] {
+        family.with(&[result]);
+    }
+    family
 }
 
 impl Reloader {
@@ -165,7 +181,7 @@ impl Reloader {
                     false
                 }
             };
-            if loaded {
+            if loaded && this.evict_code_pages {
                 evict_code_at = Some(Instant::now() + CODE_EVICTION_DELAY);
             }
             if had_no_retired {
@@ -205,6 +221,7 @@ impl Reloader {
     }
 
     fn unreadable(&self, error: LoadError) -> ApplyOutcome {
+        self.reloads.with(&["unreadable"]).increment();
         self.status.unreadable(&error);
         self.observer.unreadable(&error);
         ApplyOutcome::Unreadable(error)
@@ -233,6 +250,7 @@ impl Reloader {
         };
         if check_hash && self.status.hash() == ConfigHash::of(&loaded) {
             self.status.unchanged();
+            self.reloads.with(&["unchanged"]).increment();
             return ApplyOutcome::Unchanged;
         }
         let previous = self.gateway.snapshot();
@@ -240,12 +258,14 @@ impl Reloader {
         drop(previous);
         let Some(snapshot) = built else {
             self.status.refused(&loaded);
+            self.reloads.with(&["rejected"]).increment();
             self.observer.refused(&loaded, true);
             return ApplyOutcome::Refused(Box::new(loaded));
         };
         let generation = self.gateway.swap(snapshot);
         self.status.applied(&loaded);
-        self.observer.reloaded(&loaded, generation, started_at.elapsed());
+        self.reloads.with(&["applied"]).increment();
+        self.observer.reloaded(&loaded, self.status.hash(), generation, started_at.elapsed());
         ApplyOutcome::Applied(Box::new(loaded))
     }
 }

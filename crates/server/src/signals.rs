@@ -1,4 +1,4 @@
-//! Signals: `SIGHUP` reloads, `SIGUSR2` hands over, `SIGTERM`, `SIGINT` and `SIGQUIT` terminate.
+//! Signals: `SIGHUP` reloads, `SIGUSR1` opens the access logs again, `SIGUSR2` hands over, `SIGTERM`, `SIGINT` and `SIGQUIT` terminate.
 
 use std::io;
 
@@ -7,6 +7,8 @@ use std::io;
 pub enum Signal {
     /// Reload the configuration.
     Reload,
+    /// Open the access logs again.
+    ReopenLogs,
     /// Start a new process and hand over to it.
     Upgrade,
     /// Drain and exit. Contains the name of the signal.
@@ -25,6 +27,7 @@ mod unix {
     /// Streams of the handled signals.
     pub struct Signals {
         hangup: Stream,
+        user1: Stream,
         user2: Stream,
         terminate: Stream,
         interrupt: Stream,
@@ -36,6 +39,7 @@ mod unix {
         pub fn new() -> io::Result<Self> {
             Ok(Signals {
                 hangup: signal(SignalKind::hangup())?,
+                user1: signal(SignalKind::user_defined1())?,
                 user2: signal(SignalKind::user_defined2())?,
                 terminate: signal(SignalKind::terminate())?,
                 interrupt: signal(SignalKind::interrupt())?,
@@ -47,6 +51,7 @@ mod unix {
         pub async fn next(&mut self) -> Signal {
             tokio::select! {
                 Some(()) = self.hangup.recv() => Signal::Reload,
+                Some(()) = self.user1.recv() => Signal::ReopenLogs,
                 Some(()) = self.user2.recv() => Signal::Upgrade,
                 Some(()) = self.terminate.recv() => Signal::Terminate("SIGTERM"),
                 Some(()) = self.interrupt.recv() => Signal::Terminate("SIGINT"),

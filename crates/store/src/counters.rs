@@ -1,23 +1,33 @@
 //! Request counters in fixed windows, independent of where they are stored.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use smallvec::SmallVec;
 use uuid::Uuid;
 
-use super::{CalendarWindows, memory::MemoryCounters};
+use super::{CalendarWindows, StoreError, StoreFuture, memory::MemoryCounters};
 
-/// Storage of counters. Plugins do not depend on the variant.
-#[derive(Clone, Debug)]
-pub enum Counters {
-    /// Memory of this process. Exact over all workers; outlives reloads, but not the process.
-    Memory(Arc<MemoryCounters>),
+/// Backend of [`Counters`].
+pub trait CounterStore: fmt::Debug + Send + Sync {
+    /// Counts a request in all windows with a limit, unless one of them is full. Atomic: concurrent requests never exceed a
+    /// limit. The returned future does not borrow the key.
+    fn try_acquire<'a>(
+        &'a self,
+        key: &[u8],
+        windows: &CalendarWindows,
+        limits: &Limits,
+    ) -> StoreFuture<'a, Result<Acquired, StoreError>>;
 }
+
+/// Counters that plugins use. Cheap to clone: clones share the counts. By default they are in the memory of this process:
+/// exact over all workers, immediate, and outliving reloads, but not the process.
+#[derive(Clone, Debug)]
+pub struct Counters(Arc<dyn CounterStore>);
 
 impl Default for Counters {
     fn default() -> Self {
-        Counters::Memory(Arc::new(MemoryCounters::default()))
+        Counters::new(Arc::new(MemoryCounters::default()))
     }
 }
 
@@ -35,6 +45,11 @@ pub struct Acquired {
 }
 
 impl Counters {
+    /// Creates counters with a backend.
+    pub fn new(backend: Arc<dyn CounterStore>) -> Self {
+        Counters(backend)
+    }
+
     /// Counts a request in all windows with a limit, unless one of them is full. Atomic: concurrent requests never exceed a
     /// limit.
     pub fn try_acquire(
@@ -43,10 +58,8 @@ impl Counters {
         subject: CounterSubject<'_>,
         windows: &CalendarWindows,
         limits: &Limits,
-    ) -> Acquired {
-        match self {
-            Counters::Memory(counters) => counters.try_acquire(&scope.key(subject), windows, limits),
-        }
+    ) -> StoreFuture<'_, Result<Acquired, StoreError>> {
+        self.0.try_acquire(&scope.key(subject), windows, limits)
     }
 }
 

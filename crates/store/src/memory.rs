@@ -9,7 +9,7 @@ use std::fmt;
 use ahash::{AHashMap, RandomState};
 use parking_lot::Mutex;
 
-use super::{Acquired, CalendarWindows, Limits, Period};
+use super::{Acquired, CalendarWindows, CounterStore, Limits, Period, StoreError, StoreFuture};
 
 /// Number of shards: many more than cores, so that two cores rarely contend for the same lock.
 const SHARD_COUNT: usize = 128;
@@ -56,8 +56,8 @@ impl Default for MemoryCounters {
 }
 
 impl MemoryCounters {
-    /// See [`Counters::take`](super::Counters::take).
-    pub(super) fn try_acquire(&self, key: &[u8], windows: &CalendarWindows, limits: &Limits) -> Acquired {
+    /// See [`CounterStore::try_acquire`].
+    fn acquire(&self, key: &[u8], windows: &CalendarWindows, limits: &Limits) -> Acquired {
         let shard = &self.shards[self.hasher.hash_one(key) as usize % SHARD_COUNT];
         let mut shard = shard.0.lock();
         match shard.entries.get_mut(key) {
@@ -134,6 +134,17 @@ impl Entry {
     }
 }
 
+impl CounterStore for MemoryCounters {
+    fn try_acquire<'a>(
+        &'a self,
+        key: &[u8],
+        windows: &CalendarWindows,
+        limits: &Limits,
+    ) -> StoreFuture<'a, Result<Acquired, StoreError>> {
+        StoreFuture::Ready(Ok(self.acquire(key, windows, limits)))
+    }
+}
+
 impl fmt::Debug for MemoryCounters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryCounters").field("entries", &self.len()).finish()
@@ -164,7 +175,7 @@ mod tests {
     fn the_next_window_starts_empty() {
         let memory = MemoryCounters::default();
         let limits = limits(&[(Period::Minute, 2.0)]);
-        let try_acquire = |second| memory.try_acquire(b"a", &at(second), &limits);
+        let try_acquire = |second| memory.acquire(b"a", &at(second), &limits);
         assert_eq!(try_acquire(0), Acquired { used: [0; 6], counted: true });
         assert_eq!(try_acquire(39), Acquired { used: [0, 1, 0, 0, 0, 0], counted: true });
         assert_eq!(try_acquire(39), Acquired { used: [0, 2, 0, 0, 0, 0], counted: false });
@@ -175,29 +186,26 @@ mod tests {
     fn a_rejected_request_is_counted_in_no_window() {
         let memory = MemoryCounters::default();
         let both = limits(&[(Period::Second, 1.0), (Period::Hour, 3.0)]);
-        assert!(memory.try_acquire(b"a", &at(0), &both).counted);
-        assert!(!memory.try_acquire(b"a", &at(0), &both).counted);
-        assert_eq!(
-            memory.try_acquire(b"a", &at(1), &both),
-            Acquired { used: [0, 0, 1, 0, 0, 0], counted: true }
-        );
+        assert!(memory.acquire(b"a", &at(0), &both).counted);
+        assert!(!memory.acquire(b"a", &at(0), &both).counted);
+        assert_eq!(memory.acquire(b"a", &at(1), &both), Acquired { used: [0, 0, 1, 0, 0, 0], counted: true });
     }
 
     #[test]
     fn a_fractional_limit_is_rounded_up() {
         let memory = MemoryCounters::default();
         let limits = limits(&[(Period::Hour, 1.5)]);
-        let acquired_count = (0..4).filter(|_| memory.try_acquire(b"a", &at(0), &limits).counted).count();
+        let acquired_count = (0..4).filter(|_| memory.acquire(b"a", &at(0), &limits).counted).count();
         assert_eq!(acquired_count, 2);
     }
 
     #[test]
     fn counts_outlive_a_change_of_limits() {
         let memory = MemoryCounters::default();
-        assert!(memory.try_acquire(b"a", &at(0), &limits(&[(Period::Hour, 1.0)])).counted);
-        let acquired = memory.try_acquire(b"a", &at(0), &limits(&[(Period::Hour, 3.0), (Period::Day, 9.0)]));
+        assert!(memory.acquire(b"a", &at(0), &limits(&[(Period::Hour, 1.0)])).counted);
+        let acquired = memory.acquire(b"a", &at(0), &limits(&[(Period::Hour, 3.0), (Period::Day, 9.0)]));
         assert_eq!(acquired, Acquired { used: [0, 0, 1, 0, 0, 0], counted: true });
-        let acquired = memory.try_acquire(b"a", &at(0), &limits(&[(Period::Day, 9.0)]));
+        let acquired = memory.acquire(b"a", &at(0), &limits(&[(Period::Day, 9.0)]));
         assert_eq!(acquired, Acquired { used: [0, 0, 0, 1, 0, 0], counted: true });
     }
 
@@ -205,8 +213,8 @@ mod tests {
     fn counts_are_kept_when_the_clock_steps_back() {
         let memory = MemoryCounters::default();
         let limits = limits(&[(Period::Minute, 1.0)]);
-        assert!(memory.try_acquire(b"a", &at(60), &limits).counted);
-        assert!(!memory.try_acquire(b"a", &at(0), &limits).counted);
+        assert!(memory.acquire(b"a", &at(60), &limits).counted);
+        assert!(!memory.acquire(b"a", &at(0), &limits).counted);
     }
 
     #[test]
@@ -217,7 +225,7 @@ mod tests {
             .map(|_| {
                 let memory = memory.clone();
                 std::thread::spawn(move || {
-                    (0..1000).filter(|_| memory.try_acquire(b"shared", &at(0), &limits).counted).count()
+                    (0..1000).filter(|_| memory.acquire(b"shared", &at(0), &limits).counted).count()
                 })
             })
             .collect();
@@ -230,7 +238,7 @@ mod tests {
         let memory = MemoryCounters::default();
         let limits = limits(&[(Period::Second, 5.0)]);
         for n in 0..100_000_u64 {
-            memory.try_acquire(&n.to_le_bytes(), &at(n), &limits);
+            memory.acquire(&n.to_le_bytes(), &at(n), &limits);
         }
         assert!(memory.len() <= SHARD_COUNT * MIN_SWEEP_LEN, "{} subjects are held", memory.len());
     }
@@ -242,14 +250,14 @@ mod tests {
         let mut busy = limits;
         busy[Period::Year.index()] = Some(f64::MAX);
         for n in 0..2 * MAX_ENTRIES as u64 {
-            memory.try_acquire(&n.to_le_bytes(), &at(n / 64), &limits);
+            memory.acquire(&n.to_le_bytes(), &at(n / 64), &limits);
             if n % 1024 == 0 {
-                memory.try_acquire(b"busy", &at(n / 64), &busy);
+                memory.acquire(b"busy", &at(n / 64), &busy);
             }
         }
         assert!(memory.len() <= MAX_ENTRIES, "{} subjects are held", memory.len());
         assert!(memory.len() > MAX_ENTRIES / 2, "{} subjects are held", memory.len());
-        let acquired = memory.try_acquire(b"busy", &at(2 * MAX_ENTRIES as u64 / 64), &busy);
+        let acquired = memory.acquire(b"busy", &at(2 * MAX_ENTRIES as u64 / 64), &busy);
         assert_eq!(acquired.used[Period::Year.index()], 2 * MAX_ENTRIES as u64 / 1024);
     }
 }

@@ -33,7 +33,7 @@ pub enum Endpoint {
 impl Endpoint {
     /// Creates the endpoint of a host: an address, also an IPv6 address in brackets, or a name.
     pub fn new(host: &str, port: u16) -> Self {
-        match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        match http_codec::authority::without_brackets(host).parse::<IpAddr>() {
             Ok(ip) => Endpoint::Address(SocketAddr::new(ip, port)),
             Err(_) => Endpoint::Name { host: host.to_ascii_lowercase().into(), port },
         }

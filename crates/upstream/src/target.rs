@@ -1,22 +1,13 @@
 //! Parsing and formatting of targets (`host:port`) and Host headers.
 
 use http::HeaderValue;
+use http_codec::authority;
 
 /// Splits a target such as `a.test:80`, `10.0.0.1` or `[::1]:80` into host and port. The default port is 8000.
 pub fn host_and_port(target: &str) -> (&str, u16) {
     const DEFAULT_PORT: u16 = 8000;
-    if let Some(rest) = target.strip_prefix('[') {
-        return match rest.split_once(']') {
-            Some((host, port)) => {
-                (host, port.strip_prefix(':').and_then(|p| p.parse().ok()).unwrap_or(DEFAULT_PORT))
-            }
-            None => (target, DEFAULT_PORT),
-        };
-    }
-    match target.rsplit_once(':') {
-        Some((host, port)) if !host.contains(':') => (host, port.parse().unwrap_or(DEFAULT_PORT)),
-        _ => (target, DEFAULT_PORT),
-    }
+    let (host, port) = authority::split_address(target);
+    (host, port.and_then(|port| port.parse().ok()).unwrap_or(DEFAULT_PORT))
 }
 
 /// Formats a target as Kong's admin API does: with its port, and IPv6 in brackets and not abbreviated.
@@ -30,16 +21,14 @@ pub fn canonical_target(target: &str) -> String {
 
 /// Returns whether a host includes a port.
 pub fn has_port(host: &str) -> bool {
-    host.rsplit_once(':').is_some_and(|(name, port)| {
-        port.bytes().all(|byte| byte.is_ascii_digit()) && (!name.contains(':') || name.ends_with(']'))
-    })
+    let (_, port) = authority::split_address(host);
+    port.is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Builds the Host header for a host and a port, which is omitted if it is the default of the protocol.
 pub fn host_header(host: &str, port: u16, default_port: u16) -> HeaderValue {
-    let bracketed = host.contains(':') && !host.starts_with('[');
-    let host = if bracketed { format!("[{host}]") } else { host.to_owned() };
-    let text = if port == default_port { host } else { format!("{host}:{port}") };
+    let host = authority::with_brackets(host);
+    let text = if port == default_port { host.into_owned() } else { format!("{host}:{port}") };
     // The schema rejects hosts that are not valid header values.
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("localhost"))
 }

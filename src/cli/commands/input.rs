@@ -102,11 +102,11 @@ pub fn load(args: &Files) -> Result<Loaded, Failure> {
 
 /// Reads those files.
 pub fn load_files(files: Vec<PathBuf>, dialect: Dialect) -> Result<Loaded, Failure> {
-    machine(&Input::Paths(files), dialect).map(|(loaded, _)| loaded)
+    snapshot(&Input::Paths(files), dialect).map(|(loaded, _)| loaded)
 }
 
-/// Reads an input and makes the machine of it; none if a finding is an error, and no state then either.
-pub fn machine(input: &Input, dialect: Dialect) -> Result<(Loaded, Option<Snapshot>), Failure> {
+/// Loads and compiles an input. Returns no snapshot and no state if a finding is an error.
+pub fn snapshot(input: &Input, dialect: Dialect) -> Result<(Loaded, Option<Snapshot>), Failure> {
     let (loaded, snapshot) = compiled(input, dialect, &Stores::default())?;
     Ok((loaded, snapshot.map(|(snapshot, _)| snapshot)))
 }

@@ -26,8 +26,8 @@ pub fn messages(finding: &Finding, report: Report<'_>) -> Vec<String> {
 
 const STARS: &str = "****";
 
-/// `services[1].port`; none for what concerns the document as a whole. A name that is the secret is blanked out, and so
-/// is what a row is called by where that is one: `keyauth_credentials.****[1]`.
+/// Renders a path: `services[1].port`. `None` for errors of the document as a whole. A name that is a secret is masked,
+/// also if it identifies a row: `keyauth_credentials.****[1]`.
 fn place(path: &[ErrorPathSegment], secret: &[String]) -> Option<String> {
     if matches!(path, [ErrorPathSegment::Key(key)] if key == "error") {
         return None;

@@ -126,7 +126,7 @@ fn uri(sources: &SourceMap, file: FileId) -> String {
     if name.starts_with('/') { format!("file://{path}") } else { path }
 }
 
-/// The change that mends a finding; none where it would show a secret.
+/// Renders the change that fixes a finding. `None` if it would contain a secret.
 fn fix(finding: &Finding, report: Report<'_>) -> Option<Value> {
     let hidden = |edit: &Edit| {
         let (Edit::Replace { span, .. } | Edit::Remove { span }) = edit;

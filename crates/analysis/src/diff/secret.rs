@@ -35,7 +35,7 @@ pub(super) fn covers(secrets: &[String], path: &[Segment]) -> bool {
     })
 }
 
-/// What is shown of a secret: that there is one.
+/// Replaces a secret in output, which shows only that there is one.
 pub(super) fn masked(value: &Value) -> Value {
     if value.is_null() { Value::Null } else { Value::String(MASK.to_owned()) }
 }

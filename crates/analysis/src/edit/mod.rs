@@ -51,7 +51,7 @@ pub fn fix(findings: &Findings, sources: &SourceMap) -> Vec<Fixed> {
         .collect()
 }
 
-/// The changes that edits amount to, in order; none if one cannot be made without guessing, or two overlap.
+/// Returns the changes of several edits, in order. `None` if one is ambiguous or two overlap.
 pub fn changes(edits: &[Edit], sources: &SourceMap) -> Option<Vec<(FileId, Change)>> {
     let change = |edit: &Edit| {
         let (Edit::Replace { span, .. } | Edit::Remove { span }) = edit;

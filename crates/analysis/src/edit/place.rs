@@ -3,7 +3,7 @@
 use super::Change;
 use source::Edit;
 
-/// The change that an edit amounts to; none if it cannot be made without guessing.
+/// Returns the change of an edit. `None` if it is ambiguous.
 pub fn change(edit: &Edit, text: &str) -> Option<Change> {
     match edit {
         Edit::Replace { span, text: new } => Some((span.start as usize..span.end as usize, new.clone())),

@@ -39,7 +39,7 @@ fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
     }
 }
 
-/// Whether an end is near, both in seconds since 1970. What is over is not soon any more.
+/// Whether an end is near, both in seconds since 1970. An end in the past is not.
 fn soon(until: i64, now: i64) -> bool {
     (now..now + SOON).contains(&until)
 }

@@ -12,7 +12,7 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Reads a chain in PEM; none if that is not one, or is kept elsewhere.
+    /// Parses a chain in PEM. `None` if it is malformed, or a reference to a vault.
     pub fn of(pem: &str) -> Option<Facts> {
         let (_, pem) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).ok()?;
         let (_, certificate) = X509Certificate::from_der(&pem.contents).ok()?;

@@ -36,7 +36,7 @@ pub struct LintContext<'a> {
 type Rows<'a> = AHashMap<(Option<Uuid>, Option<Uuid>), &'a PluginEntity>;
 
 impl<'a> LintContext<'a> {
-    /// What was read, as lints look at it; none if that was not valid.
+    /// Wraps a loaded configuration for lints. `None` if it is not valid.
     pub fn of(loaded: &'a Loaded, flavor: Flavor) -> Option<Self> {
         // Secrets as written: neither hashed nor fetched from a vault.
         let state = loaded.displayed.as_deref().or(loaded.state.as_deref())?;
@@ -72,7 +72,7 @@ impl<'a> LintContext<'a> {
         })
     }
 
-    /// The node of a row, or of a field of it: `["config", "origins"]`. None where that was not written.
+    /// Returns the node of a row, or of a field of it: `["config", "origins"]`. `None` if the file does not have it.
     pub fn node<T: Row + ?Sized>(&self, row: &T, field: &[&str]) -> Option<NodeId> {
         let steps: Vec<NodePathStep<'_>> = field
             .iter()

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use ahash::AHashMap;
 
 use super::{Lint, LintContext, Report, called};
+use http_codec::authority;
 use model::ServiceProtocol;
 use source::Level;
 
@@ -24,7 +25,7 @@ fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
     let routes: AHashMap<_, _> = context.routes_by_service().into_iter().collect();
     for (ix, service) in context.state.services.iter() {
         let tls = matches!(service.protocol, ServiceProtocol::Https | ServiceProtocol::Grpcs);
-        let address = service.host.trim_matches(['[', ']']).parse::<IpAddr>();
+        let address = authority::without_brackets(&service.host).parse::<IpAddr>();
         if let (true, Ok(address)) = (tls, address) {
             // The client's name is sent on then.
             let keeps_host = routes.get(&ix).is_some_and(|routes| routes.iter().all(|r| r.preserve_host));

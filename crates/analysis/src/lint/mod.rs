@@ -91,9 +91,9 @@ const SUGGESTIONS: usize = 64;
 pub struct Lint {
     /// Stable code: `lint/duplicate-route`.
     pub code: &'static str,
-    /// How bad a finding of it is; none if it has to be asked for.
+    /// Default level of its findings. `None` if the lint is off by default.
     pub level: Option<Level>,
-    /// What it finds, in one line.
+    /// What the lint finds, in one line.
     pub summary: &'static str,
     /// Why that is a problem, and what to do.
     pub explanation: &'static str,

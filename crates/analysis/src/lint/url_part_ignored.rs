@@ -36,14 +36,14 @@ fn ignored(url: &str) -> Vec<(&'static str, &'static str)> {
     let (url, query) = url.split_once('?').unwrap_or((url, ""));
     let authority = url.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or(""));
     let (user, address) = authority.rsplit_once('@').unwrap_or(("", authority));
-    let port = address.rsplit_once(':').map_or("", |(_, port)| port);
+    let port = http_codec::authority::split(address).1.unwrap_or_default();
     if !user.is_empty() {
         found.push((
             "user and password",
             "remove them, and add the header Authorization with the plugin request-transformer",
         ));
     }
-    if !port.is_empty() && !port.contains(']') && port.parse::<u16>().is_err() {
+    if !port.is_empty() && port.parse::<u16>().is_err() {
         found.push(("port", "it is no number, and PORT is used: write the port as a number"));
     }
     if !query.is_empty() {

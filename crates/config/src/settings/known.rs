@@ -19,6 +19,8 @@ pub const ALIASES: &[(&str, &str)] = &[
     ("nginx_http_keepalive_requests", "keepalive_requests"),
     ("nginx_admin_client_max_body_size", "admin_client_max_body_size"),
     ("nginx_admin_ssl_client_certificate", "admin_ssl_client_certificate"),
+    ("nginx_http_log_format", "access_log_format"),
+    ("nginx_proxy_log_format", "access_log_format"),
     ("nginx_http_ssl_protocols", "ssl_protocols"),
     ("nginx_http_ssl_prefer_server_ciphers", "ssl_prefer_server_ciphers"),
     ("nginx_http_ssl_session_tickets", "ssl_session_tickets"),
@@ -111,7 +113,7 @@ const BODIES: &str = "bodies never go to a file: short ones are held in memory, 
 const ERRORS: &str = "errors go to standard error, where `log_level` says how much";
 const ENTERPRISE: &str = "it belongs to Kong Enterprise or Konnect";
 
-const ACCESS_LOGS: &str = "there are no access logs yet; plugins such as `file-log` write them";
+const STREAM_LOGS: &str = "streams are not logged yet";
 const TRACES: &str = "spans are not recorded yet";
 const LUA: &str = "Lua runs with the same modules and globals everywhere";
 
@@ -119,10 +121,7 @@ const LUA: &str = "Lua runs with the same modules and globals everywhere";
 /// actual behaviour.
 const UNSUPPORTED: &[(&str, &str, Option<&str>)] = &[
     ("vaults", "the environment is the one vault that is built", Some("bundled")),
-    ("proxy_access_log", ACCESS_LOGS, Some("off")),
-    ("admin_access_log", ACCESS_LOGS, Some("off")),
-    ("status_access_log", ACCESS_LOGS, Some("off")),
-    ("proxy_stream_access_log", ACCESS_LOGS, Some("off")),
+    ("proxy_stream_access_log", STREAM_LOGS, Some("off")),
     ("tracing_instrumentations", TRACES, Some("off")),
     ("tracing_sampling_rate", TRACES, None),
     ("untrusted_lua_sandbox_requires", LUA, None),

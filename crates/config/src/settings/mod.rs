@@ -18,9 +18,9 @@ pub use load::{DEFAULT_FILES, Issue, Origin, Sources, load};
 pub use reference::reference;
 pub use table::{ROWS, Row, Settings};
 pub use value::{
-    BadValue, CipherSuite, DnsRecord, ErrorType, LogFormat, LogLevel, LogTarget, Pem, PortMap,
-    ResponseHeaders, RouteMatch, RouterFlavor, Secret, Setting, Size, TlsVersion, TrustedPeer, UntrustedLua,
-    UpstreamHeaders, Workers, parse_time,
+    AccessLogFormat, BadValue, CipherSuite, DnsRecord, ErrorType, LogEscape, LogFormat, LogLevel, LogTarget,
+    Pem, PortMap, ProductToken, QueryLogging, ResponseHeaders, RouteMatch, RouterFlavor, Secret, Setting,
+    Size, TlsVersion, TrustedPeer, UntrustedLua, UpstreamHeaders, Workers, parse_time,
 };
 
 #[cfg(test)]

@@ -308,6 +308,21 @@ fn logs_go_to_a_path_with_a_format_or_nowhere() {
 }
 
 #[test]
+fn a_format_of_access_logs_is_a_name_and_quoted_text() {
+    let format = |text: &str| clean(from_env(&[("KONG_NGINX_HTTP_LOG_FORMAT", text)])).access_log_format;
+    let expected = |escape, text: &str| {
+        Some(AccessLogFormat { name: "short".to_owned(), escape, text: text.to_owned() })
+    };
+    assert_eq!(format("short '$status' \" it's $host\""), expected(LogEscape::Default, "$status it's $host"));
+    assert_eq!(format(r"short escape=json '{\'a\\b\x\'}'"), expected(LogEscape::Json, r"{'a\b\x'}"));
+    let shown = expected(LogEscape::Json, r"it's \ $a").unwrap();
+    assert_eq!(AccessLogFormat::parse(&shown.show()), Ok(shown));
+    for wrong in ["short", "short $status", "short '$status", "short escape=xml 'a'", "short 'a' b"] {
+        assert_eq!(only(from_env(&[("KONG_ACCESS_LOG_FORMAT", wrong)])).level, Level::Error, "{wrong}");
+    }
+}
+
+#[test]
 fn a_vault_reference_is_shown_as_given() {
     let settings = clean(from_env(&[("KONG_LOG_LEVEL", "{vault://env/my-level}"), ("MY_LEVEL", "debug")]));
     assert_eq!(settings.log_level, LogLevel::Debug, "what counts is the value");
@@ -382,6 +397,7 @@ fn readers() -> String {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let files = [
         "crates/config/src/settings/table.rs",
+        "crates/server/src/access_logs.rs",
         "crates/server/src/node.rs",
         "crates/server/src/node/dns.rs",
         "src/cli/log.rs",

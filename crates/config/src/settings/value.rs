@@ -1,9 +1,16 @@
 //! Types of setting values, each parsed from the syntax of `kong.conf`.
 
-use std::{fmt, net::SocketAddr, time::Duration};
+mod headers;
+mod plain;
+
+use std::{fmt, net::SocketAddr};
 
 use ipnet::IpNet;
 
+pub use self::{
+    headers::{ResponseHeaders, UpstreamHeaders},
+    plain::parse_time,
+};
 use crate::listen::{ListenError, Listeners};
 
 /// Type of a setting's value.
@@ -89,6 +96,17 @@ pub enum LogTarget {
     },
 }
 
+/// Format of access logs that a [`LogTarget`] can name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessLogFormat {
+    /// Name.
+    pub name: String,
+    /// How values are escaped.
+    pub escape: LogEscape,
+    /// Text with variables.
+    pub text: String,
+}
+
 /// Number of workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Workers {
@@ -96,27 +114,6 @@ pub enum Workers {
     Auto,
     /// Fixed number.
     Count(u16),
-}
-
-/// Headers that the gateway adds to responses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct ResponseHeaders {
-    pub via: bool,
-    pub server: bool,
-    pub proxy_latency: bool,
-    pub upstream_latency: bool,
-    pub response_latency: bool,
-    pub admin_latency: bool,
-    pub upstream_status: bool,
-    pub request_id: bool,
-}
-
-/// Headers that the gateway adds to upstream requests, beyond the mandatory ones.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct UpstreamHeaders {
-    /// `X-Kong-Request-Id`.
-    pub request_id: bool,
 }
 
 /// Declares a setting type with a fixed set of keywords.
@@ -167,6 +164,13 @@ choices! {
         Original = "original",
         /// Documented order.
         Strict = "strict",
+    }
+    /// Product that `Server` and `Via` name.
+    ProductToken {
+        /// This program and its version.
+        Gatewayctl = "gatewayctl",
+        /// Kong and the version that the gateway is compatible with.
+        Kong = "kong",
     }
     /// Content type of error responses if the request accepts none in particular.
     ErrorType {
@@ -229,6 +233,24 @@ choices! {
         /// JSON object.
         Json = "json",
     }
+    /// How access logs contain the query of a request.
+    QueryLogging {
+        /// Names of arguments without their values.
+        Names = "names",
+        /// All of it.
+        Full = "full",
+        /// Nothing.
+        Off = "off",
+    }
+    /// How values are escaped in access logs.
+    LogEscape {
+        /// `\xXX`.
+        Default = "default",
+        /// As in JSON.
+        Json = "json",
+        /// Not at all, control characters apart.
+        None = "none",
+    }
     /// Execution policy of Lua code in configurations.
     UntrustedLua {
         /// Unrestricted.
@@ -274,135 +296,6 @@ impl Setting for DnsRecord {
         let found = DNS_RECORDS.iter().find(|(_, record)| record == self);
         found.map(|(name, _)| (*name).to_owned()).unwrap_or_default()
     }
-}
-
-impl Setting for bool {
-    const FORM: &'static str = "`on` or `off`";
-    fn parse(text: &str) -> Result<Self, BadValue> {
-        match text.to_ascii_lowercase().as_str() {
-            "on" | "true" | "yes" => Ok(true),
-            "off" | "false" | "no" => Ok(false),
-            _ => Err(BadValue::not::<Self>(text)),
-        }
-    }
-    fn show(&self) -> String {
-        if *self { "on" } else { "off" }.to_owned()
-    }
-}
-
-impl Setting for String {
-    const FORM: &'static str = "text";
-    fn parse(text: &str) -> Result<Self, BadValue> {
-        Ok(text.to_owned())
-    }
-    fn show(&self) -> String {
-        self.clone()
-    }
-}
-
-impl Setting for u32 {
-    const FORM: &'static str = "a whole number, 0 or more";
-    fn parse(text: &str) -> Result<Self, BadValue> {
-        text.parse().map_err(|_| BadValue::not::<Self>(text))
-    }
-    fn show(&self) -> String {
-        self.to_string()
-    }
-}
-
-impl Setting for f64 {
-    const FORM: &'static str = "a number";
-    fn parse(text: &str) -> Result<Self, BadValue> {
-        text.parse().ok().filter(|n: &f64| n.is_finite()).ok_or_else(|| BadValue::not::<Self>(text))
-    }
-    fn show(&self) -> String {
-        self.to_string()
-    }
-}
-
-impl Setting for uuid::Uuid {
-    const FORM: &'static str = "a UUID";
-    fn parse(text: &str) -> Result<Self, BadValue> {
-        uuid::Uuid::parse_str(text).map_err(|_| BadValue::not::<Self>(text))
-    }
-    fn show(&self) -> String {
-        self.to_string()
-    }
-}
-
-impl Setting for Size {
-    const FORM: &'static str = "a size such as `8k`, `1m` or a number of bytes";
-    fn parse(text: &str) -> Result<Self, BadValue> {
-        let (digits, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
-            Some(i) => text.split_at(i),
-            None => (text, ""),
-        };
-        let factor = match unit {
-            "" => 1,
-            "k" | "K" => 1 << 10,
-            "m" | "M" => 1 << 20,
-            "g" | "G" => 1 << 30,
-            _ => return Err(BadValue::not::<Self>(text)),
-        };
-        let number: Option<u64> = digits.parse().ok();
-        number.and_then(|n| n.checked_mul(factor)).map(Size).ok_or_else(|| BadValue::not::<Self>(text))
-    }
-    fn show(&self) -> String {
-        match self.0 {
-            0 => "0".to_owned(),
-            n if n.is_multiple_of(1 << 30) => format!("{}g", n >> 30),
-            n if n.is_multiple_of(1 << 20) => format!("{}m", n >> 20),
-            n if n.is_multiple_of(1 << 10) => format!("{}k", n >> 10),
-            n => n.to_string(),
-        }
-    }
-}
-
-impl Setting for Duration {
-    const FORM: &'static str = "a time such as `60`, `500ms`, `1h 30m`; seconds if it has no unit";
-    fn parse(text: &str) -> Result<Self, BadValue> {
-        parse_time(text).ok_or_else(|| BadValue::not::<Self>(text))
-    }
-    fn show(&self) -> String {
-        let millis = self.as_millis();
-        if millis.is_multiple_of(1000) { self.as_secs().to_string() } else { format!("{millis}ms") }
-    }
-}
-
-/// Parses a time: a number of seconds (fractions allowed), or parts with units `ms s m h d w M y`, as in `1h 30m`.
-pub fn parse_time(text: &str) -> Option<Duration> {
-    if let Ok(seconds) = text.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
-    }
-    let mut total = Duration::ZERO;
-    let mut rest = text.trim();
-    if rest.is_empty() {
-        return None;
-    }
-    while !rest.is_empty() {
-        let (digits, tail) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
-        let (unit, tail) = tail.split_at(tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len()));
-        let number: u64 = digits.parse().ok()?;
-        let seconds = match unit {
-            "ms" => 0,
-            "s" => 1,
-            "m" => 60,
-            "h" => 3600,
-            "d" => 86_400,
-            "w" => 604_800,
-            "M" => 2_592_000,
-            "y" => 31_536_000,
-            _ => return None,
-        };
-        let part = if unit == "ms" {
-            Duration::from_millis(number)
-        } else {
-            Duration::from_secs(number.checked_mul(seconds)?)
-        };
-        total = total.checked_add(part)?;
-        rest = tail.trim_start();
-    }
-    Some(total)
 }
 
 impl<T: Setting> Setting for Option<T> {
@@ -558,6 +451,56 @@ impl Setting for LogTarget {
     }
 }
 
+impl Setting for AccessLogFormat {
+    const FORM: &'static str = "a name and text with variables in quotes: `short '$remote_addr $status'`";
+    fn parse(text: &str) -> Result<Self, BadValue> {
+        let parts = || {
+            let (name, mut rest) = text.split_once(char::is_whitespace)?;
+            rest = rest.trim_start();
+            let mut escape = LogEscape::Default;
+            if let Some(after) = rest.strip_prefix("escape=") {
+                let (word, after) = after.split_once(char::is_whitespace)?;
+                (escape, rest) = (LogEscape::parse(word).ok()?, after);
+            }
+            Some(AccessLogFormat { name: name.to_owned(), escape, text: quoted(rest)? })
+        };
+        parts().ok_or_else(|| BadValue::not::<Self>(text))
+    }
+    fn show(&self) -> String {
+        let AccessLogFormat { name, escape, text } = self;
+        let escape = match escape {
+            LogEscape::Default => String::new(),
+            other => format!("escape={} ", other.name()),
+        };
+        let text = text.replace('\\', "\\\\").replace('\'', "\\'");
+        format!("{name} {escape}'{text}'")
+    }
+}
+
+/// Joins the strings in single or double quotes that a text consists of. A backslash precedes a quote or a backslash.
+fn quoted(text: &str) -> Option<String> {
+    let mut joined = String::new();
+    let mut chars = text.trim().chars();
+    let mut strings = 0;
+    while let Some(quote) = chars.find(|c| !c.is_whitespace()) {
+        if !matches!(quote, '\'' | '"') {
+            return None;
+        }
+        loop {
+            match chars.next()? {
+                c if c == quote => break,
+                '\\' => match chars.next()? {
+                    c @ ('\'' | '"' | '\\') => joined.push(c),
+                    c => joined.extend(['\\', c]),
+                },
+                c => joined.push(c),
+            }
+        }
+        strings += 1;
+    }
+    (strings > 0).then_some(joined)
+}
+
 impl Setting for Workers {
     const FORM: &'static str = "`auto` or a number from 1 to 1024";
     fn parse(text: &str) -> Result<Self, BadValue> {
@@ -576,94 +519,5 @@ impl Setting for Workers {
             Workers::Auto => "auto".to_owned(),
             Workers::Count(n) => n.to_string(),
         }
-    }
-}
-
-/// Returns the flags that a keyword of `headers`, in lower case, controls.
-fn switches<'a>(headers: &'a mut ResponseHeaders, name: &str) -> Option<Vec<&'a mut bool>> {
-    Some(match name {
-        "server_tokens" => vec![&mut headers.via, &mut headers.server],
-        "latency_tokens" => vec![
-            &mut headers.proxy_latency,
-            &mut headers.upstream_latency,
-            &mut headers.response_latency,
-            &mut headers.admin_latency,
-        ],
-        "via" => vec![&mut headers.via],
-        "server" => vec![&mut headers.server],
-        "x-kong-proxy-latency" => vec![&mut headers.proxy_latency],
-        "x-kong-upstream-latency" => vec![&mut headers.upstream_latency],
-        "x-kong-response-latency" => vec![&mut headers.response_latency],
-        "x-kong-admin-latency" => vec![&mut headers.admin_latency],
-        "x-kong-upstream-status" => vec![&mut headers.upstream_status],
-        "x-kong-request-id" => vec![&mut headers.request_id],
-        _ => return None,
-    })
-}
-
-const HEADER_NAMES: &[&str] = &[
-    "server_tokens",
-    "latency_tokens",
-    "Via",
-    "Server",
-    "X-Kong-Proxy-Latency",
-    "X-Kong-Upstream-Latency",
-    "X-Kong-Response-Latency",
-    "X-Kong-Admin-Latency",
-    "X-Kong-Upstream-Status",
-    "X-Kong-Request-Id",
-];
-
-impl Setting for ResponseHeaders {
-    const FORM: &'static str =
-        "`server_tokens`, `latency_tokens` and names of headers, separated by commas, or `off`";
-    fn parse(text: &str) -> Result<Self, BadValue> {
-        let mut headers = ResponseHeaders::default();
-        let mut off = false;
-        for (i, name) in Vec::<String>::parse(text)?.iter().enumerate() {
-            if name == "off" {
-                off |= i == 0;
-                continue;
-            }
-            match switches(&mut headers, &name.to_ascii_lowercase()) {
-                Some(on) => on.into_iter().for_each(|s| *s = true),
-                None => {
-                    let help = match crate::nearest(name, HEADER_NAMES.iter().copied()) {
-                        Some(near) => format!("did you mean `{near}`?"),
-                        None => format!("the names are {}", HEADER_NAMES.join(", ")),
-                    };
-                    let message = format!("`{name}` is not a header that can be switched");
-                    return Err(BadValue { message, help: Some(help) });
-                }
-            }
-        }
-        Ok(if off { ResponseHeaders::default() } else { headers })
-    }
-    fn show(&self) -> String {
-        let mut names = Vec::new();
-        let mut copy = *self;
-        for name in HEADER_NAMES {
-            let switched = switches(&mut copy, &name.to_ascii_lowercase()).unwrap_or_default();
-            if switched.iter().all(|s| **s) {
-                switched.into_iter().for_each(|s| *s = false);
-                names.push(*name);
-            }
-        }
-        if names.is_empty() { "off".to_owned() } else { names.join(", ") }
-    }
-}
-
-impl Setting for UpstreamHeaders {
-    const FORM: &'static str = "`X-Kong-Request-Id` or `off`";
-    fn parse(text: &str) -> Result<Self, BadValue> {
-        let names = Vec::<String>::parse(text)?;
-        let known = |name: &String| name == "off" || name.eq_ignore_ascii_case("x-kong-request-id");
-        if let Some(wrong) = names.iter().find(|n| !known(n)) {
-            return Err(BadValue::not::<Self>(wrong));
-        }
-        Ok(UpstreamHeaders { request_id: names.first().is_some_and(|n| n != "off") })
-    }
-    fn show(&self) -> String {
-        if self.request_id { "X-Kong-Request-Id" } else { "off" }.to_owned()
     }
 }

@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 
 use super::{RecordSchema, Validator, help, shorthand::Expansion, validate::Checkpoint};
 use crate::nearest;
+use http_codec::authority;
 use source::{Entry, ErrorPathSegment, Finding, NodeId, Value};
 
 /// Finding code: a service has both `url` and a field that `url` overrides.
@@ -204,13 +205,13 @@ impl<'t> UrlParts<'t> {
         let path = rest.split('?').next().filter(|p| !p.is_empty());
         let authority = authority.map(|a| a.rsplit_once('@').map_or(a, |(_, host)| host));
         let (host, port) = match authority {
-            Some(a) => match a.rsplit_once(':') {
-                Some((host, port)) if !port.contains(']') => (host, port.parse::<i64>().ok()),
-                _ => (a, None),
-            },
+            Some(authority) => {
+                let (host, port) = authority::split(authority);
+                (host, port.and_then(|port| port.parse::<i64>().ok()))
+            }
             None => ("", None),
         };
-        let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+        let host = authority::without_brackets(host);
         let protocol = scheme.unwrap_or(if port == Some(443) { "https" } else { "http" });
         let port = port.unwrap_or(if protocol == "https" { 443 } else { 80 });
         UrlParts { protocol, host: Some(host).filter(|h| !h.is_empty()), port, path }

@@ -268,6 +268,16 @@ impl RawFields {
         list.iter().filter(move |field| field.known == Some(known)).map(|field| self.raw.slice(field.value))
     }
 
+    /// Returns the first value of a field, by its name in lower case.
+    pub fn first_value(&self, name: &str) -> Option<&[u8]> {
+        let is_same = |field: &&Field| {
+            let (start, end) = field.name;
+            (end - start) as usize == name.len()
+                && self.raw.slice(field.name).eq_ignore_ascii_case(name.as_bytes())
+        };
+        self.iter().find(is_same).map(|field| self.raw.slice(field.value))
+    }
+
     /// Removes a field. It must not be added again: [`RawFields::push`] would restore all of its lines.
     pub fn remove(&mut self, known: KnownHeader) {
         self.present &= !(1 << known as u8);

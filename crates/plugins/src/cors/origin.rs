@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use fancy_regex::Regex;
 use http::HeaderValue;
+use http_codec::authority;
 
 use model::rule::compile_regex;
 use plugin::BuildError;
@@ -127,13 +128,10 @@ impl<'a> Origin<'a> {
             scheme.starts_with(|c: char| c.is_ascii_alphanumeric()) && scheme.bytes().all(rest)
         });
         let after_scheme = scheme.map_or(text, |scheme| &text[scheme.len() + 1..]);
-        let Some(authority) = after_scheme.strip_prefix("//") else { return whole };
-        let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
-        let address = authority.split_once('@').map_or(authority, |(_, address)| address);
-        let (host, port) = match address.rsplit_once(':') {
-            Some((host, port)) if !port.contains(']') => (host, Some(port)),
-            _ => (address, None),
-        };
+        let Some(written) = after_scheme.strip_prefix("//") else { return whole };
+        let written = written.split(['/', '?', '#']).next().unwrap_or_default();
+        let address = written.split_once('@').map_or(written, |(_, address)| address);
+        let (host, port) = authority::split(address);
         if host.is_empty() {
             return whole;
         }

@@ -2,7 +2,6 @@
 //! keys and signatures are handled in `verify`; the steps after verification are in `shared::auth`.
 
 mod claims;
-mod ed448;
 mod token;
 mod verify;
 

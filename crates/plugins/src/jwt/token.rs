@@ -66,9 +66,9 @@ impl TokenSources {
     pub fn find<'r>(&self, request: &'r Request) -> TokenLookup<'r> {
         let mut lookup = TokenLookup::Missing;
         if !self.arguments.is_empty() {
-            for (name, value) in request.query_args() {
-                if self.arguments.iter().any(|n| **n == name) {
-                    lookup.add(value);
+            for argument in request.query_args() {
+                if self.arguments.iter().any(|name| argument.is(name.as_bytes())) {
+                    lookup.add(argument.value_text());
                 }
             }
         }

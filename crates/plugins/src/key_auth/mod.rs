@@ -195,7 +195,8 @@ impl KeyName {
     }
 
     fn in_query<'r>(&self, request: &'r Request) -> Lookup<'r> {
-        Lookup::of(request.query_args().filter(|(name, _)| *name == self.name).map(|(_, value)| value))
+        let found = request.query_args().filter(|argument| argument.is(self.name.as_bytes()));
+        Lookup::of(found.map(|argument| argument.value_text()))
     }
 }
 

@@ -13,11 +13,14 @@ use self::config::{Config, LimitBy, Policy};
 use super::shared::{header::HeaderKey, number, status::error_status};
 use model::State;
 use plugin::{
-    self, BuildContext, BuildError, ConfigChange, Ctx, Diagnostics, Effect, Exchange, Gate, Hook, HookResult,
-    LocalReply, LocalReplyBody, Phases, PluginTraits, Risks, ShortCircuit,
+    self, BuildContext, BuildError, ConfigChange, Ctx, Diagnostics, Effect, Exchange, Gate, Hook, HookFuture,
+    HookResult, LocalReply, LocalReplyBody, Phases, PluginTraits, Risks, ShortCircuit,
 };
 use router::normalize;
-use store::{Acquired, CalendarWindows, Clock, CounterSubject, Counters, Limits, Period, Scope};
+use store::{
+    Acquired, CalendarWindows, Clock, CounterSubject, Counters, Limits, Period, Scope, StoreError,
+    StoreFuture,
+};
 
 const RATELIMIT_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const RATELIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
@@ -65,7 +68,7 @@ struct Rejection {
 impl plugin::Plugin for Plugin {
     const NAME: &'static str = "rate-limiting";
     const PRIORITY: i32 = 910;
-    const PHASES: Phases<Self> = Phases { access: Hook::Sync(Self::access), ..Phases::NONE };
+    const PHASES: Phases<Self> = Phases { access: Hook::Async(Self::access), ..Phases::NONE };
     const TRAITS: PluginTraits = PluginTraits { limits: true, ..PluginTraits::NONE };
     type Config = Config;
 
@@ -133,26 +136,49 @@ impl plugin::Plugin for Plugin {
 }
 
 impl Plugin {
-    fn access(&self, ctx: Ctx<'_>) -> HookResult {
-        let Some(counters) = &self.counters else { return self.without_counters() };
+    fn access<'a>(&'a self, ctx: Ctx<'a>) -> HookFuture<'a> {
+        let Some(counters) = &self.counters else {
+            return HookFuture::Ready(self.without_counters("policy redis is not served yet"));
+        };
         let Ctx { exchange, state } = ctx;
         let now = CalendarWindows::at(self.clock.now());
-        let acquired =
-            counters.try_acquire(&self.scope, self.identifier.subject(exchange, state), &now, &self.limits);
-        if !self.hide_headers {
-            self.set_rate_limit_headers(&acquired, &now, &mut exchange.response.headers);
+        match counters.try_acquire(&self.scope, self.identifier.subject(exchange, state), &now, &self.limits)
+        {
+            StoreFuture::Ready(result) => HookFuture::Ready(self.decide(result, &now, exchange)),
+            StoreFuture::Boxed(result) => {
+                HookFuture::boxed(async move { self.decide(result.await, &now, exchange) })
+            }
         }
-        if acquired.counted { Ok(()) } else { Err(self.rejection.to_stop()) }
+    }
+
+    /// Lets a request pass or rejects it.
+    fn decide(
+        &self,
+        result: Result<Acquired, StoreError>,
+        now: &CalendarWindows,
+        exchange: &mut Exchange,
+    ) -> HookResult {
+        let acquired = match result {
+            Ok(acquired) => acquired,
+            Err(error) => return self.without_counters(&error.to_string()),
+        };
+        if !self.hide_headers {
+            self.set_rate_limit_headers(&acquired, now, &mut exchange.response.headers);
+        }
+        if acquired.counted {
+            return Ok(());
+        }
+        exchange.limited_by = Some(self.identifier.name());
+        Err(self.rejection.to_stop())
     }
 
     /// Handles a request that cannot be counted.
-    fn without_counters(&self) -> HookResult {
-        const REASON: &str = "rate-limiting: policy redis is not served yet";
+    fn without_counters(&self, reason: &str) -> HookResult {
         if !self.fault_tolerant {
-            return Err(ShortCircuit::Fail(REASON.to_owned()));
+            return Err(ShortCircuit::Fail(format!("rate-limiting: {reason}")));
         }
         if !self.warned.swap(true, Ordering::Relaxed) {
-            tracing::warn!("{REASON}: requests pass uncounted");
+            tracing::warn!("rate-limiting: {reason}: requests pass uncounted");
         }
         Ok(())
     }
@@ -198,6 +224,18 @@ impl Identifier {
             Some(LimitBy::Path) => Identifier::Path(config.path.clone().unwrap_or_default()),
             Some(LimitBy::Ip) | None => Identifier::Ip,
         })
+    }
+
+    /// Returns the value of `limit_by`.
+    fn name(&self) -> &'static str {
+        match self {
+            Identifier::Consumer => "consumer",
+            Identifier::Credential => "credential",
+            Identifier::Ip => "ip",
+            Identifier::Service => "service",
+            Identifier::Header(_) => "header",
+            Identifier::Path(_) => "path",
+        }
     }
 
     /// Returns the counter key of a request. The client address is used if the configured entity is absent.

@@ -13,6 +13,7 @@ use plugin::{
     testing::{PluginHarness, request},
 };
 use source::Level;
+use store::CounterStore;
 
 fn harness(config: Value) -> PluginHarness {
     PluginHarness::new::<Plugin>(config, State::default()).expect("settings are valid")
@@ -262,8 +263,53 @@ fn rebuilt(harness: &PluginHarness, config: Value, service: Option<u128>, consum
     <Plugin as plugin::Plugin>::build(config, &mut with).expect("settings are valid")
 }
 
+/// Runs the access hook, which does not wait for counters in memory.
+fn access(plugin: &Plugin, exchange: &mut Exchange, state: &State) -> HookResult {
+    match plugin.access(Ctx { exchange, state }) {
+        HookFuture::Ready(result) => result,
+        HookFuture::Boxed(_) => panic!("counters in memory are immediate"),
+    }
+}
+
 fn passes(plugin: &Plugin, state: &State) -> bool {
-    plugin.access(Ctx { exchange: &mut request("GET", "/", &[], ""), state }).is_ok()
+    access(plugin, &mut request("GET", "/", &[], ""), state).is_ok()
+}
+
+/// Counters of a server that cannot be reached.
+#[derive(Debug)]
+struct Unreachable;
+
+impl CounterStore for Unreachable {
+    fn try_acquire<'a>(
+        &'a self,
+        _: &[u8],
+        _: &CalendarWindows,
+        _: &Limits,
+    ) -> StoreFuture<'a, Result<Acquired, StoreError>> {
+        StoreFuture::boxed(async {
+            tokio::task::yield_now().await;
+            Err(StoreError::Unavailable("connection refused".into()))
+        })
+    }
+}
+
+#[tokio::test]
+async fn without_counters_requests_pass_only_if_that_is_tolerated() {
+    for is_tolerated in [true, false] {
+        let mut harness = harness(json!({"hour": 1}));
+        harness.stores.counters = Counters::new(std::sync::Arc::new(Unreachable));
+        let plugin = rebuilt(&harness, json!({"hour": 1, "fault_tolerant": is_tolerated}), None, None);
+        let mut exchange = request("GET", "/", &[], "");
+        let result = plugin.access(Ctx { exchange: &mut exchange, state: &harness.state }).finish().await;
+        match result {
+            Ok(()) => assert!(is_tolerated),
+            Err(ShortCircuit::Fail(reason)) => {
+                assert!(!is_tolerated);
+                assert_eq!(reason, "rate-limiting: the store is unavailable: connection refused");
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+    }
 }
 
 #[test]
@@ -272,7 +318,7 @@ fn counters_survive_a_reload_that_raises_the_limit() {
     assert_eq!((get(&harness).0, get(&harness).0), (200, 429));
     let raised = rebuilt(&harness, json!({"hour": 3}), None, None);
     let mut exchange = request("GET", "/", &[], "");
-    raised.access(Ctx { exchange: &mut exchange, state: &harness.state }).expect("the limit is not exceeded");
+    access(&raised, &mut exchange, &harness.state).expect("the limit is not exceeded");
     assert_eq!(exchange.response.headers["x-ratelimit-remaining-hour"], "1");
 }
 
@@ -371,9 +417,7 @@ fn print_the_cost_of_a_request() {
     let rounds = 1_000_000_u32;
     for _ in 0..rounds {
         exchange.response.headers.clear();
-        plugin
-            .access(Ctx { exchange: &mut exchange, state: &harness.state })
-            .expect("the limit is not exceeded");
+        access(&plugin, &mut exchange, &harness.state).expect("the limit is not exceeded");
     }
     eprintln!("{:?} a request with two windows", begin.elapsed() / rounds);
 }

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
+use http_codec::{
+    authority,
+    urlencoded::{self, Argument},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -201,7 +205,8 @@ impl Plugin {
 
     fn is_triggered(&self, request: &Request) -> bool {
         self.trigger.as_ref().is_none_or(|(header, argument)| {
-            header.get(&request.headers).is_some() || request.query_args().any(|(name, _)| name == *argument)
+            header.get(&request.headers).is_some()
+                || request.query_args().any(|found| found.is(argument.as_bytes()))
         })
     }
 
@@ -249,9 +254,7 @@ fn request_json(exchange: &Exchange, body: Bytes) -> Value {
         "headers": group_by_name(request.headers.iter().map(|(name, value)| {
             (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into())
         })),
-        "query": group_by_name(request.query_args().map(|(name, value)| {
-            (name.into_owned(), value.map_or(Value::Bool(true), |text| text.into()))
-        })),
+        "query": group_by_name(request.query_args().map(argument_json)),
         "uri_captures": captures_json(exchange),
     });
     if !body.is_empty() {
@@ -266,12 +269,14 @@ fn request_json(exchange: &Exchange, body: Bytes) -> Value {
 fn host_and_port(exchange: &Exchange) -> (String, u16) {
     let request = &exchange.request;
     let host = request.header("host").or_else(|| request.uri.authority().map(|a| a.as_str())).unwrap_or("");
-    match host.rsplit_once(':') {
-        Some((name, port)) if !port.contains(']') => {
-            (name.to_ascii_lowercase(), port.parse().unwrap_or(exchange.client.local.port()))
-        }
-        _ => (host.to_ascii_lowercase(), exchange.client.local.port()),
-    }
+    let (name, port) = authority::split(host);
+    let port = port.and_then(|port| port.parse().ok());
+    (name.to_ascii_lowercase(), port.unwrap_or(exchange.client.local.port()))
+}
+
+/// Converts an argument to its name and value; one without `=` is `true`, as for Kong.
+fn argument_json(argument: Argument<'_>) -> (String, Value) {
+    (argument.name_text().into_owned(), argument.value_text().map_or(Value::Bool(true), |text| text.into()))
 }
 
 /// Groups values by name; several values of one name become a list.
@@ -314,9 +319,9 @@ fn parse_body(request: &Request, body: &[u8]) -> Option<Value> {
             .ok()
             .filter(|value: &Value| value.is_object() || value.is_array());
     }
-    content_type.starts_with("application/x-www-form-urlencoded").then(|| {
-        group_by_name(form_urlencoded::parse(body).map(|(name, value)| (name.into_owned(), value.into())))
-    })
+    content_type
+        .starts_with("application/x-www-form-urlencoded")
+        .then(|| group_by_name(urlencoded::arguments(body).map(argument_json)))
 }
 
 #[cfg(test)]

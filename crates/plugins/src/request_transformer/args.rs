@@ -1,13 +1,15 @@
 //! Arguments of a query or a form: parsing, application of rules, serialisation.
 
+use std::borrow::Cow;
+
+use http_codec::urlencoded;
 use indexmap::IndexMap;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use smallvec::SmallVec;
 
 use super::rules::FieldRules;
 use crate::shared::{
     body_format::{is_field, renamed},
-    template::{Env, RenderError, decode},
+    template::{Env, RenderError},
 };
 
 /// Values of one argument; `None` represents an argument without `=`.
@@ -20,9 +22,6 @@ pub struct Args(IndexMap<Vec<u8>, Values, ahash::RandomState>);
 /// Maximum number of arguments of a form. Each takes memory while the form is transformed.
 const MAX_FORM_ARGS: usize = 10_000;
 
-/// Characters that are percent-encoded: all but letters, digits and `-._~`.
-const ENCODE_SET: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
 impl Args {
     /// Parses a form; `None` if it has too many arguments.
     pub fn read_form(text: &[u8]) -> Option<Self> {
@@ -33,13 +32,9 @@ impl Args {
     /// Parses `a=1&b`. An argument without a name is dropped.
     pub fn read(text: &[u8]) -> Self {
         let mut args = Args::default();
-        for pair in text.split(|byte| *byte == b'&') {
-            let mut halves = pair.splitn(2, |byte| *byte == b'=');
-            let name = halves.next().unwrap_or_default();
-            if !name.is_empty() {
-                let value = halves.next().map(|value| decode(value).into_owned());
-                args.0.entry(decode(name).into_owned()).or_default().push(value);
-            }
+        for argument in urlencoded::arguments(text) {
+            let values = args.0.entry(argument.name().into_owned()).or_default();
+            values.push(argument.value().map(Cow::into_owned));
         }
         args
     }
@@ -128,14 +123,7 @@ impl Args {
         let piece = |(name, values): (&Vec<u8>, &Values)| {
             let mut out = String::new();
             for value in values {
-                if !out.is_empty() {
-                    out.push('&');
-                }
-                out.extend(percent_encode(name, ENCODE_SET));
-                if let Some(value) = value {
-                    out.push('=');
-                    out.extend(percent_encode(value, ENCODE_SET));
-                }
+                urlencoded::append(&mut out, name, value.as_deref());
             }
             out
         };

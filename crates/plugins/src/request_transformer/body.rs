@@ -2,13 +2,13 @@
 //! [`super::multipart`].
 
 use http::{HeaderMap, header::CONTENT_TYPE};
+use http_codec::multipart::Mode;
 
 use super::{args::Args, multipart, rules::FieldRules};
 use crate::shared::{
     body_format::{Ambiguous, BodyFormat},
     header::is_content_encoded,
     json::{self, Document, Object, quote},
-    multipart::Mode,
     template::{Env, RenderError},
 };
 

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
+use http_codec::multipart::{self, Mode};
+
 use super::{body::TransformError, rules::FieldRules};
 use crate::shared::{
     body_format::{is_field, renamed},
-    multipart::{self, Mode},
     template::Env,
 };
 
@@ -18,8 +19,8 @@ struct Part<'b> {
 
 impl<'b> Part<'b> {
     fn form_field(name: &[u8], value: impl Into<Cow<'b, [u8]>>) -> Self {
-        let headers = [b"Content-Disposition: form-data; name=\"", &*escape_name(name), b"\""].concat();
-        Part { name: Some(name.to_vec().into()), headers: headers.into(), value: value.into() }
+        let headers = multipart::form_field(name).into();
+        Part { name: Some(name.to_vec().into()), headers, value: value.into() }
     }
 
     fn is(&self, name: &[u8]) -> bool {
@@ -30,18 +31,6 @@ impl<'b> Part<'b> {
     fn is_field(&self, field: &str) -> bool {
         self.name.as_deref().is_some_and(|name| is_field(name, field.as_bytes()))
     }
-}
-
-/// Encodes a name for a quoted string (RFC 7578 section 2): `"` and line breaks would end it.
-fn escape_name(name: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(name.len());
-    for &byte in name {
-        match byte {
-            b'"' | b'\r' | b'\n' => out.extend_from_slice(format!("%{byte:02X}").as_bytes()),
-            _ => out.push(byte),
-        }
-    }
-    out
 }
 
 /// Applies the rules to a body; `None` if nothing changes. Append rules are not supported for multipart bodies.
@@ -104,32 +93,9 @@ pub fn transform(
             changed = true;
         }
     }
-    Ok(changed.then(|| write(&parts, boundary)))
+    Ok(changed.then(|| multipart::write(parts.iter().map(|part| (&*part.headers, &*part.value)), boundary)))
 }
 
 fn position(parts: &[Part<'_>], name: &[u8]) -> Option<usize> {
     parts.iter().position(|part| part.is(name))
-}
-
-fn write(parts: &[Part<'_>], boundary: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    if parts.is_empty() {
-        return out;
-    }
-    for part in parts {
-        for piece in [&b"--"[..], boundary, b"\r\n"] {
-            out.extend_from_slice(piece);
-        }
-        if !part.headers.is_empty() {
-            out.extend_from_slice(&part.headers);
-            out.extend_from_slice(b"\r\n");
-        }
-        for piece in [&b"\r\n"[..], &part.value, b"\r\n"] {
-            out.extend_from_slice(piece);
-        }
-    }
-    for piece in [&b"--"[..], boundary, b"--\r\n"] {
-        out.extend_from_slice(piece);
-    }
-    out
 }

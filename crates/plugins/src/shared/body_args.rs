@@ -9,12 +9,15 @@ use http::{
     header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING},
 };
 use http_body::Body as _;
+use http_codec::{
+    multipart::{self, Mode},
+    urlencoded,
+};
 
 use super::{
     body_format::{Ambiguous, BodyFormat, is_field},
     header::is_content_encoded,
     json::{self, Document},
-    multipart::{self, Mode},
 };
 use plugin::{LocalReply, Request, ShortCircuit};
 
@@ -113,7 +116,8 @@ impl BodyArgs {
     pub fn find(&self, name: &str) -> Lookup<'_> {
         match &self.format {
             Some(Format::Form) => {
-                Lookup::of(form_pairs(&self.bytes).filter(|(n, ..)| n == name).map(|(_, value, _)| value))
+                let found = urlencoded::arguments(&self.bytes).filter(|found| found.is(name.as_bytes()));
+                Lookup::of(found.map(|argument| argument.value_text()))
             }
             Some(Format::Json) => match json::parse(&self.bytes, &[name.as_bytes()]) {
                 Ok(Document::Object(mut object)) => {
@@ -146,16 +150,7 @@ impl BodyArgs {
         let name = name.as_bytes();
         let remaining = match BodyFormat::unambiguous(&request.headers).map_err(|Ambiguous| malformed())? {
             None => None,
-            Some(BodyFormat::Form) => {
-                let mut remaining = Vec::with_capacity(self.bytes.len());
-                for (.., raw) in form_pairs(&self.bytes).filter(|(n, ..)| !is_field(n.as_bytes(), name)) {
-                    if !remaining.is_empty() {
-                        remaining.push(b'&');
-                    }
-                    remaining.extend_from_slice(raw);
-                }
-                (remaining.len() < self.bytes.len()).then_some(remaining)
-            }
+            Some(BodyFormat::Form) => urlencoded::remove(&self.bytes, |found| is_field(found, name)),
             Some(BodyFormat::Json) => match json::parse(&self.bytes, &[name]) {
                 Ok(Document::Object(mut object)) => object.remove(name).map(|_| object.write()),
                 Ok(Document::Other) => None,
@@ -192,12 +187,4 @@ fn lookup_json(value: &[u8]) -> Lookup<'static> {
         text => json::unquote(text)
             .map_or(Lookup::NotText, |text| Lookup::Text(String::from_utf8_lossy(&text).into_owned().into())),
     }
-}
-
-/// Iterates over the arguments of a form: name, value and raw bytes. An argument without `=` has no value.
-fn form_pairs(form: &[u8]) -> impl Iterator<Item = (Cow<'_, str>, Option<Cow<'_, str>>, &[u8])> {
-    form.split(|b| *b == b'&').filter(|raw| !raw.is_empty()).filter_map(|raw| {
-        let (name, value) = form_urlencoded::parse(raw).next()?;
-        Some((name, raw.contains(&b'=').then_some(value), raw))
-    })
 }

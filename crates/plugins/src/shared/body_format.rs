@@ -5,9 +5,10 @@
 //! rules that hide nothing.
 
 use http::{HeaderMap, header::CONTENT_TYPE};
+use http_codec::multipart;
 use memchr::memmem;
 
-use super::{header::is_content_encoded, multipart};
+use super::header::is_content_encoded;
 
 /// Charsets in which ASCII characters have their ASCII encoding. `utf8` is a common misspelling.
 const ASCII_CHARSETS: [&str; 4] = ["utf-8", "utf8", "us-ascii", "iso-8859-1"];

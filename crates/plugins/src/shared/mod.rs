@@ -8,7 +8,6 @@ pub(crate) mod body_format;
 pub(crate) mod fixture;
 pub(crate) mod header;
 pub(crate) mod json;
-pub(crate) mod multipart;
 pub(crate) mod number;
 pub(crate) mod redis;
 pub(crate) mod status;

@@ -1,10 +1,11 @@
 //! Headers that the gateway sets, and their sinks: a map, or a head being encoded.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
 use http_codec::{HeaderLine, KnownHeader};
 use plugin::RequestId;
+use runtime::ProductToken;
 
 /// A header that the gateway sets.
 #[derive(Clone, Copy, Debug)]
@@ -66,9 +67,47 @@ pub(super) const X_KONG_RESPONSE_LATENCY: GatewayHeader = gateway_header!("X-Kon
 pub(super) const X_KONG_UPSTREAM_STATUS: GatewayHeader = gateway_header!("X-Kong-Upstream-Status");
 pub(super) const SERVER: GatewayHeader = gateway_header!("Server");
 
-/// Value of `Server`, and of `Via` by version: those of the Kong release that the gateway is compatible with.
-pub(super) const SERVER_VALUE: &str = "kong/3.9.3";
-pub(super) const VIA_VALUES: [&str; 3] = ["1.1 kong/3.9.3", "2 kong/3.9.3", "1.0 kong/3.9.3"];
+/// The product in `Server`, and in `Via` after the version of the received protocol (RFC 9110 section 7.6.3).
+#[derive(Debug)]
+pub(super) struct ProductValues {
+    pub server: &'static str,
+    via_http_1_0: &'static str,
+    via_http_1_1: &'static str,
+    via_http_2: &'static str,
+}
+
+macro_rules! product_values {
+    ($($product:tt)+) => {
+        ProductValues {
+            server: concat!($($product)+),
+            via_http_1_0: concat!("1.0 ", $($product)+),
+            via_http_1_1: concat!("1.1 ", $($product)+),
+            via_http_2: concat!("2 ", $($product)+),
+        }
+    };
+}
+
+impl ProductValues {
+    /// Returns the values of a product.
+    pub fn of(product: ProductToken) -> &'static Self {
+        const GATEWAYCTL: ProductValues = product_values!("gatewayctl/", env!("CARGO_PKG_VERSION"));
+        // The release that the gateway is compatible with.
+        const KONG: ProductValues = product_values!("kong/3.9.3");
+        match product {
+            ProductToken::Gatewayctl => &GATEWAYCTL,
+            ProductToken::Kong => &KONG,
+        }
+    }
+
+    /// Returns the value of `Via` for a message received in that version.
+    pub fn via(&self, received: Version) -> &'static str {
+        match received {
+            Version::HTTP_2 => self.via_http_2,
+            Version::HTTP_10 => self.via_http_1_0,
+            _ => self.via_http_1_1,
+        }
+    }
+}
 
 /// Receives the fields of a head in order.
 pub trait HeaderSink {
@@ -206,7 +245,7 @@ mod tests {
             to.append_value(HOST, &HeaderValue::from_static("a"));
             let sent = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("*/*"))]);
             http_codec::Headers::from(sent).lines().iter().for_each(|line| to.append_line(line));
-            to.append_static(VIA, VIA_VALUES[0]);
+            to.append_static(VIA, "1.1 x");
             to.append_text(X_FORWARDED_PATH, b"/a");
             to.append_text(X_FORWARDED_PREFIX, b"/\r\nx: y");
         }

@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, Version, header};
 use smallvec::SmallVec;
 
 use self::gateway_headers::{
-    CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING, UPGRADE, VIA, VIA_VALUES, X_FORWARDED_FOR,
+    CONNECTION, CONTENT_LENGTH, HOST, ProductValues, TE, TRANSFER_ENCODING, UPGRADE, VIA, X_FORWARDED_FOR,
     X_FORWARDED_HOST, X_FORWARDED_PATH, X_FORWARDED_PORT, X_FORWARDED_PREFIX, X_FORWARDED_PROTO,
     X_KONG_REQUEST_ID, X_REAL_IP, number_value,
 };
@@ -198,11 +198,8 @@ pub fn for_upstream(
     if let (false, Some(prefix)) = (client_sent.prefix, &header_ctx.prefix) {
         to.append_value(X_FORWARDED_PREFIX, prefix);
     }
-    let via = VIA_VALUES[match exchange.request.version {
-        Version::HTTP_2 => 1,
-        Version::HTTP_10 => 2,
-        _ => 0,
-    }];
+    let product = conn_ctx.worker.options.headers.product;
+    let via = ProductValues::of(product).via(exchange.request.version);
     match client_sent.via {
         true => to.append_value(VIA, &join_comma(sent, KnownHeader::Via, via.as_bytes())),
         false => to.append_static(VIA, via),

@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, Version, header};
 
 use super::{
     gateway_headers::{
-        HeaderSink, SERVER, SERVER_VALUE, VIA, VIA_VALUES, X_KONG_PROXY_LATENCY, X_KONG_REQUEST_ID,
+        HeaderSink, ProductValues, SERVER, VIA, X_KONG_PROXY_LATENCY, X_KONG_REQUEST_ID,
         X_KONG_RESPONSE_LATENCY, X_KONG_UPSTREAM_LATENCY, X_KONG_UPSTREAM_STATUS, number_value,
     },
     join_comma,
@@ -89,11 +89,11 @@ impl AddedResponseHeaders {
                 to.append_value(X_KONG_UPSTREAM_STATUS, &number_value(status.into()));
             }
             if enabled.via {
-                to.append_static(VIA, VIA_VALUES[0]);
+                to.append_static(VIA, via_value(enabled));
             }
         }
         if enabled.server && !self.has_server {
-            to.append_static(SERVER, SERVER_VALUE);
+            to.append_static(SERVER, ProductValues::of(enabled.product).server);
         }
         if enabled.request_id {
             to.append_value(X_KONG_REQUEST_ID, &self.id);
@@ -109,8 +109,13 @@ impl AddedResponseHeaders {
         self.append_to(enabled, &mut added);
         // `Via` is a list.
         if added.contains_key(header::VIA) && headers.contains_known(KnownHeader::Via) {
-            added.insert(header::VIA, join_comma(headers, KnownHeader::Via, VIA_VALUES[0].as_bytes()));
+            added.insert(header::VIA, join_comma(headers, KnownHeader::Via, via_value(enabled).as_bytes()));
         }
         headers.extend(added);
     }
+}
+
+/// `Via` of responses. Like Kong, it names HTTP/1.1 for every upstream.
+fn via_value(enabled: &AddedHeaders) -> &'static str {
+    ProductValues::of(enabled.product).via(Version::HTTP_11)
 }

@@ -84,6 +84,8 @@ pub struct Http1Connection<S> {
     bytes_at_deadline: u64,
     /// When discarding the request's body ends, once it has started.
     lingering_deadline: Option<Instant>,
+    /// Whether the timeout of a head has passed.
+    has_timed_out: bool,
 }
 
 /// How discarding a request's body ended.
@@ -114,7 +116,13 @@ impl<S: Io> Http1Connection<S> {
             write_timer: Deadline::default(),
             bytes_at_deadline: 0,
             lingering_deadline: None,
+            has_timed_out: false,
         }
+    }
+
+    /// Whether the timeout of a head has passed.
+    pub fn has_timed_out(&self) -> bool {
+        self.has_timed_out
     }
 
     /// Charges large read buffers of fast clients to this budget.
@@ -175,6 +183,7 @@ impl<S: Io> Http1Connection<S> {
                     let header_timeout = self.timeouts.header;
                     self.read_timer.reset_if_unset(|| Instant::now() + header_timeout);
                     ready!(self.read_timer.poll(cx));
+                    self.has_timed_out = true;
                     return Poll::Ready(NextRequest::Closed);
                 }
             }

@@ -57,6 +57,8 @@ pub struct RequestHead {
     pub keep_alive: bool,
     /// Whether the client waits for 100 (Continue) before it sends the body.
     pub expect_continue: bool,
+    /// Its length, empty lines before it included.
+    pub bytes: u32,
 }
 
 impl RequestHead {
@@ -70,6 +72,7 @@ impl RequestHead {
             body: BodyDecoder::ended(),
             keep_alive: false,
             expect_continue: false,
+            bytes: 0,
         }
     }
 }
@@ -313,6 +316,7 @@ impl HeadParser {
             },
             keep_alive: !facts.has_close && (facts.has_keep_alive || !facts.is_http10),
             expect_continue: facts.expect_continue && !facts.is_http10,
+            bytes: u32::try_from(at).unwrap_or(u32::MAX),
         })
     }
 }

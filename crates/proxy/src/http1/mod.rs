@@ -47,6 +47,8 @@ use self::{
     head::RequestHead,
 };
 use super::{
+    active_request::{ActiveRequest, Refusal},
+    counted_body::CountedBody,
     error::ProxyError,
     handle::handle,
     response_body::ResponseBody,
@@ -54,7 +56,8 @@ use super::{
     worker::{ConnContext, Worker},
 };
 use net::Body;
-use plugin::Request;
+use plugin::{Received, Request};
+use telemetry::EndedBy;
 
 type SharedConnection<S> = Rc<RefCell<Http1Connection<S>>>;
 
@@ -79,16 +82,19 @@ pub async fn serve(conn_ctx: Rc<ConnContext>, stream: impl Io) {
         let (request, rejection) = match next {
             NextRequest::Request(head) => (head, None),
             NextRequest::Rejected(rejection) => (RequestHead::placeholder(), Some(rejection.into())),
-            NextRequest::Closed => break,
+            NextRequest::Closed => {
+                record_incomplete_head(&conn_ctx, &connection.borrow());
+                break;
+            }
         };
         let keep_alive =
             request.keep_alive && rejection.is_none() && conn_ctx.requests.get() + 1 < max_requests;
         match exchange(&conn_ctx, &connection, request, rejection, keep_alive).await {
             Ok(Disposition::KeepAlive) => connection.borrow_mut().enter_idle(),
-            Ok(Disposition::Upgraded(upgraded)) => {
+            Ok(Disposition::Upgraded(upgraded, body)) => {
                 if let Some(connection) = Rc::into_inner(connection) {
                     let client = connection.into_inner().into_parts();
-                    Box::pin(upgrade::tunnel(&conn_ctx.worker, client, *upgraded)).await;
+                    Box::pin(upgrade::tunnel(&conn_ctx.worker, client, *upgraded, *body)).await;
                 }
                 return;
             }
@@ -152,14 +158,30 @@ async fn next_request<S: Io>(
     .await
 }
 
+/// Records a request whose head never completed: the client closed the connection, or the head's timeout passed.
+fn record_incomplete_head<S: Io>(conn_ctx: &Rc<ConnContext>, connection: &Http1Connection<S>) {
+    if connection.is_idle() || !conn_ctx.worker.sinks.is_on() {
+        return;
+    }
+    let head = RequestHead::placeholder();
+    let mut request = Request::new(head.method, head.uri, head.version, head.headers, Body::Empty);
+    request.received.is_refused = true;
+    let (status, error) = match connection.has_timed_out() {
+        true => (408, Some("client_timeout")),
+        false => (499, None),
+    };
+    let refusal = Refusal { status, error, ended_by: EndedBy::Client };
+    ActiveRequest::record_refused(conn_ctx, request, refusal);
+}
+
 /// What follows a request and its response on the connection.
 enum Disposition {
     /// Another request.
     KeepAlive,
     /// The connection closes.
     Close,
-    /// Another protocol takes over.
-    Upgraded(Box<upgrade::UpgradedUpstream>),
+    /// Another protocol takes over. The record of the request is written with the body, when the tunnel ends.
+    Upgraded(Box<upgrade::UpgradedUpstream>, Box<ResponseBody>),
 }
 
 /// Serves one request. Fails if the connection does.
@@ -171,11 +193,14 @@ async fn exchange<S: Io>(
     keep_alive: bool,
 ) -> io::Result<Disposition> {
     let (method, version) = (head.method.clone(), head.version);
+    let mut received = Received { is_refused: rejection.is_some(), head_bytes: head.bytes, body_bytes: None };
     let body = match connection.borrow().body_ended() {
         true => Body::Empty,
-        false => Body::Stream(Box::new(Http1Body::new(connection, conn_ctx.budget()))),
+        false => CountedBody::wrap(Http1Body::new(connection, conn_ctx.budget()), &mut received),
     };
-    let request = Request::new(head.method, head.uri, head.version, head.headers, body);
+    let mut request = Request::new(head.method, head.uri, head.version, head.headers, body);
+    request.received = received;
+    let _active = conn_ctx.worker.connection_metrics.track_active();
     let mut handling = pin!(handle(Rc::clone(conn_ctx), request, rejection));
     let mut tick = pin!(conn_ctx.worker.housekeeping_tick.notified());
     let response = poll_fn(|cx| {
@@ -200,9 +225,11 @@ async fn exchange<S: Io>(
     })
     .await?;
     let mut writer = ResponseWriter::start(connection, response, &method, version, keep_alive, conn_ctx);
-    poll_fn(|cx| writer.poll(cx)).await?;
+    let sent = poll_fn(|cx| writer.poll(cx)).await;
+    writer.record_end(sent.is_ok());
+    sent?;
     if let Some(upgraded) = writer.upgraded {
-        return Ok(Disposition::Upgraded(upgraded));
+        return Ok(Disposition::Upgraded(upgraded, Box::new(writer.body)));
     }
     if !writer.encoded.keep_alive {
         return Ok(Disposition::Close);
@@ -229,6 +256,8 @@ struct ResponseWriter<'a, S> {
     failure: Option<io::Error>,
     /// Whether discarding the request's body has ended.
     has_discarded: bool,
+    /// Bytes that had been written to the connection before the response.
+    written_before: u64,
 }
 
 impl<'a, S: Io> ResponseWriter<'a, S> {
@@ -251,6 +280,8 @@ impl<'a, S: Io> ResponseWriter<'a, S> {
         let keep_alive =
             keep_alive && !conn_ctx.worker.draining.get() && !connection_ref.is_awaiting_continue();
         let size_hint = body.size_hint();
+        let written_before = connection_ref.outbox.written_bytes();
+        let start = connection_ref.outbox.head().len();
         let headers = body.take_headers().unwrap_or_else(|| parts.headers.into());
         let encoded = encode::encode_head(
             connection_ref.outbox.head(),
@@ -265,6 +296,11 @@ impl<'a, S: Io> ResponseWriter<'a, S> {
                 }
             },
         );
+        let head_bytes = (connection_ref.outbox.head().len() - start) as u64;
+        body.record(|transfer| {
+            transfer.status = Some(parts.status.as_u16());
+            transfer.head_bytes = head_bytes;
+        });
         let remaining = if let Framing::Length(length) = encoded.framing { length } else { 0 };
         let ended = matches!(encoded.framing, Framing::WithoutBody | Framing::Length(0));
         drop(connection_ref);
@@ -277,6 +313,7 @@ impl<'a, S: Io> ResponseWriter<'a, S> {
             ended,
             failure: None,
             has_discarded: false,
+            written_before,
         }
     }
 
@@ -302,6 +339,17 @@ impl<'a, S: Io> ResponseWriter<'a, S> {
                 return self.connection.borrow_mut().poll_client_closed(cx).map(|()| Err(client_closed()));
             }
         }
+    }
+
+    /// Records what was sent.
+    fn record_end(&mut self, is_complete: bool) {
+        let written = self.connection.borrow().outbox.written_bytes() - self.written_before;
+        self.body.record(|transfer| {
+            transfer.written_bytes = Some(written);
+            if is_complete {
+                transfer.ended_by = EndedBy::Complete;
+            }
+        });
     }
 
     /// Reads and discards the rest of the request's body once neither the upstream nor a plugin reads it: a

@@ -15,9 +15,9 @@
 //!  fail +-----------------------------------------------------------------+
 //! ```
 
-use std::{collections::VecDeque, future::Future, pin::Pin, rc::Rc, sync::Arc, task::Waker};
+use std::{collections::VecDeque, future::Future, mem, pin::Pin, rc::Rc, sync::Arc, task::Waker};
 
-use http::{Method, Response, header, request};
+use http::{Method, Response, Version, header, request};
 use tokio::time::Instant;
 
 use super::{
@@ -30,9 +30,15 @@ use super::{
     wake::{self, MAX_SLOTS, SlotSet, WakeSet},
     window::{CONNECTION_WINDOW, ConnectionWindow, INITIAL_WINDOW, MAX_GROWTH, StreamWindow},
 };
-use crate::{response_body::ResponseBody, worker::ConnContext};
+use crate::{
+    active_request::{ActiveRequest, Refusal},
+    counted_body::CountedBody,
+    response_body::ResponseBody,
+    worker::ConnContext,
+};
 use net::Body;
-use plugin::Request;
+use plugin::{Received, Request};
+use telemetry::EndedBy;
 
 /// Maximum number of concurrent streams, as with nginx.
 pub const MAX_CONCURRENT_STREAMS: usize = MAX_SLOTS;
@@ -208,7 +214,10 @@ impl Http2Connection {
         head: request::Parts,
         length: Option<u64>,
         end_stream: bool,
+        head_bytes: usize,
     ) {
+        let mut received =
+            Received { head_bytes: u32::try_from(head_bytes).unwrap_or(u32::MAX), ..Received::default() };
         let slot = self.ids.iter().position(|&id| id == 0).unwrap_or_else(|| {
             self.ids.push(0);
             self.streams.push(None);
@@ -228,13 +237,16 @@ impl Http2Connection {
                 connection_waker: self.wakers[slot].clone(),
                 budget: self.conn_ctx.budget().clone(),
             });
-            (Some(body_tx), Body::Stream(Box::new(body_rx)))
+            (Some(body_tx), CountedBody::wrap(body_rx, &mut received))
         };
+        let is_bodiless = head.method == Method::HEAD;
+        let mut request = Request::from_parts(head, body);
+        request.received = received;
         self.ids[slot] = id;
         self.streams[slot] = Some(Box::new(Stream {
             id,
-            is_bodiless: head.method == Method::HEAD,
-            phase: StreamPhase::Pending(Request::from_parts(head, body)),
+            is_bodiless,
+            phase: StreamPhase::Pending(request),
             send_window: self.initial_send_window,
             body_tx,
             recv_open: !end_stream,
@@ -246,6 +258,9 @@ impl Http2Connection {
             send_deadline: None,
         }));
         self.open_count += 1;
+        if self.open_count == 1 {
+            self.conn_ctx.worker.connection_metrics.active.add(1);
+        }
         self.ready |= 1 << slot;
         self.stats.on_request();
         if self.stats.requests >= self.stats.limits.max_requests {
@@ -323,6 +338,28 @@ impl Http2Connection {
         self.remove_stream(slot);
     }
 
+    /// Records how a response has ended, unless its body has recorded an error.
+    pub(super) fn record_end(&mut self, slot: usize, ended_by: EndedBy) {
+        if let StreamPhase::SendingBody(body) = &mut self.stream(slot).phase {
+            body.record(|transfer| {
+                if transfer.ended_by == EndedBy::Client {
+                    transfer.ended_by = ended_by;
+                }
+            });
+        }
+    }
+
+    /// Records a request whose head is refused.
+    pub(super) fn record_refused_head(&self, status: u16, error: &'static str, head_bytes: usize) {
+        let mut head = http::Request::new(()).into_parts().0;
+        head.version = Version::HTTP_2;
+        let mut request = Request::from_parts(head, Body::Empty);
+        let head_bytes = u32::try_from(head_bytes).unwrap_or(u32::MAX);
+        request.received = Received { is_refused: true, head_bytes, body_bytes: None };
+        let refusal = Refusal { status, error: Some(error), ended_by: EndedBy::Gateway };
+        ActiveRequest::record_refused(&self.conn_ctx, request, refusal);
+    }
+
     /// Removes a stream.
     pub(super) fn remove_stream(&mut self, slot: usize) {
         let Some(mut stream) = self.streams[slot].take() else { return };
@@ -335,9 +372,26 @@ impl Http2Connection {
         self.open_count -= 1;
         if self.open_count == 0 {
             self.stats.idle_since = self.now;
+            self.conn_ctx.worker.connection_metrics.active.add(-1);
         }
         stream.recv_window.release(&mut self.growth_budget);
         self.parked_bytes -= stream.pending_data.len();
+        let unsent_bytes = stream.pending_data.len() as u64;
+        match mem::replace(&mut stream.phase, StreamPhase::Done) {
+            // The client has reset the stream before the request was started.
+            StreamPhase::Pending(request) => {
+                let refusal = Refusal { status: 499, error: None, ended_by: EndedBy::Client };
+                ActiveRequest::record_refused(&self.conn_ctx, request, refusal);
+            }
+            mut phase => {
+                if let StreamPhase::SendingBody(body) = &mut phase {
+                    body.record(|transfer| {
+                        transfer.body_bytes = transfer.body_bytes.saturating_sub(unsent_bytes)
+                    });
+                }
+                stream.phase = phase;
+            }
+        }
         stream.abort();
     }
 

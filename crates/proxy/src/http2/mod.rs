@@ -24,6 +24,7 @@ use std::{
     io,
     pin::{Pin, pin},
     rc::Rc,
+    sync::atomic,
     task::{Context, Poll, Waker, ready},
     time::Duration,
 };

@@ -202,7 +202,7 @@ impl Http2Connection {
         });
         self.turn.spend(flood::field_block(block.len(), fields));
         read.map_err(|_| Reason::Compression)?;
-        if !self.recv_header_section(slot, id, end_stream, section)? {
+        if !self.recv_header_section(slot, id, end_stream, section, block.len())? {
             self.stats.flood.on_wasted_block(block.len(), fields);
         }
         Ok(())
@@ -215,6 +215,7 @@ impl Http2Connection {
         id: u32,
         end_stream: bool,
         section: FieldSection,
+        bytes: usize,
     ) -> Result<bool, Reason> {
         if let Some(slot) = slot {
             return self.recv_trailers(slot, id, end_stream, section);
@@ -234,15 +235,20 @@ impl Http2Connection {
             return Ok(false);
         }
         match section.into_head() {
-            ParsedRequestHead::Malformed => self.stream_error(id, Reason::Protocol).map(|()| false),
+            ParsedRequestHead::Malformed => {
+                self.record_refused_head(400, "bad_request", bytes);
+                self.stream_error(id, Reason::Protocol).map(|()| false)
+            }
             ParsedRequestHead::Head(_, Some(length)) if end_stream && length > 0 => {
+                self.record_refused_head(400, "bad_request", bytes);
                 self.stream_error(id, Reason::Protocol).map(|()| false)
             }
             ParsedRequestHead::Head(head, length) => {
-                self.open_stream(id, *head, length, end_stream);
+                self.open_stream(id, *head, length, end_stream, bytes);
                 Ok(true)
             }
             ParsedRequestHead::TooLong => {
+                self.record_refused_head(431, "headers_too_long", bytes);
                 self.respond_head_too_large(id);
                 if !end_stream {
                     self.reset(id, Reason::NoError, INITIAL_WINDOW);

@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{date::date, response_body::ResponseBody};
 use net::BodyError;
+use telemetry::EndedBy;
 
 /// DATA frames of one response before the other streams are polled.
 const MAX_FRAMES_PER_POLL: usize = 32;
@@ -68,11 +69,18 @@ impl Http2Connection {
                 StreamStep::Wait => {}
                 StreamStep::Yield => self.ready |= 1 << slot,
                 StreamStep::Done => {
+                    self.record_end(slot, EndedBy::Complete);
                     let is_request_incomplete = self.stream(slot).recv_open;
                     self.finish_stream(slot, is_request_incomplete.then_some(Reason::NoError));
                 }
-                StreamStep::Fail => self.finish_stream(slot, Some(Reason::Internal)),
-                StreamStep::Refuse => self.finish_stream(slot, Some(Reason::EnhanceYourCalm)),
+                StreamStep::Fail => {
+                    self.record_end(slot, EndedBy::Gateway);
+                    self.finish_stream(slot, Some(Reason::Internal));
+                }
+                StreamStep::Refuse => {
+                    self.record_end(slot, EndedBy::Gateway);
+                    self.finish_stream(slot, Some(Reason::EnhanceYourCalm));
+                }
                 StreamStep::Cancel => self.finish_stream(slot, Some(Reason::Cancel)),
             }
         }
@@ -178,6 +186,14 @@ impl Http2Connection {
         }
         let flags = if end_stream { frame::END_STREAM } else { 0 };
         frame::finish_header_block(&mut self.out, start, flags, id, self.max_frame_size);
+        let head_bytes = (self.out.len() - start) as u64;
+        body.record(|transfer| {
+            transfer.status = Some(head.status.as_u16());
+            transfer.head_bytes = head_bytes;
+            if end_stream {
+                transfer.ended_by = EndedBy::Complete;
+            }
+        });
         self.stream(slot).phase = if end_stream { StreamPhase::Done } else { StreamPhase::SendingBody(body) };
         if end_stream { StreamStep::Done } else { StreamStep::Wait }
     }

@@ -3,12 +3,17 @@
 //!
 //! All streams run in that task, so that events of several streams in one turn of the event loop wake it
 //! once, and only streams that were woken are polled (as `FuturesUnordered` does).
+//!
+//! No wake-up is lost, because all accesses are sequentially consistent: a waker sets its bit and then reads
+//! whether the task runs, the task stores that it does not run and then reads the bits. `tests/wake_model.rs`
+//! checks that in all interleavings; it compiles this file with other atomics.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+use std::{
+    sync::{Arc, OnceLock},
+    task::{Wake, Waker},
 };
-use std::task::{Wake, Waker};
+
+use super::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 
 /// Number of slots.
 pub const MAX_SLOTS: usize = 128;

@@ -2,6 +2,10 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
+use http_codec::{
+    multipart::{self, Mode, Part},
+    urlencoded::{self, Argument},
+};
 use serde_json::{Map, Value};
 
 use super::reply::Reply;
@@ -13,7 +17,7 @@ pub struct Fields(Vec<(String, String)>);
 impl Fields {
     /// Parses a query or an urlencoded form.
     pub fn of_query(query: &str) -> Self {
-        Fields(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+        Fields(pairs(query.as_bytes()))
     }
 
     /// Returns the first field of that name.
@@ -82,8 +86,8 @@ enum Form {
 #[derive(Debug, Default)]
 pub struct Body {
     form: Form,
-    /// Boundary of a multipart body.
-    boundary: String,
+    /// Boundary of a multipart body, if it has one.
+    boundary: Option<Vec<u8>>,
     /// The bytes of the body.
     pub raw: Bytes,
 }
@@ -118,10 +122,7 @@ impl Body {
         } else {
             return Err(Reply::empty(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         };
-        if let Some((_, rest)) = kind.split_once("boundary=") {
-            let rest = rest.split(';').next().unwrap_or(rest).trim();
-            body.boundary = rest.trim_matches(['"', '\'']).to_owned();
-        }
+        body.boundary = multipart::boundary(kind.as_bytes()).ok().map(<[u8]>::to_vec);
         Ok(body)
     }
 
@@ -133,8 +134,8 @@ impl Body {
     /// Returns the fields of a form; empty for other media types.
     pub fn fields(&self) -> Fields {
         match self.form {
-            Form::Urlencoded => Fields(form_urlencoded::parse(&self.raw).into_owned().collect()),
-            Form::Parts => Fields(parts(&self.raw, &self.boundary)),
+            Form::Urlencoded => Fields(pairs(&self.raw)),
+            Form::Parts => Fields(parts(&self.raw, self.boundary.as_deref())),
             Form::None | Form::Json | Form::Yaml => Fields::default(),
         }
     }
@@ -159,35 +160,21 @@ pub fn malformed() -> Reply {
     Reply::bad_request("Cannot parse JSON body")
 }
 
-/// Parses a multipart body (RFC 7578): name and text of each part. Parts without a name are skipped.
-fn parts(body: &[u8], boundary: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    if boundary.is_empty() {
-        return found;
-    }
-    let delimiter = format!("\r\n--{boundary}");
-    // The first delimiter may be at the start of the body, without a preceding line break.
-    let first = memchr::memmem::find(body, &delimiter.as_bytes()[2..]);
-    let Some(mut rest) = first.map(|at| &body[at + delimiter.len() - 2..]) else { return found };
-    let finder = memchr::memmem::Finder::new(&delimiter);
-    while let Some(end) = finder.find(rest) {
-        if let Some((name, text)) = part(&rest[..end]) {
-            found.push((name, text));
-        }
-        rest = &rest[end + delimiter.len()..];
-    }
-    found
+/// Parses a query or an urlencoded form: name and text of each argument, empty for one without `=`.
+fn pairs(text: &[u8]) -> Vec<(String, String)> {
+    let owned = |argument: Argument<'_>| {
+        (argument.name_text().into_owned(), argument.value_text().unwrap_or_default().into_owned())
+    };
+    urlencoded::arguments(text).map(owned).collect()
 }
 
-fn part(part: &[u8]) -> Option<(String, String)> {
-    let end = memchr::memmem::find(part, b"\r\n\r\n")?;
-    let head = String::from_utf8_lossy(&part[..end]);
-    let disposition = head
-        .lines()
-        .find(|line| line.get(..20).is_some_and(|name| name.eq_ignore_ascii_case("content-disposition:")))?;
-    let name = disposition.split(';').map(str::trim).find_map(|field| field.strip_prefix("name="))?;
-    let text = String::from_utf8_lossy(&part[end + 4..]).into_owned();
-    Some((name.trim_matches('"').to_owned(), text))
+/// Parses a multipart body (RFC 7578): name and text of each part. Parts without a name are skipped; a malformed body
+/// has no parts.
+fn parts(body: &[u8], boundary: Option<&[u8]>) -> Vec<(String, String)> {
+    let parts = boundary.and_then(|boundary| multipart::parts(body, boundary, Mode::Lenient).ok());
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let named = |part: Part<'_>| Some((text(part.name?), text(part.value)));
+    parts.unwrap_or_default().into_iter().filter_map(named).collect()
 }
 
 #[cfg(test)]
@@ -203,12 +190,12 @@ mod tests {
                     content-disposition: form-data; name=flatten_errors\r\n\r\n1\r\n--x--\r\n";
         let expected = [("config", "a: 1\r\n--no\r\n"), ("flatten_errors", "1")];
         assert_eq!(
-            parts(body.as_bytes(), "x"),
+            parts(body.as_bytes(), Some(b"x")),
             expected.map(|(name, text)| (name.to_owned(), text.to_owned()))
         );
-        assert_eq!(parts(b"", "x"), []);
-        assert_eq!(parts(b"--x", "x"), []);
-        assert_eq!(parts(body.as_bytes(), ""), []);
+        assert_eq!(parts(b"", Some(b"x")), []);
+        assert_eq!(parts(b"--x", Some(b"x")), []);
+        assert_eq!(parts(body.as_bytes(), None), []);
     }
 
     #[test]

@@ -17,9 +17,12 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{Admin, Client, connections::Connections, endpoints::Endpoints, send_timeout::SendTimeout};
+use super::{
+    Admin, Client, access_log::ClientConnection, connections::Connections, endpoints::Endpoints,
+    send_timeout::SendTimeout,
+};
 use net::{
-    Inherited, Role, alpn,
+    Inherited, Role, alpn, session_parameters,
     tls::{crypto_provider, parse_certificates, parse_certified_key},
 };
 use proxy::{Listener, StartError};
@@ -159,8 +162,8 @@ async fn accept(admin: Arc<Admin>, bound: Bound) {
     let Bound { role, endpoints, socket, tls, .. } = bound;
     let connections = Connections::new(MAX_CONNECTIONS);
     loop {
-        let stream = match socket.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match socket.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Usually no descriptor is available: a short delay lets other connections close.
                 tracing::warn!("the admin API cannot accept: {error}");
@@ -170,14 +173,26 @@ async fn accept(admin: Arc<Admin>, bound: Bound) {
         };
         let (admin, tls) = (Arc::clone(&admin), tls.clone());
         let spawned = connections.spawn(|activity| {
-            let client = Client { role, endpoints, connections: Arc::clone(&connections), activity };
-            connection(admin, client, stream, tls)
+            let local = stream.local_addr().unwrap_or(peer);
+            let client = Client {
+                role,
+                endpoints,
+                connections: Arc::clone(&connections),
+                activity,
+                connection: ClientConnection::new(peer, local, None),
+            };
+            connection(admin, client, (stream, peer, local), tls)
         });
         spawned.await;
     }
 }
 
-async fn connection(admin: Arc<Admin>, client: Client, stream: TcpStream, tls: Option<TlsAcceptor>) {
+async fn connection(
+    admin: Arc<Admin>,
+    mut client: Client,
+    (stream, peer, local): (TcpStream, SocketAddr, SocketAddr),
+    tls: Option<TlsAcceptor>,
+) {
     // An error only costs latency.
     let _ = stream.set_nodelay(true);
     let stream = SendTimeout::new(stream, SEND_TIMEOUT);
@@ -185,7 +200,9 @@ async fn connection(admin: Arc<Admin>, client: Client, stream: TcpStream, tls: O
         None => serve(admin, client, stream, false).await,
         Some(tls) => {
             if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
-                let http2 = stream.get_ref().1.alpn_protocol() == Some(H2);
+                let session = stream.get_ref().1;
+                let http2 = session.alpn_protocol() == Some(H2);
+                client.connection = ClientConnection::new(peer, local, session_parameters(session));
                 serve(admin, client, stream, http2).await;
             }
         }

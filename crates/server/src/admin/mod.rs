@@ -5,6 +5,7 @@
 //! the API use is bounded in total: connections (`connections`), bodies (`body_receive`), concurrent work and large
 //! responses (`Limits`). Bodies, queries and path parameters are never logged.
 
+mod access_log;
 mod body;
 mod body_receive;
 mod collections;
@@ -32,7 +33,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header, request::Parts};
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use serde_json::Value;
 use socket2::Socket;
 use tokio::{
@@ -45,13 +46,14 @@ pub use guard::Guard;
 pub use status::{POSTED, Status};
 
 use self::{
+    access_log::{ClientConnection, LoggedRequest},
     body::{Body, Fields},
     connections::{Activity, Connections},
     endpoints::{Endpoint, Endpoints, Handler, RouteMatch},
     guard::Admission,
     reply::Reply,
 };
-use super::{ReadOptions, reload::ApplyRequest};
+use super::{ReadOptions, access_logs::OpenLogs, reload::ApplyRequest};
 use net::{Inherited, MemoryBudget, Role};
 use proxy::{Listener, StartError};
 use runtime::Gateway;
@@ -91,6 +93,7 @@ pub struct Admin {
     limits: Limits,
     /// Warnings about listeners without authentication.
     warnings: Vec<String>,
+    logs: OpenLogs,
 }
 
 /// Limits shared by all requests.
@@ -127,6 +130,7 @@ struct Client {
     endpoints: &'static Endpoints,
     connections: Arc<Connections>,
     activity: Arc<Activity>,
+    connection: Arc<ClientConnection>,
 }
 
 /// Both APIs, bound but not served yet: connections wait in the accept queues.
@@ -196,6 +200,7 @@ pub async fn bind(
     status: Arc<Status>,
     read: ReadOptions,
     apply_requests: mpsc::Sender<ApplyRequest>,
+    logs: &OpenLogs,
     inherited: &mut Inherited,
 ) -> Result<Bound, StartError> {
     let descriptors = read.catalog.registry().descriptors();
@@ -223,6 +228,7 @@ pub async fn bind(
         max_body,
         limits,
         warnings,
+        logs: logs.clone(),
     });
     Ok(Bound { admin, sockets, addresses, status_addresses })
 }
@@ -257,6 +263,8 @@ impl Admin {
         client.activity.record_progress();
         let (head, body) = request.into_parts();
         let method = head.method.clone();
+        let log = if client.role == Role::Admin { &self.logs.admin } else { &self.logs.status };
+        let mut logged = LoggedRequest::start(log.as_ref(), &client.connection, &head);
         let last = self.status.handed_over() && head.version < Version::HTTP_2;
         let Admission { origin, refusal } = self.guard.admit(client.role, &head);
         let found = client.endpoints.find(head.uri.path());
@@ -279,6 +287,7 @@ impl Admin {
         if last {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
+        // Clients of Kong's admin API read its version here too, as in `GET /`.
         headers.insert(header::SERVER, HeaderValue::from_static("kong/3.9.3"));
         if let Some(origin) = origin {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -286,6 +295,10 @@ impl Admin {
             headers.append(header::VARY, HeaderValue::from_static("Origin"));
         }
         headers.insert("x-kong-admin-latency", HeaderValue::from(started_at.elapsed().as_millis() as u64));
+        if let Some(logged) = &mut logged {
+            let length = if method == Method::HEAD { None } else { response.body().size_hint().exact() };
+            logged.respond(response.status().as_u16(), length.unwrap_or(0));
+        }
         response
     }
 

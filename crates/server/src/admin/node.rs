@@ -1,13 +1,12 @@
 //! Information about the node: version, plugins, settings, metrics.
 
-use std::fmt;
-
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::{Admin, reply::Reply};
 use model::State;
 use plugin::PluginDescriptor;
+use telemetry::{Exposition, Kind};
 
 /// The version of Kong that is implemented; clients check it.
 pub const KONG_VERSION: &str = "3.9.3";
@@ -54,80 +53,63 @@ pub fn timers(admin: &Admin) -> Reply {
     Reply::ok(&json!({ "worker": { "id": 0, "count": workers }, "stats": { "timers": {} } }))
 }
 
-/// `GET /metrics`: metrics of the node.
+/// `GET /metrics`: metrics of the node and of its requests.
 pub fn metrics(admin: &Admin) -> Reply {
-    let (node, memory) = (&admin.gateway.stores.node, &admin.gateway.memory);
-    let metrics = [
-        Metric {
-            name: "kong_node_info",
-            help: "Kong Node metadata information",
-            kind: "gauge",
-            labels: format!("{{node_id=\"{}\",version=\"{KONG_VERSION}\"}}", node.id),
-            value: 1,
-        },
-        Metric::gauge("kong_datastore_reachable", "Datastore reachable from Kong, 0 is unreachable", 1),
-        Metric::gauge(
+    let memory = &admin.gateway.memory;
+    let node = &admin.gateway.stores.node;
+    let mut text = Exposition::default();
+    let node_id = node.id.to_string();
+    text.family("kong_node_info", "Kong Node metadata information", Kind::Gauge);
+    text.sample("kong_node_info", "", &[("node_id", &node_id), ("version", KONG_VERSION)], 1);
+    for (name, help, kind, value) in [
+        ("kong_datastore_reachable", "Datastore reachable from Kong, 0 is unreachable", Kind::Gauge, 1),
+        (
             "gatewayctl_config_generation",
             "Number of configurations that have served",
+            Kind::Gauge,
             admin.gateway.generation(),
         ),
-        Metric::gauge(
+        (
             "gatewayctl_config_applied_timestamp_seconds",
             "When the running configuration was applied",
+            Kind::Gauge,
             admin.status.applied_at(),
         ),
-        Metric::gauge(
+        (
             "gatewayctl_config_last_reload_successful",
             "Whether the last configuration offered was accepted",
+            Kind::Gauge,
             u64::from(!admin.status.failed()),
         ),
-        Metric::gauge(
+        (
             "gatewayctl_buffered_bodies_bytes",
             "Memory reserved for buffered bodies and for fast transfers",
+            Kind::Gauge,
             memory.used_bytes(),
         ),
-        Metric::gauge(
+        (
             "gatewayctl_buffered_bodies_max_bytes",
             "Memory that may be reserved (setting body_buffer_total_size)",
+            Kind::Gauge,
             memory.max_bytes(),
         ),
-        Metric::gauge(
+        (
             "gatewayctl_buffered_bodies_peak_bytes",
             "The most memory that was reserved at one time",
+            Kind::Gauge,
             memory.peak_bytes(),
         ),
-        Metric {
-            kind: "counter",
-            ..Metric::gauge(
-                "gatewayctl_buffered_bodies_refused_total",
-                "Reservations refused since the start, by the budget of the process or of a connection",
-                memory.refused_count(),
-            )
-        },
-    ];
-    Reply::text(metrics.iter().map(ToString::to_string).collect())
-}
-
-/// A metric with one value, in the text format of Prometheus.
-struct Metric {
-    name: &'static str,
-    help: &'static str,
-    kind: &'static str,
-    labels: String,
-    value: u64,
-}
-
-impl Metric {
-    fn gauge(name: &'static str, help: &'static str, value: u64) -> Self {
-        Metric { name, help, kind: "gauge", labels: String::new(), value }
+        (
+            "gatewayctl_buffered_bodies_refused_total",
+            "Reservations refused since the start, by the budget of the process or of a connection",
+            Kind::Counter,
+            memory.refused_count(),
+        ),
+    ] {
+        text.single(name, help, kind, value);
     }
-}
-
-impl fmt::Display for Metric {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Metric { name, help, kind, labels, value } = self;
-        writeln!(f, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name}{labels} {value}")
-    }
+    admin.gateway.stores.metrics.write(&mut text);
+    Reply::text(text.into_text())
 }
 
 /// `GET /debug/node/log-level`.

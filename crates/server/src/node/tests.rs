@@ -167,7 +167,7 @@ fn a_setting_changes_what_is_built_unless_it_is_marked_as_without_effect() {
             "ssl_session_tickets" => ("off", vec![]),
             "lua_ssl_protocols" => ("TLSv1.3", vec![]),
             "dns_resolver" => ("127.0.0.1:53", vec![]),
-            "dns_hostsfile" => ("/nowhere/hosts", vec![]),
+            "dns_hostsfile" => (file, vec![]),
             "dns_order" => ("A", vec![]),
             "tracing_instrumentations" => ("request", vec![]),
             "tracing_sampling_rate" => ("0.5", vec![]),

@@ -26,6 +26,7 @@
 //! ```
 
 pub mod differential;
+mod flow;
 mod scalar;
 #[cfg(test)]
 mod tests;
@@ -469,60 +470,5 @@ impl<'t> Scanner<'t> {
         self.state = State::After;
         self.at_line_start = false;
         Ok(self.emit(EventTag::Alias, anchor.at, self.at))
-    }
-
-    fn flow_start(&mut self) -> EventTag {
-        let map = self.byte(self.at) == Some(b'{');
-        self.at += 1;
-        self.at_line_start = false;
-        let (level, next, tag) = match map {
-            true => (Collection::FlowMap, State::FlowKey, EventTag::MappingStart { flow: true }),
-            false => (Collection::FlowSeq, State::FlowItem, EventTag::SequenceStart { flow: true }),
-        };
-        self.open.push(level);
-        self.state = next;
-        self.emit(tag, self.at - 1, self.at)
-    }
-
-    /// Consumes a comma.
-    fn flow_next(&mut self, state: State) -> Outcome<EventTag> {
-        self.at += 1;
-        self.at_line_start = false;
-        self.state = state;
-        self.advance()
-    }
-
-    fn end_flow(&mut self, tag: EventTag) -> EventTag {
-        self.open.pop();
-        self.at += 1;
-        self.at_line_start = false;
-        self.state = State::After;
-        self.emit(tag, self.at - 1, self.at)
-    }
-
-    fn flow_node(&mut self) -> Outcome<EventTag> {
-        match self.skip()? {
-            Some(b'[' | b'{') => Ok(self.flow_start()),
-            Some(b'*') => self.alias(),
-            _ => {
-                let text = self.read_scalar()?;
-                self.at_line_start = false;
-                self.state = State::After;
-                Ok(self.emit_scalar(text))
-            }
-        }
-    }
-
-    fn flow_key(&mut self) -> Outcome<EventTag> {
-        let key = self.read_scalar()?;
-        self.at = self.skip_spaces_from(self.at);
-        if self.byte(self.at) != Some(b':') || key.is_multiline || self.at - key.start > MAX_SIMPLE_KEY_BYTES
-        {
-            return Err(Unsupported);
-        }
-        self.at += 1;
-        self.at_line_start = false;
-        self.state = State::FlowValue;
-        Ok(self.emit_scalar(key))
     }
 }

@@ -35,7 +35,7 @@ use crate::{
 /// Serves routes, consumers, upstreams and the plugin chain exactly as the files say. A change of the files,
 /// SIGHUP or POST /config on the admin address applies a new configuration without dropping a request; a bad
 /// one is reported and the running one stays. SIGTERM, SIGINT and SIGQUIT let requests in flight end; a second
-/// one cuts them. SIGUSR2 starts the program again, from the same path with the same arguments, hands the
+/// one cuts them. SIGUSR1 opens the access logs again. SIGUSR2 starts the program again, from the same path with the same arguments, hands the
 /// listening sockets over and exits once the new process is ready. Sockets of systemd are used, and systemd
 /// is notified when the gateway is ready.
 ///

@@ -83,9 +83,17 @@ impl Observer for Printer {
         ));
     }
 
-    fn reloaded(&self, loaded: &Loaded, generation: u64, took: Duration) {
+    fn reloaded(&self, loaded: &Loaded, hash: ConfigHash, generation: u64, took: Duration) {
         self.findings(loaded);
-        self.line(&format!("reloaded in {} ms: generation {generation}", took.as_millis()));
+        let (milliseconds, contents) = (took.as_millis(), validate::contents(loaded));
+        match self.json {
+            true => {
+                tracing::info!(generation, %hash, duration_ms = milliseconds as u64, "reloaded{contents}")
+            }
+            false => self.line(&format!(
+                "reloaded in {milliseconds} ms: generation {generation}, hash {hash}{contents}"
+            )),
+        }
         if let Some(warning) = server::no_routes_warning(loaded) {
             tracing::warn!("{warning}");
         }

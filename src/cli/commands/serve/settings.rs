@@ -12,7 +12,7 @@ use crate::{
     source::Level,
 };
 
-/// The settings, and what is worth knowing of them. What is wrong with them is printed.
+/// Loads the settings, and returns warnings with them. Errors are printed.
 pub fn load(args: &Args, console: &Console) -> Result<(Settings, Vec<Issue>), Failure> {
     let file = match &args.conf {
         Some(path) => Some((path.clone(), read(path)?)),

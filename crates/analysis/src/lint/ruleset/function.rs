@@ -111,7 +111,8 @@ impl Function {
         })
     }
 
-    /// What is wrong with a value: where below it, and in words. `shown` is the value as a message may show it.
+    /// Checks a value. Returns a path below the value and a message for each problem; `shown` is the value as messages
+    /// may contain it.
     pub fn check(&self, value: Option<&Json>, shown: &str) -> Vec<(Vec<String>, String)> {
         let here = |message: Option<String>| message.map(|m| (Vec::new(), m)).into_iter().collect();
         match self {

@@ -36,7 +36,7 @@ struct Rule {
     name: String,
     /// `ruleset/NAME`.
     code: &'static str,
-    /// None: switched off.
+    /// `None` if the rule is off.
     level: Option<Level>,
     /// The level it has when it is switched on again.
     usual: Level,

@@ -1,4 +1,4 @@
-//! From the text of a ruleset to rules. What is wrong with one is said with its place.
+//! Parser of rulesets. Errors have the position in the file.
 
 use std::collections::BTreeMap;
 

@@ -66,7 +66,8 @@ fn paths_covered(route: &Route, winners: &[&Route]) -> bool {
 
 type Dfa = dense::DFA<Vec<u32>>;
 
-/// The automaton of whole paths that some paths of routes match; none if they are too much for one.
+/// Builds an automaton of the request paths that the paths of routes match. `None` if it would exceed its size limit,
+/// or if a pattern is not supported.
 fn automaton(paths: &[&str]) -> Option<Dfa> {
     let ways: Vec<String> = paths
         .iter()
@@ -88,7 +89,7 @@ fn automaton(paths: &[&str]) -> Option<Dfa> {
     builder.build(&format!(r"(?s:\A(?:{}).*\z)", ways.join("|"))).ok()
 }
 
-/// Whether all that `own` matches is matched by `by`; none if that takes too long to say.
+/// Whether `by` matches everything that `own` matches. `None` if the comparison exceeds its limit.
 fn includes(own: &Dfa, by: &Dfa) -> Option<bool> {
     let start = start::Config::new().anchored(Anchored::Yes);
     let first = (own.start_state(&start).ok()?, by.start_state(&start).ok()?);

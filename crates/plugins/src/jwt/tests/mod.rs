@@ -2,6 +2,7 @@
 
 mod algorithms;
 mod attacks;
+mod ed448;
 mod vectors;
 
 use aws_lc_rs::hmac;

@@ -144,15 +144,9 @@ impl<'a> Env<'a> {
     }
 
     fn argument(&self, name: &[u8]) -> Value<'a> {
-        let pairs = self.request.query().unwrap_or("").as_bytes().split(|b| *b == b'&');
-        one_or_more(pairs.filter(|pair| !pair.is_empty()).filter_map(|pair| {
-            let mut halves = pair.splitn(2, |b| *b == b'=');
-            if *decode(halves.next()?) != *name {
-                return None;
-            }
-            Some(halves.next().map_or(Value::Bool(true), |value| Value::Text(decode(value))))
-        }))
-        .unwrap_or(Value::Nil)
+        let found = self.request.query_args().filter(|argument| argument.is(name));
+        one_or_more(found.map(|argument| argument.value().map_or(Value::Bool(true), Value::Text)))
+            .unwrap_or(Value::Nil)
     }
 
     fn capture(&self, name: &str) -> Value<'a> {
@@ -166,13 +160,4 @@ fn one_or_more<'a>(mut values: impl Iterator<Item = Value<'a>>) -> Option<Value<
     let first = values.next()?;
     let Some(second) = values.next() else { return Some(first) };
     Some(Value::List([first, second].into_iter().chain(values).collect()))
-}
-
-/// Decodes the name or value of an argument: `+` is a space, `%XX` a byte.
-pub fn decode(text: &[u8]) -> Cow<'_, [u8]> {
-    if !text.iter().any(|b| matches!(b, b'%' | b'+')) {
-        return Cow::Borrowed(text);
-    }
-    let spaced: Vec<u8> = text.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
-    Cow::Owned(percent_encoding::percent_decode(&spaced).collect())
 }

@@ -26,7 +26,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-pub use env::{Env, decode};
+pub use env::Env;
 pub use number::{number, number_text};
 use parse::Expr;
 

@@ -86,7 +86,7 @@ async fn requests_use_a_stale_answer_while_one_refresh_is_in_flight() {
     pass(61 * SECOND).await;
     let other = rig.worker();
     for worker in [&rig.worker, &other, &rig.worker] {
-        // Ready at once: nothing is awaited.
+        // Ready immediately: nothing is awaited.
         let resolved = futures_util::FutureExt::now_or_never(resolve(worker, "a.test"));
         assert_eq!(resolved.as_deref(), Some("10.0.0.1:80"));
     }

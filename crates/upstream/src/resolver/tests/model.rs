@@ -69,7 +69,7 @@ fn answer(zone: Zone, previous: Option<Cached>, now: u32) -> Cached {
 }
 
 async fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
-    let conf = file("options attempts:1\n");
+    let conf = file("options timeout:60 attempts:1\n");
     let rig = Rig::with(|options| {
         options.resolv_conf = conf.path().to_owned();
         options.valid_ttl = Some(TTL * UNIT);

@@ -258,6 +258,44 @@ fn closing_quote(text: &[u8]) -> Option<usize> {
     }
 }
 
+/// Serialises parts: of each its header section, without the empty line after it, and its content. No parts are an
+/// empty body.
+pub fn write<'p>(parts: impl IntoIterator<Item = (&'p [u8], &'p [u8])>, boundary: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (headers, value) in parts {
+        for piece in [&b"--"[..], boundary, b"\r\n"] {
+            out.extend_from_slice(piece);
+        }
+        if !headers.is_empty() {
+            out.extend_from_slice(headers);
+            out.extend_from_slice(b"\r\n");
+        }
+        for piece in [&b"\r\n"[..], value, b"\r\n"] {
+            out.extend_from_slice(piece);
+        }
+    }
+    if !out.is_empty() {
+        for piece in [&b"--"[..], boundary, b"--\r\n"] {
+            out.extend_from_slice(piece);
+        }
+    }
+    out
+}
+
+/// Builds the header section of a form field. `"` and line breaks, which would end the name, are percent-encoded
+/// (RFC 7578 section 2).
+pub fn form_field(name: &[u8]) -> Vec<u8> {
+    let mut out = b"Content-Disposition: form-data; name=\"".to_vec();
+    for &byte in name {
+        match byte {
+            b'"' | b'\r' | b'\n' => out.extend_from_slice(format!("%{byte:02X}").as_bytes()),
+            _ => out.push(byte),
+        }
+    }
+    out.push(b'"');
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,11 +1,15 @@
+//! Ed448 signatures (RFC 8032 section 5.2), which a crate of its own verifies.
+
 use super::*;
 
 fn bytes(hex: &str) -> Vec<u8> {
     (0..hex.len() / 2).map(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).expect("hex")).collect()
 }
 
-fn key(hex: &str) -> PublicKey {
-    PublicKey::new(&bytes(hex)).expect("a key")
+/// Parses a key as a JWK; `None` if it is not a point of the curve.
+fn key(encoded: &[u8]) -> Option<Verifier> {
+    let jwk = json!({"kty": "OKP", "crv": "Ed448", "x": URL.encode(encoded)});
+    Verifier::public(Algorithm::EdDsa, Some(&jwk.to_string())).ok()
 }
 
 /// RFC 8032 section 7.4: public key, message, signature.
@@ -28,25 +32,15 @@ const VECTORS: [(&str, &str, &str); 2] = [
     ),
 ];
 
-#[test]
-fn shake256_conforms_to_fips_202() {
-    let hash = shake::shake256::<150>(&[]);
-    assert_eq!(
-        hash[..114],
-        bytes(
-            "46b9dd2b0ba88d13233b3feb743eeb243fcd52ea62b81b82b50c27646ed5762fd75dc4ddd8c0f200cb05019d67b592f6fc821c\
-             49479ab48640292eacb3b7c4be141e96616fb13957692cc7edd0b45ae3dc07223c8e92937bef84bc0eab862853349ec75546f5\
-             8fb7c2775c38462c5010d846"
-        )[..]
-    );
-    assert_eq!(hash, shake::shake256::<150>(&[b"", b""]), "parts are one text");
-    assert_ne!(hash, shake::shake256::<150>(&[&[0; 136]]), "a full block is followed by another");
-}
+/// Order of the base point, little-endian.
+const ORDER: &str = "f34458ab92c27823558fc58d72c26c219036d6ae49db4ec4e923ca7cffffffffffffffffffffffffffffffffffffff\
+                     ffffffffffffffff3f00";
 
 #[test]
 fn only_the_signatures_of_the_rfc_are_valid() {
     for (public, message, signature) in VECTORS {
-        let (public, message, signature) = (key(public), bytes(message), bytes(signature));
+        let (public, message, signature) =
+            (key(&bytes(public)).expect("a key"), bytes(message), bytes(signature));
         assert!(public.verify(&message, &signature));
         assert!(!public.verify(&[&message[..], b"x"].concat(), &signature), "another message");
         for at in [0, 56, 57, 113] {
@@ -59,53 +53,51 @@ fn only_the_signatures_of_the_rfc_are_valid() {
         assert!(!public.verify(&message, &[]));
     }
     let (_, message, signature) = VECTORS[0];
-    assert!(!key(VECTORS[1].0).verify(&bytes(message), &bytes(signature)), "another key");
+    let other = key(&bytes(VECTORS[1].0)).expect("a key");
+    assert!(!other.verify(&bytes(message), &bytes(signature)), "another key");
 }
 
 #[test]
 fn signatures_are_not_malleable() {
     let (public, message, signature) = VECTORS[0];
     let mut longer = bytes(signature);
-    // s + L is the same scalar modulo the order.
+    // s plus the order is the same scalar.
     let mut carry = 0;
-    for (i, byte) in longer[ENCODED_BYTES..].iter_mut().enumerate() {
-        let order = (ORDER[i / 8] >> (8 * (i % 8))) as u8;
+    for (byte, order) in longer[57..].iter_mut().zip(bytes(ORDER)) {
         let sum = u16::from(*byte) + u16::from(order) + carry;
         *byte = sum as u8;
         carry = sum >> 8;
     }
-    assert!(!key(public).verify(&bytes(message), &longer));
+    assert!(!key(&bytes(public)).expect("a key").verify(&bytes(message), &longer));
 }
 
 #[test]
 fn encodings_that_are_not_points_are_rejected() {
-    let key = |encoded: [u8; ENCODED_BYTES]| PublicKey::new(&encoded);
-    let mut neutral_with_sign = [0; ENCODED_BYTES];
+    let mut neutral_with_sign = [0; 57];
     (neutral_with_sign[0], neutral_with_sign[56]) = (1, 0x80);
-    assert!(key(neutral_with_sign).is_none(), "zero has no sign");
-    let mut p = [0xff; ENCODED_BYTES];
+    assert!(key(&neutral_with_sign).is_none(), "zero has no sign");
+    let mut p = [0xff; 57];
     (p[28], p[56]) = (0xfe, 0);
-    assert!(key(p).is_none(), "y is not below p");
-    assert!(key([0xff; ENCODED_BYTES]).is_none());
-    assert!(PublicKey::new(b"").is_none());
+    assert!(key(&p).is_none(), "y is not below p");
+    assert!(key(&[0xff; 57]).is_none());
+    assert!(key(b"").is_none());
     let off_curve = (2..40).filter(|y| {
-        let mut encoded = [0; ENCODED_BYTES];
+        let mut encoded = [0; 57];
         encoded[0] = *y;
-        key(encoded).is_none()
+        key(&encoded).is_none()
     });
     assert!((5..35).contains(&off_curve.count()), "about half of all y have no x");
 }
 
 #[test]
-fn the_base_point_is_on_the_curve_and_has_its_order() {
-    let order = Scalar(ORDER);
-    let zero = Scalar([0; 8]);
-    assert!(Point::sum_of_multiples(&order, &Point::BASE, &zero, &Point::NEUTRAL).is_neutral());
-    let mut encoded = [0; ENCODED_BYTES];
-    encoded.copy_from_slice(&bytes(
-        "14fa30f25b790898adc8d74e2c13bdfdc4397ce61cffd33ad7c2a0051e9c78874098a36c7373ea4b62c7c9563720768824bcb66e71\
-         463f6900",
-    ));
-    let decoded = Point::decode(&encoded).expect("a point");
-    assert_eq!((decoded.x, decoded.y), (Point::BASE.x, Point::BASE.y));
+fn a_private_key_stands_for_its_public_key() {
+    // Generated with OpenSSL 3; the token was signed with it.
+    let private = "-----BEGIN PRIVATE KEY-----\n\
+                   MEcCAQAwBQYDK2VxBDsEOYflWTCUvQOgiaeZfSK7uCGw9kDIMTKdThXn6HGeqzZD\n\
+                   vTF75AzLAR5rxKswP3CA1uAvG3pao25SdQ==\n-----END PRIVATE KEY-----\n";
+    let signature = "ERXKnzoDPOG0yuKljYmMveeNrWLMef523Kh8xnDlopYp-8CPolhHzm3-qLxMfsTj8CqP6eK1jSaAsG4dOP8Y7C2giO9zLcaq\
+                     H0JCTjtXghXatsK9dO_YcEY4ZLncN3SqfX5hvyUL2LaRxV20t7V0_QAA";
+    let verifier = Verifier::public(Algorithm::EdDsa, Some(private)).expect("a key");
+    let signature = URL.decode(signature).expect("base64url");
+    assert!(verifier.verify(b"eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJpc3MxIn0", &signature));
 }
