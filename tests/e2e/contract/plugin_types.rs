@@ -26,7 +26,7 @@ struct Script {
 }
 
 impl ScriptType {
-    fn new(name: String, priority: i32) -> Box<dyn PluginType> {
+    fn boxed(name: String, priority: i32) -> Box<dyn PluginType> {
         let schema = || {
             schemars::json_schema!({
                 "type": "object",
@@ -74,7 +74,7 @@ impl DynPlugin for Script {
 
 #[test]
 fn a_plugin_type_made_at_run_time_is_built_and_runs() {
-    let script = ScriptType::new(format!("script-{}", 1), 10);
+    let script = ScriptType::boxed("script-1".to_owned(), 10);
     let harness = PluginHarness::with_type(&*script, Arc::new(json!({"text": "hello"})), State::default());
     let reply = harness.expect("settings are valid").reply(&mut request("GET", "/", &[], ""));
     assert_eq!(reply.status, StatusCode::OK);
@@ -84,7 +84,7 @@ fn a_plugin_type_made_at_run_time_is_built_and_runs() {
 
 #[tokio::test]
 async fn a_plugin_type_made_at_run_time_serves_requests() {
-    let registry = super::registry([ScriptType::new("script-1".to_owned(), 10), native::<Marker>()]);
+    let registry = super::registry([ScriptType::boxed("script-1".to_owned(), 10), native::<Marker>()]);
     let text = "_format_version: '3.0'\nservices:\n- name: s\n  url: http://127.0.0.1:9\n  routes:\n  \
                 - {name: r, paths: [/], plugins: [{name: script-1, config: {status: 203, text: hello}}]}\n";
     let rig = Rig::of_plugins(text, registry, &[plain()]);
