@@ -108,7 +108,7 @@ fn every_plugin_has_an_example_and_every_example_a_plugin() {
         .filter_map(|e| Path::new(&e.file_name()).file_stem().map(|s| s.to_string_lossy().into_owned()))
         .collect();
     let plugins: BTreeSet<String> =
-        gatewayctl::registry().descriptors().iter().map(|e| e.name.to_owned()).collect();
+        gatewayctl::registry().descriptors().map(|e| e.name.to_string()).collect();
     assert_eq!(examples, plugins);
 }
 

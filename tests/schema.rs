@@ -207,12 +207,12 @@ fn the_schema_takes_null_where_validate_does() {
     for entry in gatewayctl::registry().descriptors() {
         let example = root().join(format!("examples/plugins/{}.yml", entry.name));
         let example = judged(&example, Flavor::default()).expect("an example in YAML");
-        let config = first_config(&example["data"], entry.name).cloned().unwrap_or(json!({}));
+        let config = first_config(&example["data"], &entry.name).cloned().unwrap_or(json!({}));
         for (field, _) in fields(&format!("plugin-{}", entry.name)) {
             let mut config = config.clone();
             config[&field] = Json::Null;
             let row = json!({ "name": entry.name, "config": config });
-            compare(entry.name, &field, json!({ "_format_version": "3.0", "plugins": [row] }));
+            compare(&entry.name, &field, json!({ "_format_version": "3.0", "plugins": [row] }));
         }
     }
     assert!(refused.is_empty(), "null is valid there, but the schema refuses it: {refused:?}");

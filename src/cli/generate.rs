@@ -18,7 +18,7 @@ pub fn artefacts() -> Vec<(String, String)> {
     #[cfg(feature = "serve")]
     files.push(("schemas/test.schema.json".to_owned(), pretty(&crate::casetest::schema())));
     for entry in registry.descriptors() {
-        let name = entry.name;
+        let name = &*entry.name;
         let schema = json_schema::plugin_schema(registry, name).unwrap_or_default();
         files.push((format!("schemas/plugins/{name}.json"), pretty(&schema)));
         files.push((format!("docs/reference/plugins/{name}.md"), plugins_command::page(entry)));

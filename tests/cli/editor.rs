@@ -33,8 +33,7 @@ fn the_schema_is_draft_07_as_editors_want_it() {
     schemas.extend(
         gatewayctl::registry()
             .descriptors()
-            .iter()
-            .filter_map(|e| json_schema::plugin_schema(gatewayctl::registry(), e.name)),
+            .filter_map(|e| json_schema::plugin_schema(gatewayctl::registry(), &e.name)),
     );
     for schema in schemas {
         assert!(jsonschema::draft7::meta::is_valid(&schema), "{}", schema["title"]);
@@ -108,8 +107,8 @@ fn every_setting_of_every_plugin_is_described() {
     let mut missing = Vec::new();
     for entry in gatewayctl::registry().descriptors() {
         walk(
-            &json_schema::plugin_schema(gatewayctl::registry(), entry.name).unwrap(),
-            entry.name,
+            &json_schema::plugin_schema(gatewayctl::registry(), &entry.name).unwrap(),
+            &entry.name,
             &mut missing,
         );
     }

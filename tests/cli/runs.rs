@@ -92,10 +92,10 @@ fn every_shell_gets_completions_that_know_all_commands() {
 #[test]
 fn every_plugin_has_a_page_and_a_schema() {
     for entry in gatewayctl::registry().descriptors() {
-        let page = run(here(), &["plugins", entry.name], b"");
+        let page = run(here(), &["plugins", &entry.name], b"");
         assert_eq!(page.status, 0, "{page}");
         assert!(page.out.contains("## Settings"), "{page}");
-        let schema = run(here(), &["schema", "--plugin", entry.name], b"");
+        let schema = run(here(), &["schema", "--plugin", &entry.name], b"");
         let schema: serde_json::Value = serde_json::from_str(&schema.out).expect("JSON");
         assert_eq!(schema["type"], "object", "{}", entry.name);
     }

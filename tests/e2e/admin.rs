@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use gatewayctl::{
     config::{
-        Input, LoadError, Loaded,
+        Catalog, Input, LoadError, Loaded,
         settings::{self, Sources},
     },
     net::tls::ClientTls,
@@ -65,6 +65,16 @@ impl Node {
         flags: &[(&str, &str)],
         environment: &'static [(&'static str, &'static str)],
     ) -> Result<Node, ServeError> {
+        Self::with_catalog(input, flags, environment, gatewayctl::catalog().unwrap()).await
+    }
+
+    /// A gateway with the plugins of a test.
+    pub async fn with_catalog(
+        input: Input,
+        flags: &[(&str, &str)],
+        environment: &'static [(&'static str, &'static str)],
+        catalog: &'static Catalog,
+    ) -> Result<Node, ServeError> {
         let own = [
             ("proxy_listen", "127.0.0.1:0"),
             ("admin_listen", "127.0.0.1:0"),
@@ -76,7 +86,7 @@ impl Node {
         let (settings, _) = settings::load(&Sources { flags, ..Sources::default() });
         let node = settings.clone();
         let read = ReadOptions {
-            catalog: gatewayctl::catalog().expect("a catalog"),
+            catalog,
             kong_strict: false,
             flavor: Flavor::default(),
             vault_env_prefix: None,

@@ -5,6 +5,7 @@ mod access_log;
 mod admin;
 mod admin_access;
 mod admin_limits;
+mod contract;
 #[path = "../../crates/upstream/src/resolver/tests/server.rs"]
 #[allow(dead_code, reason = "shared with the tests of the resolver")]
 mod dns_server;

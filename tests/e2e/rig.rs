@@ -11,9 +11,10 @@ use std::{
 };
 
 use gatewayctl::{
-    config,
+    config::{self, Catalog},
     model::{Row, State, Table},
     net::Inherited,
+    plugin::Registry,
     proxy::{Listener, Workers},
     runtime::{self, Gateway, Options},
     store::Stores,
@@ -53,19 +54,30 @@ impl Rig {
     }
 
     pub fn of_file_with(text: &str, options: Options, listeners: &[Listener]) -> Rig {
+        let options = Options { registry: gatewayctl::registry().clone(), ..options };
+        Self::of_catalog(text, gatewayctl::catalog().unwrap(), options, listeners)
+    }
+
+    /// A gateway with the plugins of a test.
+    pub fn of_plugins(text: &str, registry: Registry, listeners: &[Listener]) -> Rig {
+        let options = Options { registry: registry.clone(), ..Options::default() };
+        Self::of_catalog(text, Catalog::new(registry).unwrap(), options, listeners)
+    }
+
+    fn of_catalog(text: &str, catalog: &'static Catalog, options: Options, listeners: &[Listener]) -> Rig {
         let input = config::Input::Text { name: "kong.yml".to_owned(), text: text.as_bytes().to_owned() };
-        let loaded =
-            config::load(&input, &config::Options::new(gatewayctl::catalog().expect("a catalog"))).unwrap();
+        let loaded = config::load(&input, &config::Options::new(catalog)).unwrap();
         let state = loaded.state.unwrap_or_else(|| panic!("{:?}", loaded.findings));
         Self::of_state(state, options, listeners)
     }
 
     pub fn with(config: Value, options: Options, listeners: &[Listener]) -> Rig {
+        let options = Options { registry: gatewayctl::registry().clone(), ..options };
         Self::of_state(Arc::new(state(&config)), options, listeners)
     }
 
     fn of_state(state: Arc<State>, options: Options, listeners: &[Listener]) -> Rig {
-        let options = Options { workers: 2, registry: gatewayctl::registry().clone(), ..options };
+        let options = Options { workers: 2, ..options };
         let stores = Stores::default();
         let (snapshot, problems) = runtime::compile(state, &options, &stores, None);
         assert!(problems.is_empty(), "{problems:?}");

@@ -142,7 +142,7 @@ fn without_password(content_type: &str, body: &[u8]) -> Option<Vec<u8>> {
     exchange.request.body = Body::from_bytes(body.to_vec());
     let hook = async {
         let call = plugin::Ctx { exchange: &mut exchange, state };
-        match snapshot.plugin(row).expect("it is built").access(call).finish().await {
+        match snapshot.plugin(row, plugin::Phase::Access).expect("it is built").access(call).finish().await {
             Ok(()) => Some(exchange.request.read_body(usize::MAX).await.expect("a body at hand").to_vec()),
             Err(plugin::ShortCircuit::Respond(reply)) if reply.status == 400 => None,
             Err(other) => panic!("{other:?}"),

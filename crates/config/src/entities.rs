@@ -31,7 +31,7 @@ pub struct SchemaSet {
 struct CommonSchemas {
     file: RecordSchema,
     kinds: Vec<RecordSchema>,
-    plugins: AHashMap<&'static str, RecordSchema>,
+    plugins: AHashMap<String, RecordSchema>,
 }
 
 /// Compiles the schemas of all router flavors. They are leaked, because loaded documents refer to them.
@@ -42,12 +42,13 @@ pub(super) fn compile(registry: &Registry) -> Result<[SchemaSet; 3], CompileErro
     let find_check = |name: &str| rules::find(name).or_else(|| registry.rule(name));
     let compiler = EntityCompiler { find_check: &find_check };
     let kinds = KINDS.iter().map(|kind| compiler.record(kind, (kind.schema)().to_value()));
-    let plugin =
-        |entry: &plugin::PluginDescriptor| Ok::<_, CompileError>((entry.name, compiler.plugin(entry)?));
+    let plugin = |entry: &plugin::PluginDescriptor| {
+        Ok::<_, CompileError>((entry.name.to_string(), compiler.plugin(entry)?))
+    };
     let common = CommonSchemas {
         file: file_record(),
         kinds: kinds.collect::<Result<_, _>>()?,
-        plugins: registry.descriptors().iter().map(plugin).collect::<Result<_, _>>()?,
+        plugins: registry.descriptors().map(plugin).collect::<Result<_, _>>()?,
     };
     let routes = |flavor| Ok::<_, CompileError>((compiler.routes(flavor)?, flavor));
     let routes =
@@ -109,7 +110,7 @@ impl EntityCompiler<'_> {
         let settings = (entry.schema)().to_value();
         if let Some(fields) = schema.get_mut("properties").and_then(Json::as_object_mut) {
             let item = json!({ "type": "string", "enum": protocols });
-            let default = entry.default_protocols;
+            let default = entry.default_protocols.as_ref();
             fields.insert(
                 "protocols".to_owned(),
                 json!({ "type": "array", "x-set": true, "items": item, "default": default }),

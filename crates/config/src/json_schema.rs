@@ -119,7 +119,6 @@ fn entity(registry: &Registry, kind: &KindInfo) -> Json {
 fn plugin_rows(registry: &Registry, properties: &mut Map<String, Json>) {
     let names: Vec<Json> = registry
         .descriptors()
-        .iter()
         .map(|entry| {
             let about = (entry.schema)().to_value();
             let about = about.get("description").and_then(Json::as_str).unwrap_or_default();
@@ -152,7 +151,6 @@ fn plugin_rows(registry: &Registry, properties: &mut Map<String, Json>) {
 fn plugins_by_name(registry: &Registry) -> Json {
     registry
         .descriptors()
-        .iter()
         .map(|entry| {
             json!({
                 "if": { "properties": { "name": { "const": entry.name } }, "required": ["name"] },
@@ -415,7 +413,7 @@ mod tests {
         assert_eq!(empty_enums(&file_schema(registry)), 0);
         for entry in registry.descriptors() {
             assert_eq!(
-                plugin_schema(registry, entry.name).as_ref().map_or(0, empty_enums),
+                plugin_schema(registry, &entry.name).as_ref().map_or(0, empty_enums),
                 0,
                 "{}",
                 entry.name

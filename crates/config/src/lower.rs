@@ -13,7 +13,7 @@ use model::{
     DEFAULT_WORKSPACE, EmptyRecord, KINDS, PluginConfig, PluginEntity, PluginRow, Row, Rows, Set, State,
     Table, Workspace,
 };
-use plugin::{ConfigPath, Diagnostics, PluginDescriptor, Registry, UNSUPPORTED_SUFFIX};
+use plugin::{ConfigPath, Diagnostics, PluginDescriptor, PluginType, Registry, UNSUPPORTED_SUFFIX};
 use router::Flavor;
 use source::{Document, ErrorPathSegment, Finding, Findings, Level, NodeId, Span, Value, from_node};
 
@@ -82,25 +82,25 @@ impl RowInputs<'_> {
 
     fn plugin(&mut self, i: usize, table: &mut Table<PluginEntity>, findings: &mut Findings) {
         let data = self.found[i].data;
-        let Some(entry) = self
+        let Some(plugin_type) = self
             .doc
             .get(data, "name")
             .and_then(|n| self.doc.str(n))
-            .and_then(|name| self.registry.find(name))
+            .and_then(|name| self.registry.plugin_type(name))
         else {
             return;
         };
         let settings = self.settings(data);
-        let config = match (entry.read)(self.doc, settings) {
+        let config = match plugin_type.parse(self.doc, settings) {
             Ok(config) => config,
             Err(error) => return self.unreadable(i, error.node, &error.message, findings),
         };
-        if self.check(i, entry, config.as_ref(), settings, findings) {
+        if self.check(i, plugin_type, config.as_ref(), settings, findings) {
             return;
         }
         match from_node::<PluginRow>(self.doc, data) {
             Ok(row) => {
-                let mut plugin = plugin_of(row, entry, config);
+                let mut plugin = plugin_of(row, plugin_type.descriptor(), config);
                 plugin.assign(self.resolved.ids[i], Some(self.found[i].node), self.now);
                 for &(field, id) in self.resolved.links(i) {
                     plugin.link(field, id);
@@ -126,13 +126,14 @@ impl RowInputs<'_> {
     fn check(
         &self,
         i: usize,
-        entry: &PluginDescriptor,
+        plugin_type: &dyn PluginType,
         config: &dyn PluginConfig,
         settings: NodeId,
         findings: &mut Findings,
     ) -> bool {
         let mut checks = Diagnostics::default();
-        (entry.check)(config, &mut checks);
+        plugin_type.validate(config, &mut checks);
+        let name = &plugin_type.descriptor().name;
         let mut refused = false;
         for (mut level, code, place, message) in checks.entries {
             let unsupported = code.ends_with(UNSUPPORTED_SUFFIX);
@@ -156,8 +157,7 @@ impl RowInputs<'_> {
                     (span, path)
                 }
             };
-            let mut finding =
-                Finding::new(level, code, format!("{}: {message}", entry.name)).at(span, "").path(path);
+            let mut finding = Finding::new(level, code, format!("{name}: {message}")).at(span, "").path(path);
             if level == Level::Error {
                 finding = finding.kong_error(tree, message);
                 finding.help = unsupported.then(|| "`--allow-unsupported` runs without it".to_owned());
@@ -235,7 +235,7 @@ fn plugin_of(row: PluginRow, entry: &PluginDescriptor, config: Arc<dyn PluginCon
         route: row.route,
         consumer: row.consumer,
         config,
-        protocols: row.protocols.unwrap_or_else(|| Set(entry.default_protocols.into())),
+        protocols: row.protocols.unwrap_or_else(|| Set(entry.default_protocols.as_ref().into())),
         enabled: row.enabled,
         tags: row.tags,
         created_at: row.created_at,

@@ -7,7 +7,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     rc::Rc,
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -20,7 +20,7 @@ use http_codec::{
     Headers, KnownHeader,
     urlencoded::{self, Argument},
 };
-use model::{Consumer, Ix, Route, Service};
+use model::{Consumer, Ix, Route, Service, Upstream};
 use net::{Body, BodyBuffer, BodyError, ConnectionBudget};
 use router::Capture;
 use telemetry::Try;
@@ -228,6 +228,23 @@ pub struct UpstreamOverrides {
     pub address: Option<(String, u16)>,
     /// Whether the connection to the upstream uses TLS.
     pub tls: Option<bool>,
+    /// Service whose upstream, timeouts, retries and TLS settings are used in place of those of the route's service.
+    pub service: Option<Ix<Service>>,
+    /// Upstream entity whose balancer selects the address.
+    pub upstream: Option<Ix<Upstream>>,
+    /// Timeouts in place of the service's.
+    pub timeouts: Option<UpstreamTimeouts>,
+    /// Retries in place of the service's.
+    pub retries: Option<u32>,
+}
+
+/// Timeouts of an upstream request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct UpstreamTimeouts {
+    pub connect: Duration,
+    pub write: Duration,
+    pub read: Duration,
 }
 
 /// Credential with which the client was authenticated.
@@ -262,9 +279,8 @@ pub struct Response {
     /// Whether the head is held back until the body filters emit their first bytes, because a filter may still reject
     /// the body. Set by header filters.
     pub holds_head_for_body: bool,
-    /// Error for which a body filter rejects the body. If the head was held back, the client receives an error
-    /// response; otherwise the response is aborted.
-    pub body_error: Option<BodyError>,
+    /// The whole body, while `response` hooks run, which may replace it.
+    pub body: Bytes,
 }
 
 /// State of one HTTP exchange: a request, its response, and what plugins and the proxy record about them. It borrows
@@ -323,7 +339,7 @@ impl Exchange {
                 headers: Headers::default(),
                 source: ResponseSource::Gateway,
                 holds_head_for_body: false,
-                body_error: None,
+                body: Bytes::new(),
             },
             body_budget: None,
             received_at: Instant::now(),
@@ -387,7 +403,7 @@ impl std::fmt::Display for RequestId {
 pub struct Extensions(Vec<(TypeId, Box<dyn Any>)>);
 
 impl Extensions {
-    fn get_or_default<T: Default + 'static>(&mut self) -> &mut T {
+    pub(super) fn get_or_default<T: Default + 'static>(&mut self) -> &mut T {
         let id = TypeId::of::<T>();
         let at = self.0.iter().position(|(i, _)| *i == id).unwrap_or_else(|| {
             self.0.push((id, Box::<T>::default()));

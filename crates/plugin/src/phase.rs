@@ -1,13 +1,19 @@
 //! Phases: the points of a request's life at which plugin hooks run.
 //!
 //! ```text
+//!  TLS handshake: certificate                      global plugins only
+//!       │
 //!  head received
 //!       │
 //!    rewrite ───────── short circuit ────────┐      global plugins only, before routing
 //!       │                                    │
 //!     access ───────── short circuit ────────┤      route and consumer are known
 //!       │                                    │
+//!  request_body                              │      per chunk, while it is sent
+//!       │                                    │
 //!  upstream request ── upstream error ───────┤
+//!       │                                    │
+//!    response ─────── short circuit ─────────┤      whole body under a limit; only if a plugin needs it
 //!       │                                    │
 //!  header_filter  <──── local response <─────┘      response head is complete
 //!       │
@@ -16,13 +22,17 @@
 //!      log                                          response sent, or the client gone
 //! ```
 //!
-//! Later phases also run for responses that the gateway generates itself.
+//! From `header_filter` on, phases also run for responses that the gateway generates itself.
+//!
+//! Streams (TCP, TLS, UDP) have two phases of their own: `preread` before the upstream is contacted, and `stream_log`.
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, sync::Arc};
 
-use bytes::Bytes;
+use rustls::sign::CertifiedKey;
 
-use super::{Exchange, LocalReply, Plugin};
+use super::{
+    BodyFlow, Chunk, Exchange, LocalReply, Plugin, ReplyStream, RequestBodyFilter, StreamCtx, StreamResult,
+};
 use model::State;
 use net::BodyError;
 
@@ -42,6 +52,9 @@ pub enum ShortCircuit {
     Respond(Box<LocalReply>),
     /// A failure. The client receives a generic 500; the reason is only logged.
     Fail(String),
+    /// A response that the plugin generates, with a body that is produced while it is sent. The body of the reply is
+    /// ignored.
+    Stream(Box<LocalReply>, ReplyStream),
     /// The request body could not be read. The status follows from the error, such as 413 or 408.
     BodyError(BodyError),
 }
@@ -63,24 +76,21 @@ pub type HookResult = Result<(), ShortCircuit>;
 
 /// Result of an asynchronous hook: available immediately, or a future. A box is only allocated for a hook that
 /// actually awaits.
-pub enum HookFuture<'a> {
+pub enum HookFuture<'a, T = HookResult> {
     /// The hook has completed.
-    Ready(HookResult),
+    Ready(T),
     /// The hook awaits I/O, such as the request body.
-    Boxed(Pin<Box<dyn Future<Output = HookResult> + 'a>>),
+    Boxed(Pin<Box<dyn Future<Output = T> + 'a>>),
 }
 
-impl<'a> HookFuture<'a> {
+impl<'a, T> HookFuture<'a, T> {
     /// Boxes a future.
-    pub fn boxed(future: impl Future<Output = HookResult> + 'a) -> Self {
+    pub fn boxed(future: impl Future<Output = T> + 'a) -> Self {
         HookFuture::Boxed(Box::pin(future))
     }
 
     /// Awaits the hook's result.
-    ///
-    /// # Errors
-    /// If the hook short-circuits the request.
-    pub async fn finish(self) -> HookResult {
+    pub async fn finish(self) -> T {
         match self {
             HookFuture::Ready(result) => result,
             HookFuture::Boxed(future) => future.await,
@@ -98,72 +108,167 @@ pub enum Hook<P: 'static> {
     Async(for<'a> fn(&'a P, Ctx<'a>) -> HookFuture<'a>),
 }
 
-/// A chunk of the response body on its way to the client.
-#[derive(Debug, Default)]
-pub struct Chunk {
-    /// Bytes of the chunk. A hook may replace or extend them, or leave them empty to buffer.
-    pub data: Bytes,
-    /// Whether this is the last chunk of the body.
-    pub last: bool,
+/// A TLS handshake of a client, before a certificate is selected.
+#[derive(Clone, Copy, Debug)]
+pub struct Handshake<'a> {
+    /// Server name (SNI), in lower case.
+    pub server_name: Option<&'a str>,
 }
 
 /// Hooks of a plugin by phase. A plugin without a hook in a phase costs nothing there.
 pub struct Phases<P: 'static> {
+    /// Runs in the TLS handshake of a client, for global plugins only. Returns the certificate, or leaves the choice to
+    /// the configuration.
+    pub certificate: Option<fn(&P, &Handshake<'_>) -> Option<Arc<CertifiedKey>>>,
     /// Runs before routing, for global plugins only.
     pub rewrite: Hook<P>,
     /// Runs after routing, before the request is sent to the upstream.
     pub access: Hook<P>,
+    /// Runs when the request is about to be sent, unless it has no body. Returns a filter of the body, which is called
+    /// for each chunk; `None` leaves the body as it is.
+    pub request_body: Option<fn(&P, Ctx<'_>) -> Option<Box<dyn RequestBodyFilter>>>,
+    /// Runs when the whole response of the upstream has been read, with its body in `response.body`. It may change status,
+    /// headers and body, or respond instead.
+    pub response: Hook<P>,
     /// Runs when the response head is available, before its body.
     pub header_filter: Option<fn(&P, Ctx<'_>)>,
     /// Runs for each chunk of the response body; the last one is marked.
-    pub body_filter: Option<fn(&P, Ctx<'_>, &mut Chunk)>,
+    pub body_filter: Option<fn(&P, Ctx<'_>, &mut Chunk) -> BodyFlow>,
     /// Runs when the response has been sent or aborted.
     pub log: Option<fn(&P, Ctx<'_>)>,
+    /// Runs for a stream before its upstream is contacted; may close it.
+    pub preread: Option<for<'a> fn(&'a P, StreamCtx<'a>) -> HookFuture<'a, StreamResult>>,
+    /// Runs when a stream has ended.
+    pub stream_log: Option<fn(&P, StreamCtx<'_>)>,
 }
 
 impl<P> Phases<P> {
     /// No hooks.
-    pub const NONE: Self =
-        Phases { rewrite: Hook::None, access: Hook::None, header_filter: None, body_filter: None, log: None };
+    pub const NONE: Self = Phases {
+        certificate: None,
+        rewrite: Hook::None,
+        access: Hook::None,
+        request_body: None,
+        response: Hook::None,
+        header_filter: None,
+        body_filter: None,
+        log: None,
+        preread: None,
+        stream_log: None,
+    };
+
+    /// Returns the phases that have a hook.
+    pub const fn set(&self) -> PhaseSet {
+        PhaseSet::EMPTY
+            .with(Phase::Certificate, self.certificate.is_some())
+            .with(Phase::Rewrite, !matches!(self.rewrite, Hook::None))
+            .with(Phase::Access, !matches!(self.access, Hook::None))
+            .with(Phase::RequestBody, self.request_body.is_some())
+            .with(Phase::Response, !matches!(self.response, Hook::None))
+            .with(Phase::HeaderFilter, self.header_filter.is_some())
+            .with(Phase::BodyFilter, self.body_filter.is_some())
+            .with(Phase::Log, self.log.is_some())
+            .with(Phase::Preread, self.preread.is_some())
+            .with(Phase::StreamLog, self.stream_log.is_some())
+    }
+}
+
+/// A phase: a point of a request's life at which plugin hooks run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Phase {
+    Certificate,
+    Rewrite,
+    Access,
+    RequestBody,
+    Response,
+    HeaderFilter,
+    BodyFilter,
+    Log,
+    Preread,
+    StreamLog,
 }
 
 /// Set of phases in which a plugin, or a chain of plugins, has hooks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct PhaseSet {
-    pub rewrite: bool,
-    pub access: bool,
-    pub header_filter: bool,
-    pub body_filter: bool,
-    pub log: bool,
+pub struct PhaseSet(u16);
+
+impl PhaseSet {
+    /// No phase.
+    pub const EMPTY: Self = PhaseSet(0);
+
+    /// Returns whether the phase is in the set.
+    #[inline]
+    pub const fn contains(self, phase: Phase) -> bool {
+        self.0 & (1 << phase as u16) != 0
+    }
+
+    /// Returns the set with the phase if `present`, otherwise the set without it.
+    #[must_use]
+    pub const fn with(self, phase: Phase, present: bool) -> Self {
+        let bit = 1 << phase as u16;
+        PhaseSet(if present { self.0 | bit } else { self.0 & !bit })
+    }
+
+    /// Returns the phases that are in either set.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        PhaseSet(self.0 | other.0)
+    }
 }
 
-/// A built plugin behind a trait object, so that one chain can hold plugins of different types.
+/// A built plugin behind a trait object, so that one chain can hold plugins of different types. Only the hooks of the
+/// phases in [`DynPlugin::phases`] are called.
 pub trait DynPlugin: Send + Sync {
-    /// Phases in which the plugin has hooks.
+    /// Phases in which the instance has hooks.
     fn phases(&self) -> PhaseSet;
+    /// Selects a certificate for a client.
+    fn certificate(&self, _handshake: &Handshake<'_>) -> Option<Arc<CertifiedKey>> {
+        None
+    }
     /// Runs the rewrite hook.
-    fn rewrite<'a>(&'a self, ctx: Ctx<'a>) -> HookFuture<'a>;
+    fn rewrite<'a>(&'a self, _ctx: Ctx<'a>) -> HookFuture<'a> {
+        HookFuture::Ready(Ok(()))
+    }
     /// Runs the access hook.
-    fn access<'a>(&'a self, ctx: Ctx<'a>) -> HookFuture<'a>;
+    fn access<'a>(&'a self, _ctx: Ctx<'a>) -> HookFuture<'a> {
+        HookFuture::Ready(Ok(()))
+    }
+    /// Creates the filter of a request's body.
+    fn request_body(&self, _ctx: Ctx<'_>) -> Option<Box<dyn RequestBodyFilter>> {
+        None
+    }
+    /// Bytes of the longest response body that the response hook reads.
+    fn max_response_body_bytes(&self) -> usize {
+        0
+    }
+    /// Runs the response hook.
+    fn response<'a>(&'a self, _ctx: Ctx<'a>) -> HookFuture<'a> {
+        HookFuture::Ready(Ok(()))
+    }
     /// Runs the header filter.
-    fn header_filter(&self, ctx: Ctx<'_>);
+    fn header_filter(&self, _ctx: Ctx<'_>) {}
     /// Runs the body filter.
-    fn body_filter(&self, ctx: Ctx<'_>, chunk: &mut Chunk);
+    fn body_filter(&self, _ctx: Ctx<'_>, _chunk: &mut Chunk) -> BodyFlow {
+        BodyFlow::Continue
+    }
+    /// Runs the preread hook of a stream.
+    fn preread<'a>(&'a self, _ctx: StreamCtx<'a>) -> HookFuture<'a, StreamResult> {
+        HookFuture::Ready(Ok(()))
+    }
+    /// Runs the log hook of a stream.
+    fn stream_log(&self, _ctx: StreamCtx<'_>) {}
     /// Runs the log hook.
-    fn log(&self, ctx: Ctx<'_>);
+    fn log(&self, _ctx: Ctx<'_>) {}
 }
 
 impl<P: Plugin> DynPlugin for P {
     fn phases(&self) -> PhaseSet {
-        let p = &P::PHASES;
-        PhaseSet {
-            rewrite: !matches!(p.rewrite, Hook::None),
-            access: !matches!(p.access, Hook::None),
-            header_filter: p.header_filter.is_some(),
-            body_filter: p.body_filter.is_some(),
-            log: p.log.is_some(),
-        }
+        Plugin::phases(self)
+    }
+
+    fn certificate(&self, handshake: &Handshake<'_>) -> Option<Arc<CertifiedKey>> {
+        P::PHASES.certificate.and_then(|hook| hook(self, handshake))
     }
 
     fn rewrite<'a>(&'a self, ctx: Ctx<'a>) -> HookFuture<'a> {
@@ -180,9 +285,29 @@ impl<P: Plugin> DynPlugin for P {
         }
     }
 
-    fn body_filter(&self, ctx: Ctx<'_>, chunk: &mut Chunk) {
-        if let Some(hook) = P::PHASES.body_filter {
-            hook(self, ctx, chunk);
+    fn body_filter(&self, ctx: Ctx<'_>, chunk: &mut Chunk) -> BodyFlow {
+        P::PHASES.body_filter.map_or(BodyFlow::Continue, |hook| hook(self, ctx, chunk))
+    }
+
+    fn request_body(&self, ctx: Ctx<'_>) -> Option<Box<dyn RequestBodyFilter>> {
+        P::PHASES.request_body.and_then(|hook| hook(self, ctx))
+    }
+
+    fn max_response_body_bytes(&self) -> usize {
+        P::MAX_RESPONSE_BODY_BYTES
+    }
+
+    fn response<'a>(&'a self, ctx: Ctx<'a>) -> HookFuture<'a> {
+        run(&P::PHASES.response, self, ctx)
+    }
+
+    fn preread<'a>(&'a self, ctx: StreamCtx<'a>) -> HookFuture<'a, StreamResult> {
+        P::PHASES.preread.map_or(HookFuture::Ready(Ok(())), |hook| hook(self, ctx))
+    }
+
+    fn stream_log(&self, ctx: StreamCtx<'_>) {
+        if let Some(hook) = P::PHASES.stream_log {
+            hook(self, ctx);
         }
     }
 

@@ -9,7 +9,10 @@ use uuid::Uuid;
 
 use super::shared::header::HeaderKey;
 use http_codec::HeaderSpelling;
-use plugin::{self, BuildContext, BuildError, Ctx, Exchange, Hook, HookResult, Phases};
+use plugin::{
+    self, BuildContext, BuildError, Ctx, Effect, Exchange, Gate, Hook, HookResult, Phase, PhaseSet, Phases,
+    PluginTraits,
+};
 use store::{Clock, next_request_seq};
 
 const DEFAULT_HEADER_NAME: &str = "Kong-Request-ID";
@@ -83,7 +86,22 @@ impl plugin::Plugin for Plugin {
     const PRIORITY: i32 = 100_001;
     const PHASES: Phases<Self> =
         Phases { access: Hook::Sync(Self::access), header_filter: Some(Self::header_filter), ..Phases::NONE };
+    const TRAITS: PluginTraits = PluginTraits { transforms: true, ..PluginTraits::NONE };
     type Config = Config;
+
+    fn facts(config: &Config) -> Option<Vec<Gate>> {
+        let name = config.header_name.as_deref().unwrap_or(DEFAULT_HEADER_NAME);
+        let name = http::HeaderName::try_from(name).ok()?;
+        let mut gates = vec![Gate::always(Effect::SetsRequestHeader { name: name.clone(), retains: true })];
+        if config.echo_downstream {
+            gates.push(Gate::always(Effect::SetsResponseHeader(name)));
+        }
+        Some(gates)
+    }
+
+    fn phases(&self) -> PhaseSet {
+        Self::PHASES.set().with(Phase::HeaderFilter, self.echo_downstream)
+    }
 
     fn build(config: Config, context: &mut BuildContext<'_>) -> Result<Self, BuildError> {
         let name = config.header_name.as_deref().unwrap_or(DEFAULT_HEADER_NAME);
@@ -116,9 +134,6 @@ impl Plugin {
     }
 
     fn header_filter(&self, ctx: Ctx<'_>) {
-        if !self.echo_downstream {
-            return;
-        }
         let exchange = ctx.exchange;
         // A request that was rejected before its access phase has no id yet.
         let assigned = exchange.extension::<CorrelationId>().and_then(|id| id.0.clone());

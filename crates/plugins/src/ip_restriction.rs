@@ -8,10 +8,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
-use super::shared::status::error_status;
+use super::shared::{address_set::AddressSet, status::error_status};
 use model::Protocol;
 use plugin::{
-    self, ALL_PROTOCOLS, BuildContext, BuildError, Ctx, Hook, HookResult, LocalReply, Phases, ShortCircuit,
+    self, ALL_PROTOCOLS, AccessLists, BuildContext, BuildError, ConfigChange, Ctx, Effect, Gate, Hook,
+    HookFuture, HookResult, LocalReply, Phases, PluginTraits, Risks, ShortCircuit, StreamCtx,
+    StreamRejection, StreamResult,
 };
 
 /// Allows or denies requests by client IP address: rejects clients in `deny`, and clients outside `allow` if it is set.
@@ -46,6 +48,15 @@ pub struct Config {
     pub message: Option<String>,
 }
 
+impl Config {
+    fn lists(&self) -> AccessLists<'_> {
+        AccessLists {
+            allow: self.allow.as_deref().unwrap_or_default(),
+            deny: self.deny.as_deref().unwrap_or_default(),
+        }
+    }
+}
+
 /// The plugin `ip-restriction`.
 pub struct Plugin {
     allow: Option<Networks>,
@@ -57,11 +68,53 @@ pub struct Plugin {
 impl plugin::Plugin for Plugin {
     const NAME: &'static str = "ip-restriction";
     const PRIORITY: i32 = 990;
-    const PHASES: Phases<Self> = Phases { access: Hook::Sync(Self::access), ..Phases::NONE };
+    const PHASES: Phases<Self> = Phases {
+        access: Hook::Sync(Self::access),
+        preread: Some(|plugin, ctx| HookFuture::Ready(plugin.preread(&ctx))),
+        ..Phases::NONE
+    };
     const PROTOCOLS: &'static [Protocol] = ALL_PROTOCOLS;
     const DEFAULT_PROTOCOLS: &'static [Protocol] =
         &[Protocol::Http, Protocol::Https, Protocol::Tcp, Protocol::Tls, Protocol::Grpc, Protocol::Grpcs];
+    const TRAITS: PluginTraits = PluginTraits { restricts: true, ..PluginTraits::NONE };
     type Config = Config;
+
+    fn compare(change: ConfigChange<'_, Config>, risks: &mut Risks) {
+        if !risks.presence(Self::NAME, change, "access widened", "access narrowed") {
+            return;
+        }
+        let (Some(old), Some(new)) = (change.old, change.new) else { return };
+        let admitted = |config: &Config| AddressSet::admitted(config.lists());
+        let (Some(before), Some(after)) = (admitted(old), admitted(new)) else {
+            return risks.access_lists(Self::NAME, old.lists(), new.lists());
+        };
+        if let Some(more) = after.beyond(&before) {
+            let text = format!("access widened: {} admits {more} too", Self::NAME);
+            if after.is_all() { risks.high(text) } else { risks.medium(text) }
+        }
+        if let Some(fewer) = before.beyond(&after) {
+            risks.medium(format!("access narrowed: {} does not admit {fewer} any more", Self::NAME));
+        }
+    }
+
+    fn facts(config: &Config) -> Option<Vec<Gate>> {
+        let within = |entries: &[String]| {
+            let within = |entry: &String| {
+                let operator = if entry.contains('/') { "in" } else { "==" };
+                format!("net.src.ip {operator} {entry}")
+            };
+            entries.iter().map(within).collect::<Vec<_>>().join(" || ")
+        };
+        let AccessLists { allow, deny } = config.lists();
+        let mut gates = Vec::new();
+        if !deny.is_empty() {
+            gates.push(Gate::when(within(deny), Effect::Responds)?);
+        }
+        if !allow.is_empty() {
+            gates.push(Gate::when(format!("!({})", within(allow)), Effect::Responds)?);
+        }
+        Some(gates)
+    }
 
     fn build(config: Config, _: &mut BuildContext<'_>) -> Result<Self, BuildError> {
         let allow = config.allow.filter(|entries| !entries.is_empty());
@@ -76,9 +129,21 @@ impl plugin::Plugin for Plugin {
 }
 
 impl Plugin {
+    fn admits(&self, ip: IpAddr) -> bool {
+        !self.deny.contains(ip) && self.allow.as_ref().is_none_or(|allow| allow.contains(ip))
+    }
+
+    fn preread(&self, ctx: &StreamCtx<'_>) -> StreamResult {
+        let ip = ctx.session.client.ip;
+        match self.admits(ip) {
+            true => Ok(()),
+            false => Err(StreamRejection(format!("IP address not allowed: {ip}"))),
+        }
+    }
+
     fn access(&self, ctx: Ctx<'_>) -> HookResult {
         let ip = ctx.exchange.client.ip;
-        if !self.deny.contains(ip) && self.allow.as_ref().is_none_or(|allow| allow.contains(ip)) {
+        if self.admits(ip) {
             return Ok(());
         }
         let status = self.status.clone().map_err(ShortCircuit::Fail)?;

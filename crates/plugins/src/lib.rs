@@ -2,6 +2,9 @@
 
 mod shared;
 
+#[cfg(test)]
+mod facts_tests;
+
 mod acl;
 mod correlation_id;
 mod cors;
@@ -15,22 +18,27 @@ mod request_termination;
 mod request_transformer;
 mod response_transformer;
 
-use plugin::{PluginDescriptor, Registry};
+use plugin::{PluginType, Registry, native};
 
-/// Returns the registry of the built-in plugins. A new plugin adds its `mod` line above and an entry here.
+/// Returns the registry of the built-in plugins.
 pub fn registry() -> Registry {
-    Registry::new(vec![
-        PluginDescriptor::of::<acl::Plugin>(),
-        PluginDescriptor::of::<correlation_id::Plugin>(),
-        PluginDescriptor::of::<cors::Plugin>(),
-        PluginDescriptor::of::<ip_restriction::Plugin>(),
-        PluginDescriptor::of::<jwt::Plugin>(),
-        PluginDescriptor::of::<key_auth::Plugin>(),
-        PluginDescriptor::of::<rate_limiting::Plugin>(),
-        PluginDescriptor::of::<redirect::Plugin>(),
-        PluginDescriptor::of::<request_size_limiting::Plugin>(),
-        PluginDescriptor::of::<request_termination::Plugin>(),
-        PluginDescriptor::of::<request_transformer::Plugin>(),
-        PluginDescriptor::of::<response_transformer::Plugin>(),
-    ])
+    Registry::new(types())
+}
+
+/// Returns the types of the built-in plugins. A new plugin adds its `mod` line above and an entry here.
+pub fn types() -> Vec<Box<dyn PluginType>> {
+    vec![
+        native::<acl::Plugin>(),
+        native::<correlation_id::Plugin>(),
+        native::<cors::Plugin>(),
+        native::<ip_restriction::Plugin>(),
+        native::<jwt::Plugin>(),
+        native::<key_auth::Plugin>(),
+        native::<rate_limiting::Plugin>(),
+        native::<redirect::Plugin>(),
+        native::<request_size_limiting::Plugin>(),
+        native::<request_termination::Plugin>(),
+        native::<request_transformer::Plugin>(),
+        native::<response_transformer::Plugin>(),
+    ]
 }

@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use plugin::{
-    self, BuildContext, BuildError, Ctx, Hook, HookResult, LocalReply, LocalReplyBody, Phases, Request,
+    self, BuildContext, BuildError, ConfigChange, Ctx, Effect, Gate, Hook, HookResult, LocalReply,
+    LocalReplyBody, Phases, PluginTraits, Request, Risks,
 };
 use router::normalize;
 
@@ -80,7 +81,18 @@ impl plugin::Plugin for Plugin {
     const NAME: &'static str = "redirect";
     const PRIORITY: i32 = 779;
     const PHASES: Phases<Self> = Phases { access: Hook::Sync(Self::access), ..Phases::NONE };
+    const TRAITS: PluginTraits = PluginTraits { responds: true, ..PluginTraits::NONE };
     type Config = Config;
+
+    fn compare(change: ConfigChange<'_, Config>, risks: &mut Risks) {
+        if let (None, Some(new)) = (change.old, change.new) {
+            risks.medium(format!("requests redirected: {} answers {}", Self::NAME, new.status_code));
+        }
+    }
+
+    fn facts(_: &Config) -> Option<Vec<Gate>> {
+        Some(vec![Gate::always(Effect::Responds)])
+    }
 
     fn build(config: Config, _: &mut BuildContext<'_>) -> Result<Self, BuildError> {
         let location = match config.keep_incoming_path {

@@ -6,10 +6,12 @@ use http::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Number;
 
 use net::Body;
 use plugin::{
-    self, BuildContext, BuildError, Ctx, Hook, HookFuture, HookResult, LocalReply, Phases, Request,
+    self, BuildContext, BuildError, ConfigChange, Ctx, Effect, Gate, Hook, HookFuture, HookResult,
+    LocalReply, Phases, PluginTraits, Request, Risks,
 };
 
 /// Rejects requests with a body longer than a limit.
@@ -61,6 +63,19 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// Returns the maximum length in bytes; `None` if the size is negative.
+    fn max_bytes(&self) -> Option<u64> {
+        let unit = match self.size_unit {
+            SizeUnit::Megabytes => 1024 * 1024,
+            SizeUnit::Kilobytes => 1024,
+            SizeUnit::Bytes => 1,
+        };
+        let size = u64::try_from(self.allowed_payload_size.unwrap_or(DEFAULT_PAYLOAD_SIZE)).ok()?;
+        Some(size.saturating_mul(unit))
+    }
+}
+
 /// The plugin `request-size-limiting`.
 pub struct Plugin {
     /// Maximum length; `None` rejects every request, because the configured size is negative.
@@ -72,19 +87,34 @@ impl plugin::Plugin for Plugin {
     const NAME: &'static str = "request-size-limiting";
     const PRIORITY: i32 = 951;
     const PHASES: Phases<Self> = Phases { access: Hook::Async(Self::access), ..Phases::NONE };
+    const TRAITS: PluginTraits = PluginTraits { limits: true, ..PluginTraits::NONE };
     type Config = Config;
 
+    fn compare(change: ConfigChange<'_, Config>, risks: &mut Risks) {
+        let name = format!("{}.allowed_payload_size", Self::NAME);
+        let size = |config: Option<&Config>| config?.allowed_payload_size.map(Number::from);
+        let (old, new) = (size(change.old), size(change.new));
+        match (change.old, change.new) {
+            (Some(_), None) => risks.high(format!("size limit lost: {} is removed", Self::NAME)),
+            (None, Some(_)) => risks.limit_added(&name, new.as_ref()),
+            _ => risks.limit(&name, old.as_ref(), new.as_ref()),
+        }
+    }
+
+    fn facts(config: &Config) -> Option<Vec<Gate>> {
+        let mut gates = Vec::new();
+        match config.max_bytes() {
+            Some(at_most_bytes) => gates.push(Gate::always(Effect::LimitsBody { at_most_bytes })),
+            None => gates.push(Gate::always(Effect::Responds)),
+        }
+        if config.require_content_length {
+            gates.push(Gate::always(Effect::MayRespond));
+        }
+        Some(gates)
+    }
+
     fn build(config: Config, _: &mut BuildContext<'_>) -> Result<Self, BuildError> {
-        let unit = match config.size_unit {
-            SizeUnit::Megabytes => 1024 * 1024,
-            SizeUnit::Kilobytes => 1024,
-            SizeUnit::Bytes => 1,
-        };
-        let size = u64::try_from(config.allowed_payload_size.unwrap_or(DEFAULT_PAYLOAD_SIZE)).ok();
-        Ok(Plugin {
-            max_bytes: size.map(|size| size.saturating_mul(unit)),
-            require_content_length: config.require_content_length,
-        })
+        Ok(Plugin { max_bytes: config.max_bytes(), require_content_length: config.require_content_length })
     }
 }
 

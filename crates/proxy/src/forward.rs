@@ -16,7 +16,7 @@ use super::{
     worker::ConnContext,
 };
 use net::{Body, Connection, DialError, PoolKey, Protocol, SendError, Timeouts, dial, tls::TlsTarget};
-use plugin::Exchange;
+use plugin::{Exchange, UpstreamTimeouts};
 use runtime::{Mock, RouteEntry, ServiceEntry, Snapshot};
 use telemetry::Try;
 use upstream::{BalancerTarget, Destination, InFlight, Selected, Tried, TryResult};
@@ -46,7 +46,7 @@ pub async fn forward(
     path: &[u8],
     id: &HeaderValue,
 ) -> Result<UpstreamResponse, EarlyExit> {
-    let service = match route.service {
+    let service = match pipeline.exchange.upstream_overrides.service.or(route.service) {
         Some(service) => snap.service(service),
         None => return Err(ProxyError::NoService.into()),
     };
@@ -57,9 +57,19 @@ pub async fn forward(
         return Err(Box::pin(echo_upstream::echo(exchange, &snap.state, &target)).await);
     }
     let header_ctx = upstream_header_context(exchange, conn_ctx, route, path, id);
-    let direct =
-        exchange.upstream_overrides.address.take().map(|(host, port)| Destination::direct(&host, port));
-    let destination = direct.as_ref().unwrap_or(&service.destination);
+    let overrides = &mut exchange.upstream_overrides;
+    let overridden = match (overrides.address.take(), overrides.upstream) {
+        (Some((host, port)), _) => Some(Destination::direct(&host, port)),
+        (None, Some(upstream)) => Some(Destination::Balanced(Arc::clone(snap.balancer(upstream)))),
+        (None, None) => None,
+    };
+    let (retries, timeouts) = (overrides.retries, overrides.timeouts);
+    let timeouts = timeouts.unwrap_or(UpstreamTimeouts {
+        connect: service.connect_timeout,
+        write: service.write_timeout,
+        read: service.read_timeout,
+    });
+    let destination = overridden.as_ref().unwrap_or(&service.destination);
     if options.mock == Mock::Unresolved
         && let Err(error) = destination.select(&conn_ctx.worker.resolver, None, &mut Tried::default()).await
     {
@@ -68,7 +78,8 @@ pub async fn forward(
     }
     let body = std::mem::take(&mut exchange.request.body);
     let body = buffer_or_stream(body, route.request_buffering && !service.grpc, options).await?;
-    let mut retry = RetryState { remaining: service.retries, exchange, conn_ctx, service };
+    let mut retry =
+        RetryState { remaining: retries.unwrap_or(service.retries), timeouts, exchange, conn_ctx, service };
     let mut body = Some(body);
     let mut tried = Tried::default();
     loop {
@@ -158,6 +169,7 @@ struct Failure {
 
 struct RetryState<'a> {
     remaining: u32,
+    timeouts: UpstreamTimeouts,
     exchange: &'a mut Exchange,
     conn_ctx: &'a ConnContext,
     service: &'a ServiceEntry,
@@ -213,7 +225,7 @@ impl RetryState<'_> {
         // Boxed, as it is rare: it would make the future of every request larger.
         let since = std::time::Instant::now();
         let memory = &self.conn_ctx.worker.gateway.memory;
-        let dialing = Box::pin(dial(selected.address, tls, self.service.connect_timeout, key, memory));
+        let dialing = Box::pin(dial(selected.address, tls, self.timeouts.connect, key, memory));
         let error = match dialing.await {
             Ok(connection) => return Ok((connection, since.elapsed())),
             Err(error) => error,
@@ -223,7 +235,7 @@ impl RetryState<'_> {
             DialError::Connect(_) | DialError::Http(_) => "connect",
             DialError::Tls(_) => "tls_handshake",
         };
-        let (address, timeout) = (selected.address, self.service.connect_timeout);
+        let (address, timeout) = (selected.address, self.timeouts.connect);
         let error = match error {
             DialError::Timeout => {
                 ProxyError::UpstreamTimeout(format!("{address}: no connection within {timeout:?}"))
@@ -279,7 +291,7 @@ impl RetryState<'_> {
         connect: Duration,
     ) -> Result<UpstreamResponse, ProxyError> {
         let address = connection.key.address;
-        let timeouts = Timeouts { write: self.service.write_timeout, read: self.service.read_timeout };
+        let timeouts = Timeouts { write: self.timeouts.write, read: self.timeouts.read };
         let start = Instant::now();
         self.exchange.upstream_sent_at = Some(start.into_std());
         // Its status is set when the head is taken.

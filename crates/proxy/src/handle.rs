@@ -18,12 +18,13 @@ use super::{
     forward::{self, UpstreamResponse},
     headers,
     pipeline::{EarlyExit, PipelineState},
-    respond,
+    request_body,
+    respond::{self, Responded},
     response_body::ResponseBody,
     validate,
     worker::ConnContext,
 };
-use plugin::{self, Exchange, Request, RouteMatch};
+use plugin::{self, Exchange, Phase, Request, RouteMatch};
 use router::{self, RequestInput};
 use runtime::{RouteEntry, Snapshot, TlsRequired};
 
@@ -42,6 +43,15 @@ pub async fn handle(
             Ok(result) => result,
             Err(_) => Err(ProxyError::Panic.into()),
         },
+    };
+    let result = match result {
+        // Boxed, as it is rare: it would make the future of every request larger.
+        Ok(response) if active.pipeline.chain(&snap).phases.contains(Phase::Response) => {
+            let hooks =
+                Box::pin(respond::run_response_hooks(&conn_ctx, &snap, &mut active.pipeline, response));
+            catch_panics(hooks).await.unwrap_or_else(|_| Err(ProxyError::Panic.into()))
+        }
+        result => result.map(Responded::Upstream),
     };
     drop(snap);
     let respond = || respond::respond(&conn_ctx, active, result, &id);
@@ -68,6 +78,7 @@ async fn run_pipeline(
     let route = find_route(conn_ctx, snap, &mut pipeline.exchange, &path)?;
     check_protocol(&pipeline.exchange, route)?;
     pipeline.access(snap).await?;
+    request_body::attach_filters(pipeline, snap, conn_ctx);
     forward::forward(conn_ctx, snap, route, pipeline, &path, id).await
 }
 

@@ -2,8 +2,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use smallvec::SmallVec;
+
 use super::error::ProxyError;
-use plugin::{Chunk, Ctx, DynPlugin, Exchange, LocalReply, ShortCircuit};
+use plugin::{
+    BodyFlow, Chunk, Ctx, DynPlugin, Exchange, LocalReply, Phase, ReplyStream, RequestBodyFilter,
+    ShortCircuit,
+};
 use runtime::{Chain, SelectedPlugins, Snapshot};
 
 /// State of a request in the pipeline.
@@ -20,6 +25,8 @@ pub struct PipelineState {
 pub enum EarlyExit {
     /// A plugin's response.
     Reply(Box<LocalReply>),
+    /// A plugin's response whose body is produced while it is sent.
+    Stream(Box<LocalReply>, ReplyStream),
     /// An error.
     Error(ProxyError),
 }
@@ -34,6 +41,7 @@ impl From<ShortCircuit> for EarlyExit {
     fn from(stop: ShortCircuit) -> Self {
         match stop {
             ShortCircuit::Respond(reply) => EarlyExit::Reply(reply),
+            ShortCircuit::Stream(reply, body) => EarlyExit::Stream(reply, body),
             ShortCircuit::Fail(reason) => EarlyExit::Error(ProxyError::Plugin(reason)),
             ShortCircuit::BodyError(error) => EarlyExit::Error(error.into()),
         }
@@ -54,9 +62,9 @@ impl PipelineState {
     /// # Errors
     /// If one ends the request.
     pub async fn rewrite(&mut self, snap: &Snapshot) -> Result<(), EarlyExit> {
-        if snap.global.phases.rewrite {
+        if snap.global.phases.contains(Phase::Rewrite) {
             for slot in &snap.global.slots {
-                if let Some(plugin) = slot.select(None).and_then(|row| snap.plugin(row)) {
+                if let Some(plugin) = slot.select(None).and_then(|row| snap.plugin(row, Phase::Rewrite)) {
                     plugin.rewrite(Ctx { exchange: &mut self.exchange, state: &snap.state }).finish().await?;
                 }
             }
@@ -74,10 +82,10 @@ impl PipelineState {
         for slot in &chain.slots {
             let pick = slot.select(self.exchange.consumer);
             self.selected.push(pick);
-            if result.is_err() || !slot.phases.access {
+            if result.is_err() || !slot.phases.contains(Phase::Access) {
                 continue;
             }
-            if let Some(plugin) = pick.and_then(|row| snap.plugin(row)) {
+            if let Some(plugin) = pick.and_then(|row| snap.plugin(row, Phase::Access)) {
                 let call = Ctx { exchange: &mut self.exchange, state: &snap.state };
                 result = plugin.access(call).finish().await;
             }
@@ -85,24 +93,62 @@ impl PipelineState {
         Ok(result?)
     }
 
+    /// Returns the selected plugins of a phase, in order.
+    fn selected<'s>(&self, snap: &'s Snapshot, phase: Phase) -> SmallVec<[&'s dyn DynPlugin; 4]> {
+        let slots = self.chain(snap).slots.iter().enumerate();
+        slots
+            .filter(|(_, slot)| slot.phases.contains(phase))
+            .filter_map(|(at, slot)| self.selected.get(at).copied().unwrap_or(slot.row))
+            .filter_map(|row| snap.plugin(row, phase))
+            .collect()
+    }
+
+    /// Creates the plugins' filters of the request's body, in order.
+    pub fn request_body_filters(&mut self, snap: &Snapshot) -> Vec<Box<dyn RequestBodyFilter>> {
+        let plugins = self.selected(snap, Phase::RequestBody);
+        let exchange = &mut self.exchange;
+        let filter = |plugin: &dyn DynPlugin| {
+            plugin.request_body(Ctx { exchange: &mut *exchange, state: &snap.state })
+        };
+        plugins.into_iter().filter_map(filter).collect()
+    }
+
+    /// Returns how many bytes of a response body the response hooks read.
+    pub fn max_response_body_bytes(&self, snap: &Snapshot) -> usize {
+        let plugins = self.selected(snap, Phase::Response);
+        plugins.into_iter().map(|plugin| plugin.max_response_body_bytes()).max().unwrap_or_default()
+    }
+
+    /// Runs the response hooks until one responds instead.
+    ///
+    /// # Errors
+    /// If one does.
+    pub async fn response(&mut self, snap: &Snapshot) -> Result<(), EarlyExit> {
+        for plugin in self.selected(snap, Phase::Response) {
+            plugin.response(Ctx { exchange: &mut self.exchange, state: &snap.state }).finish().await?;
+        }
+        Ok(())
+    }
+
     /// Calls `hook` with each selected plugin of the phase, in order. A panic ends the phase, not the
     /// request.
     fn for_each_selected(
         &mut self,
         snap: &Snapshot,
-        has_phase: impl Fn(&plugin::PhaseSet) -> bool,
+        phase: Phase,
         mut hook: impl FnMut(&dyn DynPlugin, Ctx<'_>),
     ) {
         let chain = self.chain(snap);
-        if !has_phase(&chain.phases) {
+        if !chain.phases.contains(phase) {
             return;
         }
         let PipelineState { exchange, selected } = self;
         let id = exchange.id;
         let run = || {
-            for (at, slot) in chain.slots.iter().enumerate().filter(|(_, slot)| has_phase(&slot.phases)) {
+            let slots = chain.slots.iter().enumerate();
+            for (at, slot) in slots.filter(|(_, slot)| slot.phases.contains(phase)) {
                 let pick = selected.get(at).copied().unwrap_or(slot.row);
-                if let Some(plugin) = pick.and_then(|row| snap.plugin(row)) {
+                if let Some(plugin) = pick.and_then(|row| snap.plugin(row, phase)) {
                     hook(plugin, Ctx { exchange, state: &snap.state });
                 }
             }
@@ -114,24 +160,31 @@ impl PipelineState {
 
     /// Runs the header filters.
     pub fn header_filter(&mut self, snap: &Snapshot) {
-        self.for_each_selected(
-            snap,
-            |phases| phases.header_filter,
-            |plugin, call| plugin.header_filter(call),
-        );
+        self.for_each_selected(snap, Phase::HeaderFilter, |plugin, call| plugin.header_filter(call));
     }
 
-    /// Runs the body filters on a chunk of the response.
-    pub fn body_filter(&mut self, snap: &Snapshot, chunk: &mut Chunk) {
-        self.for_each_selected(
-            snap,
-            |phases| phases.body_filter,
-            |plugin, call| plugin.body_filter(call, chunk),
-        );
+    /// Runs the body filters on a chunk of the response. If one ends the body, the chunk is the last one for those after
+    /// it.
+    pub fn body_filter(&mut self, snap: &Snapshot, chunk: &mut Chunk) -> BodyFlow {
+        let mut flow = BodyFlow::Continue;
+        self.for_each_selected(snap, Phase::BodyFilter, |plugin, call| {
+            if matches!(flow, BodyFlow::Abort(_)) {
+                return;
+            }
+            match plugin.body_filter(call, chunk) {
+                BodyFlow::Continue => {}
+                BodyFlow::End => {
+                    chunk.last = true;
+                    flow = BodyFlow::End;
+                }
+                abort @ BodyFlow::Abort(_) => flow = abort,
+            }
+        });
+        flow
     }
 
     /// Runs the log hooks.
     pub fn log(&mut self, snap: &Snapshot) {
-        self.for_each_selected(snap, |phases| phases.log, |plugin, call| plugin.log(call));
+        self.for_each_selected(snap, Phase::Log, |plugin, call| plugin.log(call));
     }
 }

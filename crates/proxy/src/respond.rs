@@ -1,6 +1,6 @@
 //! Builds the head of a response: an upstream's, a plugin's, or one for an error.
 
-use std::rc::Rc;
+use std::{future::poll_fn, rc::Rc};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, Version, header};
@@ -18,14 +18,23 @@ use super::{
     worker::ConnContext,
 };
 use http_codec::Headers;
-use net::{BodyError, BudgetExceeded, Protocol};
-use plugin::{LocalReplyBody, ResponseSource};
-use runtime::Snapshot;
+use net::{BodyBuffer, BodyError, BudgetExceeded, Protocol};
+use plugin::{LocalReplyBody, Phase, ResponseSource};
+use runtime::{Snapshot, SnapshotRef};
 use telemetry::EndedBy;
 use upstream::TryResult;
 
 /// Result of the request pipeline.
-pub type PipelineResult = Result<UpstreamResponse, EarlyExit>;
+pub type PipelineResult = Result<Responded, EarlyExit>;
+
+/// A response of an upstream.
+#[derive(Debug)]
+pub enum Responded {
+    /// Its head has been read.
+    Upstream(UpstreamResponse),
+    /// It has been read whole, and its head is in the exchange.
+    Whole(BodySource, Option<ReasonPhrase>),
+}
 
 /// Builds the response's head, runs the header filters, and attaches the remaining phases to its body.
 pub fn respond(
@@ -38,18 +47,20 @@ pub fn respond(
     let ActiveRequest { pipeline, snap, transfer, .. } = &mut *active;
     let proxied = pipeline.exchange.upstream_sent_at.is_some();
     let (source, reason) = match result {
-        Ok(response) => adopt_upstream_head(conn_ctx, pipeline, response),
+        Ok(Responded::Upstream(response)) => adopt_upstream_head(conn_ctx, pipeline, response),
+        Ok(Responded::Whole(source, reason)) => (source, reason),
         Err(early) => (synthesize_response(conn_ctx, snap, pipeline, transfer, early), None),
     };
     let phases = pipeline.chain(snap).phases;
-    if phases.body_filter {
+    let runs_body_filter = phases.contains(Phase::BodyFilter);
+    if runs_body_filter {
         pipeline.exchange.body_budget = Some(conn_ctx.budget().clone());
     }
     pipeline.header_filter(snap);
     if options.debug_header && pipeline.exchange.request.headers.contains_key("kong-debug") {
         debug_headers(snap, pipeline);
     }
-    let runs_later_phases = phases.body_filter || phases.log;
+    let runs_later_phases = runs_body_filter || phases.contains(Phase::Log);
     let sinks = &conn_ctx.worker.sinks;
     let keeps_headers = runs_later_phases || sinks.needs_response_headers();
     let (mut head, headers, added) = build_head(conn_ctx, pipeline, proxied, keeps_headers, id);
@@ -57,9 +68,79 @@ pub fn respond(
     if let Some(reason) = reason {
         head.extensions_mut().insert(reason);
     }
-    active.runs_body_filter = phases.body_filter;
+    active.runs_body_filter = runs_body_filter;
     let active = (runs_later_phases || sinks.is_on()).then_some(active);
     head.map(|()| ResponseBody { source, active, headers, added, first: None })
+}
+
+/// Reads the whole response and runs the response hooks on it. A response that switches protocols has no body to read.
+///
+/// # Errors
+/// If the body cannot be read within the limit of the plugins, or a hook responds instead.
+pub async fn run_response_hooks(
+    conn_ctx: &Rc<ConnContext>,
+    snap: &SnapshotRef,
+    pipeline: &mut PipelineState,
+    response: UpstreamResponse,
+) -> PipelineResult {
+    let (source, reason) = adopt_upstream_head(conn_ctx, pipeline, response);
+    let mut body = match source {
+        BodySource::Upstream(body) => body,
+        BodySource::Empty => return finish_response_hooks(snap, pipeline, Bytes::new(), reason).await,
+        other => return Ok(Responded::Whole(other, reason)),
+    };
+    let limit = pipeline.max_response_body_bytes(snap);
+    let mut whole = BodyBuffer::new(conn_ctx.budget());
+    let read = async {
+        while let Some(frame) = poll_fn(|cx| body.poll_frame(cx)).await {
+            let Ok(data) = frame?.into_data() else { continue };
+            if whole.len() + data.len() > limit {
+                return Err(BodyError::TooLong { limit });
+            }
+            whole.push(data).map_err(|(_, exceeded)| exceeded)?;
+        }
+        Ok(())
+    };
+    if let Err(error) = read.await {
+        pipeline.exchange.response.headers = Default::default();
+        return Err(unreadable_response(error).into());
+    }
+    finish_response_hooks(snap, pipeline, whole.freeze(), reason).await
+}
+
+async fn finish_response_hooks(
+    snap: &SnapshotRef,
+    pipeline: &mut PipelineState,
+    body: Bytes,
+    reason: Option<ReasonPhrase>,
+) -> PipelineResult {
+    pipeline.exchange.response.body = body;
+    if let Err(early) = pipeline.response(snap).await {
+        pipeline.exchange.response.headers = Default::default();
+        return Err(early);
+    }
+    let response = &mut pipeline.exchange.response;
+    let body = std::mem::take(&mut response.body);
+    let has_length = pipeline.exchange.request.method != Method::HEAD
+        && response.status != StatusCode::NO_CONTENT
+        && response.status != StatusCode::NOT_MODIFIED;
+    if has_length {
+        response.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    }
+    let source = if body.is_empty() { BodySource::Empty } else { BodySource::Buffered(body) };
+    Ok(Responded::Whole(source, reason))
+}
+
+/// The error of a response body that has to be read before the head can be sent.
+fn unreadable_response(error: BodyError) -> ProxyError {
+    match error {
+        BodyError::Stalled => ProxyError::UpstreamTimeout("its response's body stopped arriving".to_owned()),
+        BodyError::Budget(exceeded @ BudgetExceeded::Process(_)) => ProxyError::Budget(exceeded),
+        BodyError::Budget(exceeded) => {
+            ProxyError::Upstream(format!("the response cannot be buffered: {exceeded}"))
+        }
+        other => ProxyError::Upstream(other.to_string()),
+    }
 }
 
 /// Waits for the first bytes that leave the body filters. If a filter rejects the body, or the body fails
@@ -78,14 +159,7 @@ pub async fn await_first_frame(
         Err(error) => error,
     };
     let Some(mut active) = body.active.take() else { return fallback_response() };
-    let proxy_error = match error {
-        BodyError::Stalled => ProxyError::UpstreamTimeout("its response's body stopped arriving".to_owned()),
-        BodyError::Budget(exceeded @ BudgetExceeded::Process(_)) => ProxyError::Budget(exceeded),
-        BodyError::Budget(exceeded) => {
-            ProxyError::Upstream(format!("the response cannot be buffered: {exceeded}"))
-        }
-        other => ProxyError::Upstream(other.to_string()),
-    };
+    let proxy_error = unreadable_response(error);
     let ActiveRequest { pipeline, snap, runs_body_filter, transfer, .. } = &mut *active;
     *runs_body_filter = false;
     transfer.ended_by = EndedBy::Client;
@@ -201,8 +275,13 @@ fn synthesize_response(
         (EarlyExit::Error(ProxyError::BodyTooLong), Some(reply)) => EarlyExit::Reply(reply),
         (early, _) => early,
     };
+    let mut stream = None;
     let (reply, source) = match early {
         EarlyExit::Reply(reply) => (*reply, ResponseSource::Plugin),
+        EarlyExit::Stream(reply, body) => {
+            stream = Some(body);
+            (*reply, ResponseSource::Plugin)
+        }
         EarlyExit::Error(error) => {
             transfer.error = Some(error.code());
             match &error {
@@ -223,6 +302,10 @@ fn synthesize_response(
         if let Some(name) = &last {
             exchange.response.headers.append(name, value);
         }
+    }
+    if let Some(body) = stream {
+        let is_head = exchange.request.method == Method::HEAD;
+        return if is_head { BodySource::Empty } else { BodySource::Reply(body) };
     }
     let mut headers = std::mem::take(&mut exchange.response.headers);
     let empty = matches!(reply.body, LocalReplyBody::Empty);

@@ -18,7 +18,7 @@ use super::{
 };
 use http_codec::Headers;
 use net::{BodyError, Connection};
-use plugin::{Chunk, RequestId};
+use plugin::{BodyFlow, Chunk, ReplyStream, RequestId};
 use telemetry::EndedBy;
 use upstream::InFlight;
 
@@ -37,10 +37,12 @@ pub struct ResponseBody {
 }
 
 #[derive(Debug)]
-pub(super) enum BodySource {
+pub enum BodySource {
     Empty,
     Buffered(Bytes),
     Upstream(UpstreamBody),
+    /// A body that a plugin produces.
+    Reply(ReplyStream),
     /// Trailers held back until the filters' last bytes are sent.
     Trailers(Box<HeaderMap>),
     /// The upstream has switched protocols.
@@ -49,7 +51,7 @@ pub(super) enum BodySource {
 
 /// A body received from an upstream.
 #[derive(Debug)]
-pub(super) struct UpstreamBody {
+pub struct UpstreamBody {
     /// `None` once the body has ended or failed.
     pub(super) connection: Option<Box<Connection>>,
     pub(super) conn_ctx: Rc<ConnContext>,
@@ -63,7 +65,10 @@ pub(super) struct UpstreamBody {
 }
 
 impl UpstreamBody {
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    pub(super) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self.buffered.take() {
             Some(frame) => Poll::Ready(Some(*frame)),
             None => self.poll_upstream(cx),
@@ -129,13 +134,18 @@ impl UpstreamBody {
 }
 
 impl ActiveRequest {
-    fn filter(&mut self, data: Bytes, last: bool) -> Result<Bytes, BodyError> {
-        self.is_body_filtered |= last;
-        let mut chunk = Chunk { data, last };
-        self.pipeline.body_filter(&self.snap, &mut chunk);
-        match self.pipeline.exchange.response.body_error.take() {
-            None => Ok(chunk.data),
-            Some(error) => {
+    fn filter(
+        &mut self,
+        data: Bytes,
+        last: bool,
+        trailers: Option<Box<HeaderMap>>,
+    ) -> Result<Chunk, BodyError> {
+        let mut chunk = Chunk { data, last, trailers };
+        let flow = self.pipeline.body_filter(&self.snap, &mut chunk);
+        self.is_body_filtered |= chunk.last;
+        match flow {
+            BodyFlow::Continue | BodyFlow::End => Ok(chunk),
+            BodyFlow::Abort(error) => {
                 self.transfer.ended_by = EndedBy::Gateway;
                 Err(error)
             }
@@ -222,6 +232,7 @@ impl ResponseBody {
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
             BodySource::Upstream(upstream_body) => upstream_body.poll_frame(cx),
+            BodySource::Reply(body) => body.0.as_mut().poll_frame(cx),
             BodySource::Trailers(trailers) => {
                 let trailers = std::mem::take(trailers);
                 self.source = BodySource::Empty;
@@ -235,6 +246,7 @@ impl ResponseBody {
             BodySource::Empty | BodySource::Upgraded(_) => true,
             BodySource::Buffered(_) | BodySource::Trailers(_) => false,
             BodySource::Upstream(upstream_body) => upstream_body.has_ended(),
+            BodySource::Reply(body) => body.0.is_end_stream(),
         }
     }
 }
@@ -291,6 +303,7 @@ impl Body for ResponseBody {
             BodySource::Empty | BodySource::Upgraded(_) => SizeHint::with_exact(0),
             BodySource::Buffered(bytes) => SizeHint::with_exact(bytes.len() as u64),
             BodySource::Upstream(upstream_body) => upstream_body.size_hint(),
+            BodySource::Reply(body) => body.0.size_hint(),
             BodySource::Trailers(_) => SizeHint::default(),
         }
     }
@@ -304,35 +317,38 @@ impl ResponseBody {
             let Some(active) = self.active.as_mut().filter(|active| active.runs_body_filter) else {
                 return Poll::Ready(frame.map(Ok));
             };
+            if active.is_body_filtered && frame.as_ref().is_none_or(Frame::is_trailers) {
+                return Poll::Ready(frame.map(Ok));
+            }
             let data = match frame.map(Frame::into_data) {
                 Some(Ok(data)) => data,
-                // The filters see the end of the body before its trailers.
-                Some(Err(trailers)) => {
-                    let data = if active.is_body_filtered {
-                        Bytes::new()
-                    } else {
-                        active.filter(Bytes::new(), true)?
-                    };
-                    if data.is_empty() {
-                        return Poll::Ready(Some(Ok(trailers)));
+                // The filters see the trailers with the end of the body.
+                Some(Err(frame)) => {
+                    let trailers = frame.into_trailers().ok().map(Box::new);
+                    let chunk = active.filter(Bytes::new(), true, trailers)?;
+                    self.source = chunk.trailers.map_or(BodySource::Empty, BodySource::Trailers);
+                    if chunk.data.is_empty() {
+                        continue;
                     }
-                    self.source =
-                        BodySource::Trailers(Box::new(trailers.into_trailers().unwrap_or_default()));
-                    return Poll::Ready(Some(Ok(Frame::data(data))));
+                    return Poll::Ready(Some(Ok(Frame::data(chunk.data))));
                 }
-                None if active.is_body_filtered => return Poll::Ready(None),
                 None => Bytes::new(),
             };
             let empty = data.is_empty();
             let last = match &self.source {
                 BodySource::Upstream(upstream_body) => empty || upstream_body.has_ended(),
+                BodySource::Reply(body) => empty || body.0.is_end_stream(),
                 _ => true,
             };
-            let data = active.filter(data, last)?;
-            if !data.is_empty() {
-                return Poll::Ready(Some(Ok(Frame::data(data))));
+            let chunk = active.filter(data, last, None)?;
+            if chunk.last && !last {
+                // A filter has ended the body: dropping the source closes the upstream connection.
+                self.source = BodySource::Empty;
             }
-            if last {
+            if !chunk.data.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(chunk.data))));
+            }
+            if chunk.last {
                 return Poll::Ready(None);
             }
         }

@@ -22,7 +22,7 @@ use super::{
 use http_codec::{HeaderSpelling, KnownHeader};
 use model::{Consumer, Ix};
 use net::Body;
-use plugin::{self, Ctx, Exchange};
+use plugin::{self, Ctx, Exchange, Phase};
 use runtime::{Gateway, RouteEntry, Snapshot};
 
 /// A request to simulate.
@@ -141,7 +141,7 @@ async fn run_pipeline(
     for slot in &route.chain.slots {
         let Some(row) = slot.select(pipeline.exchange.consumer) else { continue };
         let name = &snap.state.plugins[row].name;
-        if let (true, false, Some(plugin)) = (slot.phases.access, is_skipped(name), snap.plugin(row)) {
+        if let (false, Some(plugin)) = (is_skipped(name), snap.plugin(row, Phase::Access)) {
             *current_plugin = Some(name.clone());
             plugin.access(Ctx { exchange: &mut pipeline.exchange, state: &snap.state }).finish().await?;
         }
@@ -157,7 +157,12 @@ fn forwarded(
     exchange: &mut Exchange,
     path: &[u8],
 ) -> Result<SimulatedOutcome, EarlyExit> {
-    let service = route.service.map(|service| snap.service(service)).ok_or(error::ProxyError::NoService)?;
+    let service = exchange
+        .upstream_overrides
+        .service
+        .or(route.service)
+        .map(|service| snap.service(service))
+        .ok_or(error::ProxyError::NoService)?;
     let target = forward::upstream_target(exchange, route, service, path);
     let id = headers::request_id_value(exchange.id);
     let header_ctx = forward::upstream_header_context(exchange, conn_ctx, route, path, &id);
@@ -190,7 +195,7 @@ fn responded(
 ) -> SimulatedOutcome {
     let options = &conn_ctx.worker.options;
     let reply = match early {
-        EarlyExit::Reply(reply) => *reply,
+        EarlyExit::Reply(reply) | EarlyExit::Stream(reply, _) => *reply,
         EarlyExit::Error(error) => error.to_reply(exchange, options),
     };
     let mut headers = reply.headers;

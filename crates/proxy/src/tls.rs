@@ -12,7 +12,8 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::{Listener, Traffic};
 use net::alpn;
-use runtime::Gateway;
+use plugin::{Handshake, Phase};
+use runtime::{Gateway, Snapshot};
 
 /// Resolves certificates in the current snapshot.
 #[derive(Debug)]
@@ -20,8 +21,20 @@ struct SnapshotCertResolver(Arc<Gateway>);
 
 impl ResolvesServerCert for SnapshotCertResolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.0.snapshot().certificates.find(hello.server_name(), hello.signature_schemes())
+        let snap = self.0.snapshot();
+        plugin_certificate(&snap, hello.server_name())
+            .or_else(|| snap.certificates.find(hello.server_name(), hello.signature_schemes()))
     }
+}
+
+/// Returns the certificate that a global plugin selects.
+fn plugin_certificate(snap: &Snapshot, server_name: Option<&str>) -> Option<Arc<CertifiedKey>> {
+    if !snap.global.phases.contains(Phase::Certificate) {
+        return None;
+    }
+    let rows = snap.global.slots.iter().filter_map(|slot| slot.select(None));
+    let mut plugins = rows.filter_map(|row| snap.plugin(row, Phase::Certificate));
+    plugins.find_map(|plugin| plugin.certificate(&Handshake { server_name }))
 }
 
 /// TLS configuration of a listener. All workers share it, and with it the session cache.

@@ -127,6 +127,11 @@ fn read(source: &str, schema: &Schema, patterns: &mut Patterns) -> Result<Expr, 
     convert(&checked(source, schema)?, patterns)
 }
 
+/// Compiles a condition on requests.
+pub(super) fn condition(source: &str) -> Result<Expr, String> {
+    read(source, &HTTP_SCHEMA, &mut Patterns::default())
+}
+
 fn convert(expression: &Expression, patterns: &mut Patterns) -> Result<Expr, String> {
     /// Flattens a chain of one operator, in order.
     fn chain(

@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 use model::{Ix, Route, State};
 
+mod condition;
 mod expr;
 mod expressions;
 mod fields;
@@ -24,6 +25,7 @@ mod sample_request;
 mod table;
 mod traditional;
 
+pub use condition::Condition;
 pub use expressions::validate_route;
 pub use incremental::RetainedRoutes;
 pub use match_input::split_port;

@@ -13,7 +13,7 @@ pub struct Slot {
     pub row: Option<Ix<PluginEntity>>,
     /// The rows by consumer; `None` if no row has a consumer.
     pub by_consumer: Option<Box<AHashMap<Ix<Consumer>, Ix<PluginEntity>>>>,
-    /// Phases in which the plugin runs.
+    /// Phases in which any of the rows runs.
     pub phases: PhaseSet,
 }
 
@@ -39,13 +39,7 @@ pub struct Chain {
 impl Chain {
     /// Creates a chain of these slots.
     pub fn new(slots: Vec<Slot>) -> Self {
-        let phases = slots.iter().fold(PhaseSet::default(), |all, slot| PhaseSet {
-            rewrite: all.rewrite || slot.phases.rewrite,
-            access: all.access || slot.phases.access,
-            header_filter: all.header_filter || slot.phases.header_filter,
-            body_filter: all.body_filter || slot.phases.body_filter,
-            log: all.log || slot.phases.log,
-        });
+        let phases = slots.iter().fold(PhaseSet::EMPTY, |all, slot| all.union(slot.phases));
         Chain { slots: slots.into(), phases }
     }
 }

@@ -55,7 +55,7 @@ pub fn compile(
         .collect();
     let balancers = reuse::balancers(&state, previous);
     let services = services(&state, options, stores, &balancers, previous, &mut errors);
-    let phases = |ix: Ix<PluginEntity>| plugins[ix.get()].as_ref().map(|built| built.instance.phases());
+    let phases = |ix: Ix<PluginEntity>| plugins[ix.get()].as_ref().map(|built| built.phases);
     let scopes = Scopes::new(&state, &scope::HTTP, &options.registry, phases);
     let of_streams = Scopes::new(&state, &scope::STREAMS, &options.registry, phases);
     let routes = routes(&state, [&scopes, &of_streams], options.flavor == Flavor::Traditional);
@@ -124,13 +124,18 @@ fn plugin(
     if let Some(built) = reuse::plugin(row, previous) {
         return Some(built);
     }
-    let Some(entry) = options.registry.find(&row.name) else {
+    let Some(plugin_type) = options.registry.plugin_type(&row.name) else {
         errors.push(CompileError::new(row, "/name", format!("there is no plugin {}", row.name)));
         return None;
     };
     let mut with = BuildContext::new(row, state, stores);
-    (entry.build)(&*row.config, &mut with)
-        .map(|instance| BuiltPlugin { instance, state_independent: !with.depends_on_state() })
+    plugin_type
+        .build(&*row.config, &mut with)
+        .map(|instance| BuiltPlugin {
+            phases: instance.phases(),
+            instance,
+            state_independent: !with.depends_on_state(),
+        })
         .map_err(|error| {
             errors.push(CompileError::new(row, &format!("/config{}", error.pointer), error.message));
         })

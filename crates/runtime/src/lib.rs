@@ -30,8 +30,8 @@ pub use route::{RouteEntry, TlsRequired};
 pub use service::ServiceEntry;
 pub use swap::{Gateway, SnapshotCache, SnapshotRef};
 
-use model::{Ix, PluginEntity, Route, Service, State};
-use plugin::DynPlugin;
+use model::{Ix, PluginEntity, Route, Service, State, Upstream};
+use plugin::{DynPlugin, Phase};
 use reuse::BuiltPlugin;
 use router::{Router, StreamRouter};
 use upstream::Balancer;
@@ -67,9 +67,16 @@ impl Snapshot {
         &self.services[service.get()]
     }
 
-    /// The plugin instance; `None` if it could not be built or is disabled.
-    pub fn plugin(&self, plugin: Ix<PluginEntity>) -> Option<&dyn DynPlugin> {
-        self.plugins[plugin.get()].as_ref().map(|built| &*built.instance)
+    /// The balancer of an upstream.
+    pub fn balancer(&self, upstream: Ix<Upstream>) -> &Arc<Balancer> {
+        &self.balancers[upstream.get()]
+    }
+
+    /// The plugin instance, if it has a hook in that phase; `None` also if it could not be built or is disabled.
+    #[inline]
+    pub fn plugin(&self, plugin: Ix<PluginEntity>, phase: Phase) -> Option<&dyn DynPlugin> {
+        let built = self.plugins[plugin.get()].as_ref()?;
+        built.phases.contains(phase).then(|| &*built.instance)
     }
 }
 

@@ -8,13 +8,15 @@ use uuid::Uuid;
 use super::{ServiceEntry, Snapshot};
 use model::{PluginEntity, Service, State, Target};
 use net::tls::ClientTls;
-use plugin::DynPlugin;
+use plugin::{DynPlugin, PhaseSet};
 use upstream::{Balancer, Destination};
 
 /// A plugin instance, and whether it may be reused.
 #[derive(Clone)]
 pub struct BuiltPlugin {
     pub instance: Arc<dyn DynPlugin>,
+    /// Phases in which it has hooks.
+    pub phases: PhaseSet,
     /// Whether it depends on its row only, not on other rows.
     pub state_independent: bool,
 }

@@ -110,7 +110,7 @@ impl<'r> Scopes<'r> {
             }
         }
         // Among equal priorities, plugins run in descending order of their names, as in Kong.
-        by_plugin.sort_by(|(a, _), (b, _)| (b.priority, b.name).cmp(&(a.priority, a.name)));
+        by_plugin.sort_by(|(a, _), (b, _)| (b.priority, &b.name).cmp(&(a.priority, &a.name)));
         Chain::new(by_plugin.into_iter().map(|(_, list)| slot(&list)).collect())
     }
 }
@@ -135,6 +135,6 @@ fn slot(candidates: &[&Candidate<'_>]) -> Slot {
     Slot {
         row: row.map(|c| c.row),
         by_consumer: (!by_consumer.is_empty()).then(|| Box::new(by_consumer)),
-        phases: candidates.first().map(|c| c.phases).unwrap_or_default(),
+        phases: candidates.iter().fold(PhaseSet::EMPTY, |all, c| all.union(c.phases)),
     }
 }

@@ -386,8 +386,8 @@ fn settings_json(settings: &Settings, registry: &Registry) -> Value {
         };
         shown[name] = list.0.iter().map(one).collect();
     }
-    let loaded = registry.descriptors().iter().filter(|entry| settings.allows_plugin(entry.name));
-    shown["loaded_plugins"] = loaded.map(|entry| (entry.name.to_owned(), Value::Bool(true))).collect();
+    let loaded = registry.descriptors().filter(|entry| settings.allows_plugin(&entry.name));
+    shown["loaded_plugins"] = loaded.map(|entry| (entry.name.to_string(), Value::Bool(true))).collect();
     shown["database"] = "off".into();
     shown["role"] = "traditional".into();
     shown

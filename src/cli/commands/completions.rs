@@ -80,7 +80,7 @@ fn names() -> Vec<(&'static str, &'static str, Vec<&'static str>)> {
     let code_docs = code_docs();
     let lints: Vec<&str> = code_docs.iter().filter(|s| s.level.is_some()).map(CodeDoc::short).collect();
     let codes = code_docs.iter().map(|s| s.code).chain(lints.iter().copied()).collect();
-    let plugins: Vec<&str> = crate::registry().descriptors().iter().map(|entry| entry.name).collect();
+    let plugins: Vec<&str> = crate::registry().descriptors().map(|entry| &*entry.name).collect();
     vec![
         ("explain", "code", codes),
         ("plugins", "name", plugins.clone()),

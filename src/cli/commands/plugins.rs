@@ -39,14 +39,14 @@ pub fn unknown(name: &str) -> Failure {
     if config::BUNDLED.contains(&name) {
         return Failure::Other(format!("plugin {name} of Kong is not built into gatewayctl yet"));
     }
-    let known = registry().descriptors().iter().map(|e| e.name);
+    let known = registry().descriptors().map(|e| &*e.name);
     let meant = config::nearest(name, known).map_or_else(String::new, usage::did_you_mean);
     Failure::Other(format!("there is no plugin {name}{meant} (gatewayctl plugins lists them)"))
 }
 
 /// Plugins in the order they run.
 fn in_order() -> Vec<&'static PluginDescriptor> {
-    let mut entries: Vec<_> = registry().descriptors().iter().collect();
+    let mut entries: Vec<_> = registry().descriptors().collect();
     entries.sort_by_key(|e| std::cmp::Reverse(e.priority));
     entries
 }

@@ -48,8 +48,8 @@ impl<'r> PluginSets<'r> {
 
     fn of(&self, name: &str) -> Option<&Sets> {
         let all = || {
-            let entries = self.registry.descriptors().iter();
-            entries.map(|entry| (entry.name, Sets::of((entry.schema)().as_value()))).collect()
+            let entries = self.registry.descriptors();
+            entries.map(|entry| (&*entry.name, Sets::of((entry.schema)().as_value()))).collect()
         };
         self.by_name.get_or_init(all).get(name)
     }

@@ -110,7 +110,7 @@ fn outcome(
         return Some(facts.into());
     }
     let fate = rehearse(probe, None, side, |_| false)?;
-    let refuses = |name: &str| authenticates(name) || name == "acl";
+    let refuses = |name: &str| authenticates(name) || side.catalog.registry().traits(name).authorizes;
     let is_refused = matches!(&fate, SimulatedOutcome::Responded { plugin: Some(name), .. } if refuses(name));
     let mut facts = facts(fate, side, route);
     if is_refused {

@@ -19,7 +19,7 @@ pub static LINT: Lint = Lint {
 
 fn run(context: &LintContext<'_>, report: &mut Report<'_>) {
     let state = context.state;
-    if context.named("acl").next().is_some() {
+    if context.plugins().any(|p| context.registry.traits(&p.name).authorizes) {
         return;
     }
     let restricted: AHashSet<_> = context.plugins().filter_map(|p| p.consumer).map(|c| c.id).collect();

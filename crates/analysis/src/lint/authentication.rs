@@ -1,9 +1,8 @@
 //! Which requests authentication recognises, and which it keeps out: questions that several lints ask.
 
-use serde_json::Value as Json;
-
 use super::LintContext;
 use model::{Consumer, Ix, PluginEntity, Route};
+use plugin::Effect;
 
 /// Whether a plugin's row authenticates clients. One for a consumer does not: it runs only once another plugin has
 /// found that consumer.
@@ -43,17 +42,19 @@ fn refused(context: &LintContext<'_>, route: &Route, consumer: Ix<Consumer>) -> 
         plugin.route.is_none_or(|r| r.id == route.id)
             && plugin.service.is_none_or(|s| Some(s.id) == route.service.map(|s| s.id))
     };
-    if context.terminations(id).iter().any(|plugin| applies(plugin)) {
+    if context.responders(id).iter().any(|plugin| applies(plugin)) {
         return true;
     }
-    let Some(acl) = context.effective("acl", route) else { return false };
-    let config = acl.config.json();
     let groups = state.groups(consumer);
-    let is_member = |group: &Json| groups.iter().any(|g| group.as_str() == Some(g));
-    let names_one = |list: &Json| list.as_array().is_some_and(|list| list.iter().any(is_member));
-    if config["allow"].as_array().is_some_and(|allow| !allow.is_empty()) {
-        !names_one(&config["allow"])
-    } else {
-        names_one(&config["deny"])
-    }
+    let is_member = |names: &[String]| groups.iter().any(|group| names.iter().any(|name| **name == **group));
+    let refuses = |row: &PluginEntity| {
+        let gates = context.registry.facts(row).unwrap_or_default();
+        gates.iter().any(|gate| match &gate.effect {
+            Effect::NeedsGroup(names) => !is_member(names),
+            Effect::DeniesGroup(names) => is_member(names),
+            _ => false,
+        })
+    };
+    let names = context.plugin_names().filter(|name| context.registry.traits(name).authorizes);
+    names.filter_map(|name| context.effective(name, route)).any(refuses)
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use config::Loaded;
 use model::{Ix, KINDS, KindInfo, PluginEntity, Role, Route, Row, Service, State};
-use plugin::Registry;
+use plugin::{Effect, Registry};
 use router::{Flavor, PriorityMode, Router};
 use source::{Document, NodeId, NodePathStep, SourceMap, Span, Value};
 
@@ -26,8 +26,8 @@ pub struct LintContext<'a> {
     /// Rows without a consumer, by name and then by the route and the service they are for: a lint that goes
     /// through all routes must not go through all plugins for each.
     scoped: AHashMap<&'a str, Rows<'a>>,
-    /// Rows of request-termination by the consumer they are for.
-    terminations: AHashMap<Uuid, Vec<&'a PluginEntity>>,
+    /// Rows of plugins that respond in place of the upstream, by the consumer they are for.
+    responders: AHashMap<Uuid, Vec<&'a PluginEntity>>,
     /// The router of the configuration, built when a lint first asks it.
     router: OnceCell<Router>,
 }
@@ -46,14 +46,20 @@ impl<'a> LintContext<'a> {
             // Of rows with one scope the first runs.
             scoped.entry(&row.name).or_default().entry(scope).or_insert(row);
         }
-        let mut terminations: AHashMap<Uuid, Vec<&PluginEntity>> = AHashMap::new();
-        for row in state.plugins.rows().iter().filter(|p| p.enabled && p.name == "request-termination") {
-            if let Some(consumer) = row.consumer {
-                terminations.entry(consumer.id).or_default().push(row);
+        let registry = loaded.catalog.registry();
+        let mut responders: AHashMap<Uuid, Vec<&PluginEntity>> = AHashMap::new();
+        for row in state.plugins.rows().iter().filter(|p| p.enabled && p.consumer.is_some()) {
+            let responds = || {
+                let gates = registry.facts(row).unwrap_or_default();
+                gates.iter().any(|gate| gate.effect == Effect::Responds)
+            };
+            if let Some(consumer) = row.consumer
+                && responds()
+            {
+                responders.entry(consumer.id).or_default().push(row);
             }
         }
         let (document, sources) = (&loaded.document, &loaded.sources);
-        let registry = loaded.catalog.registry();
         Some(LintContext {
             state,
             document,
@@ -61,7 +67,7 @@ impl<'a> LintContext<'a> {
             flavor,
             registry,
             scoped,
-            terminations,
+            responders,
             router: OnceCell::new(),
         })
     }
@@ -125,9 +131,9 @@ impl<'a> LintContext<'a> {
         self.plugins().filter(move |p| p.name == name)
     }
 
-    /// The rows of request-termination for a consumer.
-    pub fn terminations(&self, consumer: Uuid) -> &[&'a PluginEntity] {
-        self.terminations.get(&consumer).map_or(&[], Vec::as_slice)
+    /// The rows for a consumer whose plugins respond in place of the upstream.
+    pub fn responders(&self, consumer: Uuid) -> &[&'a PluginEntity] {
+        self.responders.get(&consumer).map_or(&[], Vec::as_slice)
     }
 
     /// The router of the configuration.

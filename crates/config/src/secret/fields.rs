@@ -18,7 +18,7 @@ pub struct SecretFields {
     /// All other names.
     plain: AHashSet<String>,
     /// Dotted paths of the secret fields in a plugin row, by plugin name.
-    of_plugins: AHashMap<&'static str, Vec<String>>,
+    of_plugins: AHashMap<String, Vec<String>>,
 }
 
 impl SecretFields {
@@ -30,7 +30,7 @@ impl SecretFields {
         for entry in registry.descriptors() {
             let schema = (entry.schema)().to_value();
             names.collect(&schema);
-            names.of_plugins.insert(entry.name, marked(&schema, "config".to_owned()));
+            names.of_plugins.insert(entry.name.to_string(), marked(&schema, "config".to_owned()));
         }
         names.plain.extend(KINDS.iter().map(|kind| kind.key.to_owned()));
         names.plain.retain(|name| !names.secret.contains(name));

@@ -16,7 +16,7 @@ fn every_schema_of_entities_and_plugins_compiles() {
     let registry = plugins::registry();
     let find_check = |name: &str| crate::rules::find(name).or_else(|| registry.rule(name));
     let entities = model::KINDS.iter().map(|kind| (kind.key, (kind.schema)()));
-    let settings = registry.descriptors().iter().map(|entry| (entry.name, (entry.schema)()));
+    let settings = registry.descriptors().map(|entry| (&*entry.name, (entry.schema)()));
     for (name, schema) in entities.chain(settings) {
         assert_eq!(compile(schema.as_value(), &find_check).err(), None, "{name}");
     }

@@ -5,7 +5,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::shared::auth::{X_AUTHENTICATED_GROUPS, X_CONSUMER_GROUPS};
-use plugin::{self, BuildContext, BuildError, Ctx, Hook, HookResult, LocalReply, Phases, PluginScopes};
+use plugin::{
+    self, AccessLists, BuildContext, BuildError, ConfigChange, Ctx, Effect, Gate, Hook, HookResult,
+    LocalReply, Phases, PluginScopes, PluginTraits, Risks,
+};
 
 /// Allows or denies requests based on the groups of the authenticated consumer.
 ///
@@ -50,6 +53,15 @@ pub struct Config {
     pub always_use_authenticated_groups: bool,
 }
 
+impl Config {
+    fn lists(&self) -> AccessLists<'_> {
+        AccessLists {
+            allow: self.allow.as_deref().unwrap_or_default(),
+            deny: self.deny.as_deref().unwrap_or_default(),
+        }
+    }
+}
+
 /// The plugin `acl`.
 #[derive(Debug)]
 pub struct Plugin {
@@ -65,7 +77,27 @@ impl plugin::Plugin for Plugin {
     const PRIORITY: i32 = 950;
     const PHASES: Phases<Self> = Phases { access: Hook::Sync(Self::access), ..Phases::NONE };
     const SCOPES: PluginScopes = PluginScopes::NO_CONSUMER;
+    const TRAITS: PluginTraits = PluginTraits { authorizes: true, ..PluginTraits::NONE };
     type Config = Config;
+
+    fn compare(change: ConfigChange<'_, Config>, risks: &mut Risks) {
+        if risks.presence(Self::NAME, change, "access widened", "access narrowed")
+            && let (Some(old), Some(new)) = (change.old, change.new)
+        {
+            risks.access_lists(Self::NAME, old.lists(), new.lists());
+        }
+    }
+
+    fn facts(config: &Config) -> Option<Vec<Gate>> {
+        let AccessLists { allow, deny } = config.lists();
+        let decision = match deny.is_empty() {
+            true => Effect::NeedsGroup(allow.to_vec()),
+            false => Effect::DeniesGroup(deny.to_vec()),
+        };
+        let headers = [X_CONSUMER_GROUPS, X_AUTHENTICATED_GROUPS].into_iter();
+        let headers = headers.map(|name| Effect::SetsRequestHeader { name, retains: false });
+        Some([decision].into_iter().chain(headers).map(Gate::always).collect())
+    }
 
     fn build(config: Config, _: &mut BuildContext<'_>) -> Result<Self, BuildError> {
         let denied = config.deny.filter(|names| !names.is_empty());

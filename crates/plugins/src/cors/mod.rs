@@ -1,6 +1,7 @@
 //! Cross-origin resource sharing (CORS): responses to preflight requests, and the headers with which browsers expose
 //! a response to a page. Matching of origins is in `origin.rs`.
 
+mod facts;
 mod origin;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,10 @@ use serde_json::Number;
 
 use self::origin::{AllowOrigin, Origins};
 use super::shared::number;
-use plugin::{self, BuildContext, BuildError, Ctx, Hook, HookResult, LocalReply, Phases, PluginScopes};
+use plugin::{
+    self, BuildContext, BuildError, ConfigChange, Ctx, Gate, Hook, HookResult, LocalReply, Phases,
+    PluginScopes, PluginTraits, Risks,
+};
 
 const REQUEST_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-request-private-network");
 const ALLOW_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");
@@ -150,7 +154,16 @@ impl plugin::Plugin for Plugin {
     const PHASES: Phases<Self> =
         Phases { access: Hook::Sync(Self::access), header_filter: Some(Self::header_filter), ..Phases::NONE };
     const SCOPES: PluginScopes = PluginScopes::NO_CONSUMER;
+    const TRAITS: PluginTraits = PluginTraits { responds: true, transforms: true, ..PluginTraits::NONE };
     type Config = Config;
+
+    fn compare(change: ConfigChange<'_, Config>, risks: &mut Risks) {
+        facts::compare(change, risks);
+    }
+
+    fn facts(config: &Config) -> Option<Vec<Gate>> {
+        facts::gates(config)
+    }
 
     fn build(config: Config, _: &mut BuildContext<'_>) -> Result<Self, BuildError> {
         let methods = config.methods.unwrap_or_else(|| AllowedMethod::ALL.map(|(method, _)| method).to_vec());

@@ -16,11 +16,11 @@ use self::{
     token::{Parts, TokenLookup, TokenSources},
     verify::{Algorithm, Keys, Verifier},
 };
-use super::shared::auth::{AuthFlow, Identity};
+use super::shared::auth::{self, AuthFlow, Identity};
 use model::{Set, State};
 use plugin::{
-    self, BuildContext, BuildError, Credential, Ctx, EntityRule, Hook, HookResult, LocalReply, Phases,
-    PluginScopes,
+    self, BuildContext, BuildError, ConfigChange, Credential, Ctx, EntityRule, Gate, Hook, HookResult,
+    LocalReply, Phases, PluginScopes, PluginTraits, Risks,
 };
 use store::Clock;
 
@@ -155,10 +155,18 @@ impl plugin::Plugin for Plugin {
     const PRIORITY: i32 = 1450;
     const PHASES: Phases<Self> = Phases { access: Hook::Sync(Self::access), ..Phases::NONE };
     const SCOPES: PluginScopes = PluginScopes::NO_CONSUMER;
-    const AUTHENTICATES: bool = true;
+    const TRAITS: PluginTraits = auth::TRAITS;
     const RULES: &'static [(&'static str, EntityRule)] =
         &[("jwt_key", |field| unusable_key(&field("algorithm")?, field("rsa_public_key").as_deref()))];
     type Config = Config;
+
+    fn compare(change: ConfigChange<'_, Config>, risks: &mut Risks) {
+        auth::compare(Self::NAME, change, |config| config.anonymous.as_deref(), risks);
+    }
+
+    fn facts(config: &Config) -> Option<Vec<Gate>> {
+        auth::facts("jwt_secrets", config.anonymous.as_deref(), config.run_on_preflight)
+    }
 
     fn build(config: Config, context: &mut BuildContext<'_>) -> Result<Self, BuildError> {
         let challenge = |error: &str| {

@@ -8,13 +8,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::shared::{
-    auth::{AuthFlow, Identity},
+    auth::{self, AuthFlow, Identity},
     body_args::{BodyArgs, Lookup},
 };
 use model::{KeyAuth, State, field};
 use plugin::{
-    self, BuildContext, BuildError, Credential, Ctx, Hook, HookFuture, HookResult, LocalReply, Phases,
-    PluginScopes, Request,
+    self, BuildContext, BuildError, ConfigChange, Credential, Ctx, Effect, Gate, Hook, HookFuture,
+    HookResult, LocalReply, Phases, PluginScopes, PluginTraits, Request, Risks,
 };
 use store::Clock;
 
@@ -131,8 +131,30 @@ impl plugin::Plugin for Plugin {
     const PRIORITY: i32 = 1250;
     const PHASES: Phases<Self> = Phases { access: Hook::Async(Self::access), ..Phases::NONE };
     const SCOPES: PluginScopes = PluginScopes::NO_CONSUMER;
-    const AUTHENTICATES: bool = true;
+    const TRAITS: PluginTraits = auth::TRAITS;
     type Config = Config;
+
+    fn compare(change: ConfigChange<'_, Config>, risks: &mut Risks) {
+        auth::compare(Self::NAME, change, |config| config.anonymous.as_deref(), risks);
+    }
+
+    /// A key that has to be removed from a body, or searched there, may lead to other responses.
+    fn facts(config: &Config) -> Option<Vec<Gate>> {
+        let mut gates =
+            auth::facts("keyauth_credentials", config.anonymous.as_deref(), config.run_on_preflight)?;
+        if config.hide_credentials {
+            for name in &config.key_names {
+                let names = [name.clone(), name.replace('_', "-")].into_iter();
+                for name in names.filter_map(|name| HeaderName::try_from(name).ok()) {
+                    gates.push(Gate::always(Effect::SetsRequestHeader { name, retains: false }));
+                }
+            }
+        }
+        if config.key_in_body {
+            gates.insert(0, Gate::always(Effect::MayRespond));
+        }
+        Some(gates)
+    }
 
     fn build(config: Config, context: &mut BuildContext<'_>) -> Result<Self, BuildError> {
         let names = config.key_names.into_iter().enumerate().map(|(i, name)| KeyName::new(i, name));

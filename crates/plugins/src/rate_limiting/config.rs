@@ -154,6 +154,19 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Returns the limits with the names of their fields.
+    pub fn named_limits(&self) -> [(&'static str, Option<Number>); 6] {
+        let Config { second, minute, hour, day, month, year, .. } = self;
+        [
+            ("second", second.clone()),
+            ("minute", minute.clone()),
+            ("hour", hour.clone()),
+            ("day", day.clone()),
+            ("month", month.clone()),
+            ("year", year.clone()),
+        ]
+    }
+
     /// Returns the limits by period.
     pub fn limits(&self) -> Limits {
         [&self.second, &self.minute, &self.hour, &self.day, &self.month, &self.year]

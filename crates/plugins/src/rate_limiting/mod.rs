@@ -13,8 +13,8 @@ use self::config::{Config, LimitBy, Policy};
 use super::shared::{header::HeaderKey, number, status::error_status};
 use model::State;
 use plugin::{
-    self, BuildContext, BuildError, Ctx, Diagnostics, Exchange, Hook, HookFuture, HookResult, LocalReply,
-    LocalReplyBody, Phases, ShortCircuit,
+    self, BuildContext, BuildError, ConfigChange, Ctx, Diagnostics, Effect, Exchange, Gate, Hook, HookFuture,
+    HookResult, LocalReply, LocalReplyBody, Phases, PluginTraits, Risks, ShortCircuit,
 };
 use router::normalize;
 use store::{
@@ -69,7 +69,45 @@ impl plugin::Plugin for Plugin {
     const NAME: &'static str = "rate-limiting";
     const PRIORITY: i32 = 910;
     const PHASES: Phases<Self> = Phases { access: Hook::Async(Self::access), ..Phases::NONE };
+    const TRAITS: PluginTraits = PluginTraits { limits: true, ..PluginTraits::NONE };
     type Config = Config;
+
+    fn compare(change: ConfigChange<'_, Config>, risks: &mut Risks) {
+        let limits = |config: Option<&Config>| config.map(Config::named_limits).unwrap_or_default();
+        if let (Some(_), None) = (change.old, change.new) {
+            return risks.high(format!("limit lost: {} is removed", Self::NAME));
+        }
+        for ((_, old), (field, new)) in limits(change.old).iter().zip(limits(change.new)) {
+            let name = format!("{}.{field}", Self::NAME);
+            match change.old {
+                None => risks.limit_added(&name, new.as_ref()),
+                Some(_) => risks.limit(&name, old.as_ref(), new.as_ref()),
+            }
+        }
+    }
+
+    fn facts(config: &Config) -> Option<Vec<Gate>> {
+        const DAY_SECS: u64 = 86_400;
+        if config.policy == Some(Policy::Redis) {
+            // Requests are not counted yet.
+            let effect = if config.fault_tolerant { None } else { Some(Effect::Responds) };
+            return Some(effect.into_iter().map(Gate::always).collect());
+        }
+        let limits = config.limits();
+        let gates = Period::ALL.into_iter().filter_map(|period| {
+            let period_secs = match period {
+                Period::Second => 1,
+                Period::Minute => 60,
+                Period::Hour => 3600,
+                Period::Day => DAY_SECS,
+                Period::Month => 30 * DAY_SECS,
+                Period::Year => 365 * DAY_SECS,
+            };
+            let at_most = limits[period.index()]?;
+            Some(Gate::always(Effect::Limits { at_most, period_secs }))
+        });
+        Some(gates.collect())
+    }
 
     fn check(config: &Config, checks: &mut Diagnostics) {
         config.check(checks);

@@ -14,8 +14,8 @@ use serde_json::{Map, Value, json};
 
 use super::shared::header::HeaderKey;
 use plugin::{
-    self, BuildContext, BuildError, Ctx, Diagnostics, Exchange, Hook, HookFuture, HookResult, LocalReply,
-    LocalReplyBody, Phases, Request,
+    self, BuildContext, BuildError, ConfigChange, Ctx, Diagnostics, Effect, Exchange, Gate, Hook, HookFuture,
+    HookResult, LocalReply, LocalReplyBody, Phases, PluginTraits, Request, Risks, facts::has_header,
 };
 use router::normalize;
 use store::Node;
@@ -84,7 +84,34 @@ impl plugin::Plugin for Plugin {
     const NAME: &'static str = "request-termination";
     const PRIORITY: i32 = 2;
     const PHASES: Phases<Self> = Phases { access: Hook::Async(Self::access), ..Phases::NONE };
+    const TRAITS: PluginTraits = PluginTraits { responds: true, ..PluginTraits::NONE };
     type Config = Config;
+
+    fn compare(change: ConfigChange<'_, Config>, risks: &mut Risks) {
+        let Some(new) = change.new else { return };
+        let text = format!("requests terminated: {} answers {}", Self::NAME, new.status_code);
+        match change.old {
+            None => risks.high(text),
+            Some(old) if old.status_code != new.status_code => risks.medium(text),
+            Some(_) => {}
+        }
+    }
+
+    fn facts(config: &Config) -> Option<Vec<Gate>> {
+        let Some(trigger) = &config.trigger else { return Some(vec![Gate::always(Effect::Responds)]) };
+        // Other names cannot be written in a condition: they may trigger all the same.
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric();
+        let may_respond = Gate::always(Effect::MayRespond);
+        if !trigger.bytes().all(|byte| is_plain(byte) || byte == b'-') {
+            return Some(vec![may_respond]);
+        }
+        let mut triggered = has_header(trigger);
+        if trigger.bytes().all(is_plain) {
+            triggered += &format!(" || http.queries.{trigger} contains \"\"");
+        }
+        // The condition looks at the first 100 arguments only.
+        Some(vec![Gate::when(triggered, Effect::Responds)?, may_respond])
+    }
 
     fn check(config: &Config, checks: &mut Diagnostics) {
         let is_set = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());

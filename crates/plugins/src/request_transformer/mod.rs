@@ -30,7 +30,7 @@ use crate::shared::{
 };
 use plugin::{
     self, BuildContext, BuildError, Ctx, Diagnostics, Exchange, Hook, HookFuture, HookResult, LocalReply,
-    Phases, ShortCircuit,
+    Phases, PluginTraits, ShortCircuit,
 };
 
 /// Maximum length of a body to which rules are applied. Such a body is buffered.
@@ -82,6 +82,7 @@ impl plugin::Plugin for Plugin {
     const NAME: &'static str = "request-transformer";
     const PRIORITY: i32 = 801;
     const PHASES: Phases<Self> = Phases { access: Hook::Async(Self::access), ..Phases::NONE };
+    const TRAITS: PluginTraits = PluginTraits { transforms: true, changes_body: true, ..PluginTraits::NONE };
     type Config = Config;
 
     fn check(config: &Config, checks: &mut Diagnostics) {

@@ -28,7 +28,10 @@ use http::{
 use self::config::Config;
 use super::shared::{header::is_content_encoded, json::Malformed};
 use net::{BodyBuffer, BodyError, ConnectionBudget};
-use plugin::{self, BuildContext, BuildError, Chunk, Ctx, Hook, HookResult, Phases};
+use plugin::{
+    self, BodyFlow, BuildContext, BuildError, Chunk, Ctx, Effect, Gate, Hook, HookResult, Phases,
+    PluginTraits,
+};
 
 /// Maximum length of a response body that is buffered. Bounds the memory of one response.
 const MAX_BODY_BYTES: usize = 64 << 20;
@@ -70,7 +73,14 @@ impl plugin::Plugin for Plugin {
         body_filter: Some(Self::body_filter),
         ..Phases::NONE
     };
+    const TRAITS: PluginTraits = PluginTraits { transforms: true, changes_body: true, ..PluginTraits::NONE };
     type Config = Config;
+
+    /// Every request passes; responses are opaque.
+    fn facts(_: &Config) -> Option<Vec<Gate>> {
+        let names = [ACCEPT_ENCODING, RANGE].into_iter();
+        Some(names.map(|name| Gate::always(Effect::SetsRequestHeader { name, retains: true })).collect())
+    }
 
     fn build(config: Config, _: &mut BuildContext<'_>) -> Result<Self, BuildError> {
         Ok(Plugin {
@@ -107,17 +117,17 @@ impl Plugin {
         }
     }
 
-    fn body_filter(&self, ctx: Ctx<'_>, chunk: &mut Chunk) {
+    fn body_filter(&self, ctx: Ctx<'_>, chunk: &mut Chunk) -> BodyFlow {
         let exchange = ctx.exchange;
         if self.json.is_empty() || exchange.extension::<BodyState>().is_none() {
-            return;
+            return BodyFlow::Continue;
         }
         let buffer = match std::mem::take(exchange.extension_mut::<BodyState>()) {
-            BodyState::PassThrough => return,
+            BodyState::PassThrough => return BodyFlow::Continue,
             BodyState::Rejected => {
                 chunk.data = Bytes::new();
                 *exchange.extension_mut() = BodyState::Rejected;
-                return;
+                return BodyFlow::Continue;
             }
             BodyState::Buffering(buffer) => buffer,
         };
@@ -128,9 +138,10 @@ impl Plugin {
             Ok(Filtered::Pass(bytes)) => chunk.data = bytes,
             Err(error) => {
                 *exchange.extension_mut() = BodyState::Rejected;
-                exchange.response.body_error = Some(error);
+                return BodyFlow::Abort(error);
             }
         }
+        BodyFlow::Continue
     }
 
     fn filter(

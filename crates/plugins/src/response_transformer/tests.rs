@@ -8,7 +8,7 @@ use super::{MAX_BODY_BYTES, Plugin, headers, json};
 use model::State;
 use net::{BodyError, ConnectionBudget, MemoryBudget};
 use plugin::{
-    Chunk, Ctx, Exchange,
+    BodyFlow, Chunk, Ctx, Exchange,
     testing::{PluginHarness, request},
 };
 
@@ -177,13 +177,16 @@ fn small(config: &Value, budget: usize) -> (Plugin, Exchange) {
 /// Returns the bytes that are emitted, and the error for which the response was rejected.
 fn emitted(plugin: &Plugin, exchange: &mut Exchange, chunks: &[&[u8]]) -> (Vec<u8>, Option<BodyError>) {
     let state = State::default();
-    let mut out = Vec::new();
+    let (mut out, mut rejected) = (Vec::new(), None);
     for (at, piece) in chunks.iter().enumerate() {
-        let mut chunk = Chunk { data: Bytes::copy_from_slice(piece), last: at + 1 == chunks.len() };
-        plugin.body_filter(Ctx { exchange, state: &state }, &mut chunk);
+        let mut chunk =
+            Chunk { data: Bytes::copy_from_slice(piece), last: at + 1 == chunks.len(), trailers: None };
+        if let BodyFlow::Abort(error) = plugin.body_filter(Ctx { exchange, state: &state }, &mut chunk) {
+            rejected = Some(error);
+        }
         out.extend_from_slice(&chunk.data);
     }
-    (out, exchange.response.body_error.take())
+    (out, rejected)
 }
 
 #[test]

@@ -19,7 +19,10 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use model::{Consumer, Ix, State};
-use plugin::{Credential, Ctx, Exchange, HookResult, LocalReply, ShortCircuit};
+use plugin::{
+    ConfigChange, Credential, Ctx, Effect, Exchange, Gate, HookResult, LocalReply, PluginTraits, Risks,
+    ShortCircuit,
+};
 
 /// Id of the consumer.
 pub const X_CONSUMER_ID: HeaderName = HeaderName::from_static("x-consumer-id");
@@ -95,6 +98,57 @@ impl AuthFlow {
             (Err(rejection), None) => return Err(reject(rejection).into()),
         }
         Ok(())
+    }
+}
+
+/// Traits of an authentication plugin.
+pub const TRAITS: PluginTraits = PluginTraits { authenticates: true, ..PluginTraits::NONE };
+
+/// Headers that identify the consumer to the upstream.
+const IDENTITY_HEADERS: [HeaderName; 7] = [
+    X_CONSUMER_ID,
+    X_CONSUMER_CUSTOM_ID,
+    X_CONSUMER_USERNAME,
+    X_CREDENTIAL_IDENTIFIER,
+    X_ANONYMOUS_CONSUMER,
+    X_CONSUMER_GROUPS,
+    X_AUTHENTICATED_GROUPS,
+];
+
+/// Returns the facts of an authentication plugin. `credentials` is the key of its credentials in a file.
+pub fn facts(
+    credentials: &'static str,
+    anonymous: Option<&str>,
+    run_on_preflight: bool,
+) -> Option<Vec<Gate>> {
+    let mut gates = Vec::new();
+    if !run_on_preflight {
+        gates.push(Gate::when("http.method == \"OPTIONS\"", Effect::Passes)?);
+    }
+    gates.push(Gate::always(Effect::Authenticates { credentials, anonymous: anonymous.map(str::to_owned) }));
+    let headers = IDENTITY_HEADERS.into_iter();
+    gates.extend(headers.map(|name| Gate::always(Effect::SetsRequestHeader { name, retains: false })));
+    Some(gates)
+}
+
+/// Reports a change of the setting `anonymous`. That the plugin is added or removed depends on the other
+/// authentication plugins of the route.
+pub fn compare<C>(
+    plugin: &str,
+    change: ConfigChange<'_, C>,
+    anonymous: impl Fn(&C) -> Option<&str>,
+    risks: &mut Risks,
+) {
+    let (Some(old), Some(new)) = (change.old, change.new) else { return };
+    let admits = |config| anonymous(config).is_some_and(|name: &str| !name.is_empty());
+    match (admits(old), admits(new)) {
+        (false, true) => {
+            risks.high(format!("authentication optional: {plugin} admits anonymous requests"));
+        }
+        (true, false) => {
+            risks.medium(format!("authentication required: {plugin} refuses anonymous requests"));
+        }
+        _ => {}
     }
 }
 

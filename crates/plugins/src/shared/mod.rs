@@ -1,5 +1,6 @@
 //! Code shared by several plugins.
 
+pub(crate) mod address_set;
 pub(crate) mod auth;
 pub(crate) mod body_args;
 pub(crate) mod body_format;

@@ -1,7 +1,7 @@
 //! Streams: TCP and TLS connections and UDP datagrams of routes with `tcp`, `tls`, `tls_passthrough` and
 //! `udp`.
 //!
-//! A connection is routed by addresses and server name, runs the access phase of the route's plugins, and is
+//! A connection is routed by addresses and server name, runs the preread phase of the route's plugins, and is
 //! copied to its service by `relay` until both directions have ended. Datagrams are in `udp`; `client_hello`
 //! reads the server name without terminating TLS.
 
@@ -20,13 +20,14 @@ use tokio::{
 pub use udp::serve_datagrams;
 
 use self::{
-    open::{Upstream, connect, find_route, run_access_phase},
+    open::{Transferred, Upstream, connect, find_route, run_preread},
     relay::relay,
 };
 use super::{
     tls::Acceptor,
     worker::{ConnContext, Peer, Worker},
 };
+use model::Protocol;
 
 /// Serves a connection of a stream listener.
 pub async fn serve_connection(
@@ -77,19 +78,36 @@ where
     if is_passthrough && !entry.passthrough {
         return; // The configuration has changed since.
     }
-    if !run_access_phase(&snap, &conn_ctx, route).await {
-        return;
-    }
+    let protocol = match (is_passthrough, conn_ctx.client.is_tls) {
+        (true, _) => Protocol::TlsPassthrough,
+        (false, true) => Protocol::Tls,
+        (false, false) => Protocol::Tcp,
+    };
+    let Ok(session) = run_preread(&snap, &conn_ctx, route, protocol).await else { return };
     let upstream = connect(&conn_ctx, &service, entry.preserve_host, is_passthrough).await;
     // A stream may last for days: its snapshot is released.
     drop(snap);
     let timeouts = (service.read_timeout, service.write_timeout);
+    let transferred = Transferred::default();
     let relayed = match upstream {
-        Ok((Upstream::Plain(upstream), _in_flight)) => relay(client, upstream, replay, timeouts).await,
-        Ok((Upstream::Tls(upstream), _in_flight)) => relay(client, *upstream, replay, timeouts).await,
-        Err(error) => return tracing::warn!(peer = %conn_ctx.client.peer, "a stream ends: {error}"),
+        Ok((Upstream::Plain(upstream), _in_flight)) => {
+            relay(client, upstream, replay, timeouts, &transferred).await
+        }
+        Ok((Upstream::Tls(upstream), _in_flight)) => {
+            relay(client, *upstream, replay, timeouts, &transferred).await
+        }
+        Err(error) => {
+            tracing::warn!(peer = %conn_ctx.client.peer, "a stream ends: {error}");
+            if let Some(session) = session {
+                session.log(&transferred, Some(error.to_string()));
+            }
+            return;
+        }
     };
-    if let Err(error) = relayed {
+    if let Err(error) = &relayed {
         tracing::debug!(peer = %conn_ctx.client.peer, "a stream ends: {error}");
+    }
+    if let Some(session) = session {
+        session.log(&transferred, relayed.err().map(|error| error.to_string()));
     }
 }

@@ -1,17 +1,16 @@
-//! Opens a stream's upstream connection: route, access phase, address, dial.
+//! Opens a stream's upstream connection: route, preread phase, address, dial.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{cell::Cell, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use http::{Method, Request};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::client::TlsStream;
 
 use super::super::worker::{ConnContext, Peer};
-use model::{Ix, Route};
-use net::{Body, tls::TlsTarget};
-use plugin::{self, Ctx, Exchange};
+use model::{Ix, Protocol, Route};
+use net::tls::TlsTarget;
+use plugin::{Phase, StreamCtx, StreamEnd, StreamRejection, StreamSession};
 use router::StreamInput;
-use runtime::{ServiceEntry, Snapshot};
+use runtime::{ServiceEntry, Snapshot, SnapshotRef};
 use upstream::{InFlight, SelectError, Tried, TryResult};
 
 /// Why a stream cannot reach its service.
@@ -53,33 +52,65 @@ pub fn find_route(snap: &Snapshot, conn_ctx: &ConnContext, from: Peer, udp: bool
     })
 }
 
-/// Runs the access hooks of the route's plugins; false if one rejects the stream. They see a request without
-/// a head: only client, route and service.
-pub async fn run_access_phase(snap: &Snapshot, conn_ctx: &ConnContext, route: Ix<Route>) -> bool {
+/// A stream's session while plugins are interested in it, and the snapshot whose plugins these are.
+pub struct PluginSession {
+    session: StreamSession,
+    snap: SnapshotRef,
+}
+
+/// Runs the preread hooks of the route's plugins, and returns the session for their log hooks; `Err` if one closes the
+/// stream. A chain without hooks for streams costs nothing.
+pub async fn run_preread(
+    snap: &SnapshotRef,
+    conn_ctx: &ConnContext,
+    route: Ix<Route>,
+    protocol: Protocol,
+) -> Result<Option<PluginSession>, ()> {
     let entry = snap.route(route);
-    if !entry.chain.phases.access {
-        return true;
+    let phases = entry.chain.phases;
+    if !phases.contains(Phase::Preread) && !phases.contains(Phase::StreamLog) {
+        return Ok(None);
     }
-    let mut head = Request::new(());
-    *head.method_mut() = Method::CONNECT;
-    let request = plugin::Request::from_parts(head.into_parts().0, Body::Empty);
-    let mut exchange = Exchange::new(conn_ctx.client.clone(), request, conn_ctx.worker.request_id());
-    exchange.route_match = Some(plugin::RouteMatch {
-        route,
-        service: entry.service,
-        matched_len: 0,
-        captures: smallvec::SmallVec::new(),
-    });
-    for slot in entry.chain.slots.iter().filter(|slot| slot.phases.access) {
-        if let Some(plugin) = slot.select(exchange.consumer).and_then(|row| snap.plugin(row)) {
-            let call = Ctx { exchange: &mut exchange, state: &snap.state };
-            if plugin.access(call).finish().await.is_err() {
-                tracing::info!(peer = %conn_ctx.client.peer, "a plugin rejects a stream");
-                return false;
+    let id = conn_ctx.worker.request_id();
+    let session = StreamSession::new(conn_ctx.client.clone(), id, protocol, route, entry.service);
+    let mut opened = PluginSession { session, snap: SnapshotRef::clone(snap) };
+    for slot in &entry.chain.slots {
+        if let Some(plugin) = slot.select(None).and_then(|row| snap.plugin(row, Phase::Preread)) {
+            let ctx = StreamCtx { session: &mut opened.session, state: &snap.state };
+            if let Err(StreamRejection(reason)) = plugin.preread(ctx).finish().await {
+                tracing::info!(peer = %conn_ctx.client.peer, "a plugin rejects a stream: {reason}");
+                opened.log(&Transferred::default(), Some(reason));
+                return Err(());
             }
         }
     }
-    true
+    // A stream may last for days: its snapshot is released, unless a plugin will log it.
+    Ok(phases.contains(Phase::StreamLog).then_some(opened))
+}
+
+/// Bytes that have been copied in each direction.
+#[derive(Debug, Default)]
+pub struct Transferred {
+    pub from_client: Cell<u64>,
+    pub from_upstream: Cell<u64>,
+}
+
+impl PluginSession {
+    /// Runs the log hooks.
+    pub fn log(mut self, transferred: &Transferred, error: Option<String>) {
+        let session = &mut self.session;
+        session.end = Some(StreamEnd {
+            bytes_from_client: transferred.from_client.get(),
+            bytes_from_upstream: transferred.from_upstream.get(),
+            duration: session.started_at.elapsed(),
+            error,
+        });
+        for slot in &self.snap.route(session.route).chain.slots {
+            if let Some(plugin) = slot.select(None).and_then(|row| self.snap.plugin(row, Phase::StreamLog)) {
+                plugin.stream_log(StreamCtx { session, state: &self.snap.state });
+            }
+        }
+    }
 }
 
 /// Connects to the service; retries as often as it allows, each time at the address that the balancer

@@ -9,6 +9,8 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+use super::open::Transferred;
+
 /// Buffer of each direction.
 const BUFFER_BYTES: usize = 16 * 1024;
 
@@ -28,6 +30,7 @@ pub async fn relay<C, U>(
     upstream: U,
     replay: Vec<u8>,
     (read, write): (Duration, Duration),
+    transferred: &Transferred,
 ) -> io::Result<()>
 where
     C: AsyncRead + AsyncWrite + Unpin,
@@ -38,8 +41,8 @@ where
     let (from_upstream, to_upstream) = split(upstream);
     let both = async {
         tokio::try_join!(
-            copy_one_way(from_client, to_upstream, replay, &activity),
-            copy_one_way(from_upstream, to_client, Vec::new(), &activity),
+            copy_one_way(from_client, to_upstream, replay, &activity, &transferred.from_client),
+            copy_one_way(from_upstream, to_client, Vec::new(), &activity, &transferred.from_upstream),
         )
     };
     let idle_timeout = async {
@@ -58,13 +61,20 @@ where
     }
 }
 
-async fn copy_one_way<R, W>(mut from: R, mut to: W, replay: Vec<u8>, activity: &Activity) -> io::Result<()>
+async fn copy_one_way<R, W>(
+    mut from: R,
+    mut to: W,
+    replay: Vec<u8>,
+    activity: &Activity,
+    copied: &Cell<u64>,
+) -> io::Result<()>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
     if !replay.is_empty() {
         write_all_tracked(&mut to, &replay, activity).await?;
+        copied.set(replay.len() as u64);
     }
     drop(replay);
     let mut buffer = vec![0; BUFFER_BYTES];
@@ -82,6 +92,7 @@ where
             return Ok(());
         }
         write_all_tracked(&mut to, &buffer[..count], activity).await?;
+        copied.set(copied.get() + count as u64);
     }
 }
 

@@ -15,9 +15,11 @@ use tokio::{
 
 use super::{
     super::worker::{ConnContext, Peer, Worker},
-    open::{find_route, run_access_phase},
+    open::{Transferred, find_route, run_preread},
 };
+use model::Protocol;
 use net::{ConnectionBudget, Reservation};
+use runtime::ServiceEntry;
 use upstream::Tried;
 
 /// Maximum number of sessions of a listener and worker; datagrams of further clients are dropped.
@@ -112,10 +114,25 @@ async fn run_session(
     let Some(service) = snap.route(route).service.map(|service| Arc::clone(snap.service(service))) else {
         return Ok(());
     };
-    if !run_access_phase(&snap, &conn_ctx, route).await {
-        return Ok(());
-    }
+    let Ok(session) = run_preread(&snap, &conn_ctx, route, Protocol::Udp).await else { return Ok(()) };
     drop(snap);
+    let transferred = Transferred::default();
+    let result = relay_datagrams(listener, &conn_ctx, &service, peer, &mut datagrams, &transferred).await;
+    if let Some(session) = session {
+        session.log(&transferred, result.as_ref().err().map(ToString::to_string));
+    }
+    result
+}
+
+/// Sends datagrams to the service and back, until none has passed for its read timeout.
+async fn relay_datagrams(
+    listener: &UdpListener,
+    conn_ctx: &ConnContext,
+    service: &ServiceEntry,
+    peer: SocketAddr,
+    datagrams: &mut mpsc::Receiver<QueuedDatagram>,
+    transferred: &Transferred,
+) -> io::Result<()> {
     let resolver = &conn_ctx.worker.resolver;
     // Counts the session as in flight at its target.
     let selected =
@@ -132,13 +149,19 @@ async fn run_session(
             datagram = datagrams.recv() => {
                 let Some((datagram, _reserved)) = datagram else { return Ok(()) };
                 upstream.send(&datagram).await?;
+                let sent = &transferred.from_client;
+                sent.set(sent.get() + datagram.len() as u64);
             }
             ready = upstream.readable() => {
                 ready?;
                 let mut buffer = listener.buffer.borrow_mut();
                 match upstream.try_recv(&mut buffer) {
                     // Dropped if the socket's buffer is full.
-                    Ok(count) => drop(listener.socket.try_send_to(&buffer[..count], peer)),
+                    Ok(count) => {
+                        drop(listener.socket.try_send_to(&buffer[..count], peer));
+                        let sent = &transferred.from_upstream;
+                        sent.set(sent.get() + count as u64);
+                    }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
                     Err(error) => return Err(error),
                 }

@@ -7,6 +7,7 @@ use percent_encoding::percent_decode_str;
 
 use super::collections::{COLLECTIONS, Collection};
 use model::KindInfo;
+use plugin::AdminRoute;
 
 /// Handler of an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub enum Handler {
     Children(&'static Collection, &'static Collection, &'static str),
     /// One of the entities that refer to another one.
     Child(&'static Collection, &'static Collection, &'static str),
+    /// An endpoint of a plugin.
+    Plugin(&'static AdminRoute),
 }
 
 const GET: &[&str] = &["GET"];
@@ -134,14 +137,18 @@ pub struct Endpoints {
     pub exposes_config: bool,
 }
 
-/// Endpoints of the admin API.
-pub static ADMIN: LazyLock<Endpoints> = LazyLock::new(|| {
+/// Returns the endpoints of the admin API: its own, then those of plugins.
+pub fn admin(plugins: impl IntoIterator<Item = &'static AdminRoute>) -> Endpoints {
     let mut all = named(NAMED);
     for collection in COLLECTIONS.iter() {
         all.extend(of_kind(collection));
     }
+    let of_plugins = plugins.into_iter();
+    all.extend(
+        of_plugins.map(|route| endpoint(route.path.to_owned(), route.methods, Handler::Plugin(route))),
+    );
     Endpoints { all, exposes_config: true }
-});
+}
 
 /// Endpoints of the status API.
 pub static STATUS_ONLY: LazyLock<Endpoints> =
@@ -259,6 +266,8 @@ fn with_braces(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    static ADMIN: LazyLock<Endpoints> = LazyLock::new(|| admin([]));
 
     fn to(path: &str) -> Option<String> {
         ADMIN.find(path).map(|found| format!("{} {}", found.endpoint.path, found.parts.join(",")))

@@ -203,7 +203,12 @@ pub async fn bind(
     logs: &OpenLogs,
     inherited: &mut Inherited,
 ) -> Result<Bound, StartError> {
-    let of = (Role::Admin, &*endpoints::ADMIN);
+    let descriptors = read.catalog.registry().descriptors();
+    let enabled = descriptors.filter(|descriptor| (read.plugin_enabled)(&descriptor.name));
+    // Leaked: a process binds the API once, and each of its requests refers to them.
+    let endpoints = endpoints::admin(enabled.flat_map(|plugin| plugin.admin_routes));
+    let endpoints: &'static Endpoints = Box::leak(Box::new(endpoints));
+    let of = (Role::Admin, endpoints);
     let mut sockets = listen::bind(&gateway, of, &options.listeners, options.tls(), inherited).await?;
     let addresses = sockets.iter().map(listen::Bound::address).collect::<io::Result<_>>()?;
     let of = (Role::Status, &*endpoints::STATUS_ONLY);
@@ -428,6 +433,20 @@ impl Admin {
             }
             Handler::Child(parent, of, field) => {
                 entities::child(state, method, (parent, of, field), part(0), part(1))
+            }
+            Handler::Plugin(route) => {
+                let reply = (route.handle)(&plugin::AdminRequest {
+                    method,
+                    parameters: parts,
+                    query: &|name| query.get(name).map(str::to_owned),
+                    body: &body.object()?,
+                    state: &state,
+                    stores: &self.gateway.stores,
+                });
+                Ok(match reply.body {
+                    Value::Null => Reply::empty(reply.status),
+                    body => Reply::json(reply.status, &body),
+                })
             }
         }
     }

@@ -15,7 +15,7 @@ pub const KONG_VERSION: &str = "3.9.3";
 pub fn root(admin: &Admin, state: &State) -> Reply {
     let node = &admin.gateway.stores.node;
     let available: Map<String, Value> = enabled(admin)
-        .map(|e| (e.name.to_owned(), json!({ "version": KONG_VERSION, "priority": e.priority })))
+        .map(|e| (e.name.to_string(), json!({ "version": KONG_VERSION, "priority": e.priority })))
         .collect();
     let mut in_use: Vec<&str> = state.plugins.rows().iter().map(|plugin| plugin.name.as_str()).collect();
     in_use.sort_unstable();
@@ -38,12 +38,12 @@ pub fn root(admin: &Admin, state: &State) -> Reply {
 
 /// Iterates over the plugins that the node's settings enable.
 fn enabled(admin: &Admin) -> impl Iterator<Item = &PluginDescriptor> {
-    admin.read.catalog.registry().descriptors().iter().filter(|entry| (admin.read.plugin_enabled)(entry.name))
+    admin.read.catalog.registry().descriptors().filter(|entry| (admin.read.plugin_enabled)(&entry.name))
 }
 
 /// `GET /plugins/enabled`.
 pub fn plugins_enabled(admin: &Admin) -> Reply {
-    let names: Vec<&str> = enabled(admin).map(|entry| entry.name).collect();
+    let names: Vec<&str> = enabled(admin).map(|entry| &*entry.name).collect();
     Reply::ok(&json!({ "enabled_plugins": names }))
 }
 

@@ -2,22 +2,13 @@
 //! refused.
 
 mod chain;
-mod networks;
 mod rows;
 
 use serde::Serialize;
 
 pub use chain::of_chain;
+pub use plugin::Severity;
 pub use rows::{of_causes, of_destination, of_request};
-
-/// How bad it may be, the worst first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs)]
-pub enum Severity {
-    High,
-    Medium,
-}
 
 /// Something that deserves a second look.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,14 +1,15 @@
-//! Which addresses an address list admits, so that two lists are compared by what they admit and not by how they are
-//! written.
+//! Sets of addresses that lists of networks admit, so that two lists are compared by what they admit and not by how they
+//! are written.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
-use serde_json::Value;
+
+use plugin::AccessLists;
 
 /// Addresses of both families, as sorted ranges that do not meet, first and last included.
 #[derive(Debug, PartialEq)]
-pub struct Networks {
+pub struct AddressSet {
     v4: Ranges,
     v6: Ranges,
 }
@@ -19,22 +20,17 @@ const LAST_V4: u128 = u32::MAX as u128;
 /// Most networks that are listed.
 const LISTED: usize = 5;
 
-impl Networks {
-    /// Those that settings with `allow` and `deny` let in; `None` if an entry is no address, such as a vault reference.
-    pub fn admitted(config: &Value) -> Option<Self> {
-        let everything = Networks { v4: vec![(0, LAST_V4)], v6: vec![(0, u128::MAX)] };
-        let allowed = match &config["allow"] {
-            Value::Array(entries) if !entries.is_empty() => Networks::of(entries)?,
-            _ => everything,
-        };
-        let denied = Networks::of(config["deny"].as_array().map_or(&[], Vec::as_slice))?;
-        Some(allowed.without(&denied))
+impl AddressSet {
+    /// Returns the addresses that the lists admit; `None` if an entry is no address, such as a vault reference.
+    pub fn admitted(lists: AccessLists<'_>) -> Option<Self> {
+        let everything = AddressSet { v4: vec![(0, LAST_V4)], v6: vec![(0, u128::MAX)] };
+        let allowed = if lists.allow.is_empty() { everything } else { AddressSet::of(lists.allow)? };
+        Some(allowed.without(&AddressSet::of(lists.deny)?))
     }
 
-    fn of(entries: &[Value]) -> Option<Self> {
+    fn of(entries: &[String]) -> Option<Self> {
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
         for entry in entries {
-            let entry = entry.as_str()?;
             match entry.parse::<IpNet>().ok().or_else(|| entry.parse::<IpAddr>().ok().map(IpNet::from))? {
                 IpNet::V4(net) => {
                     v4.push((net.network().to_bits().into(), net.broadcast().to_bits().into()));
@@ -42,11 +38,11 @@ impl Networks {
                 IpNet::V6(net) => v6.push((net.network().to_bits(), net.broadcast().to_bits())),
             }
         }
-        Some(Networks { v4: merged(v4), v6: merged(v6) })
+        Some(AddressSet { v4: merged(v4), v6: merged(v6) })
     }
 
-    fn without(&self, other: &Networks) -> Networks {
-        Networks { v4: without(&self.v4, &other.v4), v6: without(&self.v6, &other.v6) }
+    fn without(&self, other: &AddressSet) -> AddressSet {
+        AddressSet { v4: without(&self.v4, &other.v4), v6: without(&self.v6, &other.v6) }
     }
 
     /// Whether every address is among them.
@@ -55,7 +51,7 @@ impl Networks {
     }
 
     /// The networks that it has beyond another, in words; `None` if there is none.
-    pub fn beyond(&self, other: &Networks) -> Option<String> {
+    pub fn beyond(&self, other: &AddressSet) -> Option<String> {
         let more = self.without(other);
         let v4 = |bits: u128| Ipv4Addr::from_bits(u32::try_from(bits).unwrap_or(u32::MAX));
         let v4 = more.v4.iter().flat_map(|&(first, last)| Ipv4Subnets::new(v4(first), v4(last), 0));
@@ -109,27 +105,30 @@ fn without(ranges: &Ranges, others: &Ranges) -> Ranges {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
-    fn admitted(config: Value) -> Networks {
-        Networks::admitted(&config).expect("addresses")
+    fn lists(allow: &[&str], deny: &[&str]) -> Option<AddressSet> {
+        let owned = |list: &[&str]| list.iter().map(|&entry| entry.to_owned()).collect::<Vec<_>>();
+        AddressSet::admitted(AccessLists { allow: &owned(allow), deny: &owned(deny) })
+    }
+
+    fn admitted(allow: &[&str], deny: &[&str]) -> AddressSet {
+        lists(allow, deny).expect("addresses")
     }
 
     #[test]
     fn lists_are_compared_by_the_addresses_that_they_admit() {
-        let whole = admitted(json!({"allow": ["10.0.0.0/8"]}));
-        assert_eq!(whole, admitted(json!({"allow": ["10.128.0.0/9", "10.0.0.0/9", "10.1.1.1"]})));
-        let half = admitted(json!({"allow": ["10.0.0.0/8"], "deny": ["10.128.0.0/9"]}));
-        assert_eq!(half, admitted(json!({"allow": ["10.0.0.0/9"]})));
+        let whole = admitted(&["10.0.0.0/8"], &[]);
+        assert_eq!(whole, admitted(&["10.128.0.0/9", "10.0.0.0/9", "10.1.1.1"], &[]));
+        let half = admitted(&["10.0.0.0/8"], &["10.128.0.0/9"]);
+        assert_eq!(half, admitted(&["10.0.0.0/9"], &[]));
         assert_eq!(whole.beyond(&half).as_deref(), Some("10.128.0.0/9"));
         assert_eq!(half.beyond(&whole), None);
-        let (all, six) = (admitted(json!({})), admitted(json!({"deny": ["fd00::/8"]})));
+        let (all, six) = (admitted(&[], &[]), admitted(&[], &["fd00::/8"]));
         assert_eq!(all.beyond(&six).as_deref(), Some("fd00::/8"));
         assert!(all.is_all() && !six.is_all());
-        let hole = admitted(json!({"deny": ["10.0.0.1", "10.0.0.3"]}));
+        let hole = admitted(&[], &["10.0.0.1", "10.0.0.3"]);
         assert_eq!(all.beyond(&hole).as_deref(), Some("10.0.0.1, 10.0.0.3"));
-        assert_eq!(Networks::admitted(&json!({"allow": ["{vault://env/net}"]})), None);
+        assert_eq!(lists(&["{vault://env/net}"], &[]), None);
     }
 }
