@@ -53,6 +53,16 @@ impl Rig {
         Self::of_file_with(text, Options::default(), &[plain()])
     }
 
+    /// Waits until no body is counted: the client may have the response before the worker releases the request.
+    pub async fn no_bodies_are_counted(&self) {
+        soon(async {
+            while self.gateway.memory.used_bytes() > 0 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+
     pub fn of_file_with(text: &str, options: Options, listeners: &[Listener]) -> Rig {
         let options = Options { registry: gatewayctl::registry().clone(), ..options };
         Self::of_catalog(text, gatewayctl::catalog().unwrap(), options, listeners)

@@ -71,7 +71,7 @@ async fn a_request_body_that_was_changed_is_counted_until_it_is_sent() {
     let (answer, ()) = tokio::join!(asking, looking);
     assert_eq!(status(&answer), 200, "{answer}");
     assert!(rig.gateway.memory.peak_bytes() >= 4 << 20);
-    assert_eq!(rig.gateway.memory.used_bytes(), 0);
+    rig.no_bodies_are_counted().await;
     let small = Options { max_buffered_bytes_per_connection: 20_000, ..Options::default() };
     let rig = rig_with(&upstream, "request-transformer", json!({"remove": {"body": ["password"]}}), small);
     let answer = rig.send(&post("application/json", &body[..40_000])).await;
@@ -133,7 +133,7 @@ async fn a_response_that_cannot_be_held_fails_if_a_field_must_go() {
         let answer = rig.send(GET).await;
         assert_eq!(status(&answer), code, "{answer}");
         assert!(!answer.contains("password"), "{answer}");
-        assert_eq!(rig.gateway.memory.used_bytes(), 0, "nothing stays reserved");
+        rig.no_bodies_are_counted().await;
         let answer = rig_of(json!({"add": {"json": ["a:1"]}})).send(GET).await;
         assert!(status(&answer) == 200 && answer.contains("password") && answer.len() > 100_000);
     }
@@ -141,7 +141,7 @@ async fn a_response_that_cannot_be_held_fails_if_a_field_must_go() {
     let answer = rig.send(GET).await;
     assert!(status(&answer) == 200 && answer.contains("\"a\":\"1\"}"), "within the budget");
     assert!(rig.gateway.memory.peak_bytes() > 100_000);
-    assert_eq!(rig.gateway.memory.used_bytes(), 0);
+    rig.no_bodies_are_counted().await;
 }
 
 #[tokio::test]
