@@ -108,11 +108,13 @@ fn built(flags: &[(&str, &str)]) -> String {
         allow_unsupported: false,
     };
     let input = Input::Text { name: String::new(), text: Vec::new() };
-    let ServeOptions { options, listeners, admin, read, node_id, .. } =
+    let ServeOptions { options, listeners, admin, read, node_id, evict_code_pages, access_logs, .. } =
         ServeOptions::new(&settings, input, read, Mock::Off).expect("options");
     let admin = admin::Options { settings: Value::Null, ..admin };
     let (flavor, prefix) = (read.flavor, read.vault_env_prefix);
-    format!("{options:?} {listeners:?} {admin:?} {flavor:?} {prefix:?} {node_id:?}")
+    format!(
+        "{options:?} {listeners:?} {admin:?} {flavor:?} {prefix:?} {node_id:?} {evict_code_pages} {access_logs:?}"
+    )
 }
 
 /// Settings that the command line reads; `config` checks that it does.
@@ -174,6 +176,10 @@ fn a_setting_changes_what_is_built_unless_it_is_marked_as_without_effect() {
             "untrusted_lua" => ("off", vec![]),
             "untrusted_lua_sandbox_requires" | "untrusted_lua_sandbox_environment" => ("a", vec![]),
             name if name.starts_with("error_template_") => (file, vec![]),
+            "access_log_format" => ("combined '$status'", vec![("proxy_access_log", "/dev/stdout combined")]),
+            "access_log_query" => ("full", vec![("proxy_access_log", "/dev/stdout")]),
+            "request_metrics" => ("off", vec![]),
+            "product_token" => ("kong", vec![]),
             name if name.ends_with("_access_log") => ("/dev/stdout", vec![]),
             // Sizes, times, counts and switches that are off.
             name => match ROWS.iter().find(|row| row.name == name).map(|row| row.default) {
