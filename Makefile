@@ -1,6 +1,6 @@
 # make run     build (in some minutes), serve examples/kong.yml with built-in mock upstreams, and print requests to try
 # make build   build for production
-# make test    everything CI checks
+# make test    what CI checks, except packaging, fuzz targets and `make extra-lint`
 # make deny    licences, origins and known vulnerabilities of the dependencies
 # make bench   speed, as ratios within one run
 # make docs    write schemas/, man/, completions/ and docs/reference/ anew from the code
@@ -15,7 +15,7 @@ MUSL   := $(shell uname -m)-unknown-linux-musl
 # Where rustup has just been installed, no shell knows it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: run build static test prometheus format lint unit docs bench deb deny install setup
+.PHONY: run build static test prometheus format lint unit extra-lint docs bench deb deny install setup
 
 run: setup
 	$(CARGO) build --profile quick --locked
@@ -44,13 +44,18 @@ format:
 lint:
 	scripts/words.sh
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
 
 # Real files are no part of this repository: a clone without them skips the tests that read them, and says so.
 unit: export CORPUS ?= $(if $(wildcard ../shared/corpus/manifest.tsv),../shared/corpus,none)
 unit:
 	@[ "$$CORPUS" != none ] || echo "CORPUS=none: the tests of real files are skipped, they are not in ../shared/corpus"
 	$(CARGO) test --locked --workspace
+
+# Documentation without warnings, and the program without the feature `serve`. CI runs this in a job of its own, because it
+# would add two minutes to `make test`.
+extra-lint:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+	$(CARGO) clippy --locked --no-default-features --lib --bins -- -D warnings
 
 docs:
 	UPDATE=1 $(CARGO) test --locked --test generated

@@ -2,7 +2,7 @@
 //!
 //! A marker such as [`Name`] is never held: it stands in `#[schemars(with = "Option<Name>")]` for a plain
 //! `String` and brings the field's constraints into the schema. What the `x-` keywords mean is said in
-//! [`crate::rule`] (`x-rule`) and where schemas are compiled, in `config::shape`.
+//! [`crate::rule`] (`x-rule`) and where schemas are compiled, in `config::validator`.
 
 use serde::{Deserialize, Deserializer, Serialize};
 

@@ -204,7 +204,12 @@ impl RetryState<'_> {
                 per_host = TlsTarget::new(Arc::clone(profile), super::validate::split_host_port(name).0);
                 per_host.as_ref()
             }
-            (None, _) => None,
+            // Sending in clear text what was to be encrypted is not an option.
+            (None, _) => {
+                let message = format!("{host:?}: a plugin requires TLS, and the service has no TLS settings");
+                let since = std::time::Instant::now();
+                return Err(Failure { error: ProxyError::Upstream(message), code: "tls_handshake", since });
+            }
         };
         let key = PoolKey {
             address: selected.address,

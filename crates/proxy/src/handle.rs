@@ -78,7 +78,7 @@ async fn run_pipeline(
     let route = find_route(conn_ctx, snap, &mut pipeline.exchange, &path)?;
     check_protocol(&pipeline.exchange, route)?;
     pipeline.access(snap).await?;
-    request_body::attach_filters(pipeline, snap, conn_ctx);
+    request_body::attach_filters(pipeline, snap, conn_ctx)?;
     forward::forward(conn_ctx, snap, route, pipeline, &path, id).await
 }
 

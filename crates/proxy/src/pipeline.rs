@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use smallvec::SmallVec;
 
 use super::error::ProxyError;
+use net::BodyError;
 use plugin::{
     BodyFlow, Chunk, Ctx, DynPlugin, Exchange, LocalReply, Phase, ReplyStream, RequestBodyFilter,
     ShortCircuit,
@@ -130,17 +131,19 @@ impl PipelineState {
         Ok(())
     }
 
-    /// Calls `hook` with each selected plugin of the phase, in order. A panic ends the phase, not the
-    /// request.
+    /// Calls `hook` with each selected plugin of the phase, in order.
+    ///
+    /// # Errors
+    /// If a plugin panics: the plugins after it have not run.
     fn for_each_selected(
         &mut self,
         snap: &Snapshot,
         phase: Phase,
         mut hook: impl FnMut(&dyn DynPlugin, Ctx<'_>),
-    ) {
+    ) -> Result<(), ProxyError> {
         let chain = self.chain(snap);
         if !chain.phases.contains(phase) {
-            return;
+            return Ok(());
         }
         let PipelineState { exchange, selected } = self;
         let id = exchange.id;
@@ -153,21 +156,25 @@ impl PipelineState {
                 }
             }
         };
-        if catch_unwind(AssertUnwindSafe(run)).is_err() {
+        catch_unwind(AssertUnwindSafe(run)).map_err(|_| {
             tracing::error!(request_id = %id, "a panic ended a phase");
-        }
+            ProxyError::Panic
+        })
     }
 
     /// Runs the header filters.
-    pub fn header_filter(&mut self, snap: &Snapshot) {
-        self.for_each_selected(snap, Phase::HeaderFilter, |plugin, call| plugin.header_filter(call));
+    ///
+    /// # Errors
+    /// If one panics: the response may contain what it was to remove.
+    pub fn header_filter(&mut self, snap: &Snapshot) -> Result<(), ProxyError> {
+        self.for_each_selected(snap, Phase::HeaderFilter, |plugin, ctx| plugin.header_filter(ctx))
     }
 
     /// Runs the body filters on a chunk of the response. If one ends the body, the chunk is the last one for those after
-    /// it.
+    /// it. If one panics, the body is aborted: it may contain what the filter was to remove.
     pub fn body_filter(&mut self, snap: &Snapshot, chunk: &mut Chunk) -> BodyFlow {
         let mut flow = BodyFlow::Continue;
-        self.for_each_selected(snap, Phase::BodyFilter, |plugin, call| {
+        let result = self.for_each_selected(snap, Phase::BodyFilter, |plugin, call| {
             if matches!(flow, BodyFlow::Abort(_)) {
                 return;
             }
@@ -180,11 +187,15 @@ impl PipelineState {
                 abort @ BodyFlow::Abort(_) => flow = abort,
             }
         });
-        flow
+        match result {
+            Ok(()) => flow,
+            Err(_) => BodyFlow::Abort(BodyError::Unreadable("a plugin panicked")),
+        }
     }
 
     /// Runs the log hooks.
     pub fn log(&mut self, snap: &Snapshot) {
-        self.for_each_selected(snap, Phase::Log, |plugin, call| plugin.log(call));
+        // The panic has been logged, and the response has been sent.
+        let _ = self.for_each_selected(snap, Phase::Log, |plugin, ctx| plugin.log(ctx));
     }
 }

@@ -25,7 +25,7 @@ pub async fn buffer_or_stream(
     buffering: bool,
     options: &Options,
 ) -> Result<Body, ProxyError> {
-    let max_bytes = if options.max_body == 0 { u64::MAX } else { options.max_body };
+    let max_bytes = max_body_bytes(options);
     let length = match &mut body {
         Body::Stream(stream) => stream.size_hint().exact(),
         Body::Buffered(bytes) if bytes.len() as u64 > max_bytes => return Err(ProxyError::BodyTooLong),
@@ -53,22 +53,48 @@ pub async fn buffer_or_stream(
     }
 }
 
-/// Attaches the plugins' filters to the request's body. The length that the client sent is not forwarded, because it may change.
-pub fn attach_filters(pipeline: &mut PipelineState, snap: &Snapshot, conn_ctx: &ConnContext) {
+/// `client_max_body_size`, where 0 is no limit.
+fn max_body_bytes(options: &Options) -> u64 {
+    if options.max_body == 0 { u64::MAX } else { options.max_body }
+}
+
+/// Attaches the plugins' filters to the request's body. The length that the client sent is not forwarded, because it may
+/// change. The size limit applies to the bytes that the client sends: a filter may shorten or discard them.
+///
+/// # Errors
+/// If the body is too long.
+pub fn attach_filters(
+    pipeline: &mut PipelineState,
+    snap: &Snapshot,
+    conn_ctx: &ConnContext,
+) -> Result<(), ProxyError> {
     if !pipeline.chain(snap).phases.contains(Phase::RequestBody)
         || matches!(pipeline.exchange.request.body, Body::Empty)
     {
-        return;
+        return Ok(());
     }
     let filters = pipeline.request_body_filters(snap);
     if filters.is_empty() {
-        return;
+        return Ok(());
     }
     let request = &mut pipeline.exchange.request;
     request.headers.remove(CONTENT_LENGTH);
-    let body = std::mem::take(&mut request.body);
+    let max_bytes = max_body_bytes(&conn_ctx.worker.options);
+    let body = match std::mem::take(&mut request.body) {
+        Body::Stream(stream) if stream.size_hint().exact().is_some_and(|length| length > max_bytes) => {
+            return Err(ProxyError::BodyTooLong);
+        }
+        Body::Stream(stream) => Body::Upload(Box::new(StreamingBody::new([], stream, max_bytes))),
+        Body::Upload(mut upload) => {
+            upload.limit(max_bytes);
+            Body::Upload(upload)
+        }
+        Body::Buffered(bytes) if bytes.len() as u64 > max_bytes => return Err(ProxyError::BodyTooLong),
+        body => body,
+    };
     let budget = conn_ctx.budget().clone();
     request.body = Body::Stream(Box::new(FilteredBody { body, filters, budget, is_ended: false }));
+    Ok(())
 }
 
 /// A request body that passes through filters.

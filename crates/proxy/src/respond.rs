@@ -46,17 +46,21 @@ pub fn respond(
     let options = &conn_ctx.worker.options;
     let ActiveRequest { pipeline, snap, transfer, .. } = &mut *active;
     let proxied = pipeline.exchange.upstream_sent_at.is_some();
-    let (source, reason) = match result {
+    let (mut source, mut reason) = match result {
         Ok(Responded::Upstream(response)) => adopt_upstream_head(conn_ctx, pipeline, response),
         Ok(Responded::Whole(source, reason)) => (source, reason),
         Err(early) => (synthesize_response(conn_ctx, snap, pipeline, transfer, early), None),
     };
     let phases = pipeline.chain(snap).phases;
-    let runs_body_filter = phases.contains(Phase::BodyFilter);
+    let mut runs_body_filter = phases.contains(Phase::BodyFilter);
     if runs_body_filter {
         pipeline.exchange.body_budget = Some(conn_ctx.budget().clone());
     }
-    pipeline.header_filter(snap);
+    if let Err(panic) = pipeline.header_filter(snap) {
+        pipeline.exchange.response.headers = Default::default();
+        source = synthesize_response(conn_ctx, snap, pipeline, transfer, panic.into());
+        (reason, runs_body_filter) = (None, false);
+    }
     if options.debug_header && pipeline.exchange.request.headers.contains_key("kong-debug") {
         debug_headers(snap, pipeline);
     }

@@ -320,6 +320,7 @@ impl ResponseBody {
             if active.is_body_filtered && frame.as_ref().is_none_or(Frame::is_trailers) {
                 return Poll::Ready(frame.map(Ok));
             }
+            let is_end = frame.is_none();
             let data = match frame.map(Frame::into_data) {
                 Some(Ok(data)) => data,
                 // The filters see the trailers with the end of the body.
@@ -337,7 +338,8 @@ impl ResponseBody {
             let empty = data.is_empty();
             let last = match &self.source {
                 BodySource::Upstream(upstream_body) => empty || upstream_body.has_ended(),
-                BodySource::Reply(body) => empty || body.0.is_end_stream(),
+                // A plugin may send an empty frame in the middle.
+                BodySource::Reply(body) => is_end || body.0.is_end_stream(),
                 _ => true,
             };
             let chunk = active.filter(data, last, None)?;

@@ -39,6 +39,7 @@ impl Plugin for Scribe {
         access: Hook::Sync(Self::access),
         request_body: Some(Self::request_body),
         response: Hook::Async(Self::response),
+        header_filter: Some(Self::header_filter),
         body_filter: Some(Self::body_filter),
         ..Phases::NONE
     };
@@ -50,12 +51,13 @@ impl Plugin for Scribe {
     }
 
     fn phases(&self) -> gatewayctl::plugin::PhaseSet {
-        use gatewayctl::plugin::Phase::{Access, BodyFilter, RequestBody, Response};
+        use gatewayctl::plugin::Phase::{Access, BodyFilter, HeaderFilter, RequestBody, Response};
         let all = [
             (Access, ["stream", "elsewhere"].contains(&&*self.mode)),
             (RequestBody, self.mode.starts_with("request")),
             (Response, self.mode == "whole"),
-            (BodyFilter, ["end", "abort", "trailers"].contains(&&*self.mode)),
+            (HeaderFilter, self.mode == "panic-head"),
+            (BodyFilter, ["end", "abort", "trailers", "panic-body"].contains(&&*self.mode)),
         ];
         all.into_iter()
             .fold(gatewayctl::plugin::PhaseSet::EMPTY, |set, (phase, is_on)| set.with(phase, is_on))
@@ -115,12 +117,17 @@ impl Scribe {
         HookFuture::Ready(Ok(()))
     }
 
+    fn header_filter(&self, _: Ctx<'_>) {
+        panic!("in a header filter");
+    }
+
     fn body_filter(&self, _: Ctx<'_>, chunk: &mut Chunk) -> BodyFlow {
         match &*self.mode {
             "end" if chunk.data.contains(&b'.') => {
                 chunk.data = Bytes::from_static(b"end");
                 BodyFlow::End
             }
+            "panic-body" => panic!("in a body filter"),
             "abort" if chunk.last => BodyFlow::Abort(BodyError::Unreadable("it must not be sent")),
             "trailers" => {
                 if let Some(trailers) = &mut chunk.trailers {
@@ -206,6 +213,16 @@ async fn a_whole_response_is_changed_under_a_limit() {
         let answer = rig(&upstream, "whole", None).send(GET).await;
         assert!(status(&answer) == expected && answer.ends_with(text), "{answer}");
     }
+}
+
+#[tokio::test]
+async fn a_panic_in_a_filter_withholds_the_response() {
+    let upstream =
+        Upstream::raw("HTTP/1.1 200 OK\r\nX-Hide: secret\r\nContent-Length: 6\r\n\r\nsecret").await;
+    let answer = rig(&upstream, "panic-head", None).send(GET).await;
+    assert!(status(&answer) == 500 && !answer.contains("secret"), "{answer}");
+    let answer = rig(&upstream, "panic-body", None).send(GET).await;
+    assert!(!answer.ends_with("secret"), "{answer}");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Rules for texts that JSON Schema has no keyword for, by the name that `x-rule` calls them.
 //!
 //! A rule checks a text and returns the error message of the format. The schema keywords that
-//! `config::shape` understands beside the standard ones are listed there.
+//! `config::validator` understands beside the standard ones are listed there.
 
 mod host;
 mod pair;

@@ -272,6 +272,11 @@ impl<'a, S: Io> ResponseWriter<'a, S> {
     ) -> Self {
         let (mut parts, mut body) = response.into_parts();
         let upgraded = body.take_upgraded();
+        // A plugin may have replaced the status: without 101 the client goes on with HTTP, which must not reach the
+        // upstream as bytes of a tunnel.
+        let keep_alive =
+            keep_alive && (upgraded.is_none() || parts.status == StatusCode::SWITCHING_PROTOCOLS);
+        let upgraded = upgraded.filter(|_| parts.status == StatusCode::SWITCHING_PROTOCOLS);
         if parts.status.is_informational() && upgraded.is_none() {
             // An informational response is not final (RFC 9110 section 15.2): the client would go on waiting.
             parts.status = StatusCode::INTERNAL_SERVER_ERROR;

@@ -42,7 +42,9 @@ pub fn push_query(
                         line.push(b'=');
                         line.extend_from_slice(HIDDEN);
                     }
-                    None => escape.push(argument.as_bytes(), line),
+                    // The argument as a whole may be the credential.
+                    None if !argument.is_empty() => line.extend_from_slice(HIDDEN),
+                    None => {}
                 }
             }
         }

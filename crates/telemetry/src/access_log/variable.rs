@@ -243,8 +243,10 @@ fn push_tries(record: &Record<'_>, escape: Escape, line: &mut Vec<u8>, push: imp
 }
 
 /// Words in the names of header fields whose values are credentials.
-const SECRET_WORDS: [&str; 12] = [
-    "authorization",
+const SECRET_WORDS: [&str; 14] = [
+    "auth",
+    "passphrase",
+    "pwd",
     "cookie",
     "key",
     "token",
@@ -298,8 +300,22 @@ impl HeaderField {
     }
 }
 
-/// Appends a URI with its query as that of the request.
+/// Appends a URI with its query as that of the request. Unless queries are logged in full, the user information is hidden
+/// and the fragment is omitted: OAuth 2.0 sends tokens in fragments (RFC 6749 section 4.2.2).
 pub fn push_uri(value: &[u8], escape: Escape, query: QueryLogging, line: &mut Vec<u8>) {
+    let mut value = value;
+    if query != QueryLogging::Full {
+        value = value.split(|&byte| byte == b'#').next().unwrap_or_default();
+        if let Some(start) = value.windows(2).position(|pair| pair == b"//").map(|at| at + 2) {
+            let authority =
+                value[start..].split(|byte| matches!(byte, b'/' | b'?')).next().unwrap_or_default();
+            if let Some(at) = authority.iter().rposition(|&byte| byte == b'@') {
+                escape.push(&value[..start], line);
+                line.extend_from_slice(HIDDEN);
+                value = &value[start + at..];
+            }
+        }
+    }
     let end = value.iter().position(|&byte| byte == b'?').unwrap_or(value.len());
     escape.push(&value[..end], line);
     if let Some(text) = value.get(end + 1..).and_then(|text| std::str::from_utf8(text).ok()) {

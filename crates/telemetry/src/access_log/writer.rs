@@ -14,7 +14,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
         mpsc::{self, Receiver, SyncSender, TrySendError},
     },
     thread,
@@ -60,6 +60,8 @@ struct Inner {
     destination: Destination,
     queue: SyncSender<Message>,
     queued_bytes: Arc<AtomicUsize>,
+    /// Set in place of a message if the queue is full.
+    must_reopen: Arc<AtomicBool>,
     /// Lines dropped since the queue was full, and lines that could not be written.
     dropped: [Counter; 2],
 }
@@ -96,6 +98,7 @@ impl AccessLog {
         let dropped = ["queue", "write"].map(|reason| dropped.with(&[destination.name, reason]));
         let (queue, messages) = mpsc::sync_channel(max_lines);
         let queued_bytes = Arc::new(AtomicUsize::new(0));
+        let must_reopen = Arc::new(AtomicBool::new(false));
         let writer = Writer {
             destination: destination.clone(),
             output,
@@ -104,6 +107,7 @@ impl AccessLog {
             lost_lines: 0,
             is_failing: false,
             queued_bytes: Arc::clone(&queued_bytes),
+            must_reopen: Arc::clone(&must_reopen),
             dropped: dropped.clone(),
             reported_drops: 0,
             reported_at: None,
@@ -111,7 +115,7 @@ impl AccessLog {
         thread::Builder::new()
             .name(format!("{}-log", destination.name))
             .spawn(move || writer.run(&messages))?;
-        Ok(AccessLog(Arc::new(Inner { destination, queue, queued_bytes, dropped })))
+        Ok(AccessLog(Arc::new(Inner { destination, queue, queued_bytes, must_reopen, dropped })))
     }
 
     /// The format of its lines.
@@ -133,11 +137,13 @@ impl AccessLog {
         self.0.dropped[0].increment();
     }
 
-    /// Opens the path again, after the lines in the queue have been written to the present file. A log rotation has moved
-    /// that file.
+    /// Opens the path again, because a log rotation has moved the file. Lines in the queue are written to the present file
+    /// first, unless the queue is full. Never waits: a destination that accepts no data must not block the caller, which
+    /// handles signals.
     pub fn reopen(&self) {
-        // Waits while the queue is full, which the caller, a control thread, may do; the thread may have ended.
-        let _ = self.0.queue.send(Message::Reopen);
+        if let Err(TrySendError::Full(_)) = self.0.queue.try_send(Message::Reopen) {
+            self.0.must_reopen.store(true, Relaxed);
+        }
     }
 
     /// Waits until the lines in the queue are written, at most for `limit`; whether they were.
@@ -215,6 +221,7 @@ struct Writer {
     lost_lines: u64,
     is_failing: bool,
     queued_bytes: Arc<AtomicUsize>,
+    must_reopen: Arc<AtomicBool>,
     dropped: [Counter; 2],
     /// Lines dropped by the queue that were reported, and when.
     reported_drops: u64,
@@ -242,6 +249,9 @@ impl Writer {
                 next = (self.batch.len() < BATCH_BYTES).then(|| messages.try_recv().ok()).flatten();
             }
             self.write();
+            if self.must_reopen.swap(false, Relaxed) {
+                self.reopen();
+            }
             self.report_drops();
         }
     }
@@ -419,6 +429,9 @@ mod tests {
         }
         let dropped = access.0.dropped[0].value();
         assert!((1..2000).contains(&dropped) && !access.flush(Duration::ZERO), "{dropped}");
+        // Does not wait for the disk.
+        access.reopen();
+        assert!(access.0.must_reopen.load(Relaxed));
         drop(busy);
         assert!(access.flush(TEST_TIMEOUT));
         assert_eq!(disk.state().0.len() as u64, (2000 - dropped) * 5);

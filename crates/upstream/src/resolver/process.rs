@@ -128,14 +128,14 @@ impl Resolver {
 
     /// Performs a lookup of the caller's own (setting `dns_no_sync`).
     async fn own_answer(&self, entry: &Arc<Entry>) -> Arc<Answer> {
+        // Without a runtime nothing would ever be sent.
+        let Ok(runtime) = self.executor.handle() else { return self.lookups.aborted() };
         let (sender, receiver) = oneshot::channel();
-        if let Ok(runtime) = self.executor.handle() {
-            let (lookups, entry) = (Arc::clone(&self.lookups), Arc::clone(entry));
-            runtime.spawn(async move {
-                // The caller may have gone; the answer is in the entry.
-                let _ = sender.send(lookups.run(&entry).await);
-            });
-        }
+        let (lookups, entry) = (Arc::clone(&self.lookups), Arc::clone(entry));
+        runtime.spawn(async move {
+            // The caller may have gone; the answer is in the entry.
+            let _ = sender.send(lookups.run(&entry).await);
+        });
         receiver.await.unwrap_or_else(|_| self.lookups.aborted())
     }
 }
