@@ -421,7 +421,8 @@ mod tests {
     fn a_full_queue_drops_lines_and_counts_them() {
         let disk = Disk(Arc::new(Mutex::new((Vec::new(), usize::MAX))));
         let output = Output::Test(Box::new(disk.clone()));
-        let access = AccessLog::start(destination("/slow"), output, &Registry::new(1), 4).unwrap();
+        let access =
+            AccessLog::start(destination("/nonexistent/slow"), output, &Registry::new(1), 4).unwrap();
         // The thread waits for the disk with the first line.
         let busy = disk.state();
         for _ in 0..2000 {
@@ -429,7 +430,7 @@ mod tests {
         }
         let dropped = access.0.dropped[0].value();
         assert!((1..2000).contains(&dropped) && !access.flush(Duration::ZERO), "{dropped}");
-        // Does not wait for the disk.
+        // Does not wait for the disk. The path cannot be opened, so that the output stays.
         access.reopen();
         assert!(access.0.must_reopen.load(Relaxed));
         drop(busy);
